@@ -1,0 +1,54 @@
+// build: transpiles every changed TypeScript file of src/ and test/ into dist/.
+//
+// Types are not looked at here (`npm run typecheck` does that), so a build takes a moment and a broken type does not
+// stop a test run. A file is written beside its place and renamed, so a server that starts meanwhile reads a whole file.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
+const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
+
+function* filesBelow(folder, ending) {
+  let entries;
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (error.code === 'ENOENT') return;
+    throw error;
+  }
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path, ending);
+    else if (entry.name.endsWith(ending)) yield path;
+  }
+}
+
+function modifiedMs(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+const wanted = new Set();
+let written = 0;
+for (const folder of ['src', 'test']) {
+  for (const source of filesBelow(join(root, folder), '.ts')) {
+    if (source.endsWith('.d.ts')) continue;
+    const target = join(root, 'dist', relative(root, source)).replace(/\.ts$/, '.js');
+    wanted.add(target);
+    if (modifiedMs(target) > modifiedMs(source)) continue;
+    const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
+      compilerOptions: { ...options, sourceMap: false, inlineSourceMap: true, inlineSources: false },
+      fileName: source,
+    });
+    mkdirSync(dirname(target), { recursive: true });
+    const temporary = `${target}.${process.pid}.tmp`;
+    writeFileSync(temporary, outputText);
+    renameSync(temporary, target);
+    written++;
+  }
+}
+// A source that is gone must not live on as its old output.
+for (const target of filesBelow(join(root, 'dist'), '.js')) if (!wanted.has(target)) rmSync(target);
+if (written > 0 && process.env.KVASIR_BUILD_QUIET === undefined) process.stderr.write(`built ${written} files\n`);
