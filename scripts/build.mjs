@@ -39,7 +39,7 @@ for (const folder of ['src', 'test']) {
     wanted.add(target);
     if (modifiedMs(target) > modifiedMs(source)) continue;
     const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
-      compilerOptions: { ...options, sourceMap: false, inlineSourceMap: true, inlineSources: false },
+      compilerOptions: { ...options, module: ts.ModuleKind.ES2022, sourceMap: false, inlineSourceMap: true, inlineSources: false },
       fileName: source,
     });
     mkdirSync(dirname(target), { recursive: true });
