@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// kvasir-cli: the command line client; see docs/cli.md.
+import { readFileSync } from 'node:fs';
+import { runCli } from '../cli/run.js';
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const parsed: unknown = JSON.parse(text);
+  const isPackage = typeof parsed === 'object' && parsed !== null && 'version' in parsed;
+  return isPackage ? String(parsed.version) : 'unknown';
+}
+
+process.exit(await runCli(process.argv.slice(2), readVersion));

@@ -1,0 +1,155 @@
+// run: what the command line asked for, from options to exit status.
+import { readFileSync, readSync } from 'node:fs';
+import { Console } from './console.js';
+import { Exit } from './exit.js';
+import { parseCommandLine, usage, type ClusterCall, type CliOptions } from './options.js';
+import { unquote } from './quoting.js';
+import { Session } from './session.js';
+
+/** Runs a command of the cluster manager and returns the exit status. */
+export type ClusterManager = (call: ClusterCall, options: CliOptions) => Promise<number>;
+
+/** Runs the program with the words after its name; returns the exit status. */
+export async function runCli(words: readonly string[], version: () => string, cluster?: ClusterManager): Promise<number> {
+  const console = new Console();
+  try {
+    return await start(words, version, console, cluster);
+  } catch (error) {
+    if (error instanceof Exit) return error.status;
+    throw error;
+  } finally {
+    console.flush();
+  }
+}
+
+async function start(
+  words: readonly string[],
+  version: () => string,
+  console: Console,
+  cluster: ClusterManager | undefined,
+): Promise<number> {
+  const parsed = parseCommandLine(words, console.formatsForTerminal);
+  switch (parsed.kind) {
+    case 'help':
+      if (parsed.status === 0) console.print(usage(version()));
+      else console.complain(usage(version()));
+      return parsed.status;
+    case 'version':
+      console.print(`kvasir-cli ${version()}\n`);
+      return 0;
+    case 'refuse':
+      console.complain(`${parsed.message}\n`);
+      return 1;
+  }
+  const { options, command, warnings } = parsed;
+  for (const warning of warnings) console.complain(`${warning}\n`);
+  options.password ??= process.env.REDISCLI_AUTH;
+  if (options.askPassword) {
+    const { askPassword } = await import('./editor/ask-password.js');
+    options.password = await askPassword('Please input password: ');
+  }
+  if (options.cluster !== undefined) {
+    if (process.env.REDISCLI_CLUSTER_YES === '1') options.cluster.options.set('yes', []);
+    if (cluster !== undefined) return cluster(options.cluster, options);
+    console.complain(`--cluster ${options.cluster.command}: the cluster manager is not part of this version yet.\n`);
+    return 1;
+  }
+  if (options.modes.size > 0 || options.testHint !== undefined || options.testHintFile !== undefined) {
+    const { runMode } = await import('./modes/run-mode.js');
+    const status = await runMode(options, console);
+    if (status !== undefined) return status;
+  }
+  if (options.evalFile !== undefined) {
+    const { runEval } = await import('./modes/eval.js');
+    return runEval(options, console, command, version);
+  }
+  if (command.length === 0) {
+    const { runPrompt } = await import('./prompt.js');
+    return runPrompt(options, console, version);
+  }
+  return runCommand(options, console, commandBytes(command), version);
+}
+
+/** Runs the one command of the command line. */
+async function runCommand(
+  options: CliOptions,
+  console: Console,
+  command: readonly Uint8Array[],
+  version: () => string,
+): Promise<number> {
+  let args = [...command];
+  if (options.quotedInput) {
+    const unquoted = args.map((argument) => unquote(Buffer.from(argument).toString('latin1')));
+    if (unquoted.includes(undefined)) {
+      console.write('Invalid quoted string\n');
+      return 1;
+    }
+    args = unquoted.map((argument) => Buffer.from(argument!, 'latin1'));
+  }
+  if (options.stdinLast) {
+    args.push(readStandardInput());
+  } else if (options.stdinTag !== undefined) {
+    const tag = Buffer.from(options.stdinTag);
+    const index = args.findIndex((argument) => tag.equals(argument));
+    if (index < 0) {
+      console.complain('Using -X option but stdin tag not match.\n');
+      return 1;
+    }
+    args[index] = readStandardInput();
+  }
+  const session = new Session(options, console, await terminalPalette(console));
+  const name = Buffer.from(args[0]!).toString('latin1').toLowerCase();
+  if (name === 'help' || name === '?') {
+    const { printHelp } = await import('./help.js');
+    await printHelp(session, args.slice(1).map((argument) => Buffer.from(argument).toString()), version());
+    return 0;
+  }
+  const done = await session.issue(args, options.repeat);
+  await session.readMessages();
+  console.flush();
+  session.connection?.close();
+  return done ? 0 : 1;
+}
+
+/** Colours are only worth loading where they are shown. */
+export async function terminalPalette(console: Console): Promise<import('./output/standard.js').Palette | undefined> {
+  if (!console.colors) return undefined;
+  const { palette } = await import('./output/palette.js');
+  return palette;
+}
+
+/** The command's words as the bytes that the shell passed; Node has decoded them, with loss where they are no UTF-8. */
+export function commandBytes(command: readonly string[]): Uint8Array[] {
+  if (!command.some((word) => word.includes('\ufffd'))) return command.map((word) => Buffer.from(word));
+  try {
+    const whole = readFileSync('/proc/self/cmdline');
+    const words: Uint8Array[] = [];
+    for (let start = 0; start < whole.length; ) {
+      const end = whole.indexOf(0, start);
+      words.push(whole.subarray(start, end < 0 ? whole.length : end));
+      start = end < 0 ? whole.length : end + 1;
+    }
+    return words.slice(-command.length);
+  } catch {
+    return command.map((word) => Buffer.from(word)); // no such file on other systems
+  }
+}
+
+/** All of standard input. */
+export function readStandardInput(): Buffer {
+  const parts: Buffer[] = [];
+  const waiting = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const part = Buffer.allocUnsafe(64 * 1024);
+    try {
+      const count = readSync(0, part, 0, part.length, null);
+      if (count === 0) return Buffer.concat(parts);
+      parts.push(part.subarray(0, count));
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === 'EOF') return Buffer.concat(parts); // how Windows reports the end of a pipe
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(waiting, 0, 0, 1);
+    }
+  }
+}

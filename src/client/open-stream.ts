@@ -1,0 +1,143 @@
+// open-stream: a byte stream to a server, over TCP, a unix socket or TLS.
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { systemErrorText } from './system-error.js';
+
+export interface TlsOptions {
+  readonly serverName?: string | undefined;
+  readonly caFile?: string | undefined;
+  readonly caFolder?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly ciphers?: string | undefined;
+  readonly cipherSuites?: string | undefined;
+  /** Accept any certificate. */
+  readonly insecure?: boolean | undefined;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** A unix socket; host and port are then unused. */
+  readonly path?: string | undefined;
+  readonly tls?: TlsOptions | undefined;
+  /** Prefer this family where a name has addresses of both. */
+  readonly family?: 4 | 6 | undefined;
+  /** Time for the connection to come about; none or 0 leaves it to the system. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** No connection came about. `stage` tells whether the network or the TLS handshake refused; the message says why. */
+export class ConnectError extends Error {
+  constructor(
+    readonly stage: 'network' | 'tls',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const keepAliveMs = 15_000;
+
+export async function openStream(endpoint: Endpoint): Promise<Duplex> {
+  const socket = await openSocket(endpoint);
+  return endpoint.tls === undefined ? socket : secure(socket, endpoint.tls, endpoint);
+}
+
+function openSocket(endpoint: Endpoint): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const target =
+      endpoint.path !== undefined
+        ? { path: endpoint.path }
+        : { host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
+    const family = endpoint.family === undefined || isIP(endpoint.host) !== 0 ? {} : { family: endpoint.family };
+    let socket: Socket;
+    try {
+      socket = connectTcp({ ...target, ...family });
+    } catch (error) {
+      reject(new ConnectError('network', systemErrorText(error)));
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(new ConnectError('network', systemErrorText(error)));
+    };
+    if (endpoint.timeoutMs !== undefined && endpoint.timeoutMs > 0) {
+      timer = setTimeout(() => fail(new Error('Connection timed out')), endpoint.timeoutMs);
+    }
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeListener('error', fail);
+      resolve(socket);
+    });
+  });
+}
+
+async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): Promise<Duplex> {
+  const [tls, fs, path] = await Promise.all([import('node:tls'), import('node:fs'), import('node:path')]);
+  const read = (file: string, what: string): Buffer => {
+    try {
+      return fs.readFileSync(file);
+    } catch {
+      socket.destroy();
+      throw new ConnectError('tls', what);
+    }
+  };
+  const authorities: Buffer[] = [];
+  if (options.caFile !== undefined) authorities.push(read(options.caFile, 'Invalid CA Certificate File/Directory'));
+  if (options.caFolder !== undefined) {
+    let names: string[];
+    try {
+      names = fs.readdirSync(options.caFolder);
+    } catch {
+      socket.destroy();
+      throw new ConnectError('tls', 'Invalid CA Certificate File/Directory');
+    }
+    for (const name of names) {
+      const file = path.join(options.caFolder, name);
+      if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
+      const bytes = read(file, 'Invalid CA Certificate File/Directory');
+      if (bytes.includes('-----BEGIN')) authorities.push(bytes);
+    }
+  }
+  // Node takes TLS 1.2 ciphers and TLS 1.3 suites in one list.
+  const ciphers = [options.cipherSuites, options.ciphers].filter((list) => list !== undefined).join(':');
+  const serverName = options.serverName ?? (isIP(endpoint.host) === 0 && endpoint.path === undefined ? endpoint.host : undefined);
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      socket.destroy();
+      reject(new ConnectError('tls', `SSL_connect failed: ${describeTlsFailure(error)}`));
+    };
+    try {
+      const secured = tls.connect({
+        socket,
+        rejectUnauthorized: options.insecure !== true,
+        // As redis-cli does: the chain must be trusted, the name in the certificate is not compared.
+        checkServerIdentity: () => undefined,
+        ...(authorities.length > 0 ? { ca: authorities } : {}),
+        ...(options.certFile !== undefined ? { cert: read(options.certFile, 'Invalid client certificate') } : {}),
+        ...(options.keyFile !== undefined ? { key: read(options.keyFile, 'Invalid private key') } : {}),
+        ...(ciphers === '' ? {} : { ciphers }),
+        ...(serverName === undefined ? {} : { servername: serverName }),
+      });
+      secured.once('error', fail);
+      secured.once('secureConnect', () => {
+        secured.removeListener('error', fail);
+        resolve(secured);
+      });
+    } catch (error) {
+      if (error instanceof ConnectError) reject(error);
+      else fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+}
+
+function describeTlsFailure(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const untrusted = ['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'];
+  if (untrusted.includes(code)) return 'certificate verify failed';
+  return systemErrorText(error);
+}
