@@ -1,0 +1,613 @@
+// dict: a hash table in the arena that grows one small segment at a time (extendible hashing).
+//
+// A dict maps a 32-bit hash to 32-bit payloads (several may share a hash). Most payloads are entry refs, and `find` then
+// compares the entry's key; the expiry index stores times instead. Segments are open-addressed tables of up to 1022 slots,
+// chosen by the top bits of the hash through a directory. A full segment is split in two by the next bit (about 15 us), so
+// there is no stop-the-world rehash and never a second table. A slot's place inside its segment follows the *next* bits,
+// linear probing keeps it near, and deletion shifts back (no tombstones). So the order of segments, and of slots up to
+// probing, is the order of the hashes, which is what makes SCAN exact: its cursor is a hash, each call emits all
+// entries of one interval of hashes, and neither growing nor shrinking changes any entry's hash.
+//
+//   handle  word 0 count, 1 directory depth, 2 directory ref (depth 0: the only segment), 3 segments, 4-7 the owner's
+//   directory  2^depth words: segment refs; a segment of local depth l stands 2^(depth - l) times
+//   segment word 0 local depth, 1 slots, 2 used slots, 3 unused, then slots of (hash, payload); payload 0 = empty
+//
+// Cost per entry: 8 bytes a slot at a load of 0.41 to 0.81, 10 to 20 bytes. A lookup touches directory, segment, entry.
+// The hash must be keyed (HalfSipHash): equal hashes in great number would make one segment grow beyond its size.
+//
+// Not here: what an entry is made of (entry), freeing entries (datatypes).
+
+import { assert } from '../base/assert.js';
+import type { Prng } from '../base/prng.js';
+import type { HalfSipHash } from '../base/siphash.js';
+import type { Arena } from '../memory/arena.js';
+import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
+import { Entries } from './entry.js';
+
+export type DictRef = number & { readonly brand: 'dict' };
+
+const HANDLE_BYTES = 32;
+const COUNT = 0;
+const DEPTH = 1;
+const DIRECTORY = 2;
+const SEGMENTS = 3;
+/** First of the four words of the handle that belong to the dict's owner. */
+export const OWNER_WORD = 4;
+
+const LOCAL_DEPTH = 0;
+const SLOTS = 1;
+const USED = 2;
+const HEADER_WORDS = 4;
+/** Slots of a segment of 2^(6 + n) bytes. */
+const SLOTS_MIN = 6;
+const SLOTS_MAX = 1022;
+/** Beyond this depth a full segment grows instead of splitting: its hashes are (nearly) equal. */
+const LOCAL_DEPTH_MAX = 22;
+const KEY_LENGTH_MASK = (1 << 29) - 1;
+
+/** Most slots in use before a segment is split: 13/16, and never all, as an empty slot ends each search. */
+function limitOf(slots: number): number {
+  return slots - (slots >>> 3) - (slots >>> 4) - 1;
+}
+
+function segmentBytes(slots: number): number {
+  return (HEADER_WORDS + 2 * slots) * 4;
+}
+
+/** The slot where the search for a hash begins: its bits after the segment's prefix, scaled to the slots. */
+function homeOf(hash: number, localDepth: number, slots: number): number {
+  const bits = (hash << localDepth) >>> 16;
+  return slots <= SLOTS_MAX ? (bits * slots) >>> 16 : Math.floor((bits * slots) / 65536);
+}
+
+/** A growable list of refs that is filled and emptied again and again. */
+export class RefList {
+  refs = new Int32Array(64);
+  length = 0;
+
+  push(ref: number): void {
+    if (this.length === this.refs.length) {
+      const grown = new Int32Array(this.length * 2);
+      grown.set(this.refs);
+      this.refs = grown;
+    }
+    this.refs[this.length++] = ref;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** All dicts of one arena. */
+export class Dicts {
+  constructor(
+    readonly arena: Arena,
+    readonly hasher: HalfSipHash,
+  ) {}
+
+  /** Makes an empty dict. */
+  create(): DictRef {
+    const segment = this.createSegment(0, SLOTS_MIN);
+    const dict = this.arena.alloc(HANDLE_BYTES) as DictRef;
+    const i32 = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    i32.fill(0, at, at + HANDLE_BYTES / 4);
+    i32[at + DIRECTORY] = segment;
+    i32[at + SEGMENTS] = 1;
+    return dict;
+  }
+
+  /** Frees handle, directory and segments, whatever they hold; payloads are the owner's to free before. */
+  destroy(dict: DictRef): void {
+    const i32 = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const depth = i32[at + DEPTH]!;
+    if (depth === 0) {
+      this.arena.free(i32[at + DIRECTORY]!);
+    } else {
+      const directory = i32[at + DIRECTORY]!;
+      for (let index = 0; index < 1 << depth; ) {
+        const segment = this.directoryEntry(directory, index);
+        index += 1 << (depth - this.segmentWord(segment, LOCAL_DEPTH));
+        this.arena.free(segment);
+      }
+      this.arena.free(directory);
+    }
+    this.arena.free(dict);
+  }
+
+  count(dict: DictRef): number {
+    return this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + COUNT]!;
+  }
+
+  /** One of the four words that belong to the dict's owner. */
+  ownerWord(dict: DictRef, index: number): number {
+    return this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + OWNER_WORD + index]!;
+  }
+
+  setOwnerWord(dict: DictRef, index: number, value: number): void {
+    this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + OWNER_WORD + index] = value;
+  }
+
+  hash(key: Uint8Array, offset: number, length: number): number {
+    return this.hasher.hash(key, offset, length);
+  }
+
+  /** The hash of an entry's key. */
+  hashOfEntry(ref: number): number {
+    const i32 = this.arena.i32[ref >>> CHUNK_SHIFT]!;
+    const word1 = i32[wordOffset(ref) + 1]!;
+    return this.hasher.hash(this.arena.u8[ref >>> CHUNK_SHIFT]!, byteOffset(ref) + Entries.keyOffset(word1), word1 & KEY_LENGTH_MASK);
+  }
+
+  /** The entry with this key, or 0. `hash` is the key's. @hot */
+  find(dict: DictRef, key: Uint8Array, offset: number, length: number, hash: number): number {
+    const segment = this.segmentOf(dict, hash);
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const base = wordOffset(segment);
+    const slots = i32[base + SLOTS]!;
+    const first = base + HEADER_WORDS;
+    const end = first + 2 * slots;
+    let at = first + 2 * homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+    for (;;) {
+      const ref = i32[at + 1]!;
+      if (ref === 0) return 0;
+      if (i32[at] === hash && this.keyEquals(ref, key, offset, length)) return ref;
+      at += 2;
+      if (at === end) at = first;
+    }
+  }
+
+  /** Whether an entry has this key. @hot */
+  keyEquals(ref: number, key: Uint8Array, offset: number, length: number): boolean {
+    const word1 = this.arena.i32[ref >>> CHUNK_SHIFT]![wordOffset(ref) + 1]!;
+    if ((word1 & KEY_LENGTH_MASK) !== length) return false;
+    const u8 = this.arena.u8[ref >>> CHUNK_SHIFT]!;
+    const start = byteOffset(ref) + Entries.keyOffset(word1);
+    for (let index = 0; index < length; index++) if (u8[start + index] !== key[offset + index]) return false;
+    return true;
+  }
+
+  /** The first payload of this hash that `accepts` says yes to, or 0. */
+  findByHash(dict: DictRef, hash: number, accepts: (payload: number) => boolean): number {
+    const segment = this.segmentOf(dict, hash);
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const base = wordOffset(segment);
+    const slots = i32[base + SLOTS]!;
+    let slot = homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+    for (;;) {
+      const payload = i32[base + HEADER_WORDS + 2 * slot + 1]!;
+      if (payload === 0) return 0;
+      if (i32[base + HEADER_WORDS + 2 * slot] === hash && accepts(payload)) return payload;
+      if (++slot === slots) slot = 0;
+    }
+  }
+
+  /** Adds a payload (not 0) under a hash, without looking whether its key is there already. @hot */
+  insert(dict: DictRef, hash: number, payload: number): void {
+    let segment = this.segmentOf(dict, hash);
+    let i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    let base = wordOffset(segment);
+    while (i32[base + USED]! >= limitOf(i32[base + SLOTS]!)) {
+      this.growSegment(dict, segment, hash);
+      segment = this.segmentOf(dict, hash);
+      i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+      base = wordOffset(segment);
+    }
+    placeSlot(i32, base, hash, payload);
+    this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + COUNT]!++;
+  }
+
+  /** Puts another payload in the place of one that is there. @hot */
+  replace(dict: DictRef, hash: number, payload: number, by: number): void {
+    const segment = this.segmentOf(dict, hash);
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const base = wordOffset(segment);
+    const slot = slotOf(i32, base, hash, payload);
+    assert(slot >= 0, 'a replaced payload is in the dict');
+    i32[base + HEADER_WORDS + 2 * slot + 1] = by;
+  }
+
+  /** Takes a payload out; false when it is not there. The payload itself is the owner's to free. @hot */
+  remove(dict: DictRef, hash: number, payload: number): boolean {
+    const segment = this.segmentOf(dict, hash);
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const base = wordOffset(segment);
+    const slot = slotOf(i32, base, hash, payload);
+    if (slot < 0) return false;
+    closeGap(i32, base, slot);
+    const used = --i32[base + USED]!;
+    this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + COUNT]!--;
+    const slots = i32[base + SLOTS]!;
+    if (used < slots >>> 3 && slots > SLOTS_MIN) this.shrinkSegment(dict, segment, hash);
+    return true;
+  }
+
+  /** A payload drawn with equal chances, or 0 when the dict is empty. */
+  random(dict: DictRef, prng: Prng): number {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    if (handle[at + COUNT] === 0) return 0;
+    const depth = handle[at + DEPTH]!;
+    for (;;) {
+      let segment = handle[at + DIRECTORY]!;
+      if (depth > 0) {
+        const index = prng.uint32() >>> (32 - depth);
+        segment = this.directoryEntry(segment, index);
+        // A segment that stands several times in the directory counts once.
+        if ((index & ((1 << (depth - this.segmentWord(segment, LOCAL_DEPTH))) - 1)) !== 0) continue;
+      }
+      const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+      const base = wordOffset(segment);
+      // Drawing from the largest size keeps the chances equal while segments of several sizes exist.
+      const slot = prng.below(depth === 0 ? i32[base + SLOTS]! : Math.max(SLOTS_MAX, i32[base + SLOTS]!));
+      if (slot >= i32[base + SLOTS]!) continue;
+      const payload = i32[base + HEADER_WORDS + 2 * slot + 1]!;
+      if (payload !== 0) return payload;
+    }
+  }
+
+  /**
+   * Emits all payloads of the interval of hashes that starts at `cursor` and is long enough for about `count` of them.
+   * Returns the next cursor, 0 at the end. Whatever is in the dict from the first call to the last is emitted just once.
+   */
+  scan(dict: DictRef, cursor: number, count: number, out: RefList): number {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const wanted = out.length + count;
+    let slotsLeft = count * 10;
+    let from = cursor >>> 0;
+    while (from < 4294967296 && (out.length < wanted && slotsLeft > 0)) {
+      const depth = handle[at + DEPTH]!;
+      const segment = depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, from >>> (32 - depth));
+      const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+      const base = wordOffset(segment);
+      const localDepth = i32[base + LOCAL_DEPTH]!;
+      const slots = i32[base + SLOTS]!;
+      const span = 4294967296 / 2 ** localDepth;
+      const prefix = Math.floor(from / span) * span;
+      const home = homeOf(from | 0, localDepth, slots);
+      // As many home slots as the load makes likely to hold what is still wanted.
+      const load = Math.max(i32[base + USED]!, 1) / slots;
+      const step = Math.max(1, Math.ceil(Math.min((wanted - out.length) / load, slotsLeft)));
+      let to = prefix + span;
+      if (home + step < slots) {
+        const bits = Math.ceil(((home + step) * 65536) / slots);
+        to = Math.min(to, prefix + Math.ceil((bits * span) / 65536));
+        if (to <= from) to = from + 1;
+      }
+      this.emitInterval(i32, base, home, home + step, from, to, out);
+      slotsLeft -= Math.min(step, slots - home);
+      from = to;
+    }
+    return from >= 4294967296 ? 0 : from;
+  }
+
+  /** Emits the payloads of one segment whose hash is in [from, to); those are at home in the slots [start, end). */
+  private emitInterval(i32: Int32Array, base: number, start: number, end: number, from: number, to: number, out: RefList): void {
+    const slots = i32[base + SLOTS]!;
+    let slot = start;
+    for (let walked = 0; walked < slots; walked++) {
+      const payload = i32[base + HEADER_WORDS + 2 * slot + 1]!;
+      if (payload === 0) {
+        if (start + walked >= end) return;
+      } else {
+        const hash = i32[base + HEADER_WORDS + 2 * slot]! >>> 0;
+        if (hash >= from && hash < to) out.push(payload);
+      }
+      if (++slot === slots) slot = 0;
+    }
+  }
+
+  /**
+   * Walks whole segments from the one that holds `cursor`, at least one and until `slotsMax` slots were seen, and
+   * emits (hash, payload) of each payload that is below `limit` as an unsigned number. Returns the next cursor, 0 at
+   * the end. `lowest` of the result list is kept by the caller (see keyspace/expiry).
+   */
+  sweep(dict: DictRef, cursor: number, slotsMax: number, visit: (hash: number, payload: number) => void): number {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    let from = cursor >>> 0;
+    let seen = 0;
+    while (seen < slotsMax) {
+      const depth = handle[at + DEPTH]!;
+      const segment = depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, from >>> (32 - depth));
+      const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+      const base = wordOffset(segment);
+      const slots = i32[base + SLOTS]!;
+      for (let slot = base + HEADER_WORDS; slot < base + HEADER_WORDS + 2 * slots; slot += 2) {
+        if (i32[slot + 1] !== 0) visit(i32[slot]!, i32[slot + 1]!);
+      }
+      seen += slots;
+      const span = 4294967296 / 2 ** i32[base + LOCAL_DEPTH]!;
+      from = (Math.floor(from / span) + 1) * span;
+      if (from >= 4294967296) return 0;
+    }
+    return from;
+  }
+
+  /** Calls `visit` with every payload. The dict must not change meanwhile. For cold paths and tests. */
+  forEach(dict: DictRef, visit: (payload: number, hash: number) => void): void {
+    this.sweep(dict, 0, Infinity, (hash, payload) => visit(payload, hash));
+  }
+
+  /** Bytes of handle, directory and segments, without the payloads'. */
+  overheadBytes(dict: DictRef): number {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const depth = handle[at + DEPTH]!;
+    let bytes = HANDLE_BYTES;
+    if (depth === 0) return bytes + this.arena.usable(handle[at + DIRECTORY]!);
+    bytes += this.arena.usable(handle[at + DIRECTORY]!);
+    // Segments of a deep dict all have the full size but for the few that shrank.
+    return bytes + handle[at + SEGMENTS]! * segmentBytes(SLOTS_MAX);
+  }
+
+  /** Figures for DEBUG HTSTATS: payloads, slots, segments, the longest way from home. */
+  stats(dict: DictRef): { count: number; slots: number; segments: number; depth: number; distanceMax: number; distanceSum: number } {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const result = { count: handle[at + COUNT]!, slots: 0, segments: 0, depth: handle[at + DEPTH]!, distanceMax: 0, distanceSum: 0 };
+    this.forEachSegment(dict, (i32, base) => {
+      const slots = i32[base + SLOTS]!;
+      result.slots += slots;
+      result.segments++;
+      for (let slot = 0; slot < slots; slot++) {
+        if (i32[base + HEADER_WORDS + 2 * slot + 1] === 0) continue;
+        const home = homeOf(i32[base + HEADER_WORDS + 2 * slot]!, i32[base + LOCAL_DEPTH]!, slots);
+        const distance = (slot - home + slots) % slots;
+        result.distanceMax = Math.max(result.distanceMax, distance);
+        result.distanceSum += distance;
+      }
+    });
+    return result;
+  }
+
+  /** Throws where the dict contradicts itself. For tests. */
+  verify(dict: DictRef): void {
+    let count = 0;
+    let segments = 0;
+    let expected = 0;
+    this.forEachSegment(dict, (i32, base, index, depth) => {
+      segments++;
+      const localDepth = i32[base + LOCAL_DEPTH]!;
+      const slots = i32[base + SLOTS]!;
+      assert(index === expected, 'segments follow each other in the directory');
+      expected = index + (1 << (depth - localDepth));
+      let used = 0;
+      for (let slot = 0; slot < slots; slot++) {
+        if (i32[base + HEADER_WORDS + 2 * slot + 1] === 0) continue;
+        used++;
+        const hash = i32[base + HEADER_WORDS + 2 * slot]!;
+        if (localDepth > 0) assert(hash >>> (32 - localDepth) === index >>> (depth - localDepth), 'a hash is in the segment of its prefix');
+        for (let home = homeOf(hash, localDepth, slots); home !== slot; home = (home + 1) % slots) {
+          assert(i32[base + HEADER_WORDS + 2 * home + 1] !== 0, 'no gap lies between a hash and its home');
+        }
+      }
+      assert(used === i32[base + USED], 'a segment counts its slots');
+      assert(used < slots, 'a segment has an empty slot');
+      count += used;
+    });
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    assert(expected === 1 << handle[at + DEPTH]!, 'segments cover the directory');
+    assert(count === handle[at + COUNT], 'a dict counts its payloads');
+    assert(segments === handle[at + SEGMENTS], 'a dict counts its segments');
+  }
+
+  private forEachSegment(dict: DictRef, visit: (i32: Int32Array, base: number, index: number, depth: number) => void): void {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const depth = handle[at + DEPTH]!;
+    for (let index = 0; index < 1 << depth; ) {
+      const segment = depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, index);
+      const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+      const base = wordOffset(segment);
+      visit(i32, base, index, depth);
+      for (let same = index; same < index + (1 << (depth - i32[base + LOCAL_DEPTH]!)); same++) {
+        if (depth > 0) assert(this.directoryEntry(handle[at + DIRECTORY]!, same) === segment, 'a segment stands in all its places');
+      }
+      index += 1 << (depth - i32[base + LOCAL_DEPTH]!);
+    }
+  }
+
+  private segmentOf(dict: DictRef, hash: number): number {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const depth = handle[at + DEPTH]!;
+    const directory = handle[at + DIRECTORY]!;
+    if (depth === 0) return directory;
+    return this.arena.i32[directory >>> CHUNK_SHIFT]![wordOffset(directory) + (hash >>> (32 - depth))]!;
+  }
+
+  private directoryEntry(directory: number, index: number): number {
+    return this.arena.i32[directory >>> CHUNK_SHIFT]![wordOffset(directory) + index]!;
+  }
+
+  private segmentWord(segment: number, word: number): number {
+    return this.arena.i32[segment >>> CHUNK_SHIFT]![wordOffset(segment) + word]!;
+  }
+
+  private createSegment(localDepth: number, slots: number): number {
+    const segment = this.arena.alloc(segmentBytes(slots));
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const base = wordOffset(segment);
+    i32.fill(0, base, base + HEADER_WORDS + 2 * slots);
+    i32[base + LOCAL_DEPTH] = localDepth;
+    i32[base + SLOTS] = slots;
+    return segment;
+  }
+
+  /** Makes room in a full segment: a larger table while it is small, else two of its size. */
+  private growSegment(dict: DictRef, segment: number, hash: number): void {
+    const localDepth = this.segmentWord(segment, LOCAL_DEPTH);
+    const slots = this.segmentWord(segment, SLOTS);
+    if (slots < SLOTS_MAX || localDepth >= LOCAL_DEPTH_MAX) {
+      this.rebuildSegment(dict, segment, hash, 2 * slots + 2);
+      return;
+    }
+    const zero = this.createSegment(localDepth + 1, slots);
+    const one = this.createSegment(localDepth + 1, slots);
+    const from = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const fromBase = wordOffset(segment) + HEADER_WORDS;
+    const zero32 = this.arena.i32[zero >>> CHUNK_SHIFT]!;
+    const one32 = this.arena.i32[one >>> CHUNK_SHIFT]!;
+    for (let at = fromBase; at < fromBase + 2 * slots; at += 2) {
+      if (from[at + 1] === 0) continue;
+      if (((from[at]! << localDepth) & 0x80000000) === 0) placeSlot(zero32, wordOffset(zero), from[at]!, from[at + 1]!);
+      else placeSlot(one32, wordOffset(one), from[at]!, from[at + 1]!);
+    }
+    if (this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + DEPTH] === localDepth) this.doubleDirectory(dict);
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const depth = handle[at + DEPTH]!;
+    handle[at + SEGMENTS]!++;
+    this.pointPrefix(handle[at + DIRECTORY]!, depth, localDepth, hash, zero, one);
+    this.arena.free(segment);
+  }
+
+  /** Points the first half of a prefix's places in the directory to one segment and the second half to another. */
+  private pointPrefix(directory: number, depth: number, localDepth: number, hash: number, zero: number, one: number): void {
+    const places = 1 << (depth - localDepth);
+    const first = localDepth === 0 ? 0 : (hash >>> (32 - localDepth)) << (depth - localDepth);
+    const i32 = this.arena.i32[directory >>> CHUNK_SHIFT]!;
+    const base = wordOffset(directory) + first;
+    const half = places >>> 1; // 0 when a single place gets a new segment, and then zero and one are the same
+    i32.fill(zero, base, base + half);
+    i32.fill(one, base + half, base + places);
+  }
+
+  private doubleDirectory(dict: DictRef): void {
+    const depth = this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + DEPTH]!;
+    const made = this.arena.alloc(8 << depth);
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const old = handle[at + DIRECTORY]!;
+    const to = this.arena.i32[made >>> CHUNK_SHIFT]!;
+    const toBase = wordOffset(made);
+    for (let index = 0; index < 1 << depth; index++) {
+      const segment = depth === 0 ? old : this.directoryEntry(old, index);
+      to[toBase + 2 * index] = segment;
+      to[toBase + 2 * index + 1] = segment;
+    }
+    if (depth > 0) this.arena.free(old);
+    handle[at + DIRECTORY] = made;
+    handle[at + DEPTH] = depth + 1;
+  }
+
+  /** Puts a segment's content into a table of another size. */
+  private rebuildSegment(dict: DictRef, segment: number, hash: number, slots: number): void {
+    const localDepth = this.segmentWord(segment, LOCAL_DEPTH);
+    const made = this.createSegment(localDepth, slots);
+    this.pourSegment(segment, made);
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const depth = handle[at + DEPTH]!;
+    if (depth === 0) handle[at + DIRECTORY] = made;
+    else this.pointPrefix(handle[at + DIRECTORY]!, depth, localDepth, hash, made, made);
+    this.arena.free(segment);
+  }
+
+  private pourSegment(segment: number, into: number): void {
+    const from = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const to = this.arena.i32[into >>> CHUNK_SHIFT]!;
+    const first = wordOffset(segment) + HEADER_WORDS;
+    const end = first + 2 * from[wordOffset(segment) + SLOTS]!;
+    for (let at = first; at < end; at += 2) if (from[at + 1] !== 0) placeSlot(to, wordOffset(into), from[at]!, from[at + 1]!);
+  }
+
+  /** A segment is nearly empty: it is joined with its sibling, or gets a smaller table when it is the only one. */
+  private shrinkSegment(dict: DictRef, segment: number, hash: number): void {
+    const localDepth = this.segmentWord(segment, LOCAL_DEPTH);
+    const slots = this.segmentWord(segment, SLOTS);
+    const used = this.segmentWord(segment, USED);
+    if (localDepth === 0) {
+      this.rebuildSegment(dict, segment, hash, (slots - 2) >>> 1);
+      return;
+    }
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    const depth = handle[at + DEPTH]!;
+    const bit = 1 << (32 - localDepth);
+    const sibling = this.directoryEntry(handle[at + DIRECTORY]!, (hash ^ bit) >>> (32 - depth));
+    if (this.segmentWord(sibling, LOCAL_DEPTH) !== localDepth || this.segmentWord(sibling, USED) + used > SLOTS_MAX >>> 1) return;
+    const made = this.createSegment(localDepth - 1, SLOTS_MAX);
+    this.pourSegment(segment, made);
+    this.pourSegment(sibling, made);
+    handle[at + SEGMENTS]!--;
+    this.pointPrefix(handle[at + DIRECTORY]!, depth, localDepth - 1, hash, made, made);
+    this.arena.free(segment);
+    this.arena.free(sibling);
+    if (localDepth === depth) this.halveDirectory(dict);
+  }
+
+  /** Halves the directory as often as no segment needs its last bit. */
+  private halveDirectory(dict: DictRef): void {
+    const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+    const at = wordOffset(dict);
+    for (let depth = handle[at + DEPTH]!; depth > 0; depth--) {
+      const directory = handle[at + DIRECTORY]!;
+      // Fewer segments than half of the places are a hint; the walk is the proof.
+      if (handle[at + SEGMENTS]! > 1 << (depth - 1)) return;
+      for (let index = 0; index < 1 << depth; index += 2) {
+        if (this.directoryEntry(directory, index) !== this.directoryEntry(directory, index + 1)) return;
+      }
+      if (depth === 1) {
+        handle[at + DIRECTORY] = this.directoryEntry(directory, 0);
+      } else {
+        const i32 = this.arena.i32[directory >>> CHUNK_SHIFT]!;
+        const base = wordOffset(directory);
+        for (let index = 0; index < 1 << (depth - 1); index++) i32[base + index] = i32[base + 2 * index]!;
+        handle[at + DIRECTORY] = this.arena.realloc(directory, 4 << (depth - 1), 4 << (depth - 1));
+      }
+      if (depth === 1) this.arena.free(directory);
+      handle[at + DEPTH] = depth - 1;
+    }
+  }
+}
+
+/** Puts (hash, payload) into the first empty slot from its home on; the segment has one. @hot */
+function placeSlot(i32: Int32Array, base: number, hash: number, payload: number): void {
+  const slots = i32[base + SLOTS]!;
+  let slot = homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+  while (i32[base + HEADER_WORDS + 2 * slot + 1] !== 0) if (++slot === slots) slot = 0;
+  i32[base + HEADER_WORDS + 2 * slot] = hash;
+  i32[base + HEADER_WORDS + 2 * slot + 1] = payload;
+  i32[base + USED]!++;
+}
+
+/** The slot of (hash, payload), or -1. @hot */
+function slotOf(i32: Int32Array, base: number, hash: number, payload: number): number {
+  const slots = i32[base + SLOTS]!;
+  let slot = homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+  for (;;) {
+    const found = i32[base + HEADER_WORDS + 2 * slot + 1]!;
+    if (found === 0) return -1;
+    if (found === payload && i32[base + HEADER_WORDS + 2 * slot] === hash) return slot;
+    if (++slot === slots) slot = 0;
+  }
+}
+
+/** Empties a slot and shifts back what follows, so that no gap lies between a hash and its home. @hot */
+function closeGap(i32: Int32Array, base: number, slot: number): void {
+  const slots = i32[base + SLOTS]!;
+  const localDepth = i32[base + LOCAL_DEPTH]!;
+  const first = base + HEADER_WORDS;
+  let gap = slot;
+  let next = slot;
+  for (;;) {
+    if (++next === slots) next = 0;
+    const payload = i32[first + 2 * next + 1]!;
+    if (payload === 0) break;
+    const hash = i32[first + 2 * next]!;
+    const home = homeOf(hash, localDepth, slots);
+    // It may move into the gap only if the gap is not before its home, going round.
+    const fits = gap <= next ? home <= gap || home > next : home <= gap && home > next;
+    if (!fits) continue;
+    i32[first + 2 * gap] = hash;
+    i32[first + 2 * gap + 1] = payload;
+    gap = next;
+  }
+  i32[first + 2 * gap + 1] = 0;
+}
