@@ -1,0 +1,193 @@
+// files: the operations on files that persistence needs, behind an interface so that faults and crashes can be simulated.
+//
+// Calls that move bytes to or from the page cache are synchronous: they cost what a copy costs. Making data durable takes
+// as long as the disk likes, so `syncSoon` does it off the loop; `sync` is for worker threads and for shutting down.
+// Every failure throws an Error with the `code` of the system (ENOSPC, EACCES, ...), from both implementations.
+//
+// Not here: the simulated file system (files-simulated), which files there are and what is in them (persistence).
+
+import {
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+/** read: must exist. create: made new or emptied. append: made if missing, writes go to the end. update: must exist, read and cut. */
+export type OpenMode = 'read' | 'create' | 'append' | 'update';
+
+export interface OpenFile {
+  readonly path: string;
+  size(): number;
+  /** Reads up to `length` bytes from `position`; returns how many, 0 at the end. */
+  read(into: Uint8Array, offset: number, length: number, position: number): number;
+  /** Writes at the end (create, append); returns how many bytes were taken, which can be fewer on a full disk. */
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  truncate(bytes: number): void;
+  /** Returns when the data is durable. */
+  sync(): void;
+  /** Makes what was written so far durable off the loop; then calls back, with the error if there is one. */
+  syncSoon(done: (error: Error | null) => void): void;
+  close(): void;
+}
+
+export interface Files {
+  open(path: string, mode: OpenMode): OpenFile;
+  /** The size in bytes, or -1 when there is no such file. */
+  sizeOf(path: string): number;
+  /** Milliseconds since 1970, or 0 when there is no such file. */
+  modifiedAt(path: string): number;
+  /** The names in a folder, sorted; none when the folder does not exist. */
+  list(folder: string): string[];
+  isFolder(path: string): boolean;
+  /** Makes the folder if it is missing; its parent must exist. */
+  makeFolder(path: string): void;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  /** Makes names (new, renamed, removed) in the folder durable. */
+  syncFolder(path: string): void;
+}
+
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+const openFlags = { read: 'r', create: 'w', append: 'a', update: 'r+' } as const;
+
+class RealFile implements OpenFile {
+  constructor(
+    readonly path: string,
+    private readonly descriptor: number,
+  ) {}
+
+  size(): number {
+    return fstatSync(this.descriptor).size;
+  }
+
+  read(into: Uint8Array, offset: number, length: number, position: number): number {
+    return readSync(this.descriptor, into, offset, length, position);
+  }
+
+  write(bytes: Uint8Array, offset: number, length: number): number {
+    return writeSync(this.descriptor, bytes, offset, length);
+  }
+
+  truncate(bytes: number): void {
+    ftruncateSync(this.descriptor, bytes);
+  }
+
+  sync(): void {
+    fdatasyncSync(this.descriptor);
+  }
+
+  syncSoon(done: (error: Error | null) => void): void {
+    fdatasync(this.descriptor, done);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+}
+
+export class RealFiles implements Files {
+  open(path: string, mode: OpenMode): OpenFile {
+    return new RealFile(path, openSync(path, openFlags[mode], 0o644));
+  }
+
+  sizeOf(path: string): number {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+  }
+
+  modifiedAt(path: string): number {
+    return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  }
+
+  list(folder: string): string[] {
+    try {
+      return readdirSync(folder).sort();
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  isFolder(path: string): boolean {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  }
+
+  makeFolder(path: string): void {
+    if (this.isFolder(path)) return;
+    mkdirSync(path, { mode: 0o755 });
+    this.syncFolder(dirname(path));
+  }
+
+  rename(from: string, to: string): void {
+    renameSync(from, to);
+  }
+
+  remove(path: string): void {
+    unlinkSync(path);
+  }
+
+  syncFolder(path: string): void {
+    // Windows has no handle of a folder that could be synced, and needs none.
+    if (process.platform === 'win32') return;
+    const descriptor = openSync(path === '' ? '.' : path, 'r');
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
+
+/** Writes all bytes or throws; a short write is tried again, as the next one tells what is wrong. */
+export function writeFully(file: OpenFile, bytes: Uint8Array, offset: number, length: number): void {
+  let done = 0;
+  while (done < length) {
+    const written = file.write(bytes, offset + done, length - done);
+    if (written <= 0) throw Object.assign(new Error(`cannot write to ${file.path}: no space left on device`), { code: 'ENOSPC' });
+    done += written;
+  }
+}
+
+/** The whole of a small file. */
+export function readWhole(files: Files, path: string): Uint8Array {
+  const file = files.open(path, 'read');
+  try {
+    const bytes = new Uint8Array(file.size());
+    let done = 0;
+    while (done < bytes.length) {
+      const count = file.read(bytes, done, bytes.length - done, done);
+      if (count === 0) break;
+      done += count;
+    }
+    return bytes.subarray(0, done);
+  } finally {
+    file.close();
+  }
+}
+
+/** Replaces a small file so that after a crash either the old or the new one is there: temp file, sync, rename, sync of the folder. */
+export function replaceFile(files: Files, path: string, temporaryPath: string, bytes: Uint8Array): void {
+  const file = files.open(temporaryPath, 'create');
+  try {
+    writeFully(file, bytes, 0, bytes.length);
+    file.sync();
+  } finally {
+    file.close();
+  }
+  files.rename(temporaryPath, path);
+  files.syncFolder(dirname(path));
+}
