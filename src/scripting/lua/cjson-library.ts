@@ -1,0 +1,5 @@
+import { LuaTable } from './values.js';
+
+export function cjsonLibrary(): LuaTable {
+  return new LuaTable();
+}

@@ -1,0 +1,5 @@
+import { LuaTable } from './values.js';
+
+export function cmsgpackLibrary(): LuaTable {
+  return new LuaTable();
+}

@@ -1,0 +1,113 @@
+// compile: from Lua source to functions that can be called.
+//
+// A Prototype is the compiled text; it is kept in the script cache and bound to any number of global tables. V8 compiles the
+// functions inside when they are first called. The guard versions (see codegen) are made when a function of the chunk is
+// first suspended, from the source, so that a cached script holds no tree.
+import { generate, generateGuards } from './codegen.js';
+import { shortSource } from './lexer.js';
+import * as runtime from './machine.js';
+import type { CompiledFunction, GuardFunction } from './machine.js';
+import { parse } from './parser.js';
+import { LuaFunction, LuaTable } from './values.js';
+import type { LuaValue, Results } from './values.js';
+
+type Maker = (...upvalues: unknown[]) => LuaFunction;
+
+const none: Results = [];
+Object.freeze(none);
+
+/** The helpers that generated code calls, under one name. */
+const helpers = {
+  first: runtime.first,
+  truthy: runtime.truthy,
+  indexName: runtime.indexName,
+  index: runtime.index,
+  setIndex: runtime.setIndex,
+  arithmetic: runtime.arithmetic,
+  modulo: runtime.modulo,
+  power: runtime.power,
+  lessThan: runtime.lessThan,
+  lessEqual: runtime.lessEqual,
+  equal: runtime.equal,
+  length: runtime.length,
+  concat: runtime.concat,
+  concatAll: runtime.concatAll,
+  call: runtime.call,
+  callSpread: runtime.callSpread,
+  forBound: runtime.forBound,
+  trace: runtime.trace,
+  none,
+  nextFunction: null as LuaFunction | null,
+  ipairsStep: null as LuaFunction | null,
+  append(values: LuaValue[], rest: Results): Results {
+    if (rest instanceof Array) for (let at = 0; at < rest.length; at++) values.push(rest[at]);
+    else values.push(rest);
+    return values;
+  },
+  argTable(rest: LuaValue[]): LuaTable {
+    const table = new LuaTable();
+    table.arrange(0, rest, undefined);
+    table.set('n', rest.length);
+    return table;
+  },
+  /** The start position where a generic for can walk the table itself, else undefined. */
+  traversal(iterator: LuaValue, state: LuaValue, control: LuaValue): number | undefined {
+    if (!(state instanceof LuaTable)) return undefined;
+    if (iterator === helpers.nextFunction) return control === undefined ? 0 : undefined;
+    return iterator === helpers.ipairsStep && control === 0 ? 0 : undefined;
+  },
+};
+
+/** Tells the loops which functions `next` and the step of `ipairs` are. */
+export function setIterators(next: LuaFunction, ipairsStep: LuaFunction): void {
+  helpers.nextFunction = next;
+  helpers.ipairsStep = ipairsStep;
+}
+
+const parameterNames = ['S', 'R', 'G', 'LuaFunction', 'LuaTable', 'suspension', 'codes'];
+
+export class Prototype {
+  readonly chunk: string;
+  private readonly make: (...parameters: unknown[]) => Maker[];
+  private readonly functions;
+  private makeGuards: ((...parameters: unknown[]) => GuardFunction[]) | null = null;
+
+  constructor(
+    private readonly source: string,
+    chunkName: string,
+  ) {
+    this.chunk = shortSource(chunkName);
+    const generated = generate(parse(source, this.chunk));
+    this.functions = generated.functions;
+    this.make = new Function(...parameterNames, generated.source) as (...parameters: unknown[]) => Maker[];
+  }
+
+  /** The main function of the chunk, with these globals. */
+  bind(globals: LuaTable): LuaFunction {
+    let guards: GuardFunction[] | null = null;
+    const { chunk } = this;
+    const codes: CompiledFunction[] = this.functions.map(({ line, places }, at) => ({
+      name: '',
+      line,
+      chunk,
+      places,
+      guard: () => {
+        if (guards === null) {
+          this.makeGuards ??= new Function(...parameterNames, 'makers', generateGuards(parse(this.source, chunk))) as (
+            ...parameters: unknown[]
+          ) => GuardFunction[];
+          guards = this.makeGuards(...shared, makers);
+        }
+        return guards[at]!;
+      },
+    }));
+    const shared = [runtime.machine, helpers, globals, LuaFunction, LuaTable, runtime.suspension, codes];
+    const makers = this.make(...shared);
+    return makers[0]!();
+  }
+}
+
+/** Compiles a chunk. Throws LuaSyntaxError. `chunkName` is `@file`, `=name` or the source itself, as in Lua's C API. */
+export function compile(source: string, chunkName: string): Prototype {
+  return new Prototype(source, chunkName);
+}

@@ -1,0 +1,146 @@
+// engine: what a host needs to run scripts.
+//
+//   const engine = new Engine({ nowMs, heapIsFull });
+//   const prototype = compile(source, '@user_script');       // keep it: this is the cache
+//   const main = prototype.bind(engine.globals);             // once per table of globals
+//   const run = new Execution(main, args);
+//   while (run.advance(() => clock() < deadline) === 'suspended') await the event loop;
+//   run.state: 'done' -> run.values, 'failed' -> run.error
+//
+// A suspended run holds nothing but frames on the heap: killing it is `kill()`, or dropping it. No script can catch that.
+// Runs may overlap (one parked while another runs), never nest inside a host function on the same frames.
+//
+// Host functions are plain: `native((...args) => results)`. They throw LuaError to fail in the script's eyes.
+import { openBase } from './base-library.js';
+import { bitLibrary } from './bit-library.js';
+import { cjsonLibrary } from './cjson-library.js';
+import { cmsgpackLibrary } from './cmsgpack-library.js';
+import { drive, enter, errorValue, list, StartFrame, suspension } from './machine.js';
+import type { FrameStack } from './machine.js';
+import { openMath, osLibrary } from './math-library.js';
+import { native } from './native.js';
+import { stringLibrary, stringMetatable } from './string-library.js';
+import { structLibrary } from './struct-library.js';
+import { tableLibrary } from './table-library.js';
+import { LuaError, LuaTable, nativeError } from './values.js';
+import type { LuaValue } from './values.js';
+
+export interface EngineOptions {
+  /** For `os.clock`. */
+  readonly nowMs: () => number;
+  /** Asked after every 32 MB of large strings and at every look at the clock: is there too little memory to go on? */
+  readonly heapIsFull?: () => boolean;
+}
+
+export class Engine {
+  /** What scripts see; scripts cannot add to it once `protect` was called. */
+  readonly globals = new LuaTable();
+  readonly reseed: () => void;
+
+  constructor(readonly options: EngineOptions) {
+    const { globals } = this;
+    openBase(globals);
+    const strings = stringLibrary();
+    stringMetatable(strings);
+    const math = openMath();
+    this.reseed = math.reseed;
+    globals.set('string', strings);
+    globals.set('table', tableLibrary());
+    globals.set('math', math.library);
+    globals.set('os', osLibrary(options.nowMs));
+    globals.set('cjson', cjsonLibrary());
+    globals.set('cmsgpack', cmsgpackLibrary());
+    globals.set('struct', structLibrary());
+    globals.set('bit', bitLibrary());
+  }
+
+  /** Makes the globals and every table in them read-only, and reading an unknown global an error. */
+  protect(): void {
+    protectGlobals(this.globals);
+  }
+}
+
+/** As `Engine.protect`, for a table of globals that the host made itself. */
+export function protectGlobals(globals: LuaTable): void {
+  const meta = new LuaTable();
+  meta.set(
+    '__index',
+    native((...args) => {
+      const name = args[1];
+      throw nativeError(`Script attempted to access nonexistent global variable '${typeof name === 'string' ? name : String(name)}'`);
+    }),
+  );
+  meta.readonly = true;
+  globals.meta = meta;
+  protectTable(globals);
+}
+
+function protectTable(table: LuaTable): void {
+  if (table.readonly) return;
+  table.readonly = true;
+  for (const value of [...table.arr, ...table.vals]) if (value instanceof LuaTable) protectTable(value);
+}
+
+export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
+
+/** One run of a function, from its first call to its end. */
+export class Execution {
+  state: ExecutionState = 'suspended';
+  /** What it returned, once `done`. */
+  values: LuaValue[] = [];
+  /** What it died of, once `failed`. */
+  error: LuaError | null = null;
+  private readonly frames: FrameStack;
+  private heapFrames = 1;
+  private coroutine: unknown = null;
+
+  constructor(
+    main: LuaValue,
+    args: LuaValue[],
+    private readonly heapIsFull: () => boolean = () => false,
+  ) {
+    this.frames = [new StartFrame(main, args)];
+  }
+
+  /** Runs until the end, or until `mayContinue` says no; it is asked every few hundred microseconds. */
+  advance(mayContinue: () => boolean): ExecutionState {
+    if (this.state !== 'suspended') return this.state;
+    const checkMemory = (): void => {
+      if (this.heapIsFull()) throw new LuaError('not enough memory', 0);
+    };
+    const settings = {
+      heapFrames: this.heapFrames,
+      coroutine: this.coroutine,
+      charge: checkMemory,
+      mayContinue: () => {
+        checkMemory();
+        return mayContinue();
+      },
+    };
+    enter(settings, (machine) => {
+      try {
+        this.values = list(drive(this.frames, undefined, true));
+        this.state = 'done';
+      } catch (thrown) {
+        if (thrown === suspension) {
+          this.heapFrames = machine.heapFrames;
+          this.coroutine = machine.coroutine;
+        } else {
+          this.state = 'failed';
+          this.frames.length = 0;
+          if (!(thrown instanceof LuaError)) throw thrown;
+          errorValue(thrown);
+          this.error = thrown;
+        }
+      }
+    });
+    return this.state;
+  }
+
+  /** Ends a suspended run; nothing of the script runs any more. */
+  kill(): void {
+    if (this.state !== 'suspended') return;
+    this.state = 'killed';
+    this.frames.length = 0;
+  }
+}

@@ -1,0 +1,324 @@
+// lexer: cuts Lua 5.1 source into tokens.
+//
+// Source is a one-byte string: each character stands for a byte, so any byte passes through strings untouched. Error
+// texts and line numbers are PUC Lua's, because scripts' authors search the web for them.
+import { parseNumber } from './numbers.js';
+
+export class LuaSyntaxError extends Error {}
+
+/** What a chunk is called in messages: `@file`, `=name`, or the source itself. */
+export function shortSource(chunkName: string): string {
+  if (chunkName.startsWith('=')) return chunkName.slice(1, 60);
+  if (chunkName.startsWith('@')) {
+    const file = chunkName.slice(1);
+    return file.length > 52 ? `...${file.slice(file.length - 52)}` : file;
+  }
+  const lineEnd = chunkName.search(/[\r\n]/);
+  const cut = lineEnd >= 0 ? chunkName.slice(0, lineEnd) : chunkName;
+  if (cut.length > 43 || lineEnd >= 0) return `[string "${cut.slice(0, 43)}..."]`;
+  return `[string "${cut}"]`;
+}
+
+export type TokenKind = 'name' | 'string' | 'number' | '<eof>' | string;
+
+const keywords = new Set([
+  'and', 'break', 'do', 'else', 'elseif', 'end', 'false', 'for', 'function', 'if', 'in', 'local', 'nil', 'not', 'or',
+  'repeat', 'return', 'then', 'true', 'until', 'while',
+]);
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+function isNameStart(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95;
+}
+
+function isNamePart(code: number): boolean {
+  return isNameStart(code) || isDigit(code);
+}
+
+export class Lexer {
+  /** The current token: a keyword or symbol is its own kind. */
+  kind: TokenKind = '<eof>';
+  text = '';
+  value = 0;
+  line = 1;
+  /** The line of the token before the current one. */
+  lastLine = 1;
+  /** What the source says of the current token, for messages. */
+  private raw = '';
+  private position = 0;
+  private ahead: { kind: TokenKind; text: string; value: number; line: number; raw: string } | null = null;
+
+  constructor(
+    private readonly source: string,
+    private readonly chunk: string,
+  ) {
+    // A first line that starts with # is a shebang for the shell.
+    if (source.charCodeAt(0) === 35) {
+      while (this.position < source.length && source.charCodeAt(this.position) !== 10) this.position++;
+    }
+  }
+
+  next(): void {
+    this.lastLine = this.line;
+    const { ahead } = this;
+    if (ahead !== null) {
+      this.ahead = null;
+      ({ kind: this.kind, text: this.text, value: this.value, line: this.line, raw: this.raw } = ahead);
+    } else {
+      this.scan();
+    }
+  }
+
+  /** The kind of the token after the current one. */
+  peek(): TokenKind {
+    const { kind, text, value, line, raw } = this;
+    this.scan();
+    this.ahead = { kind: this.kind, text: this.text, value: this.value, line: this.line, raw: this.raw };
+    Object.assign(this, { kind, text, value, line, raw });
+    return this.ahead.kind;
+  }
+
+  /** Throws `message near 'token'`; without `near` the message alone. */
+  fail(message: string, near: string | null = this.tokenText()): never {
+    const place = `${this.chunk}:${this.line}: ${message}`;
+    throw new LuaSyntaxError(near === null ? place : `${place} near '${near}'`);
+  }
+
+  private tokenText(): string {
+    if (this.kind === 'name' || this.kind === 'string' || this.kind === 'number') return this.raw;
+    const code = this.kind.charCodeAt(0);
+    if (this.kind.length === 1 && (code < 32 || code === 127)) return `char(${code})`;
+    return this.kind;
+  }
+
+  private scan(): void {
+    const { source } = this;
+    for (;;) {
+      const code = source.charCodeAt(this.position);
+      if (this.position >= source.length) {
+        this.kind = '<eof>';
+        return;
+      }
+      if (code === 10 || code === 13) {
+        this.newLine();
+        continue;
+      }
+      if (code === 32 || (code >= 9 && code <= 12)) {
+        this.position++;
+        continue;
+      }
+      if (code === 45) {
+        if (source.charCodeAt(this.position + 1) !== 45) return this.symbol('-');
+        this.position += 2;
+        this.skipComment();
+        continue;
+      }
+      if (isNameStart(code)) return this.name();
+      if (isDigit(code)) return this.number();
+      switch (code) {
+        case 91: {
+          const level = this.longBracketLevel();
+          if (level >= 0) {
+            this.longString(level, true);
+            return;
+          }
+          if (level === -2) this.fail('invalid long string delimiter', source.slice(this.position, this.position + this.bracketTextLength()));
+          return this.symbol('[');
+        }
+        case 61:
+          return this.symbol(source.charCodeAt(this.position + 1) === 61 ? '==' : '=');
+        case 60:
+          return this.symbol(source.charCodeAt(this.position + 1) === 61 ? '<=' : '<');
+        case 62:
+          return this.symbol(source.charCodeAt(this.position + 1) === 61 ? '>=' : '>');
+        case 126:
+          return this.symbol(source.charCodeAt(this.position + 1) === 61 ? '~=' : '~');
+        case 34:
+        case 39:
+          return this.quoted(code);
+        case 46:
+          if (source.startsWith('...', this.position)) return this.symbol('...');
+          if (source.startsWith('..', this.position)) return this.symbol('..');
+          if (isDigit(source.charCodeAt(this.position + 1))) return this.number();
+          return this.symbol('.');
+        default:
+          return this.symbol(source[this.position]!);
+      }
+    }
+  }
+
+  private symbol(kind: string): void {
+    this.kind = kind;
+    this.position += kind.length;
+  }
+
+  private newLine(): void {
+    const code = this.source.charCodeAt(this.position++);
+    const other = this.source.charCodeAt(this.position);
+    if ((other === 10 || other === 13) && other !== code) this.position++;
+    this.line++;
+  }
+
+  private name(): void {
+    const start = this.position;
+    while (isNamePart(this.source.charCodeAt(this.position))) this.position++;
+    const word = this.source.slice(start, this.position);
+    this.kind = keywords.has(word) ? word : 'name';
+    this.text = word;
+    this.raw = word;
+  }
+
+  private number(): void {
+    const { source } = this;
+    const start = this.position;
+    while (isDigit(source.charCodeAt(this.position)) || source.charCodeAt(this.position) === 46) this.position++;
+    const exponent = source.charCodeAt(this.position) | 32;
+    if (exponent === 101) {
+      this.position++;
+      const sign = source.charCodeAt(this.position);
+      if (sign === 43 || sign === 45) this.position++;
+    }
+    while (isNamePart(source.charCodeAt(this.position))) this.position++;
+    const text = source.slice(start, this.position);
+    const value = parseNumber(text);
+    if (value === undefined) this.fail('malformed number', text);
+    this.kind = 'number';
+    this.value = value;
+    this.raw = text;
+  }
+
+  /** How many `=` stand in `[==[`; -1 for a lone bracket, -2 for a broken opening. */
+  private longBracketLevel(): number {
+    let at = this.position + 1;
+    while (this.source.charCodeAt(at) === 61) at++;
+    const level = at - this.position - 1;
+    if (this.source.charCodeAt(at) === 91) return level;
+    return level === 0 ? -1 : -2;
+  }
+
+  private bracketTextLength(): number {
+    let at = this.position + 1;
+    while (this.source.charCodeAt(at) === 61) at++;
+    return at - this.position;
+  }
+
+  private skipComment(): void {
+    if (this.source.charCodeAt(this.position) === 91) {
+      const level = this.longBracketLevel();
+      if (level >= 0) {
+        this.longString(level, false);
+        return;
+      }
+    }
+    while (this.position < this.source.length) {
+      const code = this.source.charCodeAt(this.position);
+      if (code === 10 || code === 13) return;
+      this.position++;
+    }
+  }
+
+  private longString(level: number, isString: boolean): void {
+    const { source } = this;
+    const start = this.position;
+    this.position += level + 2;
+    const first = source.charCodeAt(this.position);
+    if (first === 10 || first === 13) this.newLine();
+    const close = `]${'='.repeat(level)}]`;
+    let text = '';
+    let from = this.position;
+    for (;;) {
+      if (this.position >= source.length) {
+        this.fail(isString ? 'unfinished long string' : 'unfinished long comment', '<eof>');
+      }
+      const code = source.charCodeAt(this.position);
+      if (code === 93 && source.startsWith(close, this.position)) {
+        text += source.slice(from, this.position);
+        this.position += close.length;
+        if (isString) {
+          this.kind = 'string';
+          this.text = text;
+          this.raw = source.slice(start, this.position);
+        }
+        return;
+      }
+      if (code === 10 || code === 13) {
+        text += `${source.slice(from, this.position)}\n`;
+        this.newLine();
+        from = this.position;
+      } else {
+        this.position++;
+      }
+    }
+  }
+
+  private quoted(quote: number): void {
+    const { source } = this;
+    const mark = source[this.position]!;
+    this.position++;
+    let text = '';
+    let from = this.position;
+    for (;;) {
+      const code = source.charCodeAt(this.position);
+      if (this.position >= source.length) this.fail('unfinished string', '<eof>');
+      if (code === quote) {
+        text += source.slice(from, this.position);
+        this.position++;
+        this.kind = 'string';
+        this.text = text;
+        this.raw = mark + text + mark;
+        return;
+      }
+      if (code === 10 || code === 13) this.fail('unfinished string', mark + text + source.slice(from, this.position));
+      if (code !== 92) {
+        this.position++;
+        continue;
+      }
+      text += source.slice(from, this.position);
+      this.position++;
+      text += this.escape(mark + text);
+      from = this.position;
+    }
+  }
+
+  /** Reads what follows a backslash. */
+  private escape(soFar: string): string {
+    const { source } = this;
+    if (this.position >= source.length) return '';
+    const code = source.charCodeAt(this.position);
+    if (code === 10 || code === 13) {
+      this.newLine();
+      return '\n';
+    }
+    if (isDigit(code)) {
+      let value = 0;
+      for (let count = 0; count < 3 && isDigit(source.charCodeAt(this.position)); count++) {
+        value = value * 10 + source.charCodeAt(this.position) - 48;
+        this.position++;
+      }
+      if (value > 255) this.fail('escape sequence too large', soFar);
+      return String.fromCharCode(value);
+    }
+    this.position++;
+    switch (code) {
+      case 97:
+        return '\x07';
+      case 98:
+        return '\b';
+      case 102:
+        return '\f';
+      case 110:
+        return '\n';
+      case 114:
+        return '\r';
+      case 116:
+        return '\t';
+      case 118:
+        return '\v';
+      default:
+        return String.fromCharCode(code);
+    }
+  }
+}

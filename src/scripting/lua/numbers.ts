@@ -1,0 +1,70 @@
+// numbers: numbers as text, both ways, as C's strtod and printf("%.14g") have them.
+
+/** Text of a NaN: what x86 makes of 0/0. JavaScript hides the sign, so every NaN reads like this one. */
+const nanText = '-nan';
+
+/** `%.<precision>g` without flags. */
+export function formatGeneral(value: number, precision: number): string {
+  if (value !== value) return nanText;
+  if (value === Infinity) return 'inf';
+  if (value === -Infinity) return '-inf';
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  const digits = precision === 0 ? 1 : precision;
+  const exponential = value.toExponential(digits - 1);
+  const at = exponential.indexOf('e');
+  const exponent = Number(exponential.slice(at + 1));
+  if (exponent < -4 || exponent >= digits) {
+    let mantissa = exponential.slice(0, at);
+    if (mantissa.includes('.')) mantissa = mantissa.replace(/\.?0+$/, '');
+    const size = Math.abs(exponent);
+    return `${mantissa}e${exponent < 0 ? '-' : '+'}${size < 10 ? `0${size}` : size}`;
+  }
+  const fixed = value.toFixed(Math.max(0, digits - 1 - exponent));
+  return fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed;
+}
+
+/** What `tostring` makes of a number. */
+export function numberToString(value: number): string {
+  if ((value | 0) === value) return value === 0 && 1 / value < 0 ? '-0' : `${value}`;
+  if (Number.isInteger(value) && value < 1e14 && value > -1e14) return `${value}`;
+  return formatGeneral(value, 14);
+}
+
+const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const hexadecimal = /^([+-]?)0[xX]([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?\d+))?$/;
+const special = /^([+-]?)(inf|infinity|nan(?:\([0-9a-zA-Z_]*\))?)$/i;
+
+function parseHexadecimal(parts: RegExpExecArray): number | undefined {
+  const [, sign, whole = '', fraction = '', exponent] = parts;
+  if (whole.length + fraction.length === 0) return undefined;
+  let value = 0;
+  for (const digit of whole) value = value * 16 + parseInt(digit, 16);
+  let scale = 1 / 16;
+  for (const digit of fraction) {
+    value += parseInt(digit, 16) * scale;
+    scale /= 16;
+  }
+  if (exponent !== undefined) value *= 2 ** Number(exponent);
+  return sign === '-' ? -value : value;
+}
+
+/** The number that a text without surrounding blanks spells, or undefined. */
+export function parseNumber(text: string): number | undefined {
+  if (decimal.test(text)) return Number(text);
+  const parts = hexadecimal.exec(text);
+  if (parts !== null) return parseHexadecimal(parts);
+  const name = special.exec(text);
+  if (name === null) return undefined;
+  if (/^nan/i.test(name[2]!)) return NaN;
+  return name[1] === '-' ? -Infinity : Infinity;
+}
+
+const surroundingBlanks = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/g;
+
+/** Arithmetic's view of a string: blanks around are fine. */
+export function stringToNumber(text: string): number | undefined {
+  const first = text.charCodeAt(0);
+  const last = text.charCodeAt(text.length - 1);
+  if (first > 32 && last > 32) return parseNumber(text);
+  return parseNumber(text.replace(surroundingBlanks, ''));
+}
