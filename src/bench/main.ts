@@ -125,7 +125,11 @@ async function fetchConfig(address: Address, auth: string[]): Promise<ServerConf
     const values: string[] = [];
     for (const name of ['save', 'appendonly']) {
       const reply = await query.ask('CONFIG', 'GET', name);
-      if (reply instanceof ErrorReply) process.stderr.write(`ERROR: ${reply.message}\n`);
+      // Without a password nothing else would work either; a server that only hides its configuration can be measured.
+      if (reply instanceof ErrorReply && reply.message.startsWith('NOAUTH')) {
+        throw new EarlyExit(1, '', `Node ${place} replied with error:\n${reply.message}\n`);
+      }
+      if (reply instanceof ErrorReply) return undefined;
       if (!Array.isArray(reply) || reply.length < 2) throw new Error('no value');
       values.push(typeof reply[1] === 'string' ? reply[1] : '');
     }

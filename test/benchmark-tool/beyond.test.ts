@@ -97,7 +97,7 @@ describe('kvasir-benchmark beyond redis-benchmark', { skip: peerMissing('redis-s
   let redis: RedisPeer;
   const folder = mkdtempSync(join(tmpdir(), 'kvasir-benchmark-'));
   before(async () => {
-    redis = await startRedis();
+    redis = await startRedis({ args: ['--enable-debug-command', 'local'] });
   });
   after(async () => {
     await redis?.stop();
@@ -211,7 +211,7 @@ describe('kvasir-benchmark beyond redis-benchmark', { skip: peerMissing('redis-s
       assert.equal(code, 0);
       assert.match(out, /^Cluster has 2 master nodes:\n\nMaster 0: [0-9a-f]{40} 127\.0\.0\.1:\d+\n/);
       assert.match(out, / {2}cluster mode: yes \(2 masters\)\n {2}node \[0\] configuration:\n {4}save: NONE\n {4}appendonly: no\n/);
-      for (const node of nodes) assert.match(await node.send('INFO', 'commandstats'), /cmdstat_set:calls=[12]\d{3},/);
+      for (const node of nodes) assert.match(await node.send('INFO', 'commandstats'), /cmdstat_set:calls=[1-9]\d{2,3},/);
     } finally {
       await Promise.all(nodes.map((node) => node.stop()));
     }
