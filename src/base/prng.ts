@@ -2,11 +2,17 @@
 //
 // The generator is xoshiro128** (Blackman and Vigna), seeded through splitmix32. Not for secrets: `node:crypto` is.
 
+/** What most users need of a Prng; tests and simulations may put their own in its place. */
+export interface RandomSource {
+  uint32(): number;
+  below(limit: number): number;
+}
+
 function rotateLeft(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits));
 }
 
-export class Prng {
+export class Prng implements RandomSource {
   private s0: number;
   private s1: number;
   private s2: number;

@@ -21,6 +21,7 @@
 // Not here: what the bytes mean (structures), how much may be used (keyspace).
 
 import { assert } from '../base/assert.js';
+import { copyBytes } from '../base/bytes.js';
 import {
   byteOffset,
   CHUNK_BYTES,
@@ -102,6 +103,8 @@ export interface ArenaStats {
   /** Highest value that usedBytes had. */
   readonly peakBytes: number;
 }
+
+export { copyBytes };
 
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Int32Array(0);
@@ -502,23 +505,5 @@ export class Arena {
     for (let other = this.partial[sizeClass]!; other !== 0; other = this.pages[(other << 3) + NEXT]!) if (other === page) listed = true;
     assert(listed === this.pages[at + USED]! < classCapacity[sizeClass]!, `slab ${page} is listed when it has room`);
     return (bumped - freed) * bytes;
-  }
-}
-
-/**
- * Copies bytes; a loop below 64 bytes, where `set` and `copyWithin` cost more than they save. Overlap is allowed.
- * @hot
- */
-export function copyBytes(to: Uint8Array, toOffset: number, from: Uint8Array, fromOffset: number, count: number): void {
-  if (count < 64) {
-    if (to === from && toOffset > fromOffset) {
-      for (let index = count - 1; index >= 0; index--) to[toOffset + index] = from[fromOffset + index]!;
-    } else {
-      for (let index = 0; index < count; index++) to[toOffset + index] = from[fromOffset + index]!;
-    }
-  } else if (to === from) {
-    to.copyWithin(toOffset, fromOffset, fromOffset + count);
-  } else {
-    to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
   }
 }

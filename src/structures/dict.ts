@@ -18,7 +18,7 @@
 // Not here: what an entry is made of (entry), freeing entries (datatypes).
 
 import { assert } from '../base/assert.js';
-import type { Prng } from '../base/prng.js';
+import type { RandomSource } from '../base/prng.js';
 import type { HalfSipHash } from '../base/siphash.js';
 import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
@@ -81,6 +81,8 @@ export class RefList {
 
 /** All dicts of one arena. */
 export class Dicts {
+  private readonly drawn = { segment: 0, slot: 0 };
+
   constructor(
     readonly arena: Arena,
     readonly hasher: HalfSipHash,
@@ -115,6 +117,35 @@ export class Dicts {
       this.arena.free(directory);
     }
     this.arena.free(dict);
+  }
+
+  /**
+   * Takes payloads out of a dict that nobody uses any more, handing each to `release`, until about `budget` are out.
+   * Returns true when the dict is gone with all its blocks.
+   */
+  dismantle(dict: DictRef, budget: number, release: (payload: number) => void): boolean {
+    let left = budget;
+    while (left > 0) {
+      const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
+      const at = wordOffset(dict);
+      const depth = handle[at + DEPTH]!;
+      // The word that counts the segments serves as the cursor (inverted): places of the directory that are done.
+      const index = handle[at + SEGMENTS]! < 0 ? ~handle[at + SEGMENTS]! : 0;
+      if (index >= 1 << depth) {
+        if (depth > 0) this.arena.free(handle[at + DIRECTORY]!);
+        this.arena.free(dict);
+        return true;
+      }
+      const segment = depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, index);
+      const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+      const base = wordOffset(segment);
+      const end = base + HEADER_WORDS + 2 * i32[base + SLOTS]!;
+      for (let slot = base + HEADER_WORDS; slot < end; slot += 2) if (i32[slot + 1] !== 0) release(i32[slot + 1]!);
+      left -= i32[base + USED]! + 1;
+      handle[at + SEGMENTS] = ~(index + (1 << (depth - i32[base + LOCAL_DEPTH]!)));
+      this.arena.free(segment);
+    }
+    return false;
   }
 
   count(dict: DictRef): number {
@@ -225,10 +256,25 @@ export class Dicts {
   }
 
   /** A payload drawn with equal chances, or 0 when the dict is empty. */
-  random(dict: DictRef, prng: Prng): number {
+  random(dict: DictRef, prng: RandomSource): number {
+    if (this.count(dict) === 0) return 0;
+    const found = this.drawSlot(dict, prng);
+    return this.arena.i32[found.segment >>> CHUNK_SHIFT]![wordOffset(found.segment) + HEADER_WORDS + 2 * found.slot + 1]!;
+  }
+
+  /** As `random`, for payloads that are plain numbers: with the hash, the payload unsigned. */
+  randomSlot(dict: DictRef, prng: RandomSource): { hash: number; unit: number } | undefined {
+    if (this.count(dict) === 0) return undefined;
+    const { segment, slot } = this.drawSlot(dict, prng);
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const at = wordOffset(segment) + HEADER_WORDS + 2 * slot;
+    return { hash: i32[at]!, unit: i32[at + 1]! >>> 0 };
+  }
+
+  /** Draws places until one is taken; the result is borrowed until the next draw. */
+  private drawSlot(dict: DictRef, prng: RandomSource): { segment: number; slot: number } {
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
-    if (handle[at + COUNT] === 0) return 0;
     const depth = handle[at + DEPTH]!;
     for (;;) {
       let segment = handle[at + DIRECTORY]!;
@@ -242,9 +288,10 @@ export class Dicts {
       const base = wordOffset(segment);
       // Drawing from the largest size keeps the chances equal while segments of several sizes exist.
       const slot = prng.below(depth === 0 ? i32[base + SLOTS]! : Math.max(SLOTS_MAX, i32[base + SLOTS]!));
-      if (slot >= i32[base + SLOTS]!) continue;
-      const payload = i32[base + HEADER_WORDS + 2 * slot + 1]!;
-      if (payload !== 0) return payload;
+      if (slot >= i32[base + SLOTS]! || i32[base + HEADER_WORDS + 2 * slot + 1] === 0) continue;
+      this.drawn.segment = segment;
+      this.drawn.slot = slot;
+      return this.drawn;
     }
   }
 

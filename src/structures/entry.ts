@@ -13,7 +13,8 @@
 //
 // Not here: finding entries (dict), what types and encodings there are (datatypes/object).
 
-import { copyBytes, type Arena } from '../memory/arena.js';
+import { copyBytes } from '../base/bytes.js';
+import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 
 export const KEY_BYTES_MAX = (1 << 29) - 1;

@@ -1,0 +1,145 @@
+// bytes: numbers and words in byte arrays, without making strings.
+
+const encoder = new TextEncoder();
+
+/** UTF-8 bytes of a text. Cold paths only. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** Bytes of a one-byte string (each character is a byte, as Lua strings are). */
+export function latin1Bytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  return bytes;
+}
+
+/** A one-byte string of bytes: binary-safe, each character is a byte. Cold paths only. */
+export function latin1(bytes: Uint8Array, offset = 0, length = bytes.length - offset): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).toString('latin1');
+}
+
+/** Upper case to lower case, for ASCII bytes only; all else stays. */
+export const foldCase: Uint8Array = (() => {
+  const table = new Uint8Array(256);
+  for (let byte = 0; byte < 256; byte++) table[byte] = byte >= 65 && byte <= 90 ? byte + 32 : byte;
+  return table;
+})();
+
+/** Whether the bytes are this word, in any case. The word must be ASCII in lower case. @hot */
+export function equalsWord(bytes: Uint8Array, offset: number, length: number, word: string): boolean {
+  if (length !== word.length) return false;
+  for (let index = 0; index < length; index++) if (foldCase[bytes[offset + index]!] !== word.charCodeAt(index)) return false;
+  return true;
+}
+
+/** Whether two runs of bytes are the same. @hot */
+export function equalBytes(a: Uint8Array, aOffset: number, aLength: number, b: Uint8Array, bOffset: number, bLength: number): boolean {
+  if (aLength !== bLength) return false;
+  for (let index = 0; index < aLength; index++) if (a[aOffset + index] !== b[bOffset + index]) return false;
+  return true;
+}
+
+/** Compares as memcmp does, the shorter first when one is the start of the other: below, at or above 0. @hot */
+export function compareBytes(a: Uint8Array, aOffset: number, aLength: number, b: Uint8Array, bOffset: number, bLength: number): number {
+  const common = aLength < bLength ? aLength : bLength;
+  for (let index = 0; index < common; index++) {
+    const difference = a[aOffset + index]! - b[bOffset + index]!;
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}
+
+/**
+ * Reads a decimal integer as Redis does: an optional '-', no '+', no leading zeros, no spaces, within 64 bits.
+ * Returns NaN when it is none. Values beyond 2^53 are the nearest double: use `parseBigInteger` where each digit counts.
+ * @hot
+ */
+export function parseInteger(bytes: Uint8Array, offset: number, length: number): number {
+  let at = offset;
+  const end = offset + length;
+  if (length === 0 || length > 20) return NaN;
+  const negative = bytes[at] === 45;
+  if (negative) at++;
+  let digit = at < end ? bytes[at]! - 48 : -1;
+  if (digit === 0) return length === 1 ? 0 : NaN;
+  if (digit < 0 || digit > 9) return NaN;
+  if (end - at > 15) return parseLongInteger(bytes, offset, length);
+  let value = digit;
+  while (++at < end) {
+    digit = bytes[at]! - 48;
+    if (digit < 0 || digit > 9) return NaN;
+    value = value * 10 + digit;
+  }
+  return negative ? -value : value;
+}
+
+function parseLongInteger(bytes: Uint8Array, offset: number, length: number): number {
+  const value = parseBigInteger(bytes, offset, length);
+  return value === undefined ? NaN : Number(value);
+}
+
+export const INT64_MIN = -(2n ** 63n);
+export const INT64_MAX = 2n ** 63n - 1n;
+
+/** As `parseInteger`, exact over all 64 bits; undefined when it is no such integer. */
+export function parseBigInteger(bytes: Uint8Array, offset: number, length: number): bigint | undefined {
+  if (length === 0 || length > 20) return undefined;
+  const text = latin1(bytes, offset, length);
+  if (!/^(0|-?[1-9][0-9]*)$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return value < INT64_MIN || value > INT64_MAX ? undefined : value;
+}
+
+/** Writes an integer of at most 2^53 in decimal; returns the offset behind it. The room must be there (17 bytes). @hot */
+export function writeInteger(to: Uint8Array, offset: number, value: number): number {
+  let at = offset;
+  if (value < 0) {
+    to[at++] = 45;
+    value = -value;
+  }
+  if (value < 10) {
+    to[at] = 48 + value;
+    return at + 1;
+  }
+  const end = at + digitCount(value);
+  let position = end;
+  while (value > 0x7fffffff) {
+    const rest = Math.floor(value / 10);
+    to[--position] = 48 + (value - rest * 10);
+    value = rest;
+  }
+  let small = value | 0;
+  do {
+    const rest = (small / 10) | 0;
+    to[--position] = 48 + (small - rest * 10);
+    small = rest;
+  } while (small !== 0);
+  return end;
+}
+
+/** How many decimal digits a whole number of at least 0 has. @hot */
+export function digitCount(value: number): number {
+  if (value < 100000) return value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : value < 10000 ? 4 : 5;
+  let count = 5;
+  for (let bound = 100000; value >= bound; bound *= 10) count++;
+  return count;
+}
+
+/**
+ * Copies bytes; a loop below 64 bytes, where `set` and `copyWithin` cost more than they save. Overlap is allowed.
+ * @hot
+ */
+export function copyBytes(to: Uint8Array, toOffset: number, from: Uint8Array, fromOffset: number, count: number): void {
+  if (count < 64) {
+    if (to === from && toOffset > fromOffset) {
+      for (let index = count - 1; index >= 0; index--) to[toOffset + index] = from[fromOffset + index]!;
+    } else {
+      for (let index = 0; index < count; index++) to[toOffset + index] = from[fromOffset + index]!;
+    }
+  } else if (to === from) {
+    to.copyWithin(toOffset, fromOffset, fromOffset + count);
+  } else {
+    to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
+  }
+}

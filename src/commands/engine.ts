@@ -1,0 +1,100 @@
+// engine: what a data command needs besides its arguments; the server implements it, tests may too.
+
+import type { Call } from '../registry/call.js';
+import type { CommandDeclaration } from '../registry/command.js';
+import type { Database } from '../keyspace/database.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+
+/** Limits and thresholds from the configuration, as plain numbers; changed by CONFIG SET. */
+export interface DataLimits {
+  hashMaxListpackEntries: number;
+  hashMaxListpackValue: number;
+  listMaxListpackSize: number;
+  listCompressDepth: number;
+  setMaxIntsetEntries: number;
+  setMaxListpackEntries: number;
+  setMaxListpackValue: number;
+  zsetMaxListpackEntries: number;
+  zsetMaxListpackValue: number;
+  hllSparseMaxBytes: number;
+  streamNodeMaxBytes: number;
+  streamNodeMaxEntries: number;
+  protoMaxBulkBytes: number;
+  lazyfreeLazyUserDel: boolean;
+  lazyfreeLazyUserFlush: boolean;
+}
+
+/** Redis's defaults. */
+export function defaultDataLimits(): DataLimits {
+  return {
+    hashMaxListpackEntries: 512,
+    hashMaxListpackValue: 64,
+    listMaxListpackSize: -2,
+    listCompressDepth: 0,
+    setMaxIntsetEntries: 512,
+    setMaxListpackEntries: 128,
+    setMaxListpackValue: 64,
+    zsetMaxListpackEntries: 128,
+    zsetMaxListpackValue: 64,
+    hllSparseMaxBytes: 3000,
+    streamNodeMaxBytes: 4096,
+    streamNodeMaxEntries: 100,
+    protoMaxBulkBytes: 512 * 1024 * 1024,
+    lazyfreeLazyUserDel: false,
+    lazyfreeLazyUserFlush: false,
+  };
+}
+
+/** A part of a command that is propagated: bytes, ASCII text, or a whole number. */
+export type Part = Uint8Array | string | number | bigint;
+
+export interface BlockRequest {
+  /** Argument indexes of the keys to wait for; not kept. */
+  readonly keys: readonly number[];
+  /** How long to wait; 0: for ever. */
+  readonly timeoutMs: number;
+  /** Writes the reply when the time is over, or CLIENT UNBLOCK says so. */
+  readonly onTimeout: (reply: DataCall['reply']) => void;
+  /**
+   * What to run again when a key has changed: the same command if absent. XREAD puts the ids that `$` stood for here.
+   */
+  readonly args?: readonly Part[];
+  /** Run again when a key is deleted or gets another type too (XREADGROUP answers with an error then). */
+  readonly wakesOnDelete?: boolean;
+}
+
+/** A deferred piece of work whose reply comes later than its command returns (see `suspend`). */
+export interface Suspension {
+  /** Gives the suspended client its reply and goes on with what it sent since. */
+  resume(write: (reply: DataCall['reply']) => void): void;
+}
+
+export interface Engine {
+  readonly keyspace: Keyspace;
+  readonly limits: DataLimits;
+  /** Whether anybody (AOF, replicas) wants to know effects; rewriting may be skipped if not. */
+  readonly propagates: boolean;
+  /**
+   * The command waits: its client is suspended, and the same command is run again from the start when one of the keys
+   * was changed, first come first served, until it replies without calling `block`. The caller has checked
+   * `call.denyBlocking` and returns at once, without having replied.
+   */
+  block(call: DataCall, request: BlockRequest): void;
+  /** Propagates this in place of the command as it was called (SPOP -> SREM). May be called once per run. */
+  rewrite(call: DataCall, args: readonly Part[]): void;
+  /** Propagates this too, after the command itself or its rewriting, in order. */
+  alsoPropagate(call: DataCall, args: readonly Part[]): void;
+  /** Propagates nothing of this run, whatever it changed. */
+  preventPropagation(call: DataCall): void;
+}
+
+/** What commands know of the client that called them. */
+export interface DataClient {
+  readonly id: number;
+  /** Number of the selected database. */
+  databaseIndex: number;
+  protocol: 2 | 3;
+}
+
+export type DataCall = Call<Database, Engine, DataClient>;
+export type DataCommand = CommandDeclaration<DataCall>;

@@ -1,0 +1,56 @@
+// values: all kinds of values of one arena, and what can be done with any of them: free it, measure it.
+//
+// A collection's entry has word 2 = the ref of its block or handle; which one follows from type and encoding.
+
+import type { Entries } from '../structures/entry.js';
+import type { Dicts } from '../structures/dict.js';
+import { EXTERNAL } from '../structures/entry.js';
+import { Type } from './object.js';
+
+/** What each collection type offers to those who do not care which type it is. */
+export interface Container {
+  /** Count of elements. */
+  count(encoding: number, ref: number): number;
+  /**
+   * Frees at least one and about `budget` elements, or all of a small value. Returns false when there is more to free;
+   * the value must not be used meanwhile.
+   */
+  freeStep(encoding: number, ref: number, budget: number): boolean;
+  /** Bytes of the value's blocks; of a big one extrapolated from about `samples` elements (0: all of them). */
+  memoryBytes(encoding: number, ref: number, samples: number): number;
+}
+
+export class Values {
+  private readonly containers: (Container | undefined)[] = [];
+
+  constructor(
+    readonly entries: Entries,
+    readonly dicts: Dicts,
+  ) {}
+
+  /** Tells how values of a type are handled; each collection type does so once. */
+  register(type: number, container: Container): void {
+    this.containers[type] = container;
+  }
+
+  container(type: number): Container {
+    const container = this.containers[type];
+    if (container === undefined) throw new Error(`no container is registered for type ${type}`);
+    return container;
+  }
+
+  /** Elements of a collection, 1 for a string. */
+  count(entry: number): number {
+    const type = this.entries.type(entry);
+    return type === Type.STRING ? 1 : this.container(type).count(this.entries.encoding(entry), this.entries.word2(entry));
+  }
+
+  /** Bytes of an entry with its value. */
+  memoryBytes(entry: number, samples: number): number {
+    const arena = this.entries.arena;
+    const own = arena.usable(entry);
+    const type = this.entries.type(entry);
+    if (type !== Type.STRING) return own + this.container(type).memoryBytes(this.entries.encoding(entry), this.entries.word2(entry), samples);
+    return (this.entries.flags(entry) & EXTERNAL) === 0 ? own : own + arena.usable(this.entries.valueBlock(entry));
+  }
+}

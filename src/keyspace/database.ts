@@ -1,0 +1,242 @@
+// database: the keys of one numbered database: looking up, creating, changing, expiring, deleting.
+//
+// Rules for those who change keys:
+// - `lookupRead` to read, `lookupWrite` to change: the second also serves the snapshot barrier, so an entry that came from
+//   `lookupRead` or `peek` must not be changed.
+// - Every lookup leaves the key's hash in `hash`; pass it on to `add...` and `remove` instead of hashing again.
+// - Strings and expiries change an entry's size: such calls return the entry's new ref, the old one is void.
+// - After a change: `changed(key)` once per key, `notify` once per event, in Redis's order.
+//
+// An expired key is deleted when somebody looks it up (never on a replica, where it only is not there).
+
+import { Dicts, type DictRef, RefList } from '../structures/dict.js';
+import { type Entries, NUMBER } from '../structures/entry.js';
+import { Encoding, objectWord, Type } from '../datatypes/object.js';
+import { ExpiryIndex } from './expiry.js';
+import type { Keyspace } from './keyspace.js';
+
+const STRING_WORD = objectWord(Type.STRING, Encoding.STRING);
+
+export class Database {
+  /** Hash of the key that was looked up last. */
+  hash = 0;
+  dict: DictRef;
+  readonly expiries: ExpiryIndex;
+  /** Keys of hashes whose fields expire, by the time of the next field. */
+  readonly fieldExpiries: ExpiryIndex;
+  private readonly dicts: Dicts;
+  private readonly entries: Entries;
+
+  constructor(
+    readonly keyspace: Keyspace,
+    public index: number,
+  ) {
+    this.dicts = keyspace.dicts;
+    this.entries = keyspace.entries;
+    this.dict = this.dicts.create();
+    this.expiries = new ExpiryIndex(this.dicts);
+    this.fieldExpiries = new ExpiryIndex(this.dicts);
+  }
+
+  get size(): number {
+    return this.dicts.count(this.dict);
+  }
+
+  /** The key's entry, or 0; counts a hit or miss and renews the clock. @hot */
+  lookupRead(key: Uint8Array, offset: number, length: number): number {
+    const keyspace = this.keyspace;
+    const entry = this.peek(key, offset, length);
+    if (entry === 0) {
+      keyspace.stats.misses++;
+      if (keyspace.notifyMask !== 0) keyspace.notifyMiss(this, key, offset, length);
+      return 0;
+    }
+    keyspace.stats.hits++;
+    keyspace.touch(entry);
+    return entry;
+  }
+
+  /** The key's entry, or 0, ready to be changed; counts neither hit nor miss. @hot */
+  lookupWrite(key: Uint8Array, offset: number, length: number): number {
+    const entry = this.peek(key, offset, length);
+    if (entry === 0) return 0;
+    if (this.keyspace.barrier !== null) this.keyspace.passBarrier(this, entry, this.hash);
+    this.keyspace.touch(entry);
+    return entry;
+  }
+
+  /** The key's entry, or 0, without a trace but for the deletion of an expired one. @hot */
+  peek(key: Uint8Array, offset: number, length: number): number {
+    const hash = this.dicts.hash(key, offset, length);
+    this.hash = hash;
+    const entry = this.dicts.find(this.dict, key, offset, length, hash);
+    if (entry === 0 || !this.entries.hasNumber(entry)) return entry;
+    return this.entries.number(entry) < this.keyspace.nowMs ? this.expire(entry, hash, key, offset, length) : entry;
+  }
+
+  /** An entry is past its time: deletes it, or only hides it where deleting is not ours to do. */
+  private expire(entry: number, hash: number, key: Uint8Array, offset: number, length: number): number {
+    const keyspace = this.keyspace;
+    if (keyspace.expiryPaused) return keyspace.hidesExpired ? 0 : entry;
+    this.reclaim(entry, hash, key, offset, length, 'expired');
+    return 0;
+  }
+
+  /** Deletes an entry that is past its time or in the way, and tells everybody. The key may lie in the entry itself. */
+  reclaim(entry: number, hash: number, key: Uint8Array, offset: number, length: number, reason: 'expired' | 'evicted'): void {
+    const keyspace = this.keyspace;
+    // The entry's memory is gone after the removal, so a key that lies in it is copied first.
+    const name = key.slice(offset, offset + length);
+    this.remove(entry, hash);
+    if (reason === 'expired') keyspace.stats.expired++;
+    else keyspace.stats.evicted++;
+    keyspace.reclaimed(reason, this, name);
+  }
+
+  /** Adds a key that is not there with a collection as its value; returns the entry. @hot */
+  addValue(key: Uint8Array, offset: number, length: number, hash: number, type: number, encoding: number, valueRef: number): number {
+    const entry = this.entries.create(objectWord(type, encoding) | this.keyspace.newClock(), this.keyspace.epoch, valueRef, key, offset, length, 0);
+    this.insertEntry(entry, hash, key, offset, length);
+    return entry;
+  }
+
+  /** Adds a key that is not there with a string value; returns the entry. @hot */
+  addString(key: Uint8Array, offset: number, length: number, hash: number, value: Uint8Array, valueOffset: number, valueLength: number): number {
+    const word0 = STRING_WORD | this.keyspace.newClock();
+    const entry = this.entries.createString(word0, this.keyspace.epoch, key, offset, length, value, valueOffset, valueLength);
+    this.insertEntry(entry, hash, key, offset, length);
+    return entry;
+  }
+
+  private insertEntry(entry: number, hash: number, key: Uint8Array, offset: number, length: number): void {
+    this.dicts.insert(this.dict, hash, entry);
+    if (this.keyspace.notifyMask !== 0) this.keyspace.notifyNew(this, key, offset, length);
+  }
+
+  /**
+   * SET: gives the key a string value, whatever it was before; returns the entry.
+   * The expiry goes unless `keepExpiry`. `entry` is what `lookupWrite` of this key returned.
+   * @hot
+   */
+  setString(
+    entry: number,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+    keepExpiry: boolean,
+  ): number {
+    if (entry === 0) return this.addString(key, offset, length, hash, value, valueOffset, valueLength);
+    const entries = this.entries;
+    if (entries.type(entry) !== Type.STRING) {
+      const expiry = keepExpiry ? this.expiryOf(entry) : -1;
+      this.remove(entry, hash);
+      const made = this.addString(key, offset, length, hash, value, valueOffset, valueLength);
+      return expiry < 0 ? made : this.setExpiry(made, hash, expiry);
+    }
+    let current = entry;
+    if (!keepExpiry && entries.hasNumber(current)) current = this.clearExpiry(current, hash);
+    const moved = entries.setString(current, value, valueOffset, valueLength);
+    if (moved !== current) this.dicts.replace(this.dict, hash, current, moved);
+    entries.setEncoding(moved, Encoding.STRING);
+    return moved;
+  }
+
+  /** Makes a string value `valueLength` bytes long, keeping its first `keep` bytes; returns the entry's ref. */
+  resizeString(entry: number, hash: number, valueLength: number, keep: number): number {
+    const moved = this.entries.resizeString(entry, valueLength, keep);
+    if (moved !== entry) this.dicts.replace(this.dict, hash, entry, moved);
+    return moved;
+  }
+
+  /** Stores what a collection has become after a change: its encoding and the ref of its block or handle. @hot */
+  setValue(entry: number, encoding: number, valueRef: number): void {
+    this.entries.setWord2(entry, valueRef);
+    this.entries.setEncoding(entry, encoding);
+  }
+
+  /** Milliseconds since 1970 when the key expires, or -1. */
+  expiryOf(entry: number): number {
+    return this.entries.hasNumber(entry) ? this.entries.number(entry) : -1;
+  }
+
+  /** Sets the time when the key expires; returns the entry's ref. */
+  setExpiry(entry: number, hash: number, ms: number): number {
+    let current = entry;
+    if (this.entries.hasNumber(entry)) this.expiries.remove(hash, this.entries.number(entry));
+    else current = this.resizeForNumber(entry, hash, true);
+    this.entries.setNumber(current, ms);
+    this.expiries.add(hash, ms);
+    return current;
+  }
+
+  /** Takes the expiry away; returns the entry's ref. */
+  clearExpiry(entry: number, hash: number): number {
+    if (!this.entries.hasNumber(entry)) return entry;
+    this.expiries.remove(hash, this.entries.number(entry));
+    return this.resizeForNumber(entry, hash, false);
+  }
+
+  private resizeForNumber(entry: number, hash: number, wanted: boolean): number {
+    const inlineBytes = this.entries.type(entry) === Type.STRING && this.entries.valueBlock(entry) === entry ? this.entries.word2(entry) : 0;
+    const moved = this.entries.withNumber(entry, wanted, inlineBytes);
+    this.dicts.replace(this.dict, hash, entry, moved);
+    return moved;
+  }
+
+  /** Deletes a key by its entry (from `lookupWrite` or `peek`); big values are freed in slices later. @hot */
+  remove(entry: number, hash: number): void {
+    this.detach(entry, hash);
+    this.keyspace.releaseEntry(entry);
+  }
+
+  /** Takes an entry out without freeing it; for RENAME and MOVE, which give it to `attach`. */
+  detach(entry: number, hash: number): void {
+    const keyspace = this.keyspace;
+    if (keyspace.barrier !== null) keyspace.passBarrier(this, entry, hash);
+    if (this.entries.hasNumber(entry)) this.expiries.remove(hash, this.entries.number(entry));
+    if (this.fieldExpiries.count !== 0) keyspace.forgetFieldExpiry(this, entry, hash);
+    this.dicts.remove(this.dict, hash, entry);
+  }
+
+  /** Puts a whole entry, expiry included, under a key that is not there; the entry was detached or made by COPY. */
+  attach(entry: number, hash: number): void {
+    this.entries.setEpoch(entry, this.keyspace.epoch);
+    this.dicts.insert(this.dict, hash, entry);
+    if (this.entries.hasNumber(entry)) this.expiries.add(hash, this.entries.number(entry));
+    this.keyspace.rememberFieldExpiry(this, entry, hash);
+    if (this.keyspace.notifyMask !== 0) {
+      this.keyspace.notifyNew(this, this.entries.arena.u8[entry >>> 21]!, this.entries.keyStart(entry), this.entries.keyLength(entry));
+    }
+  }
+
+  /** Deletes all keys; what they held is freed in slices by the keyspace. */
+  clear(): void {
+    const old = this.dict;
+    this.dict = this.dicts.create();
+    this.keyspace.releaseDict(old);
+    this.keyspace.releaseIndex(this.expiries.reset());
+    this.keyspace.releaseIndex(this.fieldExpiries.reset());
+  }
+
+  /** SCAN: emits entries, expired ones too; see Dicts.scan. */
+  scan(cursor: number, count: number, out: RefList): number {
+    return this.dicts.scan(this.dict, cursor, count, out);
+  }
+
+  /** Throws where the indexes contradict the entries. For tests. */
+  verify(): void {
+    this.dicts.verify(this.dict);
+    this.expiries.verify();
+    let withExpiry = 0;
+    this.dicts.forEach(this.dict, (entry, hash) => {
+      if (this.dicts.hashOfEntry(entry) !== hash) throw new Error('an entry lies under another hash');
+      if ((this.entries.flags(entry) & NUMBER) !== 0) withExpiry++;
+    });
+    if (withExpiry !== this.expiries.count) throw new Error(`${withExpiry} keys expire, ${this.expiries.count} are in the index`);
+  }
+}
+

@@ -1,0 +1,34 @@
+// events: the classes of keyspace notifications, as bits; the letters are those of notify-keyspace-events.
+
+export const EventClass = {
+  KEYSPACE: 1 << 0, // K
+  KEYEVENT: 1 << 1, // E
+  GENERIC: 1 << 2, // g
+  STRING: 1 << 3, // $
+  LIST: 1 << 4, // l
+  SET: 1 << 5, // s
+  HASH: 1 << 6, // h
+  ZSET: 1 << 7, // z
+  EXPIRED: 1 << 8, // x
+  EVICTED: 1 << 9, // e
+  STREAM: 1 << 10, // t
+  KEY_MISS: 1 << 11, // m
+  MODULE: 1 << 13, // d
+  NEW: 1 << 14, // n
+} as const;
+
+/** What happens to keys, told to whoever lives above the keyspace; `key` is borrowed: copy what must stay. */
+export interface KeyspaceListener {
+  /** A key was changed, created, deleted or expired: watchers, trackers and blocked clients want to know. */
+  keyChanged(database: number, key: Uint8Array, offset: number, length: number): void;
+  /** A keyspace event; only called when `notifyMask` has its class. */
+  notify(eventClass: number, event: string, database: number, key: Uint8Array, offset: number, length: number): void;
+  /** A key was deleted because of its age or for memory: the AOF and replicas get a DEL or UNLINK. */
+  keyReclaimed(reason: 'expired' | 'evicted', database: number, key: Uint8Array, offset: number, length: number): void;
+}
+
+/** Stands between a command and an entry of the old epoch while a snapshot is taken. */
+export interface SnapshotBarrier {
+  /** The entry is about to change or go; whatever the snapshot needs of it must be taken now. */
+  beforeChange(database: number, entry: number, hash: number): void;
+}

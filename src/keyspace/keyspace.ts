@@ -1,0 +1,251 @@
+// keyspace: all databases of one server with what they share: memory, time, clocks of use, events, the barrier, lazy freeing.
+//
+// Nothing here reads the time or rolls dice by itself: `nowMs` is set by the owner once per turn of the event loop (and
+// stands still during a script), the random source comes in.
+
+import type { RandomSource } from '../base/prng.js';
+import { HalfSipHash } from '../base/siphash.js';
+import { Arena } from '../memory/arena.js';
+import { chunkOf } from '../memory/layout.js';
+import { Dicts, type DictRef } from '../structures/dict.js';
+import { Entries } from '../structures/entry.js';
+import { Type } from '../datatypes/object.js';
+import { Values } from '../datatypes/values.js';
+import { Database } from './database.js';
+import { EventClass, type KeyspaceListener, type SnapshotBarrier } from './events.js';
+
+/** How a new key's LFU counter starts: high enough not to be evicted before it had a chance. */
+export const FREQUENCY_NEW = 5;
+/** Collections with more elements are freed in slices. */
+const FREE_AT_ONCE_MAX = 64;
+const CLOCK_MASK = 0xffffff;
+
+export interface KeyspaceOptions {
+  readonly databaseCount: number;
+  readonly random: RandomSource;
+  /** Key of the hash: two words that no client can know. */
+  readonly hashKey: readonly [number, number];
+}
+
+export interface KeyspaceStats {
+  hits: number;
+  misses: number;
+  expired: number;
+  evicted: number;
+  expiredFields: number;
+}
+
+/** Something big that is freed bit by bit. */
+interface Garbage {
+  /** Frees about `budget` elements; true when nothing is left. */
+  step(budget: number): boolean;
+}
+
+export class Keyspace {
+  readonly arena = new Arena();
+  readonly entries = new Entries(this.arena);
+  readonly dicts: Dicts;
+  readonly values: Values;
+  readonly databases: Database[] = [];
+  readonly random: RandomSource;
+  readonly stats: KeyspaceStats = { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0 };
+
+  /** The time, as milliseconds since 1970. Set by the owner, at least once per turn of the event loop. */
+  nowMs = 0;
+  /** Count of changes since the last save; commands add to it, replication and AOF look whether it moved. */
+  dirty = 0;
+  /** What `notify` passes on: bits of EventClass. */
+  notifyMask = 0;
+  /** Set while somebody watches, tracks or waits for keys: `changed` then tells the listener. */
+  listening = false;
+  listener: KeyspaceListener | null = null;
+  barrier: SnapshotBarrier | null = null;
+  /** The EPOCH bit of new entries. */
+  epoch = 0;
+  /** Expired keys stay: on a replica, while loading, when DEBUG or CLIENT PAUSE says so. */
+  expiryPaused = false;
+  /** With `expiryPaused`: expired keys are not found (a replica's clients) or are (its master's commands). */
+  hidesExpired = false;
+  /** Whether entries count uses (LFU) instead of remembering the last one (LRU). */
+  usesFrequency = false;
+  lfuLogFactor = 10;
+  lfuDecayMinutes = 1;
+  /** CLIENT NO-TOUCH: reads leave no trace in the clocks. */
+  leavesClocks = false;
+
+  private readonly garbage: Garbage[] = [];
+
+  constructor(options: KeyspaceOptions) {
+    this.random = options.random;
+    this.dicts = new Dicts(this.arena, new HalfSipHash(options.hashKey[0], options.hashKey[1]));
+    this.values = new Values(this.entries, this.dicts);
+    for (let index = 0; index < options.databaseCount; index++) this.databases.push(new Database(this, index));
+  }
+
+  /** Bytes in use by keys, values and their indexes. */
+  get usedBytes(): number {
+    return this.arena.usedBytes;
+  }
+
+  // --- clocks of use ---------------------------------------------------------------------------------------------
+
+  /** Seconds, cut to the 24 bits of an entry's clock. */
+  get lruClock(): number {
+    return Math.floor(this.nowMs / 1000) & CLOCK_MASK;
+  }
+
+  private get lfuMinutes(): number {
+    return Math.floor(this.nowMs / 60000) & 0xffff;
+  }
+
+  /** The clock of a new entry, at its place in word 0. @hot */
+  newClock(): number {
+    return (this.usesFrequency ? (this.lfuMinutes << 8) | FREQUENCY_NEW : this.lruClock) << 8;
+  }
+
+  /** An entry was used. @hot */
+  touch(entry: number): void {
+    if (this.leavesClocks) return;
+    if (this.usesFrequency) this.countUse(entry);
+    else this.entries.setClock(entry, this.lruClock);
+  }
+
+  private countUse(entry: number): void {
+    const counter = this.frequency(entry);
+    let next = counter;
+    if (counter < 255) {
+      const base = Math.max(counter - FREQUENCY_NEW, 0);
+      if (this.random.below(0x100000000) / 0x100000000 < 1 / (base * this.lfuLogFactor + 1)) next++;
+    }
+    this.entries.setClock(entry, (this.lfuMinutes << 8) | next);
+  }
+
+  /** The logarithmic use counter, decayed to now: one less for every lfu-decay-time minutes without use. */
+  frequency(entry: number): number {
+    const clock = this.entries.clock(entry);
+    const counter = clock & 0xff;
+    if (this.lfuDecayMinutes === 0) return counter;
+    const elapsed = (this.lfuMinutes - (clock >>> 8)) & 0xffff;
+    return Math.max(0, counter - Math.floor(elapsed / this.lfuDecayMinutes));
+  }
+
+  /** Milliseconds since the last use, in steps of a second; the clock goes round after 194 days. */
+  idleMs(entry: number): number {
+    return ((this.lruClock - this.entries.clock(entry)) & CLOCK_MASK) * 1000;
+  }
+
+  // --- events ----------------------------------------------------------------------------------------------------
+
+  /** A key was changed. Every command that changes keys calls it once per key; `dirty` counts what has changed. @hot */
+  changed(database: Database, key: Uint8Array, offset: number, length: number, dirty: number): void {
+    this.dirty += dirty;
+    if (this.listening) this.listener!.keyChanged(database.index, key, offset, length);
+  }
+
+  /** A keyspace event. @hot */
+  notify(eventClass: number, event: string, database: Database, key: Uint8Array, offset: number, length: number): void {
+    if ((this.notifyMask & eventClass) !== 0) this.listener?.notify(eventClass, event, database.index, key, offset, length);
+  }
+
+  notifyMiss(database: Database, key: Uint8Array, offset: number, length: number): void {
+    this.notify(EventClass.KEY_MISS, 'keymiss', database, key, offset, length);
+  }
+
+  notifyNew(database: Database, key: Uint8Array, offset: number, length: number): void {
+    this.notify(EventClass.NEW, 'new', database, key, offset, length);
+  }
+
+  /** A key was deleted by age or for memory. */
+  reclaimed(reason: 'expired' | 'evicted', database: Database, key: Uint8Array): void {
+    if (this.listener === null) return;
+    this.listener.keyReclaimed(reason, database.index, key, 0, key.length);
+    this.notify(reason === 'expired' ? EventClass.EXPIRED : EventClass.EVICTED, reason, database, key, 0, key.length);
+    if (this.listening) this.listener.keyChanged(database.index, key, 0, key.length);
+  }
+
+  passBarrier(database: Database, entry: number, hash: number): void {
+    if (this.entries.epoch(entry) !== this.epoch) this.barrier!.beforeChange(database.index, entry, hash);
+  }
+
+  // --- fields that expire ------------------------------------------------------------------------------------------
+
+  /** Time of the next field of a hash that expires, or -1; set by the hash type. */
+  nextFieldExpiry: (encoding: number, valueRef: number) => number = () => -1;
+
+  forgetFieldExpiry(database: Database, entry: number, hash: number): void {
+    if (this.entries.type(entry) !== Type.HASH) return;
+    const next = this.nextFieldExpiry(this.entries.encoding(entry), this.entries.word2(entry));
+    if (next >= 0) database.fieldExpiries.remove(hash, next);
+  }
+
+  rememberFieldExpiry(database: Database, entry: number, hash: number): void {
+    if (this.entries.type(entry) !== Type.HASH) return;
+    const next = this.nextFieldExpiry(this.entries.encoding(entry), this.entries.word2(entry));
+    if (next >= 0) database.fieldExpiries.add(hash, next);
+  }
+
+  // --- freeing -----------------------------------------------------------------------------------------------------
+
+  /** Whether there is something left to free; the owner then calls `freeSome` between events. */
+  get hasGarbage(): boolean {
+    return this.garbage.length > 0;
+  }
+
+  /** Frees an entry that is in no dict any more, with its value; a big value is freed in slices. @hot */
+  releaseEntry(entry: number): void {
+    const type = this.entries.type(entry);
+    if (type !== Type.STRING) this.releaseValue(type, this.entries.encoding(entry), this.entries.word2(entry));
+    this.entries.free(entry);
+  }
+
+  /** Frees a collection that no entry refers to. */
+  releaseValue(type: number, encoding: number, valueRef: number): void {
+    const container = this.values.container(type);
+    if (container.count(encoding, valueRef) <= FREE_AT_ONCE_MAX) {
+      while (!container.freeStep(encoding, valueRef, FREE_AT_ONCE_MAX)) continue;
+      return;
+    }
+    this.garbage.push({ step: (budget) => container.freeStep(encoding, valueRef, budget) });
+  }
+
+  /** Frees a dict of database entries in slices. */
+  releaseDict(dict: DictRef): void {
+    this.garbage.push({ step: (budget) => this.dicts.dismantle(dict, budget, (entry) => this.releaseEntry(entry)) });
+  }
+
+  /** Frees a dict whose payloads are numbers. */
+  releaseIndex(dict: DictRef): void {
+    this.garbage.push({ step: (budget) => this.dicts.dismantle(dict, budget * 16, () => undefined) });
+  }
+
+  /** Frees about `budget` elements of what is to be freed; true when nothing is left. */
+  freeSome(budget: number): boolean {
+    // The newest first: what a dict of keys leaves behind is done before the next keys.
+    const last = this.garbage[this.garbage.length - 1];
+    if (last === undefined) return true;
+    if (last.step(budget)) this.garbage.splice(this.garbage.lastIndexOf(last), 1);
+    return this.garbage.length === 0;
+  }
+
+  /** Exchanges the keys of two databases; clients that selected them see the other's keys. */
+  swap(first: number, second: number): void {
+    const databases = this.databases;
+    const kept = databases[first]!;
+    databases[first] = databases[second]!;
+    databases[second] = kept;
+    databases[first]!.index = first;
+    databases[second]!.index = second;
+  }
+
+  /** Bytes of a string value as a view (borrowed until anything changes). Cold paths only. */
+  stringView(entry: number): Uint8Array {
+    const start = this.entries.valueStart(entry);
+    return this.arena.u8[chunkOf(this.entries.valueBlock(entry))]!.subarray(start, start + this.entries.word2(entry));
+  }
+
+  /** Throws where anything contradicts itself. For tests. */
+  verify(): void {
+    this.arena.verify();
+    for (const database of this.databases) database.verify();
+  }
+}

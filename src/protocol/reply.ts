@@ -1,0 +1,348 @@
+// reply: writes RESP2 and RESP3 replies as bytes into one output buffer.
+//
+// One writer serves all clients in turn: it collects the replies to everything a client sent in one chunk, then the
+// connection takes the bytes in one write. Nothing is allocated per reply; a buffer that is full goes to `full` and a new
+// one is taken. In RESP2, types that it lacks become what Redis makes of them (map: flat array, double: bulk string, ...).
+//
+// Not here: reading (request), what errors say (errors), sending (service/connection).
+
+import { copyBytes, digitCount, latin1Bytes, utf8, writeInteger } from '../base/bytes.js';
+import { DOUBLE_TEXT_BYTES_MAX, formatDouble } from '../base/double.js';
+
+const BUFFER_BYTES = 65536;
+/** A value longer than this goes into a buffer of its own size instead of through the shared one. */
+const LARGE_BYTES = 32768;
+
+const CR = 13;
+const LF = 10;
+const okBytes = latin1Bytes('+OK\r\n');
+const nullBulk = latin1Bytes('$-1\r\n');
+const nullArray = latin1Bytes('*-1\r\n');
+const null3 = latin1Bytes('_\r\n');
+const pongBytes = latin1Bytes('+PONG\r\n');
+const queuedBytes = latin1Bytes('+QUEUED\r\n');
+const emptyArray = latin1Bytes('*0\r\n');
+const doubleScratch = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
+
+/** Where a reply's length will be written once it is known; see `deferArray`. */
+export interface DeferredLength {
+  readonly fullCount: number;
+  readonly at: number;
+}
+
+export class ReplyWriter {
+  /** The buffer being filled, its first `length` bytes are taken. */
+  buffer = new Uint8Array(BUFFER_BYTES);
+  length = 0;
+  /** Buffers that are full, in order, each cut to its content. */
+  full: Uint8Array[] = [];
+  /** Bytes in `full`. */
+  fullBytes = 0;
+  /** Protocol of the client that gets the replies: 2 or 3. */
+  protocol: 2 | 3 = 2;
+  /** How many error replies were written: the caller compares before and after a command. */
+  errorCount = 0;
+  /** Text of the last error reply, without the leading '-'. */
+  lastError = '';
+
+  /** Bytes written and not yet taken. */
+  get pendingBytes(): number {
+    return this.fullBytes + this.length;
+  }
+
+  /** Makes sure that `bytes` bytes can be written at `length`. @hot */
+  reserve(bytes: number): void {
+    if (this.length + bytes > this.buffer.length) this.nextBuffer(bytes);
+  }
+
+  private nextBuffer(bytes: number): void {
+    if (this.length > 0) {
+      this.full.push(this.buffer.subarray(0, this.length));
+      this.fullBytes += this.length;
+    }
+    this.buffer = new Uint8Array(Math.max(BUFFER_BYTES, bytes));
+    this.length = 0;
+  }
+
+  /** Forgets everything that was written. */
+  clear(): void {
+    this.full = [];
+    this.fullBytes = 0;
+    this.length = 0;
+  }
+
+  /** Takes all that was written as one array (a copy). For replies that are read again: scripts, tests, MULTI. */
+  takeBytes(): Uint8Array {
+    const bytes = new Uint8Array(this.pendingBytes);
+    let at = 0;
+    for (const part of this.full) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    bytes.set(this.buffer.subarray(0, this.length), at);
+    this.clear();
+    return bytes;
+  }
+
+  /** Copies bytes that are complete RESP already. @hot */
+  raw(bytes: Uint8Array, offset = 0, length = bytes.length): void {
+    if (length > LARGE_BYTES) {
+      this.large(bytes, offset, length);
+      return;
+    }
+    this.reserve(length);
+    copyBytes(this.buffer, this.length, bytes, offset, length);
+    this.length += length;
+  }
+
+  private large(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.length > 0) {
+      // The rest of the buffer goes on being used for what follows.
+      this.full.push(this.buffer.subarray(0, this.length));
+      this.fullBytes += this.length;
+      this.buffer = this.buffer.length - this.length > 1024 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES);
+      this.length = 0;
+    }
+    this.full.push(bytes.slice(offset, offset + length));
+    this.fullBytes += length;
+  }
+
+  ok(): void {
+    this.raw(okBytes, 0, 5);
+  }
+
+  pong(): void {
+    this.raw(pongBytes, 0, 7);
+  }
+
+  queued(): void {
+    this.raw(queuedBytes, 0, 9);
+  }
+
+  emptyArray(): void {
+    this.raw(emptyArray, 0, 4);
+  }
+
+  /** A simple string; the text must be ASCII without line ends. */
+  simple(text: string): void {
+    this.line(43, text);
+  }
+
+  /** An error reply. `text` begins with its code ('ERR ...') and carries no '-'; line ends become spaces. */
+  error(text: string): void {
+    this.errorCount++;
+    this.lastError = text;
+    const bytes = utf8(text.replace(/[\r\n]/g, ' '));
+    this.reserve(bytes.length + 3);
+    this.buffer[this.length++] = 45;
+    this.raw(bytes);
+    this.crlf();
+  }
+
+  /** An integer of at most 2^53 in size. @hot */
+  integer(value: number): void {
+    this.reserve(24);
+    const buffer = this.buffer;
+    buffer[this.length] = 58;
+    let at = writeInteger(buffer, this.length + 1, value);
+    buffer[at++] = CR;
+    buffer[at++] = LF;
+    this.length = at;
+  }
+
+  /** An integer of 64 bits. */
+  bigInteger(value: bigint): void {
+    this.line(58, value.toString());
+  }
+
+  /** A bulk string of bytes. @hot */
+  bulk(bytes: Uint8Array, offset: number, length: number): void {
+    this.header(36, length);
+    if (length > LARGE_BYTES) {
+      this.large(bytes, offset, length);
+      this.reserve(2);
+    } else {
+      this.reserve(length + 2);
+      copyBytes(this.buffer, this.length, bytes, offset, length);
+      this.length += length;
+    }
+    this.buffer[this.length++] = CR;
+    this.buffer[this.length++] = LF;
+  }
+
+  /** A bulk string of a text, as UTF-8. */
+  bulkText(text: string): void {
+    const bytes = utf8(text);
+    this.bulk(bytes, 0, bytes.length);
+  }
+
+  /** A bulk string of a whole number. @hot */
+  bulkInteger(value: number): void {
+    const length = value < 0 ? 1 + digitCount(-value) : digitCount(value);
+    this.header(36, length);
+    this.reserve(length + 2);
+    let at = writeInteger(this.buffer, this.length, value);
+    this.buffer[at++] = CR;
+    this.buffer[at++] = LF;
+    this.length = at;
+  }
+
+  /** "No such value" where a bulk string was asked for. @hot */
+  nil(): void {
+    if (this.protocol === 3) this.raw(null3, 0, 3);
+    else this.raw(nullBulk, 0, 5);
+  }
+
+  /** "No such value" where an array was asked for. */
+  nilArray(): void {
+    if (this.protocol === 3) this.raw(null3, 0, 3);
+    else this.raw(nullArray, 0, 5);
+  }
+
+  /** Starts an array of `count` replies. @hot */
+  array(count: number): void {
+    this.header(42, count);
+  }
+
+  /** Starts a map of `count` pairs; the caller writes key, value, key, value. */
+  map(count: number): void {
+    if (this.protocol === 3) this.header(37, count);
+    else this.header(42, 2 * count);
+  }
+
+  /** Starts a set of `count` members. */
+  set(count: number): void {
+    this.header(this.protocol === 3 ? 126 : 42, count);
+  }
+
+  /** Starts an attribute of `count` pairs. RESP3 only: the caller asks for the protocol first. */
+  attribute(count: number): void {
+    this.header(124, count);
+  }
+
+  /** Starts a push message of `count` parts (an array in RESP2). */
+  push(count: number): void {
+    this.header(this.protocol === 3 ? 62 : 42, count);
+  }
+
+  boolean(value: boolean): void {
+    if (this.protocol === 3) this.line(35, value ? 't' : 'f');
+    else this.integer(value ? 1 : 0);
+  }
+
+  /** A double, printed as scores are. @hot */
+  double(value: number): void {
+    const length = formatDouble(value, doubleScratch, 0);
+    if (this.protocol === 2) {
+      this.bulk(doubleScratch, 0, length);
+      return;
+    }
+    this.reserve(length + 3);
+    this.buffer[this.length++] = 44;
+    this.raw(doubleScratch, 0, length);
+    this.crlf();
+  }
+
+  /** A number of any size in decimal. */
+  bigNumber(text: string): void {
+    if (this.protocol === 3) this.line(40, text);
+    else this.bulkText(text);
+  }
+
+  /** Text for people; `format` is three letters: txt or mkd. */
+  verbatim(text: string, format: 'txt' | 'mkd' = 'txt'): void {
+    const bytes = utf8(text);
+    if (this.protocol === 2) {
+      this.bulk(bytes, 0, bytes.length);
+      return;
+    }
+    this.header(61, bytes.length + 4);
+    this.raw(latin1Bytes(`${format}:`));
+    this.raw(bytes);
+    this.crlf();
+  }
+
+  /**
+   * Starts an array (map, set, push) whose length is not yet known; everything written until `settle` belongs to it.
+   * Costs a copy of what follows within the buffer, so it is for short or rare replies.
+   */
+  defer(): DeferredLength {
+    return { fullCount: this.full.length, at: this.length };
+  }
+
+  settleArray(deferred: DeferredLength, count: number): void {
+    this.settle(deferred, 42, count);
+  }
+
+  settleMap(deferred: DeferredLength, count: number): void {
+    this.settle(deferred, this.protocol === 3 ? 37 : 42, this.protocol === 3 ? count : 2 * count);
+  }
+
+  settleSet(deferred: DeferredLength, count: number): void {
+    this.settle(deferred, this.protocol === 3 ? 126 : 42, count);
+  }
+
+  private settle(deferred: DeferredLength, type: number, count: number): void {
+    const header = latin1Bytes(`${String.fromCharCode(type)}${count}\r\n`);
+    if (deferred.fullCount === this.full.length) {
+      this.reserve(header.length);
+      if (deferred.fullCount === this.full.length) {
+        this.buffer.copyWithin(deferred.at + header.length, deferred.at, this.length);
+        this.buffer.set(header, deferred.at);
+        this.length += header.length;
+        return;
+      }
+    }
+    // The place lies in a buffer that is full meanwhile: cut that one and put the header between its parts.
+    const part = this.full[deferred.fullCount]!;
+    this.full.splice(deferred.fullCount, 1, part.subarray(0, deferred.at), header, part.subarray(deferred.at));
+    this.fullBytes += header.length;
+  }
+
+  /** Forgets what was written since a `defer`. */
+  rewind(to: DeferredLength): void {
+    if (this.full.length > to.fullCount) {
+      const part = this.full[to.fullCount]!;
+      for (const dropped of this.full.splice(to.fullCount)) this.fullBytes -= dropped.length;
+      this.buffer = new Uint8Array(BUFFER_BYTES);
+      copyBytes(this.buffer, 0, part, 0, Math.min(to.at, BUFFER_BYTES));
+      if (to.at > BUFFER_BYTES) {
+        this.full.push(part.subarray(0, to.at));
+        this.fullBytes += to.at;
+        this.length = 0;
+        return;
+      }
+    }
+    this.length = to.at;
+  }
+
+  /** A type byte, a number and a line end. @hot */
+  private header(type: number, value: number): void {
+    this.reserve(20);
+    const buffer = this.buffer;
+    let at = this.length;
+    buffer[at++] = type;
+    if (value < 10) buffer[at++] = 48 + value;
+    else at = writeInteger(buffer, at, value);
+    buffer[at++] = CR;
+    buffer[at++] = LF;
+    this.length = at;
+  }
+
+  private line(type: number, text: string): void {
+    this.reserve(text.length + 3);
+    const buffer = this.buffer;
+    let at = this.length;
+    buffer[at++] = type;
+    for (let index = 0; index < text.length; index++) buffer[at++] = text.charCodeAt(index);
+    buffer[at++] = CR;
+    buffer[at++] = LF;
+    this.length = at;
+  }
+
+  private crlf(): void {
+    this.reserve(2);
+    this.buffer[this.length++] = CR;
+    this.buffer[this.length++] = LF;
+  }
+}

@@ -1,0 +1,79 @@
+// table: finds commands by the bytes of their name, in any case, without making a string.
+
+import { foldCase } from '../base/bytes.js';
+import { buildCommand, type Command, type CommandDeclaration } from './command.js';
+
+const SLOT_COUNT = 2048; // a power of two; a few hundred names leave most slots empty
+
+interface Slot<C> {
+  readonly bytes: Uint8Array;
+  readonly command: Command<C>;
+}
+
+export class CommandTable<C> {
+  private readonly slots: (Slot<C>[] | undefined)[] = new Array<Slot<C>[] | undefined>(SLOT_COUNT).fill(undefined);
+  private readonly byName = new Map<string, Command<C>>();
+
+  constructor(declarations: readonly CommandDeclaration<C>[]) {
+    for (const declaration of declarations) this.add(declaration.name, buildCommand(declaration));
+  }
+
+  /** All commands by the name they are called by now (see rename-command), without subcommands. */
+  get commands(): ReadonlyMap<string, Command<C>> {
+    return this.byName;
+  }
+
+  add(name: string, command: Command<C>): void {
+    const bytes = new TextEncoder().encode(name.toLowerCase());
+    if (this.byName.has(name.toLowerCase())) throw new Error(`command ${name} is declared twice`);
+    this.byName.set(name.toLowerCase(), command);
+    (this.slots[hashName(bytes, 0, bytes.length)] ??= []).push({ bytes, command });
+  }
+
+  remove(name: string): boolean {
+    const bytes = new TextEncoder().encode(name.toLowerCase());
+    if (!this.byName.delete(name.toLowerCase())) return false;
+    const index = hashName(bytes, 0, bytes.length);
+    const kept = this.slots[index]!.filter((slot) => !sameName(slot.bytes, bytes, 0, bytes.length));
+    this.slots[index] = kept.length === 0 ? undefined : kept;
+    return true;
+  }
+
+  /** The command of this name, without looking at subcommands. @hot */
+  find(bytes: Uint8Array, offset: number, length: number): Command<C> | undefined {
+    const slots = this.slots[hashName(bytes, offset, length)];
+    if (slots === undefined) return undefined;
+    for (let index = 0; index < slots.length; index++) {
+      const slot = slots[index]!;
+      if (sameName(slot.bytes, bytes, offset, length)) return slot.command;
+    }
+    return undefined;
+  }
+
+  /** 'get' or 'config|get', in lower case. */
+  byFullName(fullName: string): Command<C> | undefined {
+    const [name, sub] = fullName.split('|') as [string, string?];
+    const found = this.byName.get(name);
+    return sub === undefined ? found : found?.subcommands.get(sub);
+  }
+
+  /** Every command and subcommand. */
+  *all(): IterableIterator<Command<C>> {
+    for (const command of this.byName.values()) {
+      yield command;
+      yield* command.subcommands.values();
+    }
+  }
+}
+
+function hashName(bytes: Uint8Array, offset: number, length: number): number {
+  let hash = length;
+  for (let index = 0; index < length; index++) hash = (hash * 31 + foldCase[bytes[offset + index]!]!) & 0xffffff;
+  return (hash ^ (hash >>> 11)) & (SLOT_COUNT - 1);
+}
+
+function sameName(name: Uint8Array, bytes: Uint8Array, offset: number, length: number): boolean {
+  if (name.length !== length) return false;
+  for (let index = 0; index < length; index++) if (name[index] !== foldCase[bytes[offset + index]!]) return false;
+  return true;
+}
