@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { latin1, latin1Bytes } from '../base/bytes.js';
+import { Prng } from '../base/prng.js';
+import { Arena } from '../memory/arena.js';
+import { Listpacks } from './listpack.js';
+import { Quicklists, type QuicklistRef } from './quicklist.js';
+
+const seed = Number(process.env.KVASIR_SEED ?? 1);
+
+class Harness {
+  readonly arena = new Arena();
+  readonly quicklists = new Quicklists(new Listpacks(this.arena));
+  readonly list: QuicklistRef;
+
+  constructor(fill: number, plainBytesMin = 0) {
+    this.quicklists.fill = fill;
+    this.quicklists.plainBytesMin = plainBytesMin;
+    this.list = this.quicklists.create();
+  }
+
+  value(): string {
+    this.quicklists.read();
+    return latin1(this.quicklists.bytes, this.quicklists.start, this.quicklists.length);
+  }
+
+  get(index: number): string | undefined {
+    return this.quicklists.seek(this.list, index) ? this.value() : undefined;
+  }
+
+  toArray(): string[] {
+    const values: string[] = [];
+    for (let there = this.quicklists.first(this.list); there; there = this.quicklists.next()) values.push(this.value());
+    return values;
+  }
+
+  toArrayBackward(): string[] {
+    const values: string[] = [];
+    for (let there = this.quicklists.last(this.list); there; there = this.quicklists.previous()) values.push(this.value());
+    return values;
+  }
+
+  free(): void {
+    while (this.quicklists.freeStep(this.list, 3) > 0);
+  }
+}
+
+function randomValue(prng: Prng): string {
+  if (prng.chance(40)) return String(prng.below(5) - 2 + prng.below(2) * prng.uint32() * prng.below(100000));
+  if (prng.chance(3)) return 'L'.repeat(prng.below(prng.chance(20) ? 70_000 : 5000));
+  return 'abcdefgh'.slice(0, prng.below(8)) + 'x'.repeat(prng.below(prng.chance(10) ? 300 : 10));
+}
+
+/** One random operation on the list and on the array. */
+function step(harness: Harness, model: string[], prng: Prng, growing: boolean): void {
+  const { quicklists, list } = harness;
+  const value = randomValue(prng);
+  const bytes = latin1Bytes(value);
+  const index = prng.below(model.length + 1);
+  const there = index < model.length;
+  switch (prng.below(growing && prng.chance(85) ? 8 : 14)) {
+    case 0:
+    case 1:
+      quicklists.pushFirst(list, bytes, 0, bytes.length);
+      model.unshift(value);
+      break;
+    case 2:
+    case 3:
+      quicklists.pushLast(list, bytes, 0, bytes.length);
+      model.push(value);
+      break;
+    case 4:
+      if (!quicklists.seek(list, index)) break;
+      quicklists.insertBefore(list, bytes, 0, bytes.length);
+      assert.equal(harness.value(), value);
+      model.splice(index, 0, value);
+      break;
+    case 5:
+      if (!quicklists.seek(list, index)) break;
+      quicklists.insertAfter(list, bytes, 0, bytes.length);
+      assert.equal(harness.value(), value);
+      model.splice(index + 1, 0, value);
+      break;
+    case 6:
+      if (!quicklists.seek(list, index)) break;
+      quicklists.replace(list, bytes, 0, bytes.length);
+      model[index] = value;
+      break;
+    case 7:
+      assert.equal(harness.get(index), model[index]);
+      if (there) assert.ok(quicklists.equals(latin1Bytes(model[index]!), 0, model[index]!.length));
+      break;
+    case 8: {
+      if (!quicklists.seek(list, index)) break;
+      for (let deleted = 0; deleted < 3 && index < model.length; deleted++) {
+        const more = quicklists.delete(list);
+        model.splice(index, 1);
+        assert.equal(more, index < model.length);
+        if (more) assert.equal(harness.value(), model[index]);
+      }
+      break;
+    }
+    case 9: {
+      if (!quicklists.seek(list, index)) break;
+      for (let at = index; at >= 0 && at > index - 3; at--) {
+        const more = quicklists.deleteBackward(list);
+        model.splice(at, 1);
+        assert.equal(more, at > 0);
+        if (more) assert.equal(harness.value(), model[at - 1]);
+      }
+      break;
+    }
+    default: {
+      const count = Math.min(model.length - index, prng.below(prng.chance(10) ? 200 : 6));
+      quicklists.deleteRange(list, index, count);
+      model.splice(index, count);
+    }
+  }
+}
+
+for (const [fill, plainBytesMin] of [[-2, 0], [-1, 0], [-5, 0], [1, 0], [4, 0], [128, 0], [-2, 100], [0, 0]] as const) {
+  test(`random changes agree with an array (fill ${fill}, plain from ${plainBytesMin})`, () => {
+    const prng = new Prng(seed * 1000 + fill + plainBytesMin);
+    const harness = new Harness(fill, plainBytesMin);
+    const model: string[] = [];
+    for (let count = 0; count < 12_000; count++) {
+      step(harness, model, prng, (count >> 11) % 3 !== 2);
+      assert.equal(harness.quicklists.count(harness.list), model.length, `seed ${seed} step ${count}`);
+      if (count % 500 === 0) {
+        harness.quicklists.verify(harness.list);
+        assert.deepEqual(harness.toArray(), model, `seed ${seed} step ${count}`);
+        assert.deepEqual(harness.toArrayBackward(), model.slice().reverse(), `seed ${seed} step ${count}`);
+      }
+    }
+    harness.quicklists.verify(harness.list);
+    harness.arena.verify();
+    harness.free();
+    assert.equal(harness.arena.usedBytes, 0);
+  });
+}
+
+test('a list of many nodes finds every index from both ends', () => {
+  const harness = new Harness(1);
+  const count = 5000;
+  for (let index = 0; index < count; index++) {
+    const bytes = latin1Bytes(`v${index}`);
+    harness.quicklists.pushLast(harness.list, bytes, 0, bytes.length);
+  }
+  harness.quicklists.verify(harness.list);
+  for (let index = 0; index < count; index += 7) assert.equal(harness.get(index), `v${index}`);
+  assert.equal(harness.get(count), undefined);
+  assert.equal(harness.get(-1), undefined);
+});
+
+test('a list of one listpack node gives it back, others do not', () => {
+  const harness = new Harness(-2);
+  const bytes = latin1Bytes('hello');
+  harness.quicklists.pushLast(harness.list, bytes, 0, 5);
+  const listpack = harness.quicklists.dissolve(harness.list);
+  assert.equal(harness.quicklists.listpacks.count(listpack), 1);
+  harness.quicklists.listpacks.free(listpack);
+  assert.equal(harness.arena.usedBytes, 0);
+  const plain = new Harness(-2, 2);
+  plain.quicklists.pushLast(plain.list, bytes, 0, 5);
+  assert.equal(plain.quicklists.dissolve(plain.list), 0);
+});

@@ -1,0 +1,466 @@
+// quicklist: a long list as a sequence of listpacks, so that both ends are cheap and a change shifts one node's bytes only.
+//
+// How much a node holds is `fill`, the value of list-max-listpack-size: a count when positive, else 4, 8, 16, 32 or 64 KB
+// for -1 to -5. An element that is larger than a node may be stands in a *plain* node by itself.
+//
+// A position is (group, slot, at): a node of quicklist-nodes and an offset in its listpack (0 in a plain node). `first`,
+// `last`, `seek`, `next` and `previous` set it, `read` reads there, and the changes below say where they leave it. It is
+// lost by any change that does not go through it.
+//
+// Costs: ends O(node bytes), about 100 ns; index O(elements / 80000 + node); insertion in the middle one shift of a node.
+// Nodes that deletions leave half empty stay so, as in Redis.
+//
+// Not here: lists of one listpack (datatypes/list), compression of inner nodes (list-compress-depth is accepted without effect).
+
+import { assert } from '../base/assert.js';
+import { copyBytes, type Arena } from '../memory/arena.js';
+import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
+import { HEADER_BYTES } from './listpack-format.js';
+import type { Listpacks } from './listpack.js';
+import { PLAIN, plainLength, plainStart, QuicklistNodes, type QuicklistRef } from './quicklist-nodes.js';
+
+export type { QuicklistRef } from './quicklist-nodes.js';
+
+const NODE_BYTES_BY_FILL = [4096, 8192, 16384, 32768, 65536];
+/** Nodes that are limited by count still have a limit in bytes. */
+const SAFE_BYTES_MAX = 8192;
+/** What an entry takes besides its bytes, at most, for the estimate of whether it fits. */
+const ENTRY_OVERHEAD_BYTES = 8;
+
+/** Most bytes of a node for this `fill`, Infinity when it limits the count. */
+export function nodeBytesMax(fill: number): number {
+  return fill >= 0 ? Infinity : NODE_BYTES_BY_FILL[Math.min(-fill, NODE_BYTES_BY_FILL.length) - 1]!;
+}
+
+/** Most elements of a node for this `fill`, Infinity when it limits the bytes. */
+export function nodeCountMax(fill: number): number {
+  return fill < 0 ? Infinity : Math.max(fill, 1);
+}
+
+/** Whether a node of this many bytes and elements would be too large. @hot */
+export function exceedsNode(fill: number, bytes: number, count: number): boolean {
+  if (fill < 0) return bytes > nodeBytesMax(fill);
+  return bytes > SAFE_BYTES_MAX || count > nodeCountMax(fill);
+}
+
+/** All quicklists of one arena. */
+export class Quicklists {
+  /** list-max-listpack-size. */
+  fill = -2;
+  /** DEBUG QUICKLIST-PACKED-THRESHOLD: elements of this size on get a plain node; 0 leaves it to `fill`. */
+  plainBytesMin = 0;
+  /** Flags of nodes that are made: the snapshot barrier's epoch. */
+  nodeFlags = 0;
+
+  /** The position; group 0 is none. Read-only outside, but for `place`. */
+  group = 0;
+  slot = 0;
+  at = 0;
+  /** The node there: its listpack or plain block. */
+  block = 0;
+  plain = false;
+
+  /** The element of the last `read`; borrowed until the next read or change. */
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  length = 0;
+
+  readonly nodes: QuicklistNodes;
+  readonly arena: Arena;
+
+  constructor(readonly listpacks: Listpacks) {
+    this.arena = listpacks.arena;
+    this.nodes = new QuicklistNodes(listpacks.arena);
+  }
+
+  create(): QuicklistRef {
+    return this.nodes.create();
+  }
+
+  /** @hot */
+  count(list: QuicklistRef): number {
+    return this.nodes.elementCount(list);
+  }
+
+  /** Whether an element of this size gets a node of its own. @hot */
+  isLarge(length: number): boolean {
+    if (this.plainBytesMin !== 0) return length >= this.plainBytesMin;
+    return length > (this.fill < 0 ? nodeBytesMax(this.fill) : SAFE_BYTES_MAX);
+  }
+
+  /** @hot */
+  pushFirst(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    const found = this.nodes.first(list);
+    const group = this.nodes.group;
+    if (found && this.fits(group, 0, length)) this.growNode(list, group, 0, 0, bytes, offset, length);
+    else this.insertNode(list, group, 0, bytes, offset, length);
+  }
+
+  /** @hot */
+  pushLast(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    const found = this.nodes.last(list);
+    const { group, slot } = this.nodes;
+    if (found && this.fits(group, slot, length)) this.growNode(list, group, slot, -1, bytes, offset, length);
+    else this.insertNode(list, group, found ? slot + 1 : 0, bytes, offset, length);
+  }
+
+  /** Adds a listpack that is not empty as the last node, and owns it from now on. */
+  appendListpack(list: QuicklistRef, listpack: number): void {
+    const found = this.nodes.last(list);
+    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, listpack, this.listpacks.count(listpack), this.nodeFlags);
+  }
+
+  /** Adds a plain node with one element as the last node. */
+  appendPlain(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    const found = this.nodes.last(list);
+    const block = this.createPlain(bytes, offset, length);
+    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, block, 1, PLAIN | this.nodeFlags);
+  }
+
+  /** Takes the only node's listpack out of a list and frees the list; 0, and nothing happens, when it is not like that. */
+  dissolve(list: QuicklistRef): number {
+    if (this.nodes.nodeCount(list) !== 1) return 0;
+    this.nodes.first(list);
+    const { group, slot } = this.nodes;
+    if (this.nodes.isPlain(group, slot)) return 0;
+    const listpack = this.nodes.block(group, slot);
+    this.nodes.remove(list, group, slot);
+    this.nodes.destroy(list);
+    return listpack;
+  }
+
+  /** Goes to the first element; false when there is none. @hot */
+  first(list: QuicklistRef): boolean {
+    if (!this.nodes.first(list)) return false;
+    this.enterFirst();
+    return true;
+  }
+
+  /** Goes to the last element; false when there is none. @hot */
+  last(list: QuicklistRef): boolean {
+    if (!this.nodes.last(list)) return false;
+    this.enterLast();
+    return true;
+  }
+
+  /** Goes to element `index`; false when there is none. */
+  seek(list: QuicklistRef, index: number): boolean {
+    if (index < 0 || index >= this.nodes.elementCount(list)) return false;
+    this.nodes.seek(list, index);
+    this.enterNode();
+    this.at = this.plain ? 0 : this.listpacks.at(this.block, this.nodes.offset);
+    return true;
+  }
+
+  /** Goes to the next element; false when that was the last. @hot */
+  next(): boolean {
+    if (!this.plain) {
+      const at = this.listpacks.next(this.block, this.at);
+      if (at !== 0) {
+        this.at = at;
+        return true;
+      }
+    }
+    return this.nextNode();
+  }
+
+  /** Goes to the element before; false when that was the first. @hot */
+  previous(): boolean {
+    if (!this.plain) {
+      const at = this.listpacks.previous(this.block, this.at);
+      if (at !== 0) {
+        this.at = at;
+        return true;
+      }
+    }
+    return this.previousNode();
+  }
+
+  /** Goes to the first element of the next node; false when there is none. */
+  nextNode(): boolean {
+    if (!this.nodes.next(this.group, this.slot)) return this.leave();
+    this.enterFirst();
+    return true;
+  }
+
+  /** Goes to the last element of the node before; false when there is none. */
+  previousNode(): boolean {
+    if (!this.nodes.previous(this.group, this.slot)) return this.leave();
+    this.enterLast();
+    return true;
+  }
+
+  /** Elements of the node at the position. */
+  nodeElements(): number {
+    return this.nodes.count(this.group, this.slot);
+  }
+
+  /** Reads the element at the position. @hot */
+  read(): void {
+    if (this.plain) {
+      this.bytes = this.arena.u8[this.block >>> CHUNK_SHIFT]!;
+      this.start = plainStart(this.block);
+      this.length = plainLength(this.arena, this.block);
+      return;
+    }
+    const listpacks = this.listpacks;
+    listpacks.read(this.block, this.at);
+    this.bytes = listpacks.bytes;
+    this.start = listpacks.start;
+    this.length = listpacks.length;
+  }
+
+  /** Whether the element at the position is this string. @hot */
+  equals(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (!this.plain) return this.listpacks.equals(this.block, this.at, bytes, offset, length);
+    if (plainLength(this.arena, this.block) !== length) return false;
+    const u8 = this.arena.u8[this.block >>> CHUNK_SHIFT]!;
+    const start = plainStart(this.block);
+    for (let index = 0; index < length; index++) if (u8[start + index] !== bytes[offset + index]) return false;
+    return true;
+  }
+
+  /** Deletes the element at the position, which then is the next element; false when there is no next. */
+  delete(list: QuicklistRef): boolean {
+    const { group, slot } = this;
+    if (this.nodes.count(group, slot) > 1) {
+      this.block = this.listpacks.delete(this.block, this.at);
+      this.nodes.setBlock(group, slot, this.block);
+      this.nodes.addCount(list, group, slot, -1);
+      this.at = this.listpacks.following;
+      return this.at !== 0 || this.nextNode();
+    }
+    return this.deleteNode(list);
+  }
+
+  /** Deletes the element at the position, which then is the element before; false when there is none. */
+  deleteBackward(list: QuicklistRef): boolean {
+    const { group, slot } = this;
+    if (this.nodes.count(group, slot) > 1) {
+      const at = this.listpacks.previous(this.block, this.at);
+      this.block = this.listpacks.delete(this.block, this.at);
+      this.nodes.setBlock(group, slot, this.block);
+      this.nodes.addCount(list, group, slot, -1);
+      this.at = at;
+      return at !== 0 || this.previousNode();
+    }
+    if (!this.deleteNode(list)) return this.last(list);
+    return this.previousNode();
+  }
+
+  /** Deletes `count` elements from `index` on (all must be there). The position is lost. */
+  deleteRange(list: QuicklistRef, index: number, count: number): void {
+    if (count <= 0) return;
+    this.seek(list, index);
+    let offset = this.nodes.offset;
+    let left = count;
+    for (;;) {
+      const elements = this.nodeElements();
+      const here = Math.min(left, elements - offset);
+      left -= here;
+      if (here === elements) {
+        if (!this.deleteNode(list) || left === 0) return;
+      } else {
+        const { group, slot } = this;
+        this.nodes.setBlock(group, slot, this.listpacks.delete(this.block, this.at, here));
+        this.nodes.addCount(list, group, slot, -here);
+        if (left === 0) return;
+        this.nextNode();
+      }
+      offset = 0;
+    }
+  }
+
+  /** Puts another string in the place of the element at the position. The position is lost. */
+  replace(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    if (!this.plain && !this.isLarge(length)) {
+      this.nodes.setBlock(this.group, this.slot, this.listpacks.replace(this.block, this.at, bytes, offset, length));
+      return;
+    }
+    if (this.plain && this.isLarge(length)) {
+      this.arena.free(this.block);
+      this.nodes.setBlock(this.group, this.slot, this.createPlain(bytes, offset, length));
+      return;
+    }
+    this.insertBefore(list, bytes, offset, length);
+    this.next();
+    this.delete(list);
+  }
+
+  /** Inserts before the element at the position, which then is the new element. */
+  insertBefore(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    const { group, slot, at } = this;
+    if (!this.plain) {
+      if (this.fits(group, slot, length)) {
+        this.growNode(list, group, slot, at, bytes, offset, length);
+        return;
+      }
+      if (at !== HEADER_BYTES) {
+        this.splitNode(list, at);
+        this.insertAtBoundary(list, this.nodes.group, this.nodes.slot, bytes, offset, length);
+        return;
+      }
+    }
+    this.insertAtBoundary(list, group, slot, bytes, offset, length);
+  }
+
+  /** Inserts after the element at the position, which then is the new element. */
+  insertAfter(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    const { group, slot } = this;
+    if (!this.plain) {
+      const next = this.listpacks.next(this.block, this.at);
+      if (this.fits(group, slot, length)) {
+        this.growNode(list, group, slot, next === 0 ? -1 : next, bytes, offset, length);
+        return;
+      }
+      if (next !== 0) {
+        this.splitNode(list, next);
+        this.insertAtBoundary(list, this.nodes.group, this.nodes.slot, bytes, offset, length);
+        return;
+      }
+    }
+    this.insertAtBoundary(list, group, slot + 1, bytes, offset, length);
+  }
+
+  /**
+   * Frees up to `budget` nodes, and the list itself when none is left.
+   * Returns how many elements are left, 0 when all is gone.
+   */
+  freeStep(list: QuicklistRef, budget: number): number {
+    for (let left = budget; left > 0 && this.nodes.last(list); left--) {
+      const { group, slot } = this.nodes;
+      this.arena.free(this.nodes.block(group, slot));
+      this.nodes.remove(list, group, slot);
+    }
+    const elements = this.count(list);
+    if (elements === 0) this.nodes.destroy(list);
+    return elements;
+  }
+
+  /** Bytes of the whole list. Walks the nodes. */
+  byteSize(list: QuicklistRef): number {
+    let bytes = this.nodes.overheadBytes(list);
+    for (let there = this.nodes.first(list); there; there = this.nodes.next(this.nodes.group, this.nodes.slot)) {
+      bytes += this.arena.usable(this.nodes.block(this.nodes.group, this.nodes.slot));
+    }
+    return bytes;
+  }
+
+  /** Throws where the list contradicts itself. For tests. */
+  verify(list: QuicklistRef): void {
+    this.nodes.verify(list);
+    for (let there = this.nodes.first(list); there; there = this.nodes.next(this.nodes.group, this.nodes.slot)) {
+      const { group, slot } = this.nodes;
+      const block = this.nodes.block(group, slot);
+      if (this.nodes.isPlain(group, slot)) {
+        assert(this.nodes.count(group, slot) === 1, 'a plain node is one element');
+        assert(plainLength(this.arena, block) + 4 <= this.arena.usable(block), 'a plain element fits into its block');
+      } else {
+        this.listpacks.verify(block);
+        assert(this.listpacks.count(block) === this.nodes.count(group, slot), 'a slot knows the count of its listpack');
+      }
+    }
+  }
+
+  /** Whether one more element of this size may go into a node. @hot */
+  private fits(group: number, slot: number, length: number): boolean {
+    if (this.nodes.isPlain(group, slot) || this.isLarge(length)) return false;
+    const bytes = this.listpacks.byteLength(this.nodes.block(group, slot));
+    return !exceedsNode(this.fill, bytes + length + ENTRY_OVERHEAD_BYTES, this.nodes.count(group, slot) + 1);
+  }
+
+  /** Puts an element into a node: before the one at `at`, at the start for 0, at the end for -1. @hot */
+  private growNode(list: QuicklistRef, group: number, slot: number, at: number, bytes: Uint8Array, offset: number, length: number): void {
+    const block = this.nodes.block(group, slot);
+    let made: number;
+    if (at < 0) made = this.listpacks.append(block, bytes, offset, length);
+    else if (at === 0) made = this.listpacks.prepend(block, bytes, offset, length);
+    else made = this.listpacks.insertBefore(block, at, bytes, offset, length);
+    if (made !== block) this.nodes.setBlock(group, slot, made);
+    this.nodes.addCount(list, group, slot, 1);
+    this.group = group;
+    this.slot = slot;
+    this.block = made;
+    this.plain = false;
+    this.at = this.listpacks.inserted;
+  }
+
+  /** Inserts between the node before (group, slot) and the one there, or behind the group's last node. */
+  private insertAtBoundary(list: QuicklistRef, group: number, slot: number, bytes: Uint8Array, offset: number, length: number): void {
+    if (this.nodes.previous(group, slot) && this.fits(this.nodes.group, this.nodes.slot, length)) {
+      this.growNode(list, this.nodes.group, this.nodes.slot, -1, bytes, offset, length);
+      return;
+    }
+    if (this.nodes.next(group, slot - 1) && this.fits(this.nodes.group, this.nodes.slot, length)) {
+      this.growNode(list, this.nodes.group, this.nodes.slot, 0, bytes, offset, length);
+      return;
+    }
+    this.insertNode(list, group, slot, bytes, offset, length);
+  }
+
+  /** Makes a node of one element before (group, slot). */
+  private insertNode(list: QuicklistRef, group: number, slot: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.plain = this.isLarge(length);
+    this.at = this.plain ? 0 : HEADER_BYTES;
+    if (this.plain) {
+      this.block = this.createPlain(bytes, offset, length);
+      this.nodes.insert(list, group, slot, this.block, 1, PLAIN | this.nodeFlags);
+    } else {
+      this.block = this.listpacks.append(this.listpacks.create(), bytes, offset, length);
+      this.nodes.insert(list, group, slot, this.block, 1, this.nodeFlags);
+    }
+    this.group = this.nodes.group;
+    this.slot = this.nodes.slot;
+  }
+
+  private createPlain(bytes: Uint8Array, offset: number, length: number): number {
+    const block = this.arena.alloc(4 + length);
+    this.arena.i32[block >>> CHUNK_SHIFT]![wordOffset(block)] = length;
+    copyBytes(this.arena.u8[block >>> CHUNK_SHIFT]!, byteOffset(block) + 4, bytes, offset, length);
+    return block;
+  }
+
+  /** Moves the entries from `at` on into a new node behind; `nodes` is then at that one. `at` is not the first entry. */
+  private splitNode(list: QuicklistRef, at: number): void {
+    const { group, slot, block, listpacks } = this;
+    let kept = 0;
+    for (let entry = listpacks.first(block); entry !== at; entry = listpacks.next(block, entry)) kept++;
+    const moved = this.nodes.count(group, slot) - kept;
+    const right = listpacks.appendRange(listpacks.create(listpacks.byteLength(block) - at + HEADER_BYTES), block, at, 0, moved);
+    this.nodes.setBlock(group, slot, listpacks.deleteRange(block, at, 0, moved));
+    this.nodes.addCount(list, group, slot, -moved);
+    this.nodes.insert(list, group, slot + 1, right, moved, this.nodes.epoch(group, slot));
+  }
+
+  /** Deletes the node at the position, which then is the next node's first element; false when there is no next. */
+  private deleteNode(list: QuicklistRef): boolean {
+    this.arena.free(this.block);
+    this.nodes.remove(list, this.group, this.slot);
+    if (this.nodes.group === 0) return this.leave();
+    this.enterFirst();
+    return true;
+  }
+
+  private leave(): false {
+    this.group = 0;
+    return false;
+  }
+
+  private enterNode(): void {
+    const { group, slot } = this.nodes;
+    this.group = group;
+    this.slot = slot;
+    this.block = this.nodes.block(group, slot);
+    this.plain = this.nodes.isPlain(group, slot);
+  }
+
+  private enterFirst(): void {
+    this.enterNode();
+    this.at = this.plain ? 0 : HEADER_BYTES;
+  }
+
+  private enterLast(): void {
+    this.enterNode();
+    this.at = this.plain ? 0 : this.listpacks.last(this.block);
+  }
+}
