@@ -4,6 +4,7 @@
 // A command that fails to get through never runs twice: the connection is looked at before the command is sent, and when
 // it breaks afterwards the error is shown and only the next command connects anew.
 import { Connection, ConnectionLost } from '../client/connection.js';
+import type { CommandArgument } from '../client/encode-command.js';
 import { ConnectError, type Endpoint } from '../client/open-stream.js';
 import { isAggregate, isError, replyText, type AggregateReply, type Reply } from '../client/reply.js';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,9 +41,12 @@ export class Session {
   debugging = false;
   /** The server ended the debugging session with the last reply. */
   debuggerEnded = false;
-  serverVersion: string | undefined;
   /** Wraps what goes to stdout while a prompt is shown. */
   aroundOutput: (print: () => void) => void = (print) => print();
+  /** Shows the reply to a command; a terminal may stop it page by page. */
+  present: (reply: Reply, asText: boolean) => Promise<void> | void = (reply, asText) => this.show(reply, asText);
+  /** When the last reply came, for the time that a command took. */
+  repliedMs = 0;
   /** Called when the prompt may have changed. */
   onChange: () => void = () => undefined;
   readonly writer: ReplyWriter;
@@ -52,6 +56,7 @@ export class Session {
   private reissue = false;
   private sendAsking = false;
   private abortWait: (() => void) | undefined;
+  private background: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly options: CliOptions,
@@ -134,6 +139,7 @@ export class Session {
 
   /** Runs a command as often as asked and prints its replies; false when it did not get through. */
   async issue(args: readonly Uint8Array[], repeat: number): Promise<boolean> {
+    await this.background;
     for (;;) {
       if (this.reissue || this.connection === undefined || this.connection.lost !== undefined) {
         const wasReissue = this.reissue;
@@ -146,6 +152,20 @@ export class Session {
       if (!(await this.sendAndPrint(args, repeat))) return false;
       if (!this.reissue) return true;
     }
+  }
+
+  /**
+   * Asks the server something for the prompt itself (names for completion, say), where that disturbs nothing; undefined
+   * otherwise. The next command of the user waits until it is done.
+   */
+  async callInBackground(...args: CommandArgument[]): Promise<Reply | undefined> {
+    await this.background;
+    const { connection } = this;
+    if (connection === undefined || connection.lost !== undefined) return undefined;
+    if (this.inMulti || this.subscribed || this.monitoring || this.debugging) return undefined;
+    const reply = connection.call(...args).catch(() => undefined);
+    this.background = reply;
+    return reply;
   }
 
   /** Gives up waiting for a reply, a message or MONITOR; false when nothing was waited for. */
@@ -330,7 +350,8 @@ export class Session {
         this.console.complainBytes(`${replyText(reply)}\n`);
         throw new Exit(1);
       }
-      this.show(reply, asText);
+      this.repliedMs = performance.now();
+      await this.present(reply, asText);
       this.console.flush();
       if ((confirms || this.subscribed) && isMessage(reply, this.speaksResp3)) {
         const about = isAggregate(reply) ? replyText(reply.elements[0]).toLowerCase() : '';

@@ -1,0 +1,336 @@
+// line-editor: reads a line at a terminal, with history, completion, search and a grey hint behind the cursor.
+//
+// The terminal is in raw mode only while a line is read, so that Ctrl-C during a command is the signal it always is. What
+// is drawn is a function of prompt, line and hint: each change draws all of it anew over the old, whatever rows it took.
+// Node has a line reader, but no place in it to show a hint; its decoding of keys is used.
+import { emitKeypressEvents } from 'node:readline';
+import type { ReadStream, WriteStream } from 'node:tty';
+import { LineBuffer } from './line-buffer.js';
+import { positionAfter, textWidth } from './text-width.js';
+
+export interface EditorCompletion {
+  /** Where the part before the cursor begins that is replaced. */
+  readonly start: number;
+  readonly candidates: readonly string[];
+}
+
+export interface EditorOptions {
+  /** Lines typed before, oldest first; looked at each time. */
+  history(): readonly string[];
+  complete(beforeCursor: string): Promise<EditorCompletion>;
+  /** What to show behind the cursor at the end of the line; '' for nothing. */
+  hint(line: string): string;
+  readonly colors: boolean;
+  /** Show stars instead of the text, for passwords. */
+  readonly masked?: boolean;
+}
+
+/** A line, or how its reading ended otherwise: Ctrl-C on an empty line, Ctrl-D, or a terminal that went away. */
+export type LineResult = { readonly line: string } | { readonly ended: 'interrupted' | 'closed' };
+
+interface Key {
+  readonly name?: string;
+  readonly ctrl?: boolean;
+  readonly meta?: boolean;
+  readonly sequence?: string;
+}
+
+const listedMax = 100;
+
+export class LineEditor {
+  private readonly buffer = new LineBuffer();
+  private prompt = '';
+  private cursorRow = 0;
+  private finish: ((result: LineResult) => void) | undefined;
+  private historyIndex = 0;
+  private draft = '';
+  private search: { query: string; index: number } | undefined;
+  private completing = false;
+  private listNext = false;
+
+  constructor(
+    private readonly input: ReadStream,
+    private readonly output: WriteStream,
+    private readonly options: EditorOptions,
+  ) {
+    emitKeypressEvents(input);
+  }
+
+  /** True while a line is being read. */
+  get reading(): boolean {
+    return this.finish !== undefined;
+  }
+
+  readLine(prompt: string): Promise<LineResult> {
+    this.prompt = prompt;
+    this.buffer.set('');
+    this.draft = '';
+    this.historyIndex = this.options.history().length;
+    this.cursorRow = 0;
+    this.input.setRawMode(true);
+    this.input.on('keypress', this.onKey);
+    this.input.once('end', this.onEnd);
+    this.output.on('resize', this.onResize);
+    this.input.resume();
+    this.draw();
+    return new Promise((resolve) => (this.finish = resolve));
+  }
+
+  setPrompt(prompt: string): void {
+    if (prompt === this.prompt) return;
+    this.prompt = prompt;
+    if (this.reading) this.draw();
+  }
+
+  /** Draws again, when the hints have become known. */
+  refresh(): void {
+    if (this.reading && !this.completing) this.draw();
+  }
+
+  /** Takes the line away, lets `print` write, and draws the line below. */
+  printAbove(print: () => void): void {
+    if (!this.reading) {
+      print();
+      return;
+    }
+    this.erase();
+    print();
+    this.draw();
+  }
+
+  private end(result: LineResult): void {
+    const { finish } = this;
+    if (finish === undefined) return;
+    this.search = undefined;
+    this.buffer.moveEnd();
+    this.draw(false);
+    this.output.write('\r\n');
+    this.finish = undefined;
+    this.input.removeListener('keypress', this.onKey);
+    this.input.removeListener('end', this.onEnd);
+    this.output.removeListener('resize', this.onResize);
+    this.input.setRawMode(false);
+    this.input.pause();
+    finish(result);
+  }
+
+  private readonly onEnd = (): void => this.end({ ended: 'closed' });
+
+  private readonly onResize = (): void => this.draw();
+
+  private readonly onKey = (text: string | undefined, key: Key): void => {
+    if (this.completing || !this.reading) return;
+    if (this.search !== undefined && this.handleSearchKey(text, key)) return;
+    const listNext = this.listNext;
+    this.listNext = false;
+    if (key.ctrl === true) this.handleControl(key.name ?? '');
+    else if (key.meta === true) this.handleMeta(key.name ?? '');
+    else if (key.name === 'tab') void this.complete(listNext);
+    else this.handlePlain(text, key);
+    if (this.reading && !this.completing) this.draw();
+  };
+
+  private handleControl(name: string): void {
+    const { buffer } = this;
+    switch (name) {
+      case 'a': return buffer.moveHome();
+      case 'b': return buffer.move(-1);
+      case 'c':
+        if (buffer.empty) return this.end({ ended: 'interrupted' });
+        buffer.moveEnd();
+        this.draw(false);
+        this.output.write('^C\r\n');
+        this.cursorRow = 0;
+        return buffer.set('');
+      case 'd': return buffer.empty ? this.end({ ended: 'closed' }) : buffer.eraseAfter();
+      case 'e': return buffer.moveEnd();
+      case 'f': return buffer.move(1);
+      case 'h': return buffer.eraseBefore();
+      case 'j': return this.end({ line: buffer.text });
+      case 'k': return buffer.killToEnd();
+      case 'l':
+        this.output.write('\x1b[H\x1b[2J');
+        this.cursorRow = 0;
+        return;
+      case 'n': return this.stepHistory(1);
+      case 'p': return this.stepHistory(-1);
+      case 'r':
+        if (this.options.masked !== true) this.search = { query: '', index: this.options.history().length };
+        return;
+      case 't': return buffer.transpose();
+      case 'u': return buffer.killToStart();
+      case 'w': return buffer.killWord(-1);
+      case 'y': return buffer.yank();
+      case 'z': return this.suspend();
+      case 'left': return buffer.moveWord(-1);
+      case 'right': return buffer.moveWord(1);
+      default: return;
+    }
+  }
+
+  private handleMeta(name: string): void {
+    switch (name) {
+      case 'b': return this.buffer.moveWord(-1);
+      case 'f': return this.buffer.moveWord(1);
+      case 'd': return this.buffer.killWord(1);
+      case 'backspace': return this.buffer.killWord(-1);
+      default: return;
+    }
+  }
+
+  private handlePlain(text: string | undefined, key: Key): void {
+    const { buffer } = this;
+    switch (key.name) {
+      case 'return':
+      case 'enter': return this.end({ line: buffer.text });
+      case 'backspace': return buffer.eraseBefore();
+      case 'delete': return buffer.eraseAfter();
+      case 'left': return buffer.move(-1);
+      case 'right': return buffer.move(1);
+      case 'home': return buffer.moveHome();
+      case 'end': return buffer.moveEnd();
+      case 'up': return this.stepHistory(-1);
+      case 'down': return this.stepHistory(1);
+      default:
+        // eslint-disable-next-line no-control-regex -- keys that are no text
+        if (text !== undefined && !/[\x00-\x1f\x7f]/.test(text)) buffer.insert(text);
+    }
+  }
+
+  private stepHistory(step: -1 | 1): void {
+    if (this.options.masked === true) return;
+    const lines = this.options.history();
+    const index = this.historyIndex + step;
+    if (index < 0 || index > lines.length) return;
+    if (this.historyIndex === lines.length) this.draft = this.buffer.text;
+    this.historyIndex = index;
+    this.buffer.set(index === lines.length ? this.draft : lines[index]!);
+  }
+
+  /** Ctrl-R: each key narrows the search; true when the key belonged to it. */
+  private handleSearchKey(text: string | undefined, key: Key): boolean {
+    const search = this.search!;
+    const lines = this.options.history();
+    const find = (from: number): void => {
+      for (let index = Math.min(from, lines.length - 1); index >= 0; index--) {
+        if (search.query === '' || !lines[index]!.includes(search.query)) continue;
+        search.index = index;
+        this.buffer.set(lines[index]!);
+        return;
+      }
+    };
+    if (key.ctrl === true && key.name === 'r') find(search.index - 1);
+    else if (key.ctrl === true && (key.name === 'g' || key.name === 'c')) {
+      this.search = undefined;
+      this.buffer.set('');
+    } else if (key.name === 'backspace') {
+      search.query = search.query.slice(0, -1);
+      find(lines.length - 1);
+    } else if (key.ctrl !== true && key.meta !== true && text !== undefined && text >= ' ' && text !== '\x7f') {
+      search.query += text;
+      find(search.index);
+    } else {
+      this.search = undefined;
+      return false;
+    }
+    this.draw();
+    return true;
+  }
+
+  private async complete(list: boolean): Promise<void> {
+    this.completing = true;
+    let completion: EditorCompletion;
+    const before = this.buffer.beforeCursor;
+    try {
+      completion = await this.options.complete(before);
+    } finally {
+      this.completing = false;
+    }
+    if (!this.reading) return;
+    const { candidates, start } = completion;
+    const [only] = candidates;
+    if (only === undefined) {
+      this.output.write('\x07');
+    } else if (candidates.length === 1) {
+      this.buffer.replaceBefore(start, `${only} `);
+    } else {
+      const prefix = commonPrefix(candidates);
+      if (prefix.length > before.length - start) this.buffer.replaceBefore(start, prefix);
+      else if (list) this.list(candidates);
+      else this.output.write('\x07');
+      this.listNext = true;
+    }
+    this.draw();
+  }
+
+  private list(candidates: readonly string[]): void {
+    const columns = this.output.columns || 80;
+    const shown = candidates.slice(0, listedMax);
+    const width = Math.min(columns, Math.max(...shown.map(textWidth)) + 2);
+    const perRow = Math.max(1, Math.floor(columns / width));
+    const rows = Math.ceil(shown.length / perRow);
+    let text = '';
+    for (let row = 0; row < rows; row++) {
+      const cells = [];
+      for (let index = row; index < shown.length; index += rows) cells.push(shown[index]! + ' '.repeat(Math.max(0, width - textWidth(shown[index]!))));
+      text += `${cells.join('').trimEnd()}\r\n`;
+    }
+    if (candidates.length > listedMax) text += `... and ${candidates.length - listedMax} more\r\n`;
+    this.printAbove(() => this.output.write(text));
+  }
+
+  private suspend(): void {
+    if (process.platform === 'win32') return;
+    this.input.setRawMode(false);
+    process.once('SIGCONT', () => {
+      if (!this.reading) return;
+      this.input.setRawMode(true);
+      this.cursorRow = 0;
+      this.draw();
+    });
+    process.kill(process.pid, 'SIGTSTP');
+  }
+
+  private erase(): void {
+    const up = this.cursorRow > 0 ? `\x1b[${this.cursorRow}A` : '';
+    this.output.write(`${up}\r\x1b[J`);
+    this.cursorRow = 0;
+  }
+
+  private draw(withHint = true): void {
+    const columns = this.output.columns || 80;
+    const mask = (text: string): string => (this.options.masked === true ? '*'.repeat([...text].length) : text);
+    const prompt = this.search === undefined ? this.prompt : `(reverse-i-search)'${this.search.query}': `;
+    const whole = prompt + mask(this.buffer.text);
+    const end = positionAfter(whole, columns);
+    let hint = '';
+    if (withHint && this.search === undefined && this.buffer.atEnd && !this.buffer.empty) {
+      hint = cut(this.options.hint(this.buffer.text), columns - end.column - 1);
+    }
+    const cursor = positionAfter(prompt + mask(this.buffer.beforeCursor), columns);
+    let text = this.cursorRow > 0 ? `\x1b[${this.cursorRow}A` : '';
+    text += `\r\x1b[J${whole}`;
+    if (end.column === 0 && end.row > 0) text += '\r\n';
+    if (hint !== '') text += this.options.colors ? `\x1b[90m${hint}\x1b[0m` : hint;
+    if (end.row > cursor.row) text += `\x1b[${end.row - cursor.row}A`;
+    text += '\r';
+    if (cursor.column > 0) text += `\x1b[${cursor.column}C`;
+    this.output.write(text);
+    this.cursorRow = cursor.row;
+  }
+}
+
+function commonPrefix(words: readonly string[]): string {
+  let prefix = words[0]!;
+  for (const word of words) {
+    let length = 0;
+    while (length < prefix.length && prefix[length] === word[length]) length++;
+    prefix = prefix.slice(0, length);
+  }
+  return prefix;
+}
+
+function cut(text: string, columns: number): string {
+  if (textWidth(text) <= columns) return text;
+  return columns < 4 ? '' : `${[...text].slice(0, columns - 1).join('')}…`;
+}

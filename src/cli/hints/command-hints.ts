@@ -1,0 +1,68 @@
+// command-hints: what the prompt knows about commands, wherever it comes from: the server's COMMAND DOCS, or a table.
+import { isError } from '../../client/reply.js';
+import type { Session } from '../session.js';
+import { splitArguments } from '../quoting.js';
+import { readCommandDocs, readCommandNames, type CommandDoc } from './command-docs.js';
+import { matchArguments, type SyntaxMatch } from './syntax.js';
+
+export interface CommandHints {
+  /** All commands, subcommands as entries of their own, sorted by name. */
+  readonly commands: readonly CommandDoc[];
+}
+
+export const noHints: CommandHints = { commands: [] };
+
+/** Asks the server; nothing comes of it on servers that cannot tell, or for users who may not ask. */
+export async function loadCommandHints(session: Session): Promise<CommandHints> {
+  const docs = await session.callInBackground('COMMAND', 'DOCS');
+  if (docs !== undefined && !isError(docs)) {
+    const commands = readCommandDocs(docs);
+    if (commands.length > 0) return { commands };
+  }
+  const names = await session.callInBackground('COMMAND');
+  return names === undefined || isError(names) ? noHints : { commands: readCommandNames(names) };
+}
+
+/** The command with the longest name that the words begin with. */
+export function findCommand(hints: CommandHints, words: readonly string[]): CommandDoc | undefined {
+  let best: CommandDoc | undefined;
+  for (const command of hints.commands) {
+    if (command.words.length > words.length || command.words.length <= (best?.words.length ?? 0)) continue;
+    if (command.words.every((word, index) => word === words[index]!.toUpperCase())) best = command;
+  }
+  return best;
+}
+
+export interface LineMatch extends SyntaxMatch {
+  readonly command: CommandDoc;
+  /** How many of the words are the command's name. */
+  readonly nameWords: number;
+}
+
+/** What the finished words of a line amount to. */
+export function matchLine(hints: CommandHints, words: readonly string[]): LineMatch | undefined {
+  const skip = words.length > 1 && /^[1-9]\d*$/.test(words[0]!) ? 1 : 0; // "3 incr x" repeats
+  const command = findCommand(hints, words.slice(skip));
+  if (command === undefined) return undefined;
+  const nameWords = skip + command.words.length;
+  const match = matchArguments(command.args, words.slice(nameWords));
+  return match === undefined ? undefined : { ...match, command, nameWords };
+}
+
+/** The hint for a line as redis-cli gives it: the last word only counts when a space follows. */
+export function hintForLine(hints: CommandHints, line: string): string | undefined {
+  const words = splitArguments(line);
+  if (words === undefined) return undefined;
+  const finished = /\s$/.test(line) ? words : words.slice(0, -1);
+  return matchLine(hints, finished)?.hint;
+}
+
+/** The hint to show after the cursor at the end of a line: what follows the word that is being typed. */
+export function hintWhileTyping(hints: CommandHints, line: string): string {
+  const words = splitArguments(line);
+  if (words === undefined || words.length === 0) return '';
+  if (/\s$/.test(line)) return matchLine(hints, words)?.hint ?? '';
+  const complete = matchLine(hints, words);
+  const hint = complete?.hint ?? hintForLine(hints, line) ?? '';
+  return hint === '' ? '' : ` ${hint}`;
+}

@@ -1,0 +1,77 @@
+// pager: shows a reply that is longer than the screen page by page.
+import { emitKeypressEvents } from 'node:readline';
+import type { ReadStream, WriteStream } from 'node:tty';
+
+const keysHelp = '\x1b[7m-- more: space page, enter line, a all, q stop --\x1b[0m';
+
+/** Writes the text (one character per byte), stopping at each page; the reader may leave the rest out. */
+export async function showPaged(text: string, input: ReadStream, output: WriteStream): Promise<void> {
+  const columns = output.columns || 80;
+  const rows = Math.max(2, (output.rows || 24) - 1);
+  let position = 0;
+  let room = rows;
+  while (position < text.length) {
+    let end = position;
+    while (end < text.length && room > 0) {
+      const lineEnd = text.indexOf('\n', end);
+      const next = lineEnd < 0 ? text.length : lineEnd + 1;
+      room -= Math.max(1, Math.ceil((next - end - 1) / columns));
+      end = next;
+    }
+    output.write(Buffer.from(text.slice(position, end), 'latin1'));
+    position = end;
+    if (position >= text.length) return;
+    const answer = await askForMore(input, output);
+    if (answer === 'stop') return;
+    room = answer === 'page' ? rows : answer === 'line' ? 1 : Infinity;
+  }
+}
+
+/** True when the text takes more rows than the screen has. */
+export function isLongerThanScreen(text: string, output: WriteStream): boolean {
+  const columns = output.columns || 80;
+  const rows = (output.rows || 24) - 1;
+  let used = 0;
+  for (let position = 0; position < text.length; ) {
+    const lineEnd = text.indexOf('\n', position);
+    const next = lineEnd < 0 ? text.length : lineEnd + 1;
+    used += Math.max(1, Math.ceil((next - position - 1) / columns));
+    if (used > rows) return true;
+    position = next;
+  }
+  return false;
+}
+
+function askForMore(input: ReadStream, output: WriteStream): Promise<'page' | 'line' | 'all' | 'stop'> {
+  emitKeypressEvents(input);
+  output.write(keysHelp);
+  input.setRawMode(true);
+  input.resume();
+  return new Promise((resolve) => {
+    const onKey = (_text: string | undefined, key: { name?: string; ctrl?: boolean }): void => {
+      const answer =
+        key.name === 'q' || key.name === 'escape' || (key.ctrl === true && (key.name === 'c' || key.name === 'd'))
+          ? 'stop'
+          : key.name === 'a'
+            ? 'all'
+            : key.name === 'return' || key.name === 'enter' || key.name === 'down'
+              ? 'line'
+              : key.name === 'space' || key.name === 'pagedown' || key.name === 'f'
+                ? 'page'
+                : undefined;
+      if (answer === undefined) return;
+      finish(answer);
+    };
+    const onEnd = (): void => finish('stop');
+    const finish = (answer: 'page' | 'line' | 'all' | 'stop'): void => {
+      input.removeListener('keypress', onKey);
+      input.removeListener('end', onEnd);
+      input.setRawMode(false);
+      input.pause();
+      output.write('\r\x1b[K');
+      resolve(answer);
+    };
+    input.on('keypress', onKey);
+    input.once('end', onEnd);
+  });
+}
