@@ -21,7 +21,7 @@ const allowed = {
   client: ['base', 'io', 'protocol'],
   registry: ['base', 'protocol'],
   commands: [...keyspaceAndAbove, 'registry', 'protocol'],
-  persistence: [...keyspaceAndAbove, 'protocol', 'io'],
+  persistence: [...keyspaceAndAbove, 'protocol', 'registry', 'commands', 'io'],
   scripting: ['registry', 'protocol', 'base'],
   service: ['base', 'registry', 'protocol', 'io'],
   server: serverAndAbove,

@@ -217,7 +217,7 @@ export class Database {
   clear(): void {
     const old = this.dict;
     this.dict = this.dicts.create();
-    this.keyspace.releaseDict(old);
+    if (this.keyspace.barrier?.takesDict(this, old) !== true) this.keyspace.releaseDict(old);
     this.keyspace.releaseIndex(this.expiries.reset());
     this.keyspace.releaseIndex(this.fieldExpiries.reset());
   }

@@ -1,5 +1,8 @@
 // events: the classes of keyspace notifications, as bits; the letters are those of notify-keyspace-events.
 
+import type { DictRef } from '../structures/dict.js';
+import type { Database } from './database.js';
+
 export const EventClass = {
   KEYSPACE: 1 << 0, // K
   KEYEVENT: 1 << 1, // E
@@ -30,5 +33,7 @@ export interface KeyspaceListener {
 /** Stands between a command and an entry of the old epoch while a snapshot is taken. */
 export interface SnapshotBarrier {
   /** The entry is about to change or go; whatever the snapshot needs of it must be taken now. */
-  beforeChange(database: number, entry: number, hash: number): void;
+  beforeChange(database: Database, entry: number, hash: number): void;
+  /** All keys of the database go: true when the snapshot still needs the dict, and will release it itself. */
+  takesDict(database: Database, dict: DictRef): boolean;
 }

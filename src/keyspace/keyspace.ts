@@ -164,7 +164,7 @@ export class Keyspace {
   }
 
   passBarrier(database: Database, entry: number, hash: number): void {
-    if (this.entries.epoch(entry) !== this.epoch) this.barrier!.beforeChange(database.index, entry, hash);
+    if (this.entries.epoch(entry) !== this.epoch) this.barrier!.beforeChange(database, entry, hash);
   }
 
   // --- fields that expire ------------------------------------------------------------------------------------------
