@@ -5,6 +5,8 @@
 import type { Entries } from '../structures/entry.js';
 import type { Dicts } from '../structures/dict.js';
 import { EXTERNAL } from '../structures/entry.js';
+import { Listpacks } from '../structures/listpack.js';
+import { Lists } from './list.js';
 import { Type } from './object.js';
 
 /** What each collection type offers to those who do not care which type it is. */
@@ -21,12 +23,18 @@ export interface Container {
 }
 
 export class Values {
+  readonly listpacks: Listpacks;
+  readonly lists: Lists;
   private readonly containers: (Container | undefined)[] = [];
 
   constructor(
     readonly entries: Entries,
     readonly dicts: Dicts,
-  ) {}
+  ) {
+    this.listpacks = new Listpacks(entries.arena);
+    this.lists = new Lists(entries, this.listpacks);
+    this.register(Type.LIST, this.lists);
+  }
 
   /** Tells how values of a type are handled; each collection type does so once. */
   register(type: number, container: Container): void {

@@ -337,13 +337,35 @@ export class Quicklists {
     return elements;
   }
 
-  /** Bytes of the whole list. Walks the nodes. */
-  byteSize(list: QuicklistRef): number {
-    let bytes = this.nodes.overheadBytes(list);
-    for (let there = this.nodes.first(list); there; there = this.nodes.next(this.nodes.group, this.nodes.slot)) {
+  /** Bytes of the whole list; extrapolated from the first `samples` nodes, 0 looks at all. */
+  byteSize(list: QuicklistRef, samples = 0): number {
+    const total = this.nodes.nodeCount(list);
+    let bytes = 0;
+    let seen = 0;
+    let there = this.nodes.first(list);
+    while (there && (samples === 0 || seen < samples)) {
       bytes += this.arena.usable(this.nodes.block(this.nodes.group, this.nodes.slot));
+      seen++;
+      there = this.nodes.next(this.nodes.group, this.nodes.slot);
     }
-    return bytes;
+    return this.nodes.overheadBytes(list) + (seen === 0 ? 0 : Math.round((bytes / seen) * total));
+  }
+
+  /** A copy in blocks of its own. */
+  copy(list: QuicklistRef): QuicklistRef {
+    const made = this.create();
+    for (let there = this.first(list); there; there = this.nextNode()) {
+      const { group, slot } = this;
+      if (this.plain) {
+        this.read();
+        this.appendPlain(made, this.bytes, this.start, this.length);
+      } else {
+        this.appendListpack(made, this.listpacks.copy(this.block));
+      }
+      this.group = group;
+      this.slot = slot;
+    }
+    return made;
   }
 
   /** Throws where the list contradicts itself. For tests. */
