@@ -21,6 +21,13 @@ export class Decimal {
     this.high = Math.floor(value / TWO_32);
   }
 
+  /** Takes a 64-bit integer in two signed words. */
+  setWords(high: number, low: number): void {
+    this.high = high;
+    this.low = low;
+    this.value = high * TWO_32 + (low >>> 0);
+  }
+
   /** False when the text is not just what printing a 64-bit integer gives: no sign but "-", no leading zeros, no space. @hot */
   parse(bytes: Uint8Array, offset: number, length: number): boolean {
     if (length === 0 || length > DIGITS_MAX + 1) return false;
