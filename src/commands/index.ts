@@ -1,0 +1,6 @@
+// All data commands; a new family adds its line here.
+
+import type { DataCommand } from './engine.js';
+import { stringCommands } from './string/index.js';
+
+export const dataCommands: readonly DataCommand[] = [...stringCommands];

@@ -1,0 +1,107 @@
+// getex: GETDEL and GETEX: reading a string and deciding about its life in one step.
+
+import { Type } from '../../datatypes/object.js';
+import { EventClass } from '../../keyspace/events.js';
+import { errors } from '../../protocol/errors.js';
+import { command, keyAt } from '../../registry/command.js';
+import { int, key, oneof, optional, token, unixTime } from '../../registry/grammar.js';
+import { changed, notify, readTyped, WRONG_TYPE } from '../access.js';
+import type { DataCommand } from '../engine.js';
+import { expireTime, expireUnits, type ExpireUnit } from '../expire-time.js';
+import { replyString } from './access.js';
+
+export const getdel: DataCommand = command({
+  name: 'getdel',
+  since: '6.2.0',
+  group: 'string',
+  arity: 2,
+  flags: ['write', 'fast'],
+  keys: [keyAt(1, ['RW', 'access', 'delete'])],
+  args: [key('key')],
+  summary: 'Returns the string of a key and deletes the key.',
+  complexity: 'O(1)',
+  run(call) {
+    const { db, bytes, starts, lengths } = call;
+    const entry = readTyped(call, 1, Type.STRING);
+    if (entry === WRONG_TYPE) return;
+    if (entry === 0) {
+      call.reply.nil();
+      return;
+    }
+    replyString(call, entry);
+    db.remove(db.lookupWrite(bytes, starts[1]!, lengths[1]!), db.hash);
+    changed(call, 1, 1);
+    notify(call, EventClass.GENERIC, 'del', 1);
+    if (call.host.propagates) call.host.rewrite(call, ['DEL', call.copy(1)]);
+  },
+});
+
+const units: Readonly<Record<string, ExpireUnit>> = expireUnits;
+
+export const getex: DataCommand = command({
+  name: 'getex',
+  since: '6.2.0',
+  group: 'string',
+  arity: -2,
+  flags: ['write', 'fast'],
+  keys: [{ ...keyAt(1, ['RW', 'access', 'update']), notes: 'RW and UPDATE because it changes the TTL' }],
+  args: [
+    key('key'),
+    optional(
+      oneof(
+        'expiration',
+        int('seconds', { token: 'EX' }),
+        int('milliseconds', { token: 'PX' }),
+        unixTime('unix-time-seconds', { token: 'EXAT' }),
+        unixTime('unix-time-milliseconds', { token: 'PXAT' }),
+        token('PERSIST'),
+      ),
+    ),
+  ],
+  summary: 'Returns the string of a key and sets or takes away its expiry.',
+  complexity: 'O(1)',
+  run(call) {
+    const { db, bytes, starts, lengths } = call;
+    let unit: ExpireUnit | undefined;
+    let persists = false;
+    if (call.count > 2) {
+      const word = call.text(2).toLowerCase();
+      persists = word === 'persist' && call.count === 3;
+      unit = call.count === 4 && Object.hasOwn(units, word) ? units[word] : undefined;
+      if (!persists && unit === undefined) {
+        call.reply.error(errors.syntax);
+        return;
+      }
+    }
+    const found = readTyped(call, 1, Type.STRING);
+    if (found === WRONG_TYPE) return;
+    if (found === 0) {
+      call.reply.nil();
+      return;
+    }
+    let expiry = 0;
+    if (unit !== undefined) {
+      expiry = expireTime(call, 3, unit);
+      if (Number.isNaN(expiry)) return;
+    }
+    replyString(call, found);
+    if (unit === undefined && !persists) return;
+    const entry = db.lookupWrite(bytes, starts[1]!, lengths[1]!);
+    if (unit !== undefined && unit.absolute && expiry <= call.host.keyspace.nowMs) {
+      db.remove(entry, db.hash);
+      changed(call, 1, 1);
+      notify(call, EventClass.GENERIC, 'del', 1);
+      if (call.host.propagates) call.host.rewrite(call, ['DEL', call.copy(1)]);
+    } else if (unit !== undefined) {
+      db.setExpiry(entry, db.hash, expiry);
+      changed(call, 1, 1);
+      notify(call, EventClass.GENERIC, 'expire', 1);
+      if (call.host.propagates) call.host.rewrite(call, ['PEXPIREAT', call.copy(1), BigInt(expiry)]);
+    } else if (db.expiryOf(entry) >= 0) {
+      db.clearExpiry(entry, db.hash);
+      changed(call, 1, 1);
+      notify(call, EventClass.GENERIC, 'persist', 1);
+      if (call.host.propagates) call.host.rewrite(call, ['PERSIST', call.copy(1)]);
+    }
+  },
+});
