@@ -80,7 +80,7 @@ const escapes: Record<string, string> = {
   '\b': '\\b',
   '\x07': '\\a',
 };
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+ 
 const unprintable = /["\\\x00-\x1f\x7f-\xff]/g;
 
 function escapeByte(character: string): string {

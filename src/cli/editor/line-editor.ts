@@ -192,7 +192,7 @@ export class LineEditor {
       case 'up': return this.stepHistory(-1);
       case 'down': return this.stepHistory(1);
       default:
-        // eslint-disable-next-line no-control-regex -- keys that are no text
+         
         if (text !== undefined && !/[\x00-\x1f\x7f]/.test(text)) buffer.insert(text);
     }
   }

@@ -8,7 +8,7 @@ export type JsonStrings = 'unicode' | 'quoted';
 
 const sliceBytes = 256 * 1024;
 const escapes: Record<string, string> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\f': '\\f', '\r': '\\r', '\t': '\\t', '\b': '\\b' };
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+ 
 const special = /["\\\x00-\x1f]/g;
 
 function escapeCharacter(character: string): string {
