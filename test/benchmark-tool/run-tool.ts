@@ -44,7 +44,8 @@ export function maskFigures(out: string): string {
     .map((line) => {
       if (/^\d+\.\d{3}% <= \d+\.\d{3} milliseconds \(cumulative count \d+\)$/.test(line)) return '<row>';
       if (/^ {4}( *\d+\.\d{3}){6}$/.test(line) && line.length === 63) return '<summary>';
-      return line.replace(/\d+\.\d+/g, '<n>');
+      // redis-benchmark measures in whole milliseconds: a test that takes none has no finite rate.
+      return line.replace(/\d+\.\d+|\binf\b/g, '<n>');
     })
     .filter((line, index, lines) => line !== '<row>' || lines[index - 1] !== '<row>')
     .join('\n');
