@@ -1,0 +1,113 @@
+// servers: starts redis-server and Kvasir for the comparison, and reads what the operating system knows about them.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { findFreePort, findProgram } from '../peer.js';
+
+export type ServerKind = 'redis' | 'kvasir';
+
+export interface BenchServer {
+  kind: ServerKind;
+  port: number;
+  pid: number;
+  /** From the start of the process to the first PONG. */
+  startMs: number;
+  stop(): Promise<void>;
+}
+
+const kvasirServer = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
+const startTimeoutMs = 20_000;
+
+/** Why this server cannot be started here, or undefined. */
+export function missingServer(kind: ServerKind): string | undefined {
+  if (kind === 'redis') return findProgram('redis-server') === undefined ? 'redis-server is not on the PATH' : undefined;
+  return existsSync(kvasirServer) ? undefined : `${kvasirServer} is not built`;
+}
+
+export async function startServer(kind: ServerKind): Promise<BenchServer> {
+  const port = await findFreePort();
+  const folder = mkdtempSync(join(tmpdir(), 'kvasir-bench-'));
+  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  const [program, args] = kind === 'redis' ? ['redis-server', flags] : [process.execPath, [kvasirServer, ...flags]];
+  const startedMs = performance.now();
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (chunk) => (errors = (errors + String(chunk)).slice(-2000)));
+  const killOnExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killOnExit);
+  while (!(await answersPing(port))) {
+    const isGone = child.exitCode !== null || child.signalCode !== null;
+    if (isGone || performance.now() - startedMs > startTimeoutMs) {
+      child.kill('SIGKILL');
+      throw new Error(`${kind} did not start on port ${port}: ${errors || 'no answer to PING'}`);
+    }
+    await sleep(1);
+  }
+  return {
+    kind,
+    port,
+    pid: child.pid!,
+    startMs: performance.now() - startedMs,
+    stop: async () => {
+      process.removeListener('exit', killOnExit);
+      await end(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  await exited;
+  clearTimeout(timer);
+}
+
+function answersPing(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    const finish = (answered: boolean): void => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('error', () => finish(false));
+    socket.once('close', () => finish(false));
+    socket.once('data', (bytes) => finish(bytes.toString('latin1').startsWith('+PONG')));
+  });
+}
+
+/** Processor time of all threads of a process so far, in seconds; NaN where /proc does not tell. */
+export function cpuSeconds(pid: number): number {
+  try {
+    // Nanoseconds of each thread; `stat` only counts in hundredths of a second.
+    let nanoseconds = 0;
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+    }
+    if (nanoseconds > 0) return nanoseconds / 1e9;
+  } catch {
+    // No schedstat in this kernel: the coarse figure follows.
+  }
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return NaN;
+  }
+}
+
+/** Resident bytes of a process; NaN where /proc does not tell. */
+export function residentBytes(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+  } catch {
+    return NaN;
+  }
+}
