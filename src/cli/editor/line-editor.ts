@@ -47,6 +47,8 @@ export class LineEditor {
   private search: { query: string; index: number } | undefined;
   private completing = false;
   private listNext = false;
+  /** Keys typed while a completion was looked up. */
+  private readonly waitingKeys: [string | undefined, Key][] = [];
 
   constructor(
     private readonly input: ReadStream,
@@ -119,7 +121,11 @@ export class LineEditor {
   private readonly onResize = (): void => this.draw();
 
   private readonly onKey = (text: string | undefined, key: Key): void => {
-    if (this.completing || !this.reading) return;
+    if (this.completing) {
+      this.waitingKeys.push([text, key]);
+      return;
+    }
+    if (!this.reading) return;
     if (this.search !== undefined && this.handleSearchKey(text, key)) return;
     const listNext = this.listNext;
     this.listNext = false;
@@ -239,15 +245,15 @@ export class LineEditor {
 
   private async complete(list: boolean): Promise<void> {
     this.completing = true;
-    let completion: EditorCompletion;
     const before = this.buffer.beforeCursor;
-    try {
-      completion = await this.options.complete(before);
-    } finally {
-      this.completing = false;
-    }
+    const { candidates, start } = await this.options.complete(before).finally(() => (this.completing = false));
     if (!this.reading) return;
-    const { candidates, start } = completion;
+    this.applyCompletion(before, start, candidates, list);
+    this.draw();
+    while (this.waitingKeys.length > 0 && !this.completing) this.onKey(...this.waitingKeys.shift()!);
+  }
+
+  private applyCompletion(before: string, start: number, candidates: readonly string[], list: boolean): void {
     const [only] = candidates;
     if (only === undefined) {
       this.output.write('\x07');
@@ -260,7 +266,6 @@ export class LineEditor {
       else this.output.write('\x07');
       this.listNext = true;
     }
-    this.draw();
   }
 
   private list(candidates: readonly string[]): void {
