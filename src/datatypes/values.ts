@@ -8,6 +8,7 @@ import { EXTERNAL } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
 import { Lists } from './list.js';
 import { Type } from './object.js';
+import { SortedSets } from './sorted-set.js';
 
 /** What each collection type offers to those who do not care which type it is. */
 export interface Container {
@@ -25,6 +26,7 @@ export interface Container {
 export class Values {
   readonly listpacks: Listpacks;
   readonly lists: Lists;
+  readonly sortedSets: SortedSets;
   private readonly containers: (Container | undefined)[] = [];
 
   constructor(
@@ -34,6 +36,8 @@ export class Values {
     this.listpacks = new Listpacks(entries.arena);
     this.lists = new Lists(entries, this.listpacks);
     this.register(Type.LIST, this.lists);
+    this.sortedSets = new SortedSets(entries, dicts, this.listpacks);
+    this.register(Type.ZSET, this.sortedSets);
   }
 
   /** Tells how values of a type are handled; each collection type does so once. */
