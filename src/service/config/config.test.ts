@@ -261,8 +261,6 @@ describe('config beside redis-server', { skip: peerMissing('redis-server') }, ()
           assert.deepEqual([...config.get([name])].flat(), got.elements.map((element) => replyText(element)), what);
         }
       }
-      const rewritten = execFileSync('redis-cli', ['-p', String(redis.port), 'config', 'rewrite'], { encoding: 'utf8' });
-      assert.match(rewritten, /without a config file/);
     } finally {
       connection.close();
       await redis.stop();

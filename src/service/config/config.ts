@@ -108,22 +108,22 @@ export class Config {
   set(pairs: readonly (readonly [name: string, value: string])[], context: SetContext): string | undefined | Promise<string | undefined> {
     const refusal = this.refuse(pairs, context);
     if (refusal !== undefined) return refusal;
-    const changes: Change[] = [];
-    for (const [name, value] of pairs) {
+    const changes = pairs.map(([name, value]): Change => {
       const setting = this.find(name)!;
-      const change: Change = { name: name.toLowerCase(), setting, before: setting.print() };
-      changes.push(change);
+      return { name: name.toLowerCase(), setting, value, before: setting.print() };
+    });
+    for (const { name, setting, value } of changes) {
       const reason = assignValue(setting, value);
       if (reason !== undefined) {
         restore(changes);
-        return failed(change.name, reason);
+        return failed(name, reason);
       }
     }
     return this.apply(changes);
   }
 
   private refuse(pairs: readonly (readonly [name: string, value: string])[], context: SetContext): string | undefined {
-    const seen = new Set<Setting>();
+    const seen = new Set<string>();
     for (const [name] of pairs) {
       const setting = this.find(name);
       if (setting === undefined) return `ERR Unknown option or number of arguments for CONFIG SET - '${name}'`;
@@ -131,8 +131,8 @@ export class Config {
       if (option.immutable === true) return failed(name, "can't set immutable config");
       if (option.protected === true && !this.allowsProtected(context)) return failed(name, "can't set protected config");
       if (option.denyLoading === true && context.loading) return 'LOADING Redis is loading the dataset in memory';
-      if (seen.has(setting)) return failed(name, 'duplicate parameter');
-      seen.add(setting);
+      if (seen.has(name.toLowerCase())) return failed(name, 'duplicate parameter');
+      seen.add(name.toLowerCase());
     }
     return undefined;
   }
@@ -164,6 +164,7 @@ interface Change {
   /** The name or alias that was used. */
   readonly name: string;
   readonly setting: Setting;
+  readonly value: string;
   readonly before: string;
 }
 

@@ -130,7 +130,7 @@ export const options = [
   choice('maxmemory-policy', 'noeviction',
     ['volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl', 'allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'noeviction'],
     {}, 'Which keys go when maxmemory is reached.'),
-  number('maxmemory-samples', 5, 1, 64, {}, 'Keys looked at to find one to evict.'),
+  number('maxmemory-samples', 5, 1, intMax, {}, 'Keys looked at to find one to evict.'),
   number('maxmemory-eviction-tenacity', 10, 0, 100, {}, 'How long to evict before serving clients again.'),
   number('lfu-log-factor', 10, 0, intMax, {}, 'How fast the counter of uses saturates.'),
   number('lfu-decay-time', 1, 0, intMax, {}, 'Minutes after which that counter is lowered by one.'),

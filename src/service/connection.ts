@@ -1,0 +1,244 @@
+// connection: one client's socket: bytes in become requests, replies go out, slow readers are held back.
+//
+// The life of a request:
+//   1. Bytes come in the shared read buffer. If a request is kept in part, they are put behind it.
+//   2. Each complete request is run at once (`session.execute`); its reply goes into the shared writer.
+//   3. When no complete request is left, all replies go out in one write; the rest of the bytes is kept.
+// It stops early when the client is suspended (blocked, paused, a parked script), closes, or reads too slowly; then the
+// rest waits in `kept`, and `proceed` goes on with it.
+//
+// A slow reader: with more than UNSENT_PAUSE_BYTES unsent, no more of its requests are read or run until it has read;
+// so an ordinary client cannot make replies pile up. Clients that get messages without asking (pub/sub, replicas, MONITOR) are
+// bounded by client-output-buffer-limit.
+//
+// Not here: what requests mean (server), listening (listener).
+
+import type { Wire, WireEvents } from '../io/sockets.js';
+import { COMPLETE, INCOMPLETE, MALFORMED, type ArgumentPlaces, type RequestReader, ResumePoint } from '../protocol/request.js';
+import type { ReplyWriter } from '../protocol/reply.js';
+
+const UNSENT_PAUSE_BYTES = 1024 * 1024;
+const KEEP_BYTES_MIN = 16 * 1024;
+/** A kept buffer that is larger is dropped when it is empty. */
+const KEEP_BYTES_IDLE_MAX = 64 * 1024;
+
+/** What a connection needs of the server; the reader, writer and places are shared by all connections. */
+export interface ConnectionHost {
+  readonly reader: RequestReader;
+  readonly writer: ReplyWriter;
+  readonly places: ArgumentPlaces;
+  /** `client-query-buffer-limit`. */
+  readonly queryBytesMax: number;
+  /** Called before the first request of each chunk: the server looks at the clock. */
+  beginTurn(): void;
+}
+
+/** The one who runs a connection's requests; the server's client state is one. */
+export interface Session {
+  readonly authenticated: boolean;
+  protocol: 2 | 3;
+  /** Runs the request in `host.places`, replying into `host.writer`. */
+  execute(): void;
+  /** Whether requests must wait: blocked, paused, suspended. */
+  readonly suspended: boolean;
+  /** Bytes that clients get unasked are limited; called after each write with what is unsent. False: was closed. */
+  checkOutput(unsentBytes: number): void;
+  onClose(error: Error | undefined): void;
+  /** The client sent what is no request; it was told `text` and is closed. */
+  onProtocolError(text: string): void;
+  /** The client's requests passed client-query-buffer-limit. */
+  onQueryLimit(): void;
+}
+
+export class Connection implements WireEvents {
+  private kept: Uint8Array | undefined;
+  private keptStart = 0;
+  private keptEnd = 0;
+  private resume: ResumePoint | null = null;
+  /** No request can be complete before so many bytes are kept. */
+  private neededBytes = 0;
+  private running = false;
+  private held = false;
+  private closing = false;
+  closed = false;
+  bytesIn = 0;
+  bytesOut = 0;
+
+  constructor(
+    readonly wire: Wire,
+    private readonly host: ConnectionHost,
+    readonly session: Session,
+  ) {}
+
+  /** Bytes of requests that are kept because they are not complete or must wait. */
+  get queryBytes(): number {
+    return this.keptEnd - this.keptStart;
+  }
+
+  get queryBufferBytes(): number {
+    return this.kept?.length ?? 0;
+  }
+
+  /** No more requests are run; what is written is sent first. */
+  closeAfterReply(): void {
+    this.closing = true;
+    if (!this.running) this.wire.end();
+  }
+
+  destroy(): void {
+    this.closing = true;
+    this.wire.destroy();
+  }
+
+  onData(bytes: Uint8Array, count: number): void {
+    this.bytesIn += count;
+    if (this.closing) return;
+    if (this.kept === undefined && !this.session.suspended && !this.held) {
+      const rest = this.runRequests(bytes, 0, count);
+      if (rest < count && !this.closing) this.keep(bytes, rest, count);
+      return;
+    }
+    this.keep(bytes, 0, count);
+    if (this.queryBytes > this.host.queryBytesMax) {
+      this.session.onQueryLimit();
+      this.destroy();
+      return;
+    }
+    this.proceed();
+  }
+
+  /** Runs what is kept, as far as it is complete; called when a suspended client may go on. */
+  proceed(): void {
+    if (this.running || this.closing || this.kept === undefined || this.session.suspended || this.held) return;
+    if (this.queryBytes < this.neededBytes) return;
+    const kept = this.kept;
+    this.keptStart = this.runRequests(kept, this.keptStart, this.keptEnd);
+    if (this.keptStart < this.keptEnd || this.closing) return;
+    this.keptStart = 0;
+    this.keptEnd = 0;
+    this.kept = undefined;
+    if (kept.length <= KEEP_BYTES_IDLE_MAX) this.spare = kept;
+  }
+
+  /** An empty buffer from the last time something was kept. */
+  private spare: Uint8Array | undefined;
+
+  /** Runs the complete requests from `at` on; returns where the rest begins. */
+  private runRequests(bytes: Uint8Array, at: number, limit: number): number {
+    const { reader, writer, places } = this.host;
+    const { session } = this;
+    this.host.beginTurn();
+    this.running = true;
+    writer.protocol = session.protocol;
+    let position = at;
+    while (position < limit) {
+      const answer = reader.read(bytes, position, limit, places, this.resume, session.authenticated);
+      if (answer === INCOMPLETE) {
+        this.neededBytes = reader.neededBytes;
+        this.resume ??= new ResumePoint();
+        break;
+      }
+      if (answer === MALFORMED) {
+        writer.error(reader.error);
+        session.onProtocolError(reader.error);
+        this.closing = true;
+        break;
+      }
+      position = reader.end;
+      if (this.resume !== null) this.resume.clear();
+      if (answer === COMPLETE) {
+        session.execute();
+        if (this.closing || session.suspended) break;
+        if (writer.fullBytes > UNSENT_PAUSE_BYTES) {
+          this.flush();
+          if (this.held) break;
+        }
+      }
+    }
+    this.running = false;
+    this.flush();
+    if (this.closing) this.wire.end();
+    return position;
+  }
+
+  /** Sends what the shared writer holds; it is this client's. @hot */
+  flush(): void {
+    const { writer } = this.host;
+    if (writer.length === 0 && writer.fullBytes === 0) return;
+    this.bytesOut += writer.pendingBytes;
+    if (this.closed) {
+      writer.clear();
+      return;
+    }
+    let sent: boolean;
+    if (writer.fullBytes === 0) {
+      sent = this.wire.write(writer.buffer.subarray(0, writer.length));
+      if (!sent) writer.giveAway();
+      writer.length = 0;
+    } else {
+      const parts = writer.full;
+      if (writer.length > 0) parts.push(writer.buffer.subarray(0, writer.length));
+      writer.full = [];
+      writer.fullBytes = 0;
+      sent = this.wire.writeAll(parts);
+      if (!sent) writer.giveAway();
+      writer.length = 0;
+    }
+    if (!sent) this.noteUnsent();
+  }
+
+  /** Sends bytes that the client did not ask for now: messages, replies after blocking. They must not change later. */
+  send(bytes: Uint8Array): void {
+    if (this.closed) return;
+    this.bytesOut += bytes.length;
+    if (!this.wire.write(bytes)) this.noteUnsent();
+  }
+
+  private noteUnsent(): void {
+    const unsent = this.wire.unsentBytes;
+    this.session.checkOutput(unsent);
+    if (unsent > UNSENT_PAUSE_BYTES && !this.held) {
+      this.held = true;
+      this.wire.pauseReading();
+    }
+  }
+
+  onDrain(): void {
+    if (!this.held) return;
+    this.held = false;
+    this.wire.resumeReading();
+    this.proceed();
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.closing = true;
+    this.kept = undefined;
+    this.spare = undefined;
+    this.session.onClose(error);
+  }
+
+  /** Puts bytes behind those that are kept already. */
+  private keep(bytes: Uint8Array, from: number, to: number): void {
+    const added = to - from;
+    const length = this.keptEnd - this.keptStart;
+    let kept = this.kept ?? this.spare;
+    this.spare = undefined;
+    if (kept === undefined || this.keptEnd + added > kept.length) {
+      const wanted = Math.max(length + added, Math.min(this.neededBytes, length + added + 64 * 1024 * 1024), KEEP_BYTES_MIN);
+      const target: Uint8Array = kept !== undefined && wanted <= kept.length ? kept : new Uint8Array(wanted > length * 2 ? wanted : length * 2);
+      if (kept !== undefined) {
+        if (target === kept) kept.copyWithin(0, this.keptStart, this.keptEnd);
+        else target.set(kept.subarray(this.keptStart, this.keptEnd));
+      }
+      kept = target;
+      this.keptStart = 0;
+      this.keptEnd = length;
+    }
+    if (added < 64) for (let index = 0; index < added; index++) kept[this.keptEnd + index] = bytes[from + index]!;
+    else kept.set(bytes.subarray(from, to), this.keptEnd);
+    this.keptEnd += added;
+    this.kept = kept;
+  }
+}
