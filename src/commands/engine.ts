@@ -59,6 +59,8 @@ export interface BlockRequest {
    * What to run again when a key has changed: the same command if absent. XREAD puts the ids that `$` stood for here.
    */
   readonly args?: readonly Part[];
+  /** The type that a key must have to wake the client: BLPOP goes on waiting when a key becomes a string. Any if absent. */
+  readonly onlyType?: number;
   /** Run again when a key is deleted or gets another type too (XREADGROUP answers with an error then). */
   readonly wakesOnDelete?: boolean;
 }
