@@ -237,6 +237,7 @@ export function openBase(globals: LuaTable): void {
       return protectedCall(args[0], [], args[1]);
     },
   });
+  globals.set('next', nextFunction);
   globals.set('_VERSION', 'Lua 5.1');
   globals.set('_G', globals);
   globals.set('coroutine', coroutineLibrary());

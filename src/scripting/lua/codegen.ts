@@ -108,7 +108,7 @@ class FunctionWriter {
       this.lines.push(`place=${place};${assign}${js};`);
       return;
     }
-    const arrive = target === '' ? '' : `${assign}${adjustments[adjust]};`;
+    const arrive = adjust === 'none' ? '' : `${assign}${adjustments[adjust]};`;
     this.lines.push(`if(at===0){place=${place};${assign}${js};}else if(at===${place}){at=0;${arrive}}`);
   }
 
@@ -814,7 +814,7 @@ class FunctionWriter {
     const frameBytes = 160 + 8 * (saved.length + upvalues.length);
     const body = this.lines.join('\n').replaceAll(frameBytesMark, String(frameBytes));
     const head = `if((S.stack-=${frameBytes})<0)S.over();`;
-    const ticks = this.hasLoop ? 'let ticks=100;' : '';
+    const ticks = this.hasLoop ? 'let ticks=S.loopTurns;' : '';
     const clause =
       `catch(e){if(e===suspension)S.save(code${scope.index},place,[${saved.join(',')}],[${upvalues.join(',')}],self);` +
       `else e=R.trace(e,code${scope.index},place);throw e;}`;

@@ -98,6 +98,8 @@ export class Execution {
     main: LuaValue,
     args: LuaValue[],
     private readonly heapIsFull: () => boolean = () => false,
+    /** For tests: suspends as often as can be. */
+    private readonly isFrantic = false,
   ) {
     this.frames = [new StartFrame(main, args)];
   }
@@ -118,6 +120,7 @@ export class Execution {
       },
     };
     enter(settings, (machine) => {
+      if (this.isFrantic) Object.assign(machine, { steps: 0, quantum: 0, loopTurns: 0 });
       try {
         this.values = list(drive(this.frames, undefined, true));
         this.state = 'done';

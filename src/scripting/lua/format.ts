@@ -1,6 +1,6 @@
 // format: string.format, as C's printf has the conversions that Lua lets through.
 import { checkInteger, checkNumber, checkString } from './native.js';
-import { formatGeneral } from './numbers.js';
+import { formatGeneral, toExponential, toFixed } from './numbers.js';
 import { argumentError, nativeError } from './values.js';
 import type { LuaValue } from './values.js';
 
@@ -71,20 +71,20 @@ function formatInteger(letter: string, value: number, conversion: Conversion): s
 
 /** All digits of a whole number, where toFixed would turn to an exponent. */
 function fixed(value: number, precision: number): string {
-  if (value < 1e21) return value.toFixed(precision);
+  if (value < 1e21) return toFixed(value, precision);
   const whole = BigInt(value).toString();
   return precision > 0 ? `${whole}.${'0'.repeat(precision)}` : whole;
 }
 
 function exponential(value: number, precision: number): string {
-  const [mantissa, exponent = '+0'] = value.toExponential(precision).split('e') as [string, string];
+  const [mantissa, exponent = '+0'] = toExponential(value, precision).split('e') as [string, string];
   const size = exponent.slice(1);
   return `${mantissa}e${exponent[0]!}${size.length < 2 ? `0${size}` : size}`;
 }
 
 function generalWithZeros(value: number, precision: number): string {
   const digits = precision === 0 ? 1 : precision;
-  const exponent = value === 0 ? 0 : Number(value.toExponential(digits - 1).split('e')[1]);
+  const exponent = value === 0 ? 0 : Number(toExponential(value, digits - 1).split('e')[1]);
   const text = exponent < -4 || exponent >= digits ? exponential(value, digits - 1) : fixed(value, digits - 1 - exponent);
   return text.includes('.') ? text : text.replace(/(e|$)/, '.$1');
 }

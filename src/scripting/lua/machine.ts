@@ -31,7 +31,7 @@ export abstract class Frame {
 
 /** Steps between two looks at the clock. */
 const stepsPerSlice = 10_000;
-const loopSteps = 100;
+const loopTurns = 100;
 /** JavaScript stack for Lua functions, in units of about a byte. */
 const stackBytes = 300_000;
 const framesMax = 20_000;
@@ -86,6 +86,10 @@ interface Activity {
   stack: number;
   /** Steps left until the next look at the clock. */
   steps: number;
+  /** Steps between two looks at the clock. */
+  quantum: number;
+  /** Turns of a loop before it calls `tick`. */
+  loopTurns: number;
   /** Asked when steps are used up: may the script go on? */
   mayContinue: () => boolean;
   kind: SuspensionKind;
@@ -109,6 +113,8 @@ export const machine: Activity & {
 } = {
   stack: stackBytes,
   steps: stepsPerSlice,
+  quantum: stepsPerSlice,
+  loopTurns,
   mayContinue: () => true,
   kind: 'slice',
   captured: [],
@@ -126,12 +132,12 @@ export const machine: Activity & {
 
   /** Loops call this every hundred turns, function entries when no steps are left. */
   tick() {
-    this.steps -= loopSteps;
+    this.steps -= this.loopTurns;
     if (this.steps < 0) {
-      this.steps = stepsPerSlice;
+      this.steps = this.quantum;
       if (!this.mayContinue()) throw suspend('slice');
     }
-    return loopSteps;
+    return this.loopTurns;
   },
 
   save(code, place, state, upvalues, self) {
@@ -182,7 +188,7 @@ export function trace(thrown: unknown, code: CompiledFunction, place: number): u
   const line = at === undefined ? code.line : at.line;
   if (error.where === null) error.where = { chunk: code.chunk, line };
   if (error.pending > 0) {
-    if (error.argument > 0) {
+    if (error.argument >= 0) {
       const name = at?.names[0];
       const match = name === null || name === undefined ? null : /^(\w+) '(.*)'$/s.exec(name);
       error.finish(match === null ? '?' : match[2]!, match !== null && match[1] === 'method');
@@ -231,9 +237,10 @@ export function drive(frames: FrameStack, first: Results, isRoot: boolean, raise
     } catch (thrown) {
       if (thrown === suspension) {
         absorb(frames);
-        if (machine.kind !== 'stack' || !isRoot) throw thrown;
+        if (!isRoot) throw thrown;
         value = undefined;
         error = machine.heapFrames > framesMax ? new LuaError('stack overflow', 1) : null;
+        if (error === null && machine.kind !== 'stack') throw thrown;
         continue;
       }
       const made = toLuaError(thrown);
@@ -648,7 +655,7 @@ export function runSteps(steps: NativeSteps, start?: Results): Results {
       if (done === true) return request as Results;
       isCalling = true;
       if (request === null) {
-        machine.steps -= loopSteps * 10;
+        machine.steps -= loopTurns * 10;
         machine.tick();
         value = undefined;
       } else {
@@ -674,6 +681,10 @@ class PrefixFrame extends Frame {
 
   resume(value: Results): Results {
     return [this.ok, ...list(value)];
+  }
+
+  override fail(): Results {
+    return [false, 'error in error handling'];
   }
 }
 
@@ -709,7 +720,7 @@ function handleError(error: LuaError, handler: LuaValue): Results {
     }
     const made = toLuaError(thrown);
     if (!(made instanceof LuaError)) throw made;
-    return [false, errorValue(made)];
+    return [false, 'error in error handling'];
   }
 }
 
@@ -739,6 +750,8 @@ export function enter<T>(settings: Partial<Activity>, run: (activity: Activity) 
   Object.assign(machine, {
     stack: stackBytes,
     steps: stepsPerSlice,
+    quantum: stepsPerSlice,
+    loopTurns,
     kind: 'slice',
     captured: [],
     heapFrames: 0,

@@ -3,14 +3,39 @@
 /** Text of a NaN: what x86 makes of 0/0. JavaScript hides the sign, so every NaN reads like this one. */
 const nanText = '-nan';
 
+/**
+ * `toExponential`, but a value exactly between two results goes to the even one, as C rounds; JavaScript takes the larger.
+ * Only for sizes, not for negative values.
+ */
+export function toExponential(size: number, digits: number): string {
+  const rounded = size.toExponential(digits);
+  if (digits >= 60 || !size.toExponential(digits + 1).includes('5e')) return rounded;
+  const exact = size.toExponential(100);
+  const cut = digits === 0 ? 1 : digits + 2;
+  if (!/^\.?50*e/.test(exact.slice(cut))) return rounded;
+  const isEven = /[02468]/.test(exact[cut - 1]!);
+  return isEven ? exact.slice(0, cut) + exact.slice(exact.indexOf('e')) : rounded;
+}
+
+/** `toFixed` with C's rounding, for sizes below 1e21. */
+export function toFixed(size: number, digits: number): string {
+  const rounded = size.toFixed(digits);
+  if (digits >= 60) return rounded;
+  const next = size.toFixed(digits + 1);
+  if (!next.endsWith('5') || !/^0*$/.test(size.toFixed(100).slice(size.toFixed(100).indexOf('.') + digits + 2))) return rounded;
+  const cut = next.slice(0, digits === 0 ? -2 : -1);
+  return /[02468]$/.test(cut) ? cut : rounded;
+}
+
 /** `%.<precision>g` without flags. */
 export function formatGeneral(value: number, precision: number): string {
   if (value !== value) return nanText;
   if (value === Infinity) return 'inf';
   if (value === -Infinity) return '-inf';
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  if (value < 0) return `-${formatGeneral(-value, precision)}`;
   const digits = precision === 0 ? 1 : precision;
-  const exponential = value.toExponential(digits - 1);
+  const exponential = toExponential(value, digits - 1);
   const at = exponential.indexOf('e');
   const exponent = Number(exponential.slice(at + 1));
   if (exponent < -4 || exponent >= digits) {
@@ -19,7 +44,7 @@ export function formatGeneral(value: number, precision: number): string {
     const size = Math.abs(exponent);
     return `${mantissa}e${exponent < 0 ? '-' : '+'}${size < 10 ? `0${size}` : size}`;
   }
-  const fixed = value.toFixed(Math.max(0, digits - 1 - exponent));
+  const fixed = toFixed(value, Math.max(0, digits - 1 - exponent));
   return fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed;
 }
 

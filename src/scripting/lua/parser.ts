@@ -339,7 +339,7 @@ class Parser {
   private expressionStatement(line: number): Statement {
     const expression = this.suffixedExpression();
     if (expression.kind === 'call' || expression.kind === 'method') return { kind: 'call', call: expression, line };
-    const targets = [expression];
+    const targets: Expression[] = [expression];
     for (;;) {
       const target = targets[targets.length - 1]!;
       if (target.kind !== 'local' && target.kind !== 'upvalue' && target.kind !== 'global' && target.kind !== 'index') {

@@ -252,8 +252,8 @@ export class LuaError {
   culprit = '';
   /** Where it was raised, as far as Lua code was involved. */
   where: { readonly chunk: string; readonly line: number } | null = null;
-  /** The number of the bad argument; the message is made when the call's name is known. */
-  argument = 0;
+  /** The number of the bad argument, or -1; the message is made when the call's name is known. */
+  argument = -1;
   /** The operand to blame, counted from 1, and what was tried with it; the name is known where the error passes. */
   operand = 0;
   action = '';
@@ -269,11 +269,11 @@ export class LuaError {
   }
 
   finish(name: string, isMethod: boolean): void {
-    if (this.argument === 0) return;
+    if (this.argument < 0) return;
     let number = this.argument;
-    this.argument = 0;
+    this.argument = -1;
     if (isMethod) number--;
-    this.value = number === 0 ? `calling '${name}' on bad self (${this.value as string})` : `bad argument #${number} to '${name}' (${this.value as string})`;
+    this.value = isMethod && number === 0 ? `calling '${name}' on bad self (${this.value as string})` : `bad argument #${number} to '${name}' (${this.value as string})`;
   }
 }
 
@@ -306,7 +306,7 @@ export function typeName(value: LuaValue): string {
   }
 }
 
-let addressNext = 0x55d0c0de10;
+let addressNext = 0x55d0c0de1000;
 const addresses = new WeakMap<object, string>();
 
 /** A made-up address, the same as long as the value lives. */
