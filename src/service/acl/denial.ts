@@ -1,0 +1,129 @@
+// denial: whether a user may run a call, and what is said if not.
+//
+// The caller asks only for users that are not `unrestricted`. When several selectors refuse, the one that got furthest is
+// told: the command first, then keys, then channels.
+import type { Call } from '../../registry/call.js';
+import type { Command, KeySpec } from '../../registry/command.js';
+import { findKeys, FoundKeys } from '../../registry/find-keys.js';
+import { READ, WRITE, type Selector } from './selector.js';
+import type { User } from './user.js';
+
+/** In the order of weight; the numbers stand nowhere else. */
+export const denials = { none: 0, command: 1, key: 2, auth: 3, channel: 4 } as const;
+export type Denial = (typeof denials)[keyof typeof denials];
+
+interface ChannelArguments {
+  readonly all: boolean;
+  readonly patterns: boolean;
+}
+
+const channelCommands: Readonly<Record<string, ChannelArguments>> = {
+  publish: { all: false, patterns: false },
+  spublish: { all: false, patterns: false },
+  subscribe: { all: true, patterns: false },
+  ssubscribe: { all: true, patterns: false },
+  psubscribe: { all: true, patterns: true },
+};
+
+function permissionsOf(spec: KeySpec): number {
+  let permissions = 0;
+  if (spec.flags.includes('access')) permissions |= READ;
+  if (spec.flags.some((flag) => flag === 'insert' || flag === 'delete' || flag === 'update')) permissions |= WRITE;
+  return permissions;
+}
+
+export class AclCheck<C extends Call> {
+  private readonly found = new FoundKeys();
+  private readonly permissions = new Map<Command<C>, readonly number[]>();
+  /** Argument index of the key or channel that was refused last. */
+  deniedIndex = 0;
+
+  /** @hot for restricted users */
+  check(user: User, command: Command<C>, call: C): Denial {
+    let worst: Denial = denials.command;
+    let worstIndex = 0;
+    this.found.count = -1;
+    for (const selector of user.selectors) {
+      const denial = this.checkSelector(selector, command, call);
+      if (denial === denials.none) return denials.none;
+      if (denial > worst || (denial === worst && this.deniedIndex > worstIndex)) {
+        worst = denial;
+        worstIndex = this.deniedIndex;
+      }
+    }
+    this.deniedIndex = worstIndex;
+    return worst;
+  }
+
+  private checkSelector(selector: Selector, command: Command<C>, call: C): Denial {
+    this.deniedIndex = 0;
+    if (!command.declaration.flags.includes('no_auth')) {
+      const first = command.parent === undefined ? 1 : 2;
+      const there = first < call.count;
+      const offset = there ? call.starts[first]! : 0;
+      if (!selector.allowsCommand(command as Command<never>, call.bytes, offset, there ? call.lengths[first]! : -1)) return denials.command;
+    }
+    if (!selector.allKeys && (command.keys.length > 0 || command.declaration.findKeys !== undefined)) {
+      if (this.found.count < 0 && !findKeys(command, call, false, this.found)) this.found.clear();
+      for (let index = 0; index < this.found.count; index++) {
+        const at = this.found.indexes[index]!;
+        const permissions = this.permissionsAt(command, call, index);
+        if (!selector.allowsKey(call.bytes, call.starts[at]!, call.lengths[at]!, permissions)) {
+          this.deniedIndex = at;
+          return denials.key;
+        }
+      }
+    }
+    return selector.allChannels ? denials.none : this.checkChannels(selector, command, call);
+  }
+
+  private permissionsAt(command: Command<C>, call: C, index: number): number {
+    let permissions = this.permissions.get(command);
+    if (permissions === undefined) {
+      permissions = command.keys.map(permissionsOf);
+      this.permissions.set(command, permissions);
+    }
+    if (permissions.length === 0) return READ | WRITE;
+    const spec = this.found.specs[index]!;
+    if (spec >= 0) return command.keys[spec]!.flags.includes('variable_flags') ? variablePermissions(command.name, call, permissions[spec]!) : permissions[spec]!;
+    // Keys found by hand: the first place has the first specification, the others (STORE) the last.
+    const first = command.keys[0]!.begin;
+    const isFirst = typeof first === 'object' && 'index' in first && first.index === this.found.indexes[index];
+    return isFirst ? permissions[0]! : permissions[permissions.length - 1]!;
+  }
+
+  private checkChannels(selector: Selector, command: Command<C>, call: C): Denial {
+    const which = command.parent === undefined ? channelCommands[command.name] : undefined;
+    if (which === undefined) return denials.none;
+    const end = which.all ? call.count : Math.min(2, call.count);
+    for (let index = 1; index < end; index++) {
+      if (!selector.allowsChannel(call.bytes, call.starts[index]!, call.lengths[index]!, which.patterns)) {
+        this.deniedIndex = index;
+        return denials.channel;
+      }
+    }
+    return denials.none;
+  }
+}
+
+/** SET reads only with GET, BITFIELD writes only with SET or INCRBY. */
+function variablePermissions<C extends Call>(name: string, call: C, permissions: number): number {
+  if (name === 'set') {
+    for (let index = 3; index < call.count; index++) if (call.is(index, 'get')) return READ | WRITE;
+    return WRITE;
+  }
+  if (name === 'bitfield') {
+    for (let index = 2; index < call.count; index++) if (call.is(index, 'set') || call.is(index, 'incrby')) return READ | WRITE;
+    return READ;
+  }
+  return permissions;
+}
+
+/** What the client is told, without the code NOPERM. `object` is the key or channel, or undefined to leave it out. */
+export function denialText(denial: Denial, userName: string, commandName: string, object: string | undefined): string {
+  if (denial === denials.command) return `User ${userName} has no permissions to run the '${commandName}' command`;
+  const kind = denial === denials.key ? 'key' : 'channel';
+  return object === undefined
+    ? `No permissions to access a ${kind}`
+    : `User ${userName} has no permissions to access the '${object}' ${kind}`;
+}
