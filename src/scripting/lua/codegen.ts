@@ -16,6 +16,7 @@
 // Locals are v0, v1, ... reused by scope; temporaries are t0, t1, ... used as a stack. A local that an inner function
 // captures and somebody assigns again is a cell {v}; one that is never assigned again is handed to the inner function as
 // a value. Functions are not nested: `mk3(u0, u1)` makes a closure of function 3 from its upvalues.
+import { inferNumbers } from './infer.js';
 import type { Place } from './machine.js';
 import type { Chunk, Expression, FunctionScope, Local, Statement } from './syntax.js';
 
@@ -579,7 +580,6 @@ class FunctionWriter {
       const slot = this.slot();
       const operand = this.value(values[0]!, isPlain ? slot : undefined);
       local.slot = Number(slotName.slice(1));
-      if (!local.assigned && operand.kind === 'number') local.isNumber = true;
       if (!isPlain) this.simple(`${slot}={v:${operand.js}};`);
       else if (operand.js !== slot) this.simple(`${slot}=${operand.js};`);
       return;
@@ -699,11 +699,9 @@ class FunctionWriter {
         this.simple(`if(!(${done}))break;`);
         if (isDirect) {
           local.slot = Number(counter.slice(1));
-          local.isNumber = true;
         } else {
           const slot = this.declare(local);
           this.simple(isCell(local) ? `${slot}={v:${counter}};` : `${slot}=${counter};`);
-          local.isNumber = !local.assigned;
         }
         this.block(statement.body);
         this.tick();
@@ -849,6 +847,7 @@ export interface GeneratedChunk {
 
 /** The plain version: source of a body for `new Function('S','R','G','LuaFunction','LuaTable','suspension','codes', ...)`. */
 export function generate(chunk: Chunk): GeneratedChunk {
+  inferNumbers(chunk);
   const functions: GeneratedFunction[] = [];
   const parts = ["'use strict';"];
   for (const scope of chunk.functions) {
@@ -862,6 +861,7 @@ export function generate(chunk: Chunk): GeneratedChunk {
 
 /** The guard versions of all functions of the chunk; `makers` are the plain version's. */
 export function generateGuards(chunk: Chunk): string {
+  inferNumbers(chunk);
   const parts = ["'use strict';"];
   for (const scope of chunk.functions) {
     parts.push(`const code${scope.index}=codes[${scope.index}],mk${scope.index}=makers[${scope.index}];`);

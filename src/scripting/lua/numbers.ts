@@ -52,6 +52,12 @@ export function formatGeneral(value: number, precision: number): string {
 export function numberToString(value: number): string {
   if ((value | 0) === value) return value === 0 && 1 / value < 0 ? '-0' : `${value}`;
   if (Number.isInteger(value) && value < 1e14 && value > -1e14) return `${value}`;
+  const size = value < 0 ? -value : value;
+  if (size >= 1e-4 && size < 1e14) {
+    // The shortest text that reads back as the value, where it has 14 digits or fewer, is what rounding to 14 gives.
+    const shortest = `${value}`;
+    if (shortest.length <= (value < 0 ? 16 : 15)) return shortest;
+  }
   return formatGeneral(value, 14);
 }
 
