@@ -6,8 +6,10 @@ import type { Entries } from '../structures/entry.js';
 import type { Dicts } from '../structures/dict.js';
 import { EXTERNAL } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
+import { Hashes } from './hash.js';
 import { Lists } from './list.js';
 import { Type } from './object.js';
+import { Sets } from './set.js';
 import { SortedSets } from './sorted-set.js';
 
 /** What each collection type offers to those who do not care which type it is. */
@@ -26,6 +28,8 @@ export interface Container {
 export class Values {
   readonly listpacks: Listpacks;
   readonly lists: Lists;
+  readonly hashes: Hashes;
+  readonly sets: Sets;
   readonly sortedSets: SortedSets;
   private readonly containers: (Container | undefined)[] = [];
 
@@ -36,6 +40,10 @@ export class Values {
     this.listpacks = new Listpacks(entries.arena);
     this.lists = new Lists(entries, this.listpacks);
     this.register(Type.LIST, this.lists);
+    this.hashes = new Hashes(entries, dicts);
+    this.register(Type.HASH, this.hashes);
+    this.sets = new Sets(entries, dicts);
+    this.register(Type.SET, this.sets);
     this.sortedSets = new SortedSets(entries, dicts, this.listpacks);
     this.register(Type.ZSET, this.sortedSets);
   }

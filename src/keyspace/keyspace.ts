@@ -169,18 +169,20 @@ export class Keyspace {
 
   // --- fields that expire ------------------------------------------------------------------------------------------
 
-  /** Time of the next field of a hash that expires, or -1; set by the hash type. */
-  nextFieldExpiry: (encoding: number, valueRef: number) => number = () => -1;
+  /** No field of this hash entry expires before; -1 when none does. */
+  nextFieldExpiry(entry: number): number {
+    return this.values.hashes.nextExpiry(this.entries.encoding(entry), this.entries.word2(entry));
+  }
 
   forgetFieldExpiry(database: Database, entry: number, hash: number): void {
     if (this.entries.type(entry) !== Type.HASH) return;
-    const next = this.nextFieldExpiry(this.entries.encoding(entry), this.entries.word2(entry));
+    const next = this.nextFieldExpiry(entry);
     if (next >= 0) database.fieldExpiries.remove(hash, next);
   }
 
   rememberFieldExpiry(database: Database, entry: number, hash: number): void {
     if (this.entries.type(entry) !== Type.HASH) return;
-    const next = this.nextFieldExpiry(this.entries.encoding(entry), this.entries.word2(entry));
+    const next = this.nextFieldExpiry(entry);
     if (next >= 0) database.fieldExpiries.add(hash, next);
   }
 

@@ -19,7 +19,7 @@
 // Not here: what the strings mean (datatypes), how integers are read and written (decimal).
 
 import { assert } from '../base/assert.js';
-import { copyBytes, type Arena } from '../memory/arena.js';
+import { copyBytes, Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT } from '../memory/layout.js';
 import { formatInteger, formatWords, Decimal } from './decimal.js';
 import {
@@ -341,6 +341,15 @@ export class Listpacks {
     addCount(u8, base, -count);
     this.following = left - 1 === from ? 0 : from;
     return this.arena.realloc(ref, left, left);
+  }
+
+  /** Gives room that was made ahead back; returns the ref, a new one if a smaller block does. */
+  trim(ref: number): number {
+    const length = this.byteLength(ref);
+    if (Arena.goodSize(length) >= this.arena.usable(ref)) return ref;
+    const made = this.copy(ref);
+    this.arena.free(ref);
+    return made;
   }
 
   /** Whether bytes from outside are a listpack; `deep` looks at every entry. Never reads beyond `length`. */
