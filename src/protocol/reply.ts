@@ -64,6 +64,13 @@ export class ReplyWriter {
     this.length = 0;
   }
 
+  /** The buffer belongs to the socket now, which has not sent it all: the rest of it, or a new one, is used from here on. */
+  giveAway(): void {
+    const rest = this.buffer.length - this.length;
+    this.buffer = rest >= 4096 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES);
+    this.length = 0;
+  }
+
   /** Forgets everything that was written. */
   clear(): void {
     this.full = [];

@@ -16,7 +16,7 @@ export class Call<Db = unknown, Host = unknown, Client = unknown> {
   starts = new Int32Array(64);
   lengths = new Int32Array(64);
   reply = new ReplyWriter();
-  command!: Command<Call<Db, Host, Client>>;
+  command!: Command<never>;
   /** The database that the client selected. */
   db!: Db;
   host!: Host;

@@ -129,6 +129,7 @@ export class Connection implements WireEvents {
     const { session } = this;
     this.host.beginTurn();
     this.running = true;
+    this.neededBytes = 0;
     writer.protocol = session.protocol;
     let position = at;
     while (position < limit) {

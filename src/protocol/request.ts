@@ -1,0 +1,298 @@
+// request: reads requests (RESP arrays of bulk strings, or inline commands) out of a buffer, as places of their arguments.
+//
+// The bytes of one request must lie together; the connection sees to that. A request that is not complete is taken up
+// again where reading stopped: places are relative to the request's first byte, so the bytes may move meanwhile, and a
+// request of a million arguments that comes in small pieces is still read in linear time.
+//
+// What is refused, and in which words, is Redis's: clients and attackers get the same protocol errors.
+
+/** Where the arguments go; `Call` is one. */
+export interface ArgumentPlaces {
+  count: number;
+  bytes: Uint8Array;
+  starts: Int32Array;
+  lengths: Int32Array;
+  reserve(count: number): void;
+}
+
+export const COMPLETE = 1;
+/** A line without content: nothing to run and nothing to say. */
+export const NOTHING = 0;
+export const INCOMPLETE = -1;
+export const MALFORMED = -2;
+
+const STAR = 42;
+const DOLLAR = 36;
+const CR = 13;
+const LF = 10;
+const LINE_BYTES_MAX = 65536;
+const ARGUMENTS_MAX = 0x7fffffff;
+const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
+const UNAUTHENTICATED_BULK_BYTES_MAX = 16384;
+/** With fewer arguments, starting over is cheaper than remembering. */
+const REMEMBERED_MIN = 32;
+
+export class RequestReader {
+  /** After COMPLETE and NOTHING: the offset behind the request. */
+  end = 0;
+  /** After MALFORMED: what the client is told. */
+  error = '';
+  /** After INCOMPLETE: the request has at least this many bytes in all; 0 when that is not known. */
+  neededBytes = 0;
+  /** `proto-max-bulk-len`. */
+  bulkBytesMax = 512 * 1024 * 1024;
+
+  /**
+   * Reads the request at `at`; bytes up to `limit` are there. `resume` is what the connection kept from an INCOMPLETE
+   * answer about the same request. An unauthenticated client may send only small requests.
+   * @hot
+   */
+  read(bytes: Uint8Array, at: number, limit: number, places: ArgumentPlaces, resume: ResumePoint | null, authenticated: boolean): number {
+    this.neededBytes = 0;
+    if (bytes[at] !== STAR) return this.readInline(bytes, at, limit, places);
+    let position: number;
+    let count: number;
+    let index = 0;
+    if (resume !== null && resume.argumentCount > 0) {
+      count = resume.argumentCount;
+      index = resume.restore(places, at);
+      position = at + resume.offset;
+      places.bytes = bytes;
+    } else {
+      const lineEnd = findLineEnd(bytes, at + 1, limit);
+      if (lineEnd < 0) return limit - at > LINE_BYTES_MAX ? this.fail('too big mbulk count string') : INCOMPLETE;
+      count = readLength(bytes, at + 1, lineEnd);
+      if (Number.isNaN(count) || count > ARGUMENTS_MAX) return this.fail('invalid multibulk length');
+      if (count > UNAUTHENTICATED_ARGUMENTS_MAX && !authenticated) return this.fail('unauthenticated multibulk length');
+      position = lineEnd + 2;
+      if (count <= 0) {
+        this.end = position;
+        return NOTHING;
+      }
+      places.bytes = bytes;
+      places.reserve(Math.min(count, 1024));
+    }
+    let { starts, lengths } = places;
+    for (; index < count; index++) {
+      if (position >= limit) return this.suspend(places, resume, at, position, count, index);
+      if (bytes[position] !== DOLLAR) return this.fail(`expected '$', got '${printable(bytes[position]!)}'`);
+      // Most lengths have one or two digits.
+      let length = bytes[position + 1]! - 48;
+      let lineEnd = position + 2;
+      if (lineEnd + 1 < limit && length >= 0 && length <= 9) {
+        let byte = bytes[lineEnd]!;
+        if (byte >= 48 && byte <= 57 && length !== 0) {
+          length = length * 10 + byte - 48;
+          byte = bytes[++lineEnd]!;
+        }
+        if (byte !== CR) lineEnd = -1;
+      } else {
+        lineEnd = -1;
+      }
+      if (lineEnd < 0) {
+        lineEnd = findLineEnd(bytes, position + 1, limit);
+        if (lineEnd < 0) {
+          return limit - position > LINE_BYTES_MAX ? this.fail('too big bulk count string') : this.suspend(places, resume, at, position, count, index);
+        }
+        length = readLength(bytes, position + 1, lineEnd);
+        if (Number.isNaN(length) || length < 0 || length > this.bulkBytesMax) return this.fail('invalid bulk length');
+        if (length > UNAUTHENTICATED_BULK_BYTES_MAX && !authenticated) return this.fail('unauthenticated bulk length');
+      } else if (lineEnd + 2 > limit) {
+        return this.suspend(places, resume, at, position, count, index);
+      }
+      const start = lineEnd + 2;
+      const next = start + length + 2;
+      if (next > limit) {
+        const answer = this.suspend(places, resume, at, position, count, index);
+        this.neededBytes = next - at;
+        return answer;
+      }
+      if (index === starts.length) {
+        places.reserve(index + 1);
+        starts = places.starts;
+        lengths = places.lengths;
+      }
+      starts[index] = start;
+      lengths[index] = length;
+      position = next;
+    }
+    places.count = count;
+    this.end = position;
+    return COMPLETE;
+  }
+
+  private suspend(places: ArgumentPlaces, resume: ResumePoint | null, at: number, position: number, count: number, index: number): number {
+    if (resume !== null && index >= REMEMBERED_MIN) resume.save(places, at, position, count, index);
+    return INCOMPLETE;
+  }
+
+  private fail(what: string): number {
+    this.error = `ERR Protocol error: ${what}`;
+    return MALFORMED;
+  }
+
+  private readInline(bytes: Uint8Array, at: number, limit: number, places: ArgumentPlaces): number {
+    const newline = bytes.indexOf(LF, at);
+    if (newline < 0 || newline >= limit) return limit - at > LINE_BYTES_MAX ? this.fail('too big inline request') : INCOMPLETE;
+    this.end = newline + 1;
+    const lineEnd = newline > at && bytes[newline - 1] === CR ? newline - 1 : newline;
+    const words = splitWords(bytes, at, lineEnd);
+    if (words === undefined) return this.fail('unbalanced quotes in request');
+    if (words.length === 0) return NOTHING;
+    let total = 0;
+    for (const word of words) total += word.length;
+    places.bytes = new Uint8Array(total);
+    places.reserve(words.length);
+    let offset = 0;
+    for (let index = 0; index < words.length; index++) {
+      places.bytes.set(words[index]!, offset);
+      places.starts[index] = offset;
+      places.lengths[index] = words[index]!.length;
+      offset += words[index]!.length;
+    }
+    places.count = words.length;
+    return COMPLETE;
+  }
+}
+
+/** What is known of a request that has come in part. One per connection, made when it is first needed. */
+export class ResumePoint {
+  argumentCount = 0;
+  /** Where reading goes on, from the request's first byte. */
+  offset = 0;
+  private index = 0;
+  private starts = new Int32Array(0);
+  private lengths = new Int32Array(0);
+
+  save(places: ArgumentPlaces, at: number, position: number, count: number, index: number): void {
+    if (this.starts.length < index) {
+      const starts = new Int32Array(index * 2);
+      const lengths = new Int32Array(index * 2);
+      starts.set(this.starts);
+      lengths.set(this.lengths);
+      this.starts = starts;
+      this.lengths = lengths;
+    }
+    for (let known = this.argumentCount > 0 ? this.index : 0; known < index; known++) {
+      this.starts[known] = places.starts[known]! - at;
+      this.lengths[known] = places.lengths[known]!;
+    }
+    this.argumentCount = count;
+    this.offset = position - at;
+    this.index = index;
+  }
+
+  /** Puts the known arguments back; returns how many there are. */
+  restore(places: ArgumentPlaces, at: number): number {
+    places.reserve(this.index + 1);
+    for (let index = 0; index < this.index; index++) {
+      places.starts[index] = this.starts[index]! + at;
+      places.lengths[index] = this.lengths[index]!;
+    }
+    return this.index;
+  }
+
+  clear(): void {
+    this.argumentCount = 0;
+    if (this.starts.length > 65536) {
+      this.starts = new Int32Array(0);
+      this.lengths = new Int32Array(0);
+    }
+  }
+}
+
+/** Offset of a CR that has one more byte behind it, or -1. */
+function findLineEnd(bytes: Uint8Array, from: number, limit: number): number {
+  for (let at = from; at < limit - 1; at++) if (bytes[at] === CR) return at;
+  return -1;
+}
+
+/** A length line as an integer of 64 bits; NaN when it is none. */
+function readLength(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  const negative = bytes[at] === 45;
+  if (negative) at++;
+  if (at === end || end - at > 19) return NaN;
+  if (bytes[at] === 48 && (end - at > 1 || negative)) return NaN;
+  let value = 0;
+  for (; at < end; at++) {
+    const digit = bytes[at]! - 48;
+    if (digit < 0 || digit > 9) return NaN;
+    value = value * 10 + digit;
+  }
+  return negative ? -value : value;
+}
+
+function printable(byte: number): string {
+  return String.fromCharCode(byte);
+}
+
+const escapes: Readonly<Record<number, number>> = { 110: 10, 114: 13, 116: 9, 98: 8, 97: 7 };
+
+function isSpace(byte: number): boolean {
+  return byte === 32 || (byte >= 9 && byte <= 13);
+}
+
+function hexDigit(byte: number | undefined): number {
+  if (byte === undefined) return -1;
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const lower = byte | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
+
+/**
+ * Splits a line into words as redis-cli and inline commands do: double quotes with \n \r \t \b \a \xHH and \" inside,
+ * single quotes with \' only, a closing quote must be followed by a space or the end. Undefined: quotes do not match.
+ */
+export function splitWords(bytes: Uint8Array, from: number, end: number): Uint8Array[] | undefined {
+  const words: Uint8Array[] = [];
+  let at = from;
+  for (;;) {
+    while (at < end && (isSpace(bytes[at]!) || bytes[at] === 0)) {
+      // A NUL ends the line, as it ends a C string.
+      if (bytes[at] === 0) return words;
+      at++;
+    }
+    if (at >= end) return words;
+    const word: number[] = [];
+    let quote = 0;
+    for (;;) {
+      const byte = at < end && bytes[at] !== 0 ? bytes[at]! : -1;
+      if (quote === 0) {
+        if (byte < 0 || isSpace(byte)) break;
+        if (byte === 34 || byte === 39) quote = byte;
+        else word.push(byte);
+        at++;
+        continue;
+      }
+      if (byte < 0) return undefined;
+      if (byte === quote) {
+        at++;
+        if (at < end && bytes[at] !== 0 && !isSpace(bytes[at]!)) return undefined;
+        break;
+      }
+      if (byte !== 92) {
+        word.push(byte);
+        at++;
+      } else if (quote === 39) {
+        if (at + 1 < end && bytes[at + 1] === 39) {
+          word.push(39);
+          at += 2;
+        } else {
+          word.push(92);
+          at++;
+        }
+      } else if (bytes[at + 1] === 120 && at + 3 < end && hexDigit(bytes[at + 2]) >= 0 && hexDigit(bytes[at + 3]) >= 0) {
+        word.push(hexDigit(bytes[at + 2]) * 16 + hexDigit(bytes[at + 3]));
+        at += 4;
+      } else if (at + 1 < end) {
+        word.push(escapes[bytes[at + 1]!] ?? bytes[at + 1]!);
+        at += 2;
+      } else {
+        word.push(92);
+        at++;
+      }
+    }
+    words.push(Uint8Array.from(word));
+  }
+}

@@ -1,0 +1,193 @@
+// blocking: clients that wait for keys: first come, first served, until a change, the timeout, or CLIENT UNBLOCK.
+//
+// A blocked command is kept as it was called and run again from its start when one of its keys was changed; if it calls
+// `block` again it keeps its place in the queues. So each family's command has one path for "there is something" and one
+// for "there is nothing", and what is served is propagated like any other command.
+//
+// A key becomes ready when it is changed while somebody waits for it; ready keys are served after the command (or the
+// whole EXEC or script) that changed them, in the order of the changes; serving may make more keys ready.
+
+import { latin1 } from '../base/bytes.js';
+import type { BlockRequest } from '../commands/engine.js';
+import type { Command } from '../registry/command.js';
+import type { Client } from '../service/client.js';
+import { argumentsOf, partBytes, type DataServer, type ServerCall } from './server.js';
+
+interface BlockedState {
+  readonly client: Client;
+  readonly command: Command<ServerCall>;
+  args: readonly Uint8Array[];
+  readonly database: number;
+  /** Queue names (see `queueName`), each once. */
+  readonly queues: readonly string[];
+  /** When the wait is over, in wall-clock ms; 0: never. */
+  readonly deadlineMs: number;
+  readonly onTimeout: BlockRequest['onTimeout'];
+  timer: NodeJS.Timeout | undefined;
+  /** Set while the command is run again, to tell a second `block` from a first. */
+  serving: boolean;
+  blockedAgain: boolean;
+}
+
+/** Longest delay of a Node timer. */
+const TIMER_MS_MAX = 0x7fffffff;
+
+export class Blocking {
+  private readonly states = new Map<Client, BlockedState>();
+  /** Waiting clients by key, in order of arrival. */
+  private readonly queues = new Map<string, Set<BlockedState>>();
+  private ready: string[] = [];
+  private readonly readyNames = new Set<string>();
+
+  constructor(private readonly server: DataServer) {}
+
+  get count(): number {
+    return this.states.size;
+  }
+
+  /** How many keys somebody waits for. */
+  get keyCount(): number {
+    return this.queues.size;
+  }
+
+  get hasReadyKeys(): boolean {
+    return this.ready.length > 0;
+  }
+
+  isBlocked(client: Client): boolean {
+    return this.states.has(client);
+  }
+
+  block(call: ServerCall, request: BlockRequest): void {
+    const { client } = call;
+    const serving = this.states.get(client);
+    if (serving !== undefined && serving.serving) {
+      serving.blockedAgain = true;
+      return;
+    }
+    const database = call.db.index;
+    const queues = [...new Set(request.keys.map((index) => queueName(database, call.bytes, call.starts[index]!, call.lengths[index]!)))];
+    const state: BlockedState = {
+      client,
+      command: call.command as unknown as Command<ServerCall>,
+      args: request.args?.map(partBytes) ?? argumentsOf(call),
+      database,
+      queues,
+      deadlineMs: request.timeoutMs === 0 ? 0 : this.server.keyspace.nowMs + request.timeoutMs,
+      onTimeout: request.onTimeout,
+      timer: undefined,
+      serving: false,
+      blockedAgain: false,
+    };
+    this.states.set(client, state);
+    for (const name of queues) {
+      const queue = this.queues.get(name);
+      if (queue === undefined) this.queues.set(name, new Set([state]));
+      else queue.add(state);
+    }
+    client.blocked = true;
+    this.server.updateListening();
+    this.arm(state);
+  }
+
+  /** A key was changed. @hot only while somebody waits */
+  keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
+    if (this.queues.size === 0) return;
+    this.nameChanged(queueName(database, key, offset, length));
+  }
+
+  private nameChanged(name: string): void {
+    if (!this.queues.has(name) || this.readyNames.has(name)) return;
+    this.readyNames.add(name);
+    this.ready.push(name);
+  }
+
+  /** Databases were exchanged or all keys came anew: everybody looks again. */
+  allChanged(): void {
+    for (const name of this.queues.keys()) this.nameChanged(name);
+  }
+
+  /** Runs waiting commands again whose keys were changed. */
+  serveReadyKeys(): void {
+    while (this.ready.length > 0) {
+      const names = this.ready;
+      this.ready = [];
+      this.readyNames.clear();
+      for (const name of names) {
+        // The queue changes while it is served; who blocks again keeps the place.
+        for (const state of [...(this.queues.get(name) ?? [])]) this.serve(state);
+      }
+    }
+  }
+
+  private serve(state: BlockedState): void {
+    if (this.states.get(state.client) !== state) return;
+    const { server } = this;
+    const { client } = state;
+    state.serving = true;
+    state.blockedAgain = false;
+    const bytes = server.runFor(client, state.command, state.args, state.database);
+    state.serving = false;
+    if (state.blockedAgain) return;
+    this.release(state);
+    if (bytes.length > 0) client.connection?.send(bytes);
+    this.goOn(client);
+  }
+
+  /** CLIENT UNBLOCK: ends the wait as if the time were over, or with an error. */
+  unblock(client: Client, withError: boolean): boolean {
+    const state = this.states.get(client);
+    if (state === undefined) return false;
+    this.release(state);
+    this.server.send(client, (reply) => {
+      if (withError) reply.error('UNBLOCKED client unblocked via CLIENT UNBLOCK');
+      else state.onTimeout(reply);
+    });
+    this.goOn(client);
+    return true;
+  }
+
+  /** The client is gone. */
+  forget(client: Client): void {
+    const state = this.states.get(client);
+    if (state !== undefined) this.release(state);
+  }
+
+  private release(state: BlockedState): void {
+    clearTimeout(state.timer);
+    this.states.delete(state.client);
+    for (const name of state.queues) {
+      const queue = this.queues.get(name);
+      if (queue === undefined) continue;
+      queue.delete(state);
+      if (queue.size === 0) this.queues.delete(name);
+    }
+    state.client.blocked = false;
+    this.server.updateListening();
+  }
+
+  /** What the client sent meanwhile is run in a turn of its own, so that a chain of waiting clients does not nest. */
+  private goOn(client: Client): void {
+    setImmediate(() => client.connection?.proceed());
+  }
+
+  private arm(state: BlockedState): void {
+    if (state.deadlineMs === 0) return;
+    const wait = state.deadlineMs - this.server.options.wallClock();
+    state.timer = setTimeout(() => {
+      this.server.beginTurn();
+      if (this.server.keyspace.nowMs < state.deadlineMs) {
+        this.arm(state);
+        return;
+      }
+      this.release(state);
+      this.server.send(state.client, state.onTimeout);
+      this.goOn(state.client);
+    }, Math.min(Math.max(wait, 0), TIMER_MS_MAX));
+    state.timer.unref();
+  }
+}
+
+function queueName(database: number, key: Uint8Array, offset: number, length: number): string {
+  return `${database}:${latin1(key, offset, length)}`;
+}

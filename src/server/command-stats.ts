@@ -1,0 +1,92 @@
+// command-stats: how often each command ran, failed and was refused, and how long it took.
+
+/** One command's figures, as in INFO commandstats. */
+export interface CommandFigures {
+  calls: number;
+  microseconds: number;
+  rejected: number;
+  failed: number;
+}
+
+export class CommandStats {
+  connections = 0;
+  rejectedConnections = 0;
+  /** Requests that were answered with an error before they ran. */
+  rejected = 0;
+  /** All commands that ran. */
+  processed = 0;
+  private calls = new Float64Array(1024);
+  private micros = new Float64Array(1024);
+  private failed = new Float64Array(1024);
+  private refused = new Float64Array(1024);
+  /** Error replies by their code. */
+  readonly errors = new Map<string, number>();
+  errorReplies = 0;
+
+  /** @hot */
+  count(id: number): void {
+    if (id >= this.calls.length) this.grow(id);
+    this.calls[id]!++;
+    this.processed++;
+  }
+
+  addTime(id: number, microseconds: number): void {
+    if (id >= this.calls.length) this.grow(id);
+    this.micros[id]! += microseconds;
+  }
+
+  countError(id: number, text: string): void {
+    if (id >= this.calls.length) this.grow(id);
+    this.failed[id]!++;
+    this.countErrorReply(text);
+  }
+
+  countRefused(id: number, text: string): void {
+    if (id >= this.calls.length) this.grow(id);
+    this.refused[id]!++;
+    this.rejected++;
+    this.countErrorReply(text);
+  }
+
+  countErrorReply(text: string): void {
+    this.errorReplies++;
+    const space = text.indexOf(' ');
+    const code = space < 0 ? text : text.slice(0, space);
+    this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
+  }
+
+  figures(id: number): CommandFigures {
+    return {
+      calls: this.calls[id] ?? 0,
+      microseconds: this.micros[id] ?? 0,
+      rejected: this.refused[id] ?? 0,
+      failed: this.failed[id] ?? 0,
+    };
+  }
+
+  reset(): void {
+    this.connections = 0;
+    this.rejectedConnections = 0;
+    this.rejected = 0;
+    this.processed = 0;
+    this.errorReplies = 0;
+    this.calls.fill(0);
+    this.micros.fill(0);
+    this.failed.fill(0);
+    this.refused.fill(0);
+    this.errors.clear();
+  }
+
+  private grow(id: number): void {
+    const size = Math.max(id + 1, this.calls.length * 2);
+    const larger = (old: Float64Array): Float64Array<ArrayBuffer> => {
+      const made = new Float64Array(size);
+      made.set(old);
+      return made;
+    };
+    this.calls = larger(this.calls);
+    this.micros = larger(this.micros);
+    this.failed = larger(this.failed);
+    this.refused = larger(this.refused);
+  }
+}

@@ -1,0 +1,36 @@
+// keyspace-events: hears what happens to keys and passes it on: to WATCH, waiting clients, pub/sub, AOF and replicas.
+
+import { latin1 } from '../base/bytes.js';
+import { EventClass, type KeyspaceListener } from '../keyspace/events.js';
+import type { DataServer } from './server.js';
+
+export class KeyspaceEvents implements KeyspaceListener {
+  /** Delivers a message to the subscribers of a channel; set by pub/sub. */
+  publish: (channel: Uint8Array, message: Uint8Array) => void = () => undefined;
+  /** Tells clients that track the key; set by tracking. */
+  invalidate: ((key: Uint8Array, offset: number, length: number) => void) | undefined;
+
+  constructor(private readonly server: DataServer) {}
+
+  keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
+    this.server.transactions.keyChanged(database, key, offset, length);
+    this.server.blocking.keyChanged(database, key, offset, length);
+    if (this.invalidate !== undefined) this.invalidate(key, offset, length);
+  }
+
+  notify(_eventClass: number, event: string, database: number, key: Uint8Array, offset: number, length: number): void {
+    const mask = this.server.keyspace.notifyMask;
+    const name = latin1(key, offset, length);
+    if ((mask & EventClass.KEYSPACE) !== 0) this.publishText(`__keyspace@${database}__:${name}`, event);
+    if ((mask & EventClass.KEYEVENT) !== 0) this.publishText(`__keyevent@${database}__:${event}`, name);
+  }
+
+  keyReclaimed(reason: 'expired' | 'evicted', database: number, key: Uint8Array, offset: number, length: number): void {
+    void reason;
+    if (this.server.propagates) this.server.feed(database, [this.server.reclaimCommand, key.slice(offset, offset + length)]);
+  }
+
+  private publishText(channel: string, message: string): void {
+    this.publish(Buffer.from(channel, 'latin1'), Buffer.from(message, 'latin1'));
+  }
+}

@@ -1,0 +1,233 @@
+// transactions: MULTI, EXEC, DISCARD, WATCH: queued commands run in one go, if no watched key was touched.
+
+import { latin1 } from '../base/bytes.js';
+import { errors } from '../protocol/errors.js';
+import type { Command } from '../registry/command.js';
+import { commandFlags } from '../registry/command.js';
+import { type Client, Gate } from '../service/client.js';
+import { argumentsOf, type DataServer, type ServerCall } from './server.js';
+
+interface Queued {
+  readonly command: Command<ServerCall>;
+  readonly args: readonly Uint8Array[];
+}
+
+interface Watched {
+  readonly name: string;
+  readonly database: number;
+  readonly key: Uint8Array;
+  /** The key was past its time when WATCH came: its deletion is no change. */
+  readonly wasExpired: boolean;
+}
+
+/** A client's transaction. */
+export class Transaction {
+  active = false;
+  queued: Queued[] = [];
+  /** A command was refused while queueing: EXEC answers EXECABORT. */
+  broken = false;
+  /** A watched key was touched: EXEC answers nil. */
+  touched = false;
+  readonly watched: Watched[] = [];
+  bytes = 0;
+}
+
+const states = new WeakMap<Client, Transaction>();
+
+export class Transactions {
+  private readonly watchers = new Map<string, Set<Client>>();
+
+  constructor(private readonly server: DataServer) {}
+
+  of(client: Client): Transaction | undefined {
+    return states.get(client);
+  }
+
+  private ensure(client: Client): Transaction {
+    let state = states.get(client);
+    if (state === undefined) {
+      state = new Transaction();
+      states.set(client, state);
+    }
+    return state;
+  }
+
+  /** How many keys are watched by how many clients, for INFO. */
+  get watchingClients(): number {
+    const clients = new Set<Client>();
+    for (const set of this.watchers.values()) for (const client of set) clients.add(client);
+    return clients.size;
+  }
+
+  get watchedKeys(): number {
+    return this.watchers.size;
+  }
+
+  begin(client: Client): void {
+    const state = this.ensure(client);
+    state.active = true;
+    client.gates |= Gate.MULTI;
+  }
+
+  /** Whether a command inside MULTI is queued instead of run. */
+  queues(command: Command<ServerCall>): boolean {
+    return !(command.name === 'exec' || command.name === 'discard' || command.name === 'multi' || command.name === 'watch' || command.name === 'quit' || command.name === 'reset');
+  }
+
+  queue(client: Client, call: ServerCall, command: Command<ServerCall>): void {
+    if ((command.flags & commandFlags.no_multi) !== 0) {
+      this.server.reject(client, `ERR Command not allowed inside a transaction`);
+      return;
+    }
+    const state = this.ensure(client);
+    const args = argumentsOf(call);
+    state.queued.push({ command, args });
+    for (const arg of args) state.bytes += arg.length;
+    call.reply.queued();
+  }
+
+  markBroken(client: Client): void {
+    const state = states.get(client);
+    if (state?.active === true) state.broken = true;
+  }
+
+  exec(call: ServerCall): void {
+    const { client } = call;
+    const state = states.get(client);
+    if (state === undefined || !state.active) {
+      call.reply.error('ERR EXEC without MULTI');
+      return;
+    }
+    const { queued, broken } = state;
+    const touched = state.touched || state.watched.some((watched) => this.hasExpired(watched));
+    this.end(client);
+    if (broken) {
+      call.reply.error(errors.execAborted);
+      return;
+    }
+    if (touched) {
+      call.reply.nilArray();
+      return;
+    }
+    call.reply.array(queued.length);
+    this.server.runQueued(client, queued);
+  }
+
+  private hasExpired(watched: Watched): boolean {
+    if (watched.wasExpired) return false;
+    const keyspace = this.server.keyspace;
+    const database = keyspace.databases[watched.database]!;
+    const hash = keyspace.dicts.hash(watched.key, 0, watched.key.length);
+    const entry = keyspace.dicts.find(database.dict, watched.key, 0, watched.key.length, hash);
+    return entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
+  }
+
+  discard(call: ServerCall): void {
+    const state = states.get(call.client);
+    if (state === undefined || !state.active) {
+      call.reply.error('ERR DISCARD without MULTI');
+      return;
+    }
+    this.end(call.client);
+    call.reply.ok();
+  }
+
+  watch(call: ServerCall): void {
+    const state = this.ensure(call.client);
+    if (state.active) {
+      call.reply.error('ERR WATCH inside MULTI is not allowed');
+      return;
+    }
+    // Once a watched key was touched, nothing that is watched later can save the transaction.
+    if (!state.touched) for (let index = 1; index < call.count; index++) this.watchKey(call, state, index);
+    call.reply.ok();
+  }
+
+  private watchKey(call: ServerCall, state: Transaction, index: number): void {
+    const database = call.db.index;
+    const key = call.copy(index);
+    const name = watchName(database, key, 0, key.length);
+    if (state.watched.some((watched) => watched.name === name)) return;
+    const keyspace = this.server.keyspace;
+    const entry = keyspace.dicts.find(call.db.dict, key, 0, key.length, keyspace.dicts.hash(key, 0, key.length));
+    const wasExpired = entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
+    state.watched.push({ name, database, key, wasExpired });
+    const clients = this.watchers.get(name);
+    if (clients === undefined) this.watchers.set(name, new Set([call.client]));
+    else clients.add(call.client);
+    this.server.updateListening();
+  }
+
+  unwatch(client: Client): void {
+    const state = states.get(client);
+    if (state === undefined) return;
+    for (const { name } of state.watched) {
+      const clients = this.watchers.get(name);
+      clients?.delete(client);
+      if (clients?.size === 0) this.watchers.delete(name);
+    }
+    state.watched.length = 0;
+    state.touched = false;
+    this.server.updateListening();
+  }
+
+  get isWatching(): boolean {
+    return this.watchers.size > 0;
+  }
+
+  keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
+    if (this.watchers.size === 0) return;
+    const name = watchName(database, key, offset, length);
+    for (const client of this.watchers.get(name) ?? []) {
+      const state = states.get(client)!;
+      // The deletion of a key that was past its time already is no change for who watched it so.
+      const watched = state.watched.find((candidate) => candidate.name === name)!;
+      if (watched.wasExpired && !this.exists(watched)) continue;
+      state.touched = true;
+    }
+  }
+
+  private exists(watched: Watched): boolean {
+    const keyspace = this.server.keyspace;
+    const hash = keyspace.dicts.hash(watched.key, 0, watched.key.length);
+    return keyspace.dicts.find(keyspace.databases[watched.database]!.dict, watched.key, 0, watched.key.length, hash) !== 0;
+  }
+
+  /**
+   * All keys of a database (-1: of all) go, or are exchanged with another's: every watched key that is there in
+   * either counts as touched.
+   */
+  databaseChanged(database: number, other = database): void {
+    for (const [, clients] of this.watchers) {
+      for (const client of clients) {
+        const state = states.get(client)!;
+        for (const watched of state.watched) {
+          if (database >= 0 && watched.database !== database && watched.database !== other) continue;
+          const moved = { ...watched, database: watched.database === database ? other : database };
+          if (this.exists(watched) || (other !== database && this.exists(moved))) state.touched = true;
+        }
+      }
+    }
+  }
+
+  forget(client: Client): void {
+    this.unwatch(client);
+    states.delete(client);
+  }
+
+  /** Ends MULTI, whatever came of it, and lets go of watched keys. */
+  end(client: Client): void {
+    const state = states.get(client);
+    if (state === undefined) return;
+    state.active = false;
+    state.queued = [];
+    state.broken = false;
+    state.bytes = 0;
+    client.gates &= ~Gate.MULTI;
+    this.unwatch(client);
+  }
+}
+
+function watchName(database: number, key: Uint8Array, offset: number, length: number): string {
+  return `${database}:${latin1(key, offset, length)}`;
+}

@@ -1,0 +1,116 @@
+// client: what a server knows of one client, whoever it is and however it came: its identity, protocol and state.
+//
+// `gates` collects everything that stands between this client and a plain run of its commands (not authenticated, inside
+// MULTI, subscribed, ...) as bits: the hot path tests the mask once and only looks closer when it is not 0.
+//
+// Not here: bytes and sockets (connection), what commands do with it (server).
+
+import type { Connection, Session } from './connection.js';
+
+/** Bits of Client.gates and of the server's own mask. */
+export const Gate = {
+  /** The client must authenticate first. */
+  AUTH: 1 << 0,
+  /** Commands are queued for EXEC. */
+  MULTI: 1 << 1,
+  /** RESP2 and subscribed: only few commands are allowed. */
+  SUBSCRIBED: 1 << 2,
+  /** The user has rules: commands, keys and channels must be checked. */
+  ACL: 1 << 3,
+  /** CLIENT REPLY OFF or SKIP: replies are dropped. */
+  SILENT: 1 << 4,
+  /** The client's reads are remembered (CLIENT TRACKING). */
+  TRACKING: 1 << 5,
+  /** CLIENT NO-TOUCH. */
+  NO_TOUCH: 1 << 6,
+  /** Server: there are MONITOR clients. */
+  MONITORED: 1 << 8,
+  /** Server: the data set is being loaded. */
+  LOADING: 1 << 9,
+  /** Server: a script is running for too long. */
+  BUSY: 1 << 10,
+  /** Server: `maxmemory` is set. */
+  MEMORY: 1 << 11,
+  /** Server: writes are refused or must be checked (replica, MISCONF, min-replicas). */
+  WRITES: 1 << 12,
+  /** Server: CLIENT PAUSE. */
+  PAUSED: 1 << 13,
+  /** Server: commands are timed one by one (slow log, latency monitor with low limits). */
+  TIMED: 1 << 14,
+  /** Server: cluster mode, keys must be ours. */
+  CLUSTER: 1 << 15,
+} as const;
+
+export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';
+
+/** Who runs clients' requests and hears of their end. */
+export interface ClientOwner {
+  dispatch(client: Client): void;
+  clientClosed(client: Client, error: Error | undefined): void;
+  checkOutput(client: Client, unsentBytes: number): void;
+  protocolError(client: Client, text: string): void;
+  queryLimitReached(client: Client): void;
+}
+
+export class Client implements Session {
+  connection: Connection | undefined;
+  protocol: 2 | 3 = 2;
+  databaseIndex = 0;
+  gates = 0;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  kind: ClientKind = 'normal';
+  authenticated = false;
+  /** The ACL user's name. */
+  userName = 'default';
+  /** Full name of the last command, for CLIENT LIST. */
+  lastCommand = '';
+  lastInteractionMs: number;
+  /** Waits for a key, a script, the end of a pause. */
+  blocked = false;
+  paused = false;
+  monitors = false;
+  noEvict = false;
+  readOnly = false;
+  /** Set by CLIENT KILL of oneself and QUIT. */
+  closesAfterReply = false;
+  commandCount = 0;
+  /** States that only some clients have, by their owners: transactions, subscriptions, tracking, blocking. */
+  readonly states = new Map<object, unknown>();
+
+  constructor(
+    readonly id: number,
+    private readonly owner: ClientOwner,
+    readonly createdMs: number,
+    readonly remote: string,
+    readonly local: string,
+    readonly unixSocket: boolean,
+  ) {
+    this.lastInteractionMs = createdMs;
+  }
+
+  get suspended(): boolean {
+    return this.blocked || this.paused;
+  }
+
+  execute(): void {
+    this.owner.dispatch(this);
+  }
+
+  checkOutput(unsentBytes: number): void {
+    this.owner.checkOutput(this, unsentBytes);
+  }
+
+  onClose(error: Error | undefined): void {
+    this.owner.clientClosed(this, error);
+  }
+
+  onProtocolError(text: string): void {
+    this.owner.protocolError(this, text);
+  }
+
+  onQueryLimit(): void {
+    this.owner.queryLimitReached(this);
+  }
+}
