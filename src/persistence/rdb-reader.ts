@@ -49,11 +49,11 @@ export const RdbEvent = {
   function: 5,
   /** Data of the module named `moduleName` that belongs to no key; skipped. */
   moduleAux: 6,
-  /** A key begins: `key`, `rdbType`, `kind`, `expireAtMs` (-1: none), `idleSeconds` and `frequency` (-1: none), `count` (-1: unknown). */
+  /** A key begins: `key` (stays until valueEnd), `rdbType`, `kind`, `expireAtMs` (-1: none), `idleSeconds` and `frequency` (-1: none). */
   key: 7,
-  /** One element: `item`; hashes also `second` (the value) and `fieldExpireAtMs` (0: none); sorted sets also `score`. */
+  /** One of `count` elements: `item`; hashes also `second` (the value) and `fieldExpireAtMs` (0: none); sorted sets also `score`. */
   item: 8,
-  /** A checked listpack in `item`: all of a small hash, set or sorted set, or a node of a list. */
+  /** A checked listpack of `count` entries in `item`: all of a small hash, set or sorted set, or a node of a list. */
   listpack: 9,
   /** A checked listpack of (field, value, expiry) in `item`. */
   listpackEx: 10,
@@ -170,6 +170,8 @@ export class RdbReader {
   private groupsLeft = 0;
   private minimumExpireAtMs = 0;
   private lengthHigh = 0;
+  /** A value ended, so what stood before its key is no longer true. */
+  private ended = false;
   private lengthLow = 0;
 
   /** `hasFile` false: no file is read but the values that `startValue` begins (DUMP). */
@@ -310,6 +312,12 @@ export class RdbReader {
   }
 
   private readRecord(): number {
+    if (this.ended) {
+      this.ended = false;
+      this.expireAtMs = -1;
+      this.idleSeconds = -1;
+      this.frequency = -1;
+    }
     this.doing = RdbDoing.type;
     const type = this.byte();
     if (type <= RDB_TYPE_MAX) {
@@ -418,7 +426,7 @@ export class RdbReader {
       case RdbType.hashMetadata:
         this.minimumExpireAtMs = this.int64();
         if (this.minimumExpireAtMs < 0) this.fail('Hash read invalid minExpire value');
-        this.remaining = this.plainLength();
+        this.count = this.remaining = this.plainLength();
         this.state = State.items;
         return -1;
       case RdbType.list:
@@ -427,7 +435,7 @@ export class RdbReader {
       case RdbType.zset2:
       case RdbType.hash:
       case RdbType.hashMetadataPre:
-        this.remaining = this.plainLength();
+        this.count = this.remaining = this.plainLength();
         this.state = State.items;
         return -1;
       case RdbType.listQuicklist:
@@ -461,9 +469,7 @@ export class RdbReader {
 
   private endValue(): number {
     this.state = this.hasFile ? State.record : State.done;
-    this.expireAtMs = -1;
-    this.idleSeconds = -1;
-    this.frequency = -1;
+    this.ended = true;
     return RdbEvent.valueEnd;
   }
 
@@ -565,6 +571,7 @@ export class RdbReader {
       blob.set(room, 0, blob.length);
     }
     this.cursor.open(packing, blob.bytes, blob.start, blob.length);
+    this.count /= group;
     this.state = State.packed;
     return -1;
   }

@@ -1,0 +1,130 @@
+// rdb-loader: puts what the reader finds into the keyspace.
+//
+// `run` works for a while and returns, so that a server that loads can answer -LOADING in between. A key that exists
+// already is an error, as in Redis: an RDB never has one twice, and loading begins with empty databases.
+
+import type { DataLimits } from '../commands/engine.js';
+import type { Database } from '../keyspace/database.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import { RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
+import { ValueBuilder } from './value-builder.js';
+
+export interface RdbLoaderOptions {
+  /** Keys past their time are left out (a master's RDB file), or kept (AOF base, replica). */
+  readonly dropsExpired: boolean;
+  readonly loadFunction: (code: Uint8Array) => void;
+  readonly log: (text: string) => void;
+}
+
+const EMPTY_KEYS_LOGGED_MAX = 10;
+
+export class RdbLoader {
+  keysLoaded = 0;
+  keysExpired = 0;
+  emptyKeysSkipped = 0;
+  functionsLoaded = 0;
+  readonly aux = new Map<string, string>();
+  private readonly builder: ValueBuilder;
+  private database: Database;
+
+  constructor(
+    private readonly keyspace: Keyspace,
+    limits: DataLimits,
+    private readonly options: RdbLoaderOptions,
+  ) {
+    this.builder = new ValueBuilder(keyspace, limits);
+    this.database = keyspace.databases[0]!;
+  }
+
+  /** Handles events until more input is needed (false) or the end came (true). */
+  run(reader: RdbReader): boolean {
+    const builder = this.builder;
+    try {
+      for (;;) {
+        const event = reader.next();
+        switch (event) {
+          case RdbEvent.needInput:
+            return false;
+          case RdbEvent.key:
+            builder.begin(reader);
+            break;
+          case RdbEvent.valueEnd:
+            this.addKey(reader);
+            break;
+          case RdbEvent.end:
+            return true;
+          case RdbEvent.header:
+          case RdbEvent.slotInfo:
+          case RdbEvent.resizeDb:
+            break;
+          case RdbEvent.selectDb:
+            this.selectDatabase(reader);
+            break;
+          case RdbEvent.aux:
+            this.aux.set(reader.key.toString(), reader.item.toString());
+            break;
+          case RdbEvent.function:
+            this.loadFunction(reader);
+            break;
+          case RdbEvent.moduleAux:
+            throw new RdbError(reader.offset, `The RDB file contains AUX module data I can't load: no matching module '${reader.moduleName}'`, false);
+          default:
+            builder.take(event, reader);
+        }
+      }
+    } catch (error) {
+      builder.abandon();
+      throw error;
+    }
+  }
+
+  private selectDatabase(reader: RdbReader): void {
+    const database = this.keyspace.databases[reader.database];
+    if (database === undefined) {
+      const count = this.keyspace.databases.length;
+      throw new RdbError(reader.offset, `FATAL: Data file was created with a Redis server configured to handle more than ${count} databases. Exiting`, false);
+    }
+    this.database = database;
+  }
+
+  private loadFunction(reader: RdbReader): void {
+    try {
+      this.options.loadFunction(reader.item.copy());
+    } catch (error) {
+      throw new RdbError(reader.offset, `Failed loading library, ${error instanceof Error ? error.message : String(error)}`, false);
+    }
+    this.functionsLoaded++;
+  }
+
+  private addKey(reader: RdbReader): void {
+    const { keyspace, database, builder } = this;
+    const { key, expireAtMs } = reader;
+    if (builder.isEmpty) {
+      builder.abandon();
+      if (this.emptyKeysSkipped++ < EMPTY_KEYS_LOGGED_MAX) this.options.log(`rdbLoadObject skipping empty key: ${key.toString()}`);
+      return;
+    }
+    if (expireAtMs >= 0 && this.options.dropsExpired && expireAtMs < keyspace.nowMs) {
+      builder.abandon();
+      this.keysExpired++;
+      return;
+    }
+    if (database.peek(key.bytes, key.start, key.length) !== 0) {
+      throw new RdbError(reader.offset, `RDB has duplicated key '${key.toString()}' in DB ${database.index}`, false);
+    }
+    const entry = builder.finish(reader);
+    keyspace.entries.setClock(entry, this.clockOf(reader.idleSeconds, reader.frequency));
+    if (expireAtMs >= 0) keyspace.entries.setNumber(entry, expireAtMs);
+    database.attach(entry, database.hash);
+    this.keysLoaded++;
+  }
+
+  private clockOf(idleSeconds: number, frequency: number): number {
+    const { keyspace } = this;
+    if (keyspace.usesFrequency) {
+      if (frequency < 0) return keyspace.newClock() >>> 8;
+      return ((Math.floor(keyspace.nowMs / 60000) & 0xffff) << 8) | frequency;
+    }
+    return idleSeconds < 0 ? keyspace.lruClock : (keyspace.lruClock - idleSeconds) & 0xffffff;
+  }
+}

@@ -1,0 +1,131 @@
+// snapshot-file: writes the chunks of a snapshot to a file: compresses what is marked, checksums, syncs, renames.
+//
+// Runs in the worker thread (snapshot-worker) or, for SAVE and in tests, in the caller's. The file is written under a
+// temporary name; `finish` makes it durable, renames it and makes the name durable, so that a crash at any moment leaves
+// the old file or the new one.
+
+import { dirname } from 'node:path';
+import { Crc64 } from '../base/crc64.js';
+import { lzfCompress } from '../base/lzf.js';
+import { type Files, type OpenFile, writeFully } from '../io/files.js';
+import { encodeLength } from './rdb-writer.js';
+
+const OUT_BYTES = 1 << 20;
+/** With incremental sync the disk is never behind by more. */
+const SYNC_EVERY_BYTES = 16 << 20;
+
+export interface SnapshotFileOptions {
+  readonly temporaryPath: string;
+  readonly finalPath: string;
+  /** Ends with the eight bytes of an RDB's checksum: computed, zero, or none at all. */
+  readonly checksum: 'on' | 'off' | 'absent';
+  readonly incrementalSync: boolean;
+}
+
+export class SnapshotFile {
+  /** Bytes of the file so far. */
+  written = 0;
+  private readonly file: OpenFile;
+  private readonly crc = new Crc64();
+  private out = new Uint8Array(OUT_BYTES);
+  private outLength = 0;
+  private unsynced = 0;
+
+  constructor(
+    private readonly files: Files,
+    private readonly options: SnapshotFileOptions,
+  ) {
+    this.file = files.open(options.temporaryPath, 'create');
+  }
+
+  /** Adds `length` bytes; the strings whose lengths stand at `marks` are compressed if that makes them shorter. */
+  add(bytes: Uint8Array, length: number, marks: Int32Array, markCount: number): void {
+    let at = 0;
+    for (let index = 0; index < markCount; index++) {
+      const mark = marks[index]!;
+      this.copy(bytes, at, mark - at);
+      at = mark + this.addCompressed(bytes, mark);
+    }
+    this.copy(bytes, at, length - at);
+  }
+
+  private copy(bytes: Uint8Array, offset: number, length: number): void {
+    if (length > OUT_BYTES / 4) {
+      this.flush();
+      this.put(bytes, offset, length);
+      return;
+    }
+    if (this.outLength + length > this.out.length) this.flush();
+    this.out.set(bytes.subarray(offset, offset + length), this.outLength);
+    this.outLength += length;
+  }
+
+  /** Handles the string whose length stands at `mark`; returns how many bytes of the chunk it takes. */
+  private addCompressed(bytes: Uint8Array, mark: number): number {
+    const first = bytes[mark]!;
+    const head = first < 0x40 ? 1 : first < 0x80 ? 2 : first === 0x80 ? 5 : 9;
+    let length = head === 1 ? first : head === 2 ? ((first & 63) << 8) | bytes[mark + 1]! : 0;
+    for (let i = 1; head > 2 && i < head; i++) length = length * 256 + bytes[mark + i]!;
+    if (this.outLength + length + 19 > this.out.length) this.flush();
+    if (length + 19 > this.out.length) this.out = new Uint8Array(length + 19);
+    // The head of the compressed form needs the compressed size, so the data goes behind the room for the longest head.
+    const dataAt = this.outLength + 19;
+    const room = Math.min(length - 4, this.out.length - dataAt);
+    const size = room > 0 ? lzfCompress(bytes, mark + head, length, this.out, dataAt, room) : 0;
+    if (size === 0) {
+      this.copy(bytes, mark, head + length);
+      return head + length;
+    }
+    this.out[this.outLength++] = 0xc3;
+    this.outLength += encodeLength(this.out, this.outLength, size);
+    this.outLength += encodeLength(this.out, this.outLength, length);
+    this.out.copyWithin(this.outLength, dataAt, dataAt + size);
+    this.outLength += size;
+    return head + length;
+  }
+
+  private flush(): void {
+    this.put(this.out, 0, this.outLength);
+    this.outLength = 0;
+  }
+
+  private put(bytes: Uint8Array, offset: number, length: number): void {
+    if (length === 0) return;
+    if (this.options.checksum === 'on') this.crc.update(bytes, offset, length);
+    writeFully(this.file, bytes, offset, length);
+    this.written += length;
+    this.unsynced += length;
+    if (this.options.incrementalSync && this.unsynced >= SYNC_EVERY_BYTES) {
+      this.file.sync();
+      this.unsynced = 0;
+    }
+  }
+
+  finish(): void {
+    this.flush();
+    if (this.options.checksum !== 'absent') {
+      const footer = new Uint8Array(8);
+      this.crc.writeTo(footer, 0);
+      writeFully(this.file, footer, 0, 8);
+      this.written += 8;
+    }
+    this.file.sync();
+    this.file.close();
+    this.files.rename(this.options.temporaryPath, this.options.finalPath);
+    this.files.syncFolder(dirname(this.options.finalPath));
+  }
+
+  /** Gives up and removes what was written, as far as that is possible. */
+  abort(): void {
+    try {
+      this.file.close();
+    } catch {
+      // Closed already by a `finish` that failed behind it.
+    }
+    try {
+      this.files.remove(this.options.temporaryPath);
+    } catch {
+      // A name that cannot be removed is reused by the next snapshot of this process.
+    }
+  }
+}

@@ -1,0 +1,166 @@
+// snapshot-sink: where a snapshot's chunks go: a file written by a worker thread, or one written right here.
+//
+// The sender asks `room` before it walks on; chunks that a client's write forces out go through whatever `room` says.
+// Not here: what is in the chunks (snapshot).
+
+import { Worker } from 'node:worker_threads';
+import type { Files } from '../io/files.js';
+import type { RdbWriter } from './rdb-writer.js';
+import { SnapshotFile, type SnapshotFileOptions } from './snapshot-file.js';
+
+export interface SnapshotSink {
+  /** Whether more may be sent without the memory for chunks growing beyond its bound. */
+  readonly room: boolean;
+  /** Called when there is room again. */
+  onRoom: () => void;
+  /** Takes what the writer holds, and leaves it empty. */
+  send(writer: RdbWriter): void;
+  /** No more comes; calls back when all is durable and in place, or failed. */
+  finish(done: (error: Error | null, bytes: number) => void): void;
+  /** Stops; nothing of it stays. */
+  abort(): void;
+  /** Called at most once, when writing fails before `finish`. */
+  onError: (error: Error) => void;
+}
+
+/** Writes in the caller's thread: for SAVE and for tests with a simulated file system. */
+export class DirectFileSink implements SnapshotSink {
+  readonly room = true;
+  onRoom = (): void => undefined;
+  onError: (error: Error) => void = () => undefined;
+  private file: SnapshotFile | undefined;
+  private failure: Error | null = null;
+
+  constructor(files: Files, options: SnapshotFileOptions) {
+    this.attempt(() => (this.file = new SnapshotFile(files, options)));
+  }
+
+  private attempt(action: () => void): void {
+    if (this.failure !== null) return;
+    try {
+      action();
+    } catch (error) {
+      this.failure = error as Error;
+      this.file?.abort();
+      setImmediate(() => this.onError(error as Error));
+    }
+  }
+
+  send(writer: RdbWriter): void {
+    this.attempt(() => this.file!.add(writer.bytes, writer.length, writer.marks, writer.markCount));
+    writer.clear();
+  }
+
+  finish(done: (error: Error | null, bytes: number) => void): void {
+    this.onError = () => undefined;
+    this.attempt(() => this.file!.finish());
+    done(this.failure, this.file?.written ?? 0);
+  }
+
+  abort(): void {
+    if (this.failure === null) this.file?.abort();
+  }
+}
+
+export type ToWorker =
+  | { readonly kind: 'open'; readonly options: SnapshotFileOptions }
+  | { readonly kind: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number; readonly marks: Int32Array; readonly markCount: number }
+  | { readonly kind: 'finish' }
+  | { readonly kind: 'abort' };
+
+export type FromWorker =
+  | { readonly kind: 'taken'; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly kind: 'done'; readonly bytes: number }
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'failed'; readonly message: string; readonly code: string };
+
+const CHUNK_BYTES = 256 * 1024;
+
+export class WorkerFileSink implements SnapshotSink {
+  onRoom = (): void => undefined;
+  onError: (error: Error) => void = () => undefined;
+  private readonly worker: Worker;
+  private pending = 0;
+  private readonly free: Uint8Array[] = [];
+  private done: ((error: Error | null, bytes: number) => void) | undefined;
+  private failure: Error | null = null;
+  private ended = false;
+
+  constructor(
+    options: SnapshotFileOptions,
+    private readonly pendingBytesMax: number,
+  ) {
+    this.worker = new Worker(new URL('./snapshot-worker.js', import.meta.url));
+    this.worker.on('message', (message: FromWorker) => this.receive(message));
+    this.worker.on('error', (error) => this.fail(error));
+    this.worker.on('exit', () => {
+      if (!this.ended) this.fail(new Error('the thread that writes the snapshot ended'));
+    });
+    this.post({ kind: 'open', options });
+  }
+
+  private post(message: ToWorker, buffers: ArrayBuffer[] = []): void {
+    this.worker.postMessage(message, buffers);
+  }
+
+  get room(): boolean {
+    return this.pending < this.pendingBytesMax;
+  }
+
+  /** Bytes on their way to the worker. */
+  get pendingBytes(): number {
+    return this.pending;
+  }
+
+  send(writer: RdbWriter): void {
+    if (writer.length === 0) return;
+    if (this.failure !== null || this.ended) {
+      writer.clear();
+      return;
+    }
+    const bytes = writer.bytes;
+    const marks = writer.marks.slice(0, writer.markCount);
+    this.pending += bytes.length;
+    this.post({ kind: 'chunk', buffer: bytes.buffer as ArrayBuffer, length: writer.length, marks, markCount: writer.markCount }, [bytes.buffer as ArrayBuffer, marks.buffer]);
+    writer.restart(this.free.pop() ?? new Uint8Array(CHUNK_BYTES));
+  }
+
+  private receive(message: FromWorker): void {
+    if (message.kind === 'taken') {
+      this.pending -= message.buffer.byteLength;
+      if (this.free.length < 4 && message.buffer.byteLength === CHUNK_BYTES) this.free.push(new Uint8Array(message.buffer));
+      if (this.room) this.onRoom();
+    } else if (message.kind === 'done') this.end(null, message.bytes);
+    else if (message.kind === 'failed') this.fail(Object.assign(new Error(message.message), { code: message.code }));
+    else this.ended = true;
+  }
+
+  private fail(error: Error): void {
+    if (this.failure !== null || this.ended) return;
+    this.failure = error;
+    if (this.done !== undefined) this.end(error, 0);
+    else {
+      this.ended = true;
+      this.onError(error);
+    }
+  }
+
+  private end(error: Error | null, bytes: number): void {
+    this.ended = true;
+    const done = this.done;
+    this.done = undefined;
+    done?.(error, bytes);
+  }
+
+  finish(done: (error: Error | null, bytes: number) => void): void {
+    this.done = done;
+    if (this.failure !== null) this.end(this.failure, 0);
+    else this.post({ kind: 'finish' });
+  }
+
+  abort(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.post({ kind: 'abort' });
+  }
+}
