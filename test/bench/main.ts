@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
   options: {
     only: { type: 'string' },
     tests: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     requests: { type: 'string', default: '40000' },
     random: { type: 'string' },
     'memory-keys': { type: 'string', default: '1000000' },
@@ -42,8 +42,8 @@ const baseRequests = Math.max(100, Number(flags.requests));
 /** Goals of the design at each pipeline depth, and how many times the base number of requests to send there. */
 const depths = [
   { pipeline: 1, goal: 1.0, factor: 1 },
-  { pipeline: 16, goal: 1.3, factor: 4 },
-  { pipeline: 100, goal: 1.7, factor: 8 },
+  { pipeline: 16, goal: 1.3, factor: 5 },
+  { pipeline: 100, goal: 1.7, factor: 16 },
 ];
 const cpuGoal = 0.8;
 const memoryGoal = 0.8;
