@@ -2,7 +2,6 @@
 import type { Reply } from '../client/reply.js';
 import type { Console } from './console.js';
 import { printHelp } from './help.js';
-import { Exit } from './exit.js';
 import type { CommandHints } from './hints/command-hints.js';
 import { readLeadingInteger } from './c-numbers.js';
 import type { CliOptions } from './options.js';
@@ -53,7 +52,8 @@ export async function readCommands(session: Session, version: () => string): Pro
 }
 
 async function openSource(session: Session): Promise<LineSource> {
-  if (session.console.stdinTerminal) {
+  // FAKETTY_WITH_PROMPT: tests play a terminal through pipes, as they do with redis-cli.
+  if (session.console.stdinTerminal || process.env.FAKETTY_WITH_PROMPT !== undefined) {
     const { openTerminal } = await import('./terminal.js');
     return openTerminal(session);
   }
@@ -135,11 +135,6 @@ async function runCommand(session: Session, command: readonly string[], repeat: 
   }
   const elapsedMs = session.repliedMs - startedMs;
   if (elapsedMs >= slowMs && options.output === 'standard') console.write(`(${(elapsedMs / 1000).toFixed(2)}s)\n`);
-  // At a terminal the messages are shown above the prompt; a stream of lines waits for them here.
-  if (session.subscribed && !session.live) {
-    await session.readMessages();
-    throw new Exit(0);
-  }
 }
 
 /** In the debugger everything after "eval" is one argument, whatever quotes are in it. */

@@ -334,7 +334,8 @@ export class Session {
   private async readAnswer(command: string, words: readonly string[], asText: boolean): Promise<'done' | 'stop' | 'failed'> {
     const subscribes = subscribeCommands.includes(command);
     let confirmations = subscribes || unsubscribeCommands.includes(command) ? Math.max(words.length - 1, 1) : 0;
-    if (subscribes && !this.live && this.options.output !== 'raw') {
+    const showsState = this.interactive && this.console.formatsForTerminal; // the prompt tells it
+    if (subscribes && !showsState && this.options.output !== 'raw') {
       this.console.write('Reading messages... (press Ctrl-C to quit)\n');
     }
     for (;;) {

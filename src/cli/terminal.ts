@@ -23,6 +23,7 @@ export function openTerminal(session: Session): LineSource {
 
   const editor = new LineEditor(stdin, stdout, {
     colors: console.colors,
+    ignoreLineFeed: !console.stdinTerminal,
     history: () => history.lines,
     hint: (line) => (preferences.hints && !session.debugging ? toText(hintWhileTyping(hints, toBytes(line))) : ''),
     async complete(beforeCursor) {
@@ -73,7 +74,7 @@ export function openTerminal(session: Session): LineSource {
     session.writer.write(collect, reply, asText);
     console.flush();
     if (tooLarge) session.show(reply, asText);
-    else if (isLongerThanScreen(text, stdout)) await showPaged(text, stdin, stdout);
+    else if (console.stdinTerminal && isLongerThanScreen(text, stdout)) await showPaged(text, stdin, stdout);
     else console.write(text);
   }
 

@@ -4,7 +4,6 @@
 // is drawn is a function of prompt, line and hint: each change draws all of it anew over the old, whatever rows it took.
 // Node has a line reader, but no place in it to show a hint; its decoding of keys is used.
 import { emitKeypressEvents } from 'node:readline';
-import type { ReadStream, WriteStream } from 'node:tty';
 import { LineBuffer } from './line-buffer.js';
 import { positionAfter, textWidth } from './text-width.js';
 
@@ -23,6 +22,17 @@ export interface EditorOptions {
   readonly colors: boolean;
   /** Show stars instead of the text, for passwords. */
   readonly masked?: boolean;
+  /** A line feed is no key: who plays a terminal through a pipe ends writes with one. */
+  readonly ignoreLineFeed?: boolean;
+}
+
+/** A terminal's input, or in tests a pipe that plays one. */
+export interface EditorInput extends NodeJS.ReadableStream {
+  setRawMode?(raw: boolean): unknown;
+}
+
+export interface EditorOutput extends NodeJS.WritableStream {
+  readonly columns?: number;
 }
 
 /** A line, or how its reading ended otherwise: Ctrl-C on an empty line, Ctrl-D, or a terminal that went away. */
@@ -35,6 +45,15 @@ interface Key {
   readonly sequence?: string;
 }
 
+/** A search in the history, newest first or (forward) oldest first. */
+interface Search {
+  forward: boolean;
+  query: string;
+  /** The line found, or where to begin. */
+  index: number;
+  found: boolean;
+}
+
 const listedMax = 100;
 
 export class LineEditor {
@@ -44,15 +63,15 @@ export class LineEditor {
   private finish: ((result: LineResult) => void) | undefined;
   private historyIndex = 0;
   private draft = '';
-  private search: { query: string; index: number } | undefined;
+  private search: Search | undefined;
   private completing = false;
   private listNext = false;
   /** Keys typed while a completion was looked up. */
   private readonly waitingKeys: [string | undefined, Key][] = [];
 
   constructor(
-    private readonly input: ReadStream,
-    private readonly output: WriteStream,
+    private readonly input: EditorInput,
+    private readonly output: EditorOutput,
     private readonly options: EditorOptions,
   ) {
     emitKeypressEvents(input);
@@ -69,7 +88,7 @@ export class LineEditor {
     this.draft = '';
     this.historyIndex = this.options.history().length;
     this.cursorRow = 0;
-    this.input.setRawMode(true);
+    this.input.setRawMode?.(true);
     this.input.on('keypress', this.onKey);
     this.input.once('end', this.onEnd);
     this.output.on('resize', this.onResize);
@@ -111,7 +130,7 @@ export class LineEditor {
     this.input.removeListener('keypress', this.onKey);
     this.input.removeListener('end', this.onEnd);
     this.output.removeListener('resize', this.onResize);
-    this.input.setRawMode(false);
+    this.input.setRawMode?.(false);
     this.input.pause();
     finish(result);
   }
@@ -126,6 +145,7 @@ export class LineEditor {
       return;
     }
     if (!this.reading) return;
+    if (key.name === 'enter' && this.options.ignoreLineFeed === true) return;
     if (this.search !== undefined && this.handleSearchKey(text, key)) return;
     const listNext = this.listNext;
     this.listNext = false;
@@ -160,9 +180,8 @@ export class LineEditor {
         return;
       case 'n': return this.stepHistory(1);
       case 'p': return this.stepHistory(-1);
-      case 'r':
-        if (this.options.masked !== true) this.search = { query: '', index: this.options.history().length };
-        return;
+      case 'r': return this.startSearch(false);
+      case 's': return this.startSearch(true);
       case 't': return buffer.transpose();
       case 'u': return buffer.killToStart();
       case 'w': return buffer.killWord(-1);
@@ -213,25 +232,37 @@ export class LineEditor {
     this.buffer.set(index === lines.length ? this.draft : lines[index]!);
   }
 
-  /** Ctrl-R: each key narrows the search; true when the key belonged to it. */
+  private startSearch(forward: boolean): void {
+    if (this.options.masked === true) return;
+    this.search = { forward, query: '', index: forward ? 0 : this.options.history().length - 1, found: false };
+  }
+
+  /** Ctrl-R or Ctrl-S: each key narrows the search; true when the key belonged to it. */
   private handleSearchKey(text: string | undefined, key: Key): boolean {
     const search = this.search!;
     const lines = this.options.history();
     const find = (from: number): void => {
-      for (let index = Math.min(from, lines.length - 1); index >= 0; index--) {
-        if (search.query === '' || !lines[index]!.includes(search.query)) continue;
+      const step = search.forward ? 1 : -1;
+      search.found = false;
+      for (let index = from; search.query !== '' && index >= 0 && index < lines.length; index += step) {
+        if (!lines[index]!.includes(search.query)) continue;
         search.index = index;
-        this.buffer.set(lines[index]!);
-        return;
+        search.found = true;
+        break;
       }
+      // What was typed to search for is as good a line as any when nothing was found.
+      this.buffer.set(search.found ? lines[search.index]! : search.query);
     };
-    if (key.ctrl === true && key.name === 'r') find(search.index - 1);
+    if (key.ctrl === true && (key.name === 'r' || key.name === 's')) {
+      search.forward = key.name === 's';
+      find(search.found ? search.index + (search.forward ? 1 : -1) : search.index);
+    } else if (key.name === 'tab') this.search = undefined;
     else if (key.ctrl === true && (key.name === 'g' || key.name === 'c')) {
       this.search = undefined;
       this.buffer.set('');
     } else if (key.name === 'backspace') {
       search.query = search.query.slice(0, -1);
-      find(lines.length - 1);
+      find(search.forward ? 0 : lines.length - 1);
     } else if (key.ctrl !== true && key.meta !== true && text !== undefined && text >= ' ' && text !== '\x7f') {
       search.query += text;
       find(search.index);
@@ -286,10 +317,10 @@ export class LineEditor {
 
   private suspend(): void {
     if (process.platform === 'win32') return;
-    this.input.setRawMode(false);
+    this.input.setRawMode?.(false);
     process.once('SIGCONT', () => {
       if (!this.reading) return;
-      this.input.setRawMode(true);
+      this.input.setRawMode?.(true);
       this.cursorRow = 0;
       this.draw();
     });
@@ -305,11 +336,15 @@ export class LineEditor {
   private draw(withHint = true): void {
     const columns = this.output.columns || 80;
     const mask = (text: string): string => (this.options.masked === true ? '*'.repeat([...text].length) : text);
-    const prompt = this.search === undefined ? this.prompt : `(reverse-i-search)'${this.search.query}': `;
+    if (this.search !== undefined) {
+      this.drawSearch(this.search, columns);
+      return;
+    }
+    const { prompt } = this;
     const whole = prompt + mask(this.buffer.text);
     const end = positionAfter(whole, columns);
     let hint = '';
-    if (withHint && this.search === undefined && this.buffer.atEnd && !this.buffer.empty) {
+    if (withHint && this.buffer.atEnd && !this.buffer.empty) {
       hint = cut(this.options.hint(this.buffer.text), columns - end.column - 1);
     }
     const cursor = positionAfter(prompt + mask(this.buffer.beforeCursor), columns);
@@ -322,6 +357,17 @@ export class LineEditor {
     if (cursor.column > 0) text += `\x1b[${cursor.column}C`;
     this.output.write(text);
     this.cursorRow = cursor.row;
+  }
+
+  private drawSearch({ forward, query, found }: Search, columns: number): void {
+    const prompt = forward ? '(i-search): ' : '(reverse-i-search): ';
+    const line = this.buffer.text;
+    const start = found ? line.indexOf(query) : -1;
+    const marked =
+      start < 0 ? line : `\x1b[0m${line.slice(0, start)}\x1b[1m${query}\x1b[0m${line.slice(start + query.length)}`;
+    const up = this.cursorRow > 0 ? `\x1b[${this.cursorRow}A` : '';
+    this.output.write(`${up}\r\x1b[J${prompt}${marked}`);
+    this.cursorRow = positionAfter(prompt + line, columns).row;
   }
 }
 
