@@ -8,6 +8,7 @@ import { EXTERNAL } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
 import { Hashes } from './hash.js';
 import { Lists } from './list.js';
+import { Streams } from './stream.js';
 import { Type } from './object.js';
 import { Sets } from './set.js';
 import { SortedSets } from './sorted-set.js';
@@ -21,6 +22,8 @@ export interface Container {
    * the value must not be used meanwhile.
    */
   freeStep(encoding: number, ref: number, budget: number): boolean;
+  /** Makes an independent copy with the same encoding (COPY); returns its ref. */
+  copy(encoding: number, ref: number): number;
   /** Bytes of the value's blocks; of a big one extrapolated from about `samples` elements (0: all of them). */
   memoryBytes(encoding: number, ref: number, samples: number): number;
 }
@@ -28,6 +31,7 @@ export interface Container {
 export class Values {
   readonly listpacks: Listpacks;
   readonly lists: Lists;
+  readonly streams: Streams;
   readonly hashes: Hashes;
   readonly sets: Sets;
   readonly sortedSets: SortedSets;
@@ -40,6 +44,8 @@ export class Values {
     this.listpacks = new Listpacks(entries.arena);
     this.lists = new Lists(entries, this.listpacks);
     this.register(Type.LIST, this.lists);
+    this.streams = new Streams(this.listpacks);
+    this.register(Type.STREAM, this.streams);
     this.hashes = new Hashes(entries, dicts);
     this.register(Type.HASH, this.hashes);
     this.sets = new Sets(entries, dicts);

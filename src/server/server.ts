@@ -302,6 +302,31 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
     this.depth--;
   }
 
+  /** Deletes all keys of a database, or (-1) of all. */
+  flush(index: number): void {
+    this.transactions.databaseChanged(index);
+    for (const database of this.keyspace.databases) {
+      if (index >= 0 && database.index !== index) continue;
+      this.keyspace.dirty += database.size;
+      database.clear();
+    }
+    // Even when nothing was there, replicas and the AOF hear of it.
+    this.keyspace.dirty++;
+    this.blocking.allChanged();
+    this.onFlush(index);
+  }
+
+  /** Told after FLUSHDB (an index) and FLUSHALL (-1): persistence saves, tracking invalidates everything. */
+  onFlush: (index: number) => void = () => undefined;
+
+  swapDatabases(first: number, second: number): void {
+    this.transactions.databaseChanged(first, second);
+    this.transactions.databaseChanged(second, first);
+    this.keyspace.swap(first, second);
+    this.keyspace.dirty++;
+    this.blocking.allChanged();
+  }
+
   /** Whether anybody wants to hear of changed keys; called when watchers, trackers or waiting clients come or go. */
   updateListening(): void {
     this.keyspace.listening = this.transactions.isWatching || this.blocking.count > 0 || this.events.invalidate !== undefined;

@@ -249,6 +249,22 @@ export class Entries {
     return made;
   }
 
+  /**
+   * An entry with another key, the type, encoding, clock and number of `source`, and `word2` as given; `asString` copies
+   * a string value with its bytes. RENAME and COPY are made of it; `source` stays as it is.
+   */
+  cloneUnder(source: number, key: Uint8Array, keyOffset: number, keyLength: number, word2: number, asString: boolean): number {
+    const arena = this.arena;
+    const word0 = arena.i32[source >>> CHUNK_SHIFT]![wordOffset(source)]!;
+    const flags = this.flags(source) & NUMBER;
+    const number = flags === 0 ? 0 : this.number(source);
+    const made = asString
+      ? this.createString(word0, flags, key, keyOffset, keyLength, arena.u8[this.valueBlock(source) >>> CHUNK_SHIFT]!, this.valueStart(source), this.word2(source))
+      : this.create(word0, flags, word2, key, keyOffset, keyLength, 0);
+    if (flags !== 0) this.setNumber(made, number);
+    return made;
+  }
+
   /** Adds room for the number of an entry that has none, or takes it away; returns the entry's ref, usually a new one. */
   withNumber(ref: number, wanted: boolean, inlineBytes: number): number {
     if (this.hasNumber(ref) === wanted) return ref;

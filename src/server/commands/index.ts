@@ -1,7 +1,9 @@
 // Commands that need the server itself, beyond the Engine that data commands see.
 
 import type { ServerCommand } from '../server.js';
+import { commandCommand } from './command.js';
 import { connectionCommands } from './connection.js';
+import { keyspaceCommands } from './keyspace.js';
 import { transactionCommands } from './transactions.js';
 
-export const serverCommands: readonly ServerCommand[] = [...connectionCommands, ...transactionCommands];
+export const serverCommands: readonly ServerCommand[] = [commandCommand, ...connectionCommands, ...keyspaceCommands, ...transactionCommands];
