@@ -1,7 +1,9 @@
 // All data commands; a new family adds its line here.
 
 import type { DataCommand } from './engine.js';
+import { genericCommands } from './generic/index.js';
 import { listCommands } from './list/index.js';
+import { sortedSetCommands } from './sorted-set/index.js';
 import { stringCommands } from './string/index.js';
 
-export const dataCommands: readonly DataCommand[] = [...stringCommands, ...listCommands];
+export const dataCommands: readonly DataCommand[] = [...genericCommands, ...stringCommands, ...listCommands, ...sortedSetCommands];
