@@ -83,8 +83,7 @@ test('a random history on listpacks and big sets gives what a plain map gives', 
         assert.equal(sets.countBelow(encoding, ref, bound, false), order.filter((item) => item[1] < bound).length, message);
         assert.equal(sets.countBelow(encoding, ref, bound, true), order.filter((item) => item[1] <= bound).length, message);
       }
-      sets.copy(encoding, ref);
-      const copied = sets.ref;
+      const copied = sets.copy(encoding, ref);
       sets.verify(encoding, copied);
       sets.settle(encoding, copied, { zsetMaxListpackEntries: prng.below(2) * 5000, zsetMaxListpackValue: 64 });
       sets.verify(sets.encoding, sets.ref);

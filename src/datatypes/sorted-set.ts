@@ -55,6 +55,8 @@ export class SortedSets implements Container {
 
   readonly indexes: SortedIndexes;
   readonly small: SortedListpacks;
+  /** A walk for whoever needs one, until somebody else does. */
+  readonly walk: SortedSetWalk;
 
   constructor(
     readonly entries: Entries,
@@ -63,6 +65,7 @@ export class SortedSets implements Container {
   ) {
     this.indexes = new SortedIndexes(entries.arena);
     this.small = new SortedListpacks(listpacks);
+    this.walk = new SortedSetWalk(this);
   }
 
   /** Makes an empty set, in the form that suits `count` members of up to `memberBytes` bytes; sets `encoding` and `ref`. */
@@ -292,25 +295,15 @@ export class SortedSets implements Container {
     return longest;
   }
 
-  /** A copy of a value; sets `encoding` and `ref`. */
-  copy(encoding: number, ref: number): void {
-    this.encoding = encoding;
-    if (encoding === Encoding.LISTPACK) {
-      this.ref = this.listpacks.copy(ref);
-      return;
-    }
+  /** A copy of a value; its encoding is the same. */
+  copy(encoding: number, ref: number): number {
+    if (encoding === Encoding.LISTPACK) return this.listpacks.copy(ref);
     const made = this.createBig();
-    const { indexes, entries } = this;
-    for (indexes.seekFirst(ref as DictRef); indexes.leaf !== 0; ) {
-      const { leaf, slot } = indexes;
-      const entry = indexes.entry();
-      const u8 = entries.arena.u8[entry >>> CHUNK_SHIFT]!;
-      this.insertBig(made, indexes.score(), this.dicts.hashOfEntry(entry), u8, entries.keyStart(entry), entries.keyLength(entry));
-      indexes.leaf = leaf;
-      indexes.slot = slot;
-      indexes.next();
+    const { walk } = this;
+    for (walk.from(encoding, ref, 0); walk.valid; walk.next()) {
+      this.insertBig(made, walk.score, this.dicts.hash(walk.bytes, walk.start, walk.length), walk.bytes, walk.start, walk.length);
     }
-    this.ref = made;
+    return made;
   }
 
   /** Frees a value at once. For small ones and those that nobody saw; see `freeStep`. */

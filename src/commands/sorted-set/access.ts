@@ -1,0 +1,97 @@
+// access: what the sorted set commands share: removals, replies of a range, storing a result.
+
+import type { SortedSets } from '../../datatypes/sorted-set.js';
+import { Type } from '../../datatypes/object.js';
+import { EventClass } from '../../keyspace/events.js';
+import { changed, notify } from '../access.js';
+import type { DataCall } from '../engine.js';
+
+export const NOT_POSITIVE = 'ERR value is out of range, must be positive';
+
+/** @hot */
+export function sortedSetsOf(call: DataCall): SortedSets {
+  return call.host.keyspace.values.sortedSets;
+}
+
+/** The set of an entry was changed: notes its new form. @hot */
+export function storeForm(call: DataCall, entry: number): void {
+  const sets = call.host.keyspace.values.sortedSets;
+  call.db.setValue(entry, sets.encoding, sets.ref);
+}
+
+/**
+ * Members were taken from the set of the key at argument `index`, and the database still has the key's hash: notes the
+ * set's form and tells the event, or deletes the key of an empty set. @hot
+ */
+export function membersRemoved(call: DataCall, index: number, entry: number, event: string, count: number): void {
+  const sets = call.host.keyspace.values.sortedSets;
+  const { hash } = call.db;
+  storeForm(call, entry);
+  const isEmpty = sets.count(sets.encoding, sets.ref) === 0;
+  if (isEmpty) call.db.remove(entry, hash);
+  changed(call, index, count);
+  notify(call, EventClass.ZSET, event, index);
+  if (isEmpty) notify(call, EventClass.GENERIC, 'del', index);
+}
+
+/** Starts the array of `count` members, with scores as pairs of their own in RESP3. */
+export function replyArrayStart(call: DataCall, count: number, withScores: boolean): void {
+  call.reply.array(withScores && call.reply.protocol === 2 ? 2 * count : count);
+}
+
+/** Replies with the members of ranks from `from` to before `to`, upwards or downwards. */
+export function replyRanks(call: DataCall, encoding: number, ref: number, from: number, to: number, reverse: boolean, withScores: boolean): void {
+  const { walk } = sortedSetsOf(call);
+  const { reply } = call;
+  const count = Math.max(0, to - from);
+  const nested = withScores && reply.protocol === 3;
+  replyArrayStart(call, count, withScores);
+  if (count === 0) return;
+  walk.from(encoding, ref, reverse ? to - 1 : from);
+  for (let left = count; left > 0; left--) {
+    if (nested) reply.array(2);
+    reply.bulk(walk.bytes, walk.start, walk.length);
+    if (withScores) reply.double(walk.score);
+    if (left === 1) return;
+    if (reverse) walk.previous();
+    else walk.next();
+  }
+}
+
+/**
+ * Makes a new set (of form and ref) the value of the key at argument `index`, in place of what is there, and replies with
+ * its count. An empty one is freed and deletes the key.
+ */
+export function storeResult(call: DataCall, index: number, encoding: number, ref: number, event: string): void {
+  const { db } = call;
+  const sets = sortedSetsOf(call);
+  const count = sets.count(encoding, ref);
+  const entry = db.lookupWrite(call.bytes, call.starts[index]!, call.lengths[index]!);
+  const { hash } = db;
+  if (entry !== 0) db.remove(entry, hash);
+  if (count === 0) {
+    sets.free(encoding, ref);
+    deleted(call, index, entry !== 0);
+    return;
+  }
+  db.addValue(call.bytes, call.starts[index]!, call.lengths[index]!, hash, Type.ZSET, encoding, ref);
+  changed(call, index, 1);
+  notify(call, EventClass.ZSET, event, index);
+  call.reply.integer(count);
+}
+
+/** As `storeResult` of an empty set. */
+export function storeNothing(call: DataCall, index: number): void {
+  const { db } = call;
+  const entry = db.lookupWrite(call.bytes, call.starts[index]!, call.lengths[index]!);
+  if (entry !== 0) db.remove(entry, db.hash);
+  deleted(call, index, entry !== 0);
+}
+
+function deleted(call: DataCall, index: number, wasThere: boolean): void {
+  if (wasThere) {
+    changed(call, index, 1);
+    notify(call, EventClass.GENERIC, 'del', index);
+  }
+  call.reply.integer(0);
+}

@@ -1,0 +1,271 @@
+// pop: taking the lowest or highest members: ZPOPMIN, ZPOPMAX, ZMPOP, and their blocking forms.
+
+import { Type } from '../../datatypes/object.js';
+import { EventClass } from '../../keyspace/events.js';
+import { errors } from '../../protocol/errors.js';
+import { command, keyAt, keysCounted, keysFrom } from '../../registry/command.js';
+import { double, int, key, many, oneof, optional, token } from '../../registry/grammar.js';
+import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
+import type { DataCall, DataCommand } from '../engine.js';
+import { parseTimeoutSeconds } from '../timeout.js';
+import { membersRemoved, NOT_POSITIVE, sortedSetsOf } from './access.js';
+
+const MIN = false;
+const MAX = true;
+
+/** Replies with `count` members from one end of the set (of the key at `index`), and takes them away. Returns how many. @hot */
+function popMembers(call: DataCall, index: number, entry: number, highest: boolean, wanted: number, nested: boolean): number {
+  const { entries } = call.host.keyspace;
+  const sets = sortedSetsOf(call);
+  const encoding = entries.encoding(entry);
+  const ref = entries.word2(entry);
+  const size = sets.count(encoding, ref);
+  const count = wanted < size ? wanted : size;
+  const from = highest ? size - count : 0;
+  if (nested) replyPairs(call, encoding, ref, from, from + count, highest);
+  else replyFlat(call, encoding, ref, from, count, highest);
+  const event = highest ? 'zpopmax' : 'zpopmin';
+  if (count === size) {
+    call.db.remove(entry, call.db.hash);
+    changed(call, index, count);
+    notify(call, EventClass.ZSET, event, index);
+    notify(call, EventClass.GENERIC, 'del', index);
+  } else {
+    sets.removeRanks(encoding, ref, from, count);
+    membersRemoved(call, index, entry, event, count);
+  }
+  return count;
+}
+
+/** Member, score, member, score ..., without the array's start. @hot */
+function replyFlat(call: DataCall, encoding: number, ref: number, from: number, count: number, highest: boolean): void {
+  const { walk } = sortedSetsOf(call);
+  const { reply } = call;
+  walk.from(encoding, ref, highest ? from + count - 1 : from);
+  for (let left = count; left > 0; left--) {
+    reply.bulk(walk.bytes, walk.start, walk.length);
+    reply.double(walk.score);
+    if (left === 1) return;
+    if (highest) walk.previous();
+    else walk.next();
+  }
+}
+
+/** An array of pairs, in both protocols. */
+function replyPairs(call: DataCall, encoding: number, ref: number, from: number, to: number, highest: boolean): void {
+  const { walk } = sortedSetsOf(call);
+  const { reply } = call;
+  reply.array(to - from);
+  walk.from(encoding, ref, highest ? to - 1 : from);
+  for (let left = to - from; left > 0; left--) {
+    reply.array(2);
+    reply.bulk(walk.bytes, walk.start, walk.length);
+    reply.double(walk.score);
+    if (left === 1) return;
+    if (highest) walk.previous();
+    else walk.next();
+  }
+}
+
+/** @hot */
+function runPop(call: DataCall, highest: boolean): void {
+  const { reply } = call;
+  if (call.count > 3) {
+    reply.error(errors.syntax);
+    return;
+  }
+  let count = 1;
+  if (call.count === 3) {
+    count = call.integer(2);
+    if (!(count >= 0)) {
+      reply.error(NOT_POSITIVE);
+      return;
+    }
+  }
+  const entry = writeTyped(call, 1, Type.ZSET);
+  if (entry === WRONG_TYPE) return;
+  if (entry === 0 || count === 0) {
+    reply.emptyArray();
+    return;
+  }
+  if (reply.protocol === 3 && call.count === 3) {
+    popMembers(call, 1, entry, highest, count, true);
+    return;
+  }
+  const { entries } = call.host.keyspace;
+  const size = sortedSetsOf(call).count(entries.encoding(entry), entries.word2(entry));
+  reply.array(2 * (count < size ? count : size));
+  popMembers(call, 1, entry, highest, count, false);
+}
+
+export const zpopmin: DataCommand = command({
+  name: 'zpopmin',
+  since: '5.0.0',
+  group: 'sorted_set',
+  arity: -2,
+  flags: ['write', 'fast'],
+  keys: [keyAt(1, ['RW', 'access', 'delete'])],
+  args: [key('key'), optional(int('count'))],
+  summary: 'Takes the members with the lowest scores out and returns them.',
+  complexity: 'O(log(N)*M) with N members in the set and M to take out.',
+  run: (call) => runPop(call, MIN),
+});
+
+export const zpopmax: DataCommand = command({
+  name: 'zpopmax',
+  since: '5.0.0',
+  group: 'sorted_set',
+  arity: -2,
+  flags: ['write', 'fast'],
+  keys: [keyAt(1, ['RW', 'access', 'delete'])],
+  args: [key('key'), optional(int('count'))],
+  summary: 'Takes the members with the highest scores out and returns them.',
+  complexity: 'O(log(N)*M) with N members in the set and M to take out.',
+  run: (call) => runPop(call, MAX),
+});
+
+interface MultiPop {
+  /** Argument of the first key. */
+  first: number;
+  keys: number;
+  highest: boolean;
+  count: number;
+}
+
+/** numkeys key... MIN|MAX [COUNT count], from the argument at `index` on; undefined after an error reply. */
+function parseMultiPop(call: DataCall, index: number): MultiPop | undefined {
+  const { reply } = call;
+  const keys = call.integer(index);
+  if (!(keys >= 1)) {
+    reply.error('ERR numkeys should be greater than 0');
+    return undefined;
+  }
+  const where = index + keys + 1;
+  if (where >= call.count || !(call.is(where, 'min') || call.is(where, 'max'))) {
+    reply.error(errors.syntax);
+    return undefined;
+  }
+  const highest = call.is(where, 'max');
+  let count = 1;
+  if (where + 1 < call.count) {
+    if (where + 3 !== call.count || !call.is(where + 1, 'count')) {
+      reply.error(errors.syntax);
+      return undefined;
+    }
+    count = call.integer(where + 2);
+    if (!(count >= 1)) {
+      reply.error('ERR count should be greater than 0');
+      return undefined;
+    }
+  }
+  return { first: index + 1, keys, highest, count };
+}
+
+/** Pops from the first of the keys that is a sorted set. Returns whether it replied. */
+function popFirstOf(call: DataCall, request: MultiPop): boolean {
+  for (let index = request.first; index < request.first + request.keys; index++) {
+    const entry = writeTyped(call, index, Type.ZSET);
+    if (entry === WRONG_TYPE) return true;
+    if (entry === 0) continue;
+    call.reply.array(2);
+    call.replyArgument(index);
+    const taken = popMembers(call, index, entry, request.highest, request.count, true);
+    if (call.host.propagates) call.host.rewrite(call, [request.highest ? 'ZPOPMAX' : 'ZPOPMIN', call.copy(index), taken]);
+    return true;
+  }
+  return false;
+}
+
+const whereArgument = oneof('where', token('MIN'), token('MAX'));
+
+export const zmpop: DataCommand = command({
+  name: 'zmpop',
+  since: '7.0.0',
+  group: 'sorted_set',
+  arity: -4,
+  flags: ['write'],
+  keys: [keysCounted(1, ['RW', 'access', 'delete'])],
+  args: [int('numkeys'), many(key('key')), whereArgument, optional(int('count', { token: 'COUNT' }))],
+  summary: 'Takes the lowest or highest members out of the first of several sorted sets that is there.',
+  complexity: 'O(K) + O(M*log(N)) with K keys, N members in the set and M to take out.',
+  run(call) {
+    const request = parseMultiPop(call, 1);
+    if (request !== undefined && !popFirstOf(call, request)) call.reply.nilArray();
+  },
+});
+
+export const bzmpop: DataCommand = command({
+  name: 'bzmpop',
+  since: '7.0.0',
+  group: 'sorted_set',
+  arity: -5,
+  flags: ['write', 'blocking'],
+  keys: [keysCounted(2, ['RW', 'access', 'delete'])],
+  args: [double('timeout'), int('numkeys'), many(key('key')), whereArgument, optional(int('count', { token: 'COUNT' }))],
+  summary: 'Takes the lowest or highest members out of the first of several sorted sets that is there, and waits while none is.',
+  complexity: 'O(K) + O(M*log(N)) with K keys, N members in the set and M to take out.',
+  run(call) {
+    const request = parseMultiPop(call, 2);
+    if (request === undefined) return;
+    const timeoutMs = parseTimeoutSeconds(call, 1);
+    if (timeoutMs >= 0 && !popFirstOf(call, request)) waitForSets(call, request.first, request.keys, timeoutMs);
+  },
+});
+
+/** Suspends the call until one of the keys is a sorted set; the reply at the end of the time is a nil array. */
+function waitForSets(call: DataCall, first: number, keys: number, timeoutMs: number): void {
+  if (call.denyBlocking) {
+    call.reply.nilArray();
+    return;
+  }
+  call.host.block(call, {
+    keys: Array.from({ length: keys }, (_, index) => first + index),
+    timeoutMs,
+    onlyType: Type.ZSET,
+    onTimeout: (reply) => reply.nilArray(),
+  });
+}
+
+function runBlockingPop(call: DataCall, highest: boolean): void {
+  const timeoutMs = parseTimeoutSeconds(call, call.count - 1);
+  if (timeoutMs < 0) return;
+  for (let index = 1; index < call.count - 1; index++) {
+    const entry = writeTyped(call, index, Type.ZSET);
+    if (entry === WRONG_TYPE) return;
+    if (entry === 0) continue;
+    call.reply.array(3);
+    call.replyArgument(index);
+    popMembers(call, index, entry, highest, 1, false);
+    if (call.host.propagates) call.host.rewrite(call, [highest ? 'ZPOPMAX' : 'ZPOPMIN', call.copy(index)]);
+    return;
+  }
+  waitForSets(call, 1, call.count - 2, timeoutMs);
+}
+
+export const bzpopmin: DataCommand = command({
+  name: 'bzpopmin',
+  since: '5.0.0',
+  group: 'sorted_set',
+  arity: -3,
+  flags: ['write', 'fast', 'blocking'],
+  keys: [keysFrom(1, -2, 1, ['RW', 'access', 'delete'])],
+  args: [many(key('key')), double('timeout')],
+  summary: 'Takes the lowest member out of the first of several sorted sets that is there, and waits while none is.',
+  complexity: 'O(log(N)) with N members in the set.',
+  history: [['6.0.0', 'The timeout may have a fraction.']],
+  run: (call) => runBlockingPop(call, MIN),
+});
+
+export const bzpopmax: DataCommand = command({
+  name: 'bzpopmax',
+  since: '5.0.0',
+  group: 'sorted_set',
+  arity: -3,
+  flags: ['write', 'fast', 'blocking'],
+  keys: [keysFrom(1, -2, 1, ['RW', 'access', 'delete'])],
+  args: [many(key('key')), double('timeout')],
+  summary: 'Takes the highest member out of the first of several sorted sets that is there, and waits while none is.',
+  complexity: 'O(log(N)) with N members in the set.',
+  history: [['6.0.0', 'The timeout may have a fraction.']],
+  run: (call) => runBlockingPop(call, MAX),
+});
