@@ -250,6 +250,11 @@ export class ReplyWriter {
     this.crlf();
   }
 
+  /** A double as a bulk string in both protocols. */
+  bulkDouble(value: number): void {
+    this.bulk(doubleScratch, 0, formatDouble(value, doubleScratch, 0));
+  }
+
   /** A number of any size in decimal. */
   bigNumber(text: string): void {
     if (this.protocol === 3) this.line(40, text);
