@@ -1,0 +1,465 @@
+// stream-groups: the consumer groups of a stream: who reads, how far, and what was delivered but not acknowledged.
+//
+//   list      word 0 count, then refs of groups (or of a group's consumers), sorted by name as memcmp does
+//   group     double 0 entries read (-1: not known), words 2-5 last delivered id, 6 pending, 7 list of consumers,
+//             8 bytes of the name, 9 unused, then the name
+//   consumer  double 0 last seen, double 1 last active (-1: never), word 4 pending, 5-7 unused, 8 bytes of the name,
+//             9 unused, then the name
+//   pending of a group: index of id -> words 0-1 time of the delivery (a double), 2 count of deliveries, 3 the consumer
+//   pending of a consumer: index of ids alone
+//
+// What is pending thus costs 48 bytes a message and a little more, and each delivery is stored once. Groups and consumers
+// keep their place as long as they are, lists move when they grow.
+//
+// Not here: entries (stream), what the commands make of it (commands/stream).
+
+import { compareBytes } from '../base/bytes.js';
+import { assert } from '../base/assert.js';
+import { copyBytes, type Arena } from '../memory/arena.js';
+import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
+import { StreamId } from '../structures/stream-id.js';
+import type { StreamIndexes, StreamIndexRef } from '../structures/stream-index.js';
+
+export type GroupRef = number & { readonly brand: 'stream-group' };
+export type ConsumerRef = number & { readonly brand: 'stream-consumer' };
+
+const NAME_LENGTH = 8;
+const NAME_OFFSET = 40;
+const LAST_ID = 2;
+const GROUP_PENDING = 6;
+const CONSUMERS = 7;
+const CONSUMER_PENDING = 4;
+const PENDING_WORDS = 4;
+
+/** What `entriesRead` is when nobody knows. */
+export const ENTRIES_READ_UNKNOWN = -1;
+
+const doubleScratch = new Float64Array(1);
+const wordScratch = new Int32Array(doubleScratch.buffer);
+
+export class StreamGroups {
+  /** What was pending under the id that was found last. */
+  readonly pendingId = new StreamId();
+  deliveryTime = 0;
+  deliveryCount = 0;
+  consumer = 0 as ConsumerRef;
+  /** The group that the last `add` made. */
+  added = 0 as GroupRef;
+
+  constructor(
+    readonly arena: Arena,
+    private readonly indexes: StreamIndexes,
+  ) {}
+
+  /** How many groups or consumers a list has. */
+  listCount(list: number): number {
+    return list === 0 ? 0 : this.word(list, 0);
+  }
+
+  groupAt(list: number, index: number): GroupRef {
+    return this.word(list, 1 + index) as GroupRef;
+  }
+
+  /** The group of this name, 0 for none. */
+  find(list: number, bytes: Uint8Array, offset: number, length: number): GroupRef {
+    const index = this.search(list, bytes, offset, length);
+    return (index < 0 ? 0 : this.word(list, 1 + index)) as GroupRef;
+  }
+
+  /** Adds a group that is not there; returns where the list is now (`list` may be 0). */
+  add(list: number, bytes: Uint8Array, offset: number, length: number, lastId: StreamId, entriesRead: number): number {
+    const pending = this.indexes.create(PENDING_WORDS);
+    const group = this.createNamed(bytes, offset, length) as GroupRef;
+    this.setWord(group, GROUP_PENDING, pending);
+    this.setWord(group, CONSUMERS, 0);
+    this.setLastId(group, lastId);
+    this.setEntriesRead(group, entriesRead);
+    this.added = group;
+    return this.insertRef(list, -1 - this.search(list, bytes, offset, length), group);
+  }
+
+  /** Removes a group with its consumers and all that is pending; returns where the list is now, 0 when it was the last. */
+  remove(list: number, group: GroupRef): number {
+    const left = this.removeRef(list, group);
+    while (!this.freeGroupStep(group, 1 << 20)) continue;
+    return left;
+  }
+
+  lastId(group: GroupRef, into: StreamId): StreamId {
+    const i32 = this.arena.i32[group >>> CHUNK_SHIFT]!;
+    const at = wordOffset(group) + LAST_ID;
+    into.msHigh = i32[at]!;
+    into.msLow = i32[at + 1]!;
+    into.seqHigh = i32[at + 2]!;
+    into.seqLow = i32[at + 3]!;
+    return into;
+  }
+
+  setLastId(group: GroupRef, id: StreamId): void {
+    this.setWord(group, LAST_ID, id.msHigh);
+    this.setWord(group, LAST_ID + 1, id.msLow);
+    this.setWord(group, LAST_ID + 2, id.seqHigh);
+    this.setWord(group, LAST_ID + 3, id.seqLow);
+  }
+
+  entriesRead(group: GroupRef): number {
+    return this.double(group, 0);
+  }
+
+  setEntriesRead(group: GroupRef, count: number): void {
+    this.setDouble(group, 0, count);
+  }
+
+  pendingCount(group: GroupRef): number {
+    return this.indexes.count(this.groupPending(group));
+  }
+
+  /** The list of a group's consumers, 0 for none. */
+  consumers(group: GroupRef): number {
+    return this.word(group, CONSUMERS);
+  }
+
+  consumerAt(list: number, index: number): ConsumerRef {
+    return this.word(list, 1 + index) as ConsumerRef;
+  }
+
+  findConsumer(group: GroupRef, bytes: Uint8Array, offset: number, length: number): ConsumerRef {
+    return this.find(this.consumers(group), bytes, offset, length) as number as ConsumerRef;
+  }
+
+  /** Adds a consumer that is not there; it was seen now and never active. */
+  addConsumer(group: GroupRef, bytes: Uint8Array, offset: number, length: number, nowMs: number): ConsumerRef {
+    const pending = this.indexes.create(0);
+    const consumer = this.createNamed(bytes, offset, length) as ConsumerRef;
+    this.setWord(consumer, CONSUMER_PENDING, pending);
+    this.setDouble(consumer, 0, nowMs);
+    this.setDouble(consumer, 1, -1);
+    const list = this.consumers(group);
+    this.setWord(group, CONSUMERS, this.insertRef(list, -1 - this.search(list, bytes, offset, length), consumer));
+    return consumer;
+  }
+
+  /** Removes a consumer and what is pending with it; returns how much that was. */
+  removeConsumer(group: GroupRef, consumer: ConsumerRef): number {
+    const pending = this.consumerPending(consumer);
+    const count = this.indexes.count(pending);
+    const id = new StreamId();
+    while (this.indexes.last(pending)) {
+      this.indexes.readId(id);
+      this.indexes.remove(pending, id);
+      this.indexes.remove(this.groupPending(group), id);
+    }
+    this.setWord(group, CONSUMERS, this.removeRef(this.consumers(group), consumer));
+    this.freeConsumerStep(consumer, 1);
+    return count;
+  }
+
+  seenTime(consumer: ConsumerRef): number {
+    return this.double(consumer, 0);
+  }
+
+  setSeenTime(consumer: ConsumerRef, ms: number): void {
+    this.setDouble(consumer, 0, ms);
+  }
+
+  /** When the consumer got messages last, -1 for never. */
+  activeTime(consumer: ConsumerRef): number {
+    return this.double(consumer, 1);
+  }
+
+  setActiveTime(consumer: ConsumerRef, ms: number): void {
+    this.setDouble(consumer, 1, ms);
+  }
+
+  consumerPendingCount(consumer: ConsumerRef): number {
+    return this.indexes.count(this.consumerPending(consumer));
+  }
+
+  nameLength(ref: GroupRef | ConsumerRef): number {
+    return this.word(ref, NAME_LENGTH);
+  }
+
+  /** Where the name starts in `arena.u8[chunkOf(ref)]`. */
+  nameStart(ref: GroupRef | ConsumerRef): number {
+    return byteOffset(ref) + NAME_OFFSET;
+  }
+
+  /** Goes to what is pending under an id; false when nothing is. */
+  findPending(group: GroupRef, id: StreamId): boolean {
+    if (!this.indexes.find(this.groupPending(group), id)) return false;
+    this.readPending();
+    return true;
+  }
+
+  /** Goes to the first pending id of a group that is not below `id`. */
+  seekPending(group: GroupRef, id: StreamId): boolean {
+    if (!this.indexes.seek(this.groupPending(group), id)) return false;
+    this.readPending();
+    return true;
+  }
+
+  /** Goes to the last pending id of a group. */
+  lastPending(group: GroupRef): boolean {
+    if (!this.indexes.last(this.groupPending(group))) return false;
+    this.readPending();
+    return true;
+  }
+
+  /** Goes to the first id that is pending with a consumer of the group and not below `id`. */
+  seekConsumerPending(group: GroupRef, consumer: ConsumerRef, id: StreamId): boolean {
+    if (!this.indexes.seek(this.consumerPending(consumer), id)) return false;
+    this.indexes.readId(this.pendingId);
+    return this.findPending(group, this.pendingId);
+  }
+
+  /** Stores a delivery of an id to a consumer, whether or not it was pending before, with it or another. */
+  setPending(group: GroupRef, id: StreamId, consumer: ConsumerRef, timeMs: number, count: number): void {
+    const { indexes } = this;
+    const added = indexes.insert(this.groupPending(group), id);
+    const before = added ? 0 : indexes.value(3);
+    doubleScratch[0] = timeMs;
+    indexes.setValue(0, wordScratch[0]!);
+    indexes.setValue(1, wordScratch[1]!);
+    indexes.setValue(2, count);
+    indexes.setValue(3, consumer);
+    if (before === consumer) return;
+    if (before !== 0) indexes.remove(this.consumerPending(before as ConsumerRef), id);
+    indexes.insert(this.consumerPending(consumer), id);
+  }
+
+  /** For loading: something pending that no consumer has yet; `assignPending` must follow. */
+  addUnassigned(group: GroupRef, id: StreamId, timeMs: number, count: number): boolean {
+    const { indexes } = this;
+    if (!indexes.insert(this.groupPending(group), id)) return false;
+    doubleScratch[0] = timeMs;
+    indexes.setValue(0, wordScratch[0]!);
+    indexes.setValue(1, wordScratch[1]!);
+    indexes.setValue(2, count);
+    indexes.setValue(3, 0);
+    return true;
+  }
+
+  /** For loading: gives something pending to a consumer; false when it is not there or has one. */
+  assignPending(group: GroupRef, id: StreamId, consumer: ConsumerRef): boolean {
+    const { indexes } = this;
+    if (!indexes.find(this.groupPending(group), id) || indexes.value(3) !== 0) return false;
+    indexes.setValue(3, consumer);
+    return indexes.insert(this.consumerPending(consumer), id);
+  }
+
+  /** Acknowledges: takes an id out of what is pending; false when it was not. */
+  removePending(group: GroupRef, id: StreamId): boolean {
+    const { indexes } = this;
+    if (!indexes.find(this.groupPending(group), id)) return false;
+    const consumer = indexes.value(3) as ConsumerRef;
+    indexes.remove(this.groupPending(group), id);
+    if (consumer !== 0) indexes.remove(this.consumerPending(consumer), id);
+    return true;
+  }
+
+  /** About how much there is to free in a stream's groups. */
+  weight(list: number): number {
+    let total = 0;
+    for (let index = 0; index < this.listCount(list); index++) {
+      const group = this.groupAt(list, index);
+      total += 1 + this.pendingCount(group) + this.listCount(this.consumers(group));
+    }
+    return total;
+  }
+
+  /** Frees about `budget` pending messages; returns the list, 0 when all is gone. */
+  freeStep(list: number, budget: number): number {
+    const count = this.listCount(list);
+    if (count > 0 && !this.freeGroupStep(this.groupAt(list, count - 1), budget)) return list;
+    if (count <= 1) {
+      this.arena.free(list);
+      return 0;
+    }
+    this.setWord(list, 0, count - 1);
+    return list;
+  }
+
+  byteSize(list: number): number {
+    if (list === 0) return 0;
+    let bytes = this.arena.usable(list);
+    for (let index = 0; index < this.listCount(list); index++) {
+      const group = this.groupAt(list, index);
+      bytes += this.arena.usable(group) + this.indexes.byteSize(this.groupPending(group));
+      const consumers = this.consumers(group);
+      if (consumers === 0) continue;
+      bytes += this.arena.usable(consumers);
+      for (let place = 0; place < this.listCount(consumers); place++) {
+        const consumer = this.consumerAt(consumers, place);
+        bytes += this.arena.usable(consumer) + this.indexes.byteSize(this.consumerPending(consumer));
+      }
+    }
+    return bytes;
+  }
+
+  /** A copy of all groups, for COPY. */
+  copy(list: number): number {
+    let made = 0;
+    const id = new StreamId();
+    for (let index = 0; index < this.listCount(list); index++) {
+      const group = this.groupAt(list, index);
+      const u8 = this.arena.u8[group >>> CHUNK_SHIFT]!;
+      made = this.add(made, u8, this.nameStart(group), this.nameLength(group), this.lastId(group, id), this.entriesRead(group));
+      const target = this.added;
+      const consumers = this.consumers(group);
+      for (let place = 0; place < this.listCount(consumers); place++) {
+        const consumer = this.consumerAt(consumers, place);
+        const bytes = this.arena.u8[consumer >>> CHUNK_SHIFT]!;
+        const twin = this.addConsumer(target, bytes, this.nameStart(consumer), this.nameLength(consumer), this.seenTime(consumer));
+        this.setActiveTime(twin, this.activeTime(consumer));
+        id.setMin();
+        while (this.seekConsumerPending(group, consumer, id)) {
+          id.set(this.pendingId);
+          this.setPending(target, id, twin, this.deliveryTime, this.deliveryCount);
+          if (!id.increment()) break;
+        }
+      }
+    }
+    return made;
+  }
+
+  /** Throws where the groups contradict themselves. For tests. */
+  verify(list: number): void {
+    for (let index = 0; index < this.listCount(list); index++) {
+      const group = this.groupAt(list, index);
+      this.indexes.verify(this.groupPending(group));
+      if (index > 0) assert(this.compareNames(this.groupAt(list, index - 1), group) < 0, 'groups are sorted by name');
+      let pending = 0;
+      const consumers = this.consumers(group);
+      for (let place = 0; place < this.listCount(consumers); place++) {
+        const consumer = this.consumerAt(consumers, place);
+        if (place > 0) assert(this.compareNames(this.consumerAt(consumers, place - 1), consumer) < 0, 'consumers are sorted by name');
+        this.indexes.verify(this.consumerPending(consumer));
+        pending += this.consumerPendingCount(consumer);
+        const id = new StreamId();
+        while (this.indexes.seek(this.consumerPending(consumer), id)) {
+          this.indexes.readId(id);
+          assert(this.findPending(group, id) && this.consumer === consumer, 'what is pending with a consumer is so in the group');
+          if (!id.increment()) break;
+        }
+      }
+      assert(pending === this.pendingCount(group), 'everything pending is with a consumer');
+    }
+  }
+
+  private compareNames(a: GroupRef | ConsumerRef, b: GroupRef | ConsumerRef): number {
+    const aBytes = this.arena.u8[a >>> CHUNK_SHIFT]!;
+    const bBytes = this.arena.u8[b >>> CHUNK_SHIFT]!;
+    return compareBytes(aBytes, this.nameStart(a), this.nameLength(a), bBytes, this.nameStart(b), this.nameLength(b));
+  }
+
+  private readPending(): void {
+    const { indexes } = this;
+    indexes.readId(this.pendingId);
+    wordScratch[0] = indexes.value(0);
+    wordScratch[1] = indexes.value(1);
+    this.deliveryTime = doubleScratch[0]!;
+    this.deliveryCount = indexes.value(2);
+    this.consumer = indexes.value(3) as ConsumerRef;
+  }
+
+  private groupPending(group: GroupRef): StreamIndexRef {
+    return this.word(group, GROUP_PENDING) as StreamIndexRef;
+  }
+
+  private consumerPending(consumer: ConsumerRef): StreamIndexRef {
+    return this.word(consumer, CONSUMER_PENDING) as StreamIndexRef;
+  }
+
+  /** Frees about `budget` of what is pending in a group, then its consumers, then the group; true when all is gone. */
+  private freeGroupStep(group: GroupRef, budget: number): boolean {
+    const leaves = Math.max(1, budget >>> 5);
+    const pending = this.groupPending(group);
+    if (pending !== 0) {
+      if (!this.indexes.freeStep(pending, leaves, null)) return false;
+      this.setWord(group, GROUP_PENDING, 0);
+    }
+    const consumers = this.consumers(group);
+    for (let count = this.listCount(consumers); count > 0; count--) {
+      if (!this.freeConsumerStep(this.consumerAt(consumers, count - 1), leaves)) return false;
+      this.setWord(consumers, 0, count - 1);
+    }
+    if (consumers !== 0) this.arena.free(consumers);
+    this.arena.free(group);
+    return true;
+  }
+
+  private freeConsumerStep(consumer: ConsumerRef, leaves: number): boolean {
+    if (!this.indexes.freeStep(this.consumerPending(consumer), leaves, null)) return false;
+    this.arena.free(consumer);
+    return true;
+  }
+
+  private createNamed(bytes: Uint8Array, offset: number, length: number): number {
+    const ref = this.arena.alloc(NAME_OFFSET + length);
+    const i32 = this.arena.i32[ref >>> CHUNK_SHIFT]!;
+    i32.fill(0, wordOffset(ref), wordOffset(ref) + NAME_OFFSET / 4);
+    this.setWord(ref, NAME_LENGTH, length);
+    copyBytes(this.arena.u8[ref >>> CHUNK_SHIFT]!, byteOffset(ref) + NAME_OFFSET, bytes, offset, length);
+    return ref;
+  }
+
+  /** Where a name is in a list, or -1 - (where it would be). */
+  private search(list: number, bytes: Uint8Array, offset: number, length: number): number {
+    let low = 0;
+    let high = this.listCount(list);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const ref = this.word(list, 1 + middle) as GroupRef;
+      const order = compareBytes(this.arena.u8[ref >>> CHUNK_SHIFT]!, this.nameStart(ref), this.nameLength(ref), bytes, offset, length);
+      if (order === 0) return middle;
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return -1 - low;
+  }
+
+  private insertRef(list: number, index: number, ref: number): number {
+    const count = this.listCount(list);
+    const bytes = 4 * (count + 2);
+    let made = list;
+    if (list === 0) made = this.arena.alloc(16);
+    else if (bytes > this.arena.usable(list)) made = this.arena.realloc(list, bytes + (bytes >>> 1), 4 * (count + 1));
+    const i32 = this.arena.i32[made >>> CHUNK_SHIFT]!;
+    const at = wordOffset(made) + 1 + index;
+    i32.copyWithin(at + 1, at, wordOffset(made) + 1 + count);
+    i32[at] = ref;
+    this.setWord(made, 0, count + 1);
+    return made;
+  }
+
+  private removeRef(list: number, ref: number): number {
+    const count = this.listCount(list) - 1;
+    if (count === 0) {
+      this.arena.free(list);
+      return 0;
+    }
+    const i32 = this.arena.i32[list >>> CHUNK_SHIFT]!;
+    const base = wordOffset(list) + 1;
+    let at = base;
+    while (i32[at] !== ref) at++;
+    i32.copyWithin(at, at + 1, base + count + 1);
+    this.setWord(list, 0, count);
+    return list;
+  }
+
+  private word(ref: number, index: number): number {
+    return this.arena.i32[ref >>> CHUNK_SHIFT]![wordOffset(ref) + index]!;
+  }
+
+  private setWord(ref: number, index: number, value: number): void {
+    this.arena.i32[ref >>> CHUNK_SHIFT]![wordOffset(ref) + index] = value;
+  }
+
+  private double(ref: number, index: number): number {
+    return this.arena.f64[ref >>> CHUNK_SHIFT]![(wordOffset(ref) >>> 1) + index]!;
+  }
+
+  private setDouble(ref: number, index: number, value: number): void {
+    this.arena.f64[ref >>> CHUNK_SHIFT]![(wordOffset(ref) >>> 1) + index] = value;
+  }
+}
