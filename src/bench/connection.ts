@@ -46,6 +46,8 @@ interface StreamBinding {
   kLastWriteWasAsync: number;
 }
 
+/** A peer that does not speak TLS may wait forever for the rest of a line. */
+const handshakeMsMax = 10_000;
 const readBufferBytes = 256 * 1024;
 const readBuffer = new Uint8Array(readBufferBytes);
 const binding = findBinding();
@@ -88,6 +90,10 @@ export function openConnection(address: Address, events: ConnectionEvents): Prom
       else reject(new Error(reason));
     };
     socket.on('error', (error: NodeJS.ErrnoException) => lose(systemText(error)));
+    if (address.tls !== undefined) {
+      socket.setTimeout(handshakeMsMax, () => lose('no answer to the TLS handshake'));
+      socket.once('secureConnect', () => socket.setTimeout(0));
+    }
     socket.on('end', () => lose('Server closed the connection'));
     socket.on('close', () => lose('Server closed the connection'));
     socket.once(address.tls === undefined ? 'connect' : 'secureConnect', () => {

@@ -82,7 +82,8 @@ async function runTests(options: Options, tests: BenchmarkTest[], runner: Runner
         const report = options.isQuiet ? quietReport(result) : fullReport(result, options, context);
         process.stdout.write(runner.takeCleanLine() + report);
       }
-      if (options.chart) process.stdout.write(renderChart(result));
+      // Rows of figures are for programs: the drawing must not get between them.
+      if (options.chart) (options.isCsv ? process.stderr : process.stdout).write(renderChart(result));
       if (options.htmlPath !== undefined) {
         results.push(result);
         writeFileSync(options.htmlPath, renderPage(results, options));
