@@ -16,7 +16,8 @@ import { Encoding, Type } from '../datatypes/object.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { byteOffset, chunkOf } from '../memory/layout.js';
 import { type DictRef, RefList } from '../structures/dict.js';
-import { plainLength, plainStart, type QuicklistRef } from '../structures/quicklist-nodes.js';
+import { Listpacks } from '../structures/listpack.js';
+import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
 import { QuicklistContainer, RDB_VERSION, RDB_VERSION_FIELD_TTL, RdbType } from './rdb-format.js';
 import type { RdbWriter } from './rdb-writer.js';
 import { writeStream } from './stream-encoder.js';
@@ -31,11 +32,17 @@ export class ValueEncoder {
   private slot = 0;
   private firstExpiryMs = 0;
   private readonly refs = new RefList();
+  /** Own readers: an entry is encoded in the midst of a command, whose borrowed positions must stay. */
+  private readonly listpacks: Listpacks;
+  private readonly nodes: QuicklistNodes;
 
   constructor(
     private readonly keyspace: Keyspace,
     public writer: RdbWriter,
-  ) {}
+  ) {
+    this.listpacks = new Listpacks(keyspace.arena);
+    this.nodes = new QuicklistNodes(keyspace.arena);
+  }
 
   /** The version that a payload of this value needs. */
   versionFor(entry: number): number {
@@ -84,11 +91,11 @@ export class ValueEncoder {
         return true;
       case RdbType.zsetListpack:
       case RdbType.hashListpack:
-        this.blob(ref, keyspace.values.listpacks.byteLength(ref));
+        this.blob(ref, this.listpacks.byteLength(ref));
         return true;
       case RdbType.hashListpackEx:
         writer.int64(Math.max(0, keyspace.nextFieldExpiry(entry)));
-        this.blob(ref, keyspace.values.listpacks.byteLength(ref));
+        this.blob(ref, this.listpacks.byteLength(ref));
         return true;
       case RdbType.listQuicklist2:
         return this.beginList(entries.encoding(entry), ref);
@@ -126,14 +133,13 @@ export class ValueEncoder {
 
   private beginList(encoding: number, ref: number): boolean {
     const writer = this.writer;
-    const lists = this.keyspace.values.lists;
     if (encoding === Encoding.LISTPACK) {
       writer.writeLength(1);
       writer.writeLength(QuicklistContainer.packed);
-      this.blob(ref, lists.listpacks.byteLength(ref));
+      this.blob(ref, this.listpacks.byteLength(ref));
       return true;
     }
-    const nodes = lists.quicklists.nodes;
+    const { nodes } = this;
     writer.writeLength(nodes.nodeCount(ref as QuicklistRef));
     if (!nodes.first(ref as QuicklistRef)) return true;
     this.group = nodes.group;
@@ -143,7 +149,7 @@ export class ValueEncoder {
   }
 
   private listpackMembers(ref: number): void {
-    const listpacks = this.keyspace.values.listpacks;
+    const { listpacks } = this;
     this.writer.writeLength(listpacks.count(ref));
     for (let at = listpacks.first(ref); at !== 0; at = listpacks.next(ref, at)) {
       listpacks.read(ref, at);
@@ -183,8 +189,7 @@ export class ValueEncoder {
   private stepNodes(budget: number): boolean {
     const writer = this.writer;
     const arena = this.keyspace.arena;
-    const { quicklists, listpacks } = this.keyspace.values.lists;
-    const nodes = quicklists.nodes;
+    const { nodes, listpacks } = this;
     for (let written = 0; written < budget; ) {
       const block = nodes.block(this.group, this.slot);
       if (nodes.isPlain(this.group, this.slot)) {

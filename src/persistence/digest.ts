@@ -1,0 +1,124 @@
+// digest: DEBUG DIGEST: one SHA-1 over the whole data set that does not depend on order, encodings or addresses.
+//
+// The same as Redis's, so that a data set can be compared with that of a redis-server. `xor` adds something whose place
+// does not matter, `mix` something whose place does:
+//
+//   all        for each database that has keys: mix its number (32 bits, big endian); xor the digest of each key
+//   key        mix the name, mix the type's number (32 bits, big endian), the value, xor '!!expire!!' if it expires
+//   value      string: mix; list: mix each element; set: xor each member; sorted set: xor of (mix member, mix score);
+//              hash: xor of (mix field, mix value[, xor '!!hexpire!!']); stream: mix each id, field and value
+
+import { createHash } from 'node:crypto';
+import { latin1Bytes } from '../base/bytes.js';
+import { doubleText } from '../base/double.js';
+import { Type } from '../datatypes/object.js';
+import { SortedSetWalk } from '../datatypes/sorted-set.js';
+import type { Database } from '../keyspace/database.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import { chunkOf } from '../memory/layout.js';
+import { forEachStreamPart } from './stream-encoder.js';
+
+const DIGEST_BYTES = 20;
+
+type Digest = Uint8Array;
+
+function sha1(bytes: Uint8Array): Uint8Array {
+  return createHash('sha1').update(bytes).digest();
+}
+
+function xor(digest: Digest, bytes: Uint8Array): void {
+  const hash = sha1(bytes);
+  for (let i = 0; i < DIGEST_BYTES; i++) digest[i]! ^= hash[i]!;
+}
+
+function mix(digest: Digest, bytes: Uint8Array): void {
+  xor(digest, bytes);
+  digest.set(sha1(digest));
+}
+
+function bigEndian32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+/** The digest of a key's value alone (DEBUG DIGEST-VALUE). */
+export function valueDigest(database: Database, entry: number): Uint8Array {
+  const digest = new Uint8Array(DIGEST_BYTES);
+  addValue(database.keyspace, entry, digest);
+  return digest;
+}
+
+function addValue(keyspace: Keyspace, entry: number, digest: Digest): void {
+  const { entries, values } = keyspace;
+  const type = entries.type(entry);
+  const encoding = entries.encoding(entry);
+  const ref = entries.word2(entry);
+  mix(digest, bigEndian32(type));
+  switch (type) {
+    case Type.STRING:
+      mix(digest, keyspace.stringView(entry));
+      break;
+    case Type.LIST: {
+      const { lists } = values;
+      lists.open(entry);
+      for (let more = lists.first(); more; more = lists.next()) {
+        lists.read();
+        mix(digest, lists.bytes.subarray(lists.start, lists.start + lists.length));
+      }
+      break;
+    }
+    case Type.SET: {
+      const { sets } = values;
+      sets.open(encoding, ref);
+      for (let more = sets.first(); more; more = sets.next()) xor(digest, sets.bytes.subarray(sets.start, sets.start + sets.length));
+      break;
+    }
+    case Type.ZSET: {
+      const walk = new SortedSetWalk(values.sortedSets);
+      let left = values.sortedSets.count(encoding, ref);
+      for (walk.from(encoding, ref, 0); left > 0; left--, walk.next()) {
+        const element = new Uint8Array(DIGEST_BYTES);
+        mix(element, walk.bytes.subarray(walk.start, walk.start + walk.length));
+        mix(element, latin1Bytes(doubleText(walk.score)));
+        xor(digest, element);
+      }
+      break;
+    }
+    case Type.HASH: {
+      const { hashes } = values;
+      hashes.open(encoding, ref);
+      for (let more = hashes.first(); more; more = hashes.next()) {
+        const element = new Uint8Array(DIGEST_BYTES);
+        mix(element, hashes.fieldBytes.subarray(hashes.fieldStart, hashes.fieldStart + hashes.fieldLength));
+        mix(element, hashes.bytes.subarray(hashes.start, hashes.start + hashes.length));
+        if (hashes.expiry >= 0) xor(element, latin1Bytes('!!hexpire!!'));
+        xor(digest, element);
+      }
+      break;
+    }
+    default:
+      forEachStreamPart(keyspace, ref, (part) => mix(digest, part));
+  }
+  if (entries.hasNumber(entry)) xor(digest, latin1Bytes('!!expire!!'));
+}
+
+/** The digest of all databases. */
+export function datasetDigest(keyspace: Keyspace): Uint8Array {
+  const all = new Uint8Array(DIGEST_BYTES);
+  const { entries, dicts, arena } = keyspace;
+  for (const database of keyspace.databases) {
+    if (database.size === 0) continue;
+    mix(all, bigEndian32(database.index));
+    dicts.forEach(database.dict, (entry) => {
+      const digest = new Uint8Array(DIGEST_BYTES);
+      const start = entries.keyStart(entry);
+      mix(digest, arena.u8[chunkOf(entry)]!.subarray(start, start + entries.keyLength(entry)));
+      addValue(keyspace, entry, digest);
+      xor(all, digest);
+    });
+  }
+  return all;
+}
+
+export function hexadecimal(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
