@@ -708,9 +708,16 @@ export function errorValue(error: LuaError): LuaValue {
   return error.value;
 }
 
+/** What pcall gives: Redis turns a table that is an error reply into its text. */
+function caughtValue(value: LuaValue): LuaValue {
+  if (!(value instanceof LuaTable)) return value;
+  const text = value.getHash('err');
+  return typeof text === 'string' ? text : value;
+}
+
 function handleError(error: LuaError, handler: LuaValue): Results {
   const value = errorValue(error);
-  if (handler === undefined) return [false, value];
+  if (handler === undefined) return [false, caughtValue(value)];
   try {
     return [false, ...list(call(handler, [value]))];
   } catch (thrown) {

@@ -1,0 +1,510 @@
+// redis-api: the `redis` table that scripts and functions see, and the way of replies into and out of Lua.
+//
+// The engine (lua/) knows nothing of Redis; the server knows nothing of Lua. Between them stands ScriptHost: the server runs a
+// command and hands back one reply in RESP bytes, in the protocol version that the script chose with `redis.setresp`.
+//
+//   reply -> Lua     integer number · bulk string · status {ok=} · error {err=} · null false (RESP3 nil) · array table ·
+//                    map {map=} · set {set={member=true}} · double {double=} · boolean boolean ·
+//                    big number {big_number=} · verbatim {verbatim_string={string=,format=}}
+//   Lua -> reply     number integer (cut) · string bulk · true 1, or #t under setresp(3) · false null, or #f under setresp(3) ·
+//                    tables by the fields above, else an array up to the first nil · anything else null
+//
+// A failed `redis.call` raises {err=...}. `pcall` gives its text where the table has one (see machine), and what leaves the
+// script is `ERR text script: name, on @chunk:line.`, made by `errorReply`.
+import { sha1Hex } from '../base/sha1.js';
+import { numberToString, formatGeneral } from './lua/numbers.js';
+import { setFunctions } from './lua/native.js';
+import { LuaError, LuaFunction, LuaTable, traversalEnd } from './lua/values.js';
+import type { LuaValue } from './lua/values.js';
+
+/** What the server does for scripts. Replies are borrowed until the next call. */
+export interface ScriptHost {
+  /** Runs a command; arguments are one-byte strings. Errors are error replies, also those of the gates before it. */
+  call(args: readonly string[], respVersion: 2 | 3): Uint8Array;
+  log(level: number, message: string): void;
+  /** May the script's user run this? undefined for an unknown command or a wrong number of arguments. */
+  mayRun(args: readonly string[]): boolean | undefined;
+  /** Bits of `redis.REPL_*`. */
+  setReplication(flags: number): void;
+  /** The protocol version of replies to `call` from now on. */
+  setResp(version: 2 | 3): void;
+  readonly version: string;
+  readonly versionNumber: number;
+}
+
+/** Error replies that the host uses for calls from scripts. */
+export const scriptCallErrors = {
+  unknownCommand: 'ERR Unknown Redis command called from script',
+  wrongArity: 'ERR Wrong number of args calling Redis command from script',
+  notAllowed: 'ERR This Redis command is not allowed from script',
+} as const;
+
+const replyDepthMax = 3000;
+
+function errorTable(message: string): LuaTable {
+  const table = new LuaTable();
+  table.set('err', message);
+  return table;
+}
+
+function fail(message: string): LuaError {
+  return new LuaError(errorTable(message), 0);
+}
+
+// -- replies into Lua
+
+type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
+const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice: Latin1Slice };
+
+/** Reads one reply as a Lua value. */
+class ReplyReader {
+  private bytes: Uint8Array = new Uint8Array(0);
+  private at = 0;
+
+  read(bytes: Uint8Array): LuaValue {
+    this.bytes = bytes;
+    this.at = 0;
+    return this.value();
+  }
+
+  /** The rest of the line, without its end. */
+  private line(): string {
+    const { bytes } = this;
+    const start = this.at;
+    let end = start;
+    while (bytes[end] !== 13) end++;
+    this.at = end + 2;
+    return latin1Slice.call(bytes, start, end);
+  }
+
+  private number(): number {
+    const { bytes } = this;
+    let { at } = this;
+    const isNegative = bytes[at] === 45;
+    if (isNegative) at++;
+    let value = 0;
+    for (; bytes[at] !== 13; at++) value = value * 10 + bytes[at]! - 48;
+    this.at = at + 2;
+    return isNegative ? -value : value;
+  }
+
+  private text(length: number): string {
+    const start = this.at;
+    this.at = start + length + 2;
+    return latin1Slice.call(this.bytes, start, start + length);
+  }
+
+  private wrap(name: string, value: LuaValue): LuaTable {
+    const table = new LuaTable();
+    table.set(name, value);
+    return table;
+  }
+
+  private array(length: number): LuaTable {
+    const table = new LuaTable();
+    // A hole is kept: RESP3 nulls are nil.
+    for (let at = 1; at <= length; at++) table.setNumber(at, this.value());
+    return table;
+  }
+
+  private map(length: number): LuaTable {
+    const map = new LuaTable();
+    for (let at = 0; at < length; at++) {
+      const key = this.value();
+      const value = this.value();
+      if (key !== undefined && key === key) map.set(key, value);
+    }
+    return map;
+  }
+
+  private value(): LuaValue {
+    const kind = this.bytes[this.at++];
+    switch (kind) {
+      case 0x24: {
+        const length = this.number();
+        return length < 0 ? false : this.text(length);
+      }
+      case 0x3a:
+        return this.number();
+      case 0x2b:
+        return this.wrap('ok', this.line());
+      case 0x2d: {
+        const table = errorTable(this.line());
+        table.set('ignore_error_stats_update', true);
+        return table;
+      }
+      case 0x2a: {
+        const length = this.number();
+        return length < 0 ? false : this.array(length);
+      }
+      case 0x25:
+        return this.wrap('map', this.map(this.number()));
+      case 0x7e: {
+        const length = this.number();
+        const set = new LuaTable();
+        for (let at = 0; at < length; at++) {
+          const member = this.value();
+          if (member !== undefined && member === member) set.set(member, true);
+        }
+        return this.wrap('set', set);
+      }
+      case 0x5f:
+        this.at += 2;
+        return undefined;
+      case 0x23: {
+        const isTrue = this.bytes[this.at] === 0x74;
+        this.at += 3;
+        return isTrue;
+      }
+      case 0x2c: {
+        const text = this.line();
+        const value = text === 'inf' ? Infinity : text === '-inf' ? -Infinity : text === 'nan' ? NaN : Number(text);
+        return this.wrap('double', value);
+      }
+      case 0x28:
+        return this.wrap('big_number', this.line());
+      case 0x3d: {
+        const text = this.text(this.number());
+        const verbatim = new LuaTable();
+        verbatim.set('string', text.slice(4));
+        verbatim.set('format', text.slice(0, 3));
+        return this.wrap('verbatim_string', verbatim);
+      }
+      case 0x3e:
+        return this.array(this.number());
+      case 0x7c:
+        // Attributes say nothing to a script.
+        this.map(this.number());
+        return this.value();
+      default:
+        throw new Error(`reply of an unknown kind ${kind} at byte ${this.at - 1}`);
+    }
+  }
+}
+
+// -- replies out of Lua
+
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]/g, ' ');
+}
+
+function bulk(text: string): string {
+  return `$${text.length}\r\n${text}\r\n`;
+}
+
+/** A double as C casts it to a 64-bit integer. */
+function integer(value: number): string {
+  if (!(value > -(2 ** 63) && value < 2 ** 63)) return ':-9223372036854775808\r\n';
+  if (Number.isSafeInteger(value)) return `:${value === 0 ? 0 : value}\r\n`;
+  return `:${BigInt(Math.trunc(value))}\r\n`;
+}
+
+function double(value: number, isResp3: boolean): string {
+  let text = value !== value ? 'nan' : formatGeneral(value, 17);
+  if (text === '-nan') text = 'nan';
+  return isResp3 ? `,${text}\r\n` : bulk(text);
+}
+
+class ReplyWriter {
+  private readonly nothing: string;
+
+  constructor(
+    private readonly clientIsResp3: boolean,
+    private readonly scriptIsResp3: boolean,
+  ) {
+    this.nothing = clientIsResp3 ? '_\r\n' : '$-1\r\n';
+  }
+
+  write(value: LuaValue, depth: number): string {
+    switch (typeof value) {
+      case 'string':
+        return bulk(value);
+      case 'number':
+        return integer(value);
+      case 'boolean':
+        if (this.scriptIsResp3) return this.clientIsResp3 ? `#${value ? 't' : 'f'}\r\n` : `:${value ? 1 : 0}\r\n`;
+        return value ? ':1\r\n' : this.nothing;
+      default:
+        return value instanceof LuaTable ? this.table(value, depth) : this.nothing;
+    }
+  }
+
+  private table(table: LuaTable, depth: number): string {
+    if (depth > replyDepthMax) return '-ERR reached lua stack limit\r\n';
+    const err = table.getHash('err');
+    if (typeof err === 'string') return `-${oneLine(err.startsWith('-') ? err.slice(1) : err)}\r\n`;
+    const ok = table.getHash('ok');
+    if (typeof ok === 'string') return `+${oneLine(ok)}\r\n`;
+    const number = table.getHash('double');
+    if (typeof number === 'number') return double(number, this.clientIsResp3);
+    const map = table.getHash('map');
+    if (map instanceof LuaTable) return this.pairs(map, depth, true);
+    const set = table.getHash('set');
+    if (set instanceof LuaTable) return this.pairs(set, depth, false);
+    const big = table.getHash('big_number');
+    if (typeof big === 'string') return this.clientIsResp3 ? `(${oneLine(big)}\r\n` : bulk(oneLine(big));
+    const verbatim = table.getHash('verbatim_string');
+    if (verbatim instanceof LuaTable) {
+      const text = verbatim.getHash('string');
+      const format = verbatim.getHash('format');
+      if (typeof text === 'string' && typeof format === 'string') {
+        if (!this.clientIsResp3) return bulk(text);
+        return `=${text.length + 4}\r\n${format.padEnd(3).slice(0, 3)}:${text}\r\n`;
+      }
+    }
+    const parts: string[] = [];
+    for (let at = 1; ; at++) {
+      const item = table.getNumber(at);
+      if (item === undefined) break;
+      parts.push(this.write(item, depth + 1));
+    }
+    return `*${parts.length}\r\n${parts.join('')}`;
+  }
+
+  private pairs(table: LuaTable, depth: number, isMap: boolean): string {
+    const parts: string[] = [];
+    for (let position = table.after(0); position !== traversalEnd; position = table.after(position)) {
+      parts.push(this.write(table.keyAt(position), depth + 1));
+      if (isMap) parts.push(this.write(table.valueAt(position), depth + 1));
+    }
+    if (this.clientIsResp3) return `${isMap ? '%' : '~'}${isMap ? parts.length / 2 : parts.length}\r\n${parts.join('')}`;
+    return `*${parts.length}\r\n${parts.join('')}`;
+  }
+}
+
+/** The reply bytes (a one-byte string) for what a script returned. */
+export function toReply(value: LuaValue, clientResp: 2 | 3, scriptResp: 2 | 3): string {
+  return new ReplyWriter(clientResp === 3, scriptResp === 3).write(value, 0);
+}
+
+/** What a failed script tells its client: the message with the script's name and the line, without `-` and line end. */
+export function errorReply(error: LuaError, scriptName: string): string {
+  const { value } = error;
+  let message: string;
+  if (value instanceof LuaTable) {
+    const err = value.getHash('err');
+    message = typeof err === 'string' ? (err.startsWith('-') ? err.slice(1) : err) : 'ERR unknown error';
+  } else {
+    const text = typeof value === 'string' ? value : typeof value === 'number' ? numberToString(value) : value === undefined ? 'nil' : String(value);
+    message = `ERR ${text}`;
+  }
+  const place = error.where === null ? '' : `, on @${error.where.chunk}:${error.where.line}.`;
+  return oneLine(`${message} script: ${scriptName}${place}`);
+}
+
+// -- the table
+
+export const logLevels = { LOG_DEBUG: 0, LOG_VERBOSE: 1, LOG_NOTICE: 2, LOG_WARNING: 3 } as const;
+const replicationFlags = { REPL_NONE: 0, REPL_AOF: 1, REPL_SLAVE: 2, REPL_REPLICA: 2, REPL_ALL: 3 } as const;
+
+function setConstants(table: LuaTable, constants: Readonly<Record<string, LuaValue>>): void {
+  for (const name of Object.keys(constants)) table.set(name, constants[name]);
+}
+
+/** A command's arguments; null where one is neither string nor number. */
+function commandArguments(args: readonly LuaValue[]): string[] | null {
+  const texts: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at];
+    if (typeof arg === 'string') texts.push(arg);
+    else if (typeof arg === 'number') texts.push((arg | 0) === arg && arg !== 0 ? `${arg}` : formatGeneral(arg, 17));
+    else return null;
+  }
+  return texts;
+}
+
+const noArguments = 'ERR Please specify at least one argument for this redis lib call';
+const badArguments = 'ERR Lua redis lib command arguments must be strings or integers';
+
+/** State of the running script that its caller resets before each run. */
+export class RedisApi {
+  /** What `redis.setresp` chose. */
+  respVersion: 2 | 3 = 2;
+  private readonly reader = new ReplyReader();
+
+  constructor(private readonly host: ScriptHost) {}
+
+  private command(args: LuaValue[], isProtected: boolean): LuaValue {
+    let reply: LuaValue;
+    if (args.length === 0) {
+      reply = errorTable(noArguments);
+    } else {
+      const texts = commandArguments(args);
+      reply = texts === null ? errorTable(badArguments) : this.reader.read(this.host.call(texts, this.respVersion));
+    }
+    if (!isProtected && reply instanceof LuaTable && reply.getHash('err') !== undefined) throw new LuaError(reply, 0);
+    return reply;
+  }
+
+  private log(args: LuaValue[]): void {
+    if (args.length < 2) throw fail('ERR redis.log() requires two arguments or more.');
+    const [level] = args;
+    if (typeof level !== 'number') throw fail('ERR First argument must be a number (log level).');
+    if (level < logLevels.LOG_DEBUG || level > logLevels.LOG_WARNING) throw fail('ERR Invalid debug level.');
+    const parts: string[] = [];
+    for (const part of args.slice(1)) {
+      if (typeof part === 'string') parts.push(part);
+      else if (typeof part === 'number') parts.push(numberToString(part));
+    }
+    this.host.log(Math.trunc(level), parts.join(' '));
+  }
+
+  private readonly logFunction = (...args: LuaValue[]): LuaValue[] => {
+    this.log(args);
+    return [];
+  };
+
+  private single(args: LuaValue[], field: 'err' | 'ok'): LuaTable {
+    const [text] = args;
+    if (args.length !== 1 || typeof text !== 'string') return errorTable('ERR wrong number or type of arguments');
+    const table = new LuaTable();
+    if (field === 'ok') {
+      table.set('ok', text);
+      return table;
+    }
+    let message = text.startsWith('-') ? text.slice(1) : text;
+    // Without a code in front the message gets the common one.
+    if (!message.includes(' ')) message = `ERR ${message}`;
+    table.set('err', message);
+    return table;
+  }
+
+  /** The table for functions; `forEval` adds what only EVAL scripts have. */
+  table(forEval: boolean): LuaTable {
+    const { host } = this;
+    const table = setFunctions(new LuaTable(), {
+      call: (...args) => this.command(args, false),
+      pcall: (...args) => this.command(args, true),
+      log: this.logFunction,
+      setresp: (...args) => {
+        if (args.length !== 1) throw fail('ERR redis.setresp() requires one argument.');
+        const version = Number(args[0]);
+        if (version !== 2 && version !== 3) throw fail('ERR RESP version must be 2 or 3.');
+        this.respVersion = version;
+        host.setResp(version);
+        return [];
+      },
+      error_reply: (...args) => this.single(args, 'err'),
+      status_reply: (...args) => this.single(args, 'ok'),
+      sha1hex: (...args) => {
+        if (args.length !== 1) throw fail('ERR wrong number of arguments');
+        const [text] = args;
+        return sha1Hex(typeof text === 'string' ? text : typeof text === 'number' ? numberToString(text) : '');
+      },
+      set_repl: (...args) => {
+        if (args.length !== 1) throw fail('ERR redis.set_repl() requires two arguments.');
+        const flags = Number(args[0]) | 0;
+        if ((flags & ~replicationFlags.REPL_ALL) !== 0) {
+          throw fail('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.');
+        }
+        host.setReplication(flags);
+        return [];
+      },
+      acl_check_cmd: (...args) => {
+        if (args.length === 0) throw fail(noArguments);
+        const texts = commandArguments(args);
+        if (texts === null) throw fail(badArguments);
+        const answer = host.mayRun(texts);
+        if (answer === undefined) throw fail('ERR Invalid command passed to redis.acl_check_cmd()');
+        return answer;
+      },
+    });
+    if (forEval) {
+      setFunctions(table, {
+        replicate_commands: () => true,
+        breakpoint: () => false,
+        debug: () => [],
+      });
+    }
+    setConstants(table, logLevels);
+    setConstants(table, replicationFlags);
+    setConstants(table, { REDIS_VERSION: host.version, REDIS_VERSION_NUM: host.versionNumber });
+    return table;
+  }
+
+  /** The table while a library loads: it can log and register functions. */
+  libraryTable(register: (declaration: FunctionDeclaration) => void): LuaTable {
+    const table = setFunctions(new LuaTable(), {
+      log: this.logFunction,
+      register_function: (...args) => {
+        register(functionDeclaration(args));
+        return [];
+      },
+    });
+    setConstants(table, logLevels);
+    setConstants(table, { REDIS_VERSION: this.host.version, REDIS_VERSION_NUM: this.host.versionNumber });
+    return table;
+  }
+}
+
+export interface FunctionDeclaration {
+  readonly name: string;
+  readonly callback: LuaFunction;
+  readonly description: string | null;
+  readonly flags: readonly string[];
+}
+
+export const functionFlags = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys'] as const;
+
+function readFlags(value: LuaValue): string[] {
+  if (!(value instanceof LuaTable)) {
+    throw fail('ERR flags argument to redis.register_function must be a table representing function flags');
+  }
+  const flags: string[] = [];
+  for (let at = 1; ; at++) {
+    const flag = value.getNumber(at);
+    if (flag === undefined) return flags;
+    if (typeof flag !== 'string' || !(functionFlags as readonly string[]).includes(flag)) throw fail('ERR unknown flag given');
+    flags.push(flag);
+  }
+}
+
+function namedDeclaration(fields: LuaValue): FunctionDeclaration {
+  if (!(fields instanceof LuaTable)) {
+    throw fail('ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).');
+  }
+  let name: string | null = null;
+  let callback: LuaFunction | null = null;
+  let description: string | null = null;
+  let flags: string[] = [];
+  for (let position = fields.after(0); position !== traversalEnd; position = fields.after(position)) {
+    const value = fields.valueAt(position);
+    switch (fields.keyAt(position)) {
+      case 'function_name':
+        if (typeof value !== 'string') throw fail('ERR function_name argument given to redis.register_function must be a string');
+        name = value;
+        break;
+      case 'description':
+        if (typeof value !== 'string') throw fail('ERR description argument given to redis.register_function must be a string');
+        description = value;
+        break;
+      case 'callback':
+        if (!(value instanceof LuaFunction)) throw fail('ERR callback argument given to redis.register_function must be a function');
+        callback = value;
+        break;
+      case 'flags':
+        flags = readFlags(value);
+        break;
+      default:
+        throw fail('ERR unknown argument given to redis.register_function');
+    }
+  }
+  if (name === null) throw fail('ERR redis.register_function must get a function name argument');
+  if (callback === null) throw fail('ERR redis.register_function must get a callback argument');
+  return { name, callback, description, flags };
+}
+
+function functionDeclaration(args: LuaValue[]): FunctionDeclaration {
+  if (args.length < 1 || args.length > 2) throw fail('ERR wrong number of arguments to redis.register_function');
+  const declaration = args.length === 1 ? namedDeclaration(args[0]) : positionalDeclaration(args[0], args[1]);
+  if (!/^[a-zA-Z0-9_]+$/.test(declaration.name)) {
+    throw fail('ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long');
+  }
+  return declaration;
+}
+
+function positionalDeclaration(name: LuaValue, callback: LuaValue): FunctionDeclaration {
+  if (typeof name !== 'string') throw fail('ERR first argument to redis.register_function must be a string');
+  if (!(callback instanceof LuaFunction)) throw fail('ERR second argument to redis.register_function must be a function');
+  return { name, callback, description: null, flags: [] };
+}
