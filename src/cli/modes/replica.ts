@@ -66,6 +66,7 @@ async function passSnapshot(source: ByteSource, stream: Duplex, console: Console
   console.complain(`${about} done after ${bytes + header.mark.length} bytes. Logging commands from master.\n`);
   // A master that sends its snapshot from memory wants to hear from the replica before it goes on.
   await sleep(1000);
+  console.complain('sending REPLCONF ACK 0\n');
   stream.write(encodeCommand(['REPLCONF', 'ACK', '0']));
 }
 
