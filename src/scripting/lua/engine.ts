@@ -1,6 +1,6 @@
 // engine: what a host needs to run scripts.
 //
-//   const engine = new Engine({ nowMs, heapIsFull });
+//   const engine = new Engine({ nowMs });
 //   const prototype = compile(source, '@user_script');       // keep it: this is the cache
 //   const main = prototype.bind(engine.globals);             // once per table of globals
 //   const run = new Execution(main, args);
@@ -11,12 +11,13 @@
 // Runs may overlap (one parked while another runs), never nest inside a host function on the same frames.
 //
 // Host functions are plain: `native((...args) => results)`. They throw LuaError to fail in the script's eyes.
+import { getHeapStatistics } from 'node:v8';
 import { openBase } from './base-library.js';
 import { bitLibrary } from './bit-library.js';
 import { cjsonLibrary } from './cjson-library.js';
 import { cmsgpackLibrary } from './cmsgpack-library.js';
-import { drive, enter, errorValue, list, StartFrame, suspension } from './machine.js';
-import type { FrameStack } from './machine.js';
+import { activate, errorValue, list, StartFrame, suspension } from './machine.js';
+import type { Activation, FrameStack } from './machine.js';
 import { openMath, osLibrary } from './math-library.js';
 import { native } from './native.js';
 import { stringLibrary, stringMetatable } from './string-library.js';
@@ -28,8 +29,6 @@ import type { LuaValue } from './values.js';
 export interface EngineOptions {
   /** For `os.clock`. */
   readonly nowMs: () => number;
-  /** Asked after every 32 MB of large strings and at every look at the clock: is there too little memory to go on? */
-  readonly heapIsFull?: () => boolean;
 }
 
 export class Engine {
@@ -83,60 +82,60 @@ function protectTable(table: LuaTable): void {
 
 export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 
+const heapShareMax = 0.85;
+
+/** Whether the JavaScript heap is so full that a script had better stop. */
+export function heapIsNearlyFull(): boolean {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return used > limit * heapShareMax;
+}
+
 /** One run of a function, from its first call to its end. */
-export class Execution {
+export class Execution implements Activation {
   state: ExecutionState = 'suspended';
   /** What it returned, once `done`. */
   values: LuaValue[] = [];
   /** What it died of, once `failed`. */
   error: LuaError | null = null;
+  heapFrames = 1;
+  coroutine: unknown = null;
   private readonly frames: FrameStack;
-  private heapFrames = 1;
-  private coroutine: unknown = null;
+  private askHost: () => boolean = () => true;
 
   constructor(
     main: LuaValue,
     args: LuaValue[],
-    private readonly heapIsFull: () => boolean = () => false,
+    private readonly heapIsFull: () => boolean = heapIsNearlyFull,
     /** For tests: suspends as often as can be. */
-    private readonly isFrantic = false,
+    readonly isFrantic = false,
   ) {
     this.frames = [new StartFrame(main, args)];
   }
 
+  readonly charge = (): void => {
+    if (this.heapIsFull()) throw new LuaError('not enough memory', 0);
+  };
+
+  readonly mayContinue = (): boolean => {
+    this.charge();
+    return this.askHost();
+  };
+
   /** Runs until the end, or until `mayContinue` says no; it is asked every few hundred microseconds. */
   advance(mayContinue: () => boolean): ExecutionState {
     if (this.state !== 'suspended') return this.state;
-    const checkMemory = (): void => {
-      if (this.heapIsFull()) throw new LuaError('not enough memory', 0);
-    };
-    const settings = {
-      heapFrames: this.heapFrames,
-      coroutine: this.coroutine,
-      charge: checkMemory,
-      mayContinue: () => {
-        checkMemory();
-        return mayContinue();
-      },
-    };
-    enter(settings, (machine) => {
-      if (this.isFrantic) Object.assign(machine, { steps: 0, quantum: 0, loopTurns: 0 });
-      try {
-        this.values = list(drive(this.frames, undefined, true));
-        this.state = 'done';
-      } catch (thrown) {
-        if (thrown === suspension) {
-          this.heapFrames = machine.heapFrames;
-          this.coroutine = machine.coroutine;
-        } else {
-          this.state = 'failed';
-          this.frames.length = 0;
-          if (!(thrown instanceof LuaError)) throw thrown;
-          errorValue(thrown);
-          this.error = thrown;
-        }
-      }
-    });
+    this.askHost = mayContinue;
+    try {
+      this.values = list(activate(this.frames, this));
+      this.state = 'done';
+    } catch (thrown) {
+      if (thrown === suspension) return this.state;
+      this.state = 'failed';
+      this.frames.length = 0;
+      if (!(thrown instanceof LuaError)) throw thrown;
+      errorValue(thrown);
+      this.error = thrown;
+    }
     return this.state;
   }
 

@@ -751,23 +751,42 @@ export function protectedCall(callee: LuaValue, args: LuaValue[], handler: LuaVa
   }
 }
 
-/** Starts and resumes the machine for one script; what another script left is put back afterwards. */
-export function enter<T>(settings: Partial<Activity>, run: (activity: Activity) => T): T {
-  const saved = { ...machine };
-  Object.assign(machine, {
-    stack: stackBytes,
-    steps: stepsPerSlice,
-    quantum: stepsPerSlice,
-    loopTurns,
-    kind: 'slice',
-    captured: [],
-    heapFrames: 0,
-    coroutine: null,
-    ...settings,
-  });
+export interface Activation {
+  readonly mayContinue: () => boolean;
+  readonly charge: (bytes: number) => void;
+  heapFrames: number;
+  coroutine: unknown;
+  /** For tests: suspends as often as can be. */
+  readonly isFrantic: boolean;
+}
+
+/**
+ * Runs frames as one script's. What another script that is under way left in the machine is put back afterwards. Throws
+ * as `drive` does.
+ */
+export function activate(frames: FrameStack, activation: Activation): Results {
+  const { stack, steps, quantum, heapFrames, coroutine, mayContinue, charge } = machine;
+  const turns = machine.loopTurns;
+  machine.stack = Math.min(stack, stackBytes);
+  machine.steps = activation.isFrantic ? 0 : stepsPerSlice;
+  machine.quantum = machine.steps;
+  machine.loopTurns = activation.isFrantic ? 0 : loopTurns;
+  machine.heapFrames = activation.heapFrames;
+  machine.coroutine = activation.coroutine;
+  machine.mayContinue = activation.mayContinue;
+  machine.charge = activation.charge;
   try {
-    return run(machine);
+    return drive(frames, undefined, true);
   } finally {
-    Object.assign(machine, saved);
+    activation.heapFrames = machine.heapFrames;
+    activation.coroutine = machine.coroutine;
+    machine.stack = stack;
+    machine.steps = steps;
+    machine.quantum = quantum;
+    machine.loopTurns = turns;
+    machine.heapFrames = heapFrames;
+    machine.coroutine = coroutine;
+    machine.mayContinue = mayContinue;
+    machine.charge = charge;
   }
 }

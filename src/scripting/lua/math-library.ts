@@ -1,4 +1,5 @@
 // math-library: `math`, and `os` with its clock.
+import { power } from './machine.js';
 import { checkInteger, checkNumber, setFunctions } from './native.js';
 import { argumentError, LuaTable } from './values.js';
 import type { LuaValue } from './values.js';
@@ -52,13 +53,18 @@ export function openMath(): MathState {
     }
     return best;
   };
-  const fmod = (...args: LuaValue[]): number => checkNumber(args, 1) % checkNumber(args, 2);
+  /** The second argument is checked first: C compilers on x86 evaluate from the right, and scripts see the message. */
+  const binary = (compute: (x: number, y: number) => number) => (...args: LuaValue[]): number => {
+    const y = checkNumber(args, 2);
+    return compute(checkNumber(args, 1), y);
+  };
+  const fmod = binary((x, y) => x % y);
   const library = setFunctions(new LuaTable(), {
     abs: unary(Math.abs),
     acos: unary(Math.acos),
     asin: unary(Math.asin),
     atan: unary(Math.atan),
-    atan2: (...args) => Math.atan2(checkNumber(args, 1), checkNumber(args, 2)),
+    atan2: binary(Math.atan2),
     ceil: unary(Math.ceil),
     cos: unary(Math.cos),
     cosh: unary(Math.cosh),
@@ -83,7 +89,7 @@ export function openMath(): MathState {
       const whole = Math.trunc(value);
       return [whole, value - whole];
     },
-    pow: (...args) => Math.pow(checkNumber(args, 1), checkNumber(args, 2)),
+    pow: binary(power),
     rad: unary((x) => x * (Math.PI / 180)),
     random: (...args) => {
       const unit = (random.next() % randomMax) / randomMax;

@@ -18,7 +18,7 @@ const prelude = [
 
 const formats = ['%d', '%5d', '%-5d|', '%05d', '%x', '%g', '%.3f', '%e', '%5.1f', '%s', '%q', '%10s', '%.2s', '%c', '%i', '%u', '%%', '%+d', '%#x', '%G'];
 const patterns = ['a', '%a+', '(%w)(%w)', '^%s*(.-)%s*$', '[a-c]', '[^a-c]+', '%d+', '.-b', '()b()', '%b()', '%f[%w]%w+', 'x*', 'a?b', '(a(b?))', '%', '[a', '(a', '%1', '.'];
-const words = ['abc', 'hello world', '10', '0x1F', '', ' 5 ', 'a(b)c', 'xyzzy', '1e2', 'b', 'zero\\0byte', 'line\\n'];
+const words = ['abc', 'hello world', '10', '0x1F', '', ' 5 ', 'a(b)c', 'xyzzy', '1e2', 'b', 'one\\001byte', 'line\\n'];
 
 export class RandomProgram {
   private readonly lines: string[] = [];
