@@ -1,6 +1,6 @@
 // sorted-set-listpack: a small sorted set as one listpack of member, score, member, score ..., in order.
 //
-// The layout is Redis's: whole scores up to 2^52 are integer entries, others are the text that C's "%.17g" prints. -0 is
+// The layout is Redis's: whole scores up to 2^62 are integer entries, others are the text that C's "%.17g" prints. -0 is
 // therefore 0 here. Everything walks the listpack, which is short by its limits.
 
 import { compareBytes } from '../base/bytes.js';
@@ -9,7 +9,7 @@ import { byteOffset, CHUNK_SHIFT } from '../memory/layout.js';
 import { END, entryBytes, HEADER_BYTES, INT13, INT16, INT24, INT32, INT64, STRING12, STRING32 } from '../structures/listpack-format.js';
 import type { Listpacks } from '../structures/listpack.js';
 
-const WHOLE_SCORE_MAX = 4503599627370496;
+const WHOLE_SCORE_MAX = 2 ** 62;
 const scoreText = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
 
 /** The score in the entry at a byte. What is no number (only a forged file has that) counts as 0. @hot */

@@ -170,6 +170,22 @@ export class SortedSets implements Container {
     this.indexes.insert(set, score, made);
   }
 
+  /** Gives a member of a big set what `combine` makes of its score and another, or adds it with that other score. */
+  accumulate(ref: number, score: number, combine: (a: number, b: number) => number, bytes: Uint8Array, offset: number, length: number): void {
+    const set = ref as DictRef;
+    const hash = this.dicts.hash(bytes, offset, length);
+    const entry = this.dicts.find(set, bytes, offset, length, hash);
+    if (entry === 0) {
+      this.insertBig(set, score, hash, bytes, offset, length);
+      return;
+    }
+    const old = this.entries.number(entry);
+    const next = combine(old, score);
+    if (Object.is(old, next)) return;
+    this.indexes.update(set, old, next, entry);
+    this.entries.setNumber(entry, next);
+  }
+
   /** What happens to a member that is there; sets `newScore`. */
   private decide(old: number, score: number, flags: number): AddResult {
     this.newScore = old;

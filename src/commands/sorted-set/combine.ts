@@ -144,13 +144,10 @@ function scoreIn(call: DataCall, source: Source, bytes: Uint8Array, start: numbe
 /** The new set is in `encoding` and `ref` of the sorted sets. */
 function makeUnion(call: DataCall, request: Request): void {
   const sets = sortedSetsOf(call);
-  const { limits } = call.host;
+  const combine = (a: number, b: number): number => aggregated(request.aggregate, a, b);
   for (const source of request.sources) {
-    forEachMember(call, source, (bytes, start, length, own) => {
-      let score = weighted(source, own);
-      const before = sets.score(sets.encoding, sets.ref, bytes, start, length);
-      if (before === before) score = aggregated(request.aggregate, before, score);
-      sets.add(sets.encoding, sets.ref, score, 0, bytes, start, length, limits);
+    forEachMember(call, source, (bytes, start, length, score) => {
+      sets.accumulate(sets.ref, weighted(source, score), combine, bytes, start, length);
       return true;
     });
   }
@@ -199,7 +196,8 @@ function runCombine(call: DataCall, form: CombineForm): void {
   }
   const sets = sortedSetsOf(call);
   const { limits } = call.host;
-  sets.create(0, 0, limits);
+  // The big form first, as in Redis: a listpack would lose the sign of a score of -0 on the way to the reply.
+  sets.create(Infinity, 0, limits);
   if (form.operation === 'union') {
     makeUnion(call, request);
   } else if (form.operation === 'diff') {
@@ -212,7 +210,8 @@ function runCombine(call: DataCall, form: CombineForm): void {
   }
   const { encoding, ref } = sets;
   if (form.stores === true) {
-    storeResult(call, 1, encoding, ref, `z${form.operation}store`);
+    sets.settle(encoding, ref, limits);
+    storeResult(call, 1, sets.encoding, sets.ref, `z${form.operation}store`);
     return;
   }
   replyRanks(call, encoding, ref, 0, sets.count(encoding, ref), false, request.withScores);

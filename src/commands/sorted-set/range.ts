@@ -82,12 +82,12 @@ function runRange(call: DataCall, form: RangeForm): void {
   const ref = entries.word2(entry);
   rangeArguments.resolve(sets, encoding, ref, reverse);
   if (options.hasLimit) rangeArguments.limit(options.offset, options.count, reverse);
-  if (form.stores === true) storeRanks(call, encoding, ref, rangeArguments.from, rangeArguments.to);
+  if (form.stores === true) storeRanks(call, encoding, ref, rangeArguments.from, rangeArguments.to, reverse);
   else replyRanks(call, encoding, ref, rangeArguments.from, rangeArguments.to, reverse, options.withScores);
 }
 
 /** ZRANGESTORE: makes the members of some ranks the set of the first key. */
-function storeRanks(call: DataCall, encoding: number, ref: number, from: number, to: number): void {
+function storeRanks(call: DataCall, encoding: number, ref: number, from: number, to: number, reverse: boolean): void {
   const count = to - from;
   if (count <= 0) {
     storeNothing(call, 1);
@@ -96,11 +96,14 @@ function storeRanks(call: DataCall, encoding: number, ref: number, from: number,
   const sets = sortedSetsOf(call);
   const { limits } = call.host;
   const { walk } = sets;
-  sets.create(count, 0, limits);
+  // Redis does not know the count ahead but for ranks, and begins with a listpack then.
+  sets.create(options.kind === 'rank' ? count : 0, 0, limits);
   let left = count;
-  for (walk.from(encoding, ref, from); left > 0; left--) {
+  for (walk.from(encoding, ref, reverse ? to - 1 : from); left > 0; left--) {
     sets.add(sets.encoding, sets.ref, walk.score, 0, walk.bytes, walk.start, walk.length, limits);
-    if (left > 1) walk.next();
+    if (left === 1) break;
+    if (reverse) walk.previous();
+    else walk.next();
   }
   storeResult(call, 1, sets.encoding, sets.ref, 'zrangestore');
 }
