@@ -9,7 +9,7 @@ export function replyHelp(call: { readonly reply: ReplyWriter }, container: stri
     lines.push(usage!);
     for (const line of about) lines.push(`    ${line}`);
   }
-  lines.push('HELP', '    Prints this help.');
+  lines.push('HELP', '    Print this help.');
   call.reply.array(lines.length);
   for (const line of lines) call.reply.simple(line);
 }

@@ -148,7 +148,7 @@ export class Selector {
 
   private addKeyPattern(rule: string): string | undefined {
     if (this.allKeys) return ruleErrors.afterAllKeys;
-    const parts = /^(?:~|%([rw]{1,2})~)([^]*)$/i.exec(rule);
+    const parts = /^(?:~|%([rw]{1,2})(?:~|$))([^]*)$/i.exec(rule);
     if (parts === null || /^(rr|ww)$/i.test(parts[1] ?? '')) return ruleErrors.syntax;
     const letters = (parts[1] ?? 'rw').toLowerCase();
     const text = parts[2]!;

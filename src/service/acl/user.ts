@@ -11,6 +11,7 @@ export function hashPassword(password: string): string {
 export class User {
   enabled = false;
   noPassword = false;
+  /** Payloads of RESTORE need no check. */
   skipSanitizePayload = false;
   passwords: string[] = [];
   /** The first is the root selector; the others are those in parentheses. */
