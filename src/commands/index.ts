@@ -2,8 +2,10 @@
 
 import type { DataCommand } from './engine.js';
 import { genericCommands } from './generic/index.js';
+import { hashCommands } from './hash/index.js';
 import { listCommands } from './list/index.js';
+import { setCommands } from './set/index.js';
 import { sortedSetCommands } from './sorted-set/index.js';
 import { stringCommands } from './string/index.js';
 
-export const dataCommands: readonly DataCommand[] = [...genericCommands, ...stringCommands, ...listCommands, ...sortedSetCommands];
+export const dataCommands: readonly DataCommand[] = [...genericCommands, ...stringCommands, ...hashCommands, ...setCommands, ...listCommands, ...sortedSetCommands];

@@ -52,6 +52,7 @@ export class Sets implements Container {
   private walkCursor = 0;
   private walkIndex = 0;
   private walkCount = 0;
+  private other: Sets | undefined;
 
   constructor(
     readonly entries: Entries,
@@ -99,6 +100,23 @@ export class Sets implements Container {
   open(encoding: number, ref: number): void {
     this.encoding = encoding;
     this.ref = ref;
+  }
+
+  /** Another cursor over the same memory, for those who make one set from others. */
+  get second(): Sets {
+    return (this.other ??= new Sets(this.entries, this.dicts));
+  }
+
+  /** Makes the open set a dict at once when `expected` more members are too many for what it is. */
+  expect(expected: number, limits: SetLimits): void {
+    if (expected > (this.encoding === Encoding.INTSET ? limits.setMaxIntsetEntries : limits.setMaxListpackEntries)) this.convertToDict();
+  }
+
+  /** Opens a new, empty set of this encoding. */
+  openEmpty(encoding: number): void {
+    if (encoding === Encoding.INTSET) this.open(encoding, this.intsets.create());
+    else if (encoding === Encoding.LISTPACK) this.open(encoding, this.listpacks.create());
+    else this.open(encoding, this.dicts.create());
   }
 
   /** Opens a new, empty set, with the encoding that suits its first member and about `expected` members. */
@@ -352,6 +370,46 @@ export class Sets implements Container {
       this.readEntry(drawn[index]!);
       visit();
     }
+  }
+
+  /** Takes out `count` different members (fewer than there are), drawn as by `sample`; `visit` sees each before it goes. */
+  pop(count: number, source: RandomSource, visit: () => void): void {
+    if (this.encoding !== Encoding.HASHTABLE) {
+      this.popFromBlock(count, source, visit);
+      return;
+    }
+    const dict = this.ref as DictRef;
+    const drawn = sampleEntries(this.dicts, dict, count, source);
+    for (let index = 0; index < count; index++) {
+      const entry = drawn[index]!;
+      this.readEntry(entry);
+      visit();
+      this.dicts.remove(dict, this.dicts.hashOfEntry(entry), entry);
+      this.entries.free(entry);
+    }
+  }
+
+  /** One walk over a listpack or intset, which is made anew from the members that stay. */
+  private popFromBlock(count: number, source: RandomSource, visit: () => void): void {
+    const { intsets, listpacks } = this;
+    const isIntset = this.encoding === Encoding.INTSET;
+    let made = isIntset ? intsets.create() : listpacks.create();
+    let left = count;
+    let rest = this.size();
+    for (let more = this.first(); more; more = this.next(), rest--) {
+      if (source.below(rest) < left) {
+        left--;
+        visit();
+      } else if (isIntset) {
+        intsets.load(this.ref, this.walkIndex, this.decimal);
+        intsets.has(made, this.decimal);
+        made = intsets.insert(made, this.decimal);
+      } else {
+        made = listpacks.append(made, this.bytes, this.start, this.length);
+      }
+    }
+    this.arena.free(this.ref);
+    this.ref = isIntset ? made : listpacks.trim(made);
   }
 
   /** Throws where the open set contradicts itself. For tests. */

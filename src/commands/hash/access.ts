@@ -1,0 +1,175 @@
+// access: how hash commands reach a hash, store what became of it, and meet fields that are past their time.
+//
+// The time of a hash's next field stands in the database's index of such hashes. `openHashToChange` remembers it and
+// `storeHash` puts the index right after the change. A field past its time is deleted by the command that meets it, as
+// Redis does; the deletion is propagated as HDEL, before what the command itself did.
+
+import { Encoding, Type } from '../../datatypes/object.js';
+import type { Hashes } from '../../datatypes/hash.js';
+import type { Database } from '../../keyspace/database.js';
+import { EventClass } from '../../keyspace/events.js';
+import { commandFlags } from '../../registry/command.js';
+import { changed, notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
+import type { DataCall, Part } from '../engine.js';
+
+/** The hash was opened for reading: its block and the index agree. */
+const AS_STORED = -2;
+/** The time of the next field of the open hash as it stands in the index, whatever has been changed since. */
+let registered = -1;
+/** Whether the command has deleted fields that were past their time. */
+let metExpired = false;
+
+/** @hot */
+export function hashesOf(call: DataCall): Hashes {
+  return call.host.keyspace.values.hashes;
+}
+
+/**
+ * Opens the hash of the key at argument 1 for reading and returns its entry; 0 when it is not there, WRONG_TYPE after the
+ * error reply.
+ * @hot
+ */
+export function openHash(call: DataCall): number {
+  metExpired = false;
+  registered = AS_STORED;
+  const entry = readTyped(call, 1, Type.HASH);
+  if (entry !== 0 && entry !== WRONG_TYPE) {
+    const { entries, values } = call.host.keyspace;
+    values.hashes.open(entries.encoding(entry), entries.word2(entry));
+  }
+  return entry;
+}
+
+/** As `openHash`, for a command that changes the hash. @hot */
+export function openHashToChange(call: DataCall): number {
+  metExpired = false;
+  registered = -1;
+  const entry = writeTyped(call, 1, Type.HASH);
+  if (entry !== 0 && entry !== WRONG_TYPE) {
+    const { entries, values } = call.host.keyspace;
+    const encoding = entries.encoding(entry);
+    const ref = entries.word2(entry);
+    values.hashes.open(encoding, ref);
+    if (encoding !== Encoding.LISTPACK) registered = values.hashes.nextExpiry(encoding, ref);
+  }
+  return entry;
+}
+
+/**
+ * Stores what the open hash has become in its entry, which is made when `entry` is 0; the database still has the hash of
+ * the key at argument 1. Returns the entry.
+ * @hot
+ */
+export function storeHash(call: DataCall, entry: number): number {
+  const { db } = call;
+  const hashes = hashesOf(call);
+  let stored = entry;
+  if (entry === 0) stored = db.addValue(call.bytes, call.starts[1]!, call.lengths[1]!, db.hash, Type.HASH, hashes.encoding, hashes.ref);
+  else db.setValue(entry, hashes.encoding, hashes.ref);
+  if (registered >= 0 || hashes.encoding !== Encoding.LISTPACK) {
+    registered = moveExpiry(db, db.hash, registered, hashes.nextExpiry(hashes.encoding, hashes.ref));
+  }
+  return stored;
+}
+
+/** Replaces the time of a hash in the index of hashes with fields that expire; returns the new one. */
+export function moveExpiry(db: Database, hash: number, before: number, after: number): number {
+  if (before === after) return after;
+  if (before >= 0) db.fieldExpiries.remove(hash, before);
+  if (after >= 0) db.fieldExpiries.add(hash, after);
+  return after;
+}
+
+/**
+ * Stores a hash that lost fields and tells the event, and deletes the key of an empty one with an event of its own.
+ * Returns whether the key went.
+ */
+export function fieldsRemoved(call: DataCall, entry: number, event: string, count: number): boolean {
+  storeHash(call, entry);
+  const isEmpty = hashesOf(call).size() === 0;
+  if (isEmpty) call.db.remove(entry, call.db.hash);
+  changed(call, 1, count);
+  notify(call, EventClass.HASH, event, 1);
+  if (isEmpty) notify(call, EventClass.GENERIC, 'del', 1);
+  return isEmpty;
+}
+
+/** What `findLive` did. `GONE`: the field was the last and past its time, so the whole hash is gone. */
+export const Found = { NO: 0, YES: 1, GONE: 2 } as const;
+
+/** Binds to the field at argument `index` of the open hash, unless it is past its time. @hot */
+export function findLive(call: DataCall, entry: number, index: number): number {
+  const hashes = hashesOf(call);
+  if (!hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!)) return Found.NO;
+  if (hashes.expiry < 0 || hashes.expiry >= call.host.keyspace.nowMs) return Found.YES;
+  return meetExpired(call, entry, index);
+}
+
+/** Whether a field that was walked to is past its time for this command. @hot */
+export function isHidden(call: DataCall, expiry: number): boolean {
+  if (expiry < 0) return false;
+  const { keyspace } = call.host;
+  return expiry < keyspace.nowMs && (!keyspace.expiryPaused || keyspace.hidesExpired);
+}
+
+function meetExpired(call: DataCall, entry: number, index: number): number {
+  const { keyspace } = call.host;
+  if (keyspace.expiryPaused) return keyspace.hidesExpired ? Found.NO : Found.YES;
+  const hashes = hashesOf(call);
+  if (keyspace.barrier !== null) keyspace.passBarrier(call.db, entry, call.db.hash);
+  if (registered === AS_STORED) registered = hashes.nextExpiry(hashes.encoding, hashes.ref);
+  hashes.deleteFound();
+  keyspace.stats.expiredFields++;
+  propagateExpired(call, call.copy(index));
+  return fieldsRemoved(call, entry, 'hexpired', 0) ? Found.GONE : Found.NO;
+}
+
+/** Propagates the deletion of a field that was past its time. */
+function propagateExpired(call: DataCall, field: Uint8Array): void {
+  const { host } = call;
+  if (!host.propagates) return;
+  if (!metExpired) host.preventPropagation(call);
+  metExpired = true;
+  host.alsoPropagate(call, ['HDEL', call.copy(1), field]);
+  // What only reads is propagated too, if something has changed.
+  if ((call.command.flags & commandFlags.write) === 0) host.keyspace.dirty++;
+}
+
+/** Propagates this in place of the command, behind deletions of fields that were past their time. */
+export function propagateAs(call: DataCall, args: readonly Part[]): void {
+  if (!call.host.propagates) return;
+  if (metExpired) call.host.alsoPropagate(call, args);
+  else call.host.rewrite(call, args);
+}
+
+/** Propagates the command as it was called; needed only after `findLive`, which may have put deletions in its place. */
+export function propagateUnchanged(call: DataCall): void {
+  if (!metExpired || !call.host.propagates) return;
+  const args: Part[] = [];
+  for (let index = 0; index < call.count; index++) args.push(call.copy(index));
+  call.host.alsoPropagate(call, args);
+}
+
+/**
+ * Deletes all fields that are past their time from the open hash (HRANDFIELD cannot draw around them). Returns whether
+ * the whole hash went.
+ */
+export function expireAll(call: DataCall, entry: number): boolean {
+  const { keyspace } = call.host;
+  const hashes = hashesOf(call);
+  const next = hashes.nextExpiry(hashes.encoding, hashes.ref);
+  if (next < 0 || next >= keyspace.nowMs || keyspace.expiryPaused) return false;
+  if (keyspace.barrier !== null) keyspace.passBarrier(call.db, entry, call.db.hash);
+  registered = next;
+  const gone: Uint8Array[] = [];
+  const count = hashes.expireDue(keyspace.nowMs, Infinity, () => {
+    gone.push(hashes.fieldBytes.slice(hashes.fieldStart, hashes.fieldStart + hashes.fieldLength));
+  });
+  if (count === 0) {
+    storeHash(call, entry);
+    return false;
+  }
+  keyspace.stats.expiredFields += count;
+  for (const field of gone) propagateExpired(call, field);
+  return fieldsRemoved(call, entry, 'hexpired', 0);
+}

@@ -1,0 +1,79 @@
+// delete: HDEL, and HGETDEL, which returns the values of what it deletes.
+
+import { EventClass } from '../../keyspace/events.js';
+import { command, keyAt } from '../../registry/command.js';
+import { key, many, str } from '../../registry/grammar.js';
+import { changed, notify, WRONG_TYPE } from '../access.js';
+import type { DataCommand, Part } from '../engine.js';
+import { fieldsRemoved, findLive, Found, hashesOf, openHashToChange, propagateAs } from './access.js';
+import { fieldsArgument, readFields } from './fields.js';
+
+export const hdel: DataCommand = command({
+  name: 'hdel',
+  since: '2.0.0',
+  group: 'hash',
+  arity: -3,
+  flags: ['write', 'fast'],
+  keys: [keyAt(1, ['RW', 'delete'])],
+  args: [key('key'), many(str('field'))],
+  history: [['2.4.0', 'Accepts multiple `field` arguments.']],
+  summary: 'Takes fields out of a hash; the hash goes with its last field.',
+  complexity: 'O(N) where N is the number of fields.',
+  run(call) {
+    const entry = openHashToChange(call);
+    if (entry === WRONG_TYPE) return;
+    let deleted = 0;
+    if (entry !== 0) {
+      const hashes = hashesOf(call);
+      for (let index = 2; index < call.count; index++) {
+        if (!hashes.delete(call.bytes, call.starts[index]!, call.lengths[index]!)) continue;
+        deleted++;
+        if (hashes.size() === 0) break;
+      }
+      if (deleted > 0) fieldsRemoved(call, entry, 'hdel', deleted);
+    }
+    call.reply.integer(deleted);
+  },
+});
+
+export const hgetdel: DataCommand = command({
+  name: 'hgetdel',
+  since: '8.0.0',
+  group: 'hash',
+  arity: -5,
+  flags: ['write', 'fast'],
+  keys: [keyAt(1, ['RW', 'access', 'delete'])],
+  args: [key('key'), fieldsArgument],
+  summary: 'Returns the values of fields of a hash and takes the fields out.',
+  complexity: 'O(N) where N is the number of fields.',
+  run(call) {
+    let entry = openHashToChange(call);
+    if (entry === WRONG_TYPE) return;
+    const first = readFields(call, 2, 'ERR Number of fields must be a positive integer');
+    if (first === 0) return;
+    const hashes = hashesOf(call);
+    call.reply.array(call.count - first);
+    const removed: Part[] = [];
+    for (let index = first; index < call.count; index++) {
+      // Once the last field is out there is nothing to look in, but the entry stays until the end.
+      const found = entry === 0 || hashes.size() === 0 ? Found.NO : findLive(call, entry, index);
+      if (found === Found.GONE) entry = 0;
+      if (found !== Found.YES) {
+        call.reply.nil();
+        continue;
+      }
+      call.reply.bulk(hashes.bytes, hashes.start, hashes.length);
+      hashes.deleteFound();
+      removed.push(call.copy(index));
+    }
+    if (removed.length === 0) return;
+    propagateAs(call, ['HDEL', call.copy(1), ...removed]);
+    if (entry !== 0) {
+      fieldsRemoved(call, entry, 'hdel', removed.length);
+    } else {
+      // The last of them was past its time, and the hash went with it.
+      changed(call, 1, removed.length);
+      notify(call, EventClass.HASH, 'hdel', 1);
+    }
+  },
+});

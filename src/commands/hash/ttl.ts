@@ -1,0 +1,100 @@
+// ttl: HTTL, HPTTL, HEXPIRETIME and HPEXPIRETIME, which tell when fields expire, and HPERSIST, which keeps them.
+
+import { EventClass } from '../../keyspace/events.js';
+import { command, keyAt } from '../../registry/command.js';
+import { key } from '../../registry/grammar.js';
+import { changed, notify, WRONG_TYPE } from '../access.js';
+import type { DataCall, DataCommand } from '../engine.js';
+import { hashesOf, isHidden, openHash, openHashToChange, storeHash } from './access.js';
+import type { TimeUnit } from './field-time.js';
+import { fieldsArgument, readFields } from './fields.js';
+
+const NO_FIELD = -2;
+const NO_EXPIRY = -1;
+const PERSISTED = 1;
+const COUNT_ERROR = 'ERR Number of fields must be a positive integer';
+
+function runTtl(call: DataCall, unit: TimeUnit): void {
+  const { reply } = call;
+  const entry = openHash(call);
+  if (entry === WRONG_TYPE) return;
+  const first = readFields(call, 2, COUNT_ERROR);
+  if (first === 0) return;
+  const hashes = hashesOf(call);
+  const base = unit.absolute ? 0 : call.host.keyspace.nowMs;
+  reply.array(call.count - first);
+  for (let index = first; index < call.count; index++) {
+    if (entry === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!) || isHidden(call, hashes.expiry)) {
+      reply.integer(NO_FIELD);
+    } else if (hashes.expiry < 0) {
+      reply.integer(NO_EXPIRY);
+    } else {
+      const ms = hashes.expiry - base;
+      reply.integer(unit.seconds ? Math.floor((ms + 999) / 1000) : ms);
+    }
+  }
+}
+
+function declare(name: string, summary: string, unit: TimeUnit): DataCommand {
+  return command({
+    name,
+    since: '7.4.0',
+    group: 'hash',
+    arity: -5,
+    flags: ['readonly', 'fast'],
+    keys: [keyAt(1, ['RO', 'access'])],
+    args: [key('key'), fieldsArgument],
+    tips: unit.absolute ? [] : ['nondeterministic_output'],
+    summary,
+    complexity: 'O(N) where N is the number of fields.',
+    run: (call) => runTtl(call, unit),
+  });
+}
+
+export const httl = declare('httl', 'Returns how many seconds are left to fields of a hash.', { seconds: true, absolute: false });
+export const hpttl = declare('hpttl', 'Returns how many milliseconds are left to fields of a hash.', { seconds: false, absolute: false });
+export const hexpiretime = declare('hexpiretime', 'Returns when fields of a hash expire, as Unix times in seconds.', {
+  seconds: true,
+  absolute: true,
+});
+export const hpexpiretime = declare('hpexpiretime', 'Returns when fields of a hash expire, as Unix times in milliseconds.', {
+  seconds: false,
+  absolute: true,
+});
+
+export const hpersist: DataCommand = command({
+  name: 'hpersist',
+  since: '7.4.0',
+  group: 'hash',
+  arity: -5,
+  flags: ['write', 'fast'],
+  keys: [keyAt(1, ['RW', 'update'])],
+  args: [key('key'), fieldsArgument],
+  summary: 'Takes the end of fields of a hash away, so that they stay.',
+  complexity: 'O(N) where N is the number of fields.',
+  run(call) {
+    const { reply } = call;
+    const entry = openHashToChange(call);
+    if (entry === WRONG_TYPE) return;
+    const first = readFields(call, 2, COUNT_ERROR);
+    if (first === 0) return;
+    const hashes = hashesOf(call);
+    let persisted = 0;
+    reply.array(call.count - first);
+    for (let index = first; index < call.count; index++) {
+      if (entry === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!) || isHidden(call, hashes.expiry)) {
+        reply.integer(NO_FIELD);
+      } else if (hashes.expiry < 0) {
+        reply.integer(NO_EXPIRY);
+      } else {
+        hashes.setExpiry(-1);
+        persisted++;
+        reply.integer(PERSISTED);
+      }
+    }
+    if (persisted === 0) return;
+    storeHash(call, entry);
+    changed(call, 1, 1);
+    notify(call, EventClass.HASH, 'hpersist', 1);
+  },
+});
