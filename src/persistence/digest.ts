@@ -16,7 +16,7 @@ import { SortedSetWalk } from '../datatypes/sorted-set.js';
 import type { Database } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { chunkOf } from '../memory/layout.js';
-import { forEachStreamPart } from './stream-encoder.js';
+import { StreamEncoder } from './stream-encoder.js';
 
 const DIGEST_BYTES = 20;
 
@@ -96,7 +96,7 @@ function addValue(keyspace: Keyspace, entry: number, digest: Digest): void {
       break;
     }
     default:
-      forEachStreamPart(keyspace, ref, (part) => mix(digest, part));
+      new StreamEncoder(keyspace).forEachPart(ref, (part) => mix(digest, part));
   }
   if (entries.hasNumber(entry)) xor(digest, latin1Bytes('!!expire!!'));
 }

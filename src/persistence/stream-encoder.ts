@@ -1,13 +1,195 @@
-// stream-encoder: writes a stream as RDB: its nodes, its ids, its groups with what is pending.
+// stream-encoder: writes a stream: as RDB, as commands, and as what DEBUG DIGEST sees of it.
+//
+//   nodes: count, then (16 bytes of id, listpack) each | length | last id | first id | highest deleted id | entries added
+//   groups: count, then each: name | last id | entries read | pending: count, then (16 bytes of id, time, deliveries) each
+//           | consumers: count, then each: name | seen | pending: count, then 16 bytes of id each
+//
+// Ids outside of nodes and pending lists are two lengths. Not here: loading (stream-builder).
 
+import type { GroupRef } from '../datatypes/stream-groups.js';
+import { Streams, type StreamRef } from '../datatypes/stream.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
+import { byteOffset, chunkOf } from '../memory/layout.js';
+import { latin1Bytes } from '../base/bytes.js';
+import { Listpacks } from '../structures/listpack.js';
+import { StreamId } from '../structures/stream-id.js';
+import type { CommandWriter } from './command-snapshot.js';
 import type { RdbWriter } from './rdb-writer.js';
 
-export function writeStream(_keyspace: Keyspace, _ref: number, _writer: RdbWriter): void {
-  throw new Error('streams cannot be saved yet');
+const idBytes = new Uint8Array(16);
+
+function toBytes(id: StreamId): Uint8Array {
+  const words = [id.msHigh, id.msLow, id.seqHigh, id.seqLow];
+  for (let word = 0; word < 4; word++) {
+    for (let byte = 0; byte < 4; byte++) idBytes[4 * word + byte] = words[word]! >>> (24 - 8 * byte);
+  }
+  return idBytes;
 }
 
-/** Visits what DEBUG DIGEST sees of a stream: each id as text, then its fields and values. */
-export function forEachStreamPart(_keyspace: Keyspace, _ref: number, _visit: (part: Uint8Array) => void): void {
-  throw new Error('streams cannot be saved yet');
+export class StreamEncoder {
+  /** Its own view of all streams: encoding happens in the midst of commands, whose positions must stay. */
+  private readonly streams: Streams;
+  private readonly id = new StreamId();
+
+  constructor(private readonly keyspace: Keyspace) {
+    this.streams = new Streams(new Listpacks(keyspace.arena));
+  }
+
+  private writeId(writer: RdbWriter, id: StreamId): void {
+    const bytes = toBytes(id);
+    writer.writeLength64(bytes, 0);
+    writer.writeLength64(bytes, 8);
+  }
+
+  write(ref: number, writer: RdbWriter): void {
+    const { streams, id } = this;
+    const { indexes } = streams;
+    const stream = ref as StreamRef;
+    const nodes = streams.nodeIndex(stream);
+    writer.writeLength(indexes.count(nodes));
+    for (let there = indexes.first(nodes); there; there = indexes.next()) {
+      indexes.readId(id);
+      writer.string(toBytes(id), 0, 16);
+      const node = indexes.value(0);
+      writer.string(this.keyspace.arena.u8[chunkOf(node)]!, byteOffset(node), streams.listpacks.byteLength(node));
+    }
+    writer.writeLength(streams.length(stream));
+    this.writeId(writer, streams.lastId(stream, id));
+    this.writeId(writer, streams.firstId(stream, id));
+    this.writeId(writer, streams.deletedId(stream, id));
+    writer.writeLength(streams.entriesAdded(stream));
+    const groups = streams.groupList(stream);
+    const count = streams.groups.listCount(groups);
+    writer.writeLength(count);
+    for (let index = 0; index < count; index++) this.writeGroup(streams.groups.groupAt(groups, index), writer);
+  }
+
+  private writeGroup(group: GroupRef, writer: RdbWriter): void {
+    const { groups } = this.streams;
+    const { id } = this;
+    const { arena } = this.keyspace;
+    writer.string(arena.u8[chunkOf(group)]!, groups.nameStart(group), groups.nameLength(group));
+    this.writeId(writer, groups.lastId(group, id));
+    const entriesRead = groups.entriesRead(group);
+    if (entriesRead < 0) writer.writeLengthMinusOne();
+    else writer.writeLength(entriesRead);
+    writer.writeLength(groups.pendingCount(group));
+    id.setMin();
+    while (groups.seekPending(group, id)) {
+      this.takePendingId();
+      writer.raw(toBytes(id), 0, 16);
+      writer.int64(groups.deliveryTime);
+      writer.writeLength(groups.deliveryCount);
+      if (!id.increment()) break;
+    }
+    const consumers = groups.consumers(group);
+    const count = groups.listCount(consumers);
+    writer.writeLength(count);
+    for (let index = 0; index < count; index++) {
+      const consumer = groups.consumerAt(consumers, index);
+      writer.string(arena.u8[chunkOf(consumer)]!, groups.nameStart(consumer), groups.nameLength(consumer));
+      writer.int64(groups.seenTime(consumer));
+      writer.writeLength(groups.consumerPendingCount(consumer));
+      id.setMin();
+      while (groups.seekConsumerPending(group, consumer, id)) {
+        this.takePendingId();
+        writer.raw(toBytes(id), 0, 16);
+        if (!id.increment()) break;
+      }
+    }
+  }
+
+  private takePendingId(): void {
+    this.id.set(this.streams.groups.pendingId);
+  }
+
+  /** Visits what DEBUG DIGEST sees: each id as text, then its fields and values. */
+  forEachPart(ref: number, visit: (part: Uint8Array) => void): void {
+    const { reader, listpacks } = this.streams;
+    reader.openAll(ref as StreamRef, false);
+    while (reader.next()) {
+      visit(latin1Bytes(reader.id.toString()));
+      reader.firstField();
+      for (let field = 0; field < reader.fieldCount; field++) {
+        if (field > 0) reader.nextField();
+        for (const at of [reader.fieldAt, reader.valueAt]) {
+          listpacks.read(reader.node, at);
+          visit(listpacks.bytes.subarray(listpacks.start, listpacks.start + listpacks.length));
+        }
+      }
+    }
+  }
+
+  /** The commands that make the stream of an entry. */
+  writeCommands(entry: number, out: CommandWriter): void {
+    const { keyspace, streams, id } = this;
+    const { entries, arena } = keyspace;
+    const stream = entries.word2(entry) as StreamRef;
+    const begin = (words: readonly string[], count: number): void => {
+      out.begin(words.length + 1 + count);
+      for (const word of words) out.text(word);
+      out.argument(arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry));
+    };
+    const { reader, listpacks } = streams;
+    reader.openAll(stream, false);
+    while (reader.next()) {
+      begin(['XADD'], 1 + 2 * reader.fieldCount);
+      out.text(reader.id.toString());
+      reader.firstField();
+      for (let field = 0; field < reader.fieldCount; field++) {
+        if (field > 0) reader.nextField();
+        for (const at of [reader.fieldAt, reader.valueAt]) {
+          listpacks.read(reader.node, at);
+          out.argument(listpacks.bytes, listpacks.start, listpacks.length);
+        }
+      }
+    }
+    if (streams.length(stream) === 0) {
+      // An empty stream: an entry that MAXLEN 0 takes away again.
+      begin(['XADD'], 5);
+      for (const word of ['MAXLEN', '0', '0-1', 'x', 'y']) out.text(word);
+    }
+    begin(['XSETID'], 5);
+    out.text(streams.lastId(stream, id).toString());
+    out.text('ENTRIESADDED');
+    out.integer(streams.entriesAdded(stream));
+    out.text('MAXDELETEDID');
+    out.text(streams.deletedId(stream, id).toString());
+    const groups = streams.groupList(stream);
+    for (let index = 0; index < streams.groups.listCount(groups); index++) this.groupCommands(streams.groups.groupAt(groups, index), begin, out);
+  }
+
+  private groupCommands(group: GroupRef, begin: (words: readonly string[], count: number) => void, out: CommandWriter): void {
+    const { groups } = this.streams;
+    const { arena } = this.keyspace;
+    const { id } = this;
+    const name = (ref: GroupRef): void => out.argument(arena.u8[chunkOf(ref)]!, groups.nameStart(ref), groups.nameLength(ref));
+    begin(['XGROUP', 'CREATE'], 4);
+    name(group);
+    out.text(groups.lastId(group, id).toString());
+    out.text('ENTRIESREAD');
+    out.integer(groups.entriesRead(group));
+    const consumers = groups.consumers(group);
+    for (let index = 0; index < groups.listCount(consumers); index++) {
+      const consumer = groups.consumerAt(consumers, index);
+      const consumerName = consumer as number as GroupRef;
+      begin(['XGROUP', 'CREATECONSUMER'], 2);
+      name(group);
+      name(consumerName);
+      id.setMin();
+      while (groups.seekConsumerPending(group, consumer, id)) {
+        this.takePendingId();
+        begin(['XCLAIM'], 10);
+        name(group);
+        name(consumerName);
+        for (const word of ['0', id.toString(), 'TIME']) out.text(word);
+        out.integer(groups.deliveryTime);
+        out.text('RETRYCOUNT');
+        out.integer(groups.deliveryCount);
+        out.text('JUSTID');
+        out.text('FORCE');
+        if (!id.increment()) break;
+      }
+    }
+  }
 }

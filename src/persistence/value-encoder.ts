@@ -20,7 +20,7 @@ import { Listpacks } from '../structures/listpack.js';
 import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
 import { QuicklistContainer, RDB_VERSION, RDB_VERSION_FIELD_TTL, RdbType } from './rdb-format.js';
 import type { RdbWriter } from './rdb-writer.js';
-import { writeStream } from './stream-encoder.js';
+import { StreamEncoder } from './stream-encoder.js';
 
 const Walk = { none: 0, members: 1, scores: 2, fields: 3, agingFields: 4, nodes: 5 } as const;
 
@@ -35,6 +35,7 @@ export class ValueEncoder {
   /** Own readers: an entry is encoded in the midst of a command, whose borrowed positions must stay. */
   private readonly listpacks: Listpacks;
   private readonly nodes: QuicklistNodes;
+  private readonly streams: StreamEncoder;
 
   constructor(
     private readonly keyspace: Keyspace,
@@ -42,6 +43,7 @@ export class ValueEncoder {
   ) {
     this.listpacks = new Listpacks(keyspace.arena);
     this.nodes = new QuicklistNodes(keyspace.arena);
+    this.streams = new StreamEncoder(keyspace);
   }
 
   /** The version that a payload of this value needs. */
@@ -114,7 +116,7 @@ export class ValueEncoder {
         writer.int64(this.firstExpiryMs);
         return this.beginDict(ref, Walk.agingFields);
       default:
-        writeStream(keyspace, ref, writer);
+        this.streams.write(ref, writer);
         return true;
     }
   }

@@ -1,0 +1,279 @@
+// aof-log: the file that grows: commands are put into a buffer, written once per turn of the loop, and synced by policy.
+//
+//   always     written and synced before the replies of the turn go out: what was acknowledged is on the disk
+//   everysec   written every turn, synced off the loop once a second; while a sync runs, writes wait up to two seconds,
+//              as a write to a file that is being synced can block for as long
+//   no         written every turn, synced by the system
+//
+// A write that fails (disk full) is taken back to the last whole turn and tried again by every `flush`; meanwhile
+// `failure` says why. Nothing of the buffer is dropped.
+//
+// Not here: which file (append-only), what the server does about a failure (persistence).
+
+import { copyBytes, digitCount, utf8, writeInteger } from '../base/bytes.js';
+import type { Part } from '../commands/engine.js';
+import { errorCode, type OpenFile } from '../io/files.js';
+import type { CommandPlaces, LogLevel } from './host.js';
+
+export type SyncPolicy = 'always' | 'everysec' | 'no';
+
+const BUFFER_BYTES = 64 * 1024;
+/** A larger buffer is dropped when it is empty. */
+const BUFFER_BYTES_KEPT_MAX = 4 << 20;
+const SYNC_INTERVAL_MS = 1000;
+const POSTPONE_MS_MAX = 2000;
+const LOG_ERROR_EVERY_MS = 30_000;
+
+export class AofLog {
+  policy: SyncPolicy = 'everysec';
+  /** Writes a note with the time before the first command of each second. */
+  notesTime = false;
+  /** A snapshot is being written and the configuration wants no syncs meanwhile. */
+  holdsSyncs = false;
+  /** Why the last write or sync failed; null when all is well. */
+  failure: string | null = null;
+  /** Bytes of the file that are whole. */
+  size = 0;
+  delayedSyncs = 0;
+  private file: OpenFile | undefined;
+  private buffer: Uint8Array = new Uint8Array(BUFFER_BYTES);
+  private length = 0;
+  private selected = -1;
+  private lastNoteSeconds = 0;
+  private unsyncedBytes = 0;
+  private lastSyncMs = 0;
+  private postponedSinceMs = 0;
+  private syncsRunning = 0;
+  private lastLoggedMs = -Infinity;
+
+  constructor(
+    private readonly steadyClock: () => number,
+    private readonly log: (level: LogLevel, text: string) => void,
+    private readonly failureChanged: () => void,
+  ) {}
+
+  get isOpen(): boolean {
+    return this.file !== undefined;
+  }
+
+  get pendingBytes(): number {
+    return this.length;
+  }
+
+  get pendingSyncs(): number {
+    return this.syncsRunning;
+  }
+
+  /** Goes on in this file, which is `size` bytes long. What is in the buffer goes there. */
+  switchTo(file: OpenFile, size: number): void {
+    this.file = file;
+    this.size = size;
+    this.selected = -1;
+    this.lastNoteSeconds = 0;
+    this.unsyncedBytes = 0;
+    this.lastSyncMs = this.steadyClock();
+  }
+
+  /** The present file, which is the caller's to close; nothing is written until the next `switchTo`. */
+  release(): OpenFile | undefined {
+    const { file } = this;
+    this.file = undefined;
+    return file;
+  }
+
+  /** Forgets what was not written. */
+  discardBuffer(): void {
+    this.length = 0;
+    this.failure = null;
+  }
+
+  // --- commands into the buffer ---------------------------------------------------------------------------------------
+
+  private reserve(count: number): void {
+    if (this.length + count <= this.buffer.length) return;
+    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.length + count));
+    grown.set(this.buffer.subarray(0, this.length));
+    this.buffer = grown;
+  }
+
+  private line(letter: number, value: number): void {
+    const { buffer } = this;
+    buffer[this.length++] = letter;
+    this.length = writeInteger(buffer, this.length, value);
+    buffer[this.length++] = 13;
+    buffer[this.length++] = 10;
+  }
+
+  private argument(bytes: Uint8Array, offset: number, length: number): void {
+    this.reserve(length + digitCount(length) + 5);
+    this.line(0x24, length);
+    copyBytes(this.buffer, this.length, bytes, offset, length);
+    this.length += length;
+    this.buffer[this.length++] = 13;
+    this.buffer[this.length++] = 10;
+  }
+
+  /** What must stand before a command: the time, the database. */
+  private prepare(database: number, nowMs: number): void {
+    if (this.notesTime) {
+      const seconds = Math.floor(nowMs / 1000);
+      if (seconds > this.lastNoteSeconds) {
+        this.lastNoteSeconds = seconds;
+        const note = utf8(`#TS:${seconds}\r\n`);
+        this.reserve(note.length);
+        this.buffer.set(note, this.length);
+        this.length += note.length;
+      }
+    }
+    if (database !== this.selected) {
+      this.selected = database;
+      const number = utf8(String(database));
+      this.reserve(32);
+      this.line(0x2a, 2);
+      this.argument(SELECT, 0, SELECT.length);
+      this.argument(number, 0, number.length);
+    }
+  }
+
+  /** @hot */
+  append(database: number, command: CommandPlaces, nowMs: number): void {
+    this.prepare(database, nowMs);
+    this.reserve(16);
+    this.line(0x2a, command.count);
+    for (let index = 0; index < command.count; index++) this.argument(command.bytes, command.starts[index]!, command.lengths[index]!);
+  }
+
+  appendParts(database: number, parts: readonly Part[], nowMs: number): void {
+    this.prepare(database, nowMs);
+    this.reserve(16);
+    this.line(0x2a, parts.length);
+    for (const part of parts) {
+      const bytes = part instanceof Uint8Array ? part : utf8(String(part));
+      this.argument(bytes, 0, bytes.length);
+    }
+  }
+
+  // --- the buffer into the file ---------------------------------------------------------------------------------------
+
+  /** Writes the buffer and syncs as the policy says; false when that failed. `force`: whatever sync is running. */
+  flush(force: boolean): boolean {
+    const { file } = this;
+    if (file === undefined) return true;
+    if (this.length > 0) {
+      if (this.policy === 'everysec' && !force && this.mustPostpone()) return true;
+      this.postponedSinceMs = 0;
+      if (!this.write(file)) return false;
+    }
+    return this.policy === 'always' && !this.holdsSyncs ? this.syncNow(file) : this.syncIfDue(file);
+  }
+
+  private mustPostpone(): boolean {
+    if (this.syncsRunning === 0) return false;
+    const now = this.steadyClock();
+    if (this.postponedSinceMs === 0) this.postponedSinceMs = now;
+    if (now - this.postponedSinceMs < POSTPONE_MS_MAX) return true;
+    this.delayedSyncs++;
+    this.log('notice', 'Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Kvasir.');
+    return false;
+  }
+
+  private write(file: OpenFile): boolean {
+    let done = 0;
+    try {
+      while (done < this.length) {
+        const count = file.write(this.buffer, done, this.length - done);
+        if (count <= 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+        done += count;
+      }
+    } catch (error) {
+      this.takeBack(file, done);
+      this.fail(`Error writing to the AOF file: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+    this.size += done;
+    this.unsyncedBytes += done;
+    this.length = 0;
+    if (this.buffer.length > BUFFER_BYTES_KEPT_MAX) this.buffer = new Uint8Array(BUFFER_BYTES);
+    this.succeed();
+    return true;
+  }
+
+  /** A part of the buffer was written: cuts the file back, or else drops that part from the buffer. */
+  private takeBack(file: OpenFile, done: number): void {
+    if (done === 0) return;
+    try {
+      file.truncate(this.size);
+    } catch (error) {
+      this.log('warning', `Could not remove short write from the append-only file: ${errorCode(error)}`);
+      this.buffer.copyWithin(0, done, this.length);
+      this.length -= done;
+      this.size += done;
+    }
+  }
+
+  private syncNow(file: OpenFile): boolean {
+    if (this.unsyncedBytes === 0) return true;
+    try {
+      file.sync();
+    } catch (error) {
+      this.fail(`Error syncing the AOF file: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+    this.unsyncedBytes = 0;
+    this.lastSyncMs = this.steadyClock();
+    this.succeed();
+    return true;
+  }
+
+  private syncIfDue(file: OpenFile): boolean {
+    if (this.policy !== 'everysec' || this.unsyncedBytes === 0 || this.syncsRunning > 0 || this.holdsSyncs) return true;
+    const now = this.steadyClock();
+    if (now - this.lastSyncMs < SYNC_INTERVAL_MS) return true;
+    this.lastSyncMs = now;
+    this.syncSoon(file, this.unsyncedBytes);
+    return true;
+  }
+
+  private syncSoon(file: OpenFile, bytes: number): void {
+    this.syncsRunning++;
+    file.syncSoon((error) => {
+      this.syncsRunning--;
+      if (file !== this.file) return;
+      if (error !== null) {
+        this.fail(`Error syncing the AOF file: ${error.message}`);
+        return;
+      }
+      this.unsyncedBytes -= bytes;
+      this.succeed();
+    });
+  }
+
+  /** Writes and syncs all there is, now; for shutting down and for changing files. */
+  drain(): boolean {
+    const { file } = this;
+    if (file === undefined) return true;
+    if (this.length > 0 && !this.write(file)) return false;
+    return this.syncNow(file);
+  }
+
+  private fail(reason: string): void {
+    const now = this.steadyClock();
+    if (now - this.lastLoggedMs >= LOG_ERROR_EVERY_MS) {
+      this.lastLoggedMs = now;
+      this.log('warning', reason);
+    }
+    const changed = this.failure === null;
+    this.failure = reason;
+    if (changed) this.failureChanged();
+  }
+
+  private succeed(): void {
+    if (this.failure === null || this.length > 0) return;
+    this.log('warning', 'AOF write error looks solved. Kvasir can write again.');
+    this.failure = null;
+    this.lastLoggedMs = -Infinity;
+    this.failureChanged();
+  }
+}
+
+const SELECT = utf8('SELECT');

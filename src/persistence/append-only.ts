@@ -1,0 +1,386 @@
+// append-only: the append-only file as a whole: base and increments, its manifest, loading, rewriting, on and off at run time.
+//
+//   <dir>/<appenddirname>/<appendfilename>.manifest          which files, see aof-manifest
+//                         <appendfilename>.<n>.base.rdb|aof   a snapshot
+//                         <appendfilename>.<n>.incr.aof       the commands since
+//
+// A rewrite is a cut: in one turn of the loop a new increment begins and a snapshot starts. When the snapshot's file is in
+// place, a new manifest names it and the increments from the cut on; the older files are removed. Until then the old manifest
+// holds all: whatever happens, what the manifest on the disk names is the whole data.
+//
+// Turned on at run time, there is no base yet: commands go to a temporary increment until the first rewrite is in place.
+
+import { type Files, type OpenFile } from '../io/files.js';
+import { AofLog, type SyncPolicy } from './aof-log.js';
+import { type AofFile, AofManifest, ManifestError, readManifest } from './aof-manifest.js';
+import { CommandSnapshotEncoder } from './command-snapshot.js';
+import { beginsAsRdb, LoadError, type LoadProgress, loadRdb, replayCommands } from './data-loading.js';
+import type { PersistenceHost } from './host.js';
+import { RdbSnapshotEncoder } from './rdb-snapshot.js';
+import { rdbOptions } from './rdb-saver.js';
+import type { RdbWriter } from './rdb-writer.js';
+import type { SnapshotFileOptions } from './snapshot-file.js';
+import { DirectFileSink, type SnapshotSink } from './snapshot-sink.js';
+import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
+import type { SnapshotEncoder } from './snapshot.js';
+
+/** off: no AOF. waiting: turned on, the first rewrite is not in place yet. on: as it should be. */
+export type AofState = 'off' | 'waiting' | 'on';
+
+const FAILURES_BEFORE_DELAY = 3;
+const DELAY_MINUTES_MAX = 60;
+
+export class AppendOnly {
+  state: AofState = 'off';
+  readonly log: AofLog;
+  /** Size of the files after the last rewrite (or at start): what growth is measured against. */
+  sizeAtRewrite = 0;
+  isScheduled = false;
+  lastRewriteOk = true;
+  lastRewriteSeconds = -1;
+  rewrites = 0;
+  consecutiveFailures = 0;
+  private manifest: AofManifest;
+  /** Size of all live files but the one that grows. */
+  private settledBytes = 0;
+  private baseBytes = 0;
+  private run: SnapshotRun | undefined;
+  private retryAtMs = 0;
+
+  constructor(
+    private readonly host: PersistenceHost,
+    failureChanged: () => void,
+    private readonly ended: () => void,
+  ) {
+    this.manifest = new AofManifest(this.fileName);
+    this.log = new AofLog(
+      () => host.steadyClock(),
+      (level, text) => host.log(level, text),
+      failureChanged,
+    );
+    this.readOptions();
+  }
+
+  private get files(): Files {
+    return this.host.files;
+  }
+
+  private get fileName(): string {
+    return String(this.host.option('appendfilename'));
+  }
+
+  get folder(): string {
+    return `${String(this.host.option('dir'))}/${String(this.host.option('appenddirname'))}`;
+  }
+
+  get isRewriting(): boolean {
+    return this.run !== undefined;
+  }
+
+  get current(): SnapshotRun | undefined {
+    return this.run;
+  }
+
+  get size(): number {
+    return this.settledBytes + this.log.size;
+  }
+
+  get baseSize(): number {
+    return this.sizeAtRewrite;
+  }
+
+  readOptions(): void {
+    this.log.policy = String(this.host.option('appendfsync')) as SyncPolicy;
+    this.log.notesTime = this.host.option('aof-timestamp-enabled') === true;
+  }
+
+  // --- at start -------------------------------------------------------------------------------------------------------
+
+  /** Finds the files; returns the bytes that there are to load. */
+  prepare(): number {
+    const { files } = this;
+    try {
+      this.manifest = readManifest(files, this.folder, this.fileName) ?? new AofManifest(this.fileName);
+    } catch (error) {
+      if (error instanceof ManifestError) throw new LoadError(`The AOF manifest ${this.folder}/${this.fileName}.manifest cannot be used: ${error.message}`, -1);
+      throw error;
+    }
+    if (this.manifest.live.length === 0) this.adoptOldFile();
+    let bytes = 0;
+    for (const file of this.manifest.live) {
+      const size = files.sizeOf(this.pathOf(file));
+      if (size < 0) throw new LoadError(`The AOF file ${this.pathOf(file)} doesn't exist, but the manifest names it`, -1);
+      bytes += size;
+    }
+    return bytes;
+  }
+
+  /** A single file of a version before 7.0 becomes the base of a multi-part AOF. */
+  private adoptOldFile(): void {
+    const { files } = this;
+    const oldPath = `${String(this.host.option('dir'))}/${this.fileName}`;
+    if (files.sizeOf(oldPath) < 0 || files.isFolder(oldPath)) return;
+    this.host.log('notice', `Moving the old append only file ${oldPath} into ${this.folder}`);
+    this.manifest.adoptOldFile(this.fileName);
+    files.makeFolder(this.folder);
+    this.manifest.save(files, this.folder);
+    files.rename(oldPath, `${this.folder}/${this.fileName}`);
+    files.syncFolder(this.folder);
+    files.syncFolder(String(this.host.option('dir')));
+  }
+
+  private pathOf(file: AofFile): string {
+    return `${this.folder}/${file.name}`;
+  }
+
+  /** Loads all files in order. */
+  async load(progress: LoadProgress): Promise<void> {
+    const live = this.manifest.live;
+    for (const file of live) {
+      const mode = file === live[live.length - 1] ? 'update' : 'read';
+      const open = this.files.open(this.pathOf(file), mode);
+      try {
+        await this.loadFile(open, mode === 'update', progress);
+      } finally {
+        open.close();
+      }
+    }
+  }
+
+  private async loadFile(file: OpenFile, isLast: boolean, progress: LoadProgress): Promise<void> {
+    const { host } = this;
+    if (file.size() === 0) return;
+    const options = { dropsExpired: false, loadFunction: (code: Uint8Array) => host.loadFunction(code), log: (text: string) => host.log('notice', text) };
+    const start = beginsAsRdb(file) ? await loadRdb(host, file, progress, options) : 0;
+    try {
+      await replayCommands(host, file, start, progress);
+    } catch (error) {
+      if (!(error instanceof LoadError) || error.soundUpTo < 0 || !isLast || host.option('aof-load-truncated') === false) throw error;
+      host.log('warning', '!!! Warning: short read while loading the AOF file !!!');
+      host.log('warning', `AOF loaded anyway because aof-load-truncated is enabled: truncating ${file.path} from ${file.size()} to ${error.soundUpTo} bytes`);
+      file.truncate(error.soundUpTo);
+      file.sync();
+    }
+  }
+
+  /** After loading, or with nothing to load: opens the file that grows, makes a base if there is none. */
+  open(): void {
+    const { files, manifest } = this;
+    files.makeFolder(this.folder);
+    if (manifest.base === undefined && manifest.incr.length === 0) {
+      const isRdb = this.writesRdb;
+      const base = manifest.replaceBase(isRdb, undefined);
+      const sink = new DirectFileSink(files, this.fileOptions(this.pathOf(base), isRdb));
+      let failure: Error | null = null;
+      new SnapshotRun(this.host, (writer) => this.encoder(isRdb, writer), sink, this.compresses, (result) => (failure = result.error)).runWhole();
+      if (failure !== null) throw failure as Error;
+    }
+    const last = manifest.incr[manifest.incr.length - 1] ?? manifest.addIncr();
+    const path = this.pathOf(last);
+    const file = files.open(path, 'append');
+    manifest.save(files, this.folder);
+    this.measure();
+    this.log.switchTo(file, file.size());
+    this.sizeAtRewrite = this.size;
+    this.state = 'on';
+    this.removeHistory();
+  }
+
+  /** Counts the bytes of all live files but the last. */
+  private measure(): void {
+    const { live, base } = this.manifest;
+    this.settledBytes = 0;
+    this.baseBytes = base === undefined ? 0 : Math.max(0, this.files.sizeOf(this.pathOf(base)));
+    for (const file of live.slice(0, -1)) this.settledBytes += Math.max(0, this.files.sizeOf(this.pathOf(file)));
+  }
+
+  // --- rewriting ------------------------------------------------------------------------------------------------------
+
+  private get writesRdb(): boolean {
+    return this.host.option('aof-use-rdb-preamble') !== false;
+  }
+
+  private get compresses(): boolean {
+    return this.writesRdb && this.host.option('rdbcompression') !== false;
+  }
+
+  private fileOptions(finalPath: string, isRdb: boolean): SnapshotFileOptions {
+    return {
+      temporaryPath: `${this.folder}/temp-rewriteaof-${this.host.processId}.aof`,
+      finalPath,
+      checksum: !isRdb ? 'absent' : this.host.option('rdbchecksum') === false ? 'off' : 'on',
+      incrementalSync: this.host.option('aof-rewrite-incremental-fsync') !== false,
+    };
+  }
+
+  private encoder(isRdb: boolean, writer: RdbWriter): SnapshotEncoder {
+    if (isRdb) return new RdbSnapshotEncoder(this.host.keyspace, rdbOptions(this.host, true), writer);
+    return new CommandSnapshotEncoder(this.host.keyspace, this.host.functionLibraries());
+  }
+
+  private get temporaryIncrPath(): string {
+    return `${this.folder}/temp-${this.fileName}.incr`;
+  }
+
+  /** BGREWRITEAOF; the caller has made sure that no snapshot is running. Throws when the new increment cannot be made. */
+  rewrite(): void {
+    const { host, files } = this;
+    this.isScheduled = false;
+    files.makeFolder(this.folder);
+    let firstKept: AofFile | undefined;
+    if (this.state === 'on') {
+      // What was acknowledged before the cut is durable before anything depends on the new file.
+      if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
+      const next = this.manifest.clone();
+      firstKept = next.addIncr();
+      const file = files.open(this.pathOf(firstKept), 'append');
+      try {
+        next.save(files, this.folder);
+      } catch (error) {
+        file.close();
+        throw error;
+      }
+      this.settledBytes += this.log.size;
+      this.log.release()?.close();
+      this.manifest = next;
+      this.log.switchTo(file, file.size());
+    } else if (this.state === 'waiting') {
+      const file = files.open(this.temporaryIncrPath, 'create');
+      this.log.release()?.close();
+      this.log.discardBuffer();
+      this.log.switchTo(file, 0);
+    }
+    const isRdb = this.writesRdb;
+    const probe = this.manifest.clone();
+    const base = probe.replaceBase(isRdb, undefined);
+    const sink: SnapshotSink = host.makeSink(this.fileOptions(this.pathOf(base), isRdb));
+    const started = host.wallClock();
+    this.rewrites++;
+    host.log('notice', 'Background append only file rewriting started');
+    this.run = new SnapshotRun(host, (writer) => this.encoder(isRdb, writer), sink, this.compresses, (result) => {
+      this.run = undefined;
+      this.lastRewriteSeconds = Math.floor((host.wallClock() - started) / 1000);
+      this.finishRewrite(result, isRdb, firstKept);
+      this.ended();
+    });
+    this.run.start();
+  }
+
+  private finishRewrite(result: SnapshotResult, isRdb: boolean, firstKept: AofFile | undefined): void {
+    const { host, files } = this;
+    if (result.aborted) {
+      host.log('notice', 'Background append only file rewriting stopped');
+      return;
+    }
+    try {
+      if (result.error !== null) throw result.error;
+      const next = this.manifest.clone();
+      // Without an AOF that is on, increments that an earlier time left behind are older than this base.
+      const base = next.replaceBase(isRdb, firstKept);
+      if (this.state === 'waiting') {
+        const incr = next.addIncr();
+        if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
+        files.rename(this.temporaryIncrPath, this.pathOf(incr));
+        files.syncFolder(this.folder);
+      }
+      next.save(files, this.folder);
+      this.manifest = next;
+      this.baseBytes = files.sizeOf(this.pathOf(base));
+    } catch (error) {
+      this.rewriteFailed(error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (this.state === 'waiting') this.state = 'on';
+    this.measure();
+    this.sizeAtRewrite = this.size;
+    this.lastRewriteOk = true;
+    this.consecutiveFailures = 0;
+    host.log('notice', 'Background AOF rewrite finished successfully');
+    this.removeHistory();
+  }
+
+  private rewriteFailed(reason: string): void {
+    this.lastRewriteOk = false;
+    this.consecutiveFailures++;
+    this.host.log('warning', `Background AOF rewrite terminated with an error: ${reason}`);
+    // Each failed try leaves an increment behind, so after some the next waits longer and longer.
+    if (this.consecutiveFailures >= FAILURES_BEFORE_DELAY) {
+      const minutes = Math.min(DELAY_MINUTES_MAX, 2 ** (this.consecutiveFailures - FAILURES_BEFORE_DELAY));
+      this.retryAtMs = this.host.wallClock() + minutes * 60_000;
+    }
+    if (this.state === 'waiting') this.isScheduled = true;
+  }
+
+  /** Removes the files that the manifest names as history. */
+  private removeHistory(): void {
+    const { manifest, files } = this;
+    if (manifest.history.length === 0 || this.host.option('aof-disable-auto-gc') === true) return;
+    const next = manifest.clone();
+    next.history.length = 0;
+    try {
+      next.save(files, this.folder);
+    } catch (error) {
+      this.host.log('warning', `The AOF manifest cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+      return;
+    }
+    for (const file of manifest.history) {
+      try {
+        files.remove(this.pathOf(file));
+      } catch (error) {
+        this.host.log('warning', `Cannot remove ${this.pathOf(file)}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    this.manifest = next;
+  }
+
+  /** Whether the file has grown enough to be rewritten by itself. */
+  get isRewriteDue(): boolean {
+    const percentage = Number(this.host.option('auto-aof-rewrite-percentage'));
+    if (this.state !== 'on' || percentage <= 0 || this.size <= Number(this.host.option('auto-aof-rewrite-min-size'))) return false;
+    if (this.consecutiveFailures >= FAILURES_BEFORE_DELAY && this.host.wallClock() < this.retryAtMs) return false;
+    const base = Math.max(1, this.sizeAtRewrite);
+    return (this.size * 100) / base - 100 >= percentage;
+  }
+
+  get mayRetry(): boolean {
+    return this.consecutiveFailures < FAILURES_BEFORE_DELAY || this.host.wallClock() >= this.retryAtMs;
+  }
+
+  abortRewrite(): void {
+    this.run?.abort();
+  }
+
+  // --- on and off -----------------------------------------------------------------------------------------------------
+
+  /** CONFIG SET appendonly yes: from now on commands are kept; the first rewrite follows. */
+  turnOn(): void {
+    this.files.makeFolder(this.folder);
+    this.state = 'waiting';
+    this.isScheduled = true;
+  }
+
+  /** CONFIG SET appendonly no. */
+  turnOff(): void {
+    this.isScheduled = false;
+    this.log.drain();
+    this.state = 'off';
+    this.run?.abort();
+    this.log.release()?.close();
+    this.log.discardBuffer();
+    this.sizeAtRewrite = 0;
+    this.settledBytes = 0;
+    if (this.files.sizeOf(this.temporaryIncrPath) >= 0) this.files.remove(this.temporaryIncrPath);
+  }
+
+  /** Writes and syncs all; false when that failed. */
+  close(): boolean {
+    if (this.state === 'off') return true;
+    const isWhole = this.log.drain();
+    this.log.release()?.close();
+    return isWhole;
+  }
+
+  get baseFileBytes(): number {
+    return this.baseBytes;
+  }
+}

@@ -1,0 +1,132 @@
+// data-loading: reads the files of a server into its keyspace at start, in slices, so that the loop can answer -LOADING.
+//
+// Not here: which files there are (append-only, persistence), the formats (rdb-reader, aof-reader).
+
+import type { OpenFile } from '../io/files.js';
+import { AofItem, AofReader } from './aof-reader.js';
+import type { PersistenceHost } from './host.js';
+import { RdbLoader, type RdbLoaderOptions } from './rdb-loader.js';
+import { RdbError, RdbReader } from './rdb-reader.js';
+
+const CHUNK_BYTES = 1 << 20;
+const SLICE_MS = 20;
+const COMMANDS_PER_LOOK = 256;
+
+/** What cannot be loaded, in words for the log; `hint` says what to do. */
+export class LoadError extends Error {
+  constructor(
+    message: string,
+    /** Where the file is sound up to, when cutting it there would make it loadable; else -1. */
+    readonly soundUpTo: number,
+  ) {
+    super(message);
+  }
+}
+
+export class LoadProgress {
+  readonly startedMs: number;
+  loadedBytes = 0;
+  keysLoaded = 0;
+  keysExpired = 0;
+  private lastSliceMs: number;
+
+  constructor(
+    private readonly host: PersistenceHost,
+    readonly totalBytes: number,
+  ) {
+    this.startedMs = host.wallClock();
+    this.lastSliceMs = host.steadyClock();
+  }
+
+  /** Lets the loop run when a slice is over. */
+  async rest(): Promise<void> {
+    if (this.host.steadyClock() - this.lastSliceMs < SLICE_MS) return;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.lastSliceMs = this.host.steadyClock();
+  }
+}
+
+function readChunk(file: OpenFile, position: number): Uint8Array {
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  return chunk.subarray(0, file.read(chunk, 0, CHUNK_BYTES, position));
+}
+
+/** Whether the file begins as an RDB does. */
+export function beginsAsRdb(file: OpenFile): boolean {
+  const head = new Uint8Array(5);
+  return file.read(head, 0, 5, 0) === 5 && String.fromCharCode(...head) === 'REDIS';
+}
+
+/** Loads the RDB at the file's start; returns the offset behind it. */
+export async function loadRdb(host: PersistenceHost, file: OpenFile, progress: LoadProgress, options: RdbLoaderOptions): Promise<number> {
+  const reader = new RdbReader();
+  reader.verifyChecksum = host.option('rdbchecksum') !== false;
+  const loader = new RdbLoader(host.keyspace, host.limits, options);
+  const loadedBefore = progress.loadedBytes;
+  let position = 0;
+  try {
+    while (!loader.run(reader)) {
+      const chunk = readChunk(file, position);
+      if (chunk.length === 0) reader.finish();
+      else reader.push(chunk);
+      position += chunk.length;
+      progress.loadedBytes = loadedBefore + position;
+      progress.keysLoaded = loader.keysLoaded;
+      await progress.rest();
+    }
+  } catch (error) {
+    if (!(error instanceof RdbError)) throw error;
+    throw new LoadError(`${file.path}: ${error.message}`, -1);
+  }
+  progress.keysLoaded = loader.keysLoaded;
+  progress.keysExpired += loader.keysExpired;
+  return reader.offset;
+}
+
+/**
+ * Runs the commands of an AOF file from `start` on. Throws LoadError with the offset up to which it is sound when it
+ * ends within a command or a transaction, or holds something else.
+ */
+export async function replayCommands(host: PersistenceHost, file: OpenFile, start: number, progress: LoadProgress): Promise<void> {
+  const reader = new AofReader(start);
+  const loadedBefore = progress.loadedBytes;
+  let position = start;
+  let soundUpTo = start;
+  host.beginReplay();
+  try {
+    for (let count = 0; ; count++) {
+      const item = reader.next();
+      if (item === AofItem.command) {
+        const wasInTransaction = host.replayInTransaction;
+        const complaint = host.replay(reader);
+        if (complaint !== undefined) throw new LoadError(`${complaint} reading the append only file ${file.path}`, -1);
+        if (!host.replayInTransaction) soundUpTo = reader.offset;
+        else if (!wasInTransaction) soundUpTo = reader.itemOffset;
+        if (count % COMMANDS_PER_LOOK === 0) await progress.rest();
+      } else if (item === AofItem.annotation) {
+        if (!host.replayInTransaction) soundUpTo = reader.offset;
+      } else if (item === AofItem.malformed) {
+        throw new LoadError(
+          `Bad file format reading the append only file ${file.path} at offset ${reader.itemOffset}: make a backup of your AOF file, then use kvasir-check-aof --fix <filename.manifest>`,
+          -1,
+        );
+      } else {
+        const chunk = readChunk(file, position);
+        if (chunk.length === 0) break;
+        reader.push(chunk);
+        position += chunk.length;
+        progress.loadedBytes = loadedBefore + position - start;
+        await progress.rest();
+      }
+    }
+    if (reader.hasRest || host.replayInTransaction) {
+      throw new LoadError(
+        `Unexpected end of file reading the append only file ${file.path}. You can: 1) Make a backup of your AOF file, then use kvasir-check-aof --fix <filename.manifest>. ` +
+          "2) Alternatively you can set the 'aof-load-truncated' configuration option to yes and restart the server.",
+        soundUpTo,
+      );
+    }
+  } finally {
+    host.endReplay();
+  }
+}

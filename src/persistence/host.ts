@@ -1,0 +1,60 @@
+// host: what persistence needs of the server; tests implement it with a few lines.
+
+import type { DataLimits, Part } from '../commands/engine.js';
+import type { Files } from '../io/files.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import type { SnapshotFileOptions } from './snapshot-file.js';
+import type { SnapshotSink } from './snapshot-sink.js';
+
+export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
+
+/** A command as places in a buffer, as in a Call. */
+export interface CommandPlaces {
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly lengths: Int32Array;
+  readonly count: number;
+}
+
+export interface PersistenceHost {
+  readonly keyspace: Keyspace;
+  readonly limits: DataLimits;
+  readonly files: Files;
+  /** The value of a configuration directive; flags are booleans, `save` is text. */
+  option(name: string): string | number | boolean;
+  /** Milliseconds since 1970. */
+  wallClock(): number;
+  /** Milliseconds from any point, with fractions. */
+  steadyClock(): number;
+  log(level: LogLevel, text: string): void;
+  /** Commands that were run so far: whether it moves tells whether the loop is busy. */
+  readonly commandCount: number;
+  /** The codes of the function libraries. */
+  functionLibraries(): readonly Uint8Array[];
+  /** Loads a library; throws an Error with the reason. */
+  loadFunction(code: Uint8Array): void;
+  /** Forgets all libraries (DEBUG RELOAD). */
+  clearFunctions(): void;
+  /** Auxiliary fields of replication for RDB files. */
+  replicationAux(): readonly (readonly [string, string])[];
+  /** Whether this server is a master: expired keys of an RDB file are then left out. */
+  readonly isMaster: boolean;
+  /** Begins to run commands of an AOF file: database 0, no transaction. */
+  beginReplay(): void;
+  /** Runs a command of an AOF file; the text says why it cannot (unknown command). Error replies do not count. */
+  replay(command: CommandPlaces): string | undefined;
+  /** Whether a MULTI was replayed without its EXEC. */
+  readonly replayInTransaction: boolean;
+  /** Ends the replay; a transaction that is open is dropped. */
+  endReplay(): void;
+  /** Loading began or ended: the server's gate. */
+  loadingChanged(isLoading: boolean): void;
+  /** Whether writes are refused (`writesRefused` says why) may have changed. */
+  refusalChanged(): void;
+  /** The write of a snapshot's file, off the loop. */
+  makeSink(options: SnapshotFileOptions): SnapshotSink;
+  /** Identifies this process in temporary file names. */
+  readonly processId: number;
+}
+
+export type { Part };

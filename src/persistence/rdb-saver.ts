@@ -1,0 +1,151 @@
+// rdb-saver: the RDB file of the server: SAVE, BGSAVE, the save rules, and what INFO says about them.
+//
+// Written to temp-<process>.rdb in `dir`, synced, renamed to `dbfilename`. Not here: how a snapshot is taken (snapshot-run).
+
+import type { Keyspace } from '../keyspace/keyspace.js';
+import type { PersistenceHost } from './host.js';
+import { RdbSnapshotEncoder, type RdbSnapshotOptions } from './rdb-snapshot.js';
+import { DirectFileSink } from './snapshot-sink.js';
+import type { SnapshotFileOptions } from './snapshot-file.js';
+import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
+
+/** After a failure the save rules wait so long. */
+const RETRY_MS = 5000;
+/** What Kvasir is for those who look at the version that wrote a file. */
+export const REDIS_VERSION = '7.0.15';
+
+export interface SaveRule {
+  readonly seconds: number;
+  readonly changes: number;
+}
+
+export function parseSaveRules(text: string): SaveRule[] {
+  const numbers = text.split(/\s+/).filter((word) => word !== '').map(Number);
+  const rules: SaveRule[] = [];
+  for (let at = 0; at + 1 < numbers.length; at += 2) rules.push({ seconds: numbers[at]!, changes: numbers[at + 1]! });
+  return rules;
+}
+
+export class RdbSaver {
+  lastSaveMs: number;
+  lastStatusOk = true;
+  lastDurationSeconds = -1;
+  saves = 0;
+  /** A BGSAVE that waits for the end of an AOF rewrite. */
+  isScheduled = false;
+  private run: SnapshotRun | undefined;
+  private lastTryMs = 0;
+  private dirtyAtStart = 0;
+
+  constructor(
+    private readonly host: PersistenceHost,
+    private readonly statusChanged: () => void,
+    /** Called when a background save ended in any way. */
+    private readonly ended: () => void,
+  ) {
+    this.lastSaveMs = host.wallClock();
+  }
+
+  get isRunning(): boolean {
+    return this.run !== undefined;
+  }
+
+  get current(): SnapshotRun | undefined {
+    return this.run;
+  }
+
+  private get fileOptions(): SnapshotFileOptions {
+    const { host } = this;
+    const folder = String(host.option('dir'));
+    return {
+      temporaryPath: `${folder}/temp-${host.processId}.rdb`,
+      finalPath: `${folder}/${String(host.option('dbfilename'))}`,
+      checksum: host.option('rdbchecksum') === false ? 'off' : 'on',
+      incrementalSync: host.option('rdb-save-incremental-fsync') !== false,
+    };
+  }
+
+  private get compresses(): boolean {
+    return this.host.option('rdbcompression') !== false;
+  }
+
+  private settle(result: SnapshotResult, startedMs: number): void {
+    const { host } = this;
+    this.lastDurationSeconds = Math.floor((host.wallClock() - startedMs) / 1000);
+    if (result.aborted) return;
+    if (result.error !== null) {
+      this.lastStatusOk = false;
+      host.log('warning', `Background saving error: ${result.error.message}`);
+    } else {
+      this.lastStatusOk = true;
+      this.lastSaveMs = host.wallClock();
+      host.keyspace.dirty = Math.max(0, host.keyspace.dirty - this.dirtyAtStart);
+    }
+    this.statusChanged();
+  }
+
+  /** SAVE: true when the file is in place. */
+  save(): boolean {
+    const { host } = this;
+    let outcome: SnapshotResult = { error: null, bytes: 0, aborted: true };
+    const started = host.wallClock();
+    this.dirtyAtStart = host.keyspace.dirty;
+    this.saves++;
+    const sink = new DirectFileSink(host.files, this.fileOptions);
+    const run = new SnapshotRun(host, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses, (result) => (outcome = result));
+    run.runWhole();
+    this.settle(outcome, started);
+    if (outcome.error === null) host.log('notice', 'DB saved on disk');
+    return outcome.error === null;
+  }
+
+  /** BGSAVE; the caller has made sure that no snapshot is running. */
+  saveInBackground(): void {
+    const { host } = this;
+    this.isScheduled = false;
+    this.lastTryMs = host.wallClock();
+    this.dirtyAtStart = host.keyspace.dirty;
+    this.saves++;
+    const started = host.wallClock();
+    host.log('notice', 'Background saving started');
+    const sink = host.makeSink(this.fileOptions);
+    this.run = new SnapshotRun(host, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses, (result) => {
+      this.run = undefined;
+      this.settle(result, started);
+      if (result.aborted) host.log('notice', 'Background saving stopped');
+      else if (result.error === null) host.log('notice', 'Background saving terminated with success');
+      this.ended();
+    });
+    this.run.start();
+  }
+
+  abort(): void {
+    this.run?.abort();
+  }
+
+  /** The save rule that asks for a snapshot now. */
+  dueRule(rules: readonly SaveRule[]): SaveRule | undefined {
+    const now = this.host.wallClock();
+    if (!this.lastStatusOk && now - this.lastTryMs <= RETRY_MS) return undefined;
+    const { dirty } = this.host.keyspace;
+    return rules.find((rule) => dirty >= rule.changes && now - this.lastSaveMs > rule.seconds * 1000);
+  }
+}
+
+/** What stands in the header of an RDB that this server writes. */
+export function rdbOptions(host: PersistenceHost, isAofBase: boolean): RdbSnapshotOptions {
+  const aux: (readonly [string, string])[] = [
+    ['redis-ver', REDIS_VERSION],
+    ['redis-bits', '64'],
+    ['ctime', String(Math.floor(host.wallClock() / 1000))],
+    ['used-mem', String(host.keyspace.usedBytes)],
+    ...(isAofBase ? [] : host.replicationAux()),
+    ['aof-base', isAofBase ? '1' : '0'],
+  ];
+  return { aux, functions: host.functionLibraries(), uses: savedUses(host.keyspace, String(host.option('maxmemory-policy'))) };
+}
+
+function savedUses(keyspace: Keyspace, policy: string): 'none' | 'idle' | 'frequency' {
+  if (policy.endsWith('-lru')) return 'idle';
+  return policy.endsWith('-lfu') && keyspace.usesFrequency ? 'frequency' : 'none';
+}

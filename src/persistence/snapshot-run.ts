@@ -1,0 +1,118 @@
+// snapshot-run: one snapshot from its cut to the file in place: walks in slices between events and tells when it is done.
+//
+// While clients are served a slice is short and followed by a pause three times as long, so that a snapshot takes at most a
+// quarter of the engine's time; when nobody is, it goes on at once. With `whole` everything is done before the call
+// returns (SAVE, SHUTDOWN).
+//
+// Not here: the cut itself (snapshot), names of files and what a result means (rdb-saver, append-only).
+
+import type { PersistenceHost } from './host.js';
+import { Compression, RdbWriter } from './rdb-writer.js';
+import { Snapshot, type SnapshotEncoder } from './snapshot.js';
+import type { SnapshotSink } from './snapshot-sink.js';
+
+const BUSY_SLICE_MS = 1.5;
+const BUSY_PAUSE_MS = 4;
+const IDLE_SLICE_MS = 5;
+
+export type SnapshotResult = { readonly error: Error | null; readonly bytes: number; readonly aborted: boolean };
+
+export class SnapshotRun {
+  readonly snapshot: Snapshot;
+  readonly startedMs: number;
+  private lastCommandCount: number;
+  private timer: NodeJS.Timeout | undefined;
+  private soon: NodeJS.Immediate | undefined;
+  private isOver = false;
+  private wasAborted = false;
+
+  constructor(
+    private readonly host: PersistenceHost,
+    makeEncoder: (writer: RdbWriter) => SnapshotEncoder,
+    private readonly sink: SnapshotSink,
+    compresses: boolean,
+    private readonly done: (result: SnapshotResult) => void,
+  ) {
+    const compression = compresses ? Compression.marked : Compression.none;
+    const writer = new RdbWriter(compression);
+    this.startedMs = host.wallClock();
+    this.lastCommandCount = host.commandCount;
+    this.snapshot = new Snapshot(host.keyspace, () => makeEncoder(writer), sink, writer, new RdbWriter(compression));
+    sink.onError = (error) => this.fail(error);
+    sink.onRoom = () => {
+      if (this.timer === undefined && this.soon === undefined && !this.isOver) this.goOn();
+    };
+  }
+
+  /** Begins to walk between events. */
+  start(): void {
+    this.schedule(false);
+  }
+
+  /** Walks to the end now. */
+  runWhole(): void {
+    this.unschedule();
+    this.snapshot.walk(() => false);
+    if (!this.snapshot.isOver) throw new Error('a snapshot that was to be whole is not: its sink has no room');
+    this.complete();
+  }
+
+  private schedule(isBusy: boolean): void {
+    if (isBusy) {
+      this.timer = setTimeout(() => {
+        this.timer = undefined;
+        this.goOn();
+      }, BUSY_PAUSE_MS);
+    } else {
+      this.soon = setImmediate(() => {
+        this.soon = undefined;
+        this.goOn();
+      });
+    }
+  }
+
+  private unschedule(): void {
+    clearTimeout(this.timer);
+    clearImmediate(this.soon);
+    this.timer = undefined;
+    this.soon = undefined;
+  }
+
+  private goOn(): void {
+    const { host, snapshot } = this;
+    const isBusy = host.commandCount !== this.lastCommandCount;
+    this.lastCommandCount = host.commandCount;
+    const end = host.steadyClock() + (isBusy ? BUSY_SLICE_MS : IDLE_SLICE_MS);
+    snapshot.walk(() => host.steadyClock() >= end);
+    if (snapshot.isOver) this.complete();
+    else if (snapshot.canWalk) this.schedule(isBusy);
+    // Else the sink calls onRoom.
+  }
+
+  private complete(): void {
+    if (this.wasAborted || this.isOver) return;
+    this.isOver = true;
+    this.sink.finish((error, bytes) => this.done({ error, bytes, aborted: false }));
+  }
+
+  private fail(error: Error): void {
+    if (this.isOver || this.wasAborted) return;
+    this.giveUp();
+    this.done({ error, bytes: 0, aborted: false });
+  }
+
+  /** Stops and leaves no file; `done` is told. */
+  abort(): void {
+    if (this.wasAborted || this.isOver) return;
+    this.giveUp();
+    this.sink.abort();
+    this.done({ error: null, bytes: 0, aborted: true });
+  }
+
+  /** The walk goes on without encoding, so that the entries' epochs are right again. */
+  private giveUp(): void {
+    this.wasAborted = true;
+    this.snapshot.abort();
+    if (!this.snapshot.isOver && this.timer === undefined && this.soon === undefined) this.schedule(false);
+  }
+}
