@@ -24,7 +24,7 @@ export interface SetContext {
 
 export class Config {
   private readonly settings = new Map<string, Setting>();
-  private readonly hooks = new Map<Setting, ApplyHook>();
+  private readonly hooks = new Map<Setting, ApplyHook[]>();
   /** The config file in use, absolute; undefined without one. */
   file: string | undefined;
 
@@ -78,7 +78,12 @@ export class Config {
 
   /** Runs `hook` after CONFIG SET changed any of the settings; for one CONFIG SET, a hook runs once. */
   onSet(names: readonly OptionName[], hook: ApplyHook): void {
-    for (const name of names) this.hooks.set(this.settings.get(name)!, hook);
+    for (const name of names) {
+      const setting = this.settings.get(name)!;
+      const hooks = this.hooks.get(setting);
+      if (hooks === undefined) this.hooks.set(setting, [hook]);
+      else hooks.push(hook);
+    }
   }
 
   /** Names and values for CONFIG GET: exact names as they were given, and what the patterns match. */
@@ -145,9 +150,8 @@ export class Config {
   private apply(changes: readonly Change[]): string | undefined | Promise<string | undefined> {
     const due = new Map<ApplyHook, string>();
     for (const { name, setting, before } of changes) {
-      const hook = this.hooks.get(setting);
-      if (hook === undefined || due.has(hook)) continue;
-      if (setting.option.volatile === true || setting.print() !== before) due.set(hook, name);
+      if (setting.option.volatile !== true && setting.print() === before) continue;
+      for (const hook of this.hooks.get(setting) ?? []) if (!due.has(hook)) due.set(hook, name);
     }
     const hooks = [...due];
     return runHooks(hooks, 0, (name, reason) => {
