@@ -3,7 +3,7 @@
 //   const engine = new Engine({ nowMs });
 //   const prototype = compile(source, '@user_script');       // keep it: this is the cache
 //   const main = prototype.bind(engine.globals);             // once per table of globals
-//   const run = new Execution(main, args);
+//   const run = new Execution(engine, main, args);
 //   while (run.advance(() => clock() < deadline) === 'suspended') await the event loop;
 //   run.state: 'done' -> run.values, 'failed' -> run.error
 //
@@ -20,7 +20,7 @@ import { activate, errorValue, list, StartFrame, suspension } from './machine.js
 import type { Activation, FrameStack } from './machine.js';
 import { openMath, osLibrary } from './math-library.js';
 import { native } from './native.js';
-import { stringLibrary, stringMetatable } from './string-library.js';
+import { stringLibrary } from './string-library.js';
 import { structLibrary } from './struct-library.js';
 import { tableLibrary } from './table-library.js';
 import { LuaError, LuaTable, nativeError } from './values.js';
@@ -34,13 +34,16 @@ export interface EngineOptions {
 export class Engine {
   /** What scripts see; scripts cannot add to it once `protect` was called. */
   readonly globals = new LuaTable();
+  /** The metatable of all strings. */
+  readonly stringMeta = new LuaTable();
+  /** Starts the random numbers anew, as before every script. */
   readonly reseed: () => void;
 
   constructor(readonly options: EngineOptions) {
     const { globals } = this;
     openBase(globals);
     const strings = stringLibrary();
-    stringMetatable(strings);
+    this.stringMeta.set('__index', strings);
     const math = openMath();
     this.reseed = math.reseed;
     globals.set('string', strings);
@@ -56,6 +59,7 @@ export class Engine {
   /** Makes the globals and every table in them read-only, and reading an unknown global an error. */
   protect(): void {
     protectGlobals(this.globals);
+    this.stringMeta.readonly = true;
   }
 }
 
@@ -102,13 +106,18 @@ export class Execution implements Activation {
   private readonly frames: FrameStack;
   private askHost: () => boolean = () => true;
 
+  readonly stringMeta: LuaTable;
+
   constructor(
+    engine: Engine,
     main: LuaValue,
     args: LuaValue[],
+    /** Asked at every look at the clock and after every 32 MB of long strings. */
     private readonly heapIsFull: () => boolean = heapIsNearlyFull,
     /** For tests: suspends as often as can be. */
     readonly isFrantic = false,
   ) {
+    this.stringMeta = engine.stringMeta;
     this.frames = [new StartFrame(main, args)];
   }
 

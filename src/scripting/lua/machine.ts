@@ -756,6 +756,7 @@ export interface Activation {
   readonly charge: (bytes: number) => void;
   heapFrames: number;
   coroutine: unknown;
+  readonly stringMeta: LuaTable;
   /** For tests: suspends as often as can be. */
   readonly isFrantic: boolean;
 }
@@ -765,7 +766,7 @@ export interface Activation {
  * as `drive` does.
  */
 export function activate(frames: FrameStack, activation: Activation): Results {
-  const { stack, steps, quantum, heapFrames, coroutine, mayContinue, charge } = machine;
+  const { stack, steps, quantum, heapFrames, coroutine, mayContinue, charge, stringMeta } = machine;
   const turns = machine.loopTurns;
   machine.stack = Math.min(stack, stackBytes);
   machine.steps = activation.isFrantic ? 0 : stepsPerSlice;
@@ -775,6 +776,7 @@ export function activate(frames: FrameStack, activation: Activation): Results {
   machine.coroutine = activation.coroutine;
   machine.mayContinue = activation.mayContinue;
   machine.charge = activation.charge;
+  machine.stringMeta = activation.stringMeta;
   try {
     return drive(frames, undefined, true);
   } finally {
@@ -788,5 +790,6 @@ export function activate(frames: FrameStack, activation: Activation): Results {
     machine.coroutine = coroutine;
     machine.mayContinue = mayContinue;
     machine.charge = charge;
+    machine.stringMeta = stringMeta;
   }
 }

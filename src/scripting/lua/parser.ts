@@ -151,7 +151,7 @@ class Parser {
   }
 
   private name(): string {
-    if (this.lexer.kind !== 'name') this.lexer.fail('<name> expected');
+    if (this.lexer.kind !== 'name') this.expected('<name>');
     const { text } = this.lexer;
     this.lexer.next();
     return text;

@@ -1,8 +1,6 @@
 // string-library: `string`, the methods of every string.
 import { formatString } from './format.js';
-import {
-  chargeMemory, first, machine, metamethod, runSteps, spend, stringBytesMax, truthy,
-} from './machine.js';
+import { chargeMemory, first, metamethod, runSteps, spend, stringBytesMax, truthy } from './machine.js';
 import type { NativeSteps } from './machine.js';
 import { checkInteger, checkString, native, optionalInteger, setFunctions } from './native.js';
 import { numberToString } from './numbers.js';
@@ -151,7 +149,7 @@ function* gsubSteps(subject: string, pattern: string, replacement: LuaValue, cou
 }
 
 export function stringLibrary(): LuaTable {
-  const library = setFunctions(new LuaTable(), {
+  return setFunctions(new LuaTable(), {
     byte(...args) {
       const text = checkString(args, 1);
       const from = relative(optionalInteger(args, 2, 1), text.length);
@@ -216,14 +214,4 @@ export function stringLibrary(): LuaTable {
     },
     upper: (...args) => checkString(args, 1).replace(/[a-z]+/g, (lower) => lower.toUpperCase()),
   });
-  return library;
 }
-
-/** The metatable of all strings. */
-export function stringMetatable(library: LuaTable): LuaTable {
-  const meta = new LuaTable();
-  meta.set('__index', library);
-  machine.stringMeta = meta;
-  return meta;
-}
-
