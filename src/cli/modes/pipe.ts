@@ -51,7 +51,7 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
       finish(errors > 0 ? 1 : 0);
     }
     function checkTimeout(): void {
-      progress.update(sentBytes);
+      if (!inputEnded) progress.update(sentBytes);
       if (!inputEnded || options.pipeTimeoutSeconds <= 0) return;
       if (performance.now() - lastReadMs <= options.pipeTimeoutSeconds * 1000) return;
       progress.clear();
@@ -69,6 +69,7 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
           console.complainBytes(`${replyText(reply)}\n`);
           errors++;
         } else if (inputEnded && reply.kind === 'bulk' && reply.bytes.length === magicBytes && magic.equals(reply.bytes)) {
+          progress.clear();
           console.write('Last reply received from server.\n');
           report();
           return;
