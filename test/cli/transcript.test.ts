@@ -274,7 +274,7 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
     const lru = await runKvasir([...port, '--lru-test', '100'], { stopAfterMs: 1700 });
     assert.match(lru.stdout, /^\d+ Gets\/sec \| Hits: \d+ \(\d+\.\d\d%\) \| Misses: \d+ \(\d+\.\d\d%\)\n/);
     const spectrum = await runKvasir([...port, '--latency-dist', '-i', '0.2'], { stopAfterMs: 700 });
-    assert.match(spectrum.stdout, /From 0 to 100%: (?:\x1b\[48;5;\d+m ){19}\x1b\[0m\n-{45}\n\x1b\[38;5;0m\x1b\[48;5;\d+m\./); // eslint-disable-line no-control-regex
+    assert.match(spectrum.stdout, /From 0 to 100%: (?:\x1b\[48;5;\d+m ){19}\x1b\[0m\n-{45}\n\x1b\[38;5;0m\x1b\[48;5;\d+m\./);  
     const intrinsic = await runKvasir(['--intrinsic-latency', '1']);
     assert.match(intrinsic.stdout, /Max latency so far: \d+ microseconds\.\n/);
     assert.match(intrinsic.stdout, /\n\d+ total runs \(avg latency: \d+\.\d{4} microseconds \/ \d+\.\d\d nanoseconds per run\)\.\nWorst run took \d+x/);
