@@ -12,6 +12,7 @@
 // A failed `redis.call` raises {err=...}. `pcall` gives its text where the table has one (see machine), and what leaves the
 // script is `ERR text script: name, on @chunk:line.`, made by `errorReply`.
 import { sha1Hex } from '../base/sha1.js';
+import { protectGlobals } from './lua/engine.js';
 import { numberToString, formatGeneral } from './lua/numbers.js';
 import { setFunctions } from './lua/native.js';
 import { LuaError, LuaFunction, LuaTable, traversalEnd } from './lua/values.js';
@@ -433,6 +434,7 @@ export class RedisApi {
     });
     setConstants(table, logLevels);
     setConstants(table, { REDIS_VERSION: this.host.version, REDIS_VERSION_NUM: this.host.versionNumber });
+    protectGlobals(table);
     return table;
   }
 }

@@ -1,11 +1,13 @@
 // table-library: `table`. Sorting is the quicksort of PUC Lua in its choices of pivots, because scripts see them: in the
 // order of equal elements, and in what a comparison function that contradicts itself leads to.
-import { chargeMemory, first, lessThanNative, readonlyText, runSteps, stringBytesMax, truthy } from './machine.js';
+import {
+  call, chargeMemory, first, Frame, lessThanNative, machine, passNative, readonlyText, runSteps, stringBytesMax, suspension, truthy,
+} from './machine.js';
 import type { NativeSteps } from './machine.js';
 import { checkFunction, checkInteger, checkNumber, checkTable, optionalInteger, optionalString, setFunctions } from './native.js';
 import { numberToString } from './numbers.js';
 import { LuaError, LuaFunction, LuaTable, nativeError, traversalEnd, typeName } from './values.js';
-import type { LuaValue } from './values.js';
+import type { LuaValue, Results } from './values.js';
 
 function checkWritable(args: LuaValue[]): LuaTable {
   const table = checkTable(args, 1);
@@ -13,21 +15,74 @@ function checkWritable(args: LuaValue[]): LuaTable {
   return table;
 }
 
-const stepsBetweenPauses = 2000;
+/** What the sort does next; each but `take` compares two elements. */
+enum Step {
+  take,
+  ends,
+  middleLow,
+  middleHigh,
+  fromLeft,
+  fromRight,
+}
 
-class Sorter {
+const comparisonsBetweenPauses = 1024;
+
+/**
+ * The sort as a frame of its own: it calls the comparison function directly, and when that is parked the state is here.
+ * The ranges still to sort are pairs on a stack, the smaller part of a range is sorted first.
+ */
+class Sort extends Frame {
+  private readonly ranges: number[] = [];
+  private step = Step.take;
+  private low = 1;
+  private high: number;
+  private left = 0;
+  private right = 0;
+  private pivot: LuaValue = undefined;
   private comparisons = 0;
+  private isComparing = false;
 
   constructor(
     private readonly table: LuaTable,
     private readonly compare: LuaFunction | null,
-  ) {}
+  ) {
+    super();
+    this.high = table.length();
+  }
 
-  private *less(a: LuaValue, b: LuaValue): Generator<LuaValue[] | null, boolean, LuaValue | LuaValue[]> {
-    if (++this.comparisons % stepsBetweenPauses === 0) yield null;
-    if (this.compare !== null) return truthy(first(yield [this.compare, a, b]));
+  resume(value: Results): Results {
+    // A pause between two comparisons leaves none to answer.
+    const { isComparing } = this;
+    this.isComparing = false;
+    return this.run(isComparing, isComparing && truthy(first(value)));
+  }
+
+  override fail(error: LuaError): Results {
+    throw this.isComparing ? passNative(error) : error;
+  }
+
+  start(): Results {
+    return this.run(false, false);
+  }
+
+  private less(a: LuaValue, b: LuaValue): boolean {
+    if (++this.comparisons % comparisonsBetweenPauses === 0) {
+      machine.steps -= comparisonsBetweenPauses;
+      machine.tick();
+    }
+    const { compare } = this;
+    if (compare !== null) {
+      this.isComparing = true;
+      const answer = compare.f(a, b);
+      this.isComparing = false;
+      return answer === true || (answer !== false && truthy(first(answer)));
+    }
     const answer = lessThanNative(a, b);
-    return typeof answer === 'boolean' ? answer : truthy(first(yield answer));
+    if (typeof answer === 'boolean') return answer;
+    this.isComparing = true;
+    const called = first(call(answer[0], answer.slice(1)));
+    this.isComparing = false;
+    return truthy(called);
   }
 
   private swap(i: number, j: number): void {
@@ -37,42 +92,114 @@ class Sorter {
     table.setNumber(j, kept);
   }
 
-  /** Sorts t[low..high]. */
-  *sort(from: number, to: number): Generator<LuaValue[] | null, void, LuaValue | LuaValue[]> {
+  private run(isResumed: boolean, resumedAnswer: boolean): Results {
     const { table } = this;
-    let low = from;
-    let high = to;
-    while (low < high) {
-      if (yield* this.less(table.getNumber(high), table.getNumber(low))) this.swap(low, high);
-      if (high - low === 1) return;
-      const middle = Math.floor((low + high) / 2);
-      if (yield* this.less(table.getNumber(middle), table.getNumber(low))) this.swap(middle, low);
-      else if (yield* this.less(table.getNumber(high), table.getNumber(middle))) this.swap(middle, high);
-      if (high - low === 2) return;
-      const pivot = table.getNumber(middle);
-      this.swap(middle, high - 1);
-      let i = low;
-      let j = high - 1;
+    const { stack } = machine;
+    machine.stack -= 600;
+    let hasAnswer = isResumed;
+    let answer = resumedAnswer;
+    try {
       for (;;) {
-        while (yield* this.less(table.getNumber(++i), pivot)) {
-          if (i > high) throw nativeError('invalid order function for sorting');
+        switch (this.step) {
+          case Step.take:
+            if (this.low >= this.high) {
+              if (this.ranges.length === 0) {
+                machine.stack = stack;
+                return [];
+              }
+              this.high = this.ranges.pop()!;
+              this.low = this.ranges.pop()!;
+              continue;
+            }
+            this.step = Step.ends;
+            continue;
+          case Step.ends:
+            if (!hasAnswer) answer = this.less(table.getNumber(this.high), table.getNumber(this.low));
+            if (answer) this.swap(this.low, this.high);
+            this.step = Step.middleLow;
+            if (this.high - this.low === 1) this.finishRange();
+            break;
+          case Step.middleLow: {
+            const middle = Math.floor((this.low + this.high) / 2);
+            if (!hasAnswer) answer = this.less(table.getNumber(middle), table.getNumber(this.low));
+            this.step = Step.middleHigh;
+            if (answer) {
+              this.swap(middle, this.low);
+              this.choosePivot(middle);
+            }
+            break;
+          }
+          case Step.middleHigh: {
+            const middle = Math.floor((this.low + this.high) / 2);
+            if (!hasAnswer) answer = this.less(table.getNumber(this.high), table.getNumber(middle));
+            if (answer) this.swap(middle, this.high);
+            this.choosePivot(middle);
+            break;
+          }
+          case Step.fromLeft:
+            if (!hasAnswer) answer = this.less(table.getNumber(this.left), this.pivot);
+            if (answer) {
+              if (this.left > this.high) throw nativeError('invalid order function for sorting');
+              this.left++;
+            } else {
+              this.right--;
+              this.step = Step.fromRight;
+            }
+            break;
+          case Step.fromRight:
+            if (!hasAnswer) answer = this.less(this.pivot, table.getNumber(this.right));
+            if (answer) {
+              if (this.right < this.low) throw nativeError('invalid order function for sorting');
+              this.right--;
+            } else {
+              this.meet();
+            }
         }
-        while (yield* this.less(pivot, table.getNumber(--j))) {
-          if (j < low) throw nativeError('invalid order function for sorting');
-        }
-        if (j < i) break;
-        this.swap(i, j);
+        hasAnswer = false;
       }
-      this.swap(high - 1, i);
-      // The smaller part by recursion, the larger by the loop.
-      if (i - low < high - i) {
-        yield* this.sort(low, i - 1);
-        low = i + 1;
-      } else {
-        yield* this.sort(i + 1, high);
-        high = i - 1;
-      }
+    } catch (thrown) {
+      machine.stack = stack;
+      if (thrown === suspension) machine.captured.push(this);
+      else if (this.isComparing && thrown instanceof LuaError) passNative(thrown);
+      throw thrown;
     }
+  }
+
+  private finishRange(): void {
+    this.low = this.high;
+    this.step = Step.take;
+  }
+
+  private choosePivot(middle: number): void {
+    if (this.high - this.low === 2) {
+      this.finishRange();
+      return;
+    }
+    this.pivot = this.table.getNumber(middle);
+    this.swap(middle, this.high - 1);
+    this.left = this.low + 1;
+    this.right = this.high - 1;
+    this.step = Step.fromLeft;
+  }
+
+  /** Both scans stopped: swap what they found, or split the range where they crossed. */
+  private meet(): void {
+    if (this.right >= this.left) {
+      this.swap(this.left, this.right);
+      this.left++;
+      this.step = Step.fromLeft;
+      return;
+    }
+    const { low, high, left } = this;
+    this.swap(high - 1, left);
+    if (left - low < high - left) {
+      this.ranges.push(left + 1, high);
+      this.high = left - 1;
+    } else {
+      this.ranges.push(low, left - 1);
+      this.low = left + 1;
+    }
+    this.step = Step.take;
   }
 }
 
@@ -81,19 +208,17 @@ function sortPlain(values: LuaValue[]): boolean {
   const kind = typeof values[0];
   if (kind !== 'number' && kind !== 'string') return false;
   for (const value of values) if (typeof value !== kind || value !== value) return false;
-  if (kind === 'number') (values as number[]).sort((a, b) => a - b);
-  else (values as string[]).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  if (kind === 'number') {
+    const sorted = Float64Array.from(values as number[]).sort();
+    for (let at = 0; at < sorted.length; at++) values[at] = sorted[at];
+  } else {
+    (values as string[]).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  }
   return true;
 }
 
-const plainSortMax = 20_000;
-
-function* sortSteps(table: LuaTable, compare: LuaFunction | null): NativeSteps {
-  const { length } = table.arr;
-  if (compare === null && length < plainSortMax && sortPlain(table.arr)) return [];
-  yield* new Sorter(table, compare).sort(1, length);
-  return [];
-}
+/** Longer ones go the way that can be parked. */
+const plainSortMax = 200_000;
 
 function* foreachSteps(table: LuaTable, callee: LuaFunction): NativeSteps {
   for (let position = table.after(0); position !== traversalEnd; position = table.after(position)) {
@@ -188,7 +313,8 @@ export function tableLibrary(): LuaTable {
     sort(...args) {
       const table = checkWritable(args);
       const compare = args[1] === undefined ? null : checkFunction(args, 2);
-      return runSteps(sortSteps(table, compare));
+      if (compare === null && table.arr.length < plainSortMax && sortPlain(table.arr)) return [];
+      return new Sort(table, compare).start();
     },
   });
 }
