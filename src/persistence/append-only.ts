@@ -96,8 +96,8 @@ export class AppendOnly {
 
   // --- at start -------------------------------------------------------------------------------------------------------
 
-  /** Finds the files; returns the bytes that there are to load. */
-  prepare(): number {
+  /** Finds the files; returns the bytes that there are to load. With `isOn` they must be there, and an old file is adopted. */
+  prepare(isOn: boolean): number {
     const { files } = this;
     try {
       this.manifest = readManifest(files, this.folder, this.fileName) ?? new AofManifest(this.fileName);
@@ -105,6 +105,7 @@ export class AppendOnly {
       if (error instanceof ManifestError) throw new LoadError(`The AOF manifest ${this.folder}/${this.fileName}.manifest cannot be used: ${error.message}`, -1);
       throw error;
     }
+    if (!isOn) return 0;
     if (this.manifest.live.length === 0) this.adoptOldFile();
     let bytes = 0;
     for (const file of this.manifest.live) {
@@ -299,7 +300,7 @@ export class AppendOnly {
     this.removeHistory();
   }
 
-  private rewriteFailed(reason: string): void {
+  rewriteFailed(reason: string): void {
     this.lastRewriteOk = false;
     this.consecutiveFailures++;
     this.host.log('warning', `Background AOF rewrite terminated with an error: ${reason}`);

@@ -1,0 +1,422 @@
+// persistence: everything durable of one server: loads at start, saves by rule and command, keeps the AOF, refuses writes
+// when the disk does.
+//
+// Only one snapshot is taken at a time: an AOF rewrite waits for a BGSAVE and the other way round. `cron` does what time
+// asks for: save rules, growth of the AOF, retries, the sync of every second.
+//
+// Not here: the parts: rdb-saver, append-only, data-loading; the commands (commands/); replication's snapshots.
+
+import { AppendOnly } from './append-only.js';
+import { errorCode } from '../io/files.js';
+import { LoadProgress, loadRdb } from './data-loading.js';
+import type { CommandPlaces, Part, PersistenceHost } from './host.js';
+import { parseSaveRules, RdbSaver } from './rdb-saver.js';
+
+const SECOND_MS = 1000;
+
+export class Persistence {
+  readonly rdb: RdbSaver;
+  readonly aof: AppendOnly;
+  /** Set while data is being loaded. */
+  loading: LoadProgress | null = null;
+  lastLoadKeysLoaded = 0;
+  lastLoadKeysExpired = 0;
+  private rules = parseSaveRules('');
+  private wasRefusing = false;
+
+  constructor(private readonly host: PersistenceHost) {
+    this.rdb = new RdbSaver(host, () => this.refusalMayHaveChanged(), () => this.snapshotEnded());
+    this.aof = new AppendOnly(host, () => this.refusalMayHaveChanged(), () => this.snapshotEnded());
+    this.readOptions();
+  }
+
+  private readOptions(): void {
+    this.rules = parseSaveRules(String(this.host.option('save')));
+    this.aof.readOptions();
+  }
+
+  get hasSaveRules(): boolean {
+    return this.rules.length > 0;
+  }
+
+  /** Whether commands must be handed to `append`. */
+  get isLogging(): boolean {
+    return this.aof.log.isOpen;
+  }
+
+  /** With appendfsync always, the replies of a turn wait for `beforeReplies`. */
+  get holdsReplies(): boolean {
+    return this.aof.log.isOpen && this.aof.log.policy === 'always';
+  }
+
+  get hasSnapshot(): boolean {
+    return this.rdb.isRunning || this.aof.isRewriting;
+  }
+
+  // --- at start -------------------------------------------------------------------------------------------------------
+
+  /** Loads the AOF when it is on, else the RDB file. Throws LoadError when what is there cannot be loaded. */
+  async load(): Promise<void> {
+    const { host, aof } = this;
+    const started = host.steadyClock();
+    const isOn = host.option('appendonly') === true;
+    const rdbPath = this.rdbPath;
+    const bytes = isOn ? aof.prepare(true) : Math.max(0, host.files.sizeOf(rdbPath));
+    if (!isOn) aof.prepare(false);
+    this.loading = new LoadProgress(host, bytes);
+    const { keyspace } = host;
+    const wasPaused = keyspace.expiryPaused;
+    keyspace.expiryPaused = true;
+    host.loadingChanged(true);
+    try {
+      if (isOn) await aof.load(this.loading);
+      else if (bytes > 0) await this.loadRdbFile(rdbPath, this.loading);
+    } finally {
+      keyspace.expiryPaused = wasPaused;
+      this.lastLoadKeysLoaded = this.loading.keysLoaded;
+      this.lastLoadKeysExpired = this.loading.keysExpired;
+      this.loading = null;
+      host.loadingChanged(false);
+    }
+    if (isOn) aof.open();
+    keyspace.dirty = 0;
+    this.rdb.lastSaveMs = host.wallClock();
+    if (bytes > 0) host.log('notice', `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`);
+  }
+
+  private get rdbPath(): string {
+    return `${String(this.host.option('dir'))}/${String(this.host.option('dbfilename'))}`;
+  }
+
+  private async loadRdbFile(path: string, progress: LoadProgress): Promise<void> {
+    const { host } = this;
+    const file = host.files.open(path, 'read');
+    try {
+      await loadRdb(host, file, progress, {
+        dropsExpired: host.isMaster,
+        loadFunction: (code) => host.loadFunction(code),
+        log: (text) => host.log('notice', text),
+      });
+    } finally {
+      file.close();
+    }
+  }
+
+  // --- commands on their way to the file ------------------------------------------------------------------------------
+
+  /** Keeps a command as it was called. @hot */
+  append(database: number, command: CommandPlaces): void {
+    if (this.aof.log.isOpen) this.aof.log.append(database, command, this.host.keyspace.nowMs);
+  }
+
+  appendParts(database: number, parts: readonly Part[]): void {
+    if (this.aof.log.isOpen) this.aof.log.appendParts(database, parts, this.host.keyspace.nowMs);
+  }
+
+  /**
+   * Writes what the turn's commands left behind, and with appendfsync always makes it durable. False: that failed, and
+   * with `holdsReplies` what the turn acknowledges must not go out.
+   */
+  beforeReplies(): boolean {
+    const { log } = this.aof;
+    if (log.pendingBytes === 0) return true;
+    return log.flush(false);
+  }
+
+  // --- time -----------------------------------------------------------------------------------------------------------
+
+  /** About ten times a second. */
+  cron(): void {
+    if (this.loading !== null) return;
+    const { aof, rdb, host } = this;
+    aof.log.holdsSyncs = this.hasSnapshot && host.option('no-appendfsync-on-rewrite') === true;
+    aof.log.flush(false);
+    if (this.hasSnapshot) return;
+    if (aof.isScheduled && aof.mayRetry) this.tryRewrite();
+    else if (rdb.isScheduled) this.trySave();
+    else {
+      const rule = rdb.dueRule(this.rules);
+      if (rule !== undefined) {
+        host.log('notice', `${rule.changes} changes in ${rule.seconds} seconds. Saving...`);
+        this.trySave();
+      } else if (aof.isRewriteDue) {
+        host.log('notice', 'Starting automatic rewriting of AOF');
+        this.tryRewrite();
+      }
+    }
+  }
+
+  private trySave(): void {
+    if (!this.walkIsFree()) return;
+    this.rdb.saveInBackground();
+    this.lastRun = this.rdb.current;
+  }
+
+  /** Begins a rewrite; the reason when it cannot. */
+  private tryRewrite(): string | undefined {
+    if (!this.walkIsFree()) {
+      this.aof.isScheduled = true;
+      return undefined;
+    }
+    try {
+      this.aof.rewrite();
+      this.lastRun = this.aof.current;
+      return undefined;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.aof.rewriteFailed(reason);
+      return reason;
+    }
+  }
+
+  private lastRun: { readonly snapshot: { readonly isOver: boolean } } | undefined;
+
+  /** Whether the walk of an aborted snapshot is over too, so that another cut can be made. */
+  private walkIsFree(): boolean {
+    return this.lastRun === undefined || this.lastRun.snapshot.isOver;
+  }
+
+  private snapshotEnded(): void {
+  }
+
+
+  // --- what commands ask for ------------------------------------------------------------------------------------------
+
+  /** SAVE. The text is the error reply. */
+  save(): string | undefined {
+    if (this.rdb.isRunning) return 'ERR Background save already in progress';
+    this.finishWalk();
+    return this.rdb.save() ? undefined : 'ERR';
+  }
+
+  /** Ends the walks of a snapshot that was aborted or is running, so that another cut can be made at once. */
+  private finishWalk(): void {
+    if (this.aof.isRewriting) {
+      // What must be saved now cannot wait; the rewrite is done again later.
+      this.aof.abortRewrite();
+      this.aof.isScheduled = true;
+    }
+    const run = this.lastRun as { snapshot: { isOver: boolean; walk(isTime: () => boolean): void } } | undefined;
+    if (run !== undefined && !run.snapshot.isOver) run.snapshot.walk(() => false);
+  }
+
+  /** BGSAVE [SCHEDULE]: the reply, an error when it starts with `-`. */
+  backgroundSave(schedule: boolean): string {
+    if (this.rdb.isRunning) return '-ERR Background save already in progress';
+    if (this.aof.isRewriting || !this.walkIsFree()) {
+      if (!schedule && this.aof.isRewriting) {
+        return '-ERR Another child process is active (AOF?): can\'t BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.';
+      }
+      this.rdb.isScheduled = true;
+      return 'Background saving scheduled';
+    }
+    this.trySave();
+    return 'Background saving started';
+  }
+
+  /** BGREWRITEAOF: the reply, an error when it starts with `-`. */
+  backgroundRewrite(): string {
+    if (this.aof.isRewriting) return '-ERR Background append only file rewriting already in progress';
+    if (this.rdb.isRunning || !this.walkIsFree()) {
+      this.aof.isScheduled = true;
+      return 'Background append only file rewriting scheduled';
+    }
+    const failure = this.tryRewrite();
+    if (failure !== undefined) return "-ERR Can't execute an AOF background rewriting. Please check the server logs for more information.";
+    return 'Background append only file rewriting started';
+  }
+
+  /** After FLUSHALL: a running BGSAVE is of no use any more; with save rules the empty data set is saved. */
+  flushedAll(): void {
+    if (this.rdb.isRunning) this.rdb.abort();
+    if (!this.hasSaveRules || this.loading !== null) return;
+    this.finishWalk();
+    const { keyspace } = this.host;
+    const { dirty } = keyspace;
+    this.rdb.save();
+    // The flush itself is a change that is yet to be counted.
+    keyspace.dirty = dirty;
+  }
+
+  /** A directive was changed by CONFIG SET; the text says why it cannot be. */
+  optionChanged(name: string): string | undefined {
+    const { host, aof } = this;
+    if (name === 'appendonly') {
+      const wanted = host.option('appendonly') === true;
+      if (wanted && aof.state === 'off') {
+        try {
+          aof.turnOn();
+        } catch (error) {
+          return `Unable to turn on AOF. Check server logs. (${errorCode(error)})`;
+        }
+        // An RDB that is being written does not help; the rewrite starts as soon as it can.
+        if (!this.hasSnapshot) {
+          const failure = this.tryRewrite();
+          if (failure !== undefined && aof.log.isOpen === false) {
+            aof.turnOff();
+            return 'Unable to turn on AOF. Check server logs.';
+          }
+        }
+      } else if (!wanted && aof.state !== 'off') aof.turnOff();
+      return undefined;
+    }
+    const policyBefore = aof.log.policy;
+    this.readOptions();
+    // What was written under a looser policy is made durable before `always` promises anything.
+    if (name === 'appendfsync' && aof.log.policy === 'always' && policyBefore !== 'always') aof.log.drain();
+    this.refusalMayHaveChanged();
+    return undefined;
+  }
+
+  /** SHUTDOWN: the reason why it must not go on, if there is one. */
+  shutdown(saves: boolean): string | undefined {
+    const { host, aof, rdb } = this;
+    if (this.loading !== null) return undefined;
+    rdb.abort();
+    aof.abortRewrite();
+    aof.isScheduled = false;
+    if (aof.state !== 'off') {
+      if (aof.state === 'waiting') host.log('warning', 'Writing initial AOF, exiting before it is complete');
+      host.log('notice', 'Calling fsync() on the AOF file.');
+      if (!aof.close()) host.log('warning', `Fail to fsync the AOF file: ${aof.log.failure ?? ''}`);
+    }
+    if (!saves) return undefined;
+    host.log('notice', 'Saving the final RDB snapshot before exiting.');
+    this.finishWalk();
+    return rdb.save() ? undefined : 'Error trying to save the DB, can\'t exit.';
+  }
+
+  // --- refusing writes ------------------------------------------------------------------------------------------------
+
+  /** Why writes are refused: the error reply; undefined when they are not. */
+  get writesRefused(): string | undefined {
+    if (this.aof.state !== 'off' && this.aof.log.failure !== null) {
+      return `MISCONF Errors writing to the AOF file: ${this.aof.log.failure.replace(/^Error [a-z ]*AOF file: /, '')}`;
+    }
+    if (!this.rdb.lastStatusOk && this.hasSaveRules && this.host.option('stop-writes-on-bgsave-error') !== false) {
+      return (
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, " +
+        'because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). ' +
+        'Please check the Redis logs for details about the RDB error.'
+      );
+    }
+    return undefined;
+  }
+
+  private refusalMayHaveChanged(): void {
+    const refuses = this.writesRefused !== undefined;
+    if (refuses === this.wasRefusing) return;
+    this.wasRefusing = refuses;
+    this.host.refusalChanged();
+  }
+
+  // --- INFO -----------------------------------------------------------------------------------------------------------
+
+  /** The lines of INFO persistence. */
+  info(): (readonly [string, string | number])[] {
+    const { rdb, aof, host, loading } = this;
+    const run = rdb.current ?? aof.current;
+    const sinceSeconds = (startedMs: number | undefined): number => (startedMs === undefined ? -1 : Math.floor((host.wallClock() - startedMs) / SECOND_MS));
+    const lines: (readonly [string, string | number])[] = [
+      ['loading', loading === null ? 0 : 1],
+      ['async_loading', 0],
+      ['current_cow_peak', 0],
+      ['current_cow_size', 0],
+      ['current_cow_size_age', 0],
+      ['current_fork_perc', run === undefined ? '0.00' : ((100 * run.snapshot.entriesDone) / Math.max(1, run.snapshot.entriesTotal)).toFixed(2)],
+      ['current_save_keys_processed', run === undefined ? 0 : run.snapshot.entriesDone],
+      ['current_save_keys_total', run === undefined ? 0 : run.snapshot.entriesTotal],
+      ['rdb_changes_since_last_save', host.keyspace.dirty],
+      ['rdb_bgsave_in_progress', rdb.isRunning ? 1 : 0],
+      ['rdb_last_save_time', Math.floor(rdb.lastSaveMs / SECOND_MS)],
+      ['rdb_last_bgsave_status', rdb.lastStatusOk ? 'ok' : 'err'],
+      ['rdb_last_bgsave_time_sec', rdb.lastDurationSeconds],
+      ['rdb_current_bgsave_time_sec', sinceSeconds(rdb.current?.startedMs)],
+      ['rdb_saves', rdb.saves],
+      ['rdb_last_cow_size', 0],
+      ['rdb_last_load_keys_expired', this.lastLoadKeysExpired],
+      ['rdb_last_load_keys_loaded', this.lastLoadKeysLoaded],
+      ['aof_enabled', aof.state === 'off' ? 0 : 1],
+      ['aof_rewrite_in_progress', aof.isRewriting ? 1 : 0],
+      ['aof_rewrite_scheduled', aof.isScheduled ? 1 : 0],
+      ['aof_last_rewrite_time_sec', aof.lastRewriteSeconds],
+      ['aof_current_rewrite_time_sec', sinceSeconds(aof.current?.startedMs)],
+      ['aof_last_bgrewrite_status', aof.lastRewriteOk ? 'ok' : 'err'],
+      ['aof_rewrites', aof.rewrites],
+      ['aof_rewrites_consecutive_failures', aof.consecutiveFailures],
+      ['aof_last_write_status', aof.log.failure === null ? 'ok' : 'err'],
+      ['aof_last_cow_size', 0],
+      ['module_fork_in_progress', 0],
+      ['module_fork_last_cow_size', 0],
+    ];
+    if (aof.state !== 'off') {
+      lines.push(
+        ['aof_current_size', aof.size],
+        ['aof_base_size', aof.sizeAtRewrite],
+        ['aof_pending_rewrite', 0],
+        ['aof_buffer_length', aof.log.pendingBytes],
+        ['aof_pending_bio_fsync', aof.log.pendingSyncs],
+        ['aof_delayed_fsync', aof.log.delayedSyncs],
+      );
+    }
+    if (loading !== null) {
+      const elapsed = Math.max(0, Math.floor((host.wallClock() - loading.startedMs) / SECOND_MS));
+      const share = loading.totalBytes === 0 ? 0 : loading.loadedBytes / loading.totalBytes;
+      lines.push(
+        ['loading_start_time', Math.floor(loading.startedMs / SECOND_MS)],
+        ['loading_total_bytes', loading.totalBytes],
+        ['loading_rdb_used_mem', 0],
+        ['loading_loaded_bytes', loading.loadedBytes],
+        ['loading_loaded_perc', (100 * share).toFixed(2)],
+        ['loading_eta_seconds', share === 0 ? 1 : Math.floor((elapsed * (1 - share)) / share)],
+      );
+    }
+    return lines;
+  }
+
+  // --- DEBUG ----------------------------------------------------------------------------------------------------------
+
+  /** DEBUG RELOAD: saves (unless told not to), empties all databases (unless told not to) and loads the RDB file. */
+  async reload(options: { readonly saves: boolean; readonly flushes: boolean }): Promise<string | undefined> {
+    const { host } = this;
+    this.rdb.abort();
+    this.finishWalk();
+    if (options.saves && !this.rdb.save()) return 'ERR Error trying to load the RDB dump, check server logs.';
+    const { keyspace } = host;
+    const { dirty } = keyspace;
+    if (options.flushes) {
+      for (const database of keyspace.databases) database.clear();
+      host.clearFunctions();
+    }
+    const progress = new LoadProgress(host, 0);
+    const wasPaused = keyspace.expiryPaused;
+    keyspace.expiryPaused = true;
+    try {
+      await this.loadRdbFile(this.rdbPath, progress);
+    } catch (error) {
+      host.log('warning', error instanceof Error ? error.message : String(error));
+      return 'ERR Error trying to load the RDB dump, check server logs.';
+    } finally {
+      keyspace.expiryPaused = wasPaused;
+    }
+    keyspace.dirty = dirty;
+    return undefined;
+  }
+
+  /** DEBUG LOADAOF: empties all databases and loads the AOF. */
+  async loadAof(): Promise<string | undefined> {
+    const { host, aof } = this;
+    const { keyspace } = host;
+    if (aof.state === 'on') aof.log.drain();
+    for (const database of keyspace.databases) database.clear();
+    const { dirty } = keyspace;
+    try {
+      await aof.load(new LoadProgress(host, 0));
+    } catch (error) {
+      host.log('warning', error instanceof Error ? error.message : String(error));
+      return 'ERR Error trying to load the AOF files, check server logs.';
+    }
+    keyspace.dirty = dirty;
+    return undefined;
+  }
+}
