@@ -289,8 +289,14 @@ export class Streams implements Container {
       }
       if (trimming.approximate) break;
       const here = this.trimNode(ref, nodeId, byLength ? length - maxLength : Infinity, byLength ? null : minId);
-      const made = nodes.countDeleted(ref, here);
-      if (made !== ref && indexes.find(index, nodeId)) indexes.setValue(0, made);
+      if (here === live) {
+        // The entries behind were deleted before: nothing is left that lives.
+        this.arena.free(ref);
+        indexes.remove(index, nodeId);
+      } else {
+        const made = nodes.countDeleted(ref, here);
+        if (made !== ref && indexes.find(index, nodeId)) indexes.setValue(0, made);
+      }
       length -= here;
       deleted += here;
       break;

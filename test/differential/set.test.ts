@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
+import { listenLocally, RemoteEvents } from './keyspace-events.js';
 import { Local, Remote, type Words } from './side-by-side.js';
 import { elements, sortReply } from './unordered.js';
 
@@ -76,6 +77,8 @@ describe('set commands answer as redis-server does', { skip: peerMissing('redis-
       if (hasListpacks) first.push(['CONFIG', 'SET', 'set-max-listpack-entries', String(entries)]);
       await remote.run(first);
       local.run(['SET', 'string', 'value']);
+      const remoteEvents = await RemoteEvents.connect(redis.port, remote);
+      const localEvents = listenLocally(local);
       for (let round = 0; round < 40; round++) {
         const commands = Array.from({ length: 150 }, () => randomCommand(prng));
         const expected = await remote.run(commands);
@@ -93,8 +96,10 @@ describe('set commands answer as redis-server does', { skip: peerMissing('redis-
           assert.equal(mine, theirs, where);
         }
         local.keyspace.verify();
+        assert.deepEqual(localEvents.splice(0), await remoteEvents.take(remote), `seed ${seed} round ${round}: events`);
         for (const key of keys) assert.equal(walk(local, key), await walkRemote(remote, key), `seed ${seed} round ${round}: SSCAN ${key}`);
       }
+      remoteEvents.close();
       remote.close();
     });
   }

@@ -1,0 +1,19 @@
+// The commands of streams.
+
+import type { DataCommand } from '../engine.js';
+import { xadd, xtrim } from './add.js';
+import { xautoclaim, xclaim } from './claim.js';
+import { xdel, xsetid } from './delete.js';
+import { xgroup } from './group.js';
+import { xinfo } from './info.js';
+import { xack, xpending } from './pending.js';
+import { xlen, xrange, xrevrange } from './range.js';
+import { xread, xreadgroup } from './read.js';
+
+export const streamCommands: readonly DataCommand[] = [
+  xadd, xtrim, xdel, xsetid,
+  xlen, xrange, xrevrange,
+  xread, xreadgroup,
+  xack, xpending, xclaim, xautoclaim,
+  xgroup, xinfo,
+];

@@ -1,0 +1,69 @@
+// progress: how far a group has read, counted in entries; known only while no deletion makes the count uncertain.
+//
+// `entries read` is the position, among all entries ever added, of the last delivered one; the lag is what comes after it.
+
+import { ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
+import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import { StreamId } from '../../structures/stream-id.js';
+import type { DataCall } from '../engine.js';
+
+const deletedId = new StreamId();
+const firstId = new StreamId();
+const lastId = new StreamId();
+const groupId = new StreamId();
+
+/** Whether an entry after `from` may have been deleted. */
+export function hasGapAfter(streams: Streams, stream: StreamRef, from: StreamId): boolean {
+  streams.deletedId(stream, deletedId);
+  return streams.length(stream) > 0 && !deletedId.isZero && from.compare(deletedId) <= 0;
+}
+
+/** Which entry, counted from the first ever added, has this id, or would be the last before it; -1 when that cannot be told. */
+export function entriesUpTo(streams: Streams, stream: StreamRef, id: StreamId): number {
+  const added = streams.entriesAdded(stream);
+  const length = streams.length(stream);
+  if (added === 0) return 0;
+  streams.lastId(stream, lastId);
+  if (length === 0 && id.compare(lastId) <= 0) return added;
+  streams.deletedId(stream, deletedId);
+  if (!id.isZero && id.compare(deletedId) < 0) return ENTRIES_READ_UNKNOWN;
+  const order = id.compare(lastId);
+  if (order === 0) return added;
+  if (order > 0) return ENTRIES_READ_UNKNOWN;
+  streams.firstId(stream, firstId);
+  if (!deletedId.isZero && deletedId.compare(firstId) >= 0) return ENTRIES_READ_UNKNOWN;
+  const fromFirst = id.compare(firstId);
+  if (fromFirst < 0) return added - length;
+  return fromFirst === 0 ? added - length + 1 : ENTRIES_READ_UNKNOWN;
+}
+
+/** The group was given the entry `id`, which is above its last id: counts it and moves the last id. */
+export function advanceGroup(streams: Streams, stream: StreamRef, group: GroupRef, id: StreamId): void {
+  const { groups } = streams;
+  const read = groups.entriesRead(group);
+  groups.lastId(group, groupId);
+  if (read !== ENTRIES_READ_UNKNOWN && !hasGapAfter(streams, stream, groupId)) groups.setEntriesRead(group, read + 1);
+  else if (streams.entriesAdded(stream) > 0) groups.setEntriesRead(group, entriesUpTo(streams, stream, id));
+  groups.setLastId(group, id);
+}
+
+/** Replies with how many entries a group has still to read, nil when that cannot be told. */
+export function replyLag(call: DataCall, streams: Streams, stream: StreamRef, group: GroupRef): void {
+  const lag = lagOf(streams, stream, group);
+  if (lag === undefined) call.reply.nil();
+  else call.reply.integer(lag);
+}
+
+function lagOf(streams: Streams, stream: StreamRef, group: GroupRef): number | undefined {
+  const added = streams.entriesAdded(stream);
+  const length = streams.length(stream);
+  if (added === 0 || length === 0) return 0;
+  streams.groups.lastId(group, groupId);
+  streams.firstId(stream, firstId);
+  streams.deletedId(stream, deletedId);
+  if (groupId.compare(firstId) < 0 && deletedId.compare(firstId) < 0) return length;
+  const read = streams.groups.entriesRead(group);
+  if (read !== ENTRIES_READ_UNKNOWN && !hasGapAfter(streams, stream, groupId)) return added - read;
+  const estimated = entriesUpTo(streams, stream, groupId);
+  return estimated === ENTRIES_READ_UNKNOWN ? undefined : added - estimated;
+}

@@ -1,0 +1,359 @@
+// read: XREAD and XREADGROUP: what is new in several streams, or waiting until something is.
+//
+// XREADGROUP changes the group: what it delivers moves the group's last id and becomes pending with the consumer. It is
+// propagated as the XCLAIM and XGROUP commands that have the same effect. A waiting XREAD is run again with the ids that `$` stood for.
+
+import { Type } from '../../datatypes/object.js';
+import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
+import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import { EventClass } from '../../keyspace/events.js';
+import { errors } from '../../protocol/errors.js';
+import { command, type KeySpec } from '../../registry/command.js';
+import { block, int, key, many, optional, str, token } from '../../registry/grammar.js';
+import { StreamId } from '../../structures/stream-id.js';
+import { notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
+import type { DataCall, DataCommand, Part } from '../engine.js';
+import { parseTimeoutMs } from '../timeout.js';
+import { findGroup, parseId, replyEntry, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
+import { advanceGroup } from './progress.js';
+import { propagateClaim, propagateConsumer, propagateGroupId } from './propagation.js';
+
+interface ReadRequest {
+  /** -1: do not wait. */
+  timeoutMs: number;
+  /** Entries per stream, 0 for all. */
+  count: number;
+  noAck: boolean;
+  /** Argument index of the group's name, 0 for none; the consumer's follows. */
+  groupIndex: number;
+  /** Arguments `first` to `first + streams - 1` are keys, the ids follow. */
+  first: number;
+  streams: number;
+}
+
+/** What one of the streams is asked for. */
+interface Wanted {
+  /** Entries above this id; not looked at with `onlyNew`. */
+  readonly after: StreamId;
+  /** XREADGROUP's `>`: what no consumer has got. */
+  onlyNew: boolean;
+}
+
+const maxId = new StreamId();
+maxId.setMax();
+
+function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
+  const request: ReadRequest = { timeoutMs: -1, count: 0, noAck: false, groupIndex: 0, first: 0, streams: 0 };
+  const { reply } = call;
+  for (let index = 1; index < call.count && request.first === 0; index++) {
+    const more = call.count - 1 - index;
+    if (more > 0 && call.is(index, 'block')) {
+      request.timeoutMs = parseTimeoutMs(call, ++index);
+      if (request.timeoutMs < 0) return undefined;
+    } else if (more > 0 && call.is(index, 'count')) {
+      const count = call.integer(++index);
+      if (Number.isNaN(count)) {
+        reply.error(errors.notInteger);
+        return undefined;
+      }
+      request.count = Math.max(0, count);
+    } else if (more > 0 && call.is(index, 'streams')) {
+      if (more % 2 !== 0) {
+        const symbol = grouped ? "ID or '>'" : "ID, '+', or '$'";
+        reply.error(`ERR Unbalanced '${call.command.fullName}' list of streams: for each stream key an ${symbol} must be specified.`);
+        return undefined;
+      }
+      request.first = index + 1;
+      request.streams = more / 2;
+    } else if (more >= 2 && call.is(index, 'group')) {
+      if (!grouped) {
+        reply.error('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.');
+        return undefined;
+      }
+      request.groupIndex = index + 1;
+      index += 2;
+    } else if (call.is(index, 'noack')) {
+      if (!grouped) {
+        reply.error('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.');
+        return undefined;
+      }
+      request.noAck = true;
+    } else {
+      reply.error(errors.syntax);
+      return undefined;
+    }
+  }
+  if (request.first === 0) {
+    reply.error(errors.syntax);
+    return undefined;
+  }
+  if (grouped && request.groupIndex === 0) {
+    reply.error('ERR Missing GROUP option for XREADGROUP');
+    return undefined;
+  }
+  return request;
+}
+
+/** Reads the ids and looks whether keys and groups are what they should be; undefined after an error reply. */
+function parseWanted(call: DataCall, streams: Streams, request: ReadRequest): Wanted[] | undefined {
+  const wanted: Wanted[] = [];
+  for (let keyIndex = request.first; keyIndex < request.first + request.streams; keyIndex++) {
+    const idIndex = keyIndex + request.streams;
+    const entry = request.groupIndex === 0 ? readTyped(call, keyIndex, Type.STREAM) : writeTyped(call, keyIndex, Type.STREAM);
+    if (entry === WRONG_TYPE) return undefined;
+    const stream = entry === 0 ? (0 as StreamRef) : streamOf(call, entry);
+    if (request.groupIndex !== 0 && (entry === 0 || findGroup(call, streams, stream, request.groupIndex) === 0)) {
+      replyNoKeyOrGroup(call, keyIndex, request.groupIndex, ' in XREADGROUP with GROUP option');
+      return undefined;
+    }
+    const one: Wanted = { after: new StreamId(), onlyNew: false };
+    if (!parseWantedId(call, streams, stream, idIndex, request.groupIndex !== 0, one)) return undefined;
+    wanted.push(one);
+  }
+  return wanted;
+}
+
+function parseWantedId(call: DataCall, streams: Streams, stream: StreamRef, index: number, grouped: boolean, wanted: Wanted): boolean {
+  const symbol = call.lengths[index] === 1 ? String.fromCharCode(call.bytes[call.starts[index]!]!) : '';
+  if (symbol === '>') {
+    wanted.onlyNew = true;
+    if (grouped) return true;
+    call.reply.error('ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.');
+    return false;
+  }
+  if (symbol !== '$' && symbol !== '+') {
+    // In Redis the highest id is what stands for `>` inside, and so means the same.
+    const parsed = parseId(call, index, wanted.after);
+    wanted.onlyNew = grouped && wanted.after.isMax;
+    return parsed;
+  }
+  if (grouped) {
+    call.reply.error(
+      `ERR The ${symbol} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The ${symbol} ID would just return an empty result set.`,
+    );
+    return false;
+  }
+  if (stream === 0) return true;
+  if (symbol === '$') streams.lastId(stream, wanted.after);
+  // The last entry itself is wanted, if there is one.
+  else if (streams.length(stream) > 0) streams.lastLiveId(stream, wanted.after).decrement();
+  else streams.lastId(stream, wanted.after);
+  return true;
+}
+
+function runRead(call: DataCall, grouped: boolean): void {
+  const request = parseRead(call, grouped);
+  if (request === undefined) return;
+  const streams = streamsOf(call);
+  const wanted = parseWanted(call, streams, request);
+  if (wanted === undefined) return;
+  if (grouped) call.host.preventPropagation(call);
+  const { reply } = call;
+  const deferred = reply.defer();
+  let served = 0;
+  for (let place = 0; place < request.streams; place++) {
+    const keyIndex = request.first + place;
+    const entry = call.db.peek(call.bytes, call.starts[keyIndex]!, call.lengths[keyIndex]!);
+    if (entry === 0) continue;
+    const stream = streamOf(call, entry);
+    if (grouped ? serveGroup(call, streams, stream, request, keyIndex, wanted[place]!) : serve(call, streams, stream, request, keyIndex, wanted[place]!)) {
+      served++;
+    }
+  }
+  if (served > 0) {
+    if (reply.protocol === 3) reply.settleMap(deferred, served);
+    else reply.settleArray(deferred, served);
+  } else if (request.timeoutMs < 0 || call.denyBlocking) {
+    reply.nilArray();
+  } else {
+    waitForStreams(call, request, wanted, grouped);
+  }
+}
+
+function waitForStreams(call: DataCall, request: ReadRequest, wanted: readonly Wanted[], grouped: boolean): void {
+  const args: Part[] = [];
+  for (let index = 0; index < call.count; index++) args.push(call.copy(index));
+  const firstId = request.first + request.streams;
+  for (let place = 0; place < request.streams; place++) {
+    const text = call.text(firstId + place);
+    if (text === '$') args[firstId + place] = wanted[place]!.after.toString();
+  }
+  call.host.block(call, {
+    keys: Array.from({ length: request.streams }, (_, place) => request.first + place),
+    timeoutMs: request.timeoutMs,
+    onTimeout: (reply) => reply.nilArray(),
+    args,
+    onlyType: Type.STREAM,
+    wakesOnDelete: grouped,
+  });
+}
+
+/** The head of what is served from one stream. */
+function replyStreamName(call: DataCall, keyIndex: number): void {
+  if (call.reply.protocol === 2) call.reply.array(2);
+  call.replyArgument(keyIndex);
+}
+
+const lastLive = new StreamId();
+const from = new StreamId();
+const groupLast = new StreamId();
+
+/** XREAD of one stream; whether there was anything. */
+function serve(call: DataCall, streams: Streams, stream: StreamRef, request: ReadRequest, keyIndex: number, wanted: Wanted): boolean {
+  if (streams.length(stream) === 0 || streams.lastLiveId(stream, lastLive).compare(wanted.after) <= 0) return false;
+  replyStreamName(call, keyIndex);
+  from.set(wanted.after);
+  from.increment();
+  replyNew(call, streams, stream, request.count);
+  return true;
+}
+
+function replyNew(call: DataCall, streams: Streams, stream: StreamRef, count: number): void {
+  const { reader } = streams;
+  const deferred = call.reply.defer();
+  let entries = 0;
+  reader.open(stream, from, maxId, false);
+  while ((count === 0 || entries < count) && reader.next()) {
+    replyEntry(call, streams, reader);
+    entries++;
+  }
+  call.reply.settleArray(deferred, entries);
+}
+
+/** XREADGROUP of one stream; whether there was anything to reply with. */
+function serveGroup(call: DataCall, streams: Streams, stream: StreamRef, request: ReadRequest, keyIndex: number, wanted: Wanted): boolean {
+  const { groups } = streams;
+  const { groupIndex } = request;
+  const group = findGroup(call, streams, stream, groupIndex);
+  const { nowMs } = call.host.keyspace;
+  const serves = !wanted.onlyNew || hasNew(streams, stream, group);
+  const consumer = findOrAddConsumer(call, streams, group, keyIndex, groupIndex + 1, request.noAck ? groupIndex : 0);
+  groups.setSeenTime(consumer, nowMs);
+  if (!serves) return false;
+  replyStreamName(call, keyIndex);
+  if (wanted.onlyNew) deliver(call, streams, stream, group, consumer, request, keyIndex);
+  else replyHistory(call, streams, stream, group, consumer, wanted.after, request.count);
+  return true;
+}
+
+function hasNew(streams: Streams, stream: StreamRef, group: GroupRef): boolean {
+  if (streams.length(stream) === 0) return false;
+  return streams.lastLiveId(stream, lastLive).compare(streams.groups.lastId(group, groupLast)) > 0;
+}
+
+/** The consumer of argument `nameIndex`, made if it is not there; its making is propagated if `groupIndex` is not 0. */
+export function findOrAddConsumer(
+  call: DataCall,
+  streams: Streams,
+  group: GroupRef,
+  keyIndex: number,
+  nameIndex: number,
+  groupIndex: number,
+): ConsumerRef {
+  const { groups } = streams;
+  const found = groups.findConsumer(group, call.bytes, call.starts[nameIndex]!, call.lengths[nameIndex]!);
+  if (found !== 0) return found;
+  const consumer = groups.addConsumer(group, call.bytes, call.starts[nameIndex]!, call.lengths[nameIndex]!, call.host.keyspace.nowMs);
+  call.host.keyspace.dirty++;
+  notify(call, EventClass.STREAM, 'xgroup-createconsumer', keyIndex);
+  if (groupIndex !== 0) propagateConsumer(call, streams, keyIndex, groupIndex, consumer);
+  return consumer;
+}
+
+/** Replies with entries that no consumer has got, and gives them to this one. */
+function deliver(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  group: GroupRef,
+  consumer: ConsumerRef,
+  request: ReadRequest,
+  keyIndex: number,
+): void {
+  const { groups, reader } = streams;
+  const { nowMs } = call.host.keyspace;
+  const deferred = call.reply.defer();
+  groups.lastId(group, from).increment();
+  reader.open(stream, from, maxId, false);
+  let entries = 0;
+  while ((request.count === 0 || entries < request.count) && reader.next()) {
+    advanceGroup(streams, stream, group, reader.id);
+    replyEntry(call, streams, reader);
+    entries++;
+    if (request.noAck) continue;
+    groups.setPending(group, reader.id, consumer, nowMs, 1);
+    groups.setActiveTime(consumer, nowMs);
+    if (call.host.propagates && groups.findPending(group, reader.id)) propagateClaim(call, streams, keyIndex, request.groupIndex, group, reader.id);
+  }
+  call.reply.settleArray(deferred, entries);
+  propagateGroupId(call, streams, keyIndex, request.groupIndex, group);
+  call.host.keyspace.dirty++;
+}
+
+/** Replies with what the consumer has got and not acknowledged; a deleted entry is an id without fields. */
+function replyHistory(call: DataCall, streams: Streams, stream: StreamRef, group: GroupRef, consumer: ConsumerRef, after: StreamId, count: number): void {
+  const { groups, reader } = streams;
+  const { reply } = call;
+  const deferred = reply.defer();
+  from.set(after);
+  let more = from.increment();
+  let entries = 0;
+  while (more && (count === 0 || entries < count) && groups.seekConsumerPending(group, consumer, from)) {
+    from.set(groups.pendingId);
+    reader.open(stream, from, from, false);
+    if (reader.next()) {
+      replyEntry(call, streams, reader);
+      groups.setPending(group, from, consumer, call.host.keyspace.nowMs, groups.deliveryCount + 1);
+    } else {
+      reply.array(2);
+      replyId(call, from);
+      reply.nilArray();
+    }
+    entries++;
+    more = from.increment();
+  }
+  reply.settleArray(deferred, entries);
+}
+
+/** Keys after the word STREAMS: the first half of what follows. */
+function streamKeys(startFrom: number): KeySpec {
+  return { flags: ['RO', 'access'], begin: { keyword: 'STREAMS', startFrom }, find: { last: -1, step: 1, limit: 2 } };
+}
+
+const streamsArgument = block('streams', many(key('key')), many(str('id')));
+
+export const xread: DataCommand = command({
+  name: 'xread',
+  since: '5.0.0',
+  group: 'stream',
+  arity: -4,
+  flags: ['readonly', 'blocking'],
+  keys: [streamKeys(1)],
+  args: [
+    optional(int('count', { token: 'COUNT' })),
+    optional(int('milliseconds', { token: 'BLOCK' })),
+    { ...streamsArgument, token: 'STREAMS' },
+  ],
+  summary: 'Returns the entries of several streams above given ids, and waits while there are none if told so.',
+  complexity: 'O(N) per stream where N is how many entries are returned.',
+  run: (call) => runRead(call, false),
+});
+
+export const xreadgroup: DataCommand = command({
+  name: 'xreadgroup',
+  since: '5.0.0',
+  group: 'stream',
+  arity: -7,
+  flags: ['write', 'blocking'],
+  keys: [streamKeys(4)],
+  args: [
+    { ...block('group-block', str('group'), str('consumer')), token: 'GROUP' },
+    optional(int('count', { token: 'COUNT' })),
+    optional(int('milliseconds', { token: 'BLOCK' })),
+    optional(token('NOACK')),
+    { ...streamsArgument, token: 'STREAMS' },
+  ],
+  summary: 'Gives a consumer the entries that its group has not read yet, or returns those it has not acknowledged.',
+  complexity: 'O(N) per stream where N is how many entries are returned.',
+  run: (call) => runRead(call, true),
+});
