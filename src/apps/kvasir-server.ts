@@ -1,24 +1,152 @@
 #!/usr/bin/env node
-// kvasir-server: starts a data server from the command line.
+// kvasir-server: the data server as a process: configuration from file and command line, log, signals.
 
-import { randomBytes } from 'node:crypto';
-import { Prng } from '../base/prng.js';
-import { Listeners } from '../server/listeners.js';
-import { DataServer } from '../server/server.js';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { RealFiles } from '../io/files.js';
+import { Config } from '../service/config/config.js';
+import { ConfigError, ConfigFileMissing, ConfigReader, parseCommandLine } from '../service/config/file.js';
+import { launch, ListenError, type RunningServer, StartError } from '../server/start.js';
+import { Log } from '../server/log.js';
+import type { LogLevel } from '../server/server.js';
+import { KVASIR_VERSION, SERVER_VERSION } from '../server/version.js';
 
-const portIndex = process.argv.indexOf('--port');
-const port = portIndex < 0 ? 6379 : Number(process.argv[portIndex + 1]);
-const secret = randomBytes(12);
-const server = new DataServer({
-  databaseCount: 16,
-  random: new Prng(secret.readInt32LE(8)),
-  hashKey: [secret.readInt32LE(0), secret.readInt32LE(4)],
-  wallClock: Date.now,
-  steadyClock: () => performance.now(),
-  log: (level, text) => process.stdout.write(`${process.pid}:M ${level} ${text}\n`),
-});
-const listeners = new Listeners(server);
-await listeners.open({ hosts: ['127.0.0.1'], port, unixPath: undefined, unixPermissions: undefined, backlog: 511, keepAliveSeconds: () => 300 });
-server.log('notice', `Ready to accept connections on port ${listeners.port}`);
-process.once('SIGTERM', () => process.exit(0));
-process.once('SIGINT', () => process.exit(0));
+const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
+       kvasir-server - (read config from stdin)
+       kvasir-server -v or --version
+       kvasir-server -h or --help
+       kvasir-server --check-config [/path/to/redis.conf] [options]
+
+Examples:
+       kvasir-server (run the server with default conf)
+       echo 'maxmemory 128mb' | kvasir-server -
+       kvasir-server /etc/redis/6379.conf
+       kvasir-server --port 7777
+       kvasir-server --port 7777 --replicaof 127.0.0.1 8888
+       kvasir-server /etc/myredis.conf --loglevel verbose -
+       kvasir-server /etc/myredis.conf --loglevel verbose
+`;
+
+function exitWith(code: number, output: string, stream: NodeJS.WriteStream = process.stdout): never {
+  stream.write(output);
+  process.exit(code);
+}
+
+interface Loaded {
+  readonly config: Config;
+  readonly renamed: readonly (readonly [string, string])[];
+  readonly users: readonly (readonly string[])[];
+}
+
+function loadConfig(args: readonly string[]): Loaded {
+  const config = new Config(process.cwd());
+  const renamed: [string, string][] = [];
+  const users: (readonly string[])[] = [];
+  const reader = new ConfigReader(config, new RealFiles(), {
+    user(words) {
+      users.push(words);
+      return undefined;
+    },
+    renameCommand(from, to) {
+      renamed.push([from, to]);
+      return undefined;
+    },
+    loadModule: () => 'modules are native code, which Kvasir does not load',
+  });
+  const commandLine = parseCommandLine(args);
+  if (commandLine.file !== undefined) config.file = resolve(commandLine.file);
+  try {
+    reader.load(commandLine.file, commandLine.standardInput ? readFileSync(0, 'latin1') : '', commandLine.optionLines);
+  } catch (error) {
+    if (error instanceof ConfigError) exitWith(1, error.report(SERVER_VERSION), process.stderr);
+    if (error instanceof ConfigFileMissing) {
+      new Log(Date.now).write('warning', error.message);
+      process.exit(1);
+    }
+    throw error;
+  }
+  return { config, renamed, users };
+}
+
+/** Starts the same command once more without a terminal, and ends this process. */
+function daemonize(): never {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, KVASIR_DAEMON: '1' },
+  });
+  child.unref();
+  process.exit(0);
+}
+
+function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => void): void {
+  const wanted = kind === 'systemd' || (kind === 'auto' && process.env.NOTIFY_SOCKET !== undefined);
+  if (kind === 'upstart') log('warning', 'supervision by upstart is not supported: the server just runs');
+  if (!wanted) return;
+  if (process.env.NOTIFY_SOCKET === undefined) {
+    log('warning', 'systemd supervision requested, but NOTIFY_SOCKET not found');
+    return;
+  }
+  const notify = spawn('systemd-notify', ['--ready', `--pid=${process.pid}`], { stdio: 'ignore' });
+  notify.on('error', (error) => log('warning', `cannot tell systemd that the server is ready: ${error.message}`));
+}
+
+function watchSignals(running: RunningServer): void {
+  const { server } = running;
+  let asked = false;
+  const onSignal = (name: 'SIGTERM' | 'SIGINT'): void => {
+    if (asked && name === 'SIGINT') {
+      server.log('warning', 'You insist... exiting now.');
+      process.exit(1);
+    }
+    asked = true;
+    server.log('notice', `Received ${name} scheduling shutdown...`);
+    const how = server.config.words(name === 'SIGTERM' ? 'shutdown-on-sigterm' : 'shutdown-on-sigint').value;
+    const save = how.includes('save') ? true : how.includes('nosave') ? false : undefined;
+    void server.shutdown({ save, now: how.includes('now'), force: how.includes('force') }).then((refusal) => {
+      if (refusal !== undefined) asked = false;
+    });
+  };
+  process.on('SIGTERM', () => onSignal('SIGTERM'));
+  process.on('SIGINT', () => onSignal('SIGINT'));
+}
+
+async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  if (args.length === 1 && (args[0] === '-v' || args[0] === '--version')) {
+    exitWith(0, `Redis server v=${SERVER_VERSION} sha=00000000:0 malloc=arena bits=64 build=kvasir-${KVASIR_VERSION}\n`);
+  }
+  if (args.length === 1 && (args[0] === '-h' || args[0] === '--help')) exitWith(0, usage);
+  const checksOnly = args[0] === '--check-config';
+  const { config, renamed, users } = loadConfig(checksOnly ? args.slice(1) : args);
+  if (checksOnly) exitWith(0, 'The configuration is good.\n');
+  if (config.flag('daemonize').value && process.env.KVASIR_DAEMON === undefined) daemonize();
+
+  const log = new Log(Date.now);
+  log.level = config.choice('loglevel').value as LogLevel;
+  log.file = config.path('logfile');
+  log.write('notice', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');
+  log.write('notice', `Kvasir version=${KVASIR_VERSION}, Redis version=${SERVER_VERSION}, bits=64, pid=${process.pid}, just started`);
+  if (args.length === 0) log.write('warning', 'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf');
+  else log.write('notice', 'Configuration loaded');
+  if (config.flag('syslog-enabled').value) log.write('warning', 'syslog-enabled: there is no way to the system log from here; the log goes to logfile or standard output');
+  log.raw(`\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`);
+
+  let running: RunningServer;
+  try {
+    running = await launch({ config, renamed, users, exit: (code) => process.exit(code) });
+  } catch (error) {
+    if (error instanceof ListenError) process.exit(1);
+    if (error instanceof StartError) {
+      log.write('warning', error.message);
+      process.exit(1);
+    }
+    throw error;
+  }
+  running.server.executable = process.argv[1]!;
+  watchSignals(running);
+  tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));
+}
+
+await main();

@@ -145,6 +145,7 @@ export interface ListenPlace {
   /** Path of a unix socket (a named pipe on Windows). */
   readonly path?: string;
   readonly backlog: number;
+  readonly ipv6Only?: boolean;
 }
 
 /** Listens; resolves with the server once it does, rejects with the system's error (EADDRINUSE ...). */

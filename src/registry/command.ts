@@ -113,6 +113,8 @@ export interface Command<C = unknown> {
   readonly name: string;
   readonly flags: number;
   readonly arity: number;
+  /** By its declared complexity it takes the same time whatever the data; such commands need not all be timed. */
+  readonly isConstantTime: boolean;
   readonly categories: readonly string[];
   readonly keys: readonly KeySpec[];
   readonly parent: Command<C> | undefined;
@@ -147,6 +149,7 @@ export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Com
     name: declaration.name,
     flags,
     arity: declaration.arity,
+    isConstantTime: declaration.complexity?.startsWith('O(1)') === true && !declaration.flags.includes('admin') && !declaration.flags.includes('blocking'),
     categories: categoriesOf(declaration, flags),
     keys: declaration.keys ?? [],
     parent,

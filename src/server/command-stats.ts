@@ -11,6 +11,14 @@ export interface CommandFigures {
 export class CommandStats {
   connections = 0;
   rejectedConnections = 0;
+  outputLimitDisconnections = 0;
+  queryLimitDisconnections = 0;
+  authFailures = 0;
+  /** By the number of `denials`. */
+  aclDenials = [0, 0, 0, 0, 0];
+  /** Of clients that are gone; those that are here have their own counts. */
+  bytesIn = 0;
+  bytesOut = 0;
   /** Requests that were answered with an error before they ran. */
   rejected = 0;
   /** All commands that ran. */
@@ -68,6 +76,10 @@ export class CommandStats {
     this.connections = 0;
     this.rejectedConnections = 0;
     this.rejected = 0;
+    this.outputLimitDisconnections = 0;
+    this.queryLimitDisconnections = 0;
+    this.authFailures = 0;
+    this.aclDenials.fill(0);
     this.processed = 0;
     this.errorReplies = 0;
     this.calls.fill(0);

@@ -16,39 +16,69 @@ export interface DoorOptions {
 }
 
 export class Listeners {
-  private readonly servers: Server[] = [];
+  private tcp: Server[] = [];
+  private unix: Server | undefined;
   /** The port that is really listened on, -1 for none. */
   port = -1;
+  host = '';
+  unixPath: string | undefined;
 
   constructor(private readonly server: DataServer) {}
 
   /** Opens all doors; rejects with the first system error, having closed what was open. */
   async open(options: DoorOptions): Promise<void> {
-    let { port } = options;
-    if (port >= 0) {
-      for (const host of options.hosts) {
-        const optional = host.startsWith('-');
-        const address = (optional ? host.slice(1) : host).replace(/^\*$/, '0.0.0.0');
-        try {
-          const opened = await listen(this.door(options, false), { host: address, port, backlog: options.backlog });
-          const bound = opened.address();
-          if (typeof bound === 'object' && bound !== null) port = bound.port;
-          this.servers.push(opened);
-        } catch (error) {
-          const { code } = error as NodeJS.ErrnoException;
-          // An address that is marked optional, or a protocol that the machine lacks, is passed over as Redis does.
-          if (optional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) continue;
-          this.close();
-          throw error;
-        }
-      }
+    await this.openTcp(options);
+    if (options.unixPath === undefined) return;
+    rmSync(options.unixPath, { force: true });
+    this.unix = await listen(this.door(options, true), { path: options.unixPath, backlog: options.backlog });
+    this.unixPath = options.unixPath;
+    if (options.unixPermissions !== undefined) chmodSync(options.unixPath, options.unixPermissions);
+  }
+
+  /** Opens other TCP doors; the old ones close when the new are open. Rejects and changes nothing when that fails. */
+  async reopen(options: DoorOptions): Promise<void> {
+    const { tcp, port, host } = this;
+    this.tcp = [];
+    // On the same port, the old doors are in the way of the new.
+    const inTheWay = options.port === port;
+    if (inTheWay) for (const server of tcp) server.close();
+    try {
+      await this.openTcp(options);
+    } catch (error) {
+      if (inTheWay) await this.openTcp({ ...options, hosts: [host] });
+      else this.tcp = tcp;
       this.port = port;
+      this.host = host;
+      throw error;
     }
-    if (options.unixPath !== undefined) {
-      rmSync(options.unixPath, { force: true });
-      this.servers.push(await listen(this.door(options, true), { path: options.unixPath, backlog: options.backlog }));
-      if (options.unixPermissions !== undefined) chmodSync(options.unixPath, options.unixPermissions);
+    if (!inTheWay) for (const server of tcp) server.close();
+  }
+
+  private async openTcp(options: DoorOptions): Promise<void> {
+    let { port } = options;
+    this.port = -1;
+    this.host = '';
+    if (port < 0) return;
+    const opened: Server[] = [];
+    for (const host of options.hosts) {
+      const optional = host.startsWith('-');
+      const address = wildcard(optional ? host.slice(1) : host);
+      try {
+        const server = await listen(this.door(options, false), { host: address, port, backlog: options.backlog, ipv6Only: address.includes(':') });
+        opened.push(server);
+        const bound = server.address();
+        if (typeof bound === 'object' && bound !== null) port = bound.port;
+        if (this.host === '') this.host = address;
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        // An address that may be missing, or a protocol that the machine lacks, is passed over.
+        if (code === 'EAFNOSUPPORT' || (optional && code === 'EADDRNOTAVAIL')) continue;
+        for (const server of opened) server.close();
+        throw error;
+      }
     }
+    this.tcp = opened;
+    if (opened.length > 0) this.port = port;
   }
 
   private door(options: DoorOptions, unixSocket: boolean): Server {
@@ -60,6 +90,13 @@ export class Listeners {
 
   /** Accepts nobody any more; connections that are open stay. */
   close(): void {
-    for (const server of this.servers.splice(0)) server.close();
+    for (const server of this.tcp.splice(0)) server.close();
+    this.unix?.close();
+    this.unix = undefined;
   }
+}
+
+function wildcard(host: string): string {
+  if (host === '*') return '0.0.0.0';
+  return host === '::*' ? '::' : host;
 }

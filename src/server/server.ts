@@ -15,21 +15,42 @@ import type { RandomSource } from '../base/prng.js';
 import { dataCommands } from '../commands/index.js';
 import { type BlockRequest, type DataLimits, defaultDataLimits, type Engine, type Part } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
+import { Eviction } from '../keyspace/eviction.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import { errors, wrongArity } from '../protocol/errors.js';
-import { ReplyWriter } from '../protocol/reply.js';
+import { type DeferredLength, ReplyWriter } from '../protocol/reply.js';
 import { RequestReader } from '../protocol/request.js';
 import { Call } from '../registry/call.js';
 import { type Command, type CommandDeclaration, commandFlags } from '../registry/command.js';
 import { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
+import type { Files } from '../io/files.js';
 import type { Wire } from '../io/sockets.js';
+import { Acl } from '../service/acl/acl.js';
+import { AclCheck, type Denial, denials, denialText } from '../service/acl/denial.js';
+import { type AclContext, AclLog } from '../service/acl/log.js';
+import { AclCommands } from '../service/acl/selector.js';
+import type { User } from '../service/acl/user.js';
+import type { Config } from '../service/config/config.js';
+import { serviceCommands } from '../service/commands/index.js';
+import type { LateReply, ServiceClient, ServiceHost } from '../service/host.js';
+import { PubSub } from '../service/pubsub/pubsub.js';
+import { CommandLog, cutArguments } from '../service/watch/command-log.js';
+import { LatencyHistogram } from '../service/watch/latency-histogram.js';
+import { LatencyMonitor } from '../service/watch/latency-monitor.js';
+import { shownArgument } from '../service/watch/secrets.js';
+import { AclChanges } from './acl-changes.js';
 import { Blocking } from './blocking.js';
+import { clientLine } from './client-line.js';
 import { serverCommands } from './commands/index.js';
 import { CommandStats } from './command-stats.js';
 import { ExpireCycle } from './expire-cycle.js';
 import { KeyspaceEvents } from './keyspace-events.js';
+import { Cron } from './cron.js';
+import { Monitors } from './monitors.js';
+import { Pause } from './pause.js';
+import { Settings } from './settings.js';
 import { Transactions } from './transactions.js';
 
 export type ServerCall = Call<Database, DataServer, Client>;
@@ -39,14 +60,28 @@ export interface ServerOptions {
   readonly databaseCount: number;
   readonly random: RandomSource;
   readonly hashKey: readonly [number, number];
+  /** 40 hex digits that no other run has. */
+  readonly runId: string;
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   /** Milliseconds from any point, with fractions; for durations. */
   readonly steadyClock: () => number;
-  readonly log: (level: 'debug' | 'verbose' | 'notice' | 'warning', text: string) => void;
+  readonly log: (level: LogLevel, text: string) => void;
+  readonly files: Files;
+  readonly config: Config;
+  /** Ends the process (or the embedded server) after an orderly shutdown. */
+  readonly exit: (code: number) => void;
 }
 
-export class DataServer implements Engine, ClientOwner, ConnectionHost {
+export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
+
+const MILLION = 1_000_000;
+/** Commands of constant time are timed once in so many, and count for all of them. */
+const SAMPLE_EVERY = 16;
+/** With more arguments, a command of constant time per argument is timed each time. */
+const SAMPLED_ARGUMENTS_MAX = 8;
+
+export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceHost {
   readonly keyspace: Keyspace;
   readonly limits: DataLimits = defaultDataLimits();
   readonly table: CommandTable<ServerCall>;
@@ -56,50 +91,121 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
   readonly writer: ReplyWriter = this.call.reply;
   readonly clients = new Map<number, Client>();
   readonly stats = new CommandStats();
+  readonly config: Config;
+  readonly settings: Settings;
+  readonly files: Files;
+  readonly aclCommands: AclCommands;
+  readonly acl: Acl;
+  readonly aclCheck = new AclCheck<Call<never, never, never>>();
+  readonly aclLog = new AclLog();
+  readonly pubsub = new PubSub();
+  readonly slowLog = new CommandLog();
+  readonly largeRequests = new CommandLog();
+  readonly largeReplies = new CommandLog();
+  readonly latency = new LatencyMonitor();
+  readonly histograms = new Map<string, LatencyHistogram>();
+  readonly monitors: Monitors;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
+  readonly pause: Pause;
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
+  readonly eviction: Eviction;
+  readonly cron: Cron;
+  readonly startedMs: number;
+  readonly processTag = `${process.pid}`;
   queryBytesMax = 1024 * 1024 * 1024;
   propagates = false;
+  loading = false;
   /** The server's own gates. */
   gates = 0;
   /** Depth of commands that run inside others: EXEC, scripts. */
   depth = 0;
-  /** The time when the present turn of the event loop began, steady. */
-  turnStartMs = 0;
+  /** Every command is timed; else those of constant time only now and then. */
+  timesAll = false;
+  /** The port that clients connect to; -1: none. */
+  port = -1;
+  executable = '';
+  private sampleCounter = 0;
   private nextClientId = 1;
   private rewritten: Part[] | undefined;
   private propagatedToo: (readonly Part[])[] = [];
   private prevented = false;
+  /** Messages for the client that is being served: they come behind its reply. */
+  private readonly ownMessages: Uint8Array[] = [];
+  private serving: Client | undefined;
+  private readonly isSensitive = (directive: string): boolean => this.config.find(directive)?.option.sensitive === true;
 
   constructor(readonly options: ServerOptions) {
+    this.config = options.config;
+    this.files = options.files;
     this.keyspace = new Keyspace(options);
-    this.table = new CommandTable<ServerCall>([...(dataCommands as readonly ServerCommand[]), ...serverCommands]);
+    this.startedMs = options.wallClock();
+    this.table = new CommandTable<ServerCall>([
+      ...(dataCommands as readonly ServerCommand[]),
+      ...(serviceCommands as unknown as readonly ServerCommand[]),
+      ...serverCommands,
+    ]);
     this.call.host = this;
+    this.settings = new Settings(this.config);
+    this.aclCommands = new AclCommands(this.table.all() as Iterable<Command<never>>);
+    this.acl = new Acl(this.aclCommands, () => this.config.choice('acl-pubsub-default').value === 'allchannels');
+    this.acl.listener = new AclChanges(this);
+    this.monitors = new Monitors(this);
     this.blocking = new Blocking(this);
     this.transactions = new Transactions(this);
+    this.pause = new Pause(this);
     this.events = new KeyspaceEvents(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
+    this.eviction = new Eviction(this.keyspace);
+    this.cron = new Cron(this);
     this.keyspace.listener = this.events;
+    this.events.publish = (channel, message) => void this.pubsub.publish(channel, message);
     this.beginTurn();
+    this.settings.apply(this);
+    this.config.onSet(Settings.applied, () => {
+      this.settings.apply(this);
+      return undefined;
+    });
+    this.config.onSet(['requirepass'], () => {
+      this.acl.setDefaultPassword(this.config.text('requirepass').value);
+      return undefined;
+    });
   }
 
-  log(level: 'debug' | 'verbose' | 'notice' | 'warning', text: string): void {
+  log(level: LogLevel, text: string): void {
     this.options.log(level, text);
+  }
+
+  nowMs(): number {
+    return this.keyspace.nowMs;
   }
 
   // --- clients ------------------------------------------------------------------------------------------------------
 
   /** A client has connected. */
   accept(wire: Wire, unixSocket: boolean): Connection {
+    this.beginTurn();
     const client = new Client(this.nextClientId++, this, this.keyspace.nowMs, wire.remote, wire.local, unixSocket);
-    client.authenticated = true;
     const connection = new Connection(wire, this, client);
     client.connection = connection;
-    this.clients.set(client.id, client);
     this.stats.connections++;
+    const refusal = this.refuseClient(client);
+    if (refusal !== undefined) {
+      this.stats.rejectedConnections++;
+      connection.send(utf8(`-${refusal}\r\n`));
+      connection.closeAfterReply();
+      return connection;
+    }
+    this.clients.set(client.id, client);
+    this.login(client, this.acl.defaultUser, this.acl.defaultUser.noPassword && this.acl.defaultUser.enabled);
     return connection;
+  }
+
+  private refuseClient(client: Client): string | undefined {
+    if (this.clients.size >= this.settings.maxClients) return 'ERR max number of clients reached';
+    if (this.settings.protectedMode && this.acl.defaultUser.noPassword && !client.isLocal) return protectedModeText;
+    return undefined;
   }
 
   /** A client without a socket, for commands that the server or its embedder runs. */
@@ -109,22 +215,74 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
     return client;
   }
 
+  /** The client is this user from now on. */
+  login(client: Client, user: User | undefined, authenticated: boolean): void {
+    client.user = user;
+    client.authenticated = authenticated;
+    this.updateUserGates(client);
+  }
+
+  updateUserGates(client: Client): void {
+    const restricted = client.user !== undefined && !client.user.unrestricted;
+    client.gates = (client.gates & ~(Gate.AUTH | Gate.ACL)) | (client.authenticated ? 0 : Gate.AUTH) | (restricted ? Gate.ACL : 0);
+  }
+
   clientClosed(client: Client): void {
     this.clients.delete(client.id);
     this.blocking.forget(client);
     this.transactions.forget(client);
+    this.monitors.remove(client);
+    this.pause.forget(client);
+    this.pubsub.forget(client);
+    this.stats.bytesIn += client.connection?.bytesIn ?? 0;
+    this.stats.bytesOut += client.connection?.bytesOut ?? 0;
+    this.onClientClosed(client);
   }
 
-  checkOutput(_client: Client, _unsentBytes: number): void {
-    return;
+  /** Told of clients that are gone; tracking and replication listen. */
+  onClientClosed: (client: Client) => void = () => undefined;
+
+  /** Closes clients whose unsent output passes client-output-buffer-limit. */
+  checkOutput(client: Client, unsentBytes: number): void {
+    const { hardBytes, softBytes, softSeconds } = this.settings.outputLimits[client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind];
+    const nowMs = this.options.steadyClock();
+    if (softBytes === 0 || unsentBytes <= softBytes) client.softLimitSinceMs = 0;
+    else if (client.softLimitSinceMs === 0) client.softLimitSinceMs = nowMs;
+    const softPassed = client.softLimitSinceMs > 0 && nowMs - client.softLimitSinceMs > softSeconds * 1000;
+    if ((hardBytes === 0 || unsentBytes <= hardBytes) && !softPassed) return;
+    this.stats.outputLimitDisconnections++;
+    this.log('warning', `Client ${this.describeClient(client)} scheduled to be closed ASAP for overcoming of output buffer limits.`);
+    client.connection?.destroy();
   }
 
   protocolError(client: Client, text: string): void {
-    this.log('verbose', `Protocol error (${text}) from client: ${client.remote}`);
+    this.log('verbose', `Protocol error (${text}) from client: ${this.describeClient(client)}`);
   }
 
   queryLimitReached(client: Client): void {
-    this.log('warning', `Closing client that reached max query buffer length: ${client.remote}`);
+    this.stats.queryLimitDisconnections++;
+    this.log('warning', `Closing client that reached max query buffer length: ${this.describeClient(client)}`);
+  }
+
+  describeClient(client: Client): string {
+    return clientLine(this, client);
+  }
+
+  /** Closes clients that sent nothing for `timeout` seconds; those that wait for something stay. */
+  closeIdleClients(): void {
+    const { timeoutSeconds } = this.settings;
+    if (timeoutSeconds === 0) return;
+    for (const client of this.clients.values()) {
+      if (client.kind !== 'normal' || client.blocked || client.monitors) continue;
+      if (this.keyspace.nowMs - client.lastInteractionMs <= timeoutSeconds * 1000) continue;
+      this.log('verbose', 'Closing idle client');
+      client.connection?.destroy();
+    }
+  }
+
+  push(client: Client, bytes: Uint8Array): void {
+    if (client === this.serving) this.ownMessages.push(bytes);
+    else client.connection?.send(bytes);
   }
 
   /** Writes to a client that is not the one being served now. */
@@ -144,30 +302,96 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
   }
 
   readonly mode: 'standalone' | 'cluster' = 'standalone';
-  readonly role: 'master' | 'replica' = 'master';
+  role: 'master' | 'replica' = 'master';
 
   get requiresPassword(): boolean {
-    return false;
+    return !this.acl.defaultUser.noPassword;
   }
 
   /** Checks a name and password and, when they are right, makes the client that user. */
-  authenticate(client: Client, userName: string, _password: string): boolean {
-    client.userName = userName;
-    client.authenticated = true;
+  authenticate(client: Client, userName: string, password: string): boolean {
+    const user = this.acl.authenticate(userName, password);
+    if (user === undefined) {
+      this.stats.authFailures++;
+      const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
+      this.aclLog.add(denials.auth, context, this.call.command.fullName, userName, this.describeClient(client), this.nowMs(), this.settings.aclLogLength);
+      return false;
+    }
+    this.login(client, user, true);
     return true;
   }
 
   /** RESET: the client is as it was after connecting. */
   resetClient(client: Client): void {
     this.transactions.end(client);
+    this.monitors.remove(client);
+    this.pubsub.forget(client);
+    this.onClientReset(client);
+    client.kind = 'normal';
     client.protocol = 2;
     client.databaseIndex = 0;
     client.name = '';
-    client.monitors = false;
     client.noEvict = false;
+    client.readOnly = false;
+    client.replyMode = 'on';
     client.gates &= ~(Gate.SILENT | Gate.TRACKING | Gate.NO_TOUCH | Gate.SUBSCRIBED);
-    client.userName = 'default';
-    client.authenticated = !this.requiresPassword;
+    this.login(client, this.acl.defaultUser, this.acl.defaultUser.noPassword && this.acl.defaultUser.enabled);
+  }
+
+  onClientReset: (client: Client) => void = () => undefined;
+
+  subscriptionsChanged(client: ServiceClient): void {
+    const own = client as Client;
+    const subscribed = this.pubsub.isSubscribed(own);
+    if (subscribed === (own.kind === 'pubsub')) return;
+    own.kind = subscribed ? 'pubsub' : 'normal';
+    own.gates = subscribed && own.protocol === 2 ? own.gates | Gate.SUBSCRIBED : own.gates & ~Gate.SUBSCRIBED;
+  }
+
+  /** The running command's client waits until `resume`. */
+  suspend(call: { readonly client: unknown }): LateReply {
+    const client = call.client as Client;
+    client.blocked = true;
+    return {
+      resume: (write) => {
+        client.blocked = false;
+        this.send(client, write);
+        client.connection?.proceed();
+      },
+    };
+  }
+
+  inTransaction(): boolean {
+    return this.transactions.executing;
+  }
+
+  forwardToReplicas(call: { count: number; copy(index: number): Uint8Array; client: unknown }): void {
+    if (this.propagates) this.feed((call.client as Client).databaseIndex, argumentsOf(call));
+  }
+
+  resetStatistics(): void {
+    this.stats.reset();
+    Object.assign(this.keyspace.stats, { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0 });
+    this.histograms.clear();
+    this.cron.pauseMsMax = 0;
+    this.onResetStatistics();
+  }
+
+  onResetStatistics: () => void = () => undefined;
+
+  /** An argument as logs and monitors show it: secrets are left out. */
+  shownArgument(call: ServerCall, index: number): Uint8Array {
+    return shownArgument(call.command.fullName, call as unknown as Call, index, this.isSensitive);
+  }
+
+  /** rename-command; an empty name takes the command away. Throws when there is no such command or the name is taken. */
+  renameCommand(from: string, to: string): void {
+    const found = this.table.commands.get(from.toLowerCase());
+    if (found === undefined) throw new Error('No such command in rename-command');
+    this.table.remove(from);
+    if (to === '') return;
+    if (this.table.commands.has(to.toLowerCase())) throw new Error('Target command name already exists');
+    this.table.add(to, found);
   }
 
   // --- running commands ---------------------------------------------------------------------------------------------
@@ -179,21 +403,61 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
   /** Runs the request in `call` for a client: the way of everything that comes from a socket. @hot */
   dispatch(client: Client): void {
     const { call } = this;
-    const command = this.resolve(call);
     client.lastInteractionMs = this.keyspace.nowMs;
-    if (command === undefined) {
-      if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
-      this.stats.rejected++;
-      return;
-    }
+    this.serving = client;
     call.client = client;
     call.db = this.keyspace.databases[client.databaseIndex]!;
-    call.command = command as Command<never>;
-    if ((this.gates | client.gates) !== 0 && !this.passGates(client, command)) return;
-    client.lastCommand = command.fullName;
-    client.commandCount++;
-    this.run(call, command);
+    const command = this.resolve(call);
+    if (command === undefined) {
+      if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
+      this.stats.countErrorReply(call.reply.lastError);
+    } else {
+      call.command = command as Command<never>;
+      const gates = this.gates | client.gates;
+      if (gates === 0) {
+        client.lastCommand = command.fullName;
+        client.commandCount++;
+        this.run(call, command);
+      } else {
+        this.dispatchGated(client, command, gates);
+      }
+    }
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
+    this.serving = undefined;
+    if (this.ownMessages.length > 0) for (const message of this.ownMessages.splice(0)) this.writer.raw(message);
+  }
+
+  private dispatchGated(client: Client, command: Command<ServerCall>, gates: number): void {
+    const { call } = this;
+    const silent = (gates & Gate.SILENT) !== 0;
+    const start = silent ? call.reply.defer() : undefined;
+    const left = this.keyspace.leavesClocks;
+    if (this.passGates(client, command, gates)) {
+      client.lastCommand = command.fullName;
+      client.commandCount++;
+      if ((gates & Gate.NO_TOUCH) !== 0 && command.name !== 'touch') this.keyspace.leavesClocks = true;
+      this.run(call, command);
+      this.keyspace.leavesClocks = left;
+      if ((gates & Gate.TRACKING) !== 0) this.afterTracked(client, command, call);
+    }
+    if (start !== undefined) this.silence(client, command, start);
+  }
+
+  /** Told of every command of a client that tracks; tracking remembers the keys that were read. */
+  afterTracked: (client: Client, command: Command<ServerCall>, call: ServerCall) => void = () => undefined;
+
+  /** Takes a reply back that CLIENT REPLY said not to give. */
+  private silence(client: Client, command: Command<ServerCall>, start: DeferredLength): void {
+    if (client.replyMode === 'on') return;
+    if (command.fullName === 'client|reply' && client.replyMode === 'skip-next') {
+      client.replyMode = 'skip';
+      this.call.reply.rewind(start);
+      return;
+    }
+    this.call.reply.rewind(start);
+    if (client.replyMode !== 'skip') return;
+    client.replyMode = 'on';
+    client.gates &= ~Gate.SILENT;
   }
 
   /** The command of a call, with its subcommand and arity checked; undefined after an error reply. @hot */
@@ -229,16 +493,57 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
   run(call: ServerCall, command: Command<ServerCall>): void {
     const { keyspace, stats } = this;
     const dirty = keyspace.dirty;
-    const errorCount = call.reply.errorCount;
-    try {
-      command.run!(call);
-    } catch (error) {
-      this.replyCrash(call, command, error);
+    const { errorCount } = call.reply;
+    if (this.timesAll || !command.isConstantTime || call.count > SAMPLED_ARGUMENTS_MAX || (++this.sampleCounter & (SAMPLE_EVERY - 1)) === 0) {
+      this.runTimed(call, command);
+    } else {
+      try {
+        command.run!(call);
+      } catch (error) {
+        this.replyCrash(call, command, error);
+      }
     }
     stats.count(command.id);
     if (call.reply.errorCount !== errorCount) stats.countError(command.id, call.reply.lastError);
     if (this.propagates && keyspace.dirty !== dirty) this.propagate(call);
     else if (this.rewritten !== undefined || this.prevented || this.propagatedToo.length > 0) this.dropPropagation();
+    if ((this.gates & Gate.MONITORED) !== 0 && (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0) {
+      this.monitors.feed(call, call.db.index, undefined);
+    }
+  }
+
+  private runTimed(call: ServerCall, command: Command<ServerCall>): void {
+    const { steadyClock } = this.options;
+    const startMs = steadyClock();
+    try {
+      command.run!(call);
+    } catch (error) {
+      this.replyCrash(call, command, error);
+    }
+    const micros = (steadyClock() - startMs) * 1000;
+    const sampled = !this.timesAll && command.isConstantTime && call.count <= SAMPLED_ARGUMENTS_MAX;
+    this.stats.addTime(command.id, sampled ? micros * SAMPLE_EVERY : micros);
+    if (this.settings.latencyTracking) this.recordLatency(command, micros, sampled ? SAMPLE_EVERY : 1);
+    if (this.settings.slowerThanMicros >= 0 && micros >= this.settings.slowerThanMicros) this.recordSlow(call, command, micros);
+    const { latencyThresholdMs } = this.settings;
+    if (latencyThresholdMs > 0 && micros >= latencyThresholdMs * 1000) {
+      this.latency.add((command.flags & commandFlags.fast) !== 0 ? 'fast-command' : 'command', Math.floor(micros / 1000), Math.floor(this.nowMs() / 1000));
+    }
+  }
+
+  private recordLatency(command: Command<ServerCall>, micros: number, times: number): void {
+    let histogram = this.histograms.get(command.fullName);
+    if (histogram === undefined) {
+      histogram = new LatencyHistogram();
+      this.histograms.set(command.fullName, histogram);
+    }
+    for (let count = 0; count < times; count++) histogram.record(micros * 1000);
+  }
+
+  private recordSlow(call: ServerCall, command: Command<ServerCall>, micros: number): void {
+    if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
+    const args = cutArguments(call.count, (index) => this.shownArgument(call, index));
+    this.slowLog.add(args, Math.floor(micros), Math.floor(this.nowMs() / 1000), call.client.remote, call.client.name, this.settings.slowLogLength);
   }
 
   private replyCrash(call: ServerCall, command: Command<ServerCall>, error: unknown): void {
@@ -246,25 +551,94 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
     call.reply.error(`ERR internal error in '${command.fullName}': ${error instanceof Error ? error.message : String(error)}`);
   }
 
-  /** Looks at each gate; false: the command was answered or queued already. */
-  private passGates(client: Client, command: Command<ServerCall>): boolean {
+  /** Looks at each gate; false: the command was answered, queued or put off already. */
+  private passGates(client: Client, command: Command<ServerCall>, gates: number): boolean {
     const { call } = this;
-    const gates = this.gates | client.gates;
-    if ((gates & Gate.AUTH) !== 0 && (command.flags & commandFlags.no_auth) === 0) {
-      return this.reject(client, errors.noAuth);
+    const { flags } = command;
+    if ((gates & Gate.AUTH) !== 0 && (flags & commandFlags.no_auth) === 0) return this.reject(client, command, errors.noAuth);
+    if ((gates & Gate.ACL) !== 0 && !this.isAllowed(client, command, call)) return false;
+    if ((gates & Gate.SUBSCRIBED) !== 0 && !allowedWhileSubscribed.has(command.name)) {
+      const text = `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+      return this.reject(client, command, text);
     }
+    if ((gates & Gate.LOADING) !== 0 && (flags & commandFlags.loading) === 0) return this.reject(client, command, errors.loading);
+    if ((gates & Gate.BUSY) !== 0 && (flags & commandFlags.allow_busy) === 0) return this.reject(client, command, this.busyText());
+    if ((gates & Gate.WRITES) !== 0 && (flags & (commandFlags.write | commandFlags.may_replicate)) !== 0) {
+      const text = this.refuseWrite(client, command);
+      if (text !== undefined) return this.reject(client, command, text);
+    }
+    if ((gates & Gate.MEMORY) !== 0 && !this.passMemoryGate(client, command)) return false;
     if ((gates & Gate.MULTI) !== 0 && this.transactions.queues(command)) {
       this.transactions.queue(client, call, command);
+      return false;
+    }
+    if ((gates & Gate.PAUSED) !== 0 && this.pause.holds(client, command)) {
+      this.pause.putOff(client, call);
       return false;
     }
     return true;
   }
 
+  /** What is said while a script runs for too long; scripting sets it. */
+  busyText: () => string = () => errors.busy;
+
+  /** Why a write is refused now (a read-only replica, MISCONF, too few replicas); undefined when it is not. */
+  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined = () => undefined;
+
+  private isAllowed(client: Client, command: Command<ServerCall>, call: ServerCall): boolean {
+    const denial = this.aclCheck.check(client.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
+    if (denial === denials.none) return true;
+    const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
+    this.logDenial(client, call, denial, context);
+    this.reject(client, command, `NOPERM ${denialText(denial, client.userName, command.fullName, undefined)}`);
+    return false;
+  }
+
+  logDenial(client: Client, call: ServerCall, denial: Denial, context: AclContext): void {
+    const object = denial === denials.command ? call.command.fullName : call.text(this.aclCheck.deniedIndex);
+    this.stats.aclDenials[denial]!++;
+    this.aclLog.add(denial, context, object, client.userName, this.describeClient(client), this.nowMs(), this.settings.aclLogLength);
+  }
+
+  private passMemoryGate(client: Client, command: Command<ServerCall>): boolean {
+    if (this.usedBytes <= this.settings.maxMemory) return true;
+    const enough = this.evictSome();
+    const inMulti = (client.gates & Gate.MULTI) !== 0;
+    const refused = (command.flags & commandFlags.denyoom) !== 0 || (inMulti && command.name === 'exec' && this.transactions.needsMemory(client));
+    if (enough || !refused) return true;
+    return this.reject(client, command, errors.outOfMemory);
+  }
+
+  /** Bytes that count against maxmemory. */
+  get usedBytes(): number {
+    return this.keyspace.usedBytes + BASE_BYTES;
+  }
+
+  /** Deletes keys until memory suffices, the policy finds none, or the time for it is over; false: memory does not suffice. */
+  evictSome(): boolean {
+    const { maxMemory, evictionTenacity } = this.settings;
+    if (maxMemory === 0 || this.loading || this.keyspace.expiryPaused || this.usedBytes <= maxMemory) return true;
+    const { steadyClock } = this.options;
+    const startMs = steadyClock();
+    const limitMs = evictionTenacity <= 10 ? 0.05 * evictionTenacity : evictionTenacity < 100 ? 0.5 * 1.15 ** (evictionTenacity - 10) : Infinity;
+    let evicted = 0;
+    while (this.usedBytes > maxMemory) {
+      // What was deleted already is freed before more keys go.
+      if (this.keyspace.hasGarbage) this.keyspace.freeSome(256);
+      else if (!this.eviction.evictOne()) return false;
+      else evicted++;
+      // After that long, commands go on although there is too much: the cron and the next writes go on with it.
+      if ((evicted & 15) === 15 && steadyClock() - startMs > limitMs) return true;
+    }
+    return true;
+  }
+
   /** Answers with an error instead of running; inside MULTI the transaction is broken. */
-  reject(client: Client, text: string): false {
+  reject(client: Client, command: Command<ServerCall>, text: string): false {
     if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
-    this.call.reply.error(text);
-    this.stats.rejected++;
+    if (command.name === 'exec') this.transactions.end(client);
+    this.call.reply.error(command.name === 'exec' ? `EXECABORT Transaction discarded because of: ${text}` : text);
+    this.stats.countRefused(command.id, text);
     return false;
   }
 
@@ -285,6 +659,19 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
     this.spareWriters.push(reply);
     return bytes;
   }
+
+  /** Gives a put-off request of a client to `dispatch` and sends its reply. */
+  replay(client: Client, args: readonly Uint8Array[]): void {
+    if (client.connection?.closed === true) return;
+    this.beginTurn();
+    this.call.setArguments(args);
+    this.writer.protocol = client.protocol;
+    this.dispatch(client);
+    client.connection?.flush();
+  }
+
+  /** Client id that a tracking client's messages go to; -1 without tracking, 0 to itself. Set by tracking. */
+  redirectionOf: (client: Client) => number = () => -1;
 
   /** Runs the commands of a transaction in the present call's reply. */
   runQueued(client: Client, queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[]): void {
@@ -333,9 +720,27 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
   }
 
   /** What replicas and the AOF get for a key that was deleted by age or for memory. */
-  get reclaimCommand(): 'DEL' | 'UNLINK' {
-    return 'DEL';
+  reclaimCommand(reason: 'expired' | 'evicted'): 'DEL' | 'UNLINK' {
+    return (reason === 'expired' ? this.settings.lazyExpire : this.settings.lazyEviction) ? 'UNLINK' : 'DEL';
   }
+
+  /** Fields of hashes that are past their time; set by the hash type. */
+  fieldExpireStep: () => void = () => undefined;
+
+  /** Told at every tick of the cron. */
+  onTick: () => void = () => undefined;
+
+  /** What must be there before the first client is served: data from disk. */
+  beforeServing: () => Promise<void> = () => Promise.resolve();
+
+  /** Saves what must be saved; the reason when that failed and the shutdown must not go on. */
+  beforeShutdown: (how: ShutdownOptions) => Promise<string | undefined> = () => Promise.resolve(undefined);
+
+  /** The last thing before the end: files are closed. */
+  onStop: () => Promise<void> = () => Promise.resolve();
+
+  /** Ends the server: saves as configured, closes clients, exits. Set by whoever started it. */
+  shutdown: (how: ShutdownOptions) => Promise<string | undefined> = () => Promise.resolve(undefined);
 
   // --- effects ------------------------------------------------------------------------------------------------------
 
@@ -371,11 +776,25 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost {
   feed: (database: number, args: readonly Part[]) => void = () => undefined;
 }
 
+/** What an empty server counts as used, so that figures and limits are of Redis's kind. */
+const BASE_BYTES = MILLION;
+
+const allowedWhileSubscribed = new Set(['subscribe', 'ssubscribe', 'psubscribe', 'unsubscribe', 'sunsubscribe', 'punsubscribe', 'ping', 'quit', 'reset']);
+
+const protectedModeText =
+  "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
+
 /** Copies of a call's arguments. */
 export function argumentsOf(call: { count: number; copy(index: number): Uint8Array }): Uint8Array[] {
   const args: Uint8Array[] = [];
   for (let index = 0; index < call.count; index++) args.push(call.copy(index));
   return args;
+}
+
+export interface ShutdownOptions {
+  readonly save: boolean | undefined;
+  readonly now: boolean;
+  readonly force: boolean;
 }
 
 export function partBytes(part: Part): Uint8Array {

@@ -35,6 +35,8 @@ export class Transaction {
 const states = new WeakMap<Client, Transaction>();
 
 export class Transactions {
+  /** The commands of an EXEC are running. */
+  executing = false;
   private readonly watchers = new Map<string, Set<Client>>();
 
   constructor(private readonly server: DataServer) {}
@@ -76,7 +78,7 @@ export class Transactions {
 
   queue(client: Client, call: ServerCall, command: Command<ServerCall>): void {
     if ((command.flags & commandFlags.no_multi) !== 0) {
-      this.server.reject(client, `ERR Command not allowed inside a transaction`);
+      this.server.reject(client, command, 'ERR Command not allowed inside a transaction');
       return;
     }
     const state = this.ensure(client);
@@ -84,6 +86,37 @@ export class Transactions {
     state.queued.push({ command, args });
     for (const arg of args) state.bytes += arg.length;
     call.reply.queued();
+  }
+
+  /** Whether one of the queued commands may use more memory. */
+  needsMemory(client: Client): boolean {
+    return states.get(client)?.queued.some(({ command }) => (command.flags & commandFlags.denyoom) !== 0) === true;
+  }
+
+  /** How many commands are queued; -1 outside MULTI. */
+  queuedCount(client: Client): number {
+    const state = states.get(client);
+    return state?.active === true ? state.queued.length : -1;
+  }
+
+  /** Bytes of the arguments of queued commands. */
+  queuedBytes(client: Client): number {
+    return states.get(client)?.bytes ?? 0;
+  }
+
+  /** A watched key was touched: the next EXEC will not run. */
+  isTouched(client: Client): boolean {
+    return states.get(client)?.touched === true;
+  }
+
+  /** Whether a queued command writes. */
+  writes(client: Client): boolean {
+    const mask = commandFlags.write | commandFlags.may_replicate;
+    return states.get(client)?.queued.some(({ command }) => (command.flags & mask) !== 0) === true;
+  }
+
+  watchedCount(client: Client): number {
+    return states.get(client)?.watched.length ?? 0;
   }
 
   markBroken(client: Client): void {
@@ -110,7 +143,9 @@ export class Transactions {
       return;
     }
     call.reply.array(queued.length);
+    this.executing = true;
     this.server.runQueued(client, queued);
+    this.executing = false;
   }
 
   private hasExpired(watched: Watched): boolean {

@@ -5,6 +5,7 @@
 //
 // Not here: bytes and sockets (connection), what commands do with it (server).
 
+import type { User } from './acl/user.js';
 import type { Connection, Session } from './connection.js';
 
 /** Bits of Client.gates and of the server's own mask. */
@@ -50,6 +51,8 @@ export interface ClientOwner {
   checkOutput(client: Client, unsentBytes: number): void;
   protocolError(client: Client, text: string): void;
   queryLimitReached(client: Client): void;
+  /** Sends a message that the client did not ask for now. */
+  push(client: Client, bytes: Uint8Array): void;
 }
 
 export class Client implements Session {
@@ -62,8 +65,8 @@ export class Client implements Session {
   libraryVersion = '';
   kind: ClientKind = 'normal';
   authenticated = false;
-  /** The ACL user's name. */
-  userName = 'default';
+  /** The ACL user; undefined until the first authentication where one is needed. */
+  user: User | undefined;
   /** Full name of the last command, for CLIENT LIST. */
   lastCommand = '';
   lastInteractionMs: number;
@@ -76,8 +79,10 @@ export class Client implements Session {
   /** Set by CLIENT KILL of oneself and QUIT. */
   closesAfterReply = false;
   commandCount = 0;
-  /** States that only some clients have, by their owners: transactions, subscriptions, tracking, blocking. */
-  readonly states = new Map<object, unknown>();
+  /** CLIENT REPLY: what becomes of replies. */
+  replyMode: 'on' | 'off' | 'skip' | 'skip-next' = 'on';
+  /** When the unsent output passed its soft limit, in steady ms; 0: it is below. */
+  softLimitSinceMs = 0;
 
   constructor(
     readonly id: number,
@@ -88,6 +93,16 @@ export class Client implements Session {
     readonly unixSocket: boolean,
   ) {
     this.lastInteractionMs = createdMs;
+  }
+
+  /** The ACL user's name, as replies show it. */
+  get userName(): string {
+    return this.user?.name ?? '';
+  }
+
+  /** Connected from this machine. */
+  get isLocal(): boolean {
+    return this.unixSocket || this.remote.startsWith('127.') || this.remote.startsWith('[::1]') || this.remote === '';
   }
 
   get suspended(): boolean {
@@ -108,6 +123,11 @@ export class Client implements Session {
 
   onProtocolError(text: string): void {
     this.owner.protocolError(this, text);
+  }
+
+  /** Sends a complete message (pub/sub, invalidation, MONITOR); the bytes are shared and stay as they are. */
+  push(bytes: Uint8Array): void {
+    this.owner.push(this, bytes);
   }
 
   onQueryLimit(): void {

@@ -5,7 +5,7 @@ import { parseBigInteger } from '../../base/bytes.js';
 import { command, keyAt } from '../../registry/command.js';
 import { key } from '../../registry/grammar.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { replyHelp } from '../help.js';
+import { replyHelp } from '../../registry/help.js';
 import { stringPlace } from '../string/access.js';
 
 /** Strings up to this length that were never changed in place are 'embstr'. */

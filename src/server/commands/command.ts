@@ -8,7 +8,7 @@ import { type Command, type CommandFlag, command, commandFlags, type KeySpec } f
 import { many, oneof, optional, pattern, str } from '../../registry/grammar.js';
 import { Call } from '../../registry/call.js';
 import { findKeys, FoundKeys } from '../../registry/find-keys.js';
-import { replyHelp } from '../../commands/help.js';
+import { replyHelp } from '../../registry/help.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 
 const flagNames = Object.entries(commandFlags) as [CommandFlag, number][];

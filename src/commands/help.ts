@@ -1,3 +1,0 @@
-// help: HELP replies, for the commands of this layer.
-
-export { replyHelp } from '../registry/help.js';

@@ -1,0 +1,24 @@
+// acl-changes: what happens to connections when users change.
+
+import type { AclListener } from '../service/acl/acl.js';
+import type { ChannelPattern } from '../service/acl/selector.js';
+import type { User } from '../service/acl/user.js';
+import type { DataServer } from './server.js';
+
+export class AclChanges implements AclListener {
+  constructor(private readonly server: DataServer) {}
+
+  userDeleted(user: User): void {
+    for (const client of this.server.clients.values()) if (client.user === user) client.connection?.closeAfterReply();
+  }
+
+  userChanged(user: User): void {
+    for (const client of this.server.clients.values()) if (client.user === user) this.server.updateUserGates(client);
+  }
+
+  channelsLost(user: User, left: readonly ChannelPattern[]): void {
+    for (const client of this.server.clients.values()) {
+      if (client.user === user && this.server.pubsub.exceeds(client, left)) client.connection?.closeAfterReply();
+    }
+  }
+}

@@ -1,0 +1,71 @@
+// client-line: one client as CLIENT LIST and the logs show it.
+
+import { type Client, Gate } from '../service/client.js';
+import type { DataServer } from './server.js';
+
+function flagsOf(server: DataServer, client: Client): string {
+  let flags = '';
+  if (client.monitors) flags += 'O';
+  if (client.kind === 'replica') flags += 'S';
+  if (client.kind === 'master') flags += 'M';
+  if (client.kind === 'pubsub') flags += 'P';
+  if ((client.gates & Gate.MULTI) !== 0) flags += 'x';
+  if (server.blocking.isBlocked(client) || client.paused) flags += 'b';
+  if ((client.gates & Gate.TRACKING) !== 0) flags += 't';
+  if (server.transactions.isTouched(client)) flags += 'd';
+  if (client.unixSocket) flags += 'U';
+  if (client.readOnly) flags += 'r';
+  if (client.noEvict) flags += 'e';
+  if ((client.gates & Gate.NO_TOUCH) !== 0) flags += 'T';
+  return flags === '' ? 'N' : flags;
+}
+
+/** The fields of CLIENT LIST, in Redis's order, without a line end. */
+export function clientLine(server: DataServer, client: Client): string {
+  const nowMs = server.keyspace.nowMs;
+  const { connection, pubsub } = { connection: client.connection, pubsub: server.pubsub };
+  const queryBytes = connection?.queryBytes ?? 0;
+  const bufferBytes = connection?.queryBufferBytes ?? 0;
+  const unsent = connection?.wire.unsentBytes ?? 0;
+  const multi = server.transactions.queuedCount(client);
+  const fields: readonly (readonly [string, string | number])[] = [
+    ['id', client.id],
+    ['addr', client.unixSocket ? `${server.config.text('unixsocket').value}:0` : client.remote],
+    ['laddr', client.unixSocket ? `${server.config.text('unixsocket').value}:0` : client.local],
+    ['fd', client.id + 7],
+    ['name', client.name],
+    ['age', Math.floor((nowMs - client.createdMs) / 1000)],
+    ['idle', Math.floor((nowMs - client.lastInteractionMs) / 1000)],
+    ['flags', flagsOf(server, client)],
+    ['db', client.databaseIndex],
+    ['sub', pubsub.countOf(client, 'channels')],
+    ['psub', pubsub.countOf(client, 'patterns')],
+    ['ssub', pubsub.countOf(client, 'shardChannels')],
+    ['multi', multi],
+    ['watch', server.transactions.watchedCount(client)],
+    ['qbuf', queryBytes],
+    ['qbuf-free', bufferBytes - queryBytes],
+    ['argv-mem', 0],
+    ['multi-mem', server.transactions.queuedBytes(client)],
+    ['rbs', 16384],
+    ['rbp', 0],
+    ['obl', 0],
+    ['oll', unsent > 0 ? 1 : 0],
+    ['omem', unsent],
+    ['tot-mem', memoryOf(server, client)],
+    ['events', unsent > 0 ? 'rw' : 'r'],
+    ['cmd', client.lastCommand === '' ? 'NULL' : client.lastCommand],
+    ['user', client.user === undefined ? '(superuser)' : client.user.name],
+    ['redir', server.redirectionOf(client)],
+    ['resp', client.protocol],
+    ['lib-name', client.libraryName],
+    ['lib-ver', client.libraryVersion],
+  ];
+  return fields.map(([name, value]) => `${name}=${value}`).join(' ');
+}
+
+/** Bytes that a client takes: its buffers, its queue, and a fixed part. */
+export function memoryOf(server: DataServer, client: Client): number {
+  const connection = client.connection;
+  return 2048 + (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0) + server.transactions.queuedBytes(client);
+}

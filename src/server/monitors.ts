@@ -1,0 +1,53 @@
+// monitors: MONITOR: every command that runs is told to who asked for it, secrets left out.
+
+import { latin1 } from '../base/bytes.js';
+import { latin1Bytes } from '../base/bytes.js';
+import { type Client, Gate } from '../service/client.js';
+import type { DataServer, ServerCall } from './server.js';
+
+/** A word in double quotes with everything that is not printable escaped, as MONITOR and the logs show arguments. */
+export function quoted(bytes: Uint8Array): string {
+  let text = '"';
+  for (const char of latin1(bytes)) {
+    if (char === '\\' || char === '"') text += `\\${char}`;
+    else if (char === '\n') text += '\\n';
+    else if (char === '\r') text += '\\r';
+    else if (char === '\t') text += '\\t';
+    else if (char === '\u0007') text += '\\a';
+    else if (char === '\b') text += '\\b';
+    else if (char >= ' ' && char <= '~') text += char;
+    else text += `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  }
+  return `${text}"`;
+}
+
+export class Monitors {
+  private readonly clients = new Set<Client>();
+
+  constructor(private readonly server: DataServer) {}
+
+  get count(): number {
+    return this.clients.size;
+  }
+
+  add(client: Client): void {
+    this.clients.add(client);
+    client.monitors = true;
+    this.server.gates |= Gate.MONITORED;
+  }
+
+  remove(client: Client): void {
+    if (!this.clients.delete(client)) return;
+    client.monitors = false;
+    if (this.clients.size === 0) this.server.gates &= ~Gate.MONITORED;
+  }
+
+  /** Tells a command; `origin` stands for the address of commands that come from no socket ('lua'). */
+  feed(call: ServerCall, database: number, origin: string | undefined): void {
+    const seconds = this.server.options.wallClock() / 1000;
+    let line = `+${seconds.toFixed(6)} [${database} ${origin ?? (call.client.unixSocket ? `unix:${call.client.local}` : call.client.remote)}]`;
+    for (let index = 0; index < call.count; index++) line += ` ${quoted(this.server.shownArgument(call, index))}`;
+    const bytes = latin1Bytes(`${line}\r\n`);
+    for (const client of this.clients) client.push(bytes);
+  }
+}

@@ -1,0 +1,88 @@
+// pause: CLIENT PAUSE: commands are put off until the time is over or CLIENT UNPAUSE comes.
+
+import { type Command, commandFlags } from '../registry/command.js';
+import { type Client, Gate } from '../service/client.js';
+import { argumentsOf, type DataServer, type ServerCall } from './server.js';
+
+export type PauseMode = 'all' | 'write';
+
+export class Pause {
+  private mode: PauseMode = 'write';
+  private endMs = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly putOffCalls = new Map<Client, readonly Uint8Array[]>();
+
+  constructor(private readonly server: DataServer) {}
+
+  /** A pause that is under way is never shortened or weakened by another. */
+  begin(durationMs: number, mode: PauseMode): void {
+    const active = this.timer !== undefined;
+    if (!active || mode === 'all') this.mode = mode;
+    this.endMs = Math.max(active ? this.endMs : 0, this.server.keyspace.nowMs + durationMs);
+    this.server.gates |= Gate.PAUSED;
+    this.server.keyspace.expiryPaused = true;
+    this.server.keyspace.hidesExpired = true;
+    this.arm();
+  }
+
+  get reason(): string {
+    return this.timer === undefined ? 'none' : 'client_pause';
+  }
+
+  get remainingMs(): number {
+    return this.timer === undefined ? 0 : Math.max(0, this.endMs - this.server.options.wallClock());
+  }
+
+  get modeName(): string {
+    return this.timer === undefined ? 'none' : this.mode;
+  }
+
+  private arm(): void {
+    clearTimeout(this.timer);
+    const waitMs = this.endMs - this.server.options.wallClock();
+    this.timer = setTimeout(() => {
+      if (this.server.options.wallClock() < this.endMs) this.arm();
+      else this.end();
+    }, Math.min(Math.max(waitMs, 0), 0x7fffffff));
+    this.timer.unref();
+  }
+
+  end(): void {
+    if (this.timer === undefined) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.server.gates &= ~Gate.PAUSED;
+    this.server.keyspace.expiryPaused = false;
+    this.server.keyspace.hidesExpired = false;
+    for (const [client, args] of [...this.putOffCalls]) {
+      this.putOffCalls.delete(client);
+      client.paused = false;
+      setImmediate(() => {
+        this.server.replay(client, args);
+        client.connection?.proceed();
+      });
+    }
+  }
+
+  /** Whether this command must wait. */
+  holds(client: Client, command: Command<ServerCall>): boolean {
+    if (client.kind === 'replica') return false;
+    if (this.mode === 'all') return command.name !== 'client' && command.parent?.name !== 'client' ? true : command.fullName !== 'client|unpause' && command.fullName !== 'client|pause';
+    const writes = commandFlags.write | commandFlags.may_replicate;
+    if ((command.flags & writes) !== 0) return true;
+    return command.name === 'exec' && this.server.transactions.writes(client);
+  }
+
+  putOff(client: Client, call: ServerCall): void {
+    this.putOffCalls.set(client, argumentsOf(call));
+    client.paused = true;
+  }
+
+  forget(client: Client): void {
+    this.putOffCalls.delete(client);
+  }
+
+  get count(): number {
+    return this.putOffCalls.size;
+  }
+}

@@ -1,0 +1,97 @@
+// settings: what the configuration says, as plain fields for hot code; renewed after every CONFIG SET.
+
+import type { EvictionPolicy } from '../keyspace/eviction.js';
+import { Gate } from '../service/client.js';
+import type { Config } from '../service/config/config.js';
+import type { OptionName } from '../service/config/options.js';
+import type { ClientClass, OutputLimit } from '../service/config/special-settings.js';
+import type { DataServer } from './server.js';
+
+export class Settings {
+  hz = 10;
+  maxMemory = 0;
+  maxMemoryClients = 0;
+  evictionTenacity = 10;
+  maxClients = 10000;
+  timeoutSeconds = 0;
+  keepAliveSeconds = 300;
+  protectedMode = true;
+  slowerThanMicros = 10000;
+  slowLogLength = 128;
+  largeRequestBytes = -1;
+  largeReplyBytes = -1;
+  latencyThresholdMs = 0;
+  latencyTracking = true;
+  busyReplyThresholdMs = 5000;
+  aclLogLength = 128;
+  outputLimits: Record<ClientClass, OutputLimit>;
+  lazyExpire = false;
+  lazyEviction = false;
+
+  constructor(private readonly config: Config) {
+    this.outputLimits = config.special('client-output-buffer-limit').value;
+  }
+
+  /** Reads everything anew and brings it to those who hold copies. */
+  apply(server: DataServer): void {
+    const { config } = this;
+    const { limits, keyspace } = server;
+    this.hz = Math.min(500, Math.max(1, config.number('hz').value));
+    this.maxMemory = config.number('maxmemory').value;
+    this.maxMemoryClients = config.number('maxmemory-clients').value;
+    this.evictionTenacity = config.number('maxmemory-eviction-tenacity').value;
+    this.maxClients = config.number('maxclients').value;
+    this.timeoutSeconds = config.number('timeout').value;
+    this.keepAliveSeconds = config.number('tcp-keepalive').value;
+    this.protectedMode = config.flag('protected-mode').value;
+    this.slowerThanMicros = config.number('slowlog-log-slower-than').value;
+    this.slowLogLength = config.number('slowlog-max-len').value;
+    this.latencyThresholdMs = config.number('latency-monitor-threshold').value;
+    this.latencyTracking = config.flag('latency-tracking').value;
+    this.busyReplyThresholdMs = config.number('busy-reply-threshold').value;
+    this.aclLogLength = config.number('acllog-max-len').value;
+    this.outputLimits = config.special('client-output-buffer-limit').value;
+    this.lazyExpire = config.flag('lazyfree-lazy-expire').value;
+    this.lazyEviction = config.flag('lazyfree-lazy-eviction').value;
+
+    limits.hashMaxListpackEntries = config.number('hash-max-listpack-entries').value;
+    limits.hashMaxListpackValue = config.number('hash-max-listpack-value').value;
+    limits.listMaxListpackSize = config.number('list-max-listpack-size').value;
+    limits.listCompressDepth = config.number('list-compress-depth').value;
+    limits.setMaxIntsetEntries = config.number('set-max-intset-entries').value;
+    limits.setMaxListpackEntries = config.number('set-max-listpack-entries').value;
+    limits.setMaxListpackValue = config.number('set-max-listpack-value').value;
+    limits.zsetMaxListpackEntries = config.number('zset-max-listpack-entries').value;
+    limits.zsetMaxListpackValue = config.number('zset-max-listpack-value').value;
+    limits.hllSparseMaxBytes = config.number('hll-sparse-max-bytes').value;
+    limits.streamNodeMaxBytes = config.number('stream-node-max-bytes').value;
+    limits.streamNodeMaxEntries = config.number('stream-node-max-entries').value;
+    limits.protoMaxBulkBytes = config.number('proto-max-bulk-len').value;
+    limits.lazyfreeLazyUserDel = config.flag('lazyfree-lazy-user-del').value;
+    limits.lazyfreeLazyUserFlush = config.flag('lazyfree-lazy-user-flush').value;
+
+    server.reader.bulkBytesMax = limits.protoMaxBulkBytes;
+    server.queryBytesMax = config.number('client-query-buffer-limit').value;
+    const policy = config.choice('maxmemory-policy').value as EvictionPolicy;
+    server.eviction.setPolicy(policy);
+    server.eviction.samples = config.number('maxmemory-samples').value;
+    keyspace.usesFrequency = policy.endsWith('-lfu');
+    keyspace.lfuLogFactor = config.number('lfu-log-factor').value;
+    keyspace.lfuDecayMinutes = config.number('lfu-decay-time').value;
+    keyspace.notifyMask = config.special('notify-keyspace-events').value;
+    server.gates = this.maxMemory > 0 ? server.gates | Gate.MEMORY : server.gates & ~Gate.MEMORY;
+    // Below a millisecond, or when every command counts, sampling would miss what is asked for.
+    server.timesAll = (this.slowerThanMicros >= 0 && this.slowerThanMicros < 1000) || this.latencyThresholdMs === 1;
+  }
+
+  /** All settings whose change is brought to the server by `apply`. */
+  static readonly applied: readonly OptionName[] = [
+    'hz', 'maxmemory', 'maxmemory-clients', 'maxmemory-eviction-tenacity', 'maxclients', 'timeout', 'tcp-keepalive', 'protected-mode',
+    'slowlog-log-slower-than', 'slowlog-max-len', 'latency-monitor-threshold', 'latency-tracking', 'busy-reply-threshold', 'acllog-max-len',
+    'client-output-buffer-limit', 'lazyfree-lazy-expire', 'lazyfree-lazy-eviction', 'hash-max-listpack-entries', 'hash-max-listpack-value',
+    'list-max-listpack-size', 'list-compress-depth', 'set-max-intset-entries', 'set-max-listpack-entries', 'set-max-listpack-value',
+    'zset-max-listpack-entries', 'zset-max-listpack-value', 'hll-sparse-max-bytes', 'stream-node-max-bytes', 'stream-node-max-entries',
+    'proto-max-bulk-len', 'lazyfree-lazy-user-del', 'lazyfree-lazy-user-flush', 'client-query-buffer-limit', 'maxmemory-policy',
+    'maxmemory-samples', 'lfu-log-factor', 'lfu-decay-time', 'notify-keyspace-events',
+  ];
+}

@@ -1,0 +1,182 @@
+// start: puts a data server together from a configuration, opens its doors, and ends it in order.
+//
+// Both ways to a server go through here: the executable (a process of its own, configured by file and command line) and
+// `startServer` (inside another program, any number of them).
+
+import { randomBytes } from 'node:crypto';
+import { writeFileSync, rmSync } from 'node:fs';
+import { Prng } from '../base/prng.js';
+import { RealFiles } from '../io/files.js';
+import type { Config } from '../service/config/config.js';
+import { Listeners } from './listeners.js';
+import { Log } from './log.js';
+import { DataServer, type LogLevel } from './server.js';
+
+export interface Launch {
+  readonly config: Config;
+  /** Called with everything that is worth a log line; the configured log if absent. */
+  readonly log?: (level: LogLevel, text: string) => void;
+  /** Listens on any free port, whatever `port` says. */
+  readonly anyPort?: boolean;
+  /** Old and new names from rename-command; an empty new name takes the command away. */
+  readonly renamed?: readonly (readonly [string, string])[];
+  /** Words of `user` lines. */
+  readonly users?: readonly (readonly string[])[];
+  /** Ends the process after a shutdown; absent in an embedded server, which just stops. */
+  readonly exit?: (code: number) => void;
+}
+
+/** A port or socket that cannot be listened on. */
+export class ListenError extends Error {
+  constructor(
+    readonly port: number,
+    error: unknown,
+  ) {
+    super(`Failed listening on port ${port} (tcp), aborting.`, { cause: error });
+  }
+}
+
+/** A server that serves. */
+export class RunningServer {
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    readonly server: DataServer,
+    readonly listeners: Listeners,
+    private readonly pidFile: string,
+  ) {}
+
+  /** Address of the TCP port; empty without one. */
+  get host(): string {
+    return this.listeners.host;
+  }
+
+  /** TCP port, -1 without one. */
+  get port(): number {
+    return this.listeners.port;
+  }
+
+  /** Path of the unix socket, if there is one. */
+  get unixPath(): string | undefined {
+    return this.listeners.unixPath;
+  }
+
+  /** Stops serving: closes doors and connections. Data is saved before by whoever asked for it. */
+  close(): Promise<void> {
+    this.closing ??= this.stop();
+    return this.closing;
+  }
+
+  private async stop(): Promise<void> {
+    this.server.cron.stop();
+    this.listeners.close();
+    for (const client of [...this.server.clients.values()]) client.connection?.destroy();
+    if (this.pidFile !== '') rmSync(this.pidFile, { force: true });
+    await this.server.onStop();
+  }
+}
+
+export async function launch({ config, log, anyPort = false, renamed = [], users = [], exit }: Launch): Promise<RunningServer> {
+  const secret = randomBytes(12);
+  const ownLog = new Log(Date.now);
+  ownLog.level = config.choice('loglevel').value as LogLevel;
+  ownLog.file = config.path('logfile');
+  const server = new DataServer({
+    databaseCount: config.number('databases').value,
+    random: new Prng(secret.readInt32LE(8)),
+    hashKey: [secret.readInt32LE(0), secret.readInt32LE(4)],
+    runId: randomBytes(20).toString('hex'),
+    wallClock: Date.now,
+    steadyClock: () => performance.now(),
+    log: log ?? ((level, text) => ownLog.write(level, text)),
+    files: new RealFiles(),
+    config,
+    exit: exit ?? ((): void => undefined),
+  });
+  config.onSet(['loglevel'], () => {
+    ownLog.level = config.choice('loglevel').value as LogLevel;
+    return undefined;
+  });
+  for (const [from, to] of renamed) server.renameCommand(from, to);
+  configureUsers(server, users);
+  if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
+  const listeners = new Listeners(server);
+  await openDoors(server, listeners, anyPort);
+  config.onSet(['port', 'bind'], async () => {
+    try {
+      await listeners.reopen(doorOptions(server, false));
+      server.port = listeners.port;
+      return undefined;
+    } catch {
+      return 'Unable to listen on this port. Check server logs.';
+    }
+  });
+  const pidFile = config.path('pidfile');
+  if (pidFile !== '') {
+    try {
+      writeFileSync(pidFile, `${process.pid}\n`);
+    } catch (error) {
+      server.log('warning', `Failed to write PID file: ${(error as Error).message}`);
+    }
+  }
+  const running = new RunningServer(server, listeners, pidFile);
+  server.shutdown = async (how) => {
+    server.log('notice', 'User requested shutdown...');
+    const refusal = await server.beforeShutdown(how);
+    if (refusal !== undefined) {
+      server.log('warning', refusal);
+      return refusal;
+    }
+    await running.close();
+    server.log('notice', 'Redis is now ready to exit, bye bye...');
+    server.options.exit(0);
+    return undefined;
+  };
+  server.log('notice', 'Server initialized');
+  await server.beforeServing();
+  server.cron.start();
+  if (listeners.port >= 0) server.log('notice', 'Ready to accept connections tcp');
+  if (listeners.unixPath !== undefined) server.log('notice', 'Ready to accept connections unix');
+  return running;
+}
+
+/** A configuration that is right by its grammar but cannot be served. */
+export class StartError extends Error {}
+
+function configureUsers(server: DataServer, users: readonly (readonly string[])[]): void {
+  for (const words of users) {
+    const refused = server.acl.appendConfigured(words);
+    if (refused !== undefined) throw new StartError(`Error in user declaration '${refused.word}': ${refused.reason}`);
+  }
+  const { failed, notices } = server.acl.loadConfigured();
+  for (const notice of notices) server.log('warning', notice);
+  if (failed) throw new StartError('the configured users cannot be loaded');
+}
+
+function doorOptions(server: DataServer, anyPort: boolean): Parameters<Listeners['open']>[0] {
+  const { config } = server;
+  const port = config.number('port').value;
+  const unixPath = config.path('unixsocket');
+  const permissions = config.number('unixsocketperm').value;
+  return {
+    hosts: config.special('bind').value,
+    port: anyPort ? 0 : port === 0 ? -1 : port,
+    unixPath: unixPath === '' ? undefined : unixPath,
+    unixPermissions: permissions === 0 ? undefined : permissions,
+    backlog: config.number('tcp-backlog').value,
+    keepAliveSeconds: () => server.settings.keepAliveSeconds,
+  };
+}
+
+async function openDoors(server: DataServer, listeners: Listeners, anyPort: boolean): Promise<void> {
+  const options = doorOptions(server, anyPort);
+  try {
+    await listeners.open(options);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    server.log('warning', `Could not create server TCP listening socket ${options.hosts.join(' ')}:${options.port}: ${code === 'EADDRINUSE' ? 'bind: Address already in use' : message}`);
+    server.log('warning', `Failed listening on port ${options.port} (tcp), aborting.`);
+    throw new ListenError(options.port, error);
+  }
+  server.port = listeners.port;
+}
