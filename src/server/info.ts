@@ -1,4 +1,5 @@
-// info: the sections of INFO that the data server fills; persistence, replication and cluster replace theirs.
+// info: the sections of INFO that the data server fills; persistence, replication, scripts and
+// tracking replace or amend what is theirs.
 //
 // Fields are Redis's, with its names and units, because monitoring reads them. What only makes sense for another program
 // (jemalloc, forks) is there with the value that means "none".
@@ -101,8 +102,9 @@ function sizeFields(name: string, bytes: number): InfoField[] {
 function memoryFields(server: DataServer): InfoField[] {
   const { cron, keyspace, config } = server;
   const arena = keyspace.arena.stats();
-  const used = arena.usedBytes;
-  const peak = arena.peakBytes;
+  const used = server.usedBytes;
+  const startup = used - arena.usedBytes;
+  const peak = arena.peakBytes + startup;
   const resident = process.memoryUsage.rss();
   let clients = 0;
   for (const client of server.clients.values()) clients += (client.connection?.queryBufferBytes ?? 0) + (client.connection?.wire.unsentBytes ?? 0);
@@ -111,16 +113,28 @@ function memoryFields(server: DataServer): InfoField[] {
     ...sizeFields('used_memory_rss', resident),
     ...sizeFields('used_memory_peak', peak),
     ['used_memory_peak_perc', `${((used / Math.max(1, peak)) * 100).toFixed(2)}%`],
-    ['used_memory_overhead', 0],
-    ['used_memory_startup', 0],
-    ['used_memory_dataset', used],
-    ['used_memory_dataset_perc', '100.00%'],
+    ['used_memory_overhead', startup],
+    ['used_memory_startup', startup],
+    ['used_memory_dataset', arena.usedBytes],
+    ['used_memory_dataset_perc', `${arena.usedBytes === 0 ? '0.00' : '100.00'}%`],
     ['allocator_allocated', arena.usedBytes],
     ['allocator_active', arena.spanBytes],
     ['allocator_resident', arena.reservedBytes],
     ['allocator_muzzy', 0],
     ...sizeFields('total_system_memory', totalmem()),
-    ...scriptFields(server.scriptFigures()),
+    ['used_memory_lua', 0],
+    ['used_memory_vm_eval', 0],
+    ['used_memory_lua_human', '0B'],
+    ['used_memory_scripts_eval', 0],
+    ['number_of_cached_scripts', 0],
+    ['number_of_functions', 0],
+    ['number_of_libraries', 0],
+    ['used_memory_vm_functions', 0],
+    ['used_memory_vm_total', 0],
+    ['used_memory_vm_total_human', '0B'],
+    ['used_memory_functions', 0],
+    ['used_memory_scripts', 0],
+    ['used_memory_scripts_human', '0B'],
     ...sizeFields('maxmemory', server.settings.maxMemory),
     ['maxmemory_policy', config.choice('maxmemory-policy').value],
     ['allocator_frag_ratio', (arena.spanBytes / Math.max(1, arena.usedBytes)).toFixed(2)],
@@ -144,33 +158,6 @@ function memoryFields(server: DataServer): InfoField[] {
     ['lazyfree_pending_objects', keyspace.hasGarbage ? 1 : 0],
     ['lazyfreed_objects', 0],
     ['javascript_heap_bytes', cron.heapBytes],
-  ];
-}
-
-/** What scripts take, from whoever runs them. */
-export interface ScriptFigures {
-  readonly engineBytes: number;
-  readonly scriptBytes: number;
-  readonly scriptCount: number;
-  readonly functionCount: number;
-  readonly libraryCount: number;
-}
-
-function scriptFields({ engineBytes, scriptBytes, scriptCount, functionCount, libraryCount }: ScriptFigures): InfoField[] {
-  return [
-    ['used_memory_lua', engineBytes],
-    ['used_memory_vm_eval', engineBytes],
-    ['used_memory_lua_human', humanBytes(engineBytes)],
-    ['used_memory_scripts_eval', scriptBytes],
-    ['number_of_cached_scripts', scriptCount],
-    ['number_of_functions', functionCount],
-    ['number_of_libraries', libraryCount],
-    ['used_memory_vm_functions', 0],
-    ['used_memory_vm_total', engineBytes],
-    ['used_memory_vm_total_human', humanBytes(engineBytes)],
-    ['used_memory_functions', 0],
-    ['used_memory_scripts', scriptBytes],
-    ['used_memory_scripts_human', humanBytes(scriptBytes)],
   ];
 }
 
@@ -219,7 +206,7 @@ function statsFields(server: DataServer): InfoField[] {
     ['expired_time_cap_reached_count', 0],
     ['expire_cycle_cpu_milliseconds', 0],
     ['evicted_keys', keyspace.stats.evicted],
-    ['evicted_clients', server.evictedClients()],
+    ['evicted_clients', 0],
     ['evicted_scripts', 0],
     ['total_eviction_exceeded_time', 0],
     ['current_eviction_exceeded_time', 0],
@@ -238,7 +225,9 @@ function statsFields(server: DataServer): InfoField[] {
     ['active_defrag_key_misses', 0],
     ['total_active_defrag_time', 0],
     ['current_active_defrag_time', 0],
-    ...server.trackingFields(),
+    ['tracking_total_keys', 0],
+    ['tracking_total_items', 0],
+    ['tracking_total_prefixes', 0],
     ['unexpected_error_replies', 0],
     ['total_error_replies', stats.errorReplies],
     ['dump_payload_sanitizations', 0],

@@ -35,6 +35,7 @@ import type { User } from '../service/acl/user.js';
 import type { Config } from '../service/config/config.js';
 import { serviceCommands } from '../service/commands/index.js';
 import type { LateReply, ServiceClient, ServiceHost } from '../service/host.js';
+import { Info } from '../service/info/info.js';
 import { PubSub } from '../service/pubsub/pubsub.js';
 import { CommandLog, cutArguments } from '../service/watch/command-log.js';
 import { LatencyHistogram } from '../service/watch/latency-histogram.js';
@@ -46,6 +47,7 @@ import { clientLine } from './client-line.js';
 import { serverCommands } from './commands/index.js';
 import { CommandStats } from './command-stats.js';
 import { ExpireCycle } from './expire-cycle.js';
+import { provideInfo } from './info.js';
 import { KeyspaceEvents } from './keyspace-events.js';
 import { Cron } from './cron.js';
 import { Monitors } from './monitors.js';
@@ -104,6 +106,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly largeReplies = new CommandLog();
   readonly latency = new LatencyMonitor();
   readonly histograms = new Map<string, LatencyHistogram>();
+  readonly info = new Info();
   readonly monitors: Monitors;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
@@ -163,6 +166,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.events.publish = (channel, message) => void this.pubsub.publish(channel, message);
     this.beginTurn();
     this.settings.apply(this);
+    provideInfo(this);
     this.config.onSet(Settings.applied, () => {
       this.settings.apply(this);
       return undefined;
@@ -613,6 +617,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   get usedBytes(): number {
     return this.keyspace.usedBytes + BASE_BYTES;
   }
+
+  /** What of `usedBytes` was there before the first key. */
+  readonly baseBytes = BASE_BYTES;
 
   /** Deletes keys until memory suffices, the policy finds none, or the time for it is over; false: memory does not suffice. */
   evictSome(): boolean {

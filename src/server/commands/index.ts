@@ -1,9 +1,14 @@
 // Commands that need the server itself, beyond the Engine that data commands see.
 
 import type { ServerCommand } from '../server.js';
+import { clientCommand } from './client.js';
 import { commandCommand } from './command.js';
 import { connectionCommands } from './connection.js';
 import { keyspaceCommands } from './keyspace.js';
+import { memoryCommand } from './memory.js';
+import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
-export const serverCommands: readonly ServerCommand[] = [commandCommand, ...connectionCommands, ...keyspaceCommands, ...transactionCommands];
+export const serverCommands: readonly ServerCommand[] = [
+  clientCommand, commandCommand, memoryCommand, ...connectionCommands, ...keyspaceCommands, ...transactionCommands, ...wholeServerCommands,
+];

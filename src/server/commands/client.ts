@@ -1,0 +1,483 @@
+// client: CLIENT and its subcommands: connections, seen and steered.
+
+import { command } from '../../registry/command.js';
+import { int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
+import { errors } from '../../protocol/errors.js';
+import { replyHelp } from '../../registry/help.js';
+import { type Client, Gate } from '../../service/client.js';
+import { clientLine } from '../client-line.js';
+import type { ServerCall, ServerCommand } from '../server.js';
+import { isClientName } from './connection.js';
+
+const plain = ['noscript', 'loading', 'stale'] as const;
+const admin = ['admin', 'noscript', 'loading', 'stale'] as const;
+const facts = { group: 'connection', complexity: 'O(1)', categories: ['connection'] } as const;
+
+/** Whether a client is of the kind that TYPE names; undefined when the name is none. */
+function kindOf(word: string): ((client: Client) => boolean) | undefined {
+  switch (word) {
+    case 'normal':
+      return (client) => client.kind === 'normal';
+    case 'master':
+      return (client) => client.kind === 'master';
+    case 'replica':
+    case 'slave':
+      return (client) => client.kind === 'replica';
+    case 'pubsub':
+      return (client) => client.kind === 'pubsub';
+    default:
+      return undefined;
+  }
+}
+
+const id: ServerCommand = command({
+  ...facts,
+  name: 'id',
+  since: '5.0.0',
+  arity: 2,
+  flags: plain,
+  summary: 'Returns the number of the connection.',
+  run: (call: ServerCall) => call.reply.integer(call.client.id),
+});
+
+const getname: ServerCommand = command({
+  ...facts,
+  name: 'getname',
+  since: '2.6.9',
+  arity: 2,
+  flags: plain,
+  summary: 'Returns the name of the connection.',
+  run(call: ServerCall) {
+    if (call.client.name === '') call.reply.nil();
+    else call.reply.bulkText(call.client.name);
+  },
+});
+
+const setname: ServerCommand = command({
+  ...facts,
+  name: 'setname',
+  since: '2.6.9',
+  arity: 3,
+  flags: plain,
+  args: [str('connection-name')],
+  summary: 'Names the connection.',
+  run(call: ServerCall) {
+    const name = call.text(2);
+    if (!isClientName(name)) {
+      call.reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
+      return;
+    }
+    call.client.name = name;
+    call.reply.ok();
+  },
+});
+
+const setinfo: ServerCommand = command({
+  ...facts,
+  name: 'setinfo',
+  since: '7.2.0',
+  arity: 4,
+  flags: plain,
+  args: [oneof('attr', str('libname', { token: 'LIB-NAME' }), str('libver', { token: 'LIB-VER' }))],
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
+  summary: 'Tells which client library is used.',
+  run(call: ServerCall) {
+    const name = call.text(2).toLowerCase();
+    const value = call.text(3);
+    if (name !== 'lib-name' && name !== 'lib-ver') call.reply.error(`ERR Unrecognized option '${call.utf8(2)}'`);
+    else if (!isClientName(value)) call.reply.error(`ERR ${name} cannot contain spaces, newlines or special characters.`);
+    else {
+      if (name === 'lib-name') call.client.libraryName = value;
+      else call.client.libraryVersion = value;
+      call.reply.ok();
+    }
+  },
+});
+
+const info: ServerCommand = command({
+  ...facts,
+  name: 'info',
+  since: '6.2.0',
+  arity: 2,
+  flags: plain,
+  tips: ['nondeterministic_output'],
+  summary: 'Describes the connection.',
+  run: (call: ServerCall) => call.reply.verbatim(`${clientLine(call.host, call.client)}\n`),
+});
+
+const list: ServerCommand = command({
+  ...facts,
+  name: 'list',
+  since: '2.4.0',
+  arity: -2,
+  flags: admin,
+  args: [
+    optional({ ...oneof('client-type', token('NORMAL'), token('MASTER'), token('REPLICA'), token('PUBSUB')), token: 'TYPE', since: '5.0.0' }),
+    optional(many(int('client-id', { token: 'ID', since: '6.2.0' }))),
+  ],
+  history: [
+    ['2.8.12', 'Added unique client `id` field.'],
+    ['5.0.0', 'Added optional `TYPE` filter.'],
+    ['6.0.0', 'Added `user` field.'],
+    ['6.2.0', 'Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter.'],
+    ['7.0.0', 'Added `resp`, `multi-mem`, `rbs` and `rbp` fields.'],
+    ['7.0.3', 'Added `ssub` field.'],
+    ['7.2.0', 'Added `lib-name` and `lib-ver` fields.'],
+    ['7.4.0', 'Added `watch` field.'],
+  ],
+  tips: ['nondeterministic_output'],
+  complexity: 'O(N) where N is the number of connections.',
+  summary: 'Describes all connections.',
+  run(call: ServerCall) {
+    let clients = [...call.host.clients.values()];
+    if (call.count === 4 && call.is(2, 'type')) {
+      const matches = kindOf(call.text(3).toLowerCase());
+      if (matches === undefined) {
+        call.reply.error(`ERR Unknown client type '${call.utf8(3)}'`);
+        return;
+      }
+      clients = clients.filter(matches);
+    } else if (call.count >= 4 && call.is(2, 'id')) {
+      clients = [];
+      for (let index = 3; index < call.count; index++) {
+        const number = call.integer(index);
+        if (Number.isNaN(number) || number < 1) {
+          call.reply.error('ERR Invalid client ID');
+          return;
+        }
+        const client = call.host.clients.get(number);
+        if (client !== undefined) clients.push(client);
+      }
+    } else if (call.count !== 2) {
+      call.reply.error(errors.syntax);
+      return;
+    }
+    call.reply.verbatim(clients.map((client) => `${clientLine(call.host, client)}\n`).join(''));
+  },
+});
+
+interface KillFilter {
+  readonly matches: (client: Client) => boolean;
+}
+
+/** Reads the filters of CLIENT KILL; undefined after an error reply. */
+function readFilters(call: ServerCall): { filters: KillFilter[]; skipMe: boolean } | undefined {
+  const filters: KillFilter[] = [];
+  let skipMe = true;
+  for (let index = 2; index < call.count; index += 2) {
+    if (index + 1 === call.count) {
+      call.reply.error(errors.syntax);
+      return undefined;
+    }
+    const text = call.text(index + 1);
+    const word = call.text(index).toLowerCase();
+    if (word === 'id') {
+      const number = call.integer(index + 1);
+      if (Number.isNaN(number)) {
+        call.reply.error('ERR client-id should be greater than 0');
+        return undefined;
+      }
+      if (number < 1) {
+        call.reply.error('ERR client-id should be greater than 0');
+        return undefined;
+      }
+      filters.push({ matches: (client) => client.id === number });
+    } else if (word === 'maxage') {
+      const seconds = call.integer(index + 1);
+      if (Number.isNaN(seconds)) {
+        call.reply.error('ERR maxage is not an integer or out of range');
+        return undefined;
+      }
+      if (seconds < 1) {
+        call.reply.error('ERR maxage should be greater than 0');
+        return undefined;
+      }
+      filters.push({ matches: (client) => call.host.nowMs() - client.createdMs >= seconds * 1000 });
+    } else if (word === 'type') {
+      const matches = kindOf(text.toLowerCase());
+      if (matches === undefined) {
+        call.reply.error(`ERR Unknown client type '${call.utf8(index + 1)}'`);
+        return undefined;
+      }
+      filters.push({ matches });
+    } else if (word === 'addr') filters.push({ matches: (client) => client.remote === text });
+    else if (word === 'laddr') filters.push({ matches: (client) => client.local === text });
+    else if (word === 'user') {
+      const user = call.host.acl.find(text);
+      if (user === undefined) {
+        call.reply.error(`ERR No such user '${call.utf8(index + 1)}'`);
+        return undefined;
+      }
+      filters.push({ matches: (client) => client.user === user });
+    } else if (word === 'skipme') {
+      const answer = text.toLowerCase();
+      if (answer !== 'yes' && answer !== 'no') {
+        call.reply.error(errors.syntax);
+        return undefined;
+      }
+      skipMe = answer === 'yes';
+    } else {
+      call.reply.error(errors.syntax);
+      return undefined;
+    }
+  }
+  return { filters, skipMe };
+}
+
+function endClient(call: ServerCall, client: Client): void {
+  if (client === call.client) client.connection?.closeAfterReply();
+  else client.connection?.destroy();
+}
+
+const kill: ServerCommand = command({
+  ...facts,
+  name: 'kill',
+  since: '2.4.0',
+  arity: -3,
+  flags: admin,
+  args: [
+    oneof(
+      'filter',
+      str('old-format', { display: 'ip:port', deprecatedSince: '2.8.12' }),
+      many(
+        oneof(
+          'new-format',
+          optional(int('client-id', { token: 'ID', since: '2.8.12' })),
+          optional({ ...oneof('client-type', token('NORMAL'), token('MASTER'), token('SLAVE'), token('REPLICA'), token('PUBSUB')), token: 'TYPE', since: '2.8.12' }),
+          optional(str('username', { token: 'USER' })),
+          optional(str('addr', { token: 'ADDR', display: 'ip:port' })),
+          optional(str('laddr', { token: 'LADDR', display: 'ip:port', since: '6.2.0' })),
+          optional({ ...oneof('skipme', token('YES'), token('NO')), token: 'SKIPME' }),
+          optional(int('maxage', { token: 'MAXAGE', since: '7.4.0' })),
+        ),
+      ),
+    ),
+  ],
+  history: [
+    ['2.8.12', 'Added new filter format.'],
+    ['2.8.12', '`ID` option.'],
+    ['3.2.0', 'Added `master` type in for `TYPE` option.'],
+    ['5.0.0', 'Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility.'],
+    ['6.2.0', '`LADDR` option.'],
+    ['7.4.0', '`MAXAGE` option.'],
+  ],
+  complexity: 'O(N) where N is the number of connections.',
+  summary: 'Closes connections.',
+  run(call: ServerCall) {
+    if (call.count === 3) {
+      const address = call.text(2);
+      const found = [...call.host.clients.values()].find((client) => client.remote === address);
+      if (found === undefined) {
+        call.reply.error('ERR No such client');
+        return;
+      }
+      call.reply.ok();
+      endClient(call, found);
+      return;
+    }
+    const read = readFilters(call);
+    if (read === undefined) return;
+    let killed = 0;
+    for (const client of [...call.host.clients.values()]) {
+      if (client === call.client && read.skipMe) continue;
+      if (!read.filters.every((filter) => filter.matches(client))) continue;
+      killed++;
+      endClient(call, client);
+    }
+    call.reply.integer(killed);
+  },
+});
+
+const pause: ServerCommand = command({
+  ...facts,
+  name: 'pause',
+  since: '3.0.0',
+  arity: -3,
+  flags: admin,
+  args: [int('timeout'), optional(since('6.2.0', oneof('mode', token('WRITE'), token('ALL'))))],
+  history: [['6.2.0', '`CLIENT PAUSE WRITE` mode added along with the `mode` option.']],
+  summary: 'Puts commands off for a time.',
+  run(call: ServerCall) {
+    let mode: 'all' | 'write' = 'all';
+    if (call.count === 4 && call.is(3, 'write')) mode = 'write';
+    else if (call.count > 4 || (call.count === 4 && !call.is(3, 'all'))) {
+      call.reply.error('ERR CLIENT PAUSE mode must be WRITE or ALL');
+      return;
+    }
+    const timeout = call.integer(2);
+    if (Number.isNaN(timeout)) call.reply.error('ERR timeout is not an integer or out of range');
+    else if (timeout < 0) call.reply.error(errors.timeoutNegative);
+    else {
+      call.host.pause.begin(timeout, mode);
+      call.reply.ok();
+    }
+  },
+});
+
+const unpause: ServerCommand = command({
+  ...facts,
+  name: 'unpause',
+  since: '6.2.0',
+  arity: 2,
+  flags: admin,
+  complexity: 'O(N) where N is the number of clients whose commands were put off.',
+  summary: 'Ends a pause.',
+  run(call: ServerCall) {
+    call.host.pause.end();
+    call.reply.ok();
+  },
+});
+
+const reply: ServerCommand = command({
+  ...facts,
+  name: 'reply',
+  since: '3.2.0',
+  arity: 3,
+  flags: plain,
+  args: [oneof('on-off-skip', token('ON'), token('OFF'), token('SKIP'))],
+  summary: 'Decides whether this connection gets replies.',
+  run(call: ServerCall) {
+    const { client } = call;
+    if (call.is(2, 'on')) {
+      client.replyMode = 'on';
+      client.gates &= ~Gate.SILENT;
+      call.reply.ok();
+    } else if (call.is(2, 'off')) {
+      client.replyMode = 'off';
+      client.gates |= Gate.SILENT;
+    } else if (call.is(2, 'skip')) {
+      if (client.replyMode !== 'off') {
+        client.replyMode = 'skip';
+        client.gates |= Gate.SILENT;
+      }
+    } else {
+      call.reply.error(errors.syntax);
+    }
+  },
+});
+
+const unblock: ServerCommand = command({
+  ...facts,
+  name: 'unblock',
+  since: '5.0.0',
+  arity: -3,
+  flags: admin,
+  args: [int('client-id'), optional(oneof('unblock-type', token('TIMEOUT'), token('ERROR')))],
+  summary: 'Ends the waiting of a client.',
+  run(call: ServerCall) {
+    let withError = false;
+    if (call.count === 4 && call.is(3, 'error')) withError = true;
+    else if (call.count > 4 || (call.count === 4 && !call.is(3, 'timeout'))) {
+      call.reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+      return;
+    }
+    const number = call.integer(2);
+    if (Number.isNaN(number)) {
+      call.reply.error(errors.notInteger);
+      return;
+    }
+    const client = call.host.clients.get(number);
+    call.reply.integer(client !== undefined && call.host.blocking.unblock(client, withError) ? 1 : 0);
+  },
+});
+
+/** ON or OFF at argument 2; undefined after an error reply. */
+function readSwitch(call: ServerCall): boolean | undefined {
+  if (call.is(2, 'on')) return true;
+  if (call.is(2, 'off')) return false;
+  call.reply.error(errors.syntax);
+  return undefined;
+}
+
+const onOff = [oneof('enabled', token('ON'), token('OFF'))];
+
+const noEvict: ServerCommand = command({
+  ...facts,
+  name: 'no-evict',
+  since: '7.0.0',
+  arity: 3,
+  flags: admin,
+  args: onOff,
+  summary: 'Keeps the connection when clients are closed for memory.',
+  run(call: ServerCall) {
+    const wanted = readSwitch(call);
+    if (wanted === undefined) return;
+    call.client.noEvict = wanted;
+    call.reply.ok();
+  },
+});
+
+const noTouch: ServerCommand = command({
+  ...facts,
+  name: 'no-touch',
+  since: '7.2.0',
+  arity: 3,
+  flags: plain,
+  args: onOff,
+  summary: 'Decides whether reads of this connection count as use of keys.',
+  run(call: ServerCall) {
+    const wanted = readSwitch(call);
+    if (wanted === undefined) return;
+    if (wanted) call.client.gates |= Gate.NO_TOUCH;
+    else call.client.gates &= ~Gate.NO_TOUCH;
+    call.reply.ok();
+  },
+});
+
+const help: ServerCommand = command({
+  ...facts,
+  name: 'help',
+  since: '5.0.0',
+  arity: 2,
+  flags: ['loading', 'stale'],
+  summary: 'Lists the subcommands.',
+  run: (call: ServerCall) =>
+    replyHelp(call, 'CLIENT', [
+      ['CACHING (YES|NO)', 'Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.'],
+      ['GETREDIR', 'Return the client ID we are redirecting to when tracking is enabled.'],
+      ['GETNAME', 'Return the name of the current connection.'],
+      ['ID', 'Return the ID of the current connection.'],
+      ['INFO', 'Return information about the current client connection.'],
+      ['KILL <ip:port>', 'Kill connection made from <ip:port>.'],
+      [
+        'KILL <option> <value> [<option> <value> [...]]',
+        'Kill connections. Options are:',
+        '* ADDR (<ip:port>|<unixsocket>:0)',
+        '  Kill connections made from the specified address',
+        '* LADDR (<ip:port>|<unixsocket>:0)',
+        '  Kill connections made to specified local address',
+        '* TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
+        '  Kill connections by type.',
+        '* USER <username>',
+        '  Kill connections authenticated by <username>.',
+        '* SKIPME (YES|NO)',
+        '  Skip killing current connection (default: yes).',
+        '* ID <client-id>',
+        '  Kill connections by client id.',
+        '* MAXAGE <maxage>',
+        '  Kill connections older than the specified age.',
+      ],
+      ['LIST [options ...]', 'Return information about client connections. Options:', '* TYPE (NORMAL|MASTER|REPLICA|PUBSUB)', '  Return clients of specified type.'],
+      ['UNPAUSE', 'Stop the current client pause, resuming traffic.'],
+      ['PAUSE <timeout> [WRITE|ALL]', 'Suspend all, or just write, clients for <timeout> milliseconds.'],
+      ['REPLY (ON|OFF|SKIP)', 'Control the replies sent to the current connection.'],
+      ['SETNAME <name>', 'Assign the name <name> to the current connection.'],
+      ['UNBLOCK <clientid> [TIMEOUT|ERROR]', 'Unblock the specified blocked client.'],
+      ['TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]', '         [OPTIN] [OPTOUT] [NOLOOP]', 'Control server assisted client side caching.'],
+      ['TRACKINGINFO', 'Report tracking status for the current connection.'],
+      ['NO-EVICT (ON|OFF)', 'Protect current client connection from eviction.'],
+      ['NO-TOUCH (ON|OFF)', 'Will not touch LRU/LFU stats when this mode is on.'],
+    ]),
+});
+
+export const clientCommand: ServerCommand = command({
+  name: 'client',
+  since: '2.4.0',
+  group: 'connection',
+  arity: -2,
+  flags: [],
+  summary: 'Commands about connections.',
+  complexity: 'Depends on subcommand.',
+  subcommands: [getname, help, id, info, kill, list, noEvict, noTouch, pause, reply, setinfo, setname, unblock, unpause],
+});
+
