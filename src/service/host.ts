@@ -11,6 +11,7 @@ import type { AclCommands } from './acl/selector.js';
 import type { AclLog } from './acl/log.js';
 import type { User } from './acl/user.js';
 import type { Config } from './config/config.js';
+import type { Info } from './info/info.js';
 import type { PubSub, Subscriber } from './pubsub/pubsub.js';
 import type { CommandLog } from './watch/command-log.js';
 import type { LatencyHistogram } from './watch/latency-histogram.js';
@@ -43,6 +44,7 @@ export interface ServiceHost {
   readonly latency: LatencyMonitor;
   /** Histograms of the commands that were timed, by full name. */
   readonly histograms: ReadonlyMap<string, LatencyHistogram>;
+  readonly info: Info;
   readonly loading: boolean;
   /** In a cluster or elsewhere, a word that no other process uses: for names of temporary files. */
   readonly processTag: string;

@@ -24,6 +24,7 @@ import { AclCommands } from '../acl/selector.js';
 import type { User } from '../acl/user.js';
 import { Config } from '../config/config.js';
 import type { LateReply, ServiceCall, ServiceClient, ServiceHost } from '../host.js';
+import { Info } from '../info/info.js';
 import { PubSub } from '../pubsub/pubsub.js';
 import { CommandLog } from '../watch/command-log.js';
 import { LatencyHistogram } from '../watch/latency-histogram.js';
@@ -61,6 +62,7 @@ class TestHost implements ServiceHost {
   readonly largeReplies = new CommandLog();
   readonly latency = new LatencyMonitor();
   readonly histograms = new Map<string, LatencyHistogram>();
+  readonly info = new Info();
   readonly loading = false;
   readonly processTag = 'test';
   readonly client = new TestClient(this.acl.defaultUser);
@@ -301,6 +303,25 @@ describe('ACL', () => {
     host.clock += 120_000;
     add('k1');
     assert.deepEqual(host.aclLog.latest(10).map(({ id, object, count }) => [id, object, count]), [[2, 'k1', 1], [1, 'k2', 1]]);
+  });
+});
+
+describe('INFO', () => {
+  it('shows the sections that are asked for, in their order', () => {
+    const host = new TestHost();
+    for (const name of ['keyspace', 'commandstats', 'server', 'other']) host.info.provide(name, () => [['field', name]]);
+    host.info.provide('server', () => [['a', 1], ['b', 'two']]);
+    const server = '# Server\r\na:1\r\nb:two\r\n';
+    const keyspace = '# Keyspace\r\nfield:keyspace\r\n';
+    const other = '# Other\r\nfield:other\r\n';
+    const stats = '# Commandstats\r\nfield:commandstats\r\n';
+    const text = (...words: string[]): string => replyText(host.run('INFO', ...words));
+    assert.equal(text(), `${server}\r\n${keyspace}\r\n${other}`);
+    assert.equal(text('KEYSPACE', 'Server', 'server'), `${server}\r\n${keyspace}`);
+    assert.equal(text('all'), `${server}\r\n${stats}\r\n${keyspace}\r\n${other}`);
+    assert.equal(text('everything'), text('all'));
+    assert.equal(text('commandstats', 'default'), text('all'));
+    assert.equal(text('nosuch'), '');
   });
 });
 
