@@ -7,7 +7,7 @@
 // A key becomes ready when it is changed while somebody waits for it; ready keys are served after the command (or the
 // whole EXEC or script) that changed them, in the order of the changes; serving may make more keys ready.
 
-import { latin1 } from '../base/bytes.js';
+import { latin1, latin1Bytes } from '../base/bytes.js';
 import type { BlockRequest } from '../commands/engine.js';
 import type { Command } from '../registry/command.js';
 import type { Client } from '../service/client.js';
@@ -23,6 +23,8 @@ interface BlockedState {
   /** When the wait is over, in wall-clock ms; 0: never. */
   readonly deadlineMs: number;
   readonly onTimeout: BlockRequest['onTimeout'];
+  /** The type of key that wakes the client, undefined for any change. */
+  readonly onlyType: number | undefined;
   timer: NodeJS.Timeout | undefined;
   /** Set while the command is run again, to tell a second `block` from a first. */
   serving: boolean;
@@ -75,6 +77,7 @@ export class Blocking {
       queues,
       deadlineMs: request.timeoutMs === 0 ? 0 : this.server.keyspace.nowMs + request.timeoutMs,
       onTimeout: request.onTimeout,
+      onlyType: request.wakesOnDelete === true ? undefined : request.onlyType,
       timer: undefined,
       serving: false,
       blockedAgain: false,
@@ -115,9 +118,20 @@ export class Blocking {
       this.readyNames.clear();
       for (const name of names) {
         // The queue changes while it is served; who blocks again keeps the place.
-        for (const state of [...(this.queues.get(name) ?? [])]) this.serve(state);
+        for (const state of [...(this.queues.get(name) ?? [])]) {
+          if (state.onlyType === undefined || state.onlyType === this.typeOf(name)) this.serve(state);
+        }
       }
     }
+  }
+
+  /** The type of a queue's key, -1 when it is not there. */
+  private typeOf(name: string): number {
+    const { keyspace } = this.server;
+    const colon = name.indexOf(':');
+    const key = latin1Bytes(name.slice(colon + 1));
+    const entry = keyspace.databases[Number(name.slice(0, colon))]!.peek(key, 0, key.length);
+    return entry === 0 ? -1 : keyspace.entries.type(entry);
   }
 
   private serve(state: BlockedState): void {
