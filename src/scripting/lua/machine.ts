@@ -33,7 +33,7 @@ export abstract class Frame {
 const stepsPerSlice = 10_000;
 const loopTurns = 100;
 /** JavaScript stack for Lua functions, in units of about a byte. */
-const stackBytes = 300_000;
+const stackBytes = 400_000;
 const framesMax = 20_000;
 const metaLoopMax = 100;
 
@@ -331,6 +331,12 @@ export function indexName(object: LuaValue, key: string): LuaValue {
   if (object instanceof LuaTable) {
     const value = object.getHash(key);
     if (value !== undefined || object.meta === null) return value;
+    // A class: its methods are one step away.
+    const parent = object.meta.getHash('__index');
+    if (parent instanceof LuaTable) {
+      const inherited = parent.getHash(key);
+      if (inherited !== undefined) return inherited;
+    }
   }
   return indexByMeta(object, key);
 }
@@ -356,13 +362,17 @@ function indexByMeta(start: LuaValue, key: LuaValue): LuaValue {
 
 /** @hot */
 export function setIndex(object: LuaValue, key: LuaValue, value: LuaValue): void {
-  if (object instanceof LuaTable && object.meta === null && !object.readonly) {
-    if (typeof key === 'number' && key === key) {
-      object.setNumber(key, value);
-      return;
-    }
-    if (typeof key === 'string') {
-      object.setHash(key, value);
+  if (object instanceof LuaTable && !object.readonly) {
+    if (object.meta === null) {
+      if (typeof key === 'number' && key === key) {
+        object.setNumber(key, value);
+        return;
+      }
+      if (typeof key === 'string') {
+        object.setHash(key, value);
+        return;
+      }
+    } else if (typeof key === 'string' && object.replace(key, value)) {
       return;
     }
   }

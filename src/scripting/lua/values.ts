@@ -109,6 +109,15 @@ export class LuaTable {
     this.live++;
   }
 
+  /** Assigns to a key of the hash part that has a value already; else changes nothing and says false. @hot */
+  replace(key: LuaValue, value: LuaValue): boolean {
+    const slot = this.find(key);
+    if (slot < 0 || this.vals[slot] === undefined) return false;
+    if (value === undefined) this.live--;
+    this.vals[slot] = value;
+    return true;
+  }
+
   private trim(): void {
     const { arr } = this;
     let { length } = arr;
