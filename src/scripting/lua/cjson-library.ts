@@ -145,7 +145,7 @@ const simpleTokens: Record<string, JsonToken> = {
   '{': 'T_OBJ_BEGIN', '}': 'T_OBJ_END', '[': 'T_ARR_BEGIN', ']': 'T_ARR_END', ',': 'T_COMMA', ':': 'T_COLON',
 };
 const simpleEscapes: Record<string, string> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
-const numberPattern = /[+-]?(?:0[xX][0-9a-fA-F]*(?:\.[0-9a-fA-F]*)?(?:[pP][+-]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?:inf(?:inity)?|nan))/iy;
+const numberPattern = /[+-]?(?:0[xX][0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?(?:[pP][+-]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?:inf(?:inity)?|nan))/iy;
 
 class Decoder {
   private position = 0;
@@ -199,7 +199,7 @@ class Decoder {
       return;
     }
     if (char === '"') return this.string();
-    if (/[-0-9]/.test(char) || (this.settings.decodeInvalid && /[+.iInN]/.test(char))) {
+    if (/[-0-9]/.test(char) || (this.settings.decodeInvalid && /[+iInN]/.test(char))) {
       if (this.settings.decodeInvalid && text.startsWith('null', this.position)) return this.literal('null', 'T_NULL', jsonNull);
       if (this.number(char)) return;
       return this.fail('invalid token');
@@ -252,7 +252,8 @@ class Decoder {
     let result = '';
     for (;;) {
       const code = text.charCodeAt(at);
-      if (at >= text.length) return this.fail('unexpected end of string', at);
+      // The original works on C strings here: a zero byte ends them.
+      if (at >= text.length || code === 0) return this.fail('unexpected end of string', at);
       if (code === 34) break;
       if (code !== 92) {
         at++;
@@ -359,7 +360,7 @@ function checkCount(args: LuaValue[], most: number): void {
 function integerOption(args: LuaValue[], number: number, current: number, least: number, most: number): number {
   if (args[number - 1] === undefined) return current;
   const value = checkInteger(args, number);
-  if (value < least || value > most) throw argumentError(number, `expected integer between ${least} and ${most}`);
+  if (value < least || value > most) throw argumentError(1, `expected integer between ${least} and ${most}`);
   return value;
 }
 

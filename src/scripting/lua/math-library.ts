@@ -1,7 +1,7 @@
 // math-library: `math`, and `os` with its clock.
 import { power } from './machine.js';
 import { checkInteger, checkNumber, setFunctions } from './native.js';
-import { argumentError, LuaTable } from './values.js';
+import { argumentError, LuaTable, nativeError } from './values.js';
 import type { LuaValue } from './values.js';
 
 /** Splits into a fraction of 0.5 to 1 and a power of two. */
@@ -108,7 +108,7 @@ export function openMath(): MathState {
           return Math.floor(unit * (upper - lower + 1)) + lower;
         }
         default:
-          throw argumentError(3, 'wrong number of arguments');
+          throw nativeError('wrong number of arguments');
       }
     },
     randomseed: (...args) => {

@@ -1,7 +1,7 @@
 // pattern: Lua's patterns, matched by backtracking.
 //
 // Steps are counted: a pattern that explodes ends in an error instead of holding the process, and recursion is bounded.
-import { machine, spend } from './machine.js';
+import { spend } from './machine.js';
 import { nativeError } from './values.js';
 import type { LuaError, LuaValue } from './values.js';
 
@@ -67,10 +67,18 @@ export class Matcher {
   private depth = 0;
 
   constructor(
-    readonly subject: string,
-    readonly pattern: string,
+    public subject: string,
+    public pattern: string,
   ) {
     this.steps = stepsMax + stepsPerByte * subject.length;
+  }
+
+  /** Makes the matcher one for another pair. */
+  reset(subject: string, pattern: string): this {
+    this.subject = subject;
+    this.pattern = pattern;
+    this.steps = stepsMax + stepsPerByte * subject.length;
+    return this;
   }
 
   /** Where the match of the pattern from `patternStart` ends when it starts at `start`; -1 for no match. */
@@ -85,7 +93,6 @@ export class Matcher {
 
   private count(): void {
     if (--this.steps < 0) throw nativeError('pattern too complex');
-    if ((this.steps & 0xfffff) === 0) machine.steps -= 1000;
   }
 
   /** The index after the single item that starts at `at`. */
@@ -224,6 +231,8 @@ export class Matcher {
   private longest(at: number, item: number, itemEnd: number, least: number): number {
     let count = 0;
     while (this.single(at + count, item, itemEnd)) count++;
+    // Nothing follows: the longest run is the match.
+    if (itemEnd + 1 === this.pattern.length) return count >= least ? at + count : -1;
     for (; count >= least; count--) {
       const end = this.match(at + count, itemEnd + 1);
       if (end >= 0) return end;

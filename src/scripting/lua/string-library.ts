@@ -17,6 +17,9 @@ function relative(position: number, length: number): number {
 
 const specials = /[\^$*+?.([%-]/;
 
+/** For searches that no callback interrupts. */
+const searcher = new Matcher('', '');
+
 function find(args: LuaValue[], isFind: boolean): Results {
   const subject = checkString(args, 1);
   const pattern = checkString(args, 2);
@@ -31,7 +34,7 @@ function find(args: LuaValue[], isFind: boolean): Results {
     spend((at < 0 ? subject.length - start : at - start) >> 4);
     return at < 0 ? undefined : [at + 1, at + pattern.length];
   }
-  const matcher = new Matcher(subject, pattern);
+  const matcher = searcher.reset(subject, pattern);
   const isAnchored = pattern.charCodeAt(0) === 94;
   let at = start;
   do {
@@ -50,7 +53,7 @@ function gmatch(...args: LuaValue[]): Results {
   const pattern = checkString(args, 2);
   let at = 0;
   return native(() => {
-    const matcher = new Matcher(subject, pattern);
+    const matcher = searcher.reset(subject, pattern);
     for (; at <= subject.length; at++) {
       const end = matcher.matchAt(at, 0);
       if (end < 0) continue;
