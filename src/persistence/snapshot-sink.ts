@@ -75,6 +75,8 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly message: string; readonly code: string };
 
 const CHUNK_BYTES = 256 * 1024;
+/** Bytes of chunks that may wait for the thread. */
+const PENDING_BYTES_MAX = 16 << 20;
 
 export class WorkerFileSink implements SnapshotSink {
   onRoom = (): void => undefined;
@@ -88,7 +90,7 @@ export class WorkerFileSink implements SnapshotSink {
 
   constructor(
     options: SnapshotFileOptions,
-    private readonly pendingBytesMax: number,
+    private readonly pendingBytesMax = PENDING_BYTES_MAX,
   ) {
     this.worker = new Worker(new URL('./snapshot-worker.js', import.meta.url));
     this.worker.on('message', (message: FromWorker) => this.receive(message));

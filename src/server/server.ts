@@ -779,6 +779,23 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.propagatedToo = [];
   }
 
+  /** Replies wait for the end of the turn, until what they acknowledge is durable. */
+  holdsReplies = false;
+  private readonly waiting: Connection[] = [];
+
+  /** Told when replies are held; must see to `releaseReplies` being called at the end of the turn. */
+  repliesHeld: () => void = () => undefined;
+
+  holdReplies(connection: Connection): void {
+    this.waiting.push(connection);
+    this.repliesHeld();
+  }
+
+  /** Sends what was held; if it is not durable the clients are cut off instead: they must not believe it. */
+  releaseReplies(isDurable: boolean): void {
+    for (const connection of this.waiting.splice(0)) connection.release(isDurable);
+  }
+
   /** Hands one command to those who record effects. */
   feed: (database: number, args: readonly Part[]) => void = () => undefined;
 }

@@ -31,6 +31,10 @@ export interface ConnectionHost {
   readonly queryBytesMax: number;
   /** Called before the first request of each chunk: the server looks at the clock. */
   beginTurn(): void;
+  /** Replies must wait until what they acknowledge is durable: see `holdReplies`. */
+  readonly holdsReplies: boolean;
+  /** The connection holds replies back; its `release` must be called at the end of the turn. */
+  holdReplies(connection: Connection): void;
 }
 
 /** The one who runs a connection's requests; the server's client state is one. */
@@ -82,7 +86,7 @@ export class Connection implements WireEvents {
   /** No more requests are run; what is written is sent first. */
   closeAfterReply(): void {
     this.closing = true;
-    if (!this.running) this.wire.end();
+    if (!this.running && this.waiting.length === 0) this.wire.end();
   }
 
   destroy(): void {
@@ -158,7 +162,7 @@ export class Connection implements WireEvents {
     }
     this.running = false;
     this.flush();
-    if (this.closing) this.wire.end();
+    if (this.closing && this.waiting.length === 0) this.wire.end();
     return position;
   }
 
@@ -169,6 +173,10 @@ export class Connection implements WireEvents {
     this.bytesOut += writer.pendingBytes;
     if (this.closed) {
       writer.clear();
+      return;
+    }
+    if (this.host.holdsReplies || this.waiting.length > 0) {
+      this.hold(writer.takeBytes());
       return;
     }
     let sent: boolean;
@@ -192,7 +200,29 @@ export class Connection implements WireEvents {
   send(bytes: Uint8Array): void {
     if (this.closed) return;
     this.bytesOut += bytes.length;
-    if (!this.wire.write(bytes)) this.noteUnsent();
+    if (this.host.holdsReplies || this.waiting.length > 0) this.hold(bytes);
+    else if (!this.wire.write(bytes)) this.noteUnsent();
+  }
+
+  /** What waits for the end of the turn. */
+  private waiting: Uint8Array[] = [];
+
+  private hold(bytes: Uint8Array): void {
+    this.waiting.push(bytes);
+    if (this.waiting.length === 1) this.host.holdReplies(this);
+  }
+
+  /** The end of the turn: sends what waited, or, if that must not be believed, ends the connection. */
+  release(isDurable: boolean): void {
+    const parts = this.waiting;
+    this.waiting = [];
+    if (this.closed) return;
+    if (!isDurable) {
+      this.destroy();
+      return;
+    }
+    if (!this.wire.writeAll(parts)) this.noteUnsent();
+    if (this.closing) this.wire.end();
   }
 
   private noteUnsent(): void {
