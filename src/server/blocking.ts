@@ -23,8 +23,10 @@ interface BlockedState {
   /** When the wait is over, in wall-clock ms; 0: never. */
   readonly deadlineMs: number;
   readonly onTimeout: BlockRequest['onTimeout'];
-  /** The type of key that wakes the client, undefined for any change. */
+  /** The type of key that wakes the client, undefined for any. */
   readonly onlyType: number | undefined;
+  /** A key that is deleted or of another type wakes the client too. */
+  readonly wakesOnDelete: boolean;
   timer: NodeJS.Timeout | undefined;
   /** Set while the command is run again, to tell a second `block` from a first. */
   serving: boolean;
@@ -52,6 +54,13 @@ export class Blocking {
     return this.queues.size;
   }
 
+  /** How many keys somebody waits for who wants to know of a deletion too. */
+  get keyCountOnDelete(): number {
+    let count = 0;
+    for (const queue of this.queues.values()) if ([...queue].some((state) => state.wakesOnDelete)) count++;
+    return count;
+  }
+
   get hasReadyKeys(): boolean {
     return this.ready.length > 0;
   }
@@ -77,7 +86,8 @@ export class Blocking {
       queues,
       deadlineMs: request.timeoutMs === 0 ? 0 : this.server.keyspace.nowMs + request.timeoutMs,
       onTimeout: request.onTimeout,
-      onlyType: request.wakesOnDelete === true ? undefined : request.onlyType,
+      onlyType: request.onlyType,
+      wakesOnDelete: request.wakesOnDelete === true,
       timer: undefined,
       serving: false,
       blockedAgain: false,
@@ -119,7 +129,7 @@ export class Blocking {
       for (const name of names) {
         // The queue changes while it is served; who blocks again keeps the place.
         for (const state of [...(this.queues.get(name) ?? [])]) {
-          if (state.onlyType === undefined || state.onlyType === this.typeOf(name)) this.serve(state);
+          if (state.wakesOnDelete || state.onlyType === undefined || state.onlyType === this.typeOf(name)) this.serve(state);
         }
       }
     }

@@ -88,7 +88,7 @@ function clientFields(server: DataServer): InfoField[] {
     ['clients_in_timeout_table', 0],
     ['total_watched_keys', server.transactions.watchedKeys],
     ['total_blocking_keys', server.blocking.keyCount],
-    ['total_blocking_keys_on_nokey', 0],
+    ['total_blocking_keys_on_nokey', server.blocking.keyCountOnDelete],
   ];
 }
 
