@@ -74,8 +74,9 @@ export class Cron {
     this.ticks++;
     server.beginTurn();
     const startMs = server.options.steadyClock();
-    server.expireCycle.run(() => server.options.steadyClock() - startMs > intervalMs * EXPIRE_SHARE);
-    server.fieldExpireStep();
+    const isOver = (): boolean => server.options.steadyClock() - startMs > intervalMs * EXPIRE_SHARE;
+    server.expireCycle.run(isOver);
+    server.fieldExpireStep(isOver);
     server.evictSome();
     this.freeSoon();
     const nowMs = server.keyspace.nowMs;

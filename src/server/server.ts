@@ -12,6 +12,7 @@
 
 import { utf8 } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
+import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { dataCommands } from '../commands/index.js';
 import { type BlockRequest, type DataLimits, defaultDataLimits, type Engine, type Part } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
@@ -113,6 +114,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly pause: Pause;
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
+  private readonly fieldExpireCycle: FieldExpireCycle;
   readonly eviction: Eviction;
   readonly cron: Cron;
   readonly startedMs: number;
@@ -160,6 +162,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.pause = new Pause(this);
     this.events = new KeyspaceEvents(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
+    this.fieldExpireCycle = new FieldExpireCycle(this.keyspace, (database, args) => {
+      if (this.propagates) this.feed(database, args);
+    });
     this.eviction = new Eviction(this.keyspace);
     this.cron = new Cron(this);
     this.keyspace.listener = this.events;
@@ -731,11 +736,20 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     return (reason === 'expired' ? this.settings.lazyExpire : this.settings.lazyEviction) ? 'UNLINK' : 'DEL';
   }
 
-  /** Fields of hashes that are past their time; set by the hash type. */
-  fieldExpireStep: () => void = () => undefined;
+  /** Deletes fields of hashes that are past their time, until `isOver` says so. */
+  fieldExpireStep(isOver: () => boolean): void {
+    if (this.expireCycle.active) this.fieldExpireCycle.run(isOver);
+  }
 
   /** Told at every tick of the cron. */
   onTick: () => void = () => undefined;
+
+  /** DEBUG RELOAD and LOADAOF; set by persistence. */
+  debugReload: (options: { readonly saves: boolean; readonly flushes: boolean }) => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
+  debugLoadAof: () => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
+
+  /** DEBUG CHANGE-REPL-ID; set by replication. */
+  onChangeReplicationId: () => void = () => undefined;
 
   /** What must be there before the first client is served: data from disk. */
   beforeServing: () => Promise<void> = () => Promise.resolve();

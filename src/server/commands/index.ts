@@ -4,11 +4,12 @@ import type { ServerCommand } from '../server.js';
 import { clientCommand } from './client.js';
 import { commandCommand } from './command.js';
 import { connectionCommands } from './connection.js';
+import { debugCommand } from './debug.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
 import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
 export const serverCommands: readonly ServerCommand[] = [
-  clientCommand, commandCommand, memoryCommand, ...connectionCommands, ...keyspaceCommands, ...transactionCommands, ...wholeServerCommands,
+  clientCommand, commandCommand, debugCommand, memoryCommand, ...connectionCommands, ...keyspaceCommands, ...transactionCommands, ...wholeServerCommands,
 ];

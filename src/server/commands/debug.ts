@@ -1,0 +1,313 @@
+// debug: DEBUG and its subcommands, for tests and for looking inside; closed unless enable-debug-command opens it.
+
+import { globMatches } from '../../base/glob.js';
+import { utf8 } from '../../base/bytes.js';
+import { encodingName } from '../../commands/generic/object.js';
+import { Type } from '../../datatypes/object.js';
+import { datasetDigest, hexadecimal, valueDigest } from '../../persistence/digest.js';
+import { errors } from '../../protocol/errors.js';
+import { command } from '../../registry/command.js';
+import { replyHelp } from '../../registry/help.js';
+import type { DictRef } from '../../structures/dict.js';
+import type { ServerCall, ServerCommand } from '../server.js';
+
+type Run = (call: ServerCall) => void;
+
+/** Looks the key at argument 2 up without a trace; 0 after the error reply. */
+function entryAt(call: ServerCall, index: number): number {
+  const entry = call.db.peek(call.bytes, call.starts[index]!, call.lengths[index]!);
+  if (entry === 0) call.reply.error(errors.noSuchKey);
+  return entry;
+}
+
+/** Stops the whole server for so many seconds, as tests of timeouts want. */
+function sleep(call: ServerCall): void {
+  const seconds = Number(call.text(2));
+  const until = call.host.options.steadyClock() + (Number.isFinite(seconds) ? seconds : 0) * 1000;
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  for (let left = until - call.host.options.steadyClock(); left > 0; left = until - call.host.options.steadyClock()) Atomics.wait(cell, 0, 0, left);
+  call.reply.ok();
+}
+
+function object(call: ServerCall): void {
+  const entry = entryAt(call, 2);
+  if (entry === 0) return;
+  const { keyspace } = call.host;
+  const type = keyspace.entries.type(entry);
+  const length = type === Type.STRING ? keyspace.entries.word2(entry) : 0;
+  const idle = Math.floor(keyspace.idleMs(entry) / 1000);
+  call.reply.simple(
+    `Value at:0x${(entry >>> 0).toString(16)} refcount:1 encoding:${encodingName(call as never, entry)} serializedlength:${length} lru:${keyspace.entries.clock(entry)} lru_seconds_idle:${idle}`,
+  );
+}
+
+function populate(call: ServerCall): void {
+  const count = call.integer(2);
+  const prefix = call.count > 3 ? call.text(3) : 'key';
+  const size = call.count > 4 ? call.integer(4) : 0;
+  if (Number.isNaN(count) || Number.isNaN(size)) {
+    call.reply.error(errors.notInteger);
+    return;
+  }
+  const { db } = call;
+  for (let index = 0; index < count; index++) {
+    const key = Buffer.from(`${prefix}:${index}`, 'latin1');
+    const name = new Uint8Array(key);
+    if (db.peek(name, 0, name.length) !== 0) continue;
+    const text = utf8(`value:${index}`);
+    let value: Uint8Array = text;
+    if (size > 0) {
+      value = new Uint8Array(size);
+      value.set(text.subarray(0, size));
+    }
+    db.addString(name, 0, name.length, db.hash, value, 0, value.length);
+    call.host.keyspace.changed(db, name, 0, name.length, 1);
+  }
+  call.reply.ok();
+}
+
+function stringMatch(call: ServerCall): void {
+  const count = call.integer(2);
+  const pattern = new Uint8Array(count).fill(97);
+  call.reply.integer(globMatches(pattern, call.copy(3)) ? 1 : 0);
+}
+
+const protocolReplies: Readonly<Record<string, Run>> = {
+  string: ({ reply }) => reply.bulkText('Hello World'),
+  integer: ({ reply }) => reply.integer(12345),
+  double: ({ reply }) => reply.double(3.141),
+  null: ({ reply }) => reply.nil(),
+  array({ reply }) {
+    reply.array(3);
+    for (let index = 0; index < 3; index++) reply.integer(index);
+  },
+  set({ reply }) {
+    reply.set(3);
+    for (let index = 0; index < 3; index++) reply.integer(index);
+  },
+  map({ reply }) {
+    reply.map(3);
+    for (let index = 0; index < 3; index++) {
+      reply.integer(index);
+      reply.boolean(index === 1);
+    }
+  },
+  attrib({ reply }) {
+    if (reply.protocol === 3) {
+      reply.attribute(1);
+      reply.bulkText('key-popularity');
+      reply.array(2);
+      reply.bulkText('key:123');
+      reply.integer(90);
+    }
+    reply.bulkText('Some real reply following the attribute');
+  },
+  push({ reply }) {
+    reply.push(2);
+    reply.bulkText('server-cpu-usage');
+    reply.integer(42);
+  },
+  true: ({ reply }) => reply.boolean(true),
+  false: ({ reply }) => reply.boolean(false),
+  verbatim: ({ reply }) => reply.verbatim('This is a verbatim\nstring'),
+  bignum: ({ reply }) => reply.bigNumber('1234567999999999999999999999999999999'),
+};
+
+function protocol(call: ServerCall): void {
+  const name = call.text(2).toLowerCase();
+  const run = Object.hasOwn(protocolReplies, name) ? protocolReplies[name] : undefined;
+  if (run !== undefined) run(call);
+  else call.reply.error('ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false');
+}
+
+function digestValue(call: ServerCall): void {
+  call.reply.array(call.count - 2);
+  for (let index = 2; index < call.count; index++) {
+    const entry = call.db.peek(call.bytes, call.starts[index]!, call.lengths[index]!);
+    call.reply.simple(entry === 0 ? '0'.repeat(40) : hexadecimal(valueDigest(call.db, entry)));
+  }
+}
+
+function hashTableStats(call: ServerCall): void {
+  const index = call.integer(2);
+  const database = call.host.keyspace.databases[index];
+  if (database === undefined) {
+    call.reply.error('ERR Out of range database');
+    return;
+  }
+  call.reply.verbatim(`[Dictionary HT]\n${dictText(call, database.dict)}[Expires HT]\n${database.expiries.count} keys expire\n`);
+}
+
+function dictText(call: ServerCall, dict: DictRef): string {
+  const stats = call.host.keyspace.dicts.stats(dict);
+  if (stats.count === 0) return 'No stats available for empty dictionaries\n';
+  const distance = (stats.distanceSum / stats.count).toFixed(2);
+  return `Hash table stats:\n table size: ${stats.slots}\n number of elements: ${stats.count}\n segments: ${stats.segments}\n directory depth: ${stats.depth}\n max distance from home: ${stats.distanceMax}\n avg distance from home: ${distance}\n`;
+}
+
+function setSwitch(call: ServerCall, index: number, apply: (on: boolean) => void): void {
+  const value = call.integer(index);
+  if (Number.isNaN(value)) call.reply.error(errors.notInteger);
+  else {
+    apply(value !== 0);
+    call.reply.ok();
+  }
+}
+
+const accept: Run = (call) => call.reply.ok();
+
+interface DebugEntry {
+  readonly run: Run;
+  /** Count of arguments after the subcommand: at least, at most. */
+  readonly args: readonly [number, number];
+}
+
+const table: Readonly<Record<string, DebugEntry>> = {
+  sleep: { run: sleep, args: [1, 1] },
+  object: { run: object, args: [1, 2] },
+  populate: { run: populate, args: [1, 3] },
+  'stringmatch-len': { run: stringMatch, args: [2, 2] },
+  protocol: { run: protocol, args: [1, 1] },
+  digest: { run: (call) => call.reply.simple(hexadecimal(datasetDigest(call.host.keyspace))), args: [0, 0] },
+  'digest-value': { run: digestValue, args: [0, Infinity] },
+  htstats: { run: hashTableStats, args: [1, 2] },
+  'htstats-key': {
+    run(call) {
+      const entry = entryAt(call, 2);
+      if (entry === 0) return;
+      const { entries } = call.host.keyspace;
+      const isDict = entries.type(entry) !== Type.STRING && encodingName(call as never, entry) === 'hashtable';
+      if (isDict) call.reply.verbatim(dictText(call, entries.word2(entry) as DictRef));
+      else call.reply.error('ERR The value stored at the specified key is not represented using an hash table');
+    },
+    args: [1, 2],
+  },
+  'set-active-expire': { run: (call) => setSwitch(call, 2, (on) => (call.host.expireCycle.active = on)), args: [1, 1] },
+  'change-repl-id': {
+    run(call) {
+      call.host.onChangeReplicationId();
+      call.reply.ok();
+    },
+    args: [0, 0],
+  },
+  log: {
+    run(call) {
+      call.host.log('warning', `DEBUG LOG: ${call.utf8(2)}`);
+      call.reply.ok();
+    },
+    args: [1, 1],
+  },
+  error: { run: (call) => call.reply.error(call.utf8(2)), args: [1, 1] },
+  jmap: { run: accept, args: [0, 0] },
+  'quicklist-packed-threshold': {
+    run(call) {
+      const match = /^(\d+)(b|k|kb|m|mb|g|gb)?$/i.exec(call.text(2));
+      const scale = { b: 1, k: 1000, kb: 1024, m: 1e6, mb: 1048576, g: 1e9, gb: 1073741824 }[match?.[2]?.toLowerCase() ?? 'b'];
+      if (match === null || scale === undefined) {
+        call.reply.error('ERR argument must be a memory value bigger than 1 and smaller than 4gb');
+        return;
+      }
+      call.host.keyspace.values.lists.quicklists.plainBytesMin = Number(match[1]) * scale;
+      call.reply.ok();
+    },
+    args: [1, 1],
+  },
+  listpack: {
+    run(call) {
+      const entry = entryAt(call, 2);
+      if (entry === 0) return;
+      if (encodingName(call as never, entry) === 'listpack') call.reply.simple('Listpack structure printed on stdout');
+      else call.reply.error('ERR Not a listpack encoded object.');
+    },
+    args: [1, 1],
+  },
+  ziplist: { run: accept, args: [1, 1] },
+  'replybuffer': { run: accept, args: [1, 2] },
+  'pause-cron': { run: (call) => setSwitch(call, 2, (on) => (on ? call.host.cron.stop() : call.host.cron.start())), args: [1, 1] },
+  'dict-resizing': { run: accept, args: [1, 1] },
+  'set-disable-deny-scripts': { run: accept, args: [1, 1] },
+  'client-enforce-reply-list': { run: accept, args: [1, 1] },
+  'replicate': { run: accept, args: [1, Infinity] },
+  'stringmatch': { run: stringMatch, args: [2, 2] },
+  reload: {
+    run(call) {
+      let saves = true;
+      let flushes = true;
+      for (let index = 2; index < call.count; index++) {
+        if (call.is(index, 'nosave')) saves = false;
+        else if (call.is(index, 'noflush')) flushes = false;
+        else if (!call.is(index, 'merge')) {
+          call.reply.error('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.');
+          return;
+        }
+      }
+      const late = call.host.suspend(call);
+      void call.host.debugReload({ saves, flushes }).then((refusal) => late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal))));
+    },
+    args: [0, 3],
+  },
+  loadaof: {
+    run(call) {
+      const late = call.host.suspend(call);
+      void call.host.debugLoadAof().then((refusal) => late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal))));
+    },
+    args: [0, 0],
+  },
+  help: {
+    run: (call) =>
+      replyHelp(call, 'DEBUG', [
+        ['CHANGE-REPL-ID', 'Change the replication IDs of the instance.'],
+        ['DIGEST', 'Output a hex signature representing the current DB content.'],
+        ['DIGEST-VALUE <key> [<key> ...]', 'Output a hex signature of the values of all the specified keys.'],
+        ['ERROR <string>', 'Return a Redis protocol error with <string> as message.'],
+        ['LOG <message>', 'Write <message> to the server log.'],
+        ['HTSTATS <dbid>', 'Return hash table statistics of the specified Redis database.'],
+        ['HTSTATS-KEY <key>', 'Like HTSTATS but for the hash table stored at <key>\'s value.'],
+        ['LISTPACK <key>', 'Show low level info about the listpack encoding of <key>.'],
+        ['LOADAOF', 'Flush the AOF buffers on disk and reload the AOF in memory.'],
+        ['OBJECT <key>', 'Show low level info about `key` and associated value.'],
+        ['PAUSE-CRON <0|1>', 'Stop periodic cron job processing.'],
+        ['POPULATE <count> [<prefix>] [<size>]', 'Create <count> string keys named key:<num>. If <prefix> is specified then', 'it is used instead of the \'key\' prefix.'],
+        ['PROTOCOL <type>', 'Reply with a test value of the specified type.'],
+        ['QUICKLIST-PACKED-THRESHOLD <size>', 'Sets the threshold for elements to be inserted as plain vs packed nodes.'],
+        ['RELOAD [option ...]', 'Save the RDB on disk and reload it back to memory. Valid <option> values:', '* MERGE: conflicting keys will be loaded from RDB.', '* NOFLUSH: the existing database will not be removed before load.', '* NOSAVE: the database will be loaded from an existing RDB file.'],
+        ['REPLYBUFFER <option> ...', 'Accepted for compatibility: reply buffers are not adaptive here.'],
+        ['SET-ACTIVE-EXPIRE <0|1>', 'Setting it to 0 disables expiring keys (and hash-fields) in background', 'when they are not accessed (otherwise the Redis behavior). Setting it', 'to 1 reenables back the default.'],
+        ['SLEEP <seconds>', 'Stop the server for <seconds>. Decimals allowed.'],
+        ['STRINGMATCH-LEN <len> <pattern>', 'Match a string of <len> bytes against <pattern>.'],
+      ]),
+    args: [0, 0],
+  },
+};
+
+function isOpen(call: ServerCall): boolean {
+  const allowed = call.host.config.choice('enable-debug-command').value;
+  return allowed === 'yes' || (allowed === 'local' && call.client.isLocal);
+}
+
+export const debugCommand: ServerCommand = command({
+  name: 'debug',
+  since: '1.0.0',
+  group: 'server',
+  arity: -2,
+  flags: ['admin', 'noscript', 'loading', 'stale', 'protected'],
+  docFlags: ['syscmd'],
+  summary: 'Commands for debugging and tests.',
+  complexity: 'Depends on subcommand.',
+  run(call) {
+    if (!isOpen(call)) {
+      call.reply.error(
+        'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+      );
+      return;
+    }
+    const name = call.text(1).toLowerCase();
+    const entry = Object.hasOwn(table, name) ? table[name] : undefined;
+    const extra = call.count - 2;
+    if (entry === undefined || extra < entry.args[0] || extra > entry.args[1]) {
+      call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.utf8(1)}'. Try DEBUG HELP.`);
+      return;
+    }
+    entry.run(call);
+  },
+});
