@@ -182,13 +182,10 @@ class Reader {
         return false;
       case 0xc3:
         return true;
-      case 0xc4:
       case 0xd9:
         return this.text(this.unsigned(1));
-      case 0xc5:
       case 0xda:
         return this.text(this.unsigned(2));
-      case 0xc6:
       case 0xdb:
         return this.text(this.unsigned(4));
       case 0xca:

@@ -4,7 +4,7 @@
 // functions inside when they are first called. The guard versions (see codegen) are made when a function of the chunk is
 // first suspended, from the source, so that a cached script holds no tree.
 import { generate, generateGuards } from './codegen.js';
-import { shortSource } from './lexer.js';
+import { LuaSyntaxError, shortSource } from './lexer.js';
 import * as runtime from './machine.js';
 import type { CompiledFunction, GuardFunction } from './machine.js';
 import { parse } from './parser.js';
@@ -77,9 +77,15 @@ export class Prototype {
     chunkName: string,
   ) {
     this.chunk = shortSource(chunkName);
-    const generated = generate(parse(source, this.chunk));
-    this.functions = generated.functions;
-    this.make = new Function(...parameterNames, generated.source) as (...parameters: unknown[]) => Maker[];
+    try {
+      const generated = generate(parse(source, this.chunk));
+      this.functions = generated.functions;
+      this.make = new Function(...parameterNames, generated.source) as (...parameters: unknown[]) => Maker[];
+    } catch (thrown) {
+      // An expression or a chain of `elseif` of thousands of parts: the parser takes it, the generator or V8 do not.
+      if (thrown instanceof RangeError) throw new LuaSyntaxError(`${this.chunk}: function or expression too complex`);
+      throw thrown;
+    }
   }
 
   /** The main function of the chunk, with these globals. */

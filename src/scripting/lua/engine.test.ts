@@ -171,6 +171,18 @@ test('source nested beyond reason is refused', () => {
   assert.match(runLua(`x = ${Array.from({ length: 10_000 }, () => '"a"').join('..')}`).output, /too many syntax levels/);
 });
 
+test('endless chains are refused or run, and never break the process', () => {
+  const times = (count: number, piece: string): string => Array.from({ length: count }, () => piece).join('');
+  for (const count of [100, 3000, 60_000]) {
+    assert.match(runLua(`print(1${times(count, ' + 1')})`).output, /^\d+\n$|too complex/);
+    assert.match(runLua(`if x then ${times(count, 'elseif x then ')}end print(1)`).output, /^1\n$|too complex/);
+    assert.match(runLua(`local t = {} print(t${times(count, '.x')})`).output, /attempt to index field 'x'|too complex/);
+    assert.match(runLua(`print({${times(count, '1,')}}[1])`.replace('({', '(({').replace('}[1]', '})[1]')).output, /^1\n$/);
+    assert.match(runLua(`local function f() return f end f()${times(count, '()')} print(1)`).output, /^1\n$|too complex/);
+    assert.match(runLua(`${times(count, 'x = 1 ')}print(x)`).output, /^1\n$/);
+  }
+});
+
 test('a string is bytes', () => {
   assert.equal(runLua('local s = "\\0\\255\\128" print(#s, s:byte(1, -1))').output, '3\t0\t255\t128\n');
   assert.equal(runLua('print(#"\xc3\xa9", ("\xc3\xa9"):upper() == "\xc3\xa9", "a\\0b" < "a\\0c", "\xff" > "a")').output, '2\ttrue\ttrue\ttrue\n');

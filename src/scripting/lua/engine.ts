@@ -101,6 +101,8 @@ export class Execution implements Activation {
   values: LuaValue[] = [];
   /** What it died of, once `failed`. */
   error: LuaError | null = null;
+  /** What was thrown where the engine itself failed: for the log. */
+  bug: unknown = null;
   heapFrames = 1;
   coroutine: unknown = null;
   private readonly frames: FrameStack;
@@ -141,9 +143,14 @@ export class Execution implements Activation {
       if (thrown === suspension) return this.state;
       this.state = 'failed';
       this.frames.length = 0;
-      if (!(thrown instanceof LuaError)) throw thrown;
-      errorValue(thrown);
-      this.error = thrown;
+      if (thrown instanceof LuaError) {
+        errorValue(thrown);
+        this.error = thrown;
+      } else {
+        // A bug of ours costs the client its script, not everybody the server.
+        this.bug = thrown;
+        this.error = new LuaError(`internal error: ${String(thrown)}`);
+      }
     }
     return this.state;
   }

@@ -222,7 +222,8 @@ function unpack(args: LuaValue[]): LuaValue[] {
         if (size === 0) {
           const count = values.pop();
           if (typeof count !== 'number') throw nativeError(`format 'c0' needs a previous size`);
-          size = count < 0 ? Infinity : Math.trunc(count);
+          // As C on x86 casts it: what is too large for 64 bits is 0.
+          size = count >= 2 ** 64 || count !== count ? 0 : count < 0 ? Infinity : Math.trunc(count);
           if (size > data.length - at) throw argumentError(2, 'data string too short');
         }
         values.push(data.slice(at, at + size));
