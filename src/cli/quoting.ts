@@ -80,7 +80,6 @@ const escapes: Record<string, string> = {
   '\b': '\\b',
   '\x07': '\\a',
 };
- 
 const unprintable = /["\\\x00-\x1f\x7f-\xff]/g;
 
 function escapeByte(character: string): string {

@@ -217,7 +217,6 @@ export class LineEditor {
       case 'up': return this.stepHistory(-1);
       case 'down': return this.stepHistory(1);
       default:
-         
         if (text !== undefined && !/[\x00-\x1f\x7f]/.test(text)) buffer.insert(text);
     }
   }

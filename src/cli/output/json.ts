@@ -8,7 +8,6 @@ export type JsonStrings = 'unicode' | 'quoted';
 
 const sliceBytes = 256 * 1024;
 const escapes: Record<string, string> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\f': '\\f', '\r': '\\r', '\t': '\\t', '\b': '\\b' };
- 
 const special = /["\\\x00-\x1f]/g;
 
 function escapeCharacter(character: string): string {
