@@ -54,7 +54,7 @@ function checkAny(args: LuaValue[], number: number): LuaValue {
 }
 
 function load(source: string, chunkName: string, globals: LuaTable): Results {
-  if (source.charCodeAt(0) === 27) return [undefined, 'attempt to load bytecode'];
+  // Bytecode is no source: its first byte is an unexpected symbol.
   try {
     return compile(source, chunkName).bind(globals);
   } catch (thrown) {

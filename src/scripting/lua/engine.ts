@@ -20,6 +20,7 @@ import { activate, errorValue, list, StartFrame, suspension } from './machine.js
 import type { Activation, FrameStack } from './machine.js';
 import { openMath, osLibrary } from './math-library.js';
 import { native } from './native.js';
+import { numberToString } from './numbers.js';
 import { stringLibrary } from './string-library.js';
 import { structLibrary } from './struct-library.js';
 import { tableLibrary } from './table-library.js';
@@ -70,7 +71,11 @@ export function protectGlobals(globals: LuaTable): void {
     '__index',
     native((...args) => {
       const name = args[1];
-      throw nativeError(`Script attempted to access nonexistent global variable '${typeof name === 'string' ? name : String(name)}'`);
+      if (typeof name !== 'string' && typeof name !== 'number') {
+        throw nativeError('Second argument to luaProtectedTableError must be a string or number');
+      }
+      const text = typeof name === 'number' ? numberToString(name) : name;
+      throw nativeError(`Script attempted to access nonexistent global variable '${text}'`);
     }),
   );
   meta.readonly = true;

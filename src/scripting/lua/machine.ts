@@ -732,7 +732,7 @@ export function errorValue(error: LuaError): LuaValue {
 function caughtValue(value: LuaValue): LuaValue {
   if (!(value instanceof LuaTable)) return value;
   const text = value.getHash('err');
-  return typeof text === 'string' ? text : value;
+  return typeof text === 'string' || typeof text === 'number' ? text : value;
 }
 
 function handleError(error: LuaError, handler: LuaValue): Results {

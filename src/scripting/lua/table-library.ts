@@ -9,12 +9,6 @@ import { numberToString } from './numbers.js';
 import { LuaError, LuaFunction, LuaTable, nativeError, traversalEnd, typeName } from './values.js';
 import type { LuaValue, Results } from './values.js';
 
-function checkWritable(args: LuaValue[]): LuaTable {
-  const table = checkTable(args, 1);
-  if (table.readonly) throw new LuaError(readonlyText, 0);
-  return table;
-}
-
 /** What the sort does next; each but `take` compares two elements. */
 enum Step {
   take,
@@ -311,7 +305,8 @@ export function tableLibrary(): LuaTable {
       throw nativeError(`'setn' is obsolete`);
     },
     sort(...args) {
-      const table = checkWritable(args);
+      const table = checkTable(args, 1);
+      if (table.readonly && table.length() > 1) throw new LuaError(readonlyText, 0);
       const compare = args[1] === undefined ? null : checkFunction(args, 2);
       if (compare === null && table.arr.length < plainSortMax && sortPlain(table.arr)) return [];
       return new Sort(table, compare).start();
