@@ -5,11 +5,15 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { RealFiles } from '../io/files.js';
+import type { Command } from '../registry/command.js';
+import { CommandTable } from '../registry/table.js';
+import { Acl } from '../service/acl/acl.js';
+import { AclCommands } from '../service/acl/selector.js';
 import { Config } from '../service/config/config.js';
 import { ConfigError, ConfigFileMissing, ConfigReader, parseCommandLine } from '../service/config/file.js';
 import { launch, ListenError, type RunningServer, StartError } from '../server/start.js';
 import { Log } from '../server/log.js';
-import type { LogLevel } from '../server/server.js';
+import { allCommands, type LogLevel } from '../server/server.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../server/version.js';
 
 const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
@@ -39,14 +43,20 @@ interface Loaded {
   readonly users: readonly (readonly string[])[];
 }
 
+/** Knows which commands there are, so that a wrong \`user\` line is told with its number. */
+function makeRules(): Acl {
+  return new Acl(new AclCommands(new CommandTable(allCommands()).all() as Iterable<Command<never>>), () => false);
+}
+
 function loadConfig(args: readonly string[]): Loaded {
   const config = new Config(process.cwd());
   const renamed: [string, string][] = [];
   const users: (readonly string[])[] = [];
+  let rules: Acl | undefined;
   const reader = new ConfigReader(config, new RealFiles(), {
     user(words) {
       users.push(words);
-      return undefined;
+      return (rules ??= makeRules()).appendConfigured(words);
     },
     renameCommand(from, to) {
       renamed.push([from, to]);

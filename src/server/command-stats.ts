@@ -8,6 +8,8 @@ export interface CommandFigures {
   failed: number;
 }
 
+const RARE_CALLS_MAX = 64;
+
 export class CommandStats {
   connections = 0;
   rejectedConnections = 0;
@@ -36,6 +38,11 @@ export class CommandStats {
     if (id >= this.calls.length) this.grow(id);
     this.calls[id]!++;
     this.processed++;
+  }
+
+  /** Whether the command ran only a few times: then each run is measured. @hot */
+  isRare(id: number): boolean {
+    return id >= this.calls.length || this.calls[id]! < RARE_CALLS_MAX;
   }
 
   addTime(id: number, microseconds: number): void {

@@ -79,7 +79,7 @@ export interface ServerOptions {
 export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
 
 const MILLION = 1_000_000;
-/** Commands of constant time are timed once in so many, and count for all of them. */
+/** Commands of constant time are timed once in so many, and count for all of them, when they are no longer rare. */
 const SAMPLE_EVERY = 16;
 /** With more arguments, a command of constant time per argument is timed each time. */
 const SAMPLED_ARGUMENTS_MAX = 8;
@@ -146,11 +146,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.files = options.files;
     this.keyspace = new Keyspace(options);
     this.startedMs = options.wallClock();
-    this.table = new CommandTable<ServerCall>([
-      ...(dataCommands as readonly ServerCommand[]),
-      ...(serviceCommands as unknown as readonly ServerCommand[]),
-      ...serverCommands,
-    ]);
+    this.table = new CommandTable<ServerCall>(allCommands());
     this.call.host = this;
     this.settings = new Settings(this.config);
     this.aclCommands = new AclCommands(this.table.all() as Iterable<Command<never>>);
@@ -458,6 +454,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** Takes a reply back that CLIENT REPLY said not to give. */
   private silence(client: Client, command: Command<ServerCall>, start: DeferredLength): void {
     if (client.replyMode === 'on') return;
+    // Confirmations of subscriptions are messages: they come whatever CLIENT REPLY says.
+    if ((command.flags & commandFlags.pubsub) !== 0 && command.name.endsWith('subscribe')) return;
     if (command.fullName === 'client|reply' && client.replyMode === 'skip-next') {
       client.replyMode = 'skip';
       this.call.reply.rewind(start);
@@ -503,8 +501,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const { keyspace, stats } = this;
     const dirty = keyspace.dirty;
     const { errorCount } = call.reply;
-    if (this.timesAll || !command.isConstantTime || call.count > SAMPLED_ARGUMENTS_MAX || (++this.sampleCounter & (SAMPLE_EVERY - 1)) === 0) {
-      this.runTimed(call, command);
+    if (this.timesAll || !command.isConstantTime || call.count > SAMPLED_ARGUMENTS_MAX || stats.isRare(command.id)) {
+      this.runTimed(call, command, 1);
+    } else if ((++this.sampleCounter & (SAMPLE_EVERY - 1)) === 0) {
+      this.runTimed(call, command, SAMPLE_EVERY);
     } else {
       try {
         command.run!(call);
@@ -521,7 +521,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
   }
 
-  private runTimed(call: ServerCall, command: Command<ServerCall>): void {
+  /** Runs a command and measures it; the measurement stands for `times` runs. */
+  private runTimed(call: ServerCall, command: Command<ServerCall>, times: number): void {
     const { steadyClock } = this.options;
     const startMs = steadyClock();
     try {
@@ -530,9 +531,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.replyCrash(call, command, error);
     }
     const micros = (steadyClock() - startMs) * 1000;
-    const sampled = !this.timesAll && command.isConstantTime && call.count <= SAMPLED_ARGUMENTS_MAX;
-    this.stats.addTime(command.id, sampled ? micros * SAMPLE_EVERY : micros);
-    if (this.settings.latencyTracking) this.recordLatency(command, micros, sampled ? SAMPLE_EVERY : 1);
+    this.stats.addTime(command.id, micros * times);
+    if (this.settings.latencyTracking) this.recordLatency(command, micros, times);
     if (this.settings.slowerThanMicros >= 0 && micros >= this.settings.slowerThanMicros) this.recordSlow(call, command, micros);
     const { latencyThresholdMs } = this.settings;
     if (latencyThresholdMs > 0 && micros >= latencyThresholdMs * 1000) {
@@ -821,6 +821,11 @@ const allowedWhileSubscribed = new Set(['subscribe', 'ssubscribe', 'psubscribe',
 
 const protectedModeText =
   "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
+
+/** Everything that a data server can be asked to do. */
+export function allCommands(): readonly ServerCommand[] {
+  return [...(dataCommands as readonly ServerCommand[]), ...(serviceCommands as unknown as readonly ServerCommand[]), ...serverCommands];
+}
 
 /** Copies of a call's arguments. */
 export function argumentsOf(call: { count: number; copy(index: number): Uint8Array }): Uint8Array[] {

@@ -148,9 +148,10 @@ function configureUsers(server: DataServer, users: readonly (readonly string[])[
     const refused = server.acl.appendConfigured(words);
     if (refused !== undefined) throw new StartError(`Error in user declaration '${refused.word}': ${refused.reason}`);
   }
-  const { failed, notices } = server.acl.loadConfigured();
+  const { config, files } = server;
+  const { fatal, notices } = server.acl.loadAtStart(files, config.path('aclfile'), config.text('aclfile').value);
   for (const notice of notices) server.log('warning', notice);
-  if (failed) throw new StartError('the configured users cannot be loaded');
+  if (fatal !== undefined) throw new StartError(fatal);
 }
 
 function doorOptions(server: DataServer, anyPort: boolean): Parameters<Listeners['open']>[0] {

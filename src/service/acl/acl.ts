@@ -147,15 +147,31 @@ export class Acl {
     return { failed: false, notices };
   }
 
-  /** Replaces all users by those of an ACL file; gives what is wrong with it, and then nothing has changed. */
-  load(files: Files, path: string): string | undefined {
+  /** Makes the users of the config file or of the ACL file, not both. Gives lines for the log, and the reason to give up. */
+  loadAtStart(files: Files, path: string, shownPath: string): { readonly fatal: string | undefined; readonly notices: readonly string[] } {
+    if (path !== '' && this.configured.length > 0) {
+      const fatal =
+        'Configuring Redis with users defined in redis.conf and at the same setting an ACL file path is invalid. This setup is very likely to lead to configuration errors and security holes, please define either an ACL file or declare users directly in your redis.conf, but not both.';
+      return { fatal, notices: [] };
+    }
+    const { failed, notices } = this.loadConfigured();
+    if (failed) return { fatal: 'Critical error while loading ACLs. Exiting.', notices };
+    const errors = path === '' ? undefined : this.load(files, path, shownPath);
+    return { fatal: errors === undefined ? undefined : `Aborting Redis startup because of ACL errors: ${errors}`, notices };
+  }
+
+  /**
+   * Replaces all users by those of an ACL file; gives what is wrong with it, and then nothing has changed. `shownPath` is
+   * how the file was named by the user.
+   */
+  load(files: Files, path: string, shownPath: string): string | undefined {
     let text: string;
     try {
       text = latin1(readWhole(files, path));
     } catch (error) {
-      return `Error loading ACLs, opening file '${path}': ${systemErrorText(error)}`;
+      return `Error loading ACLs, opening file '${shownPath}': ${systemErrorText(error)}`;
     }
-    const { users, errors } = this.parseFile(text, path);
+    const { users, errors } = this.parseFile(text, shownPath);
     if (errors !== '') {
       return `${errors}WARNING: ACL errors detected, no change to the previously active ACL rules was performed`;
     }

@@ -7,7 +7,7 @@ import { int, many, oneof, optional, str, token } from '../../registry/grammar.j
 import { replyHelp } from '../../registry/help.js';
 import { denials, denialText } from '../acl/denial.js';
 import { aclCategories, hasSpaces, type Selector } from '../acl/selector.js';
-import { systemErrorText } from '../config/special-settings.js';
+import { fromByteString, systemErrorText } from '../config/special-settings.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
 import { replyBytes } from './config.js';
 
@@ -209,7 +209,8 @@ function needFile(call: ServiceCall): boolean {
 
 function runLoad(call: ServiceCall): void {
   if (!needFile(call)) return;
-  const reason = call.host.acl.load(call.host.files, call.host.config.path('aclfile'));
+  const { acl: users, config, files } = call.host;
+  const reason = users.load(files, config.path('aclfile'), fromByteString(config.text('aclfile').value));
   if (reason === undefined) call.reply.ok();
   else call.reply.error(`ERR ${reason}`);
 }

@@ -10,13 +10,12 @@ import { Prng } from '../../base/prng.js';
 import { Connection } from '../../client/connection.js';
 import { ReplyReader } from '../../client/reply-reader.js';
 import { isAggregate, replyText, type Reply } from '../../client/reply.js';
-import { dataCommands } from '../../commands/index.js';
 import { RealFiles } from '../../io/files.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { Call } from '../../registry/call.js';
 import type { CommandDeclaration } from '../../registry/command.js';
 import { CommandTable } from '../../registry/table.js';
-import { serverCommands } from '../../server/commands/index.js';
+import { allCommands } from '../../server/server.js';
 import { Acl } from '../acl/acl.js';
 import { AclCheck } from '../acl/denial.js';
 import { AclLog } from '../acl/log.js';
@@ -29,13 +28,12 @@ import { PubSub } from '../pubsub/pubsub.js';
 import { CommandLog } from '../watch/command-log.js';
 import { LatencyHistogram } from '../watch/latency-histogram.js';
 import { LatencyMonitor } from '../watch/latency-monitor.js';
-import { serviceCommands } from './index.js';
 
 const seed = Number(process.env.SEED ?? 2024);
 /** Another server than the one on the PATH, for runs by hand against newer versions. */
 const program = process.env.PEER_PROGRAM ?? 'redis-server';
 
-const everyCommand = [...dataCommands, ...serverCommands, ...serviceCommands] as unknown as readonly CommandDeclaration<ServiceCall>[];
+const everyCommand = allCommands() as unknown as readonly CommandDeclaration<ServiceCall>[];
 
 class TestClient implements ServiceClient {
   readonly id = 1;

@@ -5,6 +5,7 @@
 // promise.
 //
 // Not here: config files (file), CONFIG REWRITE (rewrite), the commands (service/commands/config).
+import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
 import { latin1Bytes } from '../../base/bytes.js';
 import type { SpecialOption } from './option.js';
@@ -61,9 +62,11 @@ export class Config {
     return this.settings.get(name) as SpecialSettings[Name];
   }
 
-  /** A text that names a file, as the file system wants it. */
+  /** A text that names a file, as the file system wants it: relative ones are in `dir`. Empty for none. */
   path(name: TextName | 'dir'): string {
-    return fromByteString(name === 'dir' ? this.special('dir').value : this.text(name).value);
+    const folder = fromByteString(this.special('dir').value);
+    const value = name === 'dir' ? folder : fromByteString(this.text(name).value);
+    return value === '' ? '' : resolve(folder, value);
   }
 
   /** The setting of a name or alias, in any case. */

@@ -166,7 +166,7 @@ export class ConfigReader {
     const log = this.config.path('logfile');
     if (log !== '') {
       try {
-        this.files.open(resolve(this.config.path('dir'), log), 'append').close();
+        this.files.open(log, 'append').close();
       } catch (error) {
         throw new ConfigError(`Can't open the log file: ${systemErrorText(error)}`, 0, '', undefined);
       }
