@@ -110,7 +110,7 @@ describe('sorted set commands answer as redis-server does', { skip: peerMissing(
       local.protocol = protocol;
       const remote = await Remote.connect(redis.port);
       await remote.run([['FLUSHALL'], ['CONFIG', 'SET', 'zset-max-listpack-entries', String(entries)], ['HELLO', String(protocol)]]);
-      const setup = [['SET', 'string', 'value']];
+      const setup = [['SET', 'string', 'value'], ['SADD', 'plain', 'm1', 'm2', '3', '17', 'x'], ['SADD', 'b', '1', '2', '3']];
       await remote.run(setup);
       for (const words of setup) local.run(words);
       for (let round = 0; round < 40; round++) {

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Prng } from '../base/prng.js';
+import { type BitOperation, combineBits, countBitRange, countBits, findBit, readField, testBit, writeField } from './bitmap.js';
+
+const seed = Number(process.env.KVASIR_SEED ?? 1);
+const operations: BitOperation[] = ['and', 'or', 'xor', 'not', 'diff', 'diff1', 'andor', 'one'];
+
+function bit(bytes: Uint8Array, start: number, length: number, at: number): number {
+  return at < length * 8 ? (bytes[start + (at >> 3)]! >> (7 - (at & 7))) & 1 : 0;
+}
+
+test('bits are counted, found and read as one by one', () => {
+  const prng = new Prng(seed);
+  const bytes = new Uint8Array(1000);
+  for (let round = 0; round < 3000; round++) {
+    const message = `seed ${seed} round ${round}`;
+    const sparse = prng.chance(50);
+    const fill = prng.below(2) * 255;
+    for (let at = 0; at < bytes.length; at++) bytes[at] = sparse && !prng.chance(1) ? fill : prng.below(256);
+    const start = prng.below(20);
+    const length = 1 + prng.below(prng.chance(50) ? 20 : 900);
+    const first = prng.below(length * 8);
+    const last = first + prng.below(length * 8 - first);
+    let count = 0;
+    let all = 0;
+    const found = [-1, -1];
+    for (let at = 0; at < length * 8; at++) {
+      const value = bit(bytes, start, length, at);
+      all += value;
+      if (at < first || at > last) continue;
+      count += value;
+      if (found[value]! < 0) found[value] = at;
+    }
+    assert.equal(testBit(bytes, start, first), bit(bytes, start, length, first), message);
+    assert.equal(countBits(bytes, start, length), all, message);
+    assert.equal(countBitRange(bytes, start, first, last), count, message);
+    assert.equal(findBit(bytes, start, 0, first, last), found[0], message);
+    assert.equal(findBit(bytes, start, 1, first, last), found[1], message);
+  }
+});
+
+test('sources are combined bit by bit', () => {
+  const prng = new Prng(seed);
+  for (let round = 0; round < 1000; round++) {
+    const operation = prng.pick(operations);
+    const sources = Array.from({ length: operation === 'not' ? 1 : 1 + prng.below(4) }, () => {
+      const start = prng.below(3) * 2;
+      const length = prng.below(prng.chance(50) ? 10 : 200);
+      return { bytes: Uint8Array.from({ length: start + length + 8 }, () => prng.below(256)), start, length };
+    });
+    const result = new Uint8Array(Math.max(...sources.map((source) => source.length)));
+    combineBits(operation, sources, result);
+    for (let at = 0; at < result.length * 8; at++) {
+      const [first, ...others] = sources.map((source) => bit(source.bytes, source.start, source.length, at));
+      const any = others.some((value) => value === 1) ? 1 : 0;
+      const ones = others.reduce((sum, value) => sum + value, first!);
+      const expected = {
+        and: ones === sources.length ? 1 : 0, or: ones > 0 ? 1 : 0, xor: ones & 1, not: 1 - first!, diff: first! & ~any, diff1: any & ~first!,
+        andor: first! & any, one: ones === 1 ? 1 : 0,
+      }[operation];
+      assert.equal(bit(result, 0, result.length, at), expected, `seed ${seed} round ${round} ${operation} bit ${at}`);
+    }
+  }
+});
+
+test('a field is written where it is read, and nothing else changes', () => {
+  const prng = new Prng(seed);
+  for (let round = 0; round < 3000; round++) {
+    const bytes = Uint8Array.from({ length: 24 }, () => prng.below(256));
+    const before = bytes.slice();
+    const bits = 1 + prng.below(64);
+    const offset = prng.below(20 * 8 - bits);
+    const value = (BigInt(prng.uint32()) << 32n) | BigInt(prng.uint32());
+    writeField(bytes, 2, offset, bits, value);
+    assert.equal(readField(bytes, 2, 20, offset, bits), BigInt.asUintN(bits, value), `seed ${seed} round ${round}`);
+    for (let at = 0; at < 24 * 8; at++) {
+      if (at < 16 + offset || at >= 16 + offset + bits) assert.equal(bit(bytes, 0, 24, at), bit(before, 0, 24, at), `seed ${seed} round ${round}`);
+    }
+  }
+  assert.equal(readField(Uint8Array.of(255), 0, 1, 4, 8), 0xf0n);
+});
