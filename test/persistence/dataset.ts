@@ -61,7 +61,7 @@ function word(random: Prng): Word {
   }
 }
 
-function distinct(random: Prng, count: number, make: () => Word): Word[] {
+function distinct(count: number, make: () => Word): Word[] {
   const seen = new Map<string, Word>();
   for (let tries = 0; seen.size < count && tries < count * 20; tries++) {
     const made = make();
@@ -100,13 +100,13 @@ export function dataset({ seed, keys, withFunctions }: DatasetOptions): Word[][]
       commands.push(['RPUSH', name, ...Array.from({ length: size }, () => (random.chance(1) && random.chance(20) ? 'long'.repeat(3000) : word(random)))]);
       name = key('set');
       made.push(name);
-      commands.push(['SADD', name, ...distinct(random, size, () => (number % 3 === 0 ? String(random.below(100_000) - 50_000) : number % 3 === 1 ? String((random.below(1e6) - 5e5) * 1e12) : word(random)))]);
+      commands.push(['SADD', name, ...distinct(size, () => (number % 3 === 0 ? String(random.below(100_000) - 50_000) : number % 3 === 1 ? String((random.below(1e6) - 5e5) * 1e12) : word(random)))]);
       name = key('zset');
       made.push(name);
-      commands.push(['ZADD', name, ...distinct(random, size, () => word(random)).flatMap((member) => [score(random), member])]);
+      commands.push(['ZADD', name, ...distinct(size, () => word(random)).flatMap((member) => [score(random), member])]);
       name = key('hash');
       made.push(name);
-      commands.push(['HSET', name, ...distinct(random, size, () => word(random)).flatMap((field) => [field, word(random)])]);
+      commands.push(['HSET', name, ...distinct(size, () => word(random)).flatMap((field) => [field, word(random)])]);
       name = key('stream');
       made.push(name);
       streamCommands(random, name, Math.min(size, 400), commands);
