@@ -224,13 +224,18 @@ export class Hashes implements Container {
       }
       this.convertToDict();
     }
-    if (!this.find(field, fieldOffset, fieldLength)) {
-      this.insertEntry(this.ref as DictRef, this.placeHash, field, fieldOffset, fieldLength, value, valueOffset, valueLength, -1);
+    const { dicts, entries } = this;
+    const dict = this.ref as DictRef;
+    const hash = dicts.hash(field, fieldOffset, fieldLength);
+    const entry = dicts.find(dict, field, fieldOffset, fieldLength, hash);
+    if (entry === 0) {
+      this.insertEntry(dict, hash, field, fieldOffset, fieldLength, value, valueOffset, valueLength, -1);
       return true;
     }
-    if (this.expiry >= 0 && !keepExpiry) this.setExpiry(-1);
-    const moved = this.entries.setString(this.place, value, valueOffset, valueLength);
-    this.relocate(moved);
+    this.place = entry;
+    this.placeHash = hash;
+    if (!keepExpiry && entries.hasNumber(entry)) this.setExpiry(-1);
+    this.relocate(entries.setString(this.place, value, valueOffset, valueLength));
     return false;
   }
 
@@ -245,15 +250,19 @@ export class Hashes implements Container {
     keepExpiry: boolean,
   ): boolean {
     const { listpacks } = this;
-    if (this.find(field, fieldOffset, fieldLength)) {
-      const expires = this.expiry >= 0;
-      this.ref = listpacks.replace(this.ref, listpacks.next(this.ref, this.place), value, valueOffset, valueLength);
-      if (expires && !keepExpiry) this.moveInListpack(0);
+    const plain = this.encoding === Encoding.LISTPACK;
+    const at = listpacks.find(this.ref, listpacks.first(this.ref), field, fieldOffset, fieldLength, plain ? 1 : 2);
+    if (at !== 0) {
+      this.ref = listpacks.replace(this.ref, listpacks.next(this.ref, at), value, valueOffset, valueLength);
+      if (!plain && !keepExpiry && this.timeAt(this.ref, at) >= 0) {
+        this.place = at;
+        this.moveInListpack(0);
+      }
       return false;
     }
     let ref = listpacks.append(this.ref, field, fieldOffset, fieldLength);
     ref = listpacks.append(ref, value, valueOffset, valueLength);
-    this.ref = this.encoding === Encoding.LISTPACK ? ref : listpacks.appendInteger(ref, 0);
+    this.ref = plain ? ref : listpacks.appendInteger(ref, 0);
     if (this.size() > limits.hashMaxListpackEntries) this.convertToDict();
     return true;
   }
