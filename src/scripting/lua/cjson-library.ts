@@ -32,12 +32,11 @@ for (let code = 0; code < 256; code++) {
 }
 Object.assign(escapes, { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r', 34: '\\"', 47: '\\/', 92: '\\\\' });
 const needsEscape = /[\x00-\x1f"/\\\x7f]/;
+const allEscapes = new RegExp(needsEscape, 'g');
 
 function encodeString(text: string): string {
   if (!needsEscape.test(text)) return `"${text}"`;
-  let result = '"';
-  for (let at = 0; at < text.length; at++) result += escapes[text.charCodeAt(at)]!;
-  return `${result}"`;
+  return `"${text.replace(allEscapes, (c) => escapes[c.charCodeAt(0)]!)}"`;
 }
 
 class Encoder {

@@ -91,7 +91,8 @@ function protectTable(table: LuaTable): void {
 
 export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 
-const heapShareMax = 0.85;
+// The limit counts the young generation too; beyond three quarters V8 may give up before a script is asked again.
+const heapShareMax = 0.7;
 
 /** Whether the JavaScript heap is so full that a script had better stop. */
 export function heapIsNearlyFull(): boolean {

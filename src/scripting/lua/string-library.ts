@@ -192,7 +192,11 @@ export function stringLibrary(): LuaTable {
       return runSteps(gsubSteps(subject, pattern, replacement, optionalInteger(args, 4, subject.length + 1)));
     },
     len: (...args) => checkString(args, 1).length,
-    lower: (...args) => checkString(args, 1).replace(/[A-Z]+/g, (upper) => upper.toLowerCase()),
+    lower(...args) {
+      const text = checkString(args, 1);
+      chargeMemory(text.length);
+      return text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
+    },
     match: (...args) => find(args, false),
     rep(...args) {
       const text = checkString(args, 1);
@@ -204,10 +208,8 @@ export function stringLibrary(): LuaTable {
     },
     reverse(...args) {
       const text = checkString(args, 1);
-      spend(text.length >> 2);
-      let reversed = '';
-      for (let at = text.length - 1; at >= 0; at--) reversed += text[at]!;
-      return reversed;
+      chargeMemory(text.length);
+      return Buffer.from(text, 'latin1').reverse().toString('latin1');
     },
     sub(...args) {
       const text = checkString(args, 1);
@@ -215,6 +217,10 @@ export function stringLibrary(): LuaTable {
       const to = Math.min(relative(optionalInteger(args, 3, -1), text.length), text.length);
       return from > to ? '' : text.slice(from - 1, to);
     },
-    upper: (...args) => checkString(args, 1).replace(/[a-z]+/g, (lower) => lower.toUpperCase()),
+    upper(...args) {
+      const text = checkString(args, 1);
+      chargeMemory(text.length);
+      return text.replace(/[a-z]+/g, (lower) => lower.toUpperCase());
+    },
   });
 }
