@@ -15,6 +15,9 @@ import { exceedsNode, nodeBytesMax, nodeCountMax, Quicklists, type QuicklistRef 
 import { Encoding } from './object.js';
 import type { Container } from './values.js';
 
+/** Lists of more nodes are not packed, to keep removals cheap. */
+const NODES_PACKED_MAX = 4;
+
 export class Lists implements Container {
   readonly quicklists: Quicklists;
   readonly arena: Arena;
@@ -87,25 +90,24 @@ export class Lists implements Container {
     this.store(Encoding.QUICKLIST, list);
   }
 
-  /** Makes the list a listpack again if it has become small enough; for after removals. */
+  /** Makes the list a listpack again if it has become small enough; for after removals. @hot */
   settle(): void {
-    if (!this.quick) return;
-    const { quicklists } = this;
-    const list = this.ref as QuicklistRef;
-    if (quicklists.nodes.nodeCount(list) !== 1 || !quicklists.first(list) || quicklists.plain) return;
-    if (this.listpacks.byteLength(quicklists.block) > nodeBytesMax(quicklists.fill) / 2) return;
-    if (quicklists.count(list) > nodeCountMax(quicklists.fill) >> 1 && quicklists.fill >= 0) return;
-    this.quick = false;
-    this.store(Encoding.LISTPACK, quicklists.dissolve(list));
+    if (this.quick) this.pack(2);
   }
 
   /** As `settle`, without hysteresis: right after loading or building. */
   settleFully(): void {
-    if (!this.quick) return;
+    if (this.quick) this.pack(1);
+  }
+
+  /** Makes the list a listpack if it has no more than `1 / share` of what a listpack may hold. */
+  private pack(share: number): void {
     const { quicklists } = this;
     const list = this.ref as QuicklistRef;
-    if (quicklists.nodes.nodeCount(list) !== 1 || !quicklists.first(list) || quicklists.plain) return;
-    if (this.listpacks.byteLength(quicklists.block) > nodeBytesMax(quicklists.fill) || quicklists.count(list) > nodeCountMax(quicklists.fill)) return;
+    // Blocks are at least half full but for what was deleted, so that lists of many nodes are not looked at.
+    const bytes = quicklists.packedBytes(list, quicklists.fill < 0 ? NODES_PACKED_MAX : 1);
+    if (bytes > nodeBytesMax(quicklists.fill) / share) return;
+    if (quicklists.fill >= 0 && (bytes === Infinity || quicklists.count(list) > Math.floor(nodeCountMax(quicklists.fill) / share))) return;
     this.quick = false;
     this.store(Encoding.LISTPACK, quicklists.dissolve(list));
   }

@@ -128,6 +128,28 @@ export class QuicklistNodes {
     return true;
   }
 
+  /** The listpack of the node at an end; 0 when there is none, or a plain one. @hot */
+  edgeBlock(list: QuicklistRef, first: boolean): number {
+    const group = this.arena.i32[list >>> CHUNK_SHIFT]![wordOffset(list) + (first ? FIRST : LAST)]!;
+    if (group === 0) return 0;
+    const i32 = this.arena.i32[group >>> CHUNK_SHIFT]!;
+    const base = wordOffset(group);
+    const at = base + GROUP_HEADER_WORDS + (first ? 0 : 2 * i32[base + GROUP_NODES]! - 2);
+    return (i32[at + 1]! & PLAIN) === 0 ? i32[at]! : 0;
+  }
+
+  /** Notes that the node at an end has one more element. @hot */
+  countEdge(list: QuicklistRef, first: boolean): void {
+    const handle = this.arena.i32[list >>> CHUNK_SHIFT]!;
+    const handleAt = wordOffset(list);
+    const group = handle[handleAt + (first ? FIRST : LAST)]!;
+    const i32 = this.arena.i32[group >>> CHUNK_SHIFT]!;
+    const base = wordOffset(group);
+    i32[base + GROUP_HEADER_WORDS + (first ? 0 : 2 * i32[base + GROUP_NODES]! - 2) + 1]!++;
+    i32[base + GROUP_ELEMENTS]!++;
+    handle[handleAt + ELEMENTS]!++;
+  }
+
   /** Goes to the node after (group, slot); false at the end. */
   next(group: number, slot: number): boolean {
     if (slot + 1 < this.word(group, GROUP_NODES)) {

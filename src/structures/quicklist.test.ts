@@ -152,15 +152,22 @@ test('a list of many nodes finds every index from both ends', () => {
   assert.equal(harness.get(-1), undefined);
 });
 
-test('a list of one listpack node gives it back, others do not', () => {
+test('a list without plain nodes becomes one listpack', () => {
   const harness = new Harness(-2);
-  const bytes = latin1Bytes('hello');
-  harness.quicklists.pushLast(harness.list, bytes, 0, 5);
-  const listpack = harness.quicklists.dissolve(harness.list);
-  assert.equal(harness.quicklists.listpacks.count(listpack), 1);
-  harness.quicklists.listpacks.free(listpack);
+  for (let index = 0; index < 500; index++) {
+    const bytes = latin1Bytes(`element ${index}`);
+    harness.quicklists.pushLast(harness.list, bytes, 0, bytes.length);
+  }
+  const { quicklists } = harness;
+  assert.equal(quicklists.packedBytes(harness.list, 1), Infinity);
+  const bytes = quicklists.packedBytes(harness.list, 100);
+  const listpack = quicklists.dissolve(harness.list);
+  quicklists.listpacks.verify(listpack);
+  assert.equal(quicklists.listpacks.count(listpack), 500);
+  assert.equal(quicklists.listpacks.byteLength(listpack), bytes);
+  quicklists.listpacks.free(listpack);
   assert.equal(harness.arena.usedBytes, 0);
   const plain = new Harness(-2, 2);
-  plain.quicklists.pushLast(plain.list, bytes, 0, 5);
-  assert.equal(plain.quicklists.dissolve(plain.list), 0);
+  plain.quicklists.pushLast(plain.list, latin1Bytes('hello'), 0, 5);
+  assert.equal(plain.quicklists.packedBytes(plain.list, 100), Infinity);
 });

@@ -7,7 +7,10 @@
 // `last`, `seek`, `next` and `previous` set it, `read` reads there, and the changes below say where they leave it. It is
 // lost by any change that does not go through it.
 //
-// Costs: ends O(node bytes), about 100 ns; index O(elements / 80000 + node); insertion in the middle one shift of a node.
+// A node that is limited by bytes is filled to 2 KB only, whatever `fill` allows: a node costs 8 bytes here, and LPUSH shifts
+// its bytes. Short strings take a way of their own to the ends (LPUSH 230 -> 120 ns, RPUSH 165 -> 85 ns with the command).
+//
+// Costs: ends O(node bytes), about 30 ns; index O(elements / 14000 + node); insertion in the middle one shift of a node.
 // Nodes that deletions leave half empty stay so, as in Redis.
 //
 // Not here: lists of one listpack (datatypes/list), compression of inner nodes (list-compress-depth is accepted without effect).
@@ -15,7 +18,7 @@
 import { assert } from '../base/assert.js';
 import { copyBytes, type Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
-import { HEADER_BYTES } from './listpack-format.js';
+import { EMPTY_BYTES, END, HEADER_BYTES, STRING6 } from './listpack-format.js';
 import type { Listpacks } from './listpack.js';
 import { PLAIN, plainLength, plainStart, QuicklistNodes, type QuicklistRef } from './quicklist-nodes.js';
 
@@ -24,6 +27,13 @@ export type { QuicklistRef } from './quicklist-nodes.js';
 const NODE_BYTES_BY_FILL = [4096, 8192, 16384, 32768, 65536];
 /** Nodes that are limited by count still have a limit in bytes. */
 const SAFE_BYTES_MAX = 8192;
+/** To how many bytes a node is filled. */
+const NODE_BYTES_FILLED = 2048;
+/** Strings below this have one byte of header and one of back length. */
+const SHORT_BYTES = 64;
+const DIGIT_FIRST = 0x30;
+const DIGIT_LAST = 0x39;
+const MINUS = 0x2d;
 /** What an entry takes besides its bytes, at most, for the estimate of whether it fits. */
 const ENTRY_OVERHEAD_BYTES = 8;
 
@@ -90,6 +100,7 @@ export class Quicklists {
 
   /** @hot */
   pushFirst(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    if (this.pushShort(list, true, bytes, offset, length)) return;
     const found = this.nodes.first(list);
     const group = this.nodes.group;
     if (found && this.fits(group, 0, length)) this.growNode(list, group, 0, 0, bytes, offset, length);
@@ -98,10 +109,45 @@ export class Quicklists {
 
   /** @hot */
   pushLast(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    if (this.pushShort(list, false, bytes, offset, length)) return;
     const found = this.nodes.last(list);
     const { group, slot } = this.nodes;
     if (found && this.fits(group, slot, length)) this.growNode(list, group, slot, -1, bytes, offset, length);
     else this.insertNode(list, group, found ? slot + 1 : 0, bytes, offset, length);
+  }
+
+  /**
+   * Adds a short string that is no integer to the node at an end, in place; false, and nothing happens, where that does
+   * not do. @hot
+   */
+  private pushShort(list: QuicklistRef, first: boolean, bytes: Uint8Array, offset: number, length: number): boolean {
+    if (length >= SHORT_BYTES || length === 0 || this.fill >= 0 || this.plainBytesMin !== 0) return false;
+    const byte = bytes[offset]!;
+    if ((byte >= DIGIT_FIRST && byte <= DIGIT_LAST) || byte === MINUS) return false;
+    const { arena, nodes } = this;
+    const block = nodes.edgeBlock(list, first);
+    if (block === 0) return false;
+    const u8 = arena.u8[block >>> CHUNK_SHIFT]!;
+    const base = byteOffset(block);
+    const total = u8[base]! | (u8[base + 1]! << 8) | (u8[base + 2]! << 16) | (u8[base + 3]! << 24);
+    const made = total + length + 2;
+    if (made > NODE_BYTES_FILLED || made > arena.usable(block)) return false;
+    let at = base + HEADER_BYTES;
+    if (first) {
+      u8.copyWithin(at + length + 2, at, base + total);
+    } else {
+      at = base + total - 1;
+      u8[base + made - 1] = END;
+    }
+    u8[at++] = STRING6 | length;
+    for (let index = 0; index < length; index++) u8[at++] = bytes[offset + index]!;
+    u8[at] = length + 1;
+    u8[base] = made;
+    u8[base + 1] = made >>> 8;
+    // A node of 2 KB has fewer entries than would make the count unknown.
+    if (++u8[base + 4]! === 0) u8[base + 5]!++;
+    nodes.countEdge(list, first);
+    return true;
   }
 
   /** Adds a listpack that is not empty as the last node, and owns it from now on. */
@@ -117,16 +163,35 @@ export class Quicklists {
     this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, block, 1, PLAIN | this.nodeFlags);
   }
 
-  /** Takes the only node's listpack out of a list and frees the list; 0, and nothing happens, when it is not like that. */
+  /** Bytes that one listpack with all elements would take; Infinity when there is a plain node, or more than `nodesMax` nodes. */
+  packedBytes(list: QuicklistRef, nodesMax: number): number {
+    const { nodes } = this;
+    if (nodes.nodeCount(list) > nodesMax) return Infinity;
+    let bytes = EMPTY_BYTES;
+    for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot)) {
+      if (nodes.isPlain(nodes.group, nodes.slot)) return Infinity;
+      bytes += this.listpacks.byteLength(nodes.block(nodes.group, nodes.slot)) - EMPTY_BYTES;
+    }
+    return bytes;
+  }
+
+  /** Makes one listpack of a list without plain nodes, and frees the list. */
   dissolve(list: QuicklistRef): number {
-    if (this.nodes.nodeCount(list) !== 1) return 0;
-    this.nodes.first(list);
-    const { group, slot } = this.nodes;
-    if (this.nodes.isPlain(group, slot)) return 0;
-    const listpack = this.nodes.block(group, slot);
-    this.nodes.remove(list, group, slot);
-    this.nodes.destroy(list);
-    return listpack;
+    const { nodes, listpacks } = this;
+    let made = 0;
+    while (nodes.first(list)) {
+      const { group, slot } = nodes;
+      const block = nodes.block(group, slot);
+      if (made === 0) {
+        made = block;
+      } else {
+        made = listpacks.appendRange(made, block, HEADER_BYTES, 0, nodes.count(group, slot));
+        listpacks.free(block);
+      }
+      nodes.remove(list, group, slot);
+    }
+    nodes.destroy(list);
+    return made;
   }
 
   /** Goes to the first element; false when there is none. @hot */
@@ -388,6 +453,7 @@ export class Quicklists {
   private fits(group: number, slot: number, length: number): boolean {
     if (this.nodes.isPlain(group, slot) || this.isLarge(length)) return false;
     const bytes = this.listpacks.byteLength(this.nodes.block(group, slot));
+    if (this.fill < 0) return bytes + length + ENTRY_OVERHEAD_BYTES <= NODE_BYTES_FILLED;
     return !exceedsNode(this.fill, bytes + length + ENTRY_OVERHEAD_BYTES, this.nodes.count(group, slot) + 1);
   }
 
@@ -428,7 +494,9 @@ export class Quicklists {
       this.block = this.createPlain(bytes, offset, length);
       this.nodes.insert(list, group, slot, this.block, 1, PLAIN | this.nodeFlags);
     } else {
-      this.block = this.listpacks.append(this.listpacks.create(), bytes, offset, length);
+      // A list that has nodes will fill this one too, as a rule: it gets its whole block at once.
+      const capacity = group !== 0 && this.fill < 0 && this.plainBytesMin === 0 ? NODE_BYTES_FILLED : EMPTY_BYTES + length;
+      this.block = this.listpacks.append(this.listpacks.create(capacity), bytes, offset, length);
       this.nodes.insert(list, group, slot, this.block, 1, this.nodeFlags);
     }
     this.group = this.nodes.group;
