@@ -1,11 +1,13 @@
 // pager: shows a reply that is longer than the screen page by page.
-import { emitKeypressEvents } from 'node:readline';
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { WriteStream } from 'node:tty';
+import type { Key } from './editor/line-editor.js';
+
+export type ReadKey = () => Promise<Key | undefined>;
 
 const keysHelp = '\x1b[7m-- more: space page, enter line, a all, q stop --\x1b[0m';
 
 /** Writes the text (one character per byte), stopping at each page; the reader may leave the rest out. */
-export async function showPaged(text: string, input: ReadStream, output: WriteStream): Promise<void> {
+export async function showPaged(text: string, readKey: ReadKey, output: WriteStream): Promise<void> {
   const columns = output.columns || 80;
   const rows = Math.max(2, (output.rows || 24) - 1);
   let position = 0;
@@ -21,7 +23,7 @@ export async function showPaged(text: string, input: ReadStream, output: WriteSt
     output.write(Buffer.from(text.slice(position, end), 'latin1'));
     position = end;
     if (position >= text.length) return;
-    const answer = await askForMore(input, output);
+    const answer = await askForMore(readKey, output);
     if (answer === 'stop') return;
     room = answer === 'page' ? rows : answer === 'line' ? 1 : Infinity;
   }
@@ -42,36 +44,29 @@ export function isLongerThanScreen(text: string, output: WriteStream): boolean {
   return false;
 }
 
-function askForMore(input: ReadStream, output: WriteStream): Promise<'page' | 'line' | 'all' | 'stop'> {
-  emitKeypressEvents(input);
+async function askForMore(readKey: ReadKey, output: WriteStream): Promise<'page' | 'line' | 'all' | 'stop'> {
   output.write(keysHelp);
-  input.setRawMode(true);
-  input.resume();
-  return new Promise((resolve) => {
-    const onKey = (_text: string | undefined, key: { name?: string; ctrl?: boolean }): void => {
-      const answer =
-        key.name === 'q' || key.name === 'escape' || (key.ctrl === true && (key.name === 'c' || key.name === 'd'))
-          ? 'stop'
-          : key.name === 'a'
-            ? 'all'
-            : key.name === 'return' || key.name === 'enter' || key.name === 'down'
-              ? 'line'
-              : key.name === 'space' || key.name === 'pagedown' || key.name === 'f'
-                ? 'page'
-                : undefined;
-      if (answer === undefined) return;
-      finish(answer);
-    };
-    const onEnd = (): void => finish('stop');
-    const finish = (answer: 'page' | 'line' | 'all' | 'stop'): void => {
-      input.removeListener('keypress', onKey);
-      input.removeListener('end', onEnd);
-      input.setRawMode(false);
-      input.pause();
-      output.write('\r\x1b[K');
-      resolve(answer);
-    };
-    input.on('keypress', onKey);
-    input.once('end', onEnd);
-  });
+  try {
+    for (;;) {
+      const key = await readKey();
+      if (key === undefined || (key.ctrl === true && (key.name === 'c' || key.name === 'd'))) return 'stop';
+      switch (key.name) {
+        case 'q':
+        case 'escape':
+          return 'stop';
+        case 'a':
+          return 'all';
+        case 'return':
+        case 'enter':
+        case 'down':
+          return 'line';
+        case 'space':
+        case 'pagedown':
+        case 'f':
+          return 'page';
+      }
+    }
+  } finally {
+    output.write('\r\x1b[K');
+  }
 }

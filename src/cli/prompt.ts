@@ -27,31 +27,28 @@ export async function runPrompt(options: CliOptions, console: Console, version: 
   const session = new Session(options, console, await terminalPalette(console));
   session.interactive = true;
   await session.connect();
-  await readCommands(session, version);
+  const source = await openSource(session);
+  await readCommands(session, source, version);
+  source.close();
   session.connection?.close();
   return 0;
 }
 
 /** Reads commands until the end; 'restart' asks for a new debugging session. */
-export async function readCommands(session: Session, version: () => string): Promise<'quit' | 'restart'> {
+export async function readCommands(session: Session, source: LineSource, version: () => string): Promise<'quit' | 'restart'> {
   const { console } = session;
   session.interactive = true;
   console.endOnBrokenPipe = false;
-  const source = await openSource(session);
-  try {
-    for (;;) {
-      console.flush();
-      const line = await source.read();
-      if (line === undefined) return 'quit';
-      const end = await runLine(session, source, line, version);
-      if (end !== undefined) return end;
-    }
-  } finally {
-    source.close();
+  for (;;) {
+    console.flush();
+    const line = await source.read();
+    if (line === undefined) return 'quit';
+    const end = await runLine(session, source, line, version);
+    if (end !== undefined) return end;
   }
 }
 
-async function openSource(session: Session): Promise<LineSource> {
+export async function openSource(session: Session): Promise<LineSource> {
   // FAKETTY_WITH_PROMPT: tests play a terminal through pipes, as they do with redis-cli.
   if (session.console.stdinTerminal || process.env.FAKETTY_WITH_PROMPT !== undefined) {
     const { openTerminal } = await import('./terminal.js');
@@ -132,6 +129,7 @@ async function runCommand(session: Session, command: readonly string[], repeat: 
     if (reply !== undefined) session.show(reply);
     const rolledBack = options.debugger === 'sync' ? '' : ' -- dataset changes rolled back';
     console.write(`\n(Lua debugging session ended${rolledBack})\n\n`);
+    await session.connect(); // the server ends the connection of a debugging session
   }
   const elapsedMs = session.repliedMs - startedMs;
   if (elapsedMs >= slowMs && options.output === 'standard') console.write(`(${(elapsedMs / 1000).toFixed(2)}s)\n`);

@@ -55,6 +55,8 @@ export class Session {
   private shuttingDown = false;
   private reissue = false;
   private sendAsking = false;
+  private colorDebugLine: ((text: string) => string) | undefined;
+  private issuing = false;
   private abortWait: (() => void) | undefined;
   private background: Promise<unknown> = Promise.resolve();
 
@@ -62,7 +64,6 @@ export class Session {
     readonly options: CliOptions,
     readonly console: Console,
     palette?: Palette,
-    private readonly colorDebugLine: ((text: string) => string) | undefined = undefined,
   ) {
     this.writer = makeReplyWriter(options, palette, () => (this.debugging ? this.readDebugLine : undefined));
   }
@@ -139,7 +140,17 @@ export class Session {
 
   /** Runs a command as often as asked and prints its replies; false when it did not get through. */
   async issue(args: readonly Uint8Array[], repeat: number): Promise<boolean> {
-    await this.background;
+    this.issuing = true;
+    try {
+      await this.background;
+      return await this.issueAnywhere(args, repeat);
+    } finally {
+      this.issuing = false;
+    }
+  }
+
+  /** Follows redirections of a cluster until a node has taken the command. */
+  private async issueAnywhere(args: readonly Uint8Array[], repeat: number): Promise<boolean> {
     for (;;) {
       if (this.reissue || this.connection === undefined || this.connection.lost !== undefined) {
         const wasReissue = this.reissue;
@@ -162,7 +173,7 @@ export class Session {
     await this.background;
     const { connection } = this;
     if (connection === undefined || connection.lost !== undefined) return undefined;
-    if (this.inMulti || this.subscribed || this.monitoring || this.debugging) return undefined;
+    if (this.issuing || this.inMulti || this.subscribed || this.monitoring || this.debugging) return undefined;
     const reply = connection.call(...args).catch(() => undefined);
     this.background = reply;
     return reply;
@@ -306,7 +317,7 @@ export class Session {
     if (command === 'script' && second === 'debug' && words.length === 3) {
       this.debugNextEval = words[2] === 'yes' || words[2] === 'sync';
     }
-    if (command === 'eval' && this.debugNextEval) this.enterDebugger();
+    if (command === 'eval' && this.debugNextEval) await this.enterDebugger();
     // Below zero: without end.
     for (let round = 0; repeat < 0 || round < repeat; round++) {
       try {
@@ -432,7 +443,9 @@ export class Session {
     this.onChange();
   }
 
-  enterDebugger(): void {
+  async enterDebugger(): Promise<void> {
+    const { colorDebugLine, wantsDebugColors } = await import('./output/debug-colors.js');
+    if (wantsDebugColors()) this.colorDebugLine = colorDebugLine;
     this.debugging = true;
     this.options.output = 'raw';
   }

@@ -74,7 +74,7 @@ export function openTerminal(session: Session): LineSource {
     session.writer.write(collect, reply, asText);
     console.flush();
     if (tooLarge) session.show(reply, asText);
-    else if (console.stdinTerminal && isLongerThanScreen(text, stdout)) await showPaged(text, stdin, stdout);
+    else if (console.stdinTerminal && isLongerThanScreen(text, stdout)) await showPaged(text, () => editor.readKey(), stdout);
     else console.write(text);
   }
 
@@ -113,6 +113,7 @@ export function openTerminal(session: Session): LineSource {
     clearScreen: () => stdout.write('\x1b[H\x1b[2J'),
     close() {
       process.removeListener('SIGINT', onInterrupt);
+      editor.close();
       session.live = false;
       session.onChange = () => undefined;
       session.present = (reply, asText) => session.show(reply, asText);

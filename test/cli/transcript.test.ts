@@ -68,7 +68,16 @@ const lineCases: Case[] = [
   ['script debug', 'debug sleep 0', 'acl whoami', 'lolwut version 1', 'memory doctor'],
 ].flatMap((lines) => [[], ['--no-raw'], ['--csv'], ['-3', '--json']].map((format) => ({ words: format, stdin: lines.join('\n'), normalize: maskConnectionId })));
 
+const debuggerLines = 'step\nprint\nhelp\neval return "a b"\ne redis.call("set", "x", "y z")\nredis get x\nlist\nrestart\nbreak 2\ncontinue\ncontinue\nping\n';
+
 const wordCases: Case[] = [
+  ...['dumb', 'xterm-256color'].flatMap((TERM) => [
+    { words: ['--ldb', '--eval', scriptFile, 'k1', ',', 'a1'], stdin: debuggerLines, env: { TERM } },
+    { words: ['--ldb-sync-mode', '--eval', scriptFile], stdin: debuggerLines, env: { TERM } },
+    { words: ['--ldb', '--eval', brokenScriptFile], env: { TERM } },
+    { words: ['--ldb', '--eval', scriptFile], stdin: 'quit\n', env: { TERM } },
+    { words: [], stdin: 'script debug yes\neval "return 5" 0\nstep\nping\n', env: { TERM } },
+  ]),
   { words: ['ping'] },
   { words: ['--verbose', 'ping'] },
   { words: ['-r', '3', 'incr', 'counter'] },
@@ -164,7 +173,7 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
   let admin: Connection;
 
   before(async () => {
-    writeFileSync(scriptFile, 'return {#KEYS, #ARGV, KEYS[1] or false, ARGV[1] or false}');
+    writeFileSync(scriptFile, 'local keys = #KEYS\nlocal arguments = #ARGV\nreturn {keys, arguments, KEYS[1] or false, ARGV[1] or false}');
     writeFileSync(brokenScriptFile, 'this is no Lua');
     redis = await startRedis({ args: ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'] });
     admin = await Connection.open({ host: '127.0.0.1', port: redis.port });

@@ -14,6 +14,7 @@ export async function askPassword(prompt: string): Promise<string> {
     masked: true,
   });
   const result = await editor.readLine(prompt);
+  editor.close();
   if ('ended' in result) throw new Exit(1);
   return result.line;
 }

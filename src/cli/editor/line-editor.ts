@@ -38,7 +38,7 @@ export interface EditorOutput extends NodeJS.WritableStream {
 /** A line, or how its reading ended otherwise: Ctrl-C on an empty line, Ctrl-D, or a terminal that went away. */
 export type LineResult = { readonly line: string } | { readonly ended: 'interrupted' | 'closed' };
 
-interface Key {
+export interface Key {
   readonly name?: string;
   readonly ctrl?: boolean;
   readonly meta?: boolean;
@@ -66,7 +66,8 @@ export class LineEditor {
   private search: Search | undefined;
   private completing = false;
   private listNext = false;
-  /** Keys typed while a completion was looked up. */
+  private keyWaiter: ((key: Key) => void) | undefined;
+  /** Keys typed while a completion was looked up, or between two lines. */
   private readonly waitingKeys: [string | undefined, Key][] = [];
 
   constructor(
@@ -74,7 +75,9 @@ export class LineEditor {
     private readonly output: EditorOutput,
     private readonly options: EditorOptions,
   ) {
+    input.pause();
     emitKeypressEvents(input);
+    input.on('keypress', this.onKey);
   }
 
   /** True while a line is being read. */
@@ -89,12 +92,40 @@ export class LineEditor {
     this.historyIndex = this.options.history().length;
     this.cursorRow = 0;
     this.input.setRawMode?.(true);
-    this.input.on('keypress', this.onKey);
     this.input.once('end', this.onEnd);
     this.output.on('resize', this.onResize);
     this.input.resume();
     this.draw();
-    return new Promise((resolve) => (this.finish = resolve));
+    return new Promise((resolve) => {
+      this.finish = resolve;
+      this.handleWaitingKeys();
+    });
+  }
+
+  /** Waits for one key outside of a line; undefined when the terminal goes away. */
+  async readKey(): Promise<Key | undefined> {
+    const waiting = this.waitingKeys.shift();
+    if (waiting !== undefined) return waiting[1];
+    this.input.setRawMode?.(true);
+    this.input.resume();
+    const key = await new Promise<Key | undefined>((resolve) => {
+      const onEnd = (): void => resolve(undefined);
+      this.input.once('end', onEnd);
+      this.keyWaiter = (pressed) => {
+        this.input.removeListener('end', onEnd);
+        resolve(pressed);
+      };
+    });
+    this.keyWaiter = undefined;
+    this.input.setRawMode?.(false);
+    this.input.pause();
+    return key;
+  }
+
+  /** Stops listening; the editor cannot be used afterwards. */
+  close(): void {
+    this.input.removeListener('keypress', this.onKey);
+    this.input.pause();
   }
 
   setPrompt(prompt: string): void {
@@ -127,7 +158,6 @@ export class LineEditor {
     this.draw(false);
     this.output.write('\r\n');
     this.finish = undefined;
-    this.input.removeListener('keypress', this.onKey);
     this.input.removeListener('end', this.onEnd);
     this.output.removeListener('resize', this.onResize);
     this.input.setRawMode?.(false);
@@ -140,11 +170,15 @@ export class LineEditor {
   private readonly onResize = (): void => this.draw();
 
   private readonly onKey = (text: string | undefined, key: Key): void => {
-    if (this.completing) {
+    if (this.keyWaiter !== undefined) {
+      this.keyWaiter(key);
+      this.keyWaiter = undefined;
+      return;
+    }
+    if (this.completing || !this.reading) {
       this.waitingKeys.push([text, key]);
       return;
     }
-    if (!this.reading) return;
     if (key.name === 'enter' && this.options.ignoreLineFeed === true) return;
     if (this.search !== undefined && this.handleSearchKey(text, key)) return;
     const listNext = this.listNext;
@@ -280,7 +314,11 @@ export class LineEditor {
     if (!this.reading) return;
     this.applyCompletion(before, start, candidates, list);
     this.draw();
-    while (this.waitingKeys.length > 0 && !this.completing) this.onKey(...this.waitingKeys.shift()!);
+    this.handleWaitingKeys();
+  }
+
+  private handleWaitingKeys(): void {
+    while (this.waitingKeys.length > 0 && this.reading && !this.completing) this.onKey(...this.waitingKeys.shift()!);
   }
 
   private applyCompletion(before: string, start: number, candidates: readonly string[], list: boolean): void {

@@ -5,6 +5,7 @@ import { commandBytes } from '../command-input.js';
 import type { Console } from '../console.js';
 import { Exit } from '../exit.js';
 import type { CliOptions } from '../options.js';
+import type { LineSource } from '../prompt.js';
 import { terminalPalette } from '../output/terminal-palette.js';
 import { Session } from '../session.js';
 
@@ -15,11 +16,11 @@ export async function runEval(
   version: () => string,
 ): Promise<number> {
   const debugging = options.debugger !== 'off';
-  const colorDebugLine = debugging && console.colors ? (await import('../output/debug-colors.js')).colorDebugLine : undefined;
-  const session = new Session(options, console, await terminalPalette(console), colorDebugLine);
+  const session = new Session(options, console, await terminalPalette(console));
   await session.connectOrExit();
+  let source: LineSource | undefined;
   for (;;) {
-    if (debugging) session.enterDebugger();
+    if (debugging) await session.enterDebugger();
     const { keys, args } = splitAtComma(commandBytes(words));
     if (session.debugging) {
       console.write(
@@ -44,8 +45,12 @@ export async function runEval(
       if (reply !== undefined) session.show(reply);
       return done ? 0 : 1;
     }
-    const { readCommands } = await import('../prompt.js');
-    if ((await readCommands(session, version)) === 'quit') return 0;
+    const { openSource, readCommands } = await import('../prompt.js');
+    source ??= await openSource(session);
+    if ((await readCommands(session, source, version)) === 'quit') {
+      source.close();
+      return 0;
+    }
     await session.connect();
     console.write('\n');
   }
