@@ -29,6 +29,10 @@ export class CommandLog {
 
   /** `args` are kept: they must be copies (see `cutArguments`). */
   add(args: readonly Uint8Array[], value: number, timeSeconds: number, peer: string, clientName: string, limit: number): void {
+    if (limit <= 0) {
+      this.entries = [];
+      return;
+    }
     this.entries.unshift({ id: this.nextId++, timeSeconds, value, args, peer, clientName });
     if (this.entries.length > limit) this.entries.length = limit;
   }

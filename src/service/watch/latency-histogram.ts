@@ -30,11 +30,11 @@ export class LatencyHistogram {
   private readonly cells = new Float64Array(CELL_COUNT);
   count = 0;
 
-  /** @hot */
-  record(nanoseconds: number): void {
+  /** Counts a duration, `times` times. @hot */
+  record(nanoseconds: number, times = 1): void {
     const value = nanoseconds > VALUE_MAX ? VALUE_MAX : nanoseconds < 1 ? 1 : nanoseconds | 0;
-    this.cells[cellOf(value)]!++;
-    this.count++;
+    this.cells[cellOf(value)]! += times;
+    this.count += times;
   }
 
   /** Nanoseconds that so many percent of the durations do not pass. */
