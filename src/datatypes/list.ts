@@ -207,6 +207,12 @@ export class Lists implements Container {
     return this.at !== 0;
   }
 
+  /** Deletes the first element, or the last, which the position must be at. The position is lost. @hot */
+  deleteEdge(first: boolean): void {
+    if (this.quick) this.quicklists.deleteEdge(this.ref as QuicklistRef, first);
+    else this.moved(this.listpacks.delete(this.ref, this.at));
+  }
+
   /** Deletes the element at the position, which then is the one before; false when there is none before. */
   deleteBackward(): boolean {
     if (this.quick) return this.quicklists.deleteBackward(this.ref as QuicklistRef);

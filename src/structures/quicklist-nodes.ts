@@ -138,16 +138,16 @@ export class QuicklistNodes {
     return (i32[at + 1]! & PLAIN) === 0 ? i32[at]! : 0;
   }
 
-  /** Notes that the node at an end has one more element. @hot */
-  countEdge(list: QuicklistRef, first: boolean): void {
+  /** Notes that the node at an end has `change` more elements. @hot */
+  countEdge(list: QuicklistRef, first: boolean, change: number): void {
     const handle = this.arena.i32[list >>> CHUNK_SHIFT]!;
     const handleAt = wordOffset(list);
     const group = handle[handleAt + (first ? FIRST : LAST)]!;
     const i32 = this.arena.i32[group >>> CHUNK_SHIFT]!;
     const base = wordOffset(group);
-    i32[base + GROUP_HEADER_WORDS + (first ? 0 : 2 * i32[base + GROUP_NODES]! - 2) + 1]!++;
-    i32[base + GROUP_ELEMENTS]!++;
-    handle[handleAt + ELEMENTS]!++;
+    i32[base + GROUP_HEADER_WORDS + (first ? 0 : 2 * i32[base + GROUP_NODES]! - 2) + 1]! += change;
+    i32[base + GROUP_ELEMENTS]! += change;
+    handle[handleAt + ELEMENTS]! += change;
   }
 
   /** Goes to the node after (group, slot); false at the end. */

@@ -58,7 +58,7 @@ function step(harness: Harness, model: string[], prng: Prng, growing: boolean): 
   const bytes = latin1Bytes(value);
   const index = prng.below(model.length + 1);
   const there = index < model.length;
-  switch (prng.below(growing && prng.chance(85) ? 8 : 14)) {
+  switch (prng.below(growing && prng.chance(85) ? 8 : 15)) {
     case 0:
     case 1:
       quicklists.pushFirst(list, bytes, 0, bytes.length);
@@ -108,6 +108,15 @@ function step(harness: Harness, model: string[], prng: Prng, growing: boolean): 
         assert.equal(more, at > 0);
         if (more) assert.equal(harness.value(), model[at - 1]);
       }
+      break;
+    }
+    case 10: {
+      const first = prng.chance(50);
+      if (!(first ? quicklists.first(list) : quicklists.last(list))) break;
+      assert.equal(harness.value(), first ? model[0] : model[model.length - 1]);
+      quicklists.deleteEdge(list, first);
+      if (first) model.shift();
+      else model.pop();
       break;
     }
     default: {

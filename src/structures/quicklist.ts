@@ -18,7 +18,7 @@
 import { assert } from '../base/assert.js';
 import { copyBytes, type Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
-import { EMPTY_BYTES, END, HEADER_BYTES, STRING6 } from './listpack-format.js';
+import { EMPTY_BYTES, END, entryBytes, HEADER_BYTES, STRING6 } from './listpack-format.js';
 import type { Listpacks } from './listpack.js';
 import { PLAIN, plainLength, plainStart, QuicklistNodes, type QuicklistRef } from './quicklist-nodes.js';
 
@@ -29,6 +29,7 @@ const NODE_BYTES_BY_FILL = [4096, 8192, 16384, 32768, 65536];
 const SAFE_BYTES_MAX = 8192;
 /** To how many bytes a node is filled. */
 const NODE_BYTES_FILLED = 2048;
+const COUNT_UNKNOWN = 65535;
 /** Strings below this have one byte of header and one of back length. */
 const SHORT_BYTES = 64;
 const DIGIT_FIRST = 0x30;
@@ -146,7 +147,7 @@ export class Quicklists {
     u8[base + 1] = made >>> 8;
     // A node of 2 KB has fewer entries than would make the count unknown.
     if (++u8[base + 4]! === 0) u8[base + 5]!++;
-    nodes.countEdge(list, first);
+    nodes.countEdge(list, first, 1);
     return true;
   }
 
@@ -296,6 +297,36 @@ export class Quicklists {
       return this.at !== 0 || this.nextNode();
     }
     return this.deleteNode(list);
+  }
+
+  /**
+   * Deletes the element at an end, which the position must be at and which is then lost. The block of the node keeps its
+   * size: it is soon gone. @hot
+   */
+  deleteEdge(list: QuicklistRef, first: boolean): void {
+    const block = this.nodes.edgeBlock(list, first);
+    if (block === 0) {
+      this.delete(list);
+      return;
+    }
+    const u8 = this.arena.u8[block >>> CHUNK_SHIFT]!;
+    const base = byteOffset(block);
+    const count = u8[base + 4]! | (u8[base + 5]! << 8);
+    if (count < 2 || count === COUNT_UNKNOWN) {
+      this.delete(list);
+      return;
+    }
+    const total = (u8[base]! | (u8[base + 1]! << 8) | (u8[base + 2]! << 16) | (u8[base + 3]! << 24)) >>> 0;
+    const left = first ? total - entryBytes(u8, base + HEADER_BYTES) : this.at + 1;
+    if (first) u8.copyWithin(base + HEADER_BYTES, base + HEADER_BYTES + total - left, base + total);
+    else u8[base + left - 1] = END;
+    u8[base] = left;
+    u8[base + 1] = left >>> 8;
+    u8[base + 2] = left >>> 16;
+    u8[base + 3] = left >>> 24;
+    u8[base + 4] = count - 1;
+    u8[base + 5] = (count - 1) >>> 8;
+    this.nodes.countEdge(list, first, -1);
   }
 
   /** Deletes the element at the position, which then is the element before; false when there is none. */

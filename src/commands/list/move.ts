@@ -26,7 +26,7 @@ function moveElement(call: DataCall, source: number, from: number, to: number): 
   const length = lists.length;
   const value = length <= scratch.length ? scratch : new Uint8Array(length);
   copyBytes(value, 0, lists.bytes, lists.start, length);
-  lists.delete();
+  lists.deleteEdge(from === LEFT);
   if (target === 0) target = addList(call, lists, 2);
   lists.open(target);
   lists.prepareGrowth(length, 1);
