@@ -35,6 +35,8 @@ export class AofLog {
   /** Bytes of the file that are whole. */
   size = 0;
   delayedSyncs = 0;
+  /** Told when there is a file to write to, or none any more. */
+  onOpenChanged: () => void = () => undefined;
   private file: OpenFile | undefined;
   private buffer: Uint8Array = new Uint8Array(BUFFER_BYTES);
   private length = 0;
@@ -72,12 +74,14 @@ export class AofLog {
     this.lastNoteSeconds = 0;
     this.unsyncedBytes = 0;
     this.lastSyncMs = this.steadyClock();
+    this.onOpenChanged();
   }
 
   /** The present file, which is the caller's to close; nothing is written until the next `switchTo`. */
   release(): OpenFile | undefined {
     const { file } = this;
     this.file = undefined;
+    if (file !== undefined) this.onOpenChanged();
     return file;
   }
 

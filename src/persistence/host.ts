@@ -55,6 +55,8 @@ export interface PersistenceHost {
   makeSink(options: SnapshotFileOptions): SnapshotSink;
   /** Identifies this process in temporary file names. */
   readonly processId: number;
+  /** The version of Redis that this server is like: RDB files name it. */
+  readonly serverVersion: string;
 }
 
 export type { Part };

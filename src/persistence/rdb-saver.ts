@@ -11,8 +11,6 @@ import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
 
 /** After a failure the save rules wait so long. */
 const RETRY_MS = 5000;
-/** What Kvasir is for those who look at the version that wrote a file. */
-export const REDIS_VERSION = '7.0.15';
 
 export interface SaveRule {
   readonly seconds: number;
@@ -135,7 +133,7 @@ export class RdbSaver {
 /** What stands in the header of an RDB that this server writes. */
 export function rdbOptions(host: PersistenceHost, isAofBase: boolean): RdbSnapshotOptions {
   const aux: (readonly [string, string])[] = [
-    ['redis-ver', REDIS_VERSION],
+    ['redis-ver', host.serverVersion],
     ['redis-bits', '64'],
     ['ctime', String(Math.floor(host.wallClock() / 1000))],
     ['used-mem', String(host.keyspace.usedBytes)],

@@ -85,7 +85,7 @@ export class Cron {
       this.sample(nowMs);
     }
     server.closeIdleClients();
-    server.onTick();
+    for (const told of server.ticks) told();
   }
 
   private sample(nowMs: number): void {

@@ -26,7 +26,7 @@ export class KeyspaceEvents implements KeyspaceListener {
   }
 
   keyReclaimed(reason: 'expired' | 'evicted', database: number, key: Uint8Array, offset: number, length: number): void {
-    if (this.server.propagates) this.server.feed(database, [this.server.reclaimCommand(reason), key.slice(offset, offset + length)]);
+    if (this.server.propagates) this.server.effects.add(database, [this.server.reclaimCommand(reason), key.slice(offset, offset + length)]);
   }
 
   private publishText(channel: string, message: string): void {

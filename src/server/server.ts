@@ -27,6 +27,8 @@ import { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
 import type { Files } from '../io/files.js';
+import { persistenceCommands } from '../persistence/commands/index.js';
+import type { Persistence } from '../persistence/persistence.js';
 import type { Wire } from '../io/sockets.js';
 import { Acl } from '../service/acl/acl.js';
 import { AclCheck, type Denial, denials, denialText } from '../service/acl/denial.js';
@@ -45,6 +47,8 @@ import { shownArgument } from '../service/watch/secrets.js';
 import { AclChanges } from './acl-changes.js';
 import { Blocking } from './blocking.js';
 import { clientLine } from './client-line.js';
+import { attachPersistence, type FunctionStore } from './durability.js';
+import { Effects } from './effects.js';
 import { serverCommands } from './commands/index.js';
 import { CommandStats } from './command-stats.js';
 import { ExpireCycle } from './expire-cycle.js';
@@ -120,7 +124,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly startedMs: number;
   readonly processTag = `${process.pid}`;
   queryBytesMax = 1024 * 1024 * 1024;
-  propagates = false;
+  readonly effects = new Effects();
+  /** What scripting keeps of functions, for snapshots. */
+  functionStore: FunctionStore = { codes: () => [], load: () => undefined, clear: () => undefined };
+  readonly persistence: Persistence;
   loading = false;
   /** The server's own gates. */
   gates = 0;
@@ -159,7 +166,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.events = new KeyspaceEvents(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
     this.fieldExpireCycle = new FieldExpireCycle(this.keyspace, (database, args) => {
-      if (this.propagates) this.feed(database, args);
+      this.effects.add(database, args);
     });
     this.eviction = new Eviction(this.keyspace);
     this.cron = new Cron(this);
@@ -176,6 +183,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.acl.setDefaultPassword(this.config.text('requirepass').value);
       return undefined;
     });
+    this.persistence = attachPersistence(this);
+  }
+
+  /** Whether anybody keeps or repeats effects. */
+  get propagates(): boolean {
+    return this.effects.wanted;
   }
 
   log(level: LogLevel, text: string): void {
@@ -371,7 +384,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   forwardToReplicas(call: { count: number; copy(index: number): Uint8Array; client: unknown }): void {
-    if (this.propagates) this.feed((call.client as Client).databaseIndex, argumentsOf(call));
+    this.effects.add((call.client as Client).databaseIndex, argumentsOf(call));
   }
 
   resetStatistics(): void {
@@ -514,7 +527,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     stats.count(command.id);
     if (call.reply.errorCount !== errorCount) stats.countError(command.id, call.reply.lastError);
-    if (this.propagates && keyspace.dirty !== dirty) this.propagate(call);
+    if (this.effects.wanted && keyspace.dirty > dirty) this.propagate(call);
     else if (this.rewritten !== undefined || this.prevented || this.propagatedToo.length > 0) this.dropPropagation();
     if ((this.gates & Gate.MONITORED) !== 0 && (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0) {
       this.monitors.feed(call, call.db.index, undefined);
@@ -689,6 +702,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   runQueued(client: Client, queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[]): void {
     const { call } = this;
     this.depth++;
+    this.effects.begin();
     call.denyBlocking = true;
     for (const { command, args } of queued) {
       call.setArguments(args);
@@ -698,6 +712,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.run(call, command);
     }
     call.denyBlocking = false;
+    this.effects.end();
     this.depth--;
   }
 
@@ -712,11 +727,11 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     // Even when nothing was there, replicas and the AOF hear of it.
     this.keyspace.dirty++;
     this.blocking.allChanged();
-    this.onFlush(index);
+    for (const told of this.flushes) told(index);
   }
 
   /** Told after FLUSHDB (an index) and FLUSHALL (-1): persistence saves, tracking invalidates everything. */
-  onFlush: (index: number) => void = () => undefined;
+  readonly flushes: ((index: number) => void)[] = [];
 
   swapDatabases(first: number, second: number): void {
     this.transactions.databaseChanged(first, second);
@@ -742,7 +757,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   /** Told at every tick of the cron. */
-  onTick: () => void = () => undefined;
+  readonly ticks: (() => void)[] = [];
 
   /** DEBUG RELOAD and LOADAOF; set by persistence. */
   debugReload: (options: { readonly saves: boolean; readonly flushes: boolean }) => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
@@ -782,8 +797,15 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   private propagate(call: ServerCall): void {
-    if (!this.prevented) this.feed(call.db.index, this.rewritten ?? argumentsOf(call));
-    for (const args of this.propagatedToo) this.feed(call.db.index, args);
+    const { effects, propagatedToo } = this;
+    const { index } = call.db;
+    if (propagatedToo.length > 0) effects.begin();
+    if (this.rewritten !== undefined) effects.add(index, this.rewritten);
+    else if (!this.prevented) effects.addCall(index, call);
+    if (propagatedToo.length > 0) {
+      for (const args of propagatedToo) effects.add(index, args);
+      effects.end();
+    }
     this.dropPropagation();
   }
 
@@ -809,9 +831,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   releaseReplies(isDurable: boolean): void {
     for (const connection of this.waiting.splice(0)) connection.release(isDurable);
   }
-
-  /** Hands one command to those who record effects. */
-  feed: (database: number, args: readonly Part[]) => void = () => undefined;
 }
 
 /** What an empty server counts as used, so that figures and limits are of Redis's kind. */
@@ -824,7 +843,7 @@ const protectedModeText =
 
 /** Everything that a data server can be asked to do. */
 export function allCommands(): readonly ServerCommand[] {
-  return [...(dataCommands as readonly ServerCommand[]), ...(serviceCommands as unknown as readonly ServerCommand[]), ...serverCommands];
+  return [...(dataCommands as readonly ServerCommand[]), ...(persistenceCommands as readonly ServerCommand[]), ...(serviceCommands as unknown as readonly ServerCommand[]), ...serverCommands];
 }
 
 /** Copies of a call's arguments. */

@@ -133,7 +133,12 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
     return undefined;
   };
   server.log('notice', 'Server initialized');
-  await server.beforeServing();
+  try {
+    await server.beforeServing();
+  } catch (error) {
+    listeners.close();
+    throw new StartError(error instanceof Error ? error.message : String(error));
+  }
   server.cron.start();
   if (listeners.port >= 0) server.log('notice', 'Ready to accept connections tcp');
   if (listeners.unixPath !== undefined) server.log('notice', 'Ready to accept connections unix');

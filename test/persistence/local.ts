@@ -46,6 +46,7 @@ const defaults: Readonly<Record<string, string | number | boolean>> = {
 export class LocalHost implements PersistenceHost {
   readonly limits = defaultDataLimits();
   readonly processId = 1;
+  readonly serverVersion = '7.4.0';
   readonly logged: string[] = [];
   readonly options: Record<string, string | number | boolean>;
   commandCount = 0;

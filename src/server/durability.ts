@@ -1,0 +1,229 @@
+// durability: ties persistence to the data server: what it reads from the server, and where the server calls it.
+//
+//   start        `load` before the first client is served for real; the LOADING gate is up meanwhile
+//   a write      effects -> the AOF's buffer
+//   end of turn  the buffer is written once; with appendfsync always it is durable before the turn's replies are sent
+//   tick         cron; CONFIG SET, FLUSHALL, SHUTDOWN, DEBUG and INFO come through the server's hooks
+//
+// Not here: what persistence does (persistence), replies that wait (service/connection), what is fed (effects).
+
+import type { CommandPlaces, LogLevel, PersistenceHost } from '../persistence/host.js';
+import { Persistence } from '../persistence/persistence.js';
+import type { SnapshotFileOptions } from '../persistence/snapshot-file.js';
+import { WorkerFileSink, type SnapshotSink } from '../persistence/snapshot-sink.js';
+import type { Command } from '../registry/command.js';
+import { type Client, Gate } from '../service/client.js';
+import type { OptionName } from '../service/config/options.js';
+import { fromByteString } from '../service/config/special-settings.js';
+import type { EffectSink } from './effects.js';
+import type { DataServer } from './server.js';
+import { SERVER_VERSION } from './version.js';
+
+/** Directives that persistence acts on at once; it reads the others when it needs them. */
+const watchedOptions: readonly OptionName[] = ['appendonly', 'appendfsync', 'save', 'aof-timestamp-enabled', 'stop-writes-on-bgsave-error'];
+
+/** What scripting tells persistence about function libraries. */
+export interface FunctionStore {
+  codes(): readonly Uint8Array[];
+  /** Throws an Error with the reason. */
+  load(code: Uint8Array): void;
+  clear(): void;
+}
+
+export class ServerPersistenceHost implements PersistenceHost {
+  readonly processId = process.pid;
+  readonly serverVersion = SERVER_VERSION;
+  /** Set by replication: fields for the RDB's header. */
+  auxFields: () => readonly (readonly [string, string])[] = () => [];
+  onRefusalChanged: () => void = () => undefined;
+  private replayClient: Client | undefined;
+
+  constructor(private readonly server: DataServer) {}
+
+  get keyspace(): DataServer['keyspace'] {
+    return this.server.keyspace;
+  }
+
+  get limits(): DataServer['limits'] {
+    return this.server.limits;
+  }
+
+  get files(): DataServer['files'] {
+    return this.server.files;
+  }
+
+  option(name: string): string | number | boolean {
+    const { config } = this.server;
+    if (name === 'dir') return config.path('dir');
+    const setting = config.find(name);
+    if (setting === undefined) throw new Error(`persistence asks for ${name}, which is no directive`);
+    const { kind } = setting.option;
+    if (kind === 'flag') return config.flag(name as 'appendonly').value;
+    if (kind === 'number') return config.number(name as 'hz').value;
+    return fromByteString(setting.print());
+  }
+
+  wallClock(): number {
+    return this.server.options.wallClock();
+  }
+
+  steadyClock(): number {
+    return this.server.options.steadyClock();
+  }
+
+  log(level: LogLevel, text: string): void {
+    this.server.log(level, text);
+  }
+
+  get commandCount(): number {
+    return this.server.stats.processed;
+  }
+
+  functionLibraries(): readonly Uint8Array[] {
+    return this.server.functionStore.codes();
+  }
+
+  loadFunction(code: Uint8Array): void {
+    this.server.functionStore.load(code);
+  }
+
+  clearFunctions(): void {
+    this.server.functionStore.clear();
+  }
+
+  replicationAux(): readonly (readonly [string, string])[] {
+    return this.auxFields();
+  }
+
+  get isMaster(): boolean {
+    return this.server.role === 'master';
+  }
+
+  beginReplay(): void {
+    this.replayClient = this.server.internalClient();
+    this.server.effects.muted = true;
+    this.server.effects.update();
+  }
+
+  /** Runs a command as a client's would be, but past the gates, which are for clients. */
+  replay(command: CommandPlaces): string | undefined {
+    const { server } = this;
+    const client = this.replayClient!;
+    const { call } = server;
+    call.reserve(command.count);
+    for (let index = 0; index < command.count; index++) {
+      call.starts[index] = command.starts[index]!;
+      call.lengths[index] = command.lengths[index]!;
+    }
+    call.bytes = command.bytes;
+    call.count = command.count;
+    call.client = client;
+    call.db = server.keyspace.databases[client.databaseIndex]!;
+    const known = server.resolve(call);
+    if (known === undefined) {
+      const name = call.utf8(0);
+      server.writer.clear();
+      return `Unknown command '${name}'`;
+    }
+    call.command = known as Command<never>;
+    if ((client.gates & Gate.MULTI) !== 0 && server.transactions.queues(known)) server.transactions.queue(client, call, known);
+    else server.run(call, known);
+    server.writer.clear();
+    return undefined;
+  }
+
+  get replayInTransaction(): boolean {
+    return this.replayClient !== undefined && (this.replayClient.gates & Gate.MULTI) !== 0;
+  }
+
+  endReplay(): void {
+    if (this.replayClient !== undefined) this.server.transactions.forget(this.replayClient);
+    this.replayClient = undefined;
+    this.server.effects.muted = false;
+    this.server.effects.update();
+  }
+
+  loadingChanged(isLoading: boolean): void {
+    const { server } = this;
+    server.loading = isLoading;
+    server.gates = isLoading ? server.gates | Gate.LOADING : server.gates & ~Gate.LOADING;
+  }
+
+  refusalChanged(): void {
+    this.onRefusalChanged();
+  }
+
+  makeSink(options: SnapshotFileOptions): SnapshotSink {
+    return new WorkerFileSink(options);
+  }
+}
+
+/** Gives a server its persistence; `load` is for the starter to call. */
+export function attachPersistence(server: DataServer): Persistence {
+  const host = new ServerPersistenceHost(server);
+  const persistence = new Persistence(host);
+  let turnIsOpen = false;
+  const endTurn = (): void => {
+    turnIsOpen = false;
+    server.releaseReplies(persistence.beforeReplies());
+  };
+  const openTurn = (): void => {
+    if (turnIsOpen) return;
+    turnIsOpen = true;
+    setImmediate(endTurn);
+  };
+  const sink: EffectSink = {
+    get wants() {
+      return persistence.isLogging;
+    },
+    append(database, call) {
+      persistence.append(database, call);
+      openTurn();
+    },
+    appendParts(database, parts) {
+      persistence.appendParts(database, parts);
+      openTurn();
+    },
+  };
+  /** The AOF is opened and closed by commands, by the cron and by snapshots that end. */
+  const update = (): void => {
+    server.effects.update();
+    server.holdsReplies = persistence.holdsReplies;
+  };
+  persistence.aof.log.onOpenChanged = update;
+  server.repliesHeld = openTurn;
+  server.effects.attach(sink);
+  server.ticks.push(() => persistence.cron());
+  server.flushes.push((index) => {
+    if (index < 0 && !server.loading) persistence.flushedAll();
+  });
+  server.beforeServing = async () => {
+    await persistence.load();
+    update();
+  };
+  server.beforeShutdown = (how) => {
+    const refusal = persistence.shutdown(how.save ?? persistence.hasSaveRules);
+    return Promise.resolve(how.force ? undefined : refusal);
+  };
+  server.onStop = () => {
+    persistence.shutdown(false);
+    return Promise.resolve();
+  };
+  for (const name of watchedOptions) {
+    server.config.onSet([name], () => {
+      const refusal = persistence.optionChanged(name);
+      update();
+      return refusal;
+    });
+  }
+  server.debugReload = (options) => persistence.reload(options);
+  server.debugLoadAof = () => persistence.loadAof();
+  const refuseBefore = server.refuseWrite;
+  server.refuseWrite = (client, command) => refuseBefore(client, command) ?? persistence.writesRefused;
+  // The gate costs a look at every command, so it is only up while there may be a reason.
+  host.onRefusalChanged = () => {
+    if (persistence.writesRefused !== undefined) server.gates |= Gate.WRITES;
+  };
+  server.info.provide('persistence', () => persistence.info());
+  return persistence;
+}

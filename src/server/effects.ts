@@ -1,0 +1,80 @@
+// effects: what changed the data, on its way to those who keep or repeat it: the AOF, replicas.
+//
+// A command goes out as it was called unless it put something in its place. What belongs together (EXEC, a script, a command
+// with several effects) is collected and goes out between MULTI and EXEC, so that nobody ever sees half of it.
+//
+// Not here: what commands put in the place of themselves (server), the AOF's bytes (persistence/aof-log).
+
+import type { Part } from '../commands/engine.js';
+import { argumentsOf, type ServerCall } from './server.js';
+
+/** Who receives effects. */
+export interface EffectSink {
+  /** Whether it wants any now. */
+  readonly wants: boolean;
+  /** A command as places in a buffer, valid during the call only. */
+  append(database: number, call: ServerCall): void;
+  appendParts(database: number, parts: readonly Part[]): void;
+}
+
+interface Kept {
+  readonly database: number;
+  readonly parts: readonly Part[];
+}
+
+const MULTI: readonly Part[] = ['MULTI'];
+const EXEC: readonly Part[] = ['EXEC'];
+
+export class Effects {
+  /** Somebody receives; renewed by `update`. */
+  wanted = false;
+  /** Nothing is passed on: the data set is being loaded. */
+  muted = false;
+  private depth = 0;
+  private kept: Kept[] = [];
+  private readonly sinks: EffectSink[] = [];
+
+  attach(sink: EffectSink): void {
+    this.sinks.push(sink);
+    this.update();
+  }
+
+  /** A sink began or ended to want effects. */
+  update(): void {
+    this.wanted = !this.muted && this.sinks.some((sink) => sink.wants);
+  }
+
+  /** What follows belongs together until `end`. */
+  begin(): void {
+    this.depth++;
+  }
+
+  end(): void {
+    if (--this.depth > 0 || this.kept.length === 0) return;
+    const { kept } = this;
+    this.kept = [];
+    const together = kept.length > 1;
+    if (together) this.send(kept[0]!.database, MULTI);
+    for (const { database, parts } of kept) this.send(database, parts);
+    if (together) this.send(kept[kept.length - 1]!.database, EXEC);
+  }
+
+  /** A command as it was called. @hot */
+  addCall(database: number, call: ServerCall): void {
+    if (this.depth > 0) {
+      this.kept.push({ database, parts: argumentsOf(call) });
+      return;
+    }
+    for (const sink of this.sinks) if (sink.wants) sink.append(database, call);
+  }
+
+  add(database: number, parts: readonly Part[]): void {
+    if (!this.wanted) return;
+    if (this.depth > 0) this.kept.push({ database, parts });
+    else this.send(database, parts);
+  }
+
+  private send(database: number, parts: readonly Part[]): void {
+    for (const sink of this.sinks) if (sink.wants) sink.appendParts(database, parts);
+  }
+}
