@@ -11,6 +11,8 @@ import type { Session } from './session.js';
 /** Replies up to this size are laid out to see whether they need paging; larger ones are written as they are. */
 const pagedBytesMax = 8 * 1024 * 1024;
 
+const hintsDelayMs = 50;
+
 export function openTerminal(session: Session): LineSource {
   const { console } = session;
   const { stdin, stdout } = process;
@@ -41,13 +43,14 @@ export function openTerminal(session: Session): LineSource {
     connection.onIdleData = showArrived;
     if (hintsFor === connection || session.debugging) return;
     hintsFor = connection;
-    // In the background, so that a person can type at once; the next command waits for it to be through.
-    setImmediate(() => {
+    // In the background, and a moment after the prompt, so that a person can type at once.
+    const timer = setTimeout(() => {
       void loadCommandHints(session).then((loaded) => {
         if (loaded.commands.length > 0) hints = loaded;
         editor.refresh();
       });
-    });
+    }, hintsDelayMs);
+    timer.unref();
   }
 
   function showArrived(): void {
