@@ -662,7 +662,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   reject(client: Client, command: Command<ServerCall>, text: string): false {
     if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
     if (command.name === 'exec') this.transactions.end(client);
-    this.call.reply.error(command.name === 'exec' ? `EXECABORT Transaction discarded because of: ${text}` : text);
+    this.call.reply.error(command.name === 'exec' ? `EXECABORT Transaction discarded because of: ${text.replace(/^ERR /, '')}` : text);
     this.stats.countRefused(command.id, text);
     return false;
   }
