@@ -33,6 +33,8 @@ const GROUPS = 17;
 
 /** A node's bytes are counted in 32 bits; no node gets near. */
 const NODE_BYTES_LIMIT = 1 << 30;
+/** Most bytes that a new node gets ahead of need. */
+const NODE_BYTES_AHEAD_MAX = 8192;
 
 /** How a stream is cut from the front. */
 export interface Trimming {
@@ -200,14 +202,14 @@ export class Streams implements Container {
 
   /**
    * Adds an entry. Its id must be above the last one. Fields and values are arguments `first`, `first + 1` and so on of
-   * the arrays, `fields` pairs of them. @hot
+   * the arrays, `fields` pairs of them, together `total` bytes. @hot
    */
-  append(stream: StreamRef, id: StreamId, bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number): void {
+  append(stream: StreamRef, id: StreamId, bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number, total: number): void {
     const { indexes, nodes, listpacks } = this;
     const index = this.nodeIndex(stream);
-    let total = 0;
-    for (let argument = first; argument < first + 2 * fields; argument++) total += lengths[argument]!;
     let appended = false;
+    // A new node will probably become as large as the one before.
+    let capacityBytes = 0;
     if (indexes.last(index)) {
       const ref = indexes.value(0);
       const limit = this.nodeBytesMax === 0 ? NODE_BYTES_LIMIT : Math.min(this.nodeBytesMax, NODE_BYTES_LIMIT);
@@ -215,13 +217,14 @@ export class Streams implements Container {
         nodes.openMaster(ref);
         if (this.nodeEntriesMax === 0 || nodes.live + nodes.deleted < this.nodeEntriesMax) {
           indexes.readId(this.$nodeId);
-          const made = nodes.append(ref, this.$nodeId, id, bytes, starts, lengths, first, fields);
+          const made = nodes.append(ref, this.$nodeId, id, bytes, starts, lengths, first, fields, total);
           if (made !== ref) indexes.setValue(0, made);
           appended = true;
         }
       }
+      if (!appended) capacityBytes = Math.min(listpacks.byteLength(ref) + total, NODE_BYTES_AHEAD_MAX);
     }
-    if (!appended) this.appendNode(stream, id, nodes.create(bytes, starts, lengths, first, fields));
+    if (!appended) this.appendNode(stream, id, nodes.create(bytes, starts, lengths, first, fields, capacityBytes));
     const f64 = this.arena.f64[stream >>> CHUNK_SHIFT]!;
     const at = wordOffset(stream) >>> 1;
     if (++f64[at + LENGTH]! === 1) this.writeId(stream, FIRST_ID, id);

@@ -168,12 +168,12 @@ export class StreamNodes {
 
   /**
    * Makes a node of one entry: the field names and values are arguments `first`, `first + 1` and so on of the arrays,
-   * `fields` pairs of them.
+   * `fields` pairs of them. The block gets at least `capacityBytes`.
    */
-  create(bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number): number {
+  create(bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number, capacityBytes: number): number {
     let total = EMPTY_BYTES + (4 + ENTRY_ELEMENTS_FIXED) * INTEGER_BYTES_MAX;
     for (let index = 0; index < 2 * fields; index++) total += lengths[first + index]! + ELEMENT_OVERHEAD_BYTES_MAX;
-    const ref = this.arena.alloc(total);
+    const ref = this.arena.alloc(Math.max(total, capacityBytes));
     const u8 = this.arena.u8[ref >>> CHUNK_SHIFT]!;
     const base = byteOffset(ref);
     let byte = writeInteger(u8, base + HEADER_BYTES, 1);
@@ -192,12 +192,15 @@ export class StreamNodes {
     return ref;
   }
 
-  /** Appends an entry to a node, which `openMaster` has read; returns the node's ref. Arguments as in `create`. @hot */
-  append(ref: number, nodeId: StreamId, id: StreamId, bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number): number {
+  /**
+   * Appends an entry to a node, which `openMaster` has read; returns the node's ref. Arguments as in `create`, together
+   * `total` bytes. @hot
+   */
+  append(ref: number, nodeId: StreamId, id: StreamId, bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number, total: number): number {
     const same = this.hasMasterFields(ref, bytes, starts, lengths, first, fields);
     const length = this.listpacks.byteLength(ref);
-    let needed = length + ENTRY_ELEMENTS_FIXED * INTEGER_BYTES_MAX;
-    for (let index = same ? 1 : 0; index < 2 * fields; index += same ? 2 : 1) needed += lengths[first + index]! + ELEMENT_OVERHEAD_BYTES_MAX;
+    // Enough in any case: the fields are in `total`, stored or not.
+    const needed = length + ENTRY_ELEMENTS_FIXED * INTEGER_BYTES_MAX + total + 2 * fields * ELEMENT_OVERHEAD_BYTES_MAX;
     let made = ref;
     if (needed > this.arena.usable(ref)) made = this.arena.realloc(ref, needed, length);
     if (this.live === 127 || this.live === 4095 || this.live > 4095) {

@@ -4,7 +4,7 @@ import { Encoding, Type } from '../../datatypes/object.js';
 import type { GroupRef } from '../../datatypes/stream-groups.js';
 import type { StreamReader } from '../../datatypes/stream-reader.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
-import { STREAM_ID_TEXT_BYTES_MAX, StreamId } from '../../structures/stream-id.js';
+import { STREAM_ID_TEXT_BYTES_MAX, StreamId, writeUint64 } from '../../structures/stream-id.js';
 import type { DataCall } from '../engine.js';
 
 export const INVALID_ID = 'ERR Invalid stream ID specified as stream command argument';
@@ -48,12 +48,23 @@ export function replyNoGroup(call: DataCall, keyIndex: number, groupIndex: numbe
   call.reply.error(`NOGROUP No such consumer group '${call.utf8(groupIndex)}' for key name '${call.utf8(keyIndex)}'`);
 }
 
+const idText = new Uint8Array(STREAM_ID_TEXT_BYTES_MAX);
+/** `idText` begins with the milliseconds of these words, dash included: ids that follow each other share them. */
+let textMsHigh = 0;
+let textMsLow = 0;
+let textMsBytes = 0;
+
 /** Replies with an id. @hot */
 export function replyId(call: DataCall, id: StreamId): void {
-  call.reply.bulk(idText, 0, id.write(idText, 0));
+  if (id.msLow !== textMsLow || id.msHigh !== textMsHigh || textMsBytes === 0) {
+    const dash = writeUint64(idText, 0, id.msHigh, id.msLow);
+    idText[dash] = DASH;
+    textMsBytes = dash + 1;
+    textMsHigh = id.msHigh;
+    textMsLow = id.msLow;
+  }
+  call.reply.bulk(idText, 0, writeUint64(idText, textMsBytes, id.seqHigh, id.seqLow));
 }
-
-const idText = new Uint8Array(STREAM_ID_TEXT_BYTES_MAX);
 
 /** What an id's text leaves open. */
 export const IdForm = { INVALID: 0, FULL: 1, AUTO_SEQ: 2 } as const;

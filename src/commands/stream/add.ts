@@ -55,7 +55,7 @@ function runAdd(call: DataCall): void {
     reply.error('ERR Elements are too large to be stored');
     return;
   }
-  streams.append(stream, newId, call.bytes, call.starts, call.lengths, first, (call.count - first) >>> 1);
+  streams.append(stream, newId, call.bytes, call.starts, call.lengths, first, (call.count - first) >>> 1, total);
   replyId(call, newId);
   notify(call, EventClass.STREAM, 'xadd', 1);
   if (options.trims && streams.trim(stream, options.trimming) > 0) notify(call, EventClass.STREAM, 'xtrim', 1);
