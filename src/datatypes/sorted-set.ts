@@ -426,6 +426,25 @@ export class SortedSetWalk {
     this.take();
   }
 
+  /** The present member as a number that `recall` understands, until the set changes. */
+  mark(): number {
+    return this.encoding === Encoding.LISTPACK ? this.at : this.sets.indexes.entryAt(this.at, this.slot);
+  }
+
+  /** Reads a member that was marked; the walk cannot go on from there. */
+  recall(mark: number): void {
+    if (this.encoding === Encoding.LISTPACK) {
+      this.at = mark;
+      this.read();
+      return;
+    }
+    const { entries } = this.sets;
+    this.score = entries.number(mark);
+    this.bytes = entries.arena.u8[mark >>> CHUNK_SHIFT]!;
+    this.start = entries.keyStart(mark);
+    this.length = entries.keyLength(mark);
+  }
+
   private read(): void {
     this.valid = this.at !== 0;
     if (!this.valid) return;

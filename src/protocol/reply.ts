@@ -250,6 +250,12 @@ export class ReplyWriter {
     this.crlf();
   }
 
+  /** A double in a text of its own. */
+  doubleText(text: string): void {
+    if (this.protocol === 3) this.line(44, text);
+    else this.bulkText(text);
+  }
+
   /** A double as a bulk string in both protocols. */
   bulkDouble(value: number): void {
     this.bulk(doubleScratch, 0, formatDouble(value, doubleScratch, 0));

@@ -229,9 +229,14 @@ export class SortedIndexes {
 
   /** The entry at the present position. @hot */
   entry(): number {
-    const i32 = this.arena.i32[this.leaf >>> CHUNK_SHIFT]!;
-    const at = wordOffset(this.leaf);
-    return i32[at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK) + this.slot]!;
+    return this.entryAt(this.leaf, this.slot);
+  }
+
+  /** The entry at a position. @hot */
+  entryAt(leaf: number, slot: number): number {
+    const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
+    const at = wordOffset(leaf);
+    return i32[at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK) + slot]!;
   }
 
   /** The score at the present position. @hot */

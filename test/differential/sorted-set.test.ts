@@ -92,7 +92,7 @@ function randomCommand(prng: Prng): Words {
     case 31: return ['ZDIFFSTORE', prng.pick(['d', 'b']), ...sources()];
     case 32: return ['ZINTERCARD', ...sources(), ...option(prng, 40, 'LIMIT', rank(prng))];
     case 33: return ['ZADD', lex, ...Array.from({ length: 1 + prng.below(6) }, () => ['7', member(prng)]).flat()];
-    case 34: return ['OBJECT', 'ENCODING', key];
+    case 34: return ['OBJECT', 'ENCODING', key === 'plain' ? 'a' : key];
     default: return ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
   }
 }

@@ -62,7 +62,7 @@ export function replyRanks(call: DataCall, encoding: number, ref: number, from: 
  * Makes a new set (of form and ref) the value of the key at argument `index`, in place of what is there, and replies with
  * its count. An empty one is freed and deletes the key.
  */
-export function storeResult(call: DataCall, index: number, encoding: number, ref: number, event: string): void {
+export function storeResult(call: DataCall, index: number, encoding: number, ref: number, event: string, dirty = 1): void {
   const { db } = call;
   const sets = sortedSetsOf(call);
   const count = sets.count(encoding, ref);
@@ -75,7 +75,7 @@ export function storeResult(call: DataCall, index: number, encoding: number, ref
     return;
   }
   db.addValue(call.bytes, call.starts[index]!, call.lengths[index]!, hash, Type.ZSET, encoding, ref);
-  changed(call, index, 1);
+  changed(call, index, dirty);
   notify(call, EventClass.ZSET, event, index);
   call.reply.integer(count);
 }

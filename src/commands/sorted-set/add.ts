@@ -11,10 +11,17 @@ import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { sortedSetsOf, storeForm } from './access.js';
 
+/** The scores of the members to add. */
 let scores = new Float64Array(64);
 /** Where the options ended. */
 let firstScore = 0;
 let countsChanges = false;
+
+/** Makes room for the scores of so many members and returns the list, which `addScored` then takes. */
+export function scoresOf(count: number): Float64Array {
+  if (count > scores.length) scores = new Float64Array(count * 2);
+  return scores;
+}
 
 /** Reads the words before the first score; returns the flags. @hot */
 function parseOptions(call: DataCall, given: number): number {
@@ -64,21 +71,25 @@ function runAdd(call: DataCall, given: number): void {
       return;
     }
   }
-  if (pairs > scores.length) scores = new Float64Array(pairs * 2);
+  const list = scoresOf(pairs);
   for (let pair = 0; pair < pairs; pair++) {
     const score = parseDouble(call.bytes, call.starts[firstScore + 2 * pair]!, call.lengths[firstScore + 2 * pair]!);
     if (score !== score) {
       call.reply.error(errors.notFloat);
       return;
     }
-    scores[pair] = score;
+    list[pair] = score;
   }
-  const entry = writeTyped(call, 1, Type.ZSET);
-  if (entry !== WRONG_TYPE) addPairs(call, entry, flags, pairs);
+  addScored(call, flags, countsChanges, pairs, firstScore + 1, 2);
 }
 
-/** @hot */
-function addPairs(call: DataCall, entry: number, flags: number, pairs: number): void {
+/**
+ * Adds members, whose scores are in the list of `scoresOf`, to the set of argument 1: `count` members from argument
+ * `first` on, one at every `step`th. @hot
+ */
+export function addScored(call: DataCall, flags: number, countsUpdates: boolean, count: number, first: number, step: number): void {
+  const entry = writeTyped(call, 1, Type.ZSET);
+  if (entry === WRONG_TYPE) return;
   const { bytes, starts, lengths, db, reply } = call;
   const { limits } = call.host;
   const sets = sortedSetsOf(call);
@@ -89,7 +100,7 @@ function addPairs(call: DataCall, entry: number, flags: number, pairs: number): 
       else reply.integer(0);
       return;
     }
-    sets.create(1, lengths[firstScore + 1]!, limits);
+    sets.create(1, lengths[first]!, limits);
   } else {
     const entries = call.host.keyspace.entries;
     sets.encoding = entries.encoding(entry);
@@ -99,9 +110,9 @@ function addPairs(call: DataCall, entry: number, flags: number, pairs: number): 
   let updated = 0;
   let skipped = false;
   let failed = false;
-  for (let pair = 0; pair < pairs && !failed; pair++) {
-    const member = firstScore + 2 * pair + 1;
-    const result = sets.add(sets.encoding, sets.ref, scores[pair]!, flags, bytes, starts[member]!, lengths[member]!, limits);
+  for (let index = 0; index < count && !failed; index++) {
+    const member = first + step * index;
+    const result = sets.add(sets.encoding, sets.ref, scores[index]!, flags, bytes, starts[member]!, lengths[member]!, limits);
     if (result === 'added') added++;
     else if (result === 'updated') updated++;
     else if (result === 'skipped') skipped = true;
@@ -110,7 +121,7 @@ function addPairs(call: DataCall, entry: number, flags: number, pairs: number): 
   if (entry === 0) db.addValue(bytes, starts[1]!, lengths[1]!, db.hash, Type.ZSET, sets.encoding, sets.ref);
   else storeForm(call, entry);
   if (failed) reply.error('ERR resulting score is not a number (NaN)');
-  else if (!increments) reply.integer(countsChanges ? added + updated : added);
+  else if (!increments) reply.integer(countsUpdates ? added + updated : added);
   else if (skipped) reply.nil();
   else reply.double(sets.newScore);
   if (added + updated === 0) return;
