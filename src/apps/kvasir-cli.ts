@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // kvasir-cli: the command line client; see docs/cli.md.
 import { readFileSync } from 'node:fs';
+import type { CommandHints } from '../cli/hints/command-hints.js';
 import { runCli } from '../cli/run.js';
 
 function readVersion(): string {
@@ -10,4 +11,13 @@ function readVersion(): string {
   return isPackage ? String(parsed.version) : 'unknown';
 }
 
-process.exit(await runCli(process.argv.slice(2), readVersion));
+/** Loaded only for a server that cannot describe its commands. */
+async function loadHints(): Promise<CommandHints> {
+  const [{ allCommands }, { hintsFromDeclarations }] = await Promise.all([
+    import('../server/server.js'),
+    import('../cli/hints/declared-hints.js'),
+  ]);
+  return hintsFromDeclarations(allCommands());
+}
+
+process.exit(await runCli(process.argv.slice(2), readVersion, { loadHints }));

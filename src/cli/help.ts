@@ -13,7 +13,7 @@ export async function printHelp(session: Session, words: readonly string[], vers
     printOverview(console, version);
     return;
   }
-  if (hints === undefined && session.connection === undefined) await session.connect();
+  if (hints === undefined && session.connection === undefined) await session.connect(true);
   const { commands } = hints ?? (await loadCommandHints(session));
   if (first.startsWith('@')) {
     const group = first.slice(1).toLowerCase();

@@ -2,6 +2,8 @@
 import { commandBytes, readStandardInput } from './command-input.js';
 import { Console } from './console.js';
 import { Exit } from './exit.js';
+import type { CommandHints } from './hints/command-hints.js';
+import { fallbackHints } from './hints/fallback.js';
 import { parseCommandLine, usage, type ClusterCall, type CliOptions } from './options.js';
 import { unquote } from './quoting.js';
 import { terminalPalette } from './output/terminal-palette.js';
@@ -10,11 +12,19 @@ import { Session } from './session.js';
 /** Runs a command of the cluster manager and returns the exit status. */
 export type ClusterManager = (call: ClusterCall, options: CliOptions) => Promise<number>;
 
+/** What the executable adds. */
+export interface Parts {
+  readonly cluster?: ClusterManager;
+  /** Hints for servers that give none themselves. */
+  readonly loadHints?: () => Promise<CommandHints>;
+}
+
 /** Runs the program with the words after its name; returns the exit status. */
-export async function runCli(words: readonly string[], version: () => string, cluster?: ClusterManager): Promise<number> {
+export async function runCli(words: readonly string[], version: () => string, parts: Parts = {}): Promise<number> {
+  fallbackHints.load = parts.loadHints;
   const console = new Console();
   try {
-    return await start(words, version, console, cluster);
+    return await start(words, version, console, parts.cluster);
   } catch (error) {
     if (error instanceof Exit) return error.status;
     throw error;

@@ -103,7 +103,7 @@ export class Session {
   }
 
   /** Connects anew, logs in, selects the database and the protocol; what fails is said on stderr. */
-  async connect(): Promise<boolean> {
+  async connect(quiet = false): Promise<boolean> {
     const { options, console } = this;
     this.connection?.close();
     this.connection = undefined;
@@ -116,7 +116,9 @@ export class Session {
       this.connection = await Connection.open(this.endpoint);
     } catch (error) {
       if (!(error instanceof ConnectError)) throw error;
-      if (error.stage === 'tls') {
+      if (quiet) {
+        // The caller does without a server.
+      } else if (error.stage === 'tls') {
         console.complain(`Could not negotiate a TLS connection: ${error.message}\n`);
       } else {
         const where = this.endpoint.path ?? `${options.host}:${options.port}`;

@@ -3,6 +3,7 @@ import { isError } from '../../client/reply.js';
 import type { Session } from '../session.js';
 import { splitArguments } from '../quoting.js';
 import { readCommandDocs, readCommandNames, type CommandDoc } from './command-docs.js';
+import { fallbackHints } from './fallback.js';
 import { matchArguments, type SyntaxMatch } from './syntax.js';
 
 export interface CommandHints {
@@ -12,7 +13,7 @@ export interface CommandHints {
 
 export const noHints: CommandHints = { commands: [] };
 
-/** Asks the server; nothing comes of it on servers that cannot tell, or for users who may not ask. */
+/** Asks the server. One that cannot tell is described by our own declarations, as far as it knows the commands. */
 export async function loadCommandHints(session: Session): Promise<CommandHints> {
   const docs = await session.callInBackground('COMMAND', 'DOCS');
   if (docs !== undefined && !isError(docs)) {
@@ -20,7 +21,17 @@ export async function loadCommandHints(session: Session): Promise<CommandHints> 
     if (commands.length > 0) return { commands };
   }
   const names = await session.callInBackground('COMMAND');
-  return names === undefined || isError(names) ? noHints : { commands: readCommandNames(names) };
+  const known = names === undefined || isError(names) ? undefined : readCommandNames(names);
+  const declared = await fallbackHints.load?.();
+  if (declared === undefined) return known === undefined ? noHints : { commands: known };
+  if (known === undefined) return declared;
+  const declaredNames = new Set(declared.commands.map(({ name }) => name));
+  const knownNames = new Set(known.map(({ name }) => name));
+  const commands = [
+    ...declared.commands.filter(({ words }) => knownNames.has(words[0]!)),
+    ...known.filter(({ name }) => !declaredNames.has(name)),
+  ];
+  return { commands: commands.sort((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
 /** The command with the longest name that the words begin with. */

@@ -8,7 +8,7 @@ import { splitArguments } from '../quoting.js';
 import type { Session } from '../session.js';
 
 export async function runHintTest(session: Session, options: CliOptions, console: Console): Promise<number> {
-  await session.connectOrExit();
+  await session.connect(true);
   const hints = await loadCommandHints(session);
   if (options.testHint !== undefined) {
     console.write(`${hintForLine(hints, options.testHint) ?? ''}\n`);
