@@ -13,7 +13,6 @@
 import { utf8 } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
-import { dataCommands } from '../commands/index.js';
 import { type BlockRequest, type DataLimits, defaultDataLimits, type Engine, type Part } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
@@ -27,7 +26,6 @@ import { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
 import type { Files } from '../io/files.js';
-import { persistenceCommands } from '../persistence/commands/index.js';
 import type { Persistence } from '../persistence/persistence.js';
 import type { Wire } from '../io/sockets.js';
 import { Acl } from '../service/acl/acl.js';
@@ -36,7 +34,6 @@ import { type AclContext, AclLog } from '../service/acl/log.js';
 import { AclCommands } from '../service/acl/selector.js';
 import type { User } from '../service/acl/user.js';
 import type { Config } from '../service/config/config.js';
-import { serviceCommands } from '../service/commands/index.js';
 import type { LateReply, ServiceClient, ServiceHost } from '../service/host.js';
 import { Info } from '../service/info/info.js';
 import { PubSub } from '../service/pubsub/pubsub.js';
@@ -49,7 +46,7 @@ import { Blocking } from './blocking.js';
 import { clientLine } from './client-line.js';
 import { attachPersistence, type FunctionStore } from './durability.js';
 import { Effects } from './effects.js';
-import { serverCommands } from './commands/index.js';
+import { allDeclarations } from './declarations.js';
 import { CommandStats } from './command-stats.js';
 import { ExpireCycle } from './expire-cycle.js';
 import { provideInfo } from './info.js';
@@ -143,6 +140,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private rewritten: Part[] | undefined;
   private propagatedToo: (readonly Part[])[] = [];
   private prevented = false;
+  /** `keyspace.dirty` after the last command. */
+  private dirtySeen = 0;
   /** Messages for the client that is being served: they come behind its reply. */
   private readonly ownMessages: Uint8Array[] = [];
   private serving: Client | undefined;
@@ -153,7 +152,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.files = options.files;
     this.keyspace = new Keyspace(options);
     this.startedMs = options.wallClock();
-    this.table = new CommandTable<ServerCall>(allCommands());
+    this.table = new CommandTable<ServerCall>(allDeclarations);
     this.call.host = this;
     this.settings = new Settings(this.config);
     this.aclCommands = new AclCommands(this.table.all() as Iterable<Command<never>>);
@@ -527,7 +526,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     stats.count(command.id);
     if (call.reply.errorCount !== errorCount) stats.countError(command.id, call.reply.lastError);
-    if (this.effects.wanted && keyspace.dirty > dirty) this.propagate(call);
+    // What commands inside this one (EXEC, scripts) changed was passed on by them.
+    const hasEffect = keyspace.dirty > dirty && keyspace.dirty !== this.dirtySeen;
+    this.dirtySeen = keyspace.dirty;
+    if (hasEffect && this.effects.wanted) this.propagate(call);
     else if (this.rewritten !== undefined || this.prevented || this.propagatedToo.length > 0) this.dropPropagation();
     if ((this.gates & Gate.MONITORED) !== 0 && (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0) {
       this.monitors.feed(call, call.db.index, undefined);
@@ -840,11 +842,6 @@ const allowedWhileSubscribed = new Set(['subscribe', 'ssubscribe', 'psubscribe',
 
 const protectedModeText =
   "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
-
-/** Everything that a data server can be asked to do. */
-export function allCommands(): readonly ServerCommand[] {
-  return [...(dataCommands as readonly ServerCommand[]), ...(persistenceCommands as readonly ServerCommand[]), ...(serviceCommands as unknown as readonly ServerCommand[]), ...serverCommands];
-}
 
 /** Copies of a call's arguments. */
 export function argumentsOf(call: { count: number; copy(index: number): Uint8Array }): Uint8Array[] {
