@@ -13,11 +13,11 @@ function readVersion(): string {
 
 /** Loaded only for a server that cannot describe its commands. */
 async function loadHints(): Promise<CommandHints> {
-  const [{ allCommands }, { hintsFromDeclarations }] = await Promise.all([
-    import('../server/server.js'),
+  const [{ allDeclarations }, { hintsFromDeclarations }] = await Promise.all([
+    import('../server/declarations.js'),
     import('../cli/hints/declared-hints.js'),
   ]);
-  return hintsFromDeclarations(allCommands());
+  return hintsFromDeclarations(allDeclarations);
 }
 
 process.exit(await runCli(process.argv.slice(2), readVersion, { loadHints }));

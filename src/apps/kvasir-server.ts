@@ -13,7 +13,8 @@ import { Config } from '../service/config/config.js';
 import { ConfigError, ConfigFileMissing, ConfigReader, parseCommandLine } from '../service/config/file.js';
 import { launch, ListenError, type RunningServer, StartError } from '../server/start.js';
 import { Log } from '../server/log.js';
-import { allCommands, type LogLevel } from '../server/server.js';
+import { allDeclarations } from '../server/declarations.js';
+import type { LogLevel } from '../server/server.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../server/version.js';
 
 const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
@@ -45,7 +46,7 @@ interface Loaded {
 
 /** Knows which commands there are, so that a wrong \`user\` line is told with its number. */
 function makeRules(): Acl {
-  return new Acl(new AclCommands(new CommandTable(allCommands()).all() as Iterable<Command<never>>), () => false);
+  return new Acl(new AclCommands(new CommandTable(allDeclarations).all() as Iterable<Command<never>>), () => false);
 }
 
 function loadConfig(args: readonly string[]): Loaded {

@@ -15,7 +15,7 @@ import { ReplyWriter } from '../../protocol/reply.js';
 import { Call } from '../../registry/call.js';
 import type { CommandDeclaration } from '../../registry/command.js';
 import { CommandTable } from '../../registry/table.js';
-import { allCommands } from '../../server/server.js';
+import { allDeclarations } from '../../server/declarations.js';
 import { Acl } from '../acl/acl.js';
 import { AclCheck } from '../acl/denial.js';
 import { AclLog } from '../acl/log.js';
@@ -33,7 +33,7 @@ const seed = Number(process.env.SEED ?? 2024);
 /** Another server than the one on the PATH, for runs by hand against newer versions. */
 const program = process.env.PEER_PROGRAM ?? 'redis-server';
 
-const everyCommand = allCommands() as unknown as readonly CommandDeclaration<ServiceCall>[];
+const everyCommand = allDeclarations as unknown as readonly CommandDeclaration<ServiceCall>[];
 
 class TestClient implements ServiceClient {
   readonly id = 1;
