@@ -18,7 +18,7 @@ export const hdel: DataCommand = command({
   args: [key('key'), many(str('field'))],
   history: [['2.4.0', 'Accepts multiple `field` arguments.']],
   summary: 'Takes fields out of a hash; the hash goes with its last field.',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   run(call) {
     const entry = openHashToChange(call);
     if (entry === WRONG_TYPE) return;
@@ -45,7 +45,7 @@ export const hgetdel: DataCommand = command({
   keys: [keyAt(1, ['RW', 'access', 'delete'])],
   args: [key('key'), fieldsArgument],
   summary: 'Returns the values of fields of a hash and takes the fields out.',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   run(call) {
     let entry = openHashToChange(call);
     if (entry === WRONG_TYPE) return;

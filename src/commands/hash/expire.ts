@@ -92,7 +92,7 @@ function declare(name: string, time: Argument, summary: string, unit: TimeUnit):
     keys: [keyAt(1, ['RW', 'update'])],
     args: [key('key'), time, condition, fieldsArgument],
     summary,
-    complexity: 'O(N) where N is the number of fields.',
+    complexity: 'O(1) for each field.',
     run: (call) => runExpire(call, unit),
   });
 }

@@ -39,7 +39,7 @@ export const hmget: DataCommand = command({
   keys: [keyAt(1, ['RO', 'access'])],
   args: [key('key'), many(str('field'))],
   summary: 'Returns the values of several fields of a hash.',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   run(call) {
     let entry = openHash(call);
     if (entry === WRONG_TYPE) return;

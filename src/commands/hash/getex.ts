@@ -45,7 +45,7 @@ export const hgetex: DataCommand = command({
   keys: [keyAt(1, ['RW', 'access', 'update'])],
   args: [key('key'), optional(oneof('expiration', ...timeArguments, token('PERSIST'))), fieldsArgument],
   summary: 'Returns the values of fields of a hash and sets or takes away their end.',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   run(call) {
     const entry = openHashToChange(call);
     if (entry === WRONG_TYPE) return;
@@ -190,7 +190,7 @@ export const hsetex: DataCommand = command({
     { ...block('fields', int('numfields'), many(block('data', str('field'), str('value')))), token: 'FIELDS' },
   ],
   summary: 'Gives fields of a hash values and an end, all of them or none.',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   run(call) {
     const options = readSetOptions(call);
     if (options === undefined) return;

@@ -71,7 +71,7 @@ export const hset: DataCommand = command({
   args,
   history: [['4.0.0', 'Accepts multiple `field` and `value` arguments.']],
   summary: 'Gives fields of a hash values, and makes the fields and the hash as needed.',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   run(call) {
     const created = setPairs(call);
     if (created >= 0) call.reply.integer(created);
@@ -87,7 +87,7 @@ export const hmset: DataCommand = command({
   keys: [keyAt(1, ['RW', 'update'])],
   args,
   summary: 'Gives fields of a hash values (the old form of HSET).',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   deprecatedSince: '4.0.0',
   replacedBy: '`HSET` with multiple field-value pairs',
   docFlags: ['deprecated'],

@@ -46,7 +46,7 @@ function declare(name: string, summary: string, unit: TimeUnit): DataCommand {
     args: [key('key'), fieldsArgument],
     tips: unit.absolute ? [] : ['nondeterministic_output'],
     summary,
-    complexity: 'O(N) where N is the number of fields.',
+    complexity: 'O(1) for each field.',
     run: (call) => runTtl(call, unit),
   });
 }
@@ -71,7 +71,7 @@ export const hpersist: DataCommand = command({
   keys: [keyAt(1, ['RW', 'update'])],
   args: [key('key'), fieldsArgument],
   summary: 'Takes the end of fields of a hash away, so that they stay.',
-  complexity: 'O(N) where N is the number of fields.',
+  complexity: 'O(1) for each field.',
   run(call) {
     const { reply } = call;
     const entry = openHashToChange(call);

@@ -18,7 +18,7 @@ export const sadd: DataCommand = command({
   args: [key('key'), many(str('member'))],
   history: [['2.4.0', 'Accepts multiple `member` arguments.']],
   summary: 'Adds members to a set, which is made if it is not there.',
-  complexity: 'O(N) where N is the number of members to add.',
+  complexity: 'O(1) for each member.',
   run(call) {
     const entry = openSetToChange(call, 1);
     if (entry === WRONG_TYPE) return;
@@ -48,7 +48,7 @@ export const srem: DataCommand = command({
   args: [key('key'), many(str('member'))],
   history: [['2.4.0', 'Accepts multiple `member` arguments.']],
   summary: 'Takes members out of a set; the set goes with its last member.',
-  complexity: 'O(N) where N is the number of members to take out.',
+  complexity: 'O(1) for each member.',
   run(call) {
     const entry = openSetToChange(call, 1);
     if (entry === WRONG_TYPE) return;

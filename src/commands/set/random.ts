@@ -92,7 +92,7 @@ export const spop: DataCommand = command({
   history: [['3.2.0', 'Added the `count` argument.']],
   tips: ['nondeterministic_output'],
   summary: 'Takes members drawn at random out of a set and returns them.',
-  complexity: 'O(N) where N is the number of members taken; O(1) without a count.',
+  complexity: 'O(1) without a count, else O(N) where N is the number of members taken.',
   run(call) {
     if (call.count === 2) popOne(call);
     else if (call.count === 3) popMany(call);
@@ -141,7 +141,7 @@ export const srandmember: DataCommand = command({
   history: [['2.6.0', 'Added the optional `count` argument.']],
   tips: ['nondeterministic_output'],
   summary: 'Returns members of a set drawn at random.',
-  complexity: 'O(N) where N is the number of members returned; O(1) without a count.',
+  complexity: 'O(1) without a count, else O(N) where N is the number of members returned.',
   run(call) {
     if (call.count === 3) {
       drawMany(call);

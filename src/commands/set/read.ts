@@ -57,7 +57,7 @@ export const smismember: DataCommand = command({
   keys: [keyAt(1, ['RO', 'access'])],
   args: [key('key'), many(str('member'))],
   summary: 'Tells of several members whether a set has them.',
-  complexity: 'O(N) where N is the number of members to look for.',
+  complexity: 'O(1) for each member.',
   run(call) {
     const entry = openSet(call, 1);
     if (entry === WRONG_TYPE) return;
