@@ -8,6 +8,7 @@ import { ManifestError, parseManifest } from '../persistence/aof-manifest.js';
 import { type Files, type OpenFile, readWhole } from '../io/files.js';
 import { ByteReader } from './byte-reader.js';
 import { type CheckOutput, RdbChecker, type RdbReport } from './check-rdb.js';
+import { restoreAof, RestoreError, type RestorePoint } from './restore-aof.js';
 
 const LINE_BYTES_MAX = 127;
 const ANNOTATION_BYTES_MAX = 1023;
@@ -304,7 +305,10 @@ class AofChecker {
 export function runCheckAof(words: readonly string[], options: CheckAofOptions): number {
   const asJson = words.includes('--json');
   const rest = words.filter((word) => word !== '--json');
-  const usage = `Usage: ${options.name} [--json] [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>\n`;
+  if (rest[0] === '--restore-to') return runRestore(rest.slice(1), asJson, options);
+  const usage =
+    `Usage: ${options.name} [--json] [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>\n` +
+    `       ${restoreUsage(options.name)}\n`;
   let fix = false;
   let toTimestamp = 0;
   let path: string;
@@ -344,4 +348,42 @@ export function runCheckAof(words: readonly string[], options: CheckAofOptions):
     options.out(`${JSON.stringify(message === undefined ? report : { ...report, error: message })}\n`);
   }
   return message === undefined ? 0 : 1;
+}
+
+function restoreUsage(name: string): string {
+  return `${name} [--json] --restore-to <new folder> [--before-last <command>|--until-timestamp $timestamp|--until-offset <bytes>] <file.manifest|file.aof>`;
+}
+
+/** By default what was before the last command that emptied a database. */
+function parsePoint(words: readonly string[]): RestorePoint | undefined {
+  const [flag, value] = words;
+  if (flag === undefined) return { kind: 'command', names: ['FLUSHALL', 'FLUSHDB'] };
+  if (words.length !== 2 || value === undefined) return undefined;
+  if (flag === '--before-last') return { kind: 'command', names: [value.toUpperCase()] };
+  if (!/^[0-9]{1,15}$/.test(value)) return undefined;
+  if (flag === '--until-timestamp') return { kind: 'timestamp', seconds: Number(value) };
+  return flag === '--until-offset' ? { kind: 'offset', bytes: Number(value) } : undefined;
+}
+
+function runRestore(words: readonly string[], asJson: boolean, options: CheckAofOptions): number {
+  const path = words[words.length - 1];
+  const target = words[0];
+  const point = parsePoint(words.slice(1, -1));
+  if (words.length < 2 || point === undefined || target === undefined || path === undefined) {
+    options.out(`Usage: ${restoreUsage(options.name)}\n`);
+    return 1;
+  }
+  try {
+    const result = restoreAof(options.files, path, target, point, options.nowMs);
+    if (asJson) options.out(`${JSON.stringify({ ok: true, ...result })}\n`);
+    else {
+      options.out(`Restored ${result.commands} commands, ${result.reason}: up to offset ${result.offset} of ${result.file}\n`);
+      options.out(`The data is in ${result.folder}. Look at it with: kvasir-server --dir ${result.folder} --appendonly yes --port <another>\n`);
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RestoreError) && !(error instanceof ManifestError)) throw error;
+    options.out(asJson ? `${JSON.stringify({ ok: false, error: error.message })}\n` : `${error.message}\n`);
+    return 1;
+  }
 }
