@@ -84,6 +84,35 @@ function resolveRange(from: number, to: number, unit: number, length: number): b
 
 const unitArgument: Argument = optional(since('7.0.0', oneof('unit', token('BYTE'), token('BIT'))));
 
+function runBitcount(call: DataCall): void {
+  const { reply } = call;
+  if (call.count === 3 || call.count > 5) {
+    reply.error(errors.syntax);
+    return;
+  }
+  let from = 0;
+  let to = -1;
+  let unit = 8;
+  if (call.count > 2) {
+    from = call.integer(2);
+    to = call.integer(3);
+    if (Number.isNaN(from) || Number.isNaN(to)) {
+      reply.error(errors.notInteger);
+      return;
+    }
+    if (call.count === 5) unit = parseUnit(call, 4);
+    if (unit === 0) return;
+  }
+  const entry = readTyped(call, 1, Type.STRING);
+  if (entry === WRONG_TYPE) return;
+  if (entry === 0 || (from < 0 && to < 0 && from > to)) {
+    reply.integer(0);
+    return;
+  }
+  const { bytes, start, length } = stringPlace(call, entry);
+  reply.integer(resolveRange(from, to, unit, length) ? countBitRange(bytes, start, range.first, range.last) : 0);
+}
+
 export const bitcount: DataCommand = command({
   name: 'bitcount',
   since: '2.6.0',
@@ -95,36 +124,7 @@ export const bitcount: DataCommand = command({
   summary: 'Counts the bits that are set in a string, or in a part of it.',
   complexity: 'O(N)',
   history: [['7.0.0', 'The option `BYTE|BIT`.']],
-  run(call) {
-    const entry = readTyped(call, 1, Type.STRING);
-    if (entry === WRONG_TYPE) return;
-    if (entry === 0) {
-      call.reply.integer(0);
-      return;
-    }
-    let from = 0;
-    let to = -1;
-    let unit = 8;
-    if (call.count === 4 || call.count === 5) {
-      from = call.integer(2);
-      to = call.integer(3);
-      if (Number.isNaN(from) || Number.isNaN(to)) {
-        call.reply.error(errors.notInteger);
-        return;
-      }
-      if (from < 0 && to < 0 && from > to) {
-        call.reply.integer(0);
-        return;
-      }
-      if (call.count === 5) unit = parseUnit(call, 4);
-      if (unit === 0) return;
-    } else if (call.count !== 2) {
-      call.reply.error(errors.syntax);
-      return;
-    }
-    const { bytes, start, length } = stringPlace(call, entry);
-    call.reply.integer(resolveRange(from, to, unit, length) ? countBitRange(bytes, start, range.first, range.last) : 0);
-  },
+  run: runBitcount,
 });
 
 function runBitpos(call: DataCall): void {
@@ -136,12 +136,6 @@ function runBitpos(call: DataCall): void {
   }
   if (value !== 0 && value !== 1) {
     reply.error('ERR The bit argument must be 1 or 0.');
-    return;
-  }
-  const entry = readTyped(call, 1, Type.STRING);
-  if (entry === WRONG_TYPE) return;
-  if (entry === 0) {
-    reply.integer(value === 1 ? -1 : 0);
     return;
   }
   let from = 0;
@@ -164,6 +158,12 @@ function runBitpos(call: DataCall): void {
       reply.error(errors.notInteger);
       return;
     }
+  }
+  const entry = readTyped(call, 1, Type.STRING);
+  if (entry === WRONG_TYPE) return;
+  if (entry === 0) {
+    reply.integer(value === 1 ? -1 : 0);
+    return;
   }
   const { bytes, start, length } = stringPlace(call, entry);
   if (!resolveRange(from, to, unit, length)) {
