@@ -273,6 +273,14 @@ export class Listpacks {
 
   /** Puts a string in the place of the entry at `at`. @hot */
   replace(ref: number, at: number, bytes: Uint8Array, offset: number, length: number): number {
+    const u8 = this.arena.u8[ref >>> CHUNK_SHIFT]!;
+    const byte = byteOffset(ref) + at;
+    // A string of the same length that is no integer goes in place of the old bytes: a third of the time.
+    if (length < 64 && u8[byte] === (STRING6 | length) && length > 0 && bytes[offset]! > 0x39) {
+      copyBytes(u8, byte + 1, bytes, offset, length);
+      this.inserted = at;
+      return ref;
+    }
     return this.splice(ref, at, this.behind(ref, at) - at, bytes, offset, length);
   }
 

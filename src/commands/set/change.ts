@@ -5,8 +5,15 @@ import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
 import { key, many, str } from '../../registry/grammar.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
-import type { DataCommand } from '../engine.js';
+import type { DataCall, DataCommand } from '../engine.js';
 import { addArgument, membersRemoved, openEntry, openSetToChange, setsOf, storeOrRemove, storeSet } from './access.js';
+
+/** Many members at once make a small set a dict before they come, even if all of them are in it already. */
+function expectMembers(call: DataCall, entry: number): void {
+  const sets = setsOf(call);
+  sets.expect(call.count - 2, call.host.limits);
+  call.db.setValue(entry, sets.encoding, sets.ref);
+}
 
 export const sadd: DataCommand = command({
   name: 'sadd',
@@ -26,11 +33,11 @@ export const sadd: DataCommand = command({
     const sets = setsOf(call);
     const { limits } = call.host;
     if (entry === 0) sets.openNew(call.bytes, call.starts[2]!, call.lengths[2]!, call.count - 2, limits);
-    else if (call.count > 3) sets.expect(call.count - 2, limits);
+    else if (call.count > 3) expectMembers(call, entry);
     let added = 0;
     for (let index = 2; index < call.count; index++) if (addArgument(call, index)) added++;
-    storeSet(call, 1, entry, hash);
     if (added > 0) {
+      storeSet(call, 1, entry, hash);
       changed(call, 1, added);
       notify(call, EventClass.SET, 'sadd', 1);
     }
