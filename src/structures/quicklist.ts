@@ -146,7 +146,9 @@ export class Quicklists {
     u8[base] = made;
     u8[base + 1] = made >>> 8;
     // A node of 2 KB has fewer entries than would make the count unknown.
-    if (++u8[base + 4]! === 0) u8[base + 5]!++;
+    const count = (u8[base + 4]! | (u8[base + 5]! << 8)) + 1;
+    u8[base + 4] = count;
+    u8[base + 5] = count >>> 8;
     nodes.countEdge(list, first, 1);
     return true;
   }
