@@ -1,0 +1,206 @@
+// A snapshot is the data at its cut, whatever commands do while it is taken.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Prng } from '../../src/base/prng.js';
+import { defaultDataLimits } from '../../src/commands/engine.js';
+import { Encoding, Type } from '../../src/datatypes/object.js';
+import { SimulatedFiles } from '../../src/io/files-simulated.js';
+import type { Database } from '../../src/keyspace/database.js';
+import type { Keyspace } from '../../src/keyspace/keyspace.js';
+import { RdbSnapshotEncoder } from '../../src/persistence/rdb-snapshot.js';
+import { Compression, RdbWriter } from '../../src/persistence/rdb-writer.js';
+import { Snapshot } from '../../src/persistence/snapshot.js';
+import { DirectFileSink, WorkerFileSink } from '../../src/persistence/snapshot-sink.js';
+import { digestOf, loadBytes, makeKeyspace } from './local.js';
+
+const seed = Number(process.env.SEED ?? 31);
+const limits = defaultDataLimits();
+const encoder = new TextEncoder();
+
+/** Random changes to a keyspace as commands make them: look up to write, change, store. */
+class Changes {
+  constructor(
+    private readonly keyspace: Keyspace,
+    private readonly random: Prng,
+  ) {}
+
+  private get database(): Database {
+    return this.keyspace.databases[this.random.pick([0, 1, 7])]!;
+  }
+
+  private lookup(database: Database, name: string): { key: Uint8Array; entry: number } {
+    const key = encoder.encode(name);
+    return { key, entry: database.lookupWrite(key, 0, key.length) };
+  }
+
+  setString(name = `s${this.random.below(400)}`): void {
+    const { database } = this;
+    const { key, entry } = this.lookup(database, name);
+    const value = encoder.encode(`${this.random.uint32()}`.repeat(1 + this.random.below(this.random.chance(5) ? 400 : 4)));
+    const made = database.setString(entry, key, 0, key.length, database.hash, value, 0, value.length, false);
+    if (this.random.chance(20)) database.setExpiry(made, database.hash, 4e12 + this.random.below(1e9));
+  }
+
+  addMembers(count: number, name = `c${this.random.below(40)}`): void {
+    const { database, random } = this;
+    const { values, entries } = this.keyspace;
+    const { key, entry } = this.lookup(database, name);
+    const { hash } = database;
+    const type = entry === 0 ? random.pick([Type.SET, Type.ZSET, Type.HASH, Type.LIST]) : entries.type(entry);
+    let encoding = entry === 0 ? -1 : entries.encoding(entry);
+    let ref = entry === 0 ? 0 : entries.word2(entry);
+    for (let index = 0; index < count; index++) {
+      const member = encoder.encode(`m${random.below(5000)}`);
+      if (type === Type.SET) {
+        if (encoding < 0) values.sets.openNew(member, 0, member.length, 1, limits);
+        else values.sets.open(encoding, ref);
+        values.sets.add(member, 0, member.length, limits);
+        ({ encoding, ref } = values.sets);
+      } else if (type === Type.ZSET) {
+        if (encoding < 0) {
+          values.sortedSets.create(1, member.length, limits);
+          ({ encoding, ref } = values.sortedSets);
+        }
+        values.sortedSets.add(encoding, ref, random.below(1000), 0, member, 0, member.length, limits);
+        ({ encoding, ref } = values.sortedSets);
+      } else if (type === Type.HASH) {
+        if (encoding < 0) values.hashes.openNew();
+        else values.hashes.open(encoding, ref);
+        values.hashes.set(member, 0, member.length, member, 0, member.length, limits, false);
+        ({ encoding, ref } = values.hashes);
+      } else {
+        if (encoding < 0) {
+          ref = values.lists.create();
+          encoding = Encoding.LISTPACK;
+          break;
+        }
+        values.lists.open(entry);
+        values.lists.prepareGrowth(member.length + 11, 1);
+        values.lists.pushLast(member, 0, member.length);
+        encoding = entries.encoding(entry);
+        ref = entries.word2(entry);
+      }
+    }
+    if (entry !== 0) database.setValue(entry, encoding, ref);
+    else {
+      const made = database.addValue(key, 0, key.length, hash, type, encoding, ref);
+      if (type !== Type.LIST) return;
+      values.lists.open(made);
+      for (let index = 0; index < Math.max(1, count); index++) {
+        values.lists.prepareGrowth(16, 1);
+        values.lists.pushLast(key, 0, key.length);
+      }
+    }
+  }
+
+  remove(): void {
+    const { database, random } = this;
+    const { entry } = this.lookup(database, random.chance(50) ? `s${random.below(400)}` : `c${random.below(40)}`);
+    if (entry !== 0) database.remove(entry, database.hash);
+  }
+
+  rename(): void {
+    const { database, random } = this;
+    const from = this.lookup(database, `c${random.below(40)}`);
+    if (from.entry === 0) return;
+    database.remove(from.entry, database.hash);
+    this.addMembers(2);
+  }
+
+  one(): void {
+    const { random, keyspace } = this;
+    const dice = random.below(1000);
+    if (dice < 500) this.setString();
+    else if (dice < 800) this.addMembers(1 + random.below(5));
+    else if (dice < 960) this.remove();
+    else if (dice < 990) this.rename();
+    else if (dice < 996) keyspace.swap(random.pick([0, 1]), 7);
+    else this.database.clear();
+  }
+}
+
+function snapshotOf(keyspace: Keyspace, files: SimulatedFiles): { snapshot: Snapshot; finish: () => Uint8Array; sink: DirectFileSink } {
+  const sink = new DirectFileSink(files, { temporaryPath: '/t', finalPath: '/f', checksum: 'on', incrementalSync: false });
+  const writer = new RdbWriter(Compression.marked);
+  const options = { aux: [], functions: [], uses: 'none' as const };
+  const snapshot = new Snapshot(keyspace, () => new RdbSnapshotEncoder(keyspace, options, writer), sink, writer, new RdbWriter(Compression.marked));
+  const finish = (): Uint8Array => {
+    assert.ok(snapshot.isOver);
+    sink.finish((error) => assert.equal(error, null));
+    return files.get('/f');
+  };
+  return { snapshot, finish, sink };
+}
+
+test(`sets, changes, deletions, FLUSHDB and SWAPDB in the midst of the walk (seed ${seed})`, () => {
+  for (let round = 0; round < 16; round++) {
+    const random = new Prng(seed + round);
+    const keyspace = makeKeyspace();
+    const changes = new Changes(keyspace, random);
+    for (let index = 0; index < 600; index++) changes.one();
+    for (let index = 0; index < 4; index++) changes.addMembers(1500 + random.below(3000), `c${index}`);
+    const wanted = digestOf(keyspace);
+    const { snapshot, finish } = snapshotOf(keyspace, new SimulatedFiles());
+    const aborts = round % 8 === 7;
+    for (let steps = 0; !snapshot.isOver && steps < 100_000; steps++) {
+      snapshot.walk(() => true);
+      for (let count = random.below(4); count > 0; count--) changes.one();
+      if (aborts && steps === 20) snapshot.abort();
+      if (random.chance(30)) keyspace.freeSome(500);
+    }
+    keyspace.verify();
+    if (!aborts) {
+      const loaded = makeKeyspace();
+      loadBytes(loaded, finish());
+      assert.equal(digestOf(loaded), wanted, `round ${round}`);
+    }
+    // A second cut right after sees the new data: the epochs are right again.
+    const now = digestOf(keyspace);
+    const second = snapshotOf(keyspace, new SimulatedFiles());
+    second.snapshot.walk(() => false);
+    const again = makeKeyspace();
+    loadBytes(again, second.finish());
+    assert.equal(digestOf(again), now, `round ${round}, second`);
+    while (!keyspace.freeSome(10_000)) continue;
+    keyspace.verify();
+  }
+});
+
+test('the worker thread writes the same file as the caller itself', async () => {
+  const random = new Prng(seed);
+  const keyspace = makeKeyspace();
+  const changes = new Changes(keyspace, random);
+  for (let index = 0; index < 3000; index++) changes.setString(`k${index}`);
+  const folder = mkdtempSync(join(tmpdir(), 'kvasir-snapshot-'));
+  try {
+    const direct = snapshotOf(keyspace, new SimulatedFiles());
+    direct.snapshot.walk(() => false);
+    const wanted = direct.finish();
+    const sink = new WorkerFileSink({ temporaryPath: join(folder, 't'), finalPath: join(folder, 'f'), checksum: 'on', incrementalSync: true });
+    const writer = new RdbWriter(Compression.marked);
+    const snapshot = new Snapshot(keyspace, () => new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer, new RdbWriter(Compression.marked));
+    snapshot.walk(() => false);
+    const bytes = await new Promise<number>((resolve, reject) => sink.finish((error, count) => (error === null ? resolve(count) : reject(error))));
+    assert.equal(bytes, wanted.length);
+    assert.deepEqual(new Uint8Array(readFileSync(join(folder, 'f'))), wanted);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a worker that cannot write says so and leaves nothing behind', async () => {
+  const keyspace = makeKeyspace();
+  const sink = new WorkerFileSink({ temporaryPath: '/nonexistent-folder/t', finalPath: '/nonexistent-folder/f', checksum: 'on', incrementalSync: true });
+  const writer = new RdbWriter(Compression.none);
+  const snapshot = new Snapshot(keyspace, () => new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer, new RdbWriter(Compression.none));
+  snapshot.walk(() => false);
+  const error = await new Promise<Error | null>((resolve) => {
+    sink.onError = resolve;
+    sink.finish(resolve);
+  });
+  assert.match(error?.message ?? '', /ENOENT/);
+});
