@@ -150,6 +150,13 @@ export function propagateUnchanged(call: DataCall): void {
   call.host.alsoPropagate(call, args);
 }
 
+/** Propagates the deletion of these fields in place of the command, one by one as Redis does. */
+export function propagateDeletions(call: DataCall, fields: readonly Uint8Array[]): void {
+  if (!call.host.propagates) return;
+  call.host.preventPropagation(call);
+  for (const field of fields) call.host.alsoPropagate(call, ['HDEL', call.copy(1), field]);
+}
+
 /**
  * Deletes all fields that are past their time from the open hash (HRANDFIELD cannot draw around them). Returns whether
  * the whole hash went.

@@ -1,7 +1,7 @@
 // expire-cycle: deletes fields that are past their time although nobody asks for them, a little at a time.
 //
 // The database's index tells which hashes have a field that may be due, the hash tells which fields. What is deleted is
-// propagated as HDEL. Between the batches the caller is asked whether its time is over.
+// propagated as one HDEL each. Between the batches the caller is asked whether its time is over.
 
 import { Type } from '../../datatypes/object.js';
 import type { Database } from '../../keyspace/database.js';
@@ -81,7 +81,7 @@ export class FieldExpireCycle {
     if (gone.length === 0) return 0;
     keyspace.stats.expiredFields += gone.length;
     const key = entries.keyBytes(entry);
-    this.propagate(database.index, ['HDEL', key, ...gone]);
+    for (const field of gone) this.propagate(database.index, ['HDEL', key, field]);
     keyspace.notify(EventClass.HASH, 'hexpired', database, key, 0, key.length);
     if (hashes.size() === 0) {
       database.remove(entry, hash);

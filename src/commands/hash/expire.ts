@@ -1,14 +1,14 @@
 // expire: HEXPIRE, HPEXPIRE, HEXPIREAT and HPEXPIREAT: giving fields an end.
 //
 // All fields of one command get the same time, so they are all set, or, when the time is over already, all deleted. What
-// is propagated is HPEXPIREAT with the fields that were set, or HDEL with those that went.
+// is propagated is HPEXPIREAT with the fields that were set, or HDEL of each that went.
 
 import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
 import { type Argument, int, key, oneof, optional, token, unixTime } from '../../registry/grammar.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
-import type { DataCall, DataCommand, Part } from '../engine.js';
-import { fieldsRemoved, hashesOf, openHashToChange, propagateAs, storeHash } from './access.js';
+import type { DataCall, DataCommand } from '../engine.js';
+import { fieldsRemoved, hashesOf, openHashToChange, propagateAs, propagateDeletions, storeHash } from './access.js';
 import { isOver, readFieldTime, type TimeUnit } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
 
@@ -54,7 +54,7 @@ function runExpire(call: DataCall, unit: TimeUnit): void {
   const first = readFields(call, condition === undefined ? 3 : 4, 'ERR Parameter `numFields` should be greater than 0');
   if (first === 0) return;
   const hashes = hashesOf(call);
-  const touched: Part[] = [];
+  const touched: Uint8Array[] = [];
   let deletes = false;
   reply.array(call.count - first);
   for (let index = first; index < call.count; index++) {
@@ -70,11 +70,12 @@ function runExpire(call: DataCall, unit: TimeUnit): void {
   }
   if (touched.length === 0) return;
   if (deletes) {
-    propagateAs(call, ['HDEL', call.copy(1), ...touched]);
+    propagateDeletions(call, touched);
     fieldsRemoved(call, entry, 'hdel', touched.length);
     return;
   }
-  propagateAs(call, ['HPEXPIREAT', call.copy(1), ms, 'FIELDS', touched.length, ...touched]);
+  const conditionPart = condition === undefined ? [] : [call.copy(3)];
+  propagateAs(call, ['HPEXPIREAT', call.copy(1), ms, ...conditionPart, 'FIELDS', touched.length, ...touched]);
   storeHash(call, entry);
   changed(call, 1, touched.length);
   notify(call, EventClass.HASH, 'hexpire', 1);

@@ -156,7 +156,7 @@ inEachEncoding('conditions compare with the time that a field has', (bench) => {
   bench.run('HPEXPIRE h 1000 FIELDS 1 a');
   bench.effects();
   assert.equal(bench.run('HPEXPIRE h 2000 NX FIELDS 2 a b'), '*2 :0 :1');
-  assert.deepEqual(bench.effects(), { events: ['hexpire h'], propagated: [`HPEXPIREAT h ${START_MS + 2000} FIELDS 1 b`] });
+  assert.deepEqual(bench.effects(), { events: ['hexpire h'], propagated: [`HPEXPIREAT h ${START_MS + 2000} NX FIELDS 1 b`] });
   assert.equal(bench.run('HPEXPIRE h 1500 GT FIELDS 2 a b'), '*2 :1 :0');
   assert.equal(bench.run('HPEXPIRE h 1800 LT FIELDS 2 a b'), '*2 :0 :1');
   assert.equal(bench.run('HPERSIST h FIELDS 3 a a z'), '*3 :1 :-1 :-2');

@@ -216,7 +216,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
     run(call) {
       const entry = entryAt(call, 2);
       if (entry === 0) return;
-      if (encodingName(call as never, entry) === 'listpack') call.reply.simple('Listpack structure printed on stdout');
+      if (encodingName(call as never, entry).startsWith('listpack')) call.reply.simple('Listpack structure printed on stdout');
       else call.reply.error('ERR Not a listpack encoded object.');
     },
     args: [1, 1],
