@@ -283,7 +283,7 @@ export class Streams implements Container {
       nodes.openMaster(ref);
       const live = nodes.live;
       if (limit !== 0 && deleted + live > limit) break;
-      if (byLength ? length - live >= maxLength : this.lastIdOf(ref, nodeId).compare(minId) < 0) {
+      if (byLength ? length - live >= maxLength : this.nodeLastId(ref, nodeId).compare(minId) < 0) {
         this.arena.free(ref);
         indexes.remove(index, nodeId);
         length -= live;
@@ -364,7 +364,7 @@ export class Streams implements Container {
   }
 
   /** The id of the last entry of a node, deleted or not; one object, used again. */
-  private lastIdOf(ref: number, nodeId: StreamId): StreamId {
+  nodeLastId(ref: number, nodeId: StreamId): StreamId {
     const { nodes } = this;
     const id = this.$id;
     id.set(nodeId);

@@ -4,6 +4,7 @@
 
 import { latin1Bytes } from '../../base/bytes.js';
 import { Type } from '../../datatypes/object.js';
+import { ReferencePolicy, trimReferenced } from '../../datatypes/stream-references.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
 import { EventClass } from '../../keyspace/events.js';
 import { wrongArity } from '../../protocol/errors.js';
@@ -13,7 +14,7 @@ import { StreamId } from '../../structures/stream-id.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { addStream, replyId, streamOf, streamsOf } from './access.js';
-import { parseStreamOptions, trimArgument, type StreamOptions } from './trim-options.js';
+import { parseStreamOptions, policyArgument, trimArgument, type StreamOptions } from './trim-options.js';
 
 const ENTRY_BYTES_MAX = 1 << 30;
 const newId = new StreamId();
@@ -58,7 +59,7 @@ function runAdd(call: DataCall): void {
   streams.append(stream, newId, call.bytes, call.starts, call.lengths, first, (call.count - first) >>> 1, total);
   replyId(call, newId);
   notify(call, EventClass.STREAM, 'xadd', 1);
-  if (options.trims && streams.trim(stream, options.trimming) > 0) notify(call, EventClass.STREAM, 'xtrim', 1);
+  if (options.trims && trimReferenced(streams, stream, options.trimming, options.policy) > 0) notify(call, EventClass.STREAM, 'xtrim', 1);
   changed(call, 1, 1);
   if (call.host.propagates) rewriteAdd(call, streams, stream, options);
 }
@@ -83,7 +84,8 @@ function chooseId(call: DataCall, options: StreamOptions): boolean {
 }
 
 function rewriteAdd(call: DataCall, streams: Streams, stream: StreamRef, options: StreamOptions): void {
-  const approximate = options.trims && options.trimming.approximate;
+  // What is acknowledged is the same everywhere, so that a trim by it comes to the same without rewriting.
+  const approximate = options.trims && options.trimming.approximate && options.policy !== ReferencePolicy.ACKED;
   if (!options.auto && !options.autoSeq && !approximate) return;
   const parts: Part[] = [];
   for (let index = 0; index < call.count; index++) parts.push(call.copy(index));
@@ -123,6 +125,7 @@ export const xadd: DataCommand = command({
   args: [
     key('key'),
     since('6.2.0', optional(token('NOMKSTREAM'))),
+    policyArgument,
     optional(trimArgument),
     oneof('id-selector', token('*', { name: 'auto-id' }), str('id')),
     many(block('data', str('field'), str('value'))),
@@ -133,6 +136,7 @@ export const xadd: DataCommand = command({
   history: [
     ['6.2.0', 'Knows `NOMKSTREAM`, `MINID` and `LIMIT`.'],
     ['7.0.0', 'An id may be `<ms>-*`.'],
+    ['8.2.0', 'Knows `KEEPREF`, `DELREF` and `ACKED`.'],
   ],
   run: runAdd,
 });
@@ -148,10 +152,10 @@ function runTrim(call: DataCall): void {
   }
   const streams = streamsOf(call);
   const stream = streamOf(call, entry);
-  const deleted = streams.trim(stream, options.trimming);
+  const deleted = trimReferenced(streams, stream, options.trimming, options.policy);
   if (deleted > 0) {
     notify(call, EventClass.STREAM, 'xtrim', 1);
-    if (options.trimming.approximate && call.host.propagates) {
+    if (options.trimming.approximate && options.policy !== ReferencePolicy.ACKED && call.host.propagates) {
       const parts: Part[] = [];
       for (let index = 0; index < call.count; index++) parts.push(call.copy(index));
       rewriteTrimming(streams, stream, options, parts);
@@ -169,10 +173,13 @@ export const xtrim: DataCommand = command({
   arity: -4,
   flags: ['write'],
   keys: [keyAt(1, ['RW', 'delete'])],
-  args: [key('key'), trimArgument],
+  args: [key('key'), trimArgument, policyArgument],
   tips: ['nondeterministic_output'],
   summary: 'Deletes entries from the front of a stream.',
   complexity: 'O(N) where N is how many entries go; they mostly go by the hundred.',
-  history: [['6.2.0', 'Knows `MINID` and `LIMIT`.']],
+  history: [
+    ['6.2.0', 'Knows `MINID` and `LIMIT`.'],
+    ['8.2.0', 'Knows `KEEPREF`, `DELREF` and `ACKED`.'],
+  ],
   run: runTrim,
 });

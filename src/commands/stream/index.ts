@@ -3,6 +3,7 @@
 import type { DataCommand } from '../engine.js';
 import { xadd, xtrim } from './add.js';
 import { xautoclaim, xclaim } from './claim.js';
+import { xackdel, xdelex } from './delete-by-reference.js';
 import { xdel, xsetid } from './delete.js';
 import { xgroup } from './group.js';
 import { xinfo } from './info.js';
@@ -11,7 +12,7 @@ import { xlen, xrange, xrevrange } from './range.js';
 import { xread, xreadgroup } from './read.js';
 
 export const streamCommands: readonly DataCommand[] = [
-  xadd, xtrim, xdel, xsetid,
+  xadd, xtrim, xdel, xdelex, xackdel, xsetid,
   xlen, xrange, xrevrange,
   xread, xreadgroup,
   xack, xpending, xclaim, xautoclaim,

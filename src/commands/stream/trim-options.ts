@@ -1,5 +1,6 @@
 // trim-options: MAXLEN, MINID, LIMIT and what else XADD and XTRIM read before the id.
 
+import { ReferencePolicy } from '../../datatypes/stream-references.js';
 import type { Trimming } from '../../datatypes/stream.js';
 import { errors } from '../../protocol/errors.js';
 import { block, int, oneof, optional, since, str, token } from '../../registry/grammar.js';
@@ -18,6 +19,8 @@ export interface StreamOptions {
   /** Argument index of the threshold; the operator, when there is one, stands before it. */
   thresholdIndex: number;
   noMakeStream: boolean;
+  /** What becomes of references to trimmed entries: a ReferencePolicy. */
+  policy: number;
   /** XADD: argument index of the id, what form it has, and the id. */
   idIndex: number;
   auto: boolean;
@@ -31,11 +34,22 @@ const options: StreamOptions = {
   trims: false,
   thresholdIndex: 0,
   noMakeStream: false,
+  policy: ReferencePolicy.KEEP,
   idIndex: 0,
   auto: false,
   autoSeq: false,
   id: new StreamId(),
 };
+
+/** The ReferencePolicy that an argument names, -1 for none. */
+export function parsePolicy(call: DataCall, index: number): number {
+  if (call.is(index, 'keepref')) return ReferencePolicy.KEEP;
+  if (call.is(index, 'delref')) return ReferencePolicy.DELETE;
+  return call.is(index, 'acked') ? ReferencePolicy.ACKED : -1;
+}
+
+/** What becomes of references to entries that are trimmed. */
+export const policyArgument = optional(since('8.2.0', oneof('condition', token('KEEPREF'), token('DELREF'), token('ACKED'))));
 
 export const trimArgument = block(
   'trim',
@@ -49,6 +63,8 @@ export const trimArgument = block(
 export function parseStreamOptions(call: DataCall, adds: boolean): StreamOptions | undefined {
   options.trims = false;
   options.noMakeStream = false;
+  options.policy = ReferencePolicy.KEEP;
+  let policyGiven = false;
   options.auto = false;
   options.autoSeq = false;
   options.trimming.approximate = false;
@@ -75,6 +91,13 @@ export function parseStreamOptions(call: DataCall, adds: boolean): StreamOptions
       }
       options.trimming.limit = limit;
       limitGiven = true;
+    } else if (parsePolicy(call, index) >= 0) {
+      if (policyGiven) {
+        call.reply.error(errors.syntax);
+        return undefined;
+      }
+      options.policy = parsePolicy(call, index);
+      policyGiven = true;
     } else if (adds && call.is(index, 'nomkstream')) {
       options.noMakeStream = true;
     } else if (adds) {
