@@ -13,7 +13,10 @@ export class AclChanges implements AclListener {
   }
 
   userChanged(user: User): void {
-    for (const client of this.server.clients.values()) if (client.user === user) this.server.updateUserGates(client);
+    for (const client of this.server.clients.values()) {
+      // Whether a client must authenticate at all depends on the default user as it is now.
+      if (client.user === user || !client.authenticated) this.server.updateUserGates(client);
+    }
   }
 
   channelsLost(user: User, left: readonly ChannelPattern[]): void {

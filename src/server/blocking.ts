@@ -69,6 +69,12 @@ export class Blocking {
     return this.states.has(client);
   }
 
+  /** Whether the command that a client ran just now waits, for the first time or again. */
+  isWaiting(client: Client): boolean {
+    const state = this.states.get(client);
+    return state !== undefined && (!state.serving || state.blockedAgain);
+  }
+
   block(call: ServerCall, request: BlockRequest): void {
     const { client } = call;
     const serving = this.states.get(client);

@@ -85,6 +85,15 @@ const SAMPLE_EVERY = 16;
 /** With more arguments, a command of constant time per argument is timed each time. */
 const SAMPLED_ARGUMENTS_MAX = 8;
 
+/** Why a queued command is refused by EXEC, by Denial. */
+const lateReasons = [
+  '',
+  'no permission to execute the command or subcommand',
+  'no permission to touch the specified keys',
+  '',
+  'no permission to access one of the channels used as arguments',
+] as const;
+
 export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceHost {
   readonly keyspace: Keyspace;
   readonly limits: DataLimits = defaultDataLimits();
@@ -241,7 +250,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   updateUserGates(client: Client): void {
     const restricted = client.user !== undefined && !client.user.unrestricted;
-    client.gates = (client.gates & ~(Gate.AUTH | Gate.ACL)) | (client.authenticated ? 0 : Gate.AUTH) | (restricted ? Gate.ACL : 0);
+    client.gates = (client.gates & ~(Gate.AUTH | Gate.ACL)) | (client.authenticated || !this.requiresPassword ? 0 : Gate.AUTH) | (restricted ? Gate.ACL : 0);
   }
 
   clientClosed(client: Client): void {
@@ -322,7 +331,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   role: 'master' | 'replica' = 'master';
 
   get requiresPassword(): boolean {
-    return !this.acl.defaultUser.noPassword;
+    return !this.acl.defaultUser.noPassword || !this.acl.defaultUser.enabled;
   }
 
   /** Checks a name and password and, when they are right, makes the client that user. */
@@ -362,7 +371,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const subscribed = this.pubsub.isSubscribed(own);
     if (subscribed === (own.kind === 'pubsub')) return;
     own.kind = subscribed ? 'pubsub' : 'normal';
-    own.gates = subscribed && own.protocol === 2 ? own.gates | Gate.SUBSCRIBED : own.gates & ~Gate.SUBSCRIBED;
+    own.gates = subscribed ? own.gates | Gate.SUBSCRIBED : own.gates & ~Gate.SUBSCRIBED;
   }
 
   /** The running command's client waits until `resume`. */
@@ -424,10 +433,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.serving = client;
     call.client = client;
     call.db = this.keyspace.databases[client.databaseIndex]!;
+    const start = (client.gates & Gate.SILENT) === 0 ? undefined : call.reply.defer();
     const command = this.resolve(call);
     if (command === undefined) {
       if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
       this.stats.countErrorReply(call.reply.lastError);
+      if (start !== undefined) this.silence(client, undefined, start);
     } else {
       call.command = command as Command<never>;
       const gates = this.gates | client.gates;
@@ -437,6 +448,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
         this.run(call, command);
       } else {
         this.dispatchGated(client, command, gates);
+        if (start !== undefined) this.silence(client, command, start);
       }
     }
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
@@ -446,8 +458,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   private dispatchGated(client: Client, command: Command<ServerCall>, gates: number): void {
     const { call } = this;
-    const silent = (gates & Gate.SILENT) !== 0;
-    const start = silent ? call.reply.defer() : undefined;
     const left = this.keyspace.leavesClocks;
     if (this.passGates(client, command, gates)) {
       client.lastCommand = command.fullName;
@@ -457,26 +467,23 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.keyspace.leavesClocks = left;
       if ((gates & Gate.TRACKING) !== 0) this.afterTracked(client, command, call);
     }
-    if (start !== undefined) this.silence(client, command, start);
   }
 
   /** Told of every command of a client that tracks; tracking remembers the keys that were read. */
   afterTracked: (client: Client, command: Command<ServerCall>, call: ServerCall) => void = () => undefined;
 
   /** Takes a reply back that CLIENT REPLY said not to give. */
-  private silence(client: Client, command: Command<ServerCall>, start: DeferredLength): void {
+  private silence(client: Client, command: Command<ServerCall> | undefined, start: DeferredLength): void {
     if (client.replyMode === 'on') return;
     // Confirmations of subscriptions are messages: they come whatever CLIENT REPLY says.
-    if ((command.flags & commandFlags.pubsub) !== 0 && command.name.endsWith('subscribe')) return;
-    if (command.fullName === 'client|reply' && client.replyMode === 'skip-next') {
+    const isMessage = command !== undefined && (command.flags & commandFlags.pubsub) !== 0 && command.name.endsWith('subscribe');
+    if (!isMessage) this.call.reply.rewind(start);
+    if (command?.fullName === 'client|reply' && client.replyMode === 'skip-next') {
       client.replyMode = 'skip';
-      this.call.reply.rewind(start);
-      return;
+    } else if (client.replyMode === 'skip') {
+      client.replyMode = 'on';
+      client.gates &= ~Gate.SILENT;
     }
-    this.call.reply.rewind(start);
-    if (client.replyMode !== 'skip') return;
-    client.replyMode = 'on';
-    client.gates &= ~Gate.SILENT;
   }
 
   /** The command of a call, with its subcommand and arity checked; undefined after an error reply. @hot */
@@ -545,6 +552,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     } catch (error) {
       this.replyCrash(call, command, error);
     }
+    // A command that waits has not run yet: it is measured when it replies.
+    if (this.blocking.count > 0 && this.blocking.isWaiting(call.client)) return;
     const micros = (steadyClock() - startMs) * 1000;
     this.stats.addTime(command.id, micros * times);
     if (this.settings.latencyTracking) this.recordLatency(command, micros, times);
@@ -581,7 +590,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const { flags } = command;
     if ((gates & Gate.AUTH) !== 0 && (flags & commandFlags.no_auth) === 0) return this.reject(client, command, errors.noAuth);
     if ((gates & Gate.ACL) !== 0 && !this.isAllowed(client, command, call)) return false;
-    if ((gates & Gate.SUBSCRIBED) !== 0 && !allowedWhileSubscribed.has(command.name)) {
+    if ((gates & Gate.SUBSCRIBED) !== 0 && client.protocol === 2 && !allowedWhileSubscribed.has(command.name)) {
       const text = `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
       return this.reject(client, command, text);
     }
@@ -615,6 +624,17 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
     this.logDenial(client, call, denial, context);
     this.reject(client, command, `NOPERM ${denialText(denial, client.userName, command.fullName, undefined)}`);
+    return false;
+  }
+
+  /** As isAllowed, for a command of a transaction: it was allowed when it was queued. */
+  private isStillAllowed(client: Client, command: Command<ServerCall>, call: ServerCall): boolean {
+    const denial = this.aclCheck.check(client.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
+    if (denial === denials.none) return true;
+    this.logDenial(client, call, denial, 'multi');
+    call.reply.error(
+      `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${lateReasons[denial]}`,
+    );
     return false;
   }
 
@@ -680,7 +700,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     call.client = client;
     call.db = this.keyspace.databases[database]!;
     call.command = command as Command<never>;
-    this.run(call, command);
+    // The user's rules may have changed while the client waited.
+    if ((client.gates & Gate.ACL) === 0 || this.isAllowed(client, command, call)) this.run(call, command);
     call.reply = outer;
     const bytes = reply.takeBytes();
     this.spareWriters.push(reply);
@@ -711,7 +732,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       call.db = this.keyspace.databases[client.databaseIndex]!;
       call.command = command as Command<never>;
       client.lastCommand = command.fullName;
-      this.run(call, command);
+      if ((client.gates & Gate.ACL) === 0 || this.isStillAllowed(client, command, call)) this.run(call, command);
     }
     call.denyBlocking = false;
     this.effects.end();

@@ -9,7 +9,7 @@ import { denials, denialText } from '../acl/denial.js';
 import { aclCategories, hasSpaces, type Selector } from '../acl/selector.js';
 import { fromByteString, systemErrorText } from '../config/special-settings.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
-import { replyBytes } from './config.js';
+import { replyBytes, unknownSubcommand } from './replies.js';
 
 const open = ['noscript', 'loading', 'stale', 'sentinel'] as const;
 const guarded = ['admin', ...open] as const;
@@ -87,7 +87,7 @@ function runCat(call: ServiceCall): void {
     return;
   }
   if (call.count > 3) {
-    unknownSubcommand(call);
+    unknownSubcommand(call, 'ACL');
     return;
   }
   const wanted = call.text(2).toLowerCase();
@@ -101,13 +101,9 @@ function runCat(call: ServiceCall): void {
   for (const name of names) reply.bulkText(name);
 }
 
-function unknownSubcommand(call: ServiceCall): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.utf8(1).slice(0, 128)}'. Try ACL HELP.`);
-}
-
 function runGenPass(call: ServiceCall): void {
   if (call.count > 3) {
-    unknownSubcommand(call);
+    unknownSubcommand(call, 'ACL');
     return;
   }
   const bits = call.count === 3 ? call.integer(2) : 256;
@@ -126,7 +122,7 @@ function runGenPass(call: ServiceCall): void {
 function runLog(call: ServiceCall): void {
   const { reply, host } = call;
   if (call.count > 3) {
-    unknownSubcommand(call);
+    unknownSubcommand(call, 'ACL');
     return;
   }
   if (call.count === 3 && call.is(2, 'reset')) {

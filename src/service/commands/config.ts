@@ -1,5 +1,4 @@
 // config: CONFIG GET, SET, REWRITE, RESETSTAT and HELP.
-import { latin1Bytes } from '../../base/bytes.js';
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { block, many, str } from '../../registry/grammar.js';
@@ -7,15 +6,10 @@ import { replyHelp } from '../../registry/help.js';
 import { rewriteConfigFile } from '../config/rewrite.js';
 import { fromByteString, systemErrorText } from '../config/special-settings.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
+import { replyBytes } from './replies.js';
 
 const guarded = ['admin', 'noscript', 'loading', 'stale'] as const;
 const everywhere = ['request_policy:all_nodes', 'response_policy:all_succeeded'] as const;
-
-/** A reply's byte string as a bulk string. */
-export function replyBytes(call: ServiceCall, text: string): void {
-  const bytes = latin1Bytes(text);
-  call.reply.bulk(bytes, 0, bytes.length);
-}
 
 function runSet(call: ServiceCall): void {
   if (call.count % 2 !== 0) {

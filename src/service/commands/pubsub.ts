@@ -8,6 +8,7 @@ import { many, optional, pattern, str } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
 import type { TopicKind } from '../pubsub/pubsub.js';
+import { unknownSubcommand } from './replies.js';
 
 const listening = ['pubsub', 'noscript', 'loading', 'stale', 'sentinel'] as const;
 const shardListening = ['pubsub', 'noscript', 'loading', 'stale'] as const;
@@ -128,9 +129,9 @@ const spublish: ServiceCommand = command({
   },
 });
 
-function replyActive(call: ServiceCall, kind: 'channels' | 'shardChannels', name: string): void {
+function replyActive(call: ServiceCall, kind: 'channels' | 'shardChannels'): void {
   if (call.count > 3) {
-    call.reply.error(`ERR wrong number of arguments for 'pubsub|${name}' command`);
+    unknownSubcommand(call, 'PUBSUB');
     return;
   }
   let names = call.host.pubsub.activeNames(kind);
@@ -164,7 +165,7 @@ const pubsub: ServiceCommand = command({
       summary: 'Returns the channels that somebody listens to.',
       complexity:
         'O(N) where N is the number of active channels, and assuming constant time pattern matching (relatively short channels and patterns)',
-      run: (call) => replyActive(call, 'channels', 'channels'),
+      run: (call) => replyActive(call, 'channels'),
     },
     {
       name: 'numsub', since: '2.8.0', group: 'pubsub', arity: -2, flags: asking, args: [optional(many(str('channel')))],
@@ -183,7 +184,7 @@ const pubsub: ServiceCommand = command({
       summary: 'Returns the shard channels that somebody listens to.',
       complexity:
         'O(N) where N is the number of active shard channels, and assuming constant time pattern matching (relatively short shard channels).',
-      run: (call) => replyActive(call, 'shardChannels', 'shardchannels'),
+      run: (call) => replyActive(call, 'shardChannels'),
     },
     {
       name: 'shardnumsub', since: '7.0.0', group: 'pubsub', arity: -2, flags: asking, args: [optional(many(str('shardchannel')))],

@@ -5,6 +5,7 @@ import { int, oneof, optional, token } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
 import type { CommandLog } from '../watch/command-log.js';
+import { unknownSubcommand } from './replies.js';
 
 const guarded = ['admin', 'loading', 'stale'] as const;
 const onAllNodes = ['request_policy:all_nodes', 'nondeterministic_output'] as const;
@@ -51,7 +52,7 @@ export const slowlog: ServiceCommand = command({
       complexity: 'O(N) where N is the number of entries returned',
       run(call) {
         if (call.count > 3) {
-          call.reply.error("ERR wrong number of arguments for 'slowlog|get' command");
+          unknownSubcommand(call, 'SLOWLOG');
           return;
         }
         const count = call.count === 3 ? readCount(call, 2) : 10;
