@@ -1,6 +1,7 @@
 // stream-builder: makes a stream out of the reader's events, checking that what refers to another part finds it.
 
 import { type ConsumerRef, ENTRIES_READ_UNKNOWN, type GroupRef } from '../datatypes/stream-groups.js';
+import { entriesUpTo } from '../datatypes/stream-progress.js';
 import type { StreamRef } from '../datatypes/stream.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { Encoding, Type } from '../datatypes/object.js';
@@ -119,8 +120,11 @@ export class StreamBuilder {
     this.endGroup(reader);
     const list = streams.groupList(this.stream);
     if (groups.find(list, item.bytes, item.start, item.length) !== 0) this.fail(reader, `Duplicated consumer group name ${item.toString()}`);
-    const entriesRead = reader.entriesRead < 0 ? ENTRIES_READ_UNKNOWN : reader.entriesRead;
-    streams.setGroupList(this.stream, groups.add(list, item.bytes, item.start, item.length, idFrom(reader.streamId, this.id), entriesRead));
+    idFrom(reader.streamId, this.id);
+    let entriesRead = reader.entriesRead < 0 ? ENTRIES_READ_UNKNOWN : reader.entriesRead;
+    // The oldest form does not say how far a group has read either.
+    if (reader.rdbType === RdbType.streamListpacks) entriesRead = entriesUpTo(streams, this.stream, this.id);
+    streams.setGroupList(this.stream, groups.add(list, item.bytes, item.start, item.length, this.id, entriesRead));
     this.group = groups.added;
   }
 

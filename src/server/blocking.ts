@@ -128,6 +128,8 @@ export class Blocking {
 
   /** Runs waiting commands again whose keys were changed. */
   serveReadyKeys(): void {
+    // What made the keys ready may have taken long: who is served sees the time as it is.
+    if (this.ready.length > 0) this.server.beginTurn();
     while (this.ready.length > 0) {
       const names = this.ready;
       this.ready = [];
@@ -159,6 +161,7 @@ export class Blocking {
     const bytes = server.runFor(client, state.command, state.args, state.database);
     state.serving = false;
     if (state.blockedAgain) return;
+    server.stats.count(state.command.id);
     this.release(state);
     if (bytes.length > 0) client.connection?.send(bytes);
     this.goOn(client);

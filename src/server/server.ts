@@ -531,7 +531,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
         this.replyCrash(call, command, error);
       }
     }
-    stats.count(command.id);
+    // A command that waits is counted when it ends, by whoever serves it (see Blocking).
+    if ((call.client as Client).blocked !== true) stats.count(command.id);
     if (call.reply.errorCount !== errorCount) stats.countError(command.id, call.reply.lastError);
     // What commands inside this one (EXEC, scripts) changed was passed on by them.
     const hasEffect = keyspace.dirty > dirty && keyspace.dirty !== this.dirtySeen;

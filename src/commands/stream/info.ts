@@ -2,6 +2,7 @@
 
 import { Type } from '../../datatypes/object.js';
 import { ENTRIES_READ_UNKNOWN, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';
+import { lagOf } from '../../datatypes/stream-progress.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
@@ -12,7 +13,6 @@ import { readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { findGroup, replyEntries, replyEntry, replyId, replyNoGroup, streamOf, streamsOf } from './access.js';
 import { replyName } from './pending.js';
-import { replyLag } from './progress.js';
 
 const FULL_COUNT_DEFAULT = 10;
 const id = new StreamId();
@@ -126,7 +126,9 @@ function replyProgress(call: DataCall, streams: Streams, stream: StreamRef, grou
   if (read === ENTRIES_READ_UNKNOWN) reply.nil();
   else reply.integer(read);
   reply.bulkText('lag');
-  replyLag(call, streams, stream, group);
+  const lag = lagOf(streams, stream, group);
+  if (lag === undefined) reply.nil();
+  else reply.integer(lag);
 }
 
 function replyGroupPending(call: DataCall, streams: Streams, group: GroupRef, count: number): void {

@@ -5,6 +5,7 @@
 
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
+import { advanceGroup } from '../../datatypes/stream-progress.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
@@ -15,7 +16,6 @@ import { notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { parseTimeoutMs } from '../timeout.js';
 import { findGroup, parseId, replyEntry, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
-import { advanceGroup } from './progress.js';
 import { propagateClaim, propagateConsumer, propagateGroupId } from './propagation.js';
 
 interface ReadRequest {

@@ -1,11 +1,10 @@
-// progress: how far a group has read, counted in entries; known only while no deletion makes the count uncertain.
+// stream-progress: how far a group has read, counted in entries; known only while no deletion makes the count uncertain.
 //
 // `entries read` is the position, among all entries ever added, of the last delivered one; the lag is what comes after it.
 
-import { ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
-import type { StreamRef, Streams } from '../../datatypes/stream.js';
-import { StreamId } from '../../structures/stream-id.js';
-import type { DataCall } from '../engine.js';
+import { StreamId } from '../structures/stream-id.js';
+import { ENTRIES_READ_UNKNOWN, type GroupRef } from './stream-groups.js';
+import type { StreamRef, Streams } from './stream.js';
 
 const deletedId = new StreamId();
 const firstId = new StreamId();
@@ -13,7 +12,7 @@ const lastId = new StreamId();
 const groupId = new StreamId();
 
 /** Whether an entry after `from` may have been deleted. */
-export function hasGapAfter(streams: Streams, stream: StreamRef, from: StreamId): boolean {
+function hasGapAfter(streams: Streams, stream: StreamRef, from: StreamId): boolean {
   streams.deletedId(stream, deletedId);
   return streams.length(stream) > 0 && !deletedId.isZero && from.compare(deletedId) <= 0;
 }
@@ -47,14 +46,8 @@ export function advanceGroup(streams: Streams, stream: StreamRef, group: GroupRe
   groups.setLastId(group, id);
 }
 
-/** Replies with how many entries a group has still to read, nil when that cannot be told. */
-export function replyLag(call: DataCall, streams: Streams, stream: StreamRef, group: GroupRef): void {
-  const lag = lagOf(streams, stream, group);
-  if (lag === undefined) call.reply.nil();
-  else call.reply.integer(lag);
-}
-
-function lagOf(streams: Streams, stream: StreamRef, group: GroupRef): number | undefined {
+/** How many entries a group has still to read; undefined when that cannot be told. */
+export function lagOf(streams: Streams, stream: StreamRef, group: GroupRef): number | undefined {
   const added = streams.entriesAdded(stream);
   const length = streams.length(stream);
   if (added === 0 || length === 0) return 0;
