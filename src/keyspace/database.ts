@@ -231,12 +231,18 @@ export class Database {
   verify(): void {
     this.dicts.verify(this.dict);
     this.expiries.verify();
+    this.fieldExpiries.verify();
     let withExpiry = 0;
+    let withFieldExpiry = 0;
     this.dicts.forEach(this.dict, (entry, hash) => {
       if (this.dicts.hashOfEntry(entry) !== hash) throw new Error('an entry lies under another hash');
       if ((this.entries.flags(entry) & NUMBER) !== 0) withExpiry++;
+      if (this.entries.type(entry) === Type.HASH && this.keyspace.nextFieldExpiry(entry) >= 0) withFieldExpiry++;
     });
     if (withExpiry !== this.expiries.count) throw new Error(`${withExpiry} keys expire, ${this.expiries.count} are in the index`);
+    if (withFieldExpiry !== this.fieldExpiries.count) {
+      throw new Error(`fields of ${withFieldExpiry} hashes expire, ${this.fieldExpiries.count} hashes are in the index`);
+    }
   }
 }
 

@@ -53,7 +53,7 @@ function randomCommand(prng: Prng): Words {
     case 16: case 17: return ['HINCRBYFLOAT', key, field(prng), prng.chance(70) ? String((prng.below(10000) - 5000) / 64) : prng.pick(edges)];
     case 18: return ['OBJECT', 'ENCODING', key];
     case 19: return ['HRANDFIELD', prng.pick([key, 'absent']), prng.pick(['0', 'x', '1.5', '-9223372036854775808']), ...(prng.chance(30) ? ['WITHVALUES'] : prng.chance(10) ? ['what'] : [])];
-    case 20: return prng.chance(50) ? ['DEL', key] : ['HLEN', 'absent'];
+    case 20: return prng.pick([['DEL', key], ['HLEN', 'absent'], ['RENAME', key, prng.pick(keys.slice(0, 3))], ['COPY', key, prng.pick(keys.slice(0, 3)), 'REPLACE']]);
     default: return ['HSCAN', key, prng.pick(['x', '-']), 'COUNT', '2'];
   }
 }

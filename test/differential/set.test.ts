@@ -51,7 +51,7 @@ function randomCommand(prng: Prng): Words {
     case 17: return ['SPOP', key, prng.pick(['1000000', '0', '1000000', '-1', 'x', '9223372036854775808'])];
     case 18: return ['SRANDMEMBER', key, prng.pick(['1000000', '0', 'x', '-9223372036854775808', '9223372036854775807'])];
     case 19: return ['OBJECT', 'ENCODING', key];
-    case 20: return prng.chance(60) ? ['DEL', key] : ['SPOP', 'absent'];
+    case 20: return prng.pick([['DEL', key], ['SPOP', 'absent'], ['RENAME', key, prng.pick(keys.slice(0, 4))], ['COPY', key, prng.pick(keys.slice(0, 4)), 'REPLACE']]);
     default: return ['SSCAN', key, prng.pick(['0', 'x']), ...(prng.chance(20) ? ['MATCH', 'no?match'] : []), ...(prng.chance(20) ? ['COUNT', number()] : []), ...(prng.chance(5) ? ['NOVALUES'] : [])];
   }
 }
