@@ -166,7 +166,7 @@ class AofChecker {
     const name = report.file;
     let start = 0;
     if (hasPreamble) {
-      const checker = new RdbChecker({ line: this.print } satisfies CheckOutput, this.options.nowMs, path);
+      const checker = new RdbChecker({ line: this.print } satisfies CheckOutput, this.options.nowMs, name);
       report.rdb = checker.report;
       if (!checker.check(file, true)) this.abort('RDB preamble of AOF file is not sane, aborting.');
       this.print('RDB preamble is OK, proceeding with AOF tail...');

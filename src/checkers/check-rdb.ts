@@ -156,10 +156,6 @@ export class RdbChecker {
     this.items = 0;
     this.members.clear();
     report.keys++;
-    if (reader.expireAtMs !== -1) {
-      report.expires++;
-      if (reader.expireAtMs < this.nowMs) report.alreadyExpired++;
-    }
     const database = String(reader.database);
     report.databases[database] = (report.databases[database] ?? 0) + 1;
     const type = rdbTypeNames[reader.rdbType] ?? String(reader.rdbType);
@@ -168,8 +164,13 @@ export class RdbChecker {
 
   private endValue(): void {
     // An empty collection cannot have been written by a sound server; redis-check-rdb reports it in these words.
-    const isStream = this.reader.kind === ValueKind.stream || this.reader.kind === ValueKind.module;
-    if (this.items === 0 && !isStream) throw new RdbError(this.reader.offset, 'Unexpected EOF reading RDB file', false);
+    const { reader, report } = this;
+    const isStream = reader.kind === ValueKind.stream || reader.kind === ValueKind.module;
+    if (this.items === 0 && !isStream) throw new RdbError(reader.offset, 'Unexpected EOF reading RDB file', false);
+    if (reader.expireAtMs !== -1) {
+      report.expires++;
+      if (reader.expireAtMs < this.nowMs) report.alreadyExpired++;
+    }
     this.keyName = undefined;
     this.typeShown = -1;
   }

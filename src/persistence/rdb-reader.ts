@@ -172,6 +172,8 @@ export class RdbReader {
   private lengthHigh = 0;
   /** A value ended, so what stood before its key is no longer true. */
   private ended = false;
+  /** What is being read, if its end in the midst of it has a complaint of its own (parts of streams). */
+  private part = '';
   private lengthLow = 0;
 
   /** `hasFile` false: no file is read but the values that `startValue` begins (DUMP). */
@@ -235,7 +237,7 @@ export class RdbReader {
       return this.step();
     } catch (error) {
       if (error === needMore) {
-        if (this.isFinished) throw new RdbError(this.bufferOffset + this.failedAt, 'Unexpected EOF reading RDB file', true);
+        if (this.isFinished) throw new RdbError(this.bufferOffset + this.failedAt, this.part === '' ? 'Unexpected EOF reading RDB file' : this.part, true);
         this.wanted = Math.max(this.wanted, this.limit - this.position + 1);
         return RdbEvent.needInput;
       }
@@ -446,6 +448,7 @@ export class RdbReader {
       case RdbType.streamListpacks:
       case RdbType.streamListpacks2:
       case RdbType.streamListpacks3:
+        this.part = 'Stream listpacks len loading failed.';
         this.nodesLeft = this.plainLength();
         this.state = State.streamNodes;
         return -1;
@@ -470,6 +473,7 @@ export class RdbReader {
   private endValue(): number {
     this.state = this.hasFile ? State.record : State.done;
     this.ended = true;
+    this.part = '';
     return RdbEvent.valueEnd;
   }
 
@@ -618,10 +622,12 @@ export class RdbReader {
       this.state = State.streamInfo;
       return -1;
     }
+    this.part = 'Stream master ID loading failed: invalid encoding or I/O error.';
     this.string(this.blobSlice);
     const id = this.blobSlice;
     if (id.length !== 16) this.fail('Stream node key entry is not the size of a stream ID');
     for (let i = 0; i < 16; i++) this.streamId[i] = id.bytes[id.start + i]!;
+    this.part = 'Stream listpacks loading failed.';
     this.string(this.item);
     this.checkBlob(this.item, Packing.listpack, 1, 'Stream listpack integrity check failed.');
     if (this.count === 0) this.fail('Empty listpack inside stream');
@@ -672,6 +678,7 @@ export class RdbReader {
   }
 
   private readStreamInfo(): number {
+    this.part = 'Stream object metadata loading failed.';
     const count = this.plainLength();
     this.idFromLengths(this.streamId);
     this.firstId.fill(0);
@@ -682,6 +689,7 @@ export class RdbReader {
       this.idFromLengths(this.maxDeletedId);
       this.entriesAdded = this.plainLength();
     }
+    this.part = 'Stream cgroup count loading failed.';
     this.groupsLeft = this.plainLength();
     this.count = count;
     this.state = State.streamGroups;
@@ -690,14 +698,18 @@ export class RdbReader {
 
   private readStreamGroup(): number {
     if (this.groupsLeft === 0) return this.endValue();
+    this.part = 'Error reading the consumer group name from Stream';
     this.string(this.item);
+    this.part = 'Stream cgroup ID loading failed.';
     this.idFromLengths(this.streamId);
     this.entriesRead = -1;
     if (this.rdbType !== RdbType.streamListpacks) {
       // -1 (unknown) is stored as a 64-bit length with all bits set.
+      this.part = 'Stream cgroup offset loading failed.';
       this.length();
       this.entriesRead = (this.lengthHigh | 0) * LOW_PART + this.lengthLow;
     }
+    this.part = 'Stream PEL size loading failed.';
     this.pendingLeft = this.plainLength();
     this.groupsLeft--;
     this.state = State.streamPending;
@@ -706,11 +718,14 @@ export class RdbReader {
 
   private readStreamPending(): number {
     if (this.pendingLeft === 0) {
+      this.part = 'Stream consumers num loading failed.';
       this.consumersLeft = this.plainLength();
       this.state = State.streamConsumers;
       return -1;
     }
+    this.part = 'Stream PEL ID loading failed.';
     this.rawId(this.streamId);
+    this.part = 'Stream PEL NACK loading failed.';
     this.deliveryTimeMs = this.int64();
     this.deliveryCount = this.plainLength();
     this.pendingLeft--;
@@ -722,9 +737,12 @@ export class RdbReader {
       this.state = State.streamGroups;
       return -1;
     }
+    this.part = 'Error reading the consumer name from Stream group.';
     this.string(this.item);
+    this.part = 'Stream short read reading seen time.';
     this.seenTimeMs = this.int64();
     this.activeTimeMs = this.rdbType === RdbType.streamListpacks3 ? this.int64() : -1;
+    this.part = 'Stream consumer PEL num loading failed.';
     this.pendingLeft = this.plainLength();
     this.consumersLeft--;
     this.state = State.streamConsumerPending;
@@ -736,6 +754,7 @@ export class RdbReader {
       this.state = State.streamConsumers;
       return -1;
     }
+    this.part = 'Stream short read reading PEL streamID.';
     this.rawId(this.streamId);
     this.pendingLeft--;
     return RdbEvent.streamConsumerPending;
