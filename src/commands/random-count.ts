@@ -3,9 +3,13 @@
 import { errors } from '../protocol/errors.js';
 import type { DataCall } from './engine.js';
 
-/** More elements than this are not drawn in one reply: it would not fit into memory. */
-export const RANDOM_COUNT_MAX = 100_000_000;
+/** More elements than this, or more bytes, are not drawn in one reply: it could not be kept in memory. */
+const COUNT_MAX = 100_000_000;
+const REPLY_BYTES_MAX = 2 ** 30;
+/** How often the bytes are looked at. */
+const BATCH = 1024;
 const LIMIT = 2n ** 63n - 1n;
+const TOO_MANY = 'ERR value is out of range';
 
 /** The count at argument `index`; NaN after an error reply. */
 export function readRandomCount(call: DataCall, index: number): number {
@@ -19,4 +23,24 @@ export function readRandomCount(call: DataCall, index: number): number {
     return NaN;
   }
   return Number(count);
+}
+
+/** Replies with `count` elements, each written by `draw`, in an array of `length`; with an error if that is too much. */
+export function replyDrawn(call: DataCall, count: number, length: number, draw: () => void): void {
+  const { reply } = call;
+  if (count > COUNT_MAX) {
+    reply.error(TOO_MANY);
+    return;
+  }
+  const start = reply.defer();
+  const before = reply.pendingBytes;
+  reply.array(length);
+  for (let left = count; left > 0; left--) {
+    draw();
+    if (left % BATCH === 0 && reply.pendingBytes - before > REPLY_BYTES_MAX) {
+      reply.rewind(start);
+      reply.error(TOO_MANY);
+      return;
+    }
+  }
 }

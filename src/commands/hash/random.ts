@@ -5,12 +5,12 @@ import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, optional, token } from '../../registry/grammar.js';
 import { WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { RANDOM_COUNT_MAX, readRandomCount } from '../random-count.js';
+import { readRandomCount, replyDrawn } from '../random-count.js';
 import { expireAll, hashesOf, openHash } from './access.js';
 
 const WITH_VALUES_MAX = 2 ** 62;
 
-function replyDrawn(call: DataCall, withValues: boolean): void {
+function replyField(call: DataCall, withValues: boolean): void {
   const { reply } = call;
   const hashes = hashesOf(call);
   if (withValues && reply.protocol === 3) reply.array(2);
@@ -40,22 +40,17 @@ function replyMany(call: DataCall): void {
   const hashes = hashesOf(call);
   const { random } = call.host.keyspace;
   const size = hashes.size();
-  const count = wanted < 0 ? -wanted : Math.min(wanted, size);
-  if (count > RANDOM_COUNT_MAX) {
-    reply.error('ERR value is out of range');
+  const width = withValues && reply.protocol === 2 ? 2 : 1;
+  if (wanted < 0) {
+    replyDrawn(call, -wanted, -wanted * width, () => {
+      hashes.random(random);
+      replyField(call, withValues);
+    });
     return;
   }
-  reply.array(withValues && reply.protocol === 2 ? 2 * count : count);
-  if (wanted < 0) {
-    for (let left = count; left > 0; left--) {
-      hashes.random(random);
-      replyDrawn(call, withValues);
-    }
-  } else if (count === size) {
-    for (let more = hashes.first(); more; more = hashes.next()) replyDrawn(call, withValues);
-  } else {
-    hashes.sample(count, random, () => replyDrawn(call, withValues));
-  }
+  reply.array(Math.min(wanted, size) * width);
+  if (wanted < size) hashes.sample(wanted, random, () => replyField(call, withValues));
+  else for (let more = hashes.first(); more; more = hashes.next()) replyField(call, withValues);
 }
 
 export const hrandfield: DataCommand = command({
@@ -81,6 +76,6 @@ export const hrandfield: DataCommand = command({
       return;
     }
     hashesOf(call).random(call.host.keyspace.random);
-    replyDrawn(call, false);
+    replyField(call, false);
   },
 });

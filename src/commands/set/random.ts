@@ -8,7 +8,7 @@ import { command, keyAt } from '../../registry/command.js';
 import { int, key, optional, since } from '../../registry/grammar.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
-import { RANDOM_COUNT_MAX, readRandomCount } from '../random-count.js';
+import { readRandomCount, replyDrawn } from '../random-count.js';
 import { membersRemoved, openSet, openSetToChange, replyMember, setsOf } from './access.js';
 
 /** Members in one propagated SREM. */
@@ -112,22 +112,16 @@ function drawMany(call: DataCall): void {
   const sets = setsOf(call);
   const { random } = call.host.keyspace;
   const size = sets.size();
-  const count = wanted < 0 ? -wanted : Math.min(wanted, size);
-  if (count > RANDOM_COUNT_MAX) {
-    call.reply.error('ERR value is out of range');
-    return;
-  }
-  call.reply.array(count);
   if (wanted < 0) {
-    for (let left = count; left > 0; left--) {
+    replyDrawn(call, -wanted, -wanted, () => {
       sets.random(random);
       replyMember(call);
-    }
-  } else if (count === size) {
-    for (let more = sets.first(); more; more = sets.next()) replyMember(call);
-  } else {
-    sets.sample(count, random, () => replyMember(call));
+    });
+    return;
   }
+  call.reply.array(Math.min(wanted, size));
+  if (wanted < size) sets.sample(wanted, random, () => replyMember(call));
+  else for (let more = sets.first(); more; more = sets.next()) replyMember(call);
 }
 
 export const srandmember: DataCommand = command({
