@@ -373,7 +373,8 @@ export class Streams implements Container {
     return id;
   }
 
-  private refreshFirstId(stream: StreamRef): void {
+  /** Finds out and stores which id is the first; the length must be right. */
+  refreshFirstId(stream: StreamRef): void {
     this.$id.setMin();
     this.finder.openAll(stream, false);
     if (this.double(stream, LENGTH) > 0 && this.finder.next()) this.$id.set(this.finder.id);

@@ -105,7 +105,7 @@ export class StreamBuilder {
     streams.setEntriesAdded(this.stream, reader.entriesAdded);
     streams.setDeletedId(this.stream, idFrom(reader.maxDeletedId, this.id));
     // The oldest form does not say which id is the first.
-    if (reader.rdbType === RdbType.streamListpacks) streams.setFirstId(this.stream, streams.edgeId(this.stream, this.id));
+    if (reader.rdbType === RdbType.streamListpacks) streams.refreshFirstId(this.stream);
     else streams.setFirstId(this.stream, idFrom(reader.firstId, this.id));
   }
 

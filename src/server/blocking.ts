@@ -172,6 +172,7 @@ export class Blocking {
     const state = this.states.get(client);
     if (state === undefined) return false;
     this.release(state);
+    this.server.stats.count(state.command.id);
     this.server.send(client, (reply) => {
       if (withError) reply.error('UNBLOCKED client unblocked via CLIENT UNBLOCK');
       else state.onTimeout(reply);
@@ -214,6 +215,7 @@ export class Blocking {
         return;
       }
       this.release(state);
+      this.server.stats.count(state.command.id);
       this.server.send(state.client, state.onTimeout);
       this.goOn(state.client);
     }, Math.min(Math.max(wait, 0), TIMER_MS_MAX));
