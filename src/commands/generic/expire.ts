@@ -1,5 +1,6 @@
 // expire: EXPIRE and its kin, PERSIST, TTL and its kin.
 
+import { INT64_MAX, INT64_MIN } from '../../base/bytes.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors, invalidExpireTime } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
@@ -8,6 +9,7 @@ import { changed, notify } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 
 const INT64_MAX_DOUBLE = 9223372036854775807;
+const SURE_TO_FIT = 9e15;
 
 interface Conditions {
   nx: boolean;
@@ -50,6 +52,14 @@ function allows(conditions: Conditions, current: number, time: number): boolean 
   return true;
 }
 
+/** Whether argument 2 in milliseconds does not fit into 64 bits. Near that limit doubles are too coarse to tell. */
+function isTooFar(call: DataCall, value: number, scale: number): boolean {
+  if (Math.abs(value) < SURE_TO_FIT) return false;
+  const exact = call.bigInteger(2) ?? 0n;
+  const limit = INT64_MAX / BigInt(scale);
+  return exact > limit || exact < (scale === 1 ? INT64_MIN : -limit);
+}
+
 function runExpire(call: DataCall, seconds: boolean, absolute: boolean): void {
   const { db, bytes, starts, lengths } = call;
   const conditions = readConditions(call);
@@ -62,7 +72,7 @@ function runExpire(call: DataCall, seconds: boolean, absolute: boolean): void {
   const scale = seconds ? 1000 : 1;
   const { nowMs } = call.host.keyspace;
   const base = absolute ? 0 : nowMs;
-  if (Math.abs(value) > INT64_MAX_DOUBLE / scale || value * scale > INT64_MAX_DOUBLE - base) {
+  if (isTooFar(call, value, scale) || value * scale > INT64_MAX_DOUBLE - base) {
     call.reply.error(invalidExpireTime(call.command.name));
     return;
   }

@@ -11,6 +11,15 @@ import { stringPlace } from '../string/access.js';
 /** Strings up to this length that were never changed in place are 'embstr'. */
 const EMBEDDED_BYTES_MAX = 44;
 
+/** What Redis says of the numbers 0 to 9999, which it keeps once for all keys. No value is shared here, but tools ask. */
+const SHARED = 2147483647;
+
+function isSmallNumber(call: DataCall, entry: number): boolean {
+  if (encodingName(call, entry) !== 'int') return false;
+  const { bytes, start, length } = stringPlace(call, entry);
+  return length <= 4 && bytes[start] !== 45;
+}
+
 /** What OBJECT ENCODING says of an entry. */
 export function encodingName(call: DataCall, entry: number): string {
   const { entries } = call.host.keyspace;
@@ -88,9 +97,10 @@ const refcount: DataCommand = command({
   name: 'refcount',
   since: '2.2.3',
   tips: ['nondeterministic_output'],
-  summary: 'Returns how often the value is referred to: 1, as values are never shared.',
+  summary: 'Returns how often the value is referred to.',
   run(call: DataCall) {
-    if (peek(call) !== 0) call.reply.integer(1);
+    const entry = peek(call);
+    if (entry !== 0) call.reply.integer(isSmallNumber(call, entry) ? SHARED : 1);
   },
 });
 

@@ -26,14 +26,24 @@ function replyKeys(call: DataCall): void {
   }
 }
 
-/** Keeps those of the entries in `found` that live and that `accepts` says yes to. */
-function filterFound(call: DataCall, accepts: (entry: number) => boolean): void {
+/** Keeps those of the entries in `found` that `accepts` says yes to. */
+function keepFound(call: DataCall, accepts: (entry: number) => boolean): void {
   let kept = 0;
   for (let index = 0; index < found.length; index++) {
     const entry = found.refs[index]!;
-    if (!isExpired(call, entry) && accepts(entry)) found.refs[kept++] = entry;
+    if (accepts(entry)) found.refs[kept++] = entry;
   }
   found.length = kept;
+}
+
+/** Drops the entries in `found` that are past their time, and deletes them as a look-up would. */
+function removeExpired(call: DataCall): void {
+  const { entries } = call.host.keyspace;
+  keepFound(call, (entry) => {
+    if (!isExpired(call, entry)) return true;
+    const key = entries.keyBytes(entry);
+    return call.db.peek(key, 0, key.length) !== 0;
+  });
 }
 
 function keyMatches(call: DataCall, entry: number, glob: Uint8Array): boolean {
@@ -60,7 +70,7 @@ export const keys: DataCommand = command({
     const glob = call.copy(1);
     found.clear();
     call.db.scan(0, 0x7fffffff, found);
-    filterFound(call, (entry) => isStar(glob) || keyMatches(call, entry, glob));
+    keepFound(call, (entry) => !isExpired(call, entry) && (isStar(glob) || keyMatches(call, entry, glob)));
     replyKeys(call);
   },
 });
@@ -118,8 +128,8 @@ export const scan: DataCommand = command({
         const name = call.text(index + 1).toLowerCase();
         type = typeNames.indexOf(name);
         if (type < 0) {
-          // A type that nobody has: the walk goes on and finds nothing, as in Redis.
-          type = 99;
+          call.reply.error(`ERR unknown type name '${call.shown(index + 1)}'`);
+          return;
         }
       } else {
         call.reply.error(errors.syntax);
@@ -129,7 +139,8 @@ export const scan: DataCommand = command({
     found.clear();
     const next = call.db.scan(cursor, Math.min(count, 0x7fffffff), found);
     const { entries } = call.host.keyspace;
-    filterFound(call, (entry) => (type < 0 || entries.type(entry) === type) && (glob === undefined || keyMatches(call, entry, glob)));
+    keepFound(call, (entry) => (type < 0 || entries.type(entry) === type) && (glob === undefined || keyMatches(call, entry, glob)));
+    removeExpired(call);
     call.reply.array(2);
     call.reply.bulkInteger(next);
     replyKeys(call);
