@@ -278,17 +278,18 @@ export function toReply(value: LuaValue, clientResp: 2 | 3, scriptResp: 2 | 3): 
   return new ReplyWriter(clientResp === 3, scriptResp === 3).write(value, 0);
 }
 
-/** What a failed script tells its client: the message with the script's name and the line, without `-` and line end. */
-export function errorReply(error: LuaError, scriptName: string): string {
-  const { value } = error;
-  let message: string;
+/** The message of an error, where it is a table that of its `err`. */
+export function errorText({ value }: LuaError): string {
   if (value instanceof LuaTable) {
     const err = value.getHash('err');
-    message = typeof err === 'string' ? (err.startsWith('-') ? err.slice(1) : err) : 'ERR unknown error';
-  } else {
-    const text = typeof value === 'string' ? value : typeof value === 'number' ? numberToString(value) : value === undefined ? 'nil' : String(value);
-    message = `ERR ${text}`;
+    return typeof err === 'string' ? (err.startsWith('-') ? err.slice(1) : err) : 'ERR unknown error';
   }
+  return typeof value === 'string' ? value : typeof value === 'number' ? numberToString(value) : value === undefined ? 'nil' : String(value);
+}
+
+/** What a failed script tells its client: the message with the script's name and the line, without `-` and line end. */
+export function errorReply(error: LuaError, scriptName: string): string {
+  const message = error.value instanceof LuaTable ? errorText(error) : `ERR ${errorText(error)}`;
   const place = error.where === null ? '' : `, on @${error.where.chunk}:${error.where.line}.`;
   return oneLine(`${message} script: ${scriptName}${place}`);
 }

@@ -56,6 +56,12 @@ export class CommandStats {
     this.countErrorReply(text);
   }
 
+  /** The command failed; its error reply was or will be counted elsewhere. */
+  countFailed(id: number): void {
+    if (id >= this.calls.length) this.grow(id);
+    this.failed[id]!++;
+  }
+
   countRefused(id: number, text: string): void {
     if (id >= this.calls.length) this.grow(id);
     this.refused[id]!++;

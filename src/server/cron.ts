@@ -72,6 +72,8 @@ export class Cron {
   private tick(intervalMs: number): void {
     const { server } = this;
     this.ticks++;
+    // Half of a script is done: nothing else may touch data until it has ended.
+    if (server.scripting.parked.active) return;
     server.beginTurn();
     const startMs = server.options.steadyClock();
     const isOver = (): boolean => server.options.steadyClock() - startMs > intervalMs * EXPIRE_SHARE;

@@ -121,7 +121,7 @@ export class ServerPersistenceHost implements PersistenceHost {
     call.db = server.keyspace.databases[client.databaseIndex]!;
     const known = server.resolve(call);
     if (known === undefined) {
-      const name = call.utf8(0);
+      const name = call.shown(0);
       server.writer.clear();
       return `Unknown command '${name}'`;
     }
@@ -173,6 +173,7 @@ export function attachPersistence(server: DataServer): Persistence {
     setImmediate(endTurn);
   };
   const sink: EffectSink = {
+    bit: 1,
     get wants() {
       return persistence.isLogging;
     },

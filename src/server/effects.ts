@@ -12,12 +12,15 @@ import { argumentsOf, type ServerCall } from './server.js';
 export interface EffectSink {
   /** Whether it wants any now. */
   readonly wants: boolean;
+  /** Its bit in `Effects.reach`: 1 for the AOF, 2 for replicas. */
+  readonly bit: 1 | 2;
   /** A command as places in a buffer, valid during the call only. */
   append(database: number, call: ServerCall): void;
   appendParts(database: number, parts: readonly Part[]): void;
 }
 
 interface Kept {
+  readonly reach: number;
   readonly database: number;
   readonly parts: readonly Part[];
 }
@@ -30,6 +33,8 @@ export class Effects {
   wanted = false;
   /** Nothing is passed on: the data set is being loaded. */
   muted = false;
+  /** Bits of the sinks that get what is done now; scripts leave some out (redis.set_repl). */
+  reach = 3;
   private depth = 0;
   private kept: Kept[] = [];
   private readonly sinks: EffectSink[] = [];
@@ -41,7 +46,7 @@ export class Effects {
 
   /** A sink began or ended to want effects. */
   update(): void {
-    this.wanted = !this.muted && this.sinks.some((sink) => sink.wants);
+    this.wanted = !this.muted && this.sinks.some((sink) => sink.wants && (sink.bit & this.reach) !== 0);
   }
 
   /** What follows belongs together until `end`. */
@@ -53,28 +58,35 @@ export class Effects {
     if (--this.depth > 0 || this.kept.length === 0) return;
     const { kept } = this;
     this.kept = [];
-    const together = kept.length > 1;
-    if (together) this.send(kept[0]!.database, MULTI);
-    for (const { database, parts } of kept) this.send(database, parts);
-    if (together) this.send(kept[kept.length - 1]!.database, EXEC);
+    for (const sink of this.sinks) if (sink.wants) sendTogether(sink, kept);
   }
 
   /** A command as it was called. @hot */
   addCall(database: number, call: ServerCall): void {
     if (this.depth > 0) {
-      this.kept.push({ database, parts: argumentsOf(call) });
+      this.kept.push({ database, parts: argumentsOf(call), reach: this.reach });
       return;
     }
-    for (const sink of this.sinks) if (sink.wants) sink.append(database, call);
+    for (const sink of this.sinks) if (sink.wants && (sink.bit & this.reach) !== 0) sink.append(database, call);
   }
 
   add(database: number, parts: readonly Part[]): void {
     if (!this.wanted) return;
-    if (this.depth > 0) this.kept.push({ database, parts });
+    if (this.depth > 0) this.kept.push({ database, parts, reach: this.reach });
     else this.send(database, parts);
   }
 
   private send(database: number, parts: readonly Part[]): void {
-    for (const sink of this.sinks) if (sink.wants) sink.appendParts(database, parts);
+    for (const sink of this.sinks) if (sink.wants && (sink.bit & this.reach) !== 0) sink.appendParts(database, parts);
   }
+}
+
+/** Passes on what belongs together, between MULTI and EXEC if it is more than one command. */
+function sendTogether(sink: EffectSink, kept: readonly Kept[]): void {
+  let count = 0;
+  for (const { reach } of kept) if ((reach & sink.bit) !== 0) count++;
+  if (count === 0) return;
+  if (count > 1) sink.appendParts(kept[0]!.database, MULTI);
+  for (const { database, parts, reach } of kept) if ((reach & sink.bit) !== 0) sink.appendParts(database, parts);
+  if (count > 1) sink.appendParts(kept[kept.length - 1]!.database, EXEC);
 }

@@ -53,6 +53,7 @@ import { provideInfo } from './info.js';
 import { KeyspaceEvents } from './keyspace-events.js';
 import { Cron } from './cron.js';
 import { Monitors } from './monitors.js';
+import { Scripting } from './scripting/scripting.js';
 import { Pause } from './pause.js';
 import { Settings } from './settings.js';
 import { Transactions } from './transactions.js';
@@ -121,6 +122,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly monitors: Monitors;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
+  readonly scripting: Scripting;
   readonly pause: Pause;
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
@@ -170,6 +172,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.monitors = new Monitors(this);
     this.blocking = new Blocking(this);
     this.transactions = new Transactions(this);
+    this.scripting = new Scripting(this);
     this.pause = new Pause(this);
     this.events = new KeyspaceEvents(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
@@ -259,6 +262,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.transactions.forget(client);
     this.monitors.remove(client);
     this.pause.forget(client);
+    this.scripting.parked.forget(client);
     this.pubsub.forget(client);
     this.stats.bytesIn += client.connection?.bytesIn ?? 0;
     this.stats.bytesOut += client.connection?.bytesOut ?? 0;
@@ -308,6 +312,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   push(client: Client, bytes: Uint8Array): void {
     if (client === this.serving) this.ownMessages.push(bytes);
+    else if (this.scripting.parked.keepsMessage(client, bytes)) return;
     else client.connection?.send(bytes);
   }
 
@@ -453,7 +458,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
     this.serving = undefined;
-    if (this.ownMessages.length > 0) for (const message of this.ownMessages.splice(0)) this.writer.raw(message);
+    if (this.ownMessages.length > 0) {
+      for (const message of this.ownMessages.splice(0)) if (!this.scripting.parked.keepsMessage(client, message)) this.writer.raw(message);
+    }
   }
 
   private dispatchGated(client: Client, command: Command<ServerCall>, gates: number): void {
@@ -496,7 +503,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (command.subcommands.size > 0 && call.count > 1) {
       const sub = command.subcommands.get(call.text(1).toLowerCase());
       if (sub === undefined) {
-        call.reply.error(`ERR unknown subcommand '${clip(call.utf8(1), 128)}'. Try ${command.name.toUpperCase()} HELP.`);
+        call.reply.error(`ERR unknown subcommand '${clip(call.shown(1), 128)}'. Try ${command.name.toUpperCase()} HELP.`);
         return undefined;
       }
       command = sub;
@@ -511,8 +518,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   private replyUnknown(call: ServerCall): void {
     let shown = '';
-    for (let index = 1; index < call.count && shown.length < 128; index++) shown += `'${clip(call.utf8(index), 128 - shown.length)}' `;
-    call.reply.error(`ERR unknown command '${clip(call.utf8(0), 128)}', with args beginning with: ${shown}`);
+    for (let index = 1; index < call.count && shown.length < 128; index++) shown += `'${clip(call.shown(index), 128 - shown.length)}' `;
+    call.reply.error(`ERR unknown command '${clip(call.shown(0), 128)}', with args beginning with: ${shown}`);
   }
 
   /** Runs a command and passes its effects on. Also for commands inside EXEC and scripts. @hot */
@@ -540,7 +547,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (hasEffect && this.effects.wanted) this.propagate(call);
     else if (this.rewritten !== undefined || this.prevented || this.propagatedToo.length > 0) this.dropPropagation();
     if ((this.gates & Gate.MONITORED) !== 0 && (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0) {
-      this.monitors.feed(call, call.db.index, undefined);
+      this.monitors.feed(call, call.db.index, this.scripting.calls.isOwn(call) ? 'lua' : undefined);
     }
   }
 
@@ -555,7 +562,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     // A command that waits has not run yet: it is measured when it replies.
     if (this.blocking.count > 0 && this.blocking.isWaiting(call.client)) return;
-    const micros = (steadyClock() - startMs) * 1000;
+    // A parked script goes on; it is measured when it has ended.
+    if (this.scripting.parked.isFor(call)) return;
+    this.account(call, command, (steadyClock() - startMs) * 1000, times);
+  }
+
+  /** What a command's time is kept for. */
+  private account(call: ServerCall, command: Command<ServerCall>, micros: number, times: number): void {
     this.stats.addTime(command.id, micros * times);
     if (this.settings.latencyTracking) this.recordLatency(command, micros, times);
     if (this.settings.slowerThanMicros >= 0 && micros >= this.settings.slowerThanMicros) this.recordSlow(call, command, micros);
@@ -563,6 +576,16 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (latencyThresholdMs > 0 && micros >= latencyThresholdMs * 1000) {
       this.latency.add((command.flags & commandFlags.fast) !== 0 ? 'fast-command' : 'command', Math.floor(micros / 1000), Math.floor(this.nowMs() / 1000));
     }
+  }
+
+  /** A command has ended whose client waited for it: a parked script. */
+  finishLate(call: ServerCall, micros: number): void {
+    this.account(call, call.command as unknown as Command<ServerCall>, micros, 1);
+  }
+
+  /** Serves clients that wait for keys, if something was put in them; not inside a transaction or script. */
+  serveReady(): void {
+    if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
   }
 
   private recordLatency(command: Command<ServerCall>, micros: number, times: number): void {
@@ -589,6 +612,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private passGates(client: Client, command: Command<ServerCall>, gates: number): boolean {
     const { call } = this;
     const { flags } = command;
+    if ((gates & Gate.BUSY) !== 0 && this.scripting.parked.holds(client, call)) return false;
     if ((gates & Gate.AUTH) !== 0 && (flags & commandFlags.no_auth) === 0) return this.reject(client, command, errors.noAuth);
     if ((gates & Gate.ACL) !== 0 && !this.isAllowed(client, command, call)) return false;
     if ((gates & Gate.SUBSCRIBED) !== 0 && client.protocol === 2 && !allowedWhileSubscribed.has(command.name)) {
@@ -596,7 +620,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       return this.reject(client, command, text);
     }
     if ((gates & Gate.LOADING) !== 0 && (flags & commandFlags.loading) === 0) return this.reject(client, command, errors.loading);
-    if ((gates & Gate.BUSY) !== 0 && (flags & commandFlags.allow_busy) === 0) return this.reject(client, command, this.busyText());
+    if ((gates & Gate.BUSY) !== 0 && (flags & commandFlags.allow_busy) === 0) return this.reject(client, command, this.scripting.parked.busyText);
     if ((gates & Gate.WRITES) !== 0 && (flags & (commandFlags.write | commandFlags.may_replicate)) !== 0) {
       const text = this.refuseWrite(client, command);
       if (text !== undefined) return this.reject(client, command, text);
@@ -612,9 +636,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     return true;
   }
-
-  /** What is said while a script runs for too long; scripting sets it. */
-  busyText: () => string = () => errors.busy;
 
   /** Why a write is refused now (a read-only replica, MISCONF, too few replicas); undefined when it is not. */
   refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined = () => undefined;
@@ -724,11 +745,18 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Runs the commands of a transaction in the present call's reply. */
   runQueued(client: Client, queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[]): void {
-    const { call } = this;
     this.depth++;
     this.effects.begin();
+    this.runQueuedFrom(client, queued, 0);
+  }
+
+  private runQueuedFrom(client: Client, queued: Parameters<DataServer['runQueued']>[1], first: number): void {
+    const { call } = this;
     call.denyBlocking = true;
-    for (const { command, args } of queued) {
+    this.transactions.executing = true;
+    let index = first;
+    while (index < queued.length && !this.scripting.parked.active) {
+      const { command, args } = queued[index++]!;
       call.setArguments(args);
       call.db = this.keyspace.databases[client.databaseIndex]!;
       call.command = command as Command<never>;
@@ -736,6 +764,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       if ((client.gates & Gate.ACL) === 0 || this.isStillAllowed(client, command, call)) this.run(call, command);
     }
     call.denyBlocking = false;
+    this.transactions.executing = false;
+    // A script is parked: the transaction goes on when it has ended.
+    if (this.scripting.parked.active) {
+      this.scripting.parked.continueWith(() => this.runQueuedFrom(client, queued, index));
+      return;
+    }
     this.effects.end();
     this.depth--;
   }

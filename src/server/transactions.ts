@@ -143,9 +143,7 @@ export class Transactions {
       return;
     }
     call.reply.array(queued.length);
-    this.executing = true;
     this.server.runQueued(client, queued);
-    this.executing = false;
   }
 
   private hasExpired(watched: Watched): boolean {

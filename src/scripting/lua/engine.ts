@@ -161,6 +161,15 @@ export class Execution implements Activation {
     return this.state;
   }
 
+  /** Where a suspended run stands; null when it is in no Lua function. */
+  where(): LuaError['where'] {
+    for (let at = this.frames.length - 1; at >= 0; at--) {
+      const place = this.frames[at]!.where();
+      if (place !== null) return place;
+    }
+    return null;
+  }
+
   /** Ends a suspended run; nothing of the script runs any more. */
   kill(): void {
     if (this.state !== 'suspended') return;

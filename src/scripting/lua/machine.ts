@@ -37,6 +37,10 @@ export abstract class Frame {
   fail(error: LuaError): Results {
     throw error;
   }
+  /** The place in the source, of a frame that has one. */
+  where(): LuaError['where'] {
+    return null;
+  }
 }
 
 /** Steps between two looks at the clock. */
@@ -86,6 +90,10 @@ class LuaFrame extends Frame {
 
   override fail(error: LuaError): Results {
     throw trace(error, this.code, this.place);
+  }
+
+  override where(): LuaError['where'] {
+    return { chunk: this.code.chunk, line: this.code.places[this.place]?.line ?? this.code.line };
   }
 }
 

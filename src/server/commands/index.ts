@@ -7,9 +7,10 @@ import { connectionCommands } from './connection.js';
 import { debugCommand } from './debug.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
+import { scriptingCommands } from './scripting.js';
 import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
 export const serverCommands: readonly ServerCommand[] = [
-  clientCommand, commandCommand, debugCommand, memoryCommand, ...connectionCommands, ...keyspaceCommands, ...transactionCommands, ...wholeServerCommands,
+  clientCommand, commandCommand, debugCommand, memoryCommand, ...connectionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
 ];

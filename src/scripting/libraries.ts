@@ -1,0 +1,189 @@
+// libraries: function libraries: loading their code, finding functions by name, replacing and restoring them as a whole.
+//
+// A library is loaded by running its code once with a `redis` table that can register functions. Nothing of it is seen before
+// the run has ended well and no name collides; several libraries (FUNCTION RESTORE) are taken over together or not at all.
+import { latin1, latin1Bytes } from '../base/bytes.js';
+import { compile } from './lua/compile.js';
+import { Execution, type Engine } from './lua/engine.js';
+import { LuaSyntaxError } from './lua/lexer.js';
+import { LuaError, type LuaFunction, type LuaTable, type LuaValue } from './lua/values.js';
+import { type FunctionDeclaration, type RedisApi, errorText } from './redis-api.js';
+import { flagBits, readLibraryShebang, ShebangError } from './shebang.js';
+
+const LOAD_MS_MAX = 500;
+/** What a library and a function take besides the code, roughly. */
+const LIBRARY_OVERHEAD_BYTES = 1000;
+const FUNCTION_OVERHEAD_BYTES = 300;
+
+export interface ScriptFunction {
+  readonly name: string;
+  readonly callback: LuaFunction;
+  readonly description: string | null;
+  readonly flagNames: readonly string[];
+  readonly flags: number;
+  readonly library: Library;
+}
+
+export class Library {
+  readonly functions = new Map<string, ScriptFunction>();
+
+  constructor(
+    readonly name: string,
+    readonly engine: string,
+    /** As it was given, shebang included; a one-byte string. */
+    readonly code: string,
+  ) {}
+}
+
+/** Why a library cannot be taken, as the client is told. */
+export class LibraryError extends Error {}
+
+export type OnCollision = 'fail' | 'replace';
+
+/** All libraries of a server. */
+export class Libraries {
+  private byName = new Map<string, Library>();
+  private functions = new Map<string, ScriptFunction>();
+  private readonly runTable: LuaTable;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly api: RedisApi,
+    private readonly steadyClock: () => number,
+  ) {
+    this.runTable = api.table(false);
+    engine.globals.set('redis', this.runTable);
+    engine.protect();
+  }
+
+  get all(): Iterable<Library> {
+    return this.byName.values();
+  }
+
+  get count(): number {
+    return this.byName.size;
+  }
+
+  get functionCount(): number {
+    return this.functions.size;
+  }
+
+  get usedBytes(): number {
+    let bytes = this.functions.size * FUNCTION_OVERHEAD_BYTES;
+    for (const library of this.byName.values()) bytes += library.code.length + LIBRARY_OVERHEAD_BYTES;
+    return bytes;
+  }
+
+  has(name: string): boolean {
+    return this.byName.has(name);
+  }
+
+  findFunction(name: string): ScriptFunction | undefined {
+    return this.functions.get(name);
+  }
+
+  /** Loads a library and returns its name. Throws LibraryError. */
+  load(code: string, onCollision: OnCollision): string {
+    const { name, engine, body } = this.readMetadata(code);
+    if (onCollision === 'fail' && this.byName.has(name)) throw new LibraryError(`ERR Library '${name}' already exists`);
+    const library = this.build(name, engine, code, body);
+    this.add([library], false);
+    return name;
+  }
+
+  /** Takes over several libraries, or none. With `flushes` those that are there go. Throws LibraryError. */
+  restore(codes: readonly Uint8Array[], policy: 'append' | 'replace' | 'flush'): void {
+    const libraries: Library[] = [];
+    for (const bytes of codes) {
+      const code = latin1(bytes);
+      const { name, engine, body } = this.readMetadata(code);
+      if (libraries.some((other) => other.name === name)) throw new LibraryError(`ERR Library '${name}' already exists`);
+      libraries.push(this.build(name, engine, code, body));
+    }
+    if (policy === 'append') {
+      for (const { name } of libraries) if (this.byName.has(name)) throw new LibraryError(`ERR Library ${name} already exists`);
+    }
+    this.add(libraries, policy === 'flush');
+  }
+
+  delete(name: string): boolean {
+    const library = this.byName.get(name);
+    if (library === undefined) return false;
+    this.byName.delete(name);
+    for (const functionName of library.functions.keys()) this.functions.delete(functionName);
+    return true;
+  }
+
+  clear(): void {
+    this.byName = new Map();
+    this.functions = new Map();
+  }
+
+  codes(): Uint8Array[] {
+    return [...this.byName.values()].map(({ code }) => latin1Bytes(code));
+  }
+
+  /** Puts libraries in the place of those of the same name, if no function has the name of another library's. */
+  private add(libraries: readonly Library[], flushes: boolean): void {
+    const byName = flushes ? new Map<string, Library>() : new Map(this.byName);
+    for (const { name } of libraries) byName.delete(name);
+    for (const library of libraries) byName.set(library.name, library);
+    const functions = new Map<string, ScriptFunction>();
+    for (const library of byName.values()) {
+      for (const [name, declared] of library.functions) {
+        if (functions.has(name)) throw new LibraryError(`ERR Function ${name} already exists`);
+        functions.set(name, declared);
+      }
+    }
+    this.byName = byName;
+    this.functions = functions;
+  }
+
+  private readMetadata(code: string): ReturnType<typeof readLibraryShebang> {
+    try {
+      const source = readLibraryShebang(code);
+      if (source.engine.toLowerCase() !== 'lua') throw new LibraryError(`ERR Engine '${source.engine}' not found`);
+      return source;
+    } catch (error) {
+      if (error instanceof ShebangError) throw new LibraryError(error.message);
+      throw error;
+    }
+  }
+
+  /** Runs a library's code and collects what it registers. */
+  private build(name: string, engineName: string, code: string, body: string): Library {
+    const { engine, api } = this;
+    const library = new Library(name, engineName.toUpperCase(), code);
+    let main: LuaFunction;
+    try {
+      main = compile(body, '@user_function').bind(engine.globals);
+    } catch (error) {
+      if (error instanceof LuaSyntaxError) throw new LibraryError(`ERR Error compiling function: ${error.message}`);
+      throw error;
+    }
+    engine.globals.set('redis', api.libraryTable((declaration) => register(library, declaration)));
+    const run = new Execution(engine, main, []);
+    const endMs = this.steadyClock() + LOAD_MS_MAX;
+    const state = run.advance(() => this.steadyClock() < endMs);
+    engine.globals.set('redis', this.runTable);
+    if (state === 'suspended') {
+      run.kill();
+      throw new LibraryError('ERR Error registering functions: FUNCTION LOAD timeout');
+    }
+    if (state === 'failed') throw new LibraryError(`ERR Error registering functions: ${errorText(run.error!)}`);
+    if (library.functions.size === 0) throw new LibraryError('ERR No functions registered');
+    return library;
+  }
+}
+
+function register(library: Library, { name, callback, description, flags }: FunctionDeclaration): void {
+  if (library.functions.has(name)) {
+    throw tableError('Function already exists in the library');
+  }
+  library.functions.set(name, { name, callback, description, flagNames: flags, flags: flagBits(flags), library });
+}
+
+function tableError(message: string): LuaError {
+  const value: LuaValue = message;
+  return new LuaError(value, 0);
+}

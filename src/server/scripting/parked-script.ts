@@ -1,0 +1,210 @@
+// parked-script: a script that takes longer than a turn: who waits for it, what others are told, and how it ends.
+//
+// While it is parked the script is half done, and nobody may see that: requests of other clients are held back, at first
+// all, after busy-reply-threshold they are answered with -BUSY, except those few commands that touch no data. The cron does not
+// touch data either. When the script ends, what was held is run in the order in which it came.
+
+import type { Command } from '../../registry/command.js';
+import { ReplyWriter } from '../../protocol/reply.js';
+import { LuaError, LuaTable } from '../../scripting/lua/values.js';
+import { type Client, Gate } from '../../service/client.js';
+import { argumentsOf, type DataServer, type ServerCall } from '../server.js';
+import type { Run, Scripting } from './scripting.js';
+
+const busyTexts = {
+  script: 'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+  function: 'BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.',
+} as const;
+
+/** A request that waits. */
+interface Held {
+  readonly client: Client;
+  readonly args: readonly Uint8Array[];
+}
+
+interface Parked {
+  run: Run;
+  readonly client: Client;
+  /** The command whose client waits: the EVAL, or the EXEC around it. */
+  command: Command<never>;
+  args: readonly Uint8Array[];
+  readonly database: number;
+  /** The time at which the script stands. */
+  readonly nowMs: number;
+  /** CLIENT REPLY said to drop the reply. */
+  readonly isSilent: boolean;
+  readonly reply: ReplyWriter;
+  /** Messages for the waiting client: they come behind its reply. */
+  readonly messages: Uint8Array[];
+  /** What goes on when the script has ended: the rest of an EXEC. */
+  afterwards: (() => void) | undefined;
+}
+
+export class ParkedScript {
+  /** After busy-reply-threshold. */
+  isBusy = false;
+  private parked: Parked | undefined;
+  private held: Held[] = [];
+  /** The rest of an EXEC is being run: a script in it is parked into the same reply. */
+  private continuing: Parked | undefined;
+
+  constructor(
+    private readonly server: DataServer,
+    private readonly scripting: Scripting,
+  ) {}
+
+  get active(): boolean {
+    return this.parked !== undefined;
+  }
+
+  /** Whether the command that has just run for this call is parked. */
+  isFor(call: ServerCall): boolean {
+    return this.parked !== undefined && this.parked.client === call.client;
+  }
+
+  /** Whether messages for this client must wait; keeps this one then. */
+  keepsMessage(client: Client, message: Uint8Array): boolean {
+    if (this.parked?.client !== client) return false;
+    this.parked.messages.push(message);
+    return true;
+  }
+
+  /** The script of this call has used up its slice: its client waits. */
+  park(call: ServerCall, run: Run): void {
+    const { server } = this;
+    const { client } = call;
+    const parked: Parked = this.continuing ?? {
+      run,
+      client,
+      command: call.command,
+      args: [],
+      database: call.db.index,
+      nowMs: server.keyspace.nowMs,
+      isSilent: (client.gates & Gate.SILENT) !== 0 && client.replyMode !== 'on',
+      reply: new ReplyWriter(),
+      messages: [],
+      afterwards: undefined,
+    };
+    parked.run = run;
+    parked.command = call.command;
+    parked.args = argumentsOf(call);
+    parked.afterwards = undefined;
+    parked.reply.protocol = client.protocol;
+    this.parked = parked;
+    client.blocked = true;
+    server.gates |= Gate.BUSY;
+    setImmediate(this.goOn);
+  }
+
+  /** What is to be done when the parked script has ended: the rest of a transaction. */
+  continueWith(afterwards: () => void): void {
+    this.parked!.afterwards = afterwards;
+  }
+
+  /** A request of another client. False: it is not held back (but -BUSY may be its answer). */
+  holds(client: Client, call: ServerCall): boolean {
+    if (this.parked === undefined || this.isBusy) return false;
+    this.held.push({ client, args: argumentsOf(call) });
+    client.paused = true;
+    return true;
+  }
+
+  forget(client: Client): void {
+    if (this.held.length > 0) this.held = this.held.filter((held) => held.client !== client);
+  }
+
+  get busyText(): string {
+    return this.scripting.current?.isFunction === true ? busyTexts.function : busyTexts.script;
+  }
+
+  private readonly goOn = (): void => {
+    const { server, scripting, parked } = this;
+    if (parked === undefined) return;
+    const { run } = parked;
+    server.keyspace.nowMs = parked.nowMs;
+    if (!scripting.advance(run)) {
+      const elapsedMs = server.options.steadyClock() - run.startedMs;
+      if (!this.isBusy && elapsedMs >= server.settings.busyReplyThresholdMs) {
+        this.isBusy = true;
+        const name = run.isFunction ? 'FUNCTION KILL' : 'SCRIPT KILL';
+        server.log('warning', `Slow script detected: still in execution after ${Math.floor(elapsedMs)} milliseconds. You can try killing the script using the ${name} command. Script name is: ${run.name}.`);
+        this.serveHeld();
+      }
+      setImmediate(this.goOn);
+      return;
+    }
+    this.end(parked);
+  };
+
+  /** SCRIPT KILL, FUNCTION KILL: what the caller is told; undefined: it was killed. */
+  kill(isFunction: boolean): string | undefined {
+    const { parked, scripting } = this;
+    if (parked === undefined || scripting.current === undefined) return 'NOTBUSY No scripts in execution right now.';
+    const { run } = parked;
+    if (parked.client.kind === 'master') return 'UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.';
+    if (scripting.calls.hasWritten) {
+      return 'UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.';
+    }
+    if (run.isFunction !== isFunction) return this.busyText;
+    const where = run.execution.where();
+    run.execution.kill();
+    const text = `Script killed by user with ${isFunction ? 'FUNCTION' : 'SCRIPT'} KILL.`;
+    this.server.log('warning', `Lua script killed by user with ${isFunction ? 'FUNCTION' : 'SCRIPT'} KILL.`);
+    const value = new LuaTable();
+    value.set('err', `ERR ${text}`);
+    const error = new LuaError(value);
+    error.where = where;
+    run.execution.error = error;
+    // The killer's reply first, then what comes of the script.
+    setImmediate(() => {
+      if (this.parked === parked) this.end(parked);
+    });
+    return undefined;
+  }
+
+  /** The parked script has ended, well or not. */
+  private end(parked: Parked): void {
+    const { server, scripting } = this;
+    const { call } = server;
+    const { client } = parked;
+    this.parked = undefined;
+    server.keyspace.nowMs = parked.nowMs;
+    const outer = call.reply;
+    call.reply = parked.reply;
+    call.setArguments(parked.args);
+    call.client = client;
+    call.db = server.keyspace.databases[parked.database]!;
+    call.command = parked.command;
+    scripting.finish(call, parked.run);
+    server.finishLate(call, (server.options.steadyClock() - parked.run.startedMs) * 1000);
+    if (parked.afterwards !== undefined) {
+      this.continuing = parked;
+      parked.afterwards();
+      this.continuing = undefined;
+    }
+    call.reply = outer;
+    // The transaction may hold another long script.
+    if (this.active) return;
+    server.gates &= ~Gate.BUSY;
+    this.isBusy = false;
+    client.blocked = false;
+    const bytes = parked.reply.takeBytes();
+    if (bytes.length > 0 && !parked.isSilent) client.connection?.send(bytes);
+    for (const message of parked.messages) client.connection?.send(message);
+    server.beginTurn();
+    server.serveReady();
+    setImmediate(() => client.connection?.proceed());
+    this.serveHeld();
+  }
+
+  /** Runs what was held back; when another script is parked by it, the rest is held again. */
+  private serveHeld(): void {
+    const { held } = this;
+    this.held = [];
+    for (const { client, args } of held) {
+      client.paused = false;
+      this.server.replay(client, args);
+    }
+    for (const { client } of held) client.connection?.proceed();
+  }
+}

@@ -1,0 +1,201 @@
+// script-calls: `redis.call`: runs one command for a script and hands its reply back in RESP bytes.
+//
+// It has a call object and a reply writer of its own, so that the EVAL around it keeps its arguments and its place in the
+// client's replies. Commands go through gates of their own: what a script may do depends on the script's flags, on its
+// caller's user and on what it did before.
+
+import { Call } from '../../registry/call.js';
+import { type Command, commandFlags } from '../../registry/command.js';
+import { errors } from '../../protocol/errors.js';
+import { scriptCallErrors, type ScriptHost } from '../../scripting/redis-api.js';
+import { denials } from '../../service/acl/denial.js';
+import { type Client, Gate } from '../../service/client.js';
+import type { Database } from '../../keyspace/database.js';
+import type { DataServer, LogLevel, ServerCall } from '../server.js';
+import { SERVER_VERSION } from '../version.js';
+
+const ARGUMENT_BYTES_MIN = 4096;
+/** Longer arguments are written by Node, shorter ones by a loop. */
+const LOOP_LENGTH_MAX = 48;
+const logLevels: readonly LogLevel[] = ['debug', 'verbose', 'notice', 'warning'];
+
+type Latin1Write = (this: Uint8Array, text: string, offset: number, length: number) => number;
+const { latin1Write } = Buffer.prototype as unknown as { latin1Write: Latin1Write };
+
+/** Error replies of the gates before a call; `ERR` is the code where none is given. */
+const refusals = {
+  readOnlyScript: 'ERR Write commands are not allowed from read-only scripts.',
+  command: "ERR The user executing the script can't run this command or subcommand",
+  key: "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+  channel: "ERR The user executing the script can't publish to the channel mentioned in the command",
+} as const;
+
+/** What may be done by the script that runs now. */
+export interface CallRules {
+  readonly isReadOnly: boolean;
+  readonly allowsOutOfMemory: boolean;
+}
+
+export class ScriptCalls implements ScriptHost {
+  readonly version = SERVER_VERSION;
+  readonly versionNumber: number;
+  /** The script has run a command that writes: it cannot be killed any more. */
+  hasWritten = false;
+  private readonly call_: ServerCall = new Call<Database, DataServer, Client>();
+  private readonly client: Client;
+  private caller: Client | undefined;
+  private rules: CallRules = { isReadOnly: false, allowsOutOfMemory: false };
+  private outOfMemory = false;
+  private replication = 3;
+
+  constructor(private readonly server: DataServer) {
+    const [major, minor, patch] = SERVER_VERSION.split('.').map(Number) as [number, number, number];
+    this.versionNumber = (major << 16) | (minor << 8) | patch;
+    this.client = server.internalClient();
+    this.call_.host = server;
+    this.call_.client = this.client;
+    this.call_.denyBlocking = true;
+    this.call_.bytes = new Uint8Array(ARGUMENT_BYTES_MIN);
+  }
+
+  /** Whether this is the call of a command inside a script. */
+  isOwn(call: unknown): boolean {
+    return call === this.call_;
+  }
+
+  /** A script begins. */
+  begin(caller: Client, database: Database, rules: CallRules, outOfMemory: boolean): void {
+    this.caller = caller;
+    this.client.user = caller.user;
+    this.client.databaseIndex = database.index;
+    this.rules = rules;
+    this.outOfMemory = outOfMemory;
+    this.hasWritten = false;
+    this.replication = 3;
+  }
+
+  /** @hot */
+  call(args: readonly string[], respVersion: 2 | 3): Uint8Array {
+    const { call_: call, server, client } = this;
+    const { reply } = call;
+    reply.length = 0;
+    if (reply.fullBytes > 0) reply.clear();
+    reply.protocol = respVersion;
+    this.setArguments(args);
+    const command = this.resolve();
+    if (command === undefined) return this.failed(scriptCallErrors.unknownCommand);
+    const { arity, flags } = command;
+    if ((arity > 0 && arity !== call.count) || call.count < -arity || command.run === undefined) return this.failed(scriptCallErrors.wrongArity);
+    if ((flags & commandFlags.noscript) !== 0) return this.failed(scriptCallErrors.notAllowed);
+    call.command = command as Command<never>;
+    call.db = server.keyspace.databases[client.databaseIndex]!;
+    const refusal = this.refuse(command);
+    if (refusal !== undefined) return this.failed(refusal);
+    if ((flags & commandFlags.write) !== 0) this.hasWritten = true;
+    if (this.replication !== 3) this.runQuietly(command);
+    else server.run(call, command);
+    const { caller } = this;
+    if ((caller!.gates & Gate.TRACKING) !== 0) server.afterTracked(caller!, command, call);
+    return reply.fullBytes === 0 ? reply.buffer : reply.takeBytes();
+  }
+
+  /** Runs a command whose effects go to some or none of those who want them. */
+  private runQuietly(command: Command<ServerCall>): void {
+    const { effects } = this.server;
+    effects.reach = this.replication;
+    effects.update();
+    this.server.run(this.call_, command);
+    effects.reach = 3;
+    effects.update();
+  }
+
+  /** What the gates in front of a command say; undefined: it may run. */
+  private refuse(command: Command<ServerCall>): string | undefined {
+    const { server, call_: call } = this;
+    const caller = this.caller!;
+    const { flags } = command;
+    if ((caller.gates & Gate.ACL) !== 0) {
+      const denial = server.aclCheck.check(caller.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
+      if (denial !== denials.none) {
+        server.logDenial(caller, call, denial, 'lua');
+        return denial === denials.command ? refusals.command : denial === denials.key ? refusals.key : refusals.channel;
+      }
+    }
+    if ((flags & commandFlags.write) !== 0) {
+      if (this.rules.isReadOnly) return refusals.readOnlyScript;
+      if ((server.gates & Gate.WRITES) !== 0 && caller.kind !== 'master') {
+        const text = server.refuseWrite(caller, command);
+        if (text !== undefined) return text;
+      }
+    } else if ((flags & commandFlags.may_replicate) !== 0 && this.rules.isReadOnly) {
+      return refusals.readOnlyScript;
+    }
+    // What already writes may go on: half of a script's effects would be worse than too much memory.
+    if (this.outOfMemory && (flags & commandFlags.denyoom) !== 0 && !this.rules.allowsOutOfMemory && !this.hasWritten) return errors.outOfMemory;
+    return undefined;
+  }
+
+  private failed(text: string): Uint8Array {
+    const { reply } = this.call_;
+    reply.error(text);
+    this.server.stats.countErrorReply(text);
+    return reply.buffer;
+  }
+
+  /** The command that the arguments name; undefined when there is none. */
+  private resolve(): Command<ServerCall> | undefined {
+    const { call_: call } = this;
+    const command = this.server.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
+    if (command === undefined || command.subcommands.size === 0 || call.count < 2) return command;
+    return command.subcommands.get(call.text(1).toLowerCase());
+  }
+
+  /** @hot */
+  private setArguments(args: readonly string[]): void {
+    const { call_: call } = this;
+    const count = args.length;
+    let total = 0;
+    for (let index = 0; index < count; index++) total += args[index]!.length;
+    call.reserve(count);
+    if (total > call.bytes.length || (call.bytes.length > 1 << 20 && total < ARGUMENT_BYTES_MIN)) {
+      call.bytes = new Uint8Array(Math.max(total, ARGUMENT_BYTES_MIN));
+    }
+    const { bytes, starts, lengths } = call;
+    let at = 0;
+    for (let index = 0; index < count; index++) {
+      const text = args[index]!;
+      const { length } = text;
+      starts[index] = at;
+      lengths[index] = length;
+      if (length > LOOP_LENGTH_MAX) latin1Write.call(bytes, text, at, length);
+      else for (let place = 0; place < length; place++) bytes[at + place] = text.charCodeAt(place);
+      at += length;
+    }
+    call.count = count;
+  }
+
+  log(level: number, message: string): void {
+    this.server.log(logLevels[level] ?? 'notice', message);
+  }
+
+  mayRun(args: readonly string[]): boolean | undefined {
+    this.setArguments(args);
+    const { call_: call, server } = this;
+    const command = this.resolve();
+    if (command === undefined) return undefined;
+    const { arity } = command;
+    if ((arity > 0 && arity !== call.count) || call.count < -arity) return undefined;
+    const caller = this.caller!;
+    if ((caller.gates & Gate.ACL) === 0) return true;
+    call.command = command as Command<never>;
+    return server.aclCheck.check(caller.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>) === denials.none;
+  }
+
+  setReplication(flags: number): void {
+    this.replication = flags;
+  }
+
+  setResp(): void {
+    // Each call brings the version along.
+  }
+}

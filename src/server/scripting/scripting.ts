@@ -1,0 +1,336 @@
+// scripting: EVAL and FCALL: finding the script, running it, and parking it when it takes longer than a turn may take.
+//
+// The life of a script:
+//   1. `evaluate` or `callFunction` checks what the script's flags ask for; `start` sets KEYS and ARGV and runs it.
+//   2. Most scripts end within SLICE_MS: the reply goes where the EVAL's reply goes, and that was all.
+//   3. Else it is parked: its client waits, what others ask is held back (parked-script), and each turn of the event loop gives
+//      it another slice. After busy-reply-threshold what was held is answered with -BUSY, and SCRIPT KILL can end it.
+//   4. When it ends its reply is sent; an EXEC around it goes on with its next command; what was held is run.
+// From its start to its end a script is one command: `server.depth` is up, its effects are collected, time stands still.
+//
+// Not here: what scripts can call (script-calls), who waits meanwhile (parked-script), compiling and running Lua (scripting).
+
+import { latin1 } from '../../base/bytes.js';
+import { errors } from '../../protocol/errors.js';
+import { ReplyWriter } from '../../protocol/reply.js';
+import { Libraries, type ScriptFunction } from '../../scripting/libraries.js';
+import { compile } from '../../scripting/lua/compile.js';
+import { Engine, Execution } from '../../scripting/lua/engine.js';
+import { LuaSyntaxError } from '../../scripting/lua/lexer.js';
+import { LuaError, type LuaFunction, LuaTable, type LuaValue } from '../../scripting/lua/values.js';
+import { errorReply, RedisApi, toReply } from '../../scripting/redis-api.js';
+import { type Script, ScriptCache } from '../../scripting/script-cache.js';
+import { COMPATIBLE, readEvalShebang, scriptFlags, ShebangError } from '../../scripting/shebang.js';
+import type { Client } from '../../service/client.js';
+import type { DataServer, ServerCall } from '../server.js';
+import { ParkedScript } from './parked-script.js';
+import { ScriptCalls } from './script-calls.js';
+
+/** How long a script may run before the event loop gets its turn. */
+const SLICE_MS = 10;
+
+/** One script from its start to its end. */
+export interface Run {
+  readonly execution: Execution;
+  readonly api: RedisApi;
+  /** Digest of a script, name of a function. */
+  readonly name: string;
+  readonly isFunction: boolean;
+  readonly client: Client;
+  readonly commandId: number;
+  readonly startedMs: number;
+}
+
+export class Scripting {
+  readonly cache = new ScriptCache();
+  readonly calls: ScriptCalls;
+  readonly parked: ParkedScript;
+  /** The script that runs or is parked. */
+  current: Run | undefined;
+  private evalEngine_: { readonly engine: Engine; readonly api: RedisApi } | undefined;
+  private functionEngine_: { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } | undefined;
+  private sliceEndMs = 0;
+  private readonly clock: () => number;
+  private readonly mayContinue = (): boolean => this.clock() < this.sliceEndMs;
+  private readonly goesOn = (): boolean => true;
+
+  constructor(private readonly server: DataServer) {
+    this.clock = server.options.steadyClock;
+    this.calls = new ScriptCalls(server);
+    this.parked = new ParkedScript(server, this);
+    server.functionStore = {
+      codes: () => this.functionEngine_?.libraries.codes() ?? [],
+      load: (code) => void this.libraries.load(latin1(code), 'fail'),
+      clear: () => this.functionEngine_?.libraries.clear(),
+    };
+  }
+
+  /** Made when the first script comes. */
+  private get evalEngine(): { readonly engine: Engine; readonly api: RedisApi } {
+    if (this.evalEngine_ === undefined) {
+      const engine = new Engine({ nowMs: this.clock });
+      const api = new RedisApi(this.calls);
+      engine.globals.set('redis', api.table(true));
+      engine.protect();
+      this.evalEngine_ = { engine, api };
+    }
+    return this.evalEngine_;
+  }
+
+  private get functionEngine(): { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } {
+    if (this.functionEngine_ === undefined) {
+      const engine = new Engine({ nowMs: this.clock });
+      const api = new RedisApi(this.calls);
+      this.functionEngine_ = { engine, api, libraries: new Libraries(engine, api, this.clock) };
+    }
+    return this.functionEngine_;
+  }
+
+  get libraries(): Libraries {
+    return this.functionEngine.libraries;
+  }
+
+  get hasLibraries(): boolean {
+    return this.functionEngine_ !== undefined && this.functionEngine_.libraries.count > 0;
+  }
+
+  // --- scripts ------------------------------------------------------------------------------------------------------
+
+  /** EVAL: the script is argument 1. */
+  evaluate(call: ServerCall, isReadOnly: boolean): void {
+    this.tellMonitors(call);
+    const keyCount = this.readKeyCount(call, errors.notInteger);
+    if (keyCount < 0) return;
+    const source = latin1(call.bytes, call.starts[1]!, call.lengths[1]!);
+    const script = this.cache.findSource(source) ?? this.compile(call, source, true);
+    if (script === undefined) return;
+    this.cache.touch(script);
+    this.runScript(call, script, keyCount, isReadOnly);
+  }
+
+  /** EVALSHA: the digest is argument 1. @hot */
+  evaluateDigest(call: ServerCall, isReadOnly: boolean): void {
+    this.tellMonitors(call);
+    const script = this.cache.find(call.bytes, call.starts[1]!, call.lengths[1]!);
+    if (script === undefined && call.lengths[1] !== 40) {
+      call.reply.error(errors.noScript);
+      return;
+    }
+    const keyCount = this.readKeyCount(call, errors.notInteger);
+    if (keyCount < 0) return;
+    if (script === undefined) {
+      call.reply.error(errors.noScript);
+      return;
+    }
+    if (script.isEvictable) this.cache.touch(script);
+    this.runScript(call, script, keyCount, isReadOnly);
+  }
+
+  /** SCRIPT LOAD: the script of argument 2, or undefined after an error reply. */
+  load(call: ServerCall): Script | undefined {
+    const source = call.text(2);
+    const known = this.cache.findSource(source);
+    if (known !== undefined) {
+      this.cache.keep(known);
+      return known;
+    }
+    return this.compile(call, source, false);
+  }
+
+  private compile(call: ServerCall, source: string, isEvictable: boolean): Script | undefined {
+    const { engine } = this.evalEngine;
+    try {
+      const { flags, body } = readEvalShebang(source);
+      return this.cache.add(source, flags, compile(body, '@user_script').bind(engine.globals), isEvictable);
+    } catch (error) {
+      if (error instanceof ShebangError) call.reply.error(error.message);
+      else if (error instanceof LuaSyntaxError) call.reply.error(`ERR Error compiling script (new function): ${error.message}`);
+      else throw error;
+      return undefined;
+    }
+  }
+
+  private runScript(call: ServerCall, script: Script, keyCount: number, isReadOnly: boolean): void {
+    if (!this.mayStart(call, script.flags, isReadOnly)) return;
+    const { engine, api } = this.evalEngine;
+    engine.globals.set('KEYS', tableOf(call, 3, keyCount));
+    engine.globals.set('ARGV', tableOf(call, 3 + keyCount, call.count - 3 - keyCount));
+    this.start(call, engine, api, script.main, [], script.sha, false, script.flags, isReadOnly);
+  }
+
+  // --- functions ----------------------------------------------------------------------------------------------------
+
+  /** FCALL: the function is argument 1. */
+  callFunction(call: ServerCall, isReadOnly: boolean): void {
+    this.tellMonitors(call);
+    const found = this.functionEngine_?.libraries.findFunction(call.text(1));
+    if (found === undefined) {
+      call.reply.error('ERR Function not found');
+      return;
+    }
+    const keyCount = this.readKeyCount(call, 'ERR Bad number of keys provided');
+    if (keyCount < 0) return;
+    this.runFunction(call, found, keyCount, isReadOnly);
+  }
+
+  private runFunction(call: ServerCall, called: ScriptFunction, keyCount: number, isReadOnly: boolean): void {
+    if (!this.mayStart(call, called.flags, isReadOnly)) return;
+    const { engine, api } = this.functionEngine;
+    const args = [tableOf(call, 3, keyCount), tableOf(call, 3 + keyCount, call.count - 3 - keyCount)];
+    this.start(call, engine, api, called.callback, args, called.name, true, called.flags, isReadOnly);
+  }
+
+  // --- running ------------------------------------------------------------------------------------------------------
+
+  /** The count of keys at argument 2, -1 after an error reply. */
+  private readKeyCount(call: ServerCall, notInteger: string): number {
+    const count = call.integer(2);
+    if (count >= 0 && count <= call.count - 3) return count;
+    if (Number.isNaN(count)) call.reply.error(notInteger);
+    else if (count < 0) call.reply.error("ERR Number of keys can't be negative");
+    else call.reply.error("ERR Number of keys can't be greater than number of args");
+    return -1;
+  }
+
+  /** Checks what the flags of a script promise against the state of the server. */
+  private mayStart(call: ServerCall, flags: number, isReadOnly: boolean): boolean {
+    if ((flags & COMPATIBLE) !== 0) return true;
+    const { server } = this;
+    const { reply } = call;
+    if ((flags & scriptFlags['no-cluster']) !== 0 && server.mode === 'cluster') {
+      reply.error("ERR Can not run script on cluster, 'no-cluster' flag is set.");
+      return false;
+    }
+    const writes = (flags & scriptFlags['no-writes']) === 0;
+    if (writes) {
+      const refusal = this.refuseWriting(call);
+      if (refusal !== undefined) {
+        reply.error(refusal);
+        return false;
+      }
+      if (isReadOnly) {
+        reply.error('ERR Can not execute a script with write flag using *_ro command.');
+        return false;
+      }
+    }
+    if (writes && (flags & scriptFlags['allow-oom']) === 0 && this.isOutOfMemory()) {
+      reply.error("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'");
+      return false;
+    }
+    return true;
+  }
+
+  /** Why a script that may write is not even started. */
+  private refuseWriting(call: ServerCall): string | undefined {
+    const { server } = this;
+    if (call.client.kind === 'master') return undefined;
+    if (server.role === 'replica' && server.config.flag('replica-read-only').value) return 'READONLY Can not run script with write flag on readonly replica.';
+    const refusal = server.refuseWrite(call.client, call.command as never);
+    if (refusal?.startsWith('MISCONF') !== true) return refusal;
+    return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+  }
+
+  private isOutOfMemory(): boolean {
+    const { server } = this;
+    return server.settings.maxMemory > 0 && server.usedBytes > server.settings.maxMemory && !server.evictSome();
+  }
+
+  /** @hot */
+  private start(call: ServerCall, engine: Engine, api: RedisApi, main: LuaFunction, args: LuaValue[], name: string, isFunction: boolean, flags: number, isReadOnly: boolean): void {
+    const { server, calls } = this;
+    const { client } = call;
+    engine.reseed();
+    api.respVersion = 2;
+    const isCompatible = (flags & COMPATIBLE) !== 0;
+    const rules = {
+      isReadOnly: isReadOnly || (!isCompatible && (flags & scriptFlags['no-writes']) !== 0),
+      allowsOutOfMemory: !isCompatible && (flags & scriptFlags['allow-oom']) !== 0,
+    };
+    calls.begin(client, call.db, rules, this.isOutOfMemory());
+    const startedMs = this.clock();
+    const run: Run = { execution: new Execution(engine, main, args), api, name, isFunction, client, commandId: call.command.id, startedMs };
+    this.current = run;
+    server.depth++;
+    server.effects.begin();
+    this.sliceEndMs = startedMs + SLICE_MS;
+    const state = run.execution.advance(this.mayPark(client) ? this.mayContinue : this.goesOn);
+    if (state === 'suspended') this.parked.park(call, run);
+    else this.finish(call, run);
+    // What it changed was passed on command by command.
+    server.preventPropagation(call);
+  }
+
+  /** Whether the event loop can have turns before a script has ended: not while data is loaded, where nobody would wait for it. */
+  private mayPark(client: Client): boolean {
+    return client.connection !== undefined && !this.server.loading;
+  }
+
+  /** Gives a parked script another slice; true when it has ended. */
+  advance(run: Run): boolean {
+    this.sliceEndMs = this.clock() + SLICE_MS;
+    return run.execution.advance(this.mayContinue) !== 'suspended';
+  }
+
+  /** A script has ended: replies and lets its effects go. */
+  finish(call: ServerCall, run: Run): void {
+    const { server } = this;
+    this.current = undefined;
+    server.effects.end();
+    server.depth--;
+    const { execution } = run;
+    if (execution.state === 'done') this.reply(call.reply, execution.values[0], run.api.respVersion);
+    else this.replyFailure(call.reply, run, execution.error!);
+  }
+
+  /** @hot */
+  private reply(reply: ReplyWriter, value: LuaValue, respVersion: 2 | 3): void {
+    if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER) {
+      reply.integer(value === 0 ? 0 : value);
+      return;
+    }
+    writeText(reply, toReply(value, reply.protocol, respVersion));
+  }
+
+  private replyFailure(reply: ReplyWriter, run: Run, error: LuaError): void {
+    const { bug } = run.execution;
+    if (bug !== null) this.server.log('warning', `Internal error in script ${run.name}: ${bug instanceof Error ? bug.stack : String(bug)}`);
+    const text = errorReply(error, run.name);
+    writeText(reply, `-${text}\r\n`);
+    const { stats } = this.server;
+    stats.countFailed(run.commandId);
+    // What a command in the script replied was counted there.
+    const isCounted = error.value instanceof LuaTable && error.value.getHash('ignore_error_stats_update') === true;
+    if (!isCounted) stats.countErrorReply(text);
+  }
+
+  private tellMonitors(call: ServerCall): void {
+    const { monitors } = this.server;
+    if (monitors.count > 0) monitors.feed(call, call.db.index, undefined);
+  }
+}
+
+type Latin1Write = (this: Uint8Array, text: string, offset: number, length: number) => number;
+const { latin1Write } = Buffer.prototype as unknown as { latin1Write: Latin1Write };
+
+/** Writes a one-byte string that is complete RESP. */
+function writeText(reply: ReplyWriter, text: string): void {
+  const { length } = text;
+  reply.reserve(length);
+  if (length < 48) for (let index = 0; index < length; index++) reply.buffer[reply.length + index] = text.charCodeAt(index);
+  else latin1Write.call(reply.buffer, text, reply.length, length);
+  reply.length += length;
+}
+
+type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
+const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice: Latin1Slice };
+
+/** Arguments as a Lua table of strings. @hot */
+function tableOf(call: ServerCall, first: number, count: number): LuaTable {
+  const table = new LuaTable();
+  const { bytes, starts, lengths } = call;
+  for (let index = first; index < first + count; index++) {
+    const start = starts[index]!;
+    table.arr.push(latin1Slice.call(bytes, start, start + lengths[index]!));
+  }
+  return table;
+}
