@@ -149,7 +149,7 @@ export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Com
     name: declaration.name,
     flags,
     arity: declaration.arity,
-    isConstantTime: declaration.complexity?.startsWith('O(1)') === true && !declaration.flags.includes('admin') && !declaration.flags.includes('blocking'),
+    isConstantTime: /^O\((1|log\(N\))\)/.test(declaration.complexity ?? '') && !declaration.flags.includes('admin') && !declaration.flags.includes('blocking'),
     categories: categoriesOf(declaration, flags),
     keys: declaration.keys ?? [],
     parent,

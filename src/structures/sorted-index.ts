@@ -42,6 +42,8 @@ const INNER_BYTES = 4 * HEADER_WORDS + 20 * INNER_CAPACITY;
 const INNER_ENTRIES = HEADER_WORDS + 2 * INNER_CAPACITY;
 const INNER_CHILDREN = HEADER_WORDS + 3 * INNER_CAPACITY;
 const INNER_COUNTS = HEADER_WORDS + 4 * INNER_CAPACITY;
+/** More entries than this are shifted by copyWithin: 40 ns for any leaf, where a loop takes 1 ns an entry. */
+const SHIFT_LOOP_MAX = 32;
 const HEIGHT_MAX = 12;
 const KEY_LENGTH_MASK = (1 << 29) - 1;
 const NO_BYTES = new Uint8Array(0);
@@ -89,9 +91,14 @@ export class SortedIndexes {
     const count = i32[at + COUNT]!;
     const scores = (leaf & GRANULE_MASK) + HEADER_DOUBLES;
     const entries = at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK);
-    for (let index = count; index > slot; index--) {
-      f64[scores + index] = f64[scores + index - 1]!;
-      i32[entries + index] = i32[entries + index - 1]!;
+    if (count - slot > SHIFT_LOOP_MAX) {
+      f64.copyWithin(scores + slot + 1, scores + slot, scores + count);
+      i32.copyWithin(entries + slot + 1, entries + slot, entries + count);
+    } else {
+      for (let index = count; index > slot; index--) {
+        f64[scores + index] = f64[scores + index - 1]!;
+        i32[entries + index] = i32[entries + index - 1]!;
+      }
     }
     f64[scores + slot] = score;
     i32[entries + slot] = entry;
@@ -105,7 +112,11 @@ export class SortedIndexes {
   remove(set: DictRef, score: number, entry: number): void {
     this.aimAt(score, entry);
     const leaf = this.descend(set);
-    const slot = this.lowerSlot(leaf);
+    this.removeAt(set, leaf, this.lowerSlot(leaf), entry);
+  }
+
+  /** Takes out the entry at a place of the leaf that the path leads to. @hot */
+  private removeAt(set: DictRef, leaf: number, slot: number, entry: number): void {
     const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
     const f64 = this.arena.f64[leaf >>> CHUNK_SHIFT]!;
     const at = wordOffset(leaf);
@@ -113,9 +124,14 @@ export class SortedIndexes {
     const scores = (leaf & GRANULE_MASK) + HEADER_DOUBLES;
     const entries = at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK);
     assert(slot <= count && i32[entries + slot] === entry, 'a removed entry is in the index');
-    for (let index = slot; index < count; index++) {
-      f64[scores + index] = f64[scores + index + 1]!;
-      i32[entries + index] = i32[entries + index + 1]!;
+    if (count - slot > SHIFT_LOOP_MAX) {
+      f64.copyWithin(scores + slot, scores + slot + 1, scores + count + 1);
+      i32.copyWithin(entries + slot, entries + slot + 1, entries + count + 1);
+    } else {
+      for (let index = slot; index < count; index++) {
+        f64[scores + index] = f64[scores + index + 1]!;
+        i32[entries + index] = i32[entries + index + 1]!;
+      }
     }
     i32[at + COUNT] = count;
     const height = this.word(set, HEIGHT);
@@ -148,7 +164,7 @@ export class SortedIndexes {
       if (slot === 0) this.renewSeparators(this.word(set, HEIGHT), newScore, entry);
       return;
     }
-    this.remove(set, oldScore, entry);
+    this.removeAt(set, leaf, slot, entry);
     this.insert(set, newScore, entry);
   }
 
