@@ -155,6 +155,8 @@ async function main(): Promise<void> {
     }
     throw error;
   }
+  // A bug in work that no client waits for (a timer, a socket event) must not take everybody's data down.
+  process.on('uncaughtException', (error) => running.server.log('warning', `Internal error: ${error.stack}`));
   running.server.executable = process.argv[1]!;
   watchSignals(running);
   tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));

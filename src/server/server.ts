@@ -463,6 +463,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
   }
 
+  dispatchFailed(client: Client, error: unknown): void {
+    this.log('warning', `Internal error while serving ${client.remote}: ${error instanceof Error ? error.stack : String(error)}`);
+    this.serving = undefined;
+    client.connection?.closeAfterReply();
+  }
+
   private dispatchGated(client: Client, command: Command<ServerCall>, gates: number): void {
     const { call } = this;
     const left = this.keyspace.leavesClocks;

@@ -47,6 +47,8 @@ export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';
 /** Who runs clients' requests and hears of their end. */
 export interface ClientOwner {
   dispatch(client: Client): void;
+  /** `dispatch` threw, which is a bug: the client is closed, the others are served on. */
+  dispatchFailed(client: Client, error: unknown): void;
   clientClosed(client: Client, error: Error | undefined): void;
   checkOutput(client: Client, unsentBytes: number): void;
   protocolError(client: Client, text: string): void;
@@ -110,7 +112,11 @@ export class Client implements Session {
   }
 
   execute(): void {
-    this.owner.dispatch(this);
+    try {
+      this.owner.dispatch(this);
+    } catch (error) {
+      this.owner.dispatchFailed(this, error);
+    }
   }
 
   checkOutput(unsentBytes: number): void {
