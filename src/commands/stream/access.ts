@@ -41,11 +41,11 @@ export function findGroup(call: DataCall, streams: Streams, stream: StreamRef, i
 
 /** The error of commands that need the group of argument `groupIndex` in the key of argument `keyIndex`. */
 export function replyNoKeyOrGroup(call: DataCall, keyIndex: number, groupIndex: number, suffix = ''): void {
-  call.reply.error(`NOGROUP No such key '${call.utf8(keyIndex)}' or consumer group '${call.utf8(groupIndex)}'${suffix}`);
+  call.reply.error(`NOGROUP No such key '${call.shown(keyIndex)}' or consumer group '${call.shown(groupIndex)}'${suffix}`);
 }
 
 export function replyNoGroup(call: DataCall, keyIndex: number, groupIndex: number): void {
-  call.reply.error(`NOGROUP No such consumer group '${call.utf8(groupIndex)}' for key name '${call.utf8(keyIndex)}'`);
+  call.reply.error(`NOGROUP No such consumer group '${call.shown(groupIndex)}' for key name '${call.shown(keyIndex)}'`);
 }
 
 const idText = new Uint8Array(STREAM_ID_TEXT_BYTES_MAX);

@@ -54,7 +54,7 @@ function parseClaim(call: DataCall): ClaimOptions | undefined {
       else if (name === 'TIME') options.timeMs = value;
       else options.count = value;
     } else {
-      call.reply.error(`ERR Unrecognized XCLAIM option '${call.utf8(index)}'`);
+      call.reply.error(`ERR Unrecognized XCLAIM option '${call.shown(index)}'`);
       return undefined;
     }
   }
@@ -261,7 +261,7 @@ export const xautoclaim: DataCommand = command({
   group: 'stream',
   arity: -6,
   flags: ['write', 'fast'],
-  keys: [keyAt(1, ['RW', 'access', 'delete'])],
+  keys: [keyAt(1, ['RW', 'delete'])],
   args: [
     key('key'),
     str('group'),

@@ -23,7 +23,7 @@ interface GroupOptions {
 }
 
 function subcommandSyntax(call: DataCall): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.utf8(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
+  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
 }
 
 /** The options behind the id of CREATE and SETID; undefined after an error reply. */
@@ -197,7 +197,7 @@ const create: DataCommand = command({
     str('group'),
     idArgument,
     optional(token('MKSTREAM')),
-    optional(int('entries-read', { token: 'ENTRIESREAD', display: 'entries-read' })),
+    optional(int('entriesread', { token: 'ENTRIESREAD', display: 'entries-read' })),
   ],
   summary: 'Makes a group.',
   complexity: 'O(log N) where N is the count of groups.',

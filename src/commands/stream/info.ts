@@ -7,7 +7,7 @@ import type { StreamRef, Streams } from '../../datatypes/stream.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { replyHelp } from '../../registry/help.js';
-import { block, int, key, optional, str } from '../../registry/grammar.js';
+import { block, int, key, optional, str, token } from '../../registry/grammar.js';
 import { StreamId } from '../../structures/stream-id.js';
 import { readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
@@ -27,7 +27,7 @@ function openStream(call: DataCall): StreamRef {
 }
 
 function subcommandSyntax(call: DataCall): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.utf8(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
+  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
 }
 
 function runStream(call: DataCall): void {
@@ -264,7 +264,7 @@ const streamCommand: DataCommand = command({
   arity: -3,
   flags: ['readonly'],
   keys: [keyAt(2, ['RO', 'access'])],
-  args: [key('key'), optional({ ...block('full-block', optional(int('count', { token: 'COUNT' }))), token: 'FULL' })],
+  args: [key('key'), optional(block('full-block', token('FULL'), optional(int('count', { token: 'COUNT' }))))],
   summary: 'Returns the counters of a stream, and with FULL its entries and groups.',
   complexity: 'O(1), with FULL O(N) where N is how much is listed.',
   history: [
