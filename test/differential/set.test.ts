@@ -168,3 +168,25 @@ test('effects are propagated as what was done', () => {
   local.run(['SPOP', 't', '100']);
   assert.deepEqual(local.propagated, [['SREM', 's', 'a'], ['DEL', 't']]);
 });
+
+test('counting a combination gives the size of its reply', () => {
+  const local = new Local(seed);
+  const prng = new Prng(seed);
+  for (let round = 0; round < 300; round++) {
+    local.run(['SADD', prng.pick(keys), ...many(prng)]);
+    if (prng.chance(10)) local.run(['DEL', prng.pick(keys)]);
+    const sources = Array.from({ length: 1 + prng.below(4) }, () => prng.pick(keys));
+    const limit = prng.below(40);
+    for (const operation of ['INTER', 'UNION', 'DIFF']) {
+      const size = elements(local.run([`S${operation}`, ...sources]))!.length;
+      const counted = [`S${operation}CARD`, String(sources.length), ...sources];
+      assert.equal(local.run(counted), `:${size}\r\n`, `seed ${seed}: ${counted.join(' ')}`);
+      assert.equal(local.run([...counted, 'LIMIT', String(limit)]), `:${limit === 0 ? size : Math.min(limit, size)}\r\n`);
+      if (operation === 'UNION') assert.equal(local.run([...counted, 'APPROX']), `:${size}\r\n`);
+      else assert.match(local.run([...counted, 'APPROX']), /^-ERR syntax error/);
+      assert.equal(local.run([`S${operation}STORE`, 'result', ...sources]), `:${size}\r\n`);
+      assert.equal(local.run(['SCARD', 'result']), `:${size}\r\n`);
+    }
+    local.keyspace.verify();
+  }
+});

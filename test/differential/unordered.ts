@@ -16,6 +16,11 @@ function parse(bytes: string, at: number): Parsed {
   return { text: bytes.slice(at, end), end };
 }
 
+/** Whether the bytes are just one whole reply. */
+export function isOneReply(reply: string): boolean {
+  return reply.endsWith('\r\n') && parse(reply, 0).end === reply.length;
+}
+
 /** The elements of an aggregate reply, each as its bytes; undefined for any other reply. */
 export function elements(reply: string): string[] | undefined {
   if (!'*~%>'.includes(reply[0]!)) return undefined;
