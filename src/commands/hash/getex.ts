@@ -149,7 +149,7 @@ function readSetOptions(call: DataCall): SetOptions | undefined {
       }
       condition = call.is(index, 'fnx') ? 'fnx' : 'fxx';
     } else {
-      reply.error(`ERR unknown argument: ${call.utf8(index)}`);
+      reply.error(`ERR unknown argument: ${call.shown(index)}`);
       return undefined;
     }
   }

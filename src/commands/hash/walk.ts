@@ -2,7 +2,7 @@
 
 import { Encoding } from '../../datatypes/object.js';
 import { command, keyAt } from '../../registry/command.js';
-import { int, key, optional, pattern, since, token } from '../../registry/grammar.js';
+import { int, key, optional, pattern, token } from '../../registry/grammar.js';
 import { RefList } from '../../structures/dict.js';
 import { WRONG_TYPE } from '../access.js';
 import { type ElementScan, readElementScan, replyEmptyScan, scanMatches } from '../element-scan.js';
@@ -110,7 +110,7 @@ export const hscan: DataCommand = command({
     int('cursor'),
     optional(pattern('pattern', { token: 'MATCH' })),
     optional(int('count', { token: 'COUNT' })),
-    since('7.4.0', optional(token('NOVALUES'))),
+    optional(token('NOVALUES')),
   ],
   tips: ['nondeterministic_output'],
   summary: 'Walks over the fields of a hash, some at each call.',
