@@ -96,6 +96,8 @@ export interface DataClient {
   /** Number of the selected database. */
   databaseIndex: number;
   protocol: 2 | 3;
+  /** Its commands were checked and limited where they came from: the AOF, the master. */
+  readonly obeyed?: boolean;
 }
 
 export type DataCall = Call<Database, Engine, DataClient>;

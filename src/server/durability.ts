@@ -101,6 +101,7 @@ export class ServerPersistenceHost implements PersistenceHost {
 
   beginReplay(): void {
     this.replayClient = this.server.internalClient();
+    this.replayClient.obeyed = true;
     this.server.effects.muted = true;
     this.server.effects.update();
   }

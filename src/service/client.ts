@@ -66,6 +66,8 @@ export class Client implements Session {
   libraryName = '';
   libraryVersion = '';
   kind: ClientKind = 'normal';
+  /** See DataClient: set for the AOF and the master. */
+  obeyed = false;
   authenticated = false;
   /** The ACL user; undefined until the first authentication where one is needed. */
   user: User | undefined;

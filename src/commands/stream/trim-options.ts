@@ -159,6 +159,11 @@ function checkLimit(call: DataCall, adds: boolean, limitGiven: boolean): boolean
     call.reply.error('ERR syntax error, XTRIM must be called with a trimming strategy');
     return false;
   }
+  if (call.client.obeyed === true) {
+    // Redis propagates `= threshold LIMIT count` for what was approximate.
+    trimming.limit = 0;
+    return true;
+  }
   if (limitGiven && !trimming.approximate) {
     call.reply.error('ERR syntax error, LIMIT cannot be used without the special ~ option');
     return false;
