@@ -229,6 +229,11 @@ export class RdbReader {
     this.state = State.value;
   }
 
+  /** For a reader without a file: reads records (FUNCTION DUMP) until nothing is unread. */
+  startRecords(): void {
+    this.state = State.record;
+  }
+
   next(): number {
     const mark = this.position;
     if (this.limit - mark < this.wanted && !this.isFinished && this.state !== State.packed) return RdbEvent.needInput;

@@ -4,9 +4,9 @@
 // the run has ended well and no name collides; several libraries (FUNCTION RESTORE) are taken over together or not at all.
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import { compile } from './lua/compile.js';
-import { Execution, type Engine } from './lua/engine.js';
+import { type Engine, Execution, protectGlobals } from './lua/engine.js';
 import { LuaSyntaxError } from './lua/lexer.js';
-import { LuaError, type LuaFunction, type LuaTable, type LuaValue } from './lua/values.js';
+import { LuaError, type LuaFunction, LuaTable } from './lua/values.js';
 import { type FunctionDeclaration, type RedisApi, errorText } from './redis-api.js';
 import { flagBits, readLibraryShebang, ShebangError } from './shebang.js';
 
@@ -44,16 +44,21 @@ export type OnCollision = 'fail' | 'replace';
 export class Libraries {
   private byName = new Map<string, Library>();
   private functions = new Map<string, ScriptFunction>();
-  private readonly runTable: LuaTable;
+  /** What all library code sees as its globals: nothing of its own, but what its metatable's `__index` is at the time. */
+  private readonly environment = new LuaTable();
+  private readonly environmentMeta = new LuaTable();
 
   constructor(
     private readonly engine: Engine,
     private readonly api: RedisApi,
     private readonly steadyClock: () => number,
   ) {
-    this.runTable = api.table(false);
-    engine.globals.set('redis', this.runTable);
+    engine.globals.set('redis', api.table(false));
     engine.protect();
+    this.environment.meta = this.environmentMeta;
+    this.environment.readonly = true;
+    this.environmentMeta.readonly = true;
+    this.environmentMeta.set('__index', engine.globals);
   }
 
   get all(): Iterable<Library> {
@@ -156,16 +161,20 @@ export class Libraries {
     const library = new Library(name, engineName.toUpperCase(), code);
     let main: LuaFunction;
     try {
-      main = compile(body, '@user_function').bind(engine.globals);
+      main = compile(body, '@user_function').bind(this.environment);
     } catch (error) {
       if (error instanceof LuaSyntaxError) throw new LibraryError(`ERR Error compiling function: ${error.message}`);
       throw error;
     }
-    engine.globals.set('redis', api.libraryTable((declaration) => register(library, declaration)));
+    // While it loads, a library sees nothing but the `redis` that can register functions.
+    const globals = new LuaTable();
+    globals.set('redis', api.libraryTable((declaration) => register(library, declaration)));
+    protectGlobals(globals);
+    this.environmentMeta.set('__index', globals);
     const run = new Execution(engine, main, []);
     const endMs = this.steadyClock() + LOAD_MS_MAX;
     const state = run.advance(() => this.steadyClock() < endMs);
-    engine.globals.set('redis', this.runTable);
+    this.environmentMeta.set('__index', engine.globals);
     if (state === 'suspended') {
       run.kill();
       throw new LibraryError('ERR Error registering functions: FUNCTION LOAD timeout');
@@ -184,6 +193,7 @@ function register(library: Library, { name, callback, description, flags }: Func
 }
 
 function tableError(message: string): LuaError {
-  const value: LuaValue = message;
-  return new LuaError(value, 0);
+  const table = new LuaTable();
+  table.set('err', `ERR ${message}`);
+  return new LuaError(table, 0);
 }

@@ -278,20 +278,20 @@ export function toReply(value: LuaValue, clientResp: 2 | 3, scriptResp: 2 | 3): 
   return new ReplyWriter(clientResp === 3, scriptResp === 3).write(value, 0);
 }
 
-/** The message of an error, where it is a table that of its `err`. */
+/** The message of an error with its code: of a table its `err`. */
 export function errorText({ value }: LuaError): string {
   if (value instanceof LuaTable) {
     const err = value.getHash('err');
     return typeof err === 'string' ? (err.startsWith('-') ? err.slice(1) : err) : 'ERR unknown error';
   }
-  return typeof value === 'string' ? value : typeof value === 'number' ? numberToString(value) : value === undefined ? 'nil' : String(value);
+  const text = typeof value === 'string' ? value : typeof value === 'number' ? numberToString(value) : value === undefined ? 'nil' : String(value);
+  return `ERR ${text}`;
 }
 
 /** What a failed script tells its client: the message with the script's name and the line, without `-` and line end. */
 export function errorReply(error: LuaError, scriptName: string): string {
-  const message = error.value instanceof LuaTable ? errorText(error) : `ERR ${errorText(error)}`;
   const place = error.where === null ? '' : `, on @${error.where.chunk}:${error.where.line}.`;
-  return oneLine(`${message} script: ${scriptName}${place}`);
+  return oneLine(`${errorText(error)} script: ${scriptName}${place}`);
 }
 
 // -- the table

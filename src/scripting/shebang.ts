@@ -43,7 +43,7 @@ export function readEvalShebang(source: string): EvalSource {
   const end = source.indexOf('\n');
   if (end < 0) throw new ShebangError('ERR Invalid script shebang');
   const [engine, ...options] = splitWords(source.slice(2, end));
-  if (engine !== 'lua') throw new ShebangError(`ERR Unexpected engine in script shebang: ${engine ?? ''}`);
+  if (engine !== 'lua') throw new ShebangError(`ERR Unexpected engine in script shebang: #!${engine ?? ''}`);
   let flags = 0;
   for (const option of options) {
     if (!option.startsWith('flags=')) throw new ShebangError(`ERR Unknown lua shebang option: ${option}`);

@@ -28,9 +28,9 @@ export function dumpEntry(keyspace: Keyspace, entry: number, writer: RdbWriter):
   writer.dumpFooter(encoder.versionFor(entry));
 }
 
-/** Whether the bytes end with a version that can be read and the right checksum. */
-export function isDumpPayload(bytes: Uint8Array, offset: number, length: number): boolean {
-  if (length < FOOTER_BYTES + 1) return false;
+/** Whether the bytes end with a version that can be read and the right checksum, behind at least `contentBytesMin` bytes. */
+export function isDumpPayload(bytes: Uint8Array, offset: number, length: number, contentBytesMin = 1): boolean {
+  if (length < FOOTER_BYTES + contentBytesMin) return false;
   const footer = offset + length - FOOTER_BYTES;
   if ((bytes[footer]! | (bytes[footer + 1]! << 8)) > RDB_VERSION_MAX) return false;
   const crc = new Crc64();

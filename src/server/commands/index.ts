@@ -5,6 +5,7 @@ import { clientCommand } from './client.js';
 import { commandCommand } from './command.js';
 import { connectionCommands } from './connection.js';
 import { debugCommand } from './debug.js';
+import { functionCommands } from './functions.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
 import { scriptingCommands } from './scripting.js';
@@ -12,5 +13,5 @@ import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
 export const serverCommands: readonly ServerCommand[] = [
-  clientCommand, commandCommand, debugCommand, memoryCommand, ...connectionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
+  clientCommand, commandCommand, debugCommand, memoryCommand, ...connectionCommands, ...functionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
 ];

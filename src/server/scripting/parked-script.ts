@@ -57,6 +57,11 @@ export class ParkedScript {
     return this.parked !== undefined;
   }
 
+  /** Arguments of the command that waits. */
+  get args(): readonly Uint8Array[] {
+    return this.parked?.args ?? [];
+  }
+
   /** Whether the command that has just run for this call is parked. */
   isFor(call: ServerCall): boolean {
     return this.parked !== undefined && this.parked.client === call.client;

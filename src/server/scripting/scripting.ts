@@ -94,6 +94,13 @@ export class Scripting {
     return this.functionEngine_ !== undefined && this.functionEngine_.libraries.count > 0;
   }
 
+  /** The function that runs, for FUNCTION STATS. */
+  get runningFunction(): { readonly name: string; readonly args: readonly Uint8Array[]; readonly durationMs: number } | undefined {
+    const { current, parked } = this;
+    if (current?.isFunction !== true) return undefined;
+    return { name: current.name, args: parked.args, durationMs: Math.floor(this.clock() - current.startedMs) };
+  }
+
   // --- scripts ------------------------------------------------------------------------------------------------------
 
   /** EVAL: the script is argument 1. */
