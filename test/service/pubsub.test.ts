@@ -42,30 +42,40 @@ function randomCommand(prng: Prng): string[] {
   }
 }
 
+/** Ids and versions differ, as they must. */
+function settled(text: string): string {
+  return text.replace(/bulk:version bulk:\S+/g, 'bulk:version').replace(/bulk:id integer:\d+/g, 'bulk:id');
+}
+
 /** What may stand in any order stands in order: names listed from a table, and messages of several patterns. */
 function ordered(lines: readonly string[]): string[] {
   return lines
-    .map((text) => text.replace(/bulk:version bulk:\S+/, 'bulk:version').replace(/bulk:id integer:\d+/, 'bulk:id'))
+    .map(settled)
     .map((text) => (/^array\[(bulk:\S* ?)*\]$/.test(text) ? text.split(/[[\] ]/).sort().join(' ') : text))
     .sort();
 }
 
-/** After an UNSUBSCRIBE from everything, which count belongs to which name is chance. */
+/**
+ * After an UNSUBSCRIBE from everything, which count belongs to which name is chance; and messages to oneself that EXEC
+ * causes come behind its reply since 7.2, inside of it before.
+ */
 function loose(lines: readonly string[]): string[] {
-  return lines.flatMap((text) => text.split(/[[\] ]+/)).sort();
+  return lines.flatMap((text) => settled(text).split(/[[\] ]+/)).filter((word) => word !== '').sort();
 }
 
 describe('pub/sub beside redis-server', { skip: peerMissing('redis-server') }, () => {
   it(`the same messages on every connection (seed ${seed})`, { timeout: 120_000 }, async () => {
     const prng = new Prng(seed);
     const twins = await Twins.start(4, {}, []);
+    const history: string[] = [];
     try {
       for (let round = 0; round < rounds; round++) {
         const client = prng.below(4);
         const words = randomCommand(prng);
+        history.push(`${client}: ${words.join(' ')}`);
         const { ours, theirs } = await twins.step(client, words);
         const shape = words.length === 1 && /UNSUBSCRIBE|RESET|EXEC/.test(words[0]!) ? loose : ordered;
-        assert.deepEqual(ours.map(shape), theirs.map(shape), `seed ${seed} round ${round}, client ${client}: ${JSON.stringify(words)}`);
+        assert.deepEqual(ours.map(shape), theirs.map(shape), `seed ${seed} round ${round}, client ${client}: ${JSON.stringify(words)}\n${history.slice(-60).join('\n')}`);
       }
     } finally {
       await twins.stop();

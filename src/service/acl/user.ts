@@ -149,14 +149,14 @@ export class User {
     return this.description;
   }
 
-  /** The channels that this user may still use, when that is less than what `before` could; undefined when nothing was lost. */
+  /**
+   * The channels that connections of this user must be checked against, after it was as `before`; undefined when nothing can
+   * have been lost. As in Redis, they are checked even if no channel was taken away, as they may have subscribed as somebody else.
+   */
   channelsLeft(before: User): readonly ChannelPattern[] | undefined {
     if (this.selectors.some((selector) => selector.allChannels)) return undefined;
-    const left = this.selectors.flatMap((selector) => selector.channelPatterns);
-    const lost = before.selectors.some(
-      (selector) => selector.allChannels || selector.channelPatterns.some(({ text }) => !left.some((pattern) => pattern.text === text)),
-    );
-    return lost ? left : undefined;
+    const had = before.selectors.some((selector) => selector.allChannels || selector.channelPatterns.length > 0);
+    return had ? this.selectors.flatMap((selector) => selector.channelPatterns) : undefined;
   }
 }
 

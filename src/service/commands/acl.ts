@@ -92,7 +92,7 @@ function runCat(call: ServiceCall): void {
   }
   const wanted = call.text(2).toLowerCase();
   if (!(aclCategories as readonly string[]).includes(wanted)) {
-    reply.error(`ERR Unknown category '${call.utf8(2).slice(0, 128)}'`);
+    reply.error(`ERR Unknown category '${call.shown(2).slice(0, 128)}'`);
     return;
   }
   const names: string[] = [];
@@ -167,7 +167,7 @@ function runDryRun(call: ServiceCall): void {
   const { reply, host } = call;
   const user = host.acl.find(call.text(2));
   if (user === undefined) {
-    reply.error(`ERR User '${call.utf8(2)}' not found`);
+    reply.error(`ERR User '${call.shown(2)}' not found`);
     return;
   }
   const name = call.text(3);
@@ -176,7 +176,7 @@ function runDryRun(call: ServiceCall): void {
     tried = call.count > 4 ? host.aclCommands.find(`${name}|${call.text(4)}`) : undefined;
   }
   if (tried === undefined) {
-    reply.error(`ERR Command '${call.utf8(3)}' not found`);
+    reply.error(`ERR Command '${call.shown(3)}' not found`);
     return;
   }
   const count = call.count - 3;

@@ -41,7 +41,7 @@ function runReset(call: ServiceCall): void {
 
 function runGraph(call: ServiceCall): void {
   const event = call.host.latency.find(call.text(2));
-  if (event === undefined) call.reply.error(`ERR No samples available for event '${call.utf8(2)}'`);
+  if (event === undefined) call.reply.error(`ERR No samples available for event '${call.shown(2)}'`);
   else call.reply.verbatim(latencyGraph(event, Math.floor(call.host.nowMs() / 1000)));
 }
 

@@ -19,7 +19,8 @@ function subscribeTo(kind: TopicKind, word: string): (call: ServiceCall) => void
   const wordBytes = latin1Bytes(word);
   return (call) => {
     const { pubsub } = call.host;
-    if (call.denyBlocking && !call.host.inTransaction(call)) {
+    // A transaction may subscribe, except to shard channels.
+    if (call.denyBlocking && (kind === 'shardChannels' || !call.host.inTransaction(call))) {
       call.reply.error(`ERR ${word.toUpperCase()} isn't allowed for a DENY BLOCKING client`);
       return;
     }
