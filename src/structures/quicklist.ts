@@ -88,6 +88,11 @@ export class Quicklists {
     return this.nodes.create();
   }
 
+  /** Nodes of a list, for DEBUG OBJECT. */
+  countNodes(list: QuicklistRef): number {
+    return this.nodes.nodeCount(list);
+  }
+
   /** @hot */
   count(list: QuicklistRef): number {
     return this.nodes.elementCount(list);

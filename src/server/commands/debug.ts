@@ -9,6 +9,7 @@ import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { replyHelp } from '../../registry/help.js';
 import type { DictRef } from '../../structures/dict.js';
+import type { QuicklistRef } from '../../structures/quicklist.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 
 type Run = (call: ServerCall) => void;
@@ -36,9 +37,21 @@ function object(call: ServerCall): void {
   const type = keyspace.entries.type(entry);
   const length = type === Type.STRING ? keyspace.entries.word2(entry) : 0;
   const idle = Math.floor(keyspace.idleMs(entry) / 1000);
+  const encoding = encodingName(call as never, entry);
   call.reply.simple(
-    `Value at:0x${(entry >>> 0).toString(16)} refcount:1 encoding:${encodingName(call as never, entry)} serializedlength:${length} lru:${keyspace.entries.clock(entry)} lru_seconds_idle:${idle}`,
+    `Value at:0x${(entry >>> 0).toString(16)} refcount:1 encoding:${encoding} serializedlength:${length} lru:${keyspace.entries.clock(entry)} lru_seconds_idle:${idle}${encoding === 'quicklist' ? quicklistText(call, entry) : ''}`,
   );
+}
+
+/** What DEBUG OBJECT adds for a quicklist. Nothing is ever compressed; the flag says what the configuration asks for. */
+function quicklistText(call: ServerCall, entry: number): string {
+  const { keyspace, limits } = call.host;
+  const { lists } = keyspace.values;
+  const ref = keyspace.entries.word2(entry) as QuicklistRef;
+  const nodes = lists.quicklists.countNodes(ref);
+  const average = lists.quicklists.count(ref) / Math.max(1, nodes);
+  const compressed = limits.listCompressDepth === 0 ? 0 : 1;
+  return ` ql_nodes:${nodes} ql_avg_node:${average.toFixed(2)} ql_listpack_max:${limits.listMaxListpackSize} ql_compressed:${compressed} ql_uncompressed_size:${lists.quicklists.byteSize(ref, 0)}`;
 }
 
 function populate(call: ServerCall): void {
@@ -197,7 +210,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
     },
     args: [1, 1],
   },
-  error: { run: (call) => call.reply.error(call.utf8(2)), args: [1, 1] },
+  error: { run: (call) => call.reply.error(call.shown(2)), args: [1, 1] },
   jmap: { run: accept, args: [0, 0] },
   'quicklist-packed-threshold': {
     run(call) {
@@ -305,7 +318,7 @@ export const debugCommand: ServerCommand = command({
     const entry = Object.hasOwn(table, name) ? table[name] : undefined;
     const extra = call.count - 2;
     if (entry === undefined || extra < entry.args[0] || extra > entry.args[1]) {
-      call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.utf8(1)}'. Try DEBUG HELP.`);
+      call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1)}'. Try DEBUG HELP.`);
       return;
     }
     entry.run(call);
