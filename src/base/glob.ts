@@ -15,6 +15,9 @@ const CLOSE = 0x5d;
 const CARET = 0x5e;
 const DASH = 0x2d;
 
+/** Redis gives up on patterns with more stars than that (it recurses at each), and matches nothing. */
+const STARS_MAX = 1000;
+
 function lowerCase(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
 }
@@ -86,6 +89,7 @@ export function globMatchesRange(
   let from = textOffset;
   let afterStar = -1;
   let starFrom = 0;
+  let stars = 0;
   while (from < textEnd) {
     let next = at;
     let matches = false;
@@ -95,6 +99,7 @@ export function globMatchesRange(
         do at++;
         while (at < patternEnd && pattern[at] === STAR);
         if (at === patternEnd) return true;
+        if (++stars > STARS_MAX) return false;
         afterStar = at;
         starFrom = from;
         continue;

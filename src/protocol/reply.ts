@@ -24,6 +24,11 @@ const queuedBytes = latin1Bytes('+QUEUED\r\n');
 const emptyArray = latin1Bytes('*0\r\n');
 const doubleScratch = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
 
+function isOneByte(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 255) return false;
+  return true;
+}
+
 /** Where a reply's length will be written once it is known; see `deferArray`. */
 export interface DeferredLength {
   readonly fullCount: number;
@@ -139,7 +144,9 @@ export class ReplyWriter {
   error(text: string): void {
     this.errorCount++;
     this.lastError = text;
-    const bytes = utf8(text.replace(/[\r\n]/g, ' '));
+    const line = text.replace(/[\r\n]/g, ' ');
+    // Texts with arguments in them are one-byte strings; those with a name of ours (a path) may be more.
+    const bytes = isOneByte(line) ? latin1Bytes(line) : utf8(line);
     this.reserve(bytes.length + 3);
     this.buffer[this.length++] = 45;
     this.raw(bytes);

@@ -60,6 +60,13 @@ export class Call<Db = unknown, Host = unknown, Client = unknown> {
     return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.starts[index]!, this.lengths[index]!).toString('utf8');
   }
 
+  /** Argument as error replies show it: one character for a byte, up to the first zero byte. Cold paths only. */
+  shown(index: number): string {
+    const text = this.text(index);
+    const end = text.indexOf('\0');
+    return end < 0 ? text : text.slice(0, end);
+  }
+
   /** A copy of an argument. Cold paths only. */
   copy(index: number): Uint8Array {
     return this.bytes.slice(this.starts[index]!, this.starts[index]! + this.lengths[index]!);

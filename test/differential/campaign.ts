@@ -98,7 +98,7 @@ export class Campaign {
   }
 
   private applicable(): readonly (typeof differences)[number][] {
-    return differences.filter((difference) => versionNumber(this.version) < versionNumber(difference.before));
+    return differences.filter(({ since = '0', before = '99' }) => versionNumber(this.version) < versionNumber(before) && versionNumber(this.version) >= versionNumber(since));
   }
 
   private async rounds(): Promise<CampaignResult> {

@@ -27,7 +27,7 @@ function readConditions(call: DataCall): Conditions | undefined {
     else if (call.is(index, 'gt')) found.gt = true;
     else if (call.is(index, 'lt')) found.lt = true;
     else {
-      call.reply.error(`ERR Unsupported option ${call.utf8(index)}`);
+      call.reply.error(`ERR Unsupported option ${call.shown(index)}`);
       return undefined;
     }
   }

@@ -123,7 +123,7 @@ class Search {
 
   private check(): boolean {
     const { form } = this;
-    const name = (): string => this.call.utf8(0);
+    const name = (): string => this.call.shown(0);
     if (this.destination > 0 && (this.withDistance || this.withHash || this.withCoordinates)) {
       const what = form.origin === 'options' ? 'GEOSEARCHSTORE' : 'STORE option in GEORADIUS';
       return this.fail(`ERR ${what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`);

@@ -52,7 +52,7 @@ export const pfdebug: DataCommand = command({
       if (editor.dense) reply.integer(0);
       else if (makeDense(call, entry)) reply.integer(1);
     } else {
-      reply.error(`ERR Unknown PFDEBUG subcommand '${call.utf8(1)}'`);
+      reply.error(`ERR Unknown PFDEBUG subcommand '${call.shown(1)}'`);
     }
   },
 });

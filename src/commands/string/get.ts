@@ -56,14 +56,11 @@ function runGetRange(call: DataCall): void {
     return;
   }
   const { bytes, start: from, length } = stringPlace(call, entry);
-  if (start < 0 && end < 0 && start > end) {
-    call.reply.bulk(call.bytes, 0, 0);
-    return;
-  }
   if (start < 0) start = Math.max(0, length + start);
-  if (end < 0) end = Math.max(0, length + end);
+  // An end before the first byte leaves nothing; Redis 7.4 and older took the first byte for it.
+  if (end < 0) end += length;
   if (end >= length) end = length - 1;
-  if (start > end || length === 0) call.reply.bulk(call.bytes, 0, 0);
+  if (start > end) call.reply.bulk(call.bytes, 0, 0);
   else call.reply.bulk(bytes, from + start, end - start + 1);
 }
 
