@@ -196,7 +196,7 @@ export const bitfieldRo: DataCommand = command({
   arity: -2,
   flags: ['readonly', 'fast'],
   keys: [keyAt(1, ['RO', 'access'])],
-  args: [key('key'), optional(many({ ...block('get-block', str('encoding'), int('offset')), token: 'GET' }))],
+  args: [key('key'), optional(many({ ...block('get-block', str('encoding'), int('offset')), token: 'GET', multipleToken: true }))],
   summary: 'Reads integers of any width at any place of a string.',
   complexity: 'O(1) for each operation.',
   run(call) {

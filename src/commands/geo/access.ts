@@ -65,4 +65,4 @@ function seventeenPlaces(value: number): string {
   return text === '-0' ? '0' : text;
 }
 
-export const unitArgument: Argument = oneof('unit', token('m'), token('km'), token('ft'), token('mi'));
+export const unitArgument: Argument = oneof('unit', token('M'), token('KM'), token('FT'), token('MI'));
