@@ -216,7 +216,8 @@ export class AppendOnly {
 
   private encoder(isRdb: boolean, writer: RdbWriter): SnapshotEncoder {
     if (isRdb) return new RdbSnapshotEncoder(this.host.keyspace, rdbOptions(this.host, true), writer);
-    return new CommandSnapshotEncoder(this.host.keyspace, this.host.functionLibraries());
+    const noteSeconds = this.log.notesTime ? Math.floor(this.host.wallClock() / 1000) : 0;
+    return new CommandSnapshotEncoder(this.host.keyspace, this.host.functionLibraries(), noteSeconds);
   }
 
   private get temporaryIncrPath(): string {

@@ -72,6 +72,8 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
   constructor(
     private readonly keyspace: Keyspace,
     private readonly functions: readonly Uint8Array[],
+    /** Seconds for a note of the time, 0 for none. */
+    private readonly noteSeconds = 0,
   ) {
     this.listpacks = new Listpacks(keyspace.arena);
     this.intsets = new Intsets(keyspace.arena);
@@ -81,6 +83,10 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
 
   start(writer: RdbWriter): void {
     this.out.writer = writer;
+    if (this.noteSeconds > 0) {
+      const note = latin1Bytes(`#TS:${this.noteSeconds}\r\n`);
+      writer.raw(note, 0, note.length);
+    }
     for (const code of this.functions) {
       this.out.begin(3);
       this.out.text('FUNCTION');

@@ -38,8 +38,19 @@ export class LoadProgress {
     this.lastSliceMs = host.steadyClock();
   }
 
-  /** Lets the loop run when a slice is over. */
+  /** How many keys or commands go between two rests: all of a slice, or what key-load-delay (microseconds a key) leaves in a millisecond. */
+  get batch(): number {
+    const delay = Number(this.host.option('key-load-delay'));
+    return delay > 0 ? Math.max(1, Math.floor(1000 / delay)) : Infinity;
+  }
+
+  /** Lets the loop run when a slice is over, or after a batch when there is a delay. */
   async rest(): Promise<void> {
+    const delay = Number(this.host.option('key-load-delay'));
+    if (delay > 0) {
+      await new Promise<void>((resolve) => setTimeout(resolve, Math.max(1, delay / 1000)));
+      return;
+    }
     if (this.host.steadyClock() - this.lastSliceMs < SLICE_MS) return;
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.lastSliceMs = this.host.steadyClock();
@@ -65,14 +76,19 @@ export async function loadRdb(host: PersistenceHost, file: OpenFile, progress: L
   const loadedBefore = progress.loadedBytes;
   let position = 0;
   try {
-    while (!loader.run(reader)) {
-      const chunk = readChunk(file, position);
-      if (chunk.length === 0) reader.finish();
-      else reader.push(chunk);
-      position += chunk.length;
-      progress.loadedBytes = loadedBefore + position;
+    for (;;) {
+      loader.keysPerRun = progress.batch;
+      const state = loader.run(reader);
+      if (state === 'end') break;
+      if (state === 'input') {
+        const chunk = readChunk(file, position);
+        if (chunk.length === 0) reader.finish();
+        else reader.push(chunk);
+        position += chunk.length;
+      }
+      progress.loadedBytes = loadedBefore + reader.offset;
       progress.keysLoaded = loader.keysLoaded;
-      await progress.rest();
+      if (state === 'paused' || progress.batch === Infinity) await progress.rest();
     }
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
@@ -102,7 +118,10 @@ export async function replayCommands(host: PersistenceHost, file: OpenFile, star
         if (complaint !== undefined) throw new LoadError(`${complaint} reading the append only file ${file.path}`, -1);
         if (!host.replayInTransaction) soundUpTo = reader.offset;
         else if (!wasInTransaction) soundUpTo = reader.itemOffset;
-        if (count % COMMANDS_PER_LOOK === 0) await progress.rest();
+        if (count % Math.min(COMMANDS_PER_LOOK, progress.batch) === 0) {
+          progress.loadedBytes = loadedBefore + reader.offset - start;
+          await progress.rest();
+        }
       } else if (item === AofItem.annotation) {
         if (!host.replayInTransaction) soundUpTo = reader.offset;
       } else if (item === AofItem.malformed) {
@@ -116,7 +135,7 @@ export async function replayCommands(host: PersistenceHost, file: OpenFile, star
         reader.push(chunk);
         position += chunk.length;
         progress.loadedBytes = loadedBefore + position - start;
-        await progress.rest();
+        if (progress.batch === Infinity) await progress.rest();
       }
     }
     if (reader.hasRest || host.replayInTransaction) {

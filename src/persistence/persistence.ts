@@ -44,9 +44,9 @@ export class Persistence {
     return this.aof.log.isOpen;
   }
 
-  /** With appendfsync always, the replies of a turn wait for `beforeReplies`. */
+  /** The replies of a turn wait for `beforeReplies`: a client that was answered finds its write in the file. */
   get holdsReplies(): boolean {
-    return this.aof.log.isOpen && this.aof.log.policy === 'always';
+    return this.aof.log.isOpen;
   }
 
   get hasSnapshot(): boolean {
@@ -78,9 +78,11 @@ export class Persistence {
       this.loading = null;
       host.loadingChanged(false);
     }
-    if (isOn) aof.open();
+    const staysOn = host.option('appendonly') === true;
+    if (isOn && staysOn) aof.open();
     keyspace.dirty = 0;
     this.rdb.lastSaveMs = host.wallClock();
+    if (!isOn && staysOn) this.optionChanged('appendonly');
     if (bytes > 0) host.log('notice', `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`);
   }
 
@@ -114,13 +116,13 @@ export class Persistence {
   }
 
   /**
-   * Writes what the turn's commands left behind, and with appendfsync always makes it durable. False: that failed, and
-   * with `holdsReplies` what the turn acknowledges must not go out.
+   * Writes what the turn's commands left behind, and with appendfsync always makes it durable. False: that failed, so what
+   * the turn acknowledges must not go out.
    */
   beforeReplies(): boolean {
     const { log } = this.aof;
     if (log.pendingBytes === 0) return true;
-    return log.flush(false);
+    return log.flush(false) || log.policy !== 'always';
   }
 
   // --- time -----------------------------------------------------------------------------------------------------------
@@ -242,6 +244,8 @@ export class Persistence {
   optionChanged(name: string): string | undefined {
     const { host, aof } = this;
     if (name === 'appendonly') {
+      // While loading the files are in use; `load` sees to it at its end.
+      if (this.loading !== null) return undefined;
       const wanted = host.option('appendonly') === true;
       if (wanted && aof.state === 'off') {
         try {
@@ -336,7 +340,7 @@ export class Persistence {
       ['rdb_last_cow_size', 0],
       ['rdb_last_load_keys_expired', this.lastLoadKeysExpired],
       ['rdb_last_load_keys_loaded', this.lastLoadKeysLoaded],
-      ['aof_enabled', aof.state === 'off' ? 0 : 1],
+      ['aof_enabled', (loading === null ? aof.state !== 'off' : host.option('appendonly') === true) ? 1 : 0],
       ['aof_rewrite_in_progress', aof.isRewriting ? 1 : 0],
       ['aof_rewrite_scheduled', aof.isScheduled ? 1 : 0],
       ['aof_last_rewrite_time_sec', aof.lastRewriteSeconds],
@@ -399,6 +403,8 @@ export class Persistence {
     } finally {
       keyspace.expiryPaused = wasPaused;
     }
+    this.lastLoadKeysLoaded = progress.keysLoaded;
+    this.lastLoadKeysExpired = progress.keysExpired;
     keyspace.dirty = dirty;
     return undefined;
   }

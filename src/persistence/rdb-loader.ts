@@ -36,23 +36,28 @@ export class RdbLoader {
     this.database = keyspace.databases[0]!;
   }
 
-  /** Handles events until more input is needed (false) or the end came (true). */
-  run(reader: RdbReader): boolean {
+  /** How many keys one `run` takes at most. */
+  keysPerRun = Infinity;
+
+  /** Handles events until more input is needed, enough keys were taken, or the end came. */
+  run(reader: RdbReader): 'input' | 'paused' | 'end' {
     const builder = this.builder;
     try {
-      for (;;) {
+      for (let left = this.keysPerRun; ; ) {
+        if (left === 0) return 'paused';
         const event = reader.next();
         switch (event) {
           case RdbEvent.needInput:
-            return false;
+            return 'input';
           case RdbEvent.key:
             builder.begin(reader);
             break;
           case RdbEvent.valueEnd:
             this.addKey(reader);
+            left--;
             break;
           case RdbEvent.end:
-            return true;
+            return 'end';
           case RdbEvent.header:
           case RdbEvent.slotInfo:
           case RdbEvent.resizeDb:

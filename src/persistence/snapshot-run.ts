@@ -82,8 +82,21 @@ export class SnapshotRun {
     const { host, snapshot } = this;
     const isBusy = host.commandCount !== this.lastCommandCount;
     this.lastCommandCount = host.commandCount;
+    // For tests, a snapshot can be made to take its time: microseconds a key, a batch of keys at once.
+    const delay = Number(host.option('rdb-key-save-delay'));
+    const before = snapshot.entriesDone;
     const end = host.steadyClock() + (isBusy ? BUSY_SLICE_MS : IDLE_SLICE_MS);
-    snapshot.walk(() => host.steadyClock() >= end);
+    snapshot.walk(() => delay > 0 || host.steadyClock() >= end);
+    if (delay > 0) {
+      const pauseMs = Math.min(60_000, ((snapshot.entriesDone - before) * delay) / 1000);
+      if (pauseMs > 0 && !this.wasAborted) {
+        this.timer = setTimeout(() => {
+          this.timer = undefined;
+          this.goOn();
+        }, pauseMs);
+        return;
+      }
+    }
     if (snapshot.isOver) this.complete();
     else if (snapshot.canWalk) this.schedule(isBusy);
     // Else the sink calls onRoom.

@@ -27,7 +27,7 @@ export function loadBytes(keyspace: Keyspace, bytes: Uint8Array, step = bytes.le
   const reader = new RdbReader();
   const loader = new RdbLoader(keyspace, defaultDataLimits(), { dropsExpired: true, loadFunction: () => undefined, log: () => undefined });
   let at = 0;
-  while (!loader.run(reader)) {
+  while (loader.run(reader) !== 'end') {
     if (at >= bytes.length) reader.finish();
     else reader.push(bytes.subarray(at, at + step));
     at += step;
@@ -39,7 +39,7 @@ const defaults: Readonly<Record<string, string | number | boolean>> = {
   dir: '/data', dbfilename: 'dump.rdb', rdbcompression: true, rdbchecksum: true, 'rdb-save-incremental-fsync': true, save: '', 'maxmemory-policy': 'noeviction',
   appendonly: false, appendfilename: 'appendonly.aof', appenddirname: 'appendonlydir', appendfsync: 'everysec', 'no-appendfsync-on-rewrite': false,
   'auto-aof-rewrite-percentage': 100, 'auto-aof-rewrite-min-size': 64 << 20, 'aof-load-truncated': true, 'aof-use-rdb-preamble': true, 'aof-timestamp-enabled': false,
-  'aof-rewrite-incremental-fsync': true, 'aof-disable-auto-gc': false, 'stop-writes-on-bgsave-error': true,
+  'aof-rewrite-incremental-fsync': true, 'key-load-delay': 0, 'rdb-key-save-delay': 0, 'aof-disable-auto-gc': false, 'stop-writes-on-bgsave-error': true,
 };
 
 /** A host whose data are strings: it knows SET, DEL, SELECT, MULTI and EXEC. */
