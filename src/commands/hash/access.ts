@@ -85,24 +85,41 @@ export function moveExpiry(db: Database, hash: number, before: number, after: nu
  * Returns whether the key went.
  */
 export function fieldsRemoved(call: DataCall, entry: number, event: string, count: number): boolean {
+  const isEmpty = storeOrRemove(call, entry, count);
+  tellRemoved(call, event, isEmpty);
+  return isEmpty;
+}
+
+function storeOrRemove(call: DataCall, entry: number, count: number): boolean {
   storeHash(call, entry);
   const isEmpty = hashesOf(call).size() === 0;
   if (isEmpty) call.db.remove(entry, call.db.hash);
   changed(call, 1, count);
-  notify(call, EventClass.HASH, event, 1);
-  if (isEmpty) notify(call, EventClass.GENERIC, 'del', 1);
   return isEmpty;
 }
 
-/** What `findLive` did. `GONE`: the field was the last and past its time, so the whole hash is gone. */
-export const Found = { NO: 0, YES: 1, GONE: 2 } as const;
+/** The event of lost fields, and that of the key if it went. */
+export function tellRemoved(call: DataCall, event: string, isEmpty: boolean): void {
+  notify(call, EventClass.HASH, event, 1);
+  if (isEmpty) notify(call, EventClass.GENERIC, 'del', 1);
+}
 
-/** Binds to the field at argument `index` of the open hash, unless it is past its time. @hot */
-export function findLive(call: DataCall, entry: number, index: number): number {
+/**
+ * What `findLive` did. EXPIRED: the field was there, past its time, and is deleted now. GONE: it was the last, so the
+ * whole hash is gone.
+ */
+export const Found = { NO: 0, YES: 1, EXPIRED: 2, GONE: 3 } as const;
+
+/**
+ * Binds to the field at argument `index` of the open hash, unless it is past its time. A caller that looks for many
+ * fields is `silent`, and tells the event once.
+ * @hot
+ */
+export function findLive(call: DataCall, entry: number, index: number, silent = false): number {
   const hashes = hashesOf(call);
   if (!hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!)) return Found.NO;
   if (hashes.expiry < 0 || hashes.expiry >= call.host.keyspace.nowMs) return Found.YES;
-  return meetExpired(call, entry, index);
+  return meetExpired(call, entry, index, silent);
 }
 
 /** Whether a field that was walked to is past its time for this command. @hot */
@@ -112,7 +129,7 @@ export function isHidden(call: DataCall, expiry: number): boolean {
   return expiry < keyspace.nowMs && (!keyspace.expiryPaused || keyspace.hidesExpired);
 }
 
-function meetExpired(call: DataCall, entry: number, index: number): number {
+function meetExpired(call: DataCall, entry: number, index: number, silent: boolean): number {
   const { keyspace } = call.host;
   if (keyspace.expiryPaused) return keyspace.hidesExpired ? Found.NO : Found.YES;
   const hashes = hashesOf(call);
@@ -121,7 +138,9 @@ function meetExpired(call: DataCall, entry: number, index: number): number {
   hashes.deleteFound();
   keyspace.stats.expiredFields++;
   propagateExpired(call, call.copy(index));
-  return fieldsRemoved(call, entry, 'hexpired', 0) ? Found.GONE : Found.NO;
+  const isEmpty = storeOrRemove(call, entry, 0);
+  if (!silent) tellRemoved(call, 'hexpired', isEmpty);
+  return isEmpty ? Found.GONE : Found.EXPIRED;
 }
 
 /** Propagates the deletion of a field that was past its time. */

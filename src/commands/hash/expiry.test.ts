@@ -113,6 +113,15 @@ inEachEncoding('a field past its time is deleted by the command that meets it', 
   assert.equal(bench.keyspace.databases[0]!.fieldExpiries.count, 0);
 });
 
+inEachEncoding('HMGET tells of all fields that it deletes at once', (bench) => {
+  bench.run('HSET h a 1 b 2');
+  bench.run('HPEXPIRE h 10 FIELDS 2 a b');
+  bench.keyspace.nowMs += 11;
+  bench.effects();
+  assert.equal(bench.run('HMGET h a x b'), '*3 $-1 $-1 $-1');
+  assert.deepEqual(bench.effects(), { events: ['hexpired h', 'del h'], propagated: ['HDEL h a', 'HDEL h b'] });
+});
+
 inEachEncoding('the hash goes with its last field, and a new one takes its place', (bench) => {
   bench.run('HSET h n 5');
   bench.run('HPEXPIRE h 10 FIELDS 1 n');

@@ -4,7 +4,7 @@ import { command, keyAt } from '../../registry/command.js';
 import { key, many, str } from '../../registry/grammar.js';
 import { WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findLive, Found, hashesOf, openHash } from './access.js';
+import { findLive, Found, hashesOf, openHash, tellRemoved } from './access.js';
 
 /** Replies with the value of the field that was found. @hot */
 function replyValue(call: DataCall): void {
@@ -44,12 +44,15 @@ export const hmget: DataCommand = command({
     let entry = openHash(call);
     if (entry === WRONG_TYPE) return;
     call.reply.array(call.count - 2);
+    let expired: number = Found.NO;
     for (let index = 2; index < call.count; index++) {
-      const found = entry === 0 ? Found.NO : findLive(call, entry, index);
+      const found = entry === 0 ? Found.NO : findLive(call, entry, index, true);
       if (found === Found.YES) replyValue(call);
       else call.reply.nil();
+      if (found > Found.YES) expired = found;
       if (found === Found.GONE) entry = 0;
     }
+    if (expired !== Found.NO) tellRemoved(call, 'hexpired', expired === Found.GONE);
   },
 });
 
