@@ -183,6 +183,13 @@ export class Lists implements Container {
     return this.listpacks.equals(this.ref, this.at, bytes, offset, length);
   }
 
+  /** Goes from the position on to the first element that is this string; false when there is none. */
+  find(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.quick) return this.quicklists.find(bytes, offset, length);
+    this.at = this.listpacks.find(this.ref, this.at, bytes, offset, length, 0);
+    return this.at !== 0;
+  }
+
   /** The listpack at the position, 0 if the element there stands in a block of its own. */
   get listpackHere(): number {
     if (!this.quick) return this.ref;

@@ -293,6 +293,22 @@ export class Quicklists {
     return true;
   }
 
+  /** Goes from the position on to the first element that is this string; false when there is none. */
+  find(bytes: Uint8Array, offset: number, length: number): boolean {
+    do {
+      if (this.plain) {
+        if (this.equals(bytes, offset, length)) return true;
+      } else {
+        const at = this.listpacks.find(this.block, this.at, bytes, offset, length, 0);
+        if (at !== 0) {
+          this.at = at;
+          return true;
+        }
+      }
+    } while (this.nextNode());
+    return false;
+  }
+
   /** Deletes the element at the position, which then is the next element; false when there is no next. */
   delete(list: QuicklistRef): boolean {
     const { group, slot } = this;

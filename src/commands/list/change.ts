@@ -1,5 +1,6 @@
 // change: LSET, LINSERT, LREM, LTRIM: changing a list elsewhere than at its ends.
 
+import type { Lists } from '../../datatypes/list.js';
 import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
@@ -66,9 +67,7 @@ function runInsert(call: DataCall): void {
   const lists = listsOf(call);
   lists.open(entry);
   lists.prepareGrowth(lengths[4]!, 1);
-  let there = lists.first();
-  while (there && !lists.equals(bytes, starts[3]!, lengths[3]!)) there = lists.next();
-  if (!there) {
+  if (!lists.first() || !lists.find(bytes, starts[3]!, lengths[3]!)) {
     call.reply.integer(-1);
     return;
   }
@@ -91,8 +90,34 @@ export const linsert: DataCommand = command({
   run: runInsert,
 });
 
+/** Deletes up to `limit` elements that are argument 3, from the head on; returns how many there were. */
+function removeForward(call: DataCall, lists: Lists, limit: number): number {
+  const start = call.starts[3]!;
+  const length = call.lengths[3]!;
+  let removed = 0;
+  for (let there = lists.first(); there && removed < limit && lists.find(call.bytes, start, length); removed++) there = lists.delete();
+  return removed;
+}
+
+/** As `removeForward`, from the tail on. */
+function removeBackward(call: DataCall, lists: Lists, limit: number): number {
+  const start = call.starts[3]!;
+  const length = call.lengths[3]!;
+  let removed = 0;
+  let there = lists.last();
+  while (there && removed < limit) {
+    if (lists.equals(call.bytes, start, length)) {
+      removed++;
+      there = lists.deleteBackward();
+    } else {
+      there = lists.previous();
+    }
+  }
+  return removed;
+}
+
 function runRemove(call: DataCall): void {
-  let limit = call.integer(2);
+  const limit = call.integer(2);
   if (Number.isNaN(limit) || call.bigInteger(2) === -(2n ** 63n)) {
     call.reply.error(Number.isNaN(limit) ? errors.notInteger : COUNT_RANGE);
     return;
@@ -103,22 +128,10 @@ function runRemove(call: DataCall): void {
     call.reply.integer(0);
     return;
   }
-  const { bytes, starts, lengths } = call;
   const hash = call.db.hash;
   const lists = listsOf(call);
   lists.open(entry);
-  const backward = limit < 0;
-  limit = limit === 0 ? Infinity : Math.abs(limit);
-  let removed = 0;
-  let there = backward ? lists.last() : lists.first();
-  while (there && removed < limit) {
-    if (lists.equals(bytes, starts[3]!, lengths[3]!)) {
-      removed++;
-      there = backward ? lists.deleteBackward() : lists.delete();
-    } else {
-      there = backward ? lists.previous() : lists.next();
-    }
-  }
+  const removed = limit < 0 ? removeBackward(call, lists, -limit) : removeForward(call, lists, limit === 0 ? Infinity : limit);
   if (removed > 0) elementsRemoved(call, lists, 1, entry, hash, 'lrem', removed);
   call.reply.integer(removed);
 }
