@@ -8,6 +8,8 @@ import { datasetDigest, hexadecimal, valueDigest } from '../../persistence/diges
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { replyHelp } from '../../registry/help.js';
+import { rewriteConfigFile } from '../../service/config/rewrite.js';
+import { systemErrorText } from '../../service/config/special-settings.js';
 import type { DictRef } from '../../structures/dict.js';
 import type { QuicklistRef } from '../../structures/quicklist.js';
 import type { ServerCall, ServerCommand } from '../server.js';
@@ -19,6 +21,21 @@ function entryAt(call: ServerCall, index: number): number {
   const entry = call.db.peek(call.bytes, call.starts[index]!, call.lengths[index]!);
   if (entry === 0) call.reply.error(errors.noSuchKey);
   return entry;
+}
+
+/** CONFIG REWRITE that writes every directive, also those that nobody changed. */
+function rewriteWithDefaults(call: ServerCall): void {
+  const { config, files, acl, processTag } = call.host;
+  if (config.file === undefined) {
+    call.reply.error('ERR The server is running without a config file');
+    return;
+  }
+  try {
+    rewriteConfigFile(files, config, config.text('aclfile').value === '' ? acl.describe() : undefined, processTag, true);
+    call.reply.ok();
+  } catch (error) {
+    call.reply.error(`ERR CONFIG-REWRITE-FORCE-ALL failed: ${systemErrorText(error)}`);
+  }
 }
 
 /** Stops the whole server for so many seconds, as tests of timeouts want. */
@@ -196,6 +213,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
     args: [1, 2],
   },
   'set-active-expire': { run: (call) => setSwitch(call, 2, (on) => (call.host.expireCycle.active = on)), args: [1, 1] },
+  'config-rewrite-force-all': { run: rewriteWithDefaults, args: [0, 0] },
   'change-repl-id': {
     run(call) {
       call.host.onChangeReplicationId();

@@ -81,12 +81,12 @@ class Lines {
 
 /**
  * The file's new text. `users` are the rules of every user as `user` lines hold them, or undefined to drop such lines (they
- * are in the ACL file).
+ * are in the ACL file). `withDefaults` writes every directive, also those that nobody changed.
  */
-export function rewriteText(text: string, config: Config, users: readonly string[] | undefined): string {
+export function rewriteText(text: string, config: Config, users: readonly string[] | undefined, withDefaults = false): string {
   const lines = new Lines(text, config);
   for (const setting of config.all()) {
-    for (const { line, force } of setting.rewrite()) lines.put(setting.option.name, line, force);
+    for (const { line, force } of setting.rewrite()) lines.put(setting.option.name, line, force || withDefaults);
     lines.close(setting.option.name);
   }
   for (const user of users ?? []) lines.put('user', `user ${user}`, true);
@@ -95,8 +95,14 @@ export function rewriteText(text: string, config: Config, users: readonly string
 }
 
 /** Rewrites the config file in use so that a crash leaves the old or the new one. Throws the system's error. */
-export function rewriteConfigFile(files: Files, config: Config, users: readonly string[] | undefined, temporarySuffix: string): void {
+export function rewriteConfigFile(
+  files: Files,
+  config: Config,
+  users: readonly string[] | undefined,
+  temporarySuffix: string,
+  withDefaults = false,
+): void {
   const path = config.file!;
   const text = files.sizeOf(path) < 0 ? '' : latin1(readWhole(files, path));
-  replaceFile(files, path, `${path}.${temporarySuffix}`, latin1Bytes(rewriteText(text, config, users)));
+  replaceFile(files, path, `${path}.${temporarySuffix}`, latin1Bytes(rewriteText(text, config, users, withDefaults)));
 }
