@@ -160,7 +160,10 @@ export class Blocking {
     state.blockedAgain = false;
     const bytes = server.runFor(client, state.command, state.args, state.database);
     state.serving = false;
-    if (state.blockedAgain) return;
+    if (state.blockedAgain) {
+      if (bytes.length > 0) client.connection?.send(bytes);
+      return;
+    }
     server.stats.count(state.command.id);
     this.release(state);
     if (bytes.length > 0) client.connection?.send(bytes);

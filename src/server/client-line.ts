@@ -12,6 +12,9 @@ function flagsOf(server: DataServer, client: Client): string {
   if ((client.gates & Gate.MULTI) !== 0) flags += 'x';
   if (server.blocking.isBlocked(client) || client.paused) flags += 'b';
   if ((client.gates & Gate.TRACKING) !== 0) flags += 't';
+  const tracking = server.tracking.of(client);
+  if (tracking?.isBroken === true) flags += 'R';
+  if (tracking?.options.broadcasts === true) flags += 'B';
   if (server.transactions.isTouched(client)) flags += 'd';
   if (client.unixSocket) flags += 'U';
   if (client.readOnly) flags += 'r';

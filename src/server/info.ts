@@ -6,7 +6,6 @@
 
 import { machine, release, totalmem, type } from 'node:os';
 import { denials } from '../service/acl/denial.js';
-import { Gate } from '../service/client.js';
 import { formatPercentile } from '../service/config/special-settings.js';
 import { humanBytes, type InfoField } from '../service/info/info.js';
 import type { DataServer } from './server.js';
@@ -69,11 +68,9 @@ function serverFields(server: DataServer): InfoField[] {
 function clientFields(server: DataServer): InfoField[] {
   let inputMax = 0;
   let outputMax = 0;
-  let tracking = 0;
   for (const client of server.clients.values()) {
     inputMax = Math.max(inputMax, client.connection?.queryBufferBytes ?? 0);
     outputMax = Math.max(outputMax, client.connection?.wire.unsentBytes ?? 0);
-    if ((client.gates & Gate.TRACKING) !== 0) tracking++;
   }
   return [
     ['connected_clients', server.clients.size],
@@ -82,7 +79,7 @@ function clientFields(server: DataServer): InfoField[] {
     ['client_recent_max_input_buffer', inputMax],
     ['client_recent_max_output_buffer', outputMax],
     ['blocked_clients', server.blocking.count],
-    ['tracking_clients', tracking],
+    ['tracking_clients', server.tracking.clientCount],
     ['pubsub_clients', server.pubsub.subscriberCount],
     ['watching_clients', server.transactions.watchingClients],
     ['clients_in_timeout_table', 0],
@@ -225,9 +222,9 @@ function statsFields(server: DataServer): InfoField[] {
     ['active_defrag_key_misses', 0],
     ['total_active_defrag_time', 0],
     ['current_active_defrag_time', 0],
-    ['tracking_total_keys', 0],
-    ['tracking_total_items', 0],
-    ['tracking_total_prefixes', 0],
+    ['tracking_total_keys', server.tracking.keyCount],
+    ['tracking_total_items', server.tracking.items],
+    ['tracking_total_prefixes', server.tracking.prefixCount],
     ['unexpected_error_replies', 0],
     ['total_error_replies', stats.errorReplies],
     ['dump_payload_sanitizations', 0],

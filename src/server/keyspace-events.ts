@@ -2,20 +2,24 @@
 
 import { latin1 } from '../base/bytes.js';
 import { EventClass, type KeyspaceListener } from '../keyspace/events.js';
+import type { Client } from '../service/client.js';
 import type { DataServer } from './server.js';
 
 export class KeyspaceEvents implements KeyspaceListener {
   /** Delivers a message to the subscribers of a channel; set by pub/sub. */
   publish: (channel: Uint8Array, message: Uint8Array) => void = () => undefined;
-  /** Tells clients that track the key; set by tracking. */
-  invalidate: ((key: Uint8Array, offset: number, length: number) => void) | undefined;
+  /** Tells clients that track the key; set by tracking while there are any. Without a changer, the key went by age or for memory. */
+  invalidate: ((key: Uint8Array, offset: number, length: number, changer: Client | undefined) => void) | undefined;
+  private reclaims = false;
 
   constructor(private readonly server: DataServer) {}
 
   keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
     this.server.transactions.keyChanged(database, key, offset, length);
     this.server.blocking.keyChanged(database, key, offset, length);
-    if (this.invalidate !== undefined) this.invalidate(key, offset, length);
+    if (this.invalidate === undefined) return;
+    this.invalidate(key, offset, length, this.reclaims ? undefined : this.server.actingClient);
+    this.reclaims = false;
   }
 
   notify(_eventClass: number, event: string, database: number, key: Uint8Array, offset: number, length: number): void {
@@ -26,6 +30,8 @@ export class KeyspaceEvents implements KeyspaceListener {
   }
 
   keyReclaimed(reason: 'expired' | 'evicted', database: number, key: Uint8Array, offset: number, length: number): void {
+    // What follows is keyChanged of the same key.
+    this.reclaims = this.invalidate !== undefined;
     if (this.server.propagates) this.server.effects.add(database, [this.server.reclaimCommand(reason), key.slice(offset, offset + length)]);
   }
 

@@ -56,6 +56,7 @@ import { Monitors } from './monitors.js';
 import { Scripting } from './scripting/scripting.js';
 import { Pause } from './pause.js';
 import { Settings } from './settings.js';
+import { Tracking } from './tracking.js';
 import { Transactions } from './transactions.js';
 
 export type ServerCall = Call<Database, DataServer, Client>;
@@ -124,6 +125,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly transactions: Transactions;
   readonly scripting: Scripting;
   readonly pause: Pause;
+  readonly tracking: Tracking;
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
   private readonly fieldExpireCycle: FieldExpireCycle;
@@ -156,6 +158,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** Messages for the client that is being served: they come behind its reply. */
   private readonly ownMessages: Uint8Array[] = [];
   private serving: Client | undefined;
+  /** A waiting client whose command is run again now, inside the turn of the one that is served. */
+  private waking: Client | undefined;
+  private readonly wakingMessages: Uint8Array[] = [];
   private readonly isSensitive = (directive: string): boolean => this.config.find(directive)?.option.sensitive === true;
 
   constructor(readonly options: ServerOptions) {
@@ -175,6 +180,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.scripting = new Scripting(this);
     this.pause = new Pause(this);
     this.events = new KeyspaceEvents(this);
+    this.tracking = new Tracking(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
     this.fieldExpireCycle = new FieldExpireCycle(this.keyspace, (database, args) => {
       this.effects.add(database, args);
@@ -264,6 +270,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.pause.forget(client);
     this.scripting.parked.forget(client);
     this.pubsub.forget(client);
+    this.tracking.forget(client);
     this.stats.bytesIn += client.connection?.bytesIn ?? 0;
     this.stats.bytesOut += client.connection?.bytesOut ?? 0;
     this.onClientClosed(client);
@@ -311,9 +318,20 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   push(client: Client, bytes: Uint8Array): void {
-    if (client === this.serving) this.ownMessages.push(bytes);
+    if (client === this.waking) this.wakingMessages.push(bytes);
+    else if (client === this.serving) this.ownMessages.push(bytes);
     else if (this.scripting.parked.keepsMessage(client, bytes)) return;
     else client.connection?.send(bytes);
+  }
+
+  /** The client whose command is running. */
+  get actingClient(): Client | undefined {
+    return this.waking ?? this.serving;
+  }
+
+  /** Puts the messages for the client that is served behind what it was answered so far. */
+  private writeOwnMessages(client: Client): void {
+    for (const message of this.ownMessages.splice(0)) if (!this.scripting.parked.keepsMessage(client, message)) this.writer.raw(message);
   }
 
   /** Writes to a client that is not the one being served now. */
@@ -345,7 +363,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (user === undefined) {
       this.stats.authFailures++;
       const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
-      this.aclLog.add(denials.auth, context, this.call.command.fullName, userName, this.describeClient(client), this.nowMs(), this.settings.aclLogLength);
+      this.aclLog.add(denials.auth, context, this.call.text(0), userName, this.describeClient(client), this.nowMs(), this.settings.aclLogLength);
       return false;
     }
     this.login(client, user, true);
@@ -357,6 +375,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.transactions.end(client);
     this.monitors.remove(client);
     this.pubsub.forget(client);
+    this.tracking.disable(client);
     this.onClientReset(client);
     client.kind = 'normal';
     client.protocol = 2;
@@ -365,7 +384,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     client.noEvict = false;
     client.readOnly = false;
     client.replyMode = 'on';
-    client.gates &= ~(Gate.SILENT | Gate.TRACKING | Gate.NO_TOUCH | Gate.SUBSCRIBED);
+    client.gates &= ~(Gate.SILENT | Gate.NO_TOUCH | Gate.SUBSCRIBED);
     this.login(client, this.acl.defaultUser, this.acl.defaultUser.noPassword && this.acl.defaultUser.enabled);
   }
 
@@ -444,6 +463,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
       this.stats.countErrorReply(call.reply.lastError);
       if (start !== undefined) this.silence(client, undefined, start);
+      this.tracking.requestEnded(client, undefined);
     } else {
       call.command = command as Command<never>;
       const gates = this.gates | client.gates;
@@ -453,14 +473,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
         this.run(call, command);
       } else {
         this.dispatchGated(client, command, gates);
+        if ((gates & Gate.TRACKING) !== 0) this.tracking.requestEnded(client, command);
         if (start !== undefined) this.silence(client, command, start);
       }
     }
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
     this.serving = undefined;
-    if (this.ownMessages.length > 0) {
-      for (const message of this.ownMessages.splice(0)) if (!this.scripting.parked.keepsMessage(client, message)) this.writer.raw(message);
-    }
+    if (this.ownMessages.length > 0) this.writeOwnMessages(client);
   }
 
   dispatchFailed(client: Client, error: unknown): void {
@@ -478,12 +497,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       if ((gates & Gate.NO_TOUCH) !== 0 && command.name !== 'touch') this.keyspace.leavesClocks = true;
       this.run(call, command);
       this.keyspace.leavesClocks = left;
-      if ((gates & Gate.TRACKING) !== 0) this.afterTracked(client, command, call);
     }
   }
-
-  /** Told of every command of a client that tracks; tracking remembers the keys that were read. */
-  afterTracked: (client: Client, command: Command<ServerCall>, call: ServerCall) => void = () => undefined;
 
   /** Takes a reply back that CLIENT REPLY said not to give. */
   private silence(client: Client, command: Command<ServerCall> | undefined, start: DeferredLength): void {
@@ -516,7 +531,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     const { arity } = command;
     if ((arity > 0 && arity !== call.count) || call.count < -arity || command.run === undefined) {
-      call.reply.error(wrongArity(command.fullName));
+      const text = wrongArity(command.fullName);
+      if (command.name === 'exec') this.transactions.end(call.client);
+      call.reply.error(command.name === 'exec' ? execAborted(text) : text);
       return undefined;
     }
     return command;
@@ -544,6 +561,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
         this.replyCrash(call, command, error);
       }
     }
+    if ((call.client.gates & Gate.TRACKING) !== 0) this.tracking.commandRan(call.client, command, call);
     // A command that waits is counted when it ends, by whoever serves it (see Blocking).
     if ((call.client as Client).blocked !== true) stats.count(command.id);
     if (call.reply.errorCount !== errorCount) stats.countError(command.id, call.reply.lastError);
@@ -650,6 +668,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const denial = this.aclCheck.check(client.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
     if (denial === denials.none) return true;
     const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
+    client.lastCommand = command.fullName;
     this.logDenial(client, call, denial, context);
     this.reject(client, command, `NOPERM ${denialText(denial, client.userName, command.fullName, undefined)}`);
     return false;
@@ -675,6 +694,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private passMemoryGate(client: Client, command: Command<ServerCall>): boolean {
     if (this.usedBytes <= this.settings.maxMemory) return true;
     const enough = this.evictSome();
+    // That keys went came before what the command answers.
+    if (this.ownMessages.length > 0 && (client.gates & Gate.SILENT) === 0) this.writeOwnMessages(client);
     const inMulti = (client.gates & Gate.MULTI) !== 0;
     const refused = (command.flags & commandFlags.denyoom) !== 0 || (inMulti && command.name === 'exec' && this.transactions.needsMemory(client));
     if (enough || !refused) return true;
@@ -712,7 +733,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   reject(client: Client, command: Command<ServerCall>, text: string): false {
     if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
     if (command.name === 'exec') this.transactions.end(client);
-    this.call.reply.error(command.name === 'exec' ? `EXECABORT Transaction discarded because of: ${text.replace(/^ERR /, '')}` : text);
+    this.call.reply.error(command.name === 'exec' ? execAborted(text) : text);
     this.stats.countRefused(command.id, text);
     return false;
   }
@@ -729,7 +750,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     call.db = this.keyspace.databases[database]!;
     call.command = command as Command<never>;
     // The user's rules may have changed while the client waited.
+    this.waking = client;
     if ((client.gates & Gate.ACL) === 0 || this.isAllowed(client, command, call)) this.run(call, command);
+    this.waking = undefined;
+    for (const message of this.wakingMessages.splice(0)) reply.raw(message);
     call.reply = outer;
     const bytes = reply.takeBytes();
     this.spareWriters.push(reply);
@@ -746,8 +770,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     client.connection?.flush();
   }
 
-  /** Client id that a tracking client's messages go to; -1 without tracking, 0 to itself. Set by tracking. */
-  redirectionOf: (client: Client) => number = () => -1;
+  /** Client id that a tracking client's messages go to; -1 without tracking, 0 to itself. */
+  redirectionOf(client: Client): number {
+    return this.tracking.of(client)?.options.redirection ?? -1;
+  }
 
   /** Runs the commands of a transaction in the present call's reply. */
   runQueued(client: Client, queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[]): void {
@@ -766,7 +792,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       call.setArguments(args);
       call.db = this.keyspace.databases[client.databaseIndex]!;
       call.command = command as Command<never>;
-      client.lastCommand = command.fullName;
       if ((client.gates & Gate.ACL) === 0 || this.isStillAllowed(client, command, call)) this.run(call, command);
     }
     call.denyBlocking = false;
@@ -904,6 +929,11 @@ const allowedWhileSubscribed = new Set(['subscribe', 'ssubscribe', 'psubscribe',
 
 const protectedModeText =
   "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
+
+/** EXEC's own words for an error that ends the transaction. */
+function execAborted(text: string): string {
+  return `EXECABORT Transaction discarded because of: ${text.replace(/^ERR /, '')}`;
+}
 
 /** Copies of a call's arguments. */
 export function argumentsOf(call: { count: number; copy(index: number): Uint8Array }): Uint8Array[] {

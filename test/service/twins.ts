@@ -99,11 +99,15 @@ export class Twins {
     return [await End.open(this.kvasir.port), await End.open(this.redis.port)];
   }
 
-  /** Runs one command of one client on both servers; what each client got, ours and theirs. Closed clients connect again. */
-  async step(client: number, words: readonly string[]): Promise<{ readonly ours: string[][]; readonly theirs: string[][] }> {
+  /**
+   * Runs one command of one client on both servers; what each client got, ours and theirs. Closed clients connect again.
+   * `theirWords` is the same command where it names numbers of clients, which differ; `before` goes in front, in the same breath.
+   */
+  async step(client: number, words: readonly string[], theirWords = words, before: readonly string[] = []): Promise<{ readonly ours: string[][]; readonly theirs: string[][] }> {
     const [own, other] = this.pairs[client]!;
+    for (const end of before.length > 0 ? [own, other] : []) end.send(before);
     own.send(words);
-    other.send(words);
+    other.send(theirWords);
     const name = words.join(' ').toUpperCase();
     const staysInMulti = this.inMulti.has(client) && !/^(EXEC|DISCARD|RESET)$/.test(name);
     if (!staysInMulti) this.inMulti.delete(client);

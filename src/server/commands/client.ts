@@ -8,6 +8,7 @@ import { type Client, Gate } from '../../service/client.js';
 import { clientLine } from '../client-line.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 import { isClientName } from './connection.js';
+import { trackingSubcommands } from './tracking.js';
 
 const plain = ['noscript', 'loading', 'stale'] as const;
 const admin = ['admin', 'noscript', 'loading', 'stale'] as const;
@@ -84,7 +85,7 @@ const setinfo: ServerCommand = command({
   run(call: ServerCall) {
     const name = call.text(2).toLowerCase();
     const value = call.text(3);
-    if (name !== 'lib-name' && name !== 'lib-ver') call.reply.error(`ERR Unrecognized option '${call.utf8(2)}'`);
+    if (name !== 'lib-name' && name !== 'lib-ver') call.reply.error(`ERR Unrecognized option '${call.shown(2)}'`);
     else if (!isClientName(value)) call.reply.error(`ERR ${name} cannot contain spaces, newlines or special characters.`);
     else {
       if (name === 'lib-name') call.client.libraryName = value;
@@ -133,7 +134,7 @@ const list: ServerCommand = command({
     if (call.count === 4 && call.is(2, 'type')) {
       const matches = kindOf(call.text(3).toLowerCase());
       if (matches === undefined) {
-        call.reply.error(`ERR Unknown client type '${call.utf8(3)}'`);
+        call.reply.error(`ERR Unknown client type '${call.shown(3)}'`);
         return;
       }
       clients = clients.filter(matches);
@@ -196,7 +197,7 @@ function readFilters(call: ServerCall): { filters: KillFilter[]; skipMe: boolean
     } else if (word === 'type') {
       const matches = kindOf(text.toLowerCase());
       if (matches === undefined) {
-        call.reply.error(`ERR Unknown client type '${call.utf8(index + 1)}'`);
+        call.reply.error(`ERR Unknown client type '${call.shown(index + 1)}'`);
         return undefined;
       }
       filters.push({ matches });
@@ -205,7 +206,7 @@ function readFilters(call: ServerCall): { filters: KillFilter[]; skipMe: boolean
     else if (word === 'user') {
       const user = call.host.acl.find(text);
       if (user === undefined) {
-        call.reply.error(`ERR No such user '${call.utf8(index + 1)}'`);
+        call.reply.error(`ERR No such user '${call.shown(index + 1)}'`);
         return undefined;
       }
       filters.push({ matches: (client) => client.user === user });
@@ -478,6 +479,6 @@ export const clientCommand: ServerCommand = command({
   flags: [],
   summary: 'Commands about connections.',
   complexity: 'Depends on subcommand.',
-  subcommands: [getname, help, id, info, kill, list, noEvict, noTouch, pause, reply, setinfo, setname, unblock, unpause],
+  subcommands: [...trackingSubcommands, getname, help, id, info, kill, list, noEvict, noTouch, pause, reply, setinfo, setname, unblock, unpause],
 });
 

@@ -95,7 +95,7 @@ export class ScriptCalls implements ScriptHost {
     if (this.replication !== 3) this.runQuietly(command);
     else server.run(call, command);
     const { caller } = this;
-    if ((caller!.gates & Gate.TRACKING) !== 0) server.afterTracked(caller!, command, call);
+    if ((caller!.gates & Gate.TRACKING) !== 0) server.tracking.commandRan(caller!, command, call);
     return reply.fullBytes === 0 ? reply.buffer : reply.takeBytes();
   }
 
