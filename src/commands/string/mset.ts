@@ -2,11 +2,12 @@
 
 import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
-import { wrongArity } from '../../protocol/errors.js';
+import { errors, wrongArity } from '../../protocol/errors.js';
 import { command, keysFrom } from '../../registry/command.js';
-import { block, key, many, str } from '../../registry/grammar.js';
+import { block, int, key, many, oneof, optional, str, token, unixTime } from '../../registry/grammar.js';
 import { changed, notify } from '../access.js';
-import type { DataCall, DataCommand } from '../engine.js';
+import type { DataCall, DataCommand, Part } from '../engine.js';
+import { expireTime, type ExpireUnit, expireUnits } from '../expire-time.js';
 import { replyString } from './access.js';
 
 export const mget: DataCommand = command({
@@ -64,6 +65,88 @@ export const mset: DataCommand = command({
     storePairs(call);
     call.reply.ok();
   },
+});
+
+/** MSETEX: pairs counted first, then a condition over all keys and an expiry for all. */
+function runMsetex(call: DataCall): void {
+  const { db, bytes, starts, lengths } = call;
+  const pairs = call.integer(1);
+  if (Number.isNaN(pairs) || pairs <= 0 || pairs > 0x7fffffff) {
+    call.reply.error('ERR invalid numkeys value');
+    return;
+  }
+  const end = 2 + 2 * pairs;
+  if (end > call.count) {
+    call.reply.error('ERR wrong number of key-value pairs');
+    return;
+  }
+  let condition = '';
+  let keeps = false;
+  let unit: ExpireUnit | undefined;
+  let timeIndex = 0;
+  for (let index = end; index < call.count; index++) {
+    const word = call.text(index).toLowerCase();
+    if ((word === 'nx' || word === 'xx') && condition === '') condition = word;
+    else if (word === 'keepttl' && !keeps && unit === undefined) keeps = true;
+    else if (Object.hasOwn(expireUnits, word) && unit === undefined && !keeps && index + 1 < call.count) {
+      unit = expireUnits[word as keyof typeof expireUnits];
+      timeIndex = ++index;
+    } else {
+      call.reply.error(errors.syntax);
+      return;
+    }
+  }
+  const expiry = unit === undefined ? -1 : expireTime(call, timeIndex, unit);
+  if (Number.isNaN(expiry)) return;
+  for (let index = 2; condition !== '' && index < end; index += 2) {
+    const isThere = db.lookupWrite(bytes, starts[index]!, lengths[index]!) !== 0;
+    if (isThere === (condition === 'nx')) {
+      call.reply.integer(0);
+      return;
+    }
+  }
+  for (let index = 2; index < end; index += 2) {
+    const entry = db.lookupWrite(bytes, starts[index]!, lengths[index]!);
+    const { hash } = db;
+    const made = db.setString(entry, bytes, starts[index]!, lengths[index]!, hash, bytes, starts[index + 1]!, lengths[index + 1]!, keeps);
+    if (unit !== undefined) db.setExpiry(made, hash, expiry);
+    changed(call, index, 1);
+    notify(call, EventClass.STRING, 'set', index);
+    if (unit !== undefined) notify(call, EventClass.GENERIC, 'expire', index);
+  }
+  if (unit !== undefined && call.host.propagates) {
+    const parts: Part[] = ['MSETEX', pairs];
+    for (let index = 2; index < end; index++) parts.push(call.copy(index));
+    call.host.rewrite(call, [...parts, 'PXAT', BigInt(expiry)]);
+  }
+  call.reply.integer(1);
+}
+
+export const msetex: DataCommand = command({
+  name: 'msetex',
+  since: '8.4.0',
+  group: 'string',
+  arity: -4,
+  flags: ['write', 'denyoom'],
+  keys: [{ flags: ['OW', 'update'], begin: { index: 1 }, find: { keynum: 0, first: 1, step: 2 } }],
+  args: [
+    int('numkeys'),
+    many(block('data', key('key'), str('value'))),
+    optional(oneof('condition', token('NX'), token('XX'))),
+    optional(
+      oneof(
+        'expiration',
+        int('seconds', { token: 'EX' }),
+        int('milliseconds', { token: 'PX' }),
+        unixTime('unix-time-seconds', { token: 'EXAT' }),
+        unixTime('unix-time-milliseconds', { token: 'PXAT' }),
+        token('KEEPTTL'),
+      ),
+    ),
+  ],
+  summary: 'Sets the strings of one or more keys with one expiry for all, if all or none of them are there.',
+  complexity: 'O(N) where N is the number of keys.',
+  run: runMsetex,
 });
 
 export const msetnx: DataCommand = command({

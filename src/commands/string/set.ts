@@ -9,6 +9,7 @@ import { changed, notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js
 import type { DataCall, DataCommand } from '../engine.js';
 import { expireTime, expireUnits, type ExpireUnit } from '../expire-time.js';
 import { replyString } from './access.js';
+import { holdsArgument } from './compare.js';
 
 const NO_EXPIRY = -1;
 
@@ -47,10 +48,16 @@ function setWithOptions(call: DataCall): void {
   let returnsOld = false;
   let unit: ExpireUnit | undefined;
   let timeIndex = 0;
+  let comparedIndex = 0;
+  let wantsEqual = false;
   for (let index = 3; index < call.count; index++) {
     const hasNext = index + 1 < call.count;
-    if (call.is(index, 'nx') && !onlyOld) onlyNew = true;
-    else if (call.is(index, 'xx') && !onlyNew) onlyOld = true;
+    if (call.is(index, 'nx') && !onlyOld && comparedIndex === 0) onlyNew = true;
+    else if (call.is(index, 'xx') && !onlyNew && comparedIndex === 0) onlyOld = true;
+    else if (hasNext && comparedIndex === 0 && !onlyNew && !onlyOld && (call.is(index, 'ifeq') || call.is(index, 'ifne'))) {
+      wantsEqual = call.is(index, 'ifeq');
+      comparedIndex = ++index;
+    }
     else if (call.is(index, 'get')) returnsOld = true;
     else if (call.is(index, 'keepttl') && unit === undefined) keepExpiry = true;
     else if (hasNext && unit === undefined && !keepExpiry && timeUnit(call, index) !== undefined) {
@@ -73,12 +80,18 @@ function setWithOptions(call: DataCall): void {
     else replyString(call, old);
   }
   const entry = lookup(call);
-  if (entry === 0 ? onlyOld : onlyNew) {
+  if (comparedIndex > 0 && entry !== 0 && call.host.keyspace.entries.type(entry) !== Type.STRING) {
+    call.reply.error(errors.wrongType);
+    return;
+  }
+  const isRefused = comparedIndex > 0 ? !(entry === 0 ? !wantsEqual : holdsArgument(call, entry, comparedIndex) === wantsEqual) : entry === 0 ? onlyOld : onlyNew;
+  if (isRefused) {
     if (!returnsOld) call.reply.nil();
     return;
   }
   store(call, entry, 2, expiry, keepExpiry);
-  if (unit !== undefined && !(unit === expireUnits.pxat)) propagateWithTime(call, 2, expiry);
+  if (unit !== undefined && (unit !== expireUnits.pxat || comparedIndex > 0)) propagateWithTime(call, 2, expiry);
+  else if (comparedIndex > 0 && call.host.propagates) call.host.rewrite(call, ['SET', call.copy(1), call.copy(2), ...(keepExpiry ? ['KEEPTTL'] : [])]);
   if (!returnsOld) call.reply.ok();
 }
 
@@ -100,7 +113,15 @@ export const set: DataCommand = command({
   args: [
     key('key'),
     str('value'),
-    optional(oneof('condition', since('2.6.12', token('NX')), since('2.6.12', token('XX')))),
+    optional(
+      oneof(
+        'condition',
+        since('2.6.12', token('NX')),
+        since('2.6.12', token('XX')),
+        str('ifeq-value', { token: 'IFEQ', since: '8.4.0' }),
+        str('ifne-value', { token: 'IFNE', since: '8.4.0' }),
+      ),
+    ),
     optional(since('6.2.0', token('GET'))),
     optional(
       oneof(
@@ -120,6 +141,7 @@ export const set: DataCommand = command({
     ['6.0.0', 'Added the `KEEPTTL` option.'],
     ['6.2.0', 'Added the `GET`, `EXAT` and `PXAT` option.'],
     ['7.0.0', 'Allowed the `NX` and `GET` options to be used together.'],
+    ['8.4.0', 'Added the `IFEQ` and `IFNE` options.'],
   ],
   run(call) {
     if (call.count > 3) {
