@@ -340,7 +340,7 @@ export class Sets implements Container {
   /** Takes out the member that `random` has just read. @hot */
   deleteDrawn(): void {
     if (this.encoding === Encoding.HASHTABLE) {
-      this.dicts.remove(this.ref as DictRef, this.dicts.hashOfEntry(this.place), this.place);
+      this.dicts.removeDrawn(this.ref as DictRef);
       this.entries.free(this.place);
     } else if (this.encoding === Encoding.INTSET) {
       this.ref = this.intsets.deleteAt(this.ref, this.place);

@@ -243,16 +243,26 @@ export class Dicts {
   /** Takes a payload out; false when it is not there. The payload itself is the owner's to free. @hot */
   remove(dict: DictRef, hash: number, payload: number): boolean {
     const segment = this.segmentOf(dict, hash);
+    const slot = slotOf(this.arena.i32[segment >>> CHUNK_SHIFT]!, wordOffset(segment), hash, payload);
+    if (slot < 0) return false;
+    this.emptySlot(dict, segment, slot, hash);
+    return true;
+  }
+
+  /** Takes out the payload that `random` has just drawn from this dict, which has not changed since. @hot */
+  removeDrawn(dict: DictRef): void {
+    const { segment, slot } = this.drawn;
+    this.emptySlot(dict, segment, slot, this.segmentWord(segment, HEADER_WORDS + 2 * slot));
+  }
+
+  private emptySlot(dict: DictRef, segment: number, slot: number, hash: number): void {
     const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
     const base = wordOffset(segment);
-    const slot = slotOf(i32, base, hash, payload);
-    if (slot < 0) return false;
     closeGap(i32, base, slot);
     const used = --i32[base + USED]!;
     this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + COUNT]!--;
     const slots = i32[base + SLOTS]!;
     if (used < slots >>> 3 && slots > SLOTS_MIN) this.shrinkSegment(dict, segment, hash);
-    return true;
   }
 
   /** A payload drawn with equal chances, or 0 when the dict is empty. */
