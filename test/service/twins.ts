@@ -89,7 +89,7 @@ export class Twins {
 
   static async start(clientCount: number, options: StartOptions, redisArgs: readonly string[]): Promise<Twins> {
     const redis = await startRedis({ args: redisArgs });
-    const kvasir = await startServer({ port: 0, ...options });
+    const kvasir = await startServer({ port: 0, dir: redis.folder, ...options });
     const twins = new Twins(redis, kvasir, []);
     for (let count = 0; count < clientCount; count++) twins.pairs.push(await twins.connect());
     return twins;
