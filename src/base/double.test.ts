@@ -74,6 +74,25 @@ test('doubles are printed as %.17g prints them', () => {
   }
 });
 
+test('the fast way to print agrees with the slow one', () => {
+  const prng = new Prng(seed);
+  const check = (value: number): void => assert.equal(printed(value), doubleText(value), `seed ${seed}: ${value}`);
+  for (let round = 0; round < 30_000; round++) {
+    check((prng.chance(50) ? 1 : -1) * prng.unit() * 10 ** (prng.unit() * 23 - 5));
+    check(prng.below(1_000_000) / 10 ** prng.below(8));
+    check(prng.below(1 << 30) / 2 ** prng.below(40));
+  }
+  const doubles = new Float64Array(1);
+  const bits = new BigInt64Array(doubles.buffer);
+  for (let power = -5; power <= 18; power++) {
+    for (let nearby = -3n; nearby <= 3n; nearby++) {
+      doubles[0] = 10 ** power;
+      bits[0]! += nearby;
+      check(doubles[0]!);
+    }
+  }
+});
+
 test('what is printed reads back as the same number', () => {
   const prng = new Prng(seed);
   const words = new Uint32Array(2);

@@ -120,7 +120,81 @@ export function formatDouble(value: number, out: Uint8Array, offset: number): nu
     if (value < 0 || (value === 0 && 1 / value < 0)) out[at++] = 0x2d;
     return writeWhole(value < 0 ? -value : value, out, at);
   }
-  return writeText(doubleText(value), out, offset);
+  const size = value < 0 ? -value : value;
+  if (size < 1e-4 || size >= 1e17) return writeText(doubleText(value), out, offset);
+  if (value >= 0) return writeFraction(size, out, offset);
+  out[offset] = 0x2d;
+  return writeFraction(size, out, offset + 1);
+}
+
+const digitScratch = new Uint8Array(17);
+
+/**
+ * Writes a number of 1e-4 to 1e17 with 17 significant digits, without trailing zeros. Its product with a power of ten, a
+ * whole number of 17 digits but for the rounding, is computed exactly as a sum of two doubles (Dekker): some 20 times
+ * faster than toExponential, which goes through big numbers. @hot
+ */
+function writeFraction(value: number, out: Uint8Array, offset: number): number {
+  let exponent = Math.min(16, Math.floor(Math.log10(value)));
+  for (;;) {
+    const scale = powersOfTen[16 - exponent]!;
+    const high = value * scale;
+    const valueSplit = 134217729 * value;
+    const valueHigh = valueSplit - (valueSplit - value);
+    const valueLow = value - valueHigh;
+    const scaleSplit = 134217729 * scale;
+    const scaleHigh = scaleSplit - (scaleSplit - scale);
+    const scaleLow = scale - scaleHigh;
+    const low = valueHigh * scaleHigh - high + valueHigh * scaleLow + valueLow * scaleHigh + valueLow * scaleLow;
+    // `high` is even wherever it has 17 digits, so the rest alone decides how a half is rounded.
+    let rest = Math.floor(low);
+    const fraction = low - rest;
+    if (fraction > 0.5 || (fraction === 0.5 && (rest & 1) !== 0)) rest++;
+    let front = Math.floor(high / 1e8);
+    let back = high - front * 1e8 + rest;
+    if (back < 0) {
+      back += 1e8;
+      front--;
+    } else if (back >= 1e8) {
+      back -= 1e8;
+      front++;
+    }
+    if (front < 1e8) exponent--; // the logarithm was rounded up
+    else if (front >= 1e9) exponent++;
+    else return writeDigits(front, back, exponent, out, offset);
+  }
+}
+
+/** Writes front * 10^8 + back, of 17 digits, with the point behind the digit of the exponent. @hot */
+function writeDigits(front: number, back: number, exponent: number, out: Uint8Array, offset: number): number {
+  const digits = digitScratch;
+  let rest = back | 0;
+  for (let index = 16; index >= 9; index--) {
+    const next = (rest / 10) | 0;
+    digits[index] = 0x30 + rest - next * 10;
+    rest = next;
+  }
+  rest = front | 0;
+  for (let index = 8; index >= 0; index--) {
+    const next = (rest / 10) | 0;
+    digits[index] = 0x30 + rest - next * 10;
+    rest = next;
+  }
+  let count = 17;
+  while (digits[count - 1] === 0x30) count--;
+  let at = offset;
+  if (exponent < 0) {
+    out[at++] = 0x30;
+    out[at++] = 0x2e;
+    for (let zeros = -exponent - 1; zeros > 0; zeros--) out[at++] = 0x30;
+    for (let index = 0; index < count; index++) out[at++] = digits[index]!;
+    return at;
+  }
+  for (let index = 0; index <= exponent; index++) out[at++] = digits[index]!;
+  if (count <= exponent + 1) return at;
+  out[at++] = 0x2e;
+  for (let index = exponent + 1; index < count; index++) out[at++] = digits[index]!;
+  return at;
 }
 
 /** Writes a whole number of 0 to 2^53 in decimal; returns the end. @hot */
