@@ -222,7 +222,10 @@ export class Streams implements Container {
           appended = true;
         }
       }
-      if (!appended) capacityBytes = Math.min(listpacks.byteLength(ref) + total, NODE_BYTES_AHEAD_MAX);
+      if (!appended) {
+        capacityBytes = Math.min(listpacks.byteLength(ref), NODE_BYTES_AHEAD_MAX);
+        indexes.setValue(0, nodes.seal(ref));
+      }
     }
     if (!appended) this.appendNode(stream, id, nodes.create(bytes, starts, lengths, first, fields, capacityBytes));
     const f64 = this.arena.f64[stream >>> CHUNK_SHIFT]!;

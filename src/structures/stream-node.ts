@@ -11,7 +11,7 @@
 //
 // Not here: which node an entry is in (datatypes/stream).
 
-import { copyBytes, type Arena } from '../memory/arena.js';
+import { Arena, copyBytes } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT } from '../memory/layout.js';
 import { Decimal } from './decimal.js';
 import {
@@ -38,7 +38,12 @@ export const ENTRY_SAME_FIELDS = 2;
 
 /** The most that an element takes besides its bytes: five of header, five of back length. */
 const ELEMENT_OVERHEAD_BYTES_MAX = 10;
-/** Elements of an entry besides its fields and values. */
+/** The same of strings below SHORT_STRING_BYTES, stored as they are or as integers. */
+const SHORT_OVERHEAD_BYTES_MAX = 2;
+const SHORT_STRING_BYTES = 64;
+/** Flags, two differences, two counts. */
+const ENTRY_FIXED_BYTES_MAX = 2 + 10 + 10 + 6 + 6;
+/** Elements of a node's start besides fields and values. */
 const ENTRY_ELEMENTS_FIXED = 5;
 const INTEGER_BYTES_MAX = 10;
 const TWO_32 = 4294967296;
@@ -200,7 +205,8 @@ export class StreamNodes {
     const same = this.hasMasterFields(ref, bytes, starts, lengths, first, fields);
     const length = this.listpacks.byteLength(ref);
     // Enough in any case: the fields are in `total`, stored or not.
-    const needed = length + ENTRY_ELEMENTS_FIXED * INTEGER_BYTES_MAX + total + 2 * fields * ELEMENT_OVERHEAD_BYTES_MAX;
+    const overhead = total < SHORT_STRING_BYTES ? SHORT_OVERHEAD_BYTES_MAX : ELEMENT_OVERHEAD_BYTES_MAX;
+    const needed = length + ENTRY_FIXED_BYTES_MAX + total + 2 * fields * overhead;
     let made = ref;
     if (needed > this.arena.usable(ref)) made = this.arena.realloc(ref, needed, length);
     if (this.live === 127 || this.live === 4095 || this.live > 4095) {
@@ -222,6 +228,16 @@ export class StreamNodes {
     const elements = same ? fields + 3 : 2 * fields + 4;
     byte = writeInteger(u8, byte, elements);
     finish(u8, base, byte, u8[base + 4]! | (u8[base + 5]! << 8), elements + 1);
+    return made;
+  }
+
+  /** Gives a node that will not grow any more a block that fits; returns its ref. */
+  seal(ref: number): number {
+    const length = this.listpacks.byteLength(ref);
+    if (Arena.goodSize(length) >= this.arena.usable(ref)) return ref;
+    const made = this.arena.alloc(length);
+    this.arena.copy(made, 0, ref, 0, length);
+    this.arena.free(ref);
     return made;
   }
 
