@@ -28,7 +28,7 @@ const texts = [
 ];
 const doubles = [
   '0', '1', '-1', '1.5', '-0.7', '3.3', '0.1', '1e20', '1e-7', '1e300', '-1e300', 'inf', '+inf', '-inf', '9007199254740993', '1e15', '123456789.123456789', '-0',
-  '0x10', '5e-324', '1.7976931348623157e308', '10', '100', '2', '3', '1e5', '17.999999999999996',
+  '5e-324', '1.7976931348623157e308', '10', '100', '2', '3', '1e5', '17.999999999999996',
 ];
 /** Refused, or surprising, wherever they stand. */
 const wrong = [
@@ -44,6 +44,8 @@ export class ArgumentValues {
     private readonly prng: Prng,
     /** What DUMP gave on a real server. */
     private readonly dumps: readonly string[],
+    /** Whether the real server reads hexadecimal floats. */
+    private readonly hexadecimal: boolean,
   ) {}
 
   key(group: string): string {
@@ -79,7 +81,8 @@ export class ArgumentValues {
   double(): string {
     const { prng } = this;
     if (prng.chance(2)) return this.wrong();
-    return prng.chance(50) ? String(prng.below(30)) : prng.pick(doubles);
+    if (prng.chance(50)) return String(prng.below(30));
+    return this.hexadecimal && prng.chance(2) ? '0x10' : prng.pick(doubles);
   }
 
   /** A relative time in seconds. */
@@ -134,7 +137,7 @@ export class ArgumentValues {
     switch (name) {
       case 'seconds': return this.seconds(1);
       case 'milliseconds': return argument.token === 'BLOCK' ? prng.pick(['1', '2', '-1', 'x']) : this.seconds(1000);
-      case 'ttl': return prng.chance(50) ? '0' : this.seconds(1000);
+      case 'ttl': return prng.pick(['0', '0', '0', '100000', '10000000', '-1', 'x']);
       case 'unix-time-seconds': return this.unixTime(1);
       case 'unix-time-milliseconds': return this.unixTime(1000);
       case 'timeout': return prng.pick(['0.001', '0.002', '1e-3', '0.001', '-1', 'x', '9223372036854775807', 'nan']);

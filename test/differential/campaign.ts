@@ -130,7 +130,7 @@ export class Campaign {
 
   private async round(duel: Duel, seed: number, length: number, commands: readonly Candidate[]): Promise<string | undefined> {
     const prng = new Prng(seed);
-    const generator = new Generator(prng, new ArgumentValues(prng, this.dumps), commands, this.version);
+    const generator = new Generator(prng, new ArgumentValues(prng, this.dumps, versionNumber(this.version) < versionNumber('7.4.9')), commands, this.version);
     const protocol = prng.chance(50) ? 3 : 2;
     const sequence = generator.sequence(length);
     this.commandCount += sequence.length;

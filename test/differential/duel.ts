@@ -3,7 +3,7 @@
 import { latin1, latin1Bytes } from '../../src/base/bytes.js';
 import { Connection } from '../../src/client/connection.js';
 import { isAggregate, replyText, type Reply } from '../../src/client/reply.js';
-import { Comparison, show } from './comparing.js';
+import { Comparison, show, type Excuse } from './comparing.js';
 import type { Words } from './generator.js';
 
 /** How long a server may think about one run of commands. */
@@ -18,9 +18,6 @@ export interface Mismatch {
   readonly ours: string;
   readonly theirs: string;
 }
-
-/** Differences that are meant: true if this one is. */
-export type Excuse = (words: Words, ours: string, theirs: string) => boolean;
 
 class Side {
   private connection: Connection | undefined;
@@ -97,14 +94,11 @@ export class Duel {
 
   private async compare(commands: readonly Words[], index: number): Promise<Mismatch | undefined> {
     const [ours, theirs] = await this.both(commands);
-    const comparison = new Comparison();
+    const comparison = new Comparison(this.excuse);
     for (let at = 0; at < commands.length; at++) {
       const words = commands[at]!;
       if (comparison.same(words, ours[at]!, theirs[at]!)) continue;
-      const mine = show(ours[at]);
-      const other = show(theirs[at]);
-      if (this.excuse(words, mine, other)) continue;
-      return { words, index: index === 0 ? at : index, ours: mine, theirs: other };
+      return { words, index: index === 0 ? at : index, ours: show(ours[at]), theirs: show(theirs[at]) };
     }
     return undefined;
   }

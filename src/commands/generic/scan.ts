@@ -27,7 +27,7 @@ function replyKeys(call: DataCall): void {
 }
 
 /** Keeps those of the entries in `found` that `accepts` says yes to. */
-function keepFound(call: DataCall, accepts: (entry: number) => boolean): void {
+function keepFound(accepts: (entry: number) => boolean): void {
   let kept = 0;
   for (let index = 0; index < found.length; index++) {
     const entry = found.refs[index]!;
@@ -39,7 +39,7 @@ function keepFound(call: DataCall, accepts: (entry: number) => boolean): void {
 /** Drops the entries in `found` that are past their time, and deletes them as a look-up would. */
 function removeExpired(call: DataCall): void {
   const { entries } = call.host.keyspace;
-  keepFound(call, (entry) => {
+  keepFound((entry) => {
     if (!isExpired(call, entry)) return true;
     const key = entries.keyBytes(entry);
     return call.db.peek(key, 0, key.length) !== 0;
@@ -70,7 +70,7 @@ export const keys: DataCommand = command({
     const glob = call.copy(1);
     found.clear();
     call.db.scan(0, 0x7fffffff, found);
-    keepFound(call, (entry) => !isExpired(call, entry) && (isStar(glob) || keyMatches(call, entry, glob)));
+    keepFound((entry) => !isExpired(call, entry) && (isStar(glob) || keyMatches(call, entry, glob)));
     replyKeys(call);
   },
 });
@@ -139,7 +139,7 @@ export const scan: DataCommand = command({
     found.clear();
     const next = call.db.scan(cursor, Math.min(count, 0x7fffffff), found);
     const { entries } = call.host.keyspace;
-    keepFound(call, (entry) => (type < 0 || entries.type(entry) === type) && (glob === undefined || keyMatches(call, entry, glob)));
+    keepFound((entry) => (type < 0 || entries.type(entry) === type) && (glob === undefined || keyMatches(call, entry, glob)));
     removeExpired(call);
     call.reply.array(2);
     call.reply.bulkInteger(next);

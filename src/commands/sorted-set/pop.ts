@@ -146,19 +146,19 @@ function parseMultiPop(call: DataCall, index: number): MultiPop | undefined {
     return undefined;
   }
   const highest = call.is(where, 'max');
-  let count = 1;
-  if (where + 1 < call.count) {
-    if (where + 3 !== call.count || !call.is(where + 1, 'count')) {
+  let count = 0;
+  for (let option = where + 1; option < call.count; option += 2) {
+    if (count !== 0 || !call.is(option, 'count') || option + 1 >= call.count) {
       reply.error(errors.syntax);
       return undefined;
     }
-    count = call.integer(where + 2);
+    count = call.integer(option + 1);
     if (!(count >= 1)) {
       reply.error('ERR count should be greater than 0');
       return undefined;
     }
   }
-  return { first: index + 1, keys, highest, count };
+  return { first: index + 1, keys, highest, count: count === 0 ? 1 : count };
 }
 
 /** Pops from the first of the keys that is a sorted set. Returns whether it replied. */

@@ -94,7 +94,7 @@ export const zscan: DataCommand = command({
     int('cursor'),
     optional(pattern('pattern', { token: 'MATCH' })),
     optional(int('count', { token: 'COUNT' })),
-    optional(token('NOSCORES')),
+    optional(token('NOSCORES', { since: '8.0.0' })),
   ],
   summary: 'Walks over the members of a sorted set, some at each call.',
   complexity: 'O(1) for every call; O(N) for a whole walk, with N members in the set.',
