@@ -63,6 +63,16 @@ export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
+const systemTexts: Readonly<Record<string, string>> = {
+  ENOSPC: 'No space left on device', EIO: 'Input/output error', EACCES: 'Permission denied', EROFS: 'Read-only file system',
+  ENOENT: 'No such file or directory', EDQUOT: 'Disk quota exceeded', EPERM: 'Operation not permitted', EISDIR: 'Is a directory',
+};
+
+/** What went wrong, in the system's words where they are known. */
+export function errorText(error: unknown): string {
+  return systemTexts[errorCode(error)] ?? (error instanceof Error ? error.message : String(error));
+}
+
 const openFlags = { read: 'r', create: 'w', append: 'a', update: 'r+' } as const;
 
 class RealFile implements OpenFile {

@@ -12,7 +12,7 @@
 
 import { copyBytes, digitCount, utf8, writeInteger } from '../base/bytes.js';
 import type { Part } from '../commands/engine.js';
-import { errorCode, type OpenFile } from '../io/files.js';
+import { errorCode, errorText, type OpenFile } from '../io/files.js';
 import type { CommandPlaces, LogLevel } from './host.js';
 
 export type SyncPolicy = 'always' | 'everysec' | 'no';
@@ -191,7 +191,7 @@ export class AofLog {
       }
     } catch (error) {
       this.takeBack(file, done);
-      this.fail(`Error writing to the AOF file: ${error instanceof Error ? error.message : String(error)}`);
+      this.fail(`Error writing to the AOF file: ${errorText(error)}`);
       return false;
     }
     this.size += done;
@@ -220,7 +220,7 @@ export class AofLog {
     try {
       file.sync();
     } catch (error) {
-      this.fail(`Error syncing the AOF file: ${error instanceof Error ? error.message : String(error)}`);
+      this.fail(`Error syncing the AOF file: ${errorText(error)}`);
       return false;
     }
     this.unsyncedBytes = 0;
@@ -244,7 +244,7 @@ export class AofLog {
       this.syncsRunning--;
       if (file !== this.file) return;
       if (error !== null) {
-        this.fail(`Error syncing the AOF file: ${error.message}`);
+        this.fail(`Error syncing the AOF file: ${errorText(error)}`);
         return;
       }
       this.unsyncedBytes -= bytes;

@@ -156,12 +156,15 @@ export function readManifest(files: Files, folder: string, fileName: string): Ao
   return parseManifest(readWhole(files, path), fileName);
 }
 
+const shortForms: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\b': '\\b', '\x07': '\\a' };
+
 function quoteName(name: string): string {
   if (!/[^!#-&(-[\]-~]/.test(name)) return name;
   let text = '"';
   for (const letter of name) {
     const code = letter.charCodeAt(0);
     if (letter === '"' || letter === '\\') text += `\\${letter}`;
+    else if (shortForms[letter] !== undefined) text += shortForms[letter];
     else if (code < 32 || code > 126) text += `\\x${code.toString(16).padStart(2, '0')}`;
     else text += letter;
   }

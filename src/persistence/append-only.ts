@@ -110,7 +110,7 @@ export class AppendOnly {
     let bytes = 0;
     for (const file of this.manifest.live) {
       const size = files.sizeOf(this.pathOf(file));
-      if (size < 0) throw new LoadError(`The AOF file ${this.pathOf(file)} doesn't exist, but the manifest names it`, -1);
+      if (size < 0) throw new LoadError(`Fatal error: can't open the append log file ${file.name} for reading: No such file or directory. The manifest in ${this.folder} names it.`, -1);
       bytes += size;
     }
     return bytes;
@@ -366,6 +366,7 @@ export class AppendOnly {
     this.isScheduled = false;
     this.log.drain();
     this.state = 'off';
+    if (this.run !== undefined) this.host.log('notice', 'Killing AOF child: the rewrite that is running is of no use any more');
     this.run?.abort();
     this.log.release()?.close();
     this.log.discardBuffer();
