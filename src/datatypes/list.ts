@@ -15,9 +15,6 @@ import { exceedsNode, nodeBytesMax, nodeCountMax, Quicklists, type QuicklistRef 
 import { Encoding } from './object.js';
 import type { Container } from './values.js';
 
-/** Lists of more nodes are not packed, to keep removals cheap. */
-const NODES_PACKED_MAX = 4;
-
 export class Lists implements Container {
   readonly quicklists: Quicklists;
   readonly arena: Arena;
@@ -104,10 +101,8 @@ export class Lists implements Container {
   private pack(share: number): void {
     const { quicklists } = this;
     const list = this.ref as QuicklistRef;
-    // Blocks are at least half full but for what was deleted, so that lists of many nodes are not looked at.
-    const bytes = quicklists.packedBytes(list, quicklists.fill < 0 ? NODES_PACKED_MAX : 1);
-    if (bytes > nodeBytesMax(quicklists.fill) / share) return;
-    if (quicklists.fill >= 0 && (bytes === Infinity || quicklists.count(list) > Math.floor(nodeCountMax(quicklists.fill) / share))) return;
+    if (quicklists.packedBytes(list, nodeBytesMax(quicklists.fill) / share) === Infinity) return;
+    if (quicklists.fill >= 0 && quicklists.count(list) > Math.floor(nodeCountMax(quicklists.fill) / share)) return;
     this.quick = false;
     this.store(Encoding.LISTPACK, quicklists.dissolve(list));
   }

@@ -168,8 +168,8 @@ test('a list without plain nodes becomes one listpack', () => {
     harness.quicklists.pushLast(harness.list, bytes, 0, bytes.length);
   }
   const { quicklists } = harness;
-  assert.equal(quicklists.packedBytes(harness.list, 1), Infinity);
-  const bytes = quicklists.packedBytes(harness.list, 100);
+  assert.equal(quicklists.packedBytes(harness.list, 4096), Infinity);
+  const bytes = quicklists.packedBytes(harness.list, 65536);
   const listpack = quicklists.dissolve(harness.list);
   quicklists.listpacks.verify(listpack);
   assert.equal(quicklists.listpacks.count(listpack), 500);
@@ -178,5 +178,5 @@ test('a list without plain nodes becomes one listpack', () => {
   assert.equal(harness.arena.usedBytes, 0);
   const plain = new Harness(-2, 2);
   plain.quicklists.pushLast(plain.list, latin1Bytes('hello'), 0, 5);
-  assert.equal(plain.quicklists.packedBytes(plain.list, 100), Infinity);
+  assert.equal(plain.quicklists.packedBytes(plain.list, 65536), Infinity);
 });

@@ -171,14 +171,19 @@ export class Quicklists {
     this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, block, 1, PLAIN | this.nodeFlags);
   }
 
-  /** Bytes that one listpack with all elements would take; Infinity when there is a plain node, or more than `nodesMax` nodes. */
-  packedBytes(list: QuicklistRef, nodesMax: number): number {
+  /**
+   * Bytes that one listpack with all elements would take; Infinity when they are more than `bytesMax`, when there is a
+   * plain node, or when nodes are limited by count and there is more than one. Looks at a few nodes only.
+   */
+  packedBytes(list: QuicklistRef, bytesMax: number): number {
     const { nodes } = this;
+    const nodesMax = this.fill < 0 ? 2 * Math.ceil(bytesMax / NODE_BYTES_FILLED) : 1;
     if (nodes.nodeCount(list) > nodesMax) return Infinity;
     let bytes = EMPTY_BYTES;
     for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot)) {
       if (nodes.isPlain(nodes.group, nodes.slot)) return Infinity;
       bytes += this.listpacks.byteLength(nodes.block(nodes.group, nodes.slot)) - EMPTY_BYTES;
+      if (bytes > bytesMax) return Infinity;
     }
     return bytes;
   }
@@ -199,7 +204,7 @@ export class Quicklists {
       nodes.remove(list, group, slot);
     }
     nodes.destroy(list);
-    return made;
+    return made === 0 ? listpacks.create() : made;
   }
 
   /** Goes to the first element; false when there is none. @hot */
