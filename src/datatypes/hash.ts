@@ -15,11 +15,11 @@ import type { RandomSource } from '../base/prng.js';
 import type { Arena } from '../memory/arena.js';
 import { chunkOf } from '../memory/layout.js';
 import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
-import { type Entries, EXTERNAL, NUMBER } from '../structures/entry.js';
+import { checkKeyLength, type Entries, EXTERNAL, NUMBER } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
+import { entriesBytes, sampleEntries } from './dict-entries.js';
 import { FieldExpiries } from './hash-expiries.js';
 import { Encoding } from './object.js';
-import { entriesBytes, sampleEntries } from './set.js';
 import type { Container } from './values.js';
 
 /** The thresholds of the encodings, from the configuration. */
@@ -222,6 +222,7 @@ export class Hashes implements Container {
       if (longest <= limits.hashMaxListpackValue && this.listpacks.byteLength(this.ref) + longest * 2 < LISTPACK_BYTES_MAX) {
         return this.setInListpack(field, fieldOffset, fieldLength, value, valueOffset, valueLength, limits, keepExpiry);
       }
+      checkKeyLength(fieldLength);
       this.convertToDict();
     }
     const { dicts, entries } = this;

@@ -13,9 +13,10 @@ import type { Arena } from '../memory/arena.js';
 import { chunkOf } from '../memory/layout.js';
 import { Decimal } from '../structures/decimal.js';
 import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
-import type { Entries } from '../structures/entry.js';
+import { checkKeyLength, type Entries } from '../structures/entry.js';
 import { Intsets } from '../structures/intset.js';
 import { Listpacks } from '../structures/listpack.js';
+import { entriesBytes, sampleEntries } from './dict-entries.js';
 import { Encoding } from './object.js';
 import type { Container } from './values.js';
 
@@ -170,6 +171,7 @@ export class Sets implements Container {
       this.ref = listpacks.append(ref, bytes, offset, length);
       return true;
     }
+    checkKeyLength(length);
     this.convertToDict();
     return this.addToDict(bytes, offset, length);
   }
@@ -195,6 +197,7 @@ export class Sets implements Container {
       this.convertToListpack();
       this.ref = this.listpacks.append(this.ref, bytes, offset, length);
     } else {
+      checkKeyLength(length);
       this.convertToDict();
       this.addToDict(bytes, offset, length);
     }
@@ -424,41 +427,4 @@ export class Sets implements Container {
     }
     assert(count === this.size(), 'members are counted');
   }
-}
-
-/** `count` different entries of a dict, each choice of them equally likely, the entries in any order. */
-export function sampleEntries(dicts: Dicts, dict: DictRef, count: number, source: RandomSource): Int32Array {
-  const size = dicts.count(dict);
-  if (count * 3 > size) {
-    const all = new RefList();
-    dicts.forEach(dict, (entry) => all.push(entry));
-    for (let index = 0; index < count; index++) {
-      const other = index + source.below(size - index);
-      const kept = all.refs[other]!;
-      all.refs[other] = all.refs[index]!;
-      all.refs[index] = kept;
-    }
-    return all.refs;
-  }
-  const drawn = new Set<number>();
-  while (drawn.size < count) drawn.add(dicts.random(dict, source));
-  return Int32Array.from(drawn);
-}
-
-/** Bytes of a dict's entries with their external values, extrapolated from about `samples` of them (0: all). */
-export function entriesBytes(dicts: Dicts, arena: Arena, dict: DictRef, samples: number, external?: (entry: number) => number): number {
-  const count = dicts.count(dict);
-  const list = new RefList();
-  let cursor = 0;
-  let seen = 0;
-  let bytes = 0;
-  do {
-    list.clear();
-    cursor = dicts.scan(dict, cursor, samples === 0 ? WALK_BATCH : Math.min(samples, WALK_BATCH), list);
-    for (let index = 0; index < list.length; index++) {
-      bytes += arena.usable(list.refs[index]!) + (external === undefined ? 0 : external(list.refs[index]!));
-    }
-    seen += list.length;
-  } while (cursor !== 0 && (samples === 0 || seen < samples));
-  return seen === 0 ? 0 : Math.round((bytes / seen) * count);
 }

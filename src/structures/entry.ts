@@ -29,6 +29,11 @@ const HEADER_BYTES = 12;
 const doubleScratch = new Float64Array(1);
 const wordScratch = new Int32Array(doubleScratch.buffer);
 
+/** Throws when a key, field or member is longer than an entry can say; ask before anything is changed. */
+export function checkKeyLength(length: number): void {
+  if (length > KEY_BYTES_MAX) throw new Error(`a key, field or member of ${length} bytes is longer than ${KEY_BYTES_MAX}`);
+}
+
 /** Reads and writes entries of one arena. All refs are entry refs unless named otherwise. */
 export class Entries {
   constructor(readonly arena: Arena) {}
@@ -44,6 +49,7 @@ export class Entries {
    * @hot
    */
   create(word0: number, flags: number, word2: number, key: Uint8Array, keyOffset: number, keyLength: number, inlineBytes: number): number {
+    checkKeyLength(keyLength);
     const word1 = keyLength | flags;
     const header = Entries.keyOffset(word1);
     const ref = this.arena.alloc(header + keyLength + inlineBytes);
