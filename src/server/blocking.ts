@@ -75,6 +75,11 @@ export class Blocking {
     return state !== undefined && (!state.serving || state.blockedAgain);
   }
 
+  /** Whether the command that runs for this client is one that had waited. */
+  isServing(client: Client): boolean {
+    return this.states.get(client)?.serving === true;
+  }
+
   block(call: ServerCall, request: BlockRequest): void {
     const { client } = call;
     const serving = this.states.get(client);

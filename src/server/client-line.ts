@@ -27,7 +27,7 @@ function flagsOf(server: DataServer, client: Client): string {
 export function clientLine(server: DataServer, client: Client): string {
   const nowMs = server.keyspace.nowMs;
   const { connection, pubsub } = { connection: client.connection, pubsub: server.pubsub };
-  const queryBytes = connection?.queryBytes ?? 0;
+  const queryBytes = (connection?.queryBytes ?? 0) + server.requestBytes(client);
   const bufferBytes = connection?.queryBufferBytes ?? 0;
   const unsent = connection?.wire.unsentBytes ?? 0;
   const multi = server.transactions.queuedCount(client);
@@ -47,7 +47,7 @@ export function clientLine(server: DataServer, client: Client): string {
     ['multi', multi],
     ['watch', server.transactions.watchedCount(client)],
     ['qbuf', queryBytes],
-    ['qbuf-free', bufferBytes - queryBytes],
+    ['qbuf-free', Math.max(0, bufferBytes - queryBytes)],
     ['argv-mem', 0],
     ['multi-mem', server.transactions.queuedBytes(client)],
     ['rbs', 16384],

@@ -99,6 +99,7 @@ function sizeFields(name: string, bytes: number): InfoField[] {
 function memoryFields(server: DataServer): InfoField[] {
   const { cron, keyspace, config } = server;
   const arena = keyspace.arena.stats();
+  const scripts = server.scripting.figures;
   const used = server.usedBytes;
   const startup = used - arena.usedBytes;
   const peak = arena.peakBytes + startup;
@@ -119,19 +120,17 @@ function memoryFields(server: DataServer): InfoField[] {
     ['allocator_resident', arena.reservedBytes],
     ['allocator_muzzy', 0],
     ...sizeFields('total_system_memory', totalmem()),
-    ['used_memory_lua', 0],
-    ['used_memory_vm_eval', 0],
-    ['used_memory_lua_human', '0B'],
-    ['used_memory_scripts_eval', 0],
-    ['number_of_cached_scripts', 0],
-    ['number_of_functions', 0],
-    ['number_of_libraries', 0],
-    ['used_memory_vm_functions', 0],
-    ['used_memory_vm_total', 0],
-    ['used_memory_vm_total_human', '0B'],
-    ['used_memory_functions', 0],
-    ['used_memory_scripts', 0],
-    ['used_memory_scripts_human', '0B'],
+    ['used_memory_lua', scripts.engineBytes],
+    ['used_memory_vm_eval', scripts.engineBytes],
+    ['used_memory_lua_human', humanBytes(scripts.engineBytes)],
+    ['used_memory_scripts_eval', scripts.scriptBytes],
+    ['number_of_cached_scripts', scripts.scriptCount],
+    ['number_of_functions', scripts.functionCount],
+    ['number_of_libraries', scripts.libraryCount],
+    ['used_memory_vm_functions', scripts.functionEngineBytes],
+    ...sizeFields('used_memory_vm_total', scripts.engineBytes + scripts.functionEngineBytes),
+    ['used_memory_functions', scripts.functionBytes],
+    ...sizeFields('used_memory_scripts', scripts.scriptBytes + scripts.functionBytes),
     ...sizeFields('maxmemory', server.settings.maxMemory),
     ['maxmemory_policy', config.choice('maxmemory-policy').value],
     ['allocator_frag_ratio', (arena.spanBytes / Math.max(1, arena.usedBytes)).toFixed(2)],
@@ -204,7 +203,7 @@ function statsFields(server: DataServer): InfoField[] {
     ['expire_cycle_cpu_milliseconds', 0],
     ['evicted_keys', keyspace.stats.evicted],
     ['evicted_clients', 0],
-    ['evicted_scripts', 0],
+    ['evicted_scripts', server.scripting.cache.evictedCount],
     ['total_eviction_exceeded_time', 0],
     ['current_eviction_exceeded_time', 0],
     ['keyspace_hits', keyspace.stats.hits],

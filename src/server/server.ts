@@ -10,7 +10,7 @@
 //
 // Not here: reading and sending (service/connection), time-driven work (cron), transactions, blocking.
 
-import { utf8 } from '../base/bytes.js';
+import { digitCount, utf8 } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { type BlockRequest, type DataLimits, defaultDataLimits, type Engine, type Part } from '../commands/engine.js';
@@ -321,8 +321,20 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (client === this.waking) this.wakingMessages.push(bytes);
     else if (client === this.serving) this.ownMessages.push(bytes);
     else if (this.scripting.parked.keepsMessage(client, bytes)) return;
-    else client.connection?.send(bytes);
+    else client.connection?.sendSoon(bytes);
   }
+
+  private readonly talking: Connection[] = [];
+
+  /** Messages of one turn go out together: a publisher's pipeline costs each subscriber one write. */
+  sendMessagesSoon(connection: Connection): void {
+    this.talking.push(connection);
+    if (this.talking.length === 1) queueMicrotask(this.sendAllMessages);
+  }
+
+  private readonly sendAllMessages = (): void => {
+    for (const connection of this.talking.splice(0)) connection.sendMessages();
+  };
 
   /** The client whose command is running. */
   get actingClient(): Client | undefined {
@@ -482,6 +494,15 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (this.ownMessages.length > 0) this.writeOwnMessages(client);
   }
 
+  /** Bytes of the request that is being run for this client, as it came over the wire; 0 for others. */
+  requestBytes(client: Client): number {
+    if (client !== this.serving) return 0;
+    const { call } = this;
+    let bytes = 3 + digitCount(call.count);
+    for (let index = 0; index < call.count; index++) bytes += 5 + digitCount(call.lengths[index]!) + call.lengths[index]!;
+    return bytes;
+  }
+
   dispatchFailed(client: Client, error: unknown): void {
     this.log('warning', `Internal error while serving ${client.remote}: ${error instanceof Error ? error.stack : String(error)}`);
     this.serving = undefined;
@@ -570,7 +591,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.dirtySeen = keyspace.dirty;
     if (hasEffect && this.effects.wanted) this.propagate(call);
     else if (this.rewritten !== undefined || this.prevented || this.propagatedToo.length > 0) this.dropPropagation();
-    if ((this.gates & Gate.MONITORED) !== 0 && (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0) {
+    const isShown = (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0;
+    if ((this.gates & Gate.MONITORED) !== 0 && isShown && !this.blocking.isServing(call.client)) {
       this.monitors.feed(call, call.db.index, this.scripting.calls.isOwn(call) ? 'lua' : undefined);
     }
   }
@@ -803,6 +825,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     this.effects.end();
     this.depth--;
+    // Whoever looks at the call after this sees EXEC again.
+    call.setArguments(execArguments);
   }
 
   /** Deletes all keys of a database, or (-1) of all. */
@@ -921,6 +945,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     for (const connection of this.waiting.splice(0)) connection.release(isDurable);
   }
 }
+
+const execArguments: readonly Uint8Array[] = [utf8('EXEC')];
 
 /** What an empty server counts as used, so that figures and limits are of Redis's kind. */
 const BASE_BYTES = MILLION;

@@ -214,27 +214,27 @@ export class Tracking {
   private readonly invalidate = (bytes: Uint8Array, offset: number, length: number, changer: Client | undefined): void => {
     const key = latin1(bytes, offset, length);
     if (this.prefixLengths.size > 0) this.noteForPrefixes(key, changer);
-    if (this.readers.size > 0) this.invalidateReaders(key);
+    if (this.readers.size > 0) this.invalidateReaders(key, this.server.actingClient);
   };
 
-  private invalidateReaders(key: string): void {
+  private invalidateReaders(key: string, changer: Client | undefined): void {
     const ids = this.readers.get(key);
     if (ids === undefined) return;
     this.readers.delete(key);
     if (typeof ids === 'number') {
       this.itemCount--;
-      this.tellReader(ids, key);
+      this.tellReader(ids, key, changer);
     } else {
       this.itemCount -= ids.size;
-      for (const id of ids) this.tellReader(id, key);
+      for (const id of ids) this.tellReader(id, key, changer);
     }
   }
 
-  private tellReader(id: number, key: string): void {
+  private tellReader(id: number, key: string, changer: Client | undefined): void {
     const client = this.server.clients.get(id);
     const state = client === undefined ? undefined : this.states.get(client);
     if (client === undefined || state === undefined || state.options.broadcasts) return;
-    if (state.options.noLoop && client === this.server.actingClient) return;
+    if (state.options.noLoop && client === changer) return;
     this.tell(client, state, `*1\r\n${bulk(key)}`);
   }
 
@@ -286,7 +286,7 @@ export class Tracking {
     let dropped = 0;
     for (const key of this.readers.keys()) {
       if (this.readers.size <= this.keysMax || dropped++ === TRIM_KEYS_MAX) return;
-      this.invalidateReaders(key);
+      this.invalidateReaders(key, undefined);
     }
   }
 

@@ -17,7 +17,7 @@ interface Watched {
   readonly database: number;
   readonly key: Uint8Array;
   /** The key was past its time when WATCH came: its deletion is no change. */
-  readonly wasExpired: boolean;
+  wasExpired: boolean;
 }
 
 /** A client's transaction. */
@@ -31,6 +31,10 @@ export class Transaction {
   readonly watched: Watched[] = [];
   bytes = 0;
 }
+
+const GONE = 0;
+const EXPIRED = 1;
+const THERE = 2;
 
 const states = new WeakMap<Client, Transaction>();
 
@@ -227,20 +231,29 @@ export class Transactions {
   }
 
   /**
-   * All keys of a database (-1: of all) go, or are exchanged with another's: every watched key that is there in
-   * either counts as touched.
+   * All keys of a database (-1: of all) go, or `replacedBy` takes its place: a watched key that was there, or is there
+   * now, counts as touched. A key past its time counts as not there, before and after.
    */
-  databaseChanged(database: number, other = database): void {
-    for (const [, clients] of this.watchers) {
+  databaseChanged(database: number, replacedBy?: number): void {
+    for (const clients of this.watchers.values()) {
       for (const client of clients) {
         const state = states.get(client)!;
         for (const watched of state.watched) {
-          if (database >= 0 && watched.database !== database && watched.database !== other) continue;
-          const moved = { ...watched, database: watched.database === database ? other : database };
-          if (this.exists(watched) || (other !== database && this.exists(moved))) state.touched = true;
+          if (database >= 0 && watched.database !== database) continue;
+          const after = replacedBy === undefined ? GONE : this.stateOf(replacedBy, watched.key);
+          if (watched.wasExpired && after !== THERE) watched.wasExpired = after === EXPIRED;
+          else if (this.stateOf(watched.database, watched.key) === GONE && after === EXPIRED) watched.wasExpired = true;
+          else if (this.stateOf(watched.database, watched.key) !== GONE || after !== GONE) state.touched = true;
         }
       }
     }
+  }
+
+  private stateOf(index: number, key: Uint8Array): number {
+    const { dicts, entries, databases, nowMs } = this.server.keyspace;
+    const entry = dicts.find(databases[index]!.dict, key, 0, key.length, dicts.hash(key, 0, key.length));
+    if (entry === 0) return GONE;
+    return entries.hasNumber(entry) && entries.number(entry) < nowMs ? EXPIRED : THERE;
   }
 
   forget(client: Client): void {

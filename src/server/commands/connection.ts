@@ -108,7 +108,7 @@ function runHello(call: ServerCall): void {
       }
       index += 2;
     } else {
-      call.reply.error(`ERR Syntax error in HELLO option '${call.utf8(index)}'`);
+      call.reply.error(`ERR Syntax error in HELLO option '${call.shown(index)}'`);
       return;
     }
   }

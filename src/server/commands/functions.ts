@@ -204,7 +204,7 @@ function readPayload(call: ServerCall, index: number): Uint8Array[] | undefined 
 
 function restore(call: ServerCall): void {
   if (call.count > 4) {
-    tooMany(call, 'restore');
+    tooMany(call);
     return;
   }
   let policy: 'append' | 'flush' | 'replace' = 'append';
@@ -225,8 +225,8 @@ function restore(call: ServerCall): void {
   });
 }
 
-function tooMany(call: ServerCall, name: string): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try FUNCTION HELP.`);
+function tooMany(call: ServerCall): void {
+  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.utf8(1)}'. Try FUNCTION HELP.`);
 }
 
 const functionCommand: ServerCommand = command({
@@ -265,7 +265,7 @@ const functionCommand: ServerCommand = command({
       complexity: 'O(N) where N is the number of functions deleted',
       run(call) {
         if (call.count > 3) {
-          tooMany(call, 'flush');
+          tooMany(call);
           return;
         }
         if (!isFlushMode(call)) {

@@ -75,8 +75,8 @@ const stats: ServerCommand = command({
       ['clients.normal', clients],
       ['cluster.links', 0],
       ['aof.buffer', 0],
-      ['lua.caches', 0],
-      ['functions.caches', 0],
+      ['lua.caches', host.scripting.figures.scriptBytes],
+      ['functions.caches', host.scripting.figures.functionBytes],
     ];
     const totals: (readonly [string, number])[] = [
       ['overhead.total', overhead + host.baseBytes],

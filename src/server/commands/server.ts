@@ -82,6 +82,10 @@ const shutdown: ServerCommand = command({
       call.reply.error('ERR No shutdown in progress.');
       return;
     }
+    if (save !== false && call.host.scripting.parked.isBusy) {
+      call.reply.error(call.host.scripting.parked.busyText);
+      return;
+    }
     const late = call.host.suspend(call);
     const failed = (): void => late.resume((reply) => reply.error('ERR Errors trying to SHUTDOWN. Check logs.'));
     call.host.shutdown({ save, now, force }).then((refusal) => {

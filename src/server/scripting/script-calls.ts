@@ -183,8 +183,6 @@ export class ScriptCalls implements ScriptHost {
     const { call_: call, server } = this;
     const command = this.resolve();
     if (command === undefined) return undefined;
-    const { arity } = command;
-    if ((arity > 0 && arity !== call.count) || call.count < -arity) return undefined;
     const caller = this.caller!;
     if ((caller.gates & Gate.ACL) === 0) return true;
     call.command = command as Command<never>;

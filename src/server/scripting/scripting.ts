@@ -29,6 +29,19 @@ import { ScriptCalls } from './script-calls.js';
 /** How long a script may run before the event loop gets its turn. */
 const SLICE_MS = 10;
 
+/** What an engine takes with its libraries, as measured once. */
+const ENGINE_BYTES = 40_000;
+
+export interface ScriptFigures {
+  readonly scriptCount: number;
+  readonly scriptBytes: number;
+  readonly functionCount: number;
+  readonly libraryCount: number;
+  readonly functionBytes: number;
+  readonly engineBytes: number;
+  readonly functionEngineBytes: number;
+}
+
 /** One script from its start to its end. */
 export interface Run {
   readonly execution: Execution;
@@ -92,6 +105,20 @@ export class Scripting {
 
   get hasLibraries(): boolean {
     return this.functionEngine_ !== undefined && this.functionEngine_.libraries.count > 0;
+  }
+
+  /** For INFO and MEMORY STATS; what an engine takes is an estimate. */
+  get figures(): ScriptFigures {
+    const libraries = this.functionEngine_?.libraries;
+    return {
+      scriptCount: this.cache.count,
+      scriptBytes: this.cache.usedBytes,
+      functionCount: libraries?.functionCount ?? 0,
+      libraryCount: libraries?.count ?? 0,
+      functionBytes: libraries?.usedBytes ?? 0,
+      engineBytes: this.evalEngine_ === undefined ? 0 : ENGINE_BYTES,
+      functionEngineBytes: libraries === undefined ? 0 : ENGINE_BYTES,
+    };
   }
 
   /** The function that runs, for FUNCTION STATS. */
