@@ -43,6 +43,7 @@ export type OnCollision = 'fail' | 'replace';
 /** All libraries of a server. */
 export class Libraries {
   private byName = new Map<string, Library>();
+  /** By name in lower case: FCALL takes any. */
   private functions = new Map<string, ScriptFunction>();
   /** What all library code sees as its globals: nothing of its own, but what its metatable's `__index` is at the time. */
   private readonly environment = new LuaTable();
@@ -84,7 +85,7 @@ export class Libraries {
   }
 
   findFunction(name: string): ScriptFunction | undefined {
-    return this.functions.get(name);
+    return this.functions.get(name.toLowerCase());
   }
 
   /** Loads a library and returns its name. Throws LibraryError. */
@@ -115,7 +116,7 @@ export class Libraries {
     const library = this.byName.get(name);
     if (library === undefined) return false;
     this.byName.delete(name);
-    for (const functionName of library.functions.keys()) this.functions.delete(functionName);
+    for (const functionName of library.functions.keys()) this.functions.delete(functionName.toLowerCase());
     return true;
   }
 
@@ -136,8 +137,9 @@ export class Libraries {
     const functions = new Map<string, ScriptFunction>();
     for (const library of byName.values()) {
       for (const [name, declared] of library.functions) {
-        if (functions.has(name)) throw new LibraryError(`ERR Function ${name} already exists`);
-        functions.set(name, declared);
+        const key = name.toLowerCase();
+        if (functions.has(key)) throw new LibraryError(`ERR Function ${name} already exists`);
+        functions.set(key, declared);
       }
     }
     this.byName = byName;

@@ -189,6 +189,12 @@ function oneLine(text: string): string {
   return text.replace(/[\r\n]/g, ' ');
 }
 
+/** What a C string of the text would hold. */
+function beforeZero(text: string): string {
+  const end = text.indexOf('\0');
+  return end < 0 ? text : text.slice(0, end);
+}
+
 function bulk(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;
 }
@@ -233,9 +239,9 @@ class ReplyWriter {
   private table(table: LuaTable, depth: number): string {
     if (depth > replyDepthMax) return '-ERR reached lua stack limit\r\n';
     const err = table.getHash('err');
-    if (typeof err === 'string') return `-${oneLine(err.startsWith('-') ? err.slice(1) : err)}\r\n`;
+    if (typeof err === 'string') return `-${oneLine(beforeZero(err))}\r\n`;
     const ok = table.getHash('ok');
-    if (typeof ok === 'string') return `+${oneLine(ok)}\r\n`;
+    if (typeof ok === 'string') return `+${oneLine(beforeZero(ok))}\r\n`;
     const number = table.getHash('double');
     if (typeof number === 'number') return double(number, this.clientIsResp3);
     const map = table.getHash('map');
@@ -471,7 +477,9 @@ function namedDeclaration(fields: LuaValue): FunctionDeclaration {
   let description: string | null = null;
   let flags: string[] = [];
   for (let position = fields.after(0); position !== traversalEnd; position = fields.after(position)) {
-    const value = fields.valueAt(position);
+    const given = fields.valueAt(position);
+    // Where Lua wants a string a number will do.
+    const value = typeof given === 'number' ? numberToString(given) : given;
     switch (fields.keyAt(position)) {
       case 'function_name':
         if (typeof value !== 'string') throw fail('ERR function_name argument given to redis.register_function must be a string');
@@ -506,7 +514,8 @@ function functionDeclaration(args: LuaValue[]): FunctionDeclaration {
   return declaration;
 }
 
-function positionalDeclaration(name: LuaValue, callback: LuaValue): FunctionDeclaration {
+function positionalDeclaration(given: LuaValue, callback: LuaValue): FunctionDeclaration {
+  const name = typeof given === 'number' ? numberToString(given) : given;
   if (typeof name !== 'string') throw fail('ERR first argument to redis.register_function must be a string');
   if (!(callback instanceof LuaFunction)) throw fail('ERR second argument to redis.register_function must be a function');
   return { name, callback, description: null, flags: [] };

@@ -42,8 +42,8 @@ export function readEvalShebang(source: string): EvalSource {
   if (!source.startsWith('#!')) return { flags: COMPATIBLE, body: source };
   const end = source.indexOf('\n');
   if (end < 0) throw new ShebangError('ERR Invalid script shebang');
-  const [engine, ...options] = splitWords(source.slice(2, end));
-  if (engine !== 'lua') throw new ShebangError(`ERR Unexpected engine in script shebang: #!${engine ?? ''}`);
+  const [engine, ...options] = splitWords(source.slice(0, end));
+  if (engine !== '#!lua') throw new ShebangError(`ERR Unexpected engine in script shebang: ${engine!}`);
   let flags = 0;
   for (const option of options) {
     if (!option.startsWith('flags=')) throw new ShebangError(`ERR Unknown lua shebang option: ${option}`);
@@ -67,8 +67,7 @@ export function readLibraryShebang(source: string): LibrarySource {
   const end = source.indexOf('\n');
   if (!source.startsWith('#!')) throw new ShebangError('ERR Missing library metadata');
   if (end < 0) throw new ShebangError('ERR Invalid library metadata');
-  const words = splitWords(source.slice(2, end));
-  const [engine, ...options] = words;
+  const [engine, ...options] = splitWords(source.slice(0, end));
   let name: string | undefined;
   for (const option of options) {
     if (!/^name=/i.test(option)) throw new ShebangError(`ERR Invalid metadata value given: ${option}`);
@@ -79,7 +78,7 @@ export function readLibraryShebang(source: string): LibrarySource {
   if (!/^[a-zA-Z0-9_]+$/.test(name)) {
     throw new ShebangError('ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long');
   }
-  return { name, engine: engine ?? '', body: withoutShebang(source) };
+  return { name, engine: engine!.slice(2), body: withoutShebang(source) };
 }
 
 function splitWords(line: string): string[] {

@@ -54,12 +54,7 @@ export class Lexer {
   constructor(
     private readonly source: string,
     private readonly chunk: string,
-  ) {
-    // A first line that starts with # is a shebang for the shell.
-    if (source.charCodeAt(0) === 35) {
-      while (this.position < source.length && source.charCodeAt(this.position) !== 10) this.position++;
-    }
-  }
+  ) {}
 
   next(): void {
     this.lastLine = this.line;
@@ -87,9 +82,11 @@ export class Lexer {
     throw new LuaSyntaxError(near === null ? place : `${place} near '${near}'`);
   }
 
-  private tokenText(): string {
+  private tokenText(): string | null {
     if (this.kind === 'name' || this.kind === 'string' || this.kind === 'number') return this.raw;
     const code = this.kind.charCodeAt(0);
+    // As in C, where the number 0 stands for no token.
+    if (code === 0) return null;
     if (this.kind.length === 1 && (code < 32 || code === 127)) return `char(${code})`;
     return this.kind;
   }
