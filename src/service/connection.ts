@@ -18,6 +18,8 @@ import { COMPLETE, INCOMPLETE, MALFORMED, type ArgumentPlaces, type RequestReade
 import type { ReplyWriter } from '../protocol/reply.js';
 
 const UNSENT_PAUSE_BYTES = 1024 * 1024;
+/** So many messages are sent at once, even before the turn ends. */
+const MESSAGE_COUNT_MAX = 1024;
 const KEEP_BYTES_MIN = 16 * 1024;
 /** A kept buffer that is larger is dropped when it is empty. */
 const KEEP_BYTES_IDLE_MAX = 64 * 1024;
@@ -35,6 +37,8 @@ export interface ConnectionHost {
   readonly holdsReplies: boolean;
   /** The connection holds replies back; its `release` must be called at the end of the turn. */
   holdReplies(connection: Connection): void;
+  /** Calls the connection's `sendMessages` when this turn of the loop is over. */
+  sendMessagesSoon(connection: Connection): void;
 }
 
 /** The one who runs a connection's requests; the server's client state is one. */
@@ -52,6 +56,18 @@ export interface Session {
   onProtocolError(text: string): void;
   /** The client's requests passed client-query-buffer-limit. */
   onQueryLimit(): void;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 export class Connection implements WireEvents {
@@ -85,6 +101,7 @@ export class Connection implements WireEvents {
 
   /** No more requests are run; what is written is sent first. */
   closeAfterReply(): void {
+    this.sendMessages();
     this.closing = true;
     if (!this.running && this.waiting.length === 0) this.wire.end();
   }
@@ -170,6 +187,7 @@ export class Connection implements WireEvents {
   flush(): void {
     const { writer } = this.host;
     if (writer.length === 0 && writer.fullBytes === 0) return;
+    if (this.messages.length > 0) this.sendMessages();
     this.bytesOut += writer.pendingBytes;
     if (this.closed) {
       writer.clear();
@@ -199,9 +217,28 @@ export class Connection implements WireEvents {
   /** Sends bytes that the client did not ask for now: messages, replies after blocking. They must not change later. */
   send(bytes: Uint8Array): void {
     if (this.closed) return;
+    if (this.messages.length > 0) this.sendMessages();
     this.bytesOut += bytes.length;
     if (this.host.holdsReplies || this.waiting.length > 0) this.hold(bytes);
     else if (!this.wire.write(bytes)) this.noteUnsent();
+  }
+
+  /** Messages that wait for the end of the turn, so that many of them go out in one write. */
+  private messages: Uint8Array[] = [];
+
+  /** As `send`, together with what else comes in this turn of the loop. */
+  sendSoon(bytes: Uint8Array): void {
+    if (this.closed) return;
+    this.messages.push(bytes);
+    if (this.messages.length === 1) this.host.sendMessagesSoon(this);
+    else if (this.messages.length >= MESSAGE_COUNT_MAX) this.sendMessages();
+  }
+
+  sendMessages(): void {
+    const parts = this.messages;
+    if (parts.length === 0) return;
+    this.messages = [];
+    this.send(parts.length === 1 ? parts[0]! : joined(parts));
   }
 
   /** What waits for the end of the turn. */

@@ -9,12 +9,15 @@ import { globMatchesRange, globPrefixLength } from '../../base/glob.js';
 const PREFIX_BYTES_MAX = 48;
 
 interface Entry<T> {
+  /** The pattern as a byte string. */
+  readonly text: string;
   readonly pattern: Uint8Array;
   readonly value: T;
 }
 
 export class PatternIndex<T> {
-  private readonly byPrefix = new Map<string, Map<string, Entry<T>>>();
+  /** Most beginnings belong to one pattern, which then stands here without a map of its own. */
+  private readonly byPrefix = new Map<string, Entry<T> | Map<string, Entry<T>>>();
   /** How many patterns have a beginning of each length. */
   private readonly lengths = new Int32Array(PREFIX_BYTES_MAX + 1);
   private readonly byText = new Map<string, Entry<T>>();
@@ -34,13 +37,14 @@ export class PatternIndex<T> {
 
   /** `text` is the pattern as a byte string; it must not be in the index. */
   add(text: string, pattern: Uint8Array, value: T): void {
-    const entry = { pattern, value };
+    const entry = { text, pattern, value };
     const prefix = text.slice(0, prefixLength(pattern));
     this.byText.set(text, entry);
     this.lengths[prefix.length]!++;
     const group = this.byPrefix.get(prefix);
-    if (group === undefined) this.byPrefix.set(prefix, new Map([[text, entry]]));
-    else group.set(text, entry);
+    if (group === undefined) this.byPrefix.set(prefix, entry);
+    else if (group instanceof Map) group.set(text, entry);
+    else this.byPrefix.set(prefix, new Map([[group.text, group], [text, entry]]));
   }
 
   remove(text: string): void {
@@ -50,8 +54,8 @@ export class PatternIndex<T> {
     this.byText.delete(text);
     this.lengths[prefix.length]!--;
     const group = this.byPrefix.get(prefix)!;
-    group.delete(text);
-    if (group.size === 0) this.byPrefix.delete(prefix);
+    if (group instanceof Map) group.delete(text);
+    if (!(group instanceof Map) || group.size === 0) this.byPrefix.delete(prefix);
   }
 
   /** Calls `visit` for every pattern that the channel matches. `text` is the channel as a byte string. */
@@ -62,11 +66,14 @@ export class PatternIndex<T> {
       if (this.lengths[length] === 0) continue;
       const group = this.byPrefix.get(text.slice(0, length));
       if (group === undefined) continue;
-      for (const { pattern, value } of group.values()) {
-        if (globMatchesRange(pattern, 0, pattern.length, bytes, 0, bytes.length, false)) visit(value, pattern);
-      }
+      if (group instanceof Map) for (const entry of group.values()) tryEntry(entry, bytes, visit);
+      else tryEntry(group, bytes, visit);
     }
   }
+}
+
+function tryEntry<T>({ pattern, value }: Entry<T>, bytes: Uint8Array, visit: (value: T, pattern: Uint8Array) => void): void {
+  if (globMatchesRange(pattern, 0, pattern.length, bytes, 0, bytes.length, false)) visit(value, pattern);
 }
 
 function prefixLength(pattern: Uint8Array): number {
