@@ -58,32 +58,38 @@ export class Persistence {
   /** Loads the AOF when it is on, else the RDB file. Throws LoadError when what is there cannot be loaded. */
   async load(): Promise<void> {
     const { host, aof } = this;
+    const { keyspace } = host;
     const started = host.steadyClock();
     const isOn = host.option('appendonly') === true;
-    const rdbPath = this.rdbPath;
-    const bytes = isOn ? aof.prepare(true) : Math.max(0, host.files.sizeOf(rdbPath));
-    if (!isOn) aof.prepare(false);
-    this.loading = new LoadProgress(host, bytes);
-    const { keyspace } = host;
+    const { rdbPath } = this;
     const wasPaused = keyspace.expiryPaused;
-    keyspace.expiryPaused = true;
-    host.loadingChanged(true);
     try {
+      const aofBytes = aof.prepare(isOn);
+      const bytes = isOn ? aofBytes : Math.max(0, host.files.sizeOf(rdbPath));
+      this.loading = new LoadProgress(host, bytes);
+      keyspace.expiryPaused = true;
+      host.loadingChanged(true);
       if (isOn) await aof.load(this.loading);
       else if (bytes > 0) await this.loadRdbFile(rdbPath, this.loading);
+      if (isOn && host.option('appendonly') === true) aof.open();
+      keyspace.dirty = 0;
+      this.rdb.lastSaveMs = host.wallClock();
+      if (bytes > 0) host.log('notice', `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`);
     } finally {
       keyspace.expiryPaused = wasPaused;
-      this.lastLoadKeysLoaded = this.loading.keysLoaded;
-      this.lastLoadKeysExpired = this.loading.keysExpired;
+      this.lastLoadKeysLoaded = this.loading?.keysLoaded ?? 0;
+      this.lastLoadKeysExpired = this.loading?.keysExpired ?? 0;
       this.loading = null;
       host.loadingChanged(false);
     }
-    const staysOn = host.option('appendonly') === true;
-    if (isOn && staysOn) aof.open();
-    keyspace.dirty = 0;
-    this.rdb.lastSaveMs = host.wallClock();
-    if (!isOn && staysOn) this.optionChanged('appendonly');
-    if (bytes > 0) host.log('notice', `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`);
+    // It was turned on while an RDB file was loaded.
+    if (!isOn && host.option('appendonly') === true) this.optionChanged('appendonly');
+  }
+
+  /** The server will load soon and must not serve before; for a server that listens already. */
+  announceLoad(): void {
+    this.loading = new LoadProgress(this.host, 0);
+    this.host.loadingChanged(true);
   }
 
   private get rdbPath(): string {

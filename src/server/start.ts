@@ -101,6 +101,7 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
   configureUsers(server, users);
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
   const listeners = new Listeners(server);
+  server.persistence.announceLoad();
   await openDoors(server, listeners, anyPort);
   config.onSet(['port', 'bind'], async () => {
     try {
