@@ -93,6 +93,22 @@ test('the fast way to print agrees with the slow one', () => {
   }
 });
 
+test('text of 16 to 19 digits is rounded once, also near the middle between two doubles', () => {
+  const prng = new Prng(seed);
+  const digits = (count: number): string => Array.from({ length: count }, () => String(prng.below(10))).join('');
+  for (let round = 0; round < 30_000; round++) {
+    const plain = `${1 + prng.below(9)}${digits(prng.below(12))}.${digits(1 + prng.below(18))}`;
+    // An odd multiple of half a unit of the last place, and one digit beside it.
+    const middle = (2n ** 53n + BigInt(prng.below(1_000_000))) * 2n + 1n;
+    const places = 1 + prng.below(4);
+    const exact = (middle * 5n ** BigInt(places)).toString();
+    const cut = exact.length - places;
+    for (const text of [plain, `${exact.slice(0, cut)}.${exact.slice(cut)}`, `${exact.slice(0, cut)}.${exact.slice(cut)}1`]) {
+      assert.equal(strict(text), Number(text), `seed ${seed}: ${text}`);
+    }
+  }
+});
+
 test('what is printed reads back as the same number', () => {
   const prng = new Prng(seed);
   const words = new Uint32Array(2);

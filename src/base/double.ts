@@ -13,6 +13,7 @@ import { parseHexDouble } from './double-exact.js';
 export const DOUBLE_TEXT_BYTES_MAX = 24;
 
 const DIGITS_EXACT = 15;
+const DIGITS_PAIR = 19;
 const powersOfTen = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
 const INTEGER_EXACT_MAX = 9007199254740992;
 
@@ -47,7 +48,8 @@ function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean):
   let negative = false;
   if (at < end && (bytes[at] === 0x2d || bytes[at] === 0x2b)) negative = bytes[at++] === 0x2d;
   if (at >= end) return NaN;
-  let mantissa = 0;
+  let mantissa = 0; // of the first 15 digits
+  let back = 0; // of those behind them
   let digits = 0; // significant ones: those after the first that is not 0
   let anyDigit = false;
   let scale = 0;
@@ -55,14 +57,24 @@ function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean):
   if (byte === 0x30 && at + 1 < end && (bytes[at + 1]! | 0x20) === 0x78) return parseHexDouble(bytes, at + 2, end, negative, strict);
   for (; at < end && (byte = bytes[at]!) >= 0x30 && byte <= 0x39; at++) {
     anyDigit = true;
-    mantissa = mantissa * 10 + (byte - 0x30);
-    if (mantissa !== 0) digits++;
+    if (digits < DIGITS_EXACT) {
+      mantissa = mantissa * 10 + (byte - 0x30);
+      if (mantissa !== 0) digits++;
+    } else {
+      back = back * 10 + (byte - 0x30);
+      digits++;
+    }
   }
   if (at < end && byte === 0x2e) {
     for (at++; at < end && (byte = bytes[at]!) >= 0x30 && byte <= 0x39; at++) {
       anyDigit = true;
-      mantissa = mantissa * 10 + (byte - 0x30);
-      if (mantissa !== 0) digits++;
+      if (digits < DIGITS_EXACT) {
+        mantissa = mantissa * 10 + (byte - 0x30);
+        if (mantissa !== 0) digits++;
+      } else {
+        back = back * 10 + (byte - 0x30);
+        digits++;
+      }
       scale--;
     }
   }
@@ -86,7 +98,42 @@ function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean):
     if (scale > 0 && scale <= 22) return negative ? -(mantissa * powersOfTen[scale]!) : mantissa * powersOfTen[scale]!;
     if (scale < 0 && scale >= -22) return negative ? -(mantissa / powersOfTen[-scale]!) : mantissa / powersOfTen[-scale]!;
   }
+  if (digits <= DIGITS_PAIR && scale < 0 && scale >= -22) {
+    const value = divideExactly(mantissa, powersOfTen[digits - DIGITS_EXACT]!, back, powersOfTen[-scale]!);
+    if (value === value) return negative ? -value : value;
+  }
   return parseSlowly(bytes, offset, end, strict);
+}
+
+/**
+ * (front * shift + back) / divisor, rounded once: the dividend is a sum of two doubles, and so is the quotient. NaN when
+ * that is so near to the middle between two doubles that its last bits matter. What has 17 digits is not for Number():
+ * scores are printed like that, and come back from listpacks. @hot
+ */
+function divideExactly(front: number, shift: number, back: number, divisor: number): number {
+  setProduct(front, shift);
+  const high = $product + back;
+  const low = back - (high - $product) + $rest;
+  const quotient = high / divisor;
+  setProduct(quotient, divisor);
+  const rest = (high - $product - $rest + low) / divisor;
+  const value = quotient + rest * (1 + 2 ** -40);
+  return value === quotient + rest * (1 - 2 ** -40) ? value : NaN;
+}
+
+let $product = 0;
+let $rest = 0;
+
+/** Sets $product + $rest to the exact product (Dekker). @hot */
+function setProduct(a: number, b: number): void {
+  const aSplit = 134217729 * a;
+  const aHigh = aSplit - (aSplit - a);
+  const aLow = a - aHigh;
+  const bSplit = 134217729 * b;
+  const bHigh = bSplit - (bSplit - b);
+  const bLow = b - bHigh;
+  $product = a * b;
+  $rest = aHigh * bHigh - $product + aHigh * bLow + aLow * bHigh + aLow * bLow;
 }
 
 /** The text is known to be a decimal number that is not zero. */
@@ -138,14 +185,9 @@ function writeFraction(value: number, out: Uint8Array, offset: number): number {
   let exponent = Math.min(16, Math.floor(Math.log10(value)));
   for (;;) {
     const scale = powersOfTen[16 - exponent]!;
-    const high = value * scale;
-    const valueSplit = 134217729 * value;
-    const valueHigh = valueSplit - (valueSplit - value);
-    const valueLow = value - valueHigh;
-    const scaleSplit = 134217729 * scale;
-    const scaleHigh = scaleSplit - (scaleSplit - scale);
-    const scaleLow = scale - scaleHigh;
-    const low = valueHigh * scaleHigh - high + valueHigh * scaleLow + valueLow * scaleHigh + valueLow * scaleLow;
+    setProduct(value, scale);
+    const high = $product;
+    const low = $rest;
     // `high` is even wherever it has 17 digits, so the rest alone decides how a half is rounded.
     let rest = Math.floor(low);
     const fraction = low - rest;

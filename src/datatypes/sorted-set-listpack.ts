@@ -34,6 +34,11 @@ function readScore(u8: Uint8Array, byte: number): number {
   }
 }
 
+/** Whether Redis keeps a score as an integer. */
+function isWhole(score: number): boolean {
+  return score <= WHOLE_SCORE_MAX && score >= -WHOLE_SCORE_MAX && Math.floor(score) === score;
+}
+
 function numberOr0(value: number): number {
   return value === value ? value : 0;
 }
@@ -131,10 +136,24 @@ export class SortedListpacks {
     return this.insertAt(ref, this.listpacks.byteLength(ref) - 1, score, bytes, offset, length);
   }
 
+  /** Gives an element another score; the member is its own. Returns the listpack's ref. @hot */
+  update(ref: number, at: number, score: number, bytes: Uint8Array, offset: number, length: number): number {
+    const next = this.next(ref, at);
+    const previous = this.previous(ref, at);
+    // Strictly between its neighbours it stays where it is; with equal scores the members decide.
+    const stays = (next === 0 || this.score(ref, next) > score) && (previous === 0 || this.score(ref, previous) < score);
+    if (!stays) return this.insert(this.remove(ref, at, 1), score, bytes, offset, length);
+    const u8 = this.listpacks.arena.u8[ref >>> CHUNK_SHIFT]!;
+    const base = byteOffset(ref);
+    const scoreAt = at + entryBytes(u8, base + at);
+    if (isWhole(score)) return this.listpacks.replaceInteger(ref, scoreAt, score + 0);
+    return this.listpacks.replace(ref, scoreAt, scoreText, 0, formatDouble(score, scoreText, 0));
+  }
+
   private insertAt(ref: number, place: number, score: number, bytes: Uint8Array, offset: number, length: number): number {
     const made = this.listpacks.insertBefore(ref, place, bytes, offset, length);
     const at = this.listpacks.inserted;
-    if (score <= WHOLE_SCORE_MAX && score >= -WHOLE_SCORE_MAX && Math.floor(score) === score) return this.listpacks.insertIntegerAfter(made, at, score + 0);
+    if (isWhole(score)) return this.listpacks.insertIntegerAfter(made, at, score + 0);
     const end = formatDouble(score, scoreText, 0);
     return this.listpacks.insertAfter(made, at, scoreText, 0, end);
   }

@@ -129,7 +129,7 @@ export class SortedSets implements Container {
       if (at !== 0) {
         const old = this.small.score(ref, at);
         const result = this.decide(old, score, flags);
-        if (result === 'updated') this.ref = this.small.insert(this.small.remove(ref, at, 1), this.newScore, bytes, offset, length);
+        if (result === 'updated') this.ref = this.small.update(ref, at, this.newScore, bytes, offset, length);
         return result;
       }
       if ((flags & AddFlag.OLD) !== 0) return 'skipped';
