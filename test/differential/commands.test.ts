@@ -5,7 +5,7 @@ import { peerMissing } from '../peer.js';
 import { Campaign } from './campaign.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
-const rounds = Number(process.env.KVASIR_ROUNDS ?? 1200);
+const rounds = Number(process.env.KVASIR_ROUNDS ?? 1000);
 /** From so many rounds on, each declared difference must have been seen. */
 const roundsToSeeAll = 20_000;
 

@@ -75,10 +75,11 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'options that came after 7.0',
-    reason: 'ZRANK and ZREVRANK WITHSCORE, XREAD with the id +, NOVALUES of HSCAN.',
+    reason: 'ZRANK and ZREVRANK WITHSCORE and XREAD with the id +.',
     before: '7.4.0',
     matches: (words, _ours, theirs) =>
-      (/^z(rev)?rank$/i.test(words[0]!) && words.length === 4 && theirs.includes('wrong number of arguments')) ||
+      (/^z(rev)?rank$/i.test(words[0]!) && words.length === 4 && (theirs.includes('wrong number of arguments') || theirs.startsWith('-EXECABORT'))) ||
+      (is(words, 'exec') && theirs.startsWith('-EXECABORT') && ours.includes('syntax error')) ||
       (is(words, 'xread') && words.includes('+') && theirs.startsWith('-ERR Invalid stream ID')),
   },
   {

@@ -135,12 +135,12 @@ export class Generator {
   private damage(words: string[], command: Candidate): string[] {
     const { prng, values } = this;
     const index = 1 + prng.below(words.length);
-    // A number that moves into the place of a time could make a key expire in the middle of a run.
+    // A number that moves into the place of a time could make a key expire in the middle of a run, or wait for ever.
     const hasTime = command.arguments.some((argument) => mentionsTime(argument));
     switch (prng.below(hasTime ? 3 : 6)) {
       case 0: return words.slice(0, index);
-      case 1: return [...words, values.wrong()];
-      case 2: return words.map((word, at) => (at === index ? prng.pick(['', 'x', '1.5', '9223372036854775808', 'NX', '\0']) : word));
+      case 1: return [...words, hasTime ? 'x' : values.wrong()];
+      case 2: return words.map((word, at) => (at === index ? prng.pick(['', 'x', 'nan', '9223372036854775808', 'NX', '\0']) : word));
       case 3: return words.filter((_, at) => at !== index);
       case 4: return words.map((word, at) => (at === index ? values.wrong() : word));
       default: return [...words.slice(0, index), words[index] ?? values.text(), ...words.slice(index)];

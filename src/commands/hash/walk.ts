@@ -110,7 +110,7 @@ export const hscan: DataCommand = command({
     int('cursor'),
     optional(pattern('pattern', { token: 'MATCH' })),
     optional(int('count', { token: 'COUNT' })),
-    optional(token('NOVALUES')),
+    optional(token('NOVALUES', { since: '7.4.0' })),
   ],
   tips: ['nondeterministic_output'],
   summary: 'Walks over the fields of a hash, some at each call.',
