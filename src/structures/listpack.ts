@@ -226,13 +226,15 @@ export class Listpacks {
     const u8 = this.arena.u8[ref >>> CHUNK_SHIFT]!;
     const base = byteOffset(ref);
     const short = length < 64 ? STRING6 | length : -1;
+    // Names in one listpack often begin alike, so the last byte is looked at first (of an empty one, its first byte).
+    const lastByte = length > 0 ? bytes[offset + length - 1]! : STRING6;
     let integers = -1; // whether the string may be an integer: not known yet
     let byte = base + at;
     for (;;) {
       const first = u8[byte]!;
       if (first === END) return 0;
       if (first === short) {
-        let index = 0;
+        let index = u8[byte + length] === lastByte ? 0 : length + 1;
         while (index < length && u8[byte + 1 + index] === bytes[offset + index]) index++;
         if (index === length) return byte - base;
       } else if (first < 128 || first >= INT13) {
