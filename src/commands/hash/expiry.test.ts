@@ -250,7 +250,7 @@ inEachEncoding('where deleting is not ours, fields are hidden or not', (bench) =
   bench.keyspace.nowMs += 11;
   bench.keyspace.expiryPaused = true;
   assert.equal(bench.run('HGET h a'), '$1 1');
-  assert.equal(bench.run('HVALS h'), '*2 $1 1 $1 2');
+  assert.match(bench.run('HVALS h'), /^\*2 (\$1 1 \$1 2|\$1 2 \$1 1)$/);
   bench.keyspace.hidesExpired = true;
   assert.equal(bench.run('HGET h a'), '$-1');
   assert.equal(bench.run('HVALS h'), '*1 $1 2');
