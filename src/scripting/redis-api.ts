@@ -11,6 +11,7 @@
 //
 // A failed `redis.call` raises {err=...}. `pcall` gives its text where the table has one (see machine), and what leaves the
 // script is `ERR text script: name, on @chunk:line.`, made by `errorReply`.
+import { shortText } from '../base/short-text.js';
 import { sha1Hex } from '../base/sha1.js';
 import { protectGlobals } from './lua/engine.js';
 import { numberToString, formatGeneral } from './lua/numbers.js';
@@ -54,9 +55,6 @@ function fail(message: string): LuaError {
 
 // -- replies into Lua
 
-type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
-const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice: Latin1Slice };
-
 /** Reads one reply as a Lua value. */
 class ReplyReader {
   private bytes: Uint8Array = new Uint8Array(0);
@@ -75,7 +73,7 @@ class ReplyReader {
     let end = start;
     while (bytes[end] !== 13) end++;
     this.at = end + 2;
-    return latin1Slice.call(bytes, start, end);
+    return shortText(bytes, start, end - start);
   }
 
   private number(): number {
@@ -92,7 +90,7 @@ class ReplyReader {
   private text(length: number): string {
     const start = this.at;
     this.at = start + length + 2;
-    return latin1Slice.call(this.bytes, start, start + length);
+    return shortText(this.bytes, start, length);
   }
 
   private wrap(name: string, value: LuaValue): LuaTable {

@@ -143,11 +143,15 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   gates = 0;
   /** Depth of commands that run inside others: EXEC, scripts. */
   depth = 0;
+  /** DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what is otherwise not allowed there; for tests. */
+  allowsAllInScripts = false;
   /** Every command is timed; else those of constant time only now and then. */
   timesAll = false;
   /** The port that clients connect to; -1: none. */
   port = -1;
   executable = '';
+  /** Steady time at which the last measured command began. */
+  startedMsOfCommand = 0;
   private sampleCounter = 0;
   private nextClientId = 1;
   private rewritten: Part[] | undefined;
@@ -555,6 +559,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       const text = wrongArity(command.fullName);
       if (command.name === 'exec') this.transactions.end(call.client);
       call.reply.error(command.name === 'exec' ? execAborted(text) : text);
+      this.stats.countRefusal(command.id);
       return undefined;
     }
     return command;
@@ -585,7 +590,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if ((call.client.gates & Gate.TRACKING) !== 0) this.tracking.commandRan(call.client, command, call);
     // A command that waits is counted when it ends, by whoever serves it (see Blocking).
     if ((call.client as Client).blocked !== true) stats.count(command.id);
-    if (call.reply.errorCount !== errorCount) stats.countError(command.id, call.reply.lastError);
+    // The failures of commands inside EXEC were counted there.
+    if (call.reply.errorCount !== errorCount && command.name !== 'exec') stats.countError(command.id, call.reply.lastError);
     // What commands inside this one (EXEC, scripts) changed was passed on by them.
     const hasEffect = keyspace.dirty > dirty && keyspace.dirty !== this.dirtySeen;
     this.dirtySeen = keyspace.dirty;
@@ -601,6 +607,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private runTimed(call: ServerCall, command: Command<ServerCall>, times: number): void {
     const { steadyClock } = this.options;
     const startMs = steadyClock();
+    this.startedMsOfCommand = startMs;
     try {
       command.run!(call);
     } catch (error) {
@@ -626,6 +633,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** A command has ended whose client waited for it: a parked script. */
   finishLate(call: ServerCall, micros: number): void {
+    this.stats.count(call.command.id);
     this.account(call, call.command as unknown as Command<ServerCall>, micros, 1);
   }
 
@@ -801,10 +809,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   runQueued(client: Client, queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[]): void {
     this.depth++;
     this.effects.begin();
-    this.runQueuedFrom(client, queued, 0);
+    this.runQueuedFrom(client, queued, 0, argumentsOf(this.call));
   }
 
-  private runQueuedFrom(client: Client, queued: Parameters<DataServer['runQueued']>[1], first: number): void {
+  private runQueuedFrom(client: Client, queued: Parameters<DataServer['runQueued']>[1], first: number, exec: readonly Uint8Array[]): void {
     const { call } = this;
     call.denyBlocking = true;
     this.transactions.executing = true;
@@ -820,13 +828,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.transactions.executing = false;
     // A script is parked: the transaction goes on when it has ended.
     if (this.scripting.parked.active) {
-      this.scripting.parked.continueWith(() => this.runQueuedFrom(client, queued, index));
+      this.scripting.parked.continueWith(() => this.runQueuedFrom(client, queued, index, exec));
       return;
     }
     this.effects.end();
     this.depth--;
     // Whoever looks at the call after this sees EXEC again.
-    call.setArguments(execArguments);
+    call.setArguments(exec);
   }
 
   /** Deletes all keys of a database, or (-1) of all. */
@@ -945,8 +953,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     for (const connection of this.waiting.splice(0)) connection.release(isDurable);
   }
 }
-
-const execArguments: readonly Uint8Array[] = [utf8('EXEC')];
 
 /** What an empty server counts as used, so that figures and limits are of Redis's kind. */
 const BASE_BYTES = MILLION;

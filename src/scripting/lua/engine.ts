@@ -89,6 +89,8 @@ function protectTable(table: LuaTable): void {
   for (const value of [...table.arr, ...table.vals]) if (value instanceof LuaTable) protectTable(value);
 }
 
+const noValues: LuaValue[] = [];
+
 export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 
 // The limit counts the young generation too; beyond three quarters V8 may give up before a script is asked again.
@@ -104,17 +106,17 @@ export function heapIsNearlyFull(): boolean {
 export class Execution implements Activation {
   state: ExecutionState = 'suspended';
   /** What it returned, once `done`. */
-  values: LuaValue[] = [];
+  values = noValues;
   /** What it died of, once `failed`. */
   error: LuaError | null = null;
   /** What was thrown where the engine itself failed: for the log. */
   bug: unknown = null;
   heapFrames = 1;
   coroutine: unknown = null;
-  private readonly frames: FrameStack;
+  private frames: FrameStack;
   private askHost: () => boolean = () => true;
 
-  readonly stringMeta: LuaTable;
+  stringMeta: LuaTable;
 
   constructor(
     engine: Engine,
@@ -125,6 +127,18 @@ export class Execution implements Activation {
     /** For tests: suspends as often as can be. */
     readonly isFrantic = false,
   ) {
+    this.stringMeta = engine.stringMeta;
+    this.frames = [new StartFrame(main, args)];
+  }
+
+  /** Makes a run that has ended into a new one, as the constructor does. */
+  restart(engine: Engine, main: LuaValue, args: LuaValue[]): void {
+    this.state = 'suspended';
+    this.values = noValues;
+    this.error = null;
+    this.bug = null;
+    this.heapFrames = 1;
+    this.coroutine = null;
     this.stringMeta = engine.stringMeta;
     this.frames = [new StartFrame(main, args)];
   }

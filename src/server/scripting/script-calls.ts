@@ -86,7 +86,7 @@ export class ScriptCalls implements ScriptHost {
     if (command === undefined) return this.failed(scriptCallErrors.unknownCommand);
     const { arity, flags } = command;
     if ((arity > 0 && arity !== call.count) || call.count < -arity || command.run === undefined) return this.failed(scriptCallErrors.wrongArity);
-    if ((flags & commandFlags.noscript) !== 0) return this.failed(scriptCallErrors.notAllowed);
+    if ((flags & commandFlags.noscript) !== 0 && !this.server.allowsAllInScripts) return this.failed(scriptCallErrors.notAllowed);
     call.command = command as Command<never>;
     call.db = server.keyspace.databases[client.databaseIndex]!;
     const refusal = this.refuse(command);

@@ -11,6 +11,7 @@
 // Not here: what scripts can call (script-calls), who waits meanwhile (parked-script), compiling and running Lua (scripting).
 
 import { latin1 } from '../../base/bytes.js';
+import { shortText } from '../../base/short-text.js';
 import { errors } from '../../protocol/errors.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { Libraries, type ScriptFunction } from '../../scripting/libraries.js';
@@ -62,6 +63,7 @@ export class Scripting {
   current: Run | undefined;
   private evalEngine_: { readonly engine: Engine; readonly api: RedisApi } | undefined;
   private functionEngine_: { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } | undefined;
+  private spare: Execution | undefined;
   private sliceEndMs = 0;
   private readonly clock: () => number;
   private readonly mayContinue = (): boolean => this.clock() < this.sliceEndMs;
@@ -281,17 +283,29 @@ export class Scripting {
       allowsOutOfMemory: !isCompatible && (flags & scriptFlags['allow-oom']) !== 0,
     };
     calls.begin(client, call.db, rules, this.isOutOfMemory());
-    const startedMs = this.clock();
-    const run: Run = { execution: new Execution(engine, main, args), api, name, isFunction, client, commandId: call.command.id, startedMs };
+    const startedMs = server.startedMsOfCommand;
+    const run: Run = { execution: this.execution(engine, main, args), api, name, isFunction, client, commandId: call.command.id, startedMs };
     this.current = run;
     server.depth++;
     server.effects.begin();
     this.sliceEndMs = startedMs + SLICE_MS;
     const state = run.execution.advance(this.mayPark(client) ? this.mayContinue : this.goesOn);
     if (state === 'suspended') this.parked.park(call, run);
-    else this.finish(call, run);
+    else {
+      this.finish(call, run);
+      this.spare = run.execution;
+    }
     // What it changed was passed on command by command.
     server.preventPropagation(call);
+  }
+
+  /** A run that has ended is used again: most scripts are short, and making one would be a good part of their time. */
+  private execution(engine: Engine, main: LuaFunction, args: LuaValue[]): Execution {
+    const { spare } = this;
+    if (spare === undefined) return new Execution(engine, main, args);
+    this.spare = undefined;
+    spare.restart(engine, main, args);
+    return spare;
   }
 
   /** Whether the event loop can have turns before a script has ended: not while data is loaded, where nobody would wait for it. */
@@ -355,16 +369,12 @@ function writeText(reply: ReplyWriter, text: string): void {
   reply.length += length;
 }
 
-type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
-const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice: Latin1Slice };
-
 /** Arguments as a Lua table of strings. @hot */
 function tableOf(call: ServerCall, first: number, count: number): LuaTable {
   const table = new LuaTable();
   const { bytes, starts, lengths } = call;
   for (let index = first; index < first + count; index++) {
-    const start = starts[index]!;
-    table.arr.push(latin1Slice.call(bytes, start, start + lengths[index]!));
+    table.arr.push(shortText(bytes, starts[index]!, lengths[index]!));
   }
   return table;
 }

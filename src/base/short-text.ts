@@ -1,0 +1,41 @@
+// short-text: bytes as a one-byte string where most are a few bytes long: keys, small values, status words.
+//
+// Node's own way costs about 36 ns whatever the length; up to twelve bytes, asking for the characters costs 10 to 18 ns.
+
+type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
+const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice: Latin1Slice };
+const make = String.fromCharCode;
+
+/** @hot */
+export function shortText(b: Uint8Array, at: number, length: number): string {
+  switch (length) {
+    case 0:
+      return '';
+    case 1:
+      return make(b[at]!);
+    case 2:
+      return make(b[at]!, b[at + 1]!);
+    case 3:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!);
+    case 4:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!);
+    case 5:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!);
+    case 6:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!, b[at + 5]!);
+    case 7:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!, b[at + 5]!, b[at + 6]!);
+    case 8:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!, b[at + 5]!, b[at + 6]!, b[at + 7]!);
+    case 9:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!, b[at + 5]!, b[at + 6]!, b[at + 7]!, b[at + 8]!);
+    case 10:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!, b[at + 5]!, b[at + 6]!, b[at + 7]!, b[at + 8]!, b[at + 9]!);
+    case 11:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!, b[at + 5]!, b[at + 6]!, b[at + 7]!, b[at + 8]!, b[at + 9]!, b[at + 10]!);
+    case 12:
+      return make(b[at]!, b[at + 1]!, b[at + 2]!, b[at + 3]!, b[at + 4]!, b[at + 5]!, b[at + 6]!, b[at + 7]!, b[at + 8]!, b[at + 9]!, b[at + 10]!, b[at + 11]!);
+    default:
+      return latin1Slice.call(b, at, at + length);
+  }
+}
