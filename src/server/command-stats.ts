@@ -69,6 +69,13 @@ export class CommandStats {
     this.countErrorReply(text);
   }
 
+  /** As `countRefused`, where the reply is counted by the caller. */
+  countRefusal(id: number): void {
+    if (id >= this.calls.length) this.grow(id);
+    this.refused[id]!++;
+    this.rejected++;
+  }
+
   countErrorReply(text: string): void {
     this.errorReplies++;
     const space = text.indexOf(' ');

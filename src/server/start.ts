@@ -112,6 +112,7 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
       return 'Unable to listen on this port. Check server logs.';
     }
   });
+  if (exit !== undefined) setProcessTitle(server);
   const pidFile = config.path('pidfile');
   if (pidFile !== '') {
     try {
@@ -148,6 +149,21 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
 
 /** A configuration that is right by its grammar but cannot be served. */
 export class StartError extends Error {}
+
+/** What `ps` shows: proc-title-template with its variables filled in. */
+function setProcessTitle(server: DataServer): void {
+  const { config } = server;
+  const variables: Readonly<Record<string, string | number>> = {
+    title: 'kvasir-server',
+    'listen-addr': `${config.special('bind').value[0] ?? '*'}:${server.port}`,
+    'server-mode': server.mode === 'cluster' ? '[cluster]' : '',
+    port: config.number('port').value,
+    'tls-port': config.number('tls-port').value,
+    unixsocket: config.text('unixsocket').value,
+    'config-file': config.file ?? '',
+  };
+  process.title = config.text('proc-title-template').value.replace(/\{([^{}]*)\}/g, (_, name: string) => String(variables[name] ?? '')).trim();
+}
 
 function configureUsers(server: DataServer, users: readonly (readonly string[])[]): void {
   for (const words of users) {

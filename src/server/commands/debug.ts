@@ -256,7 +256,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
   'replybuffer': { run: accept, args: [1, 2] },
   'pause-cron': { run: (call) => setSwitch(call, 2, (on) => (on ? call.host.cron.stop() : call.host.cron.start())), args: [1, 1] },
   'dict-resizing': { run: accept, args: [1, 1] },
-  'set-disable-deny-scripts': { run: accept, args: [1, 1] },
+  'set-disable-deny-scripts': { run: (call) => setSwitch(call, 2, (on) => (call.host.allowsAllInScripts = on)), args: [1, 1] },
   'client-enforce-reply-list': { run: accept, args: [1, 1] },
   'replicate': { run: accept, args: [1, Infinity] },
   'stringmatch': { run: stringMatch, args: [2, 2] },
