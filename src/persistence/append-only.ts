@@ -106,7 +106,10 @@ export class AppendOnly {
       throw error;
     }
     if (!isOn) return 0;
-    if (this.manifest.live.length === 0) this.adoptOldFile();
+    const { base, live } = this.manifest;
+    // The second: a crash between writing the manifest and moving the file.
+    const isHalfAdopted = live.length === 1 && base?.name === this.fileName && files.sizeOf(this.pathOf(base)) < 0;
+    if (live.length === 0 || isHalfAdopted) this.adoptOldFile();
     let bytes = 0;
     for (const file of this.manifest.live) {
       const size = files.sizeOf(this.pathOf(file));
@@ -122,7 +125,7 @@ export class AppendOnly {
     const oldPath = `${String(this.host.option('dir'))}/${this.fileName}`;
     if (files.sizeOf(oldPath) < 0 || files.isFolder(oldPath)) return;
     this.host.log('notice', `Moving the old append only file ${oldPath} into ${this.folder}`);
-    this.manifest.adoptOldFile(this.fileName);
+    if (this.manifest.base === undefined) this.manifest.adoptOldFile(this.fileName);
     files.makeFolder(this.folder);
     this.manifest.save(files, this.folder);
     files.rename(oldPath, `${this.folder}/${this.fileName}`);

@@ -191,6 +191,18 @@ test('an old single file is taken over', async () => {
   assert.equal(again.host.get('n'), 'w');
 });
 
+test('an old single file is taken over after a power cut in the midst of it', async () => {
+  for (let round = 0; round < 40; round++) {
+    const random = new Prng(seed + round);
+    let disk = newDisk();
+    disk.put('/data/appendonly.aof', Buffer.from('*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n'));
+    disk.fail(random.pick(['rename', 'sync', 'syncFolder', 'open']), 'EIO', { skip: random.below(5) });
+    await start(disk).catch(() => undefined);
+    disk = disk.afterCrash(random);
+    assert.equal((await start(disk)).host.get('k'), 'v');
+  }
+});
+
 test('turned on and off while running', async () => {
   const disk = newDisk();
   const server = await start(disk, { appendonly: false });
