@@ -591,7 +591,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     // A command that waits is counted when it ends, by whoever serves it (see Blocking).
     if ((call.client as Client).blocked !== true) stats.count(command.id);
     // The failures of commands inside EXEC were counted there.
-    if (call.reply.errorCount !== errorCount && command.name !== 'exec') stats.countError(command.id, call.reply.lastError);
+    if (call.reply.errorCount !== errorCount && (command.name !== 'exec' || call.reply.lastError.startsWith('EXECABORT'))) stats.countError(command.id, call.reply.lastError);
     // What commands inside this one (EXEC, scripts) changed was passed on by them.
     const hasEffect = keyspace.dirty > dirty && keyspace.dirty !== this.dirtySeen;
     this.dirtySeen = keyspace.dirty;
