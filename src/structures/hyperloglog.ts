@@ -158,17 +158,13 @@ export class Hyperloglogs {
 
   /** Marks the kept estimate as out of date. */
   forgetCount(): void {
-    this.bytes[CACHE_AT + 7]! |= OUT_OF_DATE;
+    forgetCount(this.bytes, 0);
   }
 
   /** Adds an element: 1 when a register changed, 0 when not, -1 when the value is malformed. @hot */
   add(bytes: Uint8Array, offset: number, length: number, sparseBytesMax: number): number {
     hashElement(bytes, offset, length);
-    const index = $low & (REGISTER_COUNT - 1);
-    const rest = ($low >>> INDEX_BITS) | ($high << (32 - INDEX_BITS));
-    const top = ($high >>> INDEX_BITS) | (1 << (VALUE_BITS_MAX - 32));
-    const value = 1 + (rest !== 0 ? 31 - Math.clz32(rest & -rest) : 63 - Math.clz32(top & -top));
-    return this.raise(index, value, sparseBytesMax);
+    return this.raise($low & (REGISTER_COUNT - 1), valueOfHash(), sparseBytesMax);
   }
 
   /** Makes a register at least `value`: 1 when it changed, 0 when not, -1 when the value is malformed. */
@@ -380,6 +376,24 @@ export class Hyperloglogs {
     }
     return words.join(' ');
   }
+}
+
+/** What the hash just computed does to its register. @hot */
+function valueOfHash(): number {
+  const rest = ($low >>> INDEX_BITS) | ($high << (32 - INDEX_BITS));
+  const top = ($high >>> INDEX_BITS) | (1 << (VALUE_BITS_MAX - 32));
+  return 1 + (rest !== 0 ? 31 - Math.clz32(rest & -rest) : 63 - Math.clz32(top & -top));
+}
+
+/** Adds an element to a dense value where it lies: 1 when a register changed, else 0. @hot */
+export function addToDense(bytes: Uint8Array, start: number, element: Uint8Array, offset: number, length: number): number {
+  hashElement(element, offset, length);
+  return raiseDense(bytes, start, $low & (REGISTER_COUNT - 1), valueOfHash());
+}
+
+/** Marks the estimate that a value keeps as out of date. */
+export function forgetCount(bytes: Uint8Array, start: number): void {
+  bytes[start + CACHE_AT + 7]! |= OUT_OF_DATE;
 }
 
 function valueCode(value: number, run: number): number {

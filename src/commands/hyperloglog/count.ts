@@ -1,9 +1,10 @@
 // count: PFADD, PFCOUNT and PFMERGE: counting different elements by estimate.
 
+import { Encoding } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt, keysFrom } from '../../registry/command.js';
 import { key, many, optional, str } from '../../registry/grammar.js';
-import { cachedCount, isDense, storeCount } from '../../structures/hyperloglog.js';
+import { addToDense, cachedCount, forgetCount, isDense, storeCount } from '../../structures/hyperloglog.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { stringPlace } from '../string/access.js';
@@ -21,7 +22,7 @@ export const pfadd: DataCommand = command({
   complexity: 'O(1) for each element.',
   run(call) {
     const entry = writeSketch(call, 1);
-    if (entry === WRONG_TYPE) return;
+    if (entry === WRONG_TYPE || (entry !== 0 && addInPlace(call, entry))) return;
     if (entry === 0) editor.openNew();
     else openSketch(call, entry);
     let updated = entry === 0 ? 1 : 0;
@@ -36,12 +37,32 @@ export const pfadd: DataCommand = command({
     if (updated > 0) {
       editor.forgetCount();
       storeSketch(call, 1, entry);
-      changed(call, 1, updated);
-      notify(call, EventClass.STRING, 'pfadd', 1);
     }
-    call.reply.integer(updated > 0 ? 1 : 0);
+    replyAdded(call, updated);
   },
 });
+
+function replyAdded(call: DataCall, updated: number): void {
+  if (updated > 0) {
+    changed(call, 1, updated);
+    notify(call, EventClass.STRING, 'pfadd', 1);
+  }
+  call.reply.integer(updated > 0 ? 1 : 0);
+}
+
+/** PFADD to a dense value, which never changes its size; false for a sparse one. */
+function addInPlace(call: DataCall, entry: number): boolean {
+  const { bytes, start } = stringPlace(call, entry);
+  if (!isDense(bytes, start)) return false;
+  let updated = 0;
+  for (let index = 2; index < call.count; index++) updated += addToDense(bytes, start, call.bytes, call.starts[index]!, call.lengths[index]!);
+  if (updated > 0) {
+    forgetCount(bytes, start);
+    call.host.keyspace.entries.setEncoding(entry, Encoding.RAW);
+  }
+  replyAdded(call, updated);
+  return true;
+}
 
 function countOne(call: DataCall): void {
   // The estimate is stored in the value, so this is a change as the snapshot barrier sees it.
