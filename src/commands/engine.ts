@@ -82,6 +82,8 @@ export interface Engine {
    * `call.denyBlocking` and returns at once, without having replied.
    */
   block(call: DataCall, request: BlockRequest): void;
+  /** Whether the caller's user may read keys of any name: what makes up key names asks. Everybody may if absent. */
+  mayReadEveryKey?(call: DataCall): boolean;
   /** Propagates this in place of the command as it was called (SPOP -> SREM). May be called once per run. */
   rewrite(call: DataCall, args: readonly Part[]): void;
   /** Propagates this too, after the command itself or its rewriting, in order. */

@@ -28,6 +28,13 @@ interface SortOptions {
   store: number;
 }
 
+/** BY and GET reach keys that no rule about this command's keys can name; false after the error reply. */
+function mayLookUp(call: DataCall, option: 'BY' | 'GET'): boolean {
+  if (call.host.mayReadEveryKey?.(call) !== false) return true;
+  call.reply.error(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`);
+  return false;
+}
+
 /** Reads the options; undefined after the error reply. */
 function readOptions(call: DataCall, mayStore: boolean): SortOptions | undefined {
   const options: SortOptions = { descending: false, alpha: false, by: undefined, unsorted: false, offset: 0, count: -1, gets: [], store: 0 };
@@ -48,8 +55,11 @@ function readOptions(call: DataCall, mayStore: boolean): SortOptions | undefined
     else if (call.is(index, 'by') && left >= 1) {
       options.by = call.text(++index);
       options.unsorted = !options.by.includes('*');
-    } else if (call.is(index, 'get') && left >= 1) options.gets.push(call.text(++index));
-    else {
+      if (!options.unsorted && !mayLookUp(call, 'BY')) return undefined;
+    } else if (call.is(index, 'get') && left >= 1) {
+      if (!mayLookUp(call, 'GET')) return undefined;
+      options.gets.push(call.text(++index));
+    } else {
       call.reply.error(errors.syntax);
       return undefined;
     }

@@ -55,6 +55,14 @@ export class AclCheck<C extends Call> {
     return worst;
   }
 
+  /** Whether some selector allows the call and, besides, every key: what SORT's BY and GET need, as they make up key names. */
+  allowsEveryKey(user: User, command: Command<C>, call: C, permissions: number): boolean {
+    this.found.count = -1;
+    return user.selectors.some(
+      (selector) => selector.allowsEveryKey(permissions) && this.checkSelector(selector, command, call) === denials.none,
+    );
+  }
+
   private checkSelector(selector: Selector, command: Command<C>, call: C): Denial {
     this.deniedIndex = 0;
     if (!command.declaration.flags.includes('no_auth')) {

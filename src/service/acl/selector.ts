@@ -248,6 +248,11 @@ export class Selector {
     return false;
   }
 
+  /** Whether all keys may be used with all these permissions. */
+  allowsEveryKey(permissions: number): boolean {
+    return this.allKeys || this.keyPatterns.some((pattern) => pattern.text === '*' && (pattern.permissions & permissions) === permissions);
+  }
+
   /** Whether a channel may be used; a pattern must stand in the rules literally. */
   allowsChannel(bytes: Uint8Array, offset: number, length: number, isPattern: boolean): boolean {
     return this.allChannels || channelAllowed(this.channelPatterns, bytes, offset, length, isPattern);

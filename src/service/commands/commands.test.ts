@@ -281,6 +281,23 @@ describe('ACL', () => {
     assert.equal(acl.authenticate('nobody', 'b'), undefined);
   });
 
+  it('knows who may read every key', () => {
+    const { acl, aclCheck, table } = new TestHost();
+    const call = new Call<never, never, never>();
+    call.setArguments(['sort', 'a'].map((word) => latin1Bytes(word)));
+    const sort = table.byFullName('sort') as never;
+    const may = (...words: string[]): boolean => {
+      acl.setUser('u', ['reset', 'on', ...words]);
+      return aclCheck.allowsEveryKey(acl.find('u')!, sort, call, 1);
+    };
+    assert.ok(may('~*', '+sort'));
+    assert.ok(may('%R~*', '+sort'));
+    assert.ok(may('~a', '(%R~* +sort)'));
+    assert.ok(!may('%W~*', '+sort'));
+    assert.ok(!may('~a', '+sort'));
+    assert.ok(!may('~*', '(~a +sort)'));
+  });
+
   it('takes users of the config file once', () => {
     const { acl } = new TestHost();
     assert.equal(acl.appendConfigured(['bob', 'on', '>x', '+get', '+nosuchcommand']), undefined);
