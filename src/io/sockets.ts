@@ -139,6 +139,15 @@ export function acceptSocket(accepted: net.Socket, server: net.Server, keepAlive
   socket.resume();
 }
 
+/** Makes a wire of a socket that reads through 'data' events, such as one with TLS. */
+export function serveSocket(socket: net.Socket, keepAliveSeconds: number, attach: (wire: SocketWire) => WireEvents): void {
+  socket.setNoDelay(true);
+  if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
+  const wire = new SocketWire(socket);
+  wire.attach(attach(wire), true);
+  socket.resume();
+}
+
 export interface ListenPlace {
   readonly host?: string;
   readonly port?: number;

@@ -51,7 +51,7 @@ function serverFields(server: DataServer): InfoField[] {
     ['process_id', process.pid],
     ['process_supervised', config.choice('supervised').value],
     ['run_id', server.options.runId],
-    ['tcp_port', Math.max(0, server.port)],
+    ['tcp_port', Math.max(0, server.port >= 0 ? server.port : server.tlsPort)],
     ['server_time_usec', Math.floor(nowMs * 1000)],
     ['uptime_in_seconds', seconds],
     ['uptime_in_days', Math.floor(seconds / DAY_SECONDS)],
@@ -61,8 +61,15 @@ function serverFields(server: DataServer): InfoField[] {
     ['executable', server.executable],
     ['config_file', config.file ?? ''],
     ['io_threads_active', 0],
-    ...(server.port >= 0 ? [['listener0', `name=tcp,${config.special('bind').value.map((host) => `bind=${host}`).join(',')},port=${server.port}`] as const] : []),
+    ...listenerFields(server),
   ];
+}
+
+/** The ports that clients come to. */
+function listenerFields(server: DataServer): InfoField[] {
+  const addresses = server.config.special('bind').value.map((host) => `bind=${host}`).join(',');
+  const ports = [['tcp', server.port], ['tls', server.tlsPort]] as const;
+  return ports.filter(([, port]) => port >= 0).map(([name, port], index) => [`listener${index}`, `name=${name},${addresses},port=${port}`]);
 }
 
 function clientFields(server: DataServer): InfoField[] {

@@ -1,70 +1,44 @@
-// listeners: the server's doors: TCP on every bound address, a unix socket.
+// listeners: the server's doors: TCP on every bound address, with and without TLS, and a unix socket.
 
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { chmodSync, rmSync } from 'node:fs';
-import { acceptSocket, listen } from '../io/sockets.js';
+import { acceptSocket, listen, serveSocket } from '../io/sockets.js';
 import type { DataServer } from './server.js';
+import { Tls } from './tls.js';
 
 export interface DoorOptions {
   readonly hosts: readonly string[];
   /** 0 means any free port here; -1 means none. */
   readonly port: number;
+  /** -1 means none. */
+  readonly tlsPort: number;
   readonly unixPath: string | undefined;
   readonly unixPermissions: number | undefined;
   readonly backlog: number;
   readonly keepAliveSeconds: () => number;
 }
 
-export class Listeners {
-  private tcp: Server[] = [];
-  private unix: Server | undefined;
+/** One port, on every bound address. */
+class PortDoors {
+  private doors: Server[] = [];
   /** The port that is really listened on, -1 for none. */
   port = -1;
   host = '';
-  unixPath: string | undefined;
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly makeDoor: () => Server) {}
 
-  /** Opens all doors; rejects with the first system error, having closed what was open. */
-  async open(options: DoorOptions): Promise<void> {
-    await this.openTcp(options);
-    if (options.unixPath === undefined) return;
-    rmSync(options.unixPath, { force: true });
-    this.unix = await listen(this.door(options, true), { path: options.unixPath, backlog: options.backlog });
-    this.unixPath = options.unixPath;
-    if (options.unixPermissions !== undefined) chmodSync(options.unixPath, options.unixPermissions);
-  }
-
-  /** Opens other TCP doors; the old ones close when the new are open. Rejects and changes nothing when that fails. */
-  async reopen(options: DoorOptions): Promise<void> {
-    const { tcp, port, host } = this;
-    this.tcp = [];
-    // On the same port, the old doors are in the way of the new.
-    const inTheWay = options.port === port;
-    if (inTheWay) for (const server of tcp) server.close();
-    try {
-      await this.openTcp(options);
-    } catch (error) {
-      if (inTheWay) await this.openTcp({ ...options, hosts: [host] });
-      else this.tcp = tcp;
-      this.port = port;
-      this.host = host;
-      throw error;
-    }
-    if (!inTheWay) for (const server of tcp) server.close();
-  }
-
-  private async openTcp(options: DoorOptions): Promise<void> {
-    let { port } = options;
+  async open(hosts: readonly string[], wanted: number, backlog: number): Promise<void> {
+    let port = wanted;
     this.port = -1;
     this.host = '';
+    this.doors = [];
     if (port < 0) return;
     const opened: Server[] = [];
-    for (const host of options.hosts) {
+    for (const host of hosts) {
       const optional = host.startsWith('-');
       const address = wildcard(optional ? host.slice(1) : host);
       try {
-        const server = await listen(this.door(options, false), { host: address, port, backlog: options.backlog, ipv6Only: address.includes(':') });
+        const server = await listen(this.makeDoor(), { host: address, port, backlog, ipv6Only: address.includes(':') });
         opened.push(server);
         const bound = server.address();
         if (typeof bound === 'object' && bound !== null) port = bound.port;
@@ -77,20 +51,105 @@ export class Listeners {
         throw error;
       }
     }
-    this.tcp = opened;
+    this.doors = opened;
     if (opened.length > 0) this.port = port;
   }
 
-  private door(options: DoorOptions, unixSocket: boolean): Server {
+  /** Opens other doors; the old ones close when the new are open. Rejects and changes nothing when that fails. */
+  async reopen(hosts: readonly string[], wanted: number, backlog: number): Promise<void> {
+    const { doors, port, host } = this;
+    // On the same port, the old doors are in the way of the new.
+    const inTheWay = wanted === port;
+    if (inTheWay) for (const server of doors) server.close();
+    try {
+      await this.open(hosts, wanted, backlog);
+    } catch (error) {
+      if (inTheWay) await this.open([host], wanted, backlog);
+      else this.doors = doors;
+      this.port = port;
+      this.host = host;
+      throw error;
+    }
+    if (!inTheWay) for (const server of doors) server.close();
+  }
+
+  close(): void {
+    for (const server of this.doors.splice(0)) server.close();
+  }
+}
+
+export class Listeners {
+  readonly tls: Tls;
+  private readonly plainDoors: PortDoors;
+  private readonly tlsDoors: PortDoors;
+  private unix: Server | undefined;
+  unixPath: string | undefined;
+  private keepAliveSeconds: () => number = () => 0;
+
+  constructor(private readonly server: DataServer) {
+    this.plainDoors = new PortDoors(() => this.door(false));
+    this.tlsDoors = new PortDoors(() => createServer({ pauseOnConnect: false }, (socket) => this.tls.accept(socket)));
+    this.tls = new Tls(server.config, (level, text) => server.log(level, text), (socket) => this.serve(socket));
+    server.ticks.push(() => this.tls.watch(server.keyspace.nowMs));
+  }
+
+  /** The port for clients without TLS that is really listened on, -1 for none. */
+  get port(): number {
+    return this.plainDoors.port;
+  }
+
+  /** The port for clients with TLS, -1 for none. */
+  get tlsPort(): number {
+    return this.tlsDoors.port;
+  }
+
+  get host(): string {
+    return this.plainDoors.host === '' ? this.tlsDoors.host : this.plainDoors.host;
+  }
+
+  /** Opens all doors; rejects with the first system error, having closed what was open. */
+  async open(options: DoorOptions): Promise<void> {
+    this.keepAliveSeconds = options.keepAliveSeconds;
+    await this.plainDoors.open(options.hosts, options.port, options.backlog);
+    try {
+      await this.tlsDoors.open(options.hosts, options.tlsPort, options.backlog);
+    } catch (error) {
+      this.plainDoors.close();
+      throw error;
+    }
+    if (options.unixPath === undefined) return;
+    rmSync(options.unixPath, { force: true });
+    this.unix = await listen(this.door(true), { path: options.unixPath, backlog: options.backlog });
+    this.unixPath = options.unixPath;
+    if (options.unixPermissions !== undefined) chmodSync(options.unixPath, options.unixPermissions);
+  }
+
+  /** Opens other doors for clients without TLS; changes nothing when that fails. */
+  reopen(options: DoorOptions): Promise<void> {
+    return this.plainDoors.reopen(options.hosts, options.port, options.backlog);
+  }
+
+  /** Opens other doors for clients with TLS; changes nothing when that fails. */
+  reopenTls(options: DoorOptions): Promise<void> {
+    return this.tlsDoors.reopen(options.hosts, options.tlsPort, options.backlog);
+  }
+
+  private door(unixSocket: boolean): Server {
     const door = createServer({ pauseOnConnect: true, allowHalfOpen: false }, (socket) => {
-      acceptSocket(socket, door, unixSocket ? 0 : options.keepAliveSeconds(), (wire) => this.server.accept(wire, unixSocket));
+      acceptSocket(socket, door, unixSocket ? 0 : this.keepAliveSeconds(), (wire) => this.server.accept(wire, unixSocket));
     });
     return door;
   }
 
+  private serve(socket: Socket): void {
+    serveSocket(socket, this.keepAliveSeconds(), (wire) => this.server.accept(wire, false));
+  }
+
   /** Accepts nobody any more; connections that are open stay. */
   close(): void {
-    for (const server of this.tcp.splice(0)) server.close();
+    this.plainDoors.close();
+    this.tlsDoors.close();
+    this.tls.close();
     this.unix?.close();
     this.unix = undefined;
   }

@@ -31,7 +31,7 @@ import type { Wire } from '../io/sockets.js';
 import { Acl } from '../service/acl/acl.js';
 import { AclCheck, type Denial, denials, denialText } from '../service/acl/denial.js';
 import { type AclContext, AclLog } from '../service/acl/log.js';
-import { AclCommands } from '../service/acl/selector.js';
+import { AclCommands, READ } from '../service/acl/selector.js';
 import type { User } from '../service/acl/user.js';
 import type { Config } from '../service/config/config.js';
 import type { LateReply, ServiceClient, ServiceHost } from '../service/host.js';
@@ -149,6 +149,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   timesAll = false;
   /** The port that clients connect to; -1: none. */
   port = -1;
+  /** The port for TLS; -1: none. */
+  tlsPort = -1;
   executable = '';
   /** Steady time at which the last measured command began. */
   startedMsOfCommand = 0;
@@ -702,6 +704,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.logDenial(client, call, denial, context);
     this.reject(client, command, `NOPERM ${denialText(denial, client.userName, command.fullName, undefined)}`);
     return false;
+  }
+
+  mayReadEveryKey(call: { readonly client: unknown }): boolean {
+    const { user } = call.client as Client;
+    if (user === undefined || user.unrestricted) return true;
+    const own = call as unknown as Call<never, never, never>;
+    return this.aclCheck.allowsEveryKey(user, own.command as unknown as Command<Call<never, never, never>>, own, READ);
   }
 
   /** As isAllowed, for a command of a transaction: it was allowed when it was queued. */

@@ -11,6 +11,7 @@ import type { Config } from '../service/config/config.js';
 import { Listeners } from './listeners.js';
 import { Log } from './log.js';
 import { DataServer, type LogLevel } from './server.js';
+import { tlsDirectives } from './tls.js';
 
 export interface Launch {
   readonly config: Config;
@@ -54,6 +55,11 @@ export class RunningServer {
   /** TCP port, -1 without one. */
   get port(): number {
     return this.listeners.port;
+  }
+
+  /** TCP port for TLS, -1 without one. */
+  get tlsPort(): number {
+    return this.listeners.tlsPort;
   }
 
   /** Path of the unix socket, if there is one. */
@@ -102,7 +108,9 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
   const listeners = new Listeners(server);
   server.persistence.announceLoad();
+  if (listeners.tls.isWanted && !listeners.tls.configure()) throw new StartError('Failed to configure TLS. Check logs for more info.');
   await openDoors(server, listeners, anyPort);
+  renewTls(server, listeners);
   config.onSet(['port', 'bind'], async () => {
     try {
       await listeners.reopen(doorOptions(server, false));
@@ -143,6 +151,7 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
   }
   server.cron.start();
   if (listeners.port >= 0) server.log('notice', 'Ready to accept connections tcp');
+  if (listeners.tlsPort >= 0) server.log('notice', 'Ready to accept connections tls');
   if (listeners.unixPath !== undefined) server.log('notice', 'Ready to accept connections unix');
   return running;
 }
@@ -176,6 +185,23 @@ function configureUsers(server: DataServer, users: readonly (readonly string[])[
   if (fatal !== undefined) throw new StartError(fatal);
 }
 
+/** CONFIG SET of what TLS is made of, and of its port. */
+function renewTls(server: DataServer, listeners: Listeners): void {
+  const { config } = server;
+  const unusable = 'Unable to update TLS configuration. Check server logs.';
+  config.onSet(tlsDirectives, () => (!listeners.tls.isWanted || listeners.tls.configure() ? undefined : unusable));
+  config.onSet(['tls-port', 'bind'], async () => {
+    if (listeners.tls.isWanted && !listeners.tls.configure()) return unusable;
+    try {
+      await listeners.reopenTls(doorOptions(server, false));
+      server.tlsPort = listeners.tlsPort;
+      return undefined;
+    } catch {
+      return 'Unable to listen on this port. Check server logs.';
+    }
+  });
+}
+
 function doorOptions(server: DataServer, anyPort: boolean): Parameters<Listeners['open']>[0] {
   const { config } = server;
   const port = config.number('port').value;
@@ -184,6 +210,7 @@ function doorOptions(server: DataServer, anyPort: boolean): Parameters<Listeners
   return {
     hosts: config.special('bind').value,
     port: anyPort ? 0 : port === 0 ? -1 : port,
+    tlsPort: config.number('tls-port').value === 0 ? -1 : config.number('tls-port').value,
     unixPath: unixPath === '' ? undefined : unixPath,
     unixPermissions: permissions === 0 ? undefined : permissions,
     backlog: config.number('tcp-backlog').value,
@@ -197,9 +224,12 @@ async function openDoors(server: DataServer, listeners: Listeners, anyPort: bool
     await listeners.open(options);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    server.log('warning', `Could not create server TCP listening socket ${options.hosts.join(' ')}:${options.port}: ${code === 'EADDRINUSE' ? 'bind: Address already in use' : message}`);
-    server.log('warning', `Failed listening on port ${options.port} (tcp), aborting.`);
-    throw new ListenError(options.port, error);
+    const isTls = options.tlsPort >= 0 && (error as { port?: number }).port === options.tlsPort;
+    const port = isTls ? options.tlsPort : options.port;
+    server.log('warning', `Could not create server TCP listening socket ${options.hosts.join(' ')}:${port}: ${code === 'EADDRINUSE' ? 'bind: Address already in use' : message}`);
+    server.log('warning', `Failed listening on port ${port} (${isTls ? 'tls' : 'tcp'}), aborting.`);
+    throw new ListenError(port, error);
   }
   server.port = listeners.port;
+  server.tlsPort = listeners.tlsPort;
 }

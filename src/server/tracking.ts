@@ -307,7 +307,7 @@ export class Tracking {
     }
     if (receiver.protocol === 3) receiver.push(latin1Bytes(`>2\r\n${bulk('invalidate')}${keys ?? '_\r\n'}`));
     // In RESP2 only a subscriber can be told anything unasked.
-    else if (redirection !== 0 && receiver.kind === 'pubsub') receiver.push(latin1Bytes(`*3\r\n${bulk('message')}${bulk(CHANNEL)}${keys ?? '*-1\r\n'}`));
+    else if (redirection !== 0 && receiver.kind === 'pubsub') receiver.push(latin1Bytes(`*3\r\n${bulk('message')}${bulk(CHANNEL)}${keys ?? '$-1\r\n'}`));
   }
 }
 
