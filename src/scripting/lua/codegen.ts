@@ -144,18 +144,18 @@ class FunctionWriter {
     if (b !== null) this.lines.push(`else if(at===0||${this.reaches(b)}){${b.text}}`);
   }
 
-  private loop(write: () => void): void {
+  private loop(line: number, write: () => void): void {
     this.hasLoop = true;
     const body = this.capture(() => {
       write();
-      this.tick();
+      this.tick(line);
     });
     this.lines.push(`${this.guard ? `if(at===0||${this.reaches(body)})` : ''}for(;;){${body.text}}`);
   }
 
-  private tick(): void {
+  private tick(line: number): void {
     const place = this.places.length;
-    this.places.push({ line: this.places[place - 1]!.line, names: [], isTail: false });
+    this.places.push({ line, names: [], isTail: false });
     if (this.guard) this.lines.push(`if(at===0){if(--ticks<0){place=${place};ticks=S.tick();}}else if(at===${place})at=0;`);
     else this.lines.push(`if(--ticks<0){place=${place};ticks=S.tick();}`);
   }
@@ -522,7 +522,7 @@ class FunctionWriter {
         this.block(statement.body);
         break;
       case 'while':
-        this.loop(() => {
+        this.loop(statement.line, () => {
           const condition = this.value(statement.condition);
           this.simple(`if(!${this.truth(condition)})break;`);
           this.tempNext = mark;
@@ -530,7 +530,7 @@ class FunctionWriter {
         });
         break;
       case 'repeat':
-        this.loop(() => {
+        this.loop(statement.line, () => {
           this.withScope(() => {
             for (const inner of statement.body) this.statement(inner);
             const last = statement.body[statement.body.length - 1];
@@ -704,7 +704,7 @@ class FunctionWriter {
           this.simple(isCell(local) ? `${slot}={v:${counter}};` : `${slot}=${counter};`);
         }
         this.block(statement.body);
-        this.tick();
+        this.tick(line);
       });
       this.lines.push(`${this.guard ? `if(at===0||${this.reaches(body)})` : ''}for(;;${counter}+=${step}){${body.text}}`);
     });
@@ -719,7 +719,7 @@ class FunctionWriter {
       this.simple(`${iterator}=${sources[0]};${state}=${sources[1]};${control}=${sources[2]};`);
       this.simple(`${position}=R.traversal(${iterator},${state},${control});`);
       this.tempNext = mark;
-      this.loop(() => {
+      this.loop(line, () => {
         const result = this.temp();
         const slots = locals.map((local) => this.declare(local));
         const others = slots.slice(2).map((slot) => `${slot}=undefined;`);

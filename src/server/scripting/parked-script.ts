@@ -153,10 +153,10 @@ export class ParkedScript {
     if (run.isFunction !== isFunction) return this.busyText;
     const where = run.execution.where();
     run.execution.kill();
-    const text = `Script killed by user with ${isFunction ? 'FUNCTION' : 'SCRIPT'} KILL.`;
-    this.server.log('warning', `Lua script killed by user with ${isFunction ? 'FUNCTION' : 'SCRIPT'} KILL.`);
+    this.server.log('notice', 'Lua script killed by user with SCRIPT KILL.');
     const value = new LuaTable();
-    value.set('err', `ERR ${text}`);
+    // Functions too: these are the words.
+    value.set('err', 'ERR Script killed by user with SCRIPT KILL...');
     const error = new LuaError(value);
     error.where = where;
     run.execution.error = error;
