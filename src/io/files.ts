@@ -76,6 +76,9 @@ export function errorText(error: unknown): string {
 const openFlags = { read: 'r', create: 'w', append: 'a', update: 'r+' } as const;
 
 class RealFile implements OpenFile {
+  private syncsRunning = 0;
+  private isClosing = false;
+
   constructor(
     readonly path: string,
     private readonly descriptor: number,
@@ -102,11 +105,19 @@ class RealFile implements OpenFile {
   }
 
   syncSoon(done: (error: Error | null) => void): void {
-    fdatasync(this.descriptor, done);
+    this.syncsRunning++;
+    fdatasync(this.descriptor, (error) => {
+      this.syncsRunning--;
+      if (this.isClosing && this.syncsRunning === 0) closeSync(this.descriptor);
+      done(error);
+    });
   }
 
+  /** A descriptor that is being synced must not be given to another file: it is closed after that. */
   close(): void {
-    closeSync(this.descriptor);
+    if (this.isClosing) return;
+    this.isClosing = true;
+    if (this.syncsRunning === 0) closeSync(this.descriptor);
   }
 }
 

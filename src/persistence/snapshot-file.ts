@@ -30,6 +30,7 @@ export class SnapshotFile {
   private out = new Uint8Array(OUT_BYTES);
   private outLength = 0;
   private unsynced = 0;
+  private isOpen = true;
 
   constructor(
     private readonly files: Files,
@@ -110,17 +111,24 @@ export class SnapshotFile {
       this.written += 8;
     }
     this.file.sync();
-    this.file.close();
+    this.close();
     this.files.rename(this.options.temporaryPath, this.options.finalPath);
     this.files.syncFolder(dirname(this.options.finalPath));
+  }
+
+  /** Once only: the number of a closed file may be another file's by now. */
+  private close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.file.close();
   }
 
   /** Gives up and removes what was written, as far as that is possible. */
   abort(): void {
     try {
-      this.file.close();
+      this.close();
     } catch {
-      // Closed already by a `finish` that failed behind it.
+      // The file is given up in any case.
     }
     try {
       this.files.remove(this.options.temporaryPath);
