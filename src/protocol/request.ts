@@ -75,7 +75,10 @@ export class RequestReader {
     let { starts, lengths } = places;
     for (; index < count; index++) {
       if (position >= limit) return this.suspend(places, resume, at, position, count, index);
-      if (bytes[position] !== DOLLAR) return this.fail(`expected '$', got '${printable(bytes[position]!)}'`);
+      if (bytes[position] !== DOLLAR) {
+        if (findLineEnd(bytes, position, limit) >= 0) return this.fail(`expected '$', got '${printable(bytes[position]!)}'`);
+        return limit - position > LINE_BYTES_MAX ? this.fail('too big bulk count string') : this.suspend(places, resume, at, position, count, index);
+      }
       // Most lengths have one or two digits.
       let length = bytes[position + 1]! - 48;
       let lineEnd = position + 2;
@@ -132,8 +135,8 @@ export class RequestReader {
   }
 
   private readInline(bytes: Uint8Array, at: number, limit: number, places: ArgumentPlaces): number {
-    const newline = bytes.indexOf(LF, at);
-    if (newline < 0 || newline >= limit) return limit - at > LINE_BYTES_MAX ? this.fail('too big inline request') : INCOMPLETE;
+    const newline = findNewline(bytes, at, limit);
+    if (newline < 0) return limit - at > LINE_BYTES_MAX ? this.fail('too big inline request') : INCOMPLETE;
     this.end = newline + 1;
     const lineEnd = newline > at && bytes[newline - 1] === CR ? newline - 1 : newline;
     const words = splitWords(bytes, at, lineEnd);
@@ -201,10 +204,20 @@ export class ResumePoint {
   }
 }
 
-/** Offset of a CR that has one more byte behind it, or -1. */
+/** Offset of a CR that has one more byte behind it, or -1. As in Redis, a line with a zero byte never ends. */
 function findLineEnd(bytes: Uint8Array, from: number, limit: number): number {
-  for (let at = from; at < limit - 1; at++) if (bytes[at] === CR) return at;
+  for (let at = from; at < limit - 1; at++) {
+    if (bytes[at] === CR) return at;
+    if (bytes[at] === 0) return -1;
+  }
   return -1;
+}
+
+/** Offset of the LF that ends an inline request, or -1. As above, a zero byte hides it. */
+function findNewline(bytes: Uint8Array, from: number, limit: number): number {
+  const newline = bytes.indexOf(LF, from);
+  if (newline < 0 || newline >= limit) return -1;
+  return bytes.subarray(from, newline).includes(0) ? -1 : newline;
 }
 
 /** A length line as an integer of 64 bits; NaN when it is none. */
@@ -259,7 +272,8 @@ export function splitWords(bytes: Uint8Array, from: number, end: number): Uint8A
     for (;;) {
       const byte = at < end && bytes[at] !== 0 ? bytes[at]! : -1;
       if (quote === 0) {
-        if (byte < 0 || isSpace(byte)) break;
+        // Vertical tabs and form feeds part words only before one begins.
+        if (byte < 0 || byte === 32 || byte === 9 || byte === 10 || byte === 13) break;
         if (byte === 34 || byte === 39) quote = byte;
         else word.push(byte);
         at++;

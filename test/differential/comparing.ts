@@ -54,7 +54,7 @@ function shape(reply: Reply): Reply {
 
 /** Part of a scan: how many elements a call visits is each server's own business. */
 function isPartOfScan(reply: Reply, words: Words): boolean {
-  return isAggregate(reply) && (show(reply.elements[0]) !== '"0"' || words.some((word) => word.toLowerCase() === 'count'));
+  return isAggregate(reply) && (show(reply.elements[0]) !== '"0"' || words[/^scan$/i.test(words[0]!) ? 1 : 2] !== '0' || words.some((word) => word.toLowerCase() === 'count'));
 }
 
 function scan(reply: Reply, words: Words): Reply {

@@ -84,8 +84,8 @@ const swapdb: ServerCommand = command({
     const first = call.integer(1);
     const second = call.integer(2);
     const { keyspace } = call.host;
-    if (Number.isNaN(first)) call.reply.error('ERR invalid first DB index');
-    else if (Number.isNaN(second)) call.reply.error('ERR invalid second DB index');
+    if (!(Math.abs(first) < 2 ** 31)) call.reply.error('ERR invalid first DB index');
+    else if (!(Math.abs(second) < 2 ** 31)) call.reply.error('ERR invalid second DB index');
     else if (keyspace.databases[first] === undefined || keyspace.databases[second] === undefined) call.reply.error(errors.databaseOutOfRange);
     else {
       call.host.swapDatabases(first, second);
