@@ -110,6 +110,8 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
   server.persistence.announceLoad();
   if (listeners.tls.isWanted && !listeners.tls.configure()) throw new StartError('Failed to configure TLS. Check logs for more info.');
   await openDoors(server, listeners, anyPort);
+  // CONFIG GET tells where the server listens, and a CONFIG SET that fails comes back to it.
+  if (anyPort) config.number('port').set(BigInt(Math.max(0, listeners.port)));
   renewTls(server, listeners);
   config.onSet(['port', 'bind'], async () => {
     try {

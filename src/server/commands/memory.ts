@@ -143,11 +143,11 @@ const doctor: ServerCommand = command({
       if (bytes / host.clients.size > 200 * 1024) complaints.push(' * Big client buffers: clients take more than 200 kB each on average. Look for clients that read slowly with CLIENT LIST (omem).');
     }
     const text =
-      arena.usedBytes <= 5_000_000 && complaints.length === 0
-        ? 'Hi Sam, this instance is empty or is using very little memory, my issue detector can\'t be used in these conditions. Please, leave for your mission on Earth and fill it with some data. The new Sam and I will be back to our programming as soon as I finished rebooting.\n'
-        : complaints.length === 0
-          ? 'Hi Sam, I can\'t find any memory issue in your instance. I can only account for what occurs on this base.\n'
-          : `Sam, I detected a few issues in this Redis instance memory implants:\n\n${complaints.join('\n\n')}\n`;
+      complaints.length > 0
+        ? `The use of memory has its weak spots:\n\n${complaints.join('\n\n')}\n`
+        : arena.usedBytes <= 5_000_000
+          ? 'There is hardly any data here, so there is nothing to find fault with. Ask again when the server holds some.\n'
+          : 'The use of memory is sound: no fragmentation, no peak and no client buffers worth a word.\n';
     call.reply.verbatim(text);
   },
 });
