@@ -67,8 +67,15 @@ export function clientLine(server: DataServer, client: Client): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-/** Bytes that a client takes: its buffers, its queue, and a fixed part. */
+/** What one subscription, watched key or queued command takes besides its text, about. */
+const ITEM_BYTES = 128;
+
+/** Bytes that a client takes: its buffers, its transaction, its subscriptions and prefixes, and a fixed part. */
 export function memoryOf(server: DataServer, client: Client): number {
   const connection = client.connection;
-  return 2048 + (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0) + server.transactions.queuedBytes(client);
+  const { transactions, pubsub } = server;
+  const items =
+    Math.max(0, transactions.queuedCount(client)) + transactions.watchedCount(client) + pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels');
+  const buffers = (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0);
+  return 2048 + buffers + transactions.queuedBytes(client) + server.tracking.bytesOf(client) + items * ITEM_BYTES;
 }

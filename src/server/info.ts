@@ -8,6 +8,7 @@ import { machine, release, totalmem, type } from 'node:os';
 import { denials } from '../service/acl/denial.js';
 import { formatPercentile } from '../service/config/special-settings.js';
 import { humanBytes, type InfoField } from '../service/info/info.js';
+import { memoryOf } from './client-line.js';
 import type { DataServer } from './server.js';
 import { KVASIR_VERSION, SERVER_VERSION } from './version.js';
 
@@ -112,7 +113,7 @@ function memoryFields(server: DataServer): InfoField[] {
   const peak = arena.peakBytes + startup;
   const resident = process.memoryUsage.rss();
   let clients = 0;
-  for (const client of server.clients.values()) clients += (client.connection?.queryBufferBytes ?? 0) + (client.connection?.wire.unsentBytes ?? 0);
+  for (const client of server.clients.values()) clients += memoryOf(server, client);
   return [
     ...sizeFields('used_memory', used),
     ...sizeFields('used_memory_rss', resident),
@@ -209,7 +210,7 @@ function statsFields(server: DataServer): InfoField[] {
     ['expired_time_cap_reached_count', 0],
     ['expire_cycle_cpu_milliseconds', 0],
     ['evicted_keys', keyspace.stats.evicted],
-    ['evicted_clients', 0],
+    ['evicted_clients', server.clientEviction.count],
     ['evicted_scripts', server.scripting.cache.evictedCount],
     ['total_eviction_exceeded_time', 0],
     ['current_eviction_exceeded_time', 0],

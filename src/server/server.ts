@@ -43,6 +43,7 @@ import { LatencyMonitor } from '../service/watch/latency-monitor.js';
 import { shownArgument } from '../service/watch/secrets.js';
 import { AclChanges } from './acl-changes.js';
 import { Blocking } from './blocking.js';
+import { ClientEviction } from './client-eviction.js';
 import { clientLine } from './client-line.js';
 import { attachPersistence, type FunctionStore } from './durability.js';
 import { Effects } from './effects.js';
@@ -126,6 +127,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly scripting: Scripting;
   readonly pause: Pause;
   readonly tracking: Tracking;
+  readonly clientEviction: ClientEviction;
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
   private readonly fieldExpireCycle: FieldExpireCycle;
@@ -187,6 +189,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.pause = new Pause(this);
     this.events = new KeyspaceEvents(this);
     this.tracking = new Tracking(this);
+    this.clientEviction = new ClientEviction(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
     this.fieldExpireCycle = new FieldExpireCycle(this.keyspace, (database, args) => {
       this.effects.add(database, args);
@@ -277,6 +280,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.scripting.parked.forget(client);
     this.pubsub.forget(client);
     this.tracking.forget(client);
+    this.clientEviction.forget(client);
     this.stats.bytesIn += client.connection?.bytesIn ?? 0;
     this.stats.bytesOut += client.connection?.bytesOut ?? 0;
     this.onClientClosed(client);
@@ -292,7 +296,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (softBytes === 0 || unsentBytes <= softBytes) client.softLimitSinceMs = 0;
     else if (client.softLimitSinceMs === 0) client.softLimitSinceMs = nowMs;
     const softPassed = client.softLimitSinceMs > 0 && nowMs - client.softLimitSinceMs > softSeconds * 1000;
-    if ((hardBytes === 0 || unsentBytes <= hardBytes) && !softPassed) return;
+    if ((hardBytes === 0 || unsentBytes <= hardBytes) && !softPassed) {
+      if (this.clientEviction.isOn) this.clientEviction.grew(client);
+      return;
+    }
     this.stats.outputLimitDisconnections++;
     this.log('warning', `Client ${this.describeClient(client)} scheduled to be closed ASAP for overcoming of output buffer limits.`);
     client.connection?.destroy();
@@ -300,6 +307,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   protocolError(client: Client, text: string): void {
     this.log('verbose', `Protocol error (${text}) from client: ${this.describeClient(client)}`);
+  }
+
+  queryGrown(client: Client): void {
+    if (!this.clientEviction.isOn) return;
+    this.clientEviction.measure(client);
+    this.clientEviction.check();
   }
 
   queryLimitReached(client: Client): void {
@@ -442,6 +455,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     Object.assign(this.keyspace.stats, { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0 });
     this.histograms.clear();
     this.cron.pauseMsMax = 0;
+    this.clientEviction.count = 0;
     this.onResetStatistics();
   }
 
@@ -498,6 +512,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
     this.serving = undefined;
     if (this.ownMessages.length > 0) this.writeOwnMessages(client);
+    if (this.clientEviction.isOn) {
+      this.clientEviction.measure(client);
+      this.clientEviction.check();
+    }
   }
 
   /** Bytes of the request that is being run for this client, as it came over the wire; 0 for others. */

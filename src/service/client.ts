@@ -53,6 +53,8 @@ export interface ClientOwner {
   checkOutput(client: Client, unsentBytes: number): void;
   protocolError(client: Client, text: string): void;
   queryLimitReached(client: Client): void;
+  /** More memory is taken for requests that are not complete. */
+  queryGrown(client: Client): void;
   /** Sends a message that the client did not ask for now. */
   push(client: Client, bytes: Uint8Array): void;
 }
@@ -136,6 +138,10 @@ export class Client implements Session {
   /** Sends a complete message (pub/sub, invalidation, MONITOR); the bytes are shared and stay as they are. */
   push(bytes: Uint8Array): void {
     this.owner.push(this, bytes);
+  }
+
+  onQueryGrown(): void {
+    this.owner.queryGrown(this);
   }
 
   onQueryLimit(): void {

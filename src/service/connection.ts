@@ -54,6 +54,8 @@ export interface Session {
   onClose(error: Error | undefined): void;
   /** The client sent what is no request; it was told `text` and is closed. */
   onProtocolError(text: string): void;
+  /** More memory is taken for requests that are not complete. */
+  onQueryGrown(): void;
   /** The client's requests passed client-query-buffer-limit. */
   onQueryLimit(): void;
 }
@@ -109,6 +111,16 @@ export class Connection implements WireEvents {
   destroy(): void {
     this.closing = true;
     this.wire.destroy();
+  }
+
+  /** As destroy, and it is over at once, not when the system says so. */
+  abandon(): void {
+    this.destroy();
+    this.onClose(undefined);
+  }
+
+  get isClosing(): boolean {
+    return this.closing;
   }
 
   onData(bytes: Uint8Array, count: number): void {
@@ -292,6 +304,7 @@ export class Connection implements WireEvents {
     const added = to - from;
     const length = this.keptEnd - this.keptStart;
     let kept = this.kept ?? this.spare;
+    const bufferBytes = kept?.length ?? 0;
     this.spare = undefined;
     if (kept === undefined || this.keptEnd + added > kept.length) {
       const wanted = Math.max(length + added, Math.min(this.neededBytes, length + added + 64 * 1024 * 1024), KEEP_BYTES_MIN);
@@ -308,5 +321,6 @@ export class Connection implements WireEvents {
     else kept.set(bytes.subarray(from, to), this.keptEnd);
     this.keptEnd += added;
     this.kept = kept;
+    if (kept.length > bufferBytes && kept.length > KEEP_BYTES_MIN) this.session.onQueryGrown();
   }
 }
