@@ -1,14 +1,12 @@
 // connection: one socket of the load generator, cut down to "send these bytes" and "this many bytes arrived".
 //
 // Reading: all sockets of a thread read into one static buffer (`onread` of net.Socket), nothing is allocated per read.
-// Writing: net.Socket.write costs about as much as the system call below it. Node's stream handle has `writeBuffer`,
-// which tries the system call at once and queues what did not fit; it is called directly here. That handle is not
-// documented: `findWriteRequest` looks whether everything is as expected and else `socket.write` is used, as it
-// is for TLS. Measured on 2 cores against redis-server, 50 connections, pipeline 1: 1.3 times the rate of socket.write.
+// Writing: directly to the handle (io/direct-write) where that is possible, through `socket.write` where it is not.
 import { connect as connectPlain } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
+import { directHandle, type StreamBinding, streamBinding, type StreamHandle, type WriteRequest } from '../io/direct-write.js';
 
 export interface Address {
   host: string;
@@ -31,26 +29,10 @@ export interface Connection {
   close(): void;
 }
 
-interface WriteRequest {
-  oncomplete: (status: number) => void;
-  buffer?: Uint8Array | undefined;
-}
-
-interface StreamHandle {
-  writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
-}
-
-interface StreamBinding {
-  WriteWrap: new () => WriteRequest;
-  streamBaseState: Int32Array;
-  kLastWriteWasAsync: number;
-}
-
 /** A peer that does not speak TLS may wait forever for the rest of a line. */
 const handshakeMsMax = 10_000;
 const readBufferBytes = 256 * 1024;
 const readBuffer = new Uint8Array(readBufferBytes);
-const binding = findBinding();
 
 /** Opens a connection; rejects with the system's words for what went wrong. */
 export function openConnection(address: Address, events: ConnectionEvents): Promise<Connection> {
@@ -103,9 +85,9 @@ export function openConnection(address: Address, events: ConnectionEvents): Prom
         isClosed = true;
         socket.destroy();
       };
-      if (handle === undefined || binding === undefined) {
+      if (handle === undefined || streamBinding === undefined) {
         resolve({ send: (bytes) => void (isClosed || socket.write(bytes)), close });
-      } else resolve(new DirectConnection(handle, binding, close, lose, () => isClosed));
+      } else resolve(new DirectConnection(handle, streamBinding, close, lose, () => isClosed));
     });
   });
 }
@@ -120,13 +102,13 @@ class DirectConnection implements Connection {
 
   constructor(
     handle: StreamHandle,
-    streamBinding: StreamBinding,
+    binding: StreamBinding,
     close: () => void,
     lose: (reason: string) => void,
     isClosed: () => boolean,
   ) {
     this.handle = handle;
-    this.binding = streamBinding;
+    this.binding = binding;
     this.close = close;
     this.lose = lose;
     this.isClosed = isClosed;
@@ -155,24 +137,6 @@ class DirectConnection implements Connection {
       if (status !== 0) this.lose(statusText(status));
     };
     return request;
-  }
-}
-
-function directHandle(socket: Socket): StreamHandle | undefined {
-  const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle;
-  return typeof handle?.writeBuffer === 'function' ? (handle as StreamHandle) : undefined;
-}
-
-function findBinding(): StreamBinding | undefined {
-  if (process.env.KVASIR_PLAIN_SOCKETS !== undefined) return undefined;
-  try {
-    const find = (process as unknown as { binding?: (name: string) => Partial<StreamBinding> }).binding;
-    const found = find?.call(process, 'stream_wrap');
-    const isAsExpected = typeof found?.WriteWrap === 'function' && found.streamBaseState instanceof Int32Array
-      && typeof found.kLastWriteWasAsync === 'number';
-    return isAsExpected ? (found as StreamBinding) : undefined;
-  } catch {
-    return undefined; // A Node without these internals: socket.write does the same, slower.
   }
 }
 

@@ -6,6 +6,7 @@
 // documented; where either is missing the accepted socket serves as it is, through 'data' events.
 
 import net from 'node:net';
+import { directHandle, streamBinding, type StreamHandle, type WriteRequest } from './direct-write.js';
 
 /** What a connection needs of its socket; plain TCP, unix sockets, TLS and simulations look the same from above. */
 export interface Wire {
@@ -45,8 +46,18 @@ export class SocketWire implements Wire {
   readonly remote: string;
   readonly local: string;
   private events: WireEvents | undefined;
+  private readonly handle: StreamHandle | undefined;
+  private request: WriteRequest | undefined;
+  /** Bytes that libuv holds. */
+  private queuedBytes = 0;
+  private ending = false;
 
-  constructor(private readonly socket: net.Socket) {
+  constructor(
+    private readonly socket: net.Socket,
+    writesDirectly: boolean,
+  ) {
+    this.handle = writesDirectly ? directHandle(socket) : undefined;
+    if (this.handle !== undefined) this.request = this.makeRequest();
     this.remote = addressText(socket.remoteAddress, socket.remotePort);
     this.local = addressText(socket.localAddress, socket.localPort);
   }
@@ -57,7 +68,9 @@ export class SocketWire implements Wire {
     const { socket } = this;
     let failure: Error | undefined;
     if (listensToData) socket.on('data', (chunk: Buffer) => events.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length), chunk.length));
-    socket.on('drain', () => events.onDrain());
+    socket.on('drain', () => {
+      if (this.queuedBytes === 0) events.onDrain();
+    });
     socket.on('error', (error) => {
       failure = error;
     });
@@ -70,15 +83,56 @@ export class SocketWire implements Wire {
   }
 
   get unsentBytes(): number {
-    return this.socket.writableLength;
+    return this.queuedBytes + this.socket.writableLength;
   }
 
   write(bytes: Uint8Array): boolean {
-    this.socket.write(bytes);
-    return this.socket.writableLength === 0;
+    // Behind bytes that the stream holds, the stream must write: it keeps the order.
+    if (this.handle === undefined || this.socket.writableLength > 0 || this.socket.destroyed || this.ending) {
+      this.socket.write(bytes);
+      return this.unsentBytes === 0;
+    }
+    const status = this.handle.writeBuffer(this.request!, bytes);
+    if (status !== 0) {
+      this.socket.destroy();
+      return true;
+    }
+    if (streamBinding!.streamBaseState[streamBinding!.kLastWriteWasAsync] === 0) return this.queuedBytes === 0;
+    this.keepQueued(bytes);
+    return false;
+  }
+
+  /** What libuv could not send at once belongs to the request until it completes; the next write needs another. */
+  private keepQueued(bytes: Uint8Array): void {
+    const request = this.request!;
+    request.buffer = bytes;
+    this.queuedBytes += bytes.length;
+    request.oncomplete = (status) => {
+      request.buffer = undefined;
+      this.queuedBytes -= bytes.length;
+      if (status !== 0) this.socket.destroy();
+      else if (this.queuedBytes === 0) this.drained();
+    };
+    this.request = this.makeRequest();
+  }
+
+  private makeRequest(): WriteRequest {
+    const request = new streamBinding!.WriteWrap();
+    request.oncomplete = () => undefined;
+    return request;
+  }
+
+  private drained(): void {
+    if (this.ending) this.closeStream();
+    else if (this.socket.writableLength === 0) this.events?.onDrain();
   }
 
   writeAll(parts: readonly Uint8Array[]): boolean {
+    if (this.handle !== undefined) {
+      let sent = true;
+      for (const part of parts) sent = this.write(part) && sent;
+      return sent;
+    }
     this.socket.cork();
     for (const part of parts) this.socket.write(part);
     this.socket.uncork();
@@ -94,6 +148,13 @@ export class SocketWire implements Wire {
   }
 
   end(): void {
+    if (this.ending) return;
+    this.ending = true;
+    // The stream knows nothing of what libuv still has: closing now would drop it.
+    if (this.queuedBytes === 0) this.closeStream();
+  }
+
+  private closeStream(): void {
     this.socket.end();
     this.socket.destroySoon();
   }
@@ -134,7 +195,7 @@ export function acceptSocket(accepted: net.Socket, server: net.Server, keepAlive
   }
   socket.setNoDelay(true);
   if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
-  wire = new SocketWire(socket);
+  wire = new SocketWire(socket, socket !== accepted);
   wire.attach(attach(wire), socket === accepted);
   socket.resume();
 }
@@ -143,7 +204,7 @@ export function acceptSocket(accepted: net.Socket, server: net.Server, keepAlive
 export function serveSocket(socket: net.Socket, keepAliveSeconds: number, attach: (wire: SocketWire) => WireEvents): void {
   socket.setNoDelay(true);
   if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
-  const wire = new SocketWire(socket);
+  const wire = new SocketWire(socket, false);
   wire.attach(attach(wire), true);
   socket.resume();
 }
