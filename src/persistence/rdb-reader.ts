@@ -412,9 +412,9 @@ export class RdbReader {
 
   private readKey(type: number): number {
     this.doing = RdbDoing.key;
-    this.string(this.key);
     this.rdbType = type;
     this.kind = valueKindOf(type);
+    this.string(this.key);
     this.state = State.value;
     return RdbEvent.key;
   }
