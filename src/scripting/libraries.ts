@@ -49,6 +49,8 @@ export class Libraries {
   private readonly environment = new LuaTable();
   private readonly environmentMeta = new LuaTable();
 
+  private loading: Library | undefined;
+
   constructor(
     private readonly engine: Engine,
     private readonly api: RedisApi,
@@ -170,13 +172,15 @@ export class Libraries {
     }
     // While it loads, a library sees nothing but the `redis` that can register functions.
     const globals = new LuaTable();
-    globals.set('redis', api.libraryTable((declaration) => register(library, declaration)));
+    globals.set('redis', api.libraryTable((declaration) => this.register(library, declaration)));
     protectGlobals(globals);
     this.environmentMeta.set('__index', globals);
+    this.loading = library;
     const run = new Execution(engine, main, []);
     const endMs = this.steadyClock() + LOAD_MS_MAX;
     const state = run.advance(() => this.steadyClock() < endMs);
     this.environmentMeta.set('__index', engine.globals);
+    this.loading = undefined;
     if (state === 'suspended') {
       run.kill();
       throw new LibraryError('ERR Error registering functions: FUNCTION LOAD timeout');
@@ -185,13 +189,13 @@ export class Libraries {
     if (library.functions.size === 0) throw new LibraryError('ERR No functions registered');
     return library;
   }
-}
 
-function register(library: Library, { name, callback, description, flags }: FunctionDeclaration): void {
-  if (library.functions.has(name)) {
-    throw tableError('Function already exists in the library');
+  private register(library: Library, { name, callback, description, flags }: FunctionDeclaration): void {
+    // A function may have kept the table of its library's loading.
+    if (this.loading !== library) throw tableError('redis.register_function can only be called on FUNCTION LOAD command');
+    if (library.functions.has(name)) throw tableError('Function already exists in the library');
+    library.functions.set(name, { name, callback, description, flagNames: flags, flags: flagBits(flags), library });
   }
-  library.functions.set(name, { name, callback, description, flagNames: flags, flags: flagBits(flags), library });
 }
 
 function tableError(message: string): LuaError {

@@ -2,6 +2,9 @@
 //
 //   #!lua name=mylib flags=no-writes,allow-stale
 
+import { latin1, latin1Bytes } from '../base/bytes.js';
+import { splitWords } from '../protocol/request.js';
+
 /** Bits of what a script may do; the names are those of `flags=`. */
 export const scriptFlags = {
   'no-writes': 1 << 0,
@@ -19,7 +22,7 @@ export type ScriptFlag = keyof typeof scriptFlags;
 /** What is wrong with a shebang, as the client is told. */
 export class ShebangError extends Error {}
 
-/** Bits of a list of flag names; undefined and the culprit in `unknown` when one is no flag. */
+/** Bits of flag names. */
 export function flagBits(names: readonly string[]): number {
   let bits = 0;
   for (const name of names) bits |= scriptFlags[name as ScriptFlag];
@@ -42,7 +45,7 @@ export function readEvalShebang(source: string): EvalSource {
   if (!source.startsWith('#!')) return { flags: COMPATIBLE, body: source };
   const end = source.indexOf('\n');
   if (end < 0) throw new ShebangError('ERR Invalid script shebang');
-  const [engine, ...options] = splitWords(source.slice(0, end));
+  const [engine, ...options] = wordsOf(source.slice(0, end), 'ERR Invalid engine in script shebang');
   if (engine !== '#!lua') throw new ShebangError(`ERR Unexpected engine in script shebang: ${engine!}`);
   let flags = 0;
   for (const option of options) {
@@ -67,7 +70,7 @@ export function readLibraryShebang(source: string): LibrarySource {
   const end = source.indexOf('\n');
   if (!source.startsWith('#!')) throw new ShebangError('ERR Missing library metadata');
   if (end < 0) throw new ShebangError('ERR Invalid library metadata');
-  const [engine, ...options] = splitWords(source.slice(0, end));
+  const [engine, ...options] = wordsOf(source.slice(0, end), 'ERR Invalid library metadata');
   let name: string | undefined;
   for (const option of options) {
     if (!/^name=/i.test(option)) throw new ShebangError(`ERR Invalid metadata value given: ${option}`);
@@ -81,6 +84,10 @@ export function readLibraryShebang(source: string): LibrarySource {
   return { name, engine: engine!.slice(2), body: withoutShebang(source) };
 }
 
-function splitWords(line: string): string[] {
-  return line.split(/[ \t\r]+/).filter((word) => word !== '');
+/** Words of a line; quotes hold words together. */
+function wordsOf(line: string, unbalanced: string): string[] {
+  const bytes = latin1Bytes(line);
+  const words = splitWords(bytes, 0, bytes.length);
+  if (words === undefined) throw new ShebangError(unbalanced);
+  return words.map((word) => latin1(word));
 }

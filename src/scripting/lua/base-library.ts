@@ -13,7 +13,8 @@ import {
 } from './values.js';
 import type { LuaValue, Results } from './values.js';
 
-export const unpackMax = 7990;
+/** Slots of a Lua stack: arguments and results of `unpack` together. */
+const unpackMax = 8000;
 
 /** `tostring` without metamethods. */
 export function plainToString(value: LuaValue): string {
@@ -227,7 +228,7 @@ export function openBase(globals: LuaTable): void {
       const from = optionalInteger(args, 2, 1);
       const to = args[2] === undefined ? table.length() : checkInteger(args, 3);
       if (from > to) return [];
-      if (to - from >= unpackMax) throw nativeError('too many results to unpack');
+      if (to - from + 1 + args.length > unpackMax) throw nativeError('too many results to unpack');
       const values: LuaValue[] = [];
       for (let at = from; at <= to; at++) values.push(table.getNumber(at));
       return values;

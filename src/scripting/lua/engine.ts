@@ -37,8 +37,8 @@ export class Engine {
   readonly globals = new LuaTable();
   /** The metatable of all strings. */
   readonly stringMeta = new LuaTable();
-  /** Starts the random numbers anew, as before every script. */
-  readonly reseed: () => void;
+  /** Begins another sequence of random numbers, as `math.randomseed` does; it goes on from script to script. */
+  readonly seed: (value: number) => void;
 
   constructor(readonly options: EngineOptions) {
     const { globals } = this;
@@ -46,7 +46,7 @@ export class Engine {
     const strings = stringLibrary();
     this.stringMeta.set('__index', strings);
     const math = openMath();
-    this.reseed = math.reseed;
+    this.seed = math.seed;
     globals.set('string', strings);
     globals.set('table', tableLibrary());
     globals.set('math', math.library);

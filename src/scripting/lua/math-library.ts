@@ -38,8 +38,8 @@ const randomMax = 0x7fffffff;
 
 export interface MathState {
   readonly library: LuaTable;
-  /** Starts the sequence of random numbers anew, as before every script. */
-  reseed(): void;
+  /** Begins another sequence of random numbers. */
+  seed(value: number): void;
 }
 
 export function openMath(): MathState {
@@ -123,7 +123,7 @@ export function openMath(): MathState {
   });
   library.set('pi', Math.PI);
   library.set('huge', Infinity);
-  return { library, reseed: () => random.seed(0) };
+  return { library, seed: (value) => random.seed(value) };
 }
 
 /** `os.clock`: seconds of `nowMs`. */

@@ -267,13 +267,17 @@ const table: Readonly<Record<string, DebugEntry>> = {
       for (let index = 2; index < call.count; index++) {
         if (call.is(index, 'nosave')) saves = false;
         else if (call.is(index, 'noflush')) flushes = false;
-        else if (!call.is(index, 'merge')) {
+        else if (call.is(index, 'merge')) call.host.scripting.mergesOnLoad = true;
+        else {
           call.reply.error('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.');
           return;
         }
       }
       const late = call.host.suspend(call);
-      void call.host.debugReload({ saves, flushes }).then((refusal) => late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal))));
+      void call.host.debugReload({ saves, flushes }).then((refusal) => {
+        call.host.scripting.mergesOnLoad = false;
+        late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal)));
+      });
     },
     args: [0, 3],
   },

@@ -17,8 +17,9 @@ const time: ServerCommand = command({
   complexity: 'O(1)',
   run(call) {
     // Inside a transaction or script time stands still, as keys must not expire between two of its commands.
-    const nowMs = call.host.depth > 0 ? call.host.nowMs() : call.host.options.wallClock();
-    const micros = Math.floor(call.host.options.steadyClock() * 1000) % 1000;
+    const standsStill = call.host.depth > 0;
+    const nowMs = standsStill ? call.host.nowMs() : call.host.options.wallClock();
+    const micros = standsStill ? 0 : Math.floor(call.host.options.steadyClock() * 1000) % 1000;
     call.reply.array(2);
     call.reply.bulkText(String(Math.floor(nowMs / 1000)));
     call.reply.bulkText(String((nowMs % 1000) * 1000 + micros));
