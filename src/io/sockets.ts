@@ -174,7 +174,8 @@ export function addressText(address: string | undefined, port: number | undefine
 export function acceptSocket(accepted: net.Socket, server: net.Server, keepAliveSeconds: number, attach: (wire: SocketWire) => WireEvents): void {
   const handle = (accepted as unknown as HandleOwner)._handle;
   let socket = accepted;
-  let wire: SocketWire | undefined;
+  // eslint-disable-next-line prefer-const -- made last, but the read callback below names it
+  let wire: SocketWire;
   if (typeof handle === 'object' && handle !== null && 'useUserBuffer' in handle) {
     (accepted as unknown as HandleOwner)._handle = null;
     // The server counts the socket that it made; that one is gone now.
@@ -186,7 +187,7 @@ export function acceptSocket(accepted: net.Socket, server: net.Server, keepAlive
       onread: {
         buffer: readBuffer,
         callback: (count: number): boolean => {
-          wire!.deliver(count);
+          wire.deliver(count);
           return true;
         },
       },

@@ -79,6 +79,7 @@ export class Cron {
     const isOver = (): boolean => server.options.steadyClock() - startMs > intervalMs * EXPIRE_SHARE;
     server.expireCycle.run(isOver);
     server.fieldExpireStep(isOver);
+    server.countClientBytes();
     server.evictSome();
     this.freeSoon();
     const nowMs = server.keyspace.nowMs;

@@ -761,7 +761,20 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Bytes that count against maxmemory. */
   get usedBytes(): number {
-    return this.keyspace.usedBytes + BASE_BYTES;
+    return this.keyspace.usedBytes + BASE_BYTES + this.clientBytes;
+  }
+
+  /** Bytes of clients' buffers at the last tick; counted only where there is a limit. */
+  private clientBytes = 0;
+
+  countClientBytes(): void {
+    let bytes = 0;
+    if (this.settings.maxMemory > 0) {
+      for (const { connection, kind } of this.clients.values()) {
+        if (connection !== undefined && kind !== 'replica') bytes += connection.queryBufferBytes + connection.wire.unsentBytes;
+      }
+    }
+    this.clientBytes = bytes;
   }
 
   /** What of `usedBytes` was there before the first key. */
