@@ -56,7 +56,8 @@ export class ArgumentValues {
   }
 
   wrong(): string {
-    return this.prng.pick(wrong);
+    const word = this.prng.pick(wrong);
+    return word === '0x1' && !this.hexadecimal ? 'x' : word;
   }
 
   text(): string {

@@ -94,6 +94,10 @@ function databaseAt(call: DataCall, index: number): Database | undefined {
     call.reply.error(errors.notInteger);
     return undefined;
   }
+  if (number !== (number | 0)) {
+    call.reply.error(errors.notInt32);
+    return undefined;
+  }
   const database = call.host.keyspace.databases[number];
   if (database === undefined) call.reply.error(errors.databaseOutOfRange);
   return database;

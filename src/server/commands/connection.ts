@@ -53,7 +53,8 @@ const select: ServerCommand = command({
   complexity: 'O(1)',
   run(call) {
     const index = call.integer(1);
-    if (Number.isNaN(index)) call.reply.error('ERR value is not an integer or out of range');
+    if (Number.isNaN(index)) call.reply.error(errors.notInteger);
+    else if (index !== (index | 0)) call.reply.error(errors.notInt32);
     else if (index < 0 || index >= call.host.keyspace.databases.length) call.reply.error(errors.databaseOutOfRange);
     else {
       call.client.databaseIndex = index;
