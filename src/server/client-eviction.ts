@@ -3,7 +3,7 @@
 // Of each client the last known size is kept, and their sum, so that a request costs one addition. Only when the sum is too large are
 // all clients measured again. Nothing is kept without a limit. Replicas, masters and CLIENT NO-EVICT do not count.
 //
-// Nobody is closed while messages are being delivered: that waits for the end of the request, or of the turn.
+// Nobody is closed while messages are being delivered: that waits for the end of the request, or of the event.
 
 import type { Client } from '../service/client.js';
 import { memoryOf } from './client-line.js';
@@ -68,7 +68,7 @@ export class ClientEviction {
   private checkSoon(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    setImmediate(() => {
+    queueMicrotask(() => {
       this.scheduled = false;
       this.check();
     });
