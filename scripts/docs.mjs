@@ -1,9 +1,40 @@
-// docs: writes the pages and files that are made from tables in the code. `npm run build` first.
-import { writeFileSync } from 'node:fs';
+// docs: writes the documents that are made from tables in the code: the README's command table, docs/config.md, kvasir.conf.
+//   npm run docs              writes
+//   npm run docs -- --check   only says what is out of date (exit status 1)
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { allDeclarations } from '../dist/src/server/declarations.js';
 import { configReference, sampleConfig } from '../dist/src/service/config/reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-writeFileSync(join(root, 'docs', 'config.md'), configReference());
-writeFileSync(join(root, 'kvasir.conf'), sampleConfig());
+
+function commandTable() {
+  const groups = new Map();
+  let count = 0;
+  for (const declaration of allDeclarations) {
+    const names = groups.get(declaration.group) ?? [];
+    const subcommands = (declaration.subcommands ?? []).map((sub) => sub.name.toUpperCase());
+    names.push(declaration.name.toUpperCase() + (subcommands.length > 0 ? ` (${subcommands.sort().join(', ')})` : ''));
+    count += 1 + subcommands.length;
+    groups.set(declaration.group, names);
+  }
+  const rows = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([group, names]) => `| ${group.replace('_', ' ')} | ${names.sort().join(' ')} |`);
+  return [`${count} commands and subcommands:`, '', '| group | commands |', '|---|---|', ...rows].join('\n');
+}
+
+function readme() {
+  const text = readFileSync(join(root, 'README.md'), 'utf8');
+  return text.replace(/(<!-- commands: begin[^\n]*-->\n)[\s\S]*?(\n<!-- commands: end -->)/, (_, begin, end) => `${begin}${commandTable()}${end}`);
+}
+
+const stale = [];
+for (const [path, made] of [['README.md', readme()], ['docs/config.md', configReference()], ['kvasir.conf', sampleConfig()]]) {
+  if (readFileSync(join(root, path), 'utf8') === made) continue;
+  stale.push(path);
+  if (!process.argv.includes('--check')) writeFileSync(join(root, path), made);
+}
+if (process.argv.includes('--check')) {
+  process.stdout.write(stale.length === 0 ? 'docs: all are up to date\n' : `docs: out of date, run \`npm run docs\`: ${stale.join(', ')}\n`);
+  process.exit(stale.length === 0 ? 0 : 1);
+}
