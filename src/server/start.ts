@@ -8,6 +8,7 @@ import { writeFileSync, rmSync } from 'node:fs';
 import { Prng } from '../base/prng.js';
 import { RealFiles } from '../io/files.js';
 import type { Config } from '../service/config/config.js';
+import { warmUpCompiler } from '../scripting/warm-up.js';
 import { Listeners } from './listeners.js';
 import { Log } from './log.js';
 import { DataServer, type LogLevel } from './server.js';
@@ -152,6 +153,7 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
     throw new StartError(error instanceof Error ? error.message : String(error));
   }
   server.cron.start();
+  warmUpCompiler();
   if (listeners.port >= 0) server.log('notice', 'Ready to accept connections tcp');
   if (listeners.tlsPort >= 0) server.log('notice', 'Ready to accept connections tls');
   if (listeners.unixPath !== undefined) server.log('notice', 'Ready to accept connections unix');
