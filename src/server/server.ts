@@ -530,6 +530,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   dispatchFailed(client: Client, error: unknown): void {
     this.log('warning', `Internal error while serving ${client.remote}: ${error instanceof Error ? error.stack : String(error)}`);
     this.serving = undefined;
+    this.waking = undefined;
+    this.ownMessages.length = 0;
+    this.wakingMessages.length = 0;
     client.connection?.closeAfterReply();
   }
 
