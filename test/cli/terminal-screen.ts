@@ -33,6 +33,20 @@ export class TerminalScreen {
     await this.tmux('send-keys', '-t', 'test', ...keys);
   }
 
+  /** Presses a key, again and again if need be (the program may still be loading what the key needs), until the screen shows it. */
+  async pressUntil(key: string, expected: RegExp): Promise<string> {
+    const giveUp = Date.now() + waitMs;
+    for (;;) {
+      await this.press(key);
+      for (let look = 0; look < 20; look++) {
+        const text = await this.read();
+        if (expected.test(text)) return text;
+        if (Date.now() > giveUp) throw new Error(`pressing ${key} never showed ${expected}:\n${text}`);
+        await sleep(50);
+      }
+    }
+  }
+
   async enter(line: string): Promise<void> {
     await this.type(line);
     await this.press('Enter');

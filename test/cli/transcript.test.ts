@@ -136,7 +136,7 @@ const wordCases: Case[] = [
   { words: ['--pipe'], stdin: '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n$8\r\nNONSENSE\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n' },
   { words: ['--pipe'], stdin: '' },
   { words: ['--pipe', '--pipe-timeout', '0'], stdin: 'ping\r\n' },
-  { words: ['--replica'], stopAfterMs: 1500, normalize: (text) => text.replace(/after \d+ bytes/, 'after N bytes') },
+  { words: ['--replica'], stopAfterMs: 1500, normalize: (text) => text.replace(/after \d+ bytes/, 'after N bytes').replace(/^"ping"\n/gm, '') },
   { words: ['--csv', 'subscribe', 'a', 'b'], stopAfterMs: 500 },
   { words: ['subscribe', 'a'], stopAfterMs: 500 },
   { words: ['subscribe'] },
