@@ -42,8 +42,8 @@ const baseRequests = Math.max(100, Number(flags.requests));
 /** Goals of the design at each pipeline depth, and how many times the base number of requests to send there. */
 const depths = [
   { pipeline: 1, goal: 1.0, factor: 1 },
-  { pipeline: 16, goal: 1.3, factor: 5 },
-  { pipeline: 100, goal: 1.7, factor: 16 },
+  { pipeline: 16, goal: 1.3, factor: 20 },
+  { pipeline: 100, goal: 1.7, factor: 60 },
 ];
 const cpuGoal = 0.8;
 const memoryGoal = 0.8;
