@@ -11,7 +11,7 @@ import { Acl } from '../service/acl/acl.js';
 import { AclCommands } from '../service/acl/selector.js';
 import { Config } from '../service/config/config.js';
 import { ConfigError, ConfigFileMissing, ConfigReader, parseCommandLine } from '../service/config/file.js';
-import { launch, ListenError, type RunningServer, StartError } from '../server/start.js';
+import { collectDirectives, launch, ListenError, type RunningServer, StartError } from '../server/start.js';
 import { Log } from '../server/log.js';
 import { allDeclarations } from '../server/declarations.js';
 import type { LogLevel } from '../server/server.js';
@@ -51,20 +51,9 @@ function makeRules(): Acl {
 
 function loadConfig(args: readonly string[]): Loaded {
   const config = new Config(process.cwd());
-  const renamed: [string, string][] = [];
-  const users: (readonly string[])[] = [];
   let rules: Acl | undefined;
-  const reader = new ConfigReader(config, new RealFiles(), {
-    user(words) {
-      users.push(words);
-      return (rules ??= makeRules()).appendConfigured(words);
-    },
-    renameCommand(from, to) {
-      renamed.push([from, to]);
-      return undefined;
-    },
-    loadModule: () => 'modules are native code, which Kvasir does not load',
-  });
+  const collected = collectDirectives((words) => (rules ??= makeRules()).appendConfigured(words));
+  const reader = new ConfigReader(config, new RealFiles(), collected);
   const commandLine = parseCommandLine(args);
   if (commandLine.file !== undefined) config.file = resolve(commandLine.file);
   try {
@@ -77,7 +66,7 @@ function loadConfig(args: readonly string[]): Loaded {
     }
     throw error;
   }
-  return { config, renamed, users };
+  return { config, renamed: collected.renamed, users: collected.users };
 }
 
 /** Starts the same command once more without a terminal, and ends this process. */

@@ -15,7 +15,8 @@
 
 import { compareBytes } from '../base/bytes.js';
 import { assert } from '../base/assert.js';
-import { copyBytes, type Arena } from '../memory/arena.js';
+import { copyBytes } from '../base/bytes.js';
+import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 import { StreamId } from '../structures/stream-id.js';
 import type { StreamIndexes, StreamIndexRef } from '../structures/stream-index.js';

@@ -3,7 +3,7 @@
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
 import { RealFiles } from '../io/files.js';
-import { launch } from '../server/start.js';
+import { collectDirectives, launch } from '../server/start.js';
 import type { LogLevel } from '../server/server.js';
 
 export type DirectiveValue = string | number | boolean | readonly (string | number)[];
@@ -45,21 +45,10 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   for (const [name, value] of Object.entries(directives)) {
     if (value !== undefined && typeof value !== 'function') lines[name] = value;
   }
-  const renamed: [string, string][] = [];
-  const users: (readonly string[])[] = [];
-  const reader = new ConfigReader(config, new RealFiles(), {
-    user(words) {
-      users.push(words);
-      return undefined;
-    },
-    renameCommand(from, to) {
-      renamed.push([from, to]);
-      return undefined;
-    },
-    loadModule: () => 'modules are native code, which Kvasir does not load',
-  });
+  const collected = collectDirectives();
+  const reader = new ConfigReader(config, new RealFiles(), collected);
   reader.load(configFile, '', linesOfOptions(lines));
-  const running = await launch({ config, renamed, users, anyPort: port === 0, log: log ?? ((): void => undefined) });
+  const running = await launch({ config, renamed: collected.renamed, users: collected.users, anyPort: port === 0, log: log ?? ((): void => undefined) });
   return {
     host: running.host,
     port: running.port,

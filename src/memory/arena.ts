@@ -104,8 +104,6 @@ export interface ArenaStats {
   readonly peakBytes: number;
 }
 
-export { copyBytes };
-
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);

@@ -8,6 +8,7 @@ import { writeFileSync, rmSync } from 'node:fs';
 import { Prng } from '../base/prng.js';
 import { RealFiles } from '../io/files.js';
 import type { Config } from '../service/config/config.js';
+import type { Directives } from '../service/config/file.js';
 import { warmUpCompiler } from '../scripting/warm-up.js';
 import { Listeners } from './listeners.js';
 import { Log } from './log.js';
@@ -26,6 +27,31 @@ export interface Launch {
   readonly users?: readonly (readonly string[])[];
   /** Ends the process after a shutdown; absent in an embedded server, which just stops. */
   readonly exit?: (code: number) => void;
+}
+
+/** What a configuration says besides settings, collected while it is read. */
+export interface CollectedDirectives extends Directives {
+  readonly renamed: readonly (readonly [string, string])[];
+  readonly users: readonly (readonly string[])[];
+}
+
+/** Collects `user` and `rename-command` lines for `launch`; `checkUser` may refuse a `user` line while its number is known. */
+export function collectDirectives(checkUser: Directives['user'] = () => undefined): CollectedDirectives {
+  const renamed: [string, string][] = [];
+  const users: (readonly string[])[] = [];
+  return {
+    renamed,
+    users,
+    user(words) {
+      users.push(words);
+      return checkUser(words);
+    },
+    renameCommand(from, to) {
+      renamed.push([from, to]);
+      return undefined;
+    },
+    loadModule: () => 'modules are native code, which Kvasir does not load',
+  };
 }
 
 /** A port or socket that cannot be listened on. */

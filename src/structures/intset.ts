@@ -9,7 +9,8 @@
 // Not here: which sets are intsets (datatypes/set).
 
 import { assert } from '../base/assert.js';
-import { copyBytes, type Arena } from '../memory/arena.js';
+import { copyBytes } from '../base/bytes.js';
+import { type Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 import { formatInteger, formatWords, type Decimal } from './decimal.js';
 

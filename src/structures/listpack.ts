@@ -19,7 +19,8 @@
 // Not here: what the strings mean (datatypes), how integers are read and written (decimal).
 
 import { assert } from '../base/assert.js';
-import { copyBytes, Arena } from '../memory/arena.js';
+import { copyBytes } from '../base/bytes.js';
+import { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT } from '../memory/layout.js';
 import { formatInteger, formatWords, Decimal } from './decimal.js';
 import {

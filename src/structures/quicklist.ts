@@ -16,7 +16,8 @@
 // Not here: lists of one listpack (datatypes/list), compression of inner nodes (list-compress-depth is accepted without effect).
 
 import { assert } from '../base/assert.js';
-import { copyBytes, type Arena } from '../memory/arena.js';
+import { copyBytes } from '../base/bytes.js';
+import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 import { EMPTY_BYTES, END, entryBytes, HEADER_BYTES, STRING6 } from './listpack-format.js';
 import type { Listpacks } from './listpack.js';

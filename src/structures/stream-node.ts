@@ -11,7 +11,8 @@
 //
 // Not here: which node an entry is in (datatypes/stream).
 
-import { Arena, copyBytes } from '../memory/arena.js';
+import { copyBytes } from '../base/bytes.js';
+import { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT } from '../memory/layout.js';
 import { Decimal } from './decimal.js';
 import {

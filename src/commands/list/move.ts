@@ -1,6 +1,6 @@
 // move: LMOVE, RPOPLPUSH and the waiting BLMOVE, BRPOPLPUSH: from an end of one list to an end of another, or of the same.
 
-import { copyBytes } from '../../memory/arena.js';
+import { copyBytes } from '../../base/bytes.js';
 import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
