@@ -520,11 +520,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Bytes of the request that is being run for this client, as it came over the wire; 0 for others. */
   requestBytes(client: Client): number {
-    if (client !== this.serving) return 0;
-    const { call } = this;
-    let bytes = 3 + digitCount(call.count);
-    for (let index = 0; index < call.count; index++) bytes += 5 + digitCount(call.lengths[index]!) + call.lengths[index]!;
-    return bytes;
+    return client === this.serving ? wireBytes(this.call) : 0;
   }
 
   dispatchFailed(client: Client, error: unknown): void {
@@ -598,7 +594,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   run(call: ServerCall, command: Command<ServerCall>): void {
     const { keyspace, stats } = this;
     const dirty = keyspace.dirty;
-    const { errorCount } = call.reply;
+    const { errorCount, pendingBytes } = call.reply;
     if (this.timesAll || !command.isConstantTime || call.count > SAMPLED_ARGUMENTS_MAX || stats.isRare(command.id)) {
       this.runTimed(call, command, 1);
     } else if ((++this.sampleCounter & (SAMPLE_EVERY - 1)) === 0) {
@@ -623,6 +619,11 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const isShown = (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0;
     if ((this.gates & Gate.MONITORED) !== 0 && isShown && !this.blocking.isServing(call.client)) {
       this.monitors.feed(call, call.db.index, this.scripting.calls.isOwn(call) ? 'lua' : undefined);
+    }
+    // A large request has come in a large buffer, so that the others cost one comparison.
+    const { settings } = this;
+    if (call.bytes.length >= settings.largeRequestBytes || call.reply.pendingBytes - pendingBytes >= settings.largeReplyBytes) {
+      this.recordLarge(call, command, call.reply.pendingBytes - pendingBytes);
     }
   }
 
@@ -676,8 +677,21 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   private recordSlow(call: ServerCall, command: Command<ServerCall>, micros: number): void {
     if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
+    this.logCommand(this.slowLog, call, Math.floor(micros), this.settings.slowLogLength);
+  }
+
+  /** COMMANDLOG of large requests and replies. A reply that comes later (of a parked script) is not seen. */
+  private recordLarge(call: ServerCall, command: Command<ServerCall>, replyBytes: number): void {
+    if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
+    const { settings, config } = this;
+    const bytes = wireBytes(call);
+    if (bytes >= settings.largeRequestBytes) this.logCommand(this.largeRequests, call, bytes, config.number('commandlog-large-request-max-len').value);
+    if (replyBytes >= settings.largeReplyBytes) this.logCommand(this.largeReplies, call, replyBytes, config.number('commandlog-large-reply-max-len').value);
+  }
+
+  private logCommand(log: CommandLog, call: ServerCall, value: number, limit: number): void {
     const args = cutArguments(call.count, (index) => this.shownArgument(call, index));
-    this.slowLog.add(args, Math.floor(micros), Math.floor(this.nowMs() / 1000), call.client.remote, call.client.name, this.settings.slowLogLength);
+    log.add(args, value, Math.floor(this.nowMs() / 1000), call.client.remote, call.client.name, limit);
   }
 
   private replyCrash(call: ServerCall, command: Command<ServerCall>, error: unknown): void {
@@ -1008,6 +1022,13 @@ const protectedModeText =
 /** EXEC's own words for an error that ends the transaction. */
 function execAborted(text: string): string {
   return `EXECABORT Transaction discarded because of: ${text.replace(/^ERR /, '')}`;
+}
+
+/** Bytes of a request in the protocol. */
+function wireBytes(call: ServerCall): number {
+  let bytes = 3 + digitCount(call.count);
+  for (let index = 0; index < call.count; index++) bytes += 5 + digitCount(call.lengths[index]!) + call.lengths[index]!;
+  return bytes;
 }
 
 /** Copies of a call's arguments. */

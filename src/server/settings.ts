@@ -18,8 +18,9 @@ export class Settings {
   protectedMode = true;
   slowerThanMicros = 10000;
   slowLogLength = 128;
-  largeRequestBytes = -1;
-  largeReplyBytes = -1;
+  /** Requests and replies of so many bytes are logged. */
+  largeRequestBytes = Infinity;
+  largeReplyBytes = Infinity;
   latencyThresholdMs = 0;
   latencyTracking = true;
   busyReplyThresholdMs = 5000;
@@ -46,6 +47,8 @@ export class Settings {
     this.protectedMode = config.flag('protected-mode').value;
     this.slowerThanMicros = config.number('slowlog-log-slower-than').value;
     this.slowLogLength = config.number('slowlog-max-len').value;
+    this.largeRequestBytes = logLimit(config.number('commandlog-request-larger-than').value);
+    this.largeReplyBytes = logLimit(config.number('commandlog-reply-larger-than').value);
     this.latencyThresholdMs = config.number('latency-monitor-threshold').value;
     this.latencyTracking = config.flag('latency-tracking').value;
     this.busyReplyThresholdMs = config.number('busy-reply-threshold').value;
@@ -87,11 +90,16 @@ export class Settings {
   /** All settings whose change is brought to the server by `apply`. */
   static readonly applied: readonly OptionName[] = [
     'hz', 'maxmemory', 'maxmemory-clients', 'maxmemory-eviction-tenacity', 'maxclients', 'timeout', 'tcp-keepalive', 'protected-mode',
-    'slowlog-log-slower-than', 'slowlog-max-len', 'latency-monitor-threshold', 'latency-tracking', 'busy-reply-threshold', 'acllog-max-len',
+    'slowlog-log-slower-than', 'slowlog-max-len', 'commandlog-request-larger-than', 'commandlog-reply-larger-than', 'latency-monitor-threshold', 'latency-tracking', 'busy-reply-threshold', 'acllog-max-len',
     'client-output-buffer-limit', 'lazyfree-lazy-expire', 'lazyfree-lazy-eviction', 'hash-max-listpack-entries', 'hash-max-listpack-value',
     'list-max-listpack-size', 'list-compress-depth', 'set-max-intset-entries', 'set-max-listpack-entries', 'set-max-listpack-value',
     'zset-max-listpack-entries', 'zset-max-listpack-value', 'hll-sparse-max-bytes', 'stream-node-max-bytes', 'stream-node-max-entries',
     'proto-max-bulk-len', 'lazyfree-lazy-user-del', 'lazyfree-lazy-user-flush', 'client-query-buffer-limit', 'maxmemory-policy',
     'maxmemory-samples', 'lfu-log-factor', 'lfu-decay-time', 'notify-keyspace-events',
   ];
+}
+
+/** A negative limit means: log nothing. */
+function logLimit(bytes: number): number {
+  return bytes < 0 ? Infinity : bytes;
 }

@@ -47,14 +47,14 @@ export class CommandLog {
   }
 }
 
-/** The arguments as the log keeps them; `argument` gives a copy of one, or what stands for a secret. */
+/** Copies of arguments as the log keeps them; `argument` gives a view of one, or what stands for a secret. */
 export function cutArguments(count: number, argument: (index: number) => Uint8Array): Uint8Array[] {
   const kept = count > argumentCountMax ? argumentCountMax - 1 : count;
   const args: Uint8Array[] = [];
   for (let index = 0; index < kept; index++) {
     const whole = argument(index);
     if (whole.length <= argumentBytesMax) {
-      args.push(whole);
+      args.push(whole.slice());
       continue;
     }
     const note = latin1Bytes(`... (${whole.length - argumentBytesMax} more bytes)`);

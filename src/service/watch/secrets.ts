@@ -36,7 +36,7 @@ function isMigrateSecret<C extends Call>(call: C, index: number): boolean {
   return false;
 }
 
-/** A copy of an argument, or what stands for a secret. */
+/** An argument as a view, void after the call, or what stands for a secret. */
 export function shownArgument<C extends Call>(fullName: string, call: C, index: number, isSensitive: IsSensitive): Uint8Array {
-  return isSecret(fullName, call, index, isSensitive) ? redacted : call.copy(index);
+  return isSecret(fullName, call, index, isSensitive) ? redacted : call.bytes.subarray(call.starts[index]!, call.starts[index]! + call.lengths[index]!);
 }
