@@ -44,6 +44,13 @@ export class Database {
 
   /** The key's entry, or 0; counts a hit or miss and renews the clock. @hot */
   lookupRead(key: Uint8Array, offset: number, length: number): number {
+    const entry = this.lookupQuietly(key, offset, length);
+    if (entry !== 0) this.keyspace.touch(entry);
+    return entry;
+  }
+
+  /** As `lookupRead`, without renewing the clock: for what asks about a key and does not use its value (TTL, TYPE). */
+  lookupQuietly(key: Uint8Array, offset: number, length: number): number {
     const keyspace = this.keyspace;
     const entry = this.peek(key, offset, length);
     if (entry === 0) {
@@ -52,7 +59,6 @@ export class Database {
       return 0;
     }
     keyspace.stats.hits++;
-    keyspace.touch(entry);
     return entry;
   }
 
@@ -114,6 +120,18 @@ export class Database {
   }
 
   /**
+   * Gives the key a collection as its value in place of what it has, expiry included: for commands that store a result.
+   * `old` is what `lookupWrite` of this key returned; only a key that was not there counts as new. Returns the entry.
+   */
+  replaceValue(old: number, key: Uint8Array, offset: number, length: number, hash: number, type: number, encoding: number, valueRef: number): number {
+    if (old === 0) return this.addValue(key, offset, length, hash, type, encoding, valueRef);
+    this.remove(old, hash);
+    const entry = this.entries.create(objectWord(type, encoding) | this.keyspace.newClock(), this.keyspace.epoch, valueRef, key, offset, length, 0);
+    this.dicts.insert(this.dict, hash, entry);
+    return entry;
+  }
+
+  /**
    * SET: gives the key a string value, whatever it was before; returns the entry.
    * The expiry goes unless `keepExpiry`. `entry` is what `lookupWrite` of this key returned.
    * @hot
@@ -134,7 +152,9 @@ export class Database {
     if (entries.type(entry) !== Type.STRING) {
       const expiry = keepExpiry ? this.expiryOf(entry) : -1;
       this.remove(entry, hash);
-      const made = this.addString(key, offset, length, hash, value, valueOffset, valueLength);
+      const word0 = STRING_WORD | this.keyspace.newClock();
+      const made = entries.createString(word0, this.keyspace.epoch, key, offset, length, value, valueOffset, valueLength);
+      this.dicts.insert(this.dict, hash, made);
       return expiry < 0 ? made : this.setExpiry(made, hash, expiry);
     }
     let current = entry;

@@ -538,7 +538,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (this.passGates(client, command, gates)) {
       client.lastCommand = command.fullName;
       client.commandCount++;
-      if ((gates & Gate.NO_TOUCH) !== 0 && command.name !== 'touch') this.keyspace.leavesClocks = true;
+      if ((gates & Gate.NO_TOUCH) !== 0) this.keyspace.leavesClocks = true;
       this.run(call, command);
       this.keyspace.leavesClocks = left;
     }

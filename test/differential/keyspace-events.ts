@@ -9,7 +9,7 @@ import { elements } from './unordered.js';
 /** Collects the events of a keyspace without a server, as "event key". */
 export function listenLocally(local: Local): string[] {
   const events: string[] = [];
-  local.keyspace.notifyMask = ~(EventClass.KEY_MISS | EventClass.NEW);
+  local.keyspace.notifyMask = ~EventClass.KEY_MISS;
   local.keyspace.listener = {
     keyChanged: () => undefined,
     keyReclaimed: () => undefined,
@@ -31,7 +31,7 @@ export class RemoteEvents {
   }
 
   static async connect(port: number, remote: Remote): Promise<RemoteEvents> {
-    await remote.run([['CONFIG', 'SET', 'notify-keyspace-events', 'EA']]);
+    await remote.run([['CONFIG', 'SET', 'notify-keyspace-events', 'EAn']]);
     const socket = connect(port, '127.0.0.1');
     await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
     const events = new RemoteEvents(socket);

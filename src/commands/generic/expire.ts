@@ -182,10 +182,7 @@ export const persist: DataCommand = command({
 function runTimeToLive(call: DataCall, seconds: boolean, absolute: boolean): void {
   const { db } = call;
   const { keyspace } = call.host;
-  const left = keyspace.leavesClocks;
-  keyspace.leavesClocks = true;
-  const entry = db.lookupRead(call.bytes, call.starts[1]!, call.lengths[1]!);
-  keyspace.leavesClocks = left;
+  const entry = db.lookupQuietly(call.bytes, call.starts[1]!, call.lengths[1]!);
   if (entry === 0) {
     call.reply.integer(-2);
     return;

@@ -184,10 +184,7 @@ export const type: DataCommand = command({
   complexity: 'O(1)',
   run(call) {
     const { keyspace } = call.host;
-    const left = keyspace.leavesClocks;
-    keyspace.leavesClocks = true;
-    const entry = call.db.lookupRead(call.bytes, call.starts[1]!, call.lengths[1]!);
-    keyspace.leavesClocks = left;
+    const entry = call.db.lookupQuietly(call.bytes, call.starts[1]!, call.lengths[1]!);
     call.reply.simple(entry === 0 ? 'none' : typeNames[keyspace.entries.type(entry)]!);
   },
 });

@@ -202,11 +202,10 @@ function storeResults(call: DataCall, index: number, results: readonly (string |
   const { values } = call.host.keyspace;
   const old = db.lookupWrite(bytes, starts[index]!, lengths[index]!);
   const { hash } = db;
-  if (old !== 0) db.remove(old, hash);
   if (results.length > 0) {
     const { lists } = values;
     lists.quicklists.fill = call.host.limits.listMaxListpackSize;
-    const made = db.addValue(bytes, starts[index]!, lengths[index]!, hash, Type.LIST, Encoding.LISTPACK, lists.create());
+    const made = db.replaceValue(old, bytes, starts[index]!, lengths[index]!, hash, Type.LIST, Encoding.LISTPACK, lists.create());
     lists.open(made);
     for (const result of results) {
       const element = latin1Bytes(result ?? '');
@@ -216,6 +215,7 @@ function storeResults(call: DataCall, index: number, results: readonly (string |
     changed(call, index, results.length);
     notify(call, EventClass.LIST, 'sortstore', index);
   } else if (old !== 0) {
+    db.remove(old, hash);
     changed(call, index, 1);
     notify(call, EventClass.GENERIC, 'del', index);
   }

@@ -178,15 +178,15 @@ function storeResult(call: DataCall, result: Sets, event: string): void {
   const size = result.size();
   const entry = db.lookupWrite(bytes, starts[1]!, lengths[1]!);
   const { hash } = db;
-  if (entry !== 0) db.remove(entry, hash);
   if (size === 0) {
     release(call, result);
     if (entry !== 0) {
+      db.remove(entry, hash);
       changed(call, 1, 1);
       notify(call, EventClass.GENERIC, 'del', 1);
     }
   } else {
-    db.addValue(bytes, starts[1]!, lengths[1]!, hash, Type.SET, result.encoding, result.ref);
+    db.replaceValue(entry, bytes, starts[1]!, lengths[1]!, hash, Type.SET, result.encoding, result.ref);
     changed(call, 1, 1);
     notify(call, EventClass.SET, event, 1);
   }

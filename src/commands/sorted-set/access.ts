@@ -68,13 +68,12 @@ export function storeResult(call: DataCall, index: number, encoding: number, ref
   const count = sets.count(encoding, ref);
   const entry = db.lookupWrite(call.bytes, call.starts[index]!, call.lengths[index]!);
   const { hash } = db;
-  if (entry !== 0) db.remove(entry, hash);
   if (count === 0) {
     sets.free(encoding, ref);
-    deleted(call, index, entry !== 0);
+    storeNothingOver(call, index, entry);
     return;
   }
-  db.addValue(call.bytes, call.starts[index]!, call.lengths[index]!, hash, Type.ZSET, encoding, ref);
+  db.replaceValue(entry, call.bytes, call.starts[index]!, call.lengths[index]!, hash, Type.ZSET, encoding, ref);
   changed(call, index, dirty);
   notify(call, EventClass.ZSET, event, index);
   call.reply.integer(count);
@@ -82,14 +81,13 @@ export function storeResult(call: DataCall, index: number, encoding: number, ref
 
 /** As `storeResult` of an empty set. */
 export function storeNothing(call: DataCall, index: number): void {
-  const { db } = call;
-  const entry = db.lookupWrite(call.bytes, call.starts[index]!, call.lengths[index]!);
-  if (entry !== 0) db.remove(entry, db.hash);
-  deleted(call, index, entry !== 0);
+  storeNothingOver(call, index, call.db.lookupWrite(call.bytes, call.starts[index]!, call.lengths[index]!));
 }
 
-function deleted(call: DataCall, index: number, wasThere: boolean): void {
-  if (wasThere) {
+/** As `storeNothing`, when the key has just been looked up. */
+function storeNothingOver(call: DataCall, index: number, entry: number): void {
+  if (entry !== 0) {
+    call.db.remove(entry, call.db.hash);
     changed(call, index, 1);
     notify(call, EventClass.GENERIC, 'del', index);
   }

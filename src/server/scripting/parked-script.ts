@@ -31,6 +31,8 @@ interface Parked {
   readonly database: number;
   /** The time at which the script stands. */
   readonly nowMs: number;
+  /** Its client asked for CLIENT NO-TOUCH. */
+  readonly leavesClocks: boolean;
   /** CLIENT REPLY said to drop the reply. */
   readonly isSilent: boolean;
   readonly reply: ReplyWriter;
@@ -85,6 +87,7 @@ export class ParkedScript {
       args: [],
       database: call.db.index,
       nowMs: server.keyspace.nowMs,
+      leavesClocks: server.keyspace.leavesClocks,
       isSilent: (client.gates & Gate.SILENT) !== 0 && client.replyMode !== 'on',
       reply: new ReplyWriter(),
       messages: [],
@@ -127,7 +130,10 @@ export class ParkedScript {
     if (parked === undefined) return;
     const { run } = parked;
     server.keyspace.nowMs = parked.nowMs;
-    if (!scripting.advance(run)) {
+    server.keyspace.leavesClocks = parked.leavesClocks;
+    const ended = scripting.advance(run);
+    server.keyspace.leavesClocks = false;
+    if (!ended) {
       const elapsedMs = server.options.steadyClock() - run.startedMs;
       if (!this.isBusy && elapsedMs >= server.settings.busyReplyThresholdMs) {
         this.isBusy = true;
@@ -184,7 +190,9 @@ export class ParkedScript {
     server.finishLate(call, (server.options.steadyClock() - parked.run.startedMs) * 1000);
     if (parked.afterwards !== undefined) {
       this.continuing = parked;
+      server.keyspace.leavesClocks = parked.leavesClocks;
       parked.afterwards();
+      server.keyspace.leavesClocks = false;
       this.continuing = undefined;
     }
     call.reply = outer;
