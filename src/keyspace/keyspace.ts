@@ -52,8 +52,10 @@ export class Keyspace {
 
   /** The time, as milliseconds since 1970. Set by the owner, at least once per turn of the event loop. */
   nowMs = 0;
-  /** Count of changes since the last save; commands add to it, replication and AOF look whether it moved. */
+  /** Count of changes. It only grows: commands add to it, replication and AOF look whether it moved. */
   dirty = 0;
+  /** What `dirty` was when the data set was as the last save has it. */
+  savedDirty = 0;
   /** What `notify` passes on: bits of EventClass. */
   notifyMask = 0;
   /** Set while somebody watches, tracks or waits for keys: `changed` then tells the listener. */
@@ -80,6 +82,11 @@ export class Keyspace {
     this.dicts = new Dicts(this.arena, new HalfSipHash(options.hashKey[0], options.hashKey[1]));
     this.values = new Values(this.entries, this.dicts);
     for (let index = 0; index < options.databaseCount; index++) this.databases.push(new Database(this, index));
+  }
+
+  /** Changes that the last save does not have. */
+  get changesSinceSave(): number {
+    return this.dirty - this.savedDirty;
   }
 
   /** Bytes in use by keys, values and their indexes. */

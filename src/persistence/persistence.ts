@@ -72,7 +72,7 @@ export class Persistence {
       if (isOn) await aof.load(this.loading);
       else if (bytes > 0) await this.loadRdbFile(rdbPath, this.loading);
       if (isOn && host.option('appendonly') === true) aof.open();
-      keyspace.dirty = 0;
+      keyspace.savedDirty = keyspace.dirty;
       this.rdb.lastSaveMs = host.wallClock();
       if (bytes > 0) host.log('notice', `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`);
     } finally {
@@ -239,11 +239,7 @@ export class Persistence {
     if (this.rdb.isRunning) this.rdb.abort();
     if (!this.hasSaveRules || this.loading !== null) return;
     this.finishWalk();
-    const { keyspace } = this.host;
-    const { dirty } = keyspace;
     this.rdb.save();
-    // The flush itself is a change that is yet to be counted.
-    keyspace.dirty = dirty;
   }
 
   /** A directive was changed by CONFIG SET; the text says why it cannot be. */
@@ -336,7 +332,7 @@ export class Persistence {
       ['current_fork_perc', run === undefined ? '0.00' : ((100 * run.snapshot.entriesDone) / Math.max(1, run.snapshot.entriesTotal)).toFixed(2)],
       ['current_save_keys_processed', run === undefined ? 0 : run.snapshot.entriesDone],
       ['current_save_keys_total', run === undefined ? 0 : run.snapshot.entriesTotal],
-      ['rdb_changes_since_last_save', host.keyspace.dirty],
+      ['rdb_changes_since_last_save', host.keyspace.changesSinceSave],
       ['rdb_bgsave_in_progress', rdb.isRunning ? 1 : 0],
       ['rdb_last_save_time', Math.floor(rdb.lastSaveMs / SECOND_MS)],
       ['rdb_last_bgsave_status', rdb.lastStatusOk ? 'ok' : 'err'],
@@ -393,7 +389,7 @@ export class Persistence {
     this.finishWalk();
     if (options.saves && !this.rdb.save()) return 'ERR Error trying to load the RDB dump, check server logs.';
     const { keyspace } = host;
-    const { dirty } = keyspace;
+    const { changesSinceSave } = keyspace;
     if (options.flushes) {
       for (const database of keyspace.databases) database.clear();
       host.clearFunctions();
@@ -411,7 +407,7 @@ export class Persistence {
     }
     this.lastLoadKeysLoaded = progress.keysLoaded;
     this.lastLoadKeysExpired = progress.keysExpired;
-    keyspace.dirty = dirty;
+    keyspace.savedDirty = keyspace.dirty - changesSinceSave;
     return undefined;
   }
 
@@ -421,14 +417,14 @@ export class Persistence {
     const { keyspace } = host;
     if (aof.state === 'on') aof.log.drain();
     for (const database of keyspace.databases) database.clear();
-    const { dirty } = keyspace;
+    const { changesSinceSave } = keyspace;
     try {
       await aof.load(new LoadProgress(host, 0));
     } catch (error) {
       host.log('warning', error instanceof Error ? error.message : String(error));
       return 'ERR Error trying to load the AOF files, check server logs.';
     }
-    keyspace.dirty = dirty;
+    keyspace.savedDirty = keyspace.dirty - changesSinceSave;
     return undefined;
   }
 }

@@ -77,7 +77,7 @@ export class RdbSaver {
     } else {
       this.lastStatusOk = true;
       this.lastSaveMs = host.wallClock();
-      host.keyspace.dirty = Math.max(0, host.keyspace.dirty - this.dirtyAtStart);
+      host.keyspace.savedDirty = this.dirtyAtStart;
     }
     this.statusChanged();
   }
@@ -125,8 +125,8 @@ export class RdbSaver {
   dueRule(rules: readonly SaveRule[]): SaveRule | undefined {
     const now = this.host.wallClock();
     if (!this.lastStatusOk && now - this.lastTryMs <= RETRY_MS) return undefined;
-    const { dirty } = this.host.keyspace;
-    return rules.find((rule) => dirty >= rule.changes && now - this.lastSaveMs > rule.seconds * 1000);
+    const { changesSinceSave } = this.host.keyspace;
+    return rules.find((rule) => changesSinceSave >= rule.changes && now - this.lastSaveMs > rule.seconds * 1000);
   }
 }
 

@@ -133,3 +133,44 @@ for (const { name, flags, keepsAll } of modes) {
     }
   });
 }
+
+test('a change right after a BGSAVE that counted one change less is in the AOF', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kvasir-kill-'));
+  const flags = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+  try {
+    const first = await startServer(folder, flags);
+    await ask(first.port, ['SET', 'a', '1']);
+    await ask(first.port, ['BGSAVE']);
+    // Without a command in between: the server would look at the count of changes then.
+    for (let tries = 0; tries < 400 && !readFileSync(join(folder, 'log'), 'latin1').includes('terminated with success'); tries++) await sleep(10);
+    await ask(first.port, ['SET', 'b', '2']);
+    first.child.kill('SIGKILL');
+    await new Promise((resolve) => first.child.once('exit', resolve));
+    const second = await startServer(folder, flags);
+    const found = await ask(second.port, ['GET', 'b']);
+    second.child.kill('SIGKILL');
+    assert.equal(found, '2');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('with save rules FLUSHALL saves at once and leaves no changes to save', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kvasir-kill-'));
+  const flags = ['--save', '3600 1', '--appendonly', 'yes'];
+  try {
+    const { child, port } = await startServer(folder, flags);
+    await ask(port, ['SET', 'a', '1']);
+    assert.match(await ask(port, ['INFO', 'persistence']), /rdb_changes_since_last_save:1\r/);
+    await ask(port, ['FLUSHALL']);
+    assert.match(await ask(port, ['INFO', 'persistence']), /rdb_changes_since_last_save:0\r/);
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('exit', resolve));
+    const again = await startServer(folder, flags);
+    const size = await ask(again.port, ['DBSIZE']);
+    again.child.kill('SIGKILL');
+    assert.equal(size, ':0');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
