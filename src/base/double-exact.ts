@@ -22,6 +22,8 @@ const EXTENDED_EXPONENT_MAX = 16384;
 const EXTENDED_TEXT_BYTES_MAX = 5 * 1024 - 1;
 const FRACTION_DIGITS = 17;
 const ZERO: Extended = { mantissa: 0n, exponent: 0 };
+/** The largest finite 80-bit number. */
+export const EXTENDED_MAX: Extended = { mantissa: (1n << BigInt(EXTENDED_BITS)) - 1n, exponent: EXTENDED_EXPONENT_MAX - EXTENDED_BITS };
 
 function bitLength(value: bigint): number {
   return value.toString(16).length * 4 - Math.clz32(parseInt(value.toString(16)[0]!, 16)) + 28;
@@ -153,6 +155,17 @@ export function addExtended(a: Extended, b: Extended): Extended | undefined {
   const rounded = round(negative ? -sum : sum, exponent, false, EXTENDED_BITS, EXTENDED_EXPONENT_MIN, EXTENDED_EXPONENT_MAX);
   if (rounded === undefined) return undefined;
   return negative ? { mantissa: -rounded.mantissa, exponent: rounded.exponent } : rounded;
+}
+
+export function negateExtended(value: Extended): Extended {
+  return { mantissa: -value.mantissa, exponent: value.exponent };
+}
+
+/** Negative, zero or positive as `a` is below, the same as, or above `b`. */
+export function compareExtended(a: Extended, b: Extended): number {
+  const exponent = Math.min(a.exponent, b.exponent);
+  const difference = (a.mantissa << BigInt(a.exponent - exponent)) - (b.mantissa << BigInt(b.exponent - exponent));
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
 }
 
 /** The number as "%.17Lf" prints it, without the zeros (and the point) at its end. */

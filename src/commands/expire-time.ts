@@ -1,6 +1,7 @@
-// expire-time: EX, PX, EXAT and PXAT arguments to a time in milliseconds since 1970.
+// expire-time: the arguments EX, PX, EXAT and PXAT: how they are declared, read, and turned into a time in milliseconds since 1970.
 
 import { invalidExpireTime, errors } from '../protocol/errors.js';
+import { type Argument, int, unixTime } from '../registry/grammar.js';
 import type { DataCall } from './engine.js';
 
 const INT64_MAX_DOUBLE = 9223372036854775807;
@@ -16,6 +17,26 @@ export const expireUnits = {
   exat: { seconds: true, absolute: true },
   pxat: { seconds: false, absolute: true },
 } as const satisfies Record<string, ExpireUnit>;
+
+/** The alternatives of an `expiration` argument, with the versions that brought the relative and the absolute ones. */
+export function expireArguments(relativeSince?: string, absoluteSince?: string): readonly Argument[] {
+  const relative = relativeSince === undefined ? {} : { since: relativeSince };
+  const absolute = absoluteSince === undefined ? {} : { since: absoluteSince };
+  return [
+    int('seconds', { token: 'EX', ...relative }),
+    int('milliseconds', { token: 'PX', ...relative }),
+    unixTime('unix-time-seconds', { token: 'EXAT', ...absolute }),
+    unixTime('unix-time-milliseconds', { token: 'PXAT', ...absolute }),
+  ];
+}
+
+/** The unit that the word at argument `index` names, undefined for another word. @hot */
+export function expireUnitAt(call: DataCall, index: number): ExpireUnit | undefined {
+  if (call.is(index, 'ex')) return expireUnits.ex;
+  if (call.is(index, 'px')) return expireUnits.px;
+  if (call.is(index, 'exat')) return expireUnits.exat;
+  return call.is(index, 'pxat') ? expireUnits.pxat : undefined;
+}
 
 /**
  * The time that argument `index` means, or NaN after the error reply: it must be an integer above 0 whose milliseconds

@@ -8,8 +8,9 @@ import { command, keyAt } from '../../registry/command.js';
 import { type Argument, int, key, oneof, optional, token, unixTime } from '../../registry/grammar.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
+import type { ExpireUnit } from '../expire-time.js';
 import { fieldsRemoved, hashesOf, openHashToChange, propagateAs, propagateDeletions, storeHash } from './access.js';
-import { isOver, readFieldTime, type TimeUnit } from './field-time.js';
+import { isOver, readFieldTime } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
 
 const NO_FIELD = -2;
@@ -44,7 +45,7 @@ function setTime(call: DataCall, condition: Condition | undefined, ms: number): 
   return SET;
 }
 
-function runExpire(call: DataCall, unit: TimeUnit): void {
+function runExpire(call: DataCall, unit: ExpireUnit): void {
   const { reply } = call;
   const entry = openHashToChange(call);
   if (entry === WRONG_TYPE) return;
@@ -83,7 +84,7 @@ function runExpire(call: DataCall, unit: TimeUnit): void {
 
 const condition = optional(oneof('condition', token('NX'), token('XX'), token('GT'), token('LT')));
 
-function declare(name: string, time: Argument, summary: string, unit: TimeUnit): DataCommand {
+function declare(name: string, time: Argument, summary: string, unit: ExpireUnit): DataCommand {
   return command({
     name,
     since: '7.4.0',

@@ -2,17 +2,13 @@
 
 import { errors, invalidExpireTime } from '../../protocol/errors.js';
 import type { DataCall } from '../engine.js';
+import type { ExpireUnit } from '../expire-time.js';
 
 /** Redis keeps the times of fields in 48 bits and leaves two of them free. */
 const TIME_MS_MAX = 2 ** 46 - 1;
 
-export interface TimeUnit {
-  readonly seconds: boolean;
-  readonly absolute: boolean;
-}
-
 /** The time that argument `index` means, in milliseconds since 1970; NaN after an error reply. */
-export function readFieldTime(call: DataCall, index: number, unit: TimeUnit): number {
+export function readFieldTime(call: DataCall, index: number, unit: ExpireUnit): number {
   const value = call.integer(index);
   if (Number.isNaN(value)) {
     call.reply.error(errors.notInteger);

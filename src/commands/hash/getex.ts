@@ -3,38 +3,18 @@
 import { EventClass } from '../../keyspace/events.js';
 import { wrongArity } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
-import { block, int, key, many, oneof, optional, str, token, unixTime } from '../../registry/grammar.js';
+import { block, int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
+import { expireArguments, expireUnitAt, type ExpireUnit } from '../expire-time.js';
 import { fieldsRemoved, findLive, Found, hashesOf, openHashToChange, propagateAs, storeHash } from './access.js';
-import { isOver, readFieldTime, type TimeUnit } from './field-time.js';
+import { isOver, readFieldTime } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
 import { openNewHash, setFields } from './set.js';
-
-const units: Readonly<Record<string, TimeUnit>> = {
-  ex: { seconds: true, absolute: false },
-  px: { seconds: false, absolute: false },
-  exat: { seconds: true, absolute: true },
-  pxat: { seconds: false, absolute: true },
-};
-const unitNames = Object.keys(units);
 
 /** Fields stay as they are, or lose their end. */
 const KEEP = -1;
 const PERSIST = -2;
-
-const timeArguments = [
-  int('seconds', { token: 'EX' }),
-  int('milliseconds', { token: 'PX' }),
-  unixTime('unix-time-seconds', { token: 'EXAT' }),
-  unixTime('unix-time-milliseconds', { token: 'PXAT' }),
-] as const;
-
-/** The unit that the word at argument `index` names. */
-function unitAt(call: DataCall, index: number): TimeUnit | undefined {
-  const name = unitNames.find((word) => call.is(index, word));
-  return name === undefined ? undefined : units[name];
-}
 
 export const hgetex: DataCommand = command({
   name: 'hgetex',
@@ -43,7 +23,7 @@ export const hgetex: DataCommand = command({
   arity: -5,
   flags: ['write', 'fast'],
   keys: [keyAt(1, ['RW', 'access', 'update'])],
-  args: [key('key'), optional(oneof('expiration', ...timeArguments, token('PERSIST'))), fieldsArgument],
+  args: [key('key'), optional(oneof('expiration', ...expireArguments(), token('PERSIST'))), fieldsArgument],
   summary: 'Returns the values of fields of a hash and sets or takes away their end.',
   complexity: 'O(1) for each field.',
   run(call) {
@@ -51,7 +31,7 @@ export const hgetex: DataCommand = command({
     if (entry === WRONG_TYPE) return;
     let ms = KEEP;
     let at = 2;
-    const unit = unitAt(call, 2);
+    const unit = expireUnitAt(call, 2);
     if (unit !== undefined) {
       ms = readFieldTime(call, 3, unit);
       if (Number.isNaN(ms)) return;
@@ -116,7 +96,7 @@ function readSetOptions(call: DataCall): SetOptions | undefined {
   let ms = KEEP;
   let keepExpiry = false;
   for (let index = 2; index < call.count; index++) {
-    const unit = unitAt(call, index);
+    const unit = expireUnitAt(call, index);
     if (call.is(index, 'fields')) {
       const count = index < call.count - 3 ? call.integer(index + 1) : NaN;
       if (index >= call.count - 3) {
@@ -157,7 +137,7 @@ function readSetOptions(call: DataCall): SetOptions | undefined {
   return undefined;
 }
 
-function readTimeBehind(call: DataCall, index: number, unit: TimeUnit): number {
+function readTimeBehind(call: DataCall, index: number, unit: ExpireUnit): number {
   if (index + 1 < call.count) return readFieldTime(call, index + 1, unit);
   call.reply.error('ERR missing expire time');
   return NaN;
@@ -186,7 +166,7 @@ export const hsetex: DataCommand = command({
   args: [
     key('key'),
     optional(oneof('condition', token('FNX'), token('FXX'))),
-    optional(oneof('expiration', ...timeArguments, token('KEEPTTL'))),
+    optional(oneof('expiration', ...expireArguments(), token('KEEPTTL'))),
     { ...block('fields', int('numfields'), many(block('data', str('field'), str('value')))), token: 'FIELDS' },
   ],
   summary: 'Gives fields of a hash values and an end, all of them or none.',

@@ -5,8 +5,8 @@ import { command, keyAt } from '../../registry/command.js';
 import { key } from '../../registry/grammar.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
+import type { ExpireUnit } from '../expire-time.js';
 import { hashesOf, isHidden, openHash, openHashToChange, storeHash } from './access.js';
-import type { TimeUnit } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
 
 const NO_FIELD = -2;
@@ -14,7 +14,7 @@ const NO_EXPIRY = -1;
 const PERSISTED = 1;
 const COUNT_ERROR = 'ERR Number of fields must be a positive integer';
 
-function runTtl(call: DataCall, unit: TimeUnit): void {
+function runTtl(call: DataCall, unit: ExpireUnit): void {
   const { reply } = call;
   const entry = openHash(call);
   if (entry === WRONG_TYPE) return;
@@ -35,7 +35,7 @@ function runTtl(call: DataCall, unit: TimeUnit): void {
   }
 }
 
-function declare(name: string, summary: string, unit: TimeUnit): DataCommand {
+function declare(name: string, summary: string, unit: ExpireUnit): DataCommand {
   return command({
     name,
     since: '7.4.0',

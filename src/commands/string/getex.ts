@@ -4,10 +4,10 @@ import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
-import { int, key, oneof, optional, token, unixTime } from '../../registry/grammar.js';
+import { key, oneof, optional, token } from '../../registry/grammar.js';
 import { changed, notify, readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCommand } from '../engine.js';
-import { expireTime, expireUnits, type ExpireUnit } from '../expire-time.js';
+import { expireArguments, expireTime, expireUnitAt, type ExpireUnit } from '../expire-time.js';
 import { replyString } from './access.js';
 
 export const getdel: DataCommand = command({
@@ -36,8 +36,6 @@ export const getdel: DataCommand = command({
   },
 });
 
-const units: Readonly<Record<string, ExpireUnit>> = expireUnits;
-
 export const getex: DataCommand = command({
   name: 'getex',
   since: '6.2.0',
@@ -45,19 +43,7 @@ export const getex: DataCommand = command({
   arity: -2,
   flags: ['write', 'fast'],
   keys: [{ ...keyAt(1, ['RW', 'access', 'update']), notes: 'RW and UPDATE because it changes the TTL' }],
-  args: [
-    key('key'),
-    optional(
-      oneof(
-        'expiration',
-        int('seconds', { token: 'EX' }),
-        int('milliseconds', { token: 'PX' }),
-        unixTime('unix-time-seconds', { token: 'EXAT' }),
-        unixTime('unix-time-milliseconds', { token: 'PXAT' }),
-        token('PERSIST'),
-      ),
-    ),
-  ],
+  args: [key('key'), optional(oneof('expiration', ...expireArguments(), token('PERSIST')))],
   summary: 'Returns the string of a key and sets or takes away its expiry.',
   complexity: 'O(1)',
   run(call) {
@@ -65,9 +51,8 @@ export const getex: DataCommand = command({
     let unit: ExpireUnit | undefined;
     let persists = false;
     if (call.count > 2) {
-      const word = call.text(2).toLowerCase();
-      persists = word === 'persist' && call.count === 3;
-      unit = call.count === 4 && Object.hasOwn(units, word) ? units[word] : undefined;
+      persists = call.count === 3 && call.is(2, 'persist');
+      unit = call.count === 4 ? expireUnitAt(call, 2) : undefined;
       if (!persists && unit === undefined) {
         call.reply.error(errors.syntax);
         return;

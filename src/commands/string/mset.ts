@@ -4,10 +4,10 @@ import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors, wrongArity } from '../../protocol/errors.js';
 import { command, keysFrom } from '../../registry/command.js';
-import { block, int, key, many, oneof, optional, str, token, unixTime } from '../../registry/grammar.js';
+import { block, int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { changed, notify } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
-import { expireTime, type ExpireUnit, expireUnits } from '../expire-time.js';
+import { expireArguments, expireTime, type ExpireUnit, expireUnitAt } from '../expire-time.js';
 import { replyString } from './access.js';
 
 export const mget: DataCommand = command({
@@ -85,11 +85,12 @@ function runMsetex(call: DataCall): void {
   let unit: ExpireUnit | undefined;
   let timeIndex = 0;
   for (let index = end; index < call.count; index++) {
-    const word = call.text(index).toLowerCase();
-    if ((word === 'nx' || word === 'xx') && condition === '') condition = word;
-    else if (word === 'keepttl' && !keeps && unit === undefined) keeps = true;
-    else if (Object.hasOwn(expireUnits, word) && unit === undefined && !keeps && index + 1 < call.count) {
-      unit = expireUnits[word as keyof typeof expireUnits];
+    const given = index + 1 < call.count ? expireUnitAt(call, index) : undefined;
+    if (condition === '' && call.is(index, 'nx')) condition = 'nx';
+    else if (condition === '' && call.is(index, 'xx')) condition = 'xx';
+    else if (!keeps && unit === undefined && call.is(index, 'keepttl')) keeps = true;
+    else if (!keeps && unit === undefined && given !== undefined) {
+      unit = given;
       timeIndex = ++index;
     } else {
       call.reply.error(errors.syntax);
@@ -133,16 +134,7 @@ export const msetex: DataCommand = command({
     int('numkeys'),
     many(block('data', key('key'), str('value'))),
     optional(oneof('condition', token('NX'), token('XX'))),
-    optional(
-      oneof(
-        'expiration',
-        int('seconds', { token: 'EX' }),
-        int('milliseconds', { token: 'PX' }),
-        unixTime('unix-time-seconds', { token: 'EXAT' }),
-        unixTime('unix-time-milliseconds', { token: 'PXAT' }),
-        token('KEEPTTL'),
-      ),
-    ),
+    optional(oneof('expiration', ...expireArguments(), token('KEEPTTL'))),
   ],
   summary: 'Sets the strings of one or more keys with one expiry for all, if all or none of them are there.',
   complexity: 'O(N) where N is the number of keys.',

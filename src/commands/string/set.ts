@@ -4,12 +4,12 @@ import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
-import { int, key, oneof, optional, since, str, token, unixTime } from '../../registry/grammar.js';
+import { int, key, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { changed, notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { expireTime, expireUnits, type ExpireUnit } from '../expire-time.js';
+import { expireArguments, expireTime, expireUnitAt, expireUnits, type ExpireUnit } from '../expire-time.js';
 import { replyString } from './access.js';
-import { holdsArgument } from './compare.js';
+import { compare, Comparison, comparisonArguments, comparisonAt } from './compare.js';
 
 const NO_EXPIRY = -1;
 
@@ -48,21 +48,20 @@ function setWithOptions(call: DataCall): void {
   let returnsOld = false;
   let unit: ExpireUnit | undefined;
   let timeIndex = 0;
+  let comparison: number = Comparison.NONE;
   let comparedIndex = 0;
-  let wantsEqual = false;
   for (let index = 3; index < call.count; index++) {
     const hasNext = index + 1 < call.count;
     if (call.is(index, 'nx') && !onlyOld && comparedIndex === 0) onlyNew = true;
     else if (call.is(index, 'xx') && !onlyNew && comparedIndex === 0) onlyOld = true;
-    else if (hasNext && comparedIndex === 0 && !onlyNew && !onlyOld && (call.is(index, 'ifeq') || call.is(index, 'ifne'))) {
-      wantsEqual = call.is(index, 'ifeq');
-      comparedIndex = ++index;
-    }
     else if (call.is(index, 'get')) returnsOld = true;
     else if (call.is(index, 'keepttl') && unit === undefined) keepExpiry = true;
-    else if (hasNext && unit === undefined && !keepExpiry && timeUnit(call, index) !== undefined) {
-      unit = timeUnit(call, index);
+    else if (hasNext && unit === undefined && !keepExpiry && expireUnitAt(call, index) !== undefined) {
+      unit = expireUnitAt(call, index);
       timeIndex = ++index;
+    } else if (hasNext && comparedIndex === 0 && !onlyNew && !onlyOld && comparisonAt(call, index) !== Comparison.NONE) {
+      comparison = comparisonAt(call, index);
+      comparedIndex = ++index;
     } else {
       call.reply.error(errors.syntax);
       return;
@@ -73,19 +72,16 @@ function setWithOptions(call: DataCall): void {
     expiry = expireTime(call, timeIndex, unit);
     if (Number.isNaN(expiry)) return;
   }
-  if (returnsOld) {
-    const old = readTyped(call, 1, Type.STRING);
-    if (old === WRONG_TYPE) return;
-    if (old === 0) call.reply.nil();
-    else replyString(call, old);
-  }
+  const old = returnsOld ? readTyped(call, 1, Type.STRING) : 0;
+  if (old === WRONG_TYPE) return;
   const entry = lookup(call);
-  if (comparedIndex > 0 && entry !== 0 && call.host.keyspace.entries.type(entry) !== Type.STRING) {
-    call.reply.error(errors.wrongType);
-    return;
+  const met = comparedIndex > 0 ? compare(call, entry, comparison, comparedIndex) : entry === 0 ? !onlyOld : !onlyNew;
+  if (met === undefined) return;
+  if (returnsOld) {
+    if (entry === 0) call.reply.nil();
+    else replyString(call, entry);
   }
-  const isRefused = comparedIndex > 0 ? !(entry === 0 ? !wantsEqual : holdsArgument(call, entry, comparedIndex) === wantsEqual) : entry === 0 ? onlyOld : onlyNew;
-  if (isRefused) {
+  if (!met) {
     if (!returnsOld) call.reply.nil();
     return;
   }
@@ -93,14 +89,6 @@ function setWithOptions(call: DataCall): void {
   if (unit !== undefined && (unit !== expireUnits.pxat || comparedIndex > 0)) propagateWithTime(call, 2, expiry);
   else if (comparedIndex > 0 && call.host.propagates) call.host.rewrite(call, ['SET', call.copy(1), call.copy(2), ...(keepExpiry ? ['KEEPTTL'] : [])]);
   if (!returnsOld) call.reply.ok();
-}
-
-function timeUnit(call: DataCall, index: number): ExpireUnit | undefined {
-  if (call.is(index, 'ex')) return expireUnits.ex;
-  if (call.is(index, 'px')) return expireUnits.px;
-  if (call.is(index, 'exat')) return expireUnits.exat;
-  if (call.is(index, 'pxat')) return expireUnits.pxat;
-  return undefined;
 }
 
 export const set: DataCommand = command({
@@ -118,21 +106,11 @@ export const set: DataCommand = command({
         'condition',
         since('2.6.12', token('NX')),
         since('2.6.12', token('XX')),
-        str('ifeq-value', { token: 'IFEQ', since: '8.4.0' }),
-        str('ifne-value', { token: 'IFNE', since: '8.4.0' }),
+        ...comparisonArguments('8.4.0'),
       ),
     ),
     optional(since('6.2.0', token('GET'))),
-    optional(
-      oneof(
-        'expiration',
-        int('seconds', { token: 'EX', since: '2.6.12' }),
-        int('milliseconds', { token: 'PX', since: '2.6.12' }),
-        unixTime('unix-time-seconds', { token: 'EXAT', since: '6.2.0' }),
-        unixTime('unix-time-milliseconds', { token: 'PXAT', since: '6.2.0' }),
-        since('6.0.0', token('KEEPTTL')),
-      ),
-    ),
+    optional(oneof('expiration', ...expireArguments('2.6.12', '6.2.0'), since('6.0.0', token('KEEPTTL')))),
   ],
   summary: 'Sets the string that a key holds, whatever it held before.',
   complexity: 'O(1)',
@@ -141,7 +119,7 @@ export const set: DataCommand = command({
     ['6.0.0', 'Added the `KEEPTTL` option.'],
     ['6.2.0', 'Added the `GET`, `EXAT` and `PXAT` option.'],
     ['7.0.0', 'Allowed the `NX` and `GET` options to be used together.'],
-    ['8.4.0', 'Added the `IFEQ` and `IFNE` options.'],
+    ['8.4.0', 'Added the `IFEQ`, `IFNE`, `IFDEQ` and `IFDNE` options.'],
   ],
   run(call) {
     if (call.count > 3) {
