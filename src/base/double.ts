@@ -3,19 +3,23 @@
 // Reading follows C's strtod: decimal and hexadecimal floats, `inf` and `infinity` in any case. Text of up to 15 digits
 // with a small power of ten (all that clients send, as a rule) is converted with one exact multiplication or division;
 // everything else goes through Number(), which rounds correctly too. Refusal is NaN, as NaN itself is refused everywhere.
-// Printing is C's "%.17g", what redis-server 7.0 sends for scores in both protocol versions: 3.3 is 3.2999999999999998.
+// Printing is the shortest text that reads back as the same number, in the form that redis-server sends since 7.2 for
+// scores in both protocol versions: 3.3, 1e+21, 1.5e-7. (7.0 printed "%.17g", 3.2999999999999998; `doubleText` still does,
+// for what is hashed, and for ZSCAN of a large set, where newer versions do so too.)
 //
 // Not here: INCRBYFLOAT's 80-bit arithmetic and hexadecimal digits (double-exact), whole numbers (integer).
 
 import { parseHexDouble } from './double-exact.js';
 
-/** The most bytes that `formatDouble` writes: -1.7976931348623157e+308. */
-export const DOUBLE_TEXT_BYTES_MAX = 24;
+/** The most bytes that `formatDouble` writes: a sign and 24 digits, -123456789012345670000000. */
+export const DOUBLE_TEXT_BYTES_MAX = 25;
 
 const DIGITS_EXACT = 15;
 const DIGITS_PAIR = 19;
 const powersOfTen = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
 const INTEGER_EXACT_MAX = 9007199254740992;
+/** Whole numbers up to here are printed with all their digits. */
+const WHOLE_TEXT_MAX = 2 ** 62;
 
 /**
  * The number that the bytes say, all of them; NaN when they say none. Refused like in Redis: an empty text, white space,
@@ -158,85 +162,94 @@ function parseInfinity(bytes: Uint8Array, at: number, offset: number, end: numbe
 }
 
 /**
- * Writes the number as "%.17g" does and returns where the text ends. At most DOUBLE_TEXT_BYTES_MAX bytes; never NaN.
+ * Writes the shortest text of the number and returns where it ends. At most DOUBLE_TEXT_BYTES_MAX bytes.
  * @hot
  */
 export function formatDouble(value: number, out: Uint8Array, offset: number): number {
-  if (value < INTEGER_EXACT_MAX && value > -INTEGER_EXACT_MAX && Math.floor(value) === value) {
-    let at = offset;
-    if (value < 0 || (value === 0 && 1 / value < 0)) out[at++] = 0x2d;
-    return writeWhole(value < 0 ? -value : value, out, at);
-  }
   const size = value < 0 ? -value : value;
-  if (size < 1e-4 || size >= 1e17) return writeText(doubleText(value), out, offset);
-  if (value >= 0) return writeFraction(size, out, offset);
-  out[offset] = 0x2d;
-  return writeFraction(size, out, offset + 1);
+  let at = offset;
+  if (value < 0 || (value === 0 && 1 / value < 0)) out[at++] = 0x2d;
+  if (size < INTEGER_EXACT_MAX && Math.floor(size) === size) return writeWhole(size, out, at);
+  if (size >= FIFTEEN_DIGITS_FROM && size < FIFTEEN_DIGITS_TO) {
+    const end = writeFifteenDigits(size, out, at);
+    if (end !== 0) return end;
+  }
+  if (!(size < Infinity)) return writeText(size === Infinity ? 'inf' : 'nan', out, at);
+  if (size >= INTEGER_EXACT_MAX && size <= WHOLE_TEXT_MAX) return writeText(BigInt(size).toString(), out, at);
+  const text = size.toExponential();
+  const mark = text.indexOf('e');
+  let count = 0;
+  for (let index = 0; index < mark; index++) if (index !== 1) digitScratch[count++] = text.charCodeAt(index);
+  return writeDigits(count, Number(text.slice(mark + 1)), out, at);
 }
 
 const digitScratch = new Uint8Array(17);
+const FIFTEEN_DIGITS_FROM = 1e-7;
+const FIFTEEN_DIGITS_TO = 1e14;
 
 /**
- * Writes a number of 1e-4 to 1e17 with 17 significant digits, without trailing zeros. Its product with a power of ten, a
- * whole number of 17 digits but for the rounding, is computed exactly as a sum of two doubles (Dekker): some 20 times
- * faster than toExponential, which goes through big numbers. @hot
+ * Writes a number whose shortest text has at most 15 digits, which is what clients send; returns 0 where it has more. A
+ * text of 15 digits is the only one of its double, so the digits are right when they lead back to it: one division, as
+ * both the digits and the power of ten are exact. Some 5 times faster than the digits that JavaScript finds. @hot
  */
-function writeFraction(value: number, out: Uint8Array, offset: number): number {
-  let exponent = Math.min(16, Math.floor(Math.log10(value)));
-  for (;;) {
-    const scale = powersOfTen[16 - exponent]!;
-    setProduct(value, scale);
-    const high = $product;
-    const low = $rest;
-    // `high` is even wherever it has 17 digits, so the rest alone decides how a half is rounded.
-    let rest = Math.floor(low);
-    const fraction = low - rest;
-    if (fraction > 0.5 || (fraction === 0.5 && (rest & 1) !== 0)) rest++;
-    let front = Math.floor(high / 1e8);
-    let back = high - front * 1e8 + rest;
-    if (back < 0) {
-      back += 1e8;
-      front--;
-    } else if (back >= 1e8) {
-      back -= 1e8;
-      front++;
-    }
-    if (front < 1e8) exponent--; // the logarithm was rounded up
-    else if (front >= 1e9) exponent++;
-    else return writeDigits(front, back, exponent, out, offset);
+function writeFifteenDigits(size: number, out: Uint8Array, offset: number): number {
+  let exponent = Math.floor(Math.log10(size));
+  let scale = powersOfTen[14 - exponent]!;
+  let digits = Math.round(size * scale);
+  if (digits >= 1e15 || digits < 1e14) {
+    // The logarithm was rounded to the next whole number, or the digits were.
+    exponent += digits >= 1e15 ? 1 : -1;
+    if (exponent > 14 || exponent < -8) return 0;
+    scale = powersOfTen[14 - exponent]!;
+    digits = Math.round(size * scale);
   }
+  if (digits / scale !== size) return 0;
+  let count = 15;
+  for (let zeros = 8; zeros > 0; zeros >>= 1) {
+    const shorter = digits / powersOfTen[zeros]!;
+    if (Math.floor(shorter) !== shorter) continue;
+    digits = shorter;
+    count -= zeros;
+  }
+  for (let index = count - 1; index >= 0; index--) {
+    const rest = Math.floor(digits / 10);
+    digitScratch[index] = 0x30 + digits - rest * 10;
+    digits = rest;
+  }
+  return writeDigits(count, exponent, out, offset);
 }
 
-/** Writes front * 10^8 + back, of 17 digits, with the point behind the digit of the exponent. @hot */
-function writeDigits(front: number, back: number, exponent: number, out: Uint8Array, offset: number): number {
+/**
+ * Writes the first `count` digits of the scratch, the first of which stands for 10^exponent: in full while that takes few
+ * zeros, else with an exponent. The limits are those of redis-server. @hot
+ */
+function writeDigits(count: number, exponent: number, out: Uint8Array, offset: number): number {
   const digits = digitScratch;
-  let rest = back | 0;
-  for (let index = 16; index >= 9; index--) {
-    const next = (rest / 10) | 0;
-    digits[index] = 0x30 + rest - next * 10;
-    rest = next;
-  }
-  rest = front | 0;
-  for (let index = 8; index >= 0; index--) {
-    const next = (rest / 10) | 0;
-    digits[index] = 0x30 + rest - next * 10;
-    rest = next;
-  }
-  let count = 17;
-  while (digits[count - 1] === 0x30) count--;
+  const zeros = exponent - count + 1;
+  const power = exponent < 0 ? -exponent : exponent;
   let at = offset;
-  if (exponent < 0) {
-    out[at++] = 0x30;
-    out[at++] = 0x2e;
-    for (let zeros = -exponent - 1; zeros > 0; zeros--) out[at++] = 0x30;
+  if (zeros >= 0 && power < count + 7) {
     for (let index = 0; index < count; index++) out[at++] = digits[index]!;
+    for (let index = 0; index < zeros; index++) out[at++] = 0x30;
     return at;
   }
-  for (let index = 0; index <= exponent; index++) out[at++] = digits[index]!;
-  if (count <= exponent + 1) return at;
-  out[at++] = 0x2e;
-  for (let index = exponent + 1; index < count; index++) out[at++] = digits[index]!;
-  return at;
+  if (zeros < 0 && (zeros > -7 || power < 4)) {
+    for (let place = exponent < 0 ? exponent : 0; place < 0; place++) {
+      out[at++] = 0x30;
+      if (place === exponent) out[at++] = 0x2e;
+    }
+    for (let index = 0; index < count; index++) {
+      out[at++] = digits[index]!;
+      if (index === exponent) out[at++] = 0x2e;
+    }
+    return at;
+  }
+  out[at++] = digits[0]!;
+  if (count > 1) out[at++] = 0x2e;
+  for (let index = 1; index < count; index++) out[at++] = digits[index]!;
+  out[at++] = 0x65;
+  out[at++] = exponent < 0 ? 0x2d : 0x2b;
+  return writeWhole(power, out, at);
 }
 
 /** Writes a whole number of 0 to 2^53 in decimal; returns the end. @hot */
@@ -279,12 +292,13 @@ function exponentialText(value: number): string {
   return exact.slice(0, 18) + exact.slice(42);
 }
 
-/** The number as "%.17g" prints it. */
+/** The number as C's "%.17g" prints it. */
 export function doubleText(value: number): string {
   if (value === Infinity) return 'inf';
   if (value === -Infinity) return '-inf';
   if (value !== value) return 'nan';
   if (value === 0) return 1 / value < 0 ? '-0' : '0';
+  if (value > -INTEGER_EXACT_MAX && value < INTEGER_EXACT_MAX && Math.floor(value) === value) return String(value);
   const text = exponentialText(Math.abs(value));
   const exponent = Number(text.slice(19));
   let count = 17;

@@ -1,6 +1,6 @@
 // sorted-set-listpack: a small sorted set as one listpack of member, score, member, score ..., in order.
 //
-// The layout is Redis's: whole scores up to 2^62 are integer entries, others are the text that C's "%.17g" prints. -0 is
+// The layout is Redis's: whole scores up to 2^62 are integer entries, others are their shortest text. -0 is
 // therefore 0 here. Everything walks the listpack, which is short by its limits.
 
 import { compareBytes } from '../base/bytes.js';

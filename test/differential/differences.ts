@@ -19,7 +19,7 @@ function is(words: Words, ...names: string[]): boolean {
 }
 
 /** The reply with its numbers as JavaScript prints them, which is the shortest text of each double. */
-function shortNumbers(reply: string): string {
+export function shortNumbers(reply: string): string {
   return reply.replace(/-?\d+\.?\d*(?:e[+-]?\d+)?/g, (text) => String(Number(text)));
 }
 
@@ -123,9 +123,15 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'the text of doubles',
-    reason: 'Newer versions print the shortest text that reads back as the same number; we print what 7.0 prints.',
-    since: '7.2.0',
+    reason: 'Since 7.2 the shortest text that reads back as the same number is printed; 7.0 prints 17 digits.',
+    before: '7.2.0',
     matches: (_words, ours, theirs) => shortNumbers(ours) === shortNumbers(theirs),
+  },
+  {
+    name: 'the last digits of doubles',
+    reason: 'redis-server looks for the shortest text with an algorithm that misses it once in a thousand: 1e23 is 9.999999999999999e22 there.',
+    since: '7.2.0',
+    matches: (_words, ours, theirs) => /\d{16}/.test(theirs.replaceAll('.', '')) && shortNumbers(ours) === shortNumbers(theirs),
   },
   {
     name: 'floats that are hexadecimal, too large or behind a space',

@@ -99,5 +99,5 @@ describe('geo commands answer as redis-server does', { skip: peerMissing('redis-
 });
 
 function rounded(reply: string): string {
-  return reply.replace(/(\$\d+\r\n)?(\d+\.\d+)/g, (_, _length, number: string) => Number(number).toPrecision(15));
+  return reply.replace(/(\$\d+\r\n)?(\d+\.\d+(?:e[+-]?\d+)?|\de[+-]?\d+)/g, (_, _length, number: string) => Number(number).toPrecision(15));
 }

@@ -117,6 +117,17 @@ export class Remote {
   }
 }
 
+/**
+ * A reply's bytes with its doubles in their shortest text: redis-server 7.0 prints 17 digits. Strings that are whole numbers
+ * stay as they are.
+ */
+export function withShortDoubles(reply: string): string {
+  return reply.replace(/\$\d+\r\n(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\r\n|,(-?\d[^\r]*)\r\n/g, (all, bulk: string | undefined, double: string | undefined) => {
+    const text = bulk ?? double!;
+    return bulk !== undefined && /^-?\d{1,16}$/.test(text) ? all : `double ${Number(text)}\r\n`;
+  });
+}
+
 function encode(words: Words): string {
   return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
 }

@@ -1,5 +1,6 @@
 // scan: ZSCAN.
 
+import { doubleText } from '../../base/double.js';
 import { globMatchesRange } from '../../base/glob.js';
 import { Encoding, Type } from '../../datatypes/object.js';
 import { CHUNK_SHIFT } from '../../memory/layout.js';
@@ -47,7 +48,7 @@ function matches(call: DataCall, bytes: Uint8Array, start: number, length: numbe
   return match === 0 || globMatchesRange(call.bytes, call.starts[match]!, call.lengths[match]!, bytes, start, length, false);
 }
 
-/** All members of a small set, lowest first. */
+/** All members of a small set, lowest first. In these replies scores are strings in both protocols. */
 function replyAll(call: DataCall, encoding: number, ref: number): void {
   const { walk } = sortedSetsOf(call);
   let count = 0;
@@ -55,15 +56,12 @@ function replyAll(call: DataCall, encoding: number, ref: number): void {
   call.reply.bulkInteger(0);
   call.reply.array(options.withScores ? 2 * count : count);
   for (walk.from(encoding, ref, 0); walk.valid; walk.next()) {
-    if (matches(call, walk.bytes, walk.start, walk.length)) replyMember(call, walk.bytes, walk.start, walk.length, walk.score);
+    if (!matches(call, walk.bytes, walk.start, walk.length)) continue;
+    call.reply.bulk(walk.bytes, walk.start, walk.length);
+    if (options.withScores) call.reply.bulkDouble(walk.score);
   }
 }
 
-/** In this reply scores are strings in both protocols. */
-function replyMember(call: DataCall, bytes: Uint8Array, start: number, length: number, score: number): void {
-  call.reply.bulk(bytes, start, length);
-  if (options.withScores) call.reply.bulkDouble(score);
-}
 
 function replySome(call: DataCall, ref: number, cursor: number): void {
   const { entries } = call.host.keyspace;
@@ -77,7 +75,9 @@ function replySome(call: DataCall, ref: number, cursor: number): void {
   call.reply.array(options.withScores ? 2 * kept : kept);
   for (let index = 0; index < kept; index++) {
     const entry = found.refs[index]!;
-    replyMember(call, entries.arena.u8[entry >>> CHUNK_SHIFT]!, entries.keyStart(entry), entries.keyLength(entry), entries.number(entry));
+    call.reply.bulk(entries.arena.u8[entry >>> CHUNK_SHIFT]!, entries.keyStart(entry), entries.keyLength(entry));
+    // The one reply in which redis-server still prints 17 digits.
+    if (options.withScores) call.reply.bulkText(doubleText(entries.number(entry)));
   }
 }
 
