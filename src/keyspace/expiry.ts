@@ -80,6 +80,19 @@ export class ExpiryIndex {
     return this.dicts.randomSlot(this.dict, prng);
   }
 
+  /** Mean of the milliseconds that are left, of the times in about `slotsMax` slots from a random place on; 0 when there are none. */
+  meanLeftMs(nowMs: number, slotsMax: number, prng: RandomSource): number {
+    let sum = 0;
+    let count = 0;
+    const visit = (_hash: number, payload: number): void => {
+      sum += Math.max(0, (payload >>> 0) * UNIT_MS + BASE_MS - nowMs);
+      count++;
+    };
+    const cursor = this.dicts.sweep(this.dict, this.count <= slotsMax / 2 ? 0 : prng.uint32(), slotsMax, visit);
+    if (count === 0 && cursor === 0) this.dicts.sweep(this.dict, 0, slotsMax, visit);
+    return count === 0 ? 0 : sum / count;
+  }
+
   /** Hands the old dict out to be freed in slices and starts anew. */
   reset(): DictRef {
     const old = this.dict;

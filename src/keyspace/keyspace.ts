@@ -33,10 +33,14 @@ export interface KeyspaceStats {
   expired: number;
   evicted: number;
   expiredFields: number;
+  /** Keys and values that were freed in slices. */
+  lazyFreed: number;
 }
 
 /** Something big that is freed bit by bit. */
 interface Garbage {
+  /** How many keys or values it was. */
+  readonly objects: number;
   /** Frees about `budget` elements; true when nothing is left. */
   step(budget: number): boolean;
 }
@@ -48,7 +52,7 @@ export class Keyspace {
   readonly values: Values;
   readonly databases: Database[] = [];
   readonly random: RandomSource;
-  readonly stats: KeyspaceStats = { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0 };
+  readonly stats: KeyspaceStats = { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0, lazyFreed: 0 };
 
   /** The time, as milliseconds since 1970. Set by the owner, at least once per turn of the event loop. */
   nowMs = 0;
@@ -76,6 +80,8 @@ export class Keyspace {
   leavesClocks = false;
 
   private readonly garbage: Garbage[] = [];
+  /** The values that are let go belong to a dict that counts them already. */
+  private isDismantling = false;
 
   constructor(options: KeyspaceOptions) {
     this.random = options.random;
@@ -200,6 +206,11 @@ export class Keyspace {
     return this.garbage.length > 0;
   }
 
+  /** How many keys and values wait to be freed. */
+  get garbageCount(): number {
+    return this.garbage.reduce((sum, { objects }) => sum + objects, 0);
+  }
+
   /** Frees an entry that is in no dict any more, with its value; a big value is freed in slices. @hot */
   releaseEntry(entry: number): void {
     const type = this.entries.type(entry);
@@ -214,17 +225,25 @@ export class Keyspace {
       while (!container.freeStep(encoding, valueRef, FREE_AT_ONCE_MAX)) continue;
       return;
     }
-    this.garbage.push({ step: (budget) => container.freeStep(encoding, valueRef, budget) });
+    this.garbage.push({ objects: this.isDismantling ? 0 : 1, step: (budget) => container.freeStep(encoding, valueRef, budget) });
   }
 
   /** Frees a dict of database entries in slices. */
   releaseDict(dict: DictRef): void {
-    this.garbage.push({ step: (budget) => this.dicts.dismantle(dict, budget, (entry) => this.releaseEntry(entry)) });
+    this.garbage.push({
+      objects: this.dicts.count(dict),
+      step: (budget) => {
+        this.isDismantling = true;
+        const isDone = this.dicts.dismantle(dict, budget, (entry) => this.releaseEntry(entry));
+        this.isDismantling = false;
+        return isDone;
+      },
+    });
   }
 
   /** Frees a dict whose payloads are numbers. */
   releaseIndex(dict: DictRef): void {
-    this.garbage.push({ step: (budget) => this.dicts.dismantle(dict, budget * 16, () => undefined) });
+    this.garbage.push({ objects: 0, step: (budget) => this.dicts.dismantle(dict, budget * 16, () => undefined) });
   }
 
   /** Frees about `budget` elements of what is to be freed; true when nothing is left. */
@@ -232,7 +251,10 @@ export class Keyspace {
     // The newest first: what a dict of keys leaves behind is done before the next keys.
     const last = this.garbage[this.garbage.length - 1];
     if (last === undefined) return true;
-    if (last.step(budget)) this.garbage.splice(this.garbage.lastIndexOf(last), 1);
+    if (last.step(budget)) {
+      this.garbage.splice(this.garbage.lastIndexOf(last), 1);
+      this.stats.lazyFreed += last.objects;
+    }
     return this.garbage.length === 0;
   }
 

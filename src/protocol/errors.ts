@@ -32,6 +32,8 @@ export const errors = {
   saveFailed:
     'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.',
   execAborted: 'EXECABORT Transaction discarded because of previous errors.',
+  execWithoutMulti: 'ERR EXEC without MULTI',
+  unblocked: 'UNBLOCKED client unblocked via CLIENT UNBLOCK',
   busy: 'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
   noScript: 'NOSCRIPT No matching script. Please use EVAL.',
   noProto: 'NOPROTO unsupported protocol version',

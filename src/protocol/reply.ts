@@ -35,6 +35,9 @@ export interface DeferredLength {
   readonly at: number;
 }
 
+/** Thrown out of a command whose reply has become larger than `ReplyWriter.bytesMax`. */
+export class ReplyTooLarge extends Error {}
+
 export class ReplyWriter {
   /** The buffer being filled, its first `length` bytes are taken. */
   buffer = new Uint8Array(BUFFER_BYTES);
@@ -43,6 +46,8 @@ export class ReplyWriter {
   full: Uint8Array[] = [];
   /** Bytes in `full`. */
   fullBytes = 0;
+  /** With more bytes in `full`, writing throws ReplyTooLarge. */
+  bytesMax = Infinity;
   /** Protocol of the client that gets the replies: 2 or 3. */
   protocol: 2 | 3 = 2;
   /** How many error replies were written: the caller compares before and after a command. */
@@ -67,6 +72,7 @@ export class ReplyWriter {
     }
     this.buffer = new Uint8Array(Math.max(BUFFER_BYTES, bytes));
     this.length = 0;
+    if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
   }
 
   /** The buffer belongs to the socket now, which has not sent it all: the rest of it, or a new one, is used from here on. */
@@ -117,6 +123,7 @@ export class ReplyWriter {
     }
     this.full.push(bytes.slice(offset, offset + length));
     this.fullBytes += length;
+    if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
   }
 
   ok(): void {

@@ -9,6 +9,7 @@
 
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import type { BlockRequest } from '../commands/engine.js';
+import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
 import type { Client } from '../service/client.js';
 import { argumentsOf, partBytes, type DataServer, type ServerCall } from './server.js';
@@ -169,7 +170,6 @@ export class Blocking {
       if (bytes.length > 0) client.connection?.send(bytes);
       return;
     }
-    server.stats.count(state.command.id);
     this.release(state);
     if (bytes.length > 0) client.connection?.send(bytes);
     this.goOn(client);
@@ -181,8 +181,9 @@ export class Blocking {
     if (state === undefined) return false;
     this.release(state);
     this.server.stats.count(state.command.id);
+    if (withError) this.server.stats.countError(state.command.id, errors.unblocked);
     this.server.send(client, (reply) => {
-      if (withError) reply.error('UNBLOCKED client unblocked via CLIENT UNBLOCK');
+      if (withError) reply.error(errors.unblocked);
       else state.onTimeout(reply);
     });
     this.goOn(client);

@@ -9,6 +9,11 @@ export interface CommandFigures {
 }
 
 const RARE_CALLS_MAX = 64;
+/** With so many different codes, errors are no longer told apart: scripts make up their own. */
+const ERROR_CODES_MAX = 128;
+
+/** Stands in INFO errorstats for all codes when there were too many. */
+const ERRORS_DISABLED = 'ERRORSTATS_DISABLED';
 
 export class CommandStats {
   connections = 0;
@@ -25,6 +30,8 @@ export class CommandStats {
   rejected = 0;
   /** All commands that ran. */
   processed = 0;
+  /** Microseconds that all commands took. */
+  commandMicros = 0;
   private calls = new Float64Array(1024);
   private micros = new Float64Array(1024);
   private failed = new Float64Array(1024);
@@ -48,6 +55,7 @@ export class CommandStats {
   addTime(id: number, microseconds: number): void {
     if (id >= this.calls.length) this.grow(id);
     this.micros[id]! += microseconds;
+    this.commandMicros += microseconds;
   }
 
   countError(id: number, text: string): void {
@@ -78,10 +86,21 @@ export class CommandStats {
 
   countErrorReply(text: string): void {
     this.errorReplies++;
+    if (this.errors.has(ERRORS_DISABLED)) return;
     const space = text.indexOf(' ');
     const code = space < 0 ? text : text.slice(0, space);
-    this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
+    const count = this.errors.get(code);
+    if (count === undefined && this.errors.size >= ERROR_CODES_MAX) {
+      this.onTooManyErrorCodes([...this.errors.keys()]);
+      this.errors.clear();
+      this.errors.set(ERRORS_DISABLED, 1);
+    } else {
+      this.errors.set(code, (count ?? 0) + 1);
+    }
   }
+
+  /** Told once when there are more codes of errors than are counted. */
+  onTooManyErrorCodes: (codes: readonly string[]) => void = () => undefined;
 
   figures(id: number): CommandFigures {
     return {
@@ -101,6 +120,7 @@ export class CommandStats {
     this.authFailures = 0;
     this.aclDenials.fill(0);
     this.processed = 0;
+    this.commandMicros = 0;
     this.errorReplies = 0;
     this.calls.fill(0);
     this.micros.fill(0);

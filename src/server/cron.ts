@@ -3,6 +3,7 @@
 // A tick runs `hz` times a second. What may take long is done in slices of at most SLICE_MS, each in a turn of its own, so
 // that clients are served in between.
 
+import { performance } from 'node:perf_hooks';
 import { heapBytes, residentBytes } from './process-memory.js';
 import type { DataServer } from './server.js';
 
@@ -21,7 +22,8 @@ class Rate {
 
   track(count: number, nowMs: number): void {
     const elapsed = nowMs - this.lastMs;
-    if (this.lastMs > 0 && elapsed > 0) this.samples.push(((count - this.lastCount) * 1000) / elapsed);
+    // A count that went back was reset meanwhile.
+    if (this.lastMs > 0 && elapsed > 0 && count >= this.lastCount) this.samples.push(((count - this.lastCount) * 1000) / elapsed);
     if (this.samples.length > SAMPLE_COUNT) this.samples.shift();
     this.lastCount = count;
     this.lastMs = nowMs;
@@ -33,10 +35,43 @@ class Rate {
   }
 }
 
+/** Turns of the event loop and the time in which it did not wait. They are the process's: all its servers share the loop. */
+class LoopClock {
+  private cyclesBefore = 0;
+  private microsBefore = 0;
+
+  get cycles(): number {
+    return performance.nodeTiming.uvMetricsInfo.loopCount - this.cyclesBefore;
+  }
+
+  get activeMicros(): number {
+    return Math.round(performance.eventLoopUtilization().active * 1000) - this.microsBefore;
+  }
+
+  reset(): void {
+    this.cyclesBefore += this.cycles;
+    this.microsBefore += this.activeMicros;
+  }
+}
+
 export class Cron {
   readonly commands = new Rate();
   readonly bytesIn = new Rate();
   readonly bytesOut = new Rate();
+  readonly loop = new LoopClock();
+  readonly loopCycles = new Rate();
+  readonly loopMicros = new Rate();
+  /** Microseconds in ticks, in expiring keys, and in writing the AOF at the end of turns. */
+  cronMicros = 0;
+  expireMicros = 0;
+  aofMicros = 0;
+  /** How often expiring ended because its share of time was used up. */
+  expireCapCount = 0;
+  /** The most commands in a turn of the loop, each turn as the mean of about a tenth of a second. */
+  commandsPerCycleMax = 0;
+  /** Milliseconds in which memory was over `maxmemory`: in all, and since it last was not. */
+  overLimitTotalMs = 0;
+  overLimitMs = 0;
   /** Longest time between two turns of the loop that a tick saw, in ms. */
   pauseMsMax = 0;
   residentBytes = 0;
@@ -45,6 +80,8 @@ export class Cron {
   private timer: NodeJS.Timeout | undefined;
   private freeing = false;
   private sampledMs = 0;
+  private cyclesSeen = 0;
+  private commandsSeen = 0;
   ticks = 0;
 
   constructor(private readonly server: DataServer) {}
@@ -75,12 +112,19 @@ export class Cron {
     // Half of a script is done: nothing else may touch data until it has ended.
     if (server.scripting.parked.active) return;
     server.beginTurn();
-    const startMs = server.options.steadyClock();
-    const isOver = (): boolean => server.options.steadyClock() - startMs > intervalMs * EXPIRE_SHARE;
+    const { steadyClock } = server.options;
+    const startMs = steadyClock();
+    let capReached = false;
+    const isOver = (): boolean => (capReached = steadyClock() - startMs > intervalMs * EXPIRE_SHARE);
     server.expireCycle.run(isOver);
     server.fieldExpireStep(isOver);
+    if (capReached) this.expireCapCount++;
+    const expireMs = steadyClock() - startMs;
+    this.expireMicros += expireMs * 1000;
+    server.noteLatency('expire-cycle', expireMs);
     server.countClientBytes();
     server.evictSome();
+    this.trackLimit(intervalMs);
     this.freeSoon();
     const nowMs = server.keyspace.nowMs;
     if (nowMs - this.sampledMs >= SAMPLE_MS) {
@@ -88,14 +132,62 @@ export class Cron {
       this.sample(nowMs);
     }
     server.closeIdleClients();
+    server.checkSoftLimits();
     for (const told of server.ticks) told();
+    this.cronMicros += (steadyClock() - startMs) * 1000;
+  }
+
+  /** Brings `commandsPerCycleMax` up to now. */
+  compareCycles(): void {
+    const { cycles } = this.loop;
+    const commands = this.server.stats.processed;
+    if (cycles > this.cyclesSeen && commands >= this.commandsSeen) {
+      this.commandsPerCycleMax = Math.max(this.commandsPerCycleMax, (commands - this.commandsSeen) / (cycles - this.cyclesSeen));
+    }
+    this.cyclesSeen = cycles;
+    this.commandsSeen = commands;
+  }
+
+  private trackLimit(intervalMs: number): void {
+    const { maxMemory } = this.server.settings;
+    const isOver = maxMemory > 0 && this.server.usedBytes > maxMemory;
+    this.overLimitMs = isOver ? this.overLimitMs + intervalMs : 0;
+    if (isOver) this.overLimitTotalMs += intervalMs;
+  }
+
+  /** Bytes that came and went over all connections, also those that are gone. */
+  traffic(): { readonly bytesIn: number; readonly bytesOut: number } {
+    let { bytesIn, bytesOut } = this.server.stats;
+    for (const { connection } of this.server.clients.values()) {
+      bytesIn += connection?.bytesIn ?? 0;
+      bytesOut += connection?.bytesOut ?? 0;
+    }
+    return { bytesIn, bytesOut };
+  }
+
+  /** CONFIG RESETSTAT. */
+  resetStatistics(): void {
+    this.pauseMsMax = 0;
+    this.loop.reset();
+    this.cyclesSeen = 0;
+    this.commandsSeen = 0;
+    this.cronMicros = 0;
+    this.expireMicros = 0;
+    this.aofMicros = 0;
+    this.expireCapCount = 0;
+    this.commandsPerCycleMax = 0;
+    this.overLimitTotalMs = 0;
   }
 
   private sample(nowMs: number): void {
     const { server } = this;
+    const { bytesIn, bytesOut } = this.traffic();
+    this.compareCycles();
     this.commands.track(server.stats.processed, nowMs);
-    this.bytesIn.track(server.stats.bytesIn, nowMs);
-    this.bytesOut.track(server.stats.bytesOut, nowMs);
+    this.bytesIn.track(bytesIn, nowMs);
+    this.bytesOut.track(bytesOut, nowMs);
+    this.loopCycles.track(this.loop.cycles, nowMs);
+    this.loopMicros.track(this.loop.activeMicros, nowMs);
     if (this.ticks % 10 !== 1) return;
     this.residentBytes = residentBytes();
     this.residentBytesMax = Math.max(this.residentBytesMax, this.residentBytes);

@@ -166,7 +166,12 @@ export function attachPersistence(server: DataServer): Persistence {
   let turnIsOpen = false;
   const endTurn = (): void => {
     turnIsOpen = false;
-    server.releaseReplies(persistence.beforeReplies());
+    const startMs = server.options.steadyClock();
+    const isDurable = persistence.beforeReplies();
+    const elapsedMs = server.options.steadyClock() - startMs;
+    server.cron.aofMicros += elapsedMs * 1000;
+    server.noteLatency(server.holdsReplies ? 'aof-fsync-always' : 'aof-write', elapsedMs);
+    server.releaseReplies(isDurable);
   };
   const openTurn = (): void => {
     if (turnIsOpen) return;

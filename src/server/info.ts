@@ -9,11 +9,14 @@ import { denials } from '../service/acl/denial.js';
 import { formatPercentile } from '../service/config/special-settings.js';
 import { humanBytes, type InfoField } from '../service/info/info.js';
 import { memoryOf } from './client-line.js';
+import { keySizeFields } from './key-sizes.js';
 import type { DataServer } from './server.js';
 import { KVASIR_VERSION, SERVER_VERSION } from './version.js';
 
 const MICROSECONDS = 1_000_000;
 const DAY_SECONDS = 86400;
+/** Slots of the index of expiry times that `avg_ttl` is taken from. */
+const TTL_SLOTS = 4096;
 
 export function provideInfo(server: DataServer): void {
   const { info } = server;
@@ -30,6 +33,8 @@ export function provideInfo(server: DataServer): void {
   info.provide('latencystats', () => latencyFields(server));
   info.provide('cluster', () => [['cluster_enabled', server.mode === 'cluster' ? 1 : 0]]);
   info.provide('keyspace', () => keyspaceFields(server));
+  info.provide('keysizes', () => server.keyspace.databases.flatMap(keySizeFields));
+  info.provide('debug', () => debugFields(server));
 }
 
 function serverFields(server: DataServer): InfoField[] {
@@ -159,8 +164,8 @@ function memoryFields(server: DataServer): InfoField[] {
     ['mem_allocator', 'kvasir-arena'],
     ['mem_overhead_db_hashtable_rehashing', 0],
     ['active_defrag_running', 0],
-    ['lazyfree_pending_objects', keyspace.hasGarbage ? 1 : 0],
-    ['lazyfreed_objects', 0],
+    ['lazyfree_pending_objects', keyspace.garbageCount],
+    ['lazyfreed_objects', keyspace.stats.lazyFreed],
     ['javascript_heap_bytes', cron.heapBytes],
   ];
 }
@@ -182,12 +187,7 @@ function persistenceFields(): InfoField[] {
 
 function statsFields(server: DataServer): InfoField[] {
   const { stats, keyspace, cron } = server;
-  let bytesIn = stats.bytesIn;
-  let bytesOut = stats.bytesOut;
-  for (const client of server.clients.values()) {
-    bytesIn += client.connection?.bytesIn ?? 0;
-    bytesOut += client.connection?.bytesOut ?? 0;
-  }
+  const { bytesIn, bytesOut } = cron.traffic();
   return [
     ['total_connections_received', stats.connections],
     ['total_commands_processed', stats.processed],
@@ -207,13 +207,13 @@ function statsFields(server: DataServer): InfoField[] {
     ['expired_subkeys', keyspace.stats.expiredFields],
     ['expired_keys', keyspace.stats.expired],
     ['expired_stale_perc', '0.00'],
-    ['expired_time_cap_reached_count', 0],
-    ['expire_cycle_cpu_milliseconds', 0],
+    ['expired_time_cap_reached_count', cron.expireCapCount],
+    ['expire_cycle_cpu_milliseconds', Math.round(cron.expireMicros / 1000)],
     ['evicted_keys', keyspace.stats.evicted],
     ['evicted_clients', server.clientEviction.count],
     ['evicted_scripts', server.scripting.cache.evictedCount],
-    ['total_eviction_exceeded_time', 0],
-    ['current_eviction_exceeded_time', 0],
+    ['total_eviction_exceeded_time', Math.round(cron.overLimitTotalMs)],
+    ['current_eviction_exceeded_time', Math.round(cron.overLimitMs)],
     ['keyspace_hits', keyspace.stats.hits],
     ['keyspace_misses', keyspace.stats.misses],
     ['pubsub_channels', server.pubsub.channelCount],
@@ -241,11 +241,27 @@ function statsFields(server: DataServer): InfoField[] {
     ['client_output_buffer_limit_disconnections', stats.outputLimitDisconnections],
     ['reply_buffer_shrinks', 0],
     ['reply_buffer_expands', 0],
+    ['eventloop_cycles', cron.loop.cycles],
+    ['eventloop_duration_sum', cron.loop.activeMicros],
+    ['eventloop_duration_cmd_sum', Math.round(stats.commandMicros)],
+    ['instantaneous_eventloop_cycles_per_sec', Math.round(cron.loopCycles.perSecond)],
+    ['instantaneous_eventloop_duration_usec', Math.round(cron.loopMicros.perSecond / Math.max(1, cron.loopCycles.perSecond))],
     ['eventloop_pause_max_usec', Math.round(cron.pauseMsMax * 1000)],
     ['acl_access_denied_auth', stats.authFailures],
     ['acl_access_denied_cmd', stats.aclDenials[denials.command]!],
     ['acl_access_denied_key', stats.aclDenials[denials.key]!],
     ['acl_access_denied_channel', stats.aclDenials[denials.channel]!],
+  ];
+}
+
+/** Where the loop's time goes, in microseconds; shown only when the section is named. */
+function debugFields({ cron }: DataServer): InfoField[] {
+  cron.compareCycles();
+  return [
+    ['eventloop_duration_aof_sum', Math.round(cron.aofMicros)],
+    ['eventloop_duration_cron_sum', Math.round(cron.cronMicros)],
+    ['eventloop_duration_max', Math.round(cron.pauseMsMax * 1000)],
+    ['eventloop_cmd_per_cycle_max', Math.ceil(cron.commandsPerCycleMax)],
   ];
 }
 
@@ -313,7 +329,9 @@ function keyspaceFields(server: DataServer): InfoField[] {
   for (const database of server.keyspace.databases) {
     const { size } = database;
     if (size === 0) continue;
-    fields.push([`db${database.index}`, `keys=${size},expires=${database.expiries.count},avg_ttl=0,subexpiry=${database.fieldExpiries.count}`]);
+    const { expiries, fieldExpiries, index } = database;
+    const meanLeftMs = Math.round(expiries.meanLeftMs(server.keyspace.nowMs, TTL_SLOTS, server.keyspace.random));
+    fields.push([`db${index}`, `keys=${size},expires=${expiries.count},avg_ttl=${meanLeftMs},subexpiry=${fieldExpiries.count}`]);
   }
   return fields;
 }

@@ -18,7 +18,7 @@ import type { Database } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import { errors, wrongArity } from '../protocol/errors.js';
-import { type DeferredLength, ReplyWriter } from '../protocol/reply.js';
+import { type DeferredLength, ReplyTooLarge, ReplyWriter } from '../protocol/reply.js';
 import { RequestReader } from '../protocol/request.js';
 import { Call } from '../registry/call.js';
 import { type Command, type CommandDeclaration, commandFlags } from '../registry/command.js';
@@ -176,6 +176,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.files = options.files;
     this.keyspace = new Keyspace(options);
     this.startedMs = options.wallClock();
+    this.stats.onTooManyErrorCodes = (codes) => {
+      this.log('warning', `Errorstats stopped adding new errors because the number of errors reached the limit (${codes.length}). Current errors code list: ${codes.join(', ')}`);
+    };
     this.table = new CommandTable<ServerCall>(allDeclarations);
     this.call.host = this;
     this.settings = new Settings(this.config);
@@ -281,6 +284,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.pubsub.forget(client);
     this.tracking.forget(client);
     this.clientEviction.forget(client);
+    this.overSoftLimit.delete(client);
     this.stats.bytesIn += client.connection?.bytesIn ?? 0;
     this.stats.bytesOut += client.connection?.bytesOut ?? 0;
     this.onClientClosed(client);
@@ -289,12 +293,24 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** Told of clients that are gone; tracking and replication listen. */
   onClientClosed: (client: Client) => void = () => undefined;
 
+  private readonly overSoftLimit = new Set<Client>();
+
+  /** A soft limit passes with time, also when nothing more is sent. */
+  checkSoftLimits(): void {
+    for (const client of this.overSoftLimit) this.checkOutput(client, client.connection?.wire.unsentBytes ?? 0);
+  }
+
   /** Closes clients whose unsent output passes client-output-buffer-limit. */
   checkOutput(client: Client, unsentBytes: number): void {
     const { hardBytes, softBytes, softSeconds } = this.settings.outputLimits[client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind];
     const nowMs = this.options.steadyClock();
-    if (softBytes === 0 || unsentBytes <= softBytes) client.softLimitSinceMs = 0;
-    else if (client.softLimitSinceMs === 0) client.softLimitSinceMs = nowMs;
+    if (softBytes === 0 || unsentBytes <= softBytes) {
+      client.softLimitSinceMs = 0;
+      this.overSoftLimit.delete(client);
+    } else if (client.softLimitSinceMs === 0) {
+      client.softLimitSinceMs = nowMs;
+      this.overSoftLimit.add(client);
+    }
     const softPassed = client.softLimitSinceMs > 0 && nowMs - client.softLimitSinceMs > softSeconds * 1000;
     if ((hardBytes === 0 || unsentBytes <= hardBytes) && !softPassed) {
       if (this.clientEviction.isOn) this.clientEviction.grew(client);
@@ -452,9 +468,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   resetStatistics(): void {
     this.stats.reset();
-    Object.assign(this.keyspace.stats, { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0 });
+    Object.assign(this.keyspace.stats, { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0, lazyFreed: 0 });
     this.histograms.clear();
-    this.cron.pauseMsMax = 0;
+    this.cron.resetStatistics();
     this.clientEviction.count = 0;
     this.onResetStatistics();
   }
@@ -539,9 +555,27 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       client.lastCommand = command.fullName;
       client.commandCount++;
       if ((gates & Gate.NO_TOUCH) !== 0) this.keyspace.leavesClocks = true;
-      this.run(call, command);
+      if ((gates & Gate.OUTPUT) !== 0 && client.kind === 'normal') this.runLimited(client, command);
+      else this.run(call, command);
       this.keyspace.leavesClocks = left;
     }
+  }
+
+  /**
+   * Runs a command for a client whose output is limited: if all its replies together are too large, it is cut off without any,
+   * even where its socket could take them. Who only reads is stopped midway.
+   */
+  private runLimited(client: Client, command: Command<ServerCall>): void {
+    const { reply } = this.call;
+    const { hardBytes } = this.settings.outputLimits.normal;
+    if (hardBytes > 0 && (command.flags & commandFlags.readonly) !== 0) reply.bytesMax = Math.max(hardBytes, FREE_OUTPUT_BYTES);
+    this.run(this.call, command);
+    reply.bytesMax = Infinity;
+    const { connection } = client;
+    if (connection === undefined) return;
+    const bytes = reply.pendingBytes + connection.wire.unsentBytes;
+    this.checkOutput(client, bytes <= FREE_OUTPUT_BYTES ? 0 : bytes);
+    if (connection.isClosing) reply.clear();
   }
 
   /** Takes a reply back that CLIENT REPLY said not to give. */
@@ -610,7 +644,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     // A command that waits is counted when it ends, by whoever serves it (see Blocking).
     if ((call.client as Client).blocked !== true) stats.count(command.id);
     // The failures of commands inside EXEC were counted there.
-    if (call.reply.errorCount !== errorCount && (command.name !== 'exec' || call.reply.lastError.startsWith('EXECABORT'))) stats.countError(command.id, call.reply.lastError);
+    if (call.reply.errorCount !== errorCount && (command.name !== 'exec' || isErrorOfExec(call.reply.lastError))) stats.countError(command.id, call.reply.lastError);
     // What commands inside this one (EXEC, scripts) changed was passed on by them.
     const hasEffect = keyspace.dirty > dirty && keyspace.dirty !== this.dirtySeen;
     this.dirtySeen = keyspace.dirty;
@@ -649,10 +683,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.stats.addTime(command.id, micros * times);
     if (this.settings.latencyTracking) this.recordLatency(command, micros, times);
     if (this.settings.slowerThanMicros >= 0 && micros >= this.settings.slowerThanMicros) this.recordSlow(call, command, micros);
+    this.noteLatency((command.flags & commandFlags.fast) !== 0 ? 'fast-command' : 'command', micros / 1000);
+  }
+
+  /** LATENCY: notes an event if it took as long as latency-monitor-threshold. */
+  noteLatency(event: string, milliseconds: number): void {
     const { latencyThresholdMs } = this.settings;
-    if (latencyThresholdMs > 0 && micros >= latencyThresholdMs * 1000) {
-      this.latency.add((command.flags & commandFlags.fast) !== 0 ? 'fast-command' : 'command', Math.floor(micros / 1000), Math.floor(this.nowMs() / 1000));
-    }
+    if (latencyThresholdMs > 0 && milliseconds >= latencyThresholdMs) this.latency.add(event, Math.floor(milliseconds), Math.floor(this.nowMs() / 1000));
   }
 
   /** A command has ended whose client waited for it: a parked script. */
@@ -695,6 +732,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   private replyCrash(call: ServerCall, command: Command<ServerCall>, error: unknown): void {
+    // Whoever set the limit ends the connection.
+    if (error instanceof ReplyTooLarge) return;
     this.log('warning', `Internal error in ${command.fullName}: ${error instanceof Error ? error.stack : String(error)}`);
     call.reply.error(`ERR internal error in '${command.fullName}': ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -805,15 +844,17 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const startMs = steadyClock();
     const limitMs = evictionTenacity <= 10 ? 0.05 * evictionTenacity : evictionTenacity < 100 ? 0.5 * 1.15 ** (evictionTenacity - 10) : Infinity;
     let evicted = 0;
-    while (this.usedBytes > maxMemory) {
+    let isEnough = true;
+    while (isEnough && this.usedBytes > maxMemory) {
       // What was deleted already is freed before more keys go.
       if (this.keyspace.hasGarbage) this.keyspace.freeSome(256);
-      else if (!this.eviction.evictOne()) return false;
+      else if (!this.eviction.evictOne()) isEnough = false;
       else evicted++;
       // After that long, commands go on although there is too much: the cron and the next writes go on with it.
-      if ((evicted & 15) === 15 && steadyClock() - startMs > limitMs) return true;
+      if ((evicted & 15) === 15 && steadyClock() - startMs > limitMs) break;
     }
-    return true;
+    this.noteLatency('eviction-cycle', steadyClock() - startMs);
+    return isEnough;
   }
 
   /** Answers with an error instead of running; inside MULTI the transaction is broken. */
@@ -838,7 +879,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     call.command = command as Command<never>;
     // The user's rules may have changed while the client waited.
     this.waking = client;
-    if ((client.gates & Gate.ACL) === 0 || this.isAllowed(client, command, call)) this.run(call, command);
+    if ((client.gates & Gate.ACL) === 0 || this.isAllowed(client, command, call)) {
+      this.run(call, command);
+      if (!this.blocking.isWaiting(client)) this.stats.count(command.id);
+    }
     this.waking = undefined;
     for (const message of this.wakingMessages.splice(0)) reply.raw(message);
     call.reply = outer;
@@ -1011,6 +1055,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 }
 
+/** No more output than this never counts against the limit: in Redis it lies in a buffer of each client's own. */
+const FREE_OUTPUT_BYTES = 16384;
+
 /** What an empty server counts as used, so that figures and limits are of Redis's kind. */
 const BASE_BYTES = MILLION;
 
@@ -1018,6 +1065,11 @@ const allowedWhileSubscribed = new Set(['subscribe', 'ssubscribe', 'psubscribe',
 
 const protectedModeText =
   "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
+
+/** Whether an error comes from EXEC itself, not from a command in it. */
+function isErrorOfExec(text: string): boolean {
+  return text.startsWith('EXECABORT') || text === errors.execWithoutMulti;
+}
 
 /** EXEC's own words for an error that ends the transaction. */
 function execAborted(text: string): string {

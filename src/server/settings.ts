@@ -83,6 +83,8 @@ export class Settings {
     keyspace.lfuDecayMinutes = config.number('lfu-decay-time').value;
     keyspace.notifyMask = config.special('notify-keyspace-events').value;
     server.gates = this.maxMemory > 0 ? server.gates | Gate.MEMORY : server.gates & ~Gate.MEMORY;
+    const { hardBytes, softBytes } = this.outputLimits.normal;
+    server.gates = hardBytes > 0 || softBytes > 0 ? server.gates | Gate.OUTPUT : server.gates & ~Gate.OUTPUT;
     // Below a millisecond, or when every command counts, sampling would miss what is asked for.
     server.timesAll = (this.slowerThanMicros >= 0 && this.slowerThanMicros < 1000) || this.latencyThresholdMs === 1;
   }

@@ -132,7 +132,7 @@ export class Transactions {
     const { client } = call;
     const state = states.get(client);
     if (state === undefined || !state.active) {
-      call.reply.error('ERR EXEC without MULTI');
+      call.reply.error(errors.execWithoutMulti);
       return;
     }
     const { queued, broken } = state;

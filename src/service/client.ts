@@ -40,6 +40,8 @@ export const Gate = {
   TIMED: 1 << 14,
   /** Server: cluster mode, keys must be ours. */
   CLUSTER: 1 << 15,
+  /** Server: the replies of ordinary clients are limited. */
+  OUTPUT: 1 << 16,
 } as const;
 
 export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';

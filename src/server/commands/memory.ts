@@ -65,7 +65,6 @@ const stats: ServerCommand = command({
     for (const client of host.clients.values()) clients += memoryOf(host, client);
     const databases = keyspace.databases.filter((database) => database.size > 0);
     const keys = databases.reduce((sum, database) => sum + database.size, 0);
-    const overhead = databases.reduce((sum, database) => sum + keyspace.dicts.overheadBytes(database.dict) + database.expiries.overheadBytes, clients);
     const figures: (readonly [string, number])[] = [
       ['peak.allocated', Math.max(arena.peakBytes + host.baseBytes, used)],
       ['total.allocated', used],
@@ -78,7 +77,13 @@ const stats: ServerCommand = command({
       ['lua.caches', host.scripting.figures.scriptBytes],
       ['functions.caches', host.scripting.figures.functionBytes],
     ];
+    const tables = databases.reduce((sum, database) => sum + keyspace.dicts.overheadBytes(database.dict) + database.expiries.overheadBytes, 0);
+    const overhead = clients + tables;
     const totals: (readonly [string, number])[] = [
+      ['overhead.db.hashtable.lut', tables],
+      // A dict grows by splitting one segment, so that there are never two tables.
+      ['overhead.db.hashtable.rehashing', 0],
+      ['db.dict.rehashing.count', 0],
       ['overhead.total', overhead + host.baseBytes],
       ['keys.count', keys],
       ['keys.bytes-per-key', keys === 0 ? 0 : Math.floor((used - host.baseBytes) / keys)],

@@ -329,17 +329,19 @@ export class Scripting {
     server.effects.end();
     server.depth--;
     const { execution } = run;
-    if (execution.state === 'done') this.reply(call.reply, execution.values[0], run.api.respVersion);
+    if (execution.state === 'done') this.reply(call.reply, execution.values[0], run);
     else this.replyFailure(call.reply, run, execution.error!);
   }
 
   /** @hot */
-  private reply(reply: ReplyWriter, value: LuaValue, respVersion: 2 | 3): void {
+  private reply(reply: ReplyWriter, value: LuaValue, run: Run): void {
     if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER) {
       reply.integer(value === 0 ? 0 : value);
       return;
     }
-    writeText(reply, toReply(value, reply.protocol, respVersion));
+    const text = toReply(value, reply.protocol, run.api.respVersion);
+    writeText(reply, text);
+    if (text.startsWith('-')) this.countFailure(run, text.slice(1), value);
   }
 
   private replyFailure(reply: ReplyWriter, run: Run, error: LuaError): void {
@@ -347,10 +349,14 @@ export class Scripting {
     if (bug !== null) this.server.log('warning', `Internal error in script ${run.name}: ${bug instanceof Error ? bug.stack : String(bug)}`);
     const text = errorReply(error, run.name);
     writeText(reply, `-${text}\r\n`);
+    this.countFailure(run, text, error.value);
+  }
+
+  private countFailure(run: Run, text: string, value: LuaValue): void {
     const { stats } = this.server;
     stats.countFailed(run.commandId);
     // What a command in the script replied was counted there.
-    const isCounted = error.value instanceof LuaTable && error.value.getHash('ignore_error_stats_update') === true;
+    const isCounted = value instanceof LuaTable && value.getHash('ignore_error_stats_update') === true;
     if (!isCounted) stats.countErrorReply(text);
   }
 

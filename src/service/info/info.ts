@@ -5,33 +5,36 @@
 
 export type InfoField = readonly [name: string, value: string | number];
 
+/** When a section is shown: without a word, with `all`, or only when it is named. */
+type Shown = 'default' | 'all' | 'named';
+
 interface Section {
   readonly name: string;
   readonly title: string;
-  /** Without it, the section is shown only when it or `all` is asked for. */
-  readonly byDefault: boolean;
+  readonly shown: Shown;
   fields: () => readonly InfoField[];
   /** Fields of other parts: they replace those of the same name, or come last. */
   readonly amendments: (() => readonly InfoField[])[];
 }
 
-const layout: readonly (readonly [name: string, title: string, byDefault: boolean])[] = [
-  ['server', 'Server', true],
-  ['clients', 'Clients', true],
-  ['memory', 'Memory', true],
-  ['persistence', 'Persistence', true],
-  ['threads', 'Threads', false],
-  ['stats', 'Stats', true],
-  ['replication', 'Replication', true],
-  ['sentinel', 'Sentinel', true],
-  ['cpu', 'CPU', true],
-  ['modules', 'Modules', true],
-  ['commandstats', 'Commandstats', false],
-  ['errorstats', 'Errorstats', true],
-  ['latencystats', 'Latencystats', false],
-  ['cluster', 'Cluster', true],
-  ['keyspace', 'Keyspace', true],
-  ['keysizes', 'Keysizes', true],
+const layout: readonly (readonly [name: string, title: string, shown: Shown])[] = [
+  ['server', 'Server', 'default'],
+  ['clients', 'Clients', 'default'],
+  ['memory', 'Memory', 'default'],
+  ['persistence', 'Persistence', 'default'],
+  ['threads', 'Threads', 'all'],
+  ['stats', 'Stats', 'default'],
+  ['replication', 'Replication', 'default'],
+  ['sentinel', 'Sentinel', 'default'],
+  ['cpu', 'CPU', 'default'],
+  ['modules', 'Modules', 'default'],
+  ['commandstats', 'Commandstats', 'all'],
+  ['errorstats', 'Errorstats', 'default'],
+  ['latencystats', 'Latencystats', 'all'],
+  ['cluster', 'Cluster', 'default'],
+  ['keyspace', 'Keyspace', 'default'],
+  ['keysizes', 'Keysizes', 'default'],
+  ['debug', 'Debug', 'named'],
 ];
 
 export class Info {
@@ -50,8 +53,8 @@ export class Info {
   private section(name: string): Section {
     const known = this.sections.get(name);
     if (known !== undefined) return known;
-    const row = layout.find(([each]) => each === name) ?? [name, name[0]!.toUpperCase() + name.slice(1), true];
-    const section: Section = { name, title: row[1], byDefault: row[2], fields: () => [], amendments: [] };
+    const row = layout.find(([each]) => each === name) ?? [name, name[0]!.toUpperCase() + name.slice(1), 'default'];
+    const section: Section = { name, title: row[1], shown: row[2], fields: () => [], amendments: [] };
     this.sections.set(name, section);
     return section;
   }
@@ -63,7 +66,7 @@ export class Info {
     const byDefault = names.size === 0 || names.has('default');
     const parts: string[] = [];
     for (const section of this.ordered()) {
-      if (!all && !(byDefault && section.byDefault) && !names.has(section.name)) continue;
+      if (!(all && section.shown !== 'named') && !(byDefault && section.shown === 'default') && !names.has(section.name)) continue;
       let text = `# ${section.title}\r\n`;
       for (const [field, value] of fieldsOf(section)) text += `${field}:${value}\r\n`;
       parts.push(text);
