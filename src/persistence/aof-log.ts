@@ -117,7 +117,7 @@ export class AofLog {
     this.buffer[this.length++] = 10;
   }
 
-  /** What must stand before a command: the time, the database. */
+  /** What must stand before a command: the time, the database (below 0: any will do). */
   private prepare(database: number, nowMs: number): void {
     if (this.notesTime) {
       const seconds = Math.floor(nowMs / 1000);
@@ -129,7 +129,7 @@ export class AofLog {
         this.length += note.length;
       }
     }
-    if (database !== this.selected) {
+    if (database !== this.selected && database >= 0) {
       this.selected = database;
       const number = utf8(String(database));
       this.reserve(32);

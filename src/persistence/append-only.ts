@@ -154,7 +154,7 @@ export class AppendOnly {
   private async loadFile(file: OpenFile, isLast: boolean, progress: LoadProgress): Promise<void> {
     const { host } = this;
     if (file.size() === 0) return;
-    const options = { dropsExpired: false, loadFunction: (code: Uint8Array) => host.loadFunction(code), log: (text: string) => host.log('notice', text) };
+    const options = { dropsExpired: false, loadFunction: (code: Uint8Array) => host.loadFunction(code, false), log: (text: string) => host.log('notice', text) };
     const start = beginsAsRdb(file) ? await loadRdb(host, file, progress, options) : 0;
     try {
       await replayCommands(host, file, start, progress);

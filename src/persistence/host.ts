@@ -32,7 +32,7 @@ export interface PersistenceHost {
   /** The codes of the function libraries. */
   functionLibraries(): readonly Uint8Array[];
   /** Loads a library; throws an Error with the reason. */
-  loadFunction(code: Uint8Array): void;
+  loadFunction(code: Uint8Array, replaces: boolean): void;
   /** Forgets all libraries (DEBUG RELOAD). */
   clearFunctions(): void;
   /** Auxiliary fields of replication for RDB files. */

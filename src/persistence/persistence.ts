@@ -14,6 +14,13 @@ import { parseSaveRules, RdbSaver } from './rdb-saver.js';
 
 const SECOND_MS = 1000;
 
+/** What DEBUG RELOAD does besides loading the file: saving it before, emptying the databases, replacing what is there. */
+export interface ReloadOptions {
+  readonly saves: boolean;
+  readonly flushes: boolean;
+  readonly merges: boolean;
+}
+
 export class Persistence {
   readonly rdb: RdbSaver;
   readonly aof: AppendOnly;
@@ -96,13 +103,14 @@ export class Persistence {
     return `${String(this.host.option('dir'))}/${String(this.host.option('dbfilename'))}`;
   }
 
-  private async loadRdbFile(path: string, progress: LoadProgress): Promise<void> {
+  private async loadRdbFile(path: string, progress: LoadProgress, merges = false): Promise<void> {
     const { host } = this;
     const file = host.files.open(path, 'read');
     try {
       await loadRdb(host, file, progress, {
         dropsExpired: host.isMaster,
-        loadFunction: (code) => host.loadFunction(code),
+        merges,
+        loadFunction: (code, replaces) => host.loadFunction(code, replaces),
         log: (text) => host.log('notice', text),
       });
     } finally {
@@ -383,7 +391,7 @@ export class Persistence {
   // --- DEBUG ----------------------------------------------------------------------------------------------------------
 
   /** DEBUG RELOAD: saves (unless told not to), empties all databases (unless told not to) and loads the RDB file. */
-  async reload(options: { readonly saves: boolean; readonly flushes: boolean }): Promise<string | undefined> {
+  async reload(options: ReloadOptions): Promise<string | undefined> {
     const { host } = this;
     this.rdb.abort();
     this.finishWalk();
@@ -398,7 +406,7 @@ export class Persistence {
     const wasPaused = keyspace.expiryPaused;
     keyspace.expiryPaused = true;
     try {
-      await this.loadRdbFile(this.rdbPath, progress);
+      await this.loadRdbFile(this.rdbPath, progress, options.merges);
     } catch (error) {
       host.log('warning', error instanceof Error ? error.message : String(error));
       return 'ERR Error trying to load the RDB dump, check server logs.';

@@ -1,7 +1,8 @@
 // rdb-loader: puts what the reader finds into the keyspace.
 //
 // `run` works for a while and returns, so that a server that loads can answer -LOADING in between. A key that exists
-// already is an error, as in Redis: an RDB never has one twice, and loading begins with empty databases.
+// already is an error, as in Redis: an RDB never has one twice, and loading begins with empty databases; DEBUG RELOAD MERGE asks
+// for another way.
 
 import type { DataLimits } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
@@ -12,7 +13,9 @@ import { ValueBuilder } from './value-builder.js';
 export interface RdbLoaderOptions {
   /** Keys past their time are left out (a master's RDB file), or kept (AOF base, replica). */
   readonly dropsExpired: boolean;
-  readonly loadFunction: (code: Uint8Array) => void;
+  readonly loadFunction: (code: Uint8Array, replaces: boolean) => void;
+  /** What is loaded takes the place of what is there; else that is an error. */
+  readonly merges?: boolean;
   readonly log: (text: string) => void;
 }
 
@@ -94,7 +97,7 @@ export class RdbLoader {
 
   private loadFunction(reader: RdbReader): void {
     try {
-      this.options.loadFunction(reader.item.copy());
+      this.options.loadFunction(reader.item.copy(), this.options.merges === true);
     } catch (error) {
       throw new RdbError(reader.offset, `Failed loading library, ${error instanceof Error ? error.message : String(error)}`, false);
     }
@@ -114,8 +117,10 @@ export class RdbLoader {
       this.keysExpired++;
       return;
     }
-    if (database.peek(key.bytes, key.start, key.length) !== 0) {
-      throw new RdbError(reader.offset, `RDB has duplicated key '${key.toString()}' in DB ${database.index}`, false);
+    const present = database.peek(key.bytes, key.start, key.length);
+    if (present !== 0) {
+      if (this.options.merges === true) database.remove(present, database.hash);
+      else throw new RdbError(reader.offset, `RDB has duplicated key '${key.toString()}' in DB ${database.index}`, false);
     }
     const entry = builder.finish(reader);
     keyspace.entries.setClock(entry, this.clockOf(reader.idleSeconds, reader.frequency));

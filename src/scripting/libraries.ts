@@ -133,19 +133,23 @@ export class Libraries {
 
   /** Puts libraries in the place of those of the same name, if no function has the name of another library's. */
   private add(libraries: readonly Library[], flushes: boolean): void {
-    const byName = flushes ? new Map<string, Library>() : new Map(this.byName);
-    for (const { name } of libraries) byName.delete(name);
-    for (const library of libraries) byName.set(library.name, library);
-    const functions = new Map<string, ScriptFunction>();
-    for (const library of byName.values()) {
+    const added = new Map<string, ScriptFunction>();
+    const replaced = new Set(libraries.map(({ name }) => name));
+    for (const library of libraries) {
       for (const [name, declared] of library.functions) {
         const key = name.toLowerCase();
-        if (functions.has(key)) throw new LibraryError(`ERR Function ${name} already exists`);
-        functions.set(key, declared);
+        const present = flushes ? undefined : this.functions.get(key);
+        const isTaken = added.has(key) || (present !== undefined && !replaced.has(present.library.name));
+        if (isTaken) throw new LibraryError(`ERR Function ${name} already exists`);
+        added.set(key, declared);
       }
     }
-    this.byName = byName;
-    this.functions = functions;
+    if (flushes) this.clear();
+    for (const library of libraries) {
+      this.delete(library.name);
+      this.byName.set(library.name, library);
+    }
+    for (const [key, declared] of added) this.functions.set(key, declared);
   }
 
   private readMetadata(code: string): ReturnType<typeof readLibraryShebang> {

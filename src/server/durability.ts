@@ -25,8 +25,8 @@ const watchedOptions: readonly OptionName[] = ['appendonly', 'appendfsync', 'sav
 /** What scripting tells persistence about function libraries. */
 export interface FunctionStore {
   codes(): readonly Uint8Array[];
-  /** Throws an Error with the reason. */
-  load(code: Uint8Array): void;
+  /** Takes a library over, in the place of one of its name only if `replaces`. Throws an Error with the reason. */
+  load(code: Uint8Array, replaces: boolean): void;
   clear(): void;
 }
 
@@ -83,8 +83,8 @@ export class ServerPersistenceHost implements PersistenceHost {
     return this.server.functionStore.codes();
   }
 
-  loadFunction(code: Uint8Array): void {
-    this.server.functionStore.load(code);
+  loadFunction(code: Uint8Array, replaces: boolean): void {
+    this.server.functionStore.load(code, replaces);
   }
 
   clearFunctions(): void {
@@ -226,7 +226,7 @@ export function attachPersistence(server: DataServer): Persistence {
   server.debugReload = (options) => persistence.reload(options);
   server.debugLoadAof = () => persistence.loadAof();
   const refuseBefore = server.refuseWrite;
-  server.refuseWrite = (client, command) => refuseBefore(client, command) ?? persistence.writesRefused;
+  server.refuseWrite = (client, command) => persistence.writesRefused ?? refuseBefore(client, command);
   // The gate costs a look at every command, so it is only up while there may be a reason.
   host.onRefusalChanged = () => {
     if (persistence.writesRefused !== undefined) server.gates |= Gate.WRITES;

@@ -8,6 +8,12 @@
 import type { Part } from '../commands/engine.js';
 import { argumentsOf, type ServerCall } from './server.js';
 
+/** The database of a command that is the same in each: no SELECT stands before it. */
+export const ANY_DATABASE = -1;
+
+/** Bit of the replicas in `Effects.reach`; the AOF's is 1. */
+export const REPLICAS = 2;
+
 /** Who receives effects. */
 export interface EffectSink {
   /** Whether it wants any now. */
@@ -76,6 +82,14 @@ export class Effects {
     else this.send(database, parts);
   }
 
+  /** As `add`, for only those sinks whose bits these are. */
+  addFor(reach: number, database: number, parts: readonly Part[]): void {
+    const outer = this.reach;
+    this.reach = outer & reach;
+    this.add(database, parts);
+    this.reach = outer;
+  }
+
   private send(database: number, parts: readonly Part[]): void {
     for (const sink of this.sinks) if (sink.wants && (sink.bit & this.reach) !== 0) sink.appendParts(database, parts);
   }
@@ -86,7 +100,7 @@ function sendTogether(sink: EffectSink, kept: readonly Kept[]): void {
   let count = 0;
   for (const { reach } of kept) if ((reach & sink.bit) !== 0) count++;
   if (count === 0) return;
-  if (count > 1) sink.appendParts(kept[0]!.database, MULTI);
+  if (count > 1) sink.appendParts(ANY_DATABASE, MULTI);
   for (const { database, parts, reach } of kept) if ((reach & sink.bit) !== 0) sink.appendParts(database, parts);
-  if (count > 1) sink.appendParts(kept[kept.length - 1]!.database, EXEC);
+  if (count > 1) sink.appendParts(ANY_DATABASE, EXEC);
 }

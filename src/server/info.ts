@@ -91,7 +91,7 @@ function clientFields(server: DataServer): InfoField[] {
     ['maxclients', server.settings.maxClients],
     ['client_recent_max_input_buffer', inputMax],
     ['client_recent_max_output_buffer', outputMax],
-    ['blocked_clients', server.blocking.count],
+    ['blocked_clients', server.blocking.count + server.pause.count],
     ['tracking_clients', server.tracking.clientCount],
     ['pubsub_clients', server.pubsub.subscriberCount],
     ['watching_clients', server.transactions.watchingClients],

@@ -64,13 +64,12 @@ export class Pause {
     }
   }
 
-  /** Whether this command must wait. */
-  holds(client: Client, command: Command<ServerCall>): boolean {
+  /** Whether this command, whose flags are these now, must wait. With mode 'all' that goes for CLIENT UNPAUSE too. */
+  holds(client: Client, command: Command<ServerCall>, flags: number): boolean {
     if (client.kind === 'replica') return false;
-    if (this.mode === 'all') return command.name !== 'client' && command.parent?.name !== 'client' ? true : command.fullName !== 'client|unpause' && command.fullName !== 'client|pause';
     const writes = commandFlags.write | commandFlags.may_replicate;
-    if ((command.flags & writes) !== 0) return true;
-    return command.name === 'exec' && this.server.transactions.writes(client);
+    if (this.mode === 'all' || (flags & writes) !== 0) return true;
+    return command.name === 'exec' && this.server.transactions.has(client, writes);
   }
 
   putOff(client: Client, call: ServerCall): void {

@@ -26,7 +26,7 @@ import { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
 import type { Files } from '../io/files.js';
-import type { Persistence } from '../persistence/persistence.js';
+import type { Persistence, ReloadOptions } from '../persistence/persistence.js';
 import type { Wire } from '../io/sockets.js';
 import { Acl } from '../service/acl/acl.js';
 import { AclCheck, type Denial, denials, denialText } from '../service/acl/denial.js';
@@ -46,7 +46,7 @@ import { Blocking } from './blocking.js';
 import { ClientEviction } from './client-eviction.js';
 import { clientLine } from './client-line.js';
 import { attachPersistence, type FunctionStore } from './durability.js';
-import { Effects } from './effects.js';
+import { Effects, REPLICAS } from './effects.js';
 import { allDeclarations } from './declarations.js';
 import { CommandStats } from './command-stats.js';
 import { ExpireCycle } from './expire-cycle.js';
@@ -463,7 +463,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   forwardToReplicas(call: { count: number; copy(index: number): Uint8Array; client: unknown }): void {
-    this.effects.add((call.client as Client).databaseIndex, argumentsOf(call));
+    this.effects.addFor(REPLICAS, (call.client as Client).databaseIndex, argumentsOf(call));
   }
 
   resetStatistics(): void {
@@ -741,7 +741,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** Looks at each gate; false: the command was answered, queued or put off already. */
   private passGates(client: Client, command: Command<ServerCall>, gates: number): boolean {
     const { call } = this;
-    const { flags } = command;
+    // What a script may do stands in its first line.
+    const flags = (command.flags & commandFlags.no_mandatory_keys) === 0 ? command.flags : this.scripting.flagsOf(call, command);
     if ((gates & Gate.BUSY) !== 0 && this.scripting.parked.holds(client, call)) return false;
     if ((gates & Gate.AUTH) !== 0 && (flags & commandFlags.no_auth) === 0) return this.reject(client, command, errors.noAuth);
     if ((gates & Gate.ACL) !== 0 && !this.isAllowed(client, command, call)) return false;
@@ -751,16 +752,16 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     if ((gates & Gate.LOADING) !== 0 && (flags & commandFlags.loading) === 0) return this.reject(client, command, errors.loading);
     if ((gates & Gate.BUSY) !== 0 && (flags & commandFlags.allow_busy) === 0) return this.reject(client, command, this.scripting.parked.busyText);
-    if ((gates & Gate.WRITES) !== 0 && (flags & (commandFlags.write | commandFlags.may_replicate)) !== 0) {
+    if ((gates & Gate.WRITES) !== 0 && ((flags & commandFlags.write) !== 0 || (command.name === 'exec' && this.transactions.has(client, commandFlags.write)))) {
       const text = this.refuseWrite(client, command);
       if (text !== undefined) return this.reject(client, command, text);
     }
-    if ((gates & Gate.MEMORY) !== 0 && !this.passMemoryGate(client, command)) return false;
+    if ((gates & Gate.MEMORY) !== 0 && !this.passMemoryGate(client, command, flags)) return false;
     if ((gates & Gate.MULTI) !== 0 && this.transactions.queues(command)) {
       this.transactions.queue(client, call, command);
       return false;
     }
-    if ((gates & Gate.PAUSED) !== 0 && this.pause.holds(client, command)) {
+    if ((gates & Gate.PAUSED) !== 0 && this.pause.holds(client, command, flags)) {
       this.pause.putOff(client, call);
       return false;
     }
@@ -768,7 +769,15 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   /** Why a write is refused now (a read-only replica, MISCONF, too few replicas); undefined when it is not. */
-  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined = () => undefined;
+  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined = () => (this.lacksReplicas ? errors.noReplicas : undefined);
+
+  /** Fewer good replicas than min-replicas-to-write asks for. */
+  private get lacksReplicas(): boolean {
+    return this.settings.minReplicas > this.goodReplicas && this.role === 'master';
+  }
+
+  /** Replicas that have been heard of within min-replicas-max-lag; counted by replication. */
+  goodReplicas = 0;
 
   private isAllowed(client: Client, command: Command<ServerCall>, call: ServerCall): boolean {
     const denial = this.aclCheck.check(client.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
@@ -804,13 +813,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.aclLog.add(denial, context, object, client.userName, this.describeClient(client), this.nowMs(), this.settings.aclLogLength);
   }
 
-  private passMemoryGate(client: Client, command: Command<ServerCall>): boolean {
+  private passMemoryGate(client: Client, command: Command<ServerCall>, flags: number): boolean {
     if (this.usedBytes <= this.settings.maxMemory) return true;
     const enough = this.evictSome();
     // That keys went came before what the command answers.
     if (this.ownMessages.length > 0 && (client.gates & Gate.SILENT) === 0) this.writeOwnMessages(client);
     const inMulti = (client.gates & Gate.MULTI) !== 0;
-    const refused = (command.flags & commandFlags.denyoom) !== 0 || (inMulti && command.name === 'exec' && this.transactions.needsMemory(client));
+    const refused = (flags & commandFlags.denyoom) !== 0 || (inMulti && command.name === 'exec' && this.transactions.has(client, commandFlags.denyoom));
     if (enough || !refused) return true;
     return this.reject(client, command, errors.outOfMemory);
   }
@@ -982,7 +991,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly ticks: (() => void)[] = [];
 
   /** DEBUG RELOAD and LOADAOF; set by persistence. */
-  debugReload: (options: { readonly saves: boolean; readonly flushes: boolean }) => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
+  debugReload: (options: ReloadOptions) => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
   debugLoadAof: () => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
 
   /** DEBUG CHANGE-REPL-ID; set by replication. */

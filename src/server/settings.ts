@@ -26,6 +26,8 @@ export class Settings {
   busyReplyThresholdMs = 5000;
   aclLogLength = 128;
   outputLimits: Record<ClientClass, OutputLimit>;
+  /** Writes need so many good replicas; 0: none. */
+  minReplicas = 0;
   lazyExpire = false;
   lazyEviction = false;
 
@@ -54,6 +56,7 @@ export class Settings {
     this.busyReplyThresholdMs = config.number('busy-reply-threshold').value;
     this.aclLogLength = config.number('acllog-max-len').value;
     this.outputLimits = config.special('client-output-buffer-limit').value;
+    this.minReplicas = config.number('min-replicas-max-lag').value === 0 ? 0 : config.number('min-replicas-to-write').value;
     this.lazyExpire = config.flag('lazyfree-lazy-expire').value;
     this.lazyEviction = config.flag('lazyfree-lazy-eviction').value;
 
@@ -85,6 +88,7 @@ export class Settings {
     server.gates = this.maxMemory > 0 ? server.gates | Gate.MEMORY : server.gates & ~Gate.MEMORY;
     const { hardBytes, softBytes } = this.outputLimits.normal;
     server.gates = hardBytes > 0 || softBytes > 0 ? server.gates | Gate.OUTPUT : server.gates & ~Gate.OUTPUT;
+    if (this.minReplicas > 0) server.gates |= Gate.WRITES;
     // Below a millisecond, or when every command counts, sampling would miss what is asked for.
     server.timesAll = (this.slowerThanMicros >= 0 && this.slowerThanMicros < 1000) || this.latencyThresholdMs === 1;
   }
@@ -93,7 +97,7 @@ export class Settings {
   static readonly applied: readonly OptionName[] = [
     'hz', 'maxmemory', 'maxmemory-clients', 'maxmemory-eviction-tenacity', 'maxclients', 'timeout', 'tcp-keepalive', 'protected-mode',
     'slowlog-log-slower-than', 'slowlog-max-len', 'commandlog-request-larger-than', 'commandlog-reply-larger-than', 'latency-monitor-threshold', 'latency-tracking', 'busy-reply-threshold', 'acllog-max-len',
-    'client-output-buffer-limit', 'lazyfree-lazy-expire', 'lazyfree-lazy-eviction', 'hash-max-listpack-entries', 'hash-max-listpack-value',
+    'client-output-buffer-limit', 'min-replicas-to-write', 'min-replicas-max-lag', 'lazyfree-lazy-expire', 'lazyfree-lazy-eviction', 'hash-max-listpack-entries', 'hash-max-listpack-value',
     'list-max-listpack-size', 'list-compress-depth', 'set-max-intset-entries', 'set-max-listpack-entries', 'set-max-listpack-value',
     'zset-max-listpack-entries', 'zset-max-listpack-value', 'hll-sparse-max-bytes', 'stream-node-max-bytes', 'stream-node-max-entries',
     'proto-max-bulk-len', 'lazyfree-lazy-user-del', 'lazyfree-lazy-user-flush', 'client-query-buffer-limit', 'maxmemory-policy',

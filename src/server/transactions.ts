@@ -92,9 +92,9 @@ export class Transactions {
     call.reply.queued();
   }
 
-  /** Whether one of the queued commands may use more memory. */
-  needsMemory(client: Client): boolean {
-    return states.get(client)?.queued.some(({ command }) => (command.flags & commandFlags.denyoom) !== 0) === true;
+  /** Whether one of the queued commands has one of these flags. */
+  has(client: Client, mask: number): boolean {
+    return states.get(client)?.queued.some(({ command }) => (command.flags & mask) !== 0) === true;
   }
 
   /** How many commands are queued; -1 outside MULTI. */
@@ -111,12 +111,6 @@ export class Transactions {
   /** A watched key was touched: the next EXEC will not run. */
   isTouched(client: Client): boolean {
     return states.get(client)?.touched === true;
-  }
-
-  /** Whether a queued command writes. */
-  writes(client: Client): boolean {
-    const mask = commandFlags.write | commandFlags.may_replicate;
-    return states.get(client)?.queued.some(({ command }) => (command.flags & mask) !== 0) === true;
   }
 
   watchedCount(client: Client): number {

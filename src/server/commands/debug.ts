@@ -16,9 +16,13 @@ import type { ServerCall, ServerCommand } from '../server.js';
 
 type Run = (call: ServerCall) => void;
 
-/** Looks the key at argument 2 up without a trace; 0 after the error reply. */
+/** Looks a key up without a trace, also one that is past its time; 0 after the error reply. */
 function entryAt(call: ServerCall, index: number): number {
-  const entry = call.db.peek(call.bytes, call.starts[index]!, call.lengths[index]!);
+  const { dicts } = call.host.keyspace;
+  const { bytes } = call;
+  const start = call.starts[index]!;
+  const length = call.lengths[index]!;
+  const entry = dicts.find(call.db.dict, bytes, start, length, dicts.hash(bytes, start, length));
   if (entry === 0) call.reply.error(errors.noSuchKey);
   return entry;
 }
@@ -264,18 +268,18 @@ const table: Readonly<Record<string, DebugEntry>> = {
     run(call) {
       let saves = true;
       let flushes = true;
+      let merges = false;
       for (let index = 2; index < call.count; index++) {
         if (call.is(index, 'nosave')) saves = false;
         else if (call.is(index, 'noflush')) flushes = false;
-        else if (call.is(index, 'merge')) call.host.scripting.mergesOnLoad = true;
+        else if (call.is(index, 'merge')) merges = true;
         else {
           call.reply.error('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.');
           return;
         }
       }
       const late = call.host.suspend(call);
-      void call.host.debugReload({ saves, flushes }).then((refusal) => {
-        call.host.scripting.mergesOnLoad = false;
+      void call.host.debugReload({ saves, flushes, merges }).then((refusal) => {
         late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal)));
       });
     },

@@ -14,7 +14,7 @@ import type { ServerCall, ServerCommand } from '../server.js';
 import { flushModes, isFlushMode } from './scripting.js';
 
 const FOOTER_BYTES = 10;
-const running: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys'];
+const running: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys'];
 const keysAndArguments = [str('function'), int('numkeys'), optional(many(key('key'))), optional(many(str('arg')))];
 const onAllShards = ['request_policy:all_shards', 'response_policy:all_succeeded'] as const;
 const runningOne = ['request_policy:all_shards', 'response_policy:one_succeeded'] as const;

@@ -89,6 +89,7 @@ const swapdb: ServerCommand = command({
     else if (keyspace.databases[first] === undefined || keyspace.databases[second] === undefined) call.reply.error(errors.databaseOutOfRange);
     else {
       call.host.swapDatabases(first, second);
+      call.db = keyspace.databases[call.client.databaseIndex]!;
       call.reply.ok();
     }
   },

@@ -5,7 +5,7 @@ import { int, key, many, oneof, optional, since, str, token } from '../../regist
 import { replyHelp } from '../../registry/help.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 
-const running: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys'];
+const running: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys'];
 const reading: readonly CommandFlag[] = ['readonly', ...running];
 const writtenKeys = [keysCounted(2, ['RW', 'access', 'update'])];
 const readKeys = [keysCounted(2, ['RO', 'access'])];

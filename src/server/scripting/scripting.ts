@@ -13,6 +13,7 @@
 import { latin1 } from '../../base/bytes.js';
 import { shortText } from '../../base/short-text.js';
 import { errors } from '../../protocol/errors.js';
+import { type Command, commandFlags } from '../../registry/command.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { Libraries, type ScriptFunction } from '../../scripting/libraries.js';
 import { compile } from '../../scripting/lua/compile.js';
@@ -29,6 +30,8 @@ import { ScriptCalls } from './script-calls.js';
 
 /** How long a script may run before the event loop gets its turn. */
 const SLICE_MS = 10;
+
+const HASH = 0x23;
 
 /** What an engine takes with its libraries, as measured once. */
 const ENGINE_BYTES = 30_000;
@@ -61,8 +64,6 @@ export class Scripting {
   readonly parked: ParkedScript;
   /** The script that runs or is parked. */
   current: Run | undefined;
-  /** A library in a file that is loaded replaces one of the same name (DEBUG RELOAD MERGE). */
-  mergesOnLoad = false;
   private evalEngine_: { readonly engine: Engine; readonly api: RedisApi } | undefined;
   private functionEngine_: { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } | undefined;
   private spare: Execution | undefined;
@@ -77,7 +78,7 @@ export class Scripting {
     this.parked = new ParkedScript(server, this);
     server.functionStore = {
       codes: () => this.functionEngine_?.libraries.codes() ?? [],
-      load: (code) => void this.libraries.load(latin1(code), this.mergesOnLoad ? 'replace' : 'fail'),
+      load: (code, replaces) => void this.libraries.load(latin1(code), replaces ? 'replace' : 'fail'),
       clear: () => this.functionEngine_?.libraries.clear(),
     };
   }
@@ -218,6 +219,33 @@ export class Scripting {
     const { engine, api } = this.functionEngine;
     const args = [tableOf(call, 3, keyCount), tableOf(call, 3 + keyCount, call.count - 3 - keyCount)];
     this.start(call, engine, api, called.callback, args, called.name, true, called.flags, isReadOnly);
+  }
+
+  /** Flags of a command that runs a script: what the script's own flags say stands before what is said of every EVAL. */
+  flagsOf(call: ServerCall, command: Command<ServerCall>): number {
+    const flags = this.flagsOfScript(call, command.name);
+    if (flags === undefined || (flags & COMPATIBLE) !== 0) return command.flags;
+    let own = command.flags;
+    if ((flags & scriptFlags['no-writes']) !== 0) own &= ~commandFlags.may_replicate;
+    else {
+      own |= commandFlags.write;
+      if ((flags & scriptFlags['allow-oom']) === 0) own |= commandFlags.denyoom;
+    }
+    return (flags & scriptFlags['allow-stale']) === 0 ? own & ~commandFlags.stale : own;
+  }
+
+  /** Flags of the script or function that argument 1 names; undefined when there is none. */
+  private flagsOfScript(call: ServerCall, name: string): number | undefined {
+    if (name.startsWith('fcall')) return this.functionEngine_?.libraries.findFunction(call.text(1))?.flags;
+    if (name.startsWith('evalsha')) return this.cache.find(call.bytes, call.starts[1]!, call.lengths[1]!)?.flags;
+    const isCompatible = call.bytes[call.starts[1]!] !== HASH;
+    if (isCompatible) return COMPATIBLE;
+    try {
+      return readEvalShebang(call.text(1)).flags;
+    } catch (error) {
+      if (error instanceof ShebangError) return undefined;
+      throw error;
+    }
   }
 
   // --- running ------------------------------------------------------------------------------------------------------
