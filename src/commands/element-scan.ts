@@ -1,7 +1,9 @@
-// element-scan: the options that HSCAN, SSCAN and ZSCAN have in common, read from their arguments.
+// element-scan: what HSCAN, SSCAN and ZSCAN have in common: their declaration, their options, and which elements they emit.
 
 import { globMatchesRange } from '../base/glob.js';
 import { errors } from '../protocol/errors.js';
+import { keyAt } from '../registry/command.js';
+import { type Argument, int, key, optional, pattern } from '../registry/grammar.js';
 import type { DataCall } from './engine.js';
 
 /** Above this a walk would not end sooner. */
@@ -12,14 +14,31 @@ export interface ElementScan {
   readonly count: number;
   /** What elements have to match; undefined: all do. */
   readonly glob: Uint8Array | undefined;
-  readonly noValues: boolean;
+  /** Fields come without their values, members without their scores. */
+  readonly alone: boolean;
 }
 
-/** Reads the options behind the cursor (argument 2); undefined after an error reply. */
-export function readElementScan(call: DataCall, isHash: boolean): ElementScan | undefined {
+/** What the declarations share; `more` are options of one of them. */
+export function elementScan(elements: string, ...more: readonly Argument[]) {
+  return {
+    since: '2.8.0',
+    arity: -3,
+    flags: ['readonly'],
+    keys: [keyAt(1, ['RO', 'access'])],
+    args: [key('key'), int('cursor'), optional(pattern('pattern', { token: 'MATCH' })), optional(int('count', { token: 'COUNT' })), ...more],
+    tips: ['nondeterministic_output'],
+    complexity: `O(1) for every call; O(N) for a whole walk, where N is the number of ${elements}.`,
+  } as const;
+}
+
+/**
+ * Reads the options behind the cursor (argument 2); undefined after an error reply. `aloneWord` is the option that leaves out
+ * what belongs to an element, if there is one.
+ */
+export function readElementScan(call: DataCall, aloneWord?: 'novalues' | 'noscores'): ElementScan | undefined {
   let count = 10;
   let glob: Uint8Array | undefined;
-  let noValues = false;
+  let alone = false;
   for (let index = 3; index < call.count; index++) {
     const hasNext = index + 1 < call.count;
     if (hasNext && call.is(index, 'count')) {
@@ -35,18 +54,14 @@ export function readElementScan(call: DataCall, isHash: boolean): ElementScan | 
     } else if (hasNext && call.is(index, 'match')) {
       glob = call.copy(++index);
       if (glob.length === 1 && glob[0] === 0x2a) glob = undefined;
-    } else if (call.is(index, 'novalues')) {
-      if (!isHash) {
-        call.reply.error('ERR NOVALUES option can only be used in HSCAN');
-        return undefined;
-      }
-      noValues = true;
+    } else if (aloneWord !== undefined && call.is(index, aloneWord)) {
+      alone = true;
     } else {
-      call.reply.error(errors.syntax);
+      call.reply.error(call.is(index, 'novalues') ? 'ERR NOVALUES option can only be used in HSCAN' : errors.syntax);
       return undefined;
     }
   }
-  return { count: Math.min(count, COUNT_MAX), glob, noValues };
+  return { count: Math.min(count, COUNT_MAX), glob, alone };
 }
 
 /** Whether an element is to be emitted. @hot */

@@ -1,5 +1,6 @@
 // client-line: one client as CLIENT LIST and the logs show it.
 
+import { fieldsetBytes } from '../commands/hash/import.js';
 import { type Client, Gate } from '../service/client.js';
 import type { DataServer } from './server.js';
 
@@ -70,12 +71,12 @@ export function clientLine(server: DataServer, client: Client): string {
 /** What one subscription, watched key or queued command takes besides its text, about. */
 const ITEM_BYTES = 128;
 
-/** Bytes that a client takes: its buffers, its transaction, its subscriptions and prefixes, and a fixed part. */
+/** Bytes that a client takes: its buffers, its transaction, its subscriptions and prefixes, its fieldsets, and a fixed part. */
 export function memoryOf(server: DataServer, client: Client): number {
   const connection = client.connection;
   const { transactions, pubsub } = server;
   const items =
     Math.max(0, transactions.queuedCount(client)) + transactions.watchedCount(client) + pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels');
   const buffers = (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0);
-  return 2048 + buffers + transactions.queuedBytes(client) + server.tracking.bytesOf(client) + items * ITEM_BYTES;
+  return 2048 + buffers + transactions.queuedBytes(client) + server.tracking.bytesOf(client) + fieldsetBytes(client) + items * ITEM_BYTES;
 }

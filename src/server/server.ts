@@ -13,6 +13,7 @@
 import { digitCount, utf8 } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
+import { forgetFieldsets } from '../commands/hash/import.js';
 import { type BlockRequest, type DataLimits, defaultDataLimits, type Engine, type Part } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
@@ -424,6 +425,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.pubsub.forget(client);
     this.tracking.disable(client);
     this.onClientReset(client);
+    forgetFieldsets(client);
     client.kind = 'normal';
     client.protocol = 2;
     client.databaseIndex = 0;

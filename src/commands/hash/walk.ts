@@ -2,10 +2,10 @@
 
 import { Encoding } from '../../datatypes/object.js';
 import { command, keyAt } from '../../registry/command.js';
-import { int, key, optional, pattern, token } from '../../registry/grammar.js';
+import { key, optional, token } from '../../registry/grammar.js';
 import { RefList } from '../../structures/dict.js';
 import { WRONG_TYPE } from '../access.js';
-import { type ElementScan, readElementScan, replyEmptyScan, scanMatches } from '../element-scan.js';
+import { elementScan, type ElementScan, readElementScan, replyEmptyScan, scanMatches } from '../element-scan.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { readCursor } from '../generic/scan.js';
 import { hashesOf, isHidden, openHash } from './access.js';
@@ -91,30 +91,18 @@ function scanListpack(call: DataCall, scan: ElementScan): void {
   let count = 0;
   for (let more = hashes.first(); more; more = hashes.next()) {
     if (isHidden(call, hashes.expiry) || !scanMatches(scan, hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength)) continue;
-    count += scan.noValues ? 1 : 2;
+    count += scan.alone ? 1 : 2;
     replyField(call);
-    if (!scan.noValues) replyValue(call);
+    if (!scan.alone) replyValue(call);
   }
   call.reply.settleArray(deferred, count);
 }
 
 export const hscan: DataCommand = command({
+  ...elementScan('fields', optional(token('NOVALUES', { since: '7.4.0' }))),
   name: 'hscan',
-  since: '2.8.0',
   group: 'hash',
-  arity: -3,
-  flags: ['readonly'],
-  keys: [keyAt(1, ['RO', 'access'])],
-  args: [
-    key('key'),
-    int('cursor'),
-    optional(pattern('pattern', { token: 'MATCH' })),
-    optional(int('count', { token: 'COUNT' })),
-    optional(token('NOVALUES', { since: '7.4.0' })),
-  ],
-  tips: ['nondeterministic_output'],
   summary: 'Walks over the fields of a hash, some at each call.',
-  complexity: 'O(1) for every call; O(N) for a whole walk, where N is the number of fields.',
   run(call) {
     const cursor = readCursor(call, 2);
     if (Number.isNaN(cursor)) return;
@@ -124,7 +112,7 @@ export const hscan: DataCommand = command({
       replyEmptyScan(call);
       return;
     }
-    const scan = readElementScan(call, true);
+    const scan = readElementScan(call, 'novalues');
     if (scan === undefined) return;
     const hashes = hashesOf(call);
     call.reply.array(2);
@@ -135,11 +123,11 @@ export const hscan: DataCommand = command({
     emitted.clear();
     call.reply.bulkInteger(hashes.scan(cursor, scan.count, emitted));
     filterEmitted(call, scan);
-    call.reply.array(scan.noValues ? emitted.length : 2 * emitted.length);
+    call.reply.array(scan.alone ? emitted.length : 2 * emitted.length);
     for (let index = 0; index < emitted.length; index++) {
       hashes.readEntry(emitted.refs[index]!);
       replyField(call);
-      if (!scan.noValues) replyValue(call);
+      if (!scan.alone) replyValue(call);
     }
   },
 });

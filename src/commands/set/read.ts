@@ -2,10 +2,10 @@
 
 import { Encoding } from '../../datatypes/object.js';
 import { command, keyAt } from '../../registry/command.js';
-import { int, key, many, optional, pattern, str } from '../../registry/grammar.js';
+import { key, many, str } from '../../registry/grammar.js';
 import { RefList } from '../../structures/dict.js';
 import { WRONG_TYPE } from '../access.js';
-import { type ElementScan, readElementScan, replyEmptyScan, scanMatches } from '../element-scan.js';
+import { elementScan, type ElementScan, readElementScan, replyEmptyScan, scanMatches } from '../element-scan.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { readCursor } from '../generic/scan.js';
 import { openSet, replyMember, setsOf } from './access.js';
@@ -121,16 +121,10 @@ function scanBlock(call: DataCall, scan: ElementScan): void {
 }
 
 export const sscan: DataCommand = command({
+  ...elementScan('members'),
   name: 'sscan',
-  since: '2.8.0',
   group: 'set',
-  arity: -3,
-  flags: ['readonly'],
-  keys: [keyAt(1, ['RO', 'access'])],
-  args: [key('key'), int('cursor'), optional(pattern('pattern', { token: 'MATCH' })), optional(int('count', { token: 'COUNT' }))],
-  tips: ['nondeterministic_output'],
   summary: 'Walks over the members of a set, some at each call.',
-  complexity: 'O(1) for every call; O(N) for a whole walk, where N is the number of members.',
   run(call) {
     const cursor = readCursor(call, 2);
     if (Number.isNaN(cursor)) return;
@@ -140,7 +134,7 @@ export const sscan: DataCommand = command({
       replyEmptyScan(call);
       return;
     }
-    const scan = readElementScan(call, false);
+    const scan = readElementScan(call);
     if (scan === undefined) return;
     call.reply.array(2);
     if (setsOf(call).encoding === Encoding.HASHTABLE) scanDict(call, cursor, scan);

@@ -10,6 +10,7 @@ import { errors } from '../../protocol/errors.js';
 import { scriptCallErrors, type ScriptHost } from '../../scripting/redis-api.js';
 import { denials } from '../../service/acl/denial.js';
 import { type Client, Gate } from '../../service/client.js';
+import { forgetFieldsets } from '../../commands/hash/import.js';
 import type { Database } from '../../keyspace/database.js';
 import type { DataServer, LogLevel, ServerCall } from '../server.js';
 import { SERVER_VERSION } from '../version.js';
@@ -68,6 +69,7 @@ export class ScriptCalls implements ScriptHost {
     this.caller = caller;
     this.client.user = caller.user;
     this.client.databaseIndex = database.index;
+    forgetFieldsets(this.client);
     this.rules = rules;
     this.outOfMemory = outOfMemory;
     this.hasWritten = false;
