@@ -73,6 +73,7 @@ export async function loadRdb(host: PersistenceHost, file: OpenFile, progress: L
   const reader = new RdbReader();
   reader.verifyChecksum = host.option('rdbchecksum') !== false;
   const loader = new RdbLoader(host.keyspace, host.limits, options);
+  loader.isDeep = host.option('sanitize-dump-payload') === 'yes';
   const loadedBefore = progress.loadedBytes;
   let position = 0;
   try {
@@ -96,6 +97,7 @@ export async function loadRdb(host: PersistenceHost, file: OpenFile, progress: L
   }
   progress.keysLoaded = loader.keysLoaded;
   progress.keysExpired += loader.keysExpired;
+  host.log('notice', `Done loading RDB, keys loaded: ${loader.keysLoaded}, keys expired: ${loader.keysExpired}, empty keys skipped: ${loader.emptyKeysSkipped}.`);
   return reader.offset;
 }
 

@@ -217,7 +217,11 @@ export class PackedCursor {
     const bytes = this.bytes;
     let at = this.at;
     if (at >= this.end) fail('no end mark');
-    if (bytes[at] === 0xff) return this.atEnd();
+    if (bytes[at] === 0xff) {
+      // A ziplist says where its last element is: this one's place less what came last.
+      if (uint32(bytes, this.start + 4) !== at - this.previousBytes - this.start) fail('place of the last element that differs');
+      return this.atEnd();
+    }
     const entryStart = at;
     let previous = bytes[at]!;
     if (previous === 254) {

@@ -28,6 +28,8 @@ export class Persistence {
   loading: LoadProgress | null = null;
   lastLoadKeysLoaded = 0;
   lastLoadKeysExpired = 0;
+  /** False: RESTORE takes payloads with a wrong checksum (DEBUG SET-SKIP-CHECKSUM-VALIDATION). */
+  verifiesPayloads = true;
   private rules = parseSaveRules('');
   private wasRefusing = false;
 
@@ -35,6 +37,11 @@ export class Persistence {
     this.rdb = new RdbSaver(host, () => this.refusalMayHaveChanged(), () => this.snapshotEnded());
     this.aof = new AppendOnly(host, () => this.refusalMayHaveChanged(), () => this.snapshotEnded());
     this.readOptions();
+  }
+
+  /** RESTORE got a payload that is no value. */
+  payloadRefused(reason: string): void {
+    this.host.log('warning', `RESTORE: ${reason}`);
   }
 
   private readOptions(): void {

@@ -39,6 +39,11 @@ export class RdbLoader {
     this.database = keyspace.databases[0]!;
   }
 
+  /** Values are searched for what stands in them twice or out of order. */
+  set isDeep(isDeep: boolean) {
+    this.builder.isDeep = isDeep;
+  }
+
   /** How many keys one `run` takes at most. */
   keysPerRun = Infinity;
 

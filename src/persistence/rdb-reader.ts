@@ -112,6 +112,7 @@ const State = { magic: 0, record: 1, items: 2, blob: 3, packed: 4, quicklist: 5,
 const doubleBytes = new Uint8Array(8);
 const doubleView = new Float64Array(doubleBytes.buffer);
 const LOW_PART = 4294967296;
+const ZIPMAP_COMPLAINT = 'Zipmap integrity check failed.';
 
 export class RdbReader {
   version = 0;
@@ -531,7 +532,7 @@ export class RdbReader {
         this.openBlob(Packing.listpack, 3, 'Hash listpackex integrity check failed.');
         return this.wholeBlob(RdbEvent.listpackEx);
       case RdbType.hashZipmap:
-        return this.elementsOf(Packing.zipmap, 2, 'Zipmap integrity check failed.');
+        return this.elementsOf(Packing.zipmap, 2, ZIPMAP_COMPLAINT);
       case RdbType.listZiplist:
         return this.elementsOf(Packing.ziplist, 1, 'Ziplist integrity check failed.');
       case RdbType.zsetZiplist:
@@ -572,6 +573,8 @@ export class RdbReader {
 
   private elementsOf(packing: number, group: number, complaint: string): number {
     this.openBlob(packing, group, complaint);
+    // Hashes were only ever written as a zipmap when they had fields.
+    if (packing === Packing.zipmap && this.count === 0) this.fail(ZIPMAP_COMPLAINT);
     // Unpacking goes over several events, so the bytes must not move with the buffer.
     const blob = this.blobSlice;
     if (blob.bytes !== blob.scratch) {
@@ -612,6 +615,7 @@ export class RdbReader {
     const container = this.plainLength();
     if (container === QuicklistContainer.plain) {
       this.string(this.item);
+      if (this.item.length === 0) this.fail('Quicklist integrity check failed. (a plain node without bytes)');
       this.nodesLeft--;
       return RdbEvent.item;
     }

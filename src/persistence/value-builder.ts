@@ -18,6 +18,8 @@ import { parseScore } from './rdb-reader.js';
 import { StreamBuilder } from './stream-builder.js';
 
 const NO_ENTRY = 0;
+/** The latest time in ms since 1970 at which a field may expire: 48 bits. */
+const FIELD_EXPIRY_MAX = 2 ** 48 - 1;
 
 export class ValueBuilder {
   /** True: listpacks are also searched for what stands in them twice or out of order (RESTORE: anybody can send that). */
@@ -112,7 +114,7 @@ export class ValueBuilder {
     const added = sets.add(member.bytes, member.start, member.length, this.limits);
     this.encoding = sets.encoding;
     this.ref = sets.ref;
-    if (!added) this.fail(reader, 'Duplicate set members detected');
+    if (!added) this.fail(reader, 'Duplicate set members detected, integrity check failed.');
     this.elements++;
   }
 
@@ -126,11 +128,12 @@ export class ValueBuilder {
     const result = sortedSets.add(this.encoding, this.ref, score, 0, member.bytes, member.start, member.length, this.limits);
     this.encoding = sortedSets.encoding;
     this.ref = sortedSets.ref;
-    if (result !== 'added') this.fail(reader, 'Duplicate zset fields detected');
+    if (result !== 'added') this.fail(reader, 'Duplicate zset fields detected, integrity check failed.');
     this.elements++;
   }
 
   private setField(field: Slice, value: Slice, expireAtMs: number, reader: RdbReader): void {
+    if (expireAtMs > FIELD_EXPIRY_MAX) this.fail(reader, 'A field of a hash expires too late');
     const { hashes } = this.keyspace.values;
     if (this.ref !== 0) hashes.open(this.encoding, this.ref);
     else if (reader.count > this.limits.hashMaxListpackEntries) hashes.openNewDict();
@@ -142,7 +145,7 @@ export class ValueBuilder {
     }
     this.encoding = hashes.encoding;
     this.ref = hashes.ref;
-    if (!isNew) this.fail(reader, 'Duplicate hash fields detected');
+    if (!isNew) this.fail(reader, 'Duplicate hash fields detected, integrity check failed.');
     this.elements++;
   }
 
@@ -207,12 +210,17 @@ export class ValueBuilder {
     const count = reader.count / 3;
     this.cursor.open(Packing.listpack, item.bytes, item.start, item.length);
     reader.count = count;
+    let last = 0;
     while (this.cursor.next(this.first)) {
       this.cursor.next(this.second);
       this.cursor.next(this.third);
       const text = this.third.toString();
       const expireAtMs = /^[0-9]{1,15}$/.test(text) ? Number(text) : -1;
       if (expireAtMs < 0) this.fail(reader, 'Hash listpackex integrity check failed.');
+      // The next to expire comes first, those that never do last.
+      const order = expireAtMs === 0 ? Infinity : expireAtMs;
+      if (this.isDeep && order < last) this.fail(reader, 'Hash listpackex integrity check failed. (fields out of order)');
+      last = order;
       this.setField(this.first, this.second, expireAtMs, reader);
     }
   }

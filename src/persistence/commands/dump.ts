@@ -28,11 +28,15 @@ export function dumpEntry(keyspace: Keyspace, entry: number, writer: RdbWriter):
   writer.dumpFooter(encoder.versionFor(entry));
 }
 
-/** Whether the bytes end with a version that can be read and the right checksum, behind at least `contentBytesMin` bytes. */
-export function isDumpPayload(bytes: Uint8Array, offset: number, length: number, contentBytesMin = 1): boolean {
+/**
+ * Whether the bytes end with a version that can be read and the right checksum (unless DEBUG SET-SKIP-CHECKSUM-VALIDATION
+ * says not to look), behind at least `contentBytesMin` bytes.
+ */
+export function isDumpPayload(bytes: Uint8Array, offset: number, length: number, verifiesChecksum: boolean, contentBytesMin = 1): boolean {
   if (length < FOOTER_BYTES + contentBytesMin) return false;
   const footer = offset + length - FOOTER_BYTES;
   if ((bytes[footer]! | (bytes[footer + 1]! << 8)) > RDB_VERSION_MAX) return false;
+  if (!verifiesChecksum) return true;
   const crc = new Crc64();
   crc.update(bytes, offset, length - 8);
   return crc.matches(bytes, footer + 2);
@@ -45,10 +49,10 @@ interface RestoreTarget {
   readonly expires: boolean;
 }
 
-/** Makes an entry, in no dict yet, of a payload whose footer was checked; 0 when the value is malformed. */
-export function restoreEntry(keyspace: Keyspace, limits: DataLimits, target: RestoreTarget, bytes: Uint8Array, offset: number, length: number): number {
+/** Makes an entry, in no dict yet, of a payload whose footer was checked; the reason when the value is malformed. */
+export function restoreEntry(keyspace: Keyspace, limits: DataLimits, target: RestoreTarget, bytes: Uint8Array, offset: number, length: number): number | string {
   const type = bytes[offset]!;
-  if (type > RDB_TYPE_MAX || type === 8) return 0;
+  if (type > RDB_TYPE_MAX || type === 8) return `there is no type ${type}`;
   const reader = new RdbReader(false);
   const builder = new ValueBuilder(keyspace, limits);
   builder.isDeep = true;
@@ -60,11 +64,12 @@ export function restoreEntry(keyspace: Keyspace, limits: DataLimits, target: Res
     reader.startValue(type);
     builder.begin(reader);
     for (let event = reader.next(); event !== RdbEvent.valueEnd; event = reader.next()) builder.take(event, reader);
-    return builder.finish(reader);
+    const entry = builder.finish(reader);
+    return entry === 0 ? 'a collection without elements' : entry;
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
     builder.abandon();
-    return 0;
+    return error.message;
   }
 }
 
@@ -136,10 +141,14 @@ function runRestore(call: PersistenceCall): void {
   const ttl = call.integer(2);
   if (Number.isNaN(ttl)) return void refuse(call, errors.notInteger);
   if (ttl < 0) return void refuse(call, 'ERR Invalid TTL value, must be >= 0');
-  if (!isDumpPayload(bytes, starts[3]!, lengths[3]!)) return void refuse(call, 'ERR DUMP payload version or checksum are wrong');
+  const { persistence } = call.host;
+  if (!isDumpPayload(bytes, starts[3]!, lengths[3]!, persistence.verifiesPayloads)) return void refuse(call, 'ERR DUMP payload version or checksum are wrong');
   const target: RestoreTarget = { key: bytes, keyOffset, keyLength, expires: ttl > 0 };
   const made = restoreEntry(keyspace, call.host.limits, target, bytes, starts[3]!, lengths[3]!);
-  if (made === 0) return void refuse(call, 'ERR Bad data format');
+  if (typeof made === 'string') {
+    persistence.payloadRefused(made);
+    return void refuse(call, 'ERR Bad data format');
+  }
 
   const old = options.replaces ? db.lookupWrite(bytes, keyOffset, keyLength) : 0;
   if (old !== 0) db.remove(old, db.hash);

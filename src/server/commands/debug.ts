@@ -216,6 +216,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
     },
     args: [1, 2],
   },
+  'set-skip-checksum-validation': { run: (call) => setSwitch(call, 2, (on) => (call.host.persistence.verifiesPayloads = !on)), args: [1, 1] },
   'set-active-expire': { run: (call) => setSwitch(call, 2, (on) => (call.host.expireCycle.active = on)), args: [1, 1] },
   'config-rewrite-force-all': { run: rewriteWithDefaults, args: [0, 0] },
   'change-repl-id': {
@@ -312,6 +313,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
         ['RELOAD [option ...]', 'Save the RDB on disk and reload it back to memory. Valid <option> values:', '* MERGE: conflicting keys will be loaded from RDB.', '* NOFLUSH: the existing database will not be removed before load.', '* NOSAVE: the database will be loaded from an existing RDB file.'],
         ['REPLYBUFFER <option> ...', 'Accepted for compatibility: reply buffers are not adaptive here.'],
         ['SET-ACTIVE-EXPIRE <0|1>', 'Setting it to 0 disables expiring keys (and hash-fields) in background', 'when they are not accessed (otherwise the Redis behavior). Setting it', 'to 1 reenables back the default.'],
+        ['SET-SKIP-CHECKSUM-VALIDATION <0|1>', 'Setting it to 1 takes payloads of RESTORE whatever their checksum is.'],
         ['SLEEP <seconds>', 'Stop the server for <seconds>. Decimals allowed.'],
         ['STRINGMATCH-LEN <len> <pattern>', 'Match a string of <len> bytes against <pattern>.'],
       ]),

@@ -177,7 +177,7 @@ function readPayload(call: ServerCall, index: number): Uint8Array[] | undefined 
   const start = call.starts[index]!;
   const length = call.lengths[index]!;
   const { bytes } = call;
-  if (!isDumpPayload(bytes, start, length, 0)) {
+  if (!isDumpPayload(bytes, start, length, call.host.persistence.verifiesPayloads, 0)) {
     call.reply.error('ERR DUMP payload version or checksum are wrong');
     return undefined;
   }

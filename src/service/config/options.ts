@@ -123,7 +123,7 @@ export const options = [
   flag('dynamic-hz', true, {}, 'Work more often when many clients are connected.'),
   flag('activerehashing', true, {}, 'Spend idle time on growing tables; taken but without effect.'),
   number('active-expire-effort', 1, 1, 10, {}, 'How much time goes into finding expired keys.'),
-  choice('sanitize-dump-payload', 'no', ['no', 'yes', 'clients'], {}, 'Whether payloads of RESTORE and RDB files are checked in depth.'),
+  choice('sanitize-dump-payload', 'no', ['no', 'yes', 'clients'], {}, 'With yes RDB files are searched in depth for damage too when they are loaded; what RESTORE gets always is.'),
 
   // Memory
   number('maxmemory', 0, 0, unsignedLongMax, { unit: 'memory', unsigned: true }, 'Bytes of memory for data; 0 for no limit.'),
