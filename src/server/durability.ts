@@ -208,9 +208,12 @@ export function attachPersistence(server: DataServer): Persistence {
     await persistence.load();
     update();
   };
-  server.beforeShutdown = (how) => {
+  server.beforeShutdown = async (how) => {
+    if (how.save !== false) await server.scripting.parked.settle();
     const refusal = persistence.shutdown(how.save ?? persistence.hasSaveRules);
-    return Promise.resolve(how.force ? undefined : refusal);
+    if (refusal === undefined || how.force) return undefined;
+    server.scripting.parked.serveAgain();
+    return refusal;
   };
   server.onStop = () => {
     persistence.shutdown(false);

@@ -102,6 +102,7 @@ export class RunningServer {
 
   private async stop(): Promise<void> {
     this.server.cron.stop();
+    this.server.scripting.parked.abandon();
     this.listeners.close();
     for (const client of [...this.server.clients.values()]) client.connection?.destroy();
     if (this.pidFile !== '') rmSync(this.pidFile, { force: true });

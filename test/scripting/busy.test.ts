@@ -26,6 +26,15 @@ async function untilGone(terminal: Terminal): Promise<void> {
   });
 }
 
+/** Waits until a request of this client is not answered: a script has begun. */
+async function untilHeld(terminal: Terminal): Promise<void> {
+  for (;;) {
+    const answer = terminal.type('PING').catch(() => 'cut off');
+    const first = await Promise.race([answer, new Promise<string>((resolve) => setTimeout(() => resolve('held'), 50))]);
+    if (first === 'held' || first.includes('BUSY')) return;
+  }
+}
+
 interface Kind {
   readonly name: string;
   readonly start: (args: readonly string[], folder?: string) => Promise<RedisPeer>;
@@ -152,6 +161,49 @@ for (const { name, start } of kinds) {
         first.close();
         second.close();
       });
+
+      test('SIGTERM waits for a script that has written: all of it is saved', async () => {
+        await server.stop();
+        server = await start([...args, '--save', '900 1']);
+        await open();
+        const script = first.type('EVAL', `redis.call('set', 'a', '1') ${wait} redis.call('set', 'b', '1') return 1`, '0').catch(() => 'cut off');
+        await untilHeld(second);
+        await server.stop({ keepFolder: true });
+        assert.match(await script, /1|cut off/);
+        server = await start([...args, '--save', '900 1'], server.folder);
+        await open();
+        assert.deepEqual(await second.typeAll(['GET', 'a'], ['GET', 'b']), ['1', '1']);
+        first.close();
+        second.close();
+      });
     });
   }
 }
+
+describe('the end of Kvasir while a script runs', () => {
+  test('SIGTERM does not wait for a script that only reads', async () => {
+    const server = await startKvasir({ args: ['--save', '900 1', '--busy-reply-threshold', '100'] });
+    const [first, second] = [await Terminal.open(server.port), await Terminal.open(server.port)];
+    await first.type('SET', 'kept', '1');
+    const script = first.type('EVAL', 'while true do end', '0').catch(() => 'cut off');
+    await untilBusy(second);
+    await server.stop({ keepFolder: true });
+    assert.match(await script, /Script killed|cut off/);
+    const next = await startKvasir({ folder: server.folder });
+    assert.equal(await next.send('GET', 'kept'), '1');
+    await next.stop();
+  });
+
+  test('a transaction around a script is saved as a whole', async () => {
+    const args = ['--save', '900 1', '--busy-reply-threshold', '60000'];
+    const server = await startKvasir({ args });
+    const [first, second] = [await Terminal.open(server.port), await Terminal.open(server.port)];
+    const replies = first.typeAll(['MULTI'], ['SET', 'a', '1'], ['EVAL', 'while true do end', '0'], ['SET', 'b', '1'], ['EVAL', 'while true do end', '0'], ['SET', 'c', '1'], ['EXEC']).catch(() => 'cut off');
+    await untilHeld(second);
+    await server.stop({ keepFolder: true });
+    await replies;
+    const next = await startKvasir({ folder: server.folder });
+    assert.deepEqual(await next.send('MGET', 'a', 'b', 'c'), '1\n1\n1');
+    await next.stop();
+  });
+});

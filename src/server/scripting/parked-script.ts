@@ -49,6 +49,8 @@ export class ParkedScript {
   private held: Held[] = [];
   /** The rest of an EXEC is being run: a script in it is parked into the same reply. */
   private continuing: Parked | undefined;
+  /** The server wants to end and waits for the script. */
+  private settled: (() => void) | undefined;
 
   constructor(
     private readonly server: DataServer,
@@ -129,6 +131,10 @@ export class ParkedScript {
     const { server, scripting, parked } = this;
     if (parked === undefined) return;
     const { run } = parked;
+    if (this.settled !== undefined && !scripting.calls.hasWritten) {
+      this.killNow(parked, 'the server ends');
+      return;
+    }
     server.keyspace.nowMs = parked.nowMs;
     server.keyspace.leavesClocks = parked.leavesClocks;
     const ended = scripting.advance(run);
@@ -147,6 +153,27 @@ export class ParkedScript {
     this.end(parked);
   };
 
+  /**
+   * Ends the parked script before the server saves and ends: nothing half done may get into a file. A script that has only
+   * read is killed, one that has written is waited for, as redis-server does; nothing else is served until `serveAgain`.
+   */
+  async settle(): Promise<void> {
+    if (this.active) await new Promise<void>((resolve) => (this.settled = resolve));
+  }
+
+  /** The server does not end after all. */
+  serveAgain(): void {
+    this.settled = undefined;
+    if (!this.active) this.serveHeld();
+  }
+
+  /** Drops the parked script: the server is gone. */
+  abandon(): void {
+    this.parked?.run.execution.kill();
+    this.parked = undefined;
+    this.held = [];
+  }
+
   /** SCRIPT KILL, FUNCTION KILL: what the caller is told; undefined: it was killed. */
   kill(isFunction: boolean): string | undefined {
     const { parked, scripting } = this;
@@ -157,9 +184,15 @@ export class ParkedScript {
       return 'UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.';
     }
     if (run.isFunction !== isFunction) return this.busyText;
+    this.killNow(parked, 'SCRIPT KILL');
+    return undefined;
+  }
+
+  private killNow(parked: Parked, reason: string): void {
+    const { run } = parked;
     const where = run.execution.where();
     run.execution.kill();
-    this.server.log('notice', 'Lua script killed by user with SCRIPT KILL.');
+    this.server.log('notice', reason === 'SCRIPT KILL' ? 'Lua script killed by user with SCRIPT KILL.' : `Lua script killed: ${reason}.`);
     const value = new LuaTable();
     // Functions too: these are the words.
     value.set('err', 'ERR Script killed by user with SCRIPT KILL...');
@@ -170,7 +203,6 @@ export class ParkedScript {
     setImmediate(() => {
       if (this.parked === parked) this.end(parked);
     });
-    return undefined;
   }
 
   /** The parked script has ended, well or not. */
@@ -206,6 +238,11 @@ export class ParkedScript {
     for (const message of parked.messages) client.connection?.send(message);
     server.beginTurn();
     server.serveReady();
+    const { settled } = this;
+    if (settled !== undefined) {
+      settled();
+      return;
+    }
     setImmediate(() => client.connection?.proceed());
     this.serveHeld();
   }
