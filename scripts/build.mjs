@@ -1,4 +1,6 @@
-// build: transpiles every changed TypeScript file of src/ and test/ into dist/.
+// build: transpiles every changed TypeScript file of src/ and test/ into dist/, and bundles the programs into dist/bundle.
+//   node scripts/build.mjs               everything
+//   node scripts/build.mjs --programs    without the tests
 //
 // Types are not looked at here (`npm run typecheck` does that), so a build takes a moment and a broken type does not
 // stop a test run. A file is written beside its place and renamed, so a server that starts meanwhile reads a whole file.
@@ -6,6 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
+import { bundle } from './bundle.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
@@ -30,13 +33,18 @@ function modifiedMs(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
+const withTests = !process.argv.includes('--programs');
 const wanted = new Set();
+const modules = [];
 let written = 0;
-for (const folder of ['src', 'test']) {
+for (const folder of withTests ? ['src', 'test'] : ['src']) {
   for (const source of filesBelow(join(root, folder), '.ts')) {
     if (source.endsWith('.d.ts')) continue;
+    const isModule = folder === 'src' && !/\.(test|fuzz|bench)\.ts$/.test(source);
+    if (!isModule && !withTests) continue;
     const target = join(root, 'dist', relative(root, source)).replace(/\.ts$/, '.js');
     wanted.add(target);
+    if (isModule) modules.push(target);
     if (modifiedMs(target) > modifiedMs(source)) continue;
     const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
       compilerOptions: { ...options, module: ts.ModuleKind.ES2022, sourceMap: false, inlineSourceMap: true, inlineSources: false },
@@ -50,5 +58,8 @@ for (const folder of ['src', 'test']) {
   }
 }
 // A source that is gone must not live on as its old output.
-for (const target of filesBelow(join(root, 'dist'), '.js')) if (!wanted.has(target)) rmSync(target);
+if (withTests) {
+  for (const folder of ['src', 'test']) for (const target of filesBelow(join(root, 'dist', folder), '.js')) if (!wanted.has(target)) rmSync(target);
+}
+await bundle(modules);
 if (written > 0 && process.env.KVASIR_BUILD_QUIET === undefined) process.stderr.write(`built ${written} files\n`);

@@ -1,15 +1,7 @@
 #!/usr/bin/env node
 // kvasir-cli: the command line client; see docs/cli.md.
-import { readFileSync } from 'node:fs';
 import type { CommandHints } from '../cli/hints/command-hints.js';
 import { runCli } from '../cli/run.js';
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  const parsed: unknown = JSON.parse(text);
-  const isPackage = typeof parsed === 'object' && parsed !== null && 'version' in parsed;
-  return isPackage ? String(parsed.version) : 'unknown';
-}
 
 /** Loaded only for a server that cannot describe its commands. */
 async function loadHints(): Promise<CommandHints> {
@@ -20,4 +12,4 @@ async function loadHints(): Promise<CommandHints> {
   return hintsFromDeclarations(allDeclarations);
 }
 
-process.exit(await runCli(process.argv.slice(2), readVersion, { loadHints }));
+process.exit(await runCli(process.argv.slice(2), { loadHints }));

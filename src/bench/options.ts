@@ -5,6 +5,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
+import { KVASIR_VERSION } from '../base/version.js';
 
 export interface Options {
   host: string;
@@ -55,8 +56,6 @@ export class EarlyExit extends Error {
   }
 }
 
-/** The redis-benchmark whose behaviour is followed. */
-export const compatibleVersion = '7.0.15';
 const threadsMax = 500;
 const dataBytesMax = 1024 * 1024 * 1024;
 const defaultPrecision = 3;
@@ -144,7 +143,7 @@ const flagsWithoutValue: Record<string, Apply> = {
     throw new EarlyExit(0, usage());
   },
   '-v': () => {
-    throw new EarlyExit(0, `kvasir-benchmark ${compatibleVersion}\n`);
+    throw new EarlyExit(0, `kvasir-benchmark ${KVASIR_VERSION}\n`);
   },
 };
 flagsWithoutValue['--version'] = flagsWithoutValue['-v']!;

@@ -8,7 +8,7 @@ import { formatFixed } from './report.js';
 import type { Options } from './options.js';
 import type { BenchmarkTest } from './tests.js';
 import { encodeCommand } from './request.js';
-import type { WorkerOrder, WorkerReport } from './worker.js';
+import type { WorkerOrder, WorkerReport } from './load-worker.js';
 
 /** What happened in one slice of a test. */
 export interface Sample {
@@ -108,7 +108,7 @@ export class Runner {
   }
 
   private worker(index: number): Worker {
-    this.workers[index] ??= new Worker(new URL('./worker.js', import.meta.url));
+    this.workers[index] ??= new Worker(new URL('./load-worker.js', import.meta.url));
     return this.workers[index];
   }
 

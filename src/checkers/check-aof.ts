@@ -4,6 +4,7 @@
 // redis-check-aof. Memory: one buffer; the arguments of commands are skipped, not read.
 
 import { dirname } from 'node:path';
+import { KVASIR_VERSION } from '../base/version.js';
 import { ManifestError, parseManifest } from '../persistence/aof-manifest.js';
 import { type Files, type OpenFile, readWhole } from '../io/files.js';
 import { ByteReader } from './byte-reader.js';
@@ -28,7 +29,6 @@ export interface AofFileReport {
 
 export interface CheckAofOptions {
   readonly name: string;
-  readonly version: string;
   readonly files: Files;
   readonly nowMs: number;
   readonly out: (text: string) => void;
@@ -315,7 +315,7 @@ export function runCheckAof(words: readonly string[], options: CheckAofOptions):
   if (rest.length === 1) {
     path = rest[0]!;
     if (path === '-v' || path === '--version') {
-      options.out(`${options.name} ${options.version}\n`);
+      options.out(`${options.name} ${KVASIR_VERSION}\n`);
       return 0;
     }
   } else if (rest.length === 2 && rest[0] === '--fix') {

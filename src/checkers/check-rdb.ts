@@ -4,6 +4,7 @@
 // those that stand in it twice). Output and exit code are those of redis-check-rdb, but for the place in a C source that
 // it names where a value contradicts itself.
 
+import { KVASIR_VERSION } from '../base/version.js';
 import { RdbDoing, RdbError, RdbEvent, RdbReader } from '../persistence/rdb-reader.js';
 import { RDB_TYPE_MAX, rdbTypeNames, ValueKind } from '../persistence/rdb-format.js';
 import { PackedCursor, Packing, Slice } from '../persistence/packed.js';
@@ -229,7 +230,6 @@ export class RdbChecker {
 
 export interface CheckRdbOptions {
   readonly name: string;
-  readonly version: string;
   readonly files: Files;
   readonly nowMs: number;
   readonly out: (text: string) => void;
@@ -247,7 +247,7 @@ export function runCheckRdb(words: readonly string[], options: CheckRdbOptions):
   }
   const path = rest[0]!;
   if (path === '-v' || path === '--version') {
-    options.out(`${options.name} ${options.version}\n`);
+    options.out(`${options.name} ${KVASIR_VERSION}\n`);
     return 0;
   }
   const line = (text: string): void => {

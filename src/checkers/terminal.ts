@@ -1,6 +1,6 @@
 // terminal: what the checkers need of the process they run in: printing, asking, a progress line.
 
-import { readFileSync, readSync, writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 
 /** Prints at once: a pipe that is closed later must not swallow a report. */
 export function print(descriptor: 1 | 2, text: string): void {
@@ -43,9 +43,4 @@ export function progressLine(): ((done: number, whole: number) => void) | undefi
     shown = percent;
     print(2, percent === 100 ? '\r      \r' : `\r${String(percent).padStart(3)} %`);
   };
-}
-
-export function packageVersion(): string {
-  const parsed: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown';
 }

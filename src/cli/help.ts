@@ -1,4 +1,5 @@
 // help: the answers to "help", "help @group" and "help command".
+import { KVASIR_VERSION } from '../base/version.js';
 import type { Console } from './console.js';
 import { renderArguments } from './hints/syntax.js';
 import { loadCommandHints, type CommandHints } from './hints/command-hints.js';
@@ -6,11 +7,11 @@ import type { CommandDoc } from './hints/command-docs.js';
 import type { Session } from './session.js';
 
 /** `hints`: what is known already; otherwise the server is asked when it is needed. */
-export async function printHelp(session: Session, words: readonly string[], version: string, hints?: CommandHints): Promise<void> {
+export async function printHelp(session: Session, words: readonly string[], hints?: CommandHints): Promise<void> {
   const { console } = session;
   const [first] = words;
   if (first === undefined) {
-    printOverview(console, version);
+    printOverview(console);
     return;
   }
   if (hints === undefined && session.connection === undefined) await session.connect(true);
@@ -37,9 +38,9 @@ function printCommand(console: Console, command: CommandDoc, withGroup: boolean)
   if (withGroup) console.write(`  ${style('33', 'group:')} ${command.group}\r\n`);
 }
 
-function printOverview(console: Console, version: string): void {
+function printOverview(console: Console): void {
   console.print(
-    `kvasir-cli ${version}\n` +
+    `kvasir-cli ${KVASIR_VERSION}\n` +
       'Help on commands:\n' +
       '      "help <command>"      what a command does and how it is written\n' +
       '      "help @<group>"       the commands of a group\n' +

@@ -3,6 +3,7 @@
 // Each option is declared once below: its names, whether it takes a value, what it does and what --help says. The first
 // word that is no option begins the command. Numbers are read as C reads them (`-p 6379x` is 6379), because scripts rely
 // on it. Newer options of redis-cli (7.2 to 8.0) are there too.
+import { KVASIR_VERSION } from '../base/version.js';
 import { readLeadingInteger, readLeadingNumber } from './c-numbers.js';
 import { unquote } from './quoting.js';
 import { parseRedisUri } from './uri.js';
@@ -483,8 +484,8 @@ const helpColumn = 26;
 const helpWidth = 100;
 
 /** The text of --help. */
-export function usage(version: string): string {
-  const lines = [`kvasir-cli ${version}`, '', 'Usage: kvasir-cli [OPTIONS] [command [argument ...]]', '', 'Without a command it reads commands from the terminal or from standard input.', ''];
+export function usage(): string {
+  const lines = [`kvasir-cli ${KVASIR_VERSION}`, '', 'Usage: kvasir-cli [OPTIONS] [command [argument ...]]', '', 'Without a command it reads commands from the terminal or from standard input.', ''];
   for (const { names, value, help } of declarations) {
     if (names[0]!.startsWith('--test_hint')) continue;
     const left = `  ${names.join(', ')}${value === undefined ? '' : ` <${value}>`}`;

@@ -23,19 +23,19 @@ export interface LineSource {
   close(): void;
 }
 
-export async function runPrompt(options: CliOptions, console: Console, version: () => string): Promise<number> {
+export async function runPrompt(options: CliOptions, console: Console): Promise<number> {
   const session = new Session(options, console, await terminalPalette(console));
   session.interactive = true;
   await session.connect();
   const source = await openSource(session);
-  await readCommands(session, source, version);
+  await readCommands(session, source);
   source.close();
   session.connection?.close();
   return 0;
 }
 
 /** Reads commands until the end; 'restart' asks for a new debugging session. */
-export async function readCommands(session: Session, source: LineSource, version: () => string): Promise<'quit' | 'restart'> {
+export async function readCommands(session: Session, source: LineSource): Promise<'quit' | 'restart'> {
   const { console } = session;
   session.interactive = true;
   console.endOnBrokenPipe = false;
@@ -43,7 +43,7 @@ export async function readCommands(session: Session, source: LineSource, version
     console.flush();
     const line = await source.read();
     if (line === undefined) return 'quit';
-    const end = await runLine(session, source, line, version);
+    const end = await runLine(session, source, line);
     if (end !== undefined) return end;
   }
 }
@@ -62,7 +62,6 @@ async function runLine(
   session: Session,
   source: LineSource,
   line: string,
-  version: () => string,
 ): Promise<'quit' | 'restart' | undefined> {
   const { console, options } = session;
   if (line === '') return undefined;
@@ -111,7 +110,7 @@ async function runLine(
     return undefined;
   }
   if (!session.debugging && (name === 'help' || name === '?')) {
-    await printHelp(session, words.slice(1).map((word) => Buffer.from(word, 'latin1').toString()), version(), source.hints);
+    await printHelp(session, words.slice(1).map((word) => Buffer.from(word, 'latin1').toString()), source.hints);
     return undefined;
   }
   await runCommand(session, command, repeat);

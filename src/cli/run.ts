@@ -1,4 +1,5 @@
 // run: what the command line asked for, from options to exit status.
+import { KVASIR_VERSION } from '../base/version.js';
 import { commandBytes, readStandardInput } from './command-input.js';
 import { Console } from './console.js';
 import { Exit } from './exit.js';
@@ -20,11 +21,11 @@ export interface Parts {
 }
 
 /** Runs the program with the words after its name; returns the exit status. */
-export async function runCli(words: readonly string[], version: () => string, parts: Parts = {}): Promise<number> {
+export async function runCli(words: readonly string[], parts: Parts = {}): Promise<number> {
   fallbackHints.load = parts.loadHints;
   const console = new Console();
   try {
-    return await start(words, version, console, parts.cluster);
+    return await start(words, console, parts.cluster);
   } catch (error) {
     if (error instanceof Exit) return error.status;
     throw error;
@@ -35,18 +36,17 @@ export async function runCli(words: readonly string[], version: () => string, pa
 
 async function start(
   words: readonly string[],
-  version: () => string,
   console: Console,
   cluster: ClusterManager | undefined,
 ): Promise<number> {
   const parsed = parseCommandLine(words, console.formatsForTerminal);
   switch (parsed.kind) {
     case 'help':
-      if (parsed.status === 0) console.print(usage(version()));
-      else console.complain(usage(version()));
+      if (parsed.status === 0) console.print(usage());
+      else console.complain(usage());
       return parsed.status;
     case 'version':
-      console.print(`kvasir-cli ${version()}\n`);
+      console.print(`kvasir-cli ${KVASIR_VERSION}\n`);
       return 0;
     case 'refuse':
       console.complain(`${parsed.message}\n`);
@@ -72,13 +72,13 @@ async function start(
   }
   if (options.evalFile !== undefined) {
     const { runEval } = await import('./modes/eval.js');
-    return runEval(options, console, command, version);
+    return runEval(options, console, command);
   }
   if (command.length === 0) {
     const { runPrompt } = await import('./prompt.js');
-    return runPrompt(options, console, version);
+    return runPrompt(options, console);
   }
-  return runCommand(options, console, commandBytes(command), version);
+  return runCommand(options, console, commandBytes(command));
 }
 
 /** Runs the one command of the command line. */
@@ -86,7 +86,6 @@ async function runCommand(
   options: CliOptions,
   console: Console,
   command: readonly Uint8Array[],
-  version: () => string,
 ): Promise<number> {
   let args = [...command];
   if (options.quotedInput) {
@@ -112,7 +111,7 @@ async function runCommand(
   const name = Buffer.from(args[0]!).toString('latin1').toLowerCase();
   if (name === 'help' || name === '?') {
     const { printHelp } = await import('./help.js');
-    await printHelp(session, args.slice(1).map((argument) => Buffer.from(argument).toString()), version());
+    await printHelp(session, args.slice(1).map((argument) => Buffer.from(argument).toString()));
     return 0;
   }
   const done = await session.issue(args, options.repeat);

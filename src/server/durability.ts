@@ -17,7 +17,7 @@ import type { OptionName } from '../service/config/options.js';
 import { fromByteString } from '../service/config/special-settings.js';
 import type { EffectSink } from './effects.js';
 import type { DataServer } from './server.js';
-import { SERVER_VERSION } from './version.js';
+import { SERVER_VERSION } from '../base/version.js';
 
 /** Directives that persistence acts on at once; it reads the others when it needs them. */
 const watchedOptions: readonly OptionName[] = ['appendonly', 'appendfsync', 'save', 'aof-timestamp-enabled', 'stop-writes-on-bgsave-error'];

@@ -11,7 +11,7 @@ import { humanBytes, type InfoField } from '../service/info/info.js';
 import { memoryOf } from './client-line.js';
 import { keySizeFields } from './key-sizes.js';
 import type { DataServer } from './server.js';
-import { KVASIR_VERSION, SERVER_VERSION } from './version.js';
+import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 
 const MICROSECONDS = 1_000_000;
 const DAY_SECONDS = 86400;

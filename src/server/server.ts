@@ -58,6 +58,7 @@ import { Monitors } from './monitors.js';
 import { Scripting } from './scripting/scripting.js';
 import { Pause } from './pause.js';
 import { Settings } from './settings.js';
+import { stackOf } from './stack.js';
 import { Tracking } from './tracking.js';
 import { Transactions } from './transactions.js';
 
@@ -542,7 +543,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   dispatchFailed(client: Client, error: unknown): void {
-    this.log('warning', `Internal error while serving ${client.remote}: ${error instanceof Error ? error.stack : String(error)}`);
+    this.log('warning', `Internal error while serving ${client.remote}: ${stackOf(error)}`);
     this.serving = undefined;
     this.waking = undefined;
     this.ownMessages.length = 0;
@@ -736,7 +737,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private replyCrash(call: ServerCall, command: Command<ServerCall>, error: unknown): void {
     // Whoever set the limit ends the connection.
     if (error instanceof ReplyTooLarge) return;
-    this.log('warning', `Internal error in ${command.fullName}: ${error instanceof Error ? error.stack : String(error)}`);
+    this.log('warning', `Internal error in ${command.fullName}: ${stackOf(error)}`);
     call.reply.error(`ERR internal error in '${command.fullName}': ${error instanceof Error ? error.message : String(error)}`);
   }
 

@@ -20,7 +20,8 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-const kvasirServer = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
+/** The bundle, which is what users start. */
+const kvasirServer = fileURLToPath(new URL('../../bundle/kvasir-server.js', import.meta.url));
 const startTimeoutMs = 20_000;
 
 /** Why this server cannot be started here, or undefined. */

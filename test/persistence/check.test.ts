@@ -23,7 +23,7 @@ interface Outcome {
 function ourRdb(path: string, ...flags: string[]): Outcome {
   let text = '';
   const out = (part: string): void => void (text += part);
-  const code = runCheckRdb([...flags, path], { name: 'kvasir-check-rdb', version: '1', files: new RealFiles(), nowMs: Date.now(), out, err: () => undefined });
+  const code = runCheckRdb([...flags, path], { name: 'kvasir-check-rdb', files: new RealFiles(), nowMs: Date.now(), out, err: () => undefined });
   return { code, text };
 }
 
@@ -33,7 +33,7 @@ function ourAof(words: readonly string[], answer?: string): Outcome {
     text += question;
     return answer;
   };
-  const code = runCheckAof(words, { name: 'redis-check-aof', version: '1', files: new RealFiles(), nowMs: Date.now(), out: (part) => void (text += part), ask });
+  const code = runCheckAof(words, { name: 'redis-check-aof', files: new RealFiles(), nowMs: Date.now(), out: (part) => void (text += part), ask });
   return { code, text };
 }
 

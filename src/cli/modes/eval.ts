@@ -13,7 +13,6 @@ export async function runEval(
   options: CliOptions,
   console: Console,
   words: readonly string[],
-  version: () => string,
 ): Promise<number> {
   const debugging = options.debugger !== 'off';
   const session = new Session(options, console, await terminalPalette(console));
@@ -47,7 +46,7 @@ export async function runEval(
     }
     const { openSource, readCommands } = await import('../prompt.js');
     source ??= await openSource(session);
-    if ((await readCommands(session, source, version)) === 'quit') {
+    if ((await readCommands(session, source)) === 'quit') {
       source.close();
       return 0;
     }

@@ -4,7 +4,7 @@ import { command } from '../../registry/command.js';
 import { block, int, optional, str } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import type { ServerCall, ServerCommand } from '../server.js';
-import { SERVER_VERSION } from '../version.js';
+import { SERVER_VERSION } from '../../base/version.js';
 
 const freely = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'] as const;
 

@@ -4,7 +4,7 @@ import { command } from '../../registry/command.js';
 import { int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import type { ServerCall, ServerCommand } from '../server.js';
-import { KVASIR_VERSION, SERVER_VERSION } from '../version.js';
+import { KVASIR_VERSION, SERVER_VERSION } from '../../base/version.js';
 
 const time: ServerCommand = command({
   name: 'time',

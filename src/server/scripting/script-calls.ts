@@ -13,7 +13,7 @@ import { type Client, Gate } from '../../service/client.js';
 import { forgetFieldsets } from '../../commands/hash/import.js';
 import type { Database } from '../../keyspace/database.js';
 import type { DataServer, LogLevel, ServerCall } from '../server.js';
-import { SERVER_VERSION } from '../version.js';
+import { SERVER_VERSION } from '../../base/version.js';
 
 const ARGUMENT_BYTES_MIN = 4096;
 /** Longer arguments are written by Node, shorter ones by a loop. */

@@ -25,6 +25,7 @@ import { type Script, ScriptCache } from '../../scripting/script-cache.js';
 import { COMPATIBLE, readEvalShebang, scriptFlags, ShebangError } from '../../scripting/shebang.js';
 import type { Client } from '../../service/client.js';
 import type { DataServer, ServerCall } from '../server.js';
+import { stackOf } from '../stack.js';
 import { ParkedScript } from './parked-script.js';
 import { ScriptCalls } from './script-calls.js';
 
@@ -374,7 +375,7 @@ export class Scripting {
 
   private replyFailure(reply: ReplyWriter, run: Run, error: LuaError): void {
     const { bug } = run.execution;
-    if (bug !== null) this.server.log('warning', `Internal error in script ${run.name}: ${bug instanceof Error ? bug.stack : String(bug)}`);
+    if (bug !== null) this.server.log('warning', `Internal error in script ${run.name}: ${stackOf(bug)}`);
     const text = errorReply(error, run.name);
     writeText(reply, `-${text}\r\n`);
     this.countFailure(run, text, error.value);

@@ -1,4 +1,4 @@
-// worker: one load thread; opens, runs and closes the jobs that the main thread posts.
+// load-worker: one load thread; opens, runs and closes the jobs that the main thread posts.
 import { parentPort } from 'node:worker_threads';
 import { Load } from './load.js';
 import type { LoadJob } from './load.js';

@@ -1,0 +1,65 @@
+// bundle: makes one file of the hundreds of modules that a program needs, because loading them one by one takes most of
+// the time that a start takes. Called by build.mjs; writes into dist/bundle what package.json names.
+//
+// Rollup and not another bundler, because it leaves constants constant: V8 then treats them as such in hot code.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rollup } from 'rollup';
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
+const folder = join(dist, 'bundle');
+
+/** Name of the file -> module. Files that a thread starts from have the name that `new Worker` looks for. */
+const entries = {
+  'index': 'src/index.js',
+  'kvasir-server': 'src/apps/kvasir-server.js',
+  'kvasir-cli': 'src/apps/kvasir-cli.js',
+  'kvasir-benchmark': 'src/apps/kvasir-benchmark.js',
+  'kvasir-check-aof': 'src/apps/kvasir-check-aof.js',
+  'kvasir-check-rdb': 'src/apps/kvasir-check-rdb.js',
+  'snapshot-worker': 'src/persistence/snapshot-worker.js',
+  'load-worker': 'src/bench/load-worker.js',
+};
+
+const inlineMap = /\n\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/;
+
+/** The modules as build.mjs wrote them, with the maps that lead on to the TypeScript sources. */
+const transpiled = {
+  name: 'transpiled',
+  load(id) {
+    const text = readFileSync(id, 'utf8');
+    const map = inlineMap.exec(text);
+    return map === null ? text : { code: text.slice(0, map.index), map: Buffer.from(map[1], 'base64').toString() };
+  },
+};
+
+/** True if all bundles are younger than every module. */
+function isUpToDate(modules) {
+  const writtenMs = Object.keys(entries).map((name) => statSync(join(folder, `${name}.js`), { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  const oldestMs = Math.min(...writtenMs);
+  return modules.every((path) => statSync(path).mtimeMs < oldestMs);
+}
+
+/** Writes the bundles unless those that are there are younger than `modules`. */
+export async function bundle(modules) {
+  if (isUpToDate(modules)) return;
+  const made = await rollup({
+    input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(dist, path)])),
+    external: /^node:/,
+    plugins: [transpiled],
+    onwarn(warning) {
+      // Modules that refer to each other's classes and functions, used when all are there.
+      if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message);
+    },
+  });
+  const { output } = await made.generate({ dir: folder, format: 'es', sourcemap: true, sourcemapExcludeSources: true, chunkFileNames: 'part-[name].js' });
+  mkdirSync(folder, { recursive: true });
+  for (const file of output) {
+    const temporary = join(folder, `${file.fileName}.${process.pid}.tmp`);
+    writeFileSync(temporary, file.type === 'chunk' ? file.code : file.source, { mode: 0o755 });
+    renameSync(temporary, join(folder, file.fileName));
+  }
+  const names = new Set(output.map((file) => file.fileName));
+  for (const name of readdirSync(folder)) if (/\.(js|map)$/.test(name) && !names.has(name)) rmSync(join(folder, name));
+}

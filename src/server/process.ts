@@ -1,0 +1,134 @@
+// process: the data server as a process of its own: configuration from file and command line, log, signals.
+
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
+import { RealFiles } from '../io/files.js';
+import type { Command } from '../registry/command.js';
+import { CommandTable } from '../registry/table.js';
+import { Acl } from '../service/acl/acl.js';
+import { AclCommands } from '../service/acl/selector.js';
+import { Config } from '../service/config/config.js';
+import { ConfigError, ConfigFileMissing, ConfigReader, parseCommandLine } from '../service/config/file.js';
+import { collectDirectives, launch, ListenError, type RunningServer, StartError } from './start.js';
+import { Log } from './log.js';
+import { allDeclarations } from './declarations.js';
+import type { LogLevel } from './server.js';
+import { stackOf } from './stack.js';
+
+function exitWith(code: number, output: string, stream: NodeJS.WriteStream = process.stdout): never {
+  stream.write(output);
+  process.exit(code);
+}
+
+interface Loaded {
+  readonly config: Config;
+  readonly renamed: readonly (readonly [string, string])[];
+  readonly users: readonly (readonly string[])[];
+}
+
+/** Knows which commands there are, so that a wrong \`user\` line is told with its number. */
+function makeRules(): Acl {
+  return new Acl(new AclCommands(new CommandTable(allDeclarations).all() as Iterable<Command<never>>), () => false);
+}
+
+function loadConfig(args: readonly string[]): Loaded {
+  const config = new Config(process.cwd());
+  let rules: Acl | undefined;
+  const collected = collectDirectives((words) => (rules ??= makeRules()).appendConfigured(words));
+  const reader = new ConfigReader(config, new RealFiles(), collected);
+  const commandLine = parseCommandLine(args);
+  if (commandLine.file !== undefined) config.file = resolve(commandLine.file);
+  try {
+    reader.load(commandLine.file, commandLine.standardInput ? readFileSync(0, 'latin1') : '', commandLine.optionLines);
+  } catch (error) {
+    if (error instanceof ConfigError) exitWith(1, error.report(SERVER_VERSION), process.stderr);
+    if (error instanceof ConfigFileMissing) {
+      new Log(Date.now).write('warning', error.message);
+      process.exit(1);
+    }
+    throw error;
+  }
+  return { config, renamed: collected.renamed, users: collected.users };
+}
+
+/** Starts the same command once more without a terminal, and ends this process. */
+function daemonize(): never {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, KVASIR_DAEMON: '1' },
+  });
+  child.unref();
+  process.exit(0);
+}
+
+function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => void): void {
+  const wanted = kind === 'systemd' || (kind === 'auto' && process.env.NOTIFY_SOCKET !== undefined);
+  if (kind === 'upstart') log('warning', 'supervision by upstart is not supported: the server just runs');
+  if (!wanted) return;
+  if (process.env.NOTIFY_SOCKET === undefined) {
+    log('warning', 'systemd supervision requested, but NOTIFY_SOCKET not found');
+    return;
+  }
+  const notify = spawn('systemd-notify', ['--ready', `--pid=${process.pid}`], { stdio: 'ignore' });
+  notify.on('error', (error) => log('warning', `cannot tell systemd that the server is ready: ${error.message}`));
+}
+
+function watchSignals(running: RunningServer): void {
+  const { server } = running;
+  let asked = false;
+  const onSignal = (name: 'SIGTERM' | 'SIGINT'): void => {
+    if (asked && name === 'SIGINT') {
+      server.log('warning', 'You insist... exiting now.');
+      process.exit(1);
+    }
+    asked = true;
+    server.log('notice', `Received ${name} scheduling shutdown...`);
+    const how = server.config.words(name === 'SIGTERM' ? 'shutdown-on-sigterm' : 'shutdown-on-sigint').value;
+    const save = how.includes('save') ? true : how.includes('nosave') ? false : undefined;
+    void server.shutdown({ save, now: how.includes('now'), force: how.includes('force') }).then((refusal) => {
+      if (refusal !== undefined) asked = false;
+    });
+  };
+  process.on('SIGTERM', () => onSignal('SIGTERM'));
+  process.on('SIGINT', () => onSignal('SIGINT'));
+}
+
+/** Serves until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
+export async function runServer(args: readonly string[]): Promise<void> {
+  const checksOnly = args[0] === '--check-config';
+  const { config, renamed, users } = loadConfig(checksOnly ? args.slice(1) : args);
+  if (checksOnly) exitWith(0, 'The configuration is good.\n');
+  if (config.flag('daemonize').value && process.env.KVASIR_DAEMON === undefined) daemonize();
+
+  // A log whose reader has gone away is lost; the server goes on.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const log = new Log(Date.now);
+  log.level = config.choice('loglevel').value as LogLevel;
+  log.file = config.path('logfile');
+  log.write('notice', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');
+  log.write('notice', `Kvasir version=${KVASIR_VERSION}, Redis version=${SERVER_VERSION}, bits=64, pid=${process.pid}, just started`);
+  if (args.length === 0) log.write('warning', 'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf');
+  else log.write('notice', 'Configuration loaded');
+  if (config.flag('syslog-enabled').value) log.write('warning', 'syslog-enabled: there is no way to the system log from here; the log goes to logfile or standard output');
+  log.raw(`\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`);
+
+  let running: RunningServer;
+  try {
+    running = await launch({ config, renamed, users, exit: (code) => process.exit(code) });
+  } catch (error) {
+    if (error instanceof ListenError) process.exit(1);
+    if (error instanceof StartError) {
+      log.write('warning', error.message);
+      process.exit(1);
+    }
+    throw error;
+  }
+  // A bug in work that no client waits for (a timer, a socket event) must not take everybody's data down.
+  process.on('uncaughtException', (error) => running.server.log('warning', `Internal error: ${stackOf(error)}`));
+  running.server.executable = process.argv[1]!;
+  watchSignals(running);
+  tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));
+}
