@@ -36,3 +36,9 @@ export function notify(call: DataCall, eventClass: number, event: string, index:
   const keyspace = call.host.keyspace;
   if ((keyspace.notifyMask & eventClass) !== 0) keyspace.notify(eventClass, event, call.db, call.bytes, call.starts[index]!, call.lengths[index]!);
 }
+
+/** Whether one of the arguments from `from` on is this word (in lower case). */
+export function hasWord(call: DataCall, from: number, word: string): boolean {
+  for (let index = from; index < call.count; index++) if (call.is(index, word)) return true;
+  return false;
+}

@@ -36,6 +36,7 @@ export const errors = {
   unblocked: 'UNBLOCKED client unblocked via CLIENT UNBLOCK',
   busy: 'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
   noScript: 'NOSCRIPT No matching script. Please use EVAL.',
+  noCluster: 'ERR This instance has cluster support disabled',
   noProto: 'NOPROTO unsupported protocol version',
 } as const;
 

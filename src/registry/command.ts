@@ -99,6 +99,8 @@ export interface CommandDeclaration<C> {
   readonly docFlags?: readonly ('deprecated' | 'syscmd')[];
   /** For commands whose keys no specification can find: the argument indexes of the keys. */
   readonly findKeys?: (call: C) => number[];
+  /** What a call does to the key of a specification with 'variable_flags'. */
+  readonly variableFlags?: (call: C) => readonly KeyFlag[];
   /** Subcommands; then `run` is for the bare container (COMMAND, DEBUG), and usually absent. */
   readonly subcommands?: readonly CommandDeclaration<C>[];
   /** Runs the command: reads its arguments from the call and writes one reply to `call.reply`. */

@@ -2,7 +2,7 @@
 //
 // For COMMAND GETKEYS, ACL key permissions and routing. The result is one reused object: read it before the next search.
 import type { Call } from './call.js';
-import type { Command, KeySpec } from './command.js';
+import type { Command, KeyFlag, KeySpec } from './command.js';
 
 export class FoundKeys {
   count = 0;
@@ -83,4 +83,23 @@ export function findKeys<C extends Call>(command: Command<C>, call: C, withNonKe
     if (!addKeys(call, spec, index, found)) fits = false;
   }
   return fits;
+}
+
+/** What a call does to the key that was found as number `index`. */
+export function flagsOfKey<C extends Call>(command: Command<C>, call: C, found: FoundKeys, index: number): readonly KeyFlag[] {
+  const { keys } = command;
+  const spec = specOfKey(command, found, index);
+  if (spec < 0) return [];
+  const { flags } = keys[spec]!;
+  const { variableFlags } = command.declaration;
+  return variableFlags !== undefined && flags.includes('variable_flags') ? variableFlags(call) : flags;
+}
+
+/** Which specification a found key belongs to; -1 when the command has none. */
+export function specOfKey<C extends Call>(command: Command<C>, found: FoundKeys, index: number): number {
+  const spec = found.specs[index]!;
+  if (spec >= 0 || command.keys.length === 0) return spec;
+  // Keys found by hand: the first place has the first specification, the others (STORE) the last.
+  const { begin } = command.keys[0]!;
+  return typeof begin === 'object' && 'index' in begin && begin.index === found.indexes[index] ? 0 : command.keys.length - 1;
 }

@@ -52,9 +52,8 @@ export class CommandTable<C> {
 
   /** 'get' or 'config|get', in lower case. */
   byFullName(fullName: string): Command<C> | undefined {
-    const [name, sub] = fullName.split('|') as [string, string?];
-    const found = this.byName.get(name);
-    return sub === undefined ? found : found?.subcommands.get(sub);
+    const bar = fullName.indexOf('|');
+    return bar < 0 ? this.byName.get(fullName) : this.byName.get(fullName.slice(0, bar))?.subcommands.get(fullName.slice(bar + 1));
   }
 
   /** Every command and subcommand. */

@@ -6,7 +6,7 @@ import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { readField, writeField } from '../../structures/bitmap.js';
-import { changed, notify, readTyped, WRONG_TYPE } from '../access.js';
+import { changed, hasWord, notify, readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { stringPlace } from '../string/access.js';
 import { bitmapGrew, parseBitOffset, writeBitmap } from './access.js';
@@ -148,6 +148,7 @@ export const bitfield: DataCommand = command({
       notes: 'This command allows both access and modification of the key',
     },
   ],
+  variableFlags: (call) => (hasWord(call, 2, 'set') || hasWord(call, 2, 'incrby') ? ['RW', 'access', 'update'] : ['RO', 'access']),
   args: [
     key('key'),
     optional(

@@ -5,7 +5,7 @@ import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, oneof, optional, since, str, token } from '../../registry/grammar.js';
-import { changed, notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
+import { changed, hasWord, notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { expireArguments, expireTime, expireUnitAt, expireUnits, type ExpireUnit } from '../expire-time.js';
 import { replyString } from './access.js';
@@ -98,6 +98,7 @@ export const set: DataCommand = command({
   arity: -3,
   flags: ['write', 'denyoom'],
   keys: [{ ...keyAt(1, ['RW', 'access', 'update', 'variable_flags']), notes: 'RW and ACCESS due to the optional `GET` argument' }],
+  variableFlags: (call) => (hasWord(call, 3, 'get') ? ['RW', 'access', 'update'] : ['OW', 'update']),
   args: [
     key('key'),
     str('value'),

@@ -106,6 +106,92 @@ const info: ServerCommand = command({
   run: (call: ServerCall) => call.reply.verbatim(`${clientLine(call.host, call.client)}\n`),
 });
 
+interface Filters {
+  readonly matches: (client: Client) => boolean;
+  /** Numbers that were named with ID, in their order; undefined without ID. */
+  readonly ids: readonly number[] | undefined;
+  readonly skipMe: boolean;
+}
+
+/** A whole number of at least 1 at argument `index`; undefined after an error reply. */
+function readPositive(call: ServerCall, index: number, notNumber: string, tooSmall: string): number | undefined {
+  const number = call.integer(index);
+  if (number >= 1) return number;
+  call.reply.error(Number.isNaN(number) ? notNumber : tooSmall);
+  return undefined;
+}
+
+/** Reads one filter besides ID and SKIPME; undefined after an error reply. */
+function readFilter(call: ServerCall, index: number): ((client: Client) => boolean) | undefined {
+  const text = call.text(index + 1);
+  switch (call.text(index).toLowerCase()) {
+    case 'maxage': {
+      const seconds = readPositive(call, index + 1, 'ERR maxage is not an integer or out of range', 'ERR maxage should be greater than 0');
+      return seconds === undefined ? undefined : (client) => call.host.nowMs() - client.createdMs >= seconds * 1000;
+    }
+    case 'type': {
+      const matches = kindOf(text.toLowerCase());
+      if (matches === undefined) call.reply.error(`ERR Unknown client type '${call.shown(index + 1)}'`);
+      return matches;
+    }
+    case 'addr':
+      return (client) => client.remote === text;
+    case 'laddr':
+      return (client) => client.local === text;
+    case 'user': {
+      const user = call.host.acl.find(text);
+      if (user === undefined) call.reply.error(`ERR No such user '${call.shown(index + 1)}'`);
+      return user === undefined ? undefined : (client) => client.user === user;
+    }
+    default:
+      call.reply.error(errors.syntax);
+      return undefined;
+  }
+}
+
+/** Reads the filters of CLIENT KILL and LIST from argument 2 on; undefined after an error reply. */
+function readFilters(call: ServerCall, skipsMe: boolean, badId: string): Filters | undefined {
+  const filters: ((client: Client) => boolean)[] = [];
+  let ids: number[] | undefined;
+  let skipMe = skipsMe;
+  for (let index = 2; index < call.count; index += 2) {
+    if (index + 1 === call.count) {
+      call.reply.error(errors.syntax);
+      return undefined;
+    }
+    if (call.is(index, 'id')) {
+      const first = readPositive(call, index + 1, badId, badId);
+      if (first === undefined) return undefined;
+      ids ??= [];
+      ids.push(first);
+      // More numbers may follow the first.
+      for (; index + 2 < call.count && !Number.isNaN(call.integer(index + 2)); index++) {
+        const next = readPositive(call, index + 2, badId, badId);
+        if (next === undefined) return undefined;
+        ids.push(next);
+      }
+    } else if (call.is(index, 'skipme')) {
+      skipMe = call.is(index + 1, 'yes');
+      if (!skipMe && !call.is(index + 1, 'no')) {
+        call.reply.error(errors.syntax);
+        return undefined;
+      }
+    } else {
+      const filter = readFilter(call, index);
+      if (filter === undefined) return undefined;
+      filters.push(filter);
+    }
+  }
+  return { matches: (client) => filters.every((matches) => matches(client)), ids, skipMe };
+}
+
+/** The clients that pass the filters. */
+function filtered(call: ServerCall, { matches, ids, skipMe }: Filters): Client[] {
+  const { clients } = call.host;
+  const candidates = ids === undefined ? [...clients.values()] : ids.map((id) => clients.get(id)).filter((client) => client !== undefined);
+  return candidates.filter((client) => !(skipMe && client === call.client) && matches(client));
+}
+
 const list: ServerCommand = command({
   ...facts,
   name: 'list',
@@ -115,6 +201,11 @@ const list: ServerCommand = command({
   args: [
     optional({ ...oneof('client-type', token('NORMAL'), token('MASTER'), token('REPLICA'), token('PUBSUB')), token: 'TYPE', since: '5.0.0' }),
     optional(many(int('client-id', { token: 'ID', since: '6.2.0' }))),
+    optional(str('username', { token: 'USER', since: '8.1.0' })),
+    optional(str('addr', { token: 'ADDR', display: 'ip:port', since: '8.1.0' })),
+    optional(str('laddr', { token: 'LADDR', display: 'ip:port', since: '8.1.0' })),
+    optional({ ...oneof('skipme', token('YES'), token('NO')), token: 'SKIPME', since: '8.1.0' }),
+    optional(int('maxage', { token: 'MAXAGE', since: '8.1.0' })),
   ],
   history: [
     ['2.8.12', 'Added unique client `id` field.'],
@@ -125,105 +216,17 @@ const list: ServerCommand = command({
     ['7.0.3', 'Added `ssub` field.'],
     ['7.2.0', 'Added `lib-name` and `lib-ver` fields.'],
     ['7.4.0', 'Added `watch` field.'],
+    ['8.1.0', 'Added the `USER`, `ADDR`, `LADDR`, `SKIPME` and `MAXAGE` filters, alone and together.'],
   ],
   tips: ['nondeterministic_output'],
   complexity: 'O(N) where N is the number of connections.',
   summary: 'Describes all connections.',
   run(call: ServerCall) {
-    let clients = [...call.host.clients.values()];
-    if (call.count === 4 && call.is(2, 'type')) {
-      const matches = kindOf(call.text(3).toLowerCase());
-      if (matches === undefined) {
-        call.reply.error(`ERR Unknown client type '${call.shown(3)}'`);
-        return;
-      }
-      clients = clients.filter(matches);
-    } else if (call.count >= 4 && call.is(2, 'id')) {
-      clients = [];
-      for (let index = 3; index < call.count; index++) {
-        const number = call.integer(index);
-        if (Number.isNaN(number) || number < 1) {
-          call.reply.error('ERR Invalid client ID');
-          return;
-        }
-        const client = call.host.clients.get(number);
-        if (client !== undefined) clients.push(client);
-      }
-    } else if (call.count !== 2) {
-      call.reply.error(errors.syntax);
-      return;
-    }
-    call.reply.verbatim(clients.map((client) => `${clientLine(call.host, client)}\n`).join(''));
+    const filters = readFilters(call, false, 'ERR Invalid client ID');
+    if (filters === undefined) return;
+    call.reply.verbatim(filtered(call, filters).map((client) => `${clientLine(call.host, client)}\n`).join(''));
   },
 });
-
-interface KillFilter {
-  readonly matches: (client: Client) => boolean;
-}
-
-/** Reads the filters of CLIENT KILL; undefined after an error reply. */
-function readFilters(call: ServerCall): { filters: KillFilter[]; skipMe: boolean } | undefined {
-  const filters: KillFilter[] = [];
-  let skipMe = true;
-  for (let index = 2; index < call.count; index += 2) {
-    if (index + 1 === call.count) {
-      call.reply.error(errors.syntax);
-      return undefined;
-    }
-    const text = call.text(index + 1);
-    const word = call.text(index).toLowerCase();
-    if (word === 'id') {
-      const number = call.integer(index + 1);
-      if (Number.isNaN(number)) {
-        call.reply.error('ERR client-id should be greater than 0');
-        return undefined;
-      }
-      if (number < 1) {
-        call.reply.error('ERR client-id should be greater than 0');
-        return undefined;
-      }
-      filters.push({ matches: (client) => client.id === number });
-    } else if (word === 'maxage') {
-      const seconds = call.integer(index + 1);
-      if (Number.isNaN(seconds)) {
-        call.reply.error('ERR maxage is not an integer or out of range');
-        return undefined;
-      }
-      if (seconds < 1) {
-        call.reply.error('ERR maxage should be greater than 0');
-        return undefined;
-      }
-      filters.push({ matches: (client) => call.host.nowMs() - client.createdMs >= seconds * 1000 });
-    } else if (word === 'type') {
-      const matches = kindOf(text.toLowerCase());
-      if (matches === undefined) {
-        call.reply.error(`ERR Unknown client type '${call.shown(index + 1)}'`);
-        return undefined;
-      }
-      filters.push({ matches });
-    } else if (word === 'addr') filters.push({ matches: (client) => client.remote === text });
-    else if (word === 'laddr') filters.push({ matches: (client) => client.local === text });
-    else if (word === 'user') {
-      const user = call.host.acl.find(text);
-      if (user === undefined) {
-        call.reply.error(`ERR No such user '${call.shown(index + 1)}'`);
-        return undefined;
-      }
-      filters.push({ matches: (client) => client.user === user });
-    } else if (word === 'skipme') {
-      const answer = text.toLowerCase();
-      if (answer !== 'yes' && answer !== 'no') {
-        call.reply.error(errors.syntax);
-        return undefined;
-      }
-      skipMe = answer === 'yes';
-    } else {
-      call.reply.error(errors.syntax);
-      return undefined;
-    }
-  }
-  return { filters, skipMe };
-}
 
 function endClient(call: ServerCall, client: Client): void {
   if (client === call.client) client.connection?.closeAfterReply();
@@ -243,7 +246,7 @@ const kill: ServerCommand = command({
       many(
         oneof(
           'new-format',
-          optional(int('client-id', { token: 'ID', since: '2.8.12' })),
+          optional(many(int('client-id', { token: 'ID', since: '2.8.12' }))),
           optional({ ...oneof('client-type', token('NORMAL'), token('MASTER'), token('SLAVE'), token('REPLICA'), token('PUBSUB')), token: 'TYPE', since: '2.8.12' }),
           optional(str('username', { token: 'USER' })),
           optional(str('addr', { token: 'ADDR', display: 'ip:port' })),
@@ -261,6 +264,7 @@ const kill: ServerCommand = command({
     ['5.0.0', 'Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility.'],
     ['6.2.0', '`LADDR` option.'],
     ['7.4.0', '`MAXAGE` option.'],
+    ['8.1.0', 'Several numbers after `ID`.'],
   ],
   complexity: 'O(N) where N is the number of connections.',
   summary: 'Closes connections.',
@@ -276,16 +280,11 @@ const kill: ServerCommand = command({
       endClient(call, found);
       return;
     }
-    const read = readFilters(call);
-    if (read === undefined) return;
-    let killed = 0;
-    for (const client of [...call.host.clients.values()]) {
-      if (client === call.client && read.skipMe) continue;
-      if (!read.filters.every((filter) => filter.matches(client))) continue;
-      killed++;
-      endClient(call, client);
-    }
-    call.reply.integer(killed);
+    const filters = readFilters(call, true, 'ERR client-id should be greater than 0');
+    if (filters === undefined) return;
+    const chosen = new Set(filtered(call, filters));
+    for (const client of chosen) endClient(call, client);
+    call.reply.integer(chosen.size);
   },
 });
 
@@ -301,7 +300,10 @@ const pause: ServerCommand = command({
   run(call: ServerCall) {
     let mode: 'all' | 'write' = 'all';
     if (call.count === 4 && call.is(3, 'write')) mode = 'write';
-    else if (call.count > 4 || (call.count === 4 && !call.is(3, 'all'))) {
+    else if (call.count > 4) {
+      call.reply.error("ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP.");
+      return;
+    } else if (call.count === 4 && !call.is(3, 'all')) {
       call.reply.error('ERR CLIENT PAUSE mode must be WRITE or ALL');
       return;
     }

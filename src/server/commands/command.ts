@@ -7,7 +7,7 @@ import type { Argument } from '../../registry/grammar.js';
 import { type Command, type CommandFlag, command, commandFlags, type KeySpec } from '../../registry/command.js';
 import { many, oneof, optional, pattern, str } from '../../registry/grammar.js';
 import { Call } from '../../registry/call.js';
-import { findKeys, FoundKeys } from '../../registry/find-keys.js';
+import { findKeys, flagsOfKey, FoundKeys } from '../../registry/find-keys.js';
 import { replyHelp } from '../../registry/help.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 
@@ -279,7 +279,7 @@ function runGetKeys(call: ServerCall, withFlags: boolean): void {
     call.reply.error('ERR Invalid command specified');
     return;
   }
-  if (found.keys.length === 0 && found.declaration.findKeys === undefined) {
+  if (found.keys.every(({ flags }) => flags.includes('not_key')) && found.declaration.findKeys === undefined) {
     call.reply.error('ERR The command has no key arguments');
     return;
   }
@@ -298,7 +298,7 @@ function runGetKeys(call: ServerCall, withFlags: boolean): void {
     const argument = foundKeys.indexes[index]!;
     call.reply.bulk(target.bytes, target.starts[argument]!, target.lengths[argument]!);
     if (!withFlags) continue;
-    const flags = found.keys[foundKeys.specs[index]!]?.flags ?? [];
+    const flags = flagsOfKey(found, target as unknown as ServerCall, foundKeys, index);
     call.reply.set(flags.length);
     for (const flag of flags) call.reply.simple(flag);
   }

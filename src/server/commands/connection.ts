@@ -214,4 +214,37 @@ const auth: ServerCommand = command({
   },
 });
 
-export const connectionCommands: readonly ServerCommand[] = [ping, echo, select, quit, hello, reset, auth];
+const inCluster = { group: 'cluster', arity: 1, categories: ['connection'], complexity: 'O(1)' } as const;
+
+function refuseWithoutCluster(call: ServerCall): void {
+  call.reply.error(errors.noCluster);
+}
+
+const readOnly: ServerCommand = command({
+  ...inCluster,
+  name: 'readonly',
+  since: '3.0.0',
+  flags: ['loading', 'stale', 'fast'],
+  summary: 'Lets the connection read from a replica of a cluster.',
+  run: refuseWithoutCluster,
+});
+
+const readWrite: ServerCommand = command({
+  ...inCluster,
+  name: 'readwrite',
+  since: '3.0.0',
+  flags: ['loading', 'stale', 'fast'],
+  summary: 'Ends what READONLY began.',
+  run: refuseWithoutCluster,
+});
+
+const asking: ServerCommand = command({
+  ...inCluster,
+  name: 'asking',
+  since: '3.0.0',
+  flags: ['fast'],
+  summary: 'Tells that the next command follows an -ASK redirection.',
+  run: refuseWithoutCluster,
+});
+
+export const connectionCommands: readonly ServerCommand[] = [ping, echo, select, quit, hello, reset, auth, readOnly, readWrite, asking];

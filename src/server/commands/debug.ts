@@ -13,6 +13,7 @@ import { systemErrorText } from '../../service/config/special-settings.js';
 import type { DictRef } from '../../structures/dict.js';
 import type { QuicklistRef } from '../../structures/quicklist.js';
 import type { ServerCall, ServerCommand } from '../server.js';
+import { mayUse } from './protected.js';
 
 type Run = (call: ServerCall) => void;
 
@@ -321,11 +322,6 @@ const table: Readonly<Record<string, DebugEntry>> = {
   },
 };
 
-function isOpen(call: ServerCall): boolean {
-  const allowed = call.host.config.choice('enable-debug-command').value;
-  return allowed === 'yes' || (allowed === 'local' && call.client.isLocal);
-}
-
 export const debugCommand: ServerCommand = command({
   name: 'debug',
   since: '1.0.0',
@@ -336,12 +332,7 @@ export const debugCommand: ServerCommand = command({
   summary: 'Commands for debugging and tests.',
   complexity: 'Depends on subcommand.',
   run(call) {
-    if (!isOpen(call)) {
-      call.reply.error(
-        'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
-      );
-      return;
-    }
+    if (!mayUse(call, 'DEBUG')) return;
     const name = call.text(1).toLowerCase();
     const entry = Object.hasOwn(table, name) ? table[name] : undefined;
     const extra = call.count - 2;

@@ -8,10 +8,11 @@ import { debugCommand } from './debug.js';
 import { functionCommands } from './functions.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
+import { moduleCommand } from './module.js';
 import { scriptingCommands } from './scripting.js';
 import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
 export const serverCommands: readonly ServerCommand[] = [
-  clientCommand, commandCommand, debugCommand, memoryCommand, ...connectionCommands, ...functionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
+  clientCommand, commandCommand, debugCommand, memoryCommand, moduleCommand, ...connectionCommands, ...functionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
 ];

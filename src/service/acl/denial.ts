@@ -3,8 +3,8 @@
 // The caller asks only for users that are not `unrestricted`. When several selectors refuse, the one that got furthest is
 // told: the command first, then keys, then channels.
 import type { Call } from '../../registry/call.js';
-import type { Command, KeySpec } from '../../registry/command.js';
-import { findKeys, FoundKeys } from '../../registry/find-keys.js';
+import type { Command, KeyFlag } from '../../registry/command.js';
+import { findKeys, FoundKeys, specOfKey } from '../../registry/find-keys.js';
 import { READ, WRITE, type Selector } from './selector.js';
 import type { User } from './user.js';
 
@@ -25,10 +25,10 @@ const channelCommands: Readonly<Record<string, ChannelArguments>> = {
   psubscribe: { all: true, patterns: true },
 };
 
-function permissionsOf(spec: KeySpec): number {
+function permissionsOf(flags: readonly KeyFlag[]): number {
   let permissions = 0;
-  if (spec.flags.includes('access')) permissions |= READ;
-  if (spec.flags.some((flag) => flag === 'insert' || flag === 'delete' || flag === 'update')) permissions |= WRITE;
+  if (flags.includes('access')) permissions |= READ;
+  if (flags.some((flag) => flag === 'insert' || flag === 'delete' || flag === 'update')) permissions |= WRITE;
   return permissions;
 }
 
@@ -86,18 +86,16 @@ export class AclCheck<C extends Call> {
   }
 
   private permissionsAt(command: Command<C>, call: C, index: number): number {
+    const spec = specOfKey(command, this.found, index);
+    if (spec < 0) return READ | WRITE;
+    const { variableFlags } = command.declaration;
+    if (variableFlags !== undefined && command.keys[spec]!.flags.includes('variable_flags')) return permissionsOf(variableFlags(call));
     let permissions = this.permissions.get(command);
     if (permissions === undefined) {
-      permissions = command.keys.map(permissionsOf);
+      permissions = command.keys.map(({ flags }) => permissionsOf(flags));
       this.permissions.set(command, permissions);
     }
-    if (permissions.length === 0) return READ | WRITE;
-    const spec = this.found.specs[index]!;
-    if (spec >= 0) return command.keys[spec]!.flags.includes('variable_flags') ? variablePermissions(command.name, call, permissions[spec]!) : permissions[spec]!;
-    // Keys found by hand: the first place has the first specification, the others (STORE) the last.
-    const first = command.keys[0]!.begin;
-    const isFirst = typeof first === 'object' && 'index' in first && first.index === this.found.indexes[index];
-    return isFirst ? permissions[0]! : permissions[permissions.length - 1]!;
+    return permissions[spec]!;
   }
 
   private checkChannels(selector: Selector, command: Command<C>, call: C): Denial {
@@ -112,19 +110,6 @@ export class AclCheck<C extends Call> {
     }
     return denials.none;
   }
-}
-
-/** SET reads only with GET, BITFIELD writes only with SET or INCRBY. */
-function variablePermissions<C extends Call>(name: string, call: C, permissions: number): number {
-  if (name === 'set') {
-    for (let index = 3; index < call.count; index++) if (call.is(index, 'get')) return READ | WRITE;
-    return WRITE;
-  }
-  if (name === 'bitfield') {
-    for (let index = 2; index < call.count; index++) if (call.is(index, 'set') || call.is(index, 'incrby')) return READ | WRITE;
-    return READ;
-  }
-  return permissions;
 }
 
 /** What the client is told, without the code NOPERM. `object` is the key or channel, or undefined to leave it out. */

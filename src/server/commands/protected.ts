@@ -1,0 +1,16 @@
+// protected: commands that only a configured server gives away: DEBUG and MODULE.
+
+import type { ServerCall } from '../server.js';
+
+const directives = { DEBUG: 'enable-debug-command', MODULE: 'enable-module-command' } as const;
+
+/** Whether this client may use the command; if not, it was told how that can be changed. */
+export function mayUse(call: ServerCall, name: keyof typeof directives): boolean {
+  const directive = directives[name];
+  const allowed = call.host.config.choice(directive).value;
+  if (allowed === 'yes' || (allowed === 'local' && call.client.isLocal)) return true;
+  call.reply.error(
+    `ERR ${name} command not allowed. If the ${directive} option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.`,
+  );
+  return false;
+}

@@ -1,0 +1,104 @@
+// What a server tells of its commands and clients: COMMAND, MODULE, CLIENT LIST and KILL with their filters.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { startServer, type EmbeddedServer } from '../../src/embed/start-server.js';
+
+describe('introspection', () => {
+  let server: EmbeddedServer;
+  let client: Redis;
+
+  before(async () => {
+    server = await startServer();
+    client = new Redis({ port: server.port, host: server.host, connectionName: 'main' });
+    await client.ping();
+  });
+
+  after(async () => {
+    client.disconnect();
+    await server.close();
+  });
+
+  const call = (line: string): Promise<unknown> => {
+    const [name, ...args] = line.split(' ');
+    return client.call(name!, ...args);
+  };
+
+  it('COMMAND GETKEYSANDFLAGS tells what this very call does', async () => {
+    const expected: Readonly<Record<string, unknown>> = {
+      'SET k v': [['k', ['OW', 'update']]],
+      'SET k v EX 10 GET': [['k', ['RW', 'access', 'update']]],
+      'BITFIELD k GET u8 0': [['k', ['RO', 'access']]],
+      'BITFIELD k GET u8 0 INCRBY u8 0 1': [['k', ['RW', 'access', 'update']]],
+      'SORT k BY w STORE d': [['k', ['RO', 'access']], ['d', ['OW', 'update']]],
+      'LMOVE a b LEFT LEFT': [['a', ['RW', 'access', 'delete']], ['b', ['RW', 'insert']]],
+      'EVAL x 1 a': [['a', ['RW', 'access', 'update']]],
+    };
+    for (const [line, keys] of Object.entries(expected)) assert.deepEqual(await call(`COMMAND GETKEYSANDFLAGS ${line}`), keys, line);
+    await assert.rejects(call('COMMAND GETKEYS PING'), /The command has no key arguments/);
+    await assert.rejects(call('COMMAND GETKEYS SPUBLISH c m'), /The command has no key arguments/);
+    await assert.rejects(call('COMMAND GETKEYS NOSUCH'), /Invalid command specified/);
+    await assert.rejects(call('COMMAND GETKEYS GET'), /Invalid number of arguments/);
+    await assert.rejects(call('COMMAND GETKEYS ZINTERSTORE d 1443677133621497600 a'), /Invalid arguments specified/);
+  });
+
+  it('a user who may only write may SET without GET, and who may only read may BITFIELD without SET', async () => {
+    await call('ACL SETUSER writer on nopass +@all %W~* -@dangerous');
+    await call('ACL SETUSER reader on nopass +@all %R~*');
+    const dryRun = (line: string): Promise<unknown> => call(`ACL DRYRUN ${line}`);
+    assert.equal(await dryRun('writer SET k v'), 'OK');
+    assert.match(String(await dryRun('writer SET k v GET')), /no permissions to access the 'k' key/);
+    assert.equal(await dryRun('reader BITFIELD k GET u8 0'), 'OK');
+    assert.match(String(await dryRun('reader BITFIELD k SET u8 0 1')), /no permissions to access the 'k' key/);
+    await call('ACL DELUSER writer reader');
+  });
+
+  it('COMMAND INFO has nothing for what is no command', async () => {
+    const info = (await call('COMMAND INFO get config|get config|get|key config|none get| nosuch')) as ([string] | null)[];
+    assert.deepEqual(info.map((entry) => entry?.[0]), ['get', 'config|get', undefined, undefined, undefined, undefined]);
+  });
+
+  it('MODULE: there are none, and none can be loaded', async () => {
+    assert.deepEqual(await call('MODULE LIST'), []);
+    await assert.rejects(call('MODULE LOAD /x.so'), /MODULE command not allowed.*enable-module-command/);
+    const open = await startServer({ 'enable-module-command': 'local' });
+    const other = new Redis(open.port, open.host);
+    await assert.rejects(other.call('MODULE', 'LOAD', '/x.so'), /^ReplyError: ERR Error loading the extension/);
+    await assert.rejects(other.call('MODULE', 'LOADEX', '/x.so', 'ARGS', 'a'), /^ReplyError: ERR Error loading the extension/);
+    await assert.rejects(other.call('MODULE', 'UNLOAD', 'x'), /^ReplyError: ERR Error unloading module: no such module with that name/);
+    other.disconnect();
+    await open.close();
+  });
+
+  it('CLIENT LIST and KILL choose by any filters together', async () => {
+    await call('ACL SETUSER alice on nopass +@all ~* &*');
+    const others = ['one', 'two', 'alice'].map(
+      (name) => new Redis({ port: server.port, host: server.host, connectionName: name, retryStrategy: () => null, ...(name === 'alice' ? { username: 'alice', password: 'x' } : {}) }),
+    );
+    const ended = others.map((other) => new Promise<void>((resolve) => other.once('end', resolve)));
+    const ids = await Promise.all([client, ...others].map((each) => each.client('ID')));
+    await others[1]!.subscribe('news');
+    const names = async (filters: string): Promise<string> => {
+      const text = String(await call(`CLIENT LIST ${filters}`.trimEnd()));
+      return [...text.matchAll(/ name=(\w*)/g)].map((match) => match[1]).join(' ');
+    };
+    assert.equal(await names(''), 'main one two alice');
+    assert.equal(await names(`ID ${ids[2]} ${ids[0]} 99999`), 'two main');
+    assert.equal(await names('TYPE pubsub'), 'two');
+    assert.equal(await names(`ID ${ids[0]} ${ids[2]} TYPE normal`), 'main');
+    assert.equal(await names('USER alice'), 'alice');
+    assert.equal(await names('USER default SKIPME yes'), 'one two');
+    assert.equal(await names('MAXAGE 100000'), '');
+    assert.equal(await names(`LADDR ${server.host}:${server.port} TYPE normal SKIPME YES USER default`), 'one');
+    for (const [filters, error] of [
+      ['ID', /syntax error/], ['ID x', /Invalid client ID/], ['ID 1 0', /Invalid client ID/], ['TYPE none', /Unknown client type 'none'/],
+      ['USER nobody', /No such user 'nobody'/], ['SKIPME maybe', /syntax error/], ['MAXAGE 0', /maxage should be greater than 0/], ['WHAT x', /syntax error/],
+    ] as const) await assert.rejects(call(`CLIENT LIST ${filters}`), error, filters);
+    assert.equal(await call(`CLIENT KILL ID ${ids[1]} ${ids[3]} ${ids[0]} USER alice`), 1);
+    await ended[2];
+    assert.equal(await call(`CLIENT KILL ID ${ids[1]} ${ids[2]} ${ids[0]}`), 2);
+    await Promise.all(ended);
+    assert.equal(await names(''), 'main');
+    await call('ACL DELUSER alice');
+  });
+});
