@@ -235,6 +235,7 @@ export class Hashes implements Container {
     }
     this.place = entry;
     this.placeHash = hash;
+    if (this.arena.guard !== null) this.arena.guard.beforeMember(dict, hash, entry);
     if (!keepExpiry && entries.hasNumber(entry)) this.setExpiry(-1);
     this.relocate(entries.setString(this.place, value, valueOffset, valueLength));
     return false;
@@ -311,6 +312,7 @@ export class Hashes implements Container {
     } else {
       const { entries } = this;
       const dict = this.ref as DictRef;
+      if (this.arena.guard !== null) this.arena.guard.beforeMember(dict, this.placeHash, this.place);
       if (entries.hasNumber(this.place)) this.expiries.remove(dict, this.placeHash, entries.number(this.place));
       const inlineBytes = (entries.flags(this.place) & EXTERNAL) !== 0 ? 0 : entries.word2(this.place);
       this.relocate(entries.withNumber(this.place, ms >= 0, inlineBytes));

@@ -151,6 +151,7 @@ export class SortedSets implements Container {
       const old = this.entries.number(entry);
       const result = this.decide(old, score, flags);
       if (result === 'updated') {
+        if (this.entries.arena.guard !== null) this.entries.arena.guard.beforeMember(set, hash, entry);
         this.indexes.update(set, old, this.newScore, entry);
         this.entries.setNumber(entry, this.newScore);
       }
@@ -170,7 +171,7 @@ export class SortedSets implements Container {
     this.indexes.insert(set, score, made);
   }
 
-  /** Gives a member of a big set what `combine` makes of its score and another, or adds it with that other score. */
+  /** For a set that is being made: gives a member of it, which is big, what `combine` makes of its score and another, or adds it with that other score. */
   accumulate(ref: number, score: number, combine: (a: number, b: number) => number, bytes: Uint8Array, offset: number, length: number): void {
     const set = ref as DictRef;
     const hash = this.dicts.hash(bytes, offset, length);

@@ -212,6 +212,7 @@ export class Streams implements Container {
     let capacityBytes = 0;
     if (indexes.last(index)) {
       const ref = indexes.value(0);
+      if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
       const limit = this.nodeBytesMax === 0 ? NODE_BYTES_LIMIT : Math.min(this.nodeBytesMax, NODE_BYTES_LIMIT);
       if (listpacks.byteLength(ref) + total < limit) {
         nodes.openMaster(ref);
@@ -256,6 +257,7 @@ export class Streams implements Container {
     if (!finder.next()) return false;
     const ref = finder.node;
     const nodeId = finder.nodeId;
+    if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
     if (nodes.liveCount(ref) <= 1) {
       this.arena.free(ref);
       indexes.remove(this.nodeIndex(stream), nodeId);
@@ -286,6 +288,7 @@ export class Streams implements Container {
       nodes.openMaster(ref);
       const live = nodes.live;
       if (limit !== 0 && deleted + live > limit) break;
+      if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
       if (byLength ? length - live >= maxLength : this.nodeLastId(ref, nodeId).compare(minId) < 0) {
         this.arena.free(ref);
         indexes.remove(index, nodeId);

@@ -36,4 +36,6 @@ export interface SnapshotBarrier {
   beforeChange(database: Database, entry: number, hash: number): void;
   /** All keys of the database go: true when the snapshot still needs the dict, and will release it itself. */
   takesDict(database: Database, dict: DictRef): boolean;
+  /** A collection that no entry refers to is to be freed: true when the snapshot still needs it, and will free it itself. */
+  takesValue(type: number, encoding: number, ref: number): boolean;
 }

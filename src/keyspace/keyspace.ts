@@ -220,6 +220,7 @@ export class Keyspace {
 
   /** Frees a collection that no entry refers to. */
   releaseValue(type: number, encoding: number, valueRef: number): void {
+    if (this.barrier !== null && this.barrier.takesValue(type, encoding, valueRef)) return;
     const container = this.values.container(type);
     if (container.count(encoding, valueRef) <= FREE_AT_ONCE_MAX) {
       while (!container.freeStep(encoding, valueRef, FREE_AT_ONCE_MAX)) continue;

@@ -35,6 +35,7 @@ import {
   PAGES_PER_CHUNK,
   wordOffset,
 } from './layout.js';
+import type { PartGuard } from './part-guard.js';
 
 const SPAN = 0;
 const CLASS = 1;
@@ -113,6 +114,8 @@ export class Arena {
   readonly u8: Uint8Array[] = [];
   readonly i32: Int32Array[] = [];
   readonly f64: Float64Array[] = [];
+  /** Set while a snapshot is in the midst of a big collection. */
+  guard: PartGuard | null = null;
 
   private pages = new Int32Array(0);
   /** First slab with room, per class; 0 for none (page 0 is never a slab). */

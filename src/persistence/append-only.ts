@@ -39,6 +39,8 @@ export class AppendOnly {
   lastRewriteOk = true;
   lastRewriteSeconds = -1;
   rewrites = 0;
+  /** The most memory that the last rewrite took beside the data. */
+  lastHeldBytes = 0;
   consecutiveFailures = 0;
   private manifest: AofManifest;
   /** Size of all live files but the one that grows. */
@@ -263,6 +265,7 @@ export class AppendOnly {
     this.rewrites++;
     host.log('notice', 'Background append only file rewriting started');
     this.run = new SnapshotRun(host, (writer) => this.encoder(isRdb, writer), sink, this.compresses, (result) => {
+      this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
       this.run = undefined;
       this.lastRewriteSeconds = Math.floor((host.wallClock() - started) / 1000);
       this.finishRewrite(result, isRdb, firstKept);

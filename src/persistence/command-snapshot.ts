@@ -1,6 +1,7 @@
 // command-snapshot: a snapshot as commands (aof-use-rdb-preamble no): the shortest that make the same data.
 //
-// Collections come in commands of up to 64 elements, a big one in steps as in value-encoder.
+// Collections come in commands of up to 64 elements. A big stream is written whole all the same: its nodes cannot be read
+// without it. Only with aof-use-rdb-preamble off is that of any account.
 
 import { digitCount, latin1Bytes, writeInteger } from '../base/bytes.js';
 import { doubleText } from '../base/double.js';
@@ -12,6 +13,7 @@ import { type DictRef, RefList } from '../structures/dict.js';
 import { Listpacks } from '../structures/listpack.js';
 import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
 import { Intsets } from '../structures/intset.js';
+import { type BigBlocks, type BigValue, type PartHead, PartKind } from './big-value.js';
 import type { RdbWriter } from './rdb-writer.js';
 import type { SnapshotEncoder } from './snapshot.js';
 import { StreamEncoder } from './stream-encoder.js';
@@ -54,7 +56,7 @@ export class CommandWriter {
   }
 }
 
-const Walk = { none: 0, members: 1, scores: 2, fields: 3, nodes: 4 } as const;
+const MEMBERS_AT_ONCE = 256;
 
 export class CommandSnapshotEncoder implements SnapshotEncoder {
   private readonly out = new CommandWriter();
@@ -63,11 +65,10 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
   private readonly nodes: QuicklistNodes;
   private readonly streams: StreamEncoder;
   private readonly refs = new RefList();
-  private entry = 0;
-  private walk: number = Walk.none;
-  private cursor = 0;
-  private group = 0;
-  private slot = 0;
+  /** The key of the value that is being written. */
+  private keyBytes: Uint8Array = new Uint8Array(0);
+  private keyStart = 0;
+  private keyLength = 0;
 
   constructor(
     private readonly keyspace: Keyspace,
@@ -110,24 +111,24 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
     return;
   }
 
-  private key(): void {
-    const { entries, arena } = this.keyspace;
-    this.out.argument(arena.u8[chunkOf(this.entry)]!, entries.keyStart(this.entry), entries.keyLength(this.entry));
+  private setKey(bytes: Uint8Array, start: number, length: number): void {
+    this.keyBytes = bytes;
+    this.keyStart = start;
+    this.keyLength = length;
   }
 
   /** Begins a command on the key, with `count` further arguments. */
   private command(name: string, count: number): void {
     this.out.begin(2 + count);
     this.out.text(name);
-    this.key();
+    this.out.argument(this.keyBytes, this.keyStart, this.keyLength);
   }
 
-  begin(writer: RdbWriter, entry: number): boolean {
+  write(writer: RdbWriter, entry: number): void {
     const { keyspace, out } = this;
     const { entries } = keyspace;
     out.writer = writer;
-    this.entry = entry;
-    this.walk = Walk.none;
+    this.setKey(keyspace.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry));
     const encoding = entries.encoding(entry);
     const ref = entries.word2(entry);
     switch (entries.type(entry)) {
@@ -137,44 +138,60 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
         break;
       case Type.LIST:
         if (encoding === Encoding.LISTPACK) this.listpack('RPUSH', ref, 1);
-        else if (this.nodes.first(ref as QuicklistRef)) {
-          this.group = this.nodes.group;
-          this.slot = this.nodes.slot;
-          this.walk = Walk.nodes;
-        }
+        else this.writeNodes(ref as QuicklistRef);
         break;
       case Type.SET:
         if (encoding === Encoding.INTSET) this.intset(ref);
         else if (encoding === Encoding.LISTPACK) this.listpack('SADD', ref, 1);
-        else this.beginDict(Walk.members);
+        else this.writeDict(ref as DictRef, PartKind.members);
         break;
       case Type.ZSET:
         if (encoding === Encoding.LISTPACK) this.smallSortedSet(ref);
-        else this.beginDict(Walk.scores);
+        else this.writeDict(ref as DictRef, PartKind.scores);
         break;
       case Type.HASH:
         if (encoding === Encoding.LISTPACK) this.listpack('HMSET', ref, 2);
         else if (encoding === Encoding.LISTPACK_EX) this.agingFields(ref);
-        else this.beginDict(Walk.fields);
+        else this.writeDict(ref as DictRef, PartKind.fields);
         break;
       default:
         this.streams.writeCommands(entry, out);
     }
-    if (this.walk !== Walk.none) return false;
-    this.expiry();
-    return true;
+    if (entries.hasNumber(entry)) this.expiry(entries.number(entry));
   }
 
-  private beginDict(walk: number): void {
-    this.walk = walk;
-    this.cursor = 0;
-  }
-
-  private expiry(): void {
-    const { entries } = this.keyspace;
-    if (!entries.hasNumber(this.entry)) return;
+  private expiry(ms: number): void {
     this.command('PEXPIREAT', 1);
-    this.out.integer(entries.number(this.entry));
+    this.out.integer(ms);
+  }
+
+  // --- parts of a big value -------------------------------------------------------------------------------------------
+
+  open(_writer: RdbWriter, entry: number): PartHead | undefined {
+    const { entries } = this.keyspace;
+    const kind = partKindOf(entries.type(entry));
+    if (kind === undefined) return undefined;
+    return { kind, key: entries.keyBytes(entry), expiresMs: entries.hasNumber(entry) ? entries.number(entry) : -1, firstFieldMs: -1, tail: null };
+  }
+
+  private resume(writer: RdbWriter, value: BigValue): void {
+    this.out.writer = writer;
+    this.setKey(value.head.key, 0, value.head.key.length);
+  }
+
+  members(writer: RdbWriter, value: BigValue, members: Int32Array, count: number): void {
+    this.resume(writer, value);
+    this.writeMembers(members, count, value.head.kind);
+  }
+
+  block(writer: RdbWriter, value: BigBlocks, index: number): void {
+    this.resume(writer, value);
+    this.writeNode(value.blocks[index]!, value.plain[index] !== 0);
+  }
+
+  close(writer: RdbWriter, value: BigValue): void {
+    this.resume(writer, value);
+    if (value.head.expiresMs >= 0) this.expiry(value.head.expiresMs);
   }
 
   /** The entries of a listpack, `group` at a time (fields with their values). */
@@ -240,52 +257,62 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
     this.out.argument(field, offset, length);
   }
 
-  step(budget: number): boolean {
-    if (this.walk === Walk.none) return true;
-    if (this.walk === Walk.nodes) this.stepNodes(budget);
-    else this.stepDict(budget);
-    if (this.walk !== Walk.none) return false;
-    this.expiry();
-    return true;
+  private writeDict(dict: DictRef, kind: number): void {
+    const { refs } = this;
+    let cursor = 0;
+    do {
+      refs.clear();
+      cursor = this.keyspace.dicts.scan(dict, cursor, MEMBERS_AT_ONCE, refs);
+      this.writeMembers(refs.refs, refs.length, kind);
+    } while (cursor !== 0);
   }
 
-  private stepDict(budget: number): void {
-    const { entries, arena, dicts } = this.keyspace;
-    const { refs, out, walk } = this;
-    refs.clear();
-    this.cursor = dicts.scan(entries.word2(this.entry) as DictRef, this.cursor, budget, refs);
-    const name = walk === Walk.members ? 'SADD' : walk === Walk.scores ? 'ZADD' : 'HMSET';
-    for (let index = 0; index < refs.length; index++) {
-      const member = refs.refs[index]!;
-      if (index % ELEMENTS_PER_COMMAND === 0) this.command(name, Math.min(refs.length - index, ELEMENTS_PER_COMMAND) * (walk === Walk.members ? 1 : 2));
-      if (walk === Walk.scores) out.text(doubleText(entries.number(member)));
+  private writeMembers(members: Int32Array, count: number, kind: number): void {
+    const { entries, arena } = this.keyspace;
+    const { out } = this;
+    const name = kind === PartKind.members ? 'SADD' : kind === PartKind.scores ? 'ZADD' : 'HMSET';
+    for (let index = 0; index < count; index++) {
+      const member = members[index]!;
+      if (index % ELEMENTS_PER_COMMAND === 0) this.command(name, Math.min(count - index, ELEMENTS_PER_COMMAND) * (kind === PartKind.members ? 1 : 2));
+      if (kind === PartKind.scores) out.text(doubleText(entries.number(member)));
       out.argument(arena.u8[chunkOf(member)]!, entries.keyStart(member), entries.keyLength(member));
-      if (walk === Walk.fields) out.argument(arena.u8[chunkOf(entries.valueBlock(member))]!, entries.valueStart(member), entries.word2(member));
+      if (kind === PartKind.fields) out.argument(arena.u8[chunkOf(entries.valueBlock(member))]!, entries.valueStart(member), entries.word2(member));
     }
-    for (let index = 0; walk === Walk.fields && index < refs.length; index++) {
-      const member = refs.refs[index]!;
+    for (let index = 0; kind === PartKind.fields && index < count; index++) {
+      const member = members[index]!;
       if (entries.hasNumber(member)) this.fieldExpiry(entries.number(member), arena.u8[chunkOf(member)]!, entries.keyStart(member), entries.keyLength(member));
     }
-    if (this.cursor === 0) this.walk = Walk.none;
   }
 
-  private stepNodes(budget: number): void {
+  private writeNodes(list: QuicklistRef): void {
     const { nodes } = this;
-    const { arena } = this.keyspace;
-    for (let written = 0; written < budget; ) {
-      const block = nodes.block(this.group, this.slot);
-      if (nodes.isPlain(this.group, this.slot)) {
-        this.command('RPUSH', 1);
-        this.out.argument(arena.u8[chunkOf(block)]!, plainStart(block), plainLength(arena, block));
-      } else this.listpack('RPUSH', block, 1);
-      written += nodes.count(this.group, this.slot);
-      if (!nodes.next(this.group, this.slot)) {
-        this.walk = Walk.none;
-        return;
-      }
-      this.group = nodes.group;
-      this.slot = nodes.slot;
+    for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot)) {
+      this.writeNode(nodes.block(nodes.group, nodes.slot), nodes.isPlain(nodes.group, nodes.slot));
     }
+  }
+
+  private writeNode(block: number, isPlain: boolean): void {
+    if (!isPlain) {
+      this.listpack('RPUSH', block, 1);
+      return;
+    }
+    const { arena } = this.keyspace;
+    this.command('RPUSH', 1);
+    this.out.argument(arena.u8[chunkOf(block)]!, plainStart(block), plainLength(arena, block));
   }
 }
 
+function partKindOf(type: number): number | undefined {
+  switch (type) {
+    case Type.LIST:
+      return PartKind.nodes;
+    case Type.SET:
+      return PartKind.members;
+    case Type.ZSET:
+      return PartKind.scores;
+    case Type.HASH:
+      return PartKind.fields;
+    default:
+      return undefined;
+  }
+}

@@ -13,6 +13,7 @@ import type { CommandPlaces, Part, PersistenceHost } from './host.js';
 import { parseSaveRules, RdbSaver } from './rdb-saver.js';
 
 const SECOND_MS = 1000;
+const SNAPSHOT_BYTES_MIN = 256 << 20;
 
 /** What DEBUG RELOAD does besides loading the file: saving it before, emptying the databases, replacing what is there. */
 export interface ReloadOptions {
@@ -154,7 +155,10 @@ export class Persistence {
     const { aof, rdb, host } = this;
     aof.log.holdsSyncs = this.hasSnapshot && host.option('no-appendfsync-on-rewrite') === true;
     aof.log.flush(false);
-    if (this.hasSnapshot) return;
+    if (this.hasSnapshot) {
+      (rdb.current ?? aof.current)!.watchMemory(this.snapshotBytesMax);
+      return;
+    }
     if (aof.isScheduled && aof.mayRetry) this.tryRewrite();
     else if (rdb.isScheduled) this.trySave();
     else {
@@ -167,6 +171,12 @@ export class Persistence {
         this.tryRewrite();
       }
     }
+  }
+
+  /** Memory that a snapshot may take for what the disk has not taken yet. A fork would take up to that of the data. */
+  private get snapshotBytesMax(): number {
+    const configured = Number(this.host.option('snapshot-memory-limit'));
+    return configured > 0 ? configured : Math.max(SNAPSHOT_BYTES_MIN, this.host.keyspace.usedBytes / 2);
   }
 
   private trySave(): void {
@@ -341,8 +351,8 @@ export class Persistence {
     const lines: (readonly [string, string | number])[] = [
       ['loading', loading === null ? 0 : 1],
       ['async_loading', 0],
-      ['current_cow_peak', 0],
-      ['current_cow_size', 0],
+      ['current_cow_peak', run?.heldBytesMax ?? 0],
+      ['current_cow_size', run?.snapshot.heldBytes ?? 0],
       ['current_cow_size_age', 0],
       ['current_fork_perc', run === undefined ? '0.00' : ((100 * run.snapshot.entriesDone) / Math.max(1, run.snapshot.entriesTotal)).toFixed(2)],
       ['current_save_keys_processed', run === undefined ? 0 : run.snapshot.entriesDone],
@@ -354,7 +364,7 @@ export class Persistence {
       ['rdb_last_bgsave_time_sec', rdb.lastDurationSeconds],
       ['rdb_current_bgsave_time_sec', sinceSeconds(rdb.current?.startedMs)],
       ['rdb_saves', rdb.saves],
-      ['rdb_last_cow_size', 0],
+      ['rdb_last_cow_size', rdb.lastHeldBytes],
       ['rdb_last_load_keys_expired', this.lastLoadKeysExpired],
       ['rdb_last_load_keys_loaded', this.lastLoadKeysLoaded],
       ['aof_enabled', (loading === null ? aof.state !== 'off' : host.option('appendonly') === true) ? 1 : 0],
@@ -366,7 +376,7 @@ export class Persistence {
       ['aof_rewrites', aof.rewrites],
       ['aof_rewrites_consecutive_failures', aof.consecutiveFailures],
       ['aof_last_write_status', aof.log.failure === null ? 'ok' : 'err'],
-      ['aof_last_cow_size', 0],
+      ['aof_last_cow_size', aof.lastHeldBytes],
       ['module_fork_in_progress', 0],
       ['module_fork_last_cow_size', 0],
     ];

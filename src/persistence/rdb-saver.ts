@@ -29,6 +29,8 @@ export class RdbSaver {
   lastStatusOk = true;
   lastDurationSeconds = -1;
   saves = 0;
+  /** The most memory that the last snapshot took beside the data. */
+  lastHeldBytes = 0;
   /** A BGSAVE that waits for the end of an AOF rewrite. */
   isScheduled = false;
   private run: SnapshotRun | undefined;
@@ -108,6 +110,7 @@ export class RdbSaver {
     host.log('notice', 'Background saving started');
     const sink = host.makeSink(this.fileOptions);
     this.run = new SnapshotRun(host, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses, (result) => {
+      this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
       this.run = undefined;
       this.settle(result, started);
       if (result.aborted) host.log('notice', 'Background saving stopped');

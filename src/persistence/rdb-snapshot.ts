@@ -1,6 +1,7 @@
 // rdb-snapshot: a snapshot as an RDB file: the header, what is known about the server, functions, entries with their ages.
 
 import type { Keyspace } from '../keyspace/keyspace.js';
+import type { BigBlocks, BigValue, PartHead } from './big-value.js';
 import { Opcode, RDB_VERSION, RDB_VERSION_FIELD_TTL } from './rdb-format.js';
 import type { RdbWriter } from './rdb-writer.js';
 import type { SnapshotEncoder } from './snapshot.js';
@@ -45,7 +46,32 @@ export class RdbSnapshotEncoder implements SnapshotEncoder {
   }
 
   /** @hot */
-  begin(writer: RdbWriter, entry: number): boolean {
+  write(writer: RdbWriter, entry: number): void {
+    this.attributes(writer, entry);
+    this.values.write(entry, false);
+  }
+
+  open(writer: RdbWriter, entry: number): PartHead {
+    this.attributes(writer, entry);
+    return this.values.open(entry);
+  }
+
+  members(writer: RdbWriter, value: BigValue, members: Int32Array, count: number): void {
+    this.values.writer = writer;
+    this.values.members(value, members, count);
+  }
+
+  block(writer: RdbWriter, value: BigBlocks, index: number): void {
+    this.values.writer = writer;
+    this.values.block(value, index);
+  }
+
+  close(writer: RdbWriter, value: BigValue): void {
+    if (value.head.tail !== null) writer.append(value.head.tail);
+  }
+
+  /** What stands before an entry's type. */
+  private attributes(writer: RdbWriter, entry: number): void {
     const { entries } = this.keyspace;
     if (entries.hasNumber(entry)) {
       writer.byte(Opcode.expireMs);
@@ -59,11 +85,6 @@ export class RdbSnapshotEncoder implements SnapshotEncoder {
       writer.byte(this.keyspace.frequency(entry));
     }
     this.values.writer = writer;
-    return this.values.begin(entry, false);
-  }
-
-  step(budget: number): boolean {
-    return this.values.step(budget);
   }
 
   end(writer: RdbWriter): void {

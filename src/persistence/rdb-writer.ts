@@ -22,14 +22,19 @@ const doubleBytes = new Uint8Array(8);
 const doubleView = new Float64Array(doubleBytes.buffer);
 
 export class RdbWriter {
-  bytes: Uint8Array = new Uint8Array(INITIAL_BYTES);
+  bytes: Uint8Array;
   length = 0;
   /** Offsets of the lengths of strings that may be compressed, ascending. */
-  marks = new Int32Array(256);
+  marks = new Int32Array(16);
   markCount = 0;
-  private packed = new Uint8Array(1024);
+  private packed = new Uint8Array(0);
 
-  constructor(public compression: number) {}
+  constructor(
+    public compression: number,
+    private readonly initialBytes = INITIAL_BYTES,
+  ) {
+    this.bytes = new Uint8Array(initialBytes);
+  }
 
   clear(): void {
     this.length = 0;
@@ -40,13 +45,18 @@ export class RdbWriter {
   restart(bytes: Uint8Array): void {
     this.bytes = bytes;
     this.length = 0;
-    this.marks = new Int32Array(256);
     this.markCount = 0;
+  }
+
+  /** Adds what another writer holds. */
+  append(other: RdbWriter): void {
+    for (let index = 0; index < other.markCount; index++) this.mark(this.length + other.marks[index]!);
+    this.raw(other.bytes, 0, other.length);
   }
 
   private reserve(count: number): void {
     if (this.length + count <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + count));
+    const grown = new Uint8Array(Math.max(this.initialBytes, this.bytes.length * 2, this.length + count));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
   }
@@ -95,7 +105,7 @@ export class RdbWriter {
     if (length <= INTEGER_DIGITS_MAX) {
       if (this.integerString(bytes, offset, length)) return;
     } else if (length >= COMPRESS_BYTES_MIN && this.compression !== Compression.none) {
-      if (this.compression === Compression.marked) this.mark();
+      if (this.compression === Compression.marked) this.mark(this.length);
       else if (this.compressedString(bytes, offset, length)) return;
     }
     this.reserve(9 + length);
@@ -109,13 +119,13 @@ export class RdbWriter {
     this.string(bytes, 0, bytes.length);
   }
 
-  private mark(): void {
+  private mark(at: number): void {
     if (this.markCount === this.marks.length) {
-      const grown = new Int32Array(this.marks.length * 2);
+      const grown = new Int32Array(this.marks.length * 4);
       grown.set(this.marks);
       this.marks = grown;
     }
-    this.marks[this.markCount++] = this.length;
+    this.marks[this.markCount++] = at;
   }
 
   private integerString(bytes: Uint8Array, offset: number, length: number): boolean {

@@ -11,6 +11,7 @@ import { Compression, RdbWriter } from './rdb-writer.js';
 import { Snapshot, type SnapshotEncoder } from './snapshot.js';
 import type { SnapshotSink } from './snapshot-sink.js';
 
+const CHUNK_BYTES = 256 * 1024;
 const BUSY_SLICE_MS = 1.5;
 const BUSY_PAUSE_MS = 4;
 const IDLE_SLICE_MS = 5;
@@ -20,6 +21,8 @@ export type SnapshotResult = { readonly error: Error | null; readonly bytes: num
 export class SnapshotRun {
   readonly snapshot: Snapshot;
   readonly startedMs: number;
+  /** The most memory that the snapshot was seen to take beside the data. */
+  heldBytesMax = 0;
   private lastCommandCount: number;
   private timer: NodeJS.Timeout | undefined;
   private soon: NodeJS.Immediate | undefined;
@@ -33,11 +36,10 @@ export class SnapshotRun {
     compresses: boolean,
     private readonly done: (result: SnapshotResult) => void,
   ) {
-    const compression = compresses ? Compression.marked : Compression.none;
-    const writer = new RdbWriter(compression);
+    const writer = new RdbWriter(compresses ? Compression.marked : Compression.none, CHUNK_BYTES);
     this.startedMs = host.wallClock();
     this.lastCommandCount = host.commandCount;
-    this.snapshot = new Snapshot(host.keyspace, () => makeEncoder(writer), sink, writer, new RdbWriter(compression));
+    this.snapshot = new Snapshot(host.keyspace, makeEncoder(writer), sink, writer);
     sink.onError = (error) => this.fail(error);
     sink.onRoom = () => {
       if (this.timer === undefined && this.soon === undefined && !this.isOver) this.goOn();
@@ -112,6 +114,21 @@ export class SnapshotRun {
     if (this.isOver || this.wasAborted) return;
     this.giveUp();
     this.done({ error, bytes: 0, aborted: false });
+  }
+
+  /** Looks at the memory that the snapshot takes; with more than `bytesMax` it fails. To be called now and then. */
+  watchMemory(bytesMax: number): void {
+    const held = this.snapshot.heldBytes;
+    this.heldBytesMax = Math.max(this.heldBytesMax, held);
+    if (held <= bytesMax || this.isOver || this.wasAborted) return;
+    this.sink.abort();
+    const megabytes = (bytes: number): number => Math.ceil(bytes / 1048576);
+    this.fail(
+      new Error(
+        `commands change the data faster than the disk takes the snapshot: ${megabytes(held)} MB wait to be written, ` +
+          `snapshot-memory-limit allows ${megabytes(bytesMax)} MB`,
+      ),
+    );
   }
 
   /** Stops and leaves no file; `done` is told. */

@@ -11,6 +11,8 @@ import { SnapshotFile, type SnapshotFileOptions } from './snapshot-file.js';
 export interface SnapshotSink {
   /** Whether more may be sent without the memory for chunks growing beyond its bound. */
   readonly room: boolean;
+  /** Bytes that were sent and are not on the disk's way yet. */
+  readonly pendingBytes: number;
   /** Called when there is room again. */
   onRoom: () => void;
   /** Takes what the writer holds, and leaves it empty. */
@@ -26,6 +28,7 @@ export interface SnapshotSink {
 /** Writes in the caller's thread: for SAVE and for tests with a simulated file system. */
 export class DirectFileSink implements SnapshotSink {
   readonly room = true;
+  readonly pendingBytes = 0;
   onRoom = (): void => undefined;
   onError: (error: Error) => void = () => undefined;
   private file: SnapshotFile | undefined;
@@ -63,7 +66,8 @@ export class DirectFileSink implements SnapshotSink {
 }
 
 export type ToWorker =
-  | { readonly kind: 'open'; readonly options: SnapshotFileOptions }
+  /** The word in `givenUp` becomes 1 when chunks that wait need not be written any more. */
+  | { readonly kind: 'open'; readonly options: SnapshotFileOptions; readonly givenUp: SharedArrayBuffer }
   | { readonly kind: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number; readonly marks: Int32Array; readonly markCount: number }
   | { readonly kind: 'finish' }
   | { readonly kind: 'abort' };
@@ -74,6 +78,7 @@ export type FromWorker =
   | { readonly kind: 'aborted' }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string };
 
+const NO_BYTES = new Uint8Array(0);
 const CHUNK_BYTES = 256 * 1024;
 /** Bytes of chunks that may wait for the thread. */
 const PENDING_BYTES_MAX = 16 << 20;
@@ -87,6 +92,7 @@ export class WorkerFileSink implements SnapshotSink {
   private done: ((error: Error | null, bytes: number) => void) | undefined;
   private failure: Error | null = null;
   private ended = false;
+  private readonly givenUp = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(
     options: SnapshotFileOptions,
@@ -98,7 +104,7 @@ export class WorkerFileSink implements SnapshotSink {
     this.worker.on('exit', () => {
       if (!this.ended) this.fail(new Error('the thread that writes the snapshot ended'));
     });
-    this.post({ kind: 'open', options });
+    this.post({ kind: 'open', options, givenUp: this.givenUp.buffer as SharedArrayBuffer });
   }
 
   private post(message: ToWorker, buffers: ArrayBuffer[] = []): void {
@@ -124,7 +130,7 @@ export class WorkerFileSink implements SnapshotSink {
     const marks = writer.marks.slice(0, writer.markCount);
     this.pending += bytes.length;
     this.post({ kind: 'chunk', buffer: bytes.buffer as ArrayBuffer, length: writer.length, marks, markCount: writer.markCount }, [bytes.buffer as ArrayBuffer, marks.buffer]);
-    writer.restart(this.free.pop() ?? new Uint8Array(CHUNK_BYTES));
+    writer.restart(this.free.pop() ?? NO_BYTES);
   }
 
   private receive(message: FromWorker): void {
@@ -163,6 +169,7 @@ export class WorkerFileSink implements SnapshotSink {
   abort(): void {
     if (this.ended) return;
     this.ended = true;
+    Atomics.store(this.givenUp, 0, 1);
     this.post({ kind: 'abort' });
   }
 }

@@ -8,6 +8,7 @@ import type { FromWorker, ToWorker } from './snapshot-sink.js';
 const port = parentPort!;
 let file: SnapshotFile | undefined;
 let hasFailed = false;
+let givenUp: Int32Array<ArrayBufferLike> = new Int32Array(1);
 
 function reply(message: FromWorker, buffers: ArrayBuffer[] = []): void {
   port.postMessage(message, buffers);
@@ -16,10 +17,11 @@ function reply(message: FromWorker, buffers: ArrayBuffer[] = []): void {
 function handle(message: ToWorker): void {
   switch (message.kind) {
     case 'open':
+      givenUp = new Int32Array(message.givenUp);
       file = new SnapshotFile(new RealFiles(), message.options);
       return;
     case 'chunk':
-      if (!hasFailed) file!.add(new Uint8Array(message.buffer), message.length, message.marks, message.markCount);
+      if (!hasFailed && Atomics.load(givenUp, 0) === 0) file!.add(new Uint8Array(message.buffer), message.length, message.marks, message.markCount);
       reply({ kind: 'taken', buffer: message.buffer, length: message.length }, [message.buffer]);
       return;
     case 'finish':

@@ -5,42 +5,46 @@
 // its bit. Before a command changes or deletes an entry that the walk has not reached, the keyspace calls `beforeChange`
 // and the entry is handed over first. So what is written is exactly what was there at the cut, in any order.
 //
-//   - A big collection is encoded in steps. If it is to be changed meanwhile, the rest of it is encoded at once.
+//   - A big collection is not handed over but opened, and then written in parts, by the walk and before changes (big-value).
+//     One is being written, others that were opened by a change wait for the walk, which takes them before other keys.
 //   - What is handed over while a big value is half written goes behind it (`overflow`).
-//   - FLUSHDB gives the snapshot the dict that it still needs; SWAPDB moves Database objects, which the walk follows.
+//   - FLUSHDB gives the snapshot the dict that it still needs, and DEL the big value; SWAPDB moves Database objects, which
+//     the walk follows.
 //   - The walk stops while the sink has no room. Commands never wait for it.
 //
-// Memory: the sink's bound, one chunk, and what commands force out faster than the disk takes it.
+// Memory: the sink's bound, one chunk, and what commands force out faster than the disk takes it (`heldBytes`); the owner
+// gives up when that is too much.
 // Outside of a snapshot all entries have the keyspace's epoch; after `abort` a walk sees to that again.
 //
-// Not here: when to walk and how long (persistence), what bytes come out (the encoder), where they go (the sink).
+// Not here: when to walk and how long (snapshot-run), what bytes come out (the encoder), where they go (the sink).
 
 import type { Database } from '../keyspace/database.js';
 import type { SnapshotBarrier } from '../keyspace/events.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
+import type { PartGuard } from '../memory/part-guard.js';
 import { type DictRef, RefList } from '../structures/dict.js';
 import { EPOCH } from '../structures/entry.js';
-import type { RdbWriter } from './rdb-writer.js';
+import { type BigValue, BigValues, type PartEncoder, type PartHead } from './big-value.js';
+import { PieceList } from './piece-list.js';
+import { RdbWriter } from './rdb-writer.js';
 import type { SnapshotSink } from './snapshot-sink.js';
 
 const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
-/** Values with more elements are encoded in steps. */
-const BIG_COUNT = 1024;
-const STEP_ELEMENTS = 256;
+const BIG_BYTES = 256 * 1024;
 
 /** Turns entries into bytes. */
-export interface SnapshotEncoder {
+export interface SnapshotEncoder extends PartEncoder {
   /** What stands before the first entry. */
   start(writer: RdbWriter): void;
   /** What stands before the entries of a database; called again when entries of another one came between. */
   selectDatabase(writer: RdbWriter, index: number): void;
   /** Hints on a database's size, once, after it was selected for the first time. */
   announceDatabase(writer: RdbWriter, keys: number, expires: number): void;
-  /** Writes an entry, or its beginning; true when that was all of it. */
-  begin(writer: RdbWriter, entry: number): boolean;
-  /** Goes on with the entry that was begun last; true when it is complete. */
-  step(budget: number): boolean;
+  /** Writes an entry. */
+  write(writer: RdbWriter, entry: number): void;
+  /** Writes what stands before the parts of a big value; undefined, and nothing is written, when it must be written whole. */
+  open(writer: RdbWriter, entry: number): PartHead | undefined;
   end(writer: RdbWriter): void;
 }
 
@@ -56,7 +60,7 @@ interface Section {
   isDetached: boolean;
 }
 
-export class Snapshot implements SnapshotBarrier {
+export class Snapshot implements SnapshotBarrier, PartGuard {
   /** Entries that were handed over. */
   entriesDone = 0;
   /** Entries that had to be handed over because a command changed them. */
@@ -66,12 +70,15 @@ export class Snapshot implements SnapshotBarrier {
   private sectionIndex = 0;
   private readonly indexes = new Map<Database, number>();
   private readonly refs = new RefList();
-  /** Big values that are next, as (entry, database number). */
-  private readonly big: { entry: number; index: number }[] = [];
-  private activeEntry = 0;
-  private activeIndex = 0;
-  private readonly encoder: SnapshotEncoder;
-  private readonly overflowEncoder: SnapshotEncoder;
+  private readonly bigValues: BigValues;
+  /** Big values that the walk has come to, not opened yet. */
+  private readonly found: { readonly entry: number; readonly index: number }[] = [];
+  /** Values that were opened, by the refs of their dicts, quicklists and streams. */
+  private readonly opened = new Map<number, BigValue>();
+  /** Of these, the ones that wait to be written. */
+  private readonly waiting: BigValue[] = [];
+  private active: BigValue | null = null;
+  private readonly overflow: PieceList;
   private selected = -1;
   private overflowSelected = -1;
   private isDiscarding = false;
@@ -79,14 +86,15 @@ export class Snapshot implements SnapshotBarrier {
 
   constructor(
     private readonly keyspace: Keyspace,
-    makeEncoder: () => SnapshotEncoder,
-    /** Takes the bytes; `writer` and `overflow` are this snapshot's alone. */
+    private readonly encoder: SnapshotEncoder,
+    /** Takes the bytes; `writer` is this snapshot's alone. */
     private readonly sink: SnapshotSink,
     private readonly writer: RdbWriter,
-    private readonly overflow: RdbWriter,
+    /** Collections of more bytes are written in parts. */
+    bigBytes = BIG_BYTES,
   ) {
-    this.encoder = makeEncoder();
-    this.overflowEncoder = makeEncoder();
+    this.bigValues = new BigValues(keyspace, bigBytes);
+    this.overflow = new PieceList(writer.compression);
     let total = 0;
     keyspace.databases.forEach((database, index) => {
       this.indexes.set(database, index);
@@ -97,7 +105,7 @@ export class Snapshot implements SnapshotBarrier {
     this.entriesTotal = total;
     keyspace.epoch ^= EPOCH;
     keyspace.barrier = this;
-    this.encoder.start(writer);
+    encoder.start(writer);
   }
 
   /** Whether the walk is over: all entries are of the present epoch again. */
@@ -110,52 +118,79 @@ export class Snapshot implements SnapshotBarrier {
     return !this.hasEnded && (this.isDiscarding || this.sink.room);
   }
 
+  /** Bytes that the snapshot keeps in memory: encoded ones and copies of what has changed. */
+  get heldBytes(): number {
+    let bytes = this.sink.pendingBytes + this.writer.length + this.overflow.length;
+    for (const value of this.opened.values()) bytes += value.early.length + value.copiedBytes;
+    return bytes;
+  }
+
   // --- the barrier --------------------------------------------------------------------------------------------------
 
   beforeChange(database: Database, entry: number, _hash: number): void {
     if (this.isDiscarding) return;
     this.entriesForced++;
-    if (entry === this.activeEntry) {
-      this.finishActive();
-      return;
-    }
-    for (let at = 0; at < this.big.length; at++) {
-      if (this.big[at]!.entry !== entry) continue;
-      this.big.splice(at, 1);
+    for (let at = 0; at < this.found.length; at++) {
+      if (this.found[at]!.entry !== entry) continue;
+      this.found.splice(at, 1);
       break;
     }
-    this.takeWhole(entry, this.indexes.get(database)!);
+    const index = this.indexes.get(database)!;
+    if (!this.bigValues.isBig(entry) || !this.open(entry, index)) this.takeWhole(entry, index);
   }
 
   takesDict(_database: Database, dict: DictRef): boolean {
-    if (this.isDiscarding) return false;
     for (let at = 0; at < this.sections.length; at++) {
       const section = this.sections[at]!;
       if (section.dict !== dict) continue;
-      const isActive = this.activeEntry !== 0 && this.activeIndex === section.index;
-      section.isDetached = at >= this.sectionIndex || isActive || this.big.some((value) => value.index === section.index);
+      if (this.isDiscarding) {
+        // Nothing of it is needed, and its entries are of no epoch any more.
+        this.sections.splice(at, 1);
+        if (at < this.sectionIndex) this.sectionIndex--;
+        return false;
+      }
+      section.isDetached = at >= this.sectionIndex || this.found.some((value) => value.index === section.index);
       return section.isDetached;
     }
     return false;
   }
 
+  takesValue(type: number, encoding: number, ref: number): boolean {
+    const value = this.opened.get(ref);
+    if (value === undefined) return false;
+    if (this.isDiscarding) {
+      this.opened.delete(ref);
+      return false;
+    }
+    value.released = { type, encoding };
+    return true;
+  }
+
+  memberAdded(owner: number, hash: number, entry: number): void {
+    this.opened.get(owner)?.memberAdded(hash, entry);
+  }
+
+  beforeMember(owner: number, hash: number, entry: number): void {
+    this.opened.get(owner)?.beforeMember(hash, entry);
+    this.sendIfFull();
+  }
+
+  beforeBlock(owner: number, block: number): void {
+    this.opened.get(owner)?.beforeBlock(block);
+  }
+
   /** Encodes an entry to its end, behind a value that is half written if there is one. */
   private takeWhole(entry: number, index: number): void {
-    const behind = this.activeEntry !== 0;
-    const writer = behind ? this.overflow : this.writer;
+    const behind = this.active !== null;
+    const writer = behind ? this.overflow.writer : this.writer;
     if ((behind ? this.overflowSelected : this.selected) !== index) {
       this.encoder.selectDatabase(writer, index);
       if (behind) this.overflowSelected = index;
       else this.selected = index;
     }
     this.markTaken(entry);
-    if (behind) {
-      this.overflowEncoder.begin(writer, entry);
-      while (!this.overflowEncoder.step(STEP_ELEMENTS)) continue;
-      return;
-    }
-    if (!this.encoder.begin(writer, entry)) while (!this.encoder.step(STEP_ELEMENTS)) this.sendIfFull();
-    this.sendIfFull();
+    this.encoder.write(writer, entry);
+    if (!behind) this.sendIfFull();
   }
 
   private markTaken(entry: number): void {
@@ -167,13 +202,30 @@ export class Snapshot implements SnapshotBarrier {
     if (this.writer.length >= CHUNK_BYTES) this.sink.send(this.writer);
   }
 
+  /** Opens a big value as it is now; the walk will write it next. False when it must be written whole. */
+  private open(entry: number, index: number): boolean {
+    const early = new PieceList(this.writer.compression);
+    const head = this.encoder.open(early.writer, entry);
+    if (head === undefined) return false;
+    const { keyspace } = this;
+    const value = this.bigValues.open(this.encoder, head, keyspace.entries.word2(entry), early);
+    value.database = index;
+    this.opened.set(value.ref, value);
+    this.waiting.push(value);
+    keyspace.arena.guard = this;
+    this.markTaken(entry);
+    return true;
+  }
+
   // --- the walk -----------------------------------------------------------------------------------------------------
 
   /** Walks until `isTime` says so, the sink has no room, or the end. */
   walk(isTime: () => boolean): void {
     while (this.canWalk) {
-      if (this.activeEntry !== 0) this.stepActive();
-      else if (this.big.length > 0) this.startBig();
+      if (this.isDiscarding && this.opened.size > 0) this.clearSome();
+      else if (this.active !== null) this.stepActive(this.active);
+      else if (this.waiting.length > 0) this.startNext();
+      else if (this.found.length > 0) this.openNext();
       else if (this.sectionIndex < this.sections.length) this.walkBatch(this.sections[this.sectionIndex]!);
       else {
         this.end();
@@ -194,53 +246,73 @@ export class Snapshot implements SnapshotBarrier {
       const entry = list[at]!;
       if (entries.epoch(entry) === keyspace.epoch) continue;
       if (this.isDiscarding) entries.setEpoch(entry, keyspace.epoch);
-      else if (keyspace.values.count(entry) > BIG_COUNT) this.big.push({ entry, index: section.index });
+      else if (this.bigValues.isBig(entry)) this.found.push({ entry, index: section.index });
       else this.takeWhole(entry, section.index);
     }
     if (section.cursor === 0) this.sectionIndex++;
   }
 
   private announce(section: Section): void {
-    if (this.selected !== section.index) this.encoder.selectDatabase(this.writer, section.index);
-    this.selected = section.index;
+    this.select(section.index);
     this.encoder.announceDatabase(this.writer, section.keys, section.expires);
   }
 
-  private startBig(): void {
-    const { entry, index } = this.big.shift()!;
-    if (this.isDiscarding) {
-      this.keyspace.entries.setEpoch(entry, this.keyspace.epoch);
-      return;
-    }
+  private select(index: number): void {
     if (this.selected !== index) this.encoder.selectDatabase(this.writer, index);
     this.selected = index;
+  }
+
+  private openNext(): void {
+    const { entry, index } = this.found.shift()!;
+    if (!this.open(entry, index)) this.takeWhole(entry, index);
+  }
+
+  private startNext(): void {
+    const value = this.waiting.shift()!;
+    this.select(value.database);
+    this.send(value.early);
+    value.out = this.writer;
+    this.active = value;
     this.overflowSelected = -1;
-    // The bit stays old while it is being written, so that a change of it comes here first.
-    this.activeEntry = entry;
-    this.activeIndex = index;
-    if (this.encoder.begin(this.writer, entry)) this.closeActive();
   }
 
-  private stepActive(): void {
-    if (this.encoder.step(STEP_ELEMENTS)) this.closeActive();
-    else this.sendIfFull();
+  /** Sends what a list of pieces holds, in its place. */
+  private send(list: PieceList): void {
+    for (const piece of list.take()) {
+      if (this.writer.length + piece.length < CHUNK_BYTES) this.writer.append(piece);
+      else {
+        this.sink.send(this.writer);
+        this.sink.send(piece);
+      }
+    }
   }
 
-  private finishActive(): void {
-    while (!this.encoder.step(STEP_ELEMENTS)) this.sendIfFull();
-    this.closeActive();
+  private stepActive(value: BigValue): void {
+    const isDone = value.step();
+    if (isDone) {
+      this.encoder.close(this.writer, value);
+      this.active = null;
+      this.forget(value);
+      if (this.overflow.length > 0) {
+        this.send(this.overflow);
+        this.selected = this.overflowSelected;
+      }
+    }
+    this.sendIfFull();
   }
 
-  private closeActive(): void {
-    this.markTaken(this.activeEntry);
-    this.activeEntry = 0;
-    if (this.overflow.length === 0) {
-      this.sendIfFull();
+  /** An opened value is of no interest any more. */
+  private forget(value: BigValue): void {
+    this.opened.delete(value.ref);
+    if (this.opened.size === 0) this.keyspace.arena.guard = null;
+    if (value.released !== null) this.keyspace.releaseValue(value.released.type, value.released.encoding, value.ref);
+  }
+
+  private clearSome(): void {
+    for (const value of this.opened.values()) {
+      if (value.clear()) this.opened.delete(value.ref);
       return;
     }
-    this.sink.send(this.writer);
-    this.sink.send(this.overflow);
-    this.selected = this.overflowSelected;
   }
 
   private end(): void {
@@ -255,18 +327,22 @@ export class Snapshot implements SnapshotBarrier {
   /** Gives up: nothing more is encoded, but the walk goes on until all entries are of the present epoch. */
   abort(): void {
     if (this.hasEnded || this.isDiscarding) return;
+    const { keyspace } = this;
     this.isDiscarding = true;
-    this.keyspace.barrier = null;
-    // The value that is half written is left as if it had been taken.
-    if (this.activeEntry !== 0) this.keyspace.entries.setEpoch(this.activeEntry, this.keyspace.epoch);
-    this.activeEntry = 0;
-    for (const { entry } of this.big.splice(0)) this.keyspace.entries.setEpoch(entry, this.keyspace.epoch);
-    const left = this.sections.splice(this.sectionIndex);
-    for (const section of left) if (!section.isDetached) this.sections.push(section);
-    for (const section of [...left, ...this.sections.slice(0, this.sectionIndex)]) {
-      if (section.isDetached) this.keyspace.releaseDict(section.dict);
-      section.isDetached = false;
+    keyspace.arena.guard = null;
+    this.active = null;
+    this.waiting.length = 0;
+    this.overflow.take();
+    for (const value of [...this.opened.values()]) {
+      value.early.take();
+      if (value.abandon() && value.released === null) continue;
+      this.opened.delete(value.ref);
+      if (value.released !== null) keyspace.releaseValue(value.released.type, value.released.encoding, value.ref);
     }
-    if (this.sectionIndex >= this.sections.length) this.end();
+    for (const { entry } of this.found.splice(0)) keyspace.entries.setEpoch(entry, keyspace.epoch);
+    for (const section of this.sections.filter((each) => each.isDetached)) {
+      this.takesDict(section.database, section.dict);
+      keyspace.releaseDict(section.dict);
+    }
   }
 }

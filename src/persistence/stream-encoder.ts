@@ -18,7 +18,8 @@ import type { RdbWriter } from './rdb-writer.js';
 
 const idBytes = new Uint8Array(16);
 
-function toBytes(id: StreamId): Uint8Array {
+/** The 16 bytes of an id, big endian; borrowed until the next call. */
+export function streamIdBytes(id: StreamId): Uint8Array {
   const words = [id.msHigh, id.msLow, id.seqHigh, id.seqLow];
   for (let word = 0; word < 4; word++) {
     for (let byte = 0; byte < 4; byte++) idBytes[4 * word + byte] = words[word]! >>> (24 - 8 * byte);
@@ -36,7 +37,7 @@ export class StreamEncoder {
   }
 
   private writeId(writer: RdbWriter, id: StreamId): void {
-    const bytes = toBytes(id);
+    const bytes = streamIdBytes(id);
     writer.writeLength64(bytes, 0);
     writer.writeLength64(bytes, 8);
   }
@@ -44,15 +45,25 @@ export class StreamEncoder {
   write(ref: number, writer: RdbWriter): void {
     const { streams, id } = this;
     const { indexes } = streams;
-    const stream = ref as StreamRef;
-    const nodes = streams.nodeIndex(stream);
+    const nodes = streams.nodeIndex(ref as StreamRef);
     writer.writeLength(indexes.count(nodes));
     for (let there = indexes.first(nodes); there; there = indexes.next()) {
       indexes.readId(id);
-      writer.string(toBytes(id), 0, 16);
+      writer.string(streamIdBytes(id), 0, 16);
       const node = indexes.value(0);
       writer.string(this.keyspace.arena.u8[chunkOf(node)]!, byteOffset(node), streams.listpacks.byteLength(node));
     }
+    this.writeTail(ref, writer);
+  }
+
+  nodeCount(ref: number): number {
+    return this.streams.indexes.count(this.streams.nodeIndex(ref as StreamRef));
+  }
+
+  /** What stands behind the nodes. */
+  writeTail(ref: number, writer: RdbWriter): void {
+    const { streams, id } = this;
+    const stream = ref as StreamRef;
     writer.writeLength(streams.length(stream));
     this.writeId(writer, streams.lastId(stream, id));
     this.writeId(writer, streams.firstId(stream, id));
@@ -77,7 +88,7 @@ export class StreamEncoder {
     id.setMin();
     while (groups.seekPending(group, id)) {
       this.takePendingId();
-      writer.raw(toBytes(id), 0, 16);
+      writer.raw(streamIdBytes(id), 0, 16);
       writer.int64(groups.deliveryTime);
       writer.writeLength(groups.deliveryCount);
       if (!id.increment()) break;
@@ -93,7 +104,7 @@ export class StreamEncoder {
       id.setMin();
       while (groups.seekConsumerPending(group, consumer, id)) {
         this.takePendingId();
-        writer.raw(toBytes(id), 0, 16);
+        writer.raw(streamIdBytes(id), 0, 16);
         if (!id.increment()) break;
       }
     }

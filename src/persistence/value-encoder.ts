@@ -1,8 +1,7 @@
-// value-encoder: writes a value of the keyspace as RDB (type, key, value), a big one in steps.
+// value-encoder: writes a value of the keyspace as RDB (type, key, value), whole (`write`) or in parts (`open`, then as a
+// PartEncoder).
 //
-// Small values and single blobs are written at once. A collection that lies in a dict, a quicklist or a stream is written
-// about `budget` elements a step, so that no single key stalls the loop; whoever changes such a value must have it
-// finished first (see snapshot). Listpacks and intsets are copied as they are, for they have Redis's own format.
+// Listpacks and intsets are copied as they are, for they have Redis's own format.
 //
 //   type of value      RDB type (version)
 //   string             0
@@ -18,19 +17,19 @@ import { byteOffset, chunkOf } from '../memory/layout.js';
 import { type DictRef, RefList } from '../structures/dict.js';
 import { Listpacks } from '../structures/listpack.js';
 import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
+import { type BigBlocks, type BigValue, type PartHead, PartKind, STREAM_ID_BYTES } from './big-value.js';
 import { QuicklistContainer, RDB_VERSION, RDB_VERSION_FIELD_TTL, RdbType } from './rdb-format.js';
-import type { RdbWriter } from './rdb-writer.js';
+import { RdbWriter } from './rdb-writer.js';
 import { StreamEncoder } from './stream-encoder.js';
 
-const Walk = { none: 0, members: 1, scores: 2, fields: 3, agingFields: 4, nodes: 5 } as const;
+const MEMBERS_AT_ONCE = 256;
+const TAIL_BYTES = 256;
+const NO_BYTES = new Uint8Array(0);
 
 export class ValueEncoder {
-  private walk: number = Walk.none;
-  private dict = 0 as DictRef;
-  private cursor = 0;
-  private group = 0;
-  private slot = 0;
-  private firstExpiryMs = 0;
+  /** What is written at present (PartKind), 0: all is written. */
+  private kind = 0;
+  private firstFieldMs = 0;
   private readonly refs = new RefList();
   /** Own readers: an entry is encoded in the midst of a command, whose borrowed positions must stay. */
   private readonly listpacks: Listpacks;
@@ -73,12 +72,38 @@ export class ValueEncoder {
     }
   }
 
-  /** Writes type, key (unless `withoutKey`) and what comes before the elements; true when that was all of it. @hot */
-  begin(entry: number, withoutKey: boolean): boolean {
+  /** Writes type, key (unless `withoutKey`) and value. @hot */
+  write(entry: number, withoutKey: boolean): void {
+    this.begin(entry, withoutKey, false);
+    if (this.kind === 0) return;
+    const ref = this.keyspace.entries.word2(entry);
+    if (this.kind === PartKind.nodes) this.writeNodes(ref as QuicklistRef);
+    else this.writeMembers(ref as DictRef);
+    this.kind = 0;
+  }
+
+  /** Writes what stands before the elements of a big collection (see big-value). */
+  open(entry: number): PartHead {
+    const { keyspace } = this;
+    const { entries } = keyspace;
+    this.begin(entry, false, true);
+    const { kind } = this;
+    this.kind = 0;
+    let tail: RdbWriter | null = null;
+    if (kind === PartKind.streamNodes) {
+      tail = new RdbWriter(this.writer.compression, TAIL_BYTES);
+      this.streams.writeTail(entries.word2(entry), tail);
+    }
+    return { kind, key: NO_BYTES, expiresMs: -1, firstFieldMs: this.firstFieldMs, tail };
+  }
+
+  /** Writes type, key and what comes before the elements; `kind` tells what elements are left. @hot */
+  private begin(entry: number, withoutKey: boolean, inParts: boolean): void {
     const keyspace = this.keyspace;
     const entries = keyspace.entries;
     const writer = this.writer;
     const type = this.rdbTypeOf(entry);
+    this.kind = 0;
     writer.byte(type);
     if (!withoutKey) writer.string(keyspace.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry));
     const ref = entries.word2(entry);
@@ -86,38 +111,44 @@ export class ValueEncoder {
       case RdbType.string: {
         const block = entries.valueBlock(entry);
         writer.string(keyspace.arena.u8[chunkOf(block)]!, entries.valueStart(entry), ref);
-        return true;
+        return;
       }
       case RdbType.setIntset:
         this.blob(ref, keyspace.values.sets.intsets.byteLength(ref));
-        return true;
+        return;
       case RdbType.zsetListpack:
       case RdbType.hashListpack:
         this.blob(ref, this.listpacks.byteLength(ref));
-        return true;
+        return;
       case RdbType.hashListpackEx:
         writer.int64(Math.max(0, keyspace.nextFieldExpiry(entry)));
         this.blob(ref, this.listpacks.byteLength(ref));
-        return true;
+        return;
       case RdbType.listQuicklist2:
-        return this.beginList(entries.encoding(entry), ref);
+        this.beginList(entries.encoding(entry), ref);
+        return;
       case RdbType.set:
-        if (entries.encoding(entry) === Encoding.LISTPACK) {
-          this.listpackMembers(ref);
-          return true;
-        }
-        return this.beginDict(ref, Walk.members);
+        if (entries.encoding(entry) === Encoding.LISTPACK) this.listpackMembers(ref);
+        else this.beginDict(ref, PartKind.members);
+        return;
       case RdbType.zset2:
-        return this.beginDict(ref, Walk.scores);
+        this.beginDict(ref, PartKind.scores);
+        return;
       case RdbType.hash:
-        return this.beginDict(ref, Walk.fields);
+        this.beginDict(ref, PartKind.fields);
+        return;
       case RdbType.hashMetadata:
-        this.firstExpiryMs = keyspace.nextFieldExpiry(entry);
-        writer.int64(this.firstExpiryMs);
-        return this.beginDict(ref, Walk.agingFields);
+        this.firstFieldMs = keyspace.nextFieldExpiry(entry);
+        writer.int64(this.firstFieldMs);
+        this.beginDict(ref, PartKind.agingFields);
+        return;
       default:
-        this.streams.write(ref, writer);
-        return true;
+        if (!inParts) {
+          this.streams.write(ref, writer);
+          return;
+        }
+        writer.writeLength(this.streams.nodeCount(ref));
+        this.kind = PartKind.streamNodes;
     }
   }
 
@@ -125,29 +156,21 @@ export class ValueEncoder {
     this.writer.string(this.keyspace.arena.u8[chunkOf(ref)]!, byteOffset(ref), length);
   }
 
-  private beginDict(ref: number, walk: number): boolean {
-    this.dict = ref as DictRef;
-    this.writer.writeLength(this.keyspace.dicts.count(this.dict));
-    this.cursor = 0;
-    this.walk = walk;
-    return false;
+  private beginDict(ref: number, kind: number): void {
+    this.writer.writeLength(this.keyspace.dicts.count(ref as DictRef));
+    this.kind = kind;
   }
 
-  private beginList(encoding: number, ref: number): boolean {
+  private beginList(encoding: number, ref: number): void {
     const writer = this.writer;
     if (encoding === Encoding.LISTPACK) {
       writer.writeLength(1);
       writer.writeLength(QuicklistContainer.packed);
       this.blob(ref, this.listpacks.byteLength(ref));
-      return true;
+      return;
     }
-    const { nodes } = this;
-    writer.writeLength(nodes.nodeCount(ref as QuicklistRef));
-    if (!nodes.first(ref as QuicklistRef)) return true;
-    this.group = nodes.group;
-    this.slot = nodes.slot;
-    this.walk = Walk.nodes;
-    return false;
+    writer.writeLength(this.nodes.nodeCount(ref as QuicklistRef));
+    this.kind = PartKind.nodes;
   }
 
   private listpackMembers(ref: number): void {
@@ -159,56 +182,67 @@ export class ValueEncoder {
     }
   }
 
-  /** Writes about `budget` further elements of the value that was begun; true when it is complete. @hot */
-  step(budget: number): boolean {
-    if (this.walk === Walk.none) return true;
-    if (this.walk === Walk.nodes) return this.stepNodes(budget);
-    const refs = this.refs;
-    refs.clear();
-    this.cursor = this.keyspace.dicts.scan(this.dict, this.cursor, budget, refs);
-    const list = refs.refs;
-    for (let index = 0; index < refs.length; index++) this.writeMember(list[index]!);
-    if (this.cursor !== 0) return false;
-    this.walk = Walk.none;
-    return true;
+  private writeMembers(dict: DictRef): void {
+    const { refs } = this;
+    let cursor = 0;
+    do {
+      refs.clear();
+      cursor = this.keyspace.dicts.scan(dict, cursor, MEMBERS_AT_ONCE, refs);
+      for (let index = 0; index < refs.length; index++) this.writeMember(refs.refs[index]!);
+    } while (cursor !== 0);
+  }
+
+  private writeNodes(list: QuicklistRef): void {
+    const { nodes } = this;
+    for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot)) {
+      this.writeNode(nodes.block(nodes.group, nodes.slot), nodes.isPlain(nodes.group, nodes.slot));
+    }
+  }
+
+  // --- parts of a big value -------------------------------------------------------------------------------------------
+
+  /** @hot */
+  members(value: BigValue, members: Int32Array, count: number): void {
+    this.kind = value.head.kind;
+    this.firstFieldMs = value.head.firstFieldMs;
+    for (let index = 0; index < count; index++) this.writeMember(members[index]!);
+    this.kind = 0;
+  }
+
+  block(value: BigBlocks, index: number): void {
+    const block = value.blocks[index]!;
+    if (value.head.kind === PartKind.nodes) {
+      this.writeNode(block, value.plain[index] !== 0);
+      return;
+    }
+    this.writer.string(value.ids, index * STREAM_ID_BYTES, STREAM_ID_BYTES);
+    this.blob(block, this.listpacks.byteLength(block));
   }
 
   private writeMember(member: number): void {
     const writer = this.writer;
     const entries = this.keyspace.entries;
     const arena = this.keyspace.arena;
-    if (this.walk === Walk.agingFields) {
+    if (this.kind === PartKind.agingFields) {
       const expiresMs = entries.hasNumber(member) ? entries.number(member) : 0;
-      writer.writeLength(expiresMs === 0 ? 0 : Math.max(1, expiresMs - this.firstExpiryMs + 1));
+      writer.writeLength(expiresMs === 0 ? 0 : Math.max(1, expiresMs - this.firstFieldMs + 1));
     }
     writer.string(arena.u8[chunkOf(member)]!, entries.keyStart(member), entries.keyLength(member));
-    if (this.walk === Walk.scores) writer.double(entries.number(member));
-    else if (this.walk !== Walk.members) {
+    if (this.kind === PartKind.scores) writer.double(entries.number(member));
+    else if (this.kind !== PartKind.members) {
       writer.string(arena.u8[chunkOf(entries.valueBlock(member))]!, entries.valueStart(member), entries.word2(member));
     }
   }
 
-  private stepNodes(budget: number): boolean {
+  private writeNode(block: number, isPlain: boolean): void {
     const writer = this.writer;
     const arena = this.keyspace.arena;
-    const { nodes, listpacks } = this;
-    for (let written = 0; written < budget; ) {
-      const block = nodes.block(this.group, this.slot);
-      if (nodes.isPlain(this.group, this.slot)) {
-        writer.writeLength(QuicklistContainer.plain);
-        writer.string(arena.u8[chunkOf(block)]!, plainStart(block), plainLength(arena, block));
-      } else {
-        writer.writeLength(QuicklistContainer.packed);
-        this.blob(block, listpacks.byteLength(block));
-      }
-      written += nodes.count(this.group, this.slot);
-      if (!nodes.next(this.group, this.slot)) {
-        this.walk = Walk.none;
-        return true;
-      }
-      this.group = nodes.group;
-      this.slot = nodes.slot;
+    if (isPlain) {
+      writer.writeLength(QuicklistContainer.plain);
+      writer.string(arena.u8[chunkOf(block)]!, plainStart(block), plainLength(arena, block));
+    } else {
+      writer.writeLength(QuicklistContainer.packed);
+      this.blob(block, this.listpacks.byteLength(block));
     }
-    return false;
   }
 }

@@ -228,6 +228,7 @@ export class Dicts {
     }
     placeSlot(i32, base, hash, payload);
     this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + COUNT]!++;
+    if (this.arena.guard !== null) this.arena.guard.memberAdded(dict, hash, payload);
   }
 
   /** Puts another payload in the place of one that is there. @hot */
@@ -258,6 +259,7 @@ export class Dicts {
   private emptySlot(dict: DictRef, segment: number, slot: number, hash: number): void {
     const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
     const base = wordOffset(segment);
+    if (this.arena.guard !== null) this.arena.guard.beforeMember(dict, hash, i32[base + HEADER_WORDS + 2 * slot + 1]!);
     closeGap(i32, base, slot);
     const used = --i32[base + USED]!;
     this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + COUNT]!--;

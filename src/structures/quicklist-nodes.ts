@@ -8,7 +8,7 @@
 //   handle (32 bytes)  word 0 elements, 1 nodes, 2 first group, 3 last group, 4-7 the owner's
 //   group              word 0 previous group, 1 next group, 2 elements, 3 nodes, then slots
 //   slot               word 0 ref of the listpack or of the plain block
-//                      word 1 bits 0-23 elements, 30 PLAIN, 31 EPOCH (the snapshot barrier's)
+//                      word 1 bits 0-23 elements, 30 PLAIN
 //   plain block        u32 length, then the bytes of the one element
 //
 // Groups grow with their nodes from 64 bytes to 1 KB and shrink again, so they move: positions are (group, slot) and are
@@ -24,8 +24,6 @@ export type QuicklistRef = number & { readonly brand: 'quicklist' };
 
 /** The node is one element in a block of its own. */
 export const PLAIN = 1 << 30;
-/** The snapshot barrier's bit. */
-export const NODE_EPOCH = 1 << 31;
 /** First of the four words of the handle that belong to the quicklist's owner. */
 export const QUICKLIST_OWNER_WORD = 4;
 
@@ -93,16 +91,6 @@ export class QuicklistNodes {
   /** @hot */
   isPlain(group: number, slot: number): boolean {
     return (this.arena.i32[group >>> CHUNK_SHIFT]![slotWord(group, slot) + 1]! & PLAIN) !== 0;
-  }
-
-  epoch(group: number, slot: number): number {
-    return this.arena.i32[group >>> CHUNK_SHIFT]![slotWord(group, slot) + 1]! & NODE_EPOCH;
-  }
-
-  setEpoch(group: number, slot: number, epoch: number): void {
-    const i32 = this.arena.i32[group >>> CHUNK_SHIFT]!;
-    const at = slotWord(group, slot) + 1;
-    i32[at] = (i32[at]! & ~NODE_EPOCH) | epoch;
   }
 
   /** Notes that a node has `change` more elements. @hot */

@@ -61,8 +61,6 @@ export class Quicklists {
   fill = -2;
   /** DEBUG QUICKLIST-PACKED-THRESHOLD: elements of this size on get a plain node; 0 leaves it to `fill`. */
   plainBytesMin = 0;
-  /** Flags of nodes that are made: the snapshot barrier's epoch. */
-  nodeFlags = 0;
 
   /** The position; group 0 is none. Read-only outside, but for `place`. */
   group = 0;
@@ -139,6 +137,7 @@ export class Quicklists {
     const total = u8[base]! | (u8[base + 1]! << 8) | (u8[base + 2]! << 16) | (u8[base + 3]! << 24);
     const made = total + length + 2;
     if (made > NODE_BYTES_FILLED || made > arena.usable(block)) return false;
+    if (arena.guard !== null) arena.guard.beforeBlock(list, block);
     let at = base + HEADER_BYTES;
     if (first) {
       u8.copyWithin(at + length + 2, at, base + total);
@@ -162,14 +161,14 @@ export class Quicklists {
   /** Adds a listpack that is not empty as the last node, and owns it from now on. */
   appendListpack(list: QuicklistRef, listpack: number): void {
     const found = this.nodes.last(list);
-    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, listpack, this.listpacks.count(listpack), this.nodeFlags);
+    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, listpack, this.listpacks.count(listpack), 0);
   }
 
   /** Adds a plain node with one element as the last node. */
   appendPlain(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
     const found = this.nodes.last(list);
     const block = this.createPlain(bytes, offset, length);
-    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, block, 1, PLAIN | this.nodeFlags);
+    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, block, 1, PLAIN);
   }
 
   /**
@@ -196,6 +195,7 @@ export class Quicklists {
     while (nodes.first(list)) {
       const { group, slot } = nodes;
       const block = nodes.block(group, slot);
+      this.beforeChange(list, block);
       if (made === 0) {
         made = block;
       } else {
@@ -319,6 +319,7 @@ export class Quicklists {
   delete(list: QuicklistRef): boolean {
     const { group, slot } = this;
     if (this.nodes.count(group, slot) > 1) {
+      this.beforeChange(list, this.block);
       this.block = this.listpacks.delete(this.block, this.at);
       this.nodes.setBlock(group, slot, this.block);
       this.nodes.addCount(list, group, slot, -1);
@@ -345,6 +346,7 @@ export class Quicklists {
       this.delete(list);
       return;
     }
+    if (this.arena.guard !== null) this.arena.guard.beforeBlock(list, block);
     const total = (u8[base]! | (u8[base + 1]! << 8) | (u8[base + 2]! << 16) | (u8[base + 3]! << 24)) >>> 0;
     const left = first ? total - entryBytes(u8, base + HEADER_BYTES) : this.at + 1;
     if (first) u8.copyWithin(base + HEADER_BYTES, base + HEADER_BYTES + total - left, base + total);
@@ -363,6 +365,7 @@ export class Quicklists {
     const { group, slot } = this;
     if (this.nodes.count(group, slot) > 1) {
       const at = this.listpacks.previous(this.block, this.at);
+      this.beforeChange(list, this.block);
       this.block = this.listpacks.delete(this.block, this.at);
       this.nodes.setBlock(group, slot, this.block);
       this.nodes.addCount(list, group, slot, -1);
@@ -387,6 +390,7 @@ export class Quicklists {
         if (!this.deleteNode(list) || left === 0) return;
       } else {
         const { group, slot } = this;
+        this.beforeChange(list, this.block);
         this.nodes.setBlock(group, slot, this.listpacks.delete(this.block, this.at, here));
         this.nodes.addCount(list, group, slot, -here);
         if (left === 0) return;
@@ -399,10 +403,12 @@ export class Quicklists {
   /** Puts another string in the place of the element at the position. The position is lost. */
   replace(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
     if (!this.plain && !this.isLarge(length)) {
+      this.beforeChange(list, this.block);
       this.nodes.setBlock(this.group, this.slot, this.listpacks.replace(this.block, this.at, bytes, offset, length));
       return;
     }
     if (this.plain && this.isLarge(length)) {
+      this.beforeChange(list, this.block);
       this.arena.free(this.block);
       this.nodes.setBlock(this.group, this.slot, this.createPlain(bytes, offset, length));
       return;
@@ -520,6 +526,7 @@ export class Quicklists {
   /** Puts an element into a node: before the one at `at`, at the start for 0, at the end for -1. @hot */
   private growNode(list: QuicklistRef, group: number, slot: number, at: number, bytes: Uint8Array, offset: number, length: number): void {
     const block = this.nodes.block(group, slot);
+    this.beforeChange(list, block);
     let made: number;
     if (at < 0) made = this.listpacks.append(block, bytes, offset, length);
     else if (at === 0) made = this.listpacks.prepend(block, bytes, offset, length);
@@ -552,15 +559,19 @@ export class Quicklists {
     this.at = this.plain ? 0 : HEADER_BYTES;
     if (this.plain) {
       this.block = this.createPlain(bytes, offset, length);
-      this.nodes.insert(list, group, slot, this.block, 1, PLAIN | this.nodeFlags);
+      this.nodes.insert(list, group, slot, this.block, 1, PLAIN);
     } else {
       // A list that has nodes will fill this one too, as a rule: it gets its whole block at once.
       const capacity = group !== 0 && this.fill < 0 && this.plainBytesMin === 0 ? NODE_BYTES_FILLED : EMPTY_BYTES + length;
       this.block = this.listpacks.append(this.listpacks.create(capacity), bytes, offset, length);
-      this.nodes.insert(list, group, slot, this.block, 1, this.nodeFlags);
+      this.nodes.insert(list, group, slot, this.block, 1, 0);
     }
     this.group = this.nodes.group;
     this.slot = this.nodes.slot;
+  }
+
+  private beforeChange(list: QuicklistRef, block: number): void {
+    if (this.arena.guard !== null) this.arena.guard.beforeBlock(list, block);
   }
 
   private createPlain(bytes: Uint8Array, offset: number, length: number): number {
@@ -573,17 +584,19 @@ export class Quicklists {
   /** Moves the entries from `at` on into a new node behind; `nodes` is then at that one. `at` is not the first entry. */
   private splitNode(list: QuicklistRef, at: number): void {
     const { group, slot, block, listpacks } = this;
+    this.beforeChange(list, block);
     let kept = 0;
     for (let entry = listpacks.first(block); entry !== at; entry = listpacks.next(block, entry)) kept++;
     const moved = this.nodes.count(group, slot) - kept;
     const right = listpacks.appendRange(listpacks.create(listpacks.byteLength(block) - at + HEADER_BYTES), block, at, 0, moved);
     this.nodes.setBlock(group, slot, listpacks.deleteRange(block, at, 0, moved));
     this.nodes.addCount(list, group, slot, -moved);
-    this.nodes.insert(list, group, slot + 1, right, moved, this.nodes.epoch(group, slot));
+    this.nodes.insert(list, group, slot + 1, right, moved, 0);
   }
 
   /** Deletes the node at the position, which then is the next node's first element; false when there is no next. */
   private deleteNode(list: QuicklistRef): boolean {
+    this.beforeChange(list, this.block);
     this.arena.free(this.block);
     this.nodes.remove(list, this.group, this.slot);
     if (this.nodes.group === 0) return this.leave();

@@ -1,8 +1,9 @@
 // bench: redis-server and Kvasir side by side: throughput, processor time, memory, pauses, start.
 //
-//   npm run bench                                  everything but --pause, about 4 minutes; writes docs/benchmarks.md
+//   npm run bench                                  throughput, memory, start, about 4 minutes; writes docs/benchmarks.md
 //   npm run bench -- --only throughput --tests get,set --rounds 7 --no-write
 //   npm run bench -- --only pause --pause-keys 10000000
+//   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
 // the median of the rounds' ratios. The load always comes from redis-benchmark, so that both are measured by a third party.
@@ -16,6 +17,7 @@ import { parseArgs } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { findProgram } from '../peer.js';
 import { fill, watchPings } from './fill.js';
+import { measurePersistence } from './persistence.bench.js';
 import { cpuSeconds, missingServer, residentBytes, startServer } from './servers.js';
 import type { BenchServer, ServerKind } from './servers.js';
 
@@ -33,6 +35,9 @@ const { values: flags } = parseArgs({
     random: { type: 'string' },
     'memory-keys': { type: 'string', default: '1000000' },
     'pause-keys': { type: 'string', default: '10000000' },
+    'snapshot-keys': { type: 'string', default: '5000000' },
+    'snapshot-members': { type: 'string', default: '1000000' },
+    'load-keys': { type: 'string', default: '1000000' },
     'no-write': { type: 'boolean', default: false },
   },
 });
@@ -290,7 +295,7 @@ async function writePage(sections: readonly Section[]): Promise<void> {
 
 Kvasir next to redis-server on the same machine in the same run, both with \`--save '' --appendonly no\`, load by redis-benchmark with
 50 connections and values of 16 bytes unless a section says otherwise. Runs are interleaved; figures are medians, a ratio is the median
-of the rounds' ratios. \`npm run bench\` measures all but the pause again and rewrites these tables; the command under a title measures that part.
+of the rounds' ratios. \`npm run bench\` measures throughput, memory and start again and rewrites these tables; the command under a title measures that part.
 `;
   const parts = new Map<string, string>();
   try {
@@ -310,6 +315,17 @@ const measures: Record<string, () => Promise<Section[]>> = {
   memory: measureMemory,
   pause: measurePause,
   start: measureStart,
+  persistence: () =>
+    measurePersistence(
+      {
+        keys: Number(flags['snapshot-keys']),
+        members: Number(flags['snapshot-members']),
+        loadKeys: Number(flags['load-keys']),
+        rounds: Math.min(rounds, 3),
+        requests: baseRequests,
+      },
+      { log, marked },
+    ),
 };
 
 async function main(): Promise<number> {

@@ -15,6 +15,8 @@ export interface BenchServer {
   kind: ServerKind;
   port: number;
   pid: number;
+  /** Its `dir`, removed when it stops. */
+  folder: string;
   /** From the start of the process to the first PONG. */
   startMs: number;
   stop(): Promise<void>;
@@ -30,10 +32,12 @@ export function missingServer(kind: ServerKind): string | undefined {
   return existsSync(kvasirServer) ? undefined : `${kvasirServer} is not built`;
 }
 
-export async function startServer(kind: ServerKind): Promise<BenchServer> {
+/** Starts a server in a folder of its own, which `prepare` may fill before. */
+export async function startServer(kind: ServerKind, moreFlags: readonly string[] = [], prepare: (folder: string) => void = () => undefined): Promise<BenchServer> {
   const port = await findFreePort();
   const folder = mkdtempSync(join(tmpdir(), 'kvasir-bench-'));
-  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...moreFlags];
+  prepare(folder);
   const [program, args] = kind === 'redis' ? ['redis-server', flags] : [process.execPath, [kvasirServer, ...flags]];
   const startedMs = performance.now();
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -53,6 +57,7 @@ export async function startServer(kind: ServerKind): Promise<BenchServer> {
     kind,
     port,
     pid: child.pid!,
+    folder,
     startMs: performance.now() - startedMs,
     stop: async () => {
       process.removeListener('exit', killOnExit);

@@ -27,7 +27,7 @@ function saveTo(keyspace: Keyspace, path: string, compresses: boolean): void {
   const compression = compresses ? Compression.marked : Compression.none;
   const writer = new RdbWriter(compression);
   const options = { aux: [['redis-ver', '7.0.15'] as const], functions: [], uses: 'none' as const };
-  const snapshot = new Snapshot(keyspace, () => new RdbSnapshotEncoder(keyspace, options, writer), sink, writer, new RdbWriter(compression));
+  const snapshot = new Snapshot(keyspace, new RdbSnapshotEncoder(keyspace, options, writer), sink, writer);
   snapshot.walk(() => false);
   let failure: Error | null = null;
   sink.finish((error) => (failure = error));

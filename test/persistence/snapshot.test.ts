@@ -14,8 +14,9 @@ import type { Keyspace } from '../../src/keyspace/keyspace.js';
 import { RdbSnapshotEncoder } from '../../src/persistence/rdb-snapshot.js';
 import { Compression, RdbWriter } from '../../src/persistence/rdb-writer.js';
 import { Snapshot } from '../../src/persistence/snapshot.js';
-import { DirectFileSink, WorkerFileSink } from '../../src/persistence/snapshot-sink.js';
-import { digestOf, loadBytes, makeKeyspace } from './local.js';
+import { Persistence } from '../../src/persistence/persistence.js';
+import { DirectFileSink, type SnapshotSink, WorkerFileSink } from '../../src/persistence/snapshot-sink.js';
+import { digestOf, LocalHost, loadBytes, makeKeyspace } from './local.js';
 
 const seed = Number(process.env.SEED ?? 31);
 const limits = defaultDataLimits();
@@ -127,7 +128,7 @@ function snapshotOf(keyspace: Keyspace, files: SimulatedFiles): { snapshot: Snap
   const sink = new DirectFileSink(files, { temporaryPath: '/t', finalPath: '/f', checksum: 'on', incrementalSync: false });
   const writer = new RdbWriter(Compression.marked);
   const options = { aux: [], functions: [], uses: 'none' as const };
-  const snapshot = new Snapshot(keyspace, () => new RdbSnapshotEncoder(keyspace, options, writer), sink, writer, new RdbWriter(Compression.marked));
+  const snapshot = new Snapshot(keyspace, new RdbSnapshotEncoder(keyspace, options, writer), sink, writer);
   const finish = (): Uint8Array => {
     assert.ok(snapshot.isOver);
     sink.finish((error) => assert.equal(error, null));
@@ -182,7 +183,7 @@ test('the worker thread writes the same file as the caller itself', async () => 
     const wanted = direct.finish();
     const sink = new WorkerFileSink({ temporaryPath: join(folder, 't'), finalPath: join(folder, 'f'), checksum: 'on', incrementalSync: true });
     const writer = new RdbWriter(Compression.marked);
-    const snapshot = new Snapshot(keyspace, () => new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer, new RdbWriter(Compression.marked));
+    const snapshot = new Snapshot(keyspace, new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer);
     snapshot.walk(() => false);
     const bytes = await new Promise<number>((resolve, reject) => sink.finish((error, count) => (error === null ? resolve(count) : reject(error))));
     assert.equal(bytes, wanted.length);
@@ -196,11 +197,101 @@ test('a worker that cannot write says so and leaves nothing behind', async () =>
   const keyspace = makeKeyspace();
   const sink = new WorkerFileSink({ temporaryPath: '/nonexistent-folder/t', finalPath: '/nonexistent-folder/f', checksum: 'on', incrementalSync: true });
   const writer = new RdbWriter(Compression.none);
-  const snapshot = new Snapshot(keyspace, () => new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer, new RdbWriter(Compression.none));
+  const snapshot = new Snapshot(keyspace, new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer);
   snapshot.walk(() => false);
   const error = await new Promise<Error | null>((resolve) => {
     sink.onError = resolve;
     sink.finish(resolve);
   });
   assert.match(error?.message ?? '', /ENOENT/);
+});
+
+/** A disk that takes nothing until `goOn`. */
+class StalledSink implements SnapshotSink {
+  pendingBytes = 0;
+  onRoom = (): void => undefined;
+  onError: (error: Error) => void = () => undefined;
+  wasAborted = false;
+  private stalled = true;
+
+  constructor(private readonly sink: DirectFileSink) {}
+
+  get room(): boolean {
+    return !this.stalled || this.pendingBytes < 1 << 20;
+  }
+
+  send(writer: RdbWriter): void {
+    if (this.stalled) this.pendingBytes += writer.length;
+    this.sink.send(writer);
+  }
+
+  goOn(): void {
+    this.stalled = false;
+    this.pendingBytes = 0;
+    this.onRoom();
+  }
+
+  finish(done: (error: Error | null, bytes: number) => void): void {
+    this.sink.finish(done);
+  }
+
+  abort(): void {
+    this.wasAborted = true;
+    this.sink.abort();
+  }
+}
+
+test('while the disk stands still the walk waits, changes are kept, and beyond the limit the snapshot fails', async () => {
+  const megabyte = 1 << 20;
+  const files = new SimulatedFiles();
+  files.makeFolder('/data');
+  const host = new LocalHost(files, { 'snapshot-memory-limit': 8 * megabyte });
+  const persistence = new Persistence(host);
+  await persistence.load();
+  const value = (name: string): string => name.repeat(1000 / name.length);
+  const count = 30_000;
+  for (let index = 0; index < count; index++) host.set(`key:${index}`, value('abcd'));
+  let sink!: StalledSink;
+  host.makeSink = (options) => (sink = new StalledSink(new DirectFileSink(host.files, options)));
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const settle = async (): Promise<void> => {
+    for (let turns = 0; turns < 1000 && persistence.hasSnapshot; turns++) await turn();
+    assert.equal(persistence.hasSnapshot, false);
+  };
+  const infoField = (name: string): string | number => persistence.info().find(([field]) => field === name)![1];
+
+  // Five megabytes of changes wait beside the one that the sink has room for.
+  const wanted = digestOf(host.keyspace);
+  persistence.backgroundSave(false);
+  for (let turns = 0; turns < 20; turns++) await turn();
+  assert.ok(sink.pendingBytes >= megabyte && sink.pendingBytes < 2 * megabyte, `${sink.pendingBytes} bytes were sent to a disk that takes none`);
+  for (let index = 0; index < 5000; index++) host.set(`key:${index}`, value('changed!'));
+  persistence.cron();
+  assert.ok(Number(infoField('current_cow_size')) > 5 * megabyte);
+  assert.equal(persistence.hasSnapshot, true);
+  sink.goOn();
+  await settle();
+  assert.equal(infoField('rdb_last_bgsave_status'), 'ok');
+  assert.ok(Number(infoField('rdb_last_cow_size')) > 5 * megabyte);
+  const loaded = makeKeyspace();
+  loadBytes(loaded, files.get('/data/dump.rdb'));
+  assert.equal(digestOf(loaded), wanted);
+
+  // Ten are too many.
+  persistence.backgroundSave(false);
+  for (let turns = 0; turns < 20; turns++) await turn();
+  for (let index = 0; index < 10_000; index++) host.set(`key:${index}`, value('again...'));
+  persistence.cron();
+  await settle();
+  assert.ok(sink.wasAborted);
+  assert.equal(infoField('rdb_last_bgsave_status'), 'err');
+  assert.match(host.logged.join('\n'), /commands change the data faster than the disk takes the snapshot: \d+ MB wait to be written, snapshot-memory-limit allows 8 MB/);
+  assert.deepEqual(files.list('/data'), ['dump.rdb']);
+
+  // The next is whole again.
+  const now = digestOf(host.keyspace);
+  assert.equal(persistence.save(), undefined);
+  const again = makeKeyspace();
+  loadBytes(again, files.get('/data/dump.rdb'));
+  assert.equal(digestOf(again), now);
 });

@@ -18,13 +18,12 @@ import { ValueEncoder } from '../value-encoder.js';
 import type { PersistenceCall, PersistenceCommand } from './call.js';
 
 const FOOTER_BYTES = 10;
-const STEP = 4096;
 
 /** The payload of an entry; borrowed from the writer. */
 export function dumpEntry(keyspace: Keyspace, entry: number, writer: RdbWriter): void {
   writer.clear();
   const encoder = new ValueEncoder(keyspace, writer);
-  if (!encoder.begin(entry, true)) while (!encoder.step(STEP)) continue;
+  encoder.write(entry, true);
   writer.dumpFooter(encoder.versionFor(entry));
 }
 

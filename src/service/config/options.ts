@@ -169,6 +169,7 @@ export const options = [
   flag('rdb-del-sync-files', false, {}, 'Remove RDB files that served only for replication.'),
   flag('rdb-save-incremental-fsync', true, {}, 'Sync RDB files while they are being written.'),
   flag('stop-writes-on-bgsave-error', true, {}, 'Refuse writes after a snapshot has failed.'),
+  number('snapshot-memory-limit', 0, 0, longMax, { unit: 'memory' }, 'Bytes that a snapshot may keep in memory for a slow disk, else it fails; 0: half of the data, at least 256mb.'),
   number('rdb-key-save-delay', 0, intMin, intMax, { hidden: true }, 'Microseconds to wait after each key of a snapshot (for tests).'),
   number('key-load-delay', 0, intMin, intMax, { hidden: true }, 'Microseconds to wait after each loaded key (for tests).'),
   number('loading-process-events-interval-bytes', 2 * MB, 1024, intMax, { hidden: true, unit: 'memory' }, 'Bytes loaded between two looks at the clients.'),

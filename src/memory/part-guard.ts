@@ -1,0 +1,15 @@
+// part-guard: who is told before a part of a big collection changes: a snapshot that is in the midst of the collection.
+//
+// The structures call it where they change members and nodes, while the arena has one. `owner` is the ref of the collection: its
+// dict, quicklist or stream. What the guard does may allocate, but moves nothing.
+//
+// Not here: whole keys (keyspace/events, SnapshotBarrier), what a snapshot does with it (persistence/big-value).
+
+export interface PartGuard {
+  /** An entry was added to a dict under this hash. */
+  memberAdded(owner: number, hash: number, entry: number): void;
+  /** An entry of a dict is about to be changed or taken out. */
+  beforeMember(owner: number, hash: number, entry: number): void;
+  /** A block of a quicklist's or stream's node is about to be changed or freed. */
+  beforeBlock(owner: number, block: number): void;
+}

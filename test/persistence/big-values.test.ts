@@ -1,0 +1,243 @@
+// Big values are written in parts: what is written is what was there when they were opened, whatever commands do meanwhile.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Prng } from '../../src/base/prng.js';
+import { SimulatedFiles } from '../../src/io/files-simulated.js';
+import type { Keyspace } from '../../src/keyspace/keyspace.js';
+import { CommandSnapshotEncoder } from '../../src/persistence/command-snapshot.js';
+import { datasetDigest, hexadecimal } from '../../src/persistence/digest.js';
+import { RdbSnapshotEncoder } from '../../src/persistence/rdb-snapshot.js';
+import { Compression, RdbWriter } from '../../src/persistence/rdb-writer.js';
+import { Snapshot } from '../../src/persistence/snapshot.js';
+import { DirectFileSink } from '../../src/persistence/snapshot-sink.js';
+import { type Engine, makeEngine } from './engine.js';
+import { digestOf, loadBytes, makeKeyspace } from './local.js';
+
+const seed = Number(process.env.SEED ?? 57);
+const BIG_BYTES = 2048;
+const KINDS = ['zset', 'set', 'hash', 'list', 'stream'] as const;
+
+interface Taken {
+  readonly snapshot: Snapshot;
+  bytes(): Uint8Array;
+}
+
+function takeSnapshot(keyspace: Keyspace, asCommands: boolean): Taken {
+  const files = new SimulatedFiles();
+  const sink = new DirectFileSink(files, { temporaryPath: '/t', finalPath: '/f', checksum: asCommands ? 'absent' : 'on', incrementalSync: false });
+  const writer = new RdbWriter(asCommands ? Compression.none : Compression.marked);
+  const encoder = asCommands ? new CommandSnapshotEncoder(keyspace, []) : new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer);
+  const snapshot = new Snapshot(keyspace, encoder, sink, writer, BIG_BYTES);
+  return {
+    snapshot,
+    bytes() {
+      sink.finish((error) => assert.equal(error, null));
+      return files.get('/f');
+    },
+  };
+}
+
+/** Runs the commands of an AOF in another engine. */
+function replay(bytes: Uint8Array): string {
+  const engine = makeEngine(seed + 1);
+  const text = Buffer.from(bytes).toString('latin1');
+  let at = 0;
+  const line = (): number => {
+    const end = text.indexOf('\r\n', at);
+    const value = Number(text.slice(at + 1, end));
+    at = end + 2;
+    return value;
+  };
+  while (at < text.length) {
+    const words: Uint8Array[] = [];
+    for (let left = line(); left > 0; left--) {
+      const length = line();
+      words.push(Buffer.from(text.slice(at, at + length), 'latin1'));
+      at += length + 2;
+    }
+    engine.run(...words);
+  }
+  return hexadecimal(datasetDigest(engine.keyspace));
+}
+
+/** Random commands on a few keys, most of which are big. */
+class Commands {
+  private streamId = 1;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly random: Prng,
+  ) {}
+
+  private key(kind: string): string {
+    return `${kind}:${this.random.below(3)}`;
+  }
+
+  private member(): string {
+    return this.random.chance(10) ? String(this.random.below(100_000)) : `member-${this.random.below(3000)}`;
+  }
+
+  private value(): string {
+    return this.random.chance(3) ? 'long'.repeat(400 + this.random.below(4000)) : `value-${this.random.uint32()}`;
+  }
+
+  fill(): void {
+    const { engine } = this;
+    engine.run('SELECT', this.random.below(2));
+    for (const kind of KINDS) for (let count = 0; count < 3; count++) this.grow(kind, `${kind}:${count}`, 30 + this.random.below(1200));
+    for (let count = 0; count < 100; count++) engine.run('SET', `s${count}`, this.value());
+  }
+
+  private grow(kind: string, key: string, count: number): void {
+    const { engine, random } = this;
+    for (let left = count; left > 0; left--) {
+      if (kind === 'zset') engine.run('ZADD', key, random.below(1000) / 8, this.member());
+      else if (kind === 'set') engine.run('SADD', key, this.member());
+      else if (kind === 'hash') engine.run('HSET', key, this.member(), this.value());
+      else if (kind === 'list') engine.run(random.chance(50) ? 'LPUSH' : 'RPUSH', key, random.chance(5) ? 'long'.repeat(3000) : random.chance(50) ? this.member() : this.value());
+      else engine.run('XADD', key, `${this.streamId++}-1`, 'field', this.value(), ...(random.chance(20) ? ['other', this.member()] : []));
+    }
+  }
+
+  one(): void {
+    const { engine, random } = this;
+    const kind = random.pick(KINDS);
+    const key = this.key(kind);
+    const dice = random.below(1000);
+    if (dice < 20) engine.run('SELECT', random.below(2));
+    else if (dice < 25) engine.run('UNLINK', key);
+    else if (dice < 30) engine.run('RENAME', key, this.key(kind));
+    else if (dice < 35) engine.run('COPY', key, this.key(kind), 'REPLACE');
+    else if (dice < 37) engine.run('MOVE', key, random.below(2));
+    else if (dice < 40) engine.run('SET', key, 'overwritten');
+    else if (dice < 43) engine.run('SWAPDB', 0, 1);
+    else if (dice < 44) engine.run('FLUSHDB');
+    else if (dice < 48) engine.run('PEXPIREAT', key, 1_700_000_000_000 + random.below(3000));
+    else if (dice < 52) engine.tick(random.below(50));
+    else if (dice < 60) this.grow(kind, key, 200);
+    else if (dice < 100) engine.run('SET', `s${random.below(100)}`, this.value());
+    else this.change(kind, key);
+  }
+
+  private change(kind: (typeof KINDS)[number], key: string): void {
+    const { engine, random } = this;
+    const dice = random.below(10);
+    switch (kind) {
+      case 'zset':
+        if (dice < 3) engine.run('ZADD', key, random.below(1000), this.member());
+        else if (dice < 5) engine.run('ZINCRBY', key, 1, this.member());
+        else if (dice < 7) engine.run('ZREM', key, this.member());
+        else if (dice < 8) engine.run('ZPOPMIN', key, random.below(20));
+        else if (dice < 9) engine.run('ZREMRANGEBYRANK', key, 5, 5 + random.below(30));
+        else engine.run('ZUNIONSTORE', key, 2, key, this.key('zset'));
+        return;
+      case 'set':
+        if (dice < 4) engine.run('SADD', key, this.member());
+        else if (dice < 7) engine.run('SREM', key, this.member());
+        else if (dice < 8) engine.run('SPOP', key);
+        else if (dice < 9) engine.run('SPOP', key, 1 + random.below(20));
+        else engine.run('SMOVE', key, this.key('set'), this.member());
+        return;
+      case 'hash':
+        if (dice < 4) engine.run('HSET', key, this.member(), this.value());
+        else if (dice < 5) engine.run('HINCRBY', key, `count-${random.below(50)}`, 1);
+        else if (dice < 7) engine.run('HDEL', key, this.member(), this.member());
+        else if (dice < 9) engine.run('HPEXPIREAT', key, 1_700_000_000_000 + random.below(5000), 'FIELDS', 2, this.member(), this.member());
+        else engine.run('HPERSIST', key, 'FIELDS', 1, this.member());
+        return;
+      case 'list':
+        if (dice < 2) engine.run('LPUSH', key, this.value(), this.member());
+        else if (dice < 4) engine.run('RPOP', key, random.below(10));
+        else if (dice < 5) engine.run('LPOP', key);
+        else if (dice < 6) engine.run('LSET', key, random.below(20), random.chance(50) ? 'long'.repeat(3000) : this.value());
+        else if (dice < 7) engine.run('LINSERT', key, random.chance(50) ? 'BEFORE' : 'AFTER', this.member(), this.value());
+        else if (dice < 8) engine.run('LREM', key, random.below(9) - 4, this.member());
+        else if (random.chance(5)) engine.run('LTRIM', key, -5, -1);
+        else if (dice < 9) engine.run('LTRIM', key, random.chance(20) ? -1 - random.below(9) : random.below(30), -1 - (random.chance(20) ? 0 : random.below(30)));
+        else engine.run('LMOVE', key, this.key('list'), 'LEFT', 'RIGHT');
+        return;
+      default:
+        if (dice < 4) engine.run('XADD', key, `${this.streamId++}-1`, 'field', this.value());
+        else if (dice < 6) engine.run('XDEL', key, `${random.below(this.streamId)}-1`);
+        else if (dice < 7) engine.run('XTRIM', key, 'MAXLEN', 50 + random.below(500));
+        else if (dice < 8) engine.run('XGROUP', 'CREATE', key, `g${random.below(3)}`, '0');
+        else if (dice < 9) engine.run('XREADGROUP', 'GROUP', `g${random.below(3)}`, 'alice', 'COUNT', 20, 'STREAMS', key, '>');
+        else engine.run('XACK', key, `g${random.below(3)}`, `${random.below(this.streamId)}-1`);
+    }
+  }
+}
+
+for (const asCommands of [false, true]) {
+  test(`changes of big values in the midst of a snapshot ${asCommands ? 'of commands' : 'as RDB'} (seed ${seed})`, () => {
+    for (let round = 0; round < 6; round++) {
+      const random = new Prng(seed + round);
+      const engine = makeEngine(seed + round);
+      const emptyBytes = engine.keyspace.usedBytes;
+      const commands = new Commands(engine, random);
+      engine.run('CONFIG', 'SET', 'list-max-listpack-size', random.pick([-2, -1, 5]));
+      commands.fill();
+      const { keyspace } = engine;
+      const freeAll = (): void => {
+        while (!keyspace.freeSome(10_000)) continue;
+      };
+      const wanted = digestOf(keyspace);
+      const { snapshot, bytes } = takeSnapshot(keyspace, asCommands);
+      const busy = 1 + random.below(6);
+      for (let steps = 0; !snapshot.isOver && steps < 100_000; steps++) {
+        for (let count = random.below(busy); count > 0; count--) commands.one();
+        snapshot.walk(() => true);
+        if (random.chance(20)) keyspace.freeSome(200);
+      }
+      assert.equal(snapshot.heldBytes, 0);
+      if (asCommands) assert.equal(replay(bytes()), wanted, `round ${round}`);
+      else {
+        const loaded = makeKeyspace();
+        loadBytes(loaded, bytes());
+        assert.equal(digestOf(loaded), wanted, `round ${round}`);
+      }
+      freeAll();
+      keyspace.verify();
+
+      // One that is given up half way leaves nothing behind that the next would see.
+      const given = takeSnapshot(keyspace, asCommands);
+      const steps = random.below(60);
+      for (let step = 0; !given.snapshot.isOver; step++) {
+        for (let count = random.below(busy); count > 0; count--) commands.one();
+        if (step === steps) given.snapshot.abort();
+        given.snapshot.walk(() => true);
+      }
+      const now = digestOf(keyspace);
+      const next = takeSnapshot(keyspace, false);
+      next.snapshot.walk(() => false);
+      const again = makeKeyspace();
+      loadBytes(again, next.bytes());
+      assert.equal(digestOf(again), now, `round ${round}, after one that was given up`);
+      freeAll();
+      keyspace.verify();
+      engine.run('FLUSHALL');
+      freeAll();
+      assert.equal(keyspace.usedBytes, emptyBytes, 'all is freed');
+    }
+  });
+}
+
+test('a list that becomes a listpack of its last node, and elements with a node of their own', () => {
+  const engine = makeEngine(seed);
+  const lists = Array.from({ length: 80 }, (_, index) => `list:${index}`);
+  for (const key of lists) engine.run('RPUSH', key, ...Array.from({ length: 300 }, (_, index) => `element number ${index} of a long list`));
+  for (let index = 0; index < 20; index++) engine.run('RPUSH', 'plain', `${index}`.repeat(10_000));
+  const wanted = digestOf(engine.keyspace);
+  const { snapshot, bytes } = takeSnapshot(engine.keyspace, false);
+  // One of the lengths leaves exactly the last node, which nothing has touched before it becomes the listpack.
+  lists.forEach((key, left) => {
+    engine.run('LTRIM', key, -1 - left, -1);
+    for (let index = 0; index <= left; index++) engine.run('LSET', key, index, 'other bytes, just as long as the rest.');
+  });
+  for (let index = 0; index < 20; index++) engine.run('LSET', 'plain', index, 'y'.repeat(10_000 + index));
+  snapshot.walk(() => false);
+  const loaded = makeKeyspace();
+  loadBytes(loaded, bytes());
+  assert.equal(digestOf(loaded), wanted);
+  engine.keyspace.verify();
+});
