@@ -224,15 +224,16 @@ export class Lists implements Container {
     return before !== 0;
   }
 
-  /** Deletes `count` elements from `index` on; all of them are there. The position is lost. */
-  deleteRange(index: number, count: number): void {
-    if (count <= 0) return;
-    if (this.quick) {
-      this.quicklists.deleteRange(this.ref as QuicklistRef, index, count);
-      return;
-    }
+  /**
+   * Deletes `count` elements from `index` on; all of them are there. The position is lost. When there are many, a quicklist
+   * with most of them is returned (else 0), which the caller has to free.
+   */
+  deleteRange(index: number, count: number): number {
+    if (count <= 0) return 0;
+    if (this.quick) return this.quicklists.deleteRange(this.ref as QuicklistRef, index, count);
     const at = index === 0 ? HEADER_BYTES : this.listpacks.at(this.ref, index);
     this.moved(this.listpacks.delete(this.ref, at, count));
+    return 0;
   }
 
   /** Puts another string in the place of the element at the position. The position is lost. */

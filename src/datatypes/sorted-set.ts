@@ -23,6 +23,8 @@ import type { Container } from './values.js';
 /** A listpack beyond this many bytes would not be safe in Redis either. */
 const LISTPACK_BYTES_MAX = 1 << 30;
 const SAMPLES_ALL = 0;
+/** More members than this are not taken out one by one where fewer stay. */
+const REBUILD_MIN = 1024;
 
 export interface SortedSetLimits {
   readonly zsetMaxListpackEntries: number;
@@ -222,22 +224,46 @@ export class SortedSets implements Container {
     return true;
   }
 
-  /** Takes `count` members away, from this rank on; all of them must be there. Sets `encoding` and `ref`. */
-  removeRanks(encoding: number, ref: number, rank: number, count: number): void {
+  /**
+   * Takes `count` members away, from this rank on; all of them must be there, and not be all. Sets `encoding` and `ref`. When
+   * many go and few stay, those who stay become a new set, and the ref of the old one (else 0), with the encoding SKIPLIST,
+   * is returned, which the caller has to free.
+   */
+  removeRanks(encoding: number, ref: number, rank: number, count: number): number {
     this.encoding = encoding;
     this.ref = ref;
     if (encoding === Encoding.LISTPACK) {
       this.ref = this.small.remove(ref, this.small.atRank(ref, rank), count);
-      return;
+      return 0;
     }
     const set = ref as DictRef;
-    for (let left = count; left > 0; left--) {
-      if (rank === 0) this.indexes.seekFirst(set);
-      else this.indexes.seekRank(set, rank);
-      const entry = this.indexes.entry();
-      this.indexes.remove(set, this.indexes.score(), entry);
-      this.dicts.remove(set, this.dicts.hashOfEntry(entry), entry);
-      this.entries.free(entry);
+    const size = this.dicts.count(set);
+    if (count > REBUILD_MIN && size - count < count) {
+      this.ref = this.createBig();
+      this.copyRanks(set, 0, rank, this.ref as DictRef);
+      this.copyRanks(set, rank + count, size, this.ref as DictRef);
+      return set;
+    }
+    this.forgetting = set;
+    for (let left = count; left > 0; ) left -= this.indexes.removeRun(set, rank, left, this.forget);
+    return 0;
+  }
+
+  private forgetting = 0 as DictRef;
+  /** The index has let a member go: the dict does so too. */
+  private readonly forget = (entry: number): void => {
+    this.dicts.remove(this.forgetting, this.dicts.hashOfEntry(entry), entry);
+    this.entries.free(entry);
+  };
+
+  /** Adds the members of ranks from `from` to before `to` to another big set, which has none of them. */
+  private copyRanks(set: DictRef, from: number, to: number, made: DictRef): void {
+    const { walk } = this;
+    if (from === to) return;
+    walk.from(Encoding.SKIPLIST, set, from);
+    for (let left = to - from; left > 0; left--) {
+      this.insertBig(made, walk.score, this.dicts.hash(walk.bytes, walk.start, walk.length), walk.bytes, walk.start, walk.length);
+      walk.next();
     }
   }
 
@@ -316,10 +342,7 @@ export class SortedSets implements Container {
   copy(encoding: number, ref: number): number {
     if (encoding === Encoding.LISTPACK) return this.listpacks.copy(ref);
     const made = this.createBig();
-    const { walk } = this;
-    for (walk.from(encoding, ref, 0); walk.valid; walk.next()) {
-      this.insertBig(made, walk.score, this.dicts.hash(walk.bytes, walk.start, walk.length), walk.bytes, walk.start, walk.length);
-    }
+    this.copyRanks(ref as DictRef, 0, this.count(encoding, ref), made);
     return made;
   }
 

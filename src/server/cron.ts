@@ -10,7 +10,8 @@ import type { DataServer } from './server.js';
 const SLICE_MS = 1;
 /** Share of a tick's time that deleting expired keys may take. */
 const EXPIRE_SHARE = 0.25;
-const FREE_BUDGET = 2000;
+/** Keys or elements that are freed between two looks at the clock; a key may hold 64 elements that are freed with it. */
+const FREE_BUDGET = 500;
 const SAMPLE_COUNT = 16;
 const SAMPLE_MS = 100;
 

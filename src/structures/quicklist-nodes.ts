@@ -267,6 +267,46 @@ export class QuicklistNodes {
     }
   }
 
+  /**
+   * Cuts off the groups whose elements are all among the `count` from `index` on, as a list of their own, which is returned;
+   * 0 when there is none. Looks at the groups, not at their nodes. Positions are lost.
+   */
+  takeGroups(list: QuicklistRef, index: number, count: number): QuicklistRef | 0 {
+    let group = this.word(list, FIRST);
+    let start = 0;
+    while (group !== 0 && start < index) {
+      start += this.word(group, GROUP_ELEMENTS);
+      group = this.word(group, NEXT);
+    }
+    const first = group;
+    let last = 0;
+    let nodes = 0;
+    const from = start;
+    while (group !== 0 && start + this.word(group, GROUP_ELEMENTS) <= index + count) {
+      start += this.word(group, GROUP_ELEMENTS);
+      nodes += this.word(group, GROUP_NODES);
+      last = group;
+      group = this.word(group, NEXT);
+    }
+    if (last === 0) return 0;
+    const before = this.word(first, PREVIOUS);
+    const behind = this.word(last, NEXT);
+    if (before === 0) this.setWord(list, FIRST, behind);
+    else this.setWord(before, NEXT, behind);
+    if (behind === 0) this.setWord(list, LAST, before);
+    else this.setWord(behind, PREVIOUS, before);
+    this.setWord(first, PREVIOUS, 0);
+    this.setWord(last, NEXT, 0);
+    this.setWord(list, ELEMENTS, this.word(list, ELEMENTS) - (start - from));
+    this.setWord(list, NODES, this.word(list, NODES) - nodes);
+    const made = this.create();
+    this.setWord(made, ELEMENTS, start - from);
+    this.setWord(made, NODES, nodes);
+    this.setWord(made, FIRST, first);
+    this.setWord(made, LAST, last);
+    return made;
+  }
+
   /** Bytes of handle and groups, without the nodes' blocks. */
   overheadBytes(list: QuicklistRef): number {
     let bytes = HANDLE_BYTES;

@@ -180,3 +180,44 @@ test('a list without plain nodes becomes one listpack', () => {
   plain.quicklists.pushLast(plain.list, latin1Bytes('hello'), 0, 5);
   assert.equal(plain.quicklists.packedBytes(plain.list, 65536), Infinity);
 });
+
+for (const fill of [1, 4, -2]) {
+  test(`a long range is cut off in groups, which are a list of their own (fill ${fill}, seed ${seed})`, () => {
+    const prng = new Prng(seed + 10 + fill);
+    const harness = new Harness(fill);
+    const { quicklists, list } = harness;
+    let model: string[] = [];
+    for (let index = 0; index < 60_000; index++) {
+      const text = `v${index}`.padEnd(60, '.');
+      model.push(text);
+      quicklists.pushLast(list, latin1Bytes(text), 0, text.length);
+    }
+    let cuts = 0;
+    for (let round = 0; model.length > 0; round++) {
+      const count = Math.min(model.length, 1025 + prng.below(12_000));
+      const index = [0, model.length - count, prng.below(model.length - count + 1)][round % 3]!;
+      let frees = 0;
+      const free = harness.arena.free.bind(harness.arena);
+      harness.arena.free = (ref) => {
+        frees++;
+        free(ref);
+      };
+      const cut = quicklists.deleteRange(list, index, count);
+      harness.arena.free = free;
+      model = [...model.slice(0, index), ...model.slice(index + count)];
+      quicklists.verify(list);
+      assert.equal(quicklists.count(list), model.length);
+      // What is left of two groups and two nodes is freed at once, the groups too.
+      assert.ok(frees <= 2 * 126 + 8, `${frees} blocks were freed at once`);
+      if (cut === 0) continue;
+      cuts++;
+      quicklists.verify(cut);
+      while (quicklists.freeStep(cut, 50) > 0) continue;
+    }
+    assert.ok(cuts > 2);
+    assert.deepEqual(harness.toArray(), model);
+    harness.free();
+    harness.arena.verify();
+    assert.equal(harness.arena.usedBytes, 0);
+  });
+}

@@ -31,6 +31,8 @@ const SAFE_BYTES_MAX = 8192;
 /** To how many bytes a node is filled. */
 const NODE_BYTES_FILLED = 2048;
 const COUNT_UNKNOWN = 65535;
+/** More elements than this are cut off in whole groups when they are deleted. */
+const CUT_ELEMENTS_MIN = 1024;
 /** Strings below this have one byte of header and one of back length. */
 const SHORT_BYTES = 64;
 const DIGIT_FIRST = 0x30;
@@ -376,9 +378,20 @@ export class Quicklists {
     return this.previousNode();
   }
 
-  /** Deletes `count` elements from `index` on (all must be there). The position is lost. */
-  deleteRange(list: QuicklistRef, index: number, count: number): void {
-    if (count <= 0) return;
+  /**
+   * Deletes `count` elements from `index` on (all must be there). The position is lost. Of many elements most are only cut
+   * off: the list that is returned (0: none) is the caller's to free.
+   */
+  deleteRange(list: QuicklistRef, index: number, count: number): QuicklistRef | 0 {
+    if (count <= 0) return 0;
+    const cut = count > CUT_ELEMENTS_MIN ? this.nodes.takeGroups(list, index, count) : 0;
+    this.deleteNear(list, index, cut === 0 ? count : count - this.nodes.elementCount(cut));
+    return cut;
+  }
+
+  /** Deletes `count` elements from `index` on at once. */
+  private deleteNear(list: QuicklistRef, index: number, count: number): void {
+    if (count === 0) return;
     this.seek(list, index);
     let offset = this.nodes.offset;
     let left = count;

@@ -115,6 +115,27 @@ export class SortedIndexes {
     this.removeAt(set, leaf, this.lowerSlot(leaf), entry);
   }
 
+  /**
+   * Takes out the entry of this rank and those behind it in its leaf, `countMax` at most, and gives each to `visit`. Returns
+   * how many there were, at least one if the rank is there.
+   */
+  removeRun(set: DictRef, rank: number, countMax: number, visit: (entry: number) => void): number {
+    this.seekRankOnPath(set, rank);
+    const { leaf, slot } = this;
+    const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
+    const f64 = this.arena.f64[leaf >>> CHUNK_SHIFT]!;
+    const at = wordOffset(leaf);
+    const count = i32[at + COUNT]!;
+    const taken = Math.min(countMax, count - slot);
+    const scores = (leaf & GRANULE_MASK) + HEADER_DOUBLES;
+    const entries = at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK);
+    for (let index = slot; index < slot + taken; index++) visit(i32[entries + index]!);
+    f64.copyWithin(scores + slot, scores + slot + taken, scores + count);
+    i32.copyWithin(entries + slot, entries + slot + taken, entries + count);
+    this.taken(set, leaf, slot, taken);
+    return taken;
+  }
+
   /** Takes out the entry at a place of the leaf that the path leads to. @hot */
   private removeAt(set: DictRef, leaf: number, slot: number, entry: number): void {
     const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
@@ -133,15 +154,26 @@ export class SortedIndexes {
         i32[entries + index] = i32[entries + index + 1]!;
       }
     }
+    this.taken(set, leaf, slot, 1);
+  }
+
+  /** So many entries were taken from this place of the leaf that the path leads to: tells the nodes above. @hot */
+  private taken(set: DictRef, leaf: number, slot: number, taken: number): void {
+    const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
+    const at = wordOffset(leaf);
+    const count = i32[at + COUNT]! - taken;
     i32[at + COUNT] = count;
     const height = this.word(set, HEIGHT);
-    this.addOnPath(height, -1);
+    this.addOnPath(height, -taken);
     if (height === 0) return;
     if (count === 0) {
       this.dropEmptyLeaf(set, height, leaf);
       return;
     }
-    if (slot === 0) this.renewSeparators(height, f64[scores]!, i32[entries]!);
+    if (slot === 0) {
+      const score = this.arena.f64[leaf >>> CHUNK_SHIFT]![(leaf & GRANULE_MASK) + HEADER_DOUBLES]!;
+      this.renewSeparators(height, score, i32[at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK)]!);
+    }
     if (count < LEAF_CAPACITY >> 2) this.joinLeaf(set, height);
   }
 
@@ -173,6 +205,24 @@ export class SortedIndexes {
     this.aimAt(score, entry);
     const leaf = this.descend(set);
     return this.rankOnPath(this.word(set, HEIGHT)) + this.lowerSlot(leaf);
+  }
+
+  /** Goes to the entry of a rank, which is there, and notes the path. */
+  private seekRankOnPath(set: DictRef, rank: number): void {
+    let node = this.word(set, ROOT);
+    let rest = rank;
+    const height = this.word(set, HEIGHT);
+    for (let level = 0; level < height; level++) {
+      const counts = wordOffset(node) + INNER_COUNTS;
+      const i32 = this.arena.i32[node >>> CHUNK_SHIFT]!;
+      let child = 0;
+      while (rest >= i32[counts + child]!) rest -= i32[counts + child++]!;
+      this.pathNode[level] = node;
+      this.pathSlot[level] = child;
+      node = i32[wordOffset(node) + INNER_CHILDREN + child]!;
+    }
+    this.leaf = node;
+    this.slot = rest;
   }
 
   /** Goes to the entry of a rank (0 is the lowest); beyond the end when there is none. @hot */

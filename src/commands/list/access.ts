@@ -56,6 +56,12 @@ export function elementsRemoved(call: DataCall, lists: Lists, index: number, ent
   changed(call, index, count);
 }
 
+/** Deletes `count` elements of the open list from `index` on; many of them are freed in slices afterwards. */
+export function deleteRange(call: DataCall, lists: Lists, index: number, count: number): void {
+  const cut = lists.deleteRange(index, count);
+  if (cut !== 0) call.host.keyspace.releaseValue(Type.LIST, Encoding.QUICKLIST, cut);
+}
+
 /** Replies with an array of `count` elements of the open list, from `start` on; they are there. @hot */
 export function replyRange(call: DataCall, lists: Lists, start: number, count: number): void {
   const reply = call.reply;
@@ -92,10 +98,10 @@ export function popRange(call: DataCall, lists: Lists, end: number, count: numbe
   const taken = Math.min(count, size);
   if (end === LEFT) {
     replyRange(call, lists, 0, taken);
-    lists.deleteRange(0, taken);
+    deleteRange(call, lists, 0, taken);
   } else {
     replyRangeBackward(call, lists, size - 1, taken);
-    lists.deleteRange(size - taken, taken);
+    deleteRange(call, lists, size - taken, taken);
   }
   return taken;
 }

@@ -8,7 +8,7 @@ import { command, keyAt } from '../../registry/command.js';
 import { int, key, oneof, str, token } from '../../registry/grammar.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { elementsRemoved, listsOf } from './access.js';
+import { deleteRange, elementsRemoved, listsOf } from './access.js';
 
 const COUNT_RANGE = 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807';
 
@@ -175,8 +175,8 @@ function runTrim(call: DataCall): void {
     notify(call, EventClass.GENERIC, 'del', 1);
     changed(call, 1, size);
   } else {
-    lists.deleteRange(end + 1, size - end - 1);
-    lists.deleteRange(0, start);
+    deleteRange(call, lists, end + 1, size - end - 1);
+    deleteRange(call, lists, 0, start);
     elementsRemoved(call, lists, 1, entry, hash, 'ltrim', size - (end - start + 1));
   }
   call.reply.ok();

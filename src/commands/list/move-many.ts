@@ -12,7 +12,7 @@ import { block, double, int, key, oneof, optional, token } from '../../registry/
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { parseTimeoutSeconds } from '../timeout.js';
-import { addList, elementsRemoved, endArgument, LEFT, listsOf, parseEnd, popEvent } from './access.js';
+import { addList, deleteRange, elementsRemoved, endArgument, LEFT, listsOf, parseEnd, popEvent } from './access.js';
 
 interface MoveRequest {
   from: number;
@@ -44,7 +44,7 @@ function parseMove(call: DataCall, first: number): MoveRequest | undefined {
 }
 
 /** Copies of the elements to be moved, in the order that they get in the target. */
-function takeElements(lists: Lists, request: MoveRequest, count: number): Uint8Array[] {
+function takeElements(call: DataCall, lists: Lists, request: MoveRequest, count: number): Uint8Array[] {
   const start = request.from === LEFT ? 0 : lists.size() - count;
   const elements: Uint8Array[] = [];
   let there = lists.seek(start);
@@ -52,7 +52,7 @@ function takeElements(lists: Lists, request: MoveRequest, count: number): Uint8A
     lists.read();
     elements.push(lists.bytes.slice(lists.start, lists.start + lists.length));
   }
-  lists.deleteRange(start, count);
+  deleteRange(call, lists, start, count);
   return request.oneByOne && request.from === request.to ? elements.reverse() : elements;
 }
 
@@ -65,7 +65,7 @@ function moveElements(call: DataCall, source: number, request: MoveRequest): num
   if (target === 0) target = addList(call, lists, 2);
   lists.open(source);
   const count = Math.min(request.count, lists.size());
-  const elements = takeElements(lists, request, count);
+  const elements = takeElements(call, lists, request, count);
   lists.open(target);
   let total = 0;
   for (const element of elements) total += element.length;

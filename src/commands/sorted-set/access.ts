@@ -1,7 +1,7 @@
 // access: what the sorted set commands share: removals, replies of a range, storing a result.
 
 import type { SortedSets } from '../../datatypes/sorted-set.js';
-import { Type } from '../../datatypes/object.js';
+import { Encoding, Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { changed, notify } from '../access.js';
 import type { DataCall } from '../engine.js';
@@ -32,6 +32,27 @@ export function membersRemoved(call: DataCall, index: number, entry: number, eve
   changed(call, index, count);
   notify(call, EventClass.ZSET, event, index);
   if (isEmpty) notify(call, EventClass.GENERIC, 'del', index);
+}
+
+/**
+ * Takes `count` members of the set of the key at argument `index` away, from this rank on, with the event and all else that
+ * follows. What went is freed in slices if it is much.
+ */
+export function removeRanks(call: DataCall, index: number, entry: number, rank: number, count: number, event: string): void {
+  const { keyspace } = call.host;
+  const sets = keyspace.values.sortedSets;
+  const encoding = keyspace.entries.encoding(entry);
+  const ref = keyspace.entries.word2(entry);
+  if (count === sets.count(encoding, ref)) {
+    call.db.remove(entry, call.db.hash);
+    changed(call, index, count);
+    notify(call, EventClass.ZSET, event, index);
+    notify(call, EventClass.GENERIC, 'del', index);
+    return;
+  }
+  const old = sets.removeRanks(encoding, ref, rank, count);
+  if (old !== 0) keyspace.releaseValue(Type.ZSET, Encoding.SKIPLIST, old);
+  membersRemoved(call, index, entry, event, count);
 }
 
 /** Starts the array of `count` members, with scores as pairs of their own in RESP3. */

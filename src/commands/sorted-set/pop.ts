@@ -1,14 +1,13 @@
 // pop: taking the lowest or highest members: ZPOPMIN, ZPOPMAX, ZMPOP, and their blocking forms.
 
 import { Type } from '../../datatypes/object.js';
-import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt, keysCounted, keysFrom } from '../../registry/command.js';
 import { double, int, key, many, oneof, optional, token } from '../../registry/grammar.js';
-import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
+import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { parseTimeoutSeconds } from '../timeout.js';
-import { membersRemoved, NOT_POSITIVE, sortedSetsOf } from './access.js';
+import { NOT_POSITIVE, removeRanks, sortedSetsOf } from './access.js';
 
 const MIN = false;
 const MAX = true;
@@ -24,16 +23,7 @@ function popMembers(call: DataCall, index: number, entry: number, highest: boole
   const from = highest ? size - count : 0;
   if (nested) replyPairs(call, encoding, ref, from, from + count, highest);
   else replyFlat(call, encoding, ref, from, count, highest);
-  const event = highest ? 'zpopmax' : 'zpopmin';
-  if (count === size) {
-    call.db.remove(entry, call.db.hash);
-    changed(call, index, count);
-    notify(call, EventClass.ZSET, event, index);
-    notify(call, EventClass.GENERIC, 'del', index);
-  } else {
-    sets.removeRanks(encoding, ref, from, count);
-    membersRemoved(call, index, entry, event, count);
-  }
+  removeRanks(call, index, entry, from, count, highest ? 'zpopmax' : 'zpopmin');
   return count;
 }
 

@@ -1,12 +1,11 @@
 // remove: ZREM, and ZREMRANGEBY... by rank, score and member.
 
 import { Type } from '../../datatypes/object.js';
-import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
 import { double, int, key, many, str } from '../../registry/grammar.js';
-import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
+import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { membersRemoved, sortedSetsOf } from './access.js';
+import { membersRemoved, removeRanks, sortedSetsOf } from './access.js';
 import { rangeArguments, type RangeKind } from './range-arguments.js';
 
 export const zrem: DataCommand = command({
@@ -50,16 +49,7 @@ function runRemoveRange(call: DataCall, kind: RangeKind, event: string): void {
     const ref = entries.word2(entry);
     rangeArguments.resolve(sets, encoding, ref, false);
     removed = rangeArguments.to - rangeArguments.from;
-    if (removed === sets.count(encoding, ref)) {
-      // The whole set is not taken apart here: the key's deletion frees it in slices.
-      call.db.remove(entry, call.db.hash);
-      changed(call, 1, removed);
-      notify(call, EventClass.ZSET, event, 1);
-      notify(call, EventClass.GENERIC, 'del', 1);
-    } else if (removed > 0) {
-      sets.removeRanks(encoding, ref, rangeArguments.from, removed);
-      membersRemoved(call, 1, entry, event, removed);
-    }
+    if (removed > 0) removeRanks(call, 1, entry, rangeArguments.from, removed, event);
   }
   call.reply.integer(removed);
 }
@@ -73,7 +63,7 @@ export const zremrangebyrank: DataCommand = command({
   keys: [keyAt(1, ['RW', 'delete'])],
   args: [key('key'), int('start'), int('stop')],
   summary: 'Takes the members of a range of ranks out.',
-  complexity: 'O(M*log(N)) with N members in the set and M to take out; O(1) for all of them.',
+  complexity: 'O(M+log(N)) with N members in the set, where M are taken out or, if they are fewer, stay.',
   run: (call) => runRemoveRange(call, 'rank', 'zremrangebyrank'),
 });
 
@@ -86,7 +76,7 @@ export const zremrangebyscore: DataCommand = command({
   keys: [keyAt(1, ['RW', 'delete'])],
   args: [key('key'), double('min'), double('max')],
   summary: 'Takes the members of a range of scores out.',
-  complexity: 'O(M*log(N)) with N members in the set and M to take out; O(1) for all of them.',
+  complexity: 'O(M+log(N)) with N members in the set, where M are taken out or, if they are fewer, stay.',
   run: (call) => runRemoveRange(call, 'score', 'zremrangebyscore'),
 });
 
@@ -99,6 +89,6 @@ export const zremrangebylex: DataCommand = command({
   keys: [keyAt(1, ['RW', 'delete'])],
   args: [key('key'), str('min'), str('max')],
   summary: 'Takes the members of a range in the order of their bytes out.',
-  complexity: 'O(M*log(N)) with N members in the set and M to take out; O(1) for all of them.',
+  complexity: 'O(M+log(N)) with N members in the set, where M are taken out or, if they are fewer, stay.',
   run: (call) => runRemoveRange(call, 'lex', 'zremrangebylex'),
 });
