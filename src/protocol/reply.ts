@@ -171,6 +171,12 @@ export class ReplyWriter {
     this.length = at;
   }
 
+  /** An integer of any size, within the 64 bits of the protocol. */
+  wideInteger(value: number): void {
+    if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) this.integer(value);
+    else this.bigInteger(value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.max(value, -(2 ** 63))));
+  }
+
   /** An integer of 64 bits. */
   bigInteger(value: bigint): void {
     this.line(58, value.toString());

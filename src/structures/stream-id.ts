@@ -150,14 +150,15 @@ let parsedHigh = 0;
 let parsedLow = 0;
 
 /**
- * Reads an unsigned 64-bit integer as strtoull does where Redis lets it: a plus sign and leading zeros are fine, and a
- * minus sign only before more than one zero. @hot
+ * Reads an unsigned 64-bit integer as strtoull does where Redis lets it: white space before it, a plus sign and leading
+ * zeros are fine. @hot
  */
 function parseUint64(bytes: Uint8Array, offset: number, length: number): boolean {
-  if (length === 0) return false;
   let at = offset;
   const end = offset + length;
-  if (bytes[at] === 43 && length > 1) at++;
+  while (at < end && (bytes[at] === 32 || (bytes[at]! >= 9 && bytes[at]! <= 13))) at++;
+  if (bytes[at] === 43) at++;
+  if (at >= end) return false;
   while (at < end - 1 && bytes[at] === 48) at++;
   if (end - at > 20) return false;
   if (end - at > 15) return parseLongUint64(bytes, at, end);

@@ -179,6 +179,7 @@ export class ArgumentValues {
       if (command === 'zrange' || command === 'zrangestore') return prng.pick([this.lexBound(), this.scoreBound(), this.smallInteger(), this.smallInteger()]);
       return this.smallInteger();
     }
+    if (command === 'zincrby' && name === 'increment') return this.double(); // documented as an integer
     switch (argument.kind) {
       case 'integer': return prng.chance(3) ? this.wrong() : name === 'increment' || name === 'decrement' || name === 'value' ? (prng.chance(15) ? this.text() : this.smallInteger()) : prng.chance(8) ? String(prng.below(700)) : this.smallInteger();
       case 'double': return this.double();

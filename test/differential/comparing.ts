@@ -92,7 +92,7 @@ function sortReply(reply: Reply, words: Words): Reply {
   const lower = words.map((word) => word.toLowerCase());
   // Equal weights and `BY nosort` leave the order open.
   if (!lower.includes('by')) return reply;
-  return lower.includes('limit') || lower.includes('get') ? shape(reply) : sorted(1)(reply);
+  return sorted(1)(lower.includes('limit') || lower.includes('get') ? shape(reply) : reply);
 }
 
 const unordered: Rule = { normalise: sorted(1) };

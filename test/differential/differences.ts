@@ -66,16 +66,23 @@ export const differences: readonly Difference[] = [
     matches: (_words, ours, theirs) => ours.startsWith('-ERR Unbalanced') && theirs.startsWith('-ERR Unbalanced'),
   },
   {
-    name: 'consumers that XCLAIM makes',
-    reason: 'Since 7.2 a consumer is made even if it gets nothing.',
+    name: 'consumers and lags of groups',
+    reason: 'Since 7.2 XCLAIM makes a consumer even if it gets nothing, and the lag looks at the last id where 7.0 took a given count of entries read as exact.',
     before: '7.2.0',
-    matches: (words, ours, theirs) => is(words, 'xinfo') && replaced(ours, theirs, /"consumers", (\d+|array\[.*\])/g, 'consumers'),
+    matches: (words, ours, theirs) =>
+      (is(words, 'xinfo') && replaced(ours, theirs, /"(consumers|lag)", (nil|-?\d+|array\[.*\])/g, '$1')) ||
+      (is(words, 'xgroup', 'createconsumer') && ours === '0' && theirs === '1'),
   },
   {
-    name: 'the lag of groups with a given count of entries read',
-    reason: '7.0 took the count as exact; newer versions look at the last id.',
+    name: 'the words of XSETID about ids that are too small for two reasons',
+    reason: 'Newer versions look at the deleted id first.',
     before: '7.2.0',
-    matches: (words, ours, theirs) => is(words, 'xinfo') && replaced(ours, theirs, /"lag", (nil|-?\d+)/g, 'lag'),
+    matches: (words, ours, theirs) => is(words, 'xsetid') && ours.endsWith('current max_deleted_entry_id') && theirs.endsWith('target stream top item'),
+  },
+  {
+    name: 'SORT after a number that is nearly zero',
+    reason: 'redis-server looks at an errno that reading 5e-324 left behind.',
+    matches: (words, ours, theirs) => /^sort(_ro)?$/i.test(words[0]!) && ours.startsWith('array') && theirs === "-ERR One or more scores can't be converted into double",
   },
   {
     name: 'wrong arguments of BITCOUNT and BITPOS for keys that are not there',
@@ -84,13 +91,10 @@ export const differences: readonly Difference[] = [
     matches: (words, ours, theirs) => (is(words, 'bitcount') || is(words, 'bitpos')) && ours.startsWith('-ERR') && /^(0|-1|-WRONGTYPE.*)$/.test(theirs),
   },
   {
-    name: 'options that came after 7.0',
-    reason: 'ZRANK and ZREVRANK WITHSCORE and XREAD with the id +.',
+    name: 'XREAD with the id +',
+    reason: 'Redis 7.4 brought it: the last entry.',
     before: '7.4.0',
-    matches: (words, ours, theirs) =>
-      (/^z(rev)?rank$/i.test(words[0]!) && words.length === 4 && (theirs.includes('wrong number of arguments') || theirs.startsWith('-EXECABORT'))) ||
-      (is(words, 'exec') && theirs.startsWith('-EXECABORT') && ours.includes('syntax error')) ||
-      (is(words, 'xread') && words.includes('+') && theirs.startsWith('-ERR Invalid stream ID')),
+    matches: (words, _ours, theirs) => is(words, 'xread') && words.includes('+') && theirs.startsWith('-ERR Invalid stream ID'),
   },
   {
     name: 'the smallest integer as a count',

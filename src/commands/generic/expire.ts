@@ -194,8 +194,7 @@ function runTimeToLive(call: DataCall, seconds: boolean, absolute: boolean): voi
   }
   const value = absolute ? expiry : Math.max(expiry - keyspace.nowMs, 0);
   if (seconds) call.reply.integer(Math.floor((value + (absolute ? 0 : 500)) / 1000));
-  else if (value > 2 ** 53) call.reply.bigInteger(BigInt(value));
-  else call.reply.integer(value);
+  else call.reply.wideInteger(value);
 }
 
 const readsTime = { group: 'generic', arity: 2, flags: ['readonly', 'fast'], keys: [keyAt(1, ['RO', 'access'])], args: [key('key')], complexity: 'O(1)' } as const;

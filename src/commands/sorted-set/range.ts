@@ -81,7 +81,8 @@ function runRange(call: DataCall, form: RangeForm): void {
   const encoding = entries.encoding(entry);
   const ref = entries.word2(entry);
   rangeArguments.resolve(sets, encoding, ref, reverse);
-  if (options.hasLimit) rangeArguments.limit(options.offset, options.count, reverse);
+  // Ranks may only come with the limit of -1 that means none; its offset counts for nothing then, as in Redis.
+  if (options.hasLimit && kind !== 'rank') rangeArguments.limit(options.offset, options.count, reverse);
   if (form.stores === true) storeRanks(call, encoding, ref, rangeArguments.from, rangeArguments.to, reverse);
   else replyRanks(call, encoding, ref, rangeArguments.from, rangeArguments.to, reverse, options.withScores);
 }

@@ -70,7 +70,7 @@ function replyCounters(call: DataCall, streams: Streams, stream: StreamRef, pair
   reply.bulkText('max-deleted-entry-id');
   replyId(call, streams.deletedId(stream, id));
   reply.bulkText('entries-added');
-  reply.integer(streams.entriesAdded(stream));
+  reply.wideInteger(streams.entriesAdded(stream));
   reply.bulkText('recorded-first-entry-id');
   replyId(call, streams.firstId(stream, id));
 }
@@ -124,11 +124,11 @@ function replyProgress(call: DataCall, streams: Streams, stream: StreamRef, grou
   const read = streams.groups.entriesRead(group);
   reply.bulkText('entries-read');
   if (read === ENTRIES_READ_UNKNOWN) reply.nil();
-  else reply.integer(read);
+  else reply.wideInteger(read);
   reply.bulkText('lag');
   const lag = lagOf(streams, stream, group);
   if (lag === undefined) reply.nil();
-  else reply.integer(lag);
+  else reply.wideInteger(lag);
 }
 
 function replyGroupPending(call: DataCall, streams: Streams, group: GroupRef, count: number): void {

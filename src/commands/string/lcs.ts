@@ -6,7 +6,7 @@ import { command, keysFrom } from '../../registry/command.js';
 import { int, key, optional, token } from '../../registry/grammar.js';
 import type { DataCall, DataCommand } from '../engine.js';
 
-/** Larger tables are refused, as Redis refuses what it cannot allocate: 2^28 cells are 1 GB. */
+/** Larger tables are refused, whatever proto-max-bulk-len allows: 2^28 cells are 1 GB. */
 const CELLS_MAX = 2 ** 28;
 
 interface Match {
@@ -114,7 +114,8 @@ export const lcs: DataCommand = command({
       call.reply.error("ERR If you want both the length and indexes, please just use IDX.");
       return;
     }
-    if ((a.length + 1) * (b.length + 1) > CELLS_MAX) {
+    const cells = (a.length + 1) * (b.length + 1);
+    if (cells > CELLS_MAX || cells * Uint32Array.BYTES_PER_ELEMENT > call.host.limits.protoMaxBulkBytes) {
       call.reply.error('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len');
       return;
     }
