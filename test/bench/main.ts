@@ -3,6 +3,7 @@
 //   npm run bench                                  throughput, memory, start, about 4 minutes; writes docs/benchmarks.md
 //   npm run bench -- --only throughput --tests get,set --rounds 7 --no-write
 //   npm run bench -- --only pause --pause-keys 10000000
+//   npm run bench -- --only big-values --big-elements 10000000
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
@@ -16,6 +17,7 @@ import { promisify } from 'node:util';
 import { parseArgs } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { findProgram } from '../peer.js';
+import { measureBigValues } from './big-values.bench.js';
 import { fill, watchPings } from './fill.js';
 import { measurePersistence } from './persistence.bench.js';
 import { cpuSeconds, missingServer, residentBytes, startServer } from './servers.js';
@@ -35,6 +37,7 @@ const { values: flags } = parseArgs({
     random: { type: 'string' },
     'memory-keys': { type: 'string', default: '1000000' },
     'pause-keys': { type: 'string', default: '10000000' },
+    'big-elements': { type: 'string', default: '10000000' },
     'snapshot-keys': { type: 'string', default: '5000000' },
     'snapshot-members': { type: 'string', default: '1000000' },
     'load-keys': { type: 'string', default: '1000000' },
@@ -315,6 +318,7 @@ const measures: Record<string, () => Promise<Section[]>> = {
   memory: measureMemory,
   pause: measurePause,
   start: measureStart,
+  'big-values': () => measureBigValues(Number(flags['big-elements']), { log, marked }),
   persistence: () =>
     measurePersistence(
       {
