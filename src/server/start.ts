@@ -21,6 +21,8 @@ export interface Launch {
   readonly log?: (level: LogLevel, text: string) => void;
   /** Listens on any free port, whatever `port` says. */
   readonly anyPort?: boolean;
+  /** Begins with the data on disk; on if absent. */
+  readonly loads?: boolean;
   /** Old and new names from rename-command; an empty new name takes the command away. */
   readonly renamed?: readonly (readonly [string, string])[];
   /** Words of `user` lines. */
@@ -110,7 +112,7 @@ export class RunningServer {
   }
 }
 
-export async function launch({ config, log, anyPort = false, renamed = [], users = [], exit }: Launch): Promise<RunningServer> {
+export async function launch({ config, log, anyPort = false, loads = true, renamed = [], users = [], exit }: Launch): Promise<RunningServer> {
   const secret = randomBytes(12);
   const ownLog = new Log(Date.now);
   ownLog.level = config.choice('loglevel').value as LogLevel;
@@ -135,7 +137,7 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
   configureUsers(server, users);
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
   const listeners = new Listeners(server);
-  server.persistence.announceLoad();
+  if (loads) server.persistence.announceLoad();
   if (listeners.tls.isWanted && !listeners.tls.configure()) throw new StartError('Failed to configure TLS. Check logs for more info.');
   await openDoors(server, listeners, anyPort);
   // CONFIG GET tells where the server listens, and a CONFIG SET that fails comes back to it.
@@ -174,7 +176,7 @@ export async function launch({ config, log, anyPort = false, renamed = [], users
   };
   server.log('notice', 'Server initialized');
   try {
-    await server.beforeServing();
+    if (loads) await server.beforeServing();
   } catch (error) {
     listeners.close();
     throw new StartError(error instanceof Error ? error.message : String(error));

@@ -1,0 +1,155 @@
+// in-process: a connection without a socket: the client holds a stream, the server a wire, and bytes are handed over in memory.
+//
+// Either side gets what the other wrote in a turn of the loop of its own, never from within the other's call: a client's
+// handler that throws must not throw into the server, and a request must not run inside another. What is written in one turn
+// goes over together in the next.
+
+import { Duplex } from 'node:stream';
+import type { Wire, WireEvents } from './sockets.js';
+
+/** More unread bytes than this count as unsent. */
+const UNREAD_BYTES = 64 * 1024;
+
+/** What a client that expects a net.Socket may call besides a stream's methods; nothing has to be done. */
+export class InProcessSocket extends Duplex {
+  readonly connecting = false;
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(): this {
+    return this;
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+}
+
+class InProcessWire implements Wire {
+  // As an address of this machine, which it is.
+  readonly remote = '127.0.0.1:0';
+  readonly local = '127.0.0.1:0';
+  readonly client: InProcessSocket;
+  private events: WireEvents | undefined;
+  private readonly requests: Uint8Array[] = [];
+  private whenRead: (() => void) | undefined;
+  private replies: Uint8Array[] = [];
+  private replyBytes = 0;
+  private isScheduled = false;
+  private isPaused = false;
+  private isEnding = false;
+  /** The server was told that bytes are unsent, and waits for `onDrain`. */
+  private owesDrain = false;
+
+  constructor() {
+    this.client = new InProcessSocket({
+      allowHalfOpen: false,
+      read: () => this.schedule(),
+      writev: (chunks, done) => {
+        // Copies, as the caller may use its buffers again before they are read.
+        for (const { chunk } of chunks) this.requests.push(Uint8Array.from(chunk as Buffer));
+        this.whenRead = done;
+        this.schedule();
+      },
+      final: (done) => {
+        this.end();
+        done();
+      },
+    });
+    // An error without a listener would end the process; the client hears of the end by 'close'.
+    this.client.on('error', () => undefined);
+  }
+
+  attach(events: WireEvents): void {
+    this.events = events;
+    let failure: Error | undefined;
+    this.client.on('error', (error: Error) => (failure = error));
+    this.client.on('close', () => events.onClose(failure));
+  }
+
+  get unsentBytes(): number {
+    return this.replyBytes + this.client.readableLength;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.replies.push(Uint8Array.from(bytes));
+    this.replyBytes += bytes.length;
+    this.schedule();
+    if (this.unsentBytes <= UNREAD_BYTES) return true;
+    this.owesDrain = true;
+    return false;
+  }
+
+  writeAll(parts: readonly Uint8Array[]): boolean {
+    let isSent = true;
+    for (const part of parts) isSent = this.write(part) && isSent;
+    return isSent;
+  }
+
+  pauseReading(): void {
+    this.isPaused = true;
+  }
+
+  resumeReading(): void {
+    this.isPaused = false;
+    this.schedule();
+  }
+
+  end(): void {
+    this.isEnding = true;
+    this.schedule();
+  }
+
+  destroy(): void {
+    this.client.destroy();
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      this.deliver();
+    });
+  }
+
+  private deliver(): void {
+    const { client, events } = this;
+    if (client.destroyed) return;
+    while (this.requests.length > 0 && !this.isPaused && !client.destroyed) {
+      const bytes = this.requests.shift()!;
+      events!.onData(bytes, bytes.length);
+    }
+    if (this.requests.length === 0) {
+      const { whenRead } = this;
+      this.whenRead = undefined;
+      whenRead?.();
+    }
+    const parts = this.replies;
+    this.replies = [];
+    this.replyBytes = 0;
+    for (const part of parts) client.push(part);
+    if (this.isEnding && this.requests.length === 0) client.push(null);
+    else if (this.owesDrain && this.unsentBytes === 0) {
+      this.owesDrain = false;
+      events!.onDrain();
+    }
+  }
+}
+
+/** Makes a connection; `attach` gets the server's end. */
+export function connectInProcess(attach: (wire: Wire) => WireEvents): InProcessSocket {
+  const wire = new InProcessWire();
+  wire.attach(attach(wire));
+  return wire.client;
+}
