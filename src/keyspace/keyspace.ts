@@ -54,8 +54,9 @@ export class Keyspace {
   readonly random: RandomSource;
   readonly stats: KeyspaceStats = { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0, lazyFreed: 0 };
 
-  /** The time, as milliseconds since 1970. Set by the owner, at least once per turn of the event loop. */
-  nowMs = 0;
+  private now = 0;
+  /** Seconds, cut to the 24 bits of an entry's clock; kept beside the time because every lookup wants it. */
+  lruClock = 0;
   /** Count of changes. It only grows: commands add to it, replication and AOF look whether it moved. */
   dirty = 0;
   /** What `dirty` was when the data set was as the last save has it. */
@@ -95,17 +96,22 @@ export class Keyspace {
     return this.dirty - this.savedDirty;
   }
 
+  /** The time, as milliseconds since 1970. Set by the owner, at least once per turn of the event loop. */
+  get nowMs(): number {
+    return this.now;
+  }
+
+  set nowMs(ms: number) {
+    this.now = ms;
+    this.lruClock = Math.floor(ms / 1000) & CLOCK_MASK;
+  }
+
   /** Bytes in use by keys, values and their indexes. */
   get usedBytes(): number {
     return this.arena.usedBytes;
   }
 
   // --- clocks of use ---------------------------------------------------------------------------------------------
-
-  /** Seconds, cut to the 24 bits of an entry's clock. */
-  get lruClock(): number {
-    return Math.floor(this.nowMs / 1000) & CLOCK_MASK;
-  }
 
   private get lfuMinutes(): number {
     return Math.floor(this.nowMs / 60000) & 0xffff;

@@ -21,7 +21,7 @@
 // Not here: what the bytes mean (structures), how much may be used (keyspace).
 
 import { assert } from '../base/assert.js';
-import { copyBytes } from '../base/bytes.js';
+import { copyBytes, copyInViews, LOOPED_BYTES_MAX } from '../base/bytes.js';
 import {
   byteOffset,
   CHUNK_BYTES,
@@ -108,6 +108,9 @@ export interface ArenaStats {
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
+const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+/** A larger buffer is not kept alive as the input. */
+const INPUT_BYTES_MAX = 1 << 20;
 
 export class Arena {
   /** The chunks, seen as bytes, words and doubles. Read-only to all but the arena; the elements change, the arrays stay. */
@@ -116,6 +119,11 @@ export class Arena {
   readonly f64: Float64Array[] = [];
   /** Set while a snapshot is in the midst of a big collection. */
   guard: PartGuard | null = null;
+  /** The chunks for access to words that are not aligned. */
+  readonly views: DataView[] = [];
+  /** The buffer that most keys and values come from, with a view of it, which makes hashing, comparing and copying them faster. */
+  input: Uint8Array = NO_BYTES;
+  inputView: DataView = NO_VIEW;
 
   private pages = new Int32Array(0);
   /** First slab with room, per class; 0 for none (page 0 is never a slab). */
@@ -226,6 +234,20 @@ export class Arena {
     this.copy(moved, 0, ref, 0, Math.min(keep, bytes));
     this.free(ref);
     return moved;
+  }
+
+  /** Says where the next keys and values come from; others may come too. */
+  setInput(bytes: Uint8Array): void {
+    if (bytes === this.input || bytes.length > INPUT_BYTES_MAX) return;
+    this.input = bytes;
+    this.inputView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** Copies bytes from outside into a block. @hot */
+  write(ref: number, offset: number, bytes: Uint8Array, from: number, count: number): void {
+    const to = byteOffset(ref) + offset;
+    if (count <= LOOPED_BYTES_MAX && bytes === this.input) copyInViews(this.views[ref >>> CHUNK_SHIFT]!, to, this.inputView, from, count);
+    else copyBytes(this.u8[ref >>> CHUNK_SHIFT]!, to, bytes, from, count);
   }
 
   /** Copies bytes between two blocks (or inside one, overlap allowed). */
@@ -418,6 +440,7 @@ export class Arena {
     this.u8[chunk] = new Uint8Array(buffer);
     this.i32[chunk] = new Int32Array(buffer);
     this.f64[chunk] = new Float64Array(buffer);
+    this.views[chunk] = new DataView(buffer);
     this.counters[2]! += bytes;
     const words = this.u8.length * PAGES_PER_CHUNK * 8;
     if (this.pages.length < words) {
@@ -433,6 +456,7 @@ export class Arena {
     this.u8[chunk] = NO_BYTES;
     this.i32[chunk] = NO_WORDS;
     this.f64[chunk] = NO_DOUBLES;
+    this.views[chunk] = NO_VIEW;
     this.freeChunks.push(chunk);
   }
 

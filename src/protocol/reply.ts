@@ -6,16 +6,19 @@
 //
 // Not here: reading (request), what errors say (errors), sending (service/connection).
 
-import { copyBytes, digitCount, latin1Bytes, utf8, writeInteger } from '../base/bytes.js';
+import { copyBytes, copyInViews, digitCount, latin1Bytes, LOOPED_BYTES_MAX, utf8, writeInteger } from '../base/bytes.js';
 import { DOUBLE_TEXT_BYTES_MAX, formatDouble } from '../base/double.js';
 
 const BUFFER_BYTES = 65536;
 /** A value longer than this goes into a buffer of its own size instead of through the shared one. */
 const LARGE_BYTES = 32768;
+/** Views of shorter parts of the buffer are kept. */
+const KEPT_PARTS_MAX = 4096;
+/** So many buffers that were sent are kept for the next long reply. */
+const SPARE_BUFFERS_MAX = 16;
 
 const CR = 13;
 const LF = 10;
-const okBytes = latin1Bytes('+OK\r\n');
 const nullBulk = latin1Bytes('$-1\r\n');
 const nullArray = latin1Bytes('*-1\r\n');
 const null3 = latin1Bytes('_\r\n');
@@ -23,6 +26,10 @@ const pongBytes = latin1Bytes('+PONG\r\n');
 const queuedBytes = latin1Bytes('+QUEUED\r\n');
 const emptyArray = latin1Bytes('*0\r\n');
 const doubleScratch = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
 
 function isOneByte(text: string): boolean {
   for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 255) return false;
@@ -41,6 +48,8 @@ export class ReplyTooLarge extends Error {}
 export class ReplyWriter {
   /** The buffer being filled, its first `length` bytes are taken. */
   buffer = new Uint8Array(BUFFER_BYTES);
+  /** The same bytes, for copies of several bytes at a time. */
+  view: DataView = viewOf(this.buffer);
   length = 0;
   /** Buffers that are full, in order, each cut to its content. */
   full: Uint8Array[] = [];
@@ -69,24 +78,63 @@ export class ReplyWriter {
     if (this.length > 0) {
       this.full.push(this.buffer.subarray(0, this.length));
       this.fullBytes += this.length;
+      if (this.buffer.length === BUFFER_BYTES) this.retired.push(this.buffer);
     }
-    this.buffer = new Uint8Array(Math.max(BUFFER_BYTES, bytes));
+    this.use(bytes > BUFFER_BYTES ? new Uint8Array(bytes) : (this.spare.pop() ?? new Uint8Array(BUFFER_BYTES)));
+  }
+
+  /** Whole buffers whose parts are in `full`. */
+  private retired: Uint8Array<ArrayBuffer>[] = [];
+  private readonly spare: Uint8Array<ArrayBuffer>[] = [];
+
+  /** Takes the parts that are full, with what is in the buffer: all that was written, in order. */
+  takeParts(): Uint8Array[] {
+    const parts = this.full;
+    if (this.length > 0) parts.push(this.buffer.subarray(0, this.length));
+    this.full = [];
+    this.fullBytes = 0;
+    return parts;
+  }
+
+  /** What was taken is sent: its buffers may be used again. */
+  reuse(): void {
+    for (const buffer of this.retired) if (this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer);
+    this.retired.length = 0;
     this.length = 0;
     if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
+  }
+
+  /** Goes on writing at the start of another buffer. */
+  private use(buffer: Uint8Array<ArrayBuffer>): void {
+    this.buffer = buffer;
+    this.view = viewOf(buffer);
+    this.length = 0;
+    this.parts.length = 0;
+  }
+
+  /** Parts of the buffer from its start, by their length: making one costs 100 ns. */
+  private readonly parts: (Uint8Array | undefined)[] = [];
+
+  /** What is written in the buffer, without what is in `full`. @hot */
+  get written(): Uint8Array {
+    const { length } = this;
+    if (length >= KEPT_PARTS_MAX) return this.buffer.subarray(0, length);
+    while (this.parts.length <= length) this.parts.push(undefined);
+    return (this.parts[length] ??= this.buffer.subarray(0, length));
   }
 
   /** The buffer belongs to the socket now, which has not sent it all: the rest of it, or a new one, is used from here on. */
   giveAway(): void {
     const rest = this.buffer.length - this.length;
-    this.buffer = rest >= 4096 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES);
-    this.length = 0;
+    this.retired.length = 0;
+    this.use(rest >= 4096 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES));
   }
 
   /** Forgets everything that was written. */
   clear(): void {
     this.full = [];
     this.fullBytes = 0;
-    this.length = 0;
+    this.reuse();
   }
 
   /** Takes all that was written as one array (a copy). For replies that are read again: scripts, tests, MULTI. */
@@ -118,16 +166,24 @@ export class ReplyWriter {
       // The rest of the buffer goes on being used for what follows.
       this.full.push(this.buffer.subarray(0, this.length));
       this.fullBytes += this.length;
-      this.buffer = this.buffer.length - this.length > 1024 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES);
-      this.length = 0;
+      this.use(this.buffer.length - this.length > 1024 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES));
     }
     this.full.push(bytes.slice(offset, offset + length));
     this.fullBytes += length;
     if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
   }
 
+  /** @hot */
   ok(): void {
-    this.raw(okBytes, 0, 5);
+    if (this.length + 5 > this.buffer.length) this.nextBuffer(5);
+    const buffer = this.buffer;
+    const at = this.length;
+    buffer[at] = 43;
+    buffer[at + 1] = 79;
+    buffer[at + 2] = 75;
+    buffer[at + 3] = CR;
+    buffer[at + 4] = LF;
+    this.length = at + 5;
   }
 
   pong(): void {
@@ -184,13 +240,58 @@ export class ReplyWriter {
 
   /** A bulk string of bytes. @hot */
   bulk(bytes: Uint8Array, offset: number, length: number): void {
+    if (length > LOOPED_BYTES_MAX) {
+      this.longBulk(bytes, offset, length);
+      return;
+    }
+    const at = this.shortHeader(length);
+    const buffer = this.buffer;
+    for (let index = 0; index < length; index++) buffer[at + index] = bytes[offset + index]!;
+    buffer[at + length] = CR;
+    buffer[at + length + 1] = LF;
+    this.length = at + length + 2;
+  }
+
+  /** As `bulk`, of bytes that there is a view of. @hot */
+  bulkOf(bytes: Uint8Array, view: DataView, offset: number, length: number): void {
+    if (length > LOOPED_BYTES_MAX) {
+      this.longBulk(bytes, offset, length);
+      return;
+    }
+    const at = this.shortHeader(length);
+    copyInViews(this.view, at, view, offset, length);
+    const buffer = this.buffer;
+    buffer[at + length] = CR;
+    buffer[at + length + 1] = LF;
+    this.length = at + length + 2;
+  }
+
+  /** The header of a bulk string of less than 100 bytes, with room for these; returns where they belong. @hot */
+  private shortHeader(length: number): number {
+    if (this.length + LOOPED_BYTES_MAX + 8 > this.buffer.length) this.nextBuffer(LOOPED_BYTES_MAX + 8);
+    const buffer = this.buffer;
+    let at = this.length;
+    buffer[at++] = 36;
+    if (length >= 10) {
+      const tens = (length * 205) >>> 11;
+      buffer[at++] = 48 + tens;
+      buffer[at++] = 48 + length - 10 * tens;
+    } else {
+      buffer[at++] = 48 + length;
+    }
+    buffer[at++] = CR;
+    buffer[at++] = LF;
+    return at;
+  }
+
+  private longBulk(bytes: Uint8Array, offset: number, length: number): void {
     this.header(36, length);
     if (length > LARGE_BYTES) {
       this.large(bytes, offset, length);
       this.reserve(2);
     } else {
       this.reserve(length + 2);
-      copyBytes(this.buffer, this.length, bytes, offset, length);
+      this.buffer.set(bytes.subarray(offset, offset + length), this.length);
       this.length += length;
     }
     this.buffer[this.length++] = CR;
@@ -342,7 +443,7 @@ export class ReplyWriter {
     if (this.full.length > to.fullCount) {
       const part = this.full[to.fullCount]!;
       for (const dropped of this.full.splice(to.fullCount)) this.fullBytes -= dropped.length;
-      this.buffer = new Uint8Array(BUFFER_BYTES);
+      this.use(new Uint8Array(BUFFER_BYTES));
       copyBytes(this.buffer, 0, part, 0, Math.min(to.at, BUFFER_BYTES));
       if (to.at > BUFFER_BYTES) {
         this.full.push(part.subarray(0, to.at));

@@ -25,6 +25,10 @@ const STAR = 42;
 const DOLLAR = 36;
 const CR = 13;
 const LF = 10;
+const TAB = 9;
+const SPACE = 32;
+const DOUBLE_QUOTE = 34;
+const SINGLE_QUOTE = 39;
 const LINE_BYTES_MAX = 65536;
 const ARGUMENTS_MAX = 0x7fffffff;
 const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
@@ -59,18 +63,23 @@ export class RequestReader {
       position = at + resume.offset;
       places.bytes = bytes;
     } else {
-      const lineEnd = findLineEnd(bytes, at + 1, limit);
-      if (lineEnd < 0) return limit - at > LINE_BYTES_MAX ? this.fail('too big mbulk count string') : INCOMPLETE;
-      count = readLength(bytes, at + 1, lineEnd);
-      if (Number.isNaN(count) || count > ARGUMENTS_MAX) return this.fail('invalid multibulk length');
-      if (count > UNAUTHENTICATED_ARGUMENTS_MAX && !authenticated) return this.fail('unauthenticated multibulk length');
-      position = lineEnd + 2;
-      if (count <= 0) {
-        this.end = position;
-        return NOTHING;
+      count = at + 3 < limit && bytes[at + 2] === CR ? bytes[at + 1]! - 48 : 0;
+      position = at + 4;
+      // Most commands have one to nine arguments; all else is read with care.
+      if (count < 1 || count > 9) {
+        const lineEnd = findLineEnd(bytes, at + 1, limit);
+        if (lineEnd < 0) return limit - at > LINE_BYTES_MAX ? this.fail('too big mbulk count string') : INCOMPLETE;
+        count = readLength(bytes, at + 1, lineEnd);
+        if (Number.isNaN(count) || count > ARGUMENTS_MAX) return this.fail('invalid multibulk length');
+        if (count > UNAUTHENTICATED_ARGUMENTS_MAX && !authenticated) return this.fail('unauthenticated multibulk length');
+        position = lineEnd + 2;
+        if (count <= 0) {
+          this.end = position;
+          return NOTHING;
+        }
+        places.reserve(Math.min(count, 1024));
       }
       places.bytes = bytes;
-      places.reserve(Math.min(count, 1024));
     }
     let { starts, lengths } = places;
     for (; index < count; index++) {
@@ -134,7 +143,39 @@ export class RequestReader {
     return MALFORMED;
   }
 
+  /** A line of words without quotes: they stay where they are. False, and nothing is done, when it is none or not all there. @hot */
+  private readPlainLine(bytes: Uint8Array, at: number, limit: number, places: ArgumentPlaces): boolean {
+    const { starts, lengths } = places;
+    let count = 0;
+    let start = -1;
+    for (let position = at; position < limit; position++) {
+      const byte = bytes[position]!;
+      if (byte > SINGLE_QUOTE) {
+        if (start < 0) start = position;
+      } else if (byte === SPACE || byte === LF || byte === CR || byte === TAB) {
+        if (start >= 0) {
+          if (count === starts.length) return false;
+          starts[count] = start;
+          lengths[count++] = position - start;
+          start = -1;
+        }
+        if (byte === LF) {
+          places.bytes = bytes;
+          places.count = count;
+          this.end = position + 1;
+          return true;
+        }
+      } else if (byte === 0 || byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE) {
+        return false;
+      } else if (start < 0 && !isSpace(byte)) {
+        start = position;
+      }
+    }
+    return false;
+  }
+
   private readInline(bytes: Uint8Array, at: number, limit: number, places: ArgumentPlaces): number {
+    if (this.readPlainLine(bytes, at, limit, places)) return places.count > 0 ? COMPLETE : NOTHING;
     const newline = findNewline(bytes, at, limit);
     if (newline < 0) return limit - at > LINE_BYTES_MAX ? this.fail('too big inline request') : INCOMPLETE;
     this.end = newline + 1;

@@ -92,6 +92,8 @@ export interface CommandDeclaration<C> {
   readonly tips?: readonly string[];
   readonly summary: string;
   readonly complexity?: string;
+  /** A call of at most so many arguments takes the same time whatever the data. By default: 8 where the complexity is O(1) or O(log(N)), else 0. */
+  readonly constantUpTo?: number;
   readonly history?: readonly (readonly [version: string, change: string])[];
   readonly deprecatedSince?: string;
   readonly replacedBy?: string;
@@ -115,8 +117,11 @@ export interface Command<C = unknown> {
   readonly name: string;
   readonly flags: number;
   readonly arity: number;
-  /** By its declared complexity it takes the same time whatever the data; such commands need not all be timed. */
-  readonly isConstantTime: boolean;
+  /** Fewest and most arguments of a call that can be run as it is; none can where subcommands come first. */
+  readonly countMin: number;
+  readonly countMax: number;
+  /** Calls of at most so many arguments take the same time whatever the data; these need not all be timed. */
+  readonly constantUpTo: number;
   readonly categories: readonly string[];
   readonly keys: readonly KeySpec[];
   readonly parent: Command<C> | undefined;
@@ -125,6 +130,9 @@ export interface Command<C = unknown> {
   /** Place in per-server tables (statistics, ACL bitmaps); unique in one process, subcommands included. */
   readonly id: number;
 }
+
+/** With more arguments than these, even what is constant for each of them takes a while. */
+const CONSTANT_ARGUMENTS_MAX = 8;
 
 let nextId = 0;
 
@@ -145,13 +153,17 @@ export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Com
   for (const flag of declaration.flags) flags |= commandFlags[flag];
   if (declaration.findKeys !== undefined || hasMovableKeys(declaration.keys ?? [])) flags |= commandFlags.movablekeys;
   const subcommands = new Map<string, Command<C>>();
+  const isConstantTime = /^O\((1|log\(N\))\)/.test(declaration.complexity ?? '') && !declaration.flags.includes('admin') && !declaration.flags.includes('blocking');
+  const isRunAsItIs = declaration.run !== undefined && (declaration.subcommands ?? []).length === 0;
   const built: Command<C> = {
     declaration,
     fullName: parent === undefined ? declaration.name : `${parent.name}|${declaration.name}`,
     name: declaration.name,
     flags,
     arity: declaration.arity,
-    isConstantTime: /^O\((1|log\(N\))\)/.test(declaration.complexity ?? '') && !declaration.flags.includes('admin') && !declaration.flags.includes('blocking'),
+    countMin: Math.abs(declaration.arity),
+    countMax: isRunAsItIs ? (declaration.arity < 0 ? 0x7fffffff : declaration.arity) : -1,
+    constantUpTo: declaration.constantUpTo ?? (isConstantTime ? CONSTANT_ARGUMENTS_MAX : 0),
     categories: categoriesOf(declaration, flags),
     keys: declaration.keys ?? [],
     parent,

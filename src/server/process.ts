@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 import { RealFiles } from '../io/files.js';
 import type { Command } from '../registry/command.js';
@@ -20,6 +21,16 @@ import { stackOf } from './stack.js';
 function exitWith(code: number, output: string, stream: NodeJS.WriteStream = process.stdout): never {
   stream.write(output);
   process.exit(code);
+}
+
+/**
+ * Lets V8 inline more: a command goes through many small functions, and when the compiler's budget ends in their middle the
+ * rest are calls. A GET costs 10 % less, ZADD and SADD 25 % (engine.bench with and without). Embedded servers do without: the
+ * process is not theirs.
+ */
+function raiseInliningBudget(): void {
+  setFlagsFromString('--max-inlined-bytecode-size=1000');
+  setFlagsFromString('--max-inlined-bytecode-size-cumulative=4000');
 }
 
 interface Loaded {
@@ -98,6 +109,7 @@ function watchSignals(running: RunningServer): void {
 
 /** Serves until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
 export async function runServer(args: readonly string[]): Promise<void> {
+  raiseInliningBudget();
   const checksOnly = args[0] === '--check-config';
   const { config, renamed, users } = loadConfig(checksOnly ? args.slice(1) : args);
   if (checksOnly) exitWith(0, 'The configuration is good.\n');

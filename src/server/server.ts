@@ -87,8 +87,6 @@ export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
 const MILLION = 1_000_000;
 /** Commands of constant time are timed once in so many, and count for all of them, when they are no longer rare. */
 const SAMPLE_EVERY = 16;
-/** With more arguments, a command of constant time per argument is timed each time. */
-const SAMPLED_ARGUMENTS_MAX = 8;
 
 /** Why a queued command is refused by EXEC, by Denial. */
 const lateReasons = [
@@ -501,6 +499,11 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.keyspace.nowMs = this.options.wallClock();
   }
 
+  beginChunk(bytes: Uint8Array): void {
+    this.beginTurn();
+    this.keyspace.arena.setInput(bytes);
+  }
+
   /** Runs the request in `call` for a client: the way of everything that comes from a socket. @hot */
   dispatch(client: Client): void {
     const { call } = this;
@@ -508,6 +511,27 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.serving = client;
     call.client = client;
     call.db = this.keyspace.databases[client.databaseIndex]!;
+    const command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
+    if (command !== undefined && (this.gates | client.gates) === 0 && call.count >= command.countMin && call.count <= command.countMax) {
+      call.command = command as Command<never>;
+      client.lastCommand = command.fullName;
+      client.commandCount++;
+      this.runUngated(call, command);
+    } else {
+      this.dispatchWithCare(client);
+    }
+    if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
+    this.serving = undefined;
+    if (this.ownMessages.length > 0) this.writeOwnMessages(client);
+    if (this.clientEviction.isOn) {
+      this.clientEviction.measure(client);
+      this.clientEviction.check();
+    }
+  }
+
+  /** As `dispatch`, for requests that may be wrong, have subcommands, or must pass gates. */
+  private dispatchWithCare(client: Client): void {
+    const { call } = this;
     const start = (client.gates & Gate.SILENT) === 0 ? undefined : call.reply.defer();
     const command = this.resolve(call);
     if (command === undefined) {
@@ -527,13 +551,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
         if ((gates & Gate.TRACKING) !== 0) this.tracking.requestEnded(client, command);
         if (start !== undefined) this.silence(client, command, start);
       }
-    }
-    if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
-    this.serving = undefined;
-    if (this.ownMessages.length > 0) this.writeOwnMessages(client);
-    if (this.clientEviction.isOn) {
-      this.clientEviction.measure(client);
-      this.clientEviction.check();
     }
   }
 
@@ -627,12 +644,22 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     call.reply.error(`ERR unknown command '${clip(call.shown(0), 128)}', with args beginning with: ${shown}`);
   }
 
-  /** Runs a command and passes its effects on. Also for commands inside EXEC and scripts. @hot */
+  /** Runs a command and passes its effects on. Also for commands inside EXEC and scripts. */
   run(call: ServerCall, command: Command<ServerCall>): void {
+    this.runUngated(call, command);
+    if ((call.client.gates & Gate.TRACKING) !== 0) this.tracking.commandRan(call.client, command, call);
+    const isShown = (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0;
+    if ((this.gates & Gate.MONITORED) !== 0 && isShown && !this.blocking.isServing(call.client)) {
+      this.monitors.feed(call, call.db.index, this.scripting.calls.isOwn(call) ? 'lua' : undefined);
+    }
+  }
+
+  /** Runs a command that nobody monitors or tracks, and passes its effects on. @hot */
+  private runUngated(call: ServerCall, command: Command<ServerCall>): void {
     const { keyspace, stats } = this;
     const dirty = keyspace.dirty;
     const { errorCount, pendingBytes } = call.reply;
-    if (this.timesAll || !command.isConstantTime || call.count > SAMPLED_ARGUMENTS_MAX || stats.isRare(command.id)) {
+    if (this.timesAll || call.count > command.constantUpTo || stats.isRare(command.id)) {
       this.runTimed(call, command, 1);
     } else if ((++this.sampleCounter & (SAMPLE_EVERY - 1)) === 0) {
       this.runTimed(call, command, SAMPLE_EVERY);
@@ -643,7 +670,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
         this.replyCrash(call, command, error);
       }
     }
-    if ((call.client.gates & Gate.TRACKING) !== 0) this.tracking.commandRan(call.client, command, call);
     // A command that waits is counted when it ends, by whoever serves it (see Blocking).
     if ((call.client as Client).blocked !== true) stats.count(command.id);
     // The failures of commands inside EXEC were counted there.
@@ -653,10 +679,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.dirtySeen = keyspace.dirty;
     if (hasEffect && this.effects.wanted) this.propagate(call);
     else if (this.rewritten !== undefined || this.prevented || this.propagatedToo.length > 0) this.dropPropagation();
-    const isShown = (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0;
-    if ((this.gates & Gate.MONITORED) !== 0 && isShown && !this.blocking.isServing(call.client)) {
-      this.monitors.feed(call, call.db.index, this.scripting.calls.isOwn(call) ? 'lua' : undefined);
-    }
     // A large request has come in a large buffer, so that the others cost one comparison.
     const { settings } = this;
     if (call.bytes.length >= settings.largeRequestBytes || call.reply.pendingBytes - pendingBytes >= settings.largeReplyBytes) {
@@ -712,7 +734,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       histogram = new LatencyHistogram();
       this.histograms.set(command.fullName, histogram);
     }
-    for (let count = 0; count < times; count++) histogram.record(micros * 1000);
+    histogram.record(micros * 1000, times);
   }
 
   private recordSlow(call: ServerCall, command: Command<ServerCall>, micros: number): void {

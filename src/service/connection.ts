@@ -31,8 +31,8 @@ export interface ConnectionHost {
   readonly places: ArgumentPlaces;
   /** `client-query-buffer-limit`. */
   readonly queryBytesMax: number;
-  /** Called before the first request of each chunk: the server looks at the clock. */
-  beginTurn(): void;
+  /** Called before the first request of each chunk: the server looks at the clock. `bytes` is where the requests lie. */
+  beginChunk(bytes: Uint8Array): void;
   /** Replies must wait until what they acknowledge is durable: see `holdReplies`. */
   readonly holdsReplies: boolean;
   /** The connection holds replies back; its `release` must be called at the end of the turn. */
@@ -160,7 +160,7 @@ export class Connection implements WireEvents {
   private runRequests(bytes: Uint8Array, at: number, limit: number): number {
     const { reader, writer, places } = this.host;
     const { session } = this;
-    this.host.beginTurn();
+    this.host.beginChunk(bytes);
     this.running = true;
     this.neededBytes = 0;
     writer.protocol = session.protocol;
@@ -211,19 +211,15 @@ export class Connection implements WireEvents {
     }
     let sent: boolean;
     if (writer.fullBytes === 0) {
-      sent = this.wire.write(writer.buffer.subarray(0, writer.length));
-      if (!sent) writer.giveAway();
-      writer.length = 0;
+      sent = this.wire.write(writer.written);
+      writer.length = sent ? 0 : writer.length;
     } else {
-      const parts = writer.full;
-      if (writer.length > 0) parts.push(writer.buffer.subarray(0, writer.length));
-      writer.full = [];
-      writer.fullBytes = 0;
-      sent = this.wire.writeAll(parts);
-      if (!sent) writer.giveAway();
-      writer.length = 0;
+      sent = this.wire.writeAll(writer.takeParts());
+      if (sent) writer.reuse();
     }
-    if (!sent) this.noteUnsent();
+    if (sent) return;
+    writer.giveAway();
+    this.noteUnsent();
   }
 
   /** Sends bytes that the client did not ask for now: messages, replies after blocking. They must not change later. */

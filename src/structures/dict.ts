@@ -18,6 +18,7 @@
 // Not here: what an entry is made of (entry), freeing entries (datatypes).
 
 import { assert } from '../base/assert.js';
+import { equalInViews } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
 import type { HalfSipHash } from '../base/siphash.js';
 import type { Arena } from '../memory/arena.js';
@@ -161,15 +162,17 @@ export class Dicts {
     this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + OWNER_WORD + index] = value;
   }
 
+  /** @hot */
   hash(key: Uint8Array, offset: number, length: number): number {
-    return this.hasher.hash(key, offset, length);
+    const { arena } = this;
+    return key === arena.input ? this.hasher.hashView(arena.inputView, offset, length) : this.hasher.hash(key, offset, length);
   }
 
   /** The hash of an entry's key. */
   hashOfEntry(ref: number): number {
     const i32 = this.arena.i32[ref >>> CHUNK_SHIFT]!;
     const word1 = i32[wordOffset(ref) + 1]!;
-    return this.hasher.hash(this.arena.u8[ref >>> CHUNK_SHIFT]!, byteOffset(ref) + Entries.keyOffset(word1), word1 & KEY_LENGTH_MASK);
+    return this.hasher.hashView(this.arena.views[ref >>> CHUNK_SHIFT]!, byteOffset(ref) + Entries.keyOffset(word1), word1 & KEY_LENGTH_MASK);
   }
 
   /** The entry with this key, or 0. `hash` is the key's. @hot */
@@ -194,6 +197,10 @@ export class Dicts {
   keyEquals(ref: number, key: Uint8Array, offset: number, length: number): boolean {
     const word1 = this.arena.i32[ref >>> CHUNK_SHIFT]![wordOffset(ref) + 1]!;
     if ((word1 & KEY_LENGTH_MASK) !== length) return false;
+    const { arena } = this;
+    if (key === arena.input) {
+      return equalInViews(arena.views[ref >>> CHUNK_SHIFT]!, byteOffset(ref) + Entries.keyOffset(word1), arena.inputView, offset, length);
+    }
     const u8 = this.arena.u8[ref >>> CHUNK_SHIFT]!;
     const start = byteOffset(ref) + Entries.keyOffset(word1);
     for (let index = 0; index < length; index++) if (u8[start + index] !== key[offset + index]) return false;

@@ -62,6 +62,7 @@ export const lpop: DataCommand = command({
   args: [key('key'), since('6.2.0', optional(int('count')))],
   summary: 'Takes the first element, or the first ones, off a list; an emptied list is deleted.',
   complexity: 'O(N) where N is how many elements are taken.',
+  constantUpTo: 2,
   history: [['6.2.0', 'Takes a count.']],
   run: (call) => runPop(call, LEFT),
 });
@@ -76,6 +77,7 @@ export const rpop: DataCommand = command({
   args: [key('key'), since('6.2.0', optional(int('count')))],
   summary: 'Takes the last element, or the last ones, off a list; an emptied list is deleted.',
   complexity: 'O(N) where N is how many elements are taken.',
+  constantUpTo: 2,
   history: [['6.2.0', 'Takes a count.']],
   run: (call) => runPop(call, RIGHT),
 });

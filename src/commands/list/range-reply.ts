@@ -4,6 +4,7 @@
 // place in the listpack and in the reply's buffer in locals and knows the one encoding that nearly all elements have, a
 // string of up to 63 bytes; every other goes the general way.
 
+import { copyInViews } from '../../base/bytes.js';
 import { byteOffset, CHUNK_SHIFT } from '../../memory/layout.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
 import { END, entryBytes, INT13, STRING6 } from '../../structures/listpack-format.js';
@@ -18,10 +19,11 @@ const SHORT_BYTES_MAX = 63 + 7;
 /** Writes up to `count` elements from the one at `at` on as bulk strings; returns how many are still to be written. @hot */
 export function writeElements(reply: ReplyWriter, listpacks: Listpacks, ref: number, at: number, count: number): number {
   const u8 = listpacks.arena.u8[ref >>> CHUNK_SHIFT]!;
+  const view = listpacks.arena.views[ref >>> CHUNK_SHIFT]!;
   const base = byteOffset(ref);
   let byte = base + at;
   let left = count;
-  let buffer = reply.buffer;
+  let { buffer, view: target } = reply;
   let to = reply.length;
   let limit = buffer.length - SHORT_BYTES_MAX;
   while (left > 0) {
@@ -31,7 +33,7 @@ export function writeElements(reply: ReplyWriter, listpacks: Listpacks, ref: num
       if (to > limit) {
         reply.length = to;
         reply.reserve(SHORT_BYTES_MAX);
-        buffer = reply.buffer;
+        ({ buffer, view: target } = reply);
         to = reply.length;
         limit = buffer.length - SHORT_BYTES_MAX;
       }
@@ -45,17 +47,17 @@ export function writeElements(reply: ReplyWriter, listpacks: Listpacks, ref: num
       }
       buffer[to++] = CR;
       buffer[to++] = LF;
-      const end = byte + 1 + length;
-      for (byte++; byte < end; byte++) buffer[to++] = u8[byte]!;
+      copyInViews(target, to, view, byte + 1, length);
+      to += length;
       buffer[to++] = CR;
       buffer[to++] = LF;
-      byte++; // the back length of so short an entry is one byte
+      byte += length + 2; // the back length of so short an entry is one byte
     } else {
       if (first === END) break;
       reply.length = to;
       listpacks.read(ref, byte - base);
       reply.bulk(listpacks.bytes, listpacks.start, listpacks.length);
-      buffer = reply.buffer;
+      ({ buffer, view: target } = reply);
       to = reply.length;
       limit = buffer.length - SHORT_BYTES_MAX;
       byte += entryBytes(u8, byte);

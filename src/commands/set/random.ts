@@ -93,6 +93,7 @@ export const spop: DataCommand = command({
   tips: ['nondeterministic_output'],
   summary: 'Takes members drawn at random out of a set and returns them.',
   complexity: 'O(1) without a count, else O(N) where N is the number of members taken.',
+  constantUpTo: 2,
   run(call) {
     if (call.count === 2) popOne(call);
     else if (call.count === 3) popMany(call);
@@ -136,6 +137,7 @@ export const srandmember: DataCommand = command({
   tips: ['nondeterministic_output'],
   summary: 'Returns members of a set drawn at random.',
   complexity: 'O(1) without a count, else O(N) where N is the number of members returned.',
+  constantUpTo: 2,
   run(call) {
     if (call.count === 3) {
       drawMany(call);

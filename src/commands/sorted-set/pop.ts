@@ -98,6 +98,7 @@ export const zpopmin: DataCommand = command({
   args: [key('key'), optional(int('count'))],
   summary: 'Takes the members with the lowest scores out and returns them.',
   complexity: 'O(log(N)*M) with N members in the set and M to take out.',
+  constantUpTo: 2,
   run: (call) => runPop(call, MIN),
 });
 
@@ -111,6 +112,7 @@ export const zpopmax: DataCommand = command({
   args: [key('key'), optional(int('count'))],
   summary: 'Takes the members with the highest scores out and returns them.',
   complexity: 'O(log(N)*M) with N members in the set and M to take out.',
+  constantUpTo: 2,
   run: (call) => runPop(call, MAX),
 });
 

@@ -21,6 +21,7 @@ export const mget: DataCommand = command({
   tips: ['request_policy:multi_shard'],
   summary: 'Returns the strings of one or more keys.',
   complexity: 'O(N) where N is the number of keys.',
+  constantUpTo: 24,
   run(call) {
     const entries = call.host.keyspace.entries;
     call.reply.array(call.count - 1);
@@ -60,6 +61,7 @@ export const mset: DataCommand = command({
   tips: ['request_policy:multi_shard', 'response_policy:all_succeeded'],
   summary: 'Sets the strings of one or more keys, all at one moment.',
   complexity: 'O(N) where N is the number of keys.',
+  constantUpTo: 24,
   run(call) {
     if (!hasPairs(call)) return;
     storePairs(call);
