@@ -69,8 +69,8 @@ export abstract class BigValue {
   readonly early: PieceList;
   /** Set while the value is being written: where parts go. */
   out: RdbWriter | null = null;
-  /** The value is no key's any more: its type and encoding, for freeing it. */
-  released: { readonly type: number; readonly encoding: number } | null = null;
+  /** The value if it is no key's any more, and what was cut off from it: to be freed when it is written. */
+  readonly released: { readonly type: number; readonly encoding: number; readonly ref: number }[] = [];
 
   constructor(
     protected readonly keyspace: Keyspace,

@@ -75,7 +75,9 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
   private readonly found: { readonly entry: number; readonly index: number }[] = [];
   /** Values that were opened, by the refs of their dicts, quicklists and streams. */
   private readonly opened = new Map<number, BigValue>();
-  /** Of these, the ones that wait to be written. */
+  /** Lists of nodes that were cut off from lists that are opened. */
+  private readonly cutOff = new Map<number, BigValue>();
+  /** Of the values that were opened, the ones that wait to be written. */
   private readonly waiting: BigValue[] = [];
   private active: BigValue | null = null;
   private readonly overflow: PieceList;
@@ -156,13 +158,13 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
   }
 
   takesValue(type: number, encoding: number, ref: number): boolean {
-    const value = this.opened.get(ref);
+    const value = this.opened.get(ref) ?? this.cutOff.get(ref);
     if (value === undefined) return false;
     if (this.isDiscarding) {
       this.opened.delete(ref);
       return false;
     }
-    value.released = { type, encoding };
+    value.released.push({ type, encoding, ref });
     return true;
   }
 
@@ -177,6 +179,11 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
 
   beforeBlock(owner: number, block: number): void {
     this.opened.get(owner)?.beforeBlock(block);
+  }
+
+  nodesCut(owner: number, cut: number): void {
+    const value = this.opened.get(owner);
+    if (value !== undefined) this.cutOff.set(cut, value);
   }
 
   /** Encodes an entry to its end, behind a value that is half written if there is one. */
@@ -305,7 +312,14 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
   private forget(value: BigValue): void {
     this.opened.delete(value.ref);
     if (this.opened.size === 0) this.keyspace.arena.guard = null;
-    if (value.released !== null) this.keyspace.releaseValue(value.released.type, value.released.encoding, value.ref);
+    this.release(value);
+  }
+
+  private release(value: BigValue): void {
+    for (const { type, encoding, ref } of value.released) {
+      this.cutOff.delete(ref);
+      this.keyspace.releaseValue(type, encoding, ref);
+    }
   }
 
   private clearSome(): void {
@@ -335,9 +349,9 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     this.overflow.take();
     for (const value of [...this.opened.values()]) {
       value.early.take();
-      if (value.abandon() && value.released === null) continue;
+      if (value.abandon() && value.released.length === 0) continue;
       this.opened.delete(value.ref);
-      if (value.released !== null) keyspace.releaseValue(value.released.type, value.released.encoding, value.ref);
+      this.release(value);
     }
     for (const { entry } of this.found.splice(0)) keyspace.entries.setEpoch(entry, keyspace.epoch);
     for (const section of this.sections.filter((each) => each.isDetached)) {

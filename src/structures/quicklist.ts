@@ -385,6 +385,7 @@ export class Quicklists {
   deleteRange(list: QuicklistRef, index: number, count: number): QuicklistRef | 0 {
     if (count <= 0) return 0;
     const cut = count > CUT_ELEMENTS_MIN ? this.nodes.takeGroups(list, index, count) : 0;
+    if (cut !== 0 && this.arena.guard !== null) this.arena.guard.nodesCut(list, cut);
     this.deleteNear(list, index, cut === 0 ? count : count - this.nodes.elementCount(cut));
     return cut;
   }

@@ -85,7 +85,7 @@ class Commands {
   fill(): void {
     const { engine } = this;
     engine.run('SELECT', this.random.below(2));
-    for (const kind of KINDS) for (let count = 0; count < 3; count++) this.grow(kind, `${kind}:${count}`, 30 + this.random.below(1200));
+    for (const kind of KINDS) for (let count = 0; count < 3; count++) this.grow(kind, `${kind}:${count}`, 30 + this.random.below(kind === 'list' && count === 0 ? 5000 : 1200));
     for (let count = 0; count < 100; count++) engine.run('SET', `s${count}`, this.value());
   }
 
@@ -128,7 +128,7 @@ class Commands {
         if (dice < 3) engine.run('ZADD', key, random.below(1000), this.member());
         else if (dice < 5) engine.run('ZINCRBY', key, 1, this.member());
         else if (dice < 7) engine.run('ZREM', key, this.member());
-        else if (dice < 8) engine.run('ZPOPMIN', key, random.below(20));
+        else if (dice < 8) engine.run('ZPOPMIN', key, random.chance(5) ? 1100 : random.below(20));
         else if (dice < 9) engine.run('ZREMRANGEBYRANK', key, 5, 5 + random.below(30));
         else engine.run('ZUNIONSTORE', key, 2, key, this.key('zset'));
         return;
@@ -148,7 +148,7 @@ class Commands {
         return;
       case 'list':
         if (dice < 2) engine.run('LPUSH', key, this.value(), this.member());
-        else if (dice < 4) engine.run('RPOP', key, random.below(10));
+        else if (dice < 4) engine.run('RPOP', key, random.chance(10) ? 1200 : random.below(10));
         else if (dice < 5) engine.run('LPOP', key);
         else if (dice < 6) engine.run('LSET', key, random.below(20), random.chance(50) ? 'long'.repeat(3000) : this.value());
         else if (dice < 7) engine.run('LINSERT', key, random.chance(50) ? 'BEFORE' : 'AFTER', this.member(), this.value());
