@@ -18,7 +18,8 @@ import { parseArgs } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { findProgram } from '../peer.js';
 import { measureBigValues } from './big-values.bench.js';
-import { fill, watchPings } from './fill.js';
+import { fill } from './fill.js';
+import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
 import { cpuSeconds, missingServer, residentBytes, startServer } from './servers.js';
 import type { BenchServer, ServerKind } from './servers.js';
@@ -55,7 +56,6 @@ const depths = [
 ];
 const cpuGoal = 0.8;
 const memoryGoal = 0.8;
-const pauseGoalMs = 20;
 const startGoalMs = 200;
 
 /** Tests in the order of a plain run (LPOP finds what LPUSH left) with the share of the requests each gets. */
@@ -216,39 +216,6 @@ async function measureMemory(): Promise<Section[]> {
   return [{ title: 'Memory', command: 'npm run bench -- --only memory', lines }];
 }
 
-async function measurePause(): Promise<Section[]> {
-  const count = Number(flags['pause-keys']);
-  const longest: Record<ServerKind, number> = { redis: NaN, kvasir: NaN };
-  const resident: Record<ServerKind, number> = { redis: NaN, kvasir: NaN };
-  for (const kind of kinds) {
-    const server = await startServer(kind);
-    try {
-      const pings = await watchPings(server.port);
-      const load = ['-t', 'set', '-n', String(count), '-r', '1000000000', '-P', '16', '-d', '16', '--csv'];
-      await execute('redis-benchmark', ['-p', String(server.port), ...load]);
-      longest[kind] = pings.stop();
-      resident[kind] = residentBytes(server.pid) / 2 ** 20;
-      log(`pause: ${kind} ${longest[kind].toFixed(1)} ms`);
-    } finally {
-      await server.stop();
-    }
-  }
-  const row = (name: string, pick: (kind: ServerKind) => string): string => `| ${name} | ${kinds.map(pick).join(' | ')} |`;
-  return [{
-    title: 'Longest pause',
-    command: `npm run bench -- --only pause --pause-keys ${count}`,
-    lines: [
-      '| | redis | kvasir |',
-      '|---|--:|--:|',
-      row('longest answer to PING, ms', (kind) => (kind === 'kvasir' ? marked(longest[kind], pauseGoalMs, 'most', 1) : longest[kind].toFixed(1))),
-      row('resident memory at the end, MB', (kind) => resident[kind].toFixed(0)),
-      '',
-      `A PING each millisecond while redis-benchmark sends ${count} SETs of random keys, 50 connections, pipeline 16.`
-        + ` Goal: at most ${pauseGoalMs} ms.`,
-    ],
-  }];
-}
-
 async function measureStart(): Promise<Section[]> {
   const times: Pair = { redis: [], kvasir: [] };
   for (let round = 0; round < Math.max(5, rounds); round++) {
@@ -316,7 +283,7 @@ of the rounds' ratios. \`npm run bench\` measures throughput, memory and start a
 const measures: Record<string, () => Promise<Section[]>> = {
   throughput: measureThroughput,
   memory: measureMemory,
-  pause: measurePause,
+  pause: () => measurePause(Number(flags['pause-keys']), { log, marked }),
   start: measureStart,
   'big-values': () => measureBigValues(Number(flags['big-elements']), { log, marked }),
   persistence: () =>

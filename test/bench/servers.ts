@@ -19,6 +19,8 @@ export interface BenchServer {
   folder: string;
   /** From the start of the process to the first PONG. */
   startMs: number;
+  /** What the process has printed. */
+  output(): string;
   stop(): Promise<void>;
 }
 
@@ -32,15 +34,22 @@ export function missingServer(kind: ServerKind): string | undefined {
   return existsSync(kvasirServer) ? undefined : `${kvasirServer} is not built`;
 }
 
-/** Starts a server in a folder of its own, which `prepare` may fill before. */
-export async function startServer(kind: ServerKind, moreFlags: readonly string[] = [], prepare: (folder: string) => void = () => undefined): Promise<BenchServer> {
+/** Starts a server in a folder of its own, which `prepare` may fill before; `nodeFlags` are for the process of Kvasir. */
+export async function startServer(
+  kind: ServerKind,
+  moreFlags: readonly string[] = [],
+  prepare: (folder: string) => void = () => undefined,
+  nodeFlags: readonly string[] = [],
+): Promise<BenchServer> {
   const port = await findFreePort();
   const folder = mkdtempSync(join(tmpdir(), 'kvasir-bench-'));
   const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...moreFlags];
   prepare(folder);
-  const [program, args] = kind === 'redis' ? ['redis-server', flags] : [process.execPath, [kvasirServer, ...flags]];
+  const [program, args] = kind === 'redis' ? ['redis-server', flags] : [process.execPath, [...nodeFlags, kvasirServer, ...flags]];
   const startedMs = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let printed = '';
+  child.stdout.on('data', (chunk) => (printed += String(chunk)));
   let errors = '';
   child.stderr.on('data', (chunk) => (errors = (errors + String(chunk)).slice(-2000)));
   const killOnExit = (): void => void child.kill('SIGKILL');
@@ -59,6 +68,7 @@ export async function startServer(kind: ServerKind, moreFlags: readonly string[]
     pid: child.pid!,
     folder,
     startMs: performance.now() - startedMs,
+    output: () => printed,
     stop: async () => {
       process.removeListener('exit', killOnExit);
       await end(child);

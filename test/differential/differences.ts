@@ -74,6 +74,12 @@ export const differences: readonly Difference[] = [
       (is(words, 'xgroup', 'createconsumer') && ours === '0' && theirs === '1'),
   },
   {
+    name: 'the time since a consumer last got something',
+    reason: 'Since 7.2 XINFO CONSUMERS tells it.',
+    before: '7.2.0',
+    matches: (words, ours, theirs) => is(words, 'xinfo', 'consumers') && replaced(ours, theirs, /"idle", \d+(, "inactive", -?\d+)?/g, 'idle'),
+  },
+  {
     name: 'the words of XSETID about ids that are too small for two reasons',
     reason: 'Newer versions look at the deleted id first.',
     before: '7.2.0',

@@ -187,7 +187,7 @@ function runInfo(call: ServerCall, from: number): void {
   const commands = named(call, from);
   call.reply.array(commands.length);
   for (const found of commands) {
-    if (found === undefined) call.reply.nilArray();
+    if (found === undefined) call.reply.nil();
     else replyInfo(call.reply, found);
   }
 }
