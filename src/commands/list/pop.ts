@@ -3,13 +3,14 @@
 // A waiting command that finds something is propagated as the LPOP or RPOP that it then is.
 
 import { Type } from '../../datatypes/object.js';
-import { errors, wrongArity } from '../../protocol/errors.js';
+import { wrongArity } from '../../protocol/errors.js';
 import { command, keyAt, keysCounted, keysFrom } from '../../registry/command.js';
 import { double, int, key, many, optional, since } from '../../registry/grammar.js';
 import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
+import { type MultiPop, parseMultiPop, popFirst, popFirstOrWait, runBlockingPop } from '../multi-pop.js';
 import { parseTimeoutSeconds } from '../timeout.js';
-import { elementsRemoved, endArgument, LEFT, listsOf, NOT_POSITIVE, parseEnd, popEvent, popRange, RIGHT } from './access.js';
+import { elementsRemoved, endArgument, LEFT, listsOf, NOT_POSITIVE, popEvent, popRange, RIGHT } from './access.js';
 
 function runPop(call: DataCall, end: number): void {
   if (call.count > 3) {
@@ -82,60 +83,18 @@ export const rpop: DataCommand = command({
   run: (call) => runPop(call, RIGHT),
 });
 
-interface PopRequest {
-  /** Arguments `first` to `first + keys - 1` are the keys. */
-  first: number;
-  keys: number;
-  end: number;
-  count: number;
-}
+const ENDS = ['left', 'right'] as const;
 
-/** Reads "numkeys key... LEFT|RIGHT [COUNT n]" from argument `index` on; undefined after an error reply. */
-function parseMultiPop(call: DataCall, index: number): PopRequest | undefined {
-  const keys = call.integer(index);
-  if (!(keys >= 1)) {
-    call.reply.error('ERR numkeys should be greater than 0');
-    return undefined;
-  }
-  const endIndex = index + keys + 1;
-  if (endIndex >= call.count) {
-    call.reply.error(errors.syntax);
-    return undefined;
-  }
-  const end = parseEnd(call, endIndex);
-  if (end < 0) return undefined;
-  let count = 0;
-  for (let option = endIndex + 1; option < call.count; option += 2) {
-    if (count !== 0 || !call.is(option, 'count') || option + 1 >= call.count) {
-      call.reply.error(errors.syntax);
-      return undefined;
-    }
-    count = call.integer(option + 1);
-    if (!(count >= 1)) {
-      call.reply.error('ERR count should be greater than 0');
-      return undefined;
-    }
-  }
-  return { first: index + 1, keys, end, count: count === 0 ? 1 : count };
-}
-
-/** Pops from the first of the keys that is a list. Returns whether it replied. */
-function popFirstOf(call: DataCall, request: PopRequest): boolean {
-  for (let index = request.first; index < request.first + request.keys; index++) {
-    const entry = writeTyped(call, index, Type.LIST);
-    if (entry === WRONG_TYPE) return true;
-    if (entry === 0) continue;
-    const hash = call.db.hash;
-    const lists = listsOf(call);
-    lists.open(entry);
-    call.reply.array(2);
-    call.replyArgument(index);
-    const taken = popRange(call, lists, request.end, request.count);
-    elementsRemoved(call, lists, index, entry, hash, popEvent(request.end), taken);
-    if (call.host.propagates) call.host.rewrite(call, [request.end === LEFT ? 'LPOP' : 'RPOP', call.copy(index), taken]);
-    return true;
-  }
-  return false;
+/** Pops some elements of the list of the key at argument `index`, for LMPOP. */
+function popSome(call: DataCall, { end, count }: MultiPop, index: number, entry: number): void {
+  const hash = call.db.hash;
+  const lists = listsOf(call);
+  lists.open(entry);
+  call.reply.array(2);
+  call.replyArgument(index);
+  const taken = popRange(call, lists, end, count);
+  elementsRemoved(call, lists, index, entry, hash, popEvent(end), taken);
+  if (call.host.propagates) call.host.rewrite(call, [end === LEFT ? 'LPOP' : 'RPOP', call.copy(index), taken]);
 }
 
 export const lmpop: DataCommand = command({
@@ -149,8 +108,9 @@ export const lmpop: DataCommand = command({
   summary: 'Takes elements off the first of several lists that is there.',
   complexity: 'O(N+M) where N is the count of keys and M of elements taken.',
   run(call) {
-    const request = parseMultiPop(call, 1);
-    if (request !== undefined && !popFirstOf(call, request)) call.reply.nilArray();
+    const request = parseMultiPop(call, 1, ENDS);
+    if (request === undefined) return;
+    if (!popFirst(call, Type.LIST, request.first, request.keys, (index, entry) => popSome(call, request, index, entry))) call.reply.nilArray();
   },
 });
 
@@ -165,42 +125,21 @@ export const blmpop: DataCommand = command({
   summary: 'Takes elements off the first of several lists that is there, and waits while none is.',
   complexity: 'O(N+M) where N is the count of keys and M of elements taken.',
   run(call) {
-    const request = parseMultiPop(call, 2);
+    const request = parseMultiPop(call, 2, ENDS);
     if (request === undefined) return;
     const timeoutMs = parseTimeoutSeconds(call, 1);
-    if (timeoutMs < 0 || popFirstOf(call, request)) return;
-    waitForLists(call, request.first, request.keys, timeoutMs);
+    if (timeoutMs < 0) return;
+    popFirstOrWait(call, Type.LIST, request.first, request.keys, timeoutMs, (index, entry) => popSome(call, request, index, entry));
   },
 });
 
-/** Suspends the call until one of the keys is a list; the reply at the end of the time is a nil array. */
-function waitForLists(call: DataCall, first: number, keys: number, timeoutMs: number): void {
-  if (call.denyBlocking) {
-    call.reply.nilArray();
-    return;
-  }
-  call.host.block(call, {
-    keys: Array.from({ length: keys }, (_, index) => first + index),
-    timeoutMs,
-    onlyType: Type.LIST,
-    onTimeout: (reply) => reply.nilArray(),
-  });
-}
-
-function runBlockingPop(call: DataCall, end: number): void {
-  const timeoutMs = parseTimeoutSeconds(call, call.count - 1);
-  if (timeoutMs < 0) return;
-  for (let index = 1; index < call.count - 1; index++) {
-    const entry = writeTyped(call, index, Type.LIST);
-    if (entry === WRONG_TYPE) return;
-    if (entry === 0) continue;
+function runBlocking(call: DataCall, end: number): void {
+  runBlockingPop(call, Type.LIST, (index, entry) => {
     call.reply.array(2);
     call.replyArgument(index);
     popOne(call, entry, index, end);
     if (call.host.propagates) call.host.rewrite(call, [end === LEFT ? 'LPOP' : 'RPOP', call.copy(index)]);
-    return;
-  }
-  waitForLists(call, 1, call.count - 2, timeoutMs);
+  });
 }
 
 export const blpop: DataCommand = command({
@@ -214,7 +153,7 @@ export const blpop: DataCommand = command({
   summary: 'Takes the first element off the first of several lists that is there, and waits while none is.',
   complexity: 'O(N) where N is the count of keys.',
   history: [['6.0.0', 'The timeout may have a fraction.']],
-  run: (call) => runBlockingPop(call, LEFT),
+  run: (call) => runBlocking(call, LEFT),
 });
 
 export const brpop: DataCommand = command({
@@ -228,5 +167,5 @@ export const brpop: DataCommand = command({
   summary: 'Takes the last element off the first of several lists that is there, and waits while none is.',
   complexity: 'O(N) where N is the count of keys.',
   history: [['6.0.0', 'The timeout may have a fraction.']],
-  run: (call) => runBlockingPop(call, RIGHT),
+  run: (call) => runBlocking(call, RIGHT),
 });

@@ -220,86 +220,49 @@ function runCombine(call: DataCall, form: CombineForm): void {
 
 const weightsArgument: Argument = optional(many(int('weight', { token: 'WEIGHTS' })));
 const aggregateArgument: Argument = optional({ ...oneof('aggregate', token('SUM'), token('MIN'), token('MAX')), token: 'AGGREGATE' });
+const weighing = [weightsArgument, aggregateArgument];
 const readKeys = [keysCounted(1, ['RO', 'access'])];
-const storeKeys = [keyAt(1, ['OW', 'update']), keysCounted(2, ['RO', 'access'])];
 
-export const zunion: DataCommand = command({
-  name: 'zunion',
-  since: '6.2.0',
-  group: 'sorted_set',
-  arity: -3,
-  flags: ['readonly'],
-  keys: readKeys,
-  args: [int('numkeys'), many(key('key')), weightsArgument, aggregateArgument, optional(token('WITHSCORES'))],
-  summary: 'Returns the members of all of several sorted sets together.',
-  complexity: 'O(N)+O(M*log(M)) with N members in all sets and M in the result.',
-  run: (call) => runCombine(call, { operation: 'union', keysAt: 1 }),
-});
+function declareReply(operation: Operation, summary: string, complexity: string): DataCommand {
+  return command({
+    name: `z${operation}`,
+    since: '6.2.0',
+    group: 'sorted_set',
+    arity: -3,
+    flags: ['readonly'],
+    keys: readKeys,
+    args: [int('numkeys'), many(key('key')), ...(operation === 'diff' ? [] : weighing), optional(token('WITHSCORES'))],
+    summary,
+    complexity,
+    run: (call) => runCombine(call, { operation, keysAt: 1 }),
+  });
+}
 
-export const zinter: DataCommand = command({
-  name: 'zinter',
-  since: '6.2.0',
-  group: 'sorted_set',
-  arity: -3,
-  flags: ['readonly'],
-  keys: readKeys,
-  args: [int('numkeys'), many(key('key')), weightsArgument, aggregateArgument, optional(token('WITHSCORES'))],
-  summary: 'Returns the members that are in each of several sorted sets.',
-  complexity: 'O(N*K)+O(M*log(M)) with N members in the smallest of K sets and M in the result.',
-  run: (call) => runCombine(call, { operation: 'inter', keysAt: 1 }),
-});
+function declareStore(operation: Operation, summary: string, complexity: string): DataCommand {
+  return command({
+    name: `z${operation}store`,
+    since: operation === 'diff' ? '6.2.0' : '2.0.0',
+    group: 'sorted_set',
+    arity: -4,
+    flags: ['write', 'denyoom'],
+    keys: [keyAt(1, ['OW', 'update']), keysCounted(2, ['RO', 'access'])],
+    args: [key('destination'), int('numkeys'), many(key('key', { keySpec: 1 })), ...(operation === 'diff' ? [] : weighing)],
+    summary,
+    complexity,
+    run: (call) => runCombine(call, { operation, keysAt: 2, stores: true }),
+  });
+}
 
-export const zdiff: DataCommand = command({
-  name: 'zdiff',
-  since: '6.2.0',
-  group: 'sorted_set',
-  arity: -3,
-  flags: ['readonly'],
-  keys: readKeys,
-  args: [int('numkeys'), many(key('key')), optional(token('WITHSCORES'))],
-  summary: 'Returns the members of the first sorted set that are in none of the others.',
-  complexity: 'O(N*K)+O(M*log(M)) with N members in the first of K sets and M in the result.',
-  run: (call) => runCombine(call, { operation: 'diff', keysAt: 1 }),
-});
+const unionCost = 'O(N)+O(M*log(M)) with N members in all sets and M in the result.';
+const interCost = 'O(N*K)+O(M*log(M)) with N members in the smallest of K sets and M in the result.';
+const diffCost = 'O(N*K)+O(M*log(M)) with N members in the first of K sets and M in the result.';
 
-export const zunionstore: DataCommand = command({
-  name: 'zunionstore',
-  since: '2.0.0',
-  group: 'sorted_set',
-  arity: -4,
-  flags: ['write', 'denyoom'],
-  keys: storeKeys,
-  args: [key('destination'), int('numkeys'), many(key('key', { keySpec: 1 })), weightsArgument, aggregateArgument],
-  summary: 'Stores the members of all of several sorted sets together in a key.',
-  complexity: 'O(N)+O(M*log(M)) with N members in all sets and M in the result.',
-  run: (call) => runCombine(call, { operation: 'union', keysAt: 2, stores: true }),
-});
-
-export const zinterstore: DataCommand = command({
-  name: 'zinterstore',
-  since: '2.0.0',
-  group: 'sorted_set',
-  arity: -4,
-  flags: ['write', 'denyoom'],
-  keys: storeKeys,
-  args: [key('destination'), int('numkeys'), many(key('key', { keySpec: 1 })), weightsArgument, aggregateArgument],
-  summary: 'Stores the members that are in each of several sorted sets in a key.',
-  complexity: 'O(N*K)+O(M*log(M)) with N members in the smallest of K sets and M in the result.',
-  run: (call) => runCombine(call, { operation: 'inter', keysAt: 2, stores: true }),
-});
-
-export const zdiffstore: DataCommand = command({
-  name: 'zdiffstore',
-  since: '6.2.0',
-  group: 'sorted_set',
-  arity: -4,
-  flags: ['write', 'denyoom'],
-  keys: storeKeys,
-  args: [key('destination'), int('numkeys'), many(key('key', { keySpec: 1 }))],
-  summary: 'Stores the members of the first sorted set that are in none of the others in a key.',
-  complexity: 'O(N*K)+O(M*log(M)) with N members in the first of K sets and M in the result.',
-  run: (call) => runCombine(call, { operation: 'diff', keysAt: 2, stores: true }),
-});
+export const zunion = declareReply('union', 'Returns the members of all of several sorted sets together.', unionCost);
+export const zinter = declareReply('inter', 'Returns the members that are in each of several sorted sets.', interCost);
+export const zdiff = declareReply('diff', 'Returns the members of the first sorted set that are in none of the others.', diffCost);
+export const zunionstore = declareStore('union', 'Stores the members of all of several sorted sets together in a key.', unionCost);
+export const zinterstore = declareStore('inter', 'Stores the members that are in each of several sorted sets in a key.', interCost);
+export const zdiffstore = declareStore('diff', 'Stores the members of the first sorted set that are in none of the others in a key.', diffCost);
 
 export const zintercard: DataCommand = command({
   name: 'zintercard',

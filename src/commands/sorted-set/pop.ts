@@ -6,6 +6,7 @@ import { command, keyAt, keysCounted, keysFrom } from '../../registry/command.js
 import { double, int, key, many, oneof, optional, token } from '../../registry/grammar.js';
 import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
+import { type MultiPop, parseMultiPop, popFirst, popFirstOrWait, runBlockingPop } from '../multi-pop.js';
 import { parseTimeoutSeconds } from '../timeout.js';
 import { NOT_POSITIVE, removeRanks, sortedSetsOf } from './access.js';
 
@@ -116,56 +117,15 @@ export const zpopmax: DataCommand = command({
   run: (call) => runPop(call, MAX),
 });
 
-interface MultiPop {
-  /** Argument of the first key. */
-  first: number;
-  keys: number;
-  highest: boolean;
-  count: number;
-}
+const ENDS = ['min', 'max'] as const;
 
-/** numkeys key... MIN|MAX [COUNT count], from the argument at `index` on; undefined after an error reply. */
-function parseMultiPop(call: DataCall, index: number): MultiPop | undefined {
-  const { reply } = call;
-  const keys = call.integer(index);
-  if (!(keys >= 1)) {
-    reply.error('ERR numkeys should be greater than 0');
-    return undefined;
-  }
-  const where = index + keys + 1;
-  if (where >= call.count || !(call.is(where, 'min') || call.is(where, 'max'))) {
-    reply.error(errors.syntax);
-    return undefined;
-  }
-  const highest = call.is(where, 'max');
-  let count = 0;
-  for (let option = where + 1; option < call.count; option += 2) {
-    if (count !== 0 || !call.is(option, 'count') || option + 1 >= call.count) {
-      reply.error(errors.syntax);
-      return undefined;
-    }
-    count = call.integer(option + 1);
-    if (!(count >= 1)) {
-      reply.error('ERR count should be greater than 0');
-      return undefined;
-    }
-  }
-  return { first: index + 1, keys, highest, count: count === 0 ? 1 : count };
-}
-
-/** Pops from the first of the keys that is a sorted set. Returns whether it replied. */
-function popFirstOf(call: DataCall, request: MultiPop): boolean {
-  for (let index = request.first; index < request.first + request.keys; index++) {
-    const entry = writeTyped(call, index, Type.ZSET);
-    if (entry === WRONG_TYPE) return true;
-    if (entry === 0) continue;
-    call.reply.array(2);
-    call.replyArgument(index);
-    const taken = popMembers(call, index, entry, request.highest, request.count, true);
-    if (call.host.propagates) call.host.rewrite(call, [request.highest ? 'ZPOPMAX' : 'ZPOPMIN', call.copy(index), taken]);
-    return true;
-  }
-  return false;
+/** Pops some members of the set of the key at argument `index`, for ZMPOP. */
+function popSome(call: DataCall, { end, count }: MultiPop, index: number, entry: number): void {
+  const highest = end === 1;
+  call.reply.array(2);
+  call.replyArgument(index);
+  const taken = popMembers(call, index, entry, highest, count, true);
+  if (call.host.propagates) call.host.rewrite(call, [highest ? 'ZPOPMAX' : 'ZPOPMIN', call.copy(index), taken]);
 }
 
 const whereArgument = oneof('where', token('MIN'), token('MAX'));
@@ -181,8 +141,9 @@ export const zmpop: DataCommand = command({
   summary: 'Takes the lowest or highest members out of the first of several sorted sets that is there.',
   complexity: 'O(K) + O(M*log(N)) with K keys, N members in the set and M to take out.',
   run(call) {
-    const request = parseMultiPop(call, 1);
-    if (request !== undefined && !popFirstOf(call, request)) call.reply.nilArray();
+    const request = parseMultiPop(call, 1, ENDS);
+    if (request === undefined) return;
+    if (!popFirst(call, Type.ZSET, request.first, request.keys, (index, entry) => popSome(call, request, index, entry))) call.reply.nilArray();
   },
 });
 
@@ -197,41 +158,21 @@ export const bzmpop: DataCommand = command({
   summary: 'Takes the lowest or highest members out of the first of several sorted sets that is there, and waits while none is.',
   complexity: 'O(K) + O(M*log(N)) with K keys, N members in the set and M to take out.',
   run(call) {
-    const request = parseMultiPop(call, 2);
+    const request = parseMultiPop(call, 2, ENDS);
     if (request === undefined) return;
     const timeoutMs = parseTimeoutSeconds(call, 1);
-    if (timeoutMs >= 0 && !popFirstOf(call, request)) waitForSets(call, request.first, request.keys, timeoutMs);
+    if (timeoutMs < 0) return;
+    popFirstOrWait(call, Type.ZSET, request.first, request.keys, timeoutMs, (index, entry) => popSome(call, request, index, entry));
   },
 });
 
-/** Suspends the call until one of the keys is a sorted set; the reply at the end of the time is a nil array. */
-function waitForSets(call: DataCall, first: number, keys: number, timeoutMs: number): void {
-  if (call.denyBlocking) {
-    call.reply.nilArray();
-    return;
-  }
-  call.host.block(call, {
-    keys: Array.from({ length: keys }, (_, index) => first + index),
-    timeoutMs,
-    onlyType: Type.ZSET,
-    onTimeout: (reply) => reply.nilArray(),
-  });
-}
-
-function runBlockingPop(call: DataCall, highest: boolean): void {
-  const timeoutMs = parseTimeoutSeconds(call, call.count - 1);
-  if (timeoutMs < 0) return;
-  for (let index = 1; index < call.count - 1; index++) {
-    const entry = writeTyped(call, index, Type.ZSET);
-    if (entry === WRONG_TYPE) return;
-    if (entry === 0) continue;
+function runBlocking(call: DataCall, highest: boolean): void {
+  runBlockingPop(call, Type.ZSET, (index, entry) => {
     call.reply.array(3);
     call.replyArgument(index);
     popMembers(call, index, entry, highest, 1, false);
     if (call.host.propagates) call.host.rewrite(call, [highest ? 'ZPOPMAX' : 'ZPOPMIN', call.copy(index)]);
-    return;
-  }
-  waitForSets(call, 1, call.count - 2, timeoutMs);
+  });
 }
 
 export const bzpopmin: DataCommand = command({
@@ -245,7 +186,7 @@ export const bzpopmin: DataCommand = command({
   summary: 'Takes the lowest member out of the first of several sorted sets that is there, and waits while none is.',
   complexity: 'O(log(N)) with N members in the set.',
   history: [['6.0.0', 'The timeout may have a fraction.']],
-  run: (call) => runBlockingPop(call, MIN),
+  run: (call) => runBlocking(call, MIN),
 });
 
 export const bzpopmax: DataCommand = command({
@@ -259,5 +200,5 @@ export const bzpopmax: DataCommand = command({
   summary: 'Takes the highest member out of the first of several sorted sets that is there, and waits while none is.',
   complexity: 'O(log(N)) with N members in the set.',
   history: [['6.0.0', 'The timeout may have a fraction.']],
-  run: (call) => runBlockingPop(call, MAX),
+  run: (call) => runBlocking(call, MAX),
 });
