@@ -1,4 +1,5 @@
 // cluster: the masters of a Redis cluster with their slots, and a hash tag for each slot.
+import { crc16 } from '../base/crc16.js';
 import type { Address } from './connection.js';
 import { ErrorReply, QueryConnection } from './query.js';
 
@@ -75,14 +76,4 @@ function makeTags(): Uint8Array[] {
     }
   }
   return found;
-}
-
-/** CRC-16/XMODEM, bit by bit: it only runs for the table above. */
-function crc16(bytes: Uint8Array): number {
-  let crc = 0;
-  for (const byte of bytes) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit++) crc = ((crc & 0x8000) !== 0 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
-  }
-  return crc;
 }

@@ -21,7 +21,9 @@ import type { RequestTemplate } from './request.js';
 export const counterIssued = 0;
 export const counterFinished = 1;
 export const counterLive = 2;
-export const counterCount = 3;
+/** How often a thread has met slots that moved: the others look for their new places then, too. */
+export const counterMoves = 3;
+export const counterCount = 4;
 
 /** Where a connection goes; in a cluster with the node's slots. */
 export interface LoadNode {
@@ -80,6 +82,7 @@ export class Load {
   private nextDue = 0;
   private nextClient = 0;
   private isRefreshing = false;
+  private seenMoves = 0;
   private failure: LoadFailure | undefined;
   /** Closed loop: connections that found no request left to send. */
   private drainedCount = 0;
@@ -217,12 +220,24 @@ export class Load {
     if (isDown) process.stderr.write(`Error from server${at}: ${text}.\n`);
     if ((isDown || text.startsWith('MOVED') || text.startsWith('ASK')) && !this.isRefreshing) {
       this.isRefreshing = true;
-      setTimeout(() => void this.refreshSlots(client), isDown ? 1000 : 0);
+      setTimeout(() => {
+        process.stderr.write('WARNING: Cluster slots configuration changed, fetching new one...\n');
+        this.seenMoves = Atomics.add(this.counters, counterMoves, 1) + 1;
+        void this.refreshSlots(client);
+      }, isDown ? 1000 : 0);
     }
   }
 
+  /** Looks for the places of the slots if another thread has met some that moved. */
+  followMoves(client: Client): void {
+    const moves = Atomics.load(this.counters, counterMoves);
+    if (moves === this.seenMoves || this.isRefreshing) return;
+    this.seenMoves = moves;
+    this.isRefreshing = true;
+    void this.refreshSlots(client);
+  }
+
   private async refreshSlots(client: Client): Promise<void> {
-    process.stderr.write('WARNING: Cluster slots configuration changed, fetching new one...\n');
     try {
       const fresh = await fetchNodes(client.node.address, this.job.auth);
       for (const node of this.job.nodes) node.slots = fresh.find((other) => other.id === node.id)?.slots ?? node.slots;
@@ -341,6 +356,7 @@ class Client {
 
   private patchTags(batch: Uint8Array, count: number): void {
     const { template } = this.load;
+    this.load.followMoves(this);
     const slots = this.node.slots!;
     for (let copy = 0; copy < count; copy++) {
       const tag = tagOfSlot(slots[Math.floor(Math.random() * slots.length)]!);
