@@ -3,7 +3,8 @@
 // A dict maps a 32-bit hash to 32-bit payloads (several may share a hash). Most payloads are entry refs, and `find` then
 // compares the entry's key; the expiry index stores times instead. Segments are open-addressed tables of up to 1022 slots,
 // chosen by the top bits of the hash through a directory. A full segment is split in two by the next bit (about 15 us), so
-// there is no stop-the-world rehash and never a second table. A slot's place inside its segment follows the *next* bits,
+// there is no stop-the-world rehash and never a second table. The halves begin with 638 slots: as
+// all segments fill at the same pace, halves of full size would all stand at a load of 0.41 together. A slot's place inside its segment follows the *next* bits,
 // linear probing keeps it near, and deletion shifts back (no tombstones). So the order of segments, and of slots up to
 // probing, is the order of the hashes, which is what makes SCAN exact: its cursor is a hash, each call emits all
 // entries of one interval of hashes, and neither growing nor shrinking changes any entry's hash.
@@ -12,7 +13,7 @@
 //   directory  2^depth words: segment refs; a segment of local depth l stands 2^(depth - l) times
 //   segment word 0 local depth, 1 slots, 2 used slots, 3 unused, then slots of (hash, payload); payload 0 = empty
 //
-// Cost per entry: 8 bytes a slot at a load of 0.41 to 0.81, 10 to 20 bytes. A lookup touches directory, segment, entry.
+// Cost per entry: 8 bytes a slot at a load of 0.51 to 0.81, 10 to 16 bytes; up to 20 in dicts below 416 entries. A lookup touches directory, segment, entry.
 // The hash must be keyed (HalfSipHash): equal hashes in great number would make one segment grow beyond its size.
 //
 // Not here: what an entry is made of (entry), freeing entries (datatypes).
@@ -39,9 +40,11 @@ const LOCAL_DEPTH = 0;
 const SLOTS = 1;
 const USED = 2;
 const HEADER_WORDS = 4;
-/** Slots of a segment of 2^(6 + n) bytes. */
+/** Slots of the smallest and the largest segment, which take 64 and 8192 bytes. */
 const SLOTS_MIN = 6;
 const SLOTS_MAX = 1022;
+/** What the halves of a full segment begin with: a size class of the arena, 5120 bytes. */
+const SLOTS_HALF = 638;
 /** Beyond this depth a full segment grows instead of splitting: its hashes are (nearly) equal. */
 const LOCAL_DEPTH_MAX = 22;
 const KEY_LENGTH_MASK = (1 << 29) - 1;
@@ -49,6 +52,11 @@ const KEY_LENGTH_MASK = (1 << 29) - 1;
 /** Most slots in use before a segment is split: 13/16, and never all, as an empty slot ends each search. */
 function limitOf(slots: number): number {
   return slots - (slots >>> 3) - (slots >>> 4) - 1;
+}
+
+/** Slots of a new segment that gets so many, and soon more. */
+function slotsFor(used: number): number {
+  return used + (used >>> 4) < limitOf(SLOTS_HALF) ? SLOTS_HALF : SLOTS_MAX;
 }
 
 function segmentBytes(slots: number): number {
@@ -510,20 +518,14 @@ export class Dicts {
     const localDepth = this.segmentWord(segment, LOCAL_DEPTH);
     const slots = this.segmentWord(segment, SLOTS);
     if (slots < SLOTS_MAX || localDepth >= LOCAL_DEPTH_MAX) {
-      this.rebuildSegment(dict, segment, hash, 2 * slots + 2);
+      this.rebuildSegment(dict, segment, hash, slots < SLOTS_MAX ? Math.min(2 * slots + 2, SLOTS_MAX) : 2 * slots + 2);
       return;
     }
-    const zero = this.createSegment(localDepth + 1, slots);
-    const one = this.createSegment(localDepth + 1, slots);
-    const from = this.arena.i32[segment >>> CHUNK_SHIFT]!;
-    const fromBase = wordOffset(segment) + HEADER_WORDS;
-    const zero32 = this.arena.i32[zero >>> CHUNK_SHIFT]!;
-    const one32 = this.arena.i32[one >>> CHUNK_SHIFT]!;
-    for (let at = fromBase; at < fromBase + 2 * slots; at += 2) {
-      if (from[at + 1] === 0) continue;
-      if (((from[at]! << localDepth) & 0x80000000) === 0) placeSlot(zero32, wordOffset(zero), from[at]!, from[at + 1]!);
-      else placeSlot(one32, wordOffset(one), from[at]!, from[at + 1]!);
-    }
+    const ones = this.countOnes(segment, localDepth);
+    const zero = this.createSegment(localDepth + 1, slotsFor(this.segmentWord(segment, USED) - ones));
+    const one = this.createSegment(localDepth + 1, slotsFor(ones));
+    this.pourSegment(segment, zero, 1 << (31 - localDepth), 0);
+    this.pourSegment(segment, one, 1 << (31 - localDepth), 1 << (31 - localDepth));
     if (this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + DEPTH] === localDepth) this.doubleDirectory(dict);
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
@@ -531,6 +533,16 @@ export class Dicts {
     handle[at + SEGMENTS]!++;
     this.pointPrefix(handle[at + DIRECTORY]!, depth, localDepth, hash, zero, one);
     this.arena.free(segment);
+  }
+
+  /** How many hashes of a segment have a 1 behind the segment's prefix. */
+  private countOnes(segment: number, localDepth: number): number {
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const first = wordOffset(segment) + HEADER_WORDS;
+    const end = first + 2 * i32[wordOffset(segment) + SLOTS]!;
+    let count = 0;
+    for (let at = first; at < end; at += 2) if (i32[at + 1] !== 0) count += ((i32[at]! << localDepth) >>> 31) & 1;
+    return count;
   }
 
   /** Points the first half of a prefix's places in the directory to one segment and the second half to another. */
@@ -575,12 +587,29 @@ export class Dicts {
     this.arena.free(segment);
   }
 
-  private pourSegment(segment: number, into: number): void {
+  /** Copies what a segment holds into one with room: all, or the hashes of which the bits under `mask` are `bits`. @hot */
+  private pourSegment(segment: number, into: number, mask = 0, bits = 0): void {
     const from = this.arena.i32[segment >>> CHUNK_SHIFT]!;
     const to = this.arena.i32[into >>> CHUNK_SHIFT]!;
     const first = wordOffset(segment) + HEADER_WORDS;
-    const end = first + 2 * from[wordOffset(segment) + SLOTS]!;
-    for (let at = first; at < end; at += 2) if (from[at + 1] !== 0) placeSlot(to, wordOffset(into), from[at]!, from[at + 1]!);
+    const end = first + 2 * from[first - HEADER_WORDS + SLOTS]!;
+    const base = wordOffset(into);
+    const slots = to[base + SLOTS]!;
+    const localDepth = to[base + LOCAL_DEPTH]!;
+    const toFirst = base + HEADER_WORDS;
+    const toEnd = toFirst + 2 * slots;
+    let used = to[base + USED]!;
+    for (let at = first; at < end; at += 2) {
+      const payload = from[at + 1]!;
+      const hash = from[at]!;
+      if (payload === 0 || (hash & mask) !== bits) continue;
+      let place = toFirst + 2 * homeOf(hash, localDepth, slots);
+      while (to[place + 1] !== 0) if ((place += 2) === toEnd) place = toFirst;
+      to[place] = hash;
+      to[place + 1] = payload;
+      used++;
+    }
+    to[base + USED] = used;
   }
 
   /** A segment is nearly empty: it is joined with its sibling, or gets a smaller table when it is the only one. */
@@ -589,7 +618,7 @@ export class Dicts {
     const slots = this.segmentWord(segment, SLOTS);
     const used = this.segmentWord(segment, USED);
     if (localDepth === 0) {
-      this.rebuildSegment(dict, segment, hash, (slots - 2) >>> 1);
+      this.rebuildSegment(dict, segment, hash, Math.max(SLOTS_MIN, (slots - 2) >>> 1));
       return;
     }
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
@@ -597,8 +626,9 @@ export class Dicts {
     const depth = handle[at + DEPTH]!;
     const bit = 1 << (32 - localDepth);
     const sibling = this.directoryEntry(handle[at + DIRECTORY]!, (hash ^ bit) >>> (32 - depth));
-    if (this.segmentWord(sibling, LOCAL_DEPTH) !== localDepth || this.segmentWord(sibling, USED) + used > SLOTS_MAX >>> 1) return;
-    const made = this.createSegment(localDepth - 1, SLOTS_MAX);
+    const together = this.segmentWord(sibling, USED) + used;
+    if (this.segmentWord(sibling, LOCAL_DEPTH) !== localDepth || together > SLOTS_MAX >>> 1) return;
+    const made = this.createSegment(localDepth - 1, slotsFor(together));
     this.pourSegment(segment, made);
     this.pourSegment(sibling, made);
     handle[at + SEGMENTS]!--;
