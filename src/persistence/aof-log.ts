@@ -30,6 +30,8 @@ export class AofLog {
   notesTime = false;
   /** A snapshot is being written and the configuration wants no syncs meanwhile. */
   holdsSyncs = false;
+  /** DEBUG AOF-FLUSH-SLEEP: microseconds to wait before each write. */
+  writeDelayMicroseconds = 0;
   /** Why the last write or sync failed; null when all is well. */
   failure: string | null = null;
   /** Bytes of the file that are whole. */
@@ -183,6 +185,7 @@ export class AofLog {
 
   private write(file: OpenFile): boolean {
     let done = 0;
+    if (this.writeDelayMicroseconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.writeDelayMicroseconds / 1000);
     try {
       while (done < this.length) {
         const count = file.write(this.buffer, done, this.length - done);

@@ -23,6 +23,7 @@ import type { SnapshotFileOptions } from './snapshot-file.js';
 import { DirectFileSink, type SnapshotSink } from './snapshot-sink.js';
 import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
 import type { SnapshotEncoder } from './snapshot.js';
+import { saveWhole } from './whole-save.js';
 
 /** off: no AOF. waiting: turned on, the first rewrite is not in place yet. on: as it should be. */
 export type AofState = 'off' | 'waiting' | 'on';
@@ -52,7 +53,6 @@ export class AppendOnly {
   constructor(
     private readonly host: PersistenceHost,
     failureChanged: () => void,
-    private readonly ended: () => void,
   ) {
     this.manifest = new AofManifest(this.fileName);
     this.log = new AofLog(
@@ -177,9 +177,8 @@ export class AppendOnly {
       const isRdb = this.writesRdb;
       const base = manifest.replaceBase(isRdb, undefined);
       const sink = new DirectFileSink(files, this.fileOptions(this.pathOf(base), isRdb));
-      let failure: Error | null = null;
-      new SnapshotRun(this.host, (writer) => this.encoder(isRdb, writer), sink, this.compresses, (result) => (failure = result.error)).runWhole();
-      if (failure !== null) throw failure as Error;
+      const failure = saveWhole(this.host.keyspace, (writer) => this.encoder(isRdb, writer), sink, this.compresses);
+      if (failure !== null) throw failure;
     }
     const last = manifest.incr[manifest.incr.length - 1] ?? manifest.addIncr();
     const path = this.pathOf(last);
@@ -269,7 +268,6 @@ export class AppendOnly {
       this.run = undefined;
       this.lastRewriteSeconds = Math.floor((host.wallClock() - started) / 1000);
       this.finishRewrite(result, isRdb, firstKept);
-      this.ended();
     });
     this.run.start();
   }

@@ -11,6 +11,7 @@ import { errorCode } from '../io/files.js';
 import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
 import { parseSaveRules, RdbSaver } from './rdb-saver.js';
+import type { SnapshotRun } from './snapshot-run.js';
 
 const SECOND_MS = 1000;
 const SNAPSHOT_BYTES_MIN = 256 << 20;
@@ -35,8 +36,8 @@ export class Persistence {
   private wasRefusing = false;
 
   constructor(private readonly host: PersistenceHost) {
-    this.rdb = new RdbSaver(host, () => this.refusalMayHaveChanged(), () => this.snapshotEnded());
-    this.aof = new AppendOnly(host, () => this.refusalMayHaveChanged(), () => this.snapshotEnded());
+    this.rdb = new RdbSaver(host, () => this.refusalMayHaveChanged());
+    this.aof = new AppendOnly(host, () => this.refusalMayHaveChanged());
     this.readOptions();
   }
 
@@ -202,48 +203,38 @@ export class Persistence {
     }
   }
 
-  private lastRun: { readonly snapshot: { readonly isOver: boolean } } | undefined;
+  private lastRun: SnapshotRun | undefined;
 
   /** Whether the walk of an aborted snapshot is over too, so that another cut can be made. */
   private walkIsFree(): boolean {
     return this.lastRun === undefined || this.lastRun.snapshot.isOver;
   }
 
-  private snapshotEnded(): void {
-  }
-
-
   // --- what commands ask for ------------------------------------------------------------------------------------------
 
   /** SAVE. The text is the error reply. */
   save(): string | undefined {
     if (this.rdb.isRunning) return 'ERR Background save already in progress';
-    this.finishWalk();
     return this.rdb.save() ? undefined : 'ERR';
   }
 
-  /** Ends the walks of a snapshot that was aborted or is running, so that another cut can be made at once. */
-  private finishWalk(): void {
-    if (this.aof.isRewriting) {
-      // What must be saved now cannot wait; the rewrite is done again later.
-      this.aof.abortRewrite();
-      this.aof.isScheduled = true;
-    }
-    const run = this.lastRun as { snapshot: { isOver: boolean; walk(isTime: () => boolean): void } } | undefined;
-    if (run !== undefined && !run.snapshot.isOver) run.snapshot.walk(() => false);
+  /** A BGSAVE is running, or will be in a moment: it waits for the walk of one that was given up, or for the next tick. */
+  private get isSaving(): boolean {
+    return this.rdb.isRunning || (this.rdb.isScheduled && !this.aof.isRewriting);
   }
 
   /** BGSAVE [SCHEDULE]: the reply, an error when it starts with `-`. */
   backgroundSave(schedule: boolean): string {
-    if (this.rdb.isRunning) return '-ERR Background save already in progress';
-    if (this.aof.isRewriting || !this.walkIsFree()) {
-      if (!schedule && this.aof.isRewriting) {
+    if (this.isSaving) return '-ERR Background save already in progress';
+    if (this.aof.isRewriting) {
+      if (!schedule) {
         return '-ERR Another child process is active (AOF?): can\'t BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.';
       }
       this.rdb.isScheduled = true;
       return 'Background saving scheduled';
     }
-    this.trySave();
+    if (this.walkIsFree()) this.trySave();
+    else this.rdb.isScheduled = true;
     return 'Background saving started';
   }
 
@@ -263,7 +254,6 @@ export class Persistence {
   flushedAll(): void {
     if (this.rdb.isRunning) this.rdb.abort();
     if (!this.hasSaveRules || this.loading !== null) return;
-    this.finishWalk();
     this.rdb.save();
   }
 
@@ -313,7 +303,6 @@ export class Persistence {
     }
     if (!saves) return undefined;
     host.log('notice', 'Saving the final RDB snapshot before exiting.');
-    this.finishWalk();
     return rdb.save() ? undefined : 'Error trying to save the DB, can\'t exit.';
   }
 
@@ -358,7 +347,7 @@ export class Persistence {
       ['current_save_keys_processed', run === undefined ? 0 : run.snapshot.entriesDone],
       ['current_save_keys_total', run === undefined ? 0 : run.snapshot.entriesTotal],
       ['rdb_changes_since_last_save', host.keyspace.changesSinceSave],
-      ['rdb_bgsave_in_progress', rdb.isRunning ? 1 : 0],
+      ['rdb_bgsave_in_progress', this.isSaving ? 1 : 0],
       ['rdb_last_save_time', Math.floor(rdb.lastSaveMs / SECOND_MS)],
       ['rdb_last_bgsave_status', rdb.lastStatusOk ? 'ok' : 'err'],
       ['rdb_last_bgsave_time_sec', rdb.lastDurationSeconds],
@@ -411,7 +400,6 @@ export class Persistence {
   async reload(options: ReloadOptions): Promise<string | undefined> {
     const { host } = this;
     this.rdb.abort();
-    this.finishWalk();
     if (options.saves && !this.rdb.save()) return 'ERR Error trying to load the RDB dump, check server logs.';
     const { keyspace } = host;
     const { changesSinceSave } = keyspace;
@@ -443,11 +431,16 @@ export class Persistence {
     if (aof.state === 'on') aof.log.drain();
     for (const database of keyspace.databases) database.clear();
     const { changesSinceSave } = keyspace;
+    this.loading = new LoadProgress(host, 0);
+    host.loadingChanged(true);
     try {
-      await aof.load(new LoadProgress(host, 0));
+      await aof.load(this.loading);
     } catch (error) {
       host.log('warning', error instanceof Error ? error.message : String(error));
       return 'ERR Error trying to load the AOF files, check server logs.';
+    } finally {
+      this.loading = null;
+      host.loadingChanged(false);
     }
     keyspace.savedDirty = keyspace.dirty - changesSinceSave;
     return undefined;

@@ -7,6 +7,7 @@ import type { PersistenceHost } from './host.js';
 import { RdbSnapshotEncoder, type RdbSnapshotOptions } from './rdb-snapshot.js';
 import { DirectFileSink } from './snapshot-sink.js';
 import type { SnapshotFileOptions } from './snapshot-file.js';
+import { saveWhole } from './whole-save.js';
 import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
 
 /** After a failure the save rules wait so long. */
@@ -40,8 +41,6 @@ export class RdbSaver {
   constructor(
     private readonly host: PersistenceHost,
     private readonly statusChanged: () => void,
-    /** Called when a background save ended in any way. */
-    private readonly ended: () => void,
   ) {
     this.lastSaveMs = host.wallClock();
   }
@@ -87,16 +86,14 @@ export class RdbSaver {
   /** SAVE: true when the file is in place. */
   save(): boolean {
     const { host } = this;
-    let outcome: SnapshotResult = { error: null, bytes: 0, aborted: true };
     const started = host.wallClock();
     this.dirtyAtStart = host.keyspace.dirty;
     this.saves++;
     const sink = new DirectFileSink(host.files, this.fileOptions);
-    const run = new SnapshotRun(host, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses, (result) => (outcome = result));
-    run.runWhole();
-    this.settle(outcome, started);
-    if (outcome.error === null) host.log('notice', 'DB saved on disk');
-    return outcome.error === null;
+    const error = saveWhole(host.keyspace, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses);
+    this.settle({ error, bytes: 0, aborted: false }, started);
+    if (error === null) host.log('notice', 'DB saved on disk');
+    return error === null;
   }
 
   /** BGSAVE; the caller has made sure that no snapshot is running. */
@@ -115,7 +112,6 @@ export class RdbSaver {
       this.settle(result, started);
       if (result.aborted) host.log('notice', 'Background saving stopped');
       else if (result.error === null) host.log('notice', 'Background saving terminated with success');
-      this.ended();
     });
     this.run.start();
   }

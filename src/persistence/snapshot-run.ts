@@ -1,10 +1,10 @@
 // snapshot-run: one snapshot from its cut to the file in place: walks in slices between events and tells when it is done.
 //
 // While clients are served a slice is short and followed by a pause three times as long, so that a snapshot takes at most a
-// quarter of the engine's time; when nobody is, it goes on at once. With `whole` everything is done before the call
-// returns (SAVE, SHUTDOWN).
+// quarter of the engine's time; when nobody is, it goes on at once.
 //
-// Not here: the cut itself (snapshot), names of files and what a result means (rdb-saver, append-only).
+// Not here: the cut itself (snapshot), names of files and what a result means (rdb-saver, append-only), saving in
+// one go (whole-save).
 
 import type { PersistenceHost } from './host.js';
 import { Compression, RdbWriter } from './rdb-writer.js';
@@ -51,14 +51,6 @@ export class SnapshotRun {
     this.schedule(false);
   }
 
-  /** Walks to the end now. */
-  runWhole(): void {
-    this.unschedule();
-    this.snapshot.walk(() => false);
-    if (!this.snapshot.isOver) throw new Error('a snapshot that was to be whole is not: its sink has no room');
-    this.complete();
-  }
-
   private schedule(isBusy: boolean): void {
     if (isBusy) {
       this.timer = setTimeout(() => {
@@ -71,13 +63,6 @@ export class SnapshotRun {
         this.goOn();
       });
     }
-  }
-
-  private unschedule(): void {
-    clearTimeout(this.timer);
-    clearImmediate(this.soon);
-    this.timer = undefined;
-    this.soon = undefined;
   }
 
   private goOn(): void {
@@ -143,6 +128,11 @@ export class SnapshotRun {
   private giveUp(): void {
     this.wasAborted = true;
     this.snapshot.abort();
-    if (!this.snapshot.isOver && this.timer === undefined && this.soon === undefined) this.schedule(false);
+    // Nothing is waited for any more, neither the sink nor a delay.
+    clearTimeout(this.timer);
+    clearImmediate(this.soon);
+    this.timer = undefined;
+    this.soon = undefined;
+    if (!this.snapshot.isOver) this.schedule(false);
   }
 }

@@ -228,6 +228,7 @@ export function attachPersistence(server: DataServer): Persistence {
   }
   server.debugReload = (options) => persistence.reload(options);
   server.debugLoadAof = () => persistence.loadAof();
+  server.debugAofDelay = (microseconds) => (persistence.aof.log.writeDelayMicroseconds = microseconds);
   const refuseBefore = server.refuseWrite;
   server.refuseWrite = (client, command) => persistence.writesRefused ?? refuseBefore(client, command);
   // The gate costs a look at every command, so it is only up while there may be a reason.

@@ -1018,6 +1018,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** DEBUG RELOAD and LOADAOF; set by persistence. */
   debugReload: (options: ReloadOptions) => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
   debugLoadAof: () => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
+  /** DEBUG AOF-FLUSH-SLEEP: microseconds to wait before each write to the AOF. */
+  debugAofDelay: (microseconds: number) => void = () => undefined;
 
   /** DEBUG CHANGE-REPL-ID; set by replication. */
   onChangeReplicationId: () => void = () => undefined;

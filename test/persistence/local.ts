@@ -39,7 +39,7 @@ const defaults: Readonly<Record<string, string | number | boolean>> = {
   dir: '/data', dbfilename: 'dump.rdb', rdbcompression: true, rdbchecksum: true, 'rdb-save-incremental-fsync': true, save: '', 'maxmemory-policy': 'noeviction',
   appendonly: false, appendfilename: 'appendonly.aof', appenddirname: 'appendonlydir', appendfsync: 'everysec', 'no-appendfsync-on-rewrite': false,
   'auto-aof-rewrite-percentage': 100, 'auto-aof-rewrite-min-size': 64 << 20, 'aof-load-truncated': true, 'aof-use-rdb-preamble': true, 'aof-timestamp-enabled': false,
-  'aof-rewrite-incremental-fsync': true, 'key-load-delay': 0, 'rdb-key-save-delay': 0, 'aof-disable-auto-gc': false, 'stop-writes-on-bgsave-error': true, 'snapshot-memory-limit': 0,
+  'aof-rewrite-incremental-fsync': true, 'key-load-delay': 0, 'rdb-key-save-delay': 0, 'aof-disable-auto-gc': false, 'stop-writes-on-bgsave-error': true, 'snapshot-memory-limit': 0, 'sanitize-dump-payload': 'no',
 };
 
 /** A host whose data are strings: it knows SET, DEL, SELECT, MULTI and EXEC. */

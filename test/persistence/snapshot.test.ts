@@ -295,3 +295,54 @@ test('while the disk stands still the walk waits, changes are kept, and beyond t
   loadBytes(again, files.get('/data/dump.rdb'));
   assert.equal(digestOf(again), now);
 });
+
+test('a snapshot that is given up while it waits makes room for the next at once', async () => {
+  const files = new SimulatedFiles();
+  files.makeFolder('/data');
+  const host = new LocalHost(files, { 'rdb-key-save-delay': 10_000_000 });
+  const persistence = new Persistence(host);
+  await persistence.load();
+  for (let index = 0; index < 500; index++) host.set(`key:${index}`, 'value');
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  persistence.backgroundSave(false);
+  for (let turns = 0; turns < 5; turns++) await turn();
+  assert.equal(persistence.hasSnapshot, true);
+  persistence.rdb.abort();
+  host.options['rdb-key-save-delay'] = 0;
+  assert.equal(persistence.backgroundSave(false), 'Background saving started');
+  assert.equal(persistence.backgroundSave(false), '-ERR Background save already in progress');
+  assert.equal(persistence.info().find(([name]) => name === 'rdb_bgsave_in_progress')![1], 1);
+  for (let turns = 0; turns < 100 && persistence.info().find(([name]) => name === 'rdb_bgsave_in_progress')![1] === 1; turns++) {
+    persistence.cron();
+    await turn();
+  }
+  const loaded = makeKeyspace();
+  loadBytes(loaded, files.get('/data/dump.rdb'));
+  assert.equal(digestOf(loaded), digestOf(host.keyspace));
+});
+
+test('SAVE in the midst of a rewrite of the AOF leaves it alone', async () => {
+  const files = new SimulatedFiles();
+  files.makeFolder('/data');
+  const host = new LocalHost(files, { appendonly: true });
+  const persistence = new Persistence(host);
+  await persistence.load();
+  for (let index = 0; index < 5000; index++) host.set(`key:${index}`, 'value');
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  host.options['rdb-key-save-delay'] = 1;
+  persistence.backgroundRewrite();
+  for (let turns = 0; turns < 3; turns++) await turn();
+  const atCut = digestOf(host.keyspace);
+  host.set('key:4999', 'changed');
+  host.set('new', 'key');
+  assert.equal(persistence.save(), undefined);
+  assert.equal(persistence.aof.isRewriting, true);
+  const saved = makeKeyspace();
+  loadBytes(saved, files.get('/data/dump.rdb'));
+  assert.equal(digestOf(saved), digestOf(host.keyspace));
+  for (let turns = 0; turns < 100_000 && persistence.hasSnapshot; turns++) await turn();
+  const base = files.list('/data/appendonlydir').find((name) => name.includes('.2.base.'))!;
+  const rewritten = makeKeyspace();
+  loadBytes(rewritten, files.get(`/data/appendonlydir/${base}`));
+  assert.equal(digestOf(rewritten), atCut);
+});

@@ -287,6 +287,13 @@ const table: Readonly<Record<string, DebugEntry>> = {
     },
     args: [0, 3],
   },
+  'aof-flush-sleep': {
+    run(call) {
+      call.host.debugAofDelay(Math.max(0, Number.parseInt(call.text(2), 10) || 0));
+      call.reply.ok();
+    },
+    args: [1, 1],
+  },
   loadaof: {
     run(call) {
       const late = call.host.suspend(call);
@@ -297,6 +304,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
   help: {
     run: (call) =>
       replyHelp(call, 'DEBUG', [
+        ['AOF-FLUSH-SLEEP <microsec>', 'Server will sleep before flushing the AOF, this is used for testing.'],
         ['CHANGE-REPL-ID', 'Change the replication IDs of the instance.'],
         ['DIGEST', 'Output a hex signature representing the current DB content.'],
         ['DIGEST-VALUE <key> [<key> ...]', 'Output a hex signature of the values of all the specified keys.'],
