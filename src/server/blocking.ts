@@ -70,6 +70,11 @@ export class Blocking {
     return this.states.has(client);
   }
 
+  /** Bytes of the arguments that are kept for a client that waits. */
+  argumentBytes(client: Client): number {
+    return this.states.get(client)?.args.reduce((sum, arg) => sum + arg.length, 0) ?? 0;
+  }
+
   /** Whether the command that a client ran just now waits, for the first time or again. */
   isWaiting(client: Client): boolean {
     const state = this.states.get(client);

@@ -49,9 +49,10 @@ export function clientLine(server: DataServer, client: Client): string {
     ['watch', server.transactions.watchedCount(client)],
     ['qbuf', queryBytes],
     ['qbuf-free', Math.max(0, bufferBytes - queryBytes)],
-    ['argv-mem', 0],
+    ['argv-mem', server.argumentBytes(client)],
     ['multi-mem', server.transactions.queuedBytes(client)],
-    ['rbs', 16384],
+    // All clients share one reply buffer.
+    ['rbs', 0],
     ['rbp', 0],
     ['obl', 0],
     ['oll', unsent > 0 ? 1 : 0],
@@ -78,5 +79,5 @@ export function memoryOf(server: DataServer, client: Client): number {
   const items =
     Math.max(0, transactions.queuedCount(client)) + transactions.watchedCount(client) + pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels');
   const buffers = (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0);
-  return 2048 + buffers + transactions.queuedBytes(client) + server.tracking.bytesOf(client) + fieldsetBytes(client) + items * ITEM_BYTES;
+  return 2048 + buffers + server.argumentBytes(client) + transactions.queuedBytes(client) + server.tracking.bytesOf(client) + fieldsetBytes(client) + items * ITEM_BYTES;
 }

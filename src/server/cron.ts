@@ -81,6 +81,7 @@ export class Cron {
   private timer: NodeJS.Timeout | undefined;
   private freeing = false;
   private sampledMs = 0;
+  private trimmedMs = 0;
   private cyclesSeen = 0;
   private commandsSeen = 0;
   ticks = 0;
@@ -134,6 +135,10 @@ export class Cron {
     }
     server.closeIdleClients();
     server.checkSoftLimits();
+    if (nowMs - this.trimmedMs >= 1000) {
+      this.trimmedMs = nowMs;
+      for (const { connection } of server.clients.values()) connection?.trimWhenQuiet();
+    }
     for (const told of server.ticks) told();
     this.cronMicros += (steadyClock() - startMs) * 1000;
   }

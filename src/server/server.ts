@@ -559,6 +559,14 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     return client === this.serving ? wireBytes(this.call) : 0;
   }
 
+  /** Bytes of the arguments of the command that a client runs or waits with. */
+  argumentBytes(client: Client): number {
+    if (client !== this.serving) return this.blocking.argumentBytes(client);
+    let bytes = 0;
+    for (let index = 0; index < this.call.count; index++) bytes += this.call.lengths[index]!;
+    return bytes;
+  }
+
   dispatchFailed(client: Client, error: unknown): void {
     this.log('warning', `Internal error while serving ${client.remote}: ${stackOf(error)}`);
     this.serving = undefined;

@@ -39,7 +39,9 @@ export class Settings {
   apply(server: DataServer): void {
     const { config } = this;
     const { limits, keyspace } = server;
-    this.hz = Math.min(500, Math.max(1, config.number('hz').value));
+    const hz = config.number('hz');
+    this.hz = Math.min(500, Math.max(1, hz.value));
+    if (this.hz !== hz.value) hz.set(BigInt(this.hz));
     this.maxMemory = config.number('maxmemory').value;
     this.maxMemoryClients = config.number('maxmemory-clients').value;
     this.evictionTenacity = config.number('maxmemory-eviction-tenacity').value;

@@ -12,6 +12,7 @@ import type { Directives } from '../service/config/file.js';
 import { warmUpCompiler } from '../scripting/warm-up.js';
 import { Listeners } from './listeners.js';
 import { Log } from './log.js';
+import { OomScore } from './oom-score.js';
 import { DataServer, type LogLevel } from './server.js';
 import { tlsDirectives } from './tls.js';
 
@@ -148,11 +149,14 @@ export async function launch({ config, log, anyPort = false, loads = true, renam
       await listeners.reopen(doorOptions(server, false));
       server.port = listeners.port;
       return undefined;
-    } catch {
-      return 'Unable to listen on this port. Check server logs.';
+    } catch (error) {
+      return isAddressFailure(error) ? 'Failed to bind to specified addresses.' : 'Unable to listen on this port. Check server logs.';
     }
   });
-  if (exit !== undefined) setProcessTitle(server);
+  if (exit !== undefined) {
+    setProcessTitle(server);
+    new OomScore(server);
+  }
   const pidFile = config.path('pidfile');
   if (pidFile !== '') {
     try {
@@ -191,6 +195,11 @@ export async function launch({ config, log, anyPort = false, loads = true, renam
 
 /** A configuration that is right by its grammar but cannot be served. */
 export class StartError extends Error {}
+
+/** Whether the address is at fault, not the port. */
+function isAddressFailure(error: unknown): boolean {
+  return ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
 
 /** What `ps` shows: proc-title-template with its variables filled in. */
 function setProcessTitle(server: DataServer): void {

@@ -21,6 +21,7 @@ const UNSENT_PAUSE_BYTES = 1024 * 1024;
 /** So many messages are sent at once, even before the turn ends. */
 const MESSAGE_COUNT_MAX = 1024;
 const KEEP_BYTES_MIN = 16 * 1024;
+const QUIET_SECONDS = 2;
 /** A kept buffer that is larger is dropped when it is empty. */
 const KEEP_BYTES_IDLE_MAX = 64 * 1024;
 
@@ -98,7 +99,25 @@ export class Connection implements WireEvents {
   }
 
   get queryBufferBytes(): number {
-    return this.kept?.length ?? 0;
+    return (this.kept ?? this.spare)?.length ?? 0;
+  }
+
+  private bytesSeen = 0;
+  private quietSeconds = 0;
+
+  /** Called once a second: after two seconds without a byte, memory that is not needed is given back. */
+  trimWhenQuiet(): void {
+    this.quietSeconds = this.bytesIn === this.bytesSeen ? this.quietSeconds + 1 : 0;
+    this.bytesSeen = this.bytesIn;
+    if (this.quietSeconds < QUIET_SECONDS || this.running) return;
+    this.spare = undefined;
+    const { kept } = this;
+    const length = this.keptEnd - this.keptStart;
+    if (kept === undefined || kept.length <= Math.max(KEEP_BYTES_MIN, 2 * length)) return;
+    this.kept = new Uint8Array(Math.max(KEEP_BYTES_MIN, length));
+    this.kept.set(kept.subarray(this.keptStart, this.keptEnd));
+    this.keptStart = 0;
+    this.keptEnd = length;
   }
 
   /** No more requests are run; what is written is sent first. */

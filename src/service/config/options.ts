@@ -22,7 +22,7 @@ function refuseHostName(value: string): string | undefined {
 }
 
 function refuseNodeName(value: string): string | undefined {
-  return /^[!#$%&()*+.0-9:;<>?@A-Z[\]^{|}~a-z_-]*$/.test(value) ? undefined : 'Announced human node name contained invalid character';
+  return /^[ !#$%&()*+.0-9:;<>?@A-Z[\]^{|}~a-z_-]*$/.test(value) ? undefined : 'Announced human node name contained invalid character';
 }
 
 const titleVariables = new Set(['title', 'listen-addr', 'server-mode', 'port', 'tls-port', 'unixsocket', 'config-file']);
@@ -30,7 +30,12 @@ const titleVariables = new Set(['title', 'listen-addr', 'server-mode', 'port', '
 function refuseTitleTemplate(value: string): string | undefined {
   const reason = 'template format is invalid or contains unknown variables';
   const rest = value.replace(/\{([^{}]*)\}/g, (whole: string, name: string) => (titleVariables.has(name) ? '' : whole));
-  return /[{}]/.test(rest) ? reason : undefined;
+  return value === '' || /[{}]/.test(rest) ? reason : undefined;
+}
+
+/** Of what the system has, only the form of a name can be known. */
+function refuseLocale(value: string): string | undefined {
+  return /^(|C|POSIX|[a-z]{2,3}(_[A-Z]{2})?)(\.[A-Za-z0-9-]+)?(@[a-z]+)?$/.test(value) ? undefined : 'Invalid locale name';
 }
 
 function refuseSaveAndNoSave(chosen: readonly string[]): string | undefined {
@@ -102,7 +107,7 @@ export const options = [
   flag('hide-user-data-from-log', false, {}, 'Keep keys and values out of failure reports.'),
   flag('set-proc-title', true, immutable, 'Set the title of the process.'),
   text('proc-title-template', '{title} {listen-addr} {server-mode}', { refuse: refuseTitleTemplate }, 'What the title of the process says.'),
-  text('locale-collate', '', {}, 'Locale by which SORT ALPHA compares.'),
+  text('locale-collate', '', { refuse: refuseLocale }, 'Locale by which SORT ALPHA compares.'),
   flag('disable-thp', true, immutable, 'Turn off huge pages; taken but without effect.'),
   text('ignore-warnings', '', {}, 'Warnings at the start to leave out.'),
   text('server-cpulist', null, { immutable: true, alias: 'server_cpulist' }, 'CPUs of the server; taken but without effect.'),
@@ -172,7 +177,7 @@ export const options = [
   number('snapshot-memory-limit', 0, 0, longMax, { unit: 'memory' }, 'Bytes that a snapshot may keep in memory for a slow disk, else it fails; 0: half of the data, at least 256mb.'),
   number('rdb-key-save-delay', 0, intMin, intMax, { hidden: true }, 'Microseconds to wait after each key of a snapshot (for tests).'),
   number('key-load-delay', 0, intMin, intMax, { hidden: true }, 'Microseconds to wait after each loaded key (for tests).'),
-  number('loading-process-events-interval-bytes', 2 * MB, 1024, intMax, { hidden: true, unit: 'memory' }, 'Bytes loaded between two looks at the clients.'),
+  number('loading-process-events-interval-bytes', 2 * MB, 1024, intMax, { hidden: true }, 'Bytes loaded between two looks at the clients.'),
 
   // Append-only file
   flag('appendonly', false, {}, 'Log every write to the append-only file.'),

@@ -1,0 +1,61 @@
+// What a server does to its own process: the score for the kernel's out-of-memory killer, memory of clients that are quiet.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { startServer } from '../../src/index.js';
+import { startKvasir } from '../kvasir.js';
+
+describe('oom-score-adj', { skip: process.platform === 'linux' ? false : 'only Linux has such scores' }, () => {
+  it('is written when it is turned on, follows its values, and goes back when it is turned off', async () => {
+    const kvasir = await startKvasir();
+    const score = (): number => Number(readFileSync(`/proc/${kvasir.pid}/oom_score_adj`, 'latin1'));
+    const before = score();
+    await kvasir.send('CONFIG', 'SET', 'oom-score-adj-values', '10 20 30');
+    assert.equal(score(), before);
+    await kvasir.send('CONFIG', 'SET', 'oom-score-adj', 'relative');
+    assert.equal(score(), before + 10);
+    await kvasir.send('CONFIG', 'SET', 'oom-score-adj-values', '15 20 30');
+    assert.equal(score(), before + 15);
+    await kvasir.send('CONFIG', 'SET', 'oom-score-adj', 'absolute', 'oom-score-adj-values', `${before + 7} 20 30`);
+    assert.equal(score(), before + 7);
+    await kvasir.send('CONFIG', 'SET', 'oom-score-adj', 'no');
+    assert.equal(score(), before);
+    await kvasir.stop();
+  });
+});
+
+describe('memory of clients', () => {
+  it('that are quiet is given back: buffers that are empty, and what is too large for a request in part', async () => {
+    const server = await startServer();
+    const admin = new Redis(server.port, server.host);
+    const buffer = async (name: string): Promise<number> => {
+      const text = String(await admin.call('CLIENT', 'LIST'));
+      const [, used, free] = new RegExp(` name=${name} .* qbuf=(\\d+) qbuf-free=(\\d+)`).exec(text)!;
+      return Number(used) + Number(free);
+    };
+    const [small, large] = ['small', 'large'].map((name) => {
+      const socket = createConnection(server.port, server.host);
+      socket.write(`CLIENT SETNAME ${name}\r\n`);
+      return socket;
+    });
+    await Promise.all([once(small!, 'data'), once(large!, 'data')]);
+    assert.equal(await buffer('small'), 0);
+    small!.write('*2\r\n$3\r\nGET\r\n$1\r\n');
+    large!.write('*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\nx');
+    while ((await buffer('small')) === 0 || (await buffer('large')) < 1_000_000) await admin.ping();
+    small!.write('k\r\n');
+    await once(small!, 'data');
+    assert.equal(await buffer('small'), 16384);
+    while ((await buffer('small')) > 0 || (await buffer('large')) > 16384) await admin.ping();
+    large!.write(`${'x'.repeat(999_999)}\r\n`);
+    assert.equal(String((await once(large!, 'data'))[0]), '+OK\r\n');
+    assert.equal(await admin.strlen('k'), 1_000_000);
+    small!.destroy();
+    large!.destroy();
+    admin.disconnect();
+    await server.close();
+  });
+});
