@@ -282,6 +282,45 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     assert.match(text, /Last reply received from server\.\nerrors: 0, replies: 800\n/);
   });
 
+  test('progress is shown while keys are walked, and is gone when Ctrl-C ends the walk', async () => {
+    await redis.send('flushall');
+    await redis.send('debug', 'populate', '20000');
+    const walk = /\d+\.\d% .* of 20,000 keys, .* keys\/s/;
+    for (const mode of ['--bigkeys', '--memkeys']) {
+      await open([mode, '-i', '2']); // two seconds for each of 20 parts
+      await screen!.waitFor(walk);
+      await screen!.press('C-c');
+      await screen!.waitFor(/-------- summary -------/);
+      assert.doesNotMatch(await screen!.waitFor(/\[ended with \d+\]/), /keys\/s/);
+      await screen!.stop();
+    }
+    const file = join(folder, 'keys');
+    screen = await TerminalScreen.start(['sh', '-c', `exec ${process.execPath} ${kvasirCliPath} -p ${redis.port} --scan -i 0.02 > ${file}`], { TERM: 'xterm' });
+    await screen.waitFor(walk);
+    await screen.press('C-c');
+    assert.doesNotMatch(await screen.waitFor(/\[ended with \d+\]/), /keys\/s/);
+    assert.match(readFileSync(file, 'utf8'), /^(key:\d+\n)+$/);
+    await redis.send('flushall');
+  });
+
+  test('progress is shown while a snapshot is fetched', async () => {
+    await redis.send('flushall');
+    await redis.send('debug', 'populate', '100', 'key', '50000');
+    for (const [name, value] of [['repl-diskless-sync', 'yes'], ['repl-diskless-sync-delay', '0'], ['rdbcompression', 'no'], ['rdb-key-save-delay', '20000']]) await redis.send('config', 'set', name!, value!);
+    try {
+      const file = join(folder, 'fetched.rdb');
+      await open(['--rdb', file]);
+      await screen!.waitFor(/[\d.]+[KM], [\d.]+[KM]\/s$/m);
+      const text = await screen!.waitFor(/\[ended with 0\]/);
+      assert.match(text, /Transfer finished with success after \d+ bytes\n/);
+      assert.doesNotMatch(text, /\/s$/m);
+      assert.ok(statSync(file).size > 100 * 50_000);
+    } finally {
+      await redis.send('config', 'set', 'rdb-key-save-delay', '0');
+      await redis.send('flushall');
+    }
+  });
+
   test('a script runs in the debugger', async () => {
     const file = join(folder, 'script.lua');
     writeFileSync(file, "local sum = 0\nfor i = 1, 3 do\n  sum = sum + i\nend\nreturn sum + #KEYS\n");
