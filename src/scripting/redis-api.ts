@@ -368,7 +368,7 @@ export class RedisApi {
       table.set('ok', text);
       return table;
     }
-    let message = text.startsWith('-') ? text.slice(1) : text;
+    let message = beforeZero(text.startsWith('-') ? text.slice(1) : text);
     // Without a code in front the message gets the common one.
     if (!message.includes(' ')) message = `ERR ${message}`;
     table.set('err', message);

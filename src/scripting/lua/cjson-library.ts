@@ -82,7 +82,8 @@ class Encoder {
     for (let position = table.after(0); position !== traversalEnd; position = table.after(position)) {
       const key = table.keyAt(position);
       if (typeof key !== 'number' || key < 1 || !Number.isInteger(key)) return -1;
-      if (key > max) max = key;
+      // A C int: what does not fit is the smallest one.
+      if (key > max) max = key < 2 ** 31 ? key : -(2 ** 31);
       count++;
     }
     if (settings.sparseRatio > 0 && max > count * settings.sparseRatio && max > settings.sparseSafe) {

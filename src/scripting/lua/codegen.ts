@@ -75,9 +75,19 @@ function nameOf(expression: Expression): string | null {
       return `field '${expression.key.kind === 'string' ? expression.key.value : '?'}'`;
     case 'parenthesis':
       return nameOf(expression.inner);
+    case 'binary': {
+      // Lua's compiler leaves out a left side whose truth it knows.
+      const { operator, left, right } = expression;
+      const isRight = operator === 'and' ? isKnownTrue(left) : operator === 'or' && (left.kind === 'nil' || left.kind === 'false');
+      return isRight ? nameOf(right) : null;
+    }
     default:
       return null;
   }
+}
+
+function isKnownTrue(expression: Expression): boolean {
+  return expression.kind === 'number' || expression.kind === 'string' || expression.kind === 'true';
 }
 
 /** Stands for the frame's size until it is known; no quoted Lua string can contain it. */

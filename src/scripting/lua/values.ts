@@ -182,16 +182,19 @@ export class LuaTable {
     const { arr } = this;
     const several = rest instanceof Array ? rest : rest === undefined ? [] : [rest];
     const total = values.length + several.length;
-    if (this.live > 0 || arr.length > start) {
+    if (arr.length > start) {
       for (let at = 0; at < total; at++) {
         this.setNumber(start + at + 1, at < values.length ? values[at] : several[at - values.length]);
       }
       return;
     }
+    // `{[1] = 'lost', 'kept'}`
+    if (this.live > 0) for (let at = 1; at <= total; at++) this.replace(start + at, undefined);
     while (arr.length < start) arr.push(undefined);
     for (let at = 0; at < values.length; at++) arr.push(values[at]);
     for (let at = 0; at < several.length; at++) arr.push(several[at]);
     this.trim();
+    if (this.live > 0) this.migrate();
   }
 
   /**
