@@ -60,6 +60,14 @@ class FakeHost implements ScriptHost {
   setResp(version: 2 | 3): void {
     this.respVersion = version;
   }
+
+  breakpoint(): boolean {
+    return false;
+  }
+
+  debug(): void {
+    return;
+  }
 }
 
 function evaluate(source: string, clientResp: 2 | 3 = 2, host = new FakeHost()): string {

@@ -28,6 +28,10 @@ export interface ScriptHost {
   mayRun(args: readonly string[]): boolean | undefined;
   /** Bits of `redis.REPL_*`. */
   setReplication(flags: number): void;
+  /** redis.breakpoint(): whether there is a debugger. */
+  breakpoint(): boolean;
+  /** redis.debug(). */
+  debug(values: readonly LuaValue[]): void;
   /** The protocol version of replies to `call` from now on. */
   setResp(version: 2 | 3): void;
   readonly version: string;
@@ -128,8 +132,9 @@ class ReplyReader {
       case 0x2b:
         return this.wrap('ok', this.line());
       case 0x2d: {
-        const table = errorTable(this.line());
+        const table = new LuaTable();
         table.set('ignore_error_stats_update', true);
+        table.set('err', this.line());
         return table;
       }
       case 0x2a: {
@@ -418,8 +423,11 @@ export class RedisApi {
     if (forEval) {
       setFunctions(table, {
         replicate_commands: () => true,
-        breakpoint: () => false,
-        debug: () => [],
+        breakpoint: () => host.breakpoint(),
+        debug: (...args) => {
+          host.debug(args);
+          return [];
+        },
       });
     }
     setConstants(table, logLevels);

@@ -280,7 +280,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.transactions.forget(client);
     this.monitors.remove(client);
     this.pause.forget(client);
-    this.scripting.parked.forget(client);
+    this.scripting.forget(client);
     this.pubsub.forget(client);
     this.tracking.forget(client);
     this.clientEviction.forget(client);

@@ -17,8 +17,8 @@
 // captures and somebody assigns again is a cell {v}; one that is never assigned again is handed to the inner function as
 // a value. Functions are not nested: `mk3(u0, u1)` makes a closure of function 3 from its upvalues.
 import { inferNumbers } from './infer.js';
-import type { Place } from './machine.js';
-import type { Chunk, Expression, FunctionScope, Local, Statement } from './syntax.js';
+import type { Place, VisibleLocal } from './machine.js';
+import type { Chunk, Clause, Expression, FunctionScope, Local, Statement } from './syntax.js';
 
 type OperandKind = 'any' | 'number' | 'string' | 'boolean' | 'nil' | 'object';
 
@@ -101,10 +101,14 @@ class FunctionWriter {
   private tempNext = 0;
   private tempMax = 0;
   private hasLoop = false;
+  /** For a debugger: the locals in sight, and the slot with the line that was told last. */
+  private readonly visible: VisibleLocal[] = [];
+  private lineSlot = '';
 
   constructor(
     private readonly scope: FunctionScope,
     private readonly guard: boolean,
+    private readonly isDebugged: boolean,
   ) {
     this.places[0] = { line: scope.line, names: [], isTail: false };
   }
@@ -112,6 +116,7 @@ class FunctionWriter {
   // -- statements of the output
 
   private op(target: string, js: string, adjust: Adjustment, line: number, names: (string | null)[] = [], isTail = false): void {
+    this.stop(line);
     const place = this.places.length;
     this.places.push({ line, names, isTail });
     const assign = target === '' ? '' : `${target}=`;
@@ -121,6 +126,37 @@ class FunctionWriter {
     }
     const arrive = adjust === 'none' ? '' : `${assign}${adjustments[adjust]};`;
     this.lines.push(`if(at===0){place=${place};${assign}${js};}else if(at===${place}){at=0;${arrive}}`);
+  }
+
+  /** For a debugger: a place where the script can be stopped, if the line is another than before. */
+  private stop(line: number): void {
+    if (!this.isDebugged) return;
+    const place = this.places.length;
+    this.places.push({ line, names: [], isTail: false, locals: [...this.visible] });
+    const js = `if(${this.lineSlot}!==${line}){place=${place};${this.lineSlot}=${line};R.atLine(${line});}`;
+    this.lines.push(this.guard ? `if(at===0){${js}}else if(at===${place})at=0;` : js);
+  }
+
+  /** A loop begins its next turn at this line: it is told again; the locals of the turn are out of sight. */
+  private stopAgain(line: number, visibleCount = this.visible.length): void {
+    if (!this.isDebugged) return;
+    this.visible.length = visibleCount;
+    this.simple(`${this.lineSlot}=0;`);
+    this.stop(line);
+  }
+
+  private show(local: Local): void {
+    if (this.isDebugged) this.visible.push({ name: local.name, slot: local.slot, isCell: isCell(local) });
+  }
+
+  /** Names the hidden locals of a loop as Lua does. */
+  private showLoop(names: readonly string[], places: readonly string[]): void {
+    if (!this.isDebugged) return;
+    names.forEach((name, at) => {
+      const place = places[at]!;
+      const isSlot = place.startsWith('v');
+      this.visible.push({ name: `(for ${name})`, slot: isSlot ? Number(place.slice(1)) : -1, isCell: false, ...(isSlot ? {} : { constant: Number(place.replace(/[()]/g, '')) }) });
+    });
   }
 
   private simple(js: string): void {
@@ -187,13 +223,16 @@ class FunctionWriter {
   private declare(local: Local): string {
     const name = this.slot();
     local.slot = this.slotNext - 1;
+    this.show(local);
     return name;
   }
 
   private withScope(write: () => void): void {
-    const { slotNext } = this;
+    const { slotNext, visible } = this;
+    const seen = visible.length;
     write();
     this.slotNext = slotNext;
+    visible.length = seen;
   }
 
   private upvalue(local: Local): string {
@@ -515,6 +554,7 @@ class FunctionWriter {
 
   private statement(statement: Statement): void {
     const mark = this.tempNext;
+    if (this.isDebugged) this.stopBefore(statement);
     switch (statement.kind) {
       case 'local':
         this.localStatement(statement);
@@ -537,6 +577,7 @@ class FunctionWriter {
           this.simple(`if(!${this.truth(condition)})break;`);
           this.tempNext = mark;
           this.block(statement.body);
+          this.stopAgain(statement.line);
         });
         break;
       case 'repeat':
@@ -545,8 +586,10 @@ class FunctionWriter {
             for (const inner of statement.body) this.statement(inner);
             const last = statement.body[statement.body.length - 1];
             if (last?.kind === 'return' || last?.kind === 'break') return;
+            this.stop(statement.untilLine);
             const condition = this.value(statement.condition);
             this.simple(`if(${this.truth(condition)})break;`);
+            if (this.isDebugged) this.simple(`${this.lineSlot}=0;`);
           });
         });
         break;
@@ -569,9 +612,29 @@ class FunctionWriter {
     this.tempNext = mark;
   }
 
-  private conditional(clauses: { condition: Expression; body: Statement[] }[], at: number, otherwise: Statement[] | null): void {
+  private stopBefore(statement: Statement): void {
+    switch (statement.kind) {
+      case 'do':
+      case 'break':
+      case 'repeat':
+      case 'if':
+        return;
+      case 'localFunction':
+        return this.stop(statement.scope.endLine);
+      case 'local':
+      case 'assign': {
+        const [value] = statement.values;
+        return this.stop(value?.kind === 'function' ? value.scope.endLine : statement.line);
+      }
+      default:
+        this.stop(statement.line);
+    }
+  }
+
+  private conditional(clauses: Clause[], at: number, otherwise: Statement[] | null): void {
     const clause = clauses[at]!;
     const mark = this.tempNext;
+    this.stop(clause.line);
     const condition = this.value(clause.condition);
     const truth = this.truth(condition);
     this.tempNext = mark;
@@ -590,6 +653,7 @@ class FunctionWriter {
       const slot = this.slot();
       const operand = this.value(values[0]!, isPlain ? slot : undefined);
       local.slot = Number(slotName.slice(1));
+      this.show(local);
       if (!isPlain) this.simple(`${slot}={v:${operand.js}};`);
       else if (operand.js !== slot) this.simple(`${slot}=${operand.js};`);
       return;
@@ -703,17 +767,21 @@ class FunctionWriter {
       let done = `${step}>0?${counter}<=${to}:${counter}>=${to}`;
       if (stepExpression === null) done = `${counter}<=${to}`;
       else if (stepExpression.kind === 'number') done = stepExpression.value > 0 ? `${counter}<=${to}` : `${counter}>=${to}`;
+      this.showLoop(['index', 'limit', 'step'], [counter, to, step]);
+      const seen = this.visible.length;
       // The step is made at the head, so that `break` and the guard version need no other way around.
       this.hasLoop = true;
       const body = this.capture(() => {
         this.simple(`if(!(${done}))break;`);
         if (isDirect) {
           local.slot = Number(counter.slice(1));
+          this.show(local);
         } else {
           const slot = this.declare(local);
           this.simple(isCell(local) ? `${slot}={v:${counter}};` : `${slot}=${counter};`);
         }
         this.block(statement.body);
+        this.stopAgain(line, seen);
         this.tick(line);
       });
       this.lines.push(`${this.guard ? `if(at===0||${this.reaches(body)})` : ''}for(;;${counter}+=${step}){${body.text}}`);
@@ -729,6 +797,8 @@ class FunctionWriter {
       this.simple(`${iterator}=${sources[0]};${state}=${sources[1]};${control}=${sources[2]};`);
       this.simple(`${position}=R.traversal(${iterator},${state},${control});`);
       this.tempNext = mark;
+      this.showLoop(['generator', 'state', 'control'], [iterator, state, control]);
+      const seen = this.visible.length;
       this.loop(line, () => {
         const result = this.temp();
         const slots = locals.map((local) => this.declare(local));
@@ -756,6 +826,7 @@ class FunctionWriter {
         });
         this.tempNext = mark;
         this.block(statement.body);
+        this.stopAgain(line, seen);
       });
     });
   }
@@ -800,6 +871,7 @@ class FunctionWriter {
     const { parameters } = scope;
     for (const parameter of parameters) this.declare(parameter);
     if (scope.argTable !== null) this.declare(scope.argTable);
+    if (this.isDebugged) this.lineSlot = this.slot();
     for (const parameter of parameters) {
       if (isCell(parameter)) this.simple(`v${parameter.slot}={v:v${parameter.slot}};`);
     }
@@ -812,7 +884,10 @@ class FunctionWriter {
     }
     this.block(scope.body);
     const lastStatement = scope.body[scope.body.length - 1];
-    if (lastStatement?.kind !== 'return') this.simple(`S.stack+=${frameBytesMark};return R.none;`);
+    if (lastStatement?.kind !== 'return') {
+      this.stop(scope.endLine);
+      this.simple(`S.stack+=${frameBytesMark};return R.none;`);
+    }
 
     const slots = Array.from({ length: this.slotMax }, (_, at) => `v${at}`);
     const temps = Array.from({ length: this.tempMax }, (_, at) => `t${at}`);
@@ -856,12 +931,12 @@ export interface GeneratedChunk {
 }
 
 /** The plain version: source of a body for `new Function('S','R','G','LuaFunction','LuaTable','suspension','codes', ...)`. */
-export function generate(chunk: Chunk): GeneratedChunk {
+export function generate(chunk: Chunk, isDebugged = false): GeneratedChunk {
   inferNumbers(chunk);
   const functions: GeneratedFunction[] = [];
   const parts = ["'use strict';"];
   for (const scope of chunk.functions) {
-    const writer = new FunctionWriter(scope, false);
+    const writer = new FunctionWriter(scope, false, isDebugged);
     parts.push(`const code${scope.index}=codes[${scope.index}];`, writer.write());
     functions.push({ line: scope.line, places: writer.places });
   }
@@ -870,12 +945,12 @@ export function generate(chunk: Chunk): GeneratedChunk {
 }
 
 /** The guard versions of all functions of the chunk; `makers` are the plain version's. */
-export function generateGuards(chunk: Chunk): string {
+export function generateGuards(chunk: Chunk, isDebugged = false): string {
   inferNumbers(chunk);
   const parts = ["'use strict';"];
   for (const scope of chunk.functions) {
     parts.push(`const code${scope.index}=codes[${scope.index}],mk${scope.index}=makers[${scope.index}];`);
   }
-  parts.push(`return [${chunk.functions.map((scope) => new FunctionWriter(scope, true).write()).join(',\n')}];`);
+  parts.push(`return [${chunk.functions.map((scope) => new FunctionWriter(scope, true, isDebugged).write()).join(',\n')}];`);
   return parts.join('\n');
 }

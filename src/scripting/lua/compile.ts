@@ -37,6 +37,9 @@ const helpers = {
   forBound: runtime.forBound,
   trace: runtime.trace,
   none,
+  atLine(line: number): void {
+    runtime.machine.atLine(line);
+  },
   nextFunction: null as LuaFunction | null,
   ipairsStep: null as LuaFunction | null,
   append(values: LuaValue[], rest: Results): Results {
@@ -75,10 +78,12 @@ export class Prototype {
   constructor(
     private readonly source: string,
     chunkName: string,
+    /** Each line is told to `machine.atLine`, and frames know the names of their locals. */
+    private readonly isDebugged = false,
   ) {
     this.chunk = shortSource(chunkName);
     try {
-      const generated = generate(parse(source, this.chunk));
+      const generated = generate(parse(source, this.chunk), isDebugged);
       this.functions = generated.functions;
       this.make = new Function(...parameterNames, generated.source) as (...parameters: unknown[]) => Maker[];
     } catch (thrown) {
@@ -99,7 +104,7 @@ export class Prototype {
       places,
       guard: () => {
         if (guards === null) {
-          this.makeGuards ??= new Function(...parameterNames, 'makers', generateGuards(parse(this.source, chunk))) as (
+          this.makeGuards ??= new Function(...parameterNames, 'makers', generateGuards(parse(this.source, chunk), this.isDebugged)) as (
             ...parameters: unknown[]
           ) => GuardFunction[];
           guards = this.makeGuards(...shared, makers);
@@ -116,4 +121,9 @@ export class Prototype {
 /** Compiles a chunk. Throws LuaSyntaxError. `chunkName` is `@file`, `=name` or the source itself, as in Lua's C API. */
 export function compile(source: string, chunkName: string): Prototype {
   return new Prototype(source, chunkName);
+}
+
+/** As `compile`, for a debugger: slower code that tells `machine.atLine` each line it comes to. */
+export function compileForDebugger(source: string, chunkName: string): Prototype {
+  return new Prototype(source, chunkName, true);
 }

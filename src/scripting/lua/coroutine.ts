@@ -76,6 +76,10 @@ class ResumeFrame extends Frame {
     return resume(this.coroutine, value, this.isProtected);
   }
 
+  override inner(): FrameStack {
+    return this.coroutine.frames;
+  }
+
   /** The stack overflowed inside the coroutine: the error belongs to its innermost frame. */
   override fail(error: LuaError): Results {
     this.coroutine.frames.push(new FailFrame(error));

@@ -16,7 +16,7 @@ import { openBase } from './base-library.js';
 import { bitLibrary } from './bit-library.js';
 import { cjsonLibrary } from './cjson-library.js';
 import { cmsgpackLibrary } from './cmsgpack-library.js';
-import { activate, errorValue, list, StartFrame, suspension } from './machine.js';
+import { activate, errorValue, list, LuaFrame, StartFrame, suspension } from './machine.js';
 import type { Activation, FrameStack } from './machine.js';
 import { openMath, osLibrary } from './math-library.js';
 import { native } from './native.js';
@@ -90,6 +90,14 @@ function protectTable(table: LuaTable): void {
 }
 
 const noValues: LuaValue[] = [];
+
+/** A function that a stopped script is in, as a debugger shows it. */
+export interface StackLevel {
+  readonly line: number;
+  /** What its caller calls it; null when it has no name. */
+  readonly name: string | null;
+  readonly locals: readonly { readonly name: string; readonly value: LuaValue }[];
+}
 
 export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 
@@ -182,6 +190,28 @@ export class Execution implements Activation {
       if (place !== null) return place;
     }
     return null;
+  }
+
+  /** The Lua functions that a suspended run stands in, innermost first. */
+  levels(): StackLevel[] {
+    let { frames } = this;
+    for (let inner = frames.at(-1)?.inner() ?? null; inner !== null; inner = frames.at(-1)?.inner() ?? null) frames = inner;
+    const levels: StackLevel[] = [];
+    for (let at = frames.length - 1; at >= 0; at--) {
+      const frame = frames[at]!;
+      if (!(frame instanceof LuaFrame)) continue;
+      const caller = frames[at - 1];
+      const place = frame.code.places[frame.place]!;
+      levels.push({
+        line: place.line,
+        name: caller instanceof LuaFrame ? /'(.*)'$/s.exec(caller.code.places[caller.place]!.names[0] ?? '')?.[1] ?? null : null,
+        locals: (place.locals ?? []).map(({ name, slot, isCell, constant }) => {
+          const kept = frame.state[slot] as unknown;
+          return { name, value: constant ?? (isCell ? (kept as { readonly v: LuaValue } | undefined)?.v : (kept as LuaValue)) };
+        }),
+      });
+    }
+    return levels;
   }
 
   /** Ends a suspended run; nothing of the script runs any more. */

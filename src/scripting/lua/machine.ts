@@ -41,6 +41,10 @@ export abstract class Frame {
   where(): LuaError['where'] {
     return null;
   }
+  /** The frames of a coroutine that runs inside. */
+  inner(): FrameStack | null {
+    return null;
+  }
 }
 
 /** Steps between two looks at the clock. */
@@ -71,13 +75,24 @@ export interface Place {
   readonly names: readonly (string | null)[];
   /** A call in tail position: its frame need not be kept. */
   readonly isTail: boolean;
+  /** The locals in sight, in code that is compiled for a debugger. */
+  readonly locals?: readonly VisibleLocal[];
 }
 
-class LuaFrame extends Frame {
+export interface VisibleLocal {
+  readonly name: string;
+  /** Its place in a frame's state. */
+  readonly slot: number;
+  readonly isCell: boolean;
+  /** The value of one that has no place. */
+  readonly constant?: number;
+}
+
+export class LuaFrame extends Frame {
   constructor(
     readonly code: CompiledFunction,
     readonly place: number,
-    private readonly state: LuaValue[],
+    readonly state: LuaValue[],
     private readonly upvalues: unknown[],
     private readonly self: LuaFunction,
   ) {
@@ -121,6 +136,8 @@ interface Activity {
   largeBytes: number;
   stringMeta: LuaTable | null;
   coroutine: unknown;
+  /** Told of each line that code compiled for a debugger comes to; may suspend. */
+  atLine: (line: number) => void;
 }
 
 /** The state of the script that runs now. There is one thread, so there is one. */
@@ -142,6 +159,7 @@ export const machine: Activity & {
   largeBytes: 0,
   stringMeta: null,
   coroutine: null,
+  atLine: () => undefined,
 
   /** The JavaScript stack is used up. */
   over() {

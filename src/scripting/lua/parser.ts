@@ -3,7 +3,7 @@
 // Messages, limits and the order of checks are PUC Lua's. Nesting is bounded (200 levels), so that hostile source gets an
 // error instead of exhausting the stack.
 import { Lexer, LuaSyntaxError } from './lexer.js';
-import type { BinaryOperator, Chunk, Expression, FunctionScope, Local, Statement, TableItem } from './syntax.js';
+import type { BinaryOperator, Chunk, Clause, Expression, FunctionScope, Local, Statement, TableItem } from './syntax.js';
 
 export { LuaSyntaxError };
 
@@ -217,13 +217,14 @@ class Parser {
   }
 
   private ifStatement(line: number): Statement {
-    const clauses: { condition: Expression; body: Statement[] }[] = [];
+    const clauses: Clause[] = [];
     let otherwise: Statement[] | null = null;
     do {
       this.lexer.next();
+      const clauseLine = this.lexer.line;
       const condition = this.expression();
       this.expect('then');
-      clauses.push({ condition, body: this.scopedBlock(false) });
+      clauses.push({ condition, body: this.scopedBlock(false), line: clauseLine });
     } while (this.lexer.kind === 'elseif');
     if (this.accept('else')) otherwise = this.scopedBlock(false);
     this.expectClose('end', 'if', line);
@@ -248,7 +249,8 @@ class Parser {
         const body = this.block();
         this.expectClose('until', 'repeat', line);
         // The condition sees the body's locals.
-        return { kind: 'repeat', body, condition: this.expression(), line };
+        const untilLine = this.lexer.line;
+        return { kind: 'repeat', body, condition: this.expression(), line, untilLine };
       }),
     );
   }

@@ -58,6 +58,12 @@ export interface TableItem {
   readonly line: number;
 }
 
+export interface Clause {
+  readonly condition: Expression;
+  readonly body: Statement[];
+  readonly line: number;
+}
+
 export type BinaryOperator =
   | '+' | '-' | '*' | '/' | '%' | '^' | '..' | '==' | '~=' | '<' | '<=' | '>' | '>=' | 'and' | 'or';
 
@@ -68,8 +74,8 @@ export type Statement =
   | { readonly kind: 'call'; readonly call: Expression; readonly line: number }
   | { readonly kind: 'do'; readonly body: Statement[] }
   | { readonly kind: 'while'; readonly condition: Expression; readonly body: Statement[]; readonly line: number }
-  | { readonly kind: 'repeat'; readonly body: Statement[]; readonly condition: Expression; readonly line: number }
-  | { readonly kind: 'if'; readonly clauses: { condition: Expression; body: Statement[] }[]; readonly otherwise: Statement[] | null }
+  | { readonly kind: 'repeat'; readonly body: Statement[]; readonly condition: Expression; readonly line: number; readonly untilLine: number }
+  | { readonly kind: 'if'; readonly clauses: Clause[]; readonly otherwise: Statement[] | null }
   | {
       readonly kind: 'numericFor';
       readonly local: Local;

@@ -135,9 +135,13 @@ const script: ServerCommand = command({
       summary: 'Sets the debug mode for scripts that are run next.',
       complexity: 'O(1)',
       run(call) {
-        if (call.is(2, 'no')) call.reply.ok();
-        else if (call.is(2, 'yes') || call.is(2, 'sync')) call.reply.error('ERR this server has no script debugger');
-        else call.reply.error('ERR Use SCRIPT DEBUG YES/SYNC/NO');
+        const mode = call.is(2, 'no') ? 'no' : call.is(2, 'yes') ? 'yes' : call.is(2, 'sync') ? 'sync' : undefined;
+        if (mode === undefined) {
+          call.reply.error('ERR Use SCRIPT DEBUG YES/SYNC/NO');
+          return;
+        }
+        call.host.scripting.debugNext(call.client, mode);
+        call.reply.ok();
       },
     },
     {

@@ -47,6 +47,8 @@ export class ParkedScript {
   isBusy = false;
   private parked: Parked | undefined;
   private held: Held[] = [];
+  /** When the script began, or was last let run on by a debugger. */
+  private sliceStartMs = 0;
   /** The rest of an EXEC is being run: a script in it is parked into the same reply. */
   private continuing: Parked | undefined;
   /** The server wants to end and waits for the script. */
@@ -103,6 +105,18 @@ export class ParkedScript {
     this.parked = parked;
     client.blocked = true;
     server.gates |= Gate.BUSY;
+    const { session } = this.scripting;
+    if (session !== undefined) {
+      session.debuggee = {
+        execution: run.execution,
+        goOn: () => {
+          this.sliceStartMs = server.options.steadyClock();
+          setImmediate(this.goOn);
+        },
+        abort: (message) => this.breakOff(parked, message),
+      };
+    }
+    this.sliceStartMs = run.startedMs;
     setImmediate(this.goOn);
   }
 
@@ -120,6 +134,7 @@ export class ParkedScript {
   }
 
   forget(client: Client): void {
+    if (this.parked?.client === client) this.scripting.session?.release();
     if (this.held.length > 0) this.held = this.held.filter((held) => held.client !== client);
   }
 
@@ -140,12 +155,21 @@ export class ParkedScript {
     const ended = scripting.advance(run);
     server.keyspace.leavesClocks = false;
     if (!ended) {
-      const elapsedMs = server.options.steadyClock() - run.startedMs;
-      if (!this.isBusy && elapsedMs >= server.settings.busyReplyThresholdMs) {
-        this.isBusy = true;
+      const { session } = scripting;
+      const elapsedMs = server.options.steadyClock() - this.sliceStartMs;
+      const isLong = elapsedMs >= server.settings.busyReplyThresholdMs;
+      if (session?.isStopped === true) {
+        session.report();
+        setTimeout(() => {
+          if (this.parked === parked) this.becomeBusy();
+        }, server.settings.busyReplyThresholdMs).unref();
+        return;
+      }
+      if (isLong && session !== undefined) session.timeOut();
+      if (isLong && !this.isBusy) {
         const name = run.isFunction ? 'FUNCTION KILL' : 'SCRIPT KILL';
         server.log('warning', `Slow script detected: still in execution after ${Math.floor(elapsedMs)} milliseconds. You can try killing the script using the ${name} command. Script name is: ${run.name}.`);
-        this.serveHeld();
+        this.becomeBusy();
       }
       setImmediate(this.goOn);
       return;
@@ -153,12 +177,21 @@ export class ParkedScript {
     this.end(parked);
   };
 
+  /** What others ask is answered with -BUSY from now on. */
+  private becomeBusy(): void {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    this.serveHeld();
+  }
+
   /**
    * Ends the parked script before the server saves and ends: nothing half done may get into a file. A script that has only
    * read is killed, one that has written is waited for, as redis-server does; nothing else is served until `serveAgain`.
    */
   async settle(): Promise<void> {
-    if (this.active) await new Promise<void>((resolve) => (this.settled = resolve));
+    if (!this.active) return;
+    this.scripting.session?.release();
+    await new Promise<void>((resolve) => (this.settled = resolve));
   }
 
   /** The server does not end after all. */
@@ -189,16 +222,21 @@ export class ParkedScript {
   }
 
   private killNow(parked: Parked, reason: string): void {
-    const { run } = parked;
-    const where = run.execution.where();
-    run.execution.kill();
     this.server.log('notice', reason === 'SCRIPT KILL' ? 'Lua script killed by user with SCRIPT KILL.' : `Lua script killed: ${reason}.`);
-    const value = new LuaTable();
     // Functions too: these are the words.
-    value.set('err', 'ERR Script killed by user with SCRIPT KILL...');
+    this.breakOff(parked, 'Script killed by user with SCRIPT KILL...');
+  }
+
+  /** Ends the parked script with an error that nothing in it can catch. */
+  private breakOff(parked: Parked, message: string): void {
+    const { execution } = parked.run;
+    const where = execution.where();
+    execution.kill();
+    const value = new LuaTable();
+    value.set('err', `ERR ${message}`);
     const error = new LuaError(value);
     error.where = where;
-    run.execution.error = error;
+    execution.error = error;
     // The killer's reply first, then what comes of the script.
     setImmediate(() => {
       if (this.parked === parked) this.end(parked);
@@ -233,9 +271,11 @@ export class ParkedScript {
     server.gates &= ~Gate.BUSY;
     this.isBusy = false;
     client.blocked = false;
+    const wasDebugged = this.scripting.endSession();
     const bytes = parked.reply.takeBytes();
     if (bytes.length > 0 && !parked.isSilent) client.connection?.send(bytes);
     for (const message of parked.messages) client.connection?.send(message);
+    if (wasDebugged) client.connection?.closeAfterReply();
     server.beginTurn();
     server.serveReady();
     const { settled } = this;

@@ -8,6 +8,7 @@ import { Call } from '../../registry/call.js';
 import { type Command, commandFlags } from '../../registry/command.js';
 import { errors } from '../../protocol/errors.js';
 import { scriptCallErrors, type ScriptHost } from '../../scripting/redis-api.js';
+import type { LuaValue } from '../../scripting/lua/values.js';
 import { denials } from '../../service/acl/denial.js';
 import { type Client, Gate } from '../../service/client.js';
 import { forgetFieldsets } from '../../commands/hash/import.js';
@@ -37,6 +38,20 @@ export interface CallRules {
   readonly allowsOutOfMemory: boolean;
 }
 
+/** Who looks over every call: the debugger. */
+export interface CallWatcher {
+  called(args: readonly string[]): void;
+  refused(text: string): void;
+  /** A reply; the bytes are valid during the call. */
+  replied(bytes: Uint8Array, length: number): void;
+  /** A command that writes is about to run. */
+  beforeWrite(call: ServerCall, command: Command<ServerCall>): void;
+  breakpoint(): boolean;
+  debug(values: readonly LuaValue[]): void;
+  /** What is written reaches neither the AOF nor replicas. */
+  readonly isSilent: boolean;
+}
+
 export class ScriptCalls implements ScriptHost {
   readonly version = SERVER_VERSION;
   readonly versionNumber: number;
@@ -48,6 +63,8 @@ export class ScriptCalls implements ScriptHost {
   private rules: CallRules = { isReadOnly: false, allowsOutOfMemory: false };
   private outOfMemory = false;
   private replication = 3;
+  /** Set while a script is debugged. */
+  watcher: CallWatcher | undefined;
 
   constructor(private readonly server: DataServer) {
     const [major, minor, patch] = SERVER_VERSION.split('.').map(Number) as [number, number, number];
@@ -73,7 +90,7 @@ export class ScriptCalls implements ScriptHost {
     this.rules = rules;
     this.outOfMemory = outOfMemory;
     this.hasWritten = false;
-    this.replication = 3;
+    this.replication = this.watcher?.isSilent === true ? 0 : 3;
   }
 
   /** @hot */
@@ -83,6 +100,7 @@ export class ScriptCalls implements ScriptHost {
     reply.length = 0;
     if (reply.fullBytes > 0) reply.clear();
     reply.protocol = respVersion;
+    if (this.watcher !== undefined) this.watcher.called(args);
     this.setArguments(args);
     const command = this.resolve();
     if (command === undefined) return this.failed(scriptCallErrors.unknownCommand);
@@ -93,12 +111,22 @@ export class ScriptCalls implements ScriptHost {
     call.db = server.keyspace.databases[client.databaseIndex]!;
     const refusal = this.refuse(command);
     if (refusal !== undefined) return this.failed(refusal);
-    if ((flags & commandFlags.write) !== 0) this.hasWritten = true;
+    if ((flags & commandFlags.write) !== 0) {
+      this.hasWritten = true;
+      if (this.watcher !== undefined) this.watcher.beforeWrite(call, command);
+    }
     if (this.replication !== 3) this.runQuietly(command);
     else server.run(call, command);
     const { caller } = this;
     if ((caller!.gates & Gate.TRACKING) !== 0) server.tracking.commandRan(caller!, command, call);
+    if (this.watcher !== undefined) return this.show(this.watcher);
     return reply.fullBytes === 0 ? reply.buffer : reply.takeBytes();
+  }
+
+  private show(watcher: CallWatcher): Uint8Array {
+    const bytes = this.call_.reply.takeBytes();
+    watcher.replied(bytes, bytes.length);
+    return bytes;
   }
 
   /** Runs a command whose effects go to some or none of those who want them. */
@@ -140,6 +168,7 @@ export class ScriptCalls implements ScriptHost {
   private failed(text: string): Uint8Array {
     const { reply } = this.call_;
     reply.error(text);
+    this.watcher?.refused(text);
     this.server.stats.countErrorReply(text);
     return reply.buffer;
   }
@@ -192,7 +221,15 @@ export class ScriptCalls implements ScriptHost {
   }
 
   setReplication(flags: number): void {
-    this.replication = flags;
+    if (this.watcher?.isSilent !== true) this.replication = flags;
+  }
+
+  breakpoint(): boolean {
+    return this.watcher?.breakpoint() === true;
+  }
+
+  debug(values: readonly LuaValue[]): void {
+    this.watcher?.debug(values);
   }
 
   setResp(): void {

@@ -10,22 +10,24 @@
 //
 // Not here: what scripts can call (script-calls), who waits meanwhile (parked-script), compiling and running Lua (scripting).
 
-import { latin1 } from '../../base/bytes.js';
+import { latin1, latin1Bytes } from '../../base/bytes.js';
+import { sha1Hex } from '../../base/sha1.js';
 import { shortText } from '../../base/short-text.js';
 import { errors } from '../../protocol/errors.js';
 import { type Command, commandFlags } from '../../registry/command.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { Libraries, type ScriptFunction } from '../../scripting/libraries.js';
-import { compile } from '../../scripting/lua/compile.js';
+import { compile, compileForDebugger } from '../../scripting/lua/compile.js';
 import { Engine, Execution } from '../../scripting/lua/engine.js';
 import { LuaSyntaxError } from '../../scripting/lua/lexer.js';
 import { LuaError, type LuaFunction, LuaTable, type LuaValue } from '../../scripting/lua/values.js';
 import { errorReply, RedisApi, toReply } from '../../scripting/redis-api.js';
-import { type Script, ScriptCache } from '../../scripting/script-cache.js';
+import { Script, ScriptCache } from '../../scripting/script-cache.js';
 import { COMPATIBLE, readEvalShebang, scriptFlags, ShebangError } from '../../scripting/shebang.js';
 import type { Client } from '../../service/client.js';
 import type { DataServer, ServerCall } from '../server.js';
 import { stackOf } from '../stack.js';
+import { DebugSession } from './debug-session.js';
 import { ParkedScript } from './parked-script.js';
 import { ScriptCalls } from './script-calls.js';
 
@@ -68,6 +70,10 @@ export class Scripting {
   private evalEngine_: { readonly engine: Engine; readonly api: RedisApi } | undefined;
   private functionEngine_: { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } | undefined;
   private spare: Execution | undefined;
+  /** Clients whose next EVAL is debugged. */
+  private readonly debugged = new Map<Client, 'yes' | 'sync'>();
+  /** The debugging session that is going on. */
+  session: DebugSession | undefined;
   private sliceEndMs = 0;
   private readonly clock: () => number;
   private readonly mayContinue = (): boolean => this.clock() < this.sliceEndMs;
@@ -138,9 +144,25 @@ export class Scripting {
 
   // --- scripts ------------------------------------------------------------------------------------------------------
 
+  /** SCRIPT DEBUG: EVALs of the client are debugged from now on, or not. */
+  debugNext(client: Client, mode: 'yes' | 'sync' | 'no'): void {
+    if (mode === 'no') this.debugged.delete(client);
+    else this.debugged.set(client, mode);
+  }
+
+  forget(client: Client): void {
+    this.debugged.delete(client);
+    this.parked.forget(client);
+  }
+
   /** EVAL: the script is argument 1. */
   evaluate(call: ServerCall, isReadOnly: boolean): void {
     this.tellMonitors(call);
+    const mode = this.debugged.size === 0 ? undefined : this.debugged.get(call.client);
+    if (mode !== undefined && !this.server.inTransaction()) {
+      this.debug(call, isReadOnly, mode === 'yes');
+      return;
+    }
     const keyCount = this.readKeyCount(call, errors.notInteger);
     if (keyCount < 0) return;
     const source = latin1(call.bytes, call.starts[1]!, call.lengths[1]!);
@@ -164,8 +186,43 @@ export class Scripting {
       call.reply.error(errors.noScript);
       return;
     }
+    if (this.debugged.has(call.client)) {
+      call.reply.error('ERR Please use EVAL instead of EVALSHA for debugging');
+      return;
+    }
     if (script.isEvictable) this.cache.touch(script);
     this.runScript(call, script, keyCount, isReadOnly);
+  }
+
+  /** EVAL in a debugging session, which begins here. */
+  private debug(call: ServerCall, isReadOnly: boolean, rollsBack: boolean): void {
+    const keyCount = this.readKeyCount(call, errors.notInteger);
+    const source = latin1(call.bytes, call.starts[1]!, call.lengths[1]!);
+    const script = keyCount < 0 ? undefined : this.compile(call, source, true, true);
+    this.debugged.delete(call.client);
+    if (script === undefined || !this.mayStart(call, script.flags, isReadOnly)) {
+      this.refuseSession(call.client);
+      return;
+    }
+    this.session = new DebugSession(this.server, this.evalEngine.engine, call.client, source, rollsBack);
+    this.calls.watcher = this.session;
+    this.runScript(call, script, keyCount, isReadOnly);
+  }
+
+  /** The debugged script has ended: the last lines go out in front of its reply. False: none was debugged. */
+  endSession(): boolean {
+    const { session } = this;
+    if (session === undefined) return false;
+    this.session = undefined;
+    this.calls.watcher = undefined;
+    session.client.connection?.send(session.end());
+    return true;
+  }
+
+  /** A session that could not begin: its end goes out in front of the error. */
+  private refuseSession(client: Client): void {
+    client.connection?.send(latin1Bytes('*1\r\n+<endsession>\r\n'));
+    client.connection?.closeAfterReply();
   }
 
   /** SCRIPT LOAD: the script of argument 2, or undefined after an error reply. */
@@ -179,10 +236,11 @@ export class Scripting {
     return this.compile(call, source, false);
   }
 
-  private compile(call: ServerCall, source: string, isEvictable: boolean): Script | undefined {
+  private compile(call: ServerCall, source: string, isEvictable: boolean, isDebugged = false): Script | undefined {
     const { engine } = this.evalEngine;
     try {
       const { flags, body } = readEvalShebang(source);
+      if (isDebugged) return new Script(sha1Hex(source), source, flags, compileForDebugger(body, '@user_script').bind(engine.globals), true);
       return this.cache.add(source, flags, compile(body, '@user_script').bind(engine.globals), isEvictable);
     } catch (error) {
       if (error instanceof ShebangError) call.reply.error(error.message);
@@ -321,6 +379,11 @@ export class Scripting {
     server.depth++;
     server.effects.begin();
     this.sliceEndMs = startedMs + SLICE_MS;
+    if (this.session !== undefined) {
+      this.parked.park(call, run);
+      server.preventPropagation(call);
+      return;
+    }
     const state = run.execution.advance(this.mayPark(client) ? this.mayContinue : this.goesOn);
     if (state === 'suspended') this.parked.park(call, run);
     else {
