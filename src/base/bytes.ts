@@ -118,11 +118,16 @@ export function writeInteger(to: Uint8Array, offset: number, value: number): num
     value = rest;
   }
   let small = value | 0;
-  do {
-    const rest = (small / 10) | 0;
-    to[--position] = 48 + (small - rest * 10);
+  while (small >= 10) {
+    const rest = (small / 100) | 0;
+    const two = small - rest * 100;
+    const tens = (two * 205) >>> 11;
+    to[--position] = 48 + two - 10 * tens;
+    to[--position] = 48 + tens;
     small = rest;
-  } while (small !== 0);
+  }
+  // A last single digit; with an even count of digits nothing is left.
+  if (position > at) to[--position] = 48 + small;
   return end;
 }
 

