@@ -22,6 +22,8 @@ export interface DataLimits {
   protoMaxBulkBytes: number;
   lazyfreeLazyUserDel: boolean;
   lazyfreeLazyUserFlush: boolean;
+  /** What OBJECT REFCOUNT says of small numbers: a key's clock of use is its own where eviction goes by it. */
+  sharesSmallNumbers: boolean;
 }
 
 /** Redis's defaults. */
@@ -42,6 +44,7 @@ export function defaultDataLimits(): DataLimits {
     protoMaxBulkBytes: 512 * 1024 * 1024,
     lazyfreeLazyUserDel: false,
     lazyfreeLazyUserFlush: false,
+    sharesSmallNumbers: true,
   };
 }
 

@@ -862,11 +862,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     return this.keyspace.usedBytes + BASE_BYTES + this.clientBytes;
   }
 
-  /** Bytes of clients' buffers at the last tick; counted only where there is a limit. */
+  /** Bytes of clients' buffers when they were counted last; counted only where there is a limit. */
   private clientBytes = 0;
+  private clientBytesCountedMs = 0;
 
   countClientBytes(): void {
     let bytes = 0;
+    this.clientBytesCountedMs = this.keyspace.nowMs;
     if (this.settings.maxMemory > 0) {
       for (const { connection, kind } of this.clients.values()) {
         if (connection !== undefined && kind !== 'replica') bytes += connection.queryBufferBytes + connection.wire.unsentBytes;
@@ -882,6 +884,11 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   evictSome(): boolean {
     const { maxMemory, evictionTenacity } = this.settings;
     if (maxMemory === 0 || this.loading || this.keyspace.expiryPaused || this.usedBytes <= maxMemory) return true;
+    // Clients may have gone since the last tick: no key goes for their sake.
+    if (this.clientBytes > 0 && this.clientBytesCountedMs !== this.keyspace.nowMs) {
+      this.countClientBytes();
+      if (this.usedBytes <= maxMemory) return true;
+    }
     const { steadyClock } = this.options;
     const startMs = steadyClock();
     const limitMs = evictionTenacity <= 10 ? 0.05 * evictionTenacity : evictionTenacity < 100 ? 0.5 * 1.15 ** (evictionTenacity - 10) : Infinity;

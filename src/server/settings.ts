@@ -81,6 +81,7 @@ export class Settings {
     server.reader.bulkBytesMax = limits.protoMaxBulkBytes;
     server.queryBytesMax = config.number('client-query-buffer-limit').value;
     const policy = config.choice('maxmemory-policy').value as EvictionPolicy;
+    limits.sharesSmallNumbers = this.maxMemory === 0 || !/-l[rf]u$/.test(policy);
     server.eviction.setPolicy(policy);
     server.eviction.samples = config.number('maxmemory-samples').value;
     keyspace.usesFrequency = policy.endsWith('-lfu');

@@ -15,7 +15,7 @@ const EMBEDDED_BYTES_MAX = 44;
 const SHARED = 2147483647;
 
 function isSmallNumber(call: DataCall, entry: number): boolean {
-  if (encodingName(call, entry) !== 'int') return false;
+  if (!call.host.limits.sharesSmallNumbers || encodingName(call, entry) !== 'int') return false;
   const { bytes, start, length } = stringPlace(call, entry);
   return length <= 4 && bytes[start] !== 45;
 }
