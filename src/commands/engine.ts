@@ -10,7 +10,6 @@ export interface DataLimits {
   hashMaxListpackEntries: number;
   hashMaxListpackValue: number;
   listMaxListpackSize: number;
-  listCompressDepth: number;
   setMaxIntsetEntries: number;
   setMaxListpackEntries: number;
   setMaxListpackValue: number;
@@ -32,7 +31,6 @@ export function defaultDataLimits(): DataLimits {
     hashMaxListpackEntries: 512,
     hashMaxListpackValue: 64,
     listMaxListpackSize: -2,
-    listCompressDepth: 0,
     setMaxIntsetEntries: 512,
     setMaxListpackEntries: 128,
     setMaxListpackValue: 64,

@@ -209,6 +209,11 @@ export class Lists implements Container {
     return this.at !== 0;
   }
 
+  /** Ends a walk with deletions; the position is lost. */
+  finishDeleting(): void {
+    if (this.quick) this.quicklists.finishChange(this.ref as QuicklistRef);
+  }
+
   /** Deletes the first element, or the last, which the position must be at. The position is lost. @hot */
   deleteEdge(first: boolean): void {
     if (this.quick) this.quicklists.deleteEdge(this.ref as QuicklistRef, first);
@@ -247,6 +252,7 @@ export class Lists implements Container {
     if (this.quick) {
       if (after) this.quicklists.insertAfter(this.ref as QuicklistRef, bytes, offset, length);
       else this.quicklists.insertBefore(this.ref as QuicklistRef, bytes, offset, length);
+      this.quicklists.finishChange(this.ref as QuicklistRef);
       return;
     }
     if (after) this.moved(this.listpacks.insertAfter(this.ref, this.at, bytes, offset, length));

@@ -11,6 +11,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import { chunkOf } from '../memory/layout.js';
 import { type DictRef, RefList } from '../structures/dict.js';
 import { Listpacks } from '../structures/listpack.js';
+import { isPacked, unpackBlock } from '../structures/packed-node.js';
 import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
 import { Intsets } from '../structures/intset.js';
 import { type BigBlocks, type BigValue, type PartHead, PartKind } from './big-value.js';
@@ -292,11 +293,13 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
   }
 
   private writeNode(block: number, isPlain: boolean): void {
+    const { arena } = this.keyspace;
     if (!isPlain) {
-      this.listpack('RPUSH', block, 1);
+      const raw = isPacked(arena, block) ? unpackBlock(arena, block) : block;
+      this.listpack('RPUSH', raw, 1);
+      if (raw !== block) arena.free(raw);
       return;
     }
-    const { arena } = this.keyspace;
     this.command('RPUSH', 1);
     this.out.argument(arena.u8[chunkOf(block)]!, plainStart(block), plainLength(arena, block));
   }

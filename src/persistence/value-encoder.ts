@@ -16,6 +16,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import { byteOffset, chunkOf } from '../memory/layout.js';
 import { type DictRef, RefList } from '../structures/dict.js';
 import { Listpacks } from '../structures/listpack.js';
+import { isPacked, unpackBlock } from '../structures/packed-node.js';
 import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
 import { type BigBlocks, type BigValue, type PartHead, PartKind, STREAM_ID_BYTES } from './big-value.js';
 import { QuicklistContainer, RDB_VERSION, RDB_VERSION_FIELD_TTL, RdbType } from './rdb-format.js';
@@ -242,7 +243,9 @@ export class ValueEncoder {
       writer.string(arena.u8[chunkOf(block)]!, plainStart(block), plainLength(arena, block));
     } else {
       writer.writeLength(QuicklistContainer.packed);
-      this.blob(block, this.listpacks.byteLength(block));
+      const raw = isPacked(arena, block) ? unpackBlock(arena, block) : block;
+      this.blob(raw, this.listpacks.byteLength(raw));
+      if (raw !== block) arena.free(raw);
     }
   }
 }

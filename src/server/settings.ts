@@ -65,7 +65,7 @@ export class Settings {
     limits.hashMaxListpackEntries = config.number('hash-max-listpack-entries').value;
     limits.hashMaxListpackValue = config.number('hash-max-listpack-value').value;
     limits.listMaxListpackSize = config.number('list-max-listpack-size').value;
-    limits.listCompressDepth = config.number('list-compress-depth').value;
+    keyspace.values.lists.quicklists.compressDepth = config.number('list-compress-depth').value;
     limits.setMaxIntsetEntries = config.number('set-max-intset-entries').value;
     limits.setMaxListpackEntries = config.number('set-max-listpack-entries').value;
     limits.setMaxListpackValue = config.number('set-max-listpack-value').value;

@@ -5,7 +5,7 @@
 // visits one group in 126 nodes, and then one node's listpack: with 8 KB nodes, element five million of ten million
 // of 16 bytes is 75 groups away.
 //
-//   handle (32 bytes)  word 0 elements, 1 nodes, 2 first group, 3 last group, 4-7 the owner's
+//   handle (32 bytes)  word 0 elements, 1 nodes, 2 first group, 3 last group, 4 whether nodes were ever packed
 //   group              word 0 previous group, 1 next group, 2 elements, 3 nodes, then slots
 //   slot               word 0 ref of the listpack or of the plain block
 //                      word 1 bits 0-23 elements, 30 PLAIN
@@ -24,14 +24,13 @@ export type QuicklistRef = number & { readonly brand: 'quicklist' };
 
 /** The node is one element in a block of its own. */
 export const PLAIN = 1 << 30;
-/** First of the four words of the handle that belong to the quicklist's owner. */
-export const QUICKLIST_OWNER_WORD = 4;
 
 const HANDLE_BYTES = 32;
 const ELEMENTS = 0;
 const NODES = 1;
 const FIRST = 2;
 const LAST = 3;
+const HAS_PACKED = 4;
 
 const PREVIOUS = 0;
 const NEXT = 1;
@@ -71,6 +70,15 @@ export class QuicklistNodes {
 
   nodeCount(list: QuicklistRef): number {
     return this.word(list, NODES);
+  }
+
+  /** Whether a node of the list may be packed (packed-node). */
+  mayHavePacked(list: QuicklistRef): boolean {
+    return this.word(list, HAS_PACKED) !== 0;
+  }
+
+  notePacked(list: QuicklistRef): void {
+    this.setWord(list, HAS_PACKED, 1);
   }
 
   /** Ref of a node's listpack or plain block. @hot */
@@ -304,6 +312,7 @@ export class QuicklistNodes {
     this.setWord(made, NODES, nodes);
     this.setWord(made, FIRST, first);
     this.setWord(made, LAST, last);
+    this.setWord(made, HAS_PACKED, this.word(list, HAS_PACKED));
     return made;
   }
 

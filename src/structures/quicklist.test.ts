@@ -13,8 +13,9 @@ class Harness {
   readonly quicklists = new Quicklists(new Listpacks(this.arena));
   readonly list: QuicklistRef;
 
-  constructor(fill: number, plainBytesMin = 0) {
+  constructor(fill: number, plainBytesMin = 0, compressDepth = 0) {
     this.quicklists.fill = fill;
+    this.quicklists.compressDepth = compressDepth;
     this.quicklists.plainBytesMin = plainBytesMin;
     this.list = this.quicklists.create();
   }
@@ -42,6 +43,7 @@ class Harness {
 
   free(): void {
     while (this.quicklists.freeStep(this.list, 3) > 0);
+    this.quicklists.forgetUnpacked();
   }
 }
 
@@ -125,14 +127,20 @@ function step(harness: Harness, model: string[], prng: Prng, growing: boolean): 
       model.splice(index, count);
     }
   }
+  quicklists.finishChange(list);
 }
 
-for (const [fill, plainBytesMin] of [[-2, 0], [-1, 0], [-5, 0], [1, 0], [4, 0], [128, 0], [-2, 100], [0, 0]] as const) {
-  test(`random changes agree with an array (fill ${fill}, plain from ${plainBytesMin})`, () => {
-    const prng = new Prng(seed * 1000 + fill + plainBytesMin);
-    const harness = new Harness(fill, plainBytesMin);
+for (const [fill, plainBytesMin, depth] of [
+  [-2, 0, 0], [-1, 0, 0], [-5, 0, 0], [1, 0, 0], [4, 0, 0], [128, 0, 0], [-2, 100, 0], [0, 0, 0],
+  [-2, 0, 1], [-1, 0, 3], [4, 0, 1], [1, 0, 2], [128, 0, 1], [-2, 100, 1], [-2, 0, -1],
+] as const) {
+  test(`random changes agree with an array (fill ${fill}, plain from ${plainBytesMin}, ${depth} at each end not packed)`, () => {
+    const prng = new Prng(seed * 1000 + fill + plainBytesMin + 7 * depth);
+    const harness = new Harness(fill, plainBytesMin, Math.max(0, depth));
     const model: string[] = [];
     for (let count = 0; count < 12_000; count++) {
+      // Depth -1 is one that changes.
+      if (depth < 0 && prng.chance(2)) harness.quicklists.compressDepth = prng.below(4);
       step(harness, model, prng, (count >> 11) % 3 !== 2);
       assert.equal(harness.quicklists.count(harness.list), model.length, `seed ${seed} step ${count}`);
       if (count % 500 === 0) {
@@ -221,3 +229,59 @@ for (const fill of [1, 4, -2]) {
     assert.equal(harness.arena.usedBytes, 0);
   });
 }
+
+test('all nodes but those at the ends are packed, and stay so through changes in the middle', () => {
+  for (const depth of [1, 2]) {
+    const harness = new Harness(-2, 0, depth);
+    const { quicklists, list } = harness;
+    const text = (index: number): string => `{"id":${index},"name":"element ${index}","state":"waiting","attempts":0}`;
+    const model: string[] = [];
+    for (let index = 0; index < 2000; index++) {
+      model.push(text(index));
+      quicklists.pushLast(list, latin1Bytes(text(index)), 0, text(index).length);
+    }
+    const check = (what: string): void => {
+      quicklists.verify(list);
+      const { packedNodes } = quicklists.packing(list);
+      assert.equal(packedNodes, quicklists.countNodes(list) - 2 * depth, what);
+      assert.deepEqual(harness.toArray(), model, what);
+    };
+    check('pushed at the end');
+    const raw = quicklists.packing(list).bytes;
+    assert.ok(quicklists.byteSize(list) < raw / 2, `${quicklists.byteSize(list)} bytes for ${raw}`);
+    const value = text(5);
+    quicklists.seek(list, 1000);
+    quicklists.replace(list, latin1Bytes(value), 0, value.length);
+    model[1000] = value;
+    check('replaced');
+    for (const [index, after] of [[700, true], [701, false], [1300, true]] as const) {
+      for (let round = 0; round < 40; round++) {
+        quicklists.seek(list, index);
+        if (after) quicklists.insertAfter(list, latin1Bytes(value), 0, value.length);
+        else quicklists.insertBefore(list, latin1Bytes(value), 0, value.length);
+        quicklists.finishChange(list);
+        model.splice(after ? index + 1 : index, 0, value);
+        check('inserted');
+      }
+    }
+    for (let there = quicklists.first(list); there && quicklists.find(latin1Bytes(value), 0, value.length); ) there = quicklists.delete(list);
+    quicklists.finishChange(list);
+    for (let index = model.length - 1; index >= 0; index--) if (model[index] === value) model.splice(index, 1);
+    check('removed');
+    quicklists.deleteRange(list, 100, 500);
+    model.splice(100, 500);
+    check('a range deleted');
+    const copy = quicklists.copy(list);
+    quicklists.verify(copy);
+    assert.deepEqual(quicklists.packing(copy), quicklists.packing(list));
+    while (quicklists.freeStep(copy, 100) > 0) continue;
+    for (let count = 0; count < 1200; count++) {
+      quicklists.first(list);
+      quicklists.deleteEdge(list, true);
+      model.shift();
+      if (count % 50 === 0) check('taken from the start');
+    }
+    harness.free();
+    assert.equal(harness.arena.usedBytes, 0);
+  }
+});

@@ -13,7 +13,11 @@
 // Costs: ends O(node bytes), about 30 ns; index O(elements / 14000 + node); insertion in the middle one shift of a node.
 // Nodes that deletions leave half empty stay so, as in Redis.
 //
-// Not here: lists of one listpack (datatypes/list), compression of inner nodes (list-compress-depth is accepted without effect).
+// With a `compressDepth` all nodes but so many at each end are packed (packed-node). The nodes at the ends never are, so that
+// what is done there does not ask. A node that is entered is unpacked into a block that is kept for that; when it is about to
+// change, that becomes its block, and the node is packed anew when the position leaves it or the change is done.
+//
+// Not here: lists of one listpack (datatypes/list), how a node is packed (packed-node).
 
 import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
@@ -21,6 +25,7 @@ import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 import { EMPTY_BYTES, END, entryBytes, HEADER_BYTES, STRING6 } from './listpack-format.js';
 import type { Listpacks } from './listpack.js';
+import { copyPacked, isPacked, listpackBytes, packBlock, unpackBlock, unpackInto } from './packed-node.js';
 import { PLAIN, plainLength, plainStart, QuicklistNodes, type QuicklistRef } from './quicklist-nodes.js';
 
 export type { QuicklistRef } from './quicklist-nodes.js';
@@ -61,6 +66,8 @@ export function exceedsNode(fill: number, bytes: number, count: number): boolean
 export class Quicklists {
   /** list-max-listpack-size. */
   fill = -2;
+  /** list-compress-depth: nodes at each end that are not packed; 0 packs none. */
+  compressDepth = 0;
   /** DEBUG QUICKLIST-PACKED-THRESHOLD: elements of this size on get a plain node; 0 leaves it to `fill`. */
   plainBytesMin = 0;
 
@@ -71,6 +78,12 @@ export class Quicklists {
   /** The node there: its listpack or plain block. */
   block = 0;
   plain = false;
+  /** The node's own block when that is packed, and `block` only what it unpacks to; else 0. */
+  private packed = 0;
+  /** The node at the position was changed and may have to be packed when it is left. */
+  private isLoose = false;
+  /** Where packed nodes are unpacked to; 0 before the first. */
+  private unpacked = 0;
 
   /** The element of the last `read`; borrowed until the next read or change. */
   bytes: Uint8Array = new Uint8Array(0);
@@ -110,8 +123,12 @@ export class Quicklists {
     if (this.pushShort(list, true, bytes, offset, length)) return;
     const found = this.nodes.first(list);
     const group = this.nodes.group;
-    if (found && this.fits(group, 0, length)) this.growNode(list, group, 0, 0, bytes, offset, length);
-    else this.insertNode(list, group, 0, bytes, offset, length);
+    if (found && this.fits(group, 0, length)) {
+      this.growNode(list, group, 0, 0, bytes, offset, length);
+      return;
+    }
+    this.insertNode(list, group, 0, bytes, offset, length);
+    this.packInner(list);
   }
 
   /** @hot */
@@ -119,8 +136,12 @@ export class Quicklists {
     if (this.pushShort(list, false, bytes, offset, length)) return;
     const found = this.nodes.last(list);
     const { group, slot } = this.nodes;
-    if (found && this.fits(group, slot, length)) this.growNode(list, group, slot, -1, bytes, offset, length);
-    else this.insertNode(list, group, found ? slot + 1 : 0, bytes, offset, length);
+    if (found && this.fits(group, slot, length)) {
+      this.growNode(list, group, slot, -1, bytes, offset, length);
+      return;
+    }
+    this.insertNode(list, group, found ? slot + 1 : 0, bytes, offset, length);
+    this.packInner(list);
   }
 
   /**
@@ -162,15 +183,19 @@ export class Quicklists {
 
   /** Adds a listpack that is not empty as the last node, and owns it from now on. */
   appendListpack(list: QuicklistRef, listpack: number): void {
-    const found = this.nodes.last(list);
-    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, listpack, this.listpacks.count(listpack), 0);
+    this.appendNode(list, listpack, this.listpacks.count(listpack), 0);
+    this.packInner(list);
   }
 
   /** Adds a plain node with one element as the last node. */
   appendPlain(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    this.appendNode(list, this.createPlain(bytes, offset, length), 1, PLAIN);
+    this.packInner(list);
+  }
+
+  private appendNode(list: QuicklistRef, block: number, count: number, flags: number): void {
     const found = this.nodes.last(list);
-    const block = this.createPlain(bytes, offset, length);
-    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, block, 1, PLAIN);
+    this.nodes.insert(list, this.nodes.group, found ? this.nodes.slot + 1 : 0, block, count, flags);
   }
 
   /**
@@ -184,7 +209,7 @@ export class Quicklists {
     let bytes = EMPTY_BYTES;
     for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot)) {
       if (nodes.isPlain(nodes.group, nodes.slot)) return Infinity;
-      bytes += this.listpacks.byteLength(nodes.block(nodes.group, nodes.slot)) - EMPTY_BYTES;
+      bytes += listpackBytes(this.arena, nodes.block(nodes.group, nodes.slot)) - EMPTY_BYTES;
       if (bytes > bytesMax) return Infinity;
     }
     return bytes;
@@ -196,7 +221,7 @@ export class Quicklists {
     let made = 0;
     while (nodes.first(list)) {
       const { group, slot } = nodes;
-      const block = nodes.block(group, slot);
+      const block = this.ownBlock(list, group, slot);
       this.beforeChange(list, block);
       if (made === 0) {
         made = block;
@@ -259,6 +284,7 @@ export class Quicklists {
 
   /** Goes to the first element of the next node; false when there is none. */
   nextNode(): boolean {
+    this.packLoose();
     if (!this.nodes.next(this.group, this.slot)) return this.leave();
     this.enterFirst();
     return true;
@@ -266,6 +292,7 @@ export class Quicklists {
 
   /** Goes to the last element of the node before; false when there is none. */
   previousNode(): boolean {
+    this.packLoose();
     if (!this.nodes.previous(this.group, this.slot)) return this.leave();
     this.enterLast();
     return true;
@@ -321,7 +348,7 @@ export class Quicklists {
   delete(list: QuicklistRef): boolean {
     const { group, slot } = this;
     if (this.nodes.count(group, slot) > 1) {
-      this.beforeChange(list, this.block);
+      this.beginChange(list);
       this.block = this.listpacks.delete(this.block, this.at);
       this.nodes.setBlock(group, slot, this.block);
       this.nodes.addCount(list, group, slot, -1);
@@ -339,6 +366,7 @@ export class Quicklists {
     const block = this.nodes.edgeBlock(list, first);
     if (block === 0) {
       this.delete(list);
+      this.finishChange(list);
       return;
     }
     const u8 = this.arena.u8[block >>> CHUNK_SHIFT]!;
@@ -346,6 +374,7 @@ export class Quicklists {
     const count = u8[base + 4]! | (u8[base + 5]! << 8);
     if (count < 2 || count === COUNT_UNKNOWN) {
       this.delete(list);
+      this.finishChange(list);
       return;
     }
     if (this.arena.guard !== null) this.arena.guard.beforeBlock(list, block);
@@ -367,7 +396,7 @@ export class Quicklists {
     const { group, slot } = this;
     if (this.nodes.count(group, slot) > 1) {
       const at = this.listpacks.previous(this.block, this.at);
-      this.beforeChange(list, this.block);
+      this.beginChange(list);
       this.block = this.listpacks.delete(this.block, this.at);
       this.nodes.setBlock(group, slot, this.block);
       this.nodes.addCount(list, group, slot, -1);
@@ -384,9 +413,11 @@ export class Quicklists {
    */
   deleteRange(list: QuicklistRef, index: number, count: number): QuicklistRef | 0 {
     if (count <= 0) return 0;
+    this.isLoose = false;
     const cut = count > CUT_ELEMENTS_MIN ? this.nodes.takeGroups(list, index, count) : 0;
     if (cut !== 0 && this.arena.guard !== null) this.arena.guard.nodesCut(list, cut);
     this.deleteNear(list, index, cut === 0 ? count : count - this.nodes.elementCount(cut));
+    this.finishChange(list);
     return cut;
   }
 
@@ -404,7 +435,7 @@ export class Quicklists {
         if (!this.deleteNode(list) || left === 0) return;
       } else {
         const { group, slot } = this;
-        this.beforeChange(list, this.block);
+        this.beginChange(list);
         this.nodes.setBlock(group, slot, this.listpacks.delete(this.block, this.at, here));
         this.nodes.addCount(list, group, slot, -here);
         if (left === 0) return;
@@ -417,8 +448,9 @@ export class Quicklists {
   /** Puts another string in the place of the element at the position. The position is lost. */
   replace(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
     if (!this.plain && !this.isLarge(length)) {
-      this.beforeChange(list, this.block);
+      this.beginChange(list);
       this.nodes.setBlock(this.group, this.slot, this.listpacks.replace(this.block, this.at, bytes, offset, length));
+      this.finishChange(list);
       return;
     }
     if (this.plain && this.isLarge(length)) {
@@ -430,10 +462,12 @@ export class Quicklists {
     this.insertBefore(list, bytes, offset, length);
     this.next();
     this.delete(list);
+    this.finishChange(list);
   }
 
-  /** Inserts before the element at the position, which then is the new element. */
+  /** Inserts before the element at the position, which then is the new element; `finishChange` ends it. */
   insertBefore(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    this.beginInsertion(list);
     const { group, slot, at } = this;
     if (!this.plain) {
       if (this.fits(group, slot, length)) {
@@ -449,8 +483,9 @@ export class Quicklists {
     this.insertAtBoundary(list, group, slot, bytes, offset, length);
   }
 
-  /** Inserts after the element at the position, which then is the new element. */
+  /** Inserts after the element at the position, which then is the new element; `finishChange` ends it. */
   insertAfter(list: QuicklistRef, bytes: Uint8Array, offset: number, length: number): void {
+    this.beginInsertion(list);
     const { group, slot } = this;
     if (!this.plain) {
       const next = this.listpacks.next(this.block, this.at);
@@ -501,15 +536,20 @@ export class Quicklists {
     const made = this.create();
     for (let there = this.first(list); there; there = this.nextNode()) {
       const { group, slot } = this;
+      const elements = this.nodes.count(group, slot);
       if (this.plain) {
         this.read();
-        this.appendPlain(made, this.bytes, this.start, this.length);
+        this.appendNode(made, this.createPlain(this.bytes, this.start, this.length), 1, PLAIN);
+      } else if (this.packed !== 0) {
+        this.appendNode(made, copyPacked(this.arena, this.packed), elements, 0);
+        this.nodes.notePacked(made);
       } else {
-        this.appendListpack(made, this.listpacks.copy(this.block));
+        this.appendNode(made, this.listpacks.copy(this.block), elements, 0);
       }
       this.group = group;
       this.slot = slot;
     }
+    this.packInner(made);
     return made;
   }
 
@@ -523,23 +563,47 @@ export class Quicklists {
         assert(this.nodes.count(group, slot) === 1, 'a plain node is one element');
         assert(plainLength(this.arena, block) + 4 <= this.arena.usable(block), 'a plain element fits into its block');
       } else {
-        this.listpacks.verify(block);
-        assert(this.listpacks.count(block) === this.nodes.count(group, slot), 'a slot knows the count of its listpack');
+        const packed = isPacked(this.arena, block);
+        assert(!packed || this.nodes.mayHavePacked(list), 'a list knows whether it has packed nodes');
+        const raw = packed ? unpackBlock(this.arena, block) : block;
+        this.listpacks.verify(raw);
+        assert(this.listpacks.count(raw) === this.nodes.count(group, slot), 'a slot knows the count of its listpack');
+        if (packed) this.arena.free(raw);
       }
     }
+    for (const there of [this.nodes.first(list), this.nodes.last(list)]) {
+      if (there && !this.nodes.isPlain(this.nodes.group, this.nodes.slot)) assert(!isPacked(this.arena, this.nodes.block(this.nodes.group, this.nodes.slot)), 'the nodes at the ends are not packed');
+    }
+  }
+
+  /** Nodes that are packed, and the bytes of all listpacks and plain elements as they are unpacked. For DEBUG OBJECT. */
+  packing(list: QuicklistRef): { packedNodes: number; bytes: number } {
+    const { arena, nodes } = this;
+    let packedNodes = 0;
+    let bytes = 0;
+    for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot)) {
+      const block = nodes.block(nodes.group, nodes.slot);
+      if (nodes.isPlain(nodes.group, nodes.slot)) {
+        bytes += plainLength(arena, block);
+      } else {
+        if (isPacked(arena, block)) packedNodes++;
+        bytes += listpackBytes(arena, block);
+      }
+    }
+    return { packedNodes, bytes };
   }
 
   /** Whether one more element of this size may go into a node. @hot */
   private fits(group: number, slot: number, length: number): boolean {
     if (this.nodes.isPlain(group, slot) || this.isLarge(length)) return false;
-    const bytes = this.listpacks.byteLength(this.nodes.block(group, slot));
+    const bytes = listpackBytes(this.arena, this.nodes.block(group, slot));
     if (this.fill < 0) return bytes + length + ENTRY_OVERHEAD_BYTES <= NODE_BYTES_FILLED;
     return !exceedsNode(this.fill, bytes + length + ENTRY_OVERHEAD_BYTES, this.nodes.count(group, slot) + 1);
   }
 
   /** Puts an element into a node: before the one at `at`, at the start for 0, at the end for -1. @hot */
   private growNode(list: QuicklistRef, group: number, slot: number, at: number, bytes: Uint8Array, offset: number, length: number): void {
-    const block = this.nodes.block(group, slot);
+    const block = this.ownBlock(list, group, slot);
     this.beforeChange(list, block);
     let made: number;
     if (at < 0) made = this.listpacks.append(block, bytes, offset, length);
@@ -550,6 +614,7 @@ export class Quicklists {
     this.group = group;
     this.slot = slot;
     this.block = made;
+    this.packed = 0;
     this.plain = false;
     this.at = this.listpacks.inserted;
   }
@@ -570,6 +635,7 @@ export class Quicklists {
   /** Makes a node of one element before (group, slot). */
   private insertNode(list: QuicklistRef, group: number, slot: number, bytes: Uint8Array, offset: number, length: number): void {
     this.plain = this.isLarge(length);
+    this.packed = 0;
     this.at = this.plain ? 0 : HEADER_BYTES;
     if (this.plain) {
       this.block = this.createPlain(bytes, offset, length);
@@ -610,9 +676,18 @@ export class Quicklists {
 
   /** Deletes the node at the position, which then is the next node's first element; false when there is no next. */
   private deleteNode(list: QuicklistRef): boolean {
-    this.beforeChange(list, this.block);
-    this.arena.free(this.block);
+    const block = this.packed === 0 ? this.block : this.packed;
+    this.beforeChange(list, block);
+    this.arena.free(block);
+    this.packed = 0;
+    this.isLoose = false;
     this.nodes.remove(list, this.group, this.slot);
+    if (this.compressDepth !== 0 || this.nodes.mayHavePacked(list)) {
+      const { group, slot } = this.nodes;
+      this.packInner(list);
+      this.nodes.group = group;
+      this.nodes.slot = slot;
+    }
     if (this.nodes.group === 0) return this.leave();
     this.enterFirst();
     return true;
@@ -629,6 +704,125 @@ export class Quicklists {
     this.slot = slot;
     this.block = this.nodes.block(group, slot);
     this.plain = this.nodes.isPlain(group, slot);
+    this.packed = 0;
+    this.isLoose = false;
+    if (!this.plain && isPacked(this.arena, this.block)) this.unpackHere();
+  }
+
+  /** The node at the position is packed: unpacks it into the block that is kept for that. */
+  private unpackHere(): void {
+    const { arena } = this;
+    this.packed = this.block;
+    const bytes = listpackBytes(arena, this.packed);
+    if (this.unpacked !== 0 && arena.usable(this.unpacked) < bytes) this.forgetUnpacked();
+    if (this.unpacked === 0) this.unpacked = arena.alloc(bytes);
+    unpackInto(arena, this.packed, this.unpacked);
+    this.block = this.unpacked;
+  }
+
+  /** Gives the block back that packed nodes are unpacked to. The position is lost. */
+  forgetUnpacked(): void {
+    if (this.unpacked !== 0) this.arena.free(this.unpacked);
+    this.unpacked = 0;
+  }
+
+  /** The listpack at the position is about to change: it must be the node's own. */
+  private beginChange(list: QuicklistRef): void {
+    this.beforeChange(list, this.packed === 0 ? this.block : this.packed);
+    if (this.packed !== 0) {
+      this.arena.free(this.packed);
+      this.packed = 0;
+      this.nodes.setBlock(this.group, this.slot, this.block);
+      // What was kept for unpacking is the node's now.
+      this.unpacked = 0;
+    }
+    this.isLoose = this.compressDepth !== 0;
+    this.changing = list;
+  }
+
+  private changing = 0 as QuicklistRef;
+
+  /** As `beginChange`, also where the change is beside the position only. */
+  private beginInsertion(list: QuicklistRef): void {
+    if (!this.plain) {
+      this.beginChange(list);
+      return;
+    }
+    this.isLoose = this.compressDepth !== 0;
+    this.changing = list;
+  }
+
+  /** The position leaves a node that was changed. */
+  private packLoose(): void {
+    if (!this.isLoose) return;
+    this.isLoose = false;
+    const { group, slot } = this;
+    this.packNode(this.changing, group, slot);
+    this.packInner(this.changing);
+    this.group = group;
+    this.slot = slot;
+  }
+
+  /** A change is done, and the position is lost: packs what has to be packed. */
+  finishChange(list: QuicklistRef): void {
+    if (this.compressDepth === 0 && !this.nodes.mayHavePacked(list)) return;
+    if (this.isLoose && this.group !== 0) {
+      // An insertion may have split a node, or changed one beside.
+      const { nodes } = this;
+      this.packNode(list, this.group, this.slot);
+      if (nodes.previous(this.group, this.slot)) this.packNode(list, nodes.group, nodes.slot);
+      if (nodes.next(this.group, this.slot)) this.packNode(list, nodes.group, nodes.slot);
+    }
+    this.isLoose = false;
+    this.group = 0;
+    this.packInner(list);
+  }
+
+  private packNode(list: QuicklistRef, group: number, slot: number): void {
+    const { arena, nodes } = this;
+    if (nodes.isPlain(group, slot)) return;
+    const block = nodes.block(group, slot);
+    if (isPacked(arena, block)) return;
+    const packed = packBlock(arena, block);
+    if (packed === 0) return;
+    this.beforeChange(list, block);
+    nodes.setBlock(group, slot, packed);
+    arena.free(block);
+    nodes.notePacked(list);
+  }
+
+  /** The block of a node, which is unpacked for good if it was packed. */
+  private ownBlock(list: QuicklistRef, group: number, slot: number): number {
+    const block = this.nodes.block(group, slot);
+    if (!isPacked(this.arena, block)) return block;
+    this.beforeChange(list, block);
+    const made = unpackBlock(this.arena, block);
+    this.nodes.setBlock(group, slot, made);
+    this.arena.free(block);
+    return made;
+  }
+
+  /**
+   * Nodes came or went: unpacks those that are near an end now, and packs the first behind them. The position of `nodes` is
+   * lost.
+   */
+  private packInner(list: QuicklistRef): void {
+    const { nodes } = this;
+    if (this.compressDepth === 0 && !nodes.mayHavePacked(list)) return;
+    const depth = Math.max(this.compressDepth, 1);
+    const hasInner = nodes.nodeCount(list) > 2 * depth;
+    for (const forward of [true, false]) {
+      let there = forward ? nodes.first(list) : nodes.last(list);
+      for (let index = 0; there && index <= depth; index++) {
+        const { group, slot } = nodes;
+        if (index < depth) {
+          if (!nodes.isPlain(group, slot)) this.ownBlock(list, group, slot);
+        } else if (hasInner && this.compressDepth !== 0) {
+          this.packNode(list, group, slot);
+        }
+        there = forward ? nodes.next(group, slot) : nodes.previous(group, slot);
+      }
+    }
   }
 
   private enterFirst(): void {

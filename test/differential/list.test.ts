@@ -61,11 +61,12 @@ describe('list commands answer as redis-server does', { skip: peerMissing('redis
   before(async () => void (redis = await startRedis()));
   after(() => redis.stop());
 
-  for (const [size, protocol] of [[-2, 2], [-1, 3], [3, 2], [128, 3]] as const) {
-    test(`list-max-listpack-size ${size}, RESP${protocol}`, async () => {
-      const prng = new Prng(seed * 100 + size);
+  for (const [size, protocol, depth] of [[-2, 2, 0], [-1, 3, 0], [3, 2, 0], [128, 3, 0], [-2, 3, 1], [3, 3, 2]] as const) {
+    test(`list-max-listpack-size ${size}, list-compress-depth ${depth}, RESP${protocol}`, async () => {
+      const prng = new Prng(seed * 100 + size + 10 * depth);
       const local = new Local(seed);
       local.limits.listMaxListpackSize = size;
+      local.keyspace.values.lists.quicklists.compressDepth = depth;
       local.protocol = protocol;
       const remote = await Remote.connect(redis.port);
       const first = [['FLUSHALL'], ['CONFIG', 'SET', 'list-max-listpack-size', String(size)], ['HELLO', String(protocol)]];

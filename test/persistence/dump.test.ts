@@ -51,7 +51,7 @@ async function copyAll(from: RedisPeer, to: RedisPeer): Promise<Buffer[]> {
 describe('DUMP and RESTORE', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
   test(`every type crosses over and back with the same digest (seed ${seed})`, async () => {
     const redis = await startRedis({ args: debug });
-    const kvasir = await startKvasir({ args: debug });
+    const kvasir = await startKvasir({ args: [...debug, '--list-compress-depth', '1'] });
     const again = await startRedis({ args: [...debug, '--sanitize-dump-payload', 'yes'] });
     try {
       await sendAll(redis.port, dataset({ seed, keys: 16, withFunctions: false }));
@@ -70,7 +70,7 @@ describe('DUMP and RESTORE', { skip: peerMissing('redis-server', 'redis-cli') },
   test(`damaged payloads, with a checksum made to fit: an error or a value that can be used (seed ${seed})`, async () => {
     const random = new Prng(seed);
     const redis = await startRedis({ args: debug });
-    const kvasir = await startKvasir({ args: debug });
+    const kvasir = await startKvasir({ args: [...debug, '--list-compress-depth', '1'] });
     const client = new Redis(kvasir.port);
     try {
       await sendAll(redis.port, dataset({ seed, keys: 5, withFunctions: false }));

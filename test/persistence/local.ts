@@ -15,6 +15,8 @@ import type { SnapshotFileOptions } from '../../src/persistence/snapshot-file.js
 export function makeKeyspace(): Keyspace {
   const keyspace = new Keyspace({ databaseCount: 16, random: new Prng(1), hashKey: [11, 22] });
   keyspace.nowMs = 1_700_000_000_000;
+  // So that lists with packed nodes are written and read too.
+  keyspace.values.lists.quicklists.compressDepth = 1;
   return keyspace;
 }
 

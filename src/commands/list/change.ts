@@ -132,6 +132,7 @@ function runRemove(call: DataCall): void {
   const lists = listsOf(call);
   lists.open(entry);
   const removed = limit < 0 ? removeBackward(call, lists, -limit) : removeForward(call, lists, limit === 0 ? Infinity : limit);
+  lists.finishDeleting();
   if (removed > 0) elementsRemoved(call, lists, 1, entry, hash, 'lrem', removed);
   call.reply.integer(removed);
 }

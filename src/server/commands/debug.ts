@@ -65,15 +65,15 @@ function object(call: ServerCall): void {
   );
 }
 
-/** What DEBUG OBJECT adds for a quicklist. Nothing is ever compressed; the flag says what the configuration asks for. */
+/** What DEBUG OBJECT adds for a quicklist. */
 function quicklistText(call: ServerCall, entry: number): string {
   const { keyspace, limits } = call.host;
   const { lists } = keyspace.values;
   const ref = keyspace.entries.word2(entry) as QuicklistRef;
   const nodes = lists.quicklists.countNodes(ref);
   const average = lists.quicklists.count(ref) / Math.max(1, nodes);
-  const compressed = limits.listCompressDepth === 0 ? 0 : 1;
-  return ` ql_nodes:${nodes} ql_avg_node:${average.toFixed(2)} ql_listpack_max:${limits.listMaxListpackSize} ql_compressed:${compressed} ql_uncompressed_size:${lists.quicklists.byteSize(ref, 0)}`;
+  const compressed = lists.quicklists.compressDepth === 0 ? 0 : 1;
+  return ` ql_nodes:${nodes} ql_avg_node:${average.toFixed(2)} ql_listpack_max:${limits.listMaxListpackSize} ql_compressed:${compressed} ql_uncompressed_size:${lists.quicklists.packing(ref).bytes}`;
 }
 
 function populate(call: ServerCall): void {
