@@ -200,15 +200,27 @@ export function readWhole(files: Files, path: string): Uint8Array {
   }
 }
 
-/** Replaces a small file so that after a crash either the old or the new one is there: temp file, sync, rename, sync of the folder. */
+/**
+ * Replaces a small file so that after a crash either the old or the new one is there: temp file, sync, rename, sync of the
+ * folder. Throws the system's error; the old file is then still there, unless it was the folder that could not be synced.
+ */
 export function replaceFile(files: Files, path: string, temporaryPath: string, bytes: Uint8Array): void {
   const file = files.open(temporaryPath, 'create');
   try {
-    writeFully(file, bytes, 0, bytes.length);
-    file.sync();
-  } finally {
-    file.close();
+    try {
+      writeFully(file, bytes, 0, bytes.length);
+      file.sync();
+    } finally {
+      file.close();
+    }
+    files.rename(temporaryPath, path);
+  } catch (error) {
+    try {
+      files.remove(temporaryPath);
+    } catch {
+      // A name that cannot be removed is used again the next time.
+    }
+    throw error;
   }
-  files.rename(temporaryPath, path);
   files.syncFolder(dirname(path));
 }
