@@ -209,6 +209,8 @@ export function attachPersistence(server: DataServer): Persistence {
     update();
   };
   server.beforeShutdown = async (how) => {
+    // The log was turned on and does not hold the data yet: whoever starts the server again would find nothing.
+    if (persistence.aof.state === 'waiting' && !how.force) return "Writing initial AOF, can't exit.";
     if (how.save !== false) await server.scripting.parked.settle();
     const refusal = persistence.shutdown(how.save ?? persistence.hasSaveRules);
     if (refusal === undefined || how.force) return undefined;

@@ -27,6 +27,25 @@ describe('oom-score-adj', { skip: process.platform === 'linux' ? false : 'only L
   });
 });
 
+describe('SHUTDOWN', () => {
+  it('is refused while the first append-only file is being written, unless it is forced', async () => {
+    const kvasir = await startKvasir();
+    const client = new Redis({ port: kvasir.port, retryStrategy: () => null });
+    client.on('error', () => undefined);
+    await client.mset('a', '1', 'b', '2', 'c', '3');
+    await client.config('SET', 'rdb-key-save-delay', '10000000');
+    await client.config('SET', 'appendonly', 'yes');
+    while (!/aof_rewrite_in_progress:1\r/.test(await client.info('persistence'))) await client.ping();
+    await assert.rejects(client.call('SHUTDOWN', 'NOSAVE'), /Errors trying to SHUTDOWN/);
+    assert.match(kvasir.log(), /Writing initial AOF, can't exit/);
+    assert.equal(await client.get('a'), '1');
+    const ended = once(client, 'end');
+    client.call('SHUTDOWN', 'NOSAVE', 'FORCE').catch(() => undefined);
+    await ended;
+    await kvasir.stop();
+  });
+});
+
 describe('memory of clients', () => {
   it('that are quiet is given back: buffers that are empty, and what is too large for a request in part', async () => {
     const server = await startServer();
