@@ -12,7 +12,7 @@
 
 import { assert } from '../base/assert.js';
 import type { RandomSource } from '../base/prng.js';
-import type { Arena } from '../memory/arena.js';
+import { type Arena, NO_VIEW } from '../memory/arena.js';
 import { chunkOf } from '../memory/layout.js';
 import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { checkKeyLength, type Entries, EXTERNAL, NUMBER } from '../structures/entry.js';
@@ -44,12 +44,15 @@ export class Hashes implements Container {
   ref = 0;
   /** The value of the field that was found or walked to; borrowed until the next read or change of any hash. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** A view of `bytes`. */
+  view: DataView = NO_VIEW;
   start = 0;
   length = 0;
   /** When that field expires, in milliseconds since 1970, or -1. */
   expiry = -1;
   /** The name of the field that was walked to or drawn (not found); borrowed as the value. */
   fieldBytes: Uint8Array = new Uint8Array(0);
+  fieldView: DataView = NO_VIEW;
   fieldStart = 0;
   fieldLength = 0;
 
@@ -178,6 +181,7 @@ export class Hashes implements Container {
     const { listpacks } = this;
     listpacks.read(this.ref, at);
     this.bytes = listpacks.bytes;
+    this.view = listpacks.view;
     this.start = listpacks.start;
     this.length = listpacks.length;
     this.expiry = -1;
@@ -187,7 +191,9 @@ export class Hashes implements Container {
   /** Reads the value of an entry. @hot */
   private readValue(entry: number): void {
     const { entries } = this;
-    this.bytes = this.arena.u8[chunkOf(entries.valueBlock(entry))]!;
+    const chunk = chunkOf(entries.valueBlock(entry));
+    this.bytes = this.arena.u8[chunk]!;
+    this.view = this.arena.views[chunk]!;
     this.start = entries.valueStart(entry);
     this.length = entries.word2(entry);
     this.expiry = entries.hasNumber(entry) ? entries.number(entry) : -1;
@@ -476,6 +482,7 @@ export class Hashes implements Container {
     const { names } = this;
     names.read(this.ref, at);
     this.fieldBytes = names.bytes;
+    this.fieldView = names.view;
     this.fieldStart = names.start;
     this.fieldLength = names.length;
     return true;
@@ -484,6 +491,7 @@ export class Hashes implements Container {
   /** Reads the field, value and expiry of an entry of the open hash's dict. @hot */
   readEntry(entry: number): void {
     this.fieldBytes = this.arena.u8[chunkOf(entry)]!;
+    this.fieldView = this.arena.views[chunkOf(entry)]!;
     this.fieldStart = this.entries.keyStart(entry);
     this.fieldLength = this.entries.keyLength(entry);
     this.readValue(entry);

@@ -7,7 +7,7 @@
 //
 // Not here: nodes and positions (structures/quicklist), keys and events (commands/list).
 
-import type { Arena } from '../memory/arena.js';
+import { type Arena, NO_VIEW } from '../memory/arena.js';
 import { HEADER_BYTES } from '../structures/listpack-format.js';
 import type { Entries } from '../structures/entry.js';
 import type { Listpacks } from '../structures/listpack.js';
@@ -21,6 +21,8 @@ export class Lists implements Container {
 
   /** The element of the last `read`; borrowed until the next read or change. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** A view of `bytes`. */
+  view: DataView = NO_VIEW;
   start = 0;
   length = 0;
 
@@ -161,6 +163,7 @@ export class Lists implements Container {
       const quicklists = this.quicklists;
       quicklists.read();
       this.bytes = quicklists.bytes;
+      this.view = quicklists.view;
       this.start = quicklists.start;
       this.length = quicklists.length;
       return;
@@ -168,6 +171,7 @@ export class Lists implements Container {
     const listpacks = this.listpacks;
     listpacks.read(this.ref, this.at);
     this.bytes = listpacks.bytes;
+    this.view = listpacks.view;
     this.start = listpacks.start;
     this.length = listpacks.length;
   }

@@ -9,7 +9,7 @@
 
 import { assert } from '../base/assert.js';
 import type { RandomSource } from '../base/prng.js';
-import type { Arena } from '../memory/arena.js';
+import { type Arena, NO_VIEW } from '../memory/arena.js';
 import { chunkOf } from '../memory/layout.js';
 import { Decimal } from '../structures/decimal.js';
 import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
@@ -42,6 +42,8 @@ export class Sets implements Container {
   ref = 0;
   /** The member that was read last; borrowed until the next read or change of any set. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** A view of `bytes`. */
+  view: DataView = NO_VIEW;
   start = 0;
   length = 0;
 
@@ -300,6 +302,7 @@ export class Sets implements Container {
     const { listpacks } = this;
     listpacks.read(this.ref, at);
     this.bytes = listpacks.bytes;
+    this.view = listpacks.view;
     this.start = listpacks.start;
     this.length = listpacks.length;
     return true;
@@ -308,6 +311,7 @@ export class Sets implements Container {
   private readIndex(index: number): void {
     this.intsets.read(this.ref, index);
     this.bytes = this.intsets.bytes;
+    this.view = this.intsets.view;
     this.start = this.intsets.start;
     this.length = this.intsets.length;
   }
@@ -315,6 +319,7 @@ export class Sets implements Container {
   /** Reads the member of an entry of the open set's dict. @hot */
   readEntry(entry: number): void {
     this.bytes = this.arena.u8[chunkOf(entry)]!;
+    this.view = this.arena.views[chunkOf(entry)]!;
     this.start = this.entries.keyStart(entry);
     this.length = this.entries.keyLength(entry);
   }

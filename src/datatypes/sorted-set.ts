@@ -11,6 +11,7 @@
 
 import { copyBytes } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
+import { NO_VIEW } from '../memory/arena.js';
 import { CHUNK_SHIFT } from '../memory/layout.js';
 import type { DictRef, Dicts, RefList } from '../structures/dict.js';
 import { type Entries, NUMBER } from '../structures/entry.js';
@@ -392,6 +393,8 @@ export class SortedSets implements Container {
 export class SortedSetWalk {
   /** The member at the present place (borrowed until the next step) and its score. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** A view of `bytes`. */
+  view: DataView = NO_VIEW;
   start = 0;
   length = 0;
   score = 0;
@@ -399,6 +402,7 @@ export class SortedSetWalk {
   valid = false;
 
   private readonly text = new Uint8Array(24);
+  private readonly textView = new DataView(this.text.buffer);
   private encoding = 0;
   private ref = 0;
   /** Listpack: the element's offset. Big set: the leaf. */
@@ -465,6 +469,7 @@ export class SortedSetWalk {
     const { entries } = this.sets;
     this.score = entries.number(mark);
     this.bytes = entries.arena.u8[mark >>> CHUNK_SHIFT]!;
+    this.view = entries.arena.views[mark >>> CHUNK_SHIFT]!;
     this.start = entries.keyStart(mark);
     this.length = entries.keyLength(mark);
   }
@@ -479,11 +484,13 @@ export class SortedSetWalk {
     if (listpacks.isInteger) {
       // The text of an integer is in a scratch of the listpacks, which the next look into any of them takes.
       this.bytes = this.text;
+      this.view = this.textView;
       this.start = 0;
       copyBytes(this.text, 0, listpacks.bytes, listpacks.start, listpacks.length);
       return;
     }
     this.bytes = listpacks.bytes;
+    this.view = listpacks.view;
     this.start = listpacks.start;
   }
 
@@ -496,6 +503,7 @@ export class SortedSetWalk {
     const entry = indexes.entry();
     this.score = indexes.score();
     this.bytes = entries.arena.u8[entry >>> CHUNK_SHIFT]!;
+    this.view = entries.arena.views[entry >>> CHUNK_SHIFT]!;
     this.start = entries.keyStart(entry);
     this.length = entries.keyLength(entry);
   }

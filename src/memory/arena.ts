@@ -108,7 +108,8 @@ export interface ArenaStats {
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
-const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+/** A view of nothing. */
+export const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
 /** A larger buffer is not kept alive as the input. */
 const INPUT_BYTES_MAX = 1 << 20;
 

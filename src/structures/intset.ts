@@ -23,6 +23,7 @@ export class Intsets {
   index = 0;
   /** The text that `read` made: `length` bytes from `start` on; borrowed until the next read. */
   readonly bytes = new Uint8Array(24);
+  readonly view: DataView = new DataView(this.bytes.buffer);
   start = 0;
   length = 0;
 

@@ -20,7 +20,7 @@
 
 import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
-import { Arena } from '../memory/arena.js';
+import { Arena, NO_VIEW } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT } from '../memory/layout.js';
 import { formatInteger, formatWords, Decimal } from './decimal.js';
 import {
@@ -48,6 +48,8 @@ const ROOM_AHEAD_BYTES = 32768;
 export class Listpacks {
   /** The value of the last `read`; borrowed until the next read or change of any listpack. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** A view of `bytes`. */
+  view: DataView = NO_VIEW;
   start = 0;
   length = 0;
   /** Whether it is stored as an integer; `integer` is exact up to 2^53, the text always is. */
@@ -59,6 +61,7 @@ export class Listpacks {
   following = 0;
 
   private readonly text = new Uint8Array(24);
+  private readonly textView = new DataView(this.text.buffer);
   private readonly decimal = new Decimal();
   private $encoding = 0;
   private $encoded = 0;
@@ -181,18 +184,21 @@ export class Listpacks {
     if (first >= 128) {
       if (first < INT13) {
         this.bytes = u8;
+        this.view = this.arena.views[ref >>> CHUNK_SHIFT]!;
         this.start = byte + 1;
         this.length = first & 63;
         return;
       }
       if (first >= STRING12 && first < STRING32) {
         this.bytes = u8;
+        this.view = this.arena.views[ref >>> CHUNK_SHIFT]!;
         this.start = byte + 2;
         this.length = ((first & 15) << 8) | u8[byte + 1]!;
         return;
       }
       if (first === STRING32) {
         this.bytes = u8;
+        this.view = this.arena.views[ref >>> CHUNK_SHIFT]!;
         this.start = byte + 5;
         this.length = readUint32(u8, byte + 1);
         return;
@@ -200,6 +206,7 @@ export class Listpacks {
     }
     this.isInteger = true;
     this.bytes = this.text;
+    this.view = this.textView;
     if (first === INT64) {
       this.integer = integerAt(u8, byte, first);
       this.length = formatWords(readInt32(u8, byte + 5), readInt32(u8, byte + 1), this.text);
@@ -280,7 +287,7 @@ export class Listpacks {
     const byte = byteOffset(ref) + at;
     // A string of the same length that is no integer goes in place of the old bytes: a third of the time.
     if (length < 64 && u8[byte] === (STRING6 | length) && length > 0 && bytes[offset]! > 0x39) {
-      copyBytes(u8, byte + 1, bytes, offset, length);
+      this.arena.write(ref, at + 1, bytes, offset, length);
       this.inserted = at;
       return ref;
     }
@@ -394,17 +401,17 @@ export class Listpacks {
     switch (this.$encoding) {
       case STRING6:
         u8[byte] = STRING6 | length;
-        copyBytes(u8, byte + 1, bytes, offset, length);
+        this.arena.write(made, at + 1, bytes, offset, length);
         break;
       case STRING12:
         u8[byte] = STRING12 | (length >>> 8);
         u8[byte + 1] = length & 255;
-        copyBytes(u8, byte + 2, bytes, offset, length);
+        this.arena.write(made, at + 2, bytes, offset, length);
         break;
       case STRING32:
         u8[byte] = STRING32;
         writeUint32(u8, byte + 1, length);
-        copyBytes(u8, byte + 5, bytes, offset, length);
+        this.arena.write(made, at + 5, bytes, offset, length);
         break;
       default:
         this.writeInteger(u8, byte);

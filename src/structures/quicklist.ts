@@ -21,7 +21,7 @@
 
 import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
-import type { Arena } from '../memory/arena.js';
+import { type Arena, NO_VIEW } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 import { EMPTY_BYTES, END, entryBytes, HEADER_BYTES, STRING6 } from './listpack-format.js';
 import type { Listpacks } from './listpack.js';
@@ -87,6 +87,8 @@ export class Quicklists {
 
   /** The element of the last `read`; borrowed until the next read or change. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** A view of `bytes`. */
+  view: DataView = NO_VIEW;
   start = 0;
   length = 0;
 
@@ -169,8 +171,8 @@ export class Quicklists {
       u8[base + made - 1] = END;
     }
     u8[at++] = STRING6 | length;
-    for (let index = 0; index < length; index++) u8[at++] = bytes[offset + index]!;
-    u8[at] = length + 1;
+    arena.write(block, at - base, bytes, offset, length);
+    u8[at + length] = length + 1;
     u8[base] = made;
     u8[base + 1] = made >>> 8;
     // A node of 2 KB has fewer entries than would make the count unknown.
@@ -307,6 +309,7 @@ export class Quicklists {
   read(): void {
     if (this.plain) {
       this.bytes = this.arena.u8[this.block >>> CHUNK_SHIFT]!;
+      this.view = this.arena.views[this.block >>> CHUNK_SHIFT]!;
       this.start = plainStart(this.block);
       this.length = plainLength(this.arena, this.block);
       return;
@@ -314,6 +317,7 @@ export class Quicklists {
     const listpacks = this.listpacks;
     listpacks.read(this.block, this.at);
     this.bytes = listpacks.bytes;
+    this.view = listpacks.view;
     this.start = listpacks.start;
     this.length = listpacks.length;
   }

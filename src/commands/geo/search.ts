@@ -234,7 +234,7 @@ function replyFound(search: Search, found: Found, indexes: readonly number[]): v
   for (const index of indexes) {
     if (options > 0) reply.array(options + 1);
     walk.recall(found.marks[index]!);
-    reply.bulk(walk.bytes, walk.start, walk.length);
+    reply.bulkOf(walk.bytes, walk.view, walk.start, walk.length);
     if (search.withDistance) replyDistance(call, found.distances[index]! / search.meters);
     if (search.withHash) reply.integer(Math.trunc(found.scores[index]!));
     if (search.withCoordinates) {

@@ -62,7 +62,7 @@ export const hgetdel: DataCommand = command({
         call.reply.nil();
         continue;
       }
-      call.reply.bulk(hashes.bytes, hashes.start, hashes.length);
+      call.reply.bulkOf(hashes.bytes, hashes.view, hashes.start, hashes.length);
       hashes.deleteFound();
       removed.push(call.copy(index));
     }

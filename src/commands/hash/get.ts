@@ -9,7 +9,7 @@ import { findLive, Found, hashesOf, openHash, tellRemoved } from './access.js';
 /** Replies with the value of the field that was found. @hot */
 function replyValue(call: DataCall): void {
   const hashes = hashesOf(call);
-  call.reply.bulk(hashes.bytes, hashes.start, hashes.length);
+  call.reply.bulkOf(hashes.bytes, hashes.view, hashes.start, hashes.length);
 }
 
 export const hget: DataCommand = command({

@@ -59,7 +59,7 @@ function getFields(call: DataCall, opened: number, first: number, ms: number): v
       reply.nil();
       continue;
     }
-    reply.bulk(hashes.bytes, hashes.start, hashes.length);
+    reply.bulkOf(hashes.bytes, hashes.view, hashes.start, hashes.length);
     if (ms === KEEP || (ms === PERSIST && hashes.expiry < 0)) continue;
     touched.push(call.copy(index));
     if (deletes) hashes.deleteFound();

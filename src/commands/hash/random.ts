@@ -14,8 +14,8 @@ function replyField(call: DataCall, withValues: boolean): void {
   const { reply } = call;
   const hashes = hashesOf(call);
   if (withValues && reply.protocol === 3) reply.array(2);
-  reply.bulk(hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength);
-  if (withValues) reply.bulk(hashes.bytes, hashes.start, hashes.length);
+  reply.bulkOf(hashes.fieldBytes, hashes.fieldView, hashes.fieldStart, hashes.fieldLength);
+  if (withValues) reply.bulkOf(hashes.bytes, hashes.view, hashes.start, hashes.length);
 }
 
 function replyMany(call: DataCall): void {

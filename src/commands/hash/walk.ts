@@ -13,13 +13,13 @@ import { hashesOf, isHidden, openHash } from './access.js';
 /** @hot */
 function replyField(call: DataCall): void {
   const hashes = hashesOf(call);
-  call.reply.bulk(hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength);
+  call.reply.bulkOf(hashes.fieldBytes, hashes.fieldView, hashes.fieldStart, hashes.fieldLength);
 }
 
 /** @hot */
 function replyValue(call: DataCall): void {
   const hashes = hashesOf(call);
-  call.reply.bulk(hashes.bytes, hashes.start, hashes.length);
+  call.reply.bulkOf(hashes.bytes, hashes.view, hashes.start, hashes.length);
 }
 
 function replyAll(call: DataCall, fields: boolean, values: boolean): void {

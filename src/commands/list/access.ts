@@ -72,7 +72,7 @@ export function replyRange(call: DataCall, lists: Lists, start: number, count: n
     const listpack = lists.listpackHere;
     if (listpack === 0) {
       lists.read();
-      reply.bulk(lists.bytes, lists.start, lists.length);
+      reply.bulkOf(lists.bytes, lists.view, lists.start, lists.length);
       left--;
     } else {
       left = writeElements(reply, lists.listpacks, listpack, lists.offsetHere, left);
@@ -87,7 +87,7 @@ export function replyRangeBackward(call: DataCall, lists: Lists, last: number, c
   let there = lists.seek(last);
   for (let left = count; left > 0 && there; left--) {
     lists.read();
-    call.reply.bulk(lists.bytes, lists.start, lists.length);
+    call.reply.bulkOf(lists.bytes, lists.view, lists.start, lists.length);
     there = lists.previous();
   }
 }

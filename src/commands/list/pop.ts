@@ -48,7 +48,7 @@ function popOne(call: DataCall, entry: number, index: number, end: number): void
   if (end === LEFT) lists.first();
   else lists.last();
   lists.read();
-  call.reply.bulk(lists.bytes, lists.start, lists.length);
+  call.reply.bulkOf(lists.bytes, lists.view, lists.start, lists.length);
   lists.deleteEdge(end === LEFT);
   elementsRemoved(call, lists, index, entry, hash, popEvent(end), 1);
 }

@@ -56,7 +56,7 @@ export function writeElements(reply: ReplyWriter, listpacks: Listpacks, ref: num
       if (first === END) break;
       reply.length = to;
       listpacks.read(ref, byte - base);
-      reply.bulk(listpacks.bytes, listpacks.start, listpacks.length);
+      reply.bulkOf(listpacks.bytes, listpacks.view, listpacks.start, listpacks.length);
       ({ buffer, view: target } = reply);
       to = reply.length;
       limit = buffer.length - SHORT_BYTES_MAX;

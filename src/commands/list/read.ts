@@ -64,7 +64,7 @@ export const lindex: DataCommand = command({
       return;
     }
     lists.read();
-    call.reply.bulk(lists.bytes, lists.start, lists.length);
+    call.reply.bulkOf(lists.bytes, lists.view, lists.start, lists.length);
   },
 });
 

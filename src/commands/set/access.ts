@@ -71,5 +71,5 @@ export function membersRemoved(call: DataCall, entry: number, event: string, cou
 /** Replies with the member that was read. @hot */
 export function replyMember(call: DataCall): void {
   const sets = setsOf(call);
-  call.reply.bulk(sets.bytes, sets.start, sets.length);
+  call.reply.bulkOf(sets.bytes, sets.view, sets.start, sets.length);
 }

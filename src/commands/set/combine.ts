@@ -143,7 +143,7 @@ function replyCombined(call: DataCall, operation: Operation): void {
   }
   const result = build(call, operation, false);
   reply.set(result.size());
-  for (let more = result.first(); more; more = result.next()) reply.bulk(result.bytes, result.start, result.length);
+  for (let more = result.first(); more; more = result.next()) reply.bulkOf(result.bytes, result.view, result.start, result.length);
   release(call, result);
 }
 

@@ -71,7 +71,7 @@ export function replyRanks(call: DataCall, encoding: number, ref: number, from: 
   walk.from(encoding, ref, reverse ? to - 1 : from);
   for (let left = count; left > 0; left--) {
     if (nested) reply.array(2);
-    reply.bulk(walk.bytes, walk.start, walk.length);
+    reply.bulkOf(walk.bytes, walk.view, walk.start, walk.length);
     if (withScores) reply.double(walk.score);
     if (left === 1) return;
     if (reverse) walk.previous();

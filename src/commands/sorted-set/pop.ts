@@ -34,7 +34,7 @@ function replyFlat(call: DataCall, encoding: number, ref: number, from: number, 
   const { reply } = call;
   walk.from(encoding, ref, highest ? from + count - 1 : from);
   for (let left = count; left > 0; left--) {
-    reply.bulk(walk.bytes, walk.start, walk.length);
+    reply.bulkOf(walk.bytes, walk.view, walk.start, walk.length);
     reply.double(walk.score);
     if (left === 1) return;
     if (highest) walk.previous();
@@ -50,7 +50,7 @@ function replyPairs(call: DataCall, encoding: number, ref: number, from: number,
   walk.from(encoding, ref, highest ? to - 1 : from);
   for (let left = to - from; left > 0; left--) {
     reply.array(2);
-    reply.bulk(walk.bytes, walk.start, walk.length);
+    reply.bulkOf(walk.bytes, walk.view, walk.start, walk.length);
     reply.double(walk.score);
     if (left === 1) return;
     if (highest) walk.previous();

@@ -81,7 +81,7 @@ function replyMember(call: DataCall, encoding: number, ref: number, rank: number
   const { reply } = call;
   walk.from(encoding, ref, rank);
   if (withScore && reply.protocol === 3) reply.array(2);
-  reply.bulk(walk.bytes, walk.start, walk.length);
+  reply.bulkOf(walk.bytes, walk.view, walk.start, walk.length);
   if (withScore) reply.double(walk.score);
 }
 

@@ -23,7 +23,7 @@ function replyAll(call: DataCall, scan: ElementScan, encoding: number, ref: numb
   call.reply.array(scan.alone ? count : 2 * count);
   for (walk.from(encoding, ref, 0); walk.valid; walk.next()) {
     if (!scanMatches(scan, walk.bytes, walk.start, walk.length)) continue;
-    call.reply.bulk(walk.bytes, walk.start, walk.length);
+    call.reply.bulkOf(walk.bytes, walk.view, walk.start, walk.length);
     if (!scan.alone) call.reply.bulkDouble(walk.score);
   }
 }

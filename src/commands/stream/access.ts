@@ -155,9 +155,9 @@ export function replyEntry(call: DataCall, streams: Streams, reader: StreamReade
   reader.firstField();
   for (let left = reader.fieldCount; left > 0; left--) {
     listpacks.read(reader.node, reader.fieldAt);
-    reply.bulk(listpacks.bytes, listpacks.start, listpacks.length);
+    reply.bulkOf(listpacks.bytes, listpacks.view, listpacks.start, listpacks.length);
     listpacks.read(reader.node, reader.valueAt);
-    reply.bulk(listpacks.bytes, listpacks.start, listpacks.length);
+    reply.bulkOf(listpacks.bytes, listpacks.view, listpacks.start, listpacks.length);
     if (left > 1) reader.nextField();
   }
 }
