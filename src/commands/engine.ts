@@ -62,6 +62,8 @@ export interface BlockRequest {
   readonly args?: readonly Part[];
   /** The type that a key must have to wake the client: BLPOP goes on waiting when a key becomes a string. Any if absent. */
   readonly onlyType?: number;
+  /** When to run the command again even if nothing has changed by then, in wall-clock ms (what is pending becomes idle). */
+  readonly retryAtMs?: number;
   /** Run again when a key is deleted or gets another type too (XREADGROUP answers with an error then). */
   readonly wakesOnDelete?: boolean;
 }

@@ -2,14 +2,17 @@
 //
 //   list      word 0 count, then refs of groups (or of a group's consumers), sorted by name as memcmp does
 //   group     double 0 entries read (-1: not known), words 2-5 last delivered id, 6 pending, 7 list of consumers,
-//             8 bytes of the name, 9 unused, then the name
+//             8 bytes of the name, 9 order (0: not kept), 10 next number in the order, 11 how many are released, then the name
 //   consumer  double 0 last seen, double 1 last active (-1: never), word 4 pending, 5-7 unused, 8 bytes of the name,
-//             9 unused, then the name
-//   pending of a group: index of id -> words 0-1 time of the delivery (a double), 2 count of deliveries, 3 the consumer
+//             9-11 unused, then the name
+//   pending of a group: index of id -> words 0-1 time of the delivery (a double), 2 count of deliveries (unsigned, the highest
+//             stands for 2^63 - 1), 3 the consumer (0: released by XNACK, which is with nobody), 4 number in the order
 //   pending of a consumer: index of ids alone
+//   order     index of (time of the delivery, number) -> id: who asks for what is idle for longest (XREADGROUP CLAIM) gets it
+//             without a walk; what is released has time 0 and so comes first. It is made at the first such command or XNACK.
 //
-// What is pending thus costs 48 bytes a message and a little more, and each delivery is stored once. Groups and consumers
-// keep their place as long as they are, lists move when they grow.
+// What is pending thus costs 52 bytes a message and a little more, 84 with the order, and each delivery is stored once. Groups
+// and consumers keep their place as long as they are, lists move when they grow.
 //
 // Not here: entries (stream), what the commands make of it (commands/stream).
 
@@ -25,12 +28,25 @@ export type GroupRef = number & { readonly brand: 'stream-group' };
 export type ConsumerRef = number & { readonly brand: 'stream-consumer' };
 
 const NAME_LENGTH = 8;
-const NAME_OFFSET = 40;
+const NAME_OFFSET = 48;
+const ORDER = 9;
+const ORDER_NUMBER = 10;
+const RELEASED = 11;
 const LAST_ID = 2;
 const GROUP_PENDING = 6;
 const CONSUMERS = 7;
 const CONSUMER_PENDING = 4;
-const PENDING_WORDS = 4;
+const PENDING_WORDS = 5;
+const ORDER_WORDS = 4;
+/** Fewer pending messages of a consumer are taken out one by one. */
+const REBUILD_MIN = 1024;
+const FREE_LEAVES = 1 << 20;
+/** A count of deliveries that is said to be 2^63 - 1. */
+const COUNT_UNLIMITED = 0xffffffff;
+/** XNACK FATAL: the count of deliveries of a message that is not to be tried again, as the nearest double. */
+export const DELIVERIES_MAX = 2 ** 63;
+
+const orderKey = new StreamId();
 
 /** What `entriesRead` is when nobody knows. */
 export const ENTRIES_READ_UNKNOWN = -1;
@@ -43,6 +59,7 @@ export class StreamGroups {
   readonly pendingId = new StreamId();
   deliveryTime = 0;
   deliveryCount = 0;
+  /** 0: released. */
   consumer = 0 as ConsumerRef;
   /** The group that the last `add` made. */
   added = 0 as GroupRef;
@@ -79,11 +96,14 @@ export class StreamGroups {
     return this.insertRef(list, -1 - this.search(list, bytes, offset, length), group);
   }
 
-  /** Removes a group with its consumers and all that is pending; returns where the list is now, 0 when it was the last. */
-  remove(list: number, group: GroupRef): number {
-    const left = this.removeRef(list, group);
-    while (!this.freeGroupStep(group, 1 << 20)) continue;
-    return left;
+  /** Takes a group out, which is the caller's to free (see `listOf`); returns where the list is now, 0 when it was the last. */
+  detach(list: number, group: GroupRef): number {
+    return this.removeRef(list, group);
+  }
+
+  /** A list of this group alone. */
+  listOf(group: GroupRef): number {
+    return this.insertRef(0, 0, group);
   }
 
   lastId(group: GroupRef, into: StreamId): StreamId {
@@ -144,15 +164,45 @@ export class StreamGroups {
   removeConsumer(group: GroupRef, consumer: ConsumerRef): number {
     const pending = this.consumerPending(consumer);
     const count = this.indexes.count(pending);
-    const id = new StreamId();
-    while (this.indexes.last(pending)) {
-      this.indexes.readId(id);
-      this.indexes.remove(pending, id);
-      this.indexes.remove(this.groupPending(group), id);
+    if (count > REBUILD_MIN && count > this.pendingCount(group) >>> 2) {
+      this.keepOthers(group, consumer);
+    } else {
+      const id = new StreamId();
+      while (this.indexes.last(pending)) {
+        this.indexes.readId(id);
+        this.removePending(group, id);
+      }
     }
     this.setWord(group, CONSUMERS, this.removeRef(this.consumers(group), consumer));
-    this.freeConsumerStep(consumer, 1);
+    while (!this.freeConsumerStep(consumer, FREE_LEAVES)) continue;
     return count;
+  }
+
+  /** Makes what is pending anew without one consumer's: cheaper than taking out much of it one by one. */
+  private keepOthers(group: GroupRef, consumer: ConsumerRef): void {
+    const { indexes } = this;
+    const old = this.groupPending(group);
+    const made = indexes.create(PENDING_WORDS);
+    const id = new StreamId();
+    const words = new Int32Array(PENDING_WORDS);
+    let left = indexes.count(old) - this.consumerPendingCount(consumer);
+    for (let there = left > 0 && indexes.first(old); there && left > 0; there = indexes.next()) {
+      if (indexes.value(3) === consumer) continue;
+      indexes.readId(id);
+      for (let index = 0; index < PENDING_WORDS; index++) words[index] = indexes.value(index);
+      const { leaf, slot } = indexes;
+      indexes.insert(made, id);
+      for (let index = 0; index < PENDING_WORDS; index++) indexes.setValue(index, words[index]!);
+      indexes.leaf = leaf;
+      indexes.slot = slot;
+      left--;
+    }
+    this.setWord(group, GROUP_PENDING, made);
+    while (!indexes.freeStep(old, FREE_LEAVES, null)) continue;
+    if (this.order(group) !== 0) {
+      while (!indexes.freeStep(this.order(group), FREE_LEAVES, null)) continue;
+      this.setWord(group, ORDER, 0);
+    }
   }
 
   seenTime(consumer: ConsumerRef): number {
@@ -213,30 +263,73 @@ export class StreamGroups {
     return this.findPending(group, this.pendingId);
   }
 
-  /** Stores a delivery of an id to a consumer, whether or not it was pending before, with it or another. */
+  /** Stores a delivery of an id to a consumer (0: it is released), whether or not it was pending before, with it or another. */
   setPending(group: GroupRef, id: StreamId, consumer: ConsumerRef, timeMs: number, count: number): void {
     const { indexes } = this;
+    // What is released keeps the order in which it was.
+    const order = consumer === 0 ? this.keepOrder(group) : this.order(group);
     const added = indexes.insert(this.groupPending(group), id);
-    const before = added ? 0 : indexes.value(3);
-    doubleScratch[0] = timeMs;
-    indexes.setValue(0, wordScratch[0]!);
-    indexes.setValue(1, wordScratch[1]!);
-    indexes.setValue(2, count);
-    indexes.setValue(3, consumer);
+    const before = added ? 0 : (indexes.value(3) as ConsumerRef);
+    if (order !== 0 && !added) {
+      this.readPending();
+      this.removeFromOrder(order, this.deliveryTime, indexes.value(4));
+      indexes.find(this.groupPending(group), id);
+    }
+    this.writePending(timeMs, count, consumer);
+    if (order !== 0) {
+      const number = this.takeOrderNumber(group);
+      indexes.setValue(4, number);
+      this.addToOrder(order, timeMs, number, id);
+    }
+    if (!added && before === 0) this.countReleased(group, -1);
+    if (consumer === 0) this.countReleased(group, 1);
     if (before === consumer) return;
-    if (before !== 0) indexes.remove(this.consumerPending(before as ConsumerRef), id);
-    indexes.insert(this.consumerPending(consumer), id);
+    if (before !== 0) indexes.remove(this.consumerPending(before), id);
+    if (consumer !== 0) indexes.insert(this.consumerPending(consumer), id);
+  }
+
+  /** How many messages are pending and with nobody. */
+  releasedCount(group: GroupRef): number {
+    return this.word(group, RELEASED);
+  }
+
+  /** Takes what is pending of a consumer and has no time of delivery from it: how released messages stand in a file. */
+  releaseUndelivered(group: GroupRef, consumer: ConsumerRef): void {
+    const id = new StreamId();
+    for (let more = true; more && this.seekConsumerPending(group, consumer, id); more = id.increment()) {
+      id.set(this.pendingId);
+      if (this.deliveryTime === 0) this.setPending(group, id, 0 as ConsumerRef, 0, this.deliveryCount);
+    }
+  }
+
+  /** Goes to what is pending for longest: what is released, first come first, then by the time of the delivery; false for none. */
+  firstInOrder(group: GroupRef): boolean {
+    const { indexes } = this;
+    if (!indexes.first(this.keepOrder(group))) return false;
+    this.readOrdered();
+    return this.findPending(group, this.pendingId);
+  }
+
+  /** The first `count` ids (0: all) in the order of `firstInOrder` that were delivered not after `timeMs`. */
+  idleSince(group: GroupRef, timeMs: number, count: number): StreamId[] {
+    const { indexes } = this;
+    const ids: StreamId[] = [];
+    const key = new StreamId();
+    for (let there = indexes.first(this.keepOrder(group)); there && (count === 0 || ids.length < count); there = indexes.next()) {
+      indexes.readId(key);
+      if (key.msHigh * 0x100000000 + (key.msLow >>> 0) > timeMs) break;
+      this.readOrdered();
+      const id = new StreamId();
+      id.set(this.pendingId);
+      ids.push(id);
+    }
+    return ids;
   }
 
   /** For loading: something pending that no consumer has yet; `assignPending` must follow. */
   addUnassigned(group: GroupRef, id: StreamId, timeMs: number, count: number): boolean {
-    const { indexes } = this;
-    if (!indexes.insert(this.groupPending(group), id)) return false;
-    doubleScratch[0] = timeMs;
-    indexes.setValue(0, wordScratch[0]!);
-    indexes.setValue(1, wordScratch[1]!);
-    indexes.setValue(2, count);
-    indexes.setValue(3, 0);
+    if (!this.indexes.insert(this.groupPending(group), id)) return false;
+    this.writePending(timeMs, count, 0 as ConsumerRef);
     return true;
   }
 
@@ -253,8 +346,14 @@ export class StreamGroups {
     const { indexes } = this;
     if (!indexes.find(this.groupPending(group), id)) return false;
     const consumer = indexes.value(3) as ConsumerRef;
+    const order = this.order(group);
+    if (order !== 0) {
+      this.readPending();
+      this.removeFromOrder(order, this.deliveryTime, indexes.value(4));
+    }
     indexes.remove(this.groupPending(group), id);
-    if (consumer !== 0) indexes.remove(this.consumerPending(consumer), id);
+    if (consumer === 0) this.countReleased(group, -1);
+    else indexes.remove(this.consumerPending(consumer), id);
     return true;
   }
 
@@ -286,6 +385,7 @@ export class StreamGroups {
     for (let index = 0; index < this.listCount(list); index++) {
       const group = this.groupAt(list, index);
       bytes += this.arena.usable(group) + this.indexes.byteSize(this.groupPending(group));
+      if (this.order(group) !== 0) bytes += this.indexes.byteSize(this.order(group));
       const consumers = this.consumers(group);
       if (consumers === 0) continue;
       bytes += this.arena.usable(consumers);
@@ -319,6 +419,11 @@ export class StreamGroups {
           if (!id.increment()) break;
         }
       }
+      if (this.releasedCount(group) > 0) {
+        for (const released of this.idleSince(group, 0, 0)) {
+          if (this.findPending(group, released) && this.consumer === 0) this.setPending(target, released, 0 as ConsumerRef, 0, this.deliveryCount);
+        }
+      }
     }
     return made;
   }
@@ -343,7 +448,12 @@ export class StreamGroups {
           if (!id.increment()) break;
         }
       }
-      assert(pending === this.pendingCount(group), 'everything pending is with a consumer');
+      assert(pending + this.releasedCount(group) === this.pendingCount(group), 'everything pending is with a consumer or released');
+      const order = this.order(group);
+      if (order === 0) continue;
+      this.indexes.verify(order);
+      assert(this.indexes.count(order) === this.pendingCount(group), 'everything pending is in the order');
+      for (const id of this.idleSince(group, Infinity, 0)) assert(this.findPending(group, id), 'everything in the order is pending');
     }
   }
 
@@ -359,8 +469,85 @@ export class StreamGroups {
     wordScratch[0] = indexes.value(0);
     wordScratch[1] = indexes.value(1);
     this.deliveryTime = doubleScratch[0]!;
-    this.deliveryCount = indexes.value(2);
+    const count = indexes.value(2) >>> 0;
+    this.deliveryCount = count === COUNT_UNLIMITED ? DELIVERIES_MAX : count;
     this.consumer = indexes.value(3) as ConsumerRef;
+  }
+
+  /** Writes the value at the position of a group's pending messages. */
+  private writePending(timeMs: number, count: number, consumer: ConsumerRef): void {
+    const { indexes } = this;
+    doubleScratch[0] = timeMs;
+    indexes.setValue(0, wordScratch[0]!);
+    indexes.setValue(1, wordScratch[1]!);
+    indexes.setValue(2, Math.min(count, COUNT_UNLIMITED));
+    indexes.setValue(3, consumer);
+    indexes.setValue(4, 0);
+  }
+
+  private countReleased(group: GroupRef, change: number): void {
+    this.setWord(group, RELEASED, this.word(group, RELEASED) + change);
+  }
+
+  private order(group: GroupRef): StreamIndexRef {
+    return this.word(group, ORDER) as StreamIndexRef;
+  }
+
+  /** The order of a group, made now if it is not kept yet. */
+  private keepOrder(group: GroupRef): StreamIndexRef {
+    const kept = this.order(group);
+    if (kept !== 0) return kept;
+    const { indexes } = this;
+    const order = indexes.create(ORDER_WORDS);
+    const pending: { id: StreamId; timeMs: number }[] = [];
+    for (let there = indexes.first(this.groupPending(group)); there; there = indexes.next()) {
+      this.readPending();
+      const id = new StreamId();
+      id.set(this.pendingId);
+      pending.push({ id, timeMs: this.deliveryTime });
+    }
+    pending.sort((a, b) => a.timeMs - b.timeMs);
+    this.setWord(group, ORDER, order);
+    for (const { id, timeMs } of pending) {
+      const number = this.takeOrderNumber(group);
+      this.addToOrder(order, timeMs, number, id);
+      indexes.find(this.groupPending(group), id);
+      indexes.setValue(4, number);
+    }
+    return order;
+  }
+
+  private takeOrderNumber(group: GroupRef): number {
+    const number = this.word(group, ORDER_NUMBER);
+    this.setWord(group, ORDER_NUMBER, number + 1);
+    return number;
+  }
+
+  private orderKey(timeMs: number, number: number): StreamId {
+    orderKey.setNumbers(Math.max(0, timeMs), number >>> 0);
+    return orderKey;
+  }
+
+  private addToOrder(order: StreamIndexRef, timeMs: number, number: number, id: StreamId): void {
+    const { indexes } = this;
+    indexes.insert(order, this.orderKey(timeMs, number));
+    indexes.setValue(0, id.msHigh);
+    indexes.setValue(1, id.msLow);
+    indexes.setValue(2, id.seqHigh);
+    indexes.setValue(3, id.seqLow);
+  }
+
+  private removeFromOrder(order: StreamIndexRef, timeMs: number, number: number): void {
+    this.indexes.remove(order, this.orderKey(timeMs, number));
+  }
+
+  /** Sets `pendingId` to what stands at the position of an order. */
+  private readOrdered(): void {
+    const { indexes, pendingId } = this;
+    pendingId.msHigh = indexes.value(0);
+    pendingId.msLow = indexes.value(1);
+    pendingId.seqHigh = indexes.value(2);
+    pendingId.seqLow = indexes.value(3);
   }
 
   private groupPending(group: GroupRef): StreamIndexRef {
@@ -378,6 +565,11 @@ export class StreamGroups {
     if (pending !== 0) {
       if (!this.indexes.freeStep(pending, leaves, null)) return false;
       this.setWord(group, GROUP_PENDING, 0);
+    }
+    const order = this.order(group);
+    if (order !== 0) {
+      if (!this.indexes.freeStep(order, leaves, null)) return false;
+      this.setWord(group, ORDER, 0);
     }
     const consumers = this.consumers(group);
     for (let count = this.listCount(consumers); count > 0; count--) {

@@ -10,6 +10,8 @@ import { validateStreamNode } from '../structures/stream-node.js';
 import { RdbType } from './rdb-format.js';
 import { RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
 
+const NO_NAME = new Uint8Array(0);
+
 function idFrom(bytes: Uint8Array, into: StreamId): StreamId {
   const word = (at: number): number => (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
   into.msHigh = word(0);
@@ -111,6 +113,16 @@ export class StreamBuilder {
 
   private endGroup(reader: RdbReader): void {
     if (this.unassigned !== 0) this.fail(reader, 'Stream CG PEL entry without consumer');
+    if (this.group !== 0) this.releaseNamelessly();
+  }
+
+  /** What a consumer without a name was never given was released by XNACK (see StreamEncoder.releasedIds). */
+  private releaseNamelessly(): void {
+    const { groups } = this.keyspace.values.streams;
+    const nobody = groups.findConsumer(this.group, NO_NAME, 0, 0);
+    if (nobody === 0) return;
+    groups.releaseUndelivered(this.group, nobody);
+    if (groups.seenTime(nobody) === 0 && groups.consumerPendingCount(nobody) === 0) groups.removeConsumer(this.group, nobody);
   }
 
   private takeGroup(reader: RdbReader): void {

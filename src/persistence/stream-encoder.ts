@@ -6,11 +6,11 @@
 //
 // Ids outside of nodes and pending lists are two lengths. Not here: loading (stream-builder).
 
-import type { GroupRef } from '../datatypes/stream-groups.js';
+import { DELIVERIES_MAX, type GroupRef } from '../datatypes/stream-groups.js';
 import { Streams, type StreamRef } from '../datatypes/stream.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { byteOffset, chunkOf } from '../memory/layout.js';
-import { latin1Bytes } from '../base/bytes.js';
+import { INT64_MAX, latin1Bytes } from '../base/bytes.js';
 import { Listpacks } from '../structures/listpack.js';
 import { StreamId } from '../structures/stream-id.js';
 import type { CommandWriter } from './command-snapshot.js';
@@ -26,6 +26,9 @@ export function streamIdBytes(id: StreamId): Uint8Array {
   }
   return idBytes;
 }
+
+const INT64_MAX_BYTES = Uint8Array.of(0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+const NO_NAME = new Uint8Array(0);
 
 export class StreamEncoder {
   /** Its own view of all streams: encoding happens in the midst of commands, whose positions must stay. */
@@ -90,17 +93,28 @@ export class StreamEncoder {
       this.takePendingId();
       writer.raw(streamIdBytes(id), 0, 16);
       writer.int64(groups.deliveryTime);
-      writer.writeLength(groups.deliveryCount);
+      if (groups.deliveryCount >= DELIVERIES_MAX) writer.writeLength64(INT64_MAX_BYTES, 0);
+      else writer.writeLength(groups.deliveryCount);
       if (!id.increment()) break;
     }
     const consumers = groups.consumers(group);
     const count = groups.listCount(consumers);
-    writer.writeLength(count);
+    const released = this.releasedIds(group);
+    const nobody = groups.findConsumer(group, NO_NAME, 0, 0);
+    writer.writeLength(count + (released.length > 0 && nobody === 0 ? 1 : 0));
+    if (released.length > 0 && nobody === 0) {
+      writer.string(NO_NAME, 0, 0);
+      writer.int64(0);
+      writer.writeLength(released.length);
+      for (const one of released) writer.raw(streamIdBytes(one), 0, 16);
+    }
     for (let index = 0; index < count; index++) {
       const consumer = groups.consumerAt(consumers, index);
       writer.string(arena.u8[chunkOf(consumer)]!, groups.nameStart(consumer), groups.nameLength(consumer));
       writer.int64(groups.seenTime(consumer));
-      writer.writeLength(groups.consumerPendingCount(consumer));
+      const more = consumer === nobody ? released : [];
+      writer.writeLength(groups.consumerPendingCount(consumer) + more.length);
+      for (const one of more) writer.raw(streamIdBytes(one), 0, 16);
       id.setMin();
       while (groups.seekConsumerPending(group, consumer, id)) {
         this.takePendingId();
@@ -108,6 +122,16 @@ export class StreamEncoder {
         if (!id.increment()) break;
       }
     }
+  }
+
+  /**
+   * What XNACK has released is with nobody, which files of this version cannot say: there it is with a consumer without a name,
+   * never delivered (at time 0), which is how the loader knows it. An older server makes it that consumer's, for anybody to claim.
+   */
+  private releasedIds(group: GroupRef): readonly StreamId[] {
+    const { groups } = this.streams;
+    if (groups.releasedCount(group) === 0) return [];
+    return groups.idleSince(group, 0, 0).filter((id) => groups.findPending(group, id) && groups.consumer === 0);
   }
 
   private takePendingId(): void {
@@ -197,11 +221,25 @@ export class StreamEncoder {
         for (const word of ['0', id.toString(), 'TIME']) out.text(word);
         out.integer(groups.deliveryTime);
         out.text('RETRYCOUNT');
-        out.integer(groups.deliveryCount);
+        this.countPart(out);
         out.text('JUSTID');
         out.text('FORCE');
         if (!id.increment()) break;
       }
     }
+    for (const released of this.releasedIds(group)) {
+      if (!groups.findPending(group, released)) continue;
+      begin(['XNACK'], 8);
+      name(group);
+      for (const word of ['FAIL', 'IDS', '1', released.toString(), 'RETRYCOUNT']) out.text(word);
+      this.countPart(out);
+      out.text('FORCE');
+    }
+  }
+
+  private countPart(out: CommandWriter): void {
+    const { deliveryCount } = this.streams.groups;
+    if (deliveryCount >= DELIVERIES_MAX) out.text(INT64_MAX.toString());
+    else out.integer(deliveryCount);
   }
 }

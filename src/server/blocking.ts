@@ -29,6 +29,8 @@ interface BlockedState {
   /** A key that is deleted or of another type wakes the client too. */
   readonly wakesOnDelete: boolean;
   timer: NodeJS.Timeout | undefined;
+  /** Runs the command again although nothing has changed; see BlockRequest.retryAtMs. */
+  retryTimer: NodeJS.Timeout | undefined;
   /** Set while the command is run again, to tell a second `block` from a first. */
   serving: boolean;
   blockedAgain: boolean;
@@ -91,6 +93,7 @@ export class Blocking {
     const serving = this.states.get(client);
     if (serving !== undefined && serving.serving) {
       serving.blockedAgain = true;
+      this.armRetry(serving, request.retryAtMs);
       return;
     }
     const database = call.db.index;
@@ -106,6 +109,7 @@ export class Blocking {
       onlyType: request.onlyType,
       wakesOnDelete: request.wakesOnDelete === true,
       timer: undefined,
+      retryTimer: undefined,
       serving: false,
       blockedAgain: false,
     };
@@ -118,6 +122,7 @@ export class Blocking {
     client.blocked = true;
     this.server.updateListening();
     this.arm(state);
+    this.armRetry(state, request.retryAtMs);
   }
 
   /** A key was changed. @hot only while somebody waits */
@@ -203,6 +208,7 @@ export class Blocking {
 
   private release(state: BlockedState): void {
     clearTimeout(state.timer);
+    clearTimeout(state.retryTimer);
     this.states.delete(state.client);
     for (const name of state.queues) {
       const queue = this.queues.get(name);
@@ -217,6 +223,18 @@ export class Blocking {
   /** What the client sent meanwhile is run in a turn of its own, so that a chain of waiting clients does not nest. */
   private goOn(client: Client): void {
     setImmediate(() => client.connection?.proceed());
+  }
+
+  private armRetry(state: BlockedState, atMs: number | undefined): void {
+    clearTimeout(state.retryTimer);
+    if (atMs === undefined) return;
+    const wait = atMs - this.server.options.wallClock();
+    state.retryTimer = setTimeout(() => {
+      this.server.beginTurn();
+      this.serve(state);
+      this.serveReadyKeys();
+    }, Math.min(Math.max(wait, 1), TIMER_MS_MAX));
+    state.retryTimer.unref();
   }
 
   private arm(state: BlockedState): void {

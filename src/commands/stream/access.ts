@@ -1,10 +1,13 @@
 // access: what the stream commands share: finding streams and groups, reading ids, replying with ids and entries.
 
+import { INT64_MAX } from '../../base/bytes.js';
 import { Encoding, Type } from '../../datatypes/object.js';
-import type { GroupRef } from '../../datatypes/stream-groups.js';
+import { DELIVERIES_MAX, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';
 import type { StreamReader } from '../../datatypes/stream-reader.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import { chunkOf } from '../../memory/layout.js';
 import { STREAM_ID_TEXT_BYTES_MAX, StreamId, writeUint64 } from '../../structures/stream-id.js';
+import { block, int, many, str } from '../../registry/grammar.js';
 import type { DataCall } from '../engine.js';
 
 export const INVALID_ID = 'ERR Invalid stream ID specified as stream command argument';
@@ -46,6 +49,23 @@ export function replyNoKeyOrGroup(call: DataCall, keyIndex: number, groupIndex: 
 
 export function replyNoGroup(call: DataCall, keyIndex: number, groupIndex: number): void {
   call.reply.error(`NOGROUP No such consumer group '${call.shown(groupIndex)}' for key name '${call.shown(keyIndex)}'`);
+}
+
+/** The error of XGROUP and XINFO when the words behind a subcommand are not what it takes. */
+export function replySubcommandSyntax(call: DataCall): void {
+  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
+}
+
+/** Replies with the name of a group or consumer; an empty one for nobody (0). */
+export function replyName(call: DataCall, streams: Streams, ref: ConsumerRef | GroupRef): void {
+  if (ref === 0) call.reply.bulkText('');
+  else call.reply.bulk(streams.arena.u8[chunkOf(ref)]!, streams.groups.nameStart(ref), streams.groups.nameLength(ref));
+}
+
+/** Replies with how often a message was delivered. */
+export function replyDeliveries(call: DataCall, count: number): void {
+  if (count >= DELIVERIES_MAX) call.reply.bigInteger(INT64_MAX);
+  else call.reply.integer(count);
 }
 
 const idText = new Uint8Array(STREAM_ID_TEXT_BYTES_MAX);
@@ -145,11 +165,29 @@ export function parseIds(call: DataCall, first: number, last: number): StreamId[
   return ids;
 }
 
-/** Replies with the entry at a reader's position: its id and its fields. @hot */
-export function replyEntry(call: DataCall, streams: Streams, reader: StreamReader): void {
+export const idsArgument = { ...block('ids', int('numids'), many(str('id'))), token: 'IDS' };
+
+/** Reads a count at argument `index` and so many ids behind it; undefined after an error reply. */
+export function parseCountedIds(call: DataCall, index: number): StreamId[] | undefined {
+  const count = call.integer(index);
+  if (!(count >= 1)) {
+    call.reply.error('ERR Number of IDs must be a positive integer');
+    return undefined;
+  }
+  if (count > call.count - index - 1) {
+    call.reply.error('ERR The `numids` parameter must match the number of arguments');
+    return undefined;
+  }
+  return parseIds(call, index + 1, index + count);
+}
+
+/**
+ * Replies with the entry at a reader's position: its id and its fields, as the first of so many elements. @hot
+ */
+export function replyEntry(call: DataCall, streams: Streams, reader: StreamReader, elements = 2): void {
   const { reply } = call;
   const { listpacks } = streams;
-  reply.array(2);
+  reply.array(elements);
   replyId(call, reader.id);
   reply.array(2 * reader.fieldCount);
   reader.firstField();

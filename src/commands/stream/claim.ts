@@ -12,7 +12,7 @@ import { StreamId } from '../../structures/stream-id.js';
 import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { findGroup, IdForm, parseId, parseStart, readId, replyEntry, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
-import { propagateClaim, propagateGroupId } from './propagation.js';
+import { forgetPending, propagateClaim, propagateGroupId } from './propagation.js';
 import { findOrAddConsumer } from './read.js';
 
 interface ClaimOptions {
@@ -96,7 +96,7 @@ function runClaim(call: DataCall): void {
     reader.open(stream, id, id, false);
     if (!reader.next()) {
       if (!pending) continue;
-      forget(call, streams, group, id);
+      forgetPending(call, streams, 1, 2, group, id);
       tellsLastId = false;
       continue;
     }
@@ -116,13 +116,6 @@ function runClaim(call: DataCall): void {
     call.host.keyspace.dirty++;
   }
   reply.settleArray(deferred, claimed);
-}
-
-/** Takes something pending away whose entry is no more. `groups` is at it. */
-function forget(call: DataCall, streams: Streams, group: GroupRef, id: StreamId): void {
-  propagateClaim(call, streams, 1, 2, group, id);
-  streams.groups.removePending(group, id);
-  call.host.keyspace.dirty++;
 }
 
 function afterClaim(call: DataCall, streams: Streams, group: GroupRef, consumer: ConsumerRef, id: StreamId): void {
@@ -227,7 +220,7 @@ function claimIdle(
     next.set(id);
     more = next.increment();
     if (!streams.has(stream, id)) {
-      forget(call, streams, group, id);
+      forgetPending(call, streams, 1, 2, group, id);
       deleted.push(id);
       left--;
     } else if (idleMin === 0 || nowMs - groups.deliveryTime >= idleMin) {

@@ -7,11 +7,11 @@ import type { StreamRef } from '../../datatypes/stream.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
-import { block, int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
+import { key, oneof, optional, str, token } from '../../registry/grammar.js';
 import type { StreamId } from '../../structures/stream-id.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findGroup, parseIds, streamOf, streamsOf } from './access.js';
+import { findGroup, idsArgument, parseCountedIds, streamOf, streamsOf } from './access.js';
 import { parsePolicy } from './trim-options.js';
 
 const NOT_THERE = -1;
@@ -32,19 +32,10 @@ function parseRequest(call: DataCall, first: number): DeleteRequest | undefined 
     if (policy >= 0 && request.policy < 0) {
       request.policy = policy;
     } else if (policy < 0 && request.ids.length === 0 && call.is(index, 'ids') && index + 1 < call.count) {
-      const count = call.integer(index + 1);
-      if (!(count >= 1)) {
-        reply.error('ERR Number of IDs must be a positive integer');
-        return undefined;
-      }
-      if (count > call.count - index - 2) {
-        reply.error('ERR The `numids` parameter must match the number of arguments');
-        return undefined;
-      }
-      const ids = parseIds(call, index + 2, index + 1 + count);
+      const ids = parseCountedIds(call, index + 1);
       if (ids === undefined) return undefined;
       request.ids = ids;
-      index += 1 + count;
+      index += 1 + ids.length;
     } else {
       reply.error(errors.syntax);
       return undefined;
@@ -138,7 +129,6 @@ function runAckDelete(call: DataCall): void {
 }
 
 const conditionArgument = optional(oneof('condition', token('KEEPREF'), token('DELREF'), token('ACKED')));
-const idsArgument = { ...block('ids', int('numids'), many(str('id'))), token: 'IDS' };
 
 export const xdelex: DataCommand = command({
   name: 'xdelex',

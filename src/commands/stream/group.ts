@@ -1,6 +1,6 @@
 // group: XGROUP: making, moving and deleting groups and consumers.
 
-import { Type } from '../../datatypes/object.js';
+import { Encoding, Type } from '../../datatypes/object.js';
 import { ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
 import { EventClass } from '../../keyspace/events.js';
@@ -11,7 +11,7 @@ import { int, key, oneof, optional, str, token } from '../../registry/grammar.js
 import { StreamId } from '../../structures/stream-id.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { addStream, findGroup, IdForm, INVALID_ID, readId, replyNoGroup, streamOf, streamsOf } from './access.js';
+import { addStream, findGroup, IdForm, INVALID_ID, readId, replyNoGroup, replySubcommandSyntax, streamOf, streamsOf } from './access.js';
 
 const DOLLAR = 36;
 const KEY_MISSING =
@@ -20,10 +20,6 @@ const KEY_MISSING =
 interface GroupOptions {
   makeStream: boolean;
   entriesRead: number;
-}
-
-function subcommandSyntax(call: DataCall): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
 }
 
 /** The options behind the id of CREATE and SETID; undefined after an error reply. */
@@ -43,7 +39,7 @@ function parseGroupOptions(call: DataCall, creates: boolean): GroupOptions | und
         return undefined;
       }
     } else {
-      subcommandSyntax(call);
+      replySubcommandSyntax(call);
       return undefined;
     }
   }
@@ -73,7 +69,7 @@ function runCreate(call: DataCall): void {
     return;
   }
   if (call.count > 8) {
-    subcommandSyntax(call);
+    replySubcommandSyntax(call);
     return;
   }
   const streams = streamsOf(call);
@@ -118,7 +114,7 @@ function runSetId(call: DataCall): void {
     return;
   }
   if (call.count !== 5 && call.count !== 7) {
-    subcommandSyntax(call);
+    replySubcommandSyntax(call);
     return;
   }
   const id = new StreamId();
@@ -138,7 +134,11 @@ function runDestroy(call: DataCall): void {
     call.reply.integer(0);
     return;
   }
-  streams.setGroupList(stream, streams.groups.remove(streams.groupList(stream), group));
+  streams.setGroupList(stream, streams.groups.detach(streams.groupList(stream), group));
+  // What is pending in it may be much: it is freed like the value of a key.
+  const remains = streams.create();
+  streams.setGroupList(remains, streams.groups.listOf(group));
+  call.host.keyspace.releaseValue(Type.STREAM, Encoding.STREAM, remains);
   call.reply.integer(1);
   notify(call, EventClass.STREAM, 'xgroup-destroy', 2);
   // Consumers that wait for the group must learn that it is gone.
@@ -228,7 +228,7 @@ const destroy: DataCommand = command({
   keys: [keyAt(2, ['RW', 'delete'])],
   args: [key('key'), str('group')],
   summary: 'Deletes a group with its consumers and what is pending.',
-  complexity: 'O(N) where N is how many messages are pending in the group.',
+  complexity: 'O(1); the memory is given back bit by bit.',
   run: runDestroy,
 });
 

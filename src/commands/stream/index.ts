@@ -7,6 +7,7 @@ import { xackdel, xdelex } from './delete-by-reference.js';
 import { xdel, xsetid } from './delete.js';
 import { xgroup } from './group.js';
 import { xinfo } from './info.js';
+import { xnack } from './nack.js';
 import { xack, xpending } from './pending.js';
 import { xlen, xrange, xrevrange } from './range.js';
 import { xread, xreadgroup } from './read.js';
@@ -15,6 +16,6 @@ export const streamCommands: readonly DataCommand[] = [
   xadd, xtrim, xdel, xdelex, xackdel, xsetid,
   xlen, xrange, xrevrange,
   xread, xreadgroup,
-  xack, xpending, xclaim, xautoclaim,
+  xack, xnack, xpending, xclaim, xautoclaim,
   xgroup, xinfo,
 ];

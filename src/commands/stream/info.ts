@@ -11,8 +11,7 @@ import { block, int, key, optional, str, token } from '../../registry/grammar.js
 import { StreamId } from '../../structures/stream-id.js';
 import { readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findGroup, replyEntries, replyEntry, replyId, replyNoGroup, streamOf, streamsOf } from './access.js';
-import { replyName } from './pending.js';
+import { findGroup, replyEntries, replyEntry, replyDeliveries, replyId, replyName, replyNoGroup, replySubcommandSyntax, streamOf, streamsOf } from './access.js';
 
 const FULL_COUNT_DEFAULT = 10;
 const id = new StreamId();
@@ -26,10 +25,6 @@ function openStream(call: DataCall): StreamRef {
   return 0 as StreamRef;
 }
 
-function subcommandSyntax(call: DataCall): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
-}
-
 function runStream(call: DataCall): void {
   const stream = openStream(call);
   if (stream === 0) return;
@@ -41,7 +36,7 @@ function runStream(call: DataCall): void {
     return;
   }
   if ((options !== 1 && options !== 3) || !call.is(3, 'full') || (options === 3 && !call.is(4, 'count'))) {
-    subcommandSyntax(call);
+    replySubcommandSyntax(call);
     return;
   }
   let count = options === 3 ? call.integer(5) : FULL_COUNT_DEFAULT;
@@ -100,7 +95,7 @@ function replyFull(call: DataCall, streams: Streams, stream: StreamRef, count: n
   reply.array(groups.listCount(list));
   for (let index = 0; index < groups.listCount(list); index++) {
     const group = groups.groupAt(list, index);
-    reply.map(7);
+    reply.map(8);
     reply.bulkText('name');
     replyName(call, streams, group);
     reply.bulkText('last-delivered-id');
@@ -116,6 +111,8 @@ function replyFull(call: DataCall, streams: Streams, stream: StreamRef, count: n
     for (let place = 0; place < groups.listCount(consumers); place++) {
       replyFullConsumer(call, streams, group, groups.consumerAt(consumers, place), count);
     }
+    reply.bulkText('nacked-count');
+    reply.integer(groups.releasedCount(group));
   }
 }
 
@@ -143,7 +140,7 @@ function replyGroupPending(call: DataCall, streams: Streams, group: GroupRef, co
     replyId(call, from);
     replyName(call, streams, groups.consumer);
     reply.integer(groups.deliveryTime);
-    reply.integer(groups.deliveryCount);
+    replyDeliveries(call, groups.deliveryCount);
     more = from.increment();
   }
   reply.settleArray(deferred, found);
@@ -170,7 +167,7 @@ function replyFullConsumer(call: DataCall, streams: Streams, group: GroupRef, co
     reply.array(3);
     replyId(call, from);
     reply.integer(groups.deliveryTime);
-    reply.integer(groups.deliveryCount);
+    replyDeliveries(call, groups.deliveryCount);
     more = from.increment();
   }
   reply.settleArray(deferred, found);

@@ -3,14 +3,13 @@
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
 import type { Streams } from '../../datatypes/stream.js';
-import { chunkOf } from '../../memory/layout.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, many, optional, since, str } from '../../registry/grammar.js';
 import { StreamId } from '../../structures/stream-id.js';
 import { readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findGroup, parseEnd, parseIds, parseStart, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
+import { findGroup, parseEnd, parseIds, parseStart, replyDeliveries, replyId, replyName, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
 
 function runAck(call: DataCall): void {
   const entry = writeTyped(call, 1, Type.STREAM);
@@ -41,11 +40,6 @@ export const xack: DataCommand = command({
   complexity: 'O(1) per id.',
   run: runAck,
 });
-
-/** Replies with a consumer's name. */
-export function replyName(call: DataCall, streams: Streams, ref: ConsumerRef | GroupRef): void {
-  call.reply.bulk(streams.arena.u8[chunkOf(ref)]!, streams.groups.nameStart(ref), streams.groups.nameLength(ref));
-}
 
 /** XPENDING key group: how many, from which id to which, and with whom. */
 function replySummary(call: DataCall, streams: Streams, group: GroupRef): void {
@@ -154,8 +148,8 @@ function replyRange(
       reply.array(4);
       replyId(call, start);
       replyName(call, streams, groups.consumer);
-      reply.integer(Math.max(0, idle));
-      reply.integer(groups.deliveryCount);
+      reply.integer(groups.consumer === 0 ? -1 : Math.max(0, idle));
+      replyDeliveries(call, groups.deliveryCount);
       found++;
     }
     more = start.increment();

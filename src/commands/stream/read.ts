@@ -2,6 +2,9 @@
 //
 // XREADGROUP changes the group: what it delivers moves the group's last id and becomes pending with the consumer. It is
 // propagated as the XCLAIM and XGROUP commands that have the same effect. A waiting XREAD is run again with the ids that `$` stood for.
+//
+// With CLAIM a consumer first gets what others were given long ago and have not acknowledged; who waits is run again when the
+// next message has been idle for long enough. MAXCOUNT and MAXSIZE bound the reply over all streams.
 
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
@@ -15,15 +18,21 @@ import { StreamId } from '../../structures/stream-id.js';
 import { notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { parseTimeoutMs } from '../timeout.js';
-import { findGroup, parseId, replyEntry, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
-import { propagateClaim, propagateConsumer, propagateGroupId } from './propagation.js';
+import { findGroup, parseId, replyDeliveries, replyEntry, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
+import { forgetPending, propagateClaim, propagateConsumer, propagateGroupId } from './propagation.js';
 
 interface ReadRequest {
   /** -1: do not wait. */
   timeoutMs: number;
   /** Entries per stream, 0 for all. */
   count: number;
+  /** Entries in all, Infinity for any number. */
+  countMax: number;
+  /** Bytes of the reply; the entry that reaches them is the last. */
+  bytesMax: number;
   noAck: boolean;
+  /** XREADGROUP: pending messages that are idle for so long are wanted too; -1: none. */
+  claimIdleMs: number;
   /** Argument index of the group's name, 0 for none; the consumer's follows. */
   groupIndex: number;
   /** Arguments `first` to `first + streams - 1` are keys, the ids follow. */
@@ -43,7 +52,7 @@ const maxId = new StreamId();
 maxId.setMax();
 
 function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
-  const request: ReadRequest = { timeoutMs: -1, count: 0, noAck: false, groupIndex: 0, first: 0, streams: 0 };
+  const request: ReadRequest = { timeoutMs: -1, count: 0, countMax: Infinity, bytesMax: Infinity, noAck: false, claimIdleMs: -1, groupIndex: 0, first: 0, streams: 0 };
   const { reply } = call;
   for (let index = 1; index < call.count && request.first === 0; index++) {
     const more = call.count - 1 - index;
@@ -57,6 +66,26 @@ function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
         return undefined;
       }
       request.count = Math.max(0, count);
+    } else if (more > 0 && (call.is(index, 'maxcount') || call.is(index, 'maxsize'))) {
+      const name = call.text(index).toUpperCase();
+      const limit = call.integer(++index);
+      if (!(limit >= 1)) {
+        reply.error(`ERR ${name} must be a positive integer`);
+        return undefined;
+      }
+      if (name === 'MAXCOUNT') request.countMax = limit;
+      else request.bytesMax = limit;
+    } else if (more > 0 && call.is(index, 'claim')) {
+      if (!grouped) {
+        reply.error('ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.');
+        return undefined;
+      }
+      const idle = call.integer(++index);
+      if (Number.isNaN(idle)) {
+        reply.error('ERR Invalid min-idle-time argument for XREADGROUP');
+        return undefined;
+      }
+      request.claimIdleMs = Math.max(0, idle);
     } else if (more > 0 && call.is(index, 'streams')) {
       if (more % 2 !== 0) {
         const symbol = grouped ? "ID or '>'" : "ID, '+', or '$'";
@@ -85,6 +114,10 @@ function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
   }
   if (request.first === 0) {
     reply.error(errors.syntax);
+    return undefined;
+  }
+  if (request.count > request.countMax) {
+    reply.error('ERR MAXCOUNT must be greater than or equal to COUNT');
     return undefined;
   }
   if (grouped && request.groupIndex === 0) {
@@ -151,7 +184,8 @@ function runRead(call: DataCall, grouped: boolean): void {
   const { reply } = call;
   const deferred = reply.defer();
   let served = 0;
-  for (let place = 0; place < request.streams; place++) {
+  budget.begin(call, request);
+  for (let place = 0; place < request.streams && budget.hasRoom(call); place++) {
     const keyIndex = request.first + place;
     const entry = call.db.peek(call.bytes, call.starts[keyIndex]!, call.lengths[keyIndex]!);
     if (entry === 0) continue;
@@ -166,11 +200,11 @@ function runRead(call: DataCall, grouped: boolean): void {
   } else if (request.timeoutMs < 0 || call.denyBlocking) {
     reply.nilArray();
   } else {
-    waitForStreams(call, request, wanted, grouped);
+    waitForStreams(call, streams, request, wanted, grouped);
   }
 }
 
-function waitForStreams(call: DataCall, request: ReadRequest, wanted: readonly Wanted[], grouped: boolean): void {
+function waitForStreams(call: DataCall, streams: Streams, request: ReadRequest, wanted: readonly Wanted[], grouped: boolean): void {
   const args: Part[] = [];
   for (let index = 0; index < call.count; index++) args.push(call.copy(index));
   const firstId = request.first + request.streams;
@@ -178,7 +212,9 @@ function waitForStreams(call: DataCall, request: ReadRequest, wanted: readonly W
     const text = call.text(firstId + place);
     if (text === '$') args[firstId + place] = wanted[place]!.after.toString();
   }
+  const retryAtMs = request.claimIdleMs < 0 ? Infinity : nextIdleMs(call, streams, request, wanted);
   call.host.block(call, {
+    ...(retryAtMs < Infinity ? { retryAtMs } : {}),
     keys: Array.from({ length: request.streams }, (_, place) => request.first + place),
     timeoutMs: request.timeoutMs,
     onTimeout: (reply) => reply.nilArray(),
@@ -187,6 +223,50 @@ function waitForStreams(call: DataCall, request: ReadRequest, wanted: readonly W
     wakesOnDelete: grouped,
   });
 }
+
+/** When the next pending message of any of the streams has been idle for long enough. */
+function nextIdleMs(call: DataCall, streams: Streams, request: ReadRequest, wanted: readonly Wanted[]): number {
+  const { groups } = streams;
+  let next = Infinity;
+  for (let place = 0; place < request.streams; place++) {
+    const keyIndex = request.first + place;
+    const entry = call.db.peek(call.bytes, call.starts[keyIndex]!, call.lengths[keyIndex]!);
+    if (entry === 0 || !wanted[place]!.onlyNew) continue;
+    const group = findGroup(call, streams, streamOf(call, entry), request.groupIndex);
+    if (group !== 0 && groups.firstInOrder(group)) next = Math.min(next, groups.deliveryTime + request.claimIdleMs);
+  }
+  return next;
+}
+
+/** What MAXCOUNT and MAXSIZE leave for the reply of the running command. */
+class Budget {
+  private countLeft = 0;
+  private bytesEnd = 0;
+  private isFirst = true;
+
+  begin(call: DataCall, request: ReadRequest): void {
+    this.countLeft = request.countMax;
+    this.bytesEnd = call.reply.length + request.bytesMax;
+    this.isFirst = true;
+  }
+
+  /** Whether one more entry may be replied with; the first always may. */
+  hasRoom(call: DataCall): boolean {
+    return this.isFirst || (this.countLeft > 0 && call.reply.length < this.bytesEnd);
+  }
+
+  /** How many entries there is room for, if COUNT allows so many (0: any number). */
+  countOf(request: ReadRequest): number {
+    return request.count === 0 ? this.countLeft : Math.min(request.count, this.countLeft);
+  }
+
+  spend(): void {
+    this.isFirst = false;
+    this.countLeft--;
+  }
+}
+
+const budget = new Budget();
 
 /** The head of what is served from one stream. */
 function replyStreamName(call: DataCall, keyIndex: number): void {
@@ -213,8 +293,9 @@ function replyNew(call: DataCall, streams: Streams, stream: StreamRef, count: nu
   const deferred = call.reply.defer();
   let entries = 0;
   reader.open(stream, from, maxId, false);
-  while ((count === 0 || entries < count) && reader.next()) {
+  while ((count === 0 || entries < count) && budget.hasRoom(call) && reader.next()) {
     replyEntry(call, streams, reader);
+    budget.spend();
     entries++;
   }
   call.reply.settleArray(deferred, entries);
@@ -226,14 +307,29 @@ function serveGroup(call: DataCall, streams: Streams, stream: StreamRef, request
   const { groupIndex } = request;
   const group = findGroup(call, streams, stream, groupIndex);
   const { nowMs } = call.host.keyspace;
-  const serves = !wanted.onlyNew || hasNew(streams, stream, group);
+  const idle = wanted.onlyNew && request.claimIdleMs >= 0 ? idleMessages(call, streams, stream, request, keyIndex, group) : NONE;
+  const serves = !wanted.onlyNew || idle.length > 0 || hasNew(streams, stream, group);
   const consumer = findOrAddConsumer(call, streams, group, keyIndex, groupIndex + 1, request.noAck ? groupIndex : 0);
   groups.setSeenTime(consumer, nowMs);
   if (!serves) return false;
   replyStreamName(call, keyIndex);
-  if (wanted.onlyNew) deliver(call, streams, stream, group, consumer, request, keyIndex);
+  if (wanted.onlyNew) deliver(call, streams, stream, group, consumer, request, keyIndex, idle);
   else replyHistory(call, streams, stream, group, consumer, wanted.after, request.count);
   return true;
+}
+
+const NONE: readonly StreamId[] = [];
+
+/** The pending messages to be claimed, idle for longest first; those whose entries are deleted are pending no more. */
+function idleMessages(call: DataCall, streams: Streams, stream: StreamRef, request: ReadRequest, keyIndex: number, group: GroupRef): StreamId[] {
+  const { groups } = streams;
+  const count = budget.countOf(request);
+  const ids = groups.idleSince(group, Math.max(0, call.host.keyspace.nowMs - request.claimIdleMs), count === Infinity ? 0 : count);
+  return ids.filter((id) => {
+    if (streams.has(stream, id)) return true;
+    if (groups.findPending(group, id)) forgetPending(call, streams, keyIndex, request.groupIndex, group, id);
+    return false;
+  });
 }
 
 function hasNew(streams: Streams, stream: StreamRef, group: GroupRef): boolean {
@@ -260,7 +356,29 @@ export function findOrAddConsumer(
   return consumer;
 }
 
-/** Replies with entries that no consumer has got, and gives them to this one. */
+/** Replies with idle messages, how long they were idle and how often delivered, and gives them to this consumer; returns how many. */
+function claim(call: DataCall, streams: Streams, stream: StreamRef, group: GroupRef, consumer: ConsumerRef, request: ReadRequest, keyIndex: number, idle: readonly StreamId[]): number {
+  const { groups, reader } = streams;
+  const { nowMs } = call.host.keyspace;
+  let claimed = 0;
+  for (const id of idle) {
+    if (!budget.hasRoom(call)) break;
+    reader.open(stream, id, id, false);
+    if (!reader.next() || !groups.findPending(group, id)) continue;
+    replyEntry(call, streams, reader, 4);
+    call.reply.integer(groups.consumer === 0 ? -1 : Math.max(0, nowMs - groups.deliveryTime));
+    replyDeliveries(call, groups.deliveryCount);
+    budget.spend();
+    claimed++;
+    groups.setPending(group, id, consumer, nowMs, groups.deliveryCount + 1);
+    groups.setActiveTime(consumer, nowMs);
+    call.host.keyspace.dirty++;
+    if (call.host.propagates && groups.findPending(group, id)) propagateClaim(call, streams, keyIndex, request.groupIndex, group, id);
+  }
+  return claimed;
+}
+
+/** Replies with idle messages, then with entries that no consumer has got, and gives them to this one. */
 function deliver(
   call: DataCall,
   streams: Streams,
@@ -269,16 +387,19 @@ function deliver(
   consumer: ConsumerRef,
   request: ReadRequest,
   keyIndex: number,
+  idle: readonly StreamId[],
 ): void {
   const { groups, reader } = streams;
   const { nowMs } = call.host.keyspace;
   const deferred = call.reply.defer();
+  const claimed = idle.length === 0 ? 0 : claim(call, streams, stream, group, consumer, request, keyIndex, idle);
+  let entries = claimed;
   groups.lastId(group, from).increment();
   reader.open(stream, from, maxId, false);
-  let entries = 0;
-  while ((request.count === 0 || entries < request.count) && reader.next()) {
+  while ((request.count === 0 || entries < request.count) && budget.hasRoom(call) && reader.next()) {
     advanceGroup(streams, stream, group, reader.id);
     replyEntry(call, streams, reader);
+    budget.spend();
     entries++;
     if (request.noAck) continue;
     groups.setPending(group, reader.id, consumer, nowMs, 1);
@@ -286,6 +407,7 @@ function deliver(
     if (call.host.propagates && groups.findPending(group, reader.id)) propagateClaim(call, streams, keyIndex, request.groupIndex, group, reader.id);
   }
   call.reply.settleArray(deferred, entries);
+  if (entries === claimed && claimed > 0) return;
   propagateGroupId(call, streams, keyIndex, request.groupIndex, group);
   call.host.keyspace.dirty++;
 }
@@ -298,7 +420,7 @@ function replyHistory(call: DataCall, streams: Streams, stream: StreamRef, group
   from.set(after);
   let more = from.increment();
   let entries = 0;
-  while (more && (count === 0 || entries < count) && groups.seekConsumerPending(group, consumer, from)) {
+  while (more && (count === 0 || entries < count) && budget.hasRoom(call) && groups.seekConsumerPending(group, consumer, from)) {
     from.set(groups.pendingId);
     reader.open(stream, from, from, false);
     if (reader.next()) {
@@ -309,6 +431,7 @@ function replyHistory(call: DataCall, streams: Streams, stream: StreamRef, group
       replyId(call, from);
       reply.nilArray();
     }
+    budget.spend();
     entries++;
     more = from.increment();
   }
@@ -322,6 +445,8 @@ function streamKeys(startFrom: number): KeySpec {
 
 const streamsArgument = block('streams', many(key('key')), many(str('id')));
 
+const limitArguments = [optional(int('maxcount', { token: 'MAXCOUNT', since: '8.10.0' })), optional(int('maxsize', { token: 'MAXSIZE', since: '8.10.0' }))];
+
 export const xread: DataCommand = command({
   name: 'xread',
   since: '5.0.0',
@@ -331,11 +456,13 @@ export const xread: DataCommand = command({
   keys: [streamKeys(1)],
   args: [
     optional(int('count', { token: 'COUNT' })),
+    ...limitArguments,
     optional(int('milliseconds', { token: 'BLOCK' })),
     { ...streamsArgument, token: 'STREAMS' },
   ],
   summary: 'Returns the entries of several streams above given ids, and waits while there are none if told so.',
   complexity: 'O(N) per stream where N is how many entries are returned.',
+  history: [['8.10.0', 'Added the `MAXCOUNT` and `MAXSIZE` options.']],
   run: (call) => runRead(call, false),
 });
 
@@ -349,11 +476,17 @@ export const xreadgroup: DataCommand = command({
   args: [
     { ...block('group-block', str('group'), str('consumer')), token: 'GROUP' },
     optional(int('count', { token: 'COUNT' })),
+    ...limitArguments,
     optional(int('milliseconds', { token: 'BLOCK' })),
+    optional(int('min-idle-time', { token: 'CLAIM', since: '8.4.0' })),
     optional(token('NOACK')),
     { ...streamsArgument, token: 'STREAMS' },
   ],
   summary: 'Gives a consumer the entries that its group has not read yet, or returns those it has not acknowledged.',
   complexity: 'O(N) per stream where N is how many entries are returned.',
+  history: [
+    ['8.4.0', 'Added the `CLAIM` option.'],
+    ['8.10.0', 'Added the `MAXCOUNT` and `MAXSIZE` options.'],
+  ],
   run: (call) => runRead(call, true),
 });
