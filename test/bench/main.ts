@@ -4,6 +4,7 @@
 //   npm run bench -- --only throughput --tests get,set --rounds 7 --no-write
 //   npm run bench -- --only pause --pause-keys 10000000
 //   npm run bench -- --only big-values --big-elements 10000000
+//   npm run bench -- --only scripts,pubsub
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
@@ -21,6 +22,8 @@ import { measureBigValues } from './big-values.bench.js';
 import { fill } from './fill.js';
 import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
+import { measurePubSub } from './pubsub.bench.js';
+import { measureScripts } from './scripts.bench.js';
 import { cpuSeconds, missingServer, residentBytes, startServer } from './servers.js';
 import type { BenchServer, ServerKind } from './servers.js';
 
@@ -42,6 +45,8 @@ const { values: flags } = parseArgs({
     'snapshot-keys': { type: 'string', default: '5000000' },
     'snapshot-members': { type: 'string', default: '1000000' },
     'load-keys': { type: 'string', default: '1000000' },
+    subscribers: { type: 'string', default: '10000' },
+    patterns: { type: 'string', default: '100000' },
     'no-write': { type: 'boolean', default: false },
   },
 });
@@ -281,6 +286,8 @@ of the rounds' ratios. \`npm run bench\` measures throughput, memory and start a
 }
 
 const measures: Record<string, () => Promise<Section[]>> = {
+  scripts: () => measureScripts(rounds, baseRequests, { log, marked }),
+  pubsub: () => measurePubSub({ subscribers: Number(flags.subscribers), patterns: Number(flags.patterns), rounds: Math.min(rounds, 3) }, { log, marked }),
   throughput: measureThroughput,
   memory: measureMemory,
   pause: () => measurePause(Number(flags['pause-keys']), { log, marked }),

@@ -1,25 +1,34 @@
 // pubsub: many subscribers of one channel, and many patterns: Kvasir beside redis-server.
 //
-//   npm run build && node dist/test/bench/pubsub.bench.js --subscribers 10000 --patterns 100000 --rounds 3
-//
 // The subscribers are sockets of this process, which counts the bytes that come; with many of them it is what is measured, not the
 // server. So the server's own processor time stands beside the rate.
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
-import { parseArgs } from 'node:util';
-import { cpuSeconds, missingServer, startServer, type BenchServer, type ServerKind } from './servers.js';
+import { median } from '../../src/bench/versus.js';
+import { cpuSeconds, startServer, type BenchServer, type ServerKind } from './servers.js';
 
-const { values: flags } = parseArgs({
-  options: {
-    subscribers: { type: 'string', default: '10000' },
-    messages: { type: 'string', default: '50' },
-    patterns: { type: 'string', default: '100000' },
-    publishes: { type: 'string', default: '2000' },
-    rounds: { type: 'string', default: '3' },
-  },
-});
 const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 const CONNECTING_MAX = 200;
+const MESSAGES = 50;
+const PUBLISHES = 2000;
+
+interface Options {
+  readonly subscribers: number;
+  readonly patterns: number;
+  readonly rounds: number;
+}
+
+interface Helpers {
+  log(text: string): void;
+  /** A figure, bold where it misses its goal. */
+  marked(figure: number, goal: number, goalIs: 'least' | 'most', digits?: number): string;
+}
+
+/** Messages a second, and microseconds of the server's processor time for each. */
+interface Figures {
+  readonly rate: number;
+  readonly micros: number;
+}
 
 async function open(port: number): Promise<Socket> {
   const socket = createConnection(port, '127.0.0.1');
@@ -46,26 +55,23 @@ async function exchange(socket: Socket, commands: string, replyBytes: number): P
   });
 }
 
-function report(kind: ServerKind, what: string, count: number, seconds: number, cpu: number): void {
-  const rate = Math.round(count / seconds).toLocaleString('en');
-  process.stdout.write(`${kind.padEnd(7)} ${what.padEnd(24)} ${rate.padStart(12)} a second, ${((cpu / count) * 1e6).toFixed(2)} us of the server's time each\n`);
+function figuresOf(count: number, seconds: number, cpu: number): Figures {
+  return { rate: count / seconds, micros: (cpu / count) * 1e6 };
 }
 
 /** Everybody hears everything: deliveries a second. */
-async function fanOut(server: BenchServer): Promise<void> {
+async function fanOut(server: BenchServer, wanted: number): Promise<Figures> {
   const publisher = await open(server.port);
-  await exchange(publisher, encode(['CONFIG', 'SET', 'maxclients', String(Number(flags.subscribers) + 100)]), 1);
+  await exchange(publisher, encode(['CONFIG', 'SET', 'maxclients', String(wanted + 100)]), 1);
   const subscribers: Socket[] = [];
-  const wanted = Number(flags.subscribers);
   const welcome = encode(['subscribe', 'c']).replace('*2', '*3').length + 4;
   while (subscribers.length < wanted) {
     const some = await Promise.all(Array.from({ length: Math.min(CONNECTING_MAX, wanted - subscribers.length) }, () => open(server.port)));
     await Promise.all(some.map((socket) => exchange(socket, encode(['SUBSCRIBE', 'c']), welcome)));
     subscribers.push(...some);
   }
-  const messages = Number(flags.messages);
   const messageBytes = encode(['message', 'c', 'x'.repeat(32)]).length;
-  let left = messages * wanted * messageBytes;
+  let left = MESSAGES * wanted * messageBytes;
   const all = new Promise<void>((resolve) => {
     for (const socket of subscribers) {
       socket.on('data', (bytes: Buffer) => {
@@ -76,22 +82,21 @@ async function fanOut(server: BenchServer): Promise<void> {
   });
   const startCpu = cpuSeconds(server.pid);
   const startMs = performance.now();
-  for (let count = 0; count < messages; count++) await exchange(publisher, encode(['PUBLISH', 'c', 'x'.repeat(32)]), `:${wanted}\r\n`.length);
+  for (let count = 0; count < MESSAGES; count++) await exchange(publisher, encode(['PUBLISH', 'c', 'x'.repeat(32)]), `:${wanted}\r\n`.length);
   await all;
-  report(server.kind, `${wanted} subscribers`, messages * wanted, (performance.now() - startMs) / 1000, cpuSeconds(server.pid) - startCpu);
+  const figures = figuresOf(MESSAGES * wanted, (performance.now() - startMs) / 1000, cpuSeconds(server.pid) - startCpu);
   for (const socket of [...subscribers, publisher]) socket.destroy();
+  return figures;
 }
 
 /** One of very many patterns matches: messages published a second. */
-async function manyPatterns(server: BenchServer): Promise<void> {
+async function manyPatterns(server: BenchServer, patterns: number): Promise<Figures> {
   const subscriber = await open(server.port);
   subscriber.resume();
-  const patterns = Number(flags.patterns);
   for (let count = 0; count < patterns; count++) subscriber.write(encode(['PSUBSCRIBE', `user:${count}:*`]));
   const publisher = await open(server.port);
   await exchange(subscriber, encode(['PING']), 1);
-  const publishes = Number(flags.publishes);
-  const commands = Array.from({ length: publishes }, (_, index) => encode(['PUBLISH', `user:${(index * 7919) % patterns}:events`, 'hello'])).join('');
+  const commands = Array.from({ length: PUBLISHES }, (_, index) => encode(['PUBLISH', `user:${(index * 7919) % patterns}:events`, 'hello'])).join('');
   // All subscriptions are there once the last one's pattern has a receiver.
   for (let known = ''; known !== ':1\r\n';) {
     publisher.write(encode(['PUBLISH', `user:${patterns - 1}:events`, 'hello']));
@@ -99,25 +104,47 @@ async function manyPatterns(server: BenchServer): Promise<void> {
   }
   const startCpu = cpuSeconds(server.pid);
   const startMs = performance.now();
-  await exchange(publisher, commands, publishes * 4);
-  report(server.kind, `${patterns} patterns`, publishes, (performance.now() - startMs) / 1000, cpuSeconds(server.pid) - startCpu);
+  await exchange(publisher, commands, PUBLISHES * 4);
+  const figures = figuresOf(PUBLISHES, (performance.now() - startMs) / 1000, cpuSeconds(server.pid) - startCpu);
   subscriber.destroy();
   publisher.destroy();
+  return figures;
 }
 
-for (let round = 0; round < Number(flags.rounds); round++) {
-  for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) {
-    const missing = missingServer(kind);
-    if (missing !== undefined) {
-      process.stdout.write(`${kind.padEnd(7)} ${missing}\n`);
-      continue;
+export async function measurePubSub({ subscribers, patterns, rounds }: Options, { log, marked }: Helpers): Promise<{ title: string; command: string; lines: string[] }[]> {
+  const heard: Record<ServerKind, Figures[]> = { redis: [], kvasir: [] };
+  const matched: Record<ServerKind, Figures[]> = { redis: [], kvasir: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) {
+      const server = await startServer(kind);
+      try {
+        heard[kind].push(await fanOut(server, subscribers));
+        matched[kind].push(await manyPatterns(server, patterns));
+      } finally {
+        await server.stop();
+      }
     }
-    const server = await startServer(kind);
-    try {
-      await fanOut(server);
-      await manyPatterns(server);
-    } finally {
-      await server.stop();
-    }
+    log(`pubsub: round ${round + 1} of ${rounds} done`);
   }
+  const row = (what: string, of: Record<ServerKind, Figures[]>, pick: (figures: Figures) => number, goalIs: 'least' | 'most', digits: number): string => {
+    const [theirs, ours] = [of.redis.map(pick), of.kvasir.map(pick)];
+    const ratio = median(ours.map((value, round) => value / theirs[round]!));
+    return `| ${what} | ${median(theirs).toFixed(digits)} | ${median(ours).toFixed(digits)} | ${marked(ratio, 1, goalIs)} |`;
+  };
+  const thousands = ({ rate }: Figures): number => rate / 1000;
+  const micros = (figures: Figures): number => figures.micros;
+  return [{
+    title: 'Publish and subscribe',
+    command: 'npm run bench -- --only pubsub',
+    lines: [
+      '| | redis | kvasir | ratio |',
+      '|---|--:|--:|--:|',
+      row(`one channel, ${subscribers} subscribers: thousand deliveries a second`, heard, thousands, 'least', 0),
+      row('processor time of each delivery, us', heard, micros, 'most', 2),
+      row(`${patterns} patterns, one matches: thousand messages a second`, matched, thousands, 'least', 1),
+      row('processor time of each message, us', matched, micros, 'most', 1),
+      '',
+      `Medians of ${rounds} rounds. Goals: the rates of redis-server with no more processor time. The subscribers are in the process that measures, which takes most of the time of deliveries.`,
+    ],
+  }];
 }
