@@ -41,8 +41,11 @@ const adjustments: Record<Adjustment, string> = {
 
 const events = { '+': '__add', '-': '__sub', '*': '__mul', '/': '__div', '%': '__mod', '^': '__pow' } as const;
 
+const plainText = /^[\w .:;,!?*+/-]*$/;
+
 /** A Lua string as a JavaScript literal. */
 function quote(text: string): string {
+  if (plainText.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
