@@ -15,6 +15,8 @@ import { Encoding, objectWord, Type } from '../datatypes/object.js';
 import { ExpiryIndex } from './expiry.js';
 import type { Keyspace } from './keyspace.js';
 
+/** What the tables of a database without keys take at most, if it never had many. */
+const EMPTY_BYTES_MAX = 16 * 1024;
 const STRING_WORD = objectWord(Type.STRING, Encoding.STRING);
 
 export class Database {
@@ -235,6 +237,9 @@ export class Database {
 
   /** Deletes all keys; what they held is freed in slices by the keyspace. */
   clear(): void {
+    // Most databases of a FLUSHALL never had a key. An empty dict that once had many is worth freeing.
+    const overheadBytes = this.dicts.overheadBytes(this.dict) + this.expiries.overheadBytes + this.fieldExpiries.overheadBytes;
+    if (this.size === 0 && overheadBytes < EMPTY_BYTES_MAX) return;
     const old = this.dict;
     this.dict = this.dicts.create();
     if (this.keyspace.barrier?.takesDict(this, old) !== true) this.keyspace.releaseDict(old);

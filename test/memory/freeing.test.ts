@@ -2,6 +2,8 @@
 // and so does each slice afterwards. Counted, not timed.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { startKvasir } from '../kvasir.js';
 import { Local } from '../differential/side-by-side.js';
 
 const size = 60_000;
@@ -117,4 +119,20 @@ describe('big values are freed in slices', () => {
       local.keyspace.verify();
     }
   });
+});
+
+test('FLUSHALL of a few thousand keys has freed them when it answers', async () => {
+  const kvasir = await startKvasir();
+  const client = new Redis(kvasir.port);
+  try {
+    const pipeline = client.pipeline();
+    for (let index = 0; index < 1500; index++) pipeline.set(`key:${index}`, 'value', 'EX', 1000);
+    await pipeline.exec();
+    await client.config('RESETSTAT');
+    const [, , info] = (await client.pipeline().flushall().flushdb('SYNC').info('memory').exec())!;
+    assert.match(String(info![1]), /lazyfree_pending_objects:0\r\nlazyfreed_objects:1500\r/);
+  } finally {
+    client.disconnect();
+    await kvasir.stop();
+  }
 });

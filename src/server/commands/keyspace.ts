@@ -18,12 +18,25 @@ const dbsize: ServerCommand = command({
   run: (call) => call.reply.integer(call.db.size),
 });
 
-/** ASYNC and SYNC are accepted and mean the same: keys go at once, their memory little by little. */
+/** Whether the mode is one. In either the keys go at once, and the memory of many of them little by little. */
 function readFlushMode(call: ServerCall): boolean {
   if (call.count === 1) return true;
   if (call.count === 2 && (call.is(1, 'async') || call.is(1, 'sync'))) return true;
   call.reply.error(errors.syntax);
   return false;
+}
+
+/** Without ASYNC so many steps of so many keys are freed before the reply; a larger database follows in slices. */
+const STEPS_AT_ONCE = 8;
+const KEYS_PER_STEP = 500;
+
+function flush(call: ServerCall, database: number): void {
+  if (!readFlushMode(call)) return;
+  const { host } = call;
+  host.flush(database);
+  const isAsync = call.count === 1 ? host.limits.lazyfreeLazyUserFlush : call.is(1, 'async');
+  for (let step = 0; !isAsync && step < STEPS_AT_ONCE && !host.keyspace.freeSome(KEYS_PER_STEP); step++) continue;
+  call.reply.ok();
 }
 
 const flushArgs = [optional(oneof('flush-type', since('4.0.0', token('ASYNC')), since('6.2.0', token('SYNC'))))];
@@ -44,11 +57,7 @@ const flushdb: ServerCommand = command({
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
   summary: 'Deletes all keys of the database.',
   complexity: 'O(1); the memory is freed little by little afterwards.',
-  run(call) {
-    if (!readFlushMode(call)) return;
-    call.host.flush(call.db.index);
-    call.reply.ok();
-  },
+  run: (call) => flush(call, call.db.index),
 });
 
 const flushall: ServerCommand = command({
@@ -63,11 +72,7 @@ const flushall: ServerCommand = command({
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
   summary: 'Deletes all keys of all databases.',
   complexity: 'O(1) for each database; the memory is freed little by little afterwards.',
-  run(call) {
-    if (!readFlushMode(call)) return;
-    call.host.flush(-1);
-    call.reply.ok();
-  },
+  run: (call) => flush(call, -1),
 });
 
 const swapdb: ServerCommand = command({
