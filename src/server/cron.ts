@@ -111,6 +111,11 @@ export class Cron {
   private tick(intervalMs: number): void {
     const { server } = this;
     this.ticks++;
+    if (server.pendingShutdown !== undefined) {
+      const { pendingShutdown } = server;
+      server.pendingShutdown = undefined;
+      pendingShutdown();
+    }
     // Half of a script is done: nothing else may touch data until it has ended.
     if (server.scripting.parked.active) return;
     server.beginTurn();

@@ -89,19 +89,21 @@ function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => vo
 
 function watchSignals(running: RunningServer): void {
   const { server } = running;
-  let asked = false;
+  let isEnding = false;
   const onSignal = (name: 'SIGTERM' | 'SIGINT'): void => {
-    if (asked && name === 'SIGINT') {
+    if (name === 'SIGINT' && (isEnding || server.pendingShutdown !== undefined)) {
       server.log('warning', 'You insist... exiting now.');
       process.exit(1);
     }
-    asked = true;
     server.log('notice', `Received ${name} scheduling shutdown...`);
     const how = server.config.words(name === 'SIGTERM' ? 'shutdown-on-sigterm' : 'shutdown-on-sigint').value;
     const save = how.includes('save') ? true : how.includes('nosave') ? false : undefined;
-    void server.shutdown({ save, now: how.includes('now'), force: how.includes('force') }).then((refusal) => {
-      if (refusal !== undefined) asked = false;
-    });
+    server.pendingShutdown = () => {
+      isEnding = true;
+      void server.shutdown({ save, now: how.includes('now'), force: how.includes('force') }).then((refusal) => {
+        if (refusal !== undefined) isEnding = false;
+      });
+    };
   };
   process.on('SIGTERM', () => onSignal('SIGTERM'));
   process.on('SIGINT', () => onSignal('SIGINT'));

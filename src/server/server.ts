@@ -1048,6 +1048,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** The last thing before the end: files are closed. */
   onStop: () => Promise<void> = () => Promise.resolve();
 
+  /** A signal asked for the end: the next tick begins it, unless SHUTDOWN ABORT comes before. */
+  pendingShutdown: (() => void) | undefined;
+
   /** Ends the server: saves as configured, closes clients, exits. Set by whoever started it. */
   shutdown: (how: ShutdownOptions) => Promise<string | undefined> = () => Promise.resolve(undefined);
 

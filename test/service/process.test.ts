@@ -46,6 +46,27 @@ describe('SHUTDOWN', () => {
   });
 });
 
+describe('SIGTERM', () => {
+  it('ends the server at the next tick, unless SHUTDOWN ABORT comes first', async () => {
+    const kvasir = await startKvasir({ args: ['--enable-debug-command', 'yes'] });
+    const client = new Redis({ port: kvasir.port, retryStrategy: () => null });
+    client.on('error', () => undefined);
+    await assert.rejects(client.call('SHUTDOWN', 'ABORT'), /No shutdown in progress/);
+    await client.call('DEBUG', 'PAUSE-CRON', '1');
+    for (let round = 1; round <= 2; round++) {
+      process.kill(kvasir.pid, round === 1 ? 'SIGTERM' : 'SIGINT');
+      while (kvasir.log().split('scheduling shutdown').length <= round) await client.ping();
+      assert.equal(await client.call('SHUTDOWN', 'ABORT'), 'OK');
+    }
+    await client.call('DEBUG', 'PAUSE-CRON', '0');
+    assert.equal(await client.ping(), 'PONG');
+    const ended = once(client, 'end');
+    process.kill(kvasir.pid, 'SIGTERM');
+    await ended;
+    await kvasir.stop();
+  });
+});
+
 describe('memory of clients', () => {
   it('that are quiet is given back: buffers that are empty, and what is too large for a request in part', async () => {
     const server = await startServer();

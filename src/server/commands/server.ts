@@ -80,7 +80,13 @@ const shutdown: ServerCommand = command({
       return;
     }
     if (abort) {
-      call.reply.error('ERR No shutdown in progress.');
+      if (call.host.pendingShutdown === undefined) {
+        call.reply.error('ERR No shutdown in progress.');
+        return;
+      }
+      call.host.pendingShutdown = undefined;
+      call.host.log('notice', 'Shutdown manually aborted.');
+      call.reply.ok();
       return;
     }
     if (save !== false && call.host.scripting.parked.isBusy) {
