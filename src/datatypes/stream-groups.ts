@@ -249,6 +249,33 @@ export class StreamGroups {
     return true;
   }
 
+  /** Goes to the first pending id of a group; false when there is none. */
+  firstPending(group: GroupRef): boolean {
+    if (!this.indexes.first(this.groupPending(group))) return false;
+    this.readPending();
+    return true;
+  }
+
+  /** Goes from the pending id that was found last to the next; nothing may have changed or been looked for meanwhile. */
+  nextPending(): boolean {
+    if (!this.indexes.next()) return false;
+    this.readPending();
+    return true;
+  }
+
+  /** As `firstPending` for a consumer; only `pendingId` is read. */
+  firstConsumerPending(consumer: ConsumerRef): boolean {
+    if (!this.indexes.first(this.consumerPending(consumer))) return false;
+    this.indexes.readId(this.pendingId);
+    return true;
+  }
+
+  nextConsumerPending(): boolean {
+    if (!this.indexes.next()) return false;
+    this.indexes.readId(this.pendingId);
+    return true;
+  }
+
   /** Goes to the last pending id of a group. */
   lastPending(group: GroupRef): boolean {
     if (!this.indexes.last(this.groupPending(group))) return false;

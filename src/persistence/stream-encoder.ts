@@ -88,14 +88,11 @@ export class StreamEncoder {
     if (entriesRead < 0) writer.writeLengthMinusOne();
     else writer.writeLength(entriesRead);
     writer.writeLength(groups.pendingCount(group));
-    id.setMin();
-    while (groups.seekPending(group, id)) {
-      this.takePendingId();
-      writer.raw(streamIdBytes(id), 0, 16);
+    for (let there = groups.firstPending(group); there; there = groups.nextPending()) {
+      writer.raw(streamIdBytes(groups.pendingId), 0, 16);
       writer.int64(groups.deliveryTime);
       if (groups.deliveryCount >= DELIVERIES_MAX) writer.writeLength64(INT64_MAX_BYTES, 0);
       else writer.writeLength(groups.deliveryCount);
-      if (!id.increment()) break;
     }
     const consumers = groups.consumers(group);
     const count = groups.listCount(consumers);
@@ -115,11 +112,8 @@ export class StreamEncoder {
       const more = consumer === nobody ? released : [];
       writer.writeLength(groups.consumerPendingCount(consumer) + more.length);
       for (const one of more) writer.raw(streamIdBytes(one), 0, 16);
-      id.setMin();
-      while (groups.seekConsumerPending(group, consumer, id)) {
-        this.takePendingId();
-        writer.raw(streamIdBytes(id), 0, 16);
-        if (!id.increment()) break;
+      for (let there = groups.firstConsumerPending(consumer); there; there = groups.nextConsumerPending()) {
+        writer.raw(streamIdBytes(groups.pendingId), 0, 16);
       }
     }
   }

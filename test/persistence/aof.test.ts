@@ -244,3 +244,41 @@ test('everysec: one sync a second, off the loop; a sync that hangs delays writes
   disk.runSyncs();
   assert.equal(persistence.aof.log.pendingSyncs, 0);
 });
+
+for (const policy of ['always', 'everysec']) {
+  for (const holds of [true, false]) {
+    test(`no-appendfsync-on-rewrite ${holds ? 'yes' : 'no'} with ${policy}: syncs while a snapshot is written`, async () => {
+      const files = newDisk();
+      const server = await start(files, { appendfsync: policy, 'no-appendfsync-on-rewrite': holds });
+      const { host, persistence } = server;
+      for (let index = 0; index < 3000; index++) host.set(`key:${index}`, 'value');
+      const syncs = (): number => files.journal.filter((line) => line.startsWith('sync ') && line.includes('.incr.aof')).length;
+      const write = async (): Promise<void> => {
+        set(server, 'key', String(host.nowMs));
+        assert.ok(persistence.beforeReplies());
+        host.nowMs += 1100;
+        persistence.cron();
+        await turn();
+      };
+      await write();
+      for (const kind of ['rewrite', 'save']) {
+        host.options['rdb-key-save-delay'] = 1;
+        if (kind === 'rewrite') persistence.backgroundRewrite();
+        else persistence.backgroundSave(false);
+        persistence.cron();
+        const before = syncs();
+        for (let count = 0; count < 5; count++) await write();
+        assert.equal(persistence.hasSnapshot, true);
+        if (holds) assert.equal(syncs(), before, `${kind}: the disk is left to the snapshot`);
+        else assert.ok(syncs() >= before + 4, `${kind}: synced as ever`);
+        host.options['rdb-key-save-delay'] = 0;
+        await settle(persistence);
+        const after = syncs();
+        persistence.cron();
+        await write();
+        await write();
+        assert.ok(syncs() > after, `${kind}: synced again`);
+      }
+    });
+  }
+}
