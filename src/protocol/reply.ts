@@ -81,6 +81,7 @@ export class ReplyWriter {
       if (this.buffer.length === BUFFER_BYTES) this.retired.push(this.buffer);
     }
     this.use(bytes > BUFFER_BYTES ? new Uint8Array(bytes) : (this.spare.pop() ?? new Uint8Array(BUFFER_BYTES)));
+    if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
   }
 
   /** Whole buffers whose parts are in `full`. */
@@ -101,7 +102,6 @@ export class ReplyWriter {
     for (const buffer of this.retired) if (this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer);
     this.retired.length = 0;
     this.length = 0;
-    if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
   }
 
   /** Goes on writing at the start of another buffer. */
