@@ -156,7 +156,7 @@ export const options = [
   number('hash-max-listpack-entries', 512, 0, longMax, { unsigned: true, alias: 'hash-max-ziplist-entries' }, 'Fields up to which a hash is one compact block.'),
   size('hash-max-listpack-value', 64, 0, longMax, { alias: 'hash-max-ziplist-value' }, 'Longest field or value in such a hash.'),
   number('list-max-listpack-size', -2, intMin, intMax, { alias: 'list-max-ziplist-size' }, "Elements in a list's block; -1 to -5: 4, 8, 16, 32 or 64 KB."),
-  number('list-compress-depth', 0, 0, intMax, {}, 'Blocks at either end of a list that are not compressed; 0 compresses none.'),
+  number('list-compress-depth', 0, 0, intMax, {}, 'Nodes of 2 KB at either end of a list that are not compressed, while all between them are (LZF); 0 compresses none.'),
   number('set-max-intset-entries', 512, 0, longMax, { unsigned: true }, 'Members up to which a set of integers is one sorted block.'),
   number('set-max-listpack-entries', 128, 0, longMax, { unsigned: true }, 'Members up to which a set is one compact block.'),
   number('set-max-listpack-value', 64, 0, longMax, { unsigned: true }, 'Longest member in such a set.'),
