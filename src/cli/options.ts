@@ -3,9 +3,9 @@
 // Each option is declared once below: its names, whether it takes a value, what it does and what --help says. The first
 // word that is no option begins the command. Numbers are read as C reads them (`-p 6379x` is 6379), because scripts rely
 // on it. Newer options of redis-cli (7.2 to 8.0) are there too.
+import { unquote } from '../base/quoting.js';
 import { KVASIR_VERSION } from '../base/version.js';
 import { readLeadingInteger, readLeadingNumber } from './c-numbers.js';
-import { unquote } from './quoting.js';
 import { parseRedisUri } from './uri.js';
 
 export type OutputFormat = 'standard' | 'raw' | 'csv' | 'json' | 'quoted-json';

@@ -1,8 +1,8 @@
 // preferences: ":set hints" and the like, typed at the prompt or read from ~/.redisclirc.
 import { readFileSync } from 'node:fs';
+import { splitWords } from '../base/quoting.js';
 import type { Console } from './console.js';
 import { dotfilePath } from './dotfile.js';
-import { splitArguments } from './quoting.js';
 
 export interface Preferences {
   hints: boolean;
@@ -40,7 +40,7 @@ export function loadPreferences(preferences: Preferences, console: Console): voi
     return; // most people have none
   }
   for (const line of text.split('\n')) {
-    const words = splitArguments(line);
+    const words = splitWords(line);
     if (words !== undefined && words.length > 0) setPreference(preferences, words, console, true);
   }
 }

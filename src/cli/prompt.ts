@@ -1,4 +1,5 @@
 // prompt: reads commands one after the other, from a person at a terminal or from standard input.
+import { splitWords } from '../base/quoting.js';
 import type { Reply } from '../client/reply.js';
 import type { Console } from './console.js';
 import { printHelp } from './help.js';
@@ -7,7 +8,6 @@ import { readLeadingInteger } from './c-numbers.js';
 import type { CliOptions } from './options.js';
 import { terminalPalette } from './output/terminal-palette.js';
 import type { Preferences } from './preferences.js';
-import { splitArguments } from './quoting.js';
 import { Session } from './session.js';
 
 /** Time from which on the prompt tells how long a command took. */
@@ -65,7 +65,7 @@ async function runLine(
 ): Promise<'quit' | 'restart' | undefined> {
   const { console, options } = session;
   if (line === '') return undefined;
-  const words = session.debugging ? splitDebuggerLine(line) : splitArguments(line);
+  const words = session.debugging ? splitDebuggerLine(line) : splitWords(line);
   if (words === undefined) {
     console.write('Invalid argument(s)\n');
     source.remember(line, holdsSecretLine(line));
@@ -137,7 +137,7 @@ async function runCommand(session: Session, command: readonly string[], repeat: 
 /** In the debugger everything after "eval" is one argument, whatever quotes are in it. */
 function splitDebuggerLine(line: string): string[] | undefined {
   const match = /^(eval|e) (.*)$/s.exec(line);
-  return match === null ? splitArguments(line) : [match[1]!, match[2]!];
+  return match === null ? splitWords(line) : [match[1]!, match[2]!];
 }
 
 /** For a line that cannot be split: anything that looks like a password is one. */

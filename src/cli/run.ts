@@ -1,4 +1,5 @@
 // run: what the command line asked for, from options to exit status.
+import { unquote } from '../base/quoting.js';
 import { KVASIR_VERSION } from '../base/version.js';
 import { commandBytes, readStandardInput } from './command-input.js';
 import { Console } from './console.js';
@@ -6,7 +7,6 @@ import { Exit } from './exit.js';
 import type { CommandHints } from './hints/command-hints.js';
 import { fallbackHints } from './hints/fallback.js';
 import { parseCommandLine, usage, type ClusterCall, type CliOptions } from './options.js';
-import { unquote } from './quoting.js';
 import { terminalPalette } from './output/terminal-palette.js';
 import { Session } from './session.js';
 

@@ -8,6 +8,7 @@
 // a whole (temp file, sync, rename, sync of the folder), so a crash leaves the old or the new one.
 
 import { latin1, latin1Bytes } from '../base/bytes.js';
+import { quote, splitWords } from '../base/quoting.js';
 import { type Files, readWhole, replaceFile } from '../io/files.js';
 
 const LINE_BYTES_MAX = 1024;
@@ -156,39 +157,7 @@ export function readManifest(files: Files, folder: string, fileName: string): Ao
   return parseManifest(readWhole(files, path), fileName);
 }
 
-const shortForms: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\b': '\\b', '\x07': '\\a' };
-
+/** In quotes only where it must be. */
 function quoteName(name: string): string {
-  if (!/[^!#-&(-[\]-~]/.test(name)) return name;
-  let text = '"';
-  for (const letter of name) {
-    const code = letter.charCodeAt(0);
-    if (letter === '"' || letter === '\\') text += `\\${letter}`;
-    else if (shortForms[letter] !== undefined) text += shortForms[letter];
-    else if (code < 32 || code > 126) text += `\\x${code.toString(16).padStart(2, '0')}`;
-    else text += letter;
-  }
-  return `${text}"`;
-}
-
-/** Splits at blanks; words may stand in single or double quotes. Undefined when a quote is not closed or followed by a letter. */
-function splitWords(text: string): string[] | undefined {
-  const words: string[] = [];
-  const pattern = /\s*(?:"((?:\\.|[^"\\])*)"|'((?:\\'|[^'])*)'|([^\s"']+))(?=\s|$)/gy;
-  let at = 0;
-  while (at < text.length) {
-    pattern.lastIndex = at;
-    const match = pattern.exec(text);
-    if (match === null) return undefined;
-    if (match[1] !== undefined) words.push(match[1].replace(/\\(?:x([0-9a-fA-F]{2})|(.))/g, unescape));
-    else words.push((match[2] ?? match[3]!).replaceAll("\\'", "'"));
-    at = pattern.lastIndex;
-  }
-  return words;
-}
-
-const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' };
-
-function unescape(_whole: string, hex: string | undefined, letter: string): string {
-  return hex !== undefined ? String.fromCharCode(Number.parseInt(hex, 16)) : (escapes[letter] ?? letter);
+  return /[^!#-&(-[\]-~]/.test(name) ? quote(name) : name;
 }

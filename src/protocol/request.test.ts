@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import { Prng } from '../base/prng.js';
-import { COMPLETE, INCOMPLETE, NOTHING, RequestReader, splitWords } from './request.js';
+import { splitBytes } from '../base/quoting.js';
+import { COMPLETE, INCOMPLETE, NOTHING, RequestReader } from './request.js';
 
 class Places {
   count = 0;
@@ -39,7 +40,7 @@ test('an inline line has the words that the general splitter finds, quotes or no
     let line = 'p';
     for (let length = random.below(12); length > 0; length--) line += alphabet[random.below(random.below(2) === 0 ? 11 : alphabet.length)]!;
     const bytes = latin1Bytes(`${line}\nPING\r\n`);
-    const expected = splitWords(bytes, 0, line.endsWith('\r') ? line.length - 1 : line.length);
+    const expected = splitBytes(bytes, 0, line.endsWith('\r') ? line.length - 1 : line.length);
     const { answer, words, end } = read(bytes);
     const shown = `seed ${seed}, line ${JSON.stringify(line)}`;
     if (expected === undefined) {

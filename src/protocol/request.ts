@@ -6,6 +6,8 @@
 //
 // What is refused, and in which words, is Redis's: clients and attackers get the same protocol errors.
 
+import { splitBytes } from '../base/quoting.js';
+
 /** Where the arguments go; `Call` is one. */
 export interface ArgumentPlaces {
   count: number;
@@ -180,7 +182,7 @@ export class RequestReader {
     if (newline < 0) return limit - at > LINE_BYTES_MAX ? this.fail('too big inline request') : INCOMPLETE;
     this.end = newline + 1;
     const lineEnd = newline > at && bytes[newline - 1] === CR ? newline - 1 : newline;
-    const words = splitWords(bytes, at, lineEnd);
+    const words = splitBytes(bytes, at, lineEnd);
     if (words === undefined) return this.fail('unbalanced quotes in request');
     if (words.length === 0) return NOTHING;
     let total = 0;
@@ -281,73 +283,6 @@ function printable(byte: number): string {
   return String.fromCharCode(byte);
 }
 
-const escapes: Readonly<Record<number, number>> = { 110: 10, 114: 13, 116: 9, 98: 8, 97: 7 };
-
 function isSpace(byte: number): boolean {
   return byte === 32 || (byte >= 9 && byte <= 13);
-}
-
-function hexDigit(byte: number | undefined): number {
-  if (byte === undefined) return -1;
-  if (byte >= 48 && byte <= 57) return byte - 48;
-  const lower = byte | 32;
-  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
-}
-
-/**
- * Splits a line into words as redis-cli and inline commands do: double quotes with \n \r \t \b \a \xHH and \" inside,
- * single quotes with \' only, a closing quote must be followed by a space or the end. Undefined: quotes do not match.
- */
-export function splitWords(bytes: Uint8Array, from: number, end: number): Uint8Array[] | undefined {
-  const words: Uint8Array[] = [];
-  let at = from;
-  for (;;) {
-    while (at < end && (isSpace(bytes[at]!) || bytes[at] === 0)) {
-      // A NUL ends the line, as it ends a C string.
-      if (bytes[at] === 0) return words;
-      at++;
-    }
-    if (at >= end) return words;
-    const word: number[] = [];
-    let quote = 0;
-    for (;;) {
-      const byte = at < end && bytes[at] !== 0 ? bytes[at]! : -1;
-      if (quote === 0) {
-        // Vertical tabs and form feeds part words only before one begins.
-        if (byte < 0 || byte === 32 || byte === 9 || byte === 10 || byte === 13) break;
-        if (byte === 34 || byte === 39) quote = byte;
-        else word.push(byte);
-        at++;
-        continue;
-      }
-      if (byte < 0) return undefined;
-      if (byte === quote) {
-        at++;
-        if (at < end && bytes[at] !== 0 && !isSpace(bytes[at]!)) return undefined;
-        break;
-      }
-      if (byte !== 92) {
-        word.push(byte);
-        at++;
-      } else if (quote === 39) {
-        if (at + 1 < end && bytes[at + 1] === 39) {
-          word.push(39);
-          at += 2;
-        } else {
-          word.push(92);
-          at++;
-        }
-      } else if (bytes[at + 1] === 120 && at + 3 < end && hexDigit(bytes[at + 2]) >= 0 && hexDigit(bytes[at + 3]) >= 0) {
-        word.push(hexDigit(bytes[at + 2]) * 16 + hexDigit(bytes[at + 3]));
-        at += 4;
-      } else if (at + 1 < end) {
-        word.push(escapes[bytes[at + 1]!] ?? bytes[at + 1]!);
-        at += 2;
-      } else {
-        word.push(92);
-        at++;
-      }
-    }
-    words.push(Uint8Array.from(word));
-  }
 }

@@ -3,7 +3,7 @@
 //   #!lua name=mylib flags=no-writes,allow-stale
 
 import { latin1, latin1Bytes } from '../base/bytes.js';
-import { splitWords } from '../protocol/request.js';
+import { splitBytes } from '../base/quoting.js';
 
 /** Bits of what a script may do; the names are those of `flags=`. */
 export const scriptFlags = {
@@ -87,7 +87,7 @@ export function readLibraryShebang(source: string): LibrarySource {
 /** Words of a line; quotes hold words together. */
 function wordsOf(line: string, unbalanced: string): string[] {
   const bytes = latin1Bytes(line);
-  const words = splitWords(bytes, 0, bytes.length);
+  const words = splitBytes(bytes, 0, bytes.length);
   if (words === undefined) throw new ShebangError(unbalanced);
   return words.map((word) => latin1(word));
 }

@@ -1,7 +1,7 @@
 // command-hints: what the prompt knows about commands, wherever it comes from: the server's COMMAND DOCS, or a table.
+import { splitWords } from '../../base/quoting.js';
 import { isError } from '../../client/reply.js';
 import type { Session } from '../session.js';
-import { splitArguments } from '../quoting.js';
 import { readCommandDocs, readCommandNames, type CommandDoc } from './command-docs.js';
 import { fallbackHints } from './fallback.js';
 import { matchArguments, type SyntaxMatch } from './syntax.js';
@@ -62,7 +62,7 @@ export function matchLine(hints: CommandHints, words: readonly string[]): LineMa
 
 /** The hint for a line as redis-cli gives it: the last word only counts when a space follows. */
 export function hintForLine(hints: CommandHints, line: string): string | undefined {
-  const words = splitArguments(line);
+  const words = splitWords(line);
   if (words === undefined) return undefined;
   const finished = /\s$/.test(line) ? words : words.slice(0, -1);
   return matchLine(hints, finished)?.hint;
@@ -70,7 +70,7 @@ export function hintForLine(hints: CommandHints, line: string): string | undefin
 
 /** The hint to show after the cursor at the end of a line: what follows the word that is being typed. */
 export function hintWhileTyping(hints: CommandHints, line: string): string {
-  const words = splitArguments(line);
+  const words = splitWords(line);
   if (words === undefined || words.length === 0) return '';
   if (/\s$/.test(line)) return matchLine(hints, words)?.hint ?? '';
   const complete = matchLine(hints, words);

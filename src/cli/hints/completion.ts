@@ -1,6 +1,6 @@
 // completion: what the word at the cursor may become: a command, a subcommand, a keyword or a key.
+import { quote, splitWords } from '../../base/quoting.js';
 import { isAggregate, replyText } from '../../client/reply.js';
-import { quote, splitArguments } from '../quoting.js';
 import type { Session } from '../session.js';
 import { leadingTokens } from './syntax.js';
 import { matchLine, type CommandHints } from './command-hints.js';
@@ -21,7 +21,7 @@ export interface Completion {
 export async function complete(session: Session, hints: CommandHints, line: string): Promise<Completion> {
   const start = line.length - /\S*$/.exec(line)![0].length;
   const typed = line.slice(start);
-  const words = splitArguments(line.slice(0, start)) ?? [];
+  const words = splitWords(line.slice(0, start)) ?? [];
   if (words[0]?.toLowerCase() === 'help') return { start, candidates: completeHelp(hints, words.slice(1), typed) };
   const candidates = new Set<string>(completeName(hints, words, typed));
   const match = words.length === 0 ? undefined : matchLine(hints, words);
@@ -62,7 +62,7 @@ function inCaseOf(typed: string, words: readonly string[], word: string): string
 
 /** Keys that begin so; a bounded look, so that a huge database does not hold up the prompt. */
 async function findKeys(session: Session, typed: string): Promise<string[]> {
-  const plain = typed.startsWith('"') ? (splitArguments(`${typed}"`)?.[0] ?? '') : typed;
+  const plain = typed.startsWith('"') ? (splitWords(`${typed}"`)?.[0] ?? '') : typed;
   const pattern = `${plain.replace(/[\\*?[\]]/g, '\\$&')}*`;
   const keys: string[] = [];
   const endMs = performance.now() + scanMsMax;

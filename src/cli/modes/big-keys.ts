@@ -1,8 +1,8 @@
 // big-keys: --bigkeys finds the keys with most elements, --memkeys those that take most memory, per type.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quote } from '../../base/quoting.js';
 import type { Console } from '../console.js';
 import type { CliOptions } from '../options.js';
-import { quote } from '../quoting.js';
 import type { Session } from '../session.js';
 import { catchInterrupt } from './interrupt.js';
 import { readLengths, readMemory, readTypes, TypeTable } from './key-sizes.js';

@@ -1,10 +1,10 @@
 // hint-test: --test_hint and --test_hint_file show what the prompt would hint, for checks of command declarations.
 import { readFileSync } from 'node:fs';
+import { splitWords } from '../../base/quoting.js';
 import { systemErrorText } from '../../client/system-error.js';
 import type { Console } from '../console.js';
 import { hintForLine, loadCommandHints } from '../hints/command-hints.js';
 import type { CliOptions } from '../options.js';
-import { splitArguments } from '../quoting.js';
 import type { Session } from '../session.js';
 
 export async function runHintTest(session: Session, options: CliOptions, console: Console): Promise<number> {
@@ -24,7 +24,7 @@ export async function runHintTest(session: Session, options: CliOptions, console
   let passed = 0;
   let failed = 0;
   for (const line of text.split('\n')) {
-    const [input, expected] = line.startsWith('#') ? [] : (splitArguments(line) ?? []);
+    const [input, expected] = line.startsWith('#') ? [] : (splitWords(line) ?? []);
     if (input === undefined) continue;
     if (expected === undefined) {
       console.complain(`Missing expected hint for input '${input}'\n`);

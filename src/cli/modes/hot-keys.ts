@@ -1,10 +1,10 @@
 // hot-keys: --hotkeys finds the keys with the highest access counters of an LFU policy.
+import { quote } from '../../base/quoting.js';
 import { isError, replyText } from '../../client/reply.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Console } from '../console.js';
 import { Exit } from '../exit.js';
 import type { CliOptions } from '../options.js';
-import { quote } from '../quoting.js';
 import type { Session } from '../session.js';
 import { percent } from './big-keys.js';
 import { catchInterrupt } from './interrupt.js';

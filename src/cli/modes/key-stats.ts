@@ -1,9 +1,9 @@
 // key-stats: --keystats shows memory, length and their distribution over all keys: what --bigkeys and --memkeys tell
 // and more, in one pass.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quote } from '../../base/quoting.js';
 import type { Console } from '../console.js';
 import type { CliOptions } from '../options.js';
-import { quote } from '../quoting.js';
 import type { Session } from '../session.js';
 import { humanBytes } from './human-size.js';
 import { catchInterrupt } from './interrupt.js';

@@ -1,8 +1,8 @@
 // scan: --scan prints every key, one a line.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quote } from '../../base/quoting.js';
 import type { Console } from '../console.js';
 import type { CliOptions } from '../options.js';
-import { quote } from '../quoting.js';
 import type { Session } from '../session.js';
 import { catchInterrupt } from './interrupt.js';
 import { Progress } from './progress.js';

@@ -1,7 +1,7 @@
 // csv: a reply as one line of comma-separated values; nesting is flattened.
+import { quote } from '../../base/quoting.js';
 import { replyText, type Reply } from '../../client/reply.js';
 import type { ByteSink } from '../console.js';
-import { quote } from '../quoting.js';
 import { writeQuoted } from './standard.js';
 
 export function writeCsv(sink: ByteSink, reply: Reply): void {

@@ -1,8 +1,8 @@
 // json: a reply as one line of JSON. Strings are taken for UTF-8 and pass unchanged; the quoted form escapes every byte
 // outside ASCII as \\xHH, so that it is safe everywhere and can be turned back into the bytes.
+import { quote } from '../../base/quoting.js';
 import { replyText, type Reply } from '../../client/reply.js';
 import type { ByteSink } from '../console.js';
-import { quote } from '../quoting.js';
 
 export type JsonStrings = 'unicode' | 'quoted';
 

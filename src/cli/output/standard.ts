@@ -4,10 +4,10 @@
 //
 // A nested aggregate is indented by the width of its number; as the value of a map it starts on its own line when it
 // takes more than one. Every function leaves out the last line end, so that a map can go on after a key.
+import { escape } from '../../base/quoting.js';
 import type { AggregateReply, Reply } from '../../client/reply.js';
 import { replyText } from '../../client/reply.js';
 import type { ByteSink } from '../console.js';
-import { escape } from '../quoting.js';
 
 /** Bytes that are quoted at once, so that a huge value needs no huge string. */
 const sliceBytes = 256 * 1024;

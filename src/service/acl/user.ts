@@ -1,6 +1,6 @@
 // user: one ACL user: on or off, passwords as SHA-256 hashes, and one selector or more.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { splitWords } from '../config/line.js';
+import { splitWords } from '../../base/quoting.js';
 import { ruleErrors, Selector, type AclCommands, type ChannelPattern } from './selector.js';
 
 /** The hash of a password (a byte string) in hex. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findFreePort, peerMissing, startRedis } from '../../../test/peer.js';
 import { Prng } from '../../base/prng.js';
+import { quote, splitWords } from '../../base/quoting.js';
 import { Connection } from '../../client/connection.js';
 import { isAggregate, replyText } from '../../client/reply.js';
 import { RealFiles } from '../../io/files.js';
@@ -14,7 +15,6 @@ import { EventClass } from '../../keyspace/events.js';
 import { keyspaceEventFlags } from '../keyspace-events.js';
 import { Config } from './config.js';
 import { ConfigError, ConfigFileMissing, ConfigReader, linesOfOptions, parseCommandLine, type Directives } from './file.js';
-import { quoteWord, splitWords } from './line.js';
 import { options } from './options.js';
 import { rewriteConfigFile, rewriteText } from './rewrite.js';
 
@@ -48,11 +48,11 @@ describe('config lines', () => {
     for (const broken of ['"a', "'a", '"a"b', "'a'b", '"a\\']) assert.equal(splitWords(broken), undefined, broken);
   });
 
-  it(`come back from quoteWord whatever bytes they hold (seed ${seed})`, () => {
+  it(`come back from quote whatever bytes they hold (seed ${seed})`, () => {
     const prng = new Prng(seed);
     for (let round = 0; round < 2000; round++) {
       const word = String.fromCharCode(...Array.from({ length: prng.below(12) }, () => prng.below(256)));
-      assert.deepEqual(splitWords(quoteWord(word)), [word]);
+      assert.deepEqual(splitWords(quote(word)), [word]);
     }
   });
 });

@@ -7,9 +7,9 @@
 import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
 import { latin1, latin1Bytes, utf8 } from '../../base/bytes.js';
+import { quote, splitWords } from '../../base/quoting.js';
 import { readWhole, type Files } from '../../io/files.js';
 import type { Config } from './config.js';
-import { quoteWord, splitWords } from './line.js';
 import { fromByteString, systemErrorText, toByteString } from './special-settings.js';
 
 /** Directives that are no settings; each gives the reason when it refuses. All words are byte strings. */
@@ -224,7 +224,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
         hasValue = true;
       }
     } else {
-      lines += `${quoteWord(word)} `;
+      lines += `${quote(word)} `;
       hasValue = true;
     }
   }
@@ -236,7 +236,7 @@ export function linesOfOptions(options: Readonly<Record<string, string | number 
   const lines: string[] = [];
   for (const [name, value] of Object.entries(options)) {
     const words = typeof value === 'boolean' ? [value ? 'yes' : 'no'] : Array.isArray(value) ? value.map(String) : [String(value)];
-    lines.push([name, ...words.map((word) => quoteWord(toByteString(word)))].join(' '));
+    lines.push([name, ...words.map((word) => quote(toByteString(word)))].join(' '));
   }
   return lines.join('\n');
 }

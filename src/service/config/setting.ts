@@ -4,8 +4,8 @@
 // always current, without a lookup.
 //
 // Not here: what directives there are (options), those with a grammar of their own (special-settings).
+import { quote } from '../../base/quoting.js';
 import type { ChoiceOption, FlagOption, NumberOption, Option, TextOption, WordsOption } from './option.js';
-import { quoteWord } from './line.js';
 
 /** A line that CONFIG REWRITE writes for a directive. */
 export interface RewriteLine {
@@ -162,7 +162,7 @@ export class TextSetting implements Setting {
 
   rewrite(): readonly RewriteLine[] {
     if (this.option.initial === null && this.value === '') return [];
-    return [{ line: `${this.option.name} ${quoteWord(this.value)}`, force: this.value !== this.option.initial }];
+    return [{ line: `${this.option.name} ${quote(this.value)}`, force: this.value !== this.option.initial }];
   }
 }
 

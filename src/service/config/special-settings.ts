@@ -2,8 +2,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { latin1, utf8 } from '../../base/bytes.js';
+import { quote } from '../../base/quoting.js';
 import { parseKeyspaceEvents, printKeyspaceEvents } from '../keyspace-events.js';
-import { quoteWord } from './line.js';
 import type { SpecialOption } from './option.js';
 import type { SpecialName } from './options.js';
 import { formatMemory, parseMemory, type RewriteLine, type Setting } from './setting.js';
@@ -75,7 +75,7 @@ export class DirectorySetting implements Setting {
   }
 
   rewrite(): readonly RewriteLine[] {
-    return [{ line: `dir ${quoteWord(this.value)}`, force: true }];
+    return [{ line: `dir ${quote(this.value)}`, force: true }];
   }
 }
 
@@ -239,7 +239,7 @@ export class KeyspaceEventsSetting implements Setting {
   }
 
   rewrite(): readonly RewriteLine[] {
-    return [{ line: `${this.option.name} ${quoteWord(this.print())}`, force: this.value !== 0 }];
+    return [{ line: `${this.option.name} ${quote(this.print())}`, force: this.value !== 0 }];
   }
 }
 

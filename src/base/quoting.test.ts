@@ -1,7 +1,7 @@
 // quoting tests: the grammar of a line of arguments, and that printing and reading are opposites.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { quote, splitArguments, unquote } from './quoting.js';
+import { quote, splitWords, unquote } from './quoting.js';
 
 test('a line is split as redis-cli splits it', () => {
   const cases: [string, string[] | undefined][] = [
@@ -26,7 +26,7 @@ test('a line is split as redis-cli splits it', () => {
     ['a\0b c', ['a']],
     ['\xff\xfe', ['\xff\xfe']],
   ];
-  for (const [line, words] of cases) assert.deepEqual(splitArguments(line), words, JSON.stringify(line));
+  for (const [line, words] of cases) assert.deepEqual(splitWords(line), words, JSON.stringify(line));
 });
 
 test('what is quoted can be read back, for every byte', () => {
