@@ -18,6 +18,8 @@ export interface DataLimits {
   hllSparseMaxBytes: number;
   streamNodeMaxBytes: number;
   streamNodeMaxEntries: number;
+  streamIdmpDuration: number;
+  streamIdmpMaxsize: number;
   protoMaxBulkBytes: number;
   lazyfreeLazyUserDel: boolean;
   lazyfreeLazyUserFlush: boolean;
@@ -39,6 +41,8 @@ export function defaultDataLimits(): DataLimits {
     hllSparseMaxBytes: 3000,
     streamNodeMaxBytes: 4096,
     streamNodeMaxEntries: 100,
+    streamIdmpDuration: 100,
+    streamIdmpMaxsize: 100,
     protoMaxBulkBytes: 512 * 1024 * 1024,
     lazyfreeLazyUserDel: false,
     lazyfreeLazyUserFlush: false,

@@ -344,7 +344,7 @@ export class StreamGroups {
     const key = new StreamId();
     for (let there = indexes.first(this.keepOrder(group)); there && (count === 0 || ids.length < count); there = indexes.next()) {
       indexes.readId(key);
-      if (key.msHigh * 0x100000000 + (key.msLow >>> 0) > timeMs) break;
+      if (key.ms > timeMs) break;
       this.readOrdered();
       const id = new StreamId();
       id.set(this.pendingId);

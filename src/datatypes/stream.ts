@@ -16,6 +16,7 @@ import type { Listpacks } from '../structures/listpack.js';
 import { StreamId } from '../structures/stream-id.js';
 import { StreamIndexes, type StreamIndexRef } from '../structures/stream-index.js';
 import { ENTRY_DELETED, StreamNodes } from '../structures/stream-node.js';
+import { StreamIdempotency } from './stream-idempotency.js';
 import { StreamGroups } from './stream-groups.js';
 import { StreamReader } from './stream-reader.js';
 import type { Container } from './values.js';
@@ -58,6 +59,8 @@ export class Streams implements Container {
   readonly indexes: StreamIndexes;
   readonly nodes: StreamNodes;
   readonly groups: StreamGroups;
+  /** What producers have added lately, of streams where they say so. */
+  readonly idempotency = new StreamIdempotency();
   /** For walks through a stream's entries; one at a time. */
   readonly reader: StreamReader;
   /** For looking at single entries while `reader` is on its way. */
@@ -97,6 +100,7 @@ export class Streams implements Container {
     }
     const leaves = Math.max(1, budget >>> 5);
     if (!this.indexes.freeStep(this.nodeIndex(stream), leaves, () => this.arena.free(this.indexes.value(0)))) return false;
+    this.idempotency.forget(stream);
     this.arena.free(stream);
     return true;
   }
@@ -118,6 +122,8 @@ export class Streams implements Container {
     this.setFirstId(made, this.firstId(stream, id));
     this.setDeletedId(made, this.deletedId(stream, id));
     this.setGroupList(made, this.groups.copy(this.groupList(stream)));
+    const table = this.idempotency.get(stream);
+    if (table !== undefined) this.idempotency.set(made, table.copy());
     return made;
   }
 
@@ -131,7 +137,7 @@ export class Streams implements Container {
       seen++;
     }
     const nodeBytes = seen === 0 ? 0 : Math.round((bytes / seen) * this.indexes.count(index));
-    return HANDLE_BYTES + this.indexes.byteSize(index) + nodeBytes + this.groups.byteSize(this.groupList(stream));
+    return HANDLE_BYTES + this.indexes.byteSize(index) + nodeBytes + this.groups.byteSize(this.groupList(stream)) + (this.idempotency.get(stream)?.bytes ?? 0);
   }
 
   /** @hot */

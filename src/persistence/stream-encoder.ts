@@ -185,6 +185,17 @@ export class StreamEncoder {
     out.integer(streams.entriesAdded(stream));
     out.text('MAXDELETEDID');
     out.text(streams.deletedId(stream, id).toString());
+    const table = keyspace.values.streams.idempotency.get(stream);
+    if (table !== undefined) {
+      begin(['XCFGSET'], 4);
+      for (const word of ['IDMP-DURATION', String(table.durationSeconds), 'IDMP-MAXSIZE', String(table.sizeMax)]) out.text(word);
+      table.forEach((producer, name, added) => {
+        if (!streams.has(stream, added)) return;
+        begin(['XIDMPRECORD'], 3);
+        for (const part of [producer, name]) out.argument(latin1Bytes(part), 0, part.length);
+        out.text(added.toString());
+      });
+    }
     const groups = streams.groupList(stream);
     for (let index = 0; index < streams.groups.listCount(groups); index++) this.groupCommands(streams.groups.groupAt(groups, index), begin, out);
   }

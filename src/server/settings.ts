@@ -74,6 +74,8 @@ export class Settings {
     limits.hllSparseMaxBytes = config.number('hll-sparse-max-bytes').value;
     limits.streamNodeMaxBytes = config.number('stream-node-max-bytes').value;
     limits.streamNodeMaxEntries = config.number('stream-node-max-entries').value;
+    limits.streamIdmpDuration = config.number('stream-idmp-duration').value;
+    limits.streamIdmpMaxsize = config.number('stream-idmp-maxsize').value;
     limits.protoMaxBulkBytes = config.number('proto-max-bulk-len').value;
     limits.lazyfreeLazyUserDel = config.flag('lazyfree-lazy-user-del').value;
     limits.lazyfreeLazyUserFlush = config.flag('lazyfree-lazy-user-flush').value;
@@ -102,7 +104,7 @@ export class Settings {
     'slowlog-log-slower-than', 'slowlog-max-len', 'commandlog-request-larger-than', 'commandlog-reply-larger-than', 'latency-monitor-threshold', 'latency-tracking', 'busy-reply-threshold', 'acllog-max-len',
     'client-output-buffer-limit', 'min-replicas-to-write', 'min-replicas-max-lag', 'lazyfree-lazy-expire', 'lazyfree-lazy-eviction', 'hash-max-listpack-entries', 'hash-max-listpack-value',
     'list-max-listpack-size', 'list-compress-depth', 'set-max-intset-entries', 'set-max-listpack-entries', 'set-max-listpack-value',
-    'zset-max-listpack-entries', 'zset-max-listpack-value', 'hll-sparse-max-bytes', 'stream-node-max-bytes', 'stream-node-max-entries',
+    'zset-max-listpack-entries', 'zset-max-listpack-value', 'hll-sparse-max-bytes', 'stream-node-max-bytes', 'stream-node-max-entries', 'stream-idmp-duration', 'stream-idmp-maxsize',
     'proto-max-bulk-len', 'lazyfree-lazy-user-del', 'lazyfree-lazy-user-flush', 'client-query-buffer-limit', 'maxmemory-policy',
     'maxmemory-samples', 'lfu-log-factor', 'lfu-decay-time', 'notify-keyspace-events',
   ];

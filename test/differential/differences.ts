@@ -74,6 +74,11 @@ export const differences: readonly Difference[] = [
       (is(words, 'xgroup', 'createconsumer') && ours === '0' && theirs === '1'),
   },
   {
+    name: 'the count of released messages',
+    reason: 'Since 8.8 XINFO STREAM FULL tells how many messages XNACK has given back.',
+    matches: (words, ours, theirs) => is(words, 'xinfo', 'stream') && replaced(ours, theirs, /, "nacked-count", \d+/g, ''),
+  },
+  {
     name: 'the time since a consumer last got something',
     reason: 'Since 7.2 XINFO CONSUMERS tells it.',
     before: '7.2.0',

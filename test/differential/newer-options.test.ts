@@ -95,6 +95,16 @@ describe('options of later versions', () => {
     const digest = local.run(['DIGEST', 'lock']).split('\r\n')[1]!;
     assert.equal(propagated(['SET', 'lock', 'next', 'IFDEQ', digest, 'EX', '100']), `SET lock next PXAT ${soon}`);
     assert.equal(propagated(['DELEX', 'lock', 'IFDNE', digest]), 'DEL lock');
+    assert.equal(propagated(['XADD', 's', 'IDMP', 'p', 'm', '*', 'f', 'v']), `XADD s IDMP p m ${local.keyspace.nowMs}-0 f v`);
+    assert.equal(propagated(['XADD', 's', 'IDMP', 'p', 'm', '*', 'f', 'v']), '');
+    local.run(['XGROUP', 'CREATE', 's', 'g', '0']);
+    local.run(['XREADGROUP', 'GROUP', 'g', 'a', 'STREAMS', 's', '>']);
+    local.keyspace.nowMs += 60_000;
+    const claim = `XCLAIM s g b 0 ${local.keyspace.nowMs - 60_000}-0 TIME ${local.keyspace.nowMs} RETRYCOUNT 2 FORCE JUSTID LASTID ${local.keyspace.nowMs - 60_000}-0`;
+    assert.equal(propagated(['XREADGROUP', 'GROUP', 'g', 'b', 'CLAIM', '60000', 'STREAMS', 's', '>']), claim);
+    local.run(['XNACK', 's', 'g', 'FAIL', 'IDS', '1', `${local.keyspace.nowMs - 60_000}-0`]);
+    local.run(['XDEL', 's', `${local.keyspace.nowMs - 60_000}-0`]);
+    assert.equal(propagated(['XREADGROUP', 'GROUP', 'g', 'b', 'CLAIM', '0', 'STREAMS', 's', '>']), `XACK s g ${local.keyspace.nowMs - 60_000}-0`);
     local.run(['HIMPORT', 'PREPARE', 'fs', 'a', 'b']);
     assert.equal(propagated(['HIMPORT', 'SET', 'h', 'fs', '1', '2']), 'HSET h a 1 b 2');
     assert.equal(propagated(['HIMPORT', 'SET', 'h', 'fs', '3', '4']), 'DEL h, HSET h a 3 b 4');

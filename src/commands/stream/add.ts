@@ -2,7 +2,8 @@
 //
 // Both are propagated with what they came to: the id that was made, and the length or id that an approximate trim left.
 
-import { latin1Bytes } from '../../base/bytes.js';
+import { latin1, latin1Bytes } from '../../base/bytes.js';
+import { sha1Hex } from '../../base/sha1.js';
 import { Type } from '../../datatypes/object.js';
 import { ReferencePolicy, trimReferenced } from '../../datatypes/stream-references.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
@@ -14,6 +15,7 @@ import { StreamId } from '../../structures/stream-id.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { addStream, replyId, streamOf, streamsOf } from './access.js';
+import { producersOf } from './idempotency.js';
 import { parseStreamOptions, policyArgument, trimArgument, type StreamOptions } from './trim-options.js';
 
 const ENTRY_BYTES_MAX = 1 << 30;
@@ -40,6 +42,8 @@ function runAdd(call: DataCall): void {
     return;
   }
   const streams = streamsOf(call);
+  const message = options.producerIndex === 0 ? '' : messageName(call, options, first);
+  if (message !== '' && entry !== 0 && replyDuplicate(call, streams, streamOf(call, entry), options, message)) return;
   const stream = entry === 0 ? addStream(call, streams, 1) : streamOf(call, entry);
   streams.lastId(stream, lastId);
   if (lastId.isMax) {
@@ -57,11 +61,31 @@ function runAdd(call: DataCall): void {
     return;
   }
   streams.append(stream, newId, call.bytes, call.starts, call.lengths, first, (call.count - first) >>> 1, total);
+  if (message !== '') producersOf(call, streams, stream).remember(call.text(options.producerIndex), message, newId, call.host.keyspace.nowMs);
   replyId(call, newId);
   notify(call, EventClass.STREAM, 'xadd', 1);
   if (options.trims && trimReferenced(streams, stream, options.trimming, options.policy) > 0) notify(call, EventClass.STREAM, 'xtrim', 1);
   changed(call, 1, 1);
   if (call.host.propagates) rewriteAdd(call, streams, stream, options);
+}
+
+/** What names a message: what its producer says, or a hash of its fields and values. */
+function messageName(call: DataCall, options: StreamOptions, first: number): string {
+  if (!options.namedByContent) return call.text(options.producerIndex + 1);
+  const parts: string[] = [];
+  for (let index = first; index < call.count; index++) parts.push(`${call.lengths[index]!}:`, call.text(index));
+  return latin1(Buffer.from(sha1Hex(latin1Bytes(parts.join(''))), 'hex'));
+}
+
+/** Replies with the id of a message that was added before; false when it was not. What is replayed was not. */
+function replyDuplicate(call: DataCall, streams: Streams, stream: StreamRef, options: StreamOptions, message: string): boolean {
+  if (call.client.obeyed === true) return false;
+  const table = streams.idempotency.get(stream);
+  const id = table?.find(call.text(options.producerIndex), message, call.host.keyspace.nowMs);
+  if (table === undefined || id === undefined) return false;
+  table.duplicates++;
+  replyId(call, id);
+  return true;
 }
 
 /** Sets `newId` to the id that the new entry gets; false when it is not above the last one. @hot */
@@ -126,6 +150,7 @@ export const xadd: DataCommand = command({
     key('key'),
     since('6.2.0', optional(token('NOMKSTREAM'))),
     policyArgument,
+    optional(since('8.6.0', oneof('idmp', str('pid', { token: 'IDMPAUTO' }), { ...block('idmp', str('pid'), str('iid')), token: 'IDMP' }))),
     optional(trimArgument),
     oneof('id-selector', token('*', { name: 'auto-id' }), str('id')),
     many(block('data', str('field'), str('value'))),

@@ -49,11 +49,12 @@ function runStream(call: DataCall): void {
   replyFull(call, streams, stream, count);
 }
 
-/** Starts the reply's map and writes the seven pairs that both forms have. */
+/** Starts the reply's map of so many pairs and those about producers, and writes the counters that both forms have. */
 function replyCounters(call: DataCall, streams: Streams, stream: StreamRef, pairs: number): void {
   const { reply } = call;
   const nodes = streams.indexes.count(streams.nodeIndex(stream));
-  reply.map(pairs);
+  const table = streams.idempotency.get(stream);
+  reply.map(table === undefined ? pairs : pairs + 6);
   reply.bulkText('length');
   reply.integer(streams.length(stream));
   reply.bulkText('radix-tree-keys');
@@ -68,6 +69,16 @@ function replyCounters(call: DataCall, streams: Streams, stream: StreamRef, pair
   reply.wideInteger(streams.entriesAdded(stream));
   reply.bulkText('recorded-first-entry-id');
   replyId(call, streams.firstId(stream, id));
+  if (table === undefined) return;
+  table.forgetAllOld(call.host.keyspace.nowMs);
+  const counters = {
+    'idmp-duration': table.durationSeconds, 'idmp-maxsize': table.sizeMax, 'pids-tracked': table.producerCount,
+    'iids-tracked': table.nameCount, 'iids-added': table.added, 'iids-duplicates': table.duplicates,
+  };
+  for (const [name, value] of Object.entries(counters)) {
+    reply.bulkText(name);
+    reply.integer(value);
+  }
 }
 
 function replySummary(call: DataCall, streams: Streams, stream: StreamRef): void {
@@ -267,6 +278,7 @@ const streamCommand: DataCommand = command({
   history: [
     ['6.0.0', 'Knows `FULL`.'],
     ['7.0.0', 'Tells `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`.'],
+    ['8.6.0', 'Tells what is remembered of producers, if there are any: `idmp-duration` and others.'],
     ['7.2.0', 'Tells `active-time` of consumers; `seen-time` is when a consumer was seen last.'],
   ],
   run: runStream,

@@ -21,6 +21,9 @@ export interface StreamOptions {
   noMakeStream: boolean;
   /** What becomes of references to trimmed entries: a ReferencePolicy. */
   policy: number;
+  /** XADD: argument index of the producer's name, 0 for none; the message's follows it, unless its content names it. */
+  producerIndex: number;
+  namedByContent: boolean;
   /** XADD: argument index of the id, what form it has, and the id. */
   idIndex: number;
   auto: boolean;
@@ -35,6 +38,8 @@ const options: StreamOptions = {
   thresholdIndex: 0,
   noMakeStream: false,
   policy: ReferencePolicy.KEEP,
+  producerIndex: 0,
+  namedByContent: false,
   idIndex: 0,
   auto: false,
   autoSeq: false,
@@ -64,6 +69,8 @@ export function parseStreamOptions(call: DataCall, adds: boolean): StreamOptions
   options.trims = false;
   options.noMakeStream = false;
   options.policy = ReferencePolicy.KEEP;
+  options.producerIndex = 0;
+  options.namedByContent = false;
   let policyGiven = false;
   options.auto = false;
   options.autoSeq = false;
@@ -98,12 +105,18 @@ export function parseStreamOptions(call: DataCall, adds: boolean): StreamOptions
       }
       options.policy = parsePolicy(call, index);
       policyGiven = true;
+    } else if (adds && ((more > 1 && call.is(index, 'idmp')) || (more > 0 && call.is(index, 'idmpauto')))) {
+      index = parseProducer(call, index);
     } else if (adds && call.is(index, 'nomkstream')) {
       options.noMakeStream = true;
     } else if (adds) {
       const form = readId(call, call.starts[index]!, call.lengths[index]!, options.id, false, true, true);
       if (form === IdForm.INVALID) {
         call.reply.error(INVALID_ID);
+        return undefined;
+      }
+      if (options.producerIndex !== 0 && call.client.obeyed !== true) {
+        call.reply.error('ERR IDMP/IDMPAUTO can be used only with auto-generated IDs');
         return undefined;
       }
       options.autoSeq = form === IdForm.AUTO_SEQ;
@@ -116,6 +129,22 @@ export function parseStreamOptions(call: DataCall, adds: boolean): StreamOptions
     if (index < 0) return undefined;
   }
   return checkLimit(call, adds, limitGiven) ? options : undefined;
+}
+
+/** Reads `IDMP producer message` or `IDMPAUTO producer`; returns the index of the last, -1 after an error reply. */
+function parseProducer(call: DataCall, index: number): number {
+  const name = call.text(index).toUpperCase();
+  let error = '';
+  if (options.producerIndex !== 0) error = 'ERR IDMP/IDMPAUTO specified multiple times';
+  else if (call.lengths[index + 1] === 0) error = `ERR ${name} requires a non-empty producer ID`;
+  else if (name === 'IDMP' && call.lengths[index + 2] === 0) error = 'ERR IDMP requires a non-empty idempotent ID';
+  if (error !== '') {
+    call.reply.error(error);
+    return -1;
+  }
+  options.producerIndex = index + 1;
+  options.namedByContent = name === 'IDMPAUTO';
+  return options.namedByContent ? index + 1 : index + 2;
 }
 
 /** Reads `MAXLEN|MINID [=|~] threshold`; returns the index of the threshold, -1 after an error reply. */

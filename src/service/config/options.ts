@@ -165,6 +165,8 @@ export const options = [
   size('hll-sparse-max-bytes', 3000, 0, longMax, {}, 'Bytes up to which a HyperLogLog is kept sparse.'),
   size('stream-node-max-bytes', 4096, 0, longMax, {}, "Bytes of a stream's block."),
   number('stream-node-max-entries', 100, 0, longMax, {}, "Entries of a stream's block."),
+  number('stream-idmp-duration', 100, 1, 86400, {}, 'Seconds for which a stream remembers the names of messages (XADD IDMP), unless XCFGSET says otherwise.'),
+  number('stream-idmp-maxsize', 100, 1, 10000, {}, 'How many names of messages of each producer a stream remembers.'),
 
   // Snapshots
   special('save', '3600 1 300 100 60 10000', { multiple: true }, 'Pairs of seconds and changes: a snapshot is made after so many changes in so long.'),
