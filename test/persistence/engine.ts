@@ -15,7 +15,7 @@ export interface Engine {
   readonly keyspace: Keyspace;
   /** Runs a command; its reply is lost, and a command that is not known throws. */
   run(...words: readonly Word[]): void;
-  /** Moves the clock, which stands still otherwise. */
+  /** Moves the clock, which stands still otherwise; what is due expires. */
   tick(ms: number): void;
 }
 
@@ -56,6 +56,8 @@ export function makeEngine(seed: number): Engine {
     tick(ms) {
       nowMs += ms;
       server.beginTurn();
+      server.expireCycle.run(() => false);
+      server.fieldExpireStep(() => false);
     },
   };
 }
