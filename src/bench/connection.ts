@@ -164,7 +164,7 @@ function statusText(status: number): string {
 }
 
 /** The C library's words for a system error, which is what redis-benchmark prints. */
-export function systemText(error: NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }): string {
+function systemText(error: NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }): string {
   // With several addresses of one name Node reports a list; the last attempt is what a C program would report.
   const last = error.errors?.at(-1) ?? error;
   return (last.code !== undefined ? systemTexts[last.code] : undefined) ?? (last.message || String(last.code));

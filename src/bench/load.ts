@@ -18,11 +18,11 @@ import { ProtocolError, ReplyCounter } from './reply-counter.js';
 import { KeyGenerator, makeTemplate, repeatTemplate } from './request.js';
 import type { RequestTemplate } from './request.js';
 
-export const counterIssued = 0;
+const counterIssued = 0;
 export const counterFinished = 1;
 export const counterLive = 2;
 /** How often a thread has met slots that moved: the others look for their new places then, too. */
-export const counterMoves = 3;
+const counterMoves = 3;
 export const counterCount = 4;
 
 /** Where a connection goes; in a cluster with the node's slots. */

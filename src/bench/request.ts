@@ -4,7 +4,7 @@
 // `__rand_9th__` all occurrences in one command get the same number. `{tag}` is replaced by a hash tag of a slot that
 // the connection's node owns. All placeholders are as long as what replaces them, so a patch never moves a byte.
 
-export const placeholderDigits = 12;
+const placeholderDigits = 12;
 
 /** Names of the placeholders in the order of their group number; group 0 is drawn anew at each occurrence. */
 const placeholders = [

@@ -340,7 +340,7 @@ const clusterSwitches = [
   'fix-with-unreachable-masters',
 ];
 
-export function defaultOptions(terminal: boolean): CliOptions {
+function defaultOptions(terminal: boolean): CliOptions {
   return {
     host: '127.0.0.1',
     port: 6379,

@@ -22,9 +22,6 @@ class Aborted extends Error {}
 const subscribeCommands = ['subscribe', 'psubscribe', 'ssubscribe'];
 const unsubscribeCommands = ['unsubscribe', 'punsubscribe', 'sunsubscribe'];
 
-/** Takes over a connection whose server answers SYNC or PSYNC with a replication stream. */
-export type ReplicaMode = (session: Session, sendSync: boolean) => Promise<void>;
-
 export class Session {
   connection: Connection | undefined;
   /** Commands come from a prompt or a stream of lines; a lost connection does not end the program then. */

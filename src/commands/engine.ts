@@ -72,12 +72,6 @@ export interface BlockRequest {
   readonly wakesOnDelete?: boolean;
 }
 
-/** A deferred piece of work whose reply comes later than its command returns (see `suspend`). */
-export interface Suspension {
-  /** Gives the suspended client its reply and goes on with what it sent since. */
-  resume(write: (reply: DataCall['reply']) => void): void;
-}
-
 export interface Engine {
   readonly keyspace: Keyspace;
   readonly limits: DataLimits;

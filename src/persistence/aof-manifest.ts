@@ -97,7 +97,7 @@ export class AofManifest {
   }
 }
 
-export function manifestName(fileName: string): string {
+function manifestName(fileName: string): string {
   return `${fileName}.manifest`;
 }
 

@@ -44,10 +44,6 @@ export function wrongArity(commandName: string): string {
   return `ERR wrong number of arguments for '${commandName}' command`;
 }
 
-export function mustBePositive(name: string): string {
-  return `ERR ${name} must be positive`;
-}
-
 export function invalidExpireTime(commandName: string): string {
   return `ERR invalid expire time in '${commandName}' command`;
 }

@@ -31,7 +31,7 @@ function within(ranges: readonly [number, number][], point: number): boolean {
   return ranges.some(([low, high]) => point >= low && point <= high);
 }
 
-export function characterWidth(character: string): number {
+function characterWidth(character: string): number {
   const point = character.codePointAt(0)!;
   if (point < 0x300) return point < 0x20 || (point >= 0x7f && point < 0xa0) ? 0 : 1;
   if (within(zero, point)) return 0;

@@ -35,7 +35,7 @@ export async function loadCommandHints(session: Session): Promise<CommandHints> 
 }
 
 /** The command with the longest name that the words begin with. */
-export function findCommand(hints: CommandHints, words: readonly string[]): CommandDoc | undefined {
+function findCommand(hints: CommandHints, words: readonly string[]): CommandDoc | undefined {
   let best: CommandDoc | undefined;
   for (const command of hints.commands) {
     if (command.words.length > words.length || command.words.length <= (best?.words.length ?? 0)) continue;

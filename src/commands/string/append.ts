@@ -11,7 +11,7 @@ import type { DataCall, DataCommand } from '../engine.js';
 import { stringPlace } from './access.js';
 
 /** Whether a string may have this many bytes; the error reply is given if not. */
-export function fitsString(call: DataCall, bytes: number): boolean {
+function fitsString(call: DataCall, bytes: number): boolean {
   if (bytes <= call.host.limits.protoMaxBulkBytes) return true;
   call.reply.error(errors.stringTooLong);
   return false;

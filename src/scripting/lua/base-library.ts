@@ -17,7 +17,7 @@ import type { LuaValue, Results } from './values.js';
 const unpackMax = 8000;
 
 /** `tostring` without metamethods. */
-export function plainToString(value: LuaValue): string {
+function plainToString(value: LuaValue): string {
   switch (typeof value) {
     case 'undefined':
       return 'nil';

@@ -105,7 +105,7 @@ export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 const heapShareMax = 0.7;
 
 /** Whether the JavaScript heap is so full that a script had better stop. */
-export function heapIsNearlyFull(): boolean {
+function heapIsNearlyFull(): boolean {
   const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
   return used > limit * heapShareMax;
 }

@@ -4,7 +4,7 @@ import { splitWords } from '../../base/quoting.js';
 import { ruleErrors, Selector, type AclCommands, type ChannelPattern } from './selector.js';
 
 /** The hash of a password (a byte string) in hex. */
-export function hashPassword(password: string): string {
+function hashPassword(password: string): string {
   return createHash('sha256').update(password, 'latin1').digest('hex');
 }
 

@@ -190,7 +190,7 @@ function runHooks(hooks: readonly (readonly [ApplyHook, string])[], from: number
 }
 
 /** Assigns one word, split at every space when the directive takes several. */
-export function assignValue(setting: Setting, value: string): string | undefined {
+function assignValue(setting: Setting, value: string): string | undefined {
   if (setting.option.multiple !== true) return setting.assign([value], false);
   return setting.assign(value === '' ? [] : value.split(' '), false);
 }

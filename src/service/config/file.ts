@@ -6,7 +6,7 @@
 // redis-server prints then.
 import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
-import { latin1, latin1Bytes, utf8 } from '../../base/bytes.js';
+import { latin1, utf8 } from '../../base/bytes.js';
 import { quote, splitWords } from '../../base/quoting.js';
 import { readWhole, type Files } from '../../io/files.js';
 import type { Config } from './config.js';
@@ -182,7 +182,7 @@ export class ConfigReader {
 }
 
 /** hz is a wish: what is out of range is brought back into it. */
-export function clampHz(config: Config): void {
+function clampHz(config: Config): void {
   const hz = config.number('hz');
   hz.set(BigInt(Math.min(500, Math.max(1, hz.value))));
 }
@@ -239,9 +239,4 @@ export function linesOfOptions(options: Readonly<Record<string, string | number 
     lines.push([name, ...words.map((word) => quote(toByteString(word)))].join(' '));
   }
   return lines.join('\n');
-}
-
-/** Text as a config file's bytes. */
-export function configBytes(text: string): Uint8Array {
-  return latin1Bytes(text);
 }
