@@ -141,6 +141,7 @@ test('Lua values become replies', () => {
     assert.equal(evaluate(source, 3), resp3, `${source} in RESP3`);
   }
   assert.match(evaluate('local t = {} for i = 1, 10000 do t = {t} end return t'), /-ERR reached lua stack limit\r\n$/);
+  assert.match(evaluate('local t = {} for i = 1, 10000 do t = {map = {x = t}} end return t'), /-ERR reached lua stack limit\r\n$/);
 });
 
 test('errors carry the script and the line', () => {

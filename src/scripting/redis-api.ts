@@ -46,6 +46,7 @@ export const scriptCallErrors = {
 } as const;
 
 const replyDepthMax = 3000;
+const tooDeep = '-ERR reached lua stack limit\r\n';
 
 function errorTable(message: string): LuaTable {
   const table = new LuaTable();
@@ -189,7 +190,7 @@ class ReplyReader {
 // -- replies out of Lua
 
 function oneLine(text: string): string {
-  return text.replace(/[\r\n]/g, ' ');
+  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text;
 }
 
 /** What a C string of the text would hold. */
@@ -240,7 +241,21 @@ class ReplyWriter {
   }
 
   private table(table: LuaTable, depth: number): string {
-    if (depth > replyDepthMax) return '-ERR reached lua stack limit\r\n';
+    if (depth > replyDepthMax) return tooDeep;
+    if (table.keys.length > 0) {
+      const special = this.special(table, depth);
+      if (special !== null) return special;
+    }
+    let items = '';
+    for (let at = 1; ; at++) {
+      const item = table.getNumber(at);
+      if (item === undefined) return `*${at - 1}\r\n${items}`;
+      items += this.write(item, depth + 1);
+    }
+  }
+
+  /** What a table with one of the known fields stands for; null when it has none. */
+  private special(table: LuaTable, depth: number): string | null {
     const err = table.getHash('err');
     if (typeof err === 'string') return `-${oneLine(beforeZero(err))}\r\n`;
     const ok = table.getHash('ok');
@@ -262,13 +277,7 @@ class ReplyWriter {
         return `=${text.length + 4}\r\n${format.padEnd(3).slice(0, 3)}:${text}\r\n`;
       }
     }
-    const parts: string[] = [];
-    for (let at = 1; ; at++) {
-      const item = table.getNumber(at);
-      if (item === undefined) break;
-      parts.push(this.write(item, depth + 1));
-    }
-    return `*${parts.length}\r\n${parts.join('')}`;
+    return null;
   }
 
   private pairs(table: LuaTable, depth: number, isMap: boolean): string {
@@ -284,8 +293,20 @@ class ReplyWriter {
 
 /** The reply bytes (a one-byte string) for what a script returned. */
 export function toReply(value: LuaValue, clientResp: 2 | 3, scriptResp: 2 | 3): string {
-  return new ReplyWriter(clientResp === 3, scriptResp === 3).write(value, 0);
+  try {
+    return writers[clientResp === 3 ? 1 : 0]![scriptResp === 3 ? 1 : 0]!.write(value, 0);
+  } catch (error) {
+    // Maps within maps use up our own stack first.
+    if (error instanceof RangeError) return tooDeep;
+    throw error;
+  }
 }
+
+/** By the protocol of the client, then by that of the script. */
+const writers = [
+  [new ReplyWriter(false, false), new ReplyWriter(false, true)],
+  [new ReplyWriter(true, false), new ReplyWriter(true, true)],
+];
 
 /** The message of an error with its code: of a table its `err`. */
 export function errorText({ value }: LuaError): string {
@@ -313,7 +334,10 @@ function setConstants(table: LuaTable, constants: Readonly<Record<string, LuaVal
 }
 
 /** A command's arguments; null where one is neither string nor number. */
-function commandArguments(args: readonly LuaValue[]): string[] | null {
+function commandArguments(args: readonly LuaValue[]): readonly string[] | null {
+  let plain = 0;
+  while (plain < args.length && typeof args[plain] === 'string') plain++;
+  if (plain === args.length) return args as readonly string[];
   const texts: string[] = [];
   for (let at = 0; at < args.length; at++) {
     const arg = args[at];

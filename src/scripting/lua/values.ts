@@ -21,10 +21,13 @@ const scanMax = 8;
 /** The end of a traversal, see `LuaTable.after`. */
 export const traversalEnd = -0x7fffffff;
 
+/** Both lists of a hash part that holds nothing: most arrays never get one. Never written to. */
+const nothing: LuaValue[] = [];
+
 export class LuaTable {
   readonly arr: LuaValue[] = [];
-  keys: LuaValue[] = [];
-  vals: LuaValue[] = [];
+  keys = nothing;
+  vals = nothing;
   meta: LuaTable | null = null;
   /** A script may not change it (the host may, through the raw methods). */
   readonly = false;
@@ -102,7 +105,10 @@ export class LuaTable {
       return;
     }
     if (value === undefined) return;
-    if (this.keys.length >= scanMax) this.grow();
+    if (this.keys === nothing) {
+      this.keys = [];
+      this.vals = [];
+    } else if (this.keys.length >= scanMax) this.grow();
     if (this.index !== null) this.index.set(key, this.keys.length);
     this.keys.push(key);
     this.vals.push(value);
