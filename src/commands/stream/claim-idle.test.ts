@@ -133,6 +133,18 @@ test('MAXCOUNT and MAXSIZE bound the reply over all streams', async () => {
   assert.deepEqual(await counts(...group, 'maxcount', 3, ...tail, '>', '>', '>'), ['s1 2', 's2 1']);
 });
 
+test('keys are found as the command finds them, whatever groups and consumers are called', async () => {
+  assert.deepEqual(await call('command', 'getkeys', 'xreadgroup', 'count', 1, 'group', 'g', 'streams', 'streams', 'k1', 'k2', '>', '>'), ['k1', 'k2']);
+  assert.deepEqual(await call('command', 'getkeys', 'xreadgroup', 'group', 'streams', 'streams', 'noack', 'claim', 5, 'streams', 'k1', '>'), ['k1']);
+  assert.deepEqual(await call('command', 'getkeys', 'xread', 'maxcount', 5, 'block', 0, 'streams', 'streams', 'k2', '0', '0'), ['streams', 'k2']);
+  await make(1, 0);
+  await call('acl', 'setuser', 'reader', 'on', 'nopass', '+@all', '~streams');
+  const reader = new Redis(server.port, server.host, { username: 'reader', password: 'x' });
+  const asReader = (...words: string[]): Promise<unknown> => reader.call(words[0]!, words.slice(1)).catch((error: Error) => error.message);
+  assert.match(String(await asReader('xreadgroup', 'count', '1', 'group', 'g', 'streams', 'streams', 's', '>')), /^NOPERM/);
+  reader.disconnect();
+});
+
 test('bad input', async () => {
   await make(1, 1);
   const cases: [string, (string | number)[]][] = [

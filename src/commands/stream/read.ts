@@ -443,6 +443,18 @@ function streamKeys(startFrom: number): KeySpec {
   return { flags: ['RO', 'access'], begin: { keyword: 'STREAMS', startFrom }, find: { last: -1, step: 1, limit: 2 } };
 }
 
+const valueOptions = ['block', 'count', 'maxcount', 'maxsize', 'claim'];
+
+/** The keys as the command itself finds them: the specification's word may also be the name of a group, a consumer or a key. */
+function findStreamKeys(call: DataCall): number[] {
+  for (let index = 1; index < call.count; index++) {
+    if (call.is(index, 'streams')) return Array.from({ length: (call.count - 1 - index) >>> 1 }, (_, place) => index + 1 + place);
+    if (call.is(index, 'group')) index += 2;
+    else if (valueOptions.some((word) => call.is(index, word))) index++;
+  }
+  return [];
+}
+
 const streamsArgument = block('streams', many(key('key')), many(str('id')));
 
 const limitArguments = [optional(int('maxcount', { token: 'MAXCOUNT', since: '8.10.0' })), optional(int('maxsize', { token: 'MAXSIZE', since: '8.10.0' }))];
@@ -454,6 +466,7 @@ export const xread: DataCommand = command({
   arity: -4,
   flags: ['readonly', 'blocking'],
   keys: [streamKeys(1)],
+  findKeys: findStreamKeys,
   args: [
     optional(int('count', { token: 'COUNT' })),
     ...limitArguments,
@@ -473,6 +486,7 @@ export const xreadgroup: DataCommand = command({
   arity: -7,
   flags: ['write', 'blocking'],
   keys: [streamKeys(4)],
+  findKeys: findStreamKeys,
   args: [
     { ...block('group-block', str('group'), str('consumer')), token: 'GROUP' },
     optional(int('count', { token: 'COUNT' })),
