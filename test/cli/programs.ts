@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly stopAfterMs?: number;
 }
 
-const timeoutMs = 30_000;
+const timeoutMs = 120_000;
 
 /** Output as one character per byte. */
 export function run(program: string, words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
