@@ -29,6 +29,8 @@ export interface PersistenceHost {
   log(level: LogLevel, text: string): void;
   /** Commands that were run so far: whether it moves tells whether the loop is busy. */
   readonly commandCount: number;
+  /** Milliseconds that the event loop has waited for something to do, so far. */
+  idleMs(): number;
   /** The codes of the function libraries. */
   functionLibraries(): readonly Uint8Array[];
   /** Loads a library; throws an Error with the reason. */

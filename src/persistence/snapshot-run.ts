@@ -1,7 +1,9 @@
 // snapshot-run: one snapshot from its cut to the file in place: walks in slices between events and tells when it is done.
 //
 // While clients are served a slice is short and followed by a pause three times as long, so that a snapshot takes at most a
-// quarter of the engine's time; when nobody is, it goes on at once.
+// quarter of the engine's time; when nobody is, it goes on at once. On a machine with too much to do a pause passes while
+// the engine does not even run: a slice therefore also waits until many commands were served, or the loop had nothing to
+// do, for a while at most.
 //
 // Not here: the cut itself (snapshot), names of files and what a result means (rdb-saver, append-only), saving in
 // one go (whole-save).
@@ -15,6 +17,11 @@ const CHUNK_BYTES = 256 * 1024;
 const BUSY_SLICE_MS = 1.5;
 const BUSY_PAUSE_MS = 4;
 const IDLE_SLICE_MS = 5;
+/** What a busy engine serves, about, in three times a slice. */
+const COMMANDS_PER_SLICE = 450;
+/** Waiting for events so long means that the engine has time. */
+const SPARE_MS = 1;
+const PAUSES_MAX = 8;
 
 export type SnapshotResult = { readonly error: Error | null; readonly bytes: number; readonly aborted: boolean };
 
@@ -24,6 +31,8 @@ export class SnapshotRun {
   /** The most memory that the snapshot was seen to take beside the data. */
   heldBytesMax = 0;
   private lastCommandCount: number;
+  private pauses = 0;
+  private idleMsBefore = 0;
   private timer: NodeJS.Timeout | undefined;
   private soon: NodeJS.Immediate | undefined;
   private isOver = false;
@@ -53,16 +62,25 @@ export class SnapshotRun {
 
   private schedule(isBusy: boolean): void {
     if (isBusy) {
-      this.timer = setTimeout(() => {
-        this.timer = undefined;
-        this.goOn();
-      }, BUSY_PAUSE_MS);
+      this.pauses = 0;
+      this.idleMsBefore = this.host.idleMs();
+      this.pause();
     } else {
       this.soon = setImmediate(() => {
         this.soon = undefined;
         this.goOn();
       });
     }
+  }
+
+  private pause(): void {
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      const { host } = this;
+      const isServed = host.commandCount - this.lastCommandCount >= COMMANDS_PER_SLICE;
+      if (isServed || host.idleMs() - this.idleMsBefore >= SPARE_MS || ++this.pauses >= PAUSES_MAX) this.goOn();
+      else this.pause();
+    }, BUSY_PAUSE_MS);
   }
 
   private goOn(): void {

@@ -79,6 +79,10 @@ export class ServerPersistenceHost implements PersistenceHost {
     return this.server.stats.processed;
   }
 
+  idleMs(): number {
+    return performance.eventLoopUtilization().idle;
+  }
+
   functionLibraries(): readonly Uint8Array[] {
     return this.server.functionStore.codes();
   }

@@ -84,6 +84,10 @@ export class LocalHost implements PersistenceHost {
     this.logged.push(text);
   }
 
+  idleMs(): number {
+    return 0;
+  }
+
   functionLibraries(): readonly Uint8Array[] {
     return [];
   }
