@@ -27,6 +27,8 @@ export interface PersistenceHost {
   /** Milliseconds from any point, with fractions. */
   steadyClock(): number;
   log(level: LogLevel, text: string): void;
+  /** The commands of an EXEC are being run. */
+  readonly inTransaction: boolean;
   /** Commands that were run so far: whether it moves tells whether the loop is busy. */
   readonly commandCount: number;
   /** Milliseconds that the event loop has waited for something to do, so far. */

@@ -207,7 +207,8 @@ export class Persistence {
 
   /** Whether the walk of an aborted snapshot is over too, so that another cut can be made. */
   private walkIsFree(): boolean {
-    return this.lastRun === undefined || this.lastRun.snapshot.isOver;
+    // In the middle of a transaction a snapshot would hold half of it.
+    return !this.host.inTransaction && (this.lastRun === undefined || this.lastRun.snapshot.isOver);
   }
 
   // --- what commands ask for ------------------------------------------------------------------------------------------
@@ -234,7 +235,10 @@ export class Persistence {
       return 'Background saving scheduled';
     }
     if (this.walkIsFree()) this.trySave();
-    else this.rdb.isScheduled = true;
+    else {
+      this.rdb.isScheduled = true;
+      if (this.host.inTransaction) return 'Background saving scheduled';
+    }
     return 'Background saving started';
   }
 

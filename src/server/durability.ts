@@ -87,6 +87,10 @@ export class ServerPersistenceHost implements PersistenceHost {
     return this.server.functionStore.codes();
   }
 
+  get inTransaction(): boolean {
+    return this.server.inTransaction();
+  }
+
   loadFunction(code: Uint8Array, replaces: boolean): void {
     this.server.functionStore.load(code, replaces);
   }

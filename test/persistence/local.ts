@@ -53,6 +53,7 @@ export class LocalHost implements PersistenceHost {
   readonly options: Record<string, string | number | boolean>;
   commandCount = 0;
   isMaster = true;
+  inTransaction = false;
   nowMs = 1_700_000_000_000;
   refusals = 0;
   private database = 0;

@@ -120,6 +120,14 @@ describe('effects of scripts and transactions beside redis-server', { skip: peer
     });
   }
 
+  test('a rewrite or snapshot asked for in a transaction begins behind it: no file holds half of one', async () => {
+    const terminal = await Terminal.open(kvasir.port);
+    const replies = await terminal.typeAll(['SET', 'half', '0'], ['MULTI'], ['INCR', 'half'], ['BGREWRITEAOF'], ['BGSAVE', 'SCHEDULE'], ['INCR', 'half'], ['EXEC']);
+    assert.equal(replies.at(-1), '[1 Background append only file rewriting scheduled Background saving scheduled 2]');
+    while (!/aof_rewrite_scheduled:0\r?\naof_last_rewrite_time_sec:\d|aof_rewrites:[1-9]/.test(await kvasir.send('INFO', 'persistence'))) await terminal.type('PING');
+    terminal.close();
+  });
+
   test('the file gives the data back', async () => {
     const before = await kvasir.send('DEBUG', 'DIGEST');
     assert.equal(await kvasir.send('DEBUG', 'LOADAOF'), 'OK');
