@@ -23,7 +23,9 @@ test('whatever the arguments are, each command gives one reply and leaves the ke
   const local = new Local(seed);
   local.propagates = true;
   const prng = new Prng(seed);
-  const commands = dataCommands.filter((command) => groups.has(command.group));
+  const commands = dataCommands
+    .filter((command) => groups.has(command.group))
+    .flatMap(({ name, subcommands = [] }) => [[name], ...subcommands.map((sub) => [name, sub.name])]);
   for (let step = 0; step < 30_000; step++) {
     if (step % 200 === 0) {
       for (const key of ['h1', 'h2', 's1', 's2']) local.run(['DEL', key]);
@@ -42,7 +44,7 @@ test('whatever the arguments are, each command gives one reply and leaves the ke
     const command = prng.pick(commands);
     const args = Array.from({ length: prng.below(9) }, () => argument(prng));
     // A count of a hundred million random elements is right, but not for a test.
-    const line = [command.name, ...args].map((word) => (word === '-5' || !/^-\d{6,}$/.test(word) ? word : '-1000'));
+    const line = [...command, ...args].map((word) => (word === '-5' || !/^-\d{6,}$/.test(word) ? word : '-1000'));
     const reply = local.run(line);
     assert.ok(isOneReply(reply), `seed ${seed} step ${step}: ${line.join(' ')} gave ${reply.slice(0, 100)}`);
     if (step % 500 === 0) local.keyspace.verify();

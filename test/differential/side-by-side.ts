@@ -68,7 +68,11 @@ export class Local implements Engine {
     const name = latin1Bytes(words[0]!);
     let command = this.table.find(name, 0, name.length);
     if (command === undefined) throw new Error(`no command ${words[0]}`);
-    if (command.subcommands.size > 0) command = command.subcommands.get(words[1]!.toLowerCase())!;
+    if (command.subcommands.size > 0) {
+      const subcommand = command.subcommands.get((words[1] ?? '').toLowerCase());
+      if (subcommand === undefined) return `-ERR unknown subcommand of ${command.fullName}\r\n`;
+      command = subcommand;
+    }
     call.command = command;
     const { arity } = command;
     if (arity > 0 ? words.length !== arity : words.length < -arity) call.reply.error(wrongArity(command.fullName));
