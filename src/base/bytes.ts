@@ -40,6 +40,11 @@ export function equalBytes(a: Uint8Array, aOffset: number, aLength: number, b: U
   return true;
 }
 
+/** The same bytes, for access to several of them at a time. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /** As `equalBytes` with one length, four bytes at a time: 10 ns for 16 bytes instead of 23. @hot */
 export function equalInViews(a: DataView, aOffset: number, b: DataView, bOffset: number, length: number): boolean {
   let index = 0;
@@ -146,8 +151,8 @@ export function copyInViews(to: DataView, toOffset: number, from: DataView, from
   for (; index < count; index++) to.setUint8(toOffset + index, from.getUint8(fromOffset + index));
 }
 
-/** Shorter runs are copied in a loop: `set` and `copyWithin` cost more than they save there. */
-export const LOOPED_BYTES_MAX = 96;
+/** Longer runs are not for `copyInViews`: `set` has overtaken it there. */
+export const SHORT_BYTES_MAX = 96;
 
 /**
  * Copies bytes; a loop below 64 bytes, where `set` and `copyWithin` cost more than they save. Overlap is allowed.

@@ -21,7 +21,7 @@
 // Not here: what the bytes mean (structures), how much may be used (keyspace).
 
 import { assert } from '../base/assert.js';
-import { copyBytes, copyInViews, LOOPED_BYTES_MAX } from '../base/bytes.js';
+import { copyBytes, copyInViews, SHORT_BYTES_MAX, viewOf } from '../base/bytes.js';
 import {
   byteOffset,
   CHUNK_BYTES,
@@ -241,13 +241,13 @@ export class Arena {
   setInput(bytes: Uint8Array): void {
     if (bytes === this.input || bytes.length > INPUT_BYTES_MAX) return;
     this.input = bytes;
-    this.inputView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.inputView = viewOf(bytes);
   }
 
   /** Copies bytes from outside into a block. @hot */
   write(ref: number, offset: number, bytes: Uint8Array, from: number, count: number): void {
     const to = byteOffset(ref) + offset;
-    if (count <= LOOPED_BYTES_MAX && bytes === this.input) copyInViews(this.views[ref >>> CHUNK_SHIFT]!, to, this.inputView, from, count);
+    if (count <= SHORT_BYTES_MAX && bytes === this.input) copyInViews(this.views[ref >>> CHUNK_SHIFT]!, to, this.inputView, from, count);
     else copyBytes(this.u8[ref >>> CHUNK_SHIFT]!, to, bytes, from, count);
   }
 

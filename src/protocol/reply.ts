@@ -6,7 +6,7 @@
 //
 // Not here: reading (request), what errors say (errors), sending (service/connection).
 
-import { copyBytes, copyInViews, digitCount, latin1Bytes, LOOPED_BYTES_MAX, utf8, writeInteger } from '../base/bytes.js';
+import { copyBytes, copyInViews, digitCount, latin1Bytes, SHORT_BYTES_MAX, utf8, viewOf, writeInteger } from '../base/bytes.js';
 import { DOUBLE_TEXT_BYTES_MAX, formatDouble } from '../base/double.js';
 
 const BUFFER_BYTES = 65536;
@@ -26,10 +26,6 @@ const pongBytes = latin1Bytes('+PONG\r\n');
 const queuedBytes = latin1Bytes('+QUEUED\r\n');
 const emptyArray = latin1Bytes('*0\r\n');
 const doubleScratch = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
 
 function isOneByte(text: string): boolean {
   for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 255) return false;
@@ -240,35 +236,29 @@ export class ReplyWriter {
 
   /** A bulk string of bytes. @hot */
   bulk(bytes: Uint8Array, offset: number, length: number): void {
-    if (length > LOOPED_BYTES_MAX) {
+    if (length > SHORT_BYTES_MAX) {
       this.longBulk(bytes, offset, length);
       return;
     }
     const at = this.shortHeader(length);
-    const buffer = this.buffer;
-    for (let index = 0; index < length; index++) buffer[at + index] = bytes[offset + index]!;
-    buffer[at + length] = CR;
-    buffer[at + length + 1] = LF;
-    this.length = at + length + 2;
+    copyBytes(this.buffer, at, bytes, offset, length);
+    this.endLine(at + length);
   }
 
   /** As `bulk`, of bytes that there is a view of. @hot */
   bulkOf(bytes: Uint8Array, view: DataView, offset: number, length: number): void {
-    if (length > LOOPED_BYTES_MAX) {
+    if (length > SHORT_BYTES_MAX) {
       this.longBulk(bytes, offset, length);
       return;
     }
     const at = this.shortHeader(length);
     copyInViews(this.view, at, view, offset, length);
-    const buffer = this.buffer;
-    buffer[at + length] = CR;
-    buffer[at + length + 1] = LF;
-    this.length = at + length + 2;
+    this.endLine(at + length);
   }
 
   /** The header of a bulk string of less than 100 bytes, with room for these; returns where they belong. @hot */
   private shortHeader(length: number): number {
-    if (this.length + LOOPED_BYTES_MAX + 8 > this.buffer.length) this.nextBuffer(LOOPED_BYTES_MAX + 8);
+    if (this.length + SHORT_BYTES_MAX + 8 > this.buffer.length) this.nextBuffer(SHORT_BYTES_MAX + 8);
     const buffer = this.buffer;
     let at = this.length;
     buffer[at++] = 36;
@@ -291,11 +281,18 @@ export class ReplyWriter {
       this.reserve(2);
     } else {
       this.reserve(length + 2);
-      this.buffer.set(bytes.subarray(offset, offset + length), this.length);
+      copyBytes(this.buffer, this.length, bytes, offset, length);
       this.length += length;
     }
-    this.buffer[this.length++] = CR;
-    this.buffer[this.length++] = LF;
+    this.endLine(this.length);
+  }
+
+  /** A line end at `at`, for which there is room. @hot */
+  private endLine(at: number): void {
+    const buffer = this.buffer;
+    buffer[at] = CR;
+    buffer[at + 1] = LF;
+    this.length = at + 2;
   }
 
   /** A bulk string of a text, as UTF-8. */
@@ -309,10 +306,7 @@ export class ReplyWriter {
     const length = value < 0 ? 1 + digitCount(-value) : digitCount(value);
     this.header(36, length);
     this.reserve(length + 2);
-    let at = writeInteger(this.buffer, this.length, value);
-    this.buffer[at++] = CR;
-    this.buffer[at++] = LF;
-    this.length = at;
+    this.endLine(writeInteger(this.buffer, this.length, value));
   }
 
   /** "No such value" where a bulk string was asked for. @hot */
@@ -481,7 +475,6 @@ export class ReplyWriter {
 
   private crlf(): void {
     this.reserve(2);
-    this.buffer[this.length++] = CR;
-    this.buffer[this.length++] = LF;
+    this.endLine(this.length);
   }
 }

@@ -117,9 +117,11 @@ export interface Command<C = unknown> {
   readonly name: string;
   readonly flags: number;
   readonly arity: number;
-  /** Fewest and most arguments of a call that can be run as it is; none can where subcommands come first. */
+  /** Fewest and most arguments, by the arity. */
   readonly countMin: number;
   readonly countMax: number;
+  /** It has a handler and no subcommands, so that its name alone says what runs. */
+  readonly runsByName: boolean;
   /** Calls of at most so many arguments take the same time whatever the data; these need not all be timed. */
   readonly constantUpTo: number;
   readonly categories: readonly string[];
@@ -131,6 +133,8 @@ export interface Command<C = unknown> {
   readonly id: number;
 }
 
+/** Most arguments that a request may have. */
+const ARGUMENTS_MAX = 0x7fffffff;
 /** With more arguments than these, even what is constant for each of them takes a while. */
 const CONSTANT_ARGUMENTS_MAX = 8;
 
@@ -147,6 +151,11 @@ const groupCategories: Readonly<Record<string, string>> = {
   scripting: 'scripting', connection: 'connection',
 };
 
+/** Whether a call of the command may have so many arguments. @hot */
+export function fitsArity(command: Pick<Command, 'countMin' | 'countMax'>, count: number): boolean {
+  return count >= command.countMin && count <= command.countMax;
+}
+
 /** Builds a command, and its subcommands, from its declaration. */
 export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Command<C>): Command<C> {
   let flags = 0;
@@ -154,7 +163,6 @@ export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Com
   if (declaration.findKeys !== undefined || hasMovableKeys(declaration.keys ?? [])) flags |= commandFlags.movablekeys;
   const subcommands = new Map<string, Command<C>>();
   const isConstantTime = /^O\((1|log\(N\))\)/.test(declaration.complexity ?? '') && !declaration.flags.includes('admin') && !declaration.flags.includes('blocking');
-  const isRunAsItIs = declaration.run !== undefined && (declaration.subcommands ?? []).length === 0;
   const built: Command<C> = {
     declaration,
     fullName: parent === undefined ? declaration.name : `${parent.name}|${declaration.name}`,
@@ -162,7 +170,8 @@ export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Com
     flags,
     arity: declaration.arity,
     countMin: Math.abs(declaration.arity),
-    countMax: isRunAsItIs ? (declaration.arity < 0 ? 0x7fffffff : declaration.arity) : -1,
+    countMax: declaration.arity < 0 ? ARGUMENTS_MAX : declaration.arity,
+    runsByName: declaration.run !== undefined && (declaration.subcommands ?? []).length === 0,
     constantUpTo: declaration.constantUpTo ?? (isConstantTime ? CONSTANT_ARGUMENTS_MAX : 0),
     categories: categoriesOf(declaration, flags),
     keys: declaration.keys ?? [],

@@ -22,7 +22,7 @@ import { errors, wrongArity } from '../protocol/errors.js';
 import { type DeferredLength, ReplyTooLarge, ReplyWriter } from '../protocol/reply.js';
 import { RequestReader } from '../protocol/request.js';
 import { Call } from '../registry/call.js';
-import { type Command, type CommandDeclaration, commandFlags } from '../registry/command.js';
+import { type Command, type CommandDeclaration, commandFlags, fitsArity } from '../registry/command.js';
 import { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
@@ -512,13 +512,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     call.client = client;
     call.db = this.keyspace.databases[client.databaseIndex]!;
     const command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
-    if (command !== undefined && (this.gates | client.gates) === 0 && call.count >= command.countMin && call.count <= command.countMax) {
+    if (command !== undefined && (this.gates | client.gates) === 0 && command.runsByName && fitsArity(command, call.count)) {
       call.command = command as Command<never>;
       client.lastCommand = command.fullName;
       client.commandCount++;
       this.runUngated(call, command);
     } else {
-      this.dispatchWithCare(client);
+      this.dispatchWithCare(client, command);
     }
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
     this.serving = undefined;
@@ -530,10 +530,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   /** As `dispatch`, for requests that may be wrong, have subcommands, or must pass gates. */
-  private dispatchWithCare(client: Client): void {
+  private dispatchWithCare(client: Client, found: Command<ServerCall> | undefined): void {
     const { call } = this;
     const start = (client.gates & Gate.SILENT) === 0 ? undefined : call.reply.defer();
-    const command = this.resolve(call);
+    const command = this.check(call, found);
     if (command === undefined) {
       if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
       this.stats.countErrorReply(call.reply.lastError);
@@ -620,9 +620,14 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
   }
 
-  /** The command of a call, with its subcommand and arity checked; undefined after an error reply. @hot */
+  /** The command of a call, with its subcommand and arity checked; undefined after an error reply. */
   resolve(call: ServerCall): Command<ServerCall> | undefined {
-    let command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
+    return this.check(call, this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!));
+  }
+
+  /** As `resolve`, when the table was asked for the name already. @hot */
+  private check(call: ServerCall, found: Command<ServerCall> | undefined): Command<ServerCall> | undefined {
+    let command = found;
     if (command === undefined) {
       this.replyUnknown(call);
       return undefined;
@@ -635,8 +640,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       }
       command = sub;
     }
-    const { arity } = command;
-    if ((arity > 0 && arity !== call.count) || call.count < -arity || command.run === undefined) {
+    if (!fitsArity(command, call.count) || command.run === undefined) {
       const text = wrongArity(command.fullName);
       if (command.name === 'exec') this.transactions.end(call.client);
       call.reply.error(command.name === 'exec' ? execAborted(text) : text);

@@ -228,15 +228,11 @@ export class Connection implements WireEvents {
       this.hold(writer.takeBytes());
       return;
     }
-    let sent: boolean;
-    if (writer.fullBytes === 0) {
-      sent = this.wire.write(writer.written);
-      writer.length = sent ? 0 : writer.length;
-    } else {
-      sent = this.wire.writeAll(writer.takeParts());
-      if (sent) writer.reuse();
+    const isSent = writer.fullBytes === 0 ? this.wire.write(writer.written) : this.wire.writeAll(writer.takeParts());
+    if (isSent) {
+      writer.reuse();
+      return;
     }
-    if (sent) return;
     writer.giveAway();
     this.noteUnsent();
   }

@@ -4,7 +4,7 @@ import { globMatches } from '../../base/glob.js';
 import { utf8 } from '../../base/bytes.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
 import type { Argument } from '../../registry/grammar.js';
-import { type Command, type CommandFlag, command, commandFlags, type KeySpec } from '../../registry/command.js';
+import { type Command, type CommandFlag, command, commandFlags, fitsArity, type KeySpec } from '../../registry/command.js';
 import { many, oneof, optional, pattern, str } from '../../registry/grammar.js';
 import { Call } from '../../registry/call.js';
 import { findKeys, flagsOfKey, FoundKeys } from '../../registry/find-keys.js';
@@ -283,7 +283,7 @@ function runGetKeys(call: ServerCall, withFlags: boolean): void {
     call.reply.error('ERR The command has no key arguments');
     return;
   }
-  if ((found.arity > 0 && found.arity !== target.count) || target.count < -found.arity) {
+  if (!fitsArity(found, target.count)) {
     call.reply.error('ERR Invalid number of arguments specified for command');
     return;
   }

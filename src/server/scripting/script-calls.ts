@@ -5,7 +5,7 @@
 // caller's user and on what it did before.
 
 import { Call } from '../../registry/call.js';
-import { type Command, commandFlags } from '../../registry/command.js';
+import { type Command, commandFlags, fitsArity } from '../../registry/command.js';
 import { errors } from '../../protocol/errors.js';
 import { scriptCallErrors, type ScriptHost } from '../../scripting/redis-api.js';
 import type { LuaValue } from '../../scripting/lua/values.js';
@@ -104,8 +104,8 @@ export class ScriptCalls implements ScriptHost {
     this.setArguments(args);
     const command = this.resolve();
     if (command === undefined) return this.failed(scriptCallErrors.unknownCommand);
-    const { arity, flags } = command;
-    if ((arity > 0 && arity !== call.count) || call.count < -arity || command.run === undefined) return this.failed(scriptCallErrors.wrongArity);
+    const { flags } = command;
+    if (!fitsArity(command, call.count) || command.run === undefined) return this.failed(scriptCallErrors.wrongArity);
     if ((flags & commandFlags.noscript) !== 0 && !this.server.allowsAllInScripts) return this.failed(scriptCallErrors.notAllowed);
     call.command = command as Command<never>;
     call.db = server.keyspace.databases[client.databaseIndex]!;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { errors } from '../../protocol/errors.js';
 import { Call } from '../../registry/call.js';
-import { command } from '../../registry/command.js';
+import { command, fitsArity } from '../../registry/command.js';
 import { int, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
 import { denials, denialText } from '../acl/denial.js';
@@ -180,7 +180,7 @@ function runDryRun(call: ServiceCall): void {
     return;
   }
   const count = call.count - 3;
-  if ((tried.arity > 0 && tried.arity !== count) || count < -tried.arity) {
+  if (!fitsArity(tried, count)) {
     reply.error(`ERR wrong number of arguments for '${tried.fullName}' command`);
     return;
   }

@@ -13,7 +13,7 @@ import { isAggregate, replyText, type Reply } from '../../client/reply.js';
 import { RealFiles } from '../../io/files.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { Call } from '../../registry/call.js';
-import type { CommandDeclaration } from '../../registry/command.js';
+import { type CommandDeclaration, fitsArity } from '../../registry/command.js';
 import { CommandTable } from '../../registry/table.js';
 import { allDeclarations } from '../../server/declarations.js';
 import { Acl } from '../acl/acl.js';
@@ -102,7 +102,7 @@ class TestHost implements ServiceHost {
     call.setArguments(words.map((word) => latin1Bytes(word)));
     let command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!)!;
     if (command.subcommands.size > 0) command = command.subcommands.get(words[1]!.toLowerCase())!;
-    const wrong = (command.arity > 0 && command.arity !== call.count) || call.count < -command.arity;
+    const wrong = !fitsArity(command, call.count);
     if (wrong) call.reply.error(`ERR wrong number of arguments for '${command.fullName}' command`);
     else command.run!(call);
     const reader = new ReplyReader();
