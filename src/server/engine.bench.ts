@@ -7,6 +7,7 @@
 // Processor time of the best of many short rounds counts, so what else runs on the machine matters little.
 
 import { latin1Bytes } from '../base/bytes.js';
+import { sha1Hex } from '../base/sha1.js';
 import { RealFiles } from '../io/files.js';
 import type { Wire } from '../io/sockets.js';
 import { Config } from '../service/config/config.js';
@@ -14,6 +15,7 @@ import { ConfigReader, linesOfOptions } from '../service/config/file.js';
 import { collectDirectives, launch } from './start.js';
 
 const value = 'xxxxxxxxxxxxxxxx';
+const oneCall = "return redis.call('set', KEYS[1], ARGV[1])";
 const requests: Readonly<Record<string, readonly string[]>> = {
   ping_mbulk: ['PING'],
   set: ['SET', 'key:__rand_int__', value],
@@ -31,6 +33,7 @@ const requests: Readonly<Record<string, readonly string[]>> = {
   lrange_100: ['LRANGE', 'mylist', '0', '99'],
   lrange_600: ['LRANGE', 'mylist', '0', '599'],
   mset: ['MSET', ...Array.from({ length: 10 }, () => ['key:__rand_int__', value]).flat()],
+  evalsha: ['EVALSHA', sha1Hex(oneCall), '1', 'key:__rand_int__', value],
 };
 
 function pipelineOf(test: string, depth: number): Uint8Array {
@@ -94,6 +97,7 @@ function measure(test: string): number {
   return best;
 }
 
+send(latin1Bytes(`*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$${oneCall.length}\r\n${oneCall}\r\n`), 1);
 const warmed = isFresh ? [] : options.includes('--after') ? options[options.indexOf('--after') + 1]!.split(',') : all;
 for (const test of warmed) measure(test);
 for (const test of wanted) process.stdout.write(`${test.padEnd(12)} ${measure(test).toFixed(0).padStart(7)} ns\n`);

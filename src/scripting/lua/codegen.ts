@@ -11,7 +11,8 @@
 //
 //   if(at===0){place=7;t1=...}else if(at===7){at=0;t1=R.first(value);}
 //
-// The guard version is only written when a function is first suspended. Its loops run at half the plain speed or better.
+// The guard version is only written when a function is first suspended. Of its loops only the turn that is entered midway is
+// written so; the turns after it are plain, so that they run at the plain version's speed.
 //
 // Locals are v0, v1, ... reused by scope; temporaries are t0, t1, ... used as a stack. A local that an inner function
 // captures and somebody assigns again is a cell {v}; one that is never assigned again is handed to the inner function as
@@ -110,7 +111,7 @@ class FunctionWriter {
 
   constructor(
     private readonly scope: FunctionScope,
-    private readonly guard: boolean,
+    private guard: boolean,
     private readonly isDebugged: boolean,
   ) {
     this.places[0] = { line: scope.line, names: [], isTail: false };
@@ -194,12 +195,30 @@ class FunctionWriter {
   }
 
   private loop(line: number, write: () => void): void {
-    this.hasLoop = true;
-    const body = this.capture(() => {
+    this.turns('', () => {
       write();
       this.tick(line);
     });
-    this.lines.push(`${this.guard ? `if(at===0||${this.reaches(body)})` : ''}for(;;){${body.text}}`);
+  }
+
+  /** A loop; `step` is done between two turns. In the guard version the turns after the one that is entered are plain. */
+  private turns(step: string, write: () => void): void {
+    this.hasLoop = true;
+    const { slotNext, tempNext, visible, guard } = this;
+    const seen = visible.length;
+    const body = this.capture(write);
+    if (!guard) {
+      this.lines.push(`for(;;${step}){${body.text}}`);
+      return;
+    }
+    this.places.length = body.from;
+    this.slotNext = slotNext;
+    this.tempNext = tempNext;
+    visible.length = seen;
+    this.guard = false;
+    const plain = this.capture(write);
+    this.guard = true;
+    this.lines.push(`if(at===0||${this.reaches(body)})for(;;${step}){if(at===0){for(;;${step}){${plain.text}}break;}${body.text}}`);
   }
 
   private tick(line: number): void {
@@ -773,8 +792,7 @@ class FunctionWriter {
       this.showLoop(['index', 'limit', 'step'], [counter, to, step]);
       const seen = this.visible.length;
       // The step is made at the head, so that `break` and the guard version need no other way around.
-      this.hasLoop = true;
-      const body = this.capture(() => {
+      this.turns(`${counter}+=${step}`, () => {
         this.simple(`if(!(${done}))break;`);
         if (isDirect) {
           local.slot = Number(counter.slice(1));
@@ -787,7 +805,6 @@ class FunctionWriter {
         this.stopAgain(line, seen);
         this.tick(line);
       });
-      this.lines.push(`${this.guard ? `if(at===0||${this.reaches(body)})` : ''}for(;;${counter}+=${step}){${body.text}}`);
     });
   }
 
