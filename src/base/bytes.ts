@@ -14,6 +14,19 @@ export function latin1Bytes(text: string): Uint8Array {
   return bytes;
 }
 
+type Latin1Write = (this: Uint8Array, text: string, offset: number, length: number) => number;
+const { latin1Write } = Buffer.prototype as unknown as { latin1Write: Latin1Write };
+
+/** Longer texts are written by Node, shorter ones by a loop. */
+const LOOPED_TEXT_MAX = 48;
+
+/** Writes a one-byte string, a byte for each character; the room must be there. @hot */
+export function writeLatin1(to: Uint8Array, offset: number, text: string): void {
+  const { length } = text;
+  if (length > LOOPED_TEXT_MAX) latin1Write.call(to, text, offset, length);
+  else for (let index = 0; index < length; index++) to[offset + index] = text.charCodeAt(index);
+}
+
 /** A one-byte string of bytes: binary-safe, each character is a byte. Cold paths only. */
 export function latin1(bytes: Uint8Array, offset = 0, length = bytes.length - offset): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).toString('latin1');

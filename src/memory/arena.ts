@@ -244,6 +244,12 @@ export class Arena {
     this.inputView = viewOf(bytes);
   }
 
+  /** As `setInput`, with a view that is at hand. @hot */
+  useInput(bytes: Uint8Array, view: DataView): void {
+    this.input = bytes;
+    this.inputView = view;
+  }
+
   /** Copies bytes from outside into a block. @hot */
   write(ref: number, offset: number, bytes: Uint8Array, from: number, count: number): void {
     const to = byteOffset(ref) + offset;

@@ -6,7 +6,7 @@
 //
 // Not here: reading (request), what errors say (errors), sending (service/connection).
 
-import { copyBytes, copyInViews, digitCount, latin1Bytes, SHORT_BYTES_MAX, utf8, viewOf, writeInteger } from '../base/bytes.js';
+import { copyBytes, copyInViews, digitCount, latin1Bytes, SHORT_BYTES_MAX, utf8, viewOf, writeInteger, writeLatin1 } from '../base/bytes.js';
 import { DOUBLE_TEXT_BYTES_MAX, formatDouble } from '../base/double.js';
 
 const BUFFER_BYTES = 65536;
@@ -199,6 +199,16 @@ export class ReplyWriter {
     this.line(43, text);
   }
 
+  /** As `simple`, of any one-byte string; line ends become spaces. @hot */
+  status(text: string): void {
+    this.oneLine(43, text);
+  }
+
+  /** An error reply that is not counted as one, of any one-byte string without '-'; line ends become spaces. */
+  uncountedError(text: string): void {
+    this.oneLine(45, text);
+  }
+
   /** An error reply. `text` begins with its code ('ERR ...') and carries no '-'; line ends become spaces. */
   error(text: string): void {
     this.errorCount++;
@@ -293,6 +303,15 @@ export class ReplyWriter {
     buffer[at] = CR;
     buffer[at + 1] = LF;
     this.length = at + 2;
+  }
+
+  /** A bulk string of a one-byte string. @hot */
+  bulkLatin1(text: string): void {
+    const { length } = text;
+    this.header(36, length);
+    this.reserve(length + 2);
+    writeLatin1(this.buffer, this.length, text);
+    this.endLine(this.length + length);
   }
 
   /** A bulk string of a text, as UTF-8. */
@@ -463,14 +482,18 @@ export class ReplyWriter {
   }
 
   private line(type: number, text: string): void {
-    this.reserve(text.length + 3);
+    const { length } = text;
+    this.reserve(length + 3);
+    const at = this.length + 1;
+    this.buffer[at - 1] = type;
+    writeLatin1(this.buffer, at, text);
+    this.endLine(at + length);
+  }
+
+  private oneLine(type: number, text: string): void {
+    this.line(type, text);
     const buffer = this.buffer;
-    let at = this.length;
-    buffer[at++] = type;
-    for (let index = 0; index < text.length; index++) buffer[at++] = text.charCodeAt(index);
-    buffer[at++] = CR;
-    buffer[at++] = LF;
-    this.length = at;
+    for (let at = this.length - 2 - text.length; at < this.length - 2; at++) if (buffer[at] === CR || buffer[at] === LF) buffer[at] = 32;
   }
 
   private crlf(): void {

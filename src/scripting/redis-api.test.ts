@@ -1,10 +1,12 @@
 // The expected texts were taken from redis-server 7.0.15.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { latin1 } from '../base/bytes.js';
+import { ReplyWriter } from '../protocol/reply.js';
 import { compile } from './lua/compile.js';
 import { Engine, Execution } from './lua/engine.js';
 import type { LuaTable } from './lua/values.js';
-import { errorReply, RedisApi, scriptCallErrors, toReply } from './redis-api.js';
+import { errorReply, RedisApi, scriptCallErrors, writeReply } from './redis-api.js';
 import type { FunctionDeclaration, ScriptHost } from './redis-api.js';
 
 const encoder = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
@@ -78,7 +80,10 @@ function evaluate(source: string, clientResp: 2 | 3 = 2, host = new FakeHost()):
   const run = new Execution(engine, compile(source, '@user_script').bind(engine.globals), [], () => false);
   run.advance(() => true);
   if (run.error !== null) return `-${errorReply(run.error, 'SHA')}\r\n`;
-  return toReply(run.values[0], clientResp, api.respVersion);
+  const reply = new ReplyWriter();
+  reply.protocol = clientResp;
+  writeReply(reply, run.values[0], api.respVersion);
+  return latin1(reply.takeBytes());
 }
 
 test('replies become Lua values', () => {

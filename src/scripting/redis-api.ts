@@ -11,8 +11,10 @@
 //
 // A failed `redis.call` raises {err=...}. `pcall` gives its text where the table has one (see machine), and what leaves the
 // script is `ERR text script: name, on @chunk:line.`, made by `errorReply`.
+import { latin1Bytes } from '../base/bytes.js';
 import { shortText } from '../base/short-text.js';
 import { sha1Hex } from '../base/sha1.js';
+import type { ReplyWriter } from '../protocol/reply.js';
 import { protectGlobals } from './lua/engine.js';
 import { numberToString, formatGeneral } from './lua/numbers.js';
 import { setFunctions } from './lua/native.js';
@@ -46,7 +48,7 @@ export const scriptCallErrors = {
 } as const;
 
 const replyDepthMax = 3000;
-const tooDeep = '-ERR reached lua stack limit\r\n';
+const tooDeep = 'ERR reached lua stack limit';
 
 function errorTable(message: string): LuaTable {
   const table = new LuaTable();
@@ -79,6 +81,13 @@ class ReplyReader {
     while (bytes[end] !== 13) end++;
     this.at = end + 2;
     return shortText(bytes, start, end - start);
+  }
+
+  private status(): string {
+    const { bytes, at } = this;
+    if (bytes[at] !== 79 || bytes[at + 1] !== 75 || bytes[at + 2] !== 13) return this.line();
+    this.at = at + 4;
+    return 'OK';
   }
 
   private number(): number {
@@ -131,7 +140,7 @@ class ReplyReader {
       case 0x3a:
         return this.number();
       case 0x2b:
-        return this.wrap('ok', this.line());
+        return this.wrap('ok', this.status());
       case 0x2d: {
         const table = new LuaTable();
         table.set('ignore_error_stats_update', true);
@@ -199,114 +208,122 @@ function beforeZero(text: string): string {
   return end < 0 ? text : text.slice(0, end);
 }
 
-function bulk(text: string): string {
-  return `$${text.length}\r\n${text}\r\n`;
-}
-
 /** A double as C casts it to a 64-bit integer. */
-function integer(value: number): string {
-  if (!(value > -(2 ** 63) && value < 2 ** 63)) return ':-9223372036854775808\r\n';
-  if (Number.isSafeInteger(value)) return `:${value === 0 ? 0 : value}\r\n`;
-  return `:${BigInt(Math.trunc(value))}\r\n`;
+function writeInteger(reply: ReplyWriter, value: number): void {
+  if (Number.isSafeInteger(value)) reply.integer(value === 0 ? 0 : value);
+  else reply.bigInteger(value > -(2 ** 63) && value < 2 ** 63 ? BigInt(Math.trunc(value)) : -(2n ** 63n));
 }
 
-function double(value: number, isResp3: boolean): string {
-  let text = value !== value ? 'nan' : formatGeneral(value, 17);
-  if (text === '-nan') text = 'nan';
-  return isResp3 ? `,${text}\r\n` : bulk(text);
-}
-
-class ReplyWriter {
-  private readonly nothing: string;
-
-  constructor(
-    private readonly clientIsResp3: boolean,
-    private readonly scriptIsResp3: boolean,
-  ) {
-    this.nothing = clientIsResp3 ? '_\r\n' : '$-1\r\n';
-  }
-
-  write(value: LuaValue, depth: number): string {
-    switch (typeof value) {
-      case 'string':
-        return bulk(value);
-      case 'number':
-        return integer(value);
-      case 'boolean':
-        if (this.scriptIsResp3) return this.clientIsResp3 ? `#${value ? 't' : 'f'}\r\n` : `:${value ? 1 : 0}\r\n`;
-        return value ? ':1\r\n' : this.nothing;
-      default:
-        return value instanceof LuaTable ? this.table(value, depth) : this.nothing;
-    }
-  }
-
-  private table(table: LuaTable, depth: number): string {
-    if (depth > replyDepthMax) return tooDeep;
-    if (table.keys.length > 0) {
-      const special = this.special(table, depth);
-      if (special !== null) return special;
-    }
-    let items = '';
-    for (let at = 1; ; at++) {
-      const item = table.getNumber(at);
-      if (item === undefined) return `*${at - 1}\r\n${items}`;
-      items += this.write(item, depth + 1);
-    }
-  }
-
-  /** What a table with one of the known fields stands for; null when it has none. */
-  private special(table: LuaTable, depth: number): string | null {
-    const err = table.getHash('err');
-    if (typeof err === 'string') return `-${oneLine(beforeZero(err))}\r\n`;
-    const ok = table.getHash('ok');
-    if (typeof ok === 'string') return `+${oneLine(beforeZero(ok))}\r\n`;
-    const number = table.getHash('double');
-    if (typeof number === 'number') return double(number, this.clientIsResp3);
-    const map = table.getHash('map');
-    if (map instanceof LuaTable) return this.pairs(map, depth, true);
-    const set = table.getHash('set');
-    if (set instanceof LuaTable) return this.pairs(set, depth, false);
-    const big = table.getHash('big_number');
-    if (typeof big === 'string') return this.clientIsResp3 ? `(${oneLine(big)}\r\n` : bulk(oneLine(big));
-    const verbatim = table.getHash('verbatim_string');
-    if (verbatim instanceof LuaTable) {
-      const text = verbatim.getHash('string');
-      const format = verbatim.getHash('format');
-      if (typeof text === 'string' && typeof format === 'string') {
-        if (!this.clientIsResp3) return bulk(text);
-        return `=${text.length + 4}\r\n${format.padEnd(3).slice(0, 3)}:${text}\r\n`;
-      }
-    }
-    return null;
-  }
-
-  private pairs(table: LuaTable, depth: number, isMap: boolean): string {
-    const parts: string[] = [];
-    for (let position = table.after(0); position !== traversalEnd; position = table.after(position)) {
-      parts.push(this.write(table.keyAt(position), depth + 1));
-      if (isMap) parts.push(this.write(table.valueAt(position), depth + 1));
-    }
-    if (this.clientIsResp3) return `${isMap ? '%' : '~'}${isMap ? parts.length / 2 : parts.length}\r\n${parts.join('')}`;
-    return `*${parts.length}\r\n${parts.join('')}`;
+function writeValue(reply: ReplyWriter, value: LuaValue, scriptResp: 2 | 3, depth: number): void {
+  switch (typeof value) {
+    case 'string':
+      reply.bulkLatin1(value);
+      return;
+    case 'number':
+      writeInteger(reply, value);
+      return;
+    case 'boolean':
+      if (scriptResp === 3) reply.boolean(value);
+      else if (value) reply.integer(1);
+      else reply.nil();
+      return;
+    default:
+      if (value instanceof LuaTable) writeTable(reply, value, scriptResp, depth);
+      else reply.nil();
   }
 }
 
-/** The reply bytes (a one-byte string) for what a script returned. */
-export function toReply(value: LuaValue, clientResp: 2 | 3, scriptResp: 2 | 3): string {
+function writeTable(reply: ReplyWriter, table: LuaTable, scriptResp: 2 | 3, depth: number): void {
+  if (depth > replyDepthMax) {
+    reply.uncountedError(tooDeep);
+    return;
+  }
+  if (table.keys.length > 0 && writeSpecial(reply, table, scriptResp, depth)) return;
+  let count = 0;
+  while (table.getNumber(count + 1) !== undefined) count++;
+  reply.array(count);
+  for (let at = 1; at <= count; at++) writeValue(reply, table.getNumber(at), scriptResp, depth + 1);
+}
+
+/** Writes what a table with one of the known fields stands for; false when it has none. */
+function writeSpecial(reply: ReplyWriter, table: LuaTable, scriptResp: 2 | 3, depth: number): boolean {
+  const err = table.getHash('err');
+  if (typeof err === 'string') {
+    reply.uncountedError(beforeZero(err));
+    return true;
+  }
+  const ok = table.getHash('ok');
+  if (typeof ok === 'string') {
+    if (ok === 'OK') reply.ok();
+    else reply.status(beforeZero(ok));
+    return true;
+  }
+  const number = table.getHash('double');
+  if (typeof number === 'number') {
+    const text = formatGeneral(number, 17);
+    reply.doubleText(text.endsWith('nan') ? 'nan' : text);
+    return true;
+  }
+  const map = table.getHash('map');
+  if (map instanceof LuaTable) {
+    reply.map(countPairs(map));
+    writePairs(reply, map, scriptResp, depth, true);
+    return true;
+  }
+  const set = table.getHash('set');
+  if (set instanceof LuaTable) {
+    reply.set(countPairs(set));
+    writePairs(reply, set, scriptResp, depth, false);
+    return true;
+  }
+  const big = table.getHash('big_number');
+  if (typeof big === 'string') {
+    if (reply.protocol === 3) reply.bigNumber(oneLine(big));
+    else reply.bulkLatin1(oneLine(big));
+    return true;
+  }
+  const verbatim = table.getHash('verbatim_string');
+  if (!(verbatim instanceof LuaTable)) return false;
+  const text = verbatim.getHash('string');
+  const format = verbatim.getHash('format');
+  if (typeof text !== 'string' || typeof format !== 'string') return false;
+  if (reply.protocol === 3) reply.raw(latin1Bytes(`=${text.length + 4}\r\n${format.padEnd(3).slice(0, 3)}:${text}\r\n`));
+  else reply.bulkLatin1(text);
+  return true;
+}
+
+function countPairs(table: LuaTable): number {
+  let count = 0;
+  for (let position = table.after(0); position !== traversalEnd; position = table.after(position)) count++;
+  return count;
+}
+
+function writePairs(reply: ReplyWriter, table: LuaTable, scriptResp: 2 | 3, depth: number, isMap: boolean): void {
+  for (let position = table.after(0); position !== traversalEnd; position = table.after(position)) {
+    writeValue(reply, table.keyAt(position), scriptResp, depth + 1);
+    if (isMap) writeValue(reply, table.valueAt(position), scriptResp, depth + 1);
+  }
+}
+
+/**
+ * Writes what a script returned. `scriptResp` is the protocol version that the script chose; that of the client is the
+ * writer's. Returns the text of the error when the whole reply is one, which the writer has not counted. @hot
+ */
+export function writeReply(reply: ReplyWriter, value: LuaValue, scriptResp: 2 | 3): string | undefined {
+  const start = value instanceof LuaTable ? reply.defer() : undefined;
   try {
-    return writers[clientResp === 3 ? 1 : 0]![scriptResp === 3 ? 1 : 0]!.write(value, 0);
+    writeValue(reply, value, scriptResp, 0);
   } catch (error) {
     // Maps within maps use up our own stack first.
-    if (error instanceof RangeError) return tooDeep;
-    throw error;
+    if (!(error instanceof RangeError && error.message.includes('stack')) || start === undefined) throw error;
+    reply.rewind(start);
+    reply.uncountedError(tooDeep);
+    return tooDeep;
   }
+  if (!(value instanceof LuaTable)) return undefined;
+  const err = value.getHash('err');
+  return typeof err === 'string' ? oneLine(beforeZero(err)) : undefined;
 }
-
-/** By the protocol of the client, then by that of the script. */
-const writers = [
-  [new ReplyWriter(false, false), new ReplyWriter(false, true)],
-  [new ReplyWriter(true, false), new ReplyWriter(true, true)],
-];
 
 /** The message of an error with its code: of a table its `err`. */
 export function errorText({ value }: LuaError): string {

@@ -69,7 +69,7 @@ export class ScriptCache {
       let at = 0;
       while (at < SHA_BYTES) {
         const byte = bytes[offset + at]!;
-        if ((byte >= 65 && byte <= 70 ? byte + 32 : byte) !== shaBytes[at]) break;
+        if (byte !== shaBytes[at] && (byte < 65 || byte > 70 || byte + 32 !== shaBytes[at])) break;
         at++;
       }
       if (at === SHA_BYTES) return script;

@@ -121,7 +121,8 @@ export class Execution implements Activation {
   bug: unknown = null;
   heapFrames = 1;
   coroutine: unknown = null;
-  private frames: FrameStack;
+  private readonly start: StartFrame;
+  private readonly frames: FrameStack;
   private askHost: () => boolean = () => true;
 
   stringMeta: LuaTable;
@@ -136,7 +137,8 @@ export class Execution implements Activation {
     readonly isFrantic = false,
   ) {
     this.stringMeta = engine.stringMeta;
-    this.frames = [new StartFrame(main, args)];
+    this.start = new StartFrame(main, args);
+    this.frames = [this.start];
   }
 
   /** Makes a run that has ended into a new one, as the constructor does. */
@@ -148,7 +150,9 @@ export class Execution implements Activation {
     this.heapFrames = 1;
     this.coroutine = null;
     this.stringMeta = engine.stringMeta;
-    this.frames = [new StartFrame(main, args)];
+    this.start.restart(main, args);
+    if (this.frames.length > 0) this.frames.length = 0;
+    this.frames.push(this.start);
   }
 
   readonly charge = (): void => {

@@ -304,10 +304,16 @@ export function drive(frames: FrameStack, first: Results, isRoot: boolean, raise
 /** Calls a function as the first act of a stack of frames. */
 export class StartFrame extends Frame {
   constructor(
-    private readonly callee: LuaValue,
-    private readonly args: LuaValue[],
+    private callee: LuaValue,
+    private args: LuaValue[],
   ) {
     super();
+  }
+
+  /** Makes a frame that has ended into a new one. */
+  restart(callee: LuaValue, args: LuaValue[]): void {
+    this.callee = callee;
+    this.args = args;
   }
 
   resume(): Results {

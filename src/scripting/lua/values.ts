@@ -25,7 +25,6 @@ export const traversalEnd = -0x7fffffff;
 const nothing: LuaValue[] = [];
 
 export class LuaTable {
-  readonly arr: LuaValue[] = [];
   keys = nothing;
   vals = nothing;
   meta: LuaTable | null = null;
@@ -34,6 +33,9 @@ export class LuaTable {
   private index: Map<LuaValue, number> | null = null;
   /** Hash places whose value is not nil. */
   private live = 0;
+
+  /** With `arr` as its array part, which is the table's from then on. */
+  constructor(readonly arr: LuaValue[] = []) {}
 
   private find(key: LuaValue): number {
     if (this.index !== null) {
@@ -106,9 +108,13 @@ export class LuaTable {
     }
     if (value === undefined) return;
     if (this.keys === nothing) {
-      this.keys = [];
-      this.vals = [];
-    } else if (this.keys.length >= scanMax) this.grow();
+      // Not by `push`, which makes room for seventeen: many tables have one field.
+      this.keys = [key];
+      this.vals = [value];
+      this.live = 1;
+      return;
+    }
+    if (this.keys.length >= scanMax) this.grow();
     if (this.index !== null) this.index.set(key, this.keys.length);
     this.keys.push(key);
     this.vals.push(value);

@@ -4,6 +4,7 @@
 // client's replies. Commands go through gates of their own: what a script may do depends on the script's flags, on its
 // caller's user and on what it did before.
 
+import { viewOf, writeLatin1 } from '../../base/bytes.js';
 import { Call } from '../../registry/call.js';
 import { type Command, commandFlags, fitsArity } from '../../registry/command.js';
 import { errors } from '../../protocol/errors.js';
@@ -17,12 +18,7 @@ import type { DataServer, LogLevel, ServerCall } from '../server.js';
 import { SERVER_VERSION } from '../../base/version.js';
 
 const ARGUMENT_BYTES_MIN = 4096;
-/** Longer arguments are written by Node, shorter ones by a loop. */
-const LOOP_LENGTH_MAX = 48;
 const logLevels: readonly LogLevel[] = ['debug', 'verbose', 'notice', 'warning'];
-
-type Latin1Write = (this: Uint8Array, text: string, offset: number, length: number) => number;
-const { latin1Write } = Buffer.prototype as unknown as { latin1Write: Latin1Write };
 
 /** Error replies of the gates before a call; `ERR` is the code where none is given. */
 const refusals = {
@@ -58,6 +54,8 @@ export class ScriptCalls implements ScriptHost {
   /** The script has run a command that writes: it cannot be killed any more. */
   hasWritten = false;
   private readonly call_: ServerCall = new Call<Database, DataServer, Client>();
+  /** Of the buffer of the arguments. */
+  private view: DataView;
   private readonly client: Client;
   private caller: Client | undefined;
   private rules: CallRules = { isReadOnly: false, allowsOutOfMemory: false };
@@ -74,6 +72,7 @@ export class ScriptCalls implements ScriptHost {
     this.call_.client = this.client;
     this.call_.denyBlocking = true;
     this.call_.bytes = new Uint8Array(ARGUMENT_BYTES_MIN);
+    this.view = viewOf(this.call_.bytes);
   }
 
   /** Whether this is the call of a command inside a script. */
@@ -115,8 +114,12 @@ export class ScriptCalls implements ScriptHost {
       this.hasWritten = true;
       if (this.watcher !== undefined) this.watcher.beforeWrite(call, command);
     }
+    const { arena } = server.keyspace;
+    const { input, inputView } = arena;
+    arena.useInput(call.bytes, this.view);
     if (this.replication !== 3) this.runQuietly(command);
     else server.run(call, command);
+    arena.useInput(input, inputView);
     const { caller } = this;
     if ((caller!.gates & Gate.TRACKING) !== 0) server.tracking.commandRan(caller!, command, call);
     if (this.watcher !== undefined) return this.show(this.watcher);
@@ -190,6 +193,7 @@ export class ScriptCalls implements ScriptHost {
     call.reserve(count);
     if (total > call.bytes.length || (call.bytes.length > 1 << 20 && total < ARGUMENT_BYTES_MIN)) {
       call.bytes = new Uint8Array(Math.max(total, ARGUMENT_BYTES_MIN));
+      this.view = viewOf(call.bytes);
     }
     const { bytes, starts, lengths } = call;
     let at = 0;
@@ -198,8 +202,7 @@ export class ScriptCalls implements ScriptHost {
       const { length } = text;
       starts[index] = at;
       lengths[index] = length;
-      if (length > LOOP_LENGTH_MAX) latin1Write.call(bytes, text, at, length);
-      else for (let place = 0; place < length; place++) bytes[at + place] = text.charCodeAt(place);
+      writeLatin1(bytes, at, text);
       at += length;
     }
     call.count = count;

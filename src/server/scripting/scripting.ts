@@ -21,7 +21,7 @@ import { compile, compileForDebugger } from '../../scripting/lua/compile.js';
 import { Engine, Execution } from '../../scripting/lua/engine.js';
 import { LuaSyntaxError } from '../../scripting/lua/lexer.js';
 import { LuaError, type LuaFunction, LuaTable, type LuaValue } from '../../scripting/lua/values.js';
-import { errorReply, RedisApi, toReply } from '../../scripting/redis-api.js';
+import { errorReply, RedisApi, writeReply } from '../../scripting/redis-api.js';
 import { Script, ScriptCache } from '../../scripting/script-cache.js';
 import { COMPATIBLE, readEvalShebang, scriptFlags, ShebangError } from '../../scripting/shebang.js';
 import type { Client } from '../../service/client.js';
@@ -186,7 +186,7 @@ export class Scripting {
       call.reply.error(errors.noScript);
       return;
     }
-    if (this.debugged.has(call.client)) {
+    if (this.debugged.size > 0 && this.debugged.has(call.client)) {
       call.reply.error('ERR Please use EVAL instead of EVALSHA for debugging');
       return;
     }
@@ -427,20 +427,15 @@ export class Scripting {
 
   /** @hot */
   private reply(reply: ReplyWriter, value: LuaValue, run: Run): void {
-    if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER) {
-      reply.integer(value === 0 ? 0 : value);
-      return;
-    }
-    const text = toReply(value, reply.protocol, run.api.respVersion);
-    writeText(reply, text);
-    if (text.startsWith('-')) this.countFailure(run, text.slice(1), value);
+    const error = writeReply(reply, value, run.api.respVersion);
+    if (error !== undefined) this.countFailure(run, error, value);
   }
 
   private replyFailure(reply: ReplyWriter, run: Run, error: LuaError): void {
     const { bug } = run.execution;
     if (bug !== null) this.server.log('warning', `Internal error in script ${run.name}: ${stackOf(bug)}`);
     const text = errorReply(error, run.name);
-    writeText(reply, `-${text}\r\n`);
+    reply.uncountedError(text);
     this.countFailure(run, text, error.value);
   }
 
@@ -458,24 +453,12 @@ export class Scripting {
   }
 }
 
-type Latin1Write = (this: Uint8Array, text: string, offset: number, length: number) => number;
-const { latin1Write } = Buffer.prototype as unknown as { latin1Write: Latin1Write };
-
-/** Writes a one-byte string that is complete RESP. */
-function writeText(reply: ReplyWriter, text: string): void {
-  const { length } = text;
-  reply.reserve(length);
-  if (length < 48) for (let index = 0; index < length; index++) reply.buffer[reply.length + index] = text.charCodeAt(index);
-  else latin1Write.call(reply.buffer, text, reply.length, length);
-  reply.length += length;
-}
-
 /** Arguments as a Lua table of strings. @hot */
 function tableOf(call: ServerCall, first: number, count: number): LuaTable {
-  const table = new LuaTable();
   const { bytes, starts, lengths } = call;
-  for (let index = first; index < first + count; index++) {
-    table.arr.push(shortText(bytes, starts[index]!, lengths[index]!));
-  }
-  return table;
+  if (count === 0) return new LuaTable();
+  // Not by `push` alone, which makes room for seventeen: most scripts have a key or two.
+  const values: LuaValue[] = [shortText(bytes, starts[first]!, lengths[first]!)];
+  for (let index = first + 1; index < first + count; index++) values.push(shortText(bytes, starts[index]!, lengths[index]!));
+  return new LuaTable(values);
 }
