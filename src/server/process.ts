@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { warmUpCompiler } from '../scripting/warm-up.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 import { RealFiles } from '../io/files.js';
 import type { Command } from '../registry/command.js';
@@ -144,5 +145,6 @@ export async function runServer(args: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => running.server.log('warning', `Internal error: ${stackOf(error)}`));
   running.server.executable = process.argv[1]!;
   watchSignals(running);
+  warmUpCompiler(() => running.server.scripting.prepare());
   tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));
 }

@@ -9,7 +9,6 @@ import { Prng } from '../base/prng.js';
 import { RealFiles } from '../io/files.js';
 import type { Config } from '../service/config/config.js';
 import type { Directives } from '../service/config/file.js';
-import { warmUpCompiler } from '../scripting/warm-up.js';
 import { Listeners } from './listeners.js';
 import { Log } from './log.js';
 import { OomScore } from './oom-score.js';
@@ -186,7 +185,6 @@ export async function launch({ config, log, anyPort = false, loads = true, renam
     throw new StartError(error instanceof Error ? error.message : String(error));
   }
   server.cron.start();
-  warmUpCompiler();
   if (listeners.port >= 0) server.log('notice', 'Ready to accept connections tcp');
   if (listeners.tlsPort >= 0) server.log('notice', 'Ready to accept connections tls');
   if (listeners.unixPath !== undefined) server.log('notice', 'Ready to accept connections unix');

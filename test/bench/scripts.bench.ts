@@ -43,13 +43,13 @@ interface Figures {
   readonly compileCpuMs: number[];
 }
 
-/** A script as programs have them, other than any before it: functions, branches, tables, calls. */
+/** A script as programs have them, other than any before it also in its text for V8: functions, branches, tables, calls. */
 export function longScript(number: number): string {
   const lines = [`local total${number}, seen = 0, {}`];
   for (let part = 0; lines.length + LINES_OF_PART < LINES; part++) {
     lines.push(
       `local function step${part}_${number}(key, value, limit)`,
-      `  local current = tonumber(redis.call('get', key .. ':${part}') or '0')`,
+      `  local current = tonumber(redis.call('get', key .. ':${part}-${number}') or '0')`,
       `  if current + value > limit then`,
       `    seen[#seen + 1] = { key = key, at = ${part}, over = current + value - limit }`,
       `    return nil, 'limit of ' .. limit .. ' reached'`,
@@ -154,7 +154,7 @@ export async function measureScripts(rounds: number, requests: number, { log, ma
       row('fib(27), recursive, ms', ({ fibonacciMs }) => fibonacciMs, 2, 'most', 1),
       row(`first script of ${LINES} lines of a server, ms`, ({ firstMs }) => firstMs, 0, 'most', 2, compileGoalMs),
       row(`later scripts of ${LINES} lines, ms`, ({ compileMs }) => compileMs, 0, 'most', 2, compileGoalMs),
-      row('processor time of each of these, ms', ({ compileCpuMs }) => compileCpuMs, 0, 'most', 2, compileGoalMs),
+      row('processor time for each of these, with what V8 does on other threads, ms', ({ compileCpuMs }) => compileCpuMs, Infinity, 'most', 2),
       '',
       `Medians of ${rounds} rounds. EVALSHA: redis-benchmark, 50 connections, 100,000 keys. A script is compiled by SCRIPT LOAD, each time another text, on a server that was idle for a second before the first.`
         + ` Goals: ratios of at least 1 for throughput, at most 1 for processor time and the loop, at most 2 for fib; ${compileGoalMs} ms to compile.`,

@@ -103,6 +103,11 @@ export class Scripting {
     return this.evalEngine_;
   }
 
+  /** Makes what the first script needs before it comes. */
+  prepare(): Engine {
+    return this.evalEngine.engine;
+  }
+
   private get functionEngine(): { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } {
     if (this.functionEngine_ === undefined) {
       const engine = new Engine({ nowMs: this.clock });
