@@ -729,10 +729,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (latencyThresholdMs > 0 && milliseconds >= latencyThresholdMs) this.latency.add(event, Math.floor(milliseconds), Math.floor(this.nowMs() / 1000));
   }
 
-  /** A command has ended whose client waited for it: a parked script. */
-  finishLate(call: ServerCall, micros: number): void {
-    this.stats.count(call.command.id);
-    this.account(call, call.command as unknown as Command<ServerCall>, micros, 1);
+  /** A command has ended whose client waited for it: a parked script. Its request was looked at when it came. */
+  finishLate(call: ServerCall, micros: number, replyBytes: number): void {
+    const command = call.command as unknown as Command<ServerCall>;
+    this.stats.count(command.id);
+    this.account(call, command, micros, 1);
+    if (replyBytes >= this.settings.largeReplyBytes) this.recordLargeReply(call, command, replyBytes);
   }
 
   /** Serves clients that wait for keys, if something was put in them; not inside a transaction or script. */
@@ -754,13 +756,18 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.logCommand(this.slowLog, call, Math.floor(micros), this.settings.slowLogLength);
   }
 
-  /** COMMANDLOG of large requests and replies. A reply that comes later (of a parked script) is not seen. */
+  /** COMMANDLOG of large requests and replies. The reply of a parked script comes later (`finishLate`). */
   private recordLarge(call: ServerCall, command: Command<ServerCall>, replyBytes: number): void {
     if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
     const { settings, config } = this;
     const bytes = wireBytes(call);
     if (bytes >= settings.largeRequestBytes) this.logCommand(this.largeRequests, call, bytes, config.number('commandlog-large-request-max-len').value);
-    if (replyBytes >= settings.largeReplyBytes) this.logCommand(this.largeReplies, call, replyBytes, config.number('commandlog-large-reply-max-len').value);
+    if (replyBytes >= settings.largeReplyBytes) this.recordLargeReply(call, command, replyBytes);
+  }
+
+  private recordLargeReply(call: ServerCall, command: Command<ServerCall>, replyBytes: number): void {
+    if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
+    this.logCommand(this.largeReplies, call, replyBytes, this.config.number('commandlog-large-reply-max-len').value);
   }
 
   private logCommand(log: CommandLog, call: ServerCall, value: number, limit: number): void {

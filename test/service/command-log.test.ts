@@ -70,6 +70,18 @@ describe('COMMANDLOG', () => {
     assert.deepEqual((await entries('large-request')).map(([, , , args]) => args[0]), ['rpush']);
   });
 
+  it('sees the reply of a script that was parked, alone and in a transaction', async () => {
+    // The counter takes several slices of ten milliseconds on any machine.
+    const slow = "local n = 0 for i = 1, 2e7 do n = n + i % 7 end return {n > 0, string.rep('z', tonumber(ARGV[1]))}";
+    await client.eval(slow, 0, 5000);
+    await client.eval(slow, 0, 10);
+    await client.multi().ping().eval(slow, 0, 6000).ping().exec();
+    const logged = (await entries('large-reply')).map(([, , bytes, args, , name]) => [bytes, args[0]!.toLowerCase(), args.at(-1), name]);
+    assert.deepEqual(logged, [['*2\r\n:1\r\n$6000\r\n\r\n'.length + 6000, 'eval', '6000', 'me'], ['*2\r\n:1\r\n$5000\r\n\r\n'.length + 5000, 'eval', '5000', 'me']]);
+    await client.eval(`${slow} --${'x'.repeat(2000)}`, 0, 10);
+    assert.equal((await entries('large-request')).length, 1);
+  });
+
   it('keeps secrets to itself, and logs nothing when it is told so', async () => {
     await assert.rejects(client.call('AUTH', 'someone', 'secret'.repeat(500)));
     assert.deepEqual((await entries('large-request'))[0]![3], ['AUTH', '(redacted)', '(redacted)']);

@@ -256,8 +256,9 @@ export class ParkedScript {
     call.client = client;
     call.db = server.keyspace.databases[parked.database]!;
     call.command = parked.command;
+    const bytesBefore = call.reply.pendingBytes;
     scripting.finish(call, parked.run);
-    server.finishLate(call, (server.options.steadyClock() - parked.run.startedMs) * 1000);
+    server.finishLate(call, (server.options.steadyClock() - parked.run.startedMs) * 1000, call.reply.pendingBytes - bytesBefore);
     if (parked.afterwards !== undefined) {
       this.continuing = parked;
       server.keyspace.leavesClocks = parked.leavesClocks;
