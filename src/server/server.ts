@@ -54,6 +54,7 @@ import { ExpireCycle } from './expire-cycle.js';
 import { provideInfo } from './info.js';
 import { KeyspaceEvents } from './keyspace-events.js';
 import { Cron } from './cron.js';
+import { HotKeys } from './hot-keys.js';
 import { Monitors } from './monitors.js';
 import { Scripting } from './scripting/scripting.js';
 import { Pause } from './pause.js';
@@ -122,6 +123,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly histograms = new Map<string, LatencyHistogram>();
   readonly info = new Info();
   readonly monitors: Monitors;
+  readonly hotKeys: HotKeys;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
   readonly scripting: Scripting;
@@ -186,6 +188,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.acl = new Acl(this.aclCommands, () => this.config.choice('acl-pubsub-default').value === 'allchannels');
     this.acl.listener = new AclChanges(this);
     this.monitors = new Monitors(this);
+    this.hotKeys = new HotKeys(this);
     this.blocking = new Blocking(this);
     this.transactions = new Transactions(this);
     this.scripting = new Scripting(this);
@@ -658,12 +661,28 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Runs a command and passes its effects on. Also for commands inside EXEC and scripts. */
   run(call: ServerCall, command: Command<ServerCall>): void {
-    this.runUngated(call, command);
+    if ((this.gates & Gate.HOT_KEYS) !== 0) this.runCounted(call, command);
+    else this.runUngated(call, command);
     if ((call.client.gates & Gate.TRACKING) !== 0) this.tracking.commandRan(call.client, command, call);
     const isShown = (command.flags & (commandFlags.admin | commandFlags.skip_monitor)) === 0;
     if ((this.gates & Gate.MONITORED) !== 0 && isShown && !this.blocking.isServing(call.client)) {
       this.monitors.feed(call, call.db.index, this.scripting.calls.isOwn(call) ? 'lua' : undefined);
     }
+  }
+
+  /** Runs a command and counts what it costs for its keys. */
+  private runCounted(call: ServerCall, command: Command<ServerCall>): void {
+    const session = this.hotKeys.active;
+    // A script's commands are part of its EVAL, EXEC is the sum of its commands.
+    if (session === undefined || this.scripting.calls.isOwn(call) || command.name === 'exec') {
+      this.runUngated(call, command);
+      return;
+    }
+    const { steadyClock } = this.options;
+    const before = call.reply.pendingBytes;
+    const startMs = steadyClock();
+    this.runUngated(call, command);
+    session.count(call, command, (steadyClock() - startMs) * 1000, wireBytes(call) + call.reply.pendingBytes - before);
   }
 
   /** Runs a command that nobody monitors or tracks, and passes its effects on. @hot */

@@ -36,12 +36,10 @@ export const Gate = {
   WRITES: 1 << 12,
   /** Server: CLIENT PAUSE. */
   PAUSED: 1 << 13,
-  /** Server: commands are timed one by one (slow log, latency monitor with low limits). */
-  TIMED: 1 << 14,
-  /** Server: cluster mode, keys must be ours. */
-  CLUSTER: 1 << 15,
+  /** Server: what keys cost is counted (HOTKEYS). */
+  HOT_KEYS: 1 << 14,
   /** Server: the replies of ordinary clients are limited. */
-  OUTPUT: 1 << 16,
+  OUTPUT: 1 << 15,
 } as const;
 
 export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';

@@ -6,6 +6,7 @@ import { commandCommand } from './command.js';
 import { connectionCommands } from './connection.js';
 import { debugCommand } from './debug.js';
 import { functionCommands } from './functions.js';
+import { hotkeysCommand } from './hotkeys.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
 import { moduleCommand } from './module.js';
@@ -14,5 +15,5 @@ import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
 export const serverCommands: readonly ServerCommand[] = [
-  clientCommand, commandCommand, debugCommand, memoryCommand, moduleCommand, ...connectionCommands, ...functionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
+  clientCommand, commandCommand, debugCommand, hotkeysCommand, memoryCommand, moduleCommand, ...connectionCommands, ...functionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
 ];
