@@ -93,12 +93,15 @@ export class Database {
   /** Deletes an entry that is past its time or in the way, and tells everybody. The key may lie in the entry itself. */
   reclaim(entry: number, hash: number, key: Uint8Array, offset: number, length: number, reason: 'expired' | 'evicted'): void {
     const keyspace = this.keyspace;
+    const { reclaimTimer } = keyspace;
+    const startMs = reclaimTimer === undefined ? 0 : reclaimTimer.clock();
     // The entry's memory is gone after the removal, so a key that lies in it is copied first.
     const name = key.slice(offset, offset + length);
     this.remove(entry, hash);
     if (reason === 'expired') keyspace.stats.expired++;
     else keyspace.stats.evicted++;
     keyspace.reclaimed(reason, this, name);
+    if (reclaimTimer !== undefined) reclaimTimer.took(reason, reclaimTimer.clock() - startMs);
   }
 
   /** Adds a key that is not there with a collection as its value; returns the entry. @hot */

@@ -37,6 +37,13 @@ export interface KeyspaceStats {
   lazyFreed: number;
 }
 
+/** Told how long the deletion of each key took that is past its time or in the way. */
+export interface ReclaimTimer {
+  /** Milliseconds from any point, with fractions. */
+  clock(): number;
+  took(reason: 'expired' | 'evicted', milliseconds: number): void;
+}
+
 /** Something big that is freed bit by bit. */
 interface Garbage {
   /** How many keys or values it was. */
@@ -67,6 +74,8 @@ export class Keyspace {
   listening = false;
   listener: KeyspaceListener | null = null;
   barrier: SnapshotBarrier | null = null;
+  /** Set while somebody wants to know: two looks at the clock for each key. */
+  reclaimTimer: ReclaimTimer | undefined;
   /** The EPOCH bit of new entries. */
   epoch = 0;
   /** Expired keys stay: on a replica, while loading, when DEBUG or CLIENT PAUSE says so. */

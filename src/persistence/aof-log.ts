@@ -13,7 +13,7 @@
 import { copyBytes, digitCount, utf8, writeInteger } from '../base/bytes.js';
 import type { Part } from '../commands/engine.js';
 import { errorCode, errorText, type OpenFile } from '../io/files.js';
-import type { CommandPlaces, LogLevel } from './host.js';
+import type { CommandPlaces, PersistenceHost } from './host.js';
 
 export type SyncPolicy = 'always' | 'everysec' | 'no';
 
@@ -51,9 +51,9 @@ export class AofLog {
   private lastLoggedMs = -Infinity;
 
   constructor(
-    private readonly steadyClock: () => number,
-    private readonly log: (level: LogLevel, text: string) => void,
+    private readonly host: Pick<PersistenceHost, 'steadyClock' | 'log' | 'noteLatency'>,
     private readonly failureChanged: () => void,
+    private readonly hasSnapshot: () => boolean,
   ) {}
 
   get isOpen(): boolean {
@@ -75,7 +75,7 @@ export class AofLog {
     this.selected = -1;
     this.lastNoteSeconds = 0;
     this.unsyncedBytes = 0;
-    this.lastSyncMs = this.steadyClock();
+    this.lastSyncMs = this.host.steadyClock();
     this.onOpenChanged();
   }
 
@@ -170,20 +170,35 @@ export class AofLog {
       this.postponedSinceMs = 0;
       if (!this.write(file)) return false;
     }
-    return this.policy === 'always' && !this.holdsSyncs ? this.syncNow(file) : this.syncIfDue(file);
+    if (this.policy !== 'always' || this.holdsSyncs) return this.syncIfDue(file);
+    const startMs = this.host.steadyClock();
+    const isDurable = this.syncNow(file);
+    this.host.noteLatency('aof-fsync-always', this.host.steadyClock() - startMs);
+    return isDurable;
   }
 
   private mustPostpone(): boolean {
     if (this.syncsRunning === 0) return false;
-    const now = this.steadyClock();
+    const now = this.host.steadyClock();
     if (this.postponedSinceMs === 0) this.postponedSinceMs = now;
     if (now - this.postponedSinceMs < POSTPONE_MS_MAX) return true;
     this.delayedSyncs++;
-    this.log('notice', 'Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Kvasir.');
+    this.host.log('notice', 'Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Kvasir.');
     return false;
   }
 
+  /** Writes the buffer; how long that took is kept under what may be to blame: a sync, a snapshot, or neither. */
   private write(file: OpenFile): boolean {
+    const { host } = this;
+    const startMs = host.steadyClock();
+    const isWritten = this.writeAll(file);
+    const tookMs = host.steadyClock() - startMs;
+    host.noteLatency(this.syncsRunning > 0 ? 'aof-write-pending-fsync' : this.hasSnapshot() ? 'aof-write-active-child' : 'aof-write-alone', tookMs);
+    host.noteLatency('aof-write', tookMs);
+    return isWritten;
+  }
+
+  private writeAll(file: OpenFile): boolean {
     let done = 0;
     if (this.writeDelayMicroseconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.writeDelayMicroseconds / 1000);
     try {
@@ -211,7 +226,7 @@ export class AofLog {
     try {
       file.truncate(this.size);
     } catch (error) {
-      this.log('warning', `Could not remove short write from the append-only file: ${errorCode(error)}`);
+      this.host.log('warning', `Could not remove short write from the append-only file: ${errorCode(error)}`);
       this.buffer.copyWithin(0, done, this.length);
       this.length -= done;
       this.size += done;
@@ -227,14 +242,14 @@ export class AofLog {
       return false;
     }
     this.unsyncedBytes = 0;
-    this.lastSyncMs = this.steadyClock();
+    this.lastSyncMs = this.host.steadyClock();
     this.succeed();
     return true;
   }
 
   private syncIfDue(file: OpenFile): boolean {
     if (this.policy !== 'everysec' || this.unsyncedBytes === 0 || this.syncsRunning > 0 || this.holdsSyncs) return true;
-    const now = this.steadyClock();
+    const now = this.host.steadyClock();
     if (now - this.lastSyncMs < SYNC_INTERVAL_MS) return true;
     this.lastSyncMs = now;
     this.syncSoon(file, this.unsyncedBytes);
@@ -264,10 +279,10 @@ export class AofLog {
   }
 
   private fail(reason: string): void {
-    const now = this.steadyClock();
+    const now = this.host.steadyClock();
     if (now - this.lastLoggedMs >= LOG_ERROR_EVERY_MS) {
       this.lastLoggedMs = now;
-      this.log('warning', reason);
+      this.host.log('warning', reason);
     }
     const changed = this.failure === null;
     this.failure = reason;
@@ -276,7 +291,7 @@ export class AofLog {
 
   private succeed(): void {
     if (this.failure === null || this.length > 0) return;
-    this.log('warning', 'AOF write error looks solved. Kvasir can write again.');
+    this.host.log('warning', 'AOF write error looks solved. Kvasir can write again.');
     this.failure = null;
     this.lastLoggedMs = -Infinity;
     this.failureChanged();

@@ -53,13 +53,10 @@ export class AppendOnly {
   constructor(
     private readonly host: PersistenceHost,
     failureChanged: () => void,
+    hasSnapshot: () => boolean,
   ) {
     this.manifest = new AofManifest(this.fileName);
-    this.log = new AofLog(
-      () => host.steadyClock(),
-      (level, text) => host.log(level, text),
-      failureChanged,
-    );
+    this.log = new AofLog(host, failureChanged, hasSnapshot);
     this.readOptions();
   }
 
@@ -193,10 +190,12 @@ export class AppendOnly {
 
   /** Counts the bytes of all live files but the last. */
   private measure(): void {
+    const startMs = this.host.steadyClock();
     const { live, base } = this.manifest;
     this.settledBytes = 0;
     this.baseBytes = base === undefined ? 0 : Math.max(0, this.files.sizeOf(this.pathOf(base)));
     for (const file of live.slice(0, -1)) this.settledBytes += Math.max(0, this.files.sizeOf(this.pathOf(file)));
+    this.host.noteLatency('aof-fstat', this.host.steadyClock() - startMs);
   }
 
   // --- rewriting ------------------------------------------------------------------------------------------------------
@@ -286,8 +285,10 @@ export class AppendOnly {
       if (this.state === 'waiting') {
         const incr = next.addIncr();
         if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
+        const startMs = host.steadyClock();
         files.rename(this.temporaryIncrPath, this.pathOf(incr));
         files.syncFolder(this.folder);
+        host.noteLatency('aof-rename', host.steadyClock() - startMs);
       }
       next.save(files, this.folder);
       this.manifest = next;

@@ -27,6 +27,8 @@ export interface PersistenceHost {
   /** Milliseconds from any point, with fractions. */
   steadyClock(): number;
   log(level: LogLevel, text: string): void;
+  /** LATENCY: so long the loop waited for the disk. The names are those of Redis. */
+  noteLatency(event: string, milliseconds: number): void;
   /** The commands of an EXEC are being run. */
   readonly inTransaction: boolean;
   /** Commands that were run so far: whether it moves tells whether the loop is busy. */

@@ -37,7 +37,11 @@ export class Persistence {
 
   constructor(private readonly host: PersistenceHost) {
     this.rdb = new RdbSaver(host, () => this.refusalMayHaveChanged());
-    this.aof = new AppendOnly(host, () => this.refusalMayHaveChanged());
+    this.aof = new AppendOnly(
+      host,
+      () => this.refusalMayHaveChanged(),
+      () => this.hasSnapshot,
+    );
     this.readOptions();
   }
 

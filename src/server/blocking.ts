@@ -174,7 +174,10 @@ export class Blocking {
     const { client } = state;
     state.serving = true;
     state.blockedAgain = false;
+    const { steadyClock } = server.options;
+    const startMs = steadyClock();
     const bytes = server.runFor(client, state.command, state.args, state.database);
+    server.noteLatency('command-unblocking', steadyClock() - startMs);
     state.serving = false;
     if (state.blockedAgain) {
       if (bytes.length > 0) client.connection?.send(bytes);

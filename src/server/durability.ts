@@ -75,6 +75,10 @@ export class ServerPersistenceHost implements PersistenceHost {
     this.server.log(level, text);
   }
 
+  noteLatency(event: string, milliseconds: number): void {
+    this.server.noteLatency(event, milliseconds);
+  }
+
   get commandCount(): number {
     return this.server.stats.processed;
   }
@@ -176,9 +180,7 @@ export function attachPersistence(server: DataServer): Persistence {
     turnIsOpen = false;
     const startMs = server.options.steadyClock();
     const isDurable = persistence.beforeReplies();
-    const elapsedMs = server.options.steadyClock() - startMs;
-    server.cron.aofMicros += elapsedMs * 1000;
-    server.noteLatency(server.holdsReplies ? 'aof-fsync-always' : 'aof-write', elapsedMs);
+    server.cron.aofMicros += (server.options.steadyClock() - startMs) * 1000;
     server.releaseReplies(isDurable);
   };
   const openTurn = (): void => {

@@ -17,7 +17,7 @@ import { forgetFieldsets } from '../commands/hash/import.js';
 import { type BlockRequest, type DataLimits, defaultDataLimits, type Engine, type Part } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
-import { Keyspace } from '../keyspace/keyspace.js';
+import { Keyspace, type ReclaimTimer } from '../keyspace/keyspace.js';
 import { errors, wrongArity } from '../protocol/errors.js';
 import { type DeferredLength, ReplyTooLarge, ReplyWriter } from '../protocol/reply.js';
 import { RequestReader } from '../protocol/request.js';
@@ -748,6 +748,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (latencyThresholdMs > 0 && milliseconds >= latencyThresholdMs) this.latency.add(event, Math.floor(milliseconds), Math.floor(this.nowMs() / 1000));
   }
 
+  /** For LATENCY: keys that go by themselves, one by one. */
+  readonly reclaimTimer: ReclaimTimer = {
+    clock: () => this.options.steadyClock(),
+    took: (reason, milliseconds) => this.noteLatency(reason === 'expired' ? 'expire-del' : 'eviction-del', milliseconds),
+  };
+
   /** A command has ended whose client waited for it: a parked script. Its request was looked at when it came. */
   finishLate(call: ServerCall, micros: number, replyBytes: number): void {
     const command = call.command as unknown as Command<ServerCall>;
@@ -924,14 +930,19 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const limitMs = evictionTenacity <= 10 ? 0.05 * evictionTenacity : evictionTenacity < 100 ? 0.5 * 1.15 ** (evictionTenacity - 10) : Infinity;
     let evicted = 0;
     let isEnough = true;
+    let freeingMs = 0;
     while (isEnough && this.usedBytes > maxMemory) {
       // What was deleted already is freed before more keys go.
-      if (this.keyspace.hasGarbage) this.keyspace.freeSome(256);
-      else if (!this.eviction.evictOne()) isEnough = false;
+      if (this.keyspace.hasGarbage) {
+        const beforeMs = steadyClock();
+        this.keyspace.freeSome(256);
+        freeingMs += steadyClock() - beforeMs;
+      } else if (!this.eviction.evictOne()) isEnough = false;
       else evicted++;
       // After that long, commands go on although there is too much: the cron and the next writes go on with it.
       if ((evicted & 15) === 15 && steadyClock() - startMs > limitMs) break;
     }
+    this.noteLatency('eviction-lazyfree', freeingMs);
     this.noteLatency('eviction-cycle', steadyClock() - startMs);
     return isEnough;
   }

@@ -54,6 +54,7 @@ export class Settings {
     this.largeRequestBytes = logLimit(config.number('commandlog-request-larger-than').value);
     this.largeReplyBytes = logLimit(config.number('commandlog-reply-larger-than').value);
     this.latencyThresholdMs = config.number('latency-monitor-threshold').value;
+    keyspace.reclaimTimer = this.latencyThresholdMs > 0 ? server.reclaimTimer : undefined;
     this.latencyTracking = config.flag('latency-tracking').value;
     this.busyReplyThresholdMs = config.number('busy-reply-threshold').value;
     this.aclLogLength = config.number('acllog-max-len').value;

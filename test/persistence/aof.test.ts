@@ -245,6 +245,37 @@ test('everysec: one sync a second, off the loop; a sync that hangs delays writes
   assert.equal(persistence.aof.log.pendingSyncs, 0);
 });
 
+test('what waits for the disk is noted under what may be to blame', async () => {
+  const disk = newDisk();
+  const server = await start(disk, { appendonly: false });
+  const { host, persistence } = server;
+  host.lookMs = 1;
+  const writes = (key: string): string[] => {
+    host.latencies.length = 0;
+    set(server, key, '1');
+    persistence.beforeReplies();
+    return [...host.latencies];
+  };
+  host.options.appendonly = true;
+  assert.equal(persistence.optionChanged('appendonly'), undefined);
+  assert.deepEqual(writes('during'), ['aof-write-active-child', 'aof-write', 'aof-fsync-always']);
+  await settle(persistence);
+  assert.deepEqual(host.latencies.slice(-2), ['aof-rename', 'aof-fstat']);
+  assert.deepEqual(writes('alone'), ['aof-write-alone', 'aof-write', 'aof-fsync-always']);
+  host.options.appendfsync = 'everysec';
+  assert.equal(persistence.optionChanged('appendfsync'), undefined);
+  host.nowMs += 1000;
+  disk.holdSyncs = true;
+  assert.deepEqual(writes('synced'), ['aof-write-alone', 'aof-write']);
+  assert.equal(persistence.aof.log.pendingSyncs, 1);
+  assert.deepEqual(writes('postponed'), []);
+  host.nowMs += 2001;
+  assert.deepEqual(writes('blocked'), ['aof-write-pending-fsync', 'aof-write']);
+  disk.capacityBytes = 0;
+  disk.runSyncs();
+  assert.deepEqual(writes('failed'), ['aof-write-alone', 'aof-write'], 'also when it fails');
+});
+
 for (const policy of ['always', 'everysec']) {
   for (const holds of [true, false]) {
     test(`no-appendfsync-on-rewrite ${holds ? 'yes' : 'no'} with ${policy}: syncs while a snapshot is written`, async () => {

@@ -19,15 +19,17 @@ export interface Engine {
   tick(ms: number): void;
 }
 
-export function makeEngine(seed: number): Engine {
+/** `lookMs`: how far each look at the steady clock moves it, so that everything that is measured took time. */
+export function makeEngine(seed: number, lookMs = 0): Engine {
   let nowMs = 1_700_000_000_000;
+  let lookedMs = 0;
   const server = new DataServer({
     databaseCount: 16,
     random: new Prng(seed),
     hashKey: [seed, 22],
     runId: '0'.repeat(40),
     wallClock: () => nowMs,
-    steadyClock: () => nowMs,
+    steadyClock: () => nowMs + (lookedMs += lookMs),
     log: () => undefined,
     files: new SimulatedFiles(),
     config: new Config('/'),

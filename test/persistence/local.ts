@@ -50,6 +50,11 @@ export class LocalHost implements PersistenceHost {
   readonly processId = 1;
   readonly serverVersion = '7.4.0';
   readonly logged: string[] = [];
+  /** Events that took time, in order. */
+  readonly latencies: string[] = [];
+  /** How far each look at the steady clock moves it. */
+  lookMs = 0;
+  private lookedMs = 0;
   readonly options: Record<string, string | number | boolean>;
   commandCount = 0;
   isMaster = true;
@@ -78,7 +83,12 @@ export class LocalHost implements PersistenceHost {
   }
 
   steadyClock(): number {
-    return this.nowMs;
+    this.lookedMs += this.lookMs;
+    return this.nowMs + this.lookedMs;
+  }
+
+  noteLatency(event: string, milliseconds: number): void {
+    if (milliseconds > 0) this.latencies.push(event);
   }
 
   log(_level: string, text: string): void {

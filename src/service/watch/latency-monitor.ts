@@ -92,13 +92,13 @@ function ageText(seconds: number): string {
 }
 
 const advice: readonly (readonly [pattern: RegExp, text: string])[] = [
-  [/^command$/, 'Look into SLOWLOG GET for commands that take long: KEYS, SORT, large ranges, long scripts. Lower slowlog-log-slower-than to see more of them.'],
+  [/^command(-unblocking)?$/, 'Look into SLOWLOG GET for commands that take long: KEYS, SORT, large ranges, long scripts. Lower slowlog-log-slower-than to see more of them.'],
   [/^fast-command$/, 'Commands that take constant time were slow: the machine is short of CPU, or memory is swapped out. Run kvasir-cli --intrinsic-latency on it.'],
   [/^fork/, 'Snapshots are made in slices here; a value from a fork comes from another server.'],
   [/^(aof-fsync-always)$/, 'appendfsync always waits for the disk at every turn. A faster disk or appendfsync everysec helps.'],
-  [/^aof-(write|fstat|rewrite)|^rdb-unlink/, 'The disk is slow or shared with others. Give the data folder a disk of its own, or set no-appendfsync-on-rewrite.'],
+  [/^aof-(write|fstat|rename)|^rdb-unlink/, 'The disk is slow or shared with others. Give the data folder a disk of its own, or set no-appendfsync-on-rewrite.'],
   [/^(expire-cycle|expire-del)$/, 'Many keys expire at the same time. Spread their times to live.'],
-  [/^eviction-(del|cycle)$/, 'Keys are evicted all the time: raise maxmemory, or turn on lazyfree-lazy-eviction.'],
+  [/^eviction-(del|cycle|lazyfree)$/, 'Keys are evicted all the time: raise maxmemory, or lower maxmemory-eviction-tenacity.'],
   [/^active-defrag-cycle$/, 'Defragmentation takes too long: lower active-defrag-cycle-max.'],
 ];
 
