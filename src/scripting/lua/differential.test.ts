@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Prng } from '../../base/prng.js';
 import { runLua } from './harness.js';
+import { RandomLoops } from './random-loops.js';
 import { RandomProgram } from './random-program.js';
 
 const programs = 120;
+const programsOfLoops = 60;
 const seedFirst = Number(process.env['LUA_SEED'] ?? 3000);
 
 const isMissing = spawnSync('lua5.1', ['-v']).error !== undefined;
@@ -29,12 +31,27 @@ function comparable(output: string): string {
   return output.replace(/0x[0-9a-f]{6,}/g, 'ADDRESS').replaceAll('-nan', 'nan');
 }
 
-test('generated programs print the same, also when parked at every step', { skip }, () => {
+/** The program prints the same when it runs through, when it is parked at every step and when it is parked now and then. */
+function checkAgainstPeer(source: string, prng: Prng): void {
+  const expected = comparable(runPeer(source));
+  const seed = `LUA_SEED=${prng.seed}`;
+  assert.equal(comparable(runLua(source).output), expected, seed);
+  assert.equal(comparable(runLua(source, { isFrantic: true }).output), expected, `parked at every step, ${seed}`);
+  const sliceLooks = (): number => prng.below(prng.pick([2, 5, 30]));
+  assert.equal(comparable(runLua(source, { isFrantic: true, sliceLooks }).output), expected, `parked now and then, ${seed}`);
+}
+
+test('generated programs print the same, also when parked', { skip }, () => {
   for (let seed = seedFirst; seed < seedFirst + programs; seed++) {
-    const source = new RandomProgram(new Prng(seed)).write();
-    const expected = comparable(runPeer(source));
-    assert.equal(comparable(runLua(source).output), expected, `LUA_SEED=${seed}`);
-    assert.equal(comparable(runLua(source, { isFrantic: true }).output), expected, `parked at every step, LUA_SEED=${seed}`);
+    const prng = new Prng(seed);
+    checkAgainstPeer(new RandomProgram(prng).write(), prng);
+  }
+});
+
+test('generated loops print the same, also when parked', { skip }, () => {
+  for (let seed = seedFirst; seed < seedFirst + programsOfLoops; seed++) {
+    const prng = new Prng(seed);
+    checkAgainstPeer(new RandomLoops(prng).write(), prng);
   }
 });
 

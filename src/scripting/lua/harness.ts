@@ -16,6 +16,8 @@ export interface HarnessOptions {
   readonly chunkName?: string;
   /** Park the run at every call and every turn of a loop. */
   readonly isFrantic?: boolean;
+  /** How many of those the next slice lasts; 1 without. */
+  readonly sliceLooks?: () => number;
   /** Protect the globals as Redis does. */
   readonly isProtected?: boolean;
   /** Give up after so many looks at the clock. */
@@ -49,10 +51,10 @@ export function runLua(source: string, options: HarnessOptions = {}): Outcome {
   let looks = 0;
   const looksMax = options.looksMax ?? 100_000;
   for (;;) {
-    let looksInSlice = 0;
+    let looksLeft = options.sliceLooks?.() ?? 1;
     const state = run.advance(() => {
       looks++;
-      return looks < looksMax && (!isFrantic || ++looksInSlice < 2);
+      return looks < looksMax && (!isFrantic || --looksLeft >= 0);
     });
     if (state !== 'suspended') break;
     suspensions++;
