@@ -39,6 +39,11 @@ test('results are cut and filled as calls need them', () => {
   assert.equal(prints('local function f() end print(select("#", f()), select("#", (f())), select("#", nil, f()))'), '0\t1\t1');
 });
 
+test('the places of a constructor win over its keys, nils too', () => {
+  assert.equal(prints('local t = {nil, 2, [1] = 7} print(t[1], t[2], #t)'), 'nil\t2\t2');
+  assert.equal(prints('local t = {[1] = 7, [2] = 8, [3] = 9, [4] = 10, 1, nil} print(t[1], t[2], t[3], t[4])'), '1\tnil\t9\t10');
+});
+
 test('a number stays a number in sums of locals that inference took for numbers', () => {
   assert.equal(prints('local s = 0 for i = 1, 10 do s = s + i * 2 end local t = s s = s / 4 print(s, t) local x = 1 x = x + "2" print(x)'), '27.5\t110\n3');
   assert.equal(prints('local x = 1 local y = x y = "a" x = y print(pcall(function() return x + 1 end))'), 'false\ttest.lua:1: attempt to perform arithmetic on upvalue \'x\' (a string value)');

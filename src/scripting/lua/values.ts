@@ -195,12 +195,11 @@ export class LuaTable {
     const several = rest instanceof Array ? rest : rest === undefined ? [] : [rest];
     const total = values.length + several.length;
     if (arr.length > start) {
-      for (let at = 0; at < total; at++) {
-        this.setNumber(start + at + 1, at < values.length ? values[at] : several[at - values.length]);
-      }
-      return;
+      // `{[1] = 'lost', [2] = 'stays', 'kept'}`
+      const early = arr.splice(start);
+      for (let at = total; at < early.length; at++) this.setHash(start + at + 1, early[at]);
     }
-    // `{[1] = 'lost', 'kept'}`
+    // `{[2] = 'lost', 'first', 'kept'}`
     if (this.live > 0) for (let at = 1; at <= total; at++) this.replace(start + at, undefined);
     while (arr.length < start) arr.push(undefined);
     for (let at = 0; at < values.length; at++) arr.push(values[at]);
