@@ -20,6 +20,11 @@ const { latin1Write } = Buffer.prototype as unknown as { latin1Write: Latin1Writ
 /** Longer texts are written by Node, shorter ones by a loop. */
 const LOOPED_TEXT_MAX = 48;
 
+/** White space as C's isspace has it: blank, tab, line feed, vertical tab, form feed, carriage return. @hot */
+export function isSpace(byte: number): boolean {
+  return byte === 32 || (byte >= 9 && byte <= 13);
+}
+
 /** Writes a one-byte string, a byte for each character; the room must be there. @hot */
 export function writeLatin1(to: Uint8Array, offset: number, text: string): void {
   const { length } = text;

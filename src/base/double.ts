@@ -9,6 +9,7 @@
 //
 // Not here: INCRBYFLOAT's 80-bit arithmetic and hexadecimal digits (double-exact), whole numbers (integer).
 
+import { isSpace } from './bytes.js';
 import { parseHexDouble } from './double-exact.js';
 
 /** The most bytes that `formatDouble` writes: a sign and 24 digits, -123456789012345670000000. */
@@ -41,10 +42,6 @@ export function parseDoubleLoosely(bytes: Uint8Array, offset: number, length: nu
   let at = offset;
   while (at < end && isSpace(bytes[at]!)) at++;
   return parse(bytes, at, end, false);
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean): number {

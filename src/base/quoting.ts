@@ -6,14 +6,10 @@
 // A closing quote must be followed by white space or the end. A zero byte ends the line, as it ends a string in C.
 // Texts are byte strings: one character is one byte.
 
-import { latin1, latin1Bytes } from './bytes.js';
+import { isSpace, latin1, latin1Bytes } from './bytes.js';
 
 /** Codes of n, r, t, b and a, and what they stand for behind a backslash. */
 const meanings: Readonly<Record<number, number>> = { 110: 10, 114: 13, 116: 9, 98: 8, 97: 7 };
-
-function isSpace(byte: number): boolean {
-  return byte === 32 || (byte >= 9 && byte <= 13);
-}
 
 function hexDigit(byte: number | undefined): number {
   if (byte === undefined) return -1;

@@ -6,6 +6,7 @@
 //
 // What is refused, and in which words, is Redis's: clients and attackers get the same protocol errors.
 
+import { isSpace } from '../base/bytes.js';
 import { splitBytes } from '../base/quoting.js';
 
 /** Where the arguments go; `Call` is one. */
@@ -281,8 +282,4 @@ function readLength(bytes: Uint8Array, from: number, end: number): number {
 
 function printable(byte: number): string {
   return String.fromCharCode(byte);
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 32 || (byte >= 9 && byte <= 13);
 }

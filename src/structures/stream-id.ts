@@ -3,7 +3,7 @@
 // JavaScript numbers end at 2^53 and BigInt makes an object per value, so an id is four 32-bit words in a mutable object
 // that is used again and again. Words are kept signed (small integers in V8) and compared unsigned.
 
-import { latin1Bytes, writeInteger } from '../base/bytes.js';
+import { isSpace, latin1Bytes, writeInteger } from '../base/bytes.js';
 
 const TWO_32 = 4294967296;
 /** High words below this make numbers that are exact. */
@@ -156,7 +156,7 @@ let parsedLow = 0;
 function parseUint64(bytes: Uint8Array, offset: number, length: number): boolean {
   let at = offset;
   const end = offset + length;
-  while (at < end && (bytes[at] === 32 || (bytes[at]! >= 9 && bytes[at]! <= 13))) at++;
+  while (at < end && isSpace(bytes[at]!)) at++;
   if (bytes[at] === 43) at++;
   if (at >= end) return false;
   while (at < end - 1 && bytes[at] === 48) at++;
