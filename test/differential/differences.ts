@@ -90,7 +90,7 @@ export const differences: readonly Difference[] = [
   {
     name: 'the count of released messages',
     reason: 'Since 8.8 XINFO STREAM FULL tells how many messages XNACK has given back.',
-    matches: (words, ours, theirs) => is(words, 'xinfo', 'stream') && replaced(ours, theirs, /, "nacked-count", \d+/g, ''),
+    matches: (words, ours, theirs) => is(words, 'xinfo', 'stream') && replaced(ours, theirs, /, "nacked-count", \d+|(?<="(seen|active)-time", )\d+/g, ''),
   },
   {
     name: 'the time since a consumer last got something',

@@ -1,24 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Redis } from 'ioredis';
-import { startServer, type EmbeddedServer } from '../../index.js';
+import { test } from 'node:test';
+import { embedServer } from '../../../test/embedded.js';
 
-let server: EmbeddedServer;
-let client: Redis;
-
-before(async () => {
-  server = await startServer();
-  client = new Redis(server.port, server.host);
-});
-
-after(async () => {
-  client.disconnect();
-  await server.close();
-});
-
-function call(...words: (string | number)[]): Promise<unknown> {
-  return client.call(String(words[0]), words.slice(1)).catch((error: Error) => error.message);
-}
+const embedded = embedServer();
+const { call } = embedded;
 
 const NO_FIELDSET = 'ERR no such fieldset';
 
@@ -40,7 +25,7 @@ test('a hash is made of values alone', async () => {
 });
 
 test('fieldsets belong to the connection', async () => {
-  const other = new Redis(server.port, server.host);
+  const other = embedded.connect();
   await other.call('HIMPORT', 'PREPARE', 'own', 'a');
   assert.equal(await call('himport', 'set', 'k', 'own', '1'), NO_FIELDSET);
   await other.call('RESET');

@@ -1,24 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Redis } from 'ioredis';
-import { startServer, type EmbeddedServer } from '../../index.js';
+import { test } from 'node:test';
+import { embedServer } from '../../../test/embedded.js';
 
-let server: EmbeddedServer;
-let client: Redis;
-
-before(async () => {
-  server = await startServer();
-  client = new Redis(server.port, server.host, { stringNumbers: true });
-});
-
-after(async () => {
-  client.disconnect();
-  await server.close();
-});
-
-function call(...words: (string | number)[]): Promise<unknown> {
-  return client.call(String(words[0]), words.slice(1)).catch((error: Error) => error.message);
-}
+const embedded = embedServer({ stringNumbers: true });
+const { call } = embedded;
 
 /** A stream of entries 1-0 to `count`-0 of which consumer `a` of group `g` has got the first `delivered`. */
 async function make(count: number, delivered: number): Promise<void> {
@@ -103,7 +88,7 @@ test('CLAIM reads what was released, then what is idle for longest, then what is
 
 test('who waits with CLAIM gets what becomes idle, and what is released', async () => {
   await make(2, 2);
-  const other = new Redis(server.port, server.host);
+  const other = embedded.connect();
   const wait = (idleMs: number): Promise<unknown> => other.call('XREADGROUP', 'GROUP', 'g', 'b', 'COUNT', '1', 'BLOCK', '0', 'CLAIM', String(idleMs), 'STREAMS', 's', '>');
   const soon = (await wait(60)) as [string, Rows][];
   assert.equal(soon[0]![1][0]![0], '1-0');
@@ -139,7 +124,7 @@ test('keys are found as the command finds them, whatever groups and consumers ar
   assert.deepEqual(await call('command', 'getkeys', 'xread', 'maxcount', 5, 'block', 0, 'streams', 'streams', 'k2', '0', '0'), ['streams', 'k2']);
   await make(1, 0);
   await call('acl', 'setuser', 'reader', 'on', 'nopass', '+@all', '~streams');
-  const reader = new Redis(server.port, server.host, { username: 'reader', password: 'x' });
+  const reader = embedded.connect({ username: 'reader', password: 'x' });
   const asReader = (...words: string[]): Promise<unknown> => reader.call(words[0]!, words.slice(1)).catch((error: Error) => error.message);
   assert.match(String(await asReader('xreadgroup', 'count', '1', 'group', 'g', 'streams', 'streams', 's', '>')), /^NOPERM/);
   reader.disconnect();
@@ -174,12 +159,12 @@ test('what is released is released after DUMP and RESTORE, COPY and a reload', a
   await call('xnack', 's', 'g', 'fatal', 'ids', 1, '2-0');
   await call('xnack', 's', 'g', 'silent', 'ids', 1, '1-0');
   const before = await pending();
-  const dump = await client.dumpBuffer('s');
+  const dump = await embedded.client.dumpBuffer('s');
   await call('copy', 's', 'copy');
   await call('rename', 'copy', 's');
   assert.deepEqual(await pending(), before);
   await call('del', 's');
-  await client.restore('s', 0, dump!);
+  await embedded.client.restore('s', 0, dump!);
   assert.deepEqual(await pending(), before);
   assert.equal(((await call('xinfo', 'consumers', 's', 'g')) as unknown[]).length, 1, 'nobody is no consumer');
   assert.deepEqual(await read('claim', 1_000_000), ['1-0 claimed 0', `2-0 claimed ${MAX}`]);
@@ -187,8 +172,8 @@ test('what is released is released after DUMP and RESTORE, COPY and a reload', a
   await call('xreadgroup', 'group', 'g', '', 'claim', 0, 'streams', 's', '>');
   await call('xnack', 's', 'g', 'fail', 'ids', 1, '1-0');
   const named = await pending();
-  const again = await client.dumpBuffer('s');
+  const again = await embedded.client.dumpBuffer('s');
   await call('del', 's');
-  await client.restore('s', 0, again!);
+  await embedded.client.restore('s', 0, again!);
   assert.deepEqual(await pending(), named);
 });

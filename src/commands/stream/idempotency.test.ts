@@ -1,24 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { Redis } from 'ioredis';
-import { startServer, type EmbeddedServer } from '../../index.js';
+import { test } from 'node:test';
+import { embedServer } from '../../../test/embedded.js';
 
-let server: EmbeddedServer;
-let client: Redis;
-
-before(async () => {
-  server = await startServer();
-  client = new Redis(server.port, server.host);
-});
-
-after(async () => {
-  client.disconnect();
-  await server.close();
-});
-
-function call(...words: (string | number)[]): Promise<unknown> {
-  return client.call(String(words[0]), words.slice(1)).catch((error: Error) => error.message);
-}
+const { call } = embedServer();
 
 /** XADD of a message named by its producer. */
 function add(producer: string, message: string, ...more: string[]): Promise<unknown> {

@@ -1,25 +1,10 @@
 import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
-import { after, before, test } from 'node:test';
-import { Redis } from 'ioredis';
-import { startServer, type EmbeddedServer } from '../../index.js';
+import { test } from 'node:test';
+import { embedServer } from '../../../test/embedded.js';
 
-let server: EmbeddedServer;
-let client: Redis;
-
-before(async () => {
-  server = await startServer();
-  client = new Redis(server.port, server.host, { stringNumbers: true });
-});
-
-after(async () => {
-  client.disconnect();
-  await server.close();
-});
-
-function call(...words: (string | number)[]): Promise<unknown> {
-  return client.call(String(words[0]), words.slice(1)).catch((error: Error) => error.message);
-}
+const embedded = embedServer({ stringNumbers: true });
+const { call } = embedded;
 
 /** INCREX of a key that holds `value` (null: is not there): the reply, and what the key holds then. */
 async function increx(value: string | null, ...options: (string | number)[]): Promise<unknown> {
@@ -103,7 +88,7 @@ test('bad input', async () => {
 });
 
 test('events, and floats as doubles in RESP3', async () => {
-  const listener = new Redis(server.port, server.host);
+  const listener = embedded.connect();
   await call('config', 'set', 'notify-keyspace-events', 'KEA');
   await call('set', 'k', '1', 'ex', 100);
   const events: string[] = [];
@@ -119,7 +104,7 @@ test('events, and floats as doubles in RESP3', async () => {
   await done;
   assert.deepEqual(events, ['incrby', 'persist', 'incrbyfloat', 'incrbyfloat', 'expire', 'del', 'set']);
   await call('config', 'set', 'notify-keyspace-events', '');
-  const socket = createConnection(server.port, server.host);
+  const socket = createConnection(embedded.server.port, embedded.server.host);
   const replies = await new Promise<string>((resolve) => {
     let text = '';
     socket.on('data', (bytes) => {
