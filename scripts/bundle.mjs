@@ -41,6 +41,18 @@ function isUpToDate(modules) {
   return modules.every((path) => statSync(path).mtimeMs < oldestMs);
 }
 
+/**
+ * Refuses a bundle in which a file that is loaded later needs the program itself: a program that waits for it before its own
+ * end is reached would wait for ever.
+ */
+function refuseCircles(output) {
+  const programs = new Set(output.filter((file) => file.isEntry).map((file) => file.fileName));
+  for (const file of output) {
+    const needed = file.isEntry ? undefined : file.imports?.find((name) => programs.has(name));
+    if (needed !== undefined) throw new Error(`${file.fileName} imports ${needed}: the program must load what it shares with \`import()\``);
+  }
+}
+
 /** Writes the bundles unless those that are there are younger than `modules`. */
 export async function bundle(modules) {
   if (isUpToDate(modules)) return;
@@ -54,6 +66,7 @@ export async function bundle(modules) {
     },
   });
   const { output } = await made.generate({ dir: folder, format: 'es', sourcemap: true, sourcemapExcludeSources: true, chunkFileNames: 'part-[name].js' });
+  refuseCircles(output);
   mkdirSync(folder, { recursive: true });
   for (const file of output) {
     const temporary = join(folder, `${file.fileName}.${process.pid}.tmp`);

@@ -33,7 +33,7 @@ describe('the bundled programs', () => {
     }
   });
 
-  test('the server saves with its thread, the benchmark loads it with threads, the checkers read the files', async () => {
+  test('the server saves with its thread, the benchmark loads it with threads, the checkers and the command line read what is there', async () => {
     const server = await startRedis({ program: process.execPath, programArgs: [join(root, manifest.bin['kvasir-server']!)], args: ['--appendonly', 'yes'] });
     try {
       const load = await run('kvasir-benchmark', '-p', String(server.port), '-t', 'set', '-n', '2000', '-r', '1000', '--threads', '2', '-q');
@@ -50,6 +50,9 @@ describe('the bundled programs', () => {
       assert.equal(aof.status, 0, aof.output);
       const cli = await run('kvasir-cli', '-p', String(server.port), 'GET', 'key');
       assert.equal(cli.output, 'x\n');
+      // Modes are files that are loaded when they are asked for.
+      const keys = await run('kvasir-cli', '-p', String(server.port), '--scan', '--pattern', 'ke?');
+      assert.deepEqual(keys, { status: 0, output: 'key\n' });
     } finally {
       await server.stop();
     }

@@ -8,7 +8,7 @@ export interface ToolRun {
   code: number | null;
 }
 
-const kvasirBenchmark = fileURLToPath(new URL('../../src/apps/kvasir-benchmark.js', import.meta.url));
+const kvasirBenchmark = fileURLToPath(new URL('../../bundle/kvasir-benchmark.js', import.meta.url));
 
 export function runKvasir(args: readonly string[], input = ''): Promise<ToolRun> {
   return run(process.execPath, [kvasirBenchmark, ...args], input);

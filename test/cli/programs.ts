@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
-export const kvasirCliPath = join(fileURLToPath(import.meta.url), '../../../src/apps/kvasir-cli.js');
+/** The bundle, which is what users start: its files must find each other. */
+export const kvasirCliPath = join(fileURLToPath(import.meta.url), '../../../bundle/kvasir-cli.js');
 
 export interface Outcome {
   readonly stdout: string;
