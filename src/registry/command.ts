@@ -28,11 +28,11 @@ export const commandFlags = {
   fast: 1 << 12,
   no_auth: 1 << 13,
   may_replicate: 1 << 14,
-  no_async_loading: 1 << 15,
-  no_multi: 1 << 16,
-  movablekeys: 1 << 17,
-  allow_busy: 1 << 18,
-  no_mandatory_keys: 1 << 19,
+  no_mandatory_keys: 1 << 15,
+  no_async_loading: 1 << 16,
+  no_multi: 1 << 17,
+  movablekeys: 1 << 18,
+  allow_busy: 1 << 19,
   protected: 1 << 20,
   sentinel: 1 << 21,
   only_sentinel: 1 << 22,
@@ -87,6 +87,8 @@ export interface CommandDeclaration<C> {
   readonly flags: readonly CommandFlag[];
   /** ACL categories besides those that follow from flags and group. */
   readonly categories?: readonly string[];
+  /** The group gives it no category. */
+  readonly leavesGroup?: true;
   readonly keys?: readonly KeySpec[];
   readonly args?: readonly Argument[];
   readonly tips?: readonly string[];
@@ -145,6 +147,12 @@ export function command<C>(declaration: CommandDeclaration<C>): CommandDeclarati
   return declaration;
 }
 
+/** In the order in which Redis tells them. */
+export const aclCategories: readonly string[] = [
+  'keyspace', 'read', 'write', 'set', 'sortedset', 'list', 'hash', 'string', 'bitmap', 'hyperloglog', 'geo', 'stream',
+  'pubsub', 'admin', 'fast', 'slow', 'blocking', 'dangerous', 'connection', 'transaction', 'scripting',
+];
+
 const groupCategories: Readonly<Record<string, string>> = {
   string: 'string', list: 'list', set: 'set', hash: 'hash', sorted_set: 'sortedset', stream: 'stream', bitmap: 'bitmap',
   hyperloglog: 'hyperloglog', geo: 'geo', generic: 'keyspace', pubsub: 'pubsub', transactions: 'transaction',
@@ -193,12 +201,12 @@ function categoriesOf<C>(declaration: CommandDeclaration<C>, flags: number): rea
   const categories = new Set(declaration.categories);
   const group = groupCategories[declaration.group];
   // A container has no category of its own group: its subcommands have.
-  if (group !== undefined && declaration.subcommands === undefined) categories.add(group);
+  if (group !== undefined && declaration.subcommands === undefined && declaration.leavesGroup !== true) categories.add(group);
   if ((flags & commandFlags.write) !== 0) categories.add('write');
   if ((flags & commandFlags.readonly) !== 0 && !categories.has('scripting')) categories.add('read');
   if ((flags & commandFlags.admin) !== 0) categories.add('admin').add('dangerous');
   if ((flags & commandFlags.pubsub) !== 0) categories.add('pubsub');
   if ((flags & commandFlags.blocking) !== 0) categories.add('blocking');
   categories.add((flags & commandFlags.fast) !== 0 ? 'fast' : 'slow');
-  return [...categories];
+  return aclCategories.filter((category) => categories.has(category));
 }

@@ -139,7 +139,7 @@ export class ServerPersistenceHost implements PersistenceHost {
       return `Unknown command '${name}'`;
     }
     call.command = known as Command<never>;
-    if ((client.gates & Gate.MULTI) !== 0 && server.transactions.queues(known)) server.transactions.queue(client, call, known);
+    if ((client.gates & Gate.MULTI) !== 0 && server.transactions.queues(known)) server.transactions.queue(client, call, known, known.flags);
     else server.run(call, known);
     server.writer.clear();
     return undefined;

@@ -827,7 +827,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     if ((gates & Gate.MEMORY) !== 0 && !this.passMemoryGate(client, command, flags)) return false;
     if ((gates & Gate.MULTI) !== 0 && this.transactions.queues(command)) {
-      this.transactions.queue(client, call, command);
+      this.transactions.queue(client, call, command, flags);
       return false;
     }
     if ((gates & Gate.PAUSED) !== 0 && this.pause.holds(client, command, flags)) {

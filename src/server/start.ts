@@ -154,6 +154,10 @@ export async function launch({ config, log, anyPort = false, loads = true, renam
   });
   if (exit !== undefined) {
     setProcessTitle(server);
+    config.onSet(['proc-title-template', 'port', 'bind', 'tls-port'], () => {
+      setProcessTitle(server);
+      return undefined;
+    });
     new OomScore(server);
   }
   const pidFile = config.path('pidfile');
@@ -202,6 +206,7 @@ function isAddressFailure(error: unknown): boolean {
 /** What `ps` shows: proc-title-template with its variables filled in. */
 function setProcessTitle(server: DataServer): void {
   const { config } = server;
+  if (!config.flag('set-proc-title').value) return;
   const variables: Readonly<Record<string, string | number>> = {
     title: 'kvasir-server',
     'listen-addr': `${config.special('bind').value[0] ?? '*'}:${server.port}`,

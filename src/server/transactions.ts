@@ -9,6 +9,8 @@ import { argumentsOf, type DataServer, type ServerCall } from './server.js';
 
 interface Queued {
   readonly command: Command<ServerCall>;
+  /** Those of the command, or what the script that it runs says. */
+  readonly flags: number;
   readonly args: readonly Uint8Array[];
 }
 
@@ -80,21 +82,21 @@ export class Transactions {
     return !(command.name === 'exec' || command.name === 'discard' || command.name === 'multi' || command.name === 'watch' || command.name === 'quit' || command.name === 'reset');
   }
 
-  queue(client: Client, call: ServerCall, command: Command<ServerCall>): void {
+  queue(client: Client, call: ServerCall, command: Command<ServerCall>, flags: number): void {
     if ((command.flags & commandFlags.no_multi) !== 0) {
       this.server.reject(client, command, 'ERR Command not allowed inside a transaction');
       return;
     }
     const state = this.ensure(client);
     const args = argumentsOf(call);
-    state.queued.push({ command, args });
+    state.queued.push({ command, flags, args });
     for (const arg of args) state.bytes += arg.length;
     call.reply.queued();
   }
 
   /** Whether one of the queued commands has one of these flags. */
   has(client: Client, mask: number): boolean {
-    return states.get(client)?.queued.some(({ command }) => (command.flags & mask) !== 0) === true;
+    return states.get(client)?.queued.some(({ flags }) => (flags & mask) !== 0) === true;
   }
 
   /** How many commands are queued; -1 outside MULTI. */

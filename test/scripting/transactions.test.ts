@@ -1,6 +1,7 @@
 // Transactions and scripts whose server changes under them: they are refused in redis-server's words, or not at all.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { sha1Hex } from '../../src/base/sha1.js';
 import { startKvasir } from '../kvasir.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
 import type { Words } from '../differential/side-by-side.js';
@@ -24,6 +25,11 @@ const plays: readonly (readonly [name: string, play: Play])[] = [
   ['watched keys', [
     [0, 'WATCH', 'w'], [1, 'EVAL', "return redis.call('get','w')", '0'], [0, 'MULTI'], [0, 'PING'], [0, 'EXEC'], [0, 'WATCH', 'w'], [1, 'EVAL', "return redis.call('set','w','1')", '0'], [0, 'MULTI'], [0, 'PING'], [0, 'EXEC'], [0, 'WATCH', 'w'], [0, 'EVAL', "return redis.call('set','w','2')", '0'], [0, 'MULTI'], [0, 'PING'], [0, 'EXEC'],
     [0, 'WATCH', 'w'], [0, 'MULTI'], [0, 'EVAL', "return redis.call('set','w','2')", '0'], [0, 'INCR', 'w'], [0, 'EXEC'],
+  ]],
+  ['a pause of writes lets scripts through that only read', [
+    [1, 'SET', 'x', '1'], [1, 'FUNCTION', 'LOAD', "#!lua name=r\nredis.register_function{function_name='r', callback=function() return 7 end, flags={'no-writes'}}"], [1, 'CLIENT', 'PAUSE', '100000', 'WRITE'], [0, 'EVAL', '#!lua flags=no-writes\nreturn 1', '0'],
+    [0, 'EVAL_RO', "return redis.call('get', KEYS[1])", '1', 'x'], [0, 'FCALL', 'r', '0'], [0, 'FCALL_RO', 'r', '0'], [0, 'SCRIPT', 'LOAD', '#!lua flags=no-writes\nreturn 2'], [0, 'EVALSHA', sha1Hex('#!lua flags=no-writes\nreturn 2'), '0'],
+    [0, 'MULTI'], [0, 'EVAL', '#!lua flags=no-writes\nreturn 3', '0'], [0, 'EVAL_RO', 'return 4', '0'], [0, 'FCALL', 'r', '0'], [0, 'EXEC'], [1, 'CLIENT', 'UNPAUSE'], [0, 'SET', 'x', '2'],
   ]],
 ];
 

@@ -27,6 +27,23 @@ describe('oom-score-adj', { skip: process.platform === 'linux' ? false : 'only L
   });
 });
 
+describe('the title of the process', { skip: process.platform === 'linux' ? false : 'only Linux shows it as a file' }, () => {
+  const titleOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0.*$/s, '').trim();
+
+  it('follows its template, and is left alone when it is told so', async () => {
+    const kvasir = await startKvasir({ args: ['--proc-title-template', 'one {port}'] });
+    assert.equal(titleOf(kvasir.pid), `one ${kvasir.port}`);
+    await kvasir.send('CONFIG', 'SET', 'proc-title-template', 'two {title}');
+    assert.equal(titleOf(kvasir.pid), 'two kvasir-server');
+    assert.match(await kvasir.send('CONFIG', 'SET', 'proc-title-template', '{nothing}'), /template format is invalid/);
+    assert.equal(titleOf(kvasir.pid), 'two kvasir-server');
+    await kvasir.stop();
+    const plain = await startKvasir({ args: ['--set-proc-title', 'no'] });
+    assert.match(titleOf(plain.pid), /node/);
+    await plain.stop();
+  });
+});
+
 describe('SHUTDOWN', () => {
   it('is refused while the first append-only file is being written, unless it is forced', async () => {
     const kvasir = await startKvasir();

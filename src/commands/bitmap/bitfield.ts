@@ -144,7 +144,7 @@ export const bitfield: DataCommand = command({
   flags: ['write', 'denyoom'],
   keys: [
     {
-      ...keyAt(1, ['RW', 'update', 'access', 'variable_flags']),
+      ...keyAt(1, ['RW', 'access', 'update', 'variable_flags']),
       notes: 'This command allows both access and modification of the key',
     },
   ],

@@ -96,7 +96,7 @@ function runExpire(call: DataCall, seconds: boolean, absolute: boolean): void {
   call.reply.integer(1);
 }
 
-const condition = optional(oneof('condition', since('7.0.0', token('NX')), since('7.0.0', token('XX')), since('7.0.0', token('GT')), since('7.0.0', token('LT'))));
+const condition = optional(since('7.0.0', oneof('condition', token('NX'), token('XX'), token('GT'), token('LT'))));
 const history = [['7.0.0', 'Added options: `NX`, `XX`, `GT` and `LT`.']] as const;
 
 export const expire: DataCommand = command({

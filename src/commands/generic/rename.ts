@@ -109,7 +109,7 @@ export const move: DataCommand = command({
   group: 'generic',
   arity: 3,
   flags: ['write', 'fast'],
-  keys: [keyAt(1, ['RW', 'access', 'delete'])],
+  keys: [keyAt(1, ['RW', 'access', 'update'])],
   args: [key('key'), int('db')],
   summary: 'Moves a key to another database.',
   complexity: 'O(1)',

@@ -231,9 +231,9 @@ const byAndGet: KeySpec = {
 
 const args: readonly Argument[] = [
   key('key'),
-  optional(pattern('by-pattern', { token: 'BY', display: 'pattern' })),
+  optional(pattern('by-pattern', { token: 'BY', display: 'pattern', keySpec: 1 })),
   optional({ ...block('limit', int('offset'), int('count')), token: 'LIMIT' }),
-  optional(many(pattern('get-pattern', { token: 'GET', display: 'pattern', multipleToken: true }))),
+  optional(many(pattern('get-pattern', { token: 'GET', display: 'pattern', multipleToken: true, keySpec: 1 }))),
   optional(oneof('order', token('ASC'), token('DESC'))),
   optional(token('ALPHA', { name: 'sorting' })),
 ];
@@ -255,6 +255,7 @@ export const sortCommand: DataCommand = command({
   group: 'generic',
   arity: -2,
   flags: ['write', 'denyoom'],
+  leavesGroup: true,
   categories: ['set', 'sortedset', 'list', 'dangerous'],
   keys: [
     keyAt(1, ['RO', 'access']),
@@ -279,6 +280,7 @@ export const sortRo: DataCommand = command({
   group: 'generic',
   arity: -2,
   flags: ['readonly'],
+  leavesGroup: true,
   categories: ['set', 'sortedset', 'list', 'dangerous'],
   keys: [keyAt(1, ['RO', 'access']), byAndGet],
   findKeys: (): number[] => [1],

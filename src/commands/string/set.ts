@@ -103,12 +103,7 @@ export const set: DataCommand = command({
     key('key'),
     str('value'),
     optional(
-      oneof(
-        'condition',
-        since('2.6.12', token('NX')),
-        since('2.6.12', token('XX')),
-        ...comparisonArguments('8.4.0'),
-      ),
+      since('2.6.12', oneof('condition', token('NX'), token('XX'), ...comparisonArguments('8.4.0'))),
     ),
     optional(since('6.2.0', token('GET'))),
     optional(oneof('expiration', ...expireArguments('2.6.12', '6.2.0'), since('6.0.0', token('KEEPTTL')))),

@@ -61,6 +61,7 @@ const setname: ServerCommand = command({
   arity: 3,
   flags: plain,
   args: [str('connection-name')],
+  tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   summary: 'Names the connection.',
   run(call: ServerCall) {
     const name = call.text(2);
@@ -247,7 +248,7 @@ const kill: ServerCommand = command({
         oneof(
           'new-format',
           optional(many(int('client-id', { token: 'ID', since: '2.8.12' }))),
-          optional({ ...oneof('client-type', token('NORMAL'), token('MASTER'), token('SLAVE'), token('REPLICA'), token('PUBSUB')), token: 'TYPE', since: '2.8.12' }),
+          optional({ ...oneof('client-type', token('NORMAL'), since('3.2.0', token('MASTER')), token('SLAVE'), since('5.0.0', token('REPLICA')), token('PUBSUB')), token: 'TYPE', since: '2.8.12' }),
           optional(str('username', { token: 'USER' })),
           optional(str('addr', { token: 'ADDR', display: 'ip:port' })),
           optional(str('laddr', { token: 'LADDR', display: 'ip:port', since: '6.2.0' })),
@@ -337,7 +338,7 @@ const reply: ServerCommand = command({
   since: '3.2.0',
   arity: 3,
   flags: plain,
-  args: [oneof('on-off-skip', token('ON'), token('OFF'), token('SKIP'))],
+  args: [oneof('action', token('ON'), token('OFF'), token('SKIP'))],
   summary: 'Decides whether this connection gets replies.',
   run(call: ServerCall) {
     const { client } = call;

@@ -11,7 +11,9 @@ import { findKeys, flagsOfKey, FoundKeys } from '../../registry/find-keys.js';
 import { replyHelp } from '../../registry/help.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 
-const flagNames = Object.entries(commandFlags) as [CommandFlag, number][];
+/** Flags that are the server's own business, also in Redis. */
+const hiddenFlags: readonly string[] = ['may_replicate', 'protected', 'sentinel', 'only_sentinel'];
+const flagNames = (Object.entries(commandFlags) as [CommandFlag, number][]).filter(([name]) => !hiddenFlags.includes(name));
 
 /** Position of first key, last key and step, as COMMAND INFO gives them: from the first specification by range. */
 function legacyRange(keys: readonly KeySpec[]): readonly [number, number, number] {
@@ -47,11 +49,11 @@ function replyInfo(reply: ReplyWriter, found: Command<ServerCall>): void {
   reply.set(found.categories.length);
   for (const category of found.categories) reply.simple(`@${category}`);
   const tips = found.declaration.tips ?? [];
-  reply.array(tips.length);
+  reply.set(tips.length);
   for (const tip of tips) reply.bulkText(tip);
-  reply.array(found.keys.length);
+  reply.set(found.keys.length);
   for (const spec of found.keys) replyKeySpec(reply, spec);
-  reply.array(found.subcommands.size);
+  reply.set(found.subcommands.size);
   for (const sub of found.subcommands.values()) replyInfo(reply, sub);
 }
 

@@ -37,7 +37,7 @@ const fcallReadOnly: ServerCommand = command({
   since: '7.0.0',
   group: 'scripting',
   arity: -3,
-  flags: ['readonly', ...running],
+  flags: ['readonly', 'noscript', 'stale', 'skip_monitor', 'no_mandatory_keys'],
   keys: [{ ...keysCounted(2, ['RO', 'access']), notes: 'We cannot tell how the keys will be used so we assume the worst, RO and ACCESS' }],
   args: keysAndArguments,
   summary: 'Calls a function of a library that may not write.',

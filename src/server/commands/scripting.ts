@@ -5,8 +5,8 @@ import { int, key, many, oneof, optional, since, str, token } from '../../regist
 import { replyHelp } from '../../registry/help.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 
+const reading: readonly CommandFlag[] = ['readonly', 'noscript', 'stale', 'skip_monitor', 'no_mandatory_keys'];
 const running: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys'];
-const reading: readonly CommandFlag[] = ['readonly', ...running];
 const writtenKeys = [keysCounted(2, ['RW', 'access', 'update'])];
 const readKeys = [keysCounted(2, ['RO', 'access'])];
 const keysAndArguments = [int('numkeys'), optional(many(key('key'))), optional(many(str('arg')))];
@@ -69,7 +69,7 @@ export function isFlushMode(call: ServerCall): boolean {
   return call.count === 2 || (call.count === 3 && (call.is(2, 'async') || call.is(2, 'sync')));
 }
 
-export const flushModes = optional(since('6.2.0', oneof('async', token('ASYNC'), token('SYNC'))));
+export const flushModes = optional(since('6.2.0', oneof('flush-type', token('ASYNC'), token('SYNC'))));
 
 const script: ServerCommand = command({
   name: 'script',

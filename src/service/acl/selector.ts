@@ -4,12 +4,7 @@
 // they are what ACL LIST shows and an ACL file holds; a rule that a later one repeals is dropped.
 import { globMatchesRange } from '../../base/glob.js';
 import { equalBytes, latin1Bytes } from '../../base/bytes.js';
-import type { Command } from '../../registry/command.js';
-
-export const aclCategories = [
-  'keyspace', 'read', 'write', 'set', 'sortedset', 'list', 'hash', 'string', 'bitmap', 'hyperloglog', 'geo', 'stream',
-  'pubsub', 'admin', 'fast', 'slow', 'blocking', 'dangerous', 'connection', 'transaction', 'scripting',
-] as const;
+import { aclCategories, type Command } from '../../registry/command.js';
 
 /** Why a rule is refused. */
 export const ruleErrors = {
@@ -168,7 +163,7 @@ export class Selector {
   }
 
   private setCategory(name: string, allow: boolean): string | undefined {
-    if (!(aclCategories as readonly string[]).includes(name)) return ruleErrors.unknown;
+    if (!aclCategories.includes(name)) return ruleErrors.unknown;
     this.keepRule(`@${name}`, allow);
     for (const command of this.commands.all()) if (command.categories.includes(name)) this.setBits(command, allow);
     return undefined;

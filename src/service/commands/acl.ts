@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { errors } from '../../protocol/errors.js';
 import { Call } from '../../registry/call.js';
-import { command, fitsArity } from '../../registry/command.js';
+import { aclCategories, command, fitsArity } from '../../registry/command.js';
 import { int, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
 import { denials, denialText } from '../acl/denial.js';
-import { aclCategories, hasSpaces, type Selector } from '../acl/selector.js';
+import { hasSpaces, type Selector } from '../acl/selector.js';
 import { fromByteString, systemErrorText } from '../config/special-settings.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
 import { replyBytes, unknownSubcommand } from './replies.js';
@@ -91,7 +91,7 @@ function runCat(call: ServiceCall): void {
     return;
   }
   const wanted = call.text(2).toLowerCase();
-  if (!(aclCategories as readonly string[]).includes(wanted)) {
+  if (!aclCategories.includes(wanted)) {
     reply.error(`ERR Unknown category '${call.shown(2).slice(0, 128)}'`);
     return;
   }

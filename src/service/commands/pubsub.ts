@@ -194,7 +194,7 @@ const pubsub: ServiceCommand = command({
       run: (call) => replyCounts(call, 'shardChannels'),
     },
     {
-      name: 'help', since: '6.2.0', group: 'pubsub', arity: 2, flags: ['loading', 'stale'],
+      name: 'help', since: '6.2.0', group: 'pubsub', leavesGroup: true, arity: 2, flags: ['loading', 'stale'],
       summary: 'Tells about the subcommands.',
       complexity: 'O(1)',
       run: (call) =>
