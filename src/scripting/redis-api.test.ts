@@ -127,6 +127,9 @@ test('Lua values become replies', () => {
     ['return {ok=5}', '*0\r\n', '*0\r\n'],
     ['return {ok="fine\\r\\nx"}', '+fine  x\r\n', '+fine  x\r\n'],
     ['return {err="bad\\r\\nx"}', '-bad  x\r\n', '-bad  x\r\n'],
+    ['return {err="bad\\r\\n\\r\\n"}', '-bad\r\n', '-bad\r\n'],
+    ['return {err="bad\\r\\n\\0x"}', '-bad\r\n', '-bad\r\n'],
+    ['return {verbatim_string={format="a\\0b",string="abc"}}', '$3\r\nabc\r\n', '=7\r\na  :abc\r\n'],
     ['return {1,2,nil,3}', '*2\r\n:1\r\n:2\r\n', '*2\r\n:1\r\n:2\r\n'],
     ['return {1.9,-1.9,"a",true,false}', '*5\r\n:1\r\n:-1\r\n$1\r\na\r\n:1\r\n$-1\r\n', '*5\r\n:1\r\n:-1\r\n$1\r\na\r\n:1\r\n_\r\n'],
     ['return 1e20', ':-9223372036854775808\r\n', ':-9223372036854775808\r\n'],
@@ -139,6 +142,9 @@ test('Lua values become replies', () => {
     ['return redis.error_reply("FOO bar")', '-FOO bar\r\n', '-FOO bar\r\n'],
     ['return redis.error_reply("bar")', '-ERR bar\r\n', '-ERR bar\r\n'],
     ['return redis.error_reply("-My Err")', '-My Err\r\n', '-My Err\r\n'],
+    ['return redis.error_reply("FOO \\r\\nbar\\r\\n")', '-FOO bar\r\n', '-FOO bar\r\n'],
+    ['return redis.error_reply("\\r\\nbar\\r\\n")', '-ERR bar\r\n', '-ERR bar\r\n'],
+    ['return redis.error_reply("\\r\\n")', '-ERR \r\n', '-ERR \r\n'],
     ['return redis.error_reply(1)', '-ERR wrong number or type of arguments\r\n', '-ERR wrong number or type of arguments\r\n'],
   ];
   for (const [source, resp2, resp3] of cases) {
@@ -170,6 +176,8 @@ test('errors carry the script and the line', () => {
     ['error("x")', 'ERR user_script:1: x'],
     ['error()', 'ERR nil'],
     ['error({err = "ERR x"})', 'ERR x'],
+    ['error({err = "-x\\0y"})', '-x'],
+    ['error("x\\0y")', 'ERR user_script:1: x'],
     ['error({a = 1})', 'ERR unknown error'],
     ['local x = nil + 1', 'ERR user_script:1: attempt to perform arithmetic on a nil value'],
     ['assert(false)', 'ERR user_script:1: assertion failed!'],

@@ -208,6 +208,18 @@ function beforeZero(text: string): string {
   return end < 0 ? text : text.slice(0, end);
 }
 
+function isLineEnd(code: number): boolean {
+  return code === 10 || code === 13;
+}
+
+/** What of an error's text is told: no line ends behind it. */
+function errorLine(err: string): string {
+  const text = beforeZero(err);
+  let end = text.length;
+  while (end > 0 && isLineEnd(text.charCodeAt(end - 1))) end--;
+  return text.slice(0, end);
+}
+
 /** A double as C casts it to a 64-bit integer. */
 function writeInteger(reply: ReplyWriter, value: number): void {
   if (Number.isSafeInteger(value)) reply.integer(value === 0 ? 0 : value);
@@ -249,7 +261,7 @@ function writeTable(reply: ReplyWriter, table: LuaTable, scriptResp: 2 | 3, dept
 function writeSpecial(reply: ReplyWriter, table: LuaTable, scriptResp: 2 | 3, depth: number): boolean {
   const err = table.getHash('err');
   if (typeof err === 'string') {
-    reply.uncountedError(beforeZero(err));
+    reply.uncountedError(errorLine(err));
     return true;
   }
   const ok = table.getHash('ok');
@@ -287,7 +299,7 @@ function writeSpecial(reply: ReplyWriter, table: LuaTable, scriptResp: 2 | 3, de
   const text = verbatim.getHash('string');
   const format = verbatim.getHash('format');
   if (typeof text !== 'string' || typeof format !== 'string') return false;
-  if (reply.protocol === 3) reply.raw(latin1Bytes(`=${text.length + 4}\r\n${format.padEnd(3).slice(0, 3)}:${text}\r\n`));
+  if (reply.protocol === 3) reply.raw(latin1Bytes(`=${text.length + 4}\r\n${beforeZero(format).padEnd(3).slice(0, 3)}:${text}\r\n`));
   else reply.bulkLatin1(text);
   return true;
 }
@@ -322,17 +334,17 @@ export function writeReply(reply: ReplyWriter, value: LuaValue, scriptResp: 2 | 
   }
   if (!(value instanceof LuaTable)) return undefined;
   const err = value.getHash('err');
-  return typeof err === 'string' ? oneLine(beforeZero(err)) : undefined;
+  return typeof err === 'string' ? oneLine(errorLine(err)) : undefined;
 }
 
 /** The message of an error with its code: of a table its `err`. */
 export function errorText({ value }: LuaError): string {
   if (value instanceof LuaTable) {
     const err = value.getHash('err');
-    return typeof err === 'string' ? (err.startsWith('-') ? err.slice(1) : err) : 'ERR unknown error';
+    return typeof err === 'string' ? beforeZero(err) : 'ERR unknown error';
   }
   const text = typeof value === 'string' ? value : typeof value === 'number' ? numberToString(value) : value === undefined ? 'nil' : String(value);
-  return `ERR ${text}`;
+  return `ERR ${beforeZero(text)}`;
 }
 
 /** What a failed script tells its client: the message with the script's name and the line, without `-` and line end. */
@@ -414,10 +426,12 @@ export class RedisApi {
       table.set('ok', text);
       return table;
     }
-    let message = beforeZero(text.startsWith('-') ? text.slice(1) : text);
+    const message = beforeZero(text.startsWith('-') ? text.slice(1) : text);
+    const space = message.indexOf(' ');
+    let start = space + 1;
+    while (isLineEnd(message.charCodeAt(start))) start++;
     // Without a code in front the message gets the common one.
-    if (!message.includes(' ')) message = `ERR ${message}`;
-    table.set('err', message);
+    table.set('err', `${space < 0 ? 'ERR' : message.slice(0, space)} ${errorLine(message.slice(start))}`);
     return table;
   }
 

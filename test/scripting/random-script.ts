@@ -3,7 +3,7 @@ import { Prng } from '../../src/base/prng.js';
 import type { Words } from '../differential/side-by-side.js';
 
 const keys = ['KEYS[1]', 'KEYS[2]', 'KEYS[3]'];
-const values = ['ARGV[1]', 'ARGV[2]', "'7'", '3', '1.5', "'text'", "'a\\0b'", '-2', '#KEYS', "tostring(#ARGV)", '10/4', '2^31'];
+const values = ['ARGV[1]', 'ARGV[2]', "'7'", '3', '1.5', "'text'", "'a\\0b'", "'a b\\r\\n'", '-2', '#KEYS', "tostring(#ARGV)", '10/4', '2^31'];
 
 function callArguments(prng: Prng): string {
   const key = prng.pick(keys);
