@@ -212,7 +212,9 @@ export function attachPersistence(server: DataServer): Persistence {
   server.effects.attach(sink);
   server.ticks.push(() => persistence.cron());
   server.flushes.push((index) => {
-    if (index < 0 && !server.loading) persistence.flushedAll();
+    // What a debugged script does is taken back: the file on the disk stays true.
+    const isUndone = server.scripting.session?.isSilent === true;
+    if (index < 0 && !server.loading && !isUndone) persistence.flushedAll();
   });
   server.beforeServing = async () => {
     await persistence.load();

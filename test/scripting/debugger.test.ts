@@ -3,7 +3,7 @@
 // Meant to differ: lines inside an expression where nothing can fail are no stops here, and fields of tables come in our order.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
@@ -124,10 +124,14 @@ describe('the script debugger beside redis-server', { skip: peerMissing('redis-s
 
   test('YES takes back what the script did, whatever it did; SYNC does not', async () => {
     const before = await kvasir.send('DEBUG', 'DIGEST');
+    assert.equal(await kvasir.send('CONFIG', 'SET', 'save', '3600 1000000'), 'OK');
+    assert.equal(await kvasir.send('SAVE'), 'OK');
+    const rdb = readFileSync(join(kvasir.folder, 'dump.rdb'));
     const file = scriptFile(`redis.call('incr', 'new') redis.call('set', 'text', 'changed') redis.call('del', 'list') redis.call('hset', 'hash', 'g', '1') redis.call('move', 'set', 5) redis.call('copy', 'hash', 'hash', 'db', 4)
       redis.call('rename', 'scores', 'renamed') redis.call('expire', 'hash', 5) redis.call('select', 3) redis.call('flushdb') redis.call('set', 'x', 1) redis.call('select', 0) redis.call('swapdb', 0, 3) redis.call('flushall') redis.call('set', 'z', 1)`);
     transcript(['redis-cli'], kvasir.port, file, ['c']);
     assert.equal(await kvasir.send('DEBUG', 'DIGEST'), before);
+    assert.deepEqual(readFileSync(join(kvasir.folder, 'dump.rdb')), rdb, 'FLUSHALL would save that all is gone');
     assert.equal(await kvasir.send('DEBUG', 'LOADAOF'), 'OK');
     assert.equal(await kvasir.send('DEBUG', 'DIGEST'), before);
     transcript(['redis-cli'], kvasir.port, scriptFile("redis.call('set', 'kept', '1')"), ['c'], '--ldb-sync-mode');
