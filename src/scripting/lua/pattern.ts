@@ -12,51 +12,23 @@ const positionCapture = -2;
 const stepsMax = 20_000_000;
 const stepsPerByte = 50;
 
-const letters = { a: 97, c: 99, d: 100, l: 108, p: 112, s: 115, u: 117, w: 119, x: 120, z: 122 };
+/** The classes by their letter, as what a regular expression has for them: ASCII, as the C locale has it. */
+const classes: Readonly<Record<string, RegExp>> = {
+  a: /[A-Za-z]/, c: /[\0-\x1f\x7f]/, d: /[0-9]/, l: /[a-z]/, p: /[!-/:-@[-`{-~]/, s: /[\t-\r ]/, u: /[A-Z]/, w: /[0-9A-Za-z]/, x: /[0-9A-Fa-f]/, z: /\0/,
+};
 
-function isLetter(code: number): boolean {
-  const lower = code | 32;
-  return lower >= 97 && lower <= 122 && code < 128;
+/** By the code of a class's letter: 1 for each byte that is in it. An upper-case letter stands for the complement. */
+const members: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(256).fill(undefined);
+for (const [letter, bytes] of Object.entries(classes)) {
+  const inside = Uint8Array.from({ length: 256 }, (_, code) => Number(bytes.test(String.fromCharCode(code))));
+  members[letter.charCodeAt(0)] = inside;
+  members[letter.toUpperCase().charCodeAt(0)] = inside.map((is) => 1 - is);
 }
 
+/** Whether a byte is in the class of a letter; what is no class stands for itself. */
 function inClass(code: number, kind: number): boolean {
-  let result: boolean;
-  switch (kind | 32) {
-    case letters.a:
-      result = isLetter(code);
-      break;
-    case letters.c:
-      result = code < 32 || code === 127;
-      break;
-    case letters.d:
-      result = code >= 48 && code <= 57;
-      break;
-    case letters.l:
-      result = code >= 97 && code <= 122;
-      break;
-    case letters.p:
-      result = code > 32 && code < 127 && !isLetter(code) && !(code >= 48 && code <= 57);
-      break;
-    case letters.s:
-      result = code === 32 || (code >= 9 && code <= 13);
-      break;
-    case letters.u:
-      result = code >= 65 && code <= 90;
-      break;
-    case letters.w:
-      result = isLetter(code) || (code >= 48 && code <= 57);
-      break;
-    case letters.x:
-      result = (code >= 48 && code <= 57) || ((code | 32) >= 97 && (code | 32) <= 102);
-      break;
-    case letters.z:
-      result = code === 0;
-      break;
-    default:
-      return kind === code;
-  }
-  // An upper-case class is the complement.
-  return kind >= 65 && kind <= 90 ? !result : result;
+  const inside = members[kind];
+  return inside === undefined ? kind === code : inside[code] === 1;
 }
 
 export class Matcher {
