@@ -253,6 +253,16 @@ export class ReplyWriter {
     this.length = at;
   }
 
+  /** An integer whose digits (and sign) are at hand; at most 20 bytes. @hot */
+  integerDigits(digits: Uint8Array, offset: number, length: number): void {
+    this.reserve(24);
+    const buffer = this.buffer;
+    const at = this.length + 1;
+    buffer[at - 1] = 58;
+    for (let index = 0; index < length; index++) buffer[at + index] = digits[offset + index]!;
+    this.endLine(at + length);
+  }
+
   /** An integer of any size, within the 64 bits of the protocol. */
   wideInteger(value: number): void {
     if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) this.integer(value);

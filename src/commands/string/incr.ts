@@ -9,10 +9,12 @@ import { command, keyAt } from '../../registry/command.js';
 import { double, int, key } from '../../registry/grammar.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { stringPlace } from './access.js';
+import { stringPlace, type StringPlace } from './access.js';
 
 /** Sums below this are exact as numbers and need no BigInt. */
 const SAFE = 2 ** 52;
+const ZERO_DIGIT = 48;
+const NINE = 57;
 const scratch = new Uint8Array(32);
 const ZERO: Extended = { mantissa: 0n, exponent: 0 };
 
@@ -35,18 +37,41 @@ function increment(call: DataCall, by: number, exactBy: () => bigint): void {
     return;
   }
   const sum = before + by;
+  if (by === 1 && before > 0 && addOne(place!)) {
+    // The digits that changed took the place of those that were there.
+    replyChanged(call, entry, place!.bytes, place!.start, place!.length);
+    return;
+  }
   const length = sum < 0 ? 1 + digitCount(-sum) : digitCount(sum);
   if (place?.length === length) {
     // The sum takes the place of the digits that were there: 70 ns less than to store a string.
     writeInteger(place.bytes, place.start, sum);
-    call.host.keyspace.entries.setEncoding(entry, Encoding.STRING);
-  } else {
-    writeInteger(scratch, 0, sum);
-    db.setString(entry, bytes, starts[1]!, lengths[1]!, db.hash, scratch, 0, length, true);
+    replyChanged(call, entry, place.bytes, place.start, length);
+    return;
   }
+  writeInteger(scratch, 0, sum);
+  replyChanged(call, db.setString(entry, bytes, starts[1]!, lengths[1]!, db.hash, scratch, 0, length, true), scratch, 0, length);
+}
+
+/** A counter has its new value: tells everybody, and replies with its digits. @hot */
+function replyChanged(call: DataCall, entry: number, digits: Uint8Array, start: number, length: number): void {
+  call.host.keyspace.entries.setEncoding(entry, Encoding.STRING);
   changed(call, 1, 1);
   notify(call, EventClass.STRING, 'incrby', 1);
-  call.reply.integer(sum);
+  call.reply.integerDigits(digits, start, length);
+}
+
+/** Adds one to a positive number where it stands; false when it needs a digit more, and its digits are void then. @hot */
+function addOne({ bytes, start, length }: StringPlace): boolean {
+  for (let at = start + length - 1; at >= start; at--) {
+    const digit = bytes[at]!;
+    if (digit !== NINE) {
+      bytes[at] = digit + 1;
+      return true;
+    }
+    bytes[at] = ZERO_DIGIT;
+  }
+  return false;
 }
 
 function incrementExactly(call: DataCall, entry: number, by: bigint): void {
