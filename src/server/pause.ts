@@ -56,8 +56,9 @@ export class Pause {
     this.server.keyspace.hidesExpired = false;
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
-      client.paused = false;
+      // What comes meanwhile must stay behind the command that was put off.
       setImmediate(() => {
+        client.paused = false;
         this.server.replay(client, args);
         client.connection?.proceed();
       });
