@@ -1,38 +1,24 @@
 // HOTKEYS: sessions that find the keys with the largest share of time and of bytes.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
-import { startServer, type EmbeddedServer } from '../../src/embed/start-server.js';
 import { HotKeysSession, TopCounts } from '../../src/server/hot-keys.js';
+import { embedServer } from '../embedded.js';
 
 type Value = number | (string | number)[] | number[][];
 
 describe('HOTKEYS', () => {
-  let server: EmbeddedServer;
-  let client: Redis;
-
-  before(async () => {
-    server = await startServer();
-    client = new Redis({ port: server.port, host: server.host });
-    await client.ping();
-  });
-
-  after(async () => {
-    client.disconnect();
-    await server.close();
-  });
+  const embedded = embedServer();
+  const hotkeys = (...words: string[]): Promise<unknown> => embedded.call('HOTKEYS', ...words);
 
   beforeEach(async () => {
-    await client.flushall();
+    await embedded.client.flushall();
   });
 
   afterEach(async () => {
-    await client.call('HOTKEYS', 'STOP');
-    await client.call('HOTKEYS', 'RESET');
+    await hotkeys('STOP');
+    await hotkeys('RESET');
   });
-
-  const hotkeys = (...words: string[]): Promise<unknown> => client.call('HOTKEYS', ...words);
 
   async function results(): Promise<Map<string, Value>> {
     const [flat, ...others] = (await hotkeys('GET')) as Value[][];
@@ -45,6 +31,7 @@ describe('HOTKEYS', () => {
   const request = (...words: string[]): number => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`.length;
 
   it('counts bytes of requests and replies for the keys of each command', async () => {
+    const { client } = embedded;
     assert.equal(await hotkeys('START', 'METRICS', '1', 'NET'), 'OK');
     await client.set('large', 'x'.repeat(1000));
     await client.get('large');
@@ -65,6 +52,7 @@ describe('HOTKEYS', () => {
   });
 
   it('finds the keys that take most of the time', async () => {
+    const { client } = embedded;
     await hotkeys('START', 'METRICS', '2', 'NET', 'CPU', 'COUNT', '2');
     await client.eval('for i = 1, 2000 do redis.call("rpush", KEYS[1], string.rep("x", 100)) end', 1, 'slow');
     for (let round = 0; round < 3; round++) await client.lrange('slow', 0, -1);
@@ -82,6 +70,7 @@ describe('HOTKEYS', () => {
   });
 
   it('counts what a transaction does for the keys of its commands, once', async () => {
+    const { client } = embedded;
     await hotkeys('START', 'METRICS', '1', 'NET');
     await client.multi().set('one', 'x'.repeat(100)).get('two').exec();
     const fields = await results();
@@ -94,8 +83,8 @@ describe('HOTKEYS', () => {
     assert.equal(await hotkeys('STOP'), null);
     assert.equal(await hotkeys('RESET'), 'OK');
     await hotkeys('START', 'METRICS', '1', 'CPU', 'SAMPLE', '3', 'DURATION', '1000');
-    await assert.rejects(hotkeys('START', 'METRICS', '1', 'CPU'), /ERR hotkey tracking session already in progress/);
-    await assert.rejects(hotkeys('RESET'), /ERR hotkey tracking session in progress, stop tracking first/);
+    assert.match(String(await hotkeys('START', 'METRICS', '1', 'CPU')), /ERR hotkey tracking session already in progress/);
+    assert.match(String(await hotkeys('RESET')), /ERR hotkey tracking session in progress, stop tracking first/);
     assert.equal((await results()).get('sample-ratio'), 3);
     assert.equal(await hotkeys('STOP'), 'OK');
     assert.equal(await hotkeys('STOP'), null);
@@ -116,7 +105,7 @@ describe('HOTKEYS', () => {
       ['START METRICS 1 CPU SAMPLE -9223372036854775808', /SAMPLE ratio must be positive/], ['START METRICS 1 CPU SLOTS 1 0', /SLOTS parameter cannot be used in non-cluster mode/],
       ['START METRICS 1 CPU FOO 1', /syntax error/], ['GET x', /wrong number of arguments/],
     ];
-    for (const [words, error] of refused) await assert.rejects(hotkeys(...words.split(' ')), error, words);
+    for (const [words, error] of refused) assert.match(String(await hotkeys(...words.split(' '))), error, words);
     assert.equal(await hotkeys('GET'), null);
   });
 });

@@ -32,10 +32,10 @@ test('steps of any size', async () => {
 test('what is no integer stays as it was', async () => {
   for (const value of ['', '01', '+1', '1 ', '1.0', '-0', '9223372036854775808', '99999999999999999999', 'x']) {
     await call('set', 'k', value);
-    await assert.rejects(call('incr', 'k'), /value is not an integer or out of range/, value);
+    assert.match(String(await call('incr', 'k')), /value is not an integer or out of range/, value);
     assert.equal(await call('get', 'k'), value);
   }
   await call('set', 'k', '9223372036854775807');
-  await assert.rejects(call('incr', 'k'), /increment or decrement would overflow/);
+  assert.match(String(await call('incr', 'k')), /increment or decrement would overflow/);
   assert.equal(await call('get', 'k'), '9223372036854775807');
 });
