@@ -26,8 +26,6 @@ export class CommandStats {
   /** Of clients that are gone; those that are here have their own counts. */
   bytesIn = 0;
   bytesOut = 0;
-  /** Requests that were answered with an error before they ran. */
-  rejected = 0;
   /** All commands that ran. */
   processed = 0;
   /** Microseconds that all commands took. */
@@ -73,7 +71,6 @@ export class CommandStats {
   countRefused(id: number, text: string): void {
     if (id >= this.calls.length) this.grow(id);
     this.refused[id]!++;
-    this.rejected++;
     this.countErrorReply(text);
   }
 
@@ -81,7 +78,6 @@ export class CommandStats {
   countRefusal(id: number): void {
     if (id >= this.calls.length) this.grow(id);
     this.refused[id]!++;
-    this.rejected++;
   }
 
   countErrorReply(text: string): void {
@@ -114,7 +110,6 @@ export class CommandStats {
   reset(): void {
     this.connections = 0;
     this.rejectedConnections = 0;
-    this.rejected = 0;
     this.outputLimitDisconnections = 0;
     this.queryLimitDisconnections = 0;
     this.authFailures = 0;

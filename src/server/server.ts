@@ -476,6 +476,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.histograms.clear();
     this.cron.resetStatistics();
     this.clientEviction.count = 0;
+    this.scripting.cache.evictedCount = 0;
     this.onResetStatistics();
   }
 

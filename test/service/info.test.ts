@@ -115,6 +115,23 @@ describe('INFO', () => {
     assert.equal(await field('stats', 'total_error_replies'), 153);
   });
 
+  it('commands that a script may not call count as refused; CONFIG RESETSTAT forgets the scripts that went', async () => {
+    await client.config('RESETSTAT');
+    await assert.rejects(client.eval("return redis.call('subscribe', 'c')", 0), /not allowed/);
+    await assert.rejects(client.eval("return redis.pcall('set', 'k')", 0), /Wrong number of args/);
+    await client.call('EVAL_RO', "redis.pcall('set', 'k', 'v') redis.pcall('nosuch')", 0);
+    const commands = await fields('commandstats');
+    assert.match(commands.get('cmdstat_set')!, /^calls=0,usec=0,.*rejected_calls=2,failed_calls=0$/);
+    assert.match(commands.get('cmdstat_subscribe')!, /rejected_calls=1,failed_calls=0$/);
+    assert.match(commands.get('cmdstat_eval')!, /^calls=2,.*failed_calls=2$/);
+    assert.match(commands.get('cmdstat_eval_ro')!, /^calls=1,.*failed_calls=0$/);
+    assert.equal(await field('stats', 'total_error_replies'), 4);
+    for (let index = 0; index < 520; index++) await client.eval(`return ${index}`, 0);
+    assert.ok((await field('stats', 'evicted_scripts')) >= 20);
+    await client.config('RESETSTAT');
+    assert.equal(await field('stats', 'evicted_scripts'), 0);
+  });
+
   it('a waiting command that is refused in the end did not run', async () => {
     await client.call('ACL', 'SETUSER', 'popper', 'on', 'nopass', '+@all', '~*');
     const waiter = new Redis({ port: server.port, host: server.host, username: 'popper', password: 'x' });

@@ -102,14 +102,14 @@ export class ScriptCalls implements ScriptHost {
     if (this.watcher !== undefined) this.watcher.called(args);
     this.setArguments(args);
     const command = this.resolve();
-    if (command === undefined) return this.failed(scriptCallErrors.unknownCommand);
+    if (command === undefined) return this.failed(undefined, scriptCallErrors.unknownCommand);
     const { flags } = command;
-    if (!fitsArity(command, call.count) || command.run === undefined) return this.failed(scriptCallErrors.wrongArity);
-    if ((flags & commandFlags.noscript) !== 0 && !this.server.allowsAllInScripts) return this.failed(scriptCallErrors.notAllowed);
+    if (!fitsArity(command, call.count) || command.run === undefined) return this.failed(command, scriptCallErrors.wrongArity);
+    if ((flags & commandFlags.noscript) !== 0 && !this.server.allowsAllInScripts) return this.failed(command, scriptCallErrors.notAllowed);
     call.command = command as Command<never>;
     call.db = server.keyspace.databases[client.databaseIndex]!;
     const refusal = this.refuse(command);
-    if (refusal !== undefined) return this.failed(refusal);
+    if (refusal !== undefined) return this.failed(command, refusal);
     if ((flags & commandFlags.write) !== 0) {
       this.hasWritten = true;
       if (this.watcher !== undefined) this.watcher.beforeWrite(call, command);
@@ -168,11 +168,14 @@ export class ScriptCalls implements ScriptHost {
     return undefined;
   }
 
-  private failed(text: string): Uint8Array {
+  /** The error of a command that did not run; `command` is undefined where there is none. */
+  private failed(command: Command<ServerCall> | undefined, text: string): Uint8Array {
     const { reply } = this.call_;
+    const { stats } = this.server;
     reply.error(text);
     this.watcher?.refused(text);
-    this.server.stats.countErrorReply(text);
+    if (command === undefined) stats.countErrorReply(text);
+    else stats.countRefused(command.id, text);
     return reply.buffer;
   }
 
