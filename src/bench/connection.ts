@@ -6,6 +6,7 @@ import { connect as connectPlain } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
+import { systemErrorText } from '../base/system-error.js';
 import { directHandle, type StreamBinding, streamBinding, type StreamHandle, type WriteRequest } from '../io/direct-write.js';
 
 export interface Address {
@@ -140,32 +141,15 @@ class DirectConnection implements Connection {
   }
 }
 
-const systemTexts: Record<string, string> = {
-  ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
-  EPIPE: 'Broken pipe',
-  ENOENT: 'No such file or directory',
-  ENOTFOUND: 'Name or service not known',
-  EAI_AGAIN: 'Temporary failure in name resolution',
-  ETIMEDOUT: 'Connection timed out',
-  EHOSTUNREACH: 'No route to host',
-  ENETUNREACH: 'Network is unreachable',
-  EACCES: 'Permission denied',
-  EMFILE: 'Too many open files',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  ENOTSOCK: 'Socket operation on non-socket',
-};
-
 const codesByStatus: Record<number, string> = { [-32]: 'EPIPE', [-104]: 'ECONNRESET', [-54]: 'ECONNRESET', [-4077]: 'ECONNRESET' };
 
 function statusText(status: number): string {
   const code = codesByStatus[status];
-  return code === undefined ? `write failed with status ${status}` : systemTexts[code]!;
+  return code === undefined ? `write failed with status ${status}` : systemErrorText({ code });
 }
 
 /** The C library's words for a system error, which is what redis-benchmark prints. */
 function systemText(error: NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }): string {
   // With several addresses of one name Node reports a list; the last attempt is what a C program would report.
-  const last = error.errors?.at(-1) ?? error;
-  return (last.code !== undefined ? systemTexts[last.code] : undefined) ?? (last.message || String(last.code));
+  return systemErrorText(error.errors?.at(-1) ?? error);
 }

@@ -4,11 +4,12 @@
 // those that stand in it twice). Output and exit code are those of redis-check-rdb, but for the place in a C source that
 // it names where a value contradicts itself.
 
+import { systemErrorText } from '../base/system-error.js';
 import { KVASIR_VERSION } from '../base/version.js';
 import { RdbDoing, RdbError, RdbEvent, RdbReader } from '../persistence/rdb-reader.js';
 import { RDB_TYPE_MAX, rdbTypeNames, ValueKind } from '../persistence/rdb-format.js';
 import { PackedCursor, Packing, Slice } from '../persistence/packed.js';
-import { errorText, type Files, type OpenFile } from '../io/files.js';
+import type { Files, OpenFile } from '../io/files.js';
 
 const CHUNK_BYTES = 1 << 20;
 const MEMBERS_MAX = 1_000_000;
@@ -260,8 +261,8 @@ export function runCheckRdb(words: readonly string[], options: CheckRdbOptions):
     file = options.files.open(path, 'read');
   } catch (error) {
     line(`[offset 0] Checking RDB file ${path}`);
-    options.err(`Cannot open file ${path}: ${errorText(error)}\n`);
-    if (asJson) options.out(`${JSON.stringify({ file: path, ok: false, error: { message: `cannot open: ${errorText(error)}` } })}\n`);
+    options.err(`Cannot open file ${path}: ${systemErrorText(error)}\n`);
+    if (asJson) options.out(`${JSON.stringify({ file: path, ok: false, error: { message: `cannot open: ${systemErrorText(error)}` } })}\n`);
     return 1;
   }
   try {

@@ -8,7 +8,7 @@ import { encodeCommand, type CommandArgument } from './encode-command.js';
 import { openStream, type Endpoint } from './open-stream.js';
 import { ReplyReader } from './reply-reader.js';
 import type { AggregateReply, Reply } from './reply.js';
-import { errorCode, systemErrorText } from './system-error.js';
+import { errorCode, systemErrorText } from '../base/system-error.js';
 
 /** Waiting bytes above which reading stops until somebody asks for a reply. */
 const readAheadBytesMax = 1 << 20;

@@ -1,7 +1,7 @@
 // open-stream: a byte stream to a server, over TCP, a unix socket or TLS.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { systemErrorText } from './system-error.js';
+import { systemErrorText } from '../base/system-error.js';
 
 export interface TlsOptions {
   readonly serverName?: string | undefined;

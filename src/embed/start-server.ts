@@ -39,7 +39,7 @@ export interface EmbeddedServer {
    * `port: false` too.
    */
   connect(): Duplex;
-  /** Closes all connections and stops serving. Data is saved first where the configuration says so. */
+  /** Closes all connections and stops serving. Data is saved first where the configuration says so. Once is enough; more do no harm. */
   close(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ const dataDirectives = ['save', 'appendonly', 'dir', 'dbfilename', 'appendfilena
 
 /**
  * Starts a server in this process. Several may run side by side; they share nothing. Rejects with a ConfigError for a
- * wrong directive and with the system's error when the port or socket cannot be opened.
+ * wrong directive, and with an Error that has the system's `code` (EADDRINUSE, ...) when the port or socket cannot be opened.
  */
 export async function startServer(options: StartOptions = {}): Promise<EmbeddedServer> {
   const { port, configFile, log, ...directives } = options;
@@ -66,20 +66,22 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   const loads = configFile !== undefined || dataDirectives.some((name) => ![undefined, '', false, 'no'].includes(lines[name] as string));
   const anyPort = port === 0 || (port === undefined && configFile === undefined);
   const running = await launch({ config, loads, renamed: collected.renamed, users: collected.users, anyPort, log: log ?? ((): void => undefined) });
-  let isClosed = false;
+  let closing: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    // After SHUTDOWN everything is done, and NOSAVE meant it.
+    if (running.isClosed) return;
+    await running.server.beforeShutdown({ save: undefined, now: true, force: true });
+    await running.close();
+  };
   return {
     host: running.host,
     port: running.port,
     unixPath: running.unixPath,
     url: running.port < 0 ? '' : `redis://${running.host}:${running.port}`,
     connect() {
-      if (isClosed) throw new Error('the server is closed');
+      if (closing !== undefined || running.isClosed) throw new Error('the server is closed');
       return connectInProcess((wire) => running.server.accept(wire, false));
     },
-    async close() {
-      isClosed = true;
-      await running.server.beforeShutdown({ save: undefined, now: true, force: true });
-      await running.close();
-    },
+    close: () => (closing ??= stop()),
   };
 }

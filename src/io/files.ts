@@ -23,6 +23,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { errorCode } from '../base/system-error.js';
 
 /** read: must exist. create: made new or emptied. append: made if missing, writes go to the end. update: must exist, read and cut. */
 export type OpenMode = 'read' | 'create' | 'append' | 'update';
@@ -57,20 +58,6 @@ export interface Files {
   remove(path: string): void;
   /** Makes names (new, renamed, removed) in the folder durable. */
   syncFolder(path: string): void;
-}
-
-export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-const systemTexts: Readonly<Record<string, string>> = {
-  ENOSPC: 'No space left on device', EIO: 'Input/output error', EACCES: 'Permission denied', EROFS: 'Read-only file system',
-  ENOENT: 'No such file or directory', EDQUOT: 'Disk quota exceeded', EPERM: 'Operation not permitted', EISDIR: 'Is a directory',
-};
-
-/** What went wrong, in the system's words where they are known. */
-export function errorText(error: unknown): string {
-  return systemTexts[errorCode(error)] ?? (error instanceof Error ? error.message : String(error));
 }
 
 const openFlags = { read: 'r', create: 'w', append: 'a', update: 'r+' } as const;

@@ -11,8 +11,9 @@
 // Not here: which file (append-only), what the server does about a failure (persistence).
 
 import { copyBytes, digitCount, utf8, writeInteger } from '../base/bytes.js';
+import { errorCode, systemErrorText } from '../base/system-error.js';
 import type { Part } from '../commands/engine.js';
-import { errorCode, errorText, type OpenFile } from '../io/files.js';
+import type { OpenFile } from '../io/files.js';
 import type { CommandPlaces, PersistenceHost } from './host.js';
 
 export type SyncPolicy = 'always' | 'everysec' | 'no';
@@ -209,7 +210,7 @@ export class AofLog {
       }
     } catch (error) {
       this.takeBack(file, done);
-      this.fail(`Error writing to the AOF file: ${errorText(error)}`);
+      this.fail(`Error writing to the AOF file: ${systemErrorText(error)}`);
       return false;
     }
     this.size += done;
@@ -238,7 +239,7 @@ export class AofLog {
     try {
       file.sync();
     } catch (error) {
-      this.fail(`Error syncing the AOF file: ${errorText(error)}`);
+      this.fail(`Error syncing the AOF file: ${systemErrorText(error)}`);
       return false;
     }
     this.unsyncedBytes = 0;
@@ -262,7 +263,7 @@ export class AofLog {
       this.syncsRunning--;
       if (file !== this.file) return;
       if (error !== null) {
-        this.fail(`Error syncing the AOF file: ${errorText(error)}`);
+        this.fail(`Error syncing the AOF file: ${systemErrorText(error)}`);
         return;
       }
       this.unsyncedBytes -= bytes;

@@ -7,7 +7,7 @@
 // Not here: the parts: rdb-saver, append-only, data-loading; the commands (commands/); replication's snapshots.
 
 import { AppendOnly } from './append-only.js';
-import { errorCode } from '../io/files.js';
+import { errorCode } from '../base/system-error.js';
 import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
 import { parseSaveRules, RdbSaver } from './rdb-saver.js';

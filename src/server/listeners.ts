@@ -1,7 +1,9 @@
 // listeners: the server's doors: TCP on every bound address, with and without TLS, and a unix socket.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode, systemErrorText } from '../base/system-error.js';
 import { acceptSocket, listen, serveSocket } from '../io/sockets.js';
 import type { DataServer } from './server.js';
 import { Tls } from './tls.js';
@@ -16,6 +18,27 @@ export interface DoorOptions {
   readonly unixPermissions: number | undefined;
   readonly backlog: number;
   readonly keepAliveSeconds: () => number;
+}
+
+/** A port or socket that cannot be listened on. */
+export class ListenError extends Error {
+  /** The system's code: EADDRINUSE, EACCES, ... */
+  readonly code: string;
+
+  constructor(
+    readonly kind: 'tcp' | 'tls' | 'unix',
+    /** The port; 0 for a unix socket. */
+    readonly port: number,
+    cause: unknown,
+  ) {
+    super(`Failed listening on port ${port} (${kind}), aborting.`, { cause });
+    this.code = errorCode(cause);
+  }
+
+  /** What the system said. */
+  get reason(): string {
+    return systemErrorText(this.cause);
+  }
 }
 
 /** One port, on every bound address. */
@@ -107,21 +130,31 @@ export class Listeners {
     return this.plainDoors.host === '' ? this.tlsDoors.host : this.plainDoors.host;
   }
 
-  /** Opens all doors; rejects with the first system error, having closed what was open. */
+  /** Opens all doors; rejects with a ListenError for the first that does not open, having closed what was open. */
   async open(options: DoorOptions): Promise<void> {
+    const { hosts, port, tlsPort, backlog } = options;
     this.keepAliveSeconds = options.keepAliveSeconds;
-    await this.plainDoors.open(options.hosts, options.port, options.backlog);
+    let kind: ListenError['kind'] = 'tcp';
     try {
-      await this.tlsDoors.open(options.hosts, options.tlsPort, options.backlog);
+      await this.plainDoors.open(hosts, port, backlog);
+      kind = 'tls';
+      await this.tlsDoors.open(hosts, tlsPort, backlog);
+      kind = 'unix';
+      await this.openUnix(options);
     } catch (error) {
-      this.plainDoors.close();
-      throw error;
+      this.close();
+      throw new ListenError(kind, { tcp: port, tls: tlsPort, unix: 0 }[kind], error);
     }
-    if (options.unixPath === undefined) return;
-    rmSync(options.unixPath, { force: true });
-    this.unix = await listen(this.door(true), { path: options.unixPath, backlog: options.backlog });
-    this.unixPath = options.unixPath;
-    if (options.unixPermissions !== undefined) chmodSync(options.unixPath, options.unixPermissions);
+  }
+
+  private async openUnix({ unixPath, unixPermissions, backlog }: DoorOptions): Promise<void> {
+    if (unixPath === undefined) return;
+    // The system's answer, which Node replaces by EACCES.
+    if (!existsSync(dirname(unixPath))) throw Object.assign(new Error(`no folder for ${unixPath}`), { code: 'ENOENT' });
+    rmSync(unixPath, { force: true });
+    this.unix = await listen(this.door(true), { path: unixPath, backlog });
+    this.unixPath = unixPath;
+    if (unixPermissions !== undefined) chmodSync(unixPath, unixPermissions);
   }
 
   /** Opens other doors for clients without TLS; changes nothing when that fails. */

@@ -13,7 +13,8 @@ import { Acl } from '../service/acl/acl.js';
 import { AclCommands } from '../service/acl/selector.js';
 import { Config } from '../service/config/config.js';
 import { ConfigError, ConfigFileMissing, ConfigReader, parseCommandLine } from '../service/config/file.js';
-import { collectDirectives, launch, ListenError, type RunningServer, StartError } from './start.js';
+import { ListenError } from './listeners.js';
+import { collectDirectives, launch, type RunningServer, StartError } from './start.js';
 import { Log } from './log.js';
 import { allDeclarations } from './declarations.js';
 import type { LogLevel } from './server.js';
@@ -38,9 +39,11 @@ interface Loaded {
   readonly config: Config;
   readonly renamed: readonly (readonly [string, string])[];
   readonly users: readonly (readonly string[])[];
+  /** What came from standard input. */
+  readonly input: string;
 }
 
-/** Knows which commands there are, so that a wrong \`user\` line is told with its number. */
+/** Knows which commands there are, so that a wrong `user` line is told with its number. */
 function makeRules(): Acl {
   return new Acl(new AclCommands(new CommandTable(allDeclarations).all() as Iterable<Command<never>>), () => false);
 }
@@ -51,9 +54,10 @@ function loadConfig(args: readonly string[]): Loaded {
   const collected = collectDirectives((words) => (rules ??= makeRules()).appendConfigured(words));
   const reader = new ConfigReader(config, new RealFiles(), collected);
   const commandLine = parseCommandLine(args);
+  const input = commandLine.standardInput ? readFileSync(0, 'latin1') : '';
   if (commandLine.file !== undefined) config.file = resolve(commandLine.file);
   try {
-    reader.load(commandLine.file, commandLine.standardInput ? readFileSync(0, 'latin1') : '', commandLine.optionLines);
+    reader.load(commandLine.file, input, commandLine.optionLines);
   } catch (error) {
     if (error instanceof ConfigError) exitWith(1, error.report(SERVER_VERSION), process.stderr);
     if (error instanceof ConfigFileMissing) {
@@ -62,17 +66,17 @@ function loadConfig(args: readonly string[]): Loaded {
     }
     throw error;
   }
-  return { config, renamed: collected.renamed, users: collected.users };
+  return { config, renamed: collected.renamed, users: collected.users, input };
 }
 
-/** Starts the same command once more without a terminal, and ends this process. */
-function daemonize(): never {
+/** Starts the same command once more without a terminal, hands `input` on to it, and ends this process. */
+async function daemonize(input: string): Promise<never> {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
-    stdio: 'ignore',
+    stdio: ['pipe', 'ignore', 'ignore'],
     env: { ...process.env, KVASIR_DAEMON: '1' },
   });
-  child.unref();
+  await new Promise<void>((resolve) => child.stdin.on('error', () => resolve()).end(input, 'latin1', resolve));
   process.exit(0);
 }
 
@@ -114,9 +118,9 @@ function watchSignals(running: RunningServer): void {
 export async function runServer(args: readonly string[]): Promise<void> {
   raiseInliningBudget();
   const checksOnly = args[0] === '--check-config';
-  const { config, renamed, users } = loadConfig(checksOnly ? args.slice(1) : args);
+  const { config, renamed, users, input } = loadConfig(checksOnly ? args.slice(1) : args);
   if (checksOnly) exitWith(0, 'The configuration is good.\n');
-  if (config.flag('daemonize').value && process.env.KVASIR_DAEMON === undefined) daemonize();
+  if (config.flag('daemonize').value && process.env.KVASIR_DAEMON === undefined) await daemonize(input);
 
   // A log whose reader has gone away is lost; the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

@@ -9,7 +9,7 @@ import { Prng } from '../base/prng.js';
 import { RealFiles } from '../io/files.js';
 import type { Config } from '../service/config/config.js';
 import type { Directives } from '../service/config/file.js';
-import { Listeners } from './listeners.js';
+import { ListenError, Listeners } from './listeners.js';
 import { Log } from './log.js';
 import { OomScore } from './oom-score.js';
 import { DataServer, type LogLevel } from './server.js';
@@ -56,16 +56,6 @@ export function collectDirectives(checkUser: Directives['user'] = () => undefine
   };
 }
 
-/** A port or socket that cannot be listened on. */
-export class ListenError extends Error {
-  constructor(
-    readonly port: number,
-    error: unknown,
-  ) {
-    super(`Failed listening on port ${port} (tcp), aborting.`, { cause: error });
-  }
-}
-
 /** A server that serves. */
 export class RunningServer {
   private closing: Promise<void> | undefined;
@@ -94,6 +84,11 @@ export class RunningServer {
   /** Path of the unix socket, if there is one. */
   get unixPath(): string | undefined {
     return this.listeners.unixPath;
+  }
+
+  /** SHUTDOWN or `close` has ended it, or is about to. */
+  get isClosed(): boolean {
+    return this.closing !== undefined;
   }
 
   /** Stops serving: closes doors and connections. Data is saved before by whoever asked for it. */
@@ -268,12 +263,12 @@ async function openDoors(server: DataServer, listeners: Listeners, anyPort: bool
   try {
     await listeners.open(options);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const isTls = options.tlsPort >= 0 && (error as { port?: number }).port === options.tlsPort;
-    const port = isTls ? options.tlsPort : options.port;
-    server.log('warning', `Could not create server TCP listening socket ${options.hosts.join(' ')}:${port}: ${code === 'EADDRINUSE' ? 'bind: Address already in use' : message}`);
-    server.log('warning', `Failed listening on port ${port} (${isTls ? 'tls' : 'tcp'}), aborting.`);
-    throw new ListenError(port, error);
+    if (!(error instanceof ListenError)) throw error;
+    const { kind, port, reason } = error;
+    const door = kind === 'unix' ? 'Failed opening Unix socket' : `Could not create server TCP listening socket ${options.hosts.join(' ')}:${port}`;
+    server.log('warning', `${door}: bind: ${reason}`);
+    server.log('warning', error.message);
+    throw error;
   }
   server.port = listeners.port;
   server.tlsPort = listeners.tlsPort;

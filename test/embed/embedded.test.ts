@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { encodeCommand } from '../../src/client/encode-command.js';
 import { startServer, type EmbeddedServer } from '../../src/index.js';
+import { findFreePort } from '../peer.js';
 
 /** Sends commands in one piece and reads until that many bytes of replies have come. */
 async function exchange(stream: Duplex, commands: readonly (readonly string[])[], expected: string): Promise<string> {
@@ -138,6 +139,28 @@ describe('several servers in one process', () => {
 });
 
 describe('data on disk', () => {
+  it('is saved once: not by a second close, nor by a close after SHUTDOWN NOSAVE', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
+    const file = join(folder, 'dump.rdb');
+    const server = await startServer({ port: false, dir: folder, save: '3600 1' });
+    await exchange(server.connect(), [['SET', 'k', 'v']], '+OK\r\n');
+    await Promise.all([server.close(), server.close()]);
+    assert.ok(existsSync(file));
+    rmSync(file);
+    await server.close();
+    assert.ok(!existsSync(file));
+    const other = await startServer({ port: false, dir: folder, save: '3600 1' });
+    const stream = other.connect();
+    const ended = once(stream, 'close');
+    await exchange(stream, [['SET', 'k', 'v']], '+OK\r\n');
+    stream.write('SHUTDOWN NOSAVE\r\n');
+    await ended;
+    assert.throws(() => other.connect(), /closed/);
+    await other.close();
+    assert.ok(!existsSync(file));
+    rmSync(folder, { recursive: true });
+  });
+
   it('is loaded only where the options speak of it, and saved only where they say so', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
     const home = process.cwd();
@@ -172,5 +195,22 @@ describe('data on disk', () => {
       process.chdir(home);
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('an embedded server that cannot be started', () => {
+  it('tells by the system\'s code why, and leaves no door open', async () => {
+    const other = await startServer();
+    await assert.rejects(startServer({ port: other.port }), { code: 'EADDRINUSE' });
+    const port = await findFreePort();
+    await assert.rejects(startServer({ port, unixsocket: join(tmpdir(), 'kvasir-no-such-folder', 'server.sock') }), { code: 'ENOENT' });
+    const again = await startServer({ port });
+    assert.equal(again.port, port);
+    await again.close();
+    await other.close();
+  });
+
+  it('refuses a wrong directive before it opens anything', async () => {
+    await assert.rejects(startServer({ maxmemori: '1mb' }), /'maxmemori "1mb"': Bad directive or wrong number of arguments/);
   });
 });

@@ -1,12 +1,17 @@
-// What a server does to its own process: the score for the kernel's out-of-memory killer, memory of clients that are quiet.
+// What a server does to its own process: how it starts, the score for the kernel's out-of-memory killer, memory of clients that are quiet.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { describe, it } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { startServer } from '../../src/index.js';
 import { startKvasir } from '../kvasir.js';
+import { findFreePort } from '../peer.js';
 
 describe('oom-score-adj', { skip: process.platform === 'linux' ? false : 'only Linux has such scores' }, () => {
   it('is written when it is turned on, follows its values, and goes back when it is turned off', async () => {
@@ -114,5 +119,37 @@ describe('memory of clients', () => {
     large!.destroy();
     admin.disconnect();
     await server.close();
+  });
+});
+
+describe('the start of the process', () => {
+  const serverScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'kvasir-process-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('in the background keeps the configuration that came from standard input', { skip: process.platform === 'win32' ? 'no signals' : false }, async () => {
+    const port = await findFreePort();
+    const pidFile = join(folder, 'server.pid');
+    const input = `daemonize yes\nport ${port}\nbind 127.0.0.1\nsave ""\nrequirepass gr\u00fcn\npidfile "${pidFile}"\n`;
+    const { status, stderr } = spawnSync(process.execPath, [serverScript, '-'], { input, cwd: folder, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    const client = new Redis({ port, password: 'gr\u00fcn', retryStrategy: () => 20, maxRetriesPerRequest: null });
+    client.on('error', () => undefined);
+    try {
+      assert.equal(await client.ping(), 'PONG');
+    } finally {
+      client.disconnect();
+      process.kill(Number(readFileSync(pidFile, 'latin1')), 'SIGKILL');
+    }
+  });
+
+  it('names the unix socket that cannot be opened', () => {
+    const path = join(folder, 'missing', 'server.sock');
+    const { status, stdout } = spawnSync(process.execPath, [serverScript, '--port', '0', '--save', '', '--unixsocket', path], { cwd: folder, encoding: 'utf8' });
+    assert.equal(status, 1);
+    assert.match(stdout, /Failed opening Unix socket: bind: No such file or directory\n.*Failed listening on port 0 \(unix\), aborting\.\n$/);
   });
 });

@@ -1,6 +1,6 @@
 // eval: --eval runs a Lua script from a file, once or (--ldb) in the debugger of the server.
 import { readFileSync } from 'node:fs';
-import { systemErrorText } from '../../client/system-error.js';
+import { systemErrorText } from '../../base/system-error.js';
 import { commandBytes } from '../command-input.js';
 import type { Console } from '../console.js';
 import { Exit } from '../exit.js';

@@ -2,7 +2,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { ByteSource } from '../../client/byte-source.js';
 import { readSnapshot, readSnapshotHeader, SnapshotError } from '../../client/snapshot-transfer.js';
-import { systemErrorText } from '../../client/system-error.js';
+import { systemErrorText } from '../../base/system-error.js';
 import type { Console } from '../console.js';
 import { Exit } from '../exit.js';
 import type { CliOptions } from '../options.js';

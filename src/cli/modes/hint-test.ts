@@ -1,7 +1,7 @@
 // hint-test: --test_hint and --test_hint_file show what the prompt would hint, for checks of command declarations.
 import { readFileSync } from 'node:fs';
 import { splitWords } from '../../base/quoting.js';
-import { systemErrorText } from '../../client/system-error.js';
+import { systemErrorText } from '../../base/system-error.js';
 import type { Console } from '../console.js';
 import { hintForLine, loadCommandHints } from '../hints/command-hints.js';
 import type { CliOptions } from '../options.js';

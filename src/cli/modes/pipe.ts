@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { ReplyProtocolError, ReplyReader } from '../../client/reply-reader.js';
 import { replyText } from '../../client/reply.js';
-import { errorCode, systemErrorText } from '../../client/system-error.js';
+import { errorCode, systemErrorText } from '../../base/system-error.js';
 import type { Console } from '../console.js';
 import type { CliOptions } from '../options.js';
 import type { Session } from '../session.js';

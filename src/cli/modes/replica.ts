@@ -3,7 +3,7 @@ import { ByteSource } from '../../client/byte-source.js';
 import { encodeCommand } from '../../client/encode-command.js';
 import { ReplyProtocolError, ReplyReader } from '../../client/reply-reader.js';
 import { readSnapshot, readSnapshotHeader, SnapshotError } from '../../client/snapshot-transfer.js';
-import { systemErrorText } from '../../client/system-error.js';
+import { systemErrorText } from '../../base/system-error.js';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Console } from '../console.js';

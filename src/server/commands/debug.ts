@@ -2,6 +2,7 @@
 
 import { globMatches } from '../../base/glob.js';
 import { utf8 } from '../../base/bytes.js';
+import { systemErrorText } from '../../base/system-error.js';
 import { encodingName } from '../../commands/generic/object.js';
 import { Type } from '../../datatypes/object.js';
 import { datasetDigest, hexadecimal, valueDigest } from '../../persistence/digest.js';
@@ -9,7 +10,6 @@ import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { replyHelp } from '../../registry/help.js';
 import { rewriteConfigFile } from '../../service/config/rewrite.js';
-import { systemErrorText } from '../../service/config/special-settings.js';
 import type { DictRef } from '../../structures/dict.js';
 import type { QuicklistRef } from '../../structures/quicklist.js';
 import type { ServerCall, ServerCommand } from '../server.js';

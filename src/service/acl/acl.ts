@@ -5,8 +5,9 @@
 //
 // Not here: whether a call is allowed (denial), what is refused (log), the commands (service/commands/acl).
 import { latin1, latin1Bytes } from '../../base/bytes.js';
+import { systemErrorText } from '../../base/system-error.js';
 import { readWhole, replaceFile, type Files } from '../../io/files.js';
-import { fromByteString, systemErrorText } from '../config/special-settings.js';
+import { fromByteString } from '../config/special-settings.js';
 import { hasSpaces, ruleErrors, type AclCommands, type ChannelPattern } from './selector.js';
 import { mergeSelectorWords, User } from './user.js';
 

@@ -1,5 +1,6 @@
 // acl: ACL and its subcommands: users, their rules, and what was refused to them.
 import { randomBytes } from 'node:crypto';
+import { systemErrorText } from '../../base/system-error.js';
 import { errors } from '../../protocol/errors.js';
 import { Call } from '../../registry/call.js';
 import { aclCategories, command, fitsArity } from '../../registry/command.js';
@@ -7,7 +8,7 @@ import { int, many, oneof, optional, str, token } from '../../registry/grammar.j
 import { replyHelp } from '../../registry/help.js';
 import { denials, denialText } from '../acl/denial.js';
 import { hasSpaces, type Selector } from '../acl/selector.js';
-import { fromByteString, systemErrorText } from '../config/special-settings.js';
+import { fromByteString } from '../config/special-settings.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
 import { replyBytes, unknownSubcommand } from './replies.js';
 

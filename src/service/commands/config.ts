@@ -1,10 +1,11 @@
 // config: CONFIG GET, SET, REWRITE, RESETSTAT and HELP.
+import { systemErrorText } from '../../base/system-error.js';
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { block, many, str } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
 import { rewriteConfigFile } from '../config/rewrite.js';
-import { fromByteString, systemErrorText } from '../config/special-settings.js';
+import { fromByteString } from '../config/special-settings.js';
 import type { ServiceCall, ServiceCommand } from '../host.js';
 import { replyBytes } from './replies.js';
 

@@ -8,9 +8,10 @@ import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
 import { latin1, utf8 } from '../../base/bytes.js';
 import { quote, splitWords } from '../../base/quoting.js';
+import { systemErrorText } from '../../base/system-error.js';
 import { readWhole, type Files } from '../../io/files.js';
 import type { Config } from './config.js';
-import { fromByteString, systemErrorText, toByteString } from './special-settings.js';
+import { fromByteString, toByteString } from './special-settings.js';
 
 /** Directives that are no settings; each gives the reason when it refuses. All words are byte strings. */
 export interface Directives {
@@ -30,7 +31,7 @@ export class ConfigError extends Error {
     /** The included file the line is in; undefined for the main one. */
     readonly includedFile: string | undefined,
   ) {
-    super(`line ${lineNumber}: ${reason}`);
+    super(lineNumber === 0 ? reason : `line ${lineNumber} '${fromByteString(line)}': ${reason}`);
   }
 
   /** What goes to standard error before the process ends with status 1. */

@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { latin1, utf8 } from '../../base/bytes.js';
 import { quote } from '../../base/quoting.js';
+import { systemErrorText } from '../../base/system-error.js';
 import { parseKeyspaceEvents, printKeyspaceEvents } from '../keyspace-events.js';
 import type { SpecialOption } from './option.js';
 import type { SpecialName } from './options.js';
@@ -96,18 +97,6 @@ function folderProblem(path: string): string | undefined {
   } catch (error) {
     return systemErrorText(error);
   }
-}
-
-const systemTexts: Readonly<Record<string, string>> = {
-  ENOENT: 'No such file or directory', EACCES: 'Permission denied', ENOTDIR: 'Not a directory', EPERM: 'Operation not permitted',
-  EISDIR: 'Is a directory', ENAMETOOLONG: 'File name too long', ELOOP: 'Too many levels of symbolic links',
-  EROFS: 'Read-only file system', ENOSPC: 'No space left on device', EIO: 'Input/output error',
-};
-
-/** What C's strerror says for the error of a system call. */
-export function systemErrorText(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return systemTexts[code] ?? (code === '' ? String(error) : code);
 }
 
 export class BindSetting implements Setting {

@@ -1,16 +1,20 @@
 // system-error: the words of the C library for a failed system call, which is what users of redis tools know and grep for.
 
-const texts: Record<string, string> = {
+const texts: Readonly<Record<string, string>> = {
   EACCES: 'Permission denied',
+  EADDRINUSE: 'Address already in use',
   EADDRNOTAVAIL: 'Cannot assign requested address',
   EAI_AGAIN: 'Temporary failure in name resolution',
   ECONNABORTED: 'Software caused connection abort',
   ECONNREFUSED: 'Connection refused',
   ECONNRESET: 'Connection reset by peer',
+  EDQUOT: 'Disk quota exceeded',
   EHOSTDOWN: 'Host is down',
   EHOSTUNREACH: 'No route to host',
   EINVAL: 'Invalid argument',
+  EIO: 'Input/output error',
   EISDIR: 'Is a directory',
+  ELOOP: 'Too many levels of symbolic links',
   EMFILE: 'Too many open files',
   ENAMETOOLONG: 'File name too long',
   ENETUNREACH: 'Network is unreachable',
@@ -25,15 +29,14 @@ const texts: Record<string, string> = {
   ETIMEDOUT: 'Connection timed out',
 };
 
-/** The code of a system error (`ECONNREFUSED`), also out of the several that a connect to several addresses gives. */
-export function errorCode(error: unknown): string | undefined {
+/** The code of a system error (`ECONNREFUSED`), also out of the several that a connect to several addresses gives; '' if it has none. */
+export function errorCode(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return errorCode(error.errors[0]);
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
 }
 
+/** What C's strerror says for the error of a system call; the error's own message where that is not known. */
 export function systemErrorText(error: unknown): string {
-  const code = errorCode(error);
-  if (code !== undefined && texts[code] !== undefined) return texts[code];
-  return error instanceof Error ? error.message : String(error);
+  return texts[errorCode(error)] ?? (error instanceof Error ? error.message : String(error));
 }
