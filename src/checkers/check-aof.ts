@@ -4,6 +4,7 @@
 // redis-check-aof. Memory: one buffer; the arguments of commands are skipped, not read.
 
 import { dirname } from 'node:path';
+import { systemErrorText } from '../base/system-error.js';
 import { KVASIR_VERSION } from '../base/version.js';
 import { ManifestError, parseManifest } from '../persistence/aof-manifest.js';
 import { type Files, type OpenFile, readWhole } from '../io/files.js';
@@ -68,8 +69,6 @@ class AofChecker {
   }
 
   checkPath(path: string): void {
-    const { files } = this.options;
-    if (files.sizeOf(path) < 0) this.abort(`Cannot open file ${path}: No such file or directory`);
     if (this.isManifest(path)) this.checkMultiPart(path);
     else {
       this.print('Start checking Old-Style AOF');
@@ -113,17 +112,16 @@ class AofChecker {
     else this.print(`Successfully truncated AOF ${name} to timestamp ${this.toTimestamp}`);
   }
 
-  private openFile(path: string): OpenFile {
+  private openFile(path: string, mode: 'read' | 'update', addition = ''): OpenFile {
     try {
-      return this.options.files.open(path, this.fix || this.toTimestamp !== 0 ? 'update' : 'read');
-    } catch {
-      return this.abort(`Cannot open file ${path}: No such file or directory, aborting...`);
+      return this.options.files.open(path, mode);
+    } catch (error) {
+      return this.abort(`Cannot open file ${path}: ${systemErrorText(error)}${addition}`);
     }
   }
 
   private isRdb(path: string): boolean {
-    if (this.options.files.sizeOf(path) < 0) this.abort(`Cannot open file ${path}: No such file or directory`);
-    const file = this.options.files.open(path, 'read');
+    const file = this.openFile(path, 'read');
     try {
       const head = new Uint8Array(RDB_HEADER_BYTES);
       return file.read(head, 0, RDB_HEADER_BYTES, 0) === RDB_HEADER_BYTES && String.fromCharCode(...head.subarray(0, 5)) === 'REDIS';
@@ -133,7 +131,7 @@ class AofChecker {
   }
 
   private isManifest(path: string): boolean {
-    const file = this.options.files.open(path, 'read');
+    const file = this.openFile(path, 'read');
     try {
       const reader = new ByteReader(file, file.size());
       for (;;) {
@@ -148,7 +146,7 @@ class AofChecker {
   private checkFile(name: string, path: string, isLast: boolean, hasPreamble: boolean): 'ok' | 'empty' | 'cut' | 'cut-to-timestamp' {
     const report: AofFileReport = { file: name, status: 'ok', bytes: 0, okUpTo: 0, okUpToLine: this.line, commands: 0 };
     this.reports.push(report);
-    const file = this.openFile(path);
+    const file = this.openFile(path, this.fix || this.toTimestamp !== 0 ? 'update' : 'read', ', aborting...');
     try {
       const size = file.size();
       report.bytes = size;

@@ -9,6 +9,7 @@
 // Only what the file still holds can be restored: a rewrite after the FLUSHALL has dropped what was before.
 
 import { dirname } from 'node:path';
+import { systemErrorText } from '../base/system-error.js';
 import { AofItem, AofReader } from '../persistence/aof-reader.js';
 import { type AofFile, AofManifest, parseManifest } from '../persistence/aof-manifest.js';
 import { type Files, type OpenFile, readWhole, writeFully } from '../io/files.js';
@@ -68,9 +69,13 @@ export function restoreAof(files: Files, path: string, target: string, point: Re
 }
 
 function findSources(files: Files, path: string): Source[] {
-  if (files.sizeOf(path) < 0) throw new RestoreError(`Cannot open file ${path}: No such file or directory`);
   const head = new Uint8Array(4);
-  const file = files.open(path, 'read');
+  let file: OpenFile;
+  try {
+    file = files.open(path, 'read');
+  } catch (error) {
+    throw new RestoreError(`Cannot open file ${path}: ${systemErrorText(error)}`);
+  }
   try {
     file.read(head, 0, 4, 0);
   } finally {

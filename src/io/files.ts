@@ -110,7 +110,13 @@ class RealFile implements OpenFile {
 
 export class RealFiles implements Files {
   open(path: string, mode: OpenMode): OpenFile {
-    return new RealFile(path, openSync(path, openFlags[mode], 0o644));
+    const descriptor = openSync(path, openFlags[mode], 0o644);
+    // The system opens a folder for reading, and fails when it is read.
+    if (mode === 'read' && fstatSync(descriptor).isDirectory()) {
+      closeSync(descriptor);
+      throw Object.assign(new Error(`EISDIR: illegal operation on a directory, open '${path}'`), { code: 'EISDIR' });
+    }
+    return new RealFile(path, descriptor);
   }
 
   sizeOf(path: string): number {

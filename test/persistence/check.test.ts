@@ -56,6 +56,20 @@ function untilError(text: string): string {
   return plain(text).split('--- RDB ERROR DETECTED ---')[0]!;
 }
 
+test('what is no file, or not there, is told in a line', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kvasir-check-'));
+  const target = join(folder, 'restored');
+  for (const [path, reason] of [[folder, 'Is a directory'], [join(folder, 'none'), 'No such file or directory']] as const) {
+    const told = `Cannot open file ${path}: ${reason}\n`;
+    assert.deepEqual(ourAof([path]), { code: 1, text: told });
+    assert.deepEqual(ourAof(['--restore-to', target, path]), { code: 1, text: told });
+    let errors = '';
+    const code = runCheckRdb([path], { name: 'kvasir-check-rdb', files: new RealFiles(), nowMs: 0, out: () => undefined, err: (part) => void (errors += part) });
+    assert.deepEqual({ code, errors }, { code: 1, errors: told });
+  }
+  rmSync(folder, { recursive: true });
+});
+
 describe('the checkers', { skip: peerMissing('redis-server', 'redis-cli', 'redis-check-rdb', 'redis-check-aof') }, () => {
   test(`RDB: sound, cut at many places, with flipped bits (seed ${seed})`, async () => {
     const random = new Prng(seed);
