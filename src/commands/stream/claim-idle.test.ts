@@ -27,11 +27,11 @@ async function pending(): Promise<unknown> {
 
 type Rows = [string, string[], string?, string?][];
 
-/** XREADGROUP's entries: their ids, and what was claimed with the count of its deliveries. */
+/** XREADGROUP's entries: their ids, and with CLAIM how often they were delivered before; what is new was idle for no time. */
 async function read(...words: (string | number)[]): Promise<unknown> {
   const reply = (await call('xreadgroup', 'group', 'g', 'b', ...words, 'streams', 's', '>')) as [string, Rows][] | null | string;
   if (reply === null || typeof reply === 'string') return reply;
-  return reply[0]![1].map(([id, , idle, count]) => (idle === undefined ? id : `${id} claimed ${count}`));
+  return reply[0]![1].map(([id, , idle, count]) => (idle === undefined ? id : count === '0' && idle !== '-1' ? `${id} new after ${idle}` : `${id} claimed ${count}`));
 }
 
 test('XNACK gives messages back, with a count of deliveries that says why', async () => {
@@ -69,7 +69,7 @@ test('CLAIM reads what was released, then what is idle for longest, then what is
   await call('xnack', 's', 'g', 'fail', 'ids', 1, '5-0');
   await call('xnack', 's', 'g', 'fail', 'ids', 1, '4-0');
   assert.deepEqual(await read('count', 2, 'claim', 30_000), ['5-0 claimed 1', '4-0 claimed 1'], 'first come first');
-  assert.deepEqual(await read('claim', 30_000), ['1-0 claimed 1', '3-0 claimed 1', '6-0']);
+  assert.deepEqual(await read('claim', 30_000), ['1-0 claimed 1', '3-0 claimed 1', '6-0 new after 0']);
   assert.equal(await read('claim', 30_000), null, '2-0 is not idle for so long');
   assert.deepEqual(await pending(), ['1-0 b idle 2', '2-0 a idle 1', '3-0 b idle 2', '4-0 b idle 2', '5-0 b idle 2', '6-0 b idle 1']);
   await age(90, '2-0');

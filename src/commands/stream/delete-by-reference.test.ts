@@ -32,10 +32,11 @@ test('XDELEX deletes as told and says what became of each id', () => {
   assert.equal(local.run(['XLEN', 's']), ':0\r\n');
 });
 
-test('XDELEX ACKED keeps everything while there is no group', () => {
+test('XDELEX ACKED deletes where there is no group that could want the entry', () => {
   const local = new Local(1);
   local.run(['XADD', 's', '1-0', 'f', 'v']);
-  assert.equal(local.run(['XDELEX', 's', 'ACKED', 'IDS', '1', '1-0']), integers(2));
+  assert.equal(local.run(['XDELEX', 's', 'ACKED', 'IDS', '2', '1-0', '2-0']), integers(1, -1));
+  assert.equal(local.run(['XLEN', 's']), ':0\r\n');
 });
 
 test('XACKDEL acknowledges, and deletes when nobody else needs the entry', () => {

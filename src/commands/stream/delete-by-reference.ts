@@ -75,14 +75,12 @@ function runDeleteEx(call: DataCall): void {
   }
   const streams = streamsOf(call);
   const stream = streamOf(call, entry);
-  // Without a group nobody has acknowledged anything.
-  const keepsAll = request.policy === ReferencePolicy.ACKED && streams.groupList(stream) === 0;
   let deleted = 0;
   let references = 0;
   call.reply.array(request.ids.length);
   for (const id of request.ids) {
     if (request.policy === ReferencePolicy.DELETE) references += removeReferences(streams, stream, id);
-    if (request.policy === ReferencePolicy.ACKED && streams.has(stream, id) && (keepsAll || isReferenced(streams, stream, id))) {
+    if (request.policy === ReferencePolicy.ACKED && streams.has(stream, id) && isReferenced(streams, stream, id)) {
       call.reply.integer(STILL_REFERENCED);
     } else if (streams.delete(stream, id)) {
       deleted++;

@@ -3,8 +3,8 @@
 // XREADGROUP changes the group: what it delivers moves the group's last id and becomes pending with the consumer. It is
 // propagated as the XCLAIM and XGROUP commands that have the same effect. A waiting XREAD is run again with the ids that `$` stood for.
 //
-// With CLAIM a consumer first gets what others were given long ago and have not acknowledged; who waits is run again when the
-// next message has been idle for long enough. MAXCOUNT and MAXSIZE bound the reply over all streams.
+// With CLAIM a consumer first gets what others were given long ago and have not acknowledged, and each entry tells how long it was
+// idle and how often it was delivered (new ones: 0 and 0); who waits is run again when the next message has been idle for long enough. MAXCOUNT and MAXSIZE bound the reply over all streams.
 
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
@@ -398,7 +398,13 @@ function deliver(
   reader.open(stream, from, maxId, false);
   while ((request.count === 0 || entries < request.count) && budget.hasRoom(call) && reader.next()) {
     advanceGroup(streams, stream, group, reader.id);
-    replyEntry(call, streams, reader);
+    if (request.claimIdleMs < 0) {
+      replyEntry(call, streams, reader);
+    } else {
+      replyEntry(call, streams, reader, 4);
+      call.reply.integer(0);
+      replyDeliveries(call, 0);
+    }
     budget.spend();
     entries++;
     if (request.noAck) continue;
