@@ -210,7 +210,7 @@ export class AppendOnly {
 
   private fileOptions(finalPath: string, isRdb: boolean): SnapshotFileOptions {
     return {
-      temporaryPath: `${this.folder}/temp-rewriteaof-${this.host.processId}.aof`,
+      temporaryPath: `${this.folder}/temp-rewriteaof-${this.host.processId}.${this.rewrites}.aof`,
       finalPath,
       checksum: !isRdb ? 'absent' : this.host.option('rdbchecksum') === false ? 'off' : 'on',
       incrementalSync: this.host.option('aof-rewrite-incremental-fsync') !== false,

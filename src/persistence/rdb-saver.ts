@@ -1,6 +1,7 @@
 // rdb-saver: the RDB file of the server: SAVE, BGSAVE, the save rules, and what INFO says about them.
 //
-// Written to temp-<process>.rdb in `dir`, synced, renamed to `dbfilename`. Not here: how a snapshot is taken (snapshot-run).
+// Written to temp-<process>.rdb in `dir` (BGSAVE: temp-<process>.<number>.rdb, as a file that was given up may still be written
+// when the next begins), synced, renamed to `dbfilename`. Not here: how a snapshot is taken (snapshot-run).
 
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { PersistenceHost } from './host.js';
@@ -53,11 +54,11 @@ export class RdbSaver {
     return this.run;
   }
 
-  private get fileOptions(): SnapshotFileOptions {
+  private fileOptions(temporaryName: string): SnapshotFileOptions {
     const { host } = this;
     const folder = String(host.option('dir'));
     return {
-      temporaryPath: `${folder}/temp-${host.processId}.rdb`,
+      temporaryPath: `${folder}/temp-${temporaryName}.rdb`,
       finalPath: `${folder}/${String(host.option('dbfilename'))}`,
       checksum: host.option('rdbchecksum') === false ? 'off' : 'on',
       incrementalSync: host.option('rdb-save-incremental-fsync') !== false,
@@ -89,7 +90,7 @@ export class RdbSaver {
     const started = host.wallClock();
     this.dirtyAtStart = host.keyspace.dirty;
     this.saves++;
-    const sink = new DirectFileSink(host.files, this.fileOptions);
+    const sink = new DirectFileSink(host.files, this.fileOptions(String(host.processId)));
     const error = saveWhole(host.keyspace, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses);
     this.settle({ error, bytes: 0, aborted: false }, started);
     if (error === null) host.log('notice', 'DB saved on disk');
@@ -105,7 +106,7 @@ export class RdbSaver {
     this.saves++;
     const started = host.wallClock();
     host.log('notice', 'Background saving started');
-    const sink = host.makeSink(this.fileOptions);
+    const sink = host.makeSink(this.fileOptions(`${host.processId}.${this.saves}`));
     this.run = new SnapshotRun(host, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses, (result) => {
       this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
       this.run = undefined;

@@ -1,7 +1,7 @@
 // snapshot-file: writes the chunks of a snapshot to a file: compresses what is marked, checksums, syncs, renames.
 //
 // Runs in the worker thread (snapshot-worker) or, for SAVE and in tests, in the caller's. The file is written under a
-// temporary name; `finish` makes it durable, renames it and makes the name durable, so that a crash at any moment leaves
+// temporary name, which must be no other snapshot's; `finish` makes it durable, renames it and makes the name durable, so that a crash at any moment leaves
 // the old file or the new one.
 
 import { dirname } from 'node:path';
@@ -103,6 +103,12 @@ export class SnapshotFile {
   }
 
   finish(): void {
+    this.complete();
+    this.putInPlace();
+  }
+
+  /** Writes what is left and makes it durable, under the temporary name. */
+  complete(): void {
     this.flush();
     if (this.options.checksum !== 'absent') {
       const footer = new Uint8Array(8);
@@ -112,6 +118,9 @@ export class SnapshotFile {
     }
     this.file.sync();
     this.close();
+  }
+
+  putInPlace(): void {
     this.files.rename(this.options.temporaryPath, this.options.finalPath);
     this.files.syncFolder(dirname(this.options.finalPath));
   }
@@ -130,10 +139,15 @@ export class SnapshotFile {
     } catch {
       // The file is given up in any case.
     }
-    try {
-      this.files.remove(this.options.temporaryPath);
-    } catch {
-      // A name that cannot be removed is reused by the next snapshot of this process.
-    }
+    removeIfThere(this.files, this.options.temporaryPath);
+  }
+}
+
+/** Removes a file of which nothing is needed, as far as that is possible. */
+export function removeIfThere(files: Files, path: string): void {
+  try {
+    files.remove(path);
+  } catch {
+    // What stays is in nobody's way.
   }
 }

@@ -36,6 +36,7 @@ export class SnapshotRun {
   private timer: NodeJS.Timeout | undefined;
   private soon: NodeJS.Immediate | undefined;
   private isOver = false;
+  private hasResult = false;
   private wasAborted = false;
 
   constructor(
@@ -110,7 +111,10 @@ export class SnapshotRun {
   private complete(): void {
     if (this.wasAborted || this.isOver) return;
     this.isOver = true;
-    this.sink.finish((error, bytes) => this.done({ error, bytes, aborted: false }));
+    this.sink.finish((error, bytes) => {
+      this.hasResult = true;
+      this.done({ error, bytes, aborted: false });
+    });
   }
 
   private fail(error: Error): void {
@@ -134,9 +138,9 @@ export class SnapshotRun {
     );
   }
 
-  /** Stops and leaves no file; `done` is told. */
+  /** Stops, also where only the file is to be finished, and leaves no file; `done` is told. */
   abort(): void {
-    if (this.wasAborted || this.isOver) return;
+    if (this.wasAborted || this.hasResult) return;
     this.giveUp();
     this.sink.abort();
     this.done({ error: null, bytes: 0, aborted: true });

@@ -4,9 +4,9 @@
 // Not here: what is in the chunks (snapshot).
 
 import { Worker } from 'node:worker_threads';
-import type { Files } from '../io/files.js';
+import { type Files, RealFiles } from '../io/files.js';
 import type { RdbWriter } from './rdb-writer.js';
-import { SnapshotFile, type SnapshotFileOptions } from './snapshot-file.js';
+import { removeIfThere, SnapshotFile, type SnapshotFileOptions } from './snapshot-file.js';
 
 export interface SnapshotSink {
   /** Whether more may be sent without the memory for chunks growing beyond its bound. */
@@ -19,7 +19,7 @@ export interface SnapshotSink {
   send(writer: RdbWriter): void;
   /** No more comes; calls back when all is durable and in place, or failed. */
   finish(done: (error: Error | null, bytes: number) => void): void;
-  /** Stops; nothing of it stays. */
+  /** Stops, also after `finish`: nothing of it stays, and from here on it puts no file in place. `done` is not called. */
   abort(): void;
   /** Called at most once, when writing fails before `finish`. */
   onError: (error: Error) => void;
@@ -65,9 +65,14 @@ export class DirectFileSink implements SnapshotSink {
   }
 }
 
+/**
+ * How far a file is, in a word that both threads see. The sender changes `writing` to `givenUp`, the thread changes it to
+ * `placing` before it renames the file: only one of them can.
+ */
+export const FileState = { writing: 0, givenUp: 1, placing: 2, placed: 3 } as const;
+
 export type ToWorker =
-  /** The word in `givenUp` becomes 1 when chunks that wait need not be written any more. */
-  | { readonly kind: 'open'; readonly options: SnapshotFileOptions; readonly givenUp: SharedArrayBuffer }
+  | { readonly kind: 'open'; readonly options: SnapshotFileOptions; readonly state: SharedArrayBuffer }
   | { readonly kind: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number; readonly marks: Int32Array; readonly markCount: number }
   | { readonly kind: 'finish' }
   | { readonly kind: 'abort' };
@@ -82,6 +87,8 @@ const NO_BYTES = new Uint8Array(0);
 const CHUNK_BYTES = 256 * 1024;
 /** Bytes of chunks that may wait for the thread. */
 const PENDING_BYTES_MAX = 16 << 20;
+/** A rename that takes longer is not waited for. */
+const PLACING_MS_MAX = 10_000;
 
 export class WorkerFileSink implements SnapshotSink {
   onRoom = (): void => undefined;
@@ -92,10 +99,10 @@ export class WorkerFileSink implements SnapshotSink {
   private done: ((error: Error | null, bytes: number) => void) | undefined;
   private failure: Error | null = null;
   private ended = false;
-  private readonly givenUp = new Int32Array(new SharedArrayBuffer(4));
+  private readonly state = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(
-    options: SnapshotFileOptions,
+    private readonly options: SnapshotFileOptions,
     private readonly pendingBytesMax = PENDING_BYTES_MAX,
   ) {
     this.worker = new Worker(new URL('./snapshot-worker.js', import.meta.url));
@@ -104,7 +111,7 @@ export class WorkerFileSink implements SnapshotSink {
     this.worker.on('exit', () => {
       if (!this.ended) this.fail(new Error('the thread that writes the snapshot ended'));
     });
-    this.post({ kind: 'open', options, givenUp: this.givenUp.buffer as SharedArrayBuffer });
+    this.post({ kind: 'open', options, state: this.state.buffer as SharedArrayBuffer });
   }
 
   private post(message: ToWorker, buffers: ArrayBuffer[] = []): void {
@@ -169,7 +176,12 @@ export class WorkerFileSink implements SnapshotSink {
   abort(): void {
     if (this.ended) return;
     this.ended = true;
-    Atomics.store(this.givenUp, 0, 1);
+    this.done = undefined;
+    if (Atomics.compareExchange(this.state, 0, FileState.writing, FileState.givenUp) === FileState.placing) {
+      Atomics.wait(this.state, 0, FileState.placing, PLACING_MS_MAX);
+    }
+    // The process may end before the thread comes to it.
+    removeIfThere(new RealFiles(), this.options.temporaryPath);
     this.post({ kind: 'abort' });
   }
 }

@@ -4,31 +4,48 @@ import { parentPort } from 'node:worker_threads';
 import { errorCode } from '../base/system-error.js';
 import { RealFiles } from '../io/files.js';
 import { SnapshotFile } from './snapshot-file.js';
-import type { FromWorker, ToWorker } from './snapshot-sink.js';
+import { FileState, type FromWorker, type ToWorker } from './snapshot-sink.js';
 
 const port = parentPort!;
 let file: SnapshotFile | undefined;
 let hasFailed = false;
-let givenUp: Int32Array<ArrayBufferLike> = new Int32Array(1);
+let state: Int32Array<ArrayBufferLike> = new Int32Array(1);
 
 function reply(message: FromWorker, buffers: ArrayBuffer[] = []): void {
   port.postMessage(message, buffers);
 }
 
+function isGivenUp(): boolean {
+  return Atomics.load(state, 0) === FileState.givenUp;
+}
+
+function finish(whole: SnapshotFile): void {
+  whole.complete();
+  // Else the order to give up has been sent.
+  if (Atomics.compareExchange(state, 0, FileState.writing, FileState.placing) !== FileState.writing) return;
+  try {
+    whole.putInPlace();
+  } finally {
+    Atomics.store(state, 0, FileState.placed);
+    Atomics.notify(state, 0);
+  }
+  reply({ kind: 'done', bytes: whole.written });
+  port.close();
+}
+
 function handle(message: ToWorker): void {
   switch (message.kind) {
     case 'open':
-      givenUp = new Int32Array(message.givenUp);
+      state = new Int32Array(message.state);
+      if (isGivenUp()) return;
       file = new SnapshotFile(new RealFiles(), message.options);
       return;
     case 'chunk':
-      if (!hasFailed && Atomics.load(givenUp, 0) === 0) file!.add(new Uint8Array(message.buffer), message.length, message.marks, message.markCount);
+      if (!hasFailed && !isGivenUp()) file!.add(new Uint8Array(message.buffer), message.length, message.marks, message.markCount);
       reply({ kind: 'taken', buffer: message.buffer, length: message.length }, [message.buffer]);
       return;
     case 'finish':
-      file!.finish();
-      reply({ kind: 'done', bytes: file!.written });
-      port.close();
+      if (!isGivenUp()) finish(file!);
       return;
     case 'abort':
       file?.abort();

@@ -1,10 +1,11 @@
 // A snapshot is the data at its cut, whatever commands do while it is taken.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Prng } from '../../src/base/prng.js';
 import { defaultDataLimits } from '../../src/commands/engine.js';
 import { Encoding, Type } from '../../src/datatypes/object.js';
@@ -319,6 +320,65 @@ test('a snapshot that is given up while it waits makes room for the next at once
   const loaded = makeKeyspace();
   loadBytes(loaded, files.get('/data/dump.rdb'));
   assert.equal(digestOf(loaded), digestOf(host.keyspace));
+});
+
+test('a snapshot whose file is only to be finished is given up too', async () => {
+  const files = new SimulatedFiles();
+  files.makeFolder('/data');
+  const host = new LocalHost(files);
+  const persistence = new Persistence(host);
+  await persistence.load();
+  host.set('key', 'value');
+  const sinks: { readonly path: string; wasFinished: boolean; wasAborted: boolean }[] = [];
+  host.makeSink = ({ temporaryPath }) => {
+    const sink = {
+      path: temporaryPath, wasFinished: false, wasAborted: false, room: true, pendingBytes: 0, onRoom: () => undefined, onError: () => undefined,
+      send: (writer: RdbWriter) => writer.clear(),
+      finish: () => (sink.wasFinished = true),
+      abort: () => (sink.wasAborted = true),
+    };
+    sinks.push(sink);
+    return sink;
+  };
+  for (let round = 0; round < 2; round++) {
+    persistence.backgroundSave(false);
+    for (let turns = 0; turns < 100 && !sinks[round]!.wasFinished; turns++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(persistence.rdb.isRunning, true);
+    persistence.rdb.abort();
+    assert.deepEqual([persistence.rdb.isRunning, sinks[round]!.wasAborted], [false, true]);
+  }
+  // The thread may still be at the file that was given up.
+  assert.notEqual(sinks[0]!.path, sinks[1]!.path);
+});
+
+test('a worker that was given up at any moment puts nothing in the place of a later file', async () => {
+  const random = new Prng(seed);
+  const folder = mkdtempSync(join(tmpdir(), 'kvasir-snapshot-'));
+  const final = join(folder, 'f');
+  try {
+    for (let round = 0; round < 12; round++) {
+      const sink = new WorkerFileSink({ temporaryPath: join(folder, `t${round}`), finalPath: final, checksum: 'on', incrementalSync: true });
+      const writer = new RdbWriter(Compression.none, 1 << 20);
+      writer.length = 1 << 20;
+      sink.send(writer);
+      let isDone = false;
+      sink.finish((error) => {
+        assert.equal(error, null);
+        isDone = true;
+      });
+      if (round > 0) await sleep(random.below(60));
+      const wasDone = isDone;
+      sink.abort();
+      writeFileSync(final, `${round}`);
+      await sleep(20);
+      assert.equal(isDone, wasDone);
+      assert.equal(readFileSync(final, 'latin1'), `${round}`);
+    }
+    for (let tries = 0; tries < 500 && readdirSync(folder).length > 1; tries++) await sleep(20);
+    assert.deepEqual(readdirSync(folder), ['f']);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('SAVE in the midst of a rewrite of the AOF leaves it alone', async () => {
