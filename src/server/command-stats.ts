@@ -23,9 +23,11 @@ export class CommandStats {
   authFailures = 0;
   /** By the number of `denials`. */
   aclDenials = [0, 0, 0, 0, 0];
-  /** Of clients that are gone; those that are here have their own counts. */
+  /** Of clients that are gone; those that are here have their own counts. (Below zero after CONFIG RESETSTAT: see Cron.) */
   bytesIn = 0;
   bytesOut = 0;
+  reads = 0;
+  writes = 0;
   /** All commands that ran. */
   processed = 0;
   /** Microseconds that all commands took. */

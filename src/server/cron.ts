@@ -30,6 +30,11 @@ class Rate {
     this.lastMs = nowMs;
   }
 
+  reset(): void {
+    this.samples.length = 0;
+    this.lastMs = 0;
+  }
+
   get perSecond(): number {
     if (this.samples.length === 0) return 0;
     return this.samples.reduce((sum, value) => sum + value, 0) / this.samples.length;
@@ -166,19 +171,30 @@ export class Cron {
     if (isOver) this.overLimitTotalMs += intervalMs;
   }
 
-  /** Bytes that came and went over all connections, also those that are gone. */
-  traffic(): { readonly bytesIn: number; readonly bytesOut: number } {
-    let { bytesIn, bytesOut } = this.server.stats;
+  /** What came and went over all connections, also those that are gone. */
+  traffic(): { readonly bytesIn: number; readonly bytesOut: number; readonly reads: number; readonly writes: number } {
+    let { bytesIn, bytesOut, reads, writes } = this.server.stats;
     for (const { connection } of this.server.clients.values()) {
-      bytesIn += connection?.bytesIn ?? 0;
-      bytesOut += connection?.bytesOut ?? 0;
+      if (connection === undefined) continue;
+      bytesIn += connection.bytesIn;
+      bytesOut += connection.bytesOut;
+      reads += connection.reads;
+      writes += connection.writes;
     }
-    return { bytesIn, bytesOut };
+    return { bytesIn, bytesOut, reads, writes };
   }
 
   /** CONFIG RESETSTAT. */
   resetStatistics(): void {
     this.pauseMsMax = 0;
+    // What the open connections have counted is taken off the others' sum.
+    const { stats } = this.server;
+    const { bytesIn, bytesOut, reads, writes } = this.traffic();
+    stats.bytesIn -= bytesIn;
+    stats.bytesOut -= bytesOut;
+    stats.reads -= reads;
+    stats.writes -= writes;
+    for (const rate of [this.commands, this.bytesIn, this.bytesOut, this.loopCycles, this.loopMicros]) rate.reset();
     this.loop.reset();
     this.cyclesSeen = 0;
     this.commandsSeen = 0;

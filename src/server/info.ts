@@ -187,7 +187,7 @@ function persistenceFields(): InfoField[] {
 
 function statsFields(server: DataServer): InfoField[] {
   const { stats, keyspace, cron } = server;
-  const { bytesIn, bytesOut } = cron.traffic();
+  const { bytesIn, bytesOut, reads, writes } = cron.traffic();
   return [
     ['total_connections_received', stats.connections],
     ['total_commands_processed', stats.processed],
@@ -235,6 +235,8 @@ function statsFields(server: DataServer): InfoField[] {
     ['unexpected_error_replies', 0],
     ['total_error_replies', stats.errorReplies],
     ['dump_payload_sanitizations', 0],
+    ['total_reads_processed', reads],
+    ['total_writes_processed', writes],
     ['io_threaded_reads_processed', 0],
     ['io_threaded_writes_processed', 0],
     ['client_query_buffer_limit_disconnections', stats.queryLimitDisconnections],

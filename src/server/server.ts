@@ -290,6 +290,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.overSoftLimit.delete(client);
     this.stats.bytesIn += client.connection?.bytesIn ?? 0;
     this.stats.bytesOut += client.connection?.bytesOut ?? 0;
+    this.stats.reads += client.connection?.reads ?? 0;
+    this.stats.writes += client.connection?.writes ?? 0;
     this.onClientClosed(client);
   }
 

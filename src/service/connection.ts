@@ -86,6 +86,9 @@ export class Connection implements WireEvents {
   closed = false;
   bytesIn = 0;
   bytesOut = 0;
+  /** How often bytes came and were sent. */
+  reads = 0;
+  writes = 0;
 
   constructor(
     readonly wire: Wire,
@@ -144,6 +147,7 @@ export class Connection implements WireEvents {
 
   onData(bytes: Uint8Array, count: number): void {
     this.bytesIn += count;
+    this.reads++;
     if (this.closing) return;
     if (this.kept === undefined && !this.session.suspended && !this.held) {
       const rest = this.runRequests(bytes, 0, count);
@@ -220,6 +224,7 @@ export class Connection implements WireEvents {
     if (writer.length === 0 && writer.fullBytes === 0) return;
     if (this.messages.length > 0) this.sendMessages();
     this.bytesOut += writer.pendingBytes;
+    this.writes++;
     if (this.closed) {
       writer.clear();
       return;
@@ -242,6 +247,7 @@ export class Connection implements WireEvents {
     if (this.closed) return;
     if (this.messages.length > 0) this.sendMessages();
     this.bytesOut += bytes.length;
+    this.writes++;
     if (this.host.holdsReplies || this.waiting.length > 0) this.hold(bytes);
     else if (!this.wire.write(bytes)) this.noteUnsent();
   }

@@ -158,11 +158,31 @@ describe('INFO', () => {
     for (const section of ['everything', 'all', 'default']) assert.ok(!(await fields(section)).has('eventloop_duration_aof_sum'), section);
   });
 
+  it('counts what came and went over connections that are open and that are gone, from CONFIG RESETSTAT on', async () => {
+    const names = ['total_reads_processed', 'total_writes_processed', 'total_net_input_bytes', 'total_net_output_bytes'];
+    const counts = async (): Promise<number[]> => Promise.all(names.map((name) => field('stats', name)));
+    await client.set('k', 'x'.repeat(100_000));
+    await client.get('k');
+    for (const count of await counts()) assert.ok(count > 0);
+    await client.config('RESETSTAT');
+    for (const count of await counts()) assert.ok(count >= 0 && count < 50_000, String(count));
+    const [reads, writes] = await counts();
+    const other = new Redis(server.port, server.host);
+    await other.ping();
+    other.disconnect();
+    await waitFor(async () => (await field('clients', 'connected_clients')) === 1);
+    const [readsAfter, writesAfter] = await counts();
+    assert.ok(readsAfter! > reads! && writesAfter! > writes!);
+  });
+
   it('bytes of connections that are open show in the rates', async () => {
     await waitFor(async () => {
       await client.set('k', 'x'.repeat(100_000));
       return (await field('stats', 'instantaneous_input_kbps')) > 0;
     });
+    // In one turn, so that no sample comes between.
+    const [, [, stats]] = (await client.multi().config('RESETSTAT').info('stats').exec()) as unknown as [unknown, [null, string]];
+    assert.match(stats, /instantaneous_ops_per_sec:0\r\n[^]*instantaneous_input_kbps:0.00\r\n/);
   });
 });
 

@@ -466,6 +466,7 @@ const help: ServerCommand = command({
       ['PAUSE <timeout> [WRITE|ALL]', 'Suspend all, or just write, clients for <timeout> milliseconds.'],
       ['REPLY (ON|OFF|SKIP)', 'Control the replies sent to the current connection.'],
       ['SETNAME <name>', 'Assign the name <name> to the current connection.'],
+      ['SETINFO <option> <value>', 'Tell about the client. Options are:', '* LIB-NAME: the name of its library.', '* LIB-VER: the version of its library.'],
       ['UNBLOCK <clientid> [TIMEOUT|ERROR]', 'Unblock the specified blocked client.'],
       ['TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]', '         [OPTIN] [OPTOUT] [NOLOOP]', 'Control server assisted client side caching.'],
       ['TRACKINGINFO', 'Report tracking status for the current connection.'],

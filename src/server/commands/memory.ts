@@ -97,6 +97,7 @@ const stats: ServerCommand = command({
       ['allocator.allocated', arena.usedBytes],
       ['allocator.active', arena.spanBytes],
       ['allocator.resident', arena.reservedBytes],
+      ['allocator.muzzy', 0],
     ];
     reply.map(figures.length + databases.length + totals.length + shares.length + allocator.length + 8);
     const write = (pairs: readonly (readonly [string, number])[], asDouble: boolean): void => {
