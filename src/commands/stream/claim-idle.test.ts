@@ -118,6 +118,21 @@ test('MAXCOUNT and MAXSIZE bound the reply over all streams', async () => {
   assert.deepEqual(await counts(...group, 'maxcount', 3, ...tail, '>', '>', '>'), ['s1 2', 's2 1']);
 });
 
+test('MAXSIZE holds in replies of many buffers', async () => {
+  await call('flushall');
+  for (let index = 1; index <= 60; index++) await call('xadd', 's', `${index}-0`, 'f', 'x'.repeat(10_000));
+  await call('xgroup', 'create', 's', 'g', '0');
+  const commands = [
+    ['xread', 'maxsize', 300_000, 'streams', 's', '0'],
+    ['xreadgroup', 'group', 'g', 'c', 'maxsize', 300_000, 'streams', 's', '>'],
+    ['xreadgroup', 'group', 'g', 'c', 'maxsize', 200_000, 'streams', 's', '0'],
+    ['xreadgroup', 'group', 'g', 'd', 'claim', 0, 'maxsize', 100_000, 'streams', 's', '>'],
+  ];
+  const counts: number[] = [];
+  for (const words of commands) counts.push(((await call(...words)) as [string, unknown[]][])[0]![1].length);
+  assert.deepEqual(counts, [30, 30, 20, 10]);
+});
+
 test('keys are found as the command finds them, whatever groups and consumers are called', async () => {
   assert.deepEqual(await call('command', 'getkeys', 'xreadgroup', 'count', 1, 'group', 'g', 'streams', 'streams', 'k1', 'k2', '>', '>'), ['k1', 'k2']);
   assert.deepEqual(await call('command', 'getkeys', 'xreadgroup', 'group', 'streams', 'streams', 'noack', 'claim', 5, 'streams', 'k1', '>'), ['k1']);

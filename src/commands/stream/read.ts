@@ -246,13 +246,13 @@ class Budget {
 
   begin(call: DataCall, request: ReadRequest): void {
     this.countLeft = request.countMax;
-    this.bytesEnd = call.reply.length + request.bytesMax;
+    this.bytesEnd = call.reply.pendingBytes + request.bytesMax;
     this.isFirst = true;
   }
 
   /** Whether one more entry may be replied with; the first always may. */
   hasRoom(call: DataCall): boolean {
-    return this.isFirst || (this.countLeft > 0 && call.reply.length < this.bytesEnd);
+    return this.isFirst || (this.countLeft > 0 && call.reply.pendingBytes < this.bytesEnd);
   }
 
   /** How many entries there is room for, if COUNT allows so many (0: any number). */
