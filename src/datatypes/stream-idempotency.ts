@@ -2,8 +2,9 @@
 //
 // A producer names itself and its message (XADD IDMP), or the message's content is its name (IDMPAUTO). Of each producer the
 // last so many names are remembered for so many seconds, with the ids that the entries got; the oldest come first, as a Map
-// keeps them, so forgetting is O(1). Streams without such producers cost nothing. Kept on the JavaScript heap, and bounded: see
-// `bytes`.
+// keeps them, so forgetting is O(1). The producers stand in the order in which they added last: each new message takes a few
+// of them away that have been silent for too long, so that producers who come once and never again do not pile up. Streams
+// without such producers cost nothing. Kept on the JavaScript heap, and bounded: see `bytes`.
 //
 // Not in RDB files, whose versions up to 12 have no place for it; the AOF repeats the commands. See docs/persistence.md.
 
@@ -11,6 +12,8 @@ import { StreamId } from '../structures/stream-id.js';
 
 /** About what a name or a producer takes besides its bytes. */
 const ITEM_BYTES = 160;
+/** How many silent producers a new message takes away at most. */
+const SILENT_PRODUCERS_PER_MESSAGE = 2;
 
 interface Remembered {
   readonly id: StreamId;
@@ -57,8 +60,9 @@ export class ProducerTable {
   }
 
   remember(producer: string, name: string, id: StreamId, nowMs: number): void {
-    let names = this.producers.get(producer);
-    if (names === undefined) this.producers.set(producer, (names = new Map()));
+    const names = this.producers.get(producer) ?? new Map<string, Remembered>();
+    this.producers.delete(producer);
+    this.producers.set(producer, names);
     const copy = new StreamId();
     copy.set(id);
     names.delete(name);
@@ -68,6 +72,16 @@ export class ProducerTable {
     for (const oldest of names.keys()) {
       if (names.size <= this.sizeMax) break;
       names.delete(oldest);
+    }
+    this.forgetSilent(nowMs);
+  }
+
+  /** Forgets what is over of the producers that have been silent for longest. */
+  private forgetSilent(nowMs: number): void {
+    let left = SILENT_PRODUCERS_PER_MESSAGE;
+    for (const producer of this.producers.keys()) {
+      this.forgetOld(producer, nowMs);
+      if (this.producers.has(producer) || --left === 0) return;
     }
   }
 

@@ -6,6 +6,7 @@ import { Arena } from '../memory/arena.js';
 import { Listpacks } from '../structures/listpack.js';
 import { StreamId } from '../structures/stream-id.js';
 import { validateStreamNode } from '../structures/stream-node.js';
+import { ProducerTable } from './stream-idempotency.js';
 import { isReferenced, ReferencePolicy, trimReferenced } from './stream-references.js';
 import { Streams, type Trimming } from './stream.js';
 
@@ -206,4 +207,30 @@ test('bytes from outside that are no node of a stream are refused without harm',
     other.range(0, 1e9, true);
   }
   for (let cut = 0; cut < length; cut++) assert.ok(!validateStreamNode(bytes.slice(0, cut), 0, cut));
+});
+
+test('producers that come once and never again are forgotten by the messages of others', () => {
+  const table = new ProducerTable(10, 100);
+  const id = new StreamId();
+  let nowMs = 1_000_000;
+  const add = (producer: string, name: string): void => {
+    id.setNumbers(nowMs, 0);
+    table.remember(producer, name, id, nowMs);
+  };
+  for (let index = 0; index < 1000; index++) {
+    add(`once ${index}`, 'message');
+    add('always', `message ${index}`);
+    nowMs += 100;
+  }
+  // In the ten seconds that are remembered 100 of them came.
+  assert.ok(table.producerCount <= 102, `${table.producerCount} producers`);
+  assert.ok(table.find('once 999', 'message', nowMs) !== undefined);
+  assert.ok(table.find('always', 'message 999', nowMs) !== undefined);
+  assert.equal(table.find('once 800', 'message', nowMs), undefined);
+  nowMs += 20_000;
+  const silent = table.producerCount;
+  add('after a pause', 'message');
+  assert.equal(table.producerCount, silent - 1, 'one message takes two of them away at most');
+  for (let index = 0; index < silent; index++) add('after a pause', String(index));
+  assert.equal(table.producerCount, 1);
 });
