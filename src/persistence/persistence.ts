@@ -286,6 +286,7 @@ export class Persistence {
             return 'Unable to turn on AOF. Check server logs.';
           }
         }
+        if (aof.isScheduled) host.log('notice', 'AOF background was scheduled: the rewrite begins when the snapshot or transaction that is under way has ended');
       } else if (!wanted && aof.state !== 'off') aof.turnOff();
       return undefined;
     }

@@ -37,6 +37,22 @@ describe('COMMAND INFO', { skip: peerMissing('redis-server') }, () => {
   });
 });
 
+describe('types of replies', { skip: peerMissing('redis-server') }, () => {
+  it('COMMAND LIST and DEBUG PROTOCOL are those of redis-server, in both protocols', async () => {
+    const twins = await Twins.start(1, { 'enable-debug-command': 'yes' }, ['--enable-debug-command', 'yes']);
+    const kinds = ['string', 'integer', 'double', 'bignum', 'null', 'array', 'set', 'map', 'attrib', 'push', 'verbatim', 'true', 'false', 'nosuch'];
+    for (const protocol of ['3', '2']) {
+      await twins.step(0, ['HELLO', protocol]);
+      for (const words of [...kinds.map((kind) => ['DEBUG', 'PROTOCOL', kind]), ['COMMAND', 'LIST', 'FILTERBY', 'PATTERN', 'getd*']]) {
+        const { ours, theirs } = await twins.step(0, words);
+        // Before 8.0 a push came in front of the reply.
+        assert.deepEqual(ours[0]!.sort(), theirs[0]!.sort(), `${words.join(' ')} of RESP${protocol}`);
+      }
+    }
+    await twins.stop();
+  });
+});
+
 describe('introspection', () => {
   let server: EmbeddedServer;
   let client: Redis;

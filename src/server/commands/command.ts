@@ -265,7 +265,7 @@ const list: ServerCommand = command({
       call.reply.error('ERR syntax error');
       return;
     }
-    call.reply.set(chosen.length);
+    call.reply.array(chosen.length);
     for (const found of chosen) call.reply.bulkText(found.fullName);
   },
 });

@@ -138,6 +138,11 @@ const protocolReplies: Readonly<Record<string, Run>> = {
     reply.bulkText('Some real reply following the attribute');
   },
   push({ reply }) {
+    if (reply.protocol === 2) {
+      reply.error('ERR RESP2 is not supported by this command');
+      return;
+    }
+    reply.bulkText('Some real reply following the push reply');
     reply.push(2);
     reply.bulkText('server-cpu-usage');
     reply.integer(42);
@@ -152,7 +157,7 @@ function protocol(call: ServerCall): void {
   const name = call.text(2).toLowerCase();
   const run = Object.hasOwn(protocolReplies, name) ? protocolReplies[name] : undefined;
   if (run !== undefined) run(call);
-  else call.reply.error('ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|attrib|push|verbatim|true|false');
+  else call.reply.error('ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false');
 }
 
 function digestValue(call: ServerCall): void {
