@@ -42,6 +42,24 @@ test('fieldsets belong to the connection', async () => {
   assert.equal(await call('himport', 'set', 'k', 'q', '1', '2'), NO_FIELDSET);
 });
 
+test('only a key that was not there is new', async () => {
+  await call('flushall');
+  await call('config', 'set', 'notify-keyspace-events', 'KEAn');
+  const listener = embedded.connect();
+  const events: string[] = [];
+  await listener.subscribe('__keyspace@0__:k', '__keyspace@0__:end');
+  const ended = new Promise<void>((resolve) => listener.on('message', (channel: string, event: string) => (channel.endsWith('end') ? resolve() : events.push(event))));
+  await call('himport', 'prepare', 'one', 'a');
+  await call('himport', 'set', 'k', 'one', '1');
+  await call('himport', 'set', 'k', 'one', '2');
+  await call('set', 'end', '');
+  await ended;
+  listener.disconnect();
+  await call('config', 'set', 'notify-keyspace-events', '');
+  assert.deepEqual(events, ['new', 'hset', 'hset']);
+  assert.equal(await call('hget', 'k', 'a'), '2');
+});
+
 test('a script has its own, and forgets them at its end', async () => {
   await call('himport', 'prepare', 'mine', 'a');
   assert.match(String(await call('eval', "return redis.call('HIMPORT', 'SET', KEYS[1], 'mine', '1')", 1, 'k')), /no such fieldset/);

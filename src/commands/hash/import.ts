@@ -114,7 +114,6 @@ function set(call: DataCall): void {
   if (before === WRONG_TYPE) return;
   const { db, bytes, starts, lengths, host } = call;
   const { hash } = db;
-  if (before !== 0) db.remove(before, hash);
   openFor(call, fields);
   const hashes = hashesOf(call);
   const parts: Part[] = ['HSET', call.copy(2)];
@@ -124,7 +123,7 @@ function set(call: DataCall): void {
     if (host.propagates) parts.push(field, call.copy(4 + place));
   }
   hashes.trim();
-  db.addValue(bytes, starts[2]!, lengths[2]!, hash, Type.HASH, hashes.encoding, hashes.ref);
+  db.replaceValue(before, bytes, starts[2]!, lengths[2]!, hash, Type.HASH, hashes.encoding, hashes.ref);
   changed(call, 2, fields.length);
   notify(call, EventClass.HASH, 'hset', 2);
   if (host.propagates) {

@@ -21,7 +21,6 @@ export const getdel: DataCommand = command({
   summary: 'Returns the string of a key and deletes the key.',
   complexity: 'O(1)',
   run(call) {
-    const { db, bytes, starts, lengths } = call;
     const entry = readTyped(call, 1, Type.STRING);
     if (entry === WRONG_TYPE) return;
     if (entry === 0) {
@@ -29,7 +28,7 @@ export const getdel: DataCommand = command({
       return;
     }
     replyString(call, entry);
-    db.remove(db.lookupWrite(bytes, starts[1]!, lengths[1]!), db.hash);
+    call.db.remove(entry, call.db.hash);
     changed(call, 1, 1);
     notify(call, EventClass.GENERIC, 'del', 1);
     if (call.host.propagates) call.host.rewrite(call, ['DEL', call.copy(1)]);
