@@ -88,6 +88,7 @@ export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
 const MILLION = 1_000_000;
 /** Commands of constant time are timed once in so many, and count for all of them, when they are no longer rare. */
 const SAMPLE_EVERY = 16;
+const HTTP_WARNING_INTERVAL_MS = 60_000;
 
 /** Why a queued command is refused by EXEC, by Denial. */
 const lateReasons = [
@@ -538,6 +539,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** As `dispatch`, for requests that may be wrong, have subcommands, or must pass gates. */
   private dispatchWithCare(client: Client, found: Command<ServerCall> | undefined): void {
     const { call } = this;
+    if (found === undefined && this.isHttp(call)) {
+      this.refuseHttp(client);
+      return;
+    }
     const start = (client.gates & Gate.SILENT) === 0 ? undefined : call.reply.defer();
     const command = this.check(call, found);
     if (command === undefined) {
@@ -654,6 +659,23 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       return undefined;
     }
     return command;
+  }
+
+  private isHttp(call: ServerCall): boolean {
+    if (call.lengths[0]! > 5) return false;
+    const name = call.text(0).toLowerCase();
+    return name === 'post' || name === 'host:';
+  }
+
+  private httpWarnedMs = -Infinity;
+
+  /** A web page can make a browser send HTTP here: what stands behind the header must not run as commands. */
+  private refuseHttp(client: Client): void {
+    client.connection?.closeAfterReply();
+    const nowMs = this.options.steadyClock();
+    if (nowMs - this.httpWarnedMs < HTTP_WARNING_INTERVAL_MS) return;
+    this.httpWarnedMs = nowMs;
+    this.log('warning', `Possible SECURITY ATTACK: ${client.remote} sent HTTP (POST or Host:), as a browser does that a web page misuses to send commands. Connection closed.`);
   }
 
   private replyUnknown(call: ServerCall): void {

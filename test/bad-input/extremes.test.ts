@@ -88,6 +88,16 @@ describe('extreme clients', () => {
     });
   }
 
+  test('what a browser sends ends the connection before its body runs', async () => {
+    const header = 'Host: localhost\r\nContent-Length: 16\r\n\r\n';
+    assert.equal(await lastWords(`PING\r\nPOST / HTTP/1.1\r\n${header}SET http 1\r\n`), '+PONG\r\n');
+    assert.match(await lastWords(`GET / HTTP/1.1\r\n${header}SET http 1\r\n`), /^-ERR wrong number of arguments for 'get' command\r\n$/);
+    assert.equal(await lastWords('MULTI\r\nSET http 1\r\nhOST:\r\nEXEC\r\n'), '+OK\r\n+QUEUED\r\n');
+    assert.match(kvasir.log(), /Possible SECURITY ATTACK/);
+    assert.equal(await kvasir.send('EXISTS', 'http'), '0');
+    await others();
+  });
+
   test('requests that promise a lot and never go on cost next to nothing', async () => {
     const before = kvasir.residentBytes() ?? 0;
     const waiting = await Promise.all(Array.from({ length: 200 }, client));
