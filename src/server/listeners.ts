@@ -130,6 +130,11 @@ export class Listeners {
     return this.plainDoors.host === '' ? this.tlsDoors.host : this.plainDoors.host;
   }
 
+  /** Whether nobody can come in. */
+  get isClosed(): boolean {
+    return this.port < 0 && this.tlsPort < 0 && this.unix === undefined;
+  }
+
   /** Opens all doors; rejects with a ListenError for the first that does not open, having closed what was open. */
   async open(options: DoorOptions): Promise<void> {
     const { hosts, port, tlsPort, backlog } = options;

@@ -92,6 +92,14 @@ function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => vo
   notify.on('error', (error) => log('warning', `cannot tell systemd that the server is ready: ${error.message}`));
 }
 
+/** What is asked for and not there is told, so that nobody waits for it. */
+function tellMissing(config: Config, log: Log): void {
+  const missing = (directive: string, effect: string): void => log.write('warning', `${directive}: not there yet; ${effect}`);
+  if (config.flag('syslog-enabled').value) log.write('warning', 'syslog-enabled: there is no way to the system log from here; the log goes to logfile or standard output');
+  if (config.special('replicaof').value !== undefined) missing('replicaof', 'this server is a master of its own data');
+  if (config.flag('cluster-enabled').value) missing('cluster-enabled', 'this server keeps all keys alone');
+}
+
 function watchSignals(running: RunningServer): void {
   const { server } = running;
   let isEnding = false;
@@ -117,11 +125,14 @@ function watchSignals(running: RunningServer): void {
 /** Serves until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
 export async function runServer(args: readonly string[]): Promise<void> {
   raiseInliningBudget();
+  if (args.includes('--sentinel')) exitWith(1, 'There is no sentinel mode yet.\n', process.stderr);
   const checksOnly = args[0] === '--check-config';
   const { config, renamed, users, input } = loadConfig(checksOnly ? args.slice(1) : args);
   if (checksOnly) exitWith(0, 'The configuration is good.\n');
   if (config.flag('daemonize').value && process.env.KVASIR_DAEMON === undefined) await daemonize(input);
 
+  // The terminal that it was started from may go.
+  process.on('SIGHUP', () => undefined);
   // A log whose reader has gone away is lost; the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const log = new Log(Date.now);
@@ -131,7 +142,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
   log.write('notice', `Kvasir version=${KVASIR_VERSION}, Redis version=${SERVER_VERSION}, bits=64, pid=${process.pid}, just started`);
   if (args.length === 0) log.write('warning', 'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf');
   else log.write('notice', 'Configuration loaded');
-  if (config.flag('syslog-enabled').value) log.write('warning', 'syslog-enabled: there is no way to the system log from here; the log goes to logfile or standard output');
+  tellMissing(config, log);
   log.raw(`\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`);
 
   let running: RunningServer;

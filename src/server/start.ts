@@ -135,6 +135,8 @@ export async function launch({ config, log, anyPort = false, loads = true, renam
   if (loads) server.persistence.announceLoad();
   if (listeners.tls.isWanted && !listeners.tls.configure()) throw new StartError('Failed to configure TLS. Check logs for more info.');
   await openDoors(server, listeners, anyPort);
+  // A process that nobody can talk to; an embedded server still has `connect`.
+  if (exit !== undefined && listeners.isClosed) throw new StartError('Configured to not listen anywhere, exiting.');
   // CONFIG GET tells where the server listens, and a CONFIG SET that fails comes back to it.
   if (anyPort) config.number('port').set(BigInt(Math.max(0, listeners.port)));
   renewTls(server, listeners);

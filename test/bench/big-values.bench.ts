@@ -2,31 +2,15 @@
 //
 // A server is filled with one collection; each way to let it go gets a copy, so that what is measured begins with the same.
 // PINGs are sent a millisecond apart from another connection, from before the command until its memory is free again.
-import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { fill, watchPings } from './fill.js';
-import { startServer } from './servers.js';
-import type { BenchServer, ServerKind } from './servers.js';
+import { log, marked, type Section } from './report.js';
+import { type BenchServer, kinds, redisCli, type ServerKind, startServer, untilFreed } from './servers.js';
 
-const execute = promisify(execFile);
-const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 const pauseGoalMs = 20;
 const elementsPerCommand = 100;
 /** After the memory is free, for what comes late. */
 const settleMs = 200;
-
-interface Section {
-  title: string;
-  command: string;
-  lines: string[];
-}
-
-interface Helpers {
-  log(text: string): void;
-  /** A figure, bold where it misses its goal. */
-  marked(figure: number, goal: number, goalIs: 'least' | 'most', digits?: number): string;
-}
 
 const element = (index: number): string => `element:${String(index).padStart(12, '0')}`;
 
@@ -65,10 +49,6 @@ function waysFor(count: number): readonly Way[] {
   ];
 }
 
-async function redisCli(port: number, ...words: string[]): Promise<string> {
-  return (await execute('redis-cli', ['-p', String(port), ...words])).stdout.trim();
-}
-
 /** The longest PING, in ms, while `words` run and until what they let go is free. */
 async function longestPing(port: number, way: Way): Promise<number> {
   const pings = await watchPings(port);
@@ -76,7 +56,7 @@ async function longestPing(port: number, way: Way): Promise<number> {
   const database = way.inDatabase1 === true ? ['-n', '1'] : [];
   await redisCli(port, ...database, ...way.words);
   if (way.name === 'expiry') await sleep(settleMs);
-  while (Number(/lazyfree_pending_objects:(\d+)/.exec(await redisCli(port, 'info', 'memory'))?.[1]) > 0) await sleep(20);
+  await untilFreed(port);
   await sleep(settleMs);
   return pings.stop();
 }
@@ -99,7 +79,7 @@ async function measureCollection(server: BenchServer, type: string, ways: readon
   return longest;
 }
 
-export async function measureBigValues(count: number, { log, marked }: Helpers): Promise<Section[]> {
+export async function measureBigValues(count: number): Promise<Section[]> {
   const ways = waysFor(count);
   const figures = new Map<string, Map<string, number>>();
   for (const type of Object.keys(collections)) {

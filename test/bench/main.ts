@@ -24,13 +24,12 @@ import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
 import { measurePubSub } from './pubsub.bench.js';
 import { measureScripts } from './scripts.bench.js';
-import { cpuSeconds, missingServer, residentBytes, startServer } from './servers.js';
-import type { BenchServer, ServerKind } from './servers.js';
+import { log, marked, type Section } from './report.js';
+import { type BenchServer, cpuSeconds, kinds, missingServer, residentBytes, type ServerKind, startServer } from './servers.js';
 
 const execute = promisify(execFile);
 const root = join(fileURLToPath(new URL('.', import.meta.url)), '..', '..', '..');
 const page = join(root, 'docs', 'benchmarks.md');
-const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 
 const { values: flags } = parseArgs({
   options: {
@@ -79,16 +78,6 @@ const tests: { name: string; share: number }[] = [
 ];
 
 type Pair = Record<ServerKind, number[]>;
-
-interface Section {
-  title: string;
-  command: string;
-  lines: string[];
-}
-
-function log(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
 
 async function eachRound(servers: Record<ServerKind, BenchServer>, round: number, run: (server: BenchServer) => Promise<void>): Promise<void> {
   for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) await run(servers[kind]);
@@ -261,12 +250,6 @@ function cell(figure: number | string | undefined): string {
   return typeof figure === 'number' ? figure.toFixed(1) : String(figure).replaceAll('|', '/').slice(0, 60);
 }
 
-/** A figure, bold where it misses its goal. */
-function marked(figure: number, goal: number, goalIs: 'least' | 'most', digits = 2): string {
-  const isMissed = goalIs === 'least' ? !(figure >= goal) : !(figure <= goal);
-  return isMissed ? `**${figure.toFixed(digits)}**` : figure.toFixed(digits);
-}
-
 async function versions(): Promise<string> {
   const redis = /v=(\S+)/.exec((await execute('redis-server', ['--version'])).stdout)?.[1] ?? '?';
   const model = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}`;
@@ -295,24 +278,21 @@ of the rounds' ratios. \`npm run bench\` measures throughput, memory and start a
 }
 
 const measures: Record<string, () => Promise<Section[]>> = {
-  scripts: () => measureScripts(rounds, baseRequests, { log, marked }),
-  pubsub: () => measurePubSub({ subscribers: Number(flags.subscribers), patterns: Number(flags.patterns), rounds: Math.min(rounds, 3) }, { log, marked }),
+  scripts: () => measureScripts(rounds, baseRequests),
+  pubsub: () => measurePubSub({ subscribers: Number(flags.subscribers), patterns: Number(flags.patterns), rounds: Math.min(rounds, 3) }),
   throughput: measureThroughput,
   memory: measureMemory,
-  pause: () => measurePause(Number(flags['pause-keys']), { log, marked }),
+  pause: () => measurePause(Number(flags['pause-keys'])),
   start: measureStart,
-  'big-values': () => measureBigValues(Number(flags['big-elements']), { log, marked }),
+  'big-values': () => measureBigValues(Number(flags['big-elements'])),
   persistence: () =>
-    measurePersistence(
-      {
-        keys: Number(flags['snapshot-keys']),
-        members: Number(flags['snapshot-members']),
-        loadKeys: Number(flags['load-keys']),
-        rounds: Math.min(rounds, 3),
-        requests: baseRequests,
-      },
-      { log, marked },
-    ),
+    measurePersistence({
+      keys: Number(flags['snapshot-keys']),
+      members: Number(flags['snapshot-members']),
+      loadKeys: Number(flags['load-keys']),
+      rounds: Math.min(rounds, 3),
+      requests: baseRequests,
+    }),
 };
 
 async function main(): Promise<number> {

@@ -2,15 +2,13 @@
 //
 // The collector's own account comes from V8 (--trace-gc), so a collection counts whether a PING met it or not.
 import { execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { watchPings } from './fill.js';
 import { collectionsIn } from './garbage.js';
-import { residentBytes, startServer } from './servers.js';
-import type { BenchServer, ServerKind } from './servers.js';
+import { log, marked, type Section } from './report.js';
+import { type BenchServer, kinds, redisCli, residentBytes, type ServerKind, startServer, untilFreed } from './servers.js';
 
 const execute = promisify(execFile);
-const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 const pauseGoalMs = 20;
 const collectionGoalMs = 10;
 const heapGoalMegabytes = 100;
@@ -20,21 +18,6 @@ interface Figures {
   flushMs: number;
   residentMegabytes: number;
   collections: ReturnType<typeof collectionsIn>;
-}
-
-interface Helpers {
-  log(text: string): void;
-  /** A figure, bold where it misses its goal. */
-  marked(figure: number, goal: number, goalIs: 'least' | 'most', digits?: number): string;
-}
-
-async function redisCli(port: number, ...words: string[]): Promise<string> {
-  return (await execute('redis-cli', ['-p', String(port), ...words])).stdout;
-}
-
-/** Returns when all that FLUSHALL ASYNC left is freed. */
-async function untilFreed(port: number): Promise<void> {
-  while (!/^lazyfree_pending_objects:0\r?$/m.test(await redisCli(port, 'INFO', 'memory'))) await sleep(50);
 }
 
 async function measure(server: BenchServer, count: number): Promise<Figures> {
@@ -48,7 +31,7 @@ async function measure(server: BenchServer, count: number): Promise<Figures> {
   return { insertMs, flushMs: flushing.stop(), residentMegabytes, collections: collectionsIn(server.output()) };
 }
 
-export async function measurePause(count: number, { log, marked }: Helpers): Promise<{ title: string; command: string; lines: string[] }[]> {
+export async function measurePause(count: number): Promise<Section[]> {
   const figures: Partial<Record<ServerKind, Figures>> = {};
   for (const kind of kinds) {
     const server = await startServer(kind, [], undefined, ['--trace-gc']);

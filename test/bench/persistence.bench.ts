@@ -13,12 +13,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { fill, watchPings } from './fill.js';
-import { residentBytes, startServer } from './servers.js';
-import type { BenchServer, ServerKind } from './servers.js';
+import { log, marked, type Section } from './report.js';
+import { type BenchServer, kinds, redisCli, residentBytes, type ServerKind, startServer } from './servers.js';
 
 const execute = promisify(execFile);
 const megabyte = 2 ** 20;
-const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 
 const pauseGoalMs = 20;
 const throughputGoal = 0.7;
@@ -40,23 +39,7 @@ export interface PersistenceSizes {
   readonly requests: number;
 }
 
-interface Section {
-  title: string;
-  command: string;
-  lines: string[];
-}
-
-interface Helpers {
-  log(text: string): void;
-  /** A figure, bold where it misses its goal. */
-  marked(figure: number, goal: number, goalIs: 'least' | 'most', digits?: number): string;
-}
-
 const command = 'npm run bench -- --only persistence';
-
-async function redisCli(port: number, ...words: string[]): Promise<string> {
-  return (await execute('redis-cli', ['-p', String(port), ...words])).stdout.trim();
-}
 
 async function info(port: number, field: string): Promise<number> {
   return Number(new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(await redisCli(port, 'info', 'all'))?.[1]);
@@ -127,7 +110,7 @@ async function measureSnapshot(server: BenchServer, { keys, members }: Persisten
   }
 }
 
-async function snapshotSection(sizes: PersistenceSizes, { log, marked }: Helpers): Promise<Section> {
+async function snapshotSection(sizes: PersistenceSizes): Promise<Section> {
   const figures: Partial<Record<ServerKind, SnapshotFigures>> = {};
   for (const kind of kinds) {
     const server = await startServer(kind);
@@ -163,7 +146,7 @@ async function snapshotSection(sizes: PersistenceSizes, { log, marked }: Helpers
   };
 }
 
-async function loadSection(sizes: PersistenceSizes, { log, marked }: Helpers): Promise<Section> {
+async function loadSection(sizes: PersistenceSizes): Promise<Section> {
   const folder = mkdtempSync(join(tmpdir(), 'kvasir-bench-rdb-'));
   const times: Record<string, Record<ServerKind, number[]>> = {};
   try {
@@ -220,7 +203,7 @@ const policies: Readonly<Record<string, readonly string[]>> = {
   always: ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0'],
 };
 
-async function appendSection(sizes: PersistenceSizes, { log, marked }: Helpers): Promise<Section> {
+async function appendSection(sizes: PersistenceSizes): Promise<Section> {
   const rates: Record<string, Record<ServerKind, number[]>> = {};
   const pipelines = [1, 16];
   for (let round = 0; round < sizes.rounds; round++) {
@@ -262,6 +245,6 @@ async function appendSection(sizes: PersistenceSizes, { log, marked }: Helpers):
   };
 }
 
-export async function measurePersistence(sizes: PersistenceSizes, helpers: Helpers): Promise<Section[]> {
-  return [await snapshotSection(sizes, helpers), await loadSection(sizes, helpers), await appendSection(sizes, helpers)];
+export async function measurePersistence(sizes: PersistenceSizes): Promise<Section[]> {
+  return [await snapshotSection(sizes), await loadSection(sizes), await appendSection(sizes)];
 }

@@ -5,9 +5,9 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { median } from '../../src/bench/versus.js';
-import { cpuSeconds, startServer, type BenchServer, type ServerKind } from './servers.js';
+import { log, marked, type Section } from './report.js';
+import { type BenchServer, cpuSeconds, kinds, type ServerKind, startServer } from './servers.js';
 
-const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 const CONNECTING_MAX = 200;
 const MESSAGES = 50;
 const PUBLISHES = 2000;
@@ -16,12 +16,6 @@ interface Options {
   readonly subscribers: number;
   readonly patterns: number;
   readonly rounds: number;
-}
-
-interface Helpers {
-  log(text: string): void;
-  /** A figure, bold where it misses its goal. */
-  marked(figure: number, goal: number, goalIs: 'least' | 'most', digits?: number): string;
 }
 
 /** Messages a second, and microseconds of the server's processor time for each. */
@@ -111,7 +105,7 @@ async function manyPatterns(server: BenchServer, patterns: number): Promise<Figu
   return figures;
 }
 
-export async function measurePubSub({ subscribers, patterns, rounds }: Options, { log, marked }: Helpers): Promise<{ title: string; command: string; lines: string[] }[]> {
+export async function measurePubSub({ subscribers, patterns, rounds }: Options): Promise<Section[]> {
   const heard: Record<ServerKind, Figures[]> = { redis: [], kvasir: [] };
   const matched: Record<ServerKind, Figures[]> = { redis: [], kvasir: [] };
   for (let round = 0; round < rounds; round++) {

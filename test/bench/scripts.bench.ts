@@ -7,11 +7,10 @@ import { promisify } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { Connection } from '../../src/client/connection.js';
 import { isAggregate, replyText } from '../../src/client/reply.js';
-import { cpuSeconds, startServer } from './servers.js';
-import type { BenchServer, ServerKind } from './servers.js';
+import { log, marked, type Section } from './report.js';
+import { type BenchServer, cpuSeconds, kinds, type ServerKind, startServer } from './servers.js';
 
 const execute = promisify(execFile);
-const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 
 const oneCall = "return redis.call('set', KEYS[1], ARGV[1])";
 const loop = 'local s = 0 for i = 1, 10000000 do s = s + i end return s';
@@ -24,12 +23,6 @@ const SCRIPTS = 20;
 const LINES_OF_PART = 16;
 /** How long a server is left alone before its first script. */
 const IDLE_MS = 1000;
-
-interface Helpers {
-  log(text: string): void;
-  /** A figure, bold where it misses its goal. */
-  marked(figure: number, goal: number, goalIs: 'least' | 'most', digits?: number): string;
-}
 
 interface Figures {
   /** Requests a second and microseconds of the server's time for each, at pipelines 1 and 16. */
@@ -119,7 +112,7 @@ async function measureCalls(figures: Figures, server: BenchServer, requests: num
   connection.close();
 }
 
-export async function measureScripts(rounds: number, requests: number, { log, marked }: Helpers): Promise<{ title: string; command: string; lines: string[] }[]> {
+export async function measureScripts(rounds: number, requests: number): Promise<Section[]> {
   const empty = (): Figures => ({ rates: { 1: [], 16: [] }, micros: { 1: [], 16: [] }, loopMs: [], fibonacciMs: [], firstMs: [], compileMs: [], compileCpuMs: [] });
   const figures: Record<ServerKind, Figures> = { redis: empty(), kvasir: empty() };
   for (let round = 0; round < rounds; round++) {

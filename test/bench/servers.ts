@@ -1,5 +1,5 @@
 // servers: starts redis-server and Kvasir for the comparison, and reads what the operating system knows about them.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -7,9 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { findFreePort, findProgram } from '../peer.js';
 
 export type ServerKind = 'redis' | 'kvasir';
+
+/** Both servers, in the order in which they are measured and shown. */
+export const kinds: readonly ServerKind[] = ['redis', 'kvasir'];
 
 export interface BenchServer {
   kind: ServerKind;
@@ -84,6 +88,16 @@ async function end(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
   await exited;
   clearTimeout(timer);
+}
+
+/** What redis-cli prints, without white space at the ends. */
+export async function redisCli(port: number, ...words: string[]): Promise<string> {
+  return (await promisify(execFile)('redis-cli', ['-p', String(port), ...words])).stdout.trim();
+}
+
+/** Returns when the memory of all that was deleted or flushed is free. */
+export async function untilFreed(port: number): Promise<void> {
+  while (!/^lazyfree_pending_objects:0\r?$/m.test(await redisCli(port, 'info', 'memory'))) await sleep(20);
 }
 
 function answersPing(port: number): Promise<boolean> {

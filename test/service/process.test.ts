@@ -146,6 +146,36 @@ describe('the start of the process', () => {
     }
   });
 
+  it('says what is asked for in vain: no door, a sentinel, a master', async () => {
+    const start = (...args: string[]): ReturnType<typeof spawnSync> => spawnSync(process.execPath, [serverScript, '--save', '', ...args], { cwd: folder, encoding: 'utf8' });
+    const nowhere = start('--port', '0');
+    assert.equal(nowhere.status, 1);
+    assert.match(String(nowhere.stdout), /Configured to not listen anywhere, exiting\.\n$/);
+    const sentinel = start('--sentinel');
+    assert.equal(sentinel.status, 1);
+    assert.match(String(sentinel.stderr), /no sentinel mode/);
+    const replica = await startKvasir({ args: ['--replicaof', '127.0.0.1', '1'] });
+    assert.match(replica.log(), /replicaof: not there yet; this server is a master/);
+    await replica.stop();
+  });
+
+  it('in a terminal that goes away serves on', { skip: process.platform === 'win32' ? 'no signals' : false }, async () => {
+    const kvasir = await startKvasir();
+    process.kill(kvasir.pid, 'SIGHUP');
+    // Of a server that the first signal has ended, nothing more is heard.
+    process.kill(kvasir.pid, 'SIGTERM');
+    const isThere = (): boolean => {
+      try {
+        return process.kill(kvasir.pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    while (isThere()) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.match(kvasir.log(), /Received SIGTERM/);
+    await kvasir.stop();
+  });
+
   it('names the unix socket that cannot be opened', () => {
     const path = join(folder, 'missing', 'server.sock');
     const { status, stdout } = spawnSync(process.execPath, [serverScript, '--port', '0', '--save', '', '--unixsocket', path], { cwd: folder, encoding: 'utf8' });
