@@ -86,10 +86,17 @@ export class Local implements Engine {
 export class Remote {
   private waiting = '';
   private wake: () => void = () => undefined;
+  private isOver = false;
 
   private constructor(private readonly socket: Socket) {
     socket.on('data', (bytes) => {
       this.waiting += bytes.toString('latin1');
+      this.wake();
+    });
+    // A server that crashes resets the connection.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.isOver = true;
       this.wake();
     });
   }
@@ -103,14 +110,17 @@ export class Remote {
     return new Remote(socket);
   }
 
-  /** Runs commands in order; each reply's bytes as a one-byte string. */
+  /** Runs commands in order; each reply's bytes as a one-byte string. Rejects with the command at which the server ended the connection. */
   async run(commands: readonly Words[]): Promise<string[]> {
     const mark = `~~${Math.floor(performance.now() * 1000)}~~`;
     const end = `$${mark.length}\r\n${mark}\r\n`;
     let text = '';
     for (const words of [...commands]) text += encode(words) + encode(['ECHO', mark]);
     this.socket.write(Buffer.from(text, 'latin1'));
-    while (this.waiting.split(end).length <= commands.length) await new Promise<void>((resolve) => (this.wake = resolve));
+    while (this.waiting.split(end).length <= commands.length) {
+      if (this.isOver) throw new Error(`the server ended the connection at ${JSON.stringify(commands[this.waiting.split(end).length - 1])}`);
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
     const replies = this.waiting.split(end);
     this.waiting = replies.pop()!;
     return replies;

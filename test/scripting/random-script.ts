@@ -27,7 +27,7 @@ function expression(prng: Prng, depth: number): string {
 
 function statement(prng: Prng): string {
   return prng.pick([
-    () => `redis.call(${callArguments(prng)})`, () => `redis.pcall(${callArguments(prng)})`, () => `x = ${expression(prng, 1)}`, () => `y = ${expression(prng, 2)}`, () => `for i = 1, ${prng.below(4)} do redis.pcall(${callArguments(prng)}) end`, () => `if ${expression(prng, 1)} then x = redis.pcall(${callArguments(prng)}) end`, () => `redis.setresp(${prng.pick(['2', '3'])})`, () => `if y == ${prng.pick(values)} then error(${prng.pick(["'bad'", "'bad', 0", "'bad', 2", '{err="CODE text"}', '{err="text"}', '{}', '{ok="fine"}', 'nil', '42', "redis.error_reply('OOPS no')", "'with\nlines'"])}) end`, () => `if x == ${prng.pick(values)} then local z = ${prng.pick(['nothing', 'x.a.b', 'x + {}', 'y()', 'x < {}', '#nil', "('s').x.y", 'redis.nope()', 'KEYS[9].x', "assert(false)", "assert(nil, 'why')", "tonumber({})", "string.rep()", "redis.call()", "redis.call({})", "redis.call('get', {})", "setmetatable({}, 5)", "math.floor('x')", "redis.setresp(4)", "redis.log()", "redis.log(9, 'x')", "cjson.encode(function() end)", "struct.pack('z')", "bit.band()", "redis.set_repl(9)", "loadstring('x=')()", "loadstring('return 5')()"])} end`,
+    () => `redis.call(${callArguments(prng)})`, () => `redis.pcall(${callArguments(prng)})`, () => `x = ${expression(prng, 1)}`, () => `y = ${expression(prng, 2)}`, () => `for i = 1, ${prng.below(4)} do redis.pcall(${callArguments(prng)}) end`, () => `if ${expression(prng, 1)} then x = redis.pcall(${callArguments(prng)}) end`, () => `redis.setresp(${prng.pick(['2', '3'])})`, () => `if y == ${prng.pick(values)} then error(${prng.pick(["'bad'", "'bad', 0", "'bad', 2", '{err="CODE text"}', '{err="text"}', 'nil', '42', "redis.error_reply('OOPS no')", "'with\nlines'"])}) end`, () => `if x == ${prng.pick(values)} then local z = ${prng.pick(['nothing', 'x.a.b', 'x + {}', 'y()', 'x < {}', '#nil', "('s').x.y", 'redis.nope()', 'KEYS[9].x', "assert(false)", "assert(nil, 'why')", "tonumber({})", "string.rep()", "redis.call()", "redis.call({})", "redis.call('get', {})", "setmetatable({}, 5)", "math.floor('x')", "redis.setresp(4)", "redis.log()", "redis.log(9, 'x')", "cjson.encode(function() end)", "struct.pack('z')", "bit.band()", "redis.set_repl(9)", "loadstring('x=')()", "loadstring('return 5')()"])} end`,
     () => `x = select(2, pcall(function() ${prng.pick(["error('in')", "error({err='E in'})", 'return 5', `return redis.call(${callArguments(prng)})`, 'local a = nil + 1', 'return nothing'])} end))`, () => `local function f(a)\n ${prng.pick(["error('deep')", "error('deep', 2)", 'return a.b.c', `return redis.call(${callArguments(prng)})`, 'return a'])}\nend\ny = f(${expression(prng, 1)})`, () => `if type(x) == 'table' then y = x[1] or x.err or x.ok end`,
   ])();
 }
@@ -39,7 +39,7 @@ function source(prng: Prng): string {
   return lines.join('\n');
 }
 
-/** Commands that run generated scripts, with a look at the data now and then. */
+/** Commands that run generated scripts, with a look at the data now and then. None raises a table without `err`: redis-server 7.0 crashes of it. */
 export function randomScripts(seed: number, count: number): Words[] {
   const prng = new Prng(seed);
   const commands: Words[] = [['FLUSHALL']];
