@@ -118,6 +118,22 @@ test('MAXCOUNT and MAXSIZE bound the reply over all streams', async () => {
   assert.deepEqual(await counts(...group, 'maxcount', 3, ...tail, '>', '>', '>'), ['s1 2', 's2 1']);
 });
 
+test('deleted entries do not stand in the way of those behind them', async () => {
+  await make(5, 5);
+  await call('xdel', 's', '1-0', '2-0', '4-0');
+  const read = ['xreadgroup', 'group', 'g', 'b', 'count', 1, 'claim', 0, 'streams', 's', '>'];
+  const ids: unknown[] = [];
+  for (let turn = 0; turn < 2; turn++) {
+    ids.push(((await call(...read)) as [string, [string][]][])[0]![1].map(([id]) => id));
+    await call('xack', 's', 'g', '3-0');
+  }
+  assert.deepEqual(ids, [['3-0'], ['5-0']]);
+  assert.deepEqual(await pending(), ['5-0 b idle 2']);
+  await call('xdel', 's', '5-0');
+  assert.equal(await call(...read), null);
+  assert.deepEqual(await pending(), []);
+});
+
 test('MAXSIZE holds in replies of many buffers', async () => {
   await call('flushall');
   for (let index = 1; index <= 60; index++) await call('xadd', 's', `${index}-0`, 'f', 'x'.repeat(10_000));

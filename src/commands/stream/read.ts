@@ -324,12 +324,20 @@ const NONE: readonly StreamId[] = [];
 function idleMessages(call: DataCall, streams: Streams, stream: StreamRef, request: ReadRequest, keyIndex: number, group: GroupRef): StreamId[] {
   const { groups } = streams;
   const count = budget.countOf(request);
-  const ids = groups.idleSince(group, Math.max(0, call.host.keyspace.nowMs - request.claimIdleMs), count === Infinity ? 0 : count);
-  return ids.filter((id) => {
-    if (streams.has(stream, id)) return true;
-    if (groups.findPending(group, id)) forgetPending(call, streams, keyIndex, request.groupIndex, group, id);
-    return false;
-  });
+  const latestMs = Math.max(0, call.host.keyspace.nowMs - request.claimIdleMs);
+  // When all that COUNT allows are deleted, there may be others behind them.
+  for (;;) {
+    let forgotten = 0;
+    const ids = groups.idleSince(group, latestMs, count === Infinity ? 0 : count).filter((id) => {
+      if (streams.has(stream, id)) return true;
+      if (groups.findPending(group, id)) {
+        forgetPending(call, streams, keyIndex, request.groupIndex, group, id);
+        forgotten++;
+      }
+      return false;
+    });
+    if (ids.length > 0 || forgotten === 0) return ids;
+  }
 }
 
 function hasNew(streams: Streams, stream: StreamRef, group: GroupRef): boolean {
