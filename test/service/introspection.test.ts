@@ -1,7 +1,10 @@
 // What a server tells of its commands and clients: COMMAND, MODULE, CLIENT LIST and KILL with their filters.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createConnection } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { encodeCommand } from '../../src/client/encode-command.js';
 import { startServer, type EmbeddedServer } from '../../src/embed/start-server.js';
 import { allDeclarations } from '../../src/server/declarations.js';
 import { peerMissing } from '../peer.js';
@@ -149,5 +152,28 @@ describe('introspection', () => {
     await Promise.all(ended);
     assert.equal(await names(''), 'main');
     await call('ACL DELUSER alice');
+  });
+
+  it('errors show arguments byte for byte, as they were written', async () => {
+    const socket = createConnection(server.port, server.host);
+    try {
+      socket.setEncoding('latin1');
+      for (const [words, expected] of [
+        [['FUNCTION', 'LOAD', '\xff\xfe\0x', 'code'], '-ERR Unknown option given: \xff\xfe'],
+        [['FUNCTION', 'LIST', '\xff'], '-ERR Unknown argument \xff'],
+        [['Function', 'Stats', 'x'], "-ERR wrong number of arguments for 'function|stats' command"],
+        [['FUNCTION', 'FLUSH', 'a', 'b'], "-ERR unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP."],
+        [['CLIENT', 'SETINFO', 'Lib-Name', 'a b'], '-ERR Lib-Name cannot contain spaces, newlines or special characters.'],
+        [['CLIENT', 'UNBLOCK', '1', 'TIMEOUT', 'x'], "-ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP."],
+        [['CLIENT', 'UNBLOCK', '1', 'x'], '-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'],
+        [['CLIENT', 'Pause', '1', 'WRITE', 'x'], "-ERR unknown subcommand or wrong number of arguments for 'Pause'. Try CLIENT HELP."],
+        [['ACL', 'GETUSER', 'nobody'], '$-1'],
+      ] as const) {
+        socket.write(encodeCommand(words.map((word) => Buffer.from(word, 'latin1'))));
+        assert.deepEqual(await once(socket, 'data'), [`${expected}\r\n`]);
+      }
+    } finally {
+      socket.destroy();
+    }
   });
 });

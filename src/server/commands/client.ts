@@ -5,6 +5,7 @@ import { int, many, oneof, optional, since, str, token } from '../../registry/gr
 import { errors } from '../../protocol/errors.js';
 import { replyHelp } from '../../registry/help.js';
 import { type Client, Gate } from '../../service/client.js';
+import { unknownSubcommand } from '../../service/commands/replies.js';
 import { clientLine } from '../client-line.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 import { isClientName } from './connection.js';
@@ -87,7 +88,7 @@ const setinfo: ServerCommand = command({
     const name = call.text(2).toLowerCase();
     const value = call.text(3);
     if (name !== 'lib-name' && name !== 'lib-ver') call.reply.error(`ERR Unrecognized option '${call.shown(2)}'`);
-    else if (!isClientName(value)) call.reply.error(`ERR ${name} cannot contain spaces, newlines or special characters.`);
+    else if (!isClientName(value)) call.reply.error(`ERR ${call.shown(2)} cannot contain spaces, newlines or special characters.`);
     else {
       if (name === 'lib-name') call.client.libraryName = value;
       else call.client.libraryVersion = value;
@@ -302,7 +303,7 @@ const pause: ServerCommand = command({
     let mode: 'all' | 'write' = 'all';
     if (call.count === 4 && call.is(3, 'write')) mode = 'write';
     else if (call.count > 4) {
-      call.reply.error("ERR unknown subcommand or wrong number of arguments for 'pause'. Try CLIENT HELP.");
+      unknownSubcommand(call, 'CLIENT');
       return;
     } else if (call.count === 4 && !call.is(3, 'all')) {
       call.reply.error('ERR CLIENT PAUSE mode must be WRITE or ALL');
@@ -370,8 +371,12 @@ const unblock: ServerCommand = command({
   summary: 'Ends the waiting of a client.',
   run(call: ServerCall) {
     let withError = false;
+    if (call.count > 4) {
+      unknownSubcommand(call, 'CLIENT');
+      return;
+    }
     if (call.count === 4 && call.is(3, 'error')) withError = true;
-    else if (call.count > 4 || (call.count === 4 && !call.is(3, 'timeout'))) {
+    else if (call.count === 4 && !call.is(3, 'timeout')) {
       call.reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
       return;
     }

@@ -10,6 +10,7 @@ import { type CommandFlag, command, keysCounted } from '../../registry/command.j
 import { int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
 import { type Library, LibraryError } from '../../scripting/libraries.js';
+import { unknownSubcommand } from '../../service/commands/replies.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 import { flushModes, isFlushMode } from './scripting.js';
 
@@ -67,7 +68,7 @@ function load(call: ServerCall): void {
   let replaces = false;
   for (; index < call.count - 1; index++) {
     if (!call.is(index, 'replace')) {
-      call.reply.error(`ERR Unknown option given: ${call.utf8(index)}`);
+      call.reply.error(`ERR Unknown option given: ${call.shown(index)}`);
       return;
     }
     replaces = true;
@@ -128,7 +129,7 @@ function list(call: ServerCall): void {
       }
       pattern = call.copy(++index);
     } else {
-      call.reply.error(`ERR Unknown argument ${call.utf8(index)}`);
+      call.reply.error(`ERR Unknown argument ${call.shown(index)}`);
       return;
     }
   }
@@ -204,7 +205,7 @@ function readPayload(call: ServerCall, index: number): Uint8Array[] | undefined 
 
 function restore(call: ServerCall): void {
   if (call.count > 4) {
-    tooMany(call);
+    unknownSubcommand(call, 'FUNCTION');
     return;
   }
   let policy: 'append' | 'flush' | 'replace' = 'append';
@@ -223,10 +224,6 @@ function restore(call: ServerCall): void {
     changed(call);
     call.reply.ok();
   });
-}
-
-function tooMany(call: ServerCall): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.utf8(1)}'. Try FUNCTION HELP.`);
 }
 
 const functionCommand: ServerCommand = command({
@@ -265,7 +262,7 @@ const functionCommand: ServerCommand = command({
       complexity: 'O(N) where N is the number of functions deleted',
       run(call) {
         if (call.count > 3) {
-          tooMany(call);
+          unknownSubcommand(call, 'FUNCTION');
           return;
         }
         if (!isFlushMode(call)) {

@@ -60,7 +60,7 @@ function runGetUser(call: ServiceCall): void {
   const user = call.host.acl.find(call.text(2));
   const { reply } = call;
   if (user === undefined) {
-    reply.nilArray();
+    reply.nil();
     return;
   }
   const flags = user.flags();
