@@ -3,6 +3,7 @@
 import type { EvictionPolicy } from '../keyspace/eviction.js';
 import { Gate } from '../service/client.js';
 import type { Config } from '../service/config/config.js';
+import { clampHz } from '../service/config/file.js';
 import type { OptionName } from '../service/config/options.js';
 import type { ClientClass, OutputLimit } from '../service/config/special-settings.js';
 import type { DataServer } from './server.js';
@@ -39,9 +40,8 @@ export class Settings {
   apply(server: DataServer): void {
     const { config } = this;
     const { limits, keyspace } = server;
-    const hz = config.number('hz');
-    this.hz = Math.min(500, Math.max(1, hz.value));
-    if (this.hz !== hz.value) hz.set(BigInt(this.hz));
+    clampHz(config);
+    this.hz = config.number('hz').value;
     this.maxMemory = config.number('maxmemory').value;
     this.maxMemoryClients = config.number('maxmemory-clients').value;
     this.evictionTenacity = config.number('maxmemory-eviction-tenacity').value;

@@ -183,7 +183,7 @@ export class ConfigReader {
 }
 
 /** hz is a wish: what is out of range is brought back into it. */
-function clampHz(config: Config): void {
+export function clampHz(config: Config): void {
   const hz = config.number('hz');
   hz.set(BigInt(Math.min(500, Math.max(1, hz.value))));
 }
