@@ -52,6 +52,13 @@ export class Blocking {
     return this.states.size;
   }
 
+  /** How many of them wait for a limited time. */
+  get timedCount(): number {
+    let count = 0;
+    for (const { deadlineMs } of this.states.values()) if (deadlineMs > 0) count++;
+    return count;
+  }
+
   /** How many keys somebody waits for. */
   get keyCount(): number {
     return this.queues.size;

@@ -20,6 +20,7 @@ export class CommandStats {
   rejectedConnections = 0;
   outputLimitDisconnections = 0;
   queryLimitDisconnections = 0;
+  /** These and the denials stay when the others are reset, as in Redis: they are evidence. */
   authFailures = 0;
   /** By the number of `denials`. */
   aclDenials = [0, 0, 0, 0, 0];
@@ -114,8 +115,6 @@ export class CommandStats {
     this.rejectedConnections = 0;
     this.outputLimitDisconnections = 0;
     this.queryLimitDisconnections = 0;
-    this.authFailures = 0;
-    this.aclDenials.fill(0);
     this.processed = 0;
     this.commandMicros = 0;
     this.errorReplies = 0;

@@ -95,7 +95,7 @@ function clientFields(server: DataServer): InfoField[] {
     ['tracking_clients', server.tracking.clientCount],
     ['pubsub_clients', server.pubsub.subscriberCount],
     ['watching_clients', server.transactions.watchingClients],
-    ['clients_in_timeout_table', 0],
+    ['clients_in_timeout_table', server.blocking.timedCount],
     ['total_watched_keys', server.transactions.watchedKeys],
     ['total_blocking_keys', server.blocking.keyCount],
     ['total_blocking_keys_on_nokey', server.blocking.keyCountOnDelete],

@@ -132,6 +132,23 @@ describe('INFO', () => {
     assert.equal(await field('stats', 'evicted_scripts'), 0);
   });
 
+  it('counts hits and misses of OBJECT, clients that wait for a limited time, and keeps refusals of ACL through CONFIG RESETSTAT', async () => {
+    await client.set('o', '1');
+    await client.config('RESETSTAT');
+    await client.object('ENCODING', 'o');
+    await client.object('ENCODING', 'nosuch');
+    assert.deepEqual([await field('stats', 'keyspace_hits'), await field('stats', 'keyspace_misses')], [1, 1]);
+    const waiters = [new Redis(server.port, server.host), new Redis(server.port, server.host)];
+    waiters.forEach((waiter, index) => void waiter.blpop('nosuch', index * 1000).catch(() => undefined));
+    await waitFor(async () => (await field('clients', 'blocked_clients')) === 2);
+    assert.equal(await field('clients', 'clients_in_timeout_table'), 1);
+    for (const waiter of waiters) waiter.disconnect();
+    const failures = await field('stats', 'acl_access_denied_auth');
+    await assert.rejects(client.call('AUTH', 'nobody', 'x'));
+    await client.config('RESETSTAT');
+    assert.equal(await field('stats', 'acl_access_denied_auth'), failures + 1);
+  });
+
   it('a waiting command that is refused in the end did not run', async () => {
     await client.call('ACL', 'SETUSER', 'popper', 'on', 'nopass', '+@all', '~*');
     const waiter = new Redis({ port: server.port, host: server.host, username: 'popper', password: 'x' });

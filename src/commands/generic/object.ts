@@ -31,10 +31,14 @@ export function encodingName(call: DataCall, entry: number): string {
   return length <= EMBEDDED_BYTES_MAX ? 'embstr' : 'raw';
 }
 
-/** The entry of argument 2 without a trace, or 0 after a null reply. */
+/** The entry of argument 2, or 0 after a null reply: a hit or miss, but no use of the key, and no event of a miss. */
 function peek(call: DataCall): number {
+  const { stats } = call.host.keyspace;
   const entry = call.db.peek(call.bytes, call.starts[2]!, call.lengths[2]!);
-  if (entry === 0) call.reply.nil();
+  if (entry === 0) {
+    stats.misses++;
+    call.reply.nil();
+  } else stats.hits++;
   return entry;
 }
 
