@@ -58,12 +58,12 @@ export class TerminalScreen {
     return stdout.trimEnd();
   }
 
-  /** Waits until the screen shows what is expected. */
+  /** Waits until the screen shows what is expected, whether or not replies were slow: their time stands on a line of its own then. */
   async waitFor(expected: RegExp, styles = false): Promise<string> {
     const giveUp = Date.now() + waitMs;
     for (;;) {
       const text = await this.read(styles);
-      if (expected.test(text)) return text;
+      if (expected.test(text) || expected.test(text.replace(/^\(\d+\.\d\ds\)\n/gm, ''))) return text;
       if (Date.now() > giveUp) throw new Error(`the screen never showed ${expected}:\n${text}`);
       await sleep(30);
     }
