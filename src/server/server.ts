@@ -545,6 +545,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     const start = (client.gates & Gate.SILENT) === 0 ? undefined : call.reply.defer();
     const command = this.check(call, found);
+    // What was asked last, also where it was refused or queued.
+    client.lastCommand = command?.fullName ?? (found?.subcommands.size === 0 ? found.fullName : '');
     if (command === undefined) {
       if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
       this.stats.countErrorReply(call.reply.lastError);
@@ -554,7 +556,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       call.command = command as Command<never>;
       const gates = this.gates | client.gates;
       if (gates === 0) {
-        client.lastCommand = command.fullName;
         client.commandCount++;
         this.run(call, command);
       } else {
@@ -591,7 +592,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const { call } = this;
     const left = this.keyspace.leavesClocks;
     if (this.passGates(client, command, gates)) {
-      client.lastCommand = command.fullName;
       client.commandCount++;
       if ((gates & Gate.NO_TOUCH) !== 0) this.keyspace.leavesClocks = true;
       if ((gates & Gate.OUTPUT) !== 0 && client.kind === 'normal') this.runLimited(client, command);
@@ -877,7 +877,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const denial = this.aclCheck.check(client.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
     if (denial === denials.none) return true;
     const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
-    client.lastCommand = command.fullName;
     this.logDenial(client, call, denial, context);
     this.reject(client, command, `NOPERM ${denialText(denial, client.userName, command.fullName, undefined)}`);
     return false;

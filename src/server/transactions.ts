@@ -194,13 +194,24 @@ export class Transactions {
   unwatch(client: Client): void {
     const state = states.get(client);
     if (state === undefined) return;
+    this.releaseKeys(client, state);
+    state.touched = false;
+  }
+
+  /** A watched key was touched: there is nothing more to watch for. */
+  private touch(client: Client): void {
+    const state = states.get(client)!;
+    state.touched = true;
+    this.releaseKeys(client, state);
+  }
+
+  private releaseKeys(client: Client, state: Transaction): void {
     for (const { name } of state.watched) {
       const clients = this.watchers.get(name);
       clients?.delete(client);
       if (clients?.size === 0) this.watchers.delete(name);
     }
     state.watched.length = 0;
-    state.touched = false;
     this.server.updateListening();
   }
 
@@ -211,12 +222,11 @@ export class Transactions {
   keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
     if (this.watchers.size === 0) return;
     const name = watchName(database, key, offset, length);
-    for (const client of this.watchers.get(name) ?? []) {
+    for (const client of [...(this.watchers.get(name) ?? [])]) {
       const state = states.get(client)!;
       // The deletion of a key that was past its time already is no change for who watched it so.
       const watched = state.watched.find((candidate) => candidate.name === name)!;
-      if (watched.wasExpired && !this.exists(watched)) continue;
-      state.touched = true;
+      if (!watched.wasExpired || this.exists(watched)) this.touch(client);
     }
   }
 
@@ -231,6 +241,7 @@ export class Transactions {
    * now, counts as touched. A key past its time counts as not there, before and after.
    */
   databaseChanged(database: number, replacedBy?: number): void {
+    const touched = new Set<Client>();
     for (const clients of this.watchers.values()) {
       for (const client of clients) {
         const state = states.get(client)!;
@@ -239,10 +250,11 @@ export class Transactions {
           const after = replacedBy === undefined ? GONE : this.stateOf(replacedBy, watched.key);
           if (watched.wasExpired && after !== THERE) watched.wasExpired = after === EXPIRED;
           else if (this.stateOf(watched.database, watched.key) === GONE && after === EXPIRED) watched.wasExpired = true;
-          else if (this.stateOf(watched.database, watched.key) !== GONE || after !== GONE) state.touched = true;
+          else if (this.stateOf(watched.database, watched.key) !== GONE || after !== GONE) touched.add(client);
         }
       }
     }
+    for (const client of touched) this.touch(client);
   }
 
   private stateOf(index: number, key: Uint8Array): number {

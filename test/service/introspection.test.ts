@@ -110,6 +110,32 @@ describe('introspection', () => {
     assert.deepEqual(info.map((entry) => entry?.[0]), ['get', 'config|get', undefined, undefined, undefined, undefined]);
   });
 
+  it('CLIENT LIST tells what was asked last, also when it was queued, refused or unknown, and no keys of who need not watch any more', async () => {
+    const other = client.duplicate();
+    const id = await other.client('ID');
+    const told = async (field: string): Promise<string> => new RegExp(` ${field}=(\\S*)`).exec(String(await client.client('LIST', 'ID', id)))![1]!;
+    await other.call('MULTI');
+    await other.call('GET', 'a');
+    assert.equal(await told('cmd'), 'get');
+    await other.call('DISCARD');
+    await assert.rejects(other.call('NOSUCH'));
+    assert.equal(await told('cmd'), 'NULL');
+    await assert.rejects(other.call('GET'));
+    assert.equal(await told('cmd'), 'get');
+    await other.watch('w1', 'w2');
+    assert.equal(await told('watch'), '2');
+    await client.set('w1', '1');
+    assert.deepEqual([await told('watch'), await told('flags')], ['0', 'd']);
+    assert.match(await client.info('clients'), /watching_clients:0\r\n[^]*total_watched_keys:0\r\n/);
+    assert.equal(await other.multi().get('w2').exec(), null);
+    await other.watch('w1', 'w2');
+    await client.flushall();
+    assert.deepEqual([await told('watch'), await told('flags')], ['0', 'd']);
+    await other.unwatch();
+    assert.equal(await told('flags'), 'N');
+    other.disconnect();
+  });
+
   it('MODULE: there are none, and none can be loaded', async () => {
     assert.deepEqual(await call('MODULE LIST'), []);
     await assert.rejects(call('MODULE LOAD /x.so'), /MODULE command not allowed.*enable-module-command/);
