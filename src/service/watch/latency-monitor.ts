@@ -116,7 +116,7 @@ export function latencyReport(events: readonly LatencyEvent[], thresholdMs: numb
     const span = event.samples.at(-1)!.timeSeconds - event.samples[0]!.timeSeconds;
     const often = values.length > 1 ? `, one every ${(span / (values.length - 1)).toFixed(1)} s` : '';
     lines.push(
-      `${index + 1}. ${event.name}: ${values.length} spikes${often}; mean ${mean.toFixed(0)} ms, mean deviation ${deviation.toFixed(0)} ms, worst ${event.milliMax} ms.`,
+      `${index + 1}. ${event.name}: ${values.length} spike${values.length === 1 ? '' : 's'}${often}; mean ${mean.toFixed(0)} ms, mean deviation ${deviation.toFixed(0)} ms, worst ${event.milliMax} ms.`,
     );
   }
   const tips = [...new Set(events.flatMap((event) => advice.filter(([pattern]) => pattern.test(event.name)).map(([, text]) => text)))];
