@@ -11,7 +11,7 @@ import { TerminalScreen } from './terminal-screen.js';
 describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-cli', 'tmux') }, () => {
   let redis: RedisPeer;
   let folder: string;
-  let screen: TerminalScreen | undefined;
+  let screens: TerminalScreen[] = [];
 
   before(async () => {
     redis = await startRedis({ args: ['--enable-debug-command', 'yes'] });
@@ -21,19 +21,25 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     folder = mkdtempSync(join(tmpdir(), 'kvasir-terminal-'));
   });
   afterEach(async () => {
-    await screen?.stop();
-    screen = undefined;
+    for (const screen of screens) await screen.stop();
+    screens = [];
     rmSync(folder, { recursive: true, force: true });
   });
 
+  /** Runs a program that ends with the test. */
+  async function start(command: readonly string[], env: Readonly<Record<string, string>>): Promise<TerminalScreen> {
+    const screen = await TerminalScreen.start(command, env);
+    screens.push(screen);
+    return screen;
+  }
+
   async function open(words: readonly string[] = [], env: Readonly<Record<string, string>> = {}, port = redis.port): Promise<TerminalScreen> {
-    screen = await TerminalScreen.start([process.execPath, kvasirCliPath, '-p', String(port), ...words], {
+    return start([process.execPath, kvasirCliPath, '-p', String(port), ...words], {
       TERM: 'xterm-256color',
       REDISCLI_HISTFILE: join(folder, 'history'),
       REDISCLI_RCFILE: join(folder, 'preferences'),
       ...env,
     });
-    return screen;
   }
 
   test('hints show what is still to be typed, in grey behind the cursor', async () => {
@@ -275,7 +281,7 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     // More than sockets hold, and slowly read.
     const value = `*3\r\n$3\r\nSET\r\n$4\r\ndone\r\n$100000\r\n${'x'.repeat(100_000)}\r\n`;
     writeFileSync(file, `${value}DEBUG SLEEP 0.005\r\n`.repeat(400));
-    screen = await TerminalScreen.start(['sh', '-c', `${process.execPath} ${kvasirCliPath} -p ${redis.port} --pipe < ${file}`], { TERM: 'xterm' });
+    const screen = await start(['sh', '-c', `${process.execPath} ${kvasirCliPath} -p ${redis.port} --pipe < ${file}`], { TERM: 'xterm' });
     await screen.waitFor(/\d+\.\d% .* of \d+\.\d\dM, \d+\.\d\d[KM]\/s/);
     const text = await screen.waitFor(/\[ended with 0\]/);
     assert.match(text, /All data transferred\. Waiting for the last reply\.\.\.\n/);
@@ -287,15 +293,14 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     await redis.send('debug', 'populate', '20000');
     const walk = /\d+\.\d% .* of 20,000 keys, .* keys\/s/;
     for (const mode of ['--bigkeys', '--memkeys']) {
-      await open([mode, '-i', '2']); // two seconds for each of 20 parts
-      await screen!.waitFor(walk);
-      await screen!.press('C-c');
-      await screen!.waitFor(/-------- summary -------/);
-      assert.doesNotMatch(await screen!.waitFor(/\[ended with \d+\]/), /keys\/s/);
-      await screen!.stop();
+      const terminal = await open([mode, '-i', '2']); // two seconds for each of 20 parts
+      await terminal.waitFor(walk);
+      await terminal.press('C-c');
+      await terminal.waitFor(/-------- summary -------/);
+      assert.doesNotMatch(await terminal.waitFor(/\[ended with \d+\]/), /keys\/s/);
     }
     const file = join(folder, 'keys');
-    screen = await TerminalScreen.start(['sh', '-c', `exec ${process.execPath} ${kvasirCliPath} -p ${redis.port} --scan -i 0.02 > ${file}`], { TERM: 'xterm' });
+    const screen = await start(['sh', '-c', `exec ${process.execPath} ${kvasirCliPath} -p ${redis.port} --scan -i 0.02 > ${file}`], { TERM: 'xterm' });
     await screen.waitFor(walk);
     await screen.press('C-c');
     assert.doesNotMatch(await screen.waitFor(/\[ended with \d+\]/), /keys\/s/);
@@ -309,9 +314,9 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     for (const [name, value] of [['repl-diskless-sync', 'yes'], ['repl-diskless-sync-delay', '0'], ['rdbcompression', 'no'], ['rdb-key-save-delay', '20000']]) await redis.send('config', 'set', name!, value!);
     try {
       const file = join(folder, 'fetched.rdb');
-      await open(['--rdb', file]);
-      await screen!.waitFor(/[\d.]+[KM], [\d.]+[KM]\/s$/m);
-      const text = await screen!.waitFor(/\[ended with 0\]/);
+      const terminal = await open(['--rdb', file]);
+      await terminal.waitFor(/[\d.]+[KM], [\d.]+[KM]\/s$/m);
+      const text = await terminal.waitFor(/\[ended with 0\]/);
       assert.match(text, /Transfer finished with success after \d+ bytes\n/);
       assert.doesNotMatch(text, /\/s$/m);
       assert.ok(statSync(file).size > 100 * 50_000);
