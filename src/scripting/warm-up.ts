@@ -2,13 +2,18 @@
 //
 // V8 has not even compiled the front end at first: 300 lines then take 15 ms. After the warm-up they take 2 (Node 20). It is
 // a tenth of a second of work in steps of a millisecond or less, each in a turn of its own; no step runs before the loop has
-// come round, so that the start is not made longer. What V8 does with it on other threads takes twice that again.
+// come round, so that the start is not made longer. What V8 does with it on other threads takes twice that again, so a
+// server that has commands to run is left alone.
 import { sha1Hex } from '../base/sha1.js';
 import { compile } from './lua/compile.js';
 import type { Engine } from './lua/engine.js';
 
 const ROUNDS = 100;
 const STEP_INTERVAL_MS = 8;
+/** More commands between two steps are work that the warm-up must not disturb. */
+const COMMANDS_MAX = 10;
+/** When to look again whether the server has become idle. */
+const BUSY_INTERVAL_MS = 250;
 
 /**
  * A bit of everything that scripts are made of. What is missing here costs twice: V8 throws code away that meets a kind of
@@ -57,12 +62,22 @@ end ]]
 return { total, parts[1] or false, -now, cjson.encode({ a = 1, b = {} }), { ok = 'done' }, count(unpack(parts)) }`,
 ];
 
-/** Warms the compiler up in small steps between other work. `prepare` is asked in the first step for the engine that scripts will use. */
-export function warmUpCompiler(prepare: () => Engine): void {
+/**
+ * Warms the compiler up in small steps between other work. `prepare` is asked in each step for the engine that scripts will
+ * use, `commandCount` tells how many commands have run so far.
+ */
+export function warmUpCompiler(prepare: () => Engine, commandCount: () => number): void {
   const whole = parts.join('\n');
   let round = 0;
   let part = 0;
+  let seen = 0;
   const step = (): void => {
+    const before = seen;
+    seen = commandCount();
+    if (seen - before > COMMANDS_MAX) {
+      setTimeout(step, BUSY_INTERVAL_MS).unref();
+      return;
+    }
     const { globals } = prepare();
     // All is cold in the first round: it goes in smaller steps.
     compile(round === 0 ? parts[part]! : whole, '@user_script').bind(globals);

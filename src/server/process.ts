@@ -160,6 +160,10 @@ export async function runServer(args: readonly string[]): Promise<void> {
   process.on('uncaughtException', (error) => running.server.log('warning', `Internal error: ${stackOf(error)}`));
   running.server.executable = process.argv[1]!;
   watchSignals(running);
-  warmUpCompiler(() => running.server.scripting.prepare());
+  const { server } = running;
+  warmUpCompiler(
+    () => server.scripting.prepare(),
+    () => server.stats.processed,
+  );
   tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));
 }
