@@ -47,7 +47,13 @@ for (const folder of withTests ? ['src', 'test'] : ['src']) {
     if (isModule) modules.push(target);
     if (modifiedMs(target) > modifiedMs(source)) continue;
     const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
-      compilerOptions: { ...options, module: ts.ModuleKind.ES2022, sourceMap: false, inlineSourceMap: true, inlineSources: false },
+      compilerOptions: {
+        ...options,
+        module: ts.ModuleKind.ES2022,
+        sourceMap: false,
+        inlineSourceMap: true,
+        inlineSources: false,
+      },
       fileName: source,
     });
     mkdirSync(dirname(target), { recursive: true });
@@ -59,7 +65,8 @@ for (const folder of withTests ? ['src', 'test'] : ['src']) {
 }
 // A source that is gone must not live on as its old output.
 if (withTests) {
-  for (const folder of ['src', 'test']) for (const target of filesBelow(join(root, 'dist', folder), '.js')) if (!wanted.has(target)) rmSync(target);
+  for (const folder of ['src', 'test'])
+    for (const target of filesBelow(join(root, 'dist', folder), '.js')) if (!wanted.has(target)) rmSync(target);
 }
 await bundle(modules);
 if (written > 0 && process.env.KVASIR_BUILD_QUIET === undefined) process.stderr.write(`built ${written} files\n`);

@@ -12,7 +12,7 @@ const folder = join(dist, 'bundle');
 
 /** Name of the file -> module. Files that a thread starts from have the name that `new Worker` looks for. */
 const entries = {
-  'index': 'src/index.js',
+  index: 'src/index.js',
   'kvasir-server': 'src/apps/kvasir-server.js',
   'kvasir-cli': 'src/apps/kvasir-cli.js',
   'kvasir-benchmark': 'src/apps/kvasir-benchmark.js',
@@ -36,7 +36,9 @@ const transpiled = {
 
 /** True if all bundles are younger than every module. */
 function isUpToDate(modules) {
-  const writtenMs = Object.keys(entries).map((name) => statSync(join(folder, `${name}.js`), { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  const writtenMs = Object.keys(entries).map(
+    (name) => statSync(join(folder, `${name}.js`), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
   const oldestMs = Math.min(...writtenMs);
   return modules.every((path) => statSync(path).mtimeMs < oldestMs);
 }
@@ -49,7 +51,8 @@ function refuseCircles(output) {
   const programs = new Set(output.filter((file) => file.isEntry).map((file) => file.fileName));
   for (const file of output) {
     const needed = file.isEntry ? undefined : file.imports?.find((name) => programs.has(name));
-    if (needed !== undefined) throw new Error(`${file.fileName} imports ${needed}: the program must load what it shares with \`import()\``);
+    if (needed !== undefined)
+      throw new Error(`${file.fileName} imports ${needed}: the program must load what it shares with \`import()\``);
   }
 }
 
@@ -65,7 +68,13 @@ export async function bundle(modules) {
       if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message);
     },
   });
-  const { output } = await made.generate({ dir: folder, format: 'es', sourcemap: true, sourcemapExcludeSources: true, chunkFileNames: 'part-[name].js' });
+  const { output } = await made.generate({
+    dir: folder,
+    format: 'es',
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+    chunkFileNames: 'part-[name].js',
+  });
   refuseCircles(output);
   mkdirSync(folder, { recursive: true });
   for (const file of output) {

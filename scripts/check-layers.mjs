@@ -5,7 +5,17 @@ import { fileURLToPath } from 'node:url';
 
 const src = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
 const keyspaceAndAbove = ['base', 'memory', 'structures', 'datatypes', 'keyspace'];
-const serverAndAbove = [...keyspaceAndAbove, 'io', 'protocol', 'registry', 'commands', 'persistence', 'scripting', 'service', 'server'];
+const serverAndAbove = [
+  ...keyspaceAndAbove,
+  'io',
+  'protocol',
+  'registry',
+  'commands',
+  'persistence',
+  'scripting',
+  'service',
+  'server',
+];
 const clientAndAbove = ['base', 'io', 'protocol', 'client'];
 const everything = null;
 
@@ -55,7 +65,8 @@ for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) 
     if (other === own || allowed[own] === null) continue;
     // Test files may reach up: they test through the layer that users see.
     if (/\.(test|fuzz|bench)\.ts$/.test(entry.name)) continue;
-    if (!allowed[own].includes(other)) problems.push(`${relative(src, path)}: ${own} must not import ${other} (${target})`);
+    if (!allowed[own].includes(other))
+      problems.push(`${relative(src, path)}: ${own} must not import ${other} (${target})`);
   }
 }
 if (problems.length > 0) {

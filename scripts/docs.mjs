@@ -19,22 +19,35 @@ function commandTable() {
     count += 1 + subcommands.length;
     groups.set(declaration.group, names);
   }
-  const rows = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([group, names]) => `| ${group.replace('_', ' ')} | ${names.sort().join(' ')} |`);
+  const rows = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([group, names]) => `| ${group.replace('_', ' ')} | ${names.sort().join(' ')} |`);
   return [`${count} commands and subcommands:`, '', '| group | commands |', '|---|---|', ...rows].join('\n');
 }
 
 function readme() {
   const text = readFileSync(join(root, 'README.md'), 'utf8');
-  return text.replace(/(<!-- commands: begin[^\n]*-->\n)[\s\S]*?(\n<!-- commands: end -->)/, (_, begin, end) => `${begin}${commandTable()}${end}`);
+  return text.replace(
+    /(<!-- commands: begin[^\n]*-->\n)[\s\S]*?(\n<!-- commands: end -->)/,
+    (_, begin, end) => `${begin}${commandTable()}${end}`,
+  );
 }
 
 const stale = [];
-for (const [path, made] of [['README.md', readme()], ['docs/config.md', configReference()], ['kvasir.conf', sampleConfig()]]) {
+for (const [path, made] of [
+  ['README.md', readme()],
+  ['docs/config.md', configReference()],
+  ['kvasir.conf', sampleConfig()],
+]) {
   if (readFileSync(join(root, path), 'utf8') === made) continue;
   stale.push(path);
   if (!process.argv.includes('--check')) writeFileSync(join(root, path), made);
 }
 if (process.argv.includes('--check')) {
-  process.stdout.write(stale.length === 0 ? 'docs: all are up to date\n' : `docs: out of date, run \`npm run docs\`: ${stale.join(', ')}\n`);
+  process.stdout.write(
+    stale.length === 0
+      ? 'docs: all are up to date\n'
+      : `docs: out of date, run \`npm run docs\`: ${stale.join(', ')}\n`,
+  );
   process.exit(stale.length === 0 ? 0 : 1);
 }

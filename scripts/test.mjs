@@ -18,5 +18,8 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches: ${words.join(' ')}\n`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...flags, ...files], { cwd: root, stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...flags, ...files], {
+  cwd: root,
+  stdio: 'inherit',
+});
 process.exit(status ?? 1);

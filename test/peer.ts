@@ -107,8 +107,23 @@ export async function startRedis(options: RedisPeerOptions = {}): Promise<RedisP
   const attempts = options.port ? 1 : 3; // somebody else may take the free port before the server does
   for (let attempt = 1; ; attempt++) {
     const port = options.port || (await findFreePort());
-    const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--logfile', log, '--save', '', '--appendonly', 'no'];
-    const child = spawn(program, [...(options.programArgs ?? []), ...flags, ...(options.args ?? [])], { stdio: 'ignore' });
+    const flags = [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--logfile',
+      log,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+    ];
+    const child = spawn(program, [...(options.programArgs ?? []), ...flags, ...(options.args ?? [])], {
+      stdio: 'ignore',
+    });
     let failure: Error | undefined;
     child.once('error', (error) => (failure = error));
     const giveUp = Date.now() + startTimeoutMs;

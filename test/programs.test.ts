@@ -12,14 +12,23 @@ import { KVASIR_VERSION } from '../src/base/version.js';
 import { findFreePort, startRedis } from './peer.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; bin: Record<string, string>; exports: { '.': { default: string } } };
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  version: string;
+  bin: Record<string, string>;
+  exports: { '.': { default: string } };
+};
 
 /** Runs a program of the package; resolves with its exit status and all that it printed. */
 function run(name: string, ...words: string[]): Promise<{ status: number; output: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [join(root, manifest.bin[name]!), ...words], { timeout: 60_000 }, (error, stdout, stderr) => {
-      resolve({ status: error === null ? 0 : Number(error.code), output: stdout + stderr });
-    });
+    execFile(
+      process.execPath,
+      [join(root, manifest.bin[name]!), ...words],
+      { timeout: 60_000 },
+      (error, stdout, stderr) => {
+        resolve({ status: error === null ? 0 : Number(error.code), output: stdout + stderr });
+      },
+    );
   });
 }
 
@@ -34,15 +43,33 @@ describe('the bundled programs', () => {
   });
 
   test('the server saves with its thread, the benchmark loads it with threads, the checkers and the command line read what is there', async () => {
-    const server = await startRedis({ program: process.execPath, programArgs: [join(root, manifest.bin['kvasir-server']!)], args: ['--appendonly', 'yes'] });
+    const server = await startRedis({
+      program: process.execPath,
+      programArgs: [join(root, manifest.bin['kvasir-server']!)],
+      args: ['--appendonly', 'yes'],
+    });
     try {
-      const load = await run('kvasir-benchmark', '-p', String(server.port), '-t', 'set', '-n', '2000', '-r', '1000', '--threads', '2', '-q');
+      const load = await run(
+        'kvasir-benchmark',
+        '-p',
+        String(server.port),
+        '-t',
+        'set',
+        '-n',
+        '2000',
+        '-r',
+        '1000',
+        '--threads',
+        '2',
+        '-q',
+      );
       assert.equal(load.status, 0, load.output);
       const connection = await Connection.open({ host: server.host, port: server.port });
       await connection.call('EVAL', "return redis.call('SET', KEYS[1], 'x')", '1', 'key');
       await connection.call('BGSAVE');
       const file = join(server.folder, 'dump.rdb');
-      for (let tries = 0; tries < 500 && !existsSync(file); tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let tries = 0; tries < 500 && !existsSync(file); tries++)
+        await new Promise((resolve) => setTimeout(resolve, 20));
       connection.close();
       const rdb = await run('kvasir-check-rdb', file);
       assert.equal(rdb.status, 0, rdb.output);
@@ -59,7 +86,9 @@ describe('the bundled programs', () => {
   });
 
   test('the library starts a server', async () => {
-    const { startServer } = (await import(pathToFileURL(join(root, manifest.exports['.'].default)).href)) as typeof import('../src/index.js');
+    const { startServer } = (await import(
+      pathToFileURL(join(root, manifest.exports['.'].default)).href
+    )) as typeof import('../src/index.js');
     const server = await startServer();
     try {
       const connection = await Connection.open({ host: server.host, port: server.port });
@@ -70,25 +99,33 @@ describe('the bundled programs', () => {
     }
   });
 
-  test('a server whose log nobody reads any more goes on, and ends when told to', { skip: process.platform === 'win32' ? 'no signals' : false }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'kvasir-log-'));
-    const port = await findFreePort();
-    const child = spawn(process.execPath, [join(root, manifest.bin['kvasir-server']!), '--port', String(port), '--dir', folder], { stdio: ['ignore', 'pipe', 'ignore'] });
-    try {
-      let log = '';
-      for await (const part of child.stdout) {
-        log += String(part);
-        if (log.includes('Ready to accept connections')) break; // leaving the loop closes the pipe
+  test(
+    'a server whose log nobody reads any more goes on, and ends when told to',
+    { skip: process.platform === 'win32' ? 'no signals' : false },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'kvasir-log-'));
+      const port = await findFreePort();
+      const child = spawn(
+        process.execPath,
+        [join(root, manifest.bin['kvasir-server']!), '--port', String(port), '--dir', folder],
+        { stdio: ['ignore', 'pipe', 'ignore'] },
+      );
+      try {
+        let log = '';
+        for await (const part of child.stdout) {
+          log += String(part);
+          if (log.includes('Ready to accept connections')) break; // leaving the loop closes the pipe
+        }
+        const connection = await Connection.open({ host: '127.0.0.1', port });
+        assert.equal((await connection.call('CONFIG', 'SET', 'loglevel', 'debug')).kind, 'status');
+        connection.close();
+        child.kill('SIGTERM');
+        const [status] = (await once(child, 'exit')) as [number | null];
+        assert.equal(status, 0);
+      } finally {
+        child.kill('SIGKILL');
+        rmSync(folder, { recursive: true, force: true });
       }
-      const connection = await Connection.open({ host: '127.0.0.1', port });
-      assert.equal((await connection.call('CONFIG', 'SET', 'loglevel', 'debug')).kind, 'status');
-      connection.close();
-      child.kill('SIGTERM');
-      const [status] = (await once(child, 'exit')) as [number | null];
-      assert.equal(status, 0);
-    } finally {
-      child.kill('SIGKILL');
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+    },
+  );
 });

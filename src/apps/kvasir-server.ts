@@ -21,7 +21,9 @@ Examples:
 const args = process.argv.slice(2);
 const onlyWord = args.length === 1 ? args[0] : undefined;
 if (onlyWord === '-v' || onlyWord === '--version') {
-  process.stdout.write(`Redis server v=${SERVER_VERSION} sha=00000000:0 malloc=arena bits=64 build=kvasir-${KVASIR_VERSION}\n`);
+  process.stdout.write(
+    `Redis server v=${SERVER_VERSION} sha=00000000:0 malloc=arena bits=64 build=kvasir-${KVASIR_VERSION}\n`,
+  );
 } else if (onlyWord === '-h' || onlyWord === '--help') {
   process.stdout.write(usage);
 } else {

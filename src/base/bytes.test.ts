@@ -7,7 +7,24 @@ const seed = Number(process.env.KVASIR_SEED ?? 1);
 
 test('integers are written as their decimal form, up to 2^53 on both sides', () => {
   const random = new Prng(seed);
-  const values = [0, 9, 10, 99, 100, 101, 105, 999, 1000, 1005, 99_999, 100_000, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
+  const values = [
+    0,
+    9,
+    10,
+    99,
+    100,
+    101,
+    105,
+    999,
+    1000,
+    1005,
+    99_999,
+    100_000,
+    2 ** 31 - 1,
+    2 ** 31,
+    2 ** 32,
+    2 ** 53 - 1,
+  ];
   for (let round = 0; round < 20_000; round++) values.push(Math.floor(random.uint32() * 2 ** (random.below(54) - 32)));
   const bytes = new Uint8Array(40);
   for (const value of values.flatMap((one) => [one, -one])) {
@@ -34,6 +51,10 @@ test('bytes are copied and compared through views as one by one, at any place an
     assert.equal(equalInViews(new DataView(target.buffer), at, view, from, length), true);
     if (length === 0) continue;
     target[at + random.below(length)]! ^= 1 + random.below(255);
-    assert.equal(equalInViews(new DataView(target.buffer), at, view, from, length), false, `seed ${seed}, length ${length}`);
+    assert.equal(
+      equalInViews(new DataView(target.buffer), at, view, from, length),
+      false,
+      `seed ${seed}, length ${length}`,
+    );
   }
 });

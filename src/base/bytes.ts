@@ -47,12 +47,20 @@ export const foldCase: Uint8Array = (() => {
 /** Whether the bytes are this word, in any case. The word must be ASCII in lower case. @hot */
 export function equalsWord(bytes: Uint8Array, offset: number, length: number, word: string): boolean {
   if (length !== word.length) return false;
-  for (let index = 0; index < length; index++) if (foldCase[bytes[offset + index]!] !== word.charCodeAt(index)) return false;
+  for (let index = 0; index < length; index++)
+    if (foldCase[bytes[offset + index]!] !== word.charCodeAt(index)) return false;
   return true;
 }
 
 /** Whether two runs of bytes are the same. @hot */
-export function equalBytes(a: Uint8Array, aOffset: number, aLength: number, b: Uint8Array, bOffset: number, bLength: number): boolean {
+export function equalBytes(
+  a: Uint8Array,
+  aOffset: number,
+  aLength: number,
+  b: Uint8Array,
+  bOffset: number,
+  bLength: number,
+): boolean {
   if (aLength !== bLength) return false;
   for (let index = 0; index < aLength; index++) if (a[aOffset + index] !== b[bOffset + index]) return false;
   return true;
@@ -66,13 +74,21 @@ export function viewOf(bytes: Uint8Array): DataView {
 /** As `equalBytes` with one length, four bytes at a time: 10 ns for 16 bytes instead of 23. @hot */
 export function equalInViews(a: DataView, aOffset: number, b: DataView, bOffset: number, length: number): boolean {
   let index = 0;
-  for (; index + 4 <= length; index += 4) if (a.getInt32(aOffset + index, true) !== b.getInt32(bOffset + index, true)) return false;
+  for (; index + 4 <= length; index += 4)
+    if (a.getInt32(aOffset + index, true) !== b.getInt32(bOffset + index, true)) return false;
   for (; index < length; index++) if (a.getUint8(aOffset + index) !== b.getUint8(bOffset + index)) return false;
   return true;
 }
 
 /** Compares as memcmp does, the shorter first when one is the start of the other: below, at or above 0. @hot */
-export function compareBytes(a: Uint8Array, aOffset: number, aLength: number, b: Uint8Array, bOffset: number, bLength: number): number {
+export function compareBytes(
+  a: Uint8Array,
+  aOffset: number,
+  aLength: number,
+  b: Uint8Array,
+  bOffset: number,
+  bLength: number,
+): number {
   const common = aLength < bLength ? aLength : bLength;
   for (let index = 0; index < common; index++) {
     const difference = a[aOffset + index]! - b[bOffset + index]!;

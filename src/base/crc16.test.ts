@@ -8,7 +8,14 @@ test('gives the check value of CRC-16/XMODEM', () => {
 });
 
 test('gives the slots that CLUSTER KEYSLOT tells', () => {
-  const slots: Readonly<Record<string, number>> = { '': 0, foo: 12182, bar: 5061, hello: 866, '000': 13923, '\xff\x00\x80': 7915 };
+  const slots: Readonly<Record<string, number>> = {
+    '': 0,
+    foo: 12182,
+    bar: 5061,
+    hello: 866,
+    '000': 13923,
+    '\xff\x00\x80': 7915,
+  };
   for (const [key, slot] of Object.entries(slots)) assert.equal(crc16(latin1Bytes(key)) % 16384, slot, key);
 });
 

@@ -23,7 +23,10 @@ const EXTENDED_TEXT_BYTES_MAX = 5 * 1024 - 1;
 const FRACTION_DIGITS = 17;
 const ZERO: Extended = { mantissa: 0n, exponent: 0 };
 /** The largest finite 80-bit number. */
-export const EXTENDED_MAX: Extended = { mantissa: (1n << BigInt(EXTENDED_BITS)) - 1n, exponent: EXTENDED_EXPONENT_MAX - EXTENDED_BITS };
+export const EXTENDED_MAX: Extended = {
+  mantissa: (1n << BigInt(EXTENDED_BITS)) - 1n,
+  exponent: EXTENDED_EXPONENT_MAX - EXTENDED_BITS,
+};
 
 function bitLength(value: bigint): number {
   return value.toString(16).length * 4 - Math.clz32(parseInt(value.toString(16)[0]!, 16)) + 28;
@@ -40,7 +43,14 @@ function shiftRounded(numerator: bigint, shift: number, inexact: boolean): bigin
 }
 
 /** Rounds a magnitude to so many bits, fewer near the smallest exponent. Undefined when it is too large. */
-function round(mantissa: bigint, exponent: number, inexact: boolean, bits: number, exponentMin: number, exponentMax: number): Extended | undefined {
+function round(
+  mantissa: bigint,
+  exponent: number,
+  inexact: boolean,
+  bits: number,
+  exponentMin: number,
+  exponentMax: number,
+): Extended | undefined {
   if (mantissa === 0n) return ZERO;
   const length = bitLength(mantissa);
   if (length + exponent > exponentMax) return undefined;
@@ -93,7 +103,13 @@ function parseExponent(bytes: Uint8Array, offset: number, end: number): number |
 }
 
 /** The double that hexadecimal digits (behind "0x") say; NaN when refused. `strict` refuses what is too large or small. */
-export function parseHexDouble(bytes: Uint8Array, offset: number, end: number, negative: boolean, strict: boolean): number {
+export function parseHexDouble(
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  negative: boolean,
+  strict: boolean,
+): number {
   const exact = parseHexDigits(bytes, offset, end);
   if (exact === undefined) return NaN;
   const rounded = round(exact.mantissa, exact.exponent, false, DOUBLE_BITS, DOUBLE_EXPONENT_MIN, DOUBLE_EXPONENT_MAX);
@@ -109,7 +125,11 @@ export function parseHexDouble(bytes: Uint8Array, offset: number, end: number, n
 }
 
 /** The 80-bit number that the text says; undefined when Redis refuses it; "inf" and "-inf" for the infinite ones. */
-export function parseExtended(bytes: Uint8Array, offset: number, length: number): Extended | 'inf' | '-inf' | undefined {
+export function parseExtended(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): Extended | 'inf' | '-inf' | undefined {
   if (length === 0 || length > EXTENDED_TEXT_BYTES_MAX) return undefined;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).toString('latin1');
   const infinity = /^([+-]?)inf(inity)?$/i.exec(text);
@@ -142,7 +162,14 @@ export function parseExtended(bytes: Uint8Array, offset: number, length: number)
       exact = { mantissa: quotient, exponent: -shift };
     }
   }
-  const rounded = round(exact.mantissa, exact.exponent, inexact, EXTENDED_BITS, EXTENDED_EXPONENT_MIN, EXTENDED_EXPONENT_MAX);
+  const rounded = round(
+    exact.mantissa,
+    exact.exponent,
+    inexact,
+    EXTENDED_BITS,
+    EXTENDED_EXPONENT_MIN,
+    EXTENDED_EXPONENT_MAX,
+  );
   if (rounded === undefined || (rounded.mantissa === 0n && exact.mantissa !== 0n)) return undefined;
   return negative ? { mantissa: -rounded.mantissa, exponent: rounded.exponent } : rounded;
 }
@@ -152,7 +179,14 @@ export function addExtended(a: Extended, b: Extended): Extended | undefined {
   const exponent = Math.min(a.exponent, b.exponent);
   const sum = (a.mantissa << BigInt(a.exponent - exponent)) + (b.mantissa << BigInt(b.exponent - exponent));
   const negative = sum < 0n;
-  const rounded = round(negative ? -sum : sum, exponent, false, EXTENDED_BITS, EXTENDED_EXPONENT_MIN, EXTENDED_EXPONENT_MAX);
+  const rounded = round(
+    negative ? -sum : sum,
+    exponent,
+    false,
+    EXTENDED_BITS,
+    EXTENDED_EXPONENT_MIN,
+    EXTENDED_EXPONENT_MAX,
+  );
   if (rounded === undefined) return undefined;
   return negative ? { mantissa: -rounded.mantissa, exponent: rounded.exponent } : rounded;
 }

@@ -55,7 +55,8 @@ function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean):
   let anyDigit = false;
   let scale = 0;
   let byte = bytes[at]!;
-  if (byte === 0x30 && at + 1 < end && (bytes[at + 1]! | 0x20) === 0x78) return parseHexDouble(bytes, at + 2, end, negative, strict);
+  if (byte === 0x30 && at + 1 < end && (bytes[at + 1]! | 0x20) === 0x78)
+    return parseHexDouble(bytes, at + 2, end, negative, strict);
   for (; at < end && (byte = bytes[at]!) >= 0x30 && byte <= 0x39; at++) {
     anyDigit = true;
     if (digits < DIGITS_EXACT) {
@@ -97,7 +98,8 @@ function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean):
   if (digits <= DIGITS_EXACT) {
     if (scale === 0 || mantissa === 0) return negative ? -mantissa : mantissa;
     if (scale > 0 && scale <= 22) return negative ? -(mantissa * powersOfTen[scale]!) : mantissa * powersOfTen[scale]!;
-    if (scale < 0 && scale >= -22) return negative ? -(mantissa / powersOfTen[-scale]!) : mantissa / powersOfTen[-scale]!;
+    if (scale < 0 && scale >= -22)
+      return negative ? -(mantissa / powersOfTen[-scale]!) : mantissa / powersOfTen[-scale]!;
   }
   if (digits <= DIGITS_PAIR && scale < 0 && scale >= -22) {
     const value = divideExactly(mantissa, powersOfTen[digits - DIGITS_EXACT]!, back, powersOfTen[-scale]!);
@@ -146,7 +148,8 @@ function parseSlowly(bytes: Uint8Array, offset: number, end: number, strict: boo
 
 function latin1(bytes: Uint8Array, offset: number, end: number): string {
   let text = '';
-  for (let at = offset; at < end; at += 4096) text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 4096)));
+  for (let at = offset; at < end; at += 4096)
+    text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 4096)));
   return text;
 }
 

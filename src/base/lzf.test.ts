@@ -8,10 +8,11 @@ const seed = Number(process.env.SEED ?? 20260501);
 function randomText(random: Prng, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   const alphabet = 1 + random.below(random.chance(30) ? 256 : 4);
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     if (at > 4 && random.chance(30)) {
       const from = random.below(at);
-      for (let count = random.below(400); count > 0 && at < length; count--, at++) bytes[at] = bytes[from + (at - from > 0 ? random.below(2) : 0)]!;
+      for (let count = random.below(400); count > 0 && at < length; count--, at++)
+        bytes[at] = bytes[from + (at - from > 0 ? random.below(2) : 0)]!;
     } else bytes[at++] = random.below(alphabet);
   }
   return bytes;

@@ -28,7 +28,14 @@ function hashAt(from: Uint8Array, at: number): number {
  * Returns the compressed size, or 0 when it does not fit (data that does not shrink, if room is less than length).
  * @hot
  */
-export function lzfCompress(from: Uint8Array, offset: number, length: number, to: Uint8Array, toOffset: number, room: number): number {
+export function lzfCompress(
+  from: Uint8Array,
+  offset: number,
+  length: number,
+  to: Uint8Array,
+  toOffset: number,
+  room: number,
+): number {
   if (length === 0) return 0;
   // Old entries of the table are told by being below base, so it need not be cleared for every string.
   if (base > 0x7fffffff - length - 2) {
@@ -48,7 +55,13 @@ export function lzfCompress(from: Uint8Array, offset: number, length: number, to
     table[slot] = at + shift;
     const match = stored > base ? stored - shift : -1;
     const distance = at - match;
-    if (match < 0 || distance > OFFSET_MAX || from[match] !== from[at] || from[match + 1] !== from[at + 1] || from[match + 2] !== from[at + 2]) {
+    if (
+      match < 0 ||
+      distance > OFFSET_MAX ||
+      from[match] !== from[at] ||
+      from[match + 1] !== from[at + 1] ||
+      from[match + 2] !== from[at + 2]
+    ) {
       at++;
       continue;
     }
@@ -69,7 +82,8 @@ export function lzfCompress(from: Uint8Array, offset: number, length: number, to
     to[out++] = back & 0xff;
     // The places inside the match are remembered only near its end: enough for runs, and cheap.
     const next = at + matched;
-    for (let inside = Math.max(at + 1, next - 2); inside < next && inside <= lastHash; inside++) table[hashAt(from, inside)] = inside + shift;
+    for (let inside = Math.max(at + 1, next - 2); inside < next && inside <= lastHash; inside++)
+      table[hashAt(from, inside)] = inside + shift;
     at = next;
     literals = at;
   }
@@ -79,7 +93,14 @@ export function lzfCompress(from: Uint8Array, offset: number, length: number, to
 }
 
 /** Writes literal runs for from[start, end); returns the new place, -1 when there is no room. */
-function copyLiterals(from: Uint8Array, start: number, end: number, to: Uint8Array, out: number, limit: number): number {
+function copyLiterals(
+  from: Uint8Array,
+  start: number,
+  end: number,
+  to: Uint8Array,
+  out: number,
+  limit: number,
+): number {
   let at = start;
   let place = out;
   while (at < end) {
@@ -96,7 +117,14 @@ function copyLiterals(from: Uint8Array, start: number, end: number, to: Uint8Arr
  * output has another size. Never reads or writes outside the given ranges.
  * @hot
  */
-export function lzfDecompress(from: Uint8Array, offset: number, length: number, to: Uint8Array, toOffset: number, toLength: number): boolean {
+export function lzfDecompress(
+  from: Uint8Array,
+  offset: number,
+  length: number,
+  to: Uint8Array,
+  toOffset: number,
+  toLength: number,
+): boolean {
   const end = offset + length;
   const toEnd = toOffset + toLength;
   if (end > from.length || toEnd > to.length) return false;

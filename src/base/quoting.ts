@@ -58,7 +58,12 @@ export function splitBytes(bytes: Uint8Array, from: number, end: number): Uint8A
           word.push(92);
           at++;
         }
-      } else if (bytes[at + 1] === 120 && at + 3 < end && hexDigit(bytes[at + 2]) >= 0 && hexDigit(bytes[at + 3]) >= 0) {
+      } else if (
+        bytes[at + 1] === 120 &&
+        at + 3 < end &&
+        hexDigit(bytes[at + 2]) >= 0 &&
+        hexDigit(bytes[at + 3]) >= 0
+      ) {
         word.push(hexDigit(bytes[at + 2]) * 16 + hexDigit(bytes[at + 3]));
         at += 4;
       } else if (at + 1 < end) {

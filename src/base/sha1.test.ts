@@ -7,7 +7,10 @@ import { sha1Hex } from './sha1.js';
 test('digests of the standard are met', () => {
   assert.equal(sha1Hex(''), 'da39a3ee5e6b4b0d3255bfef95601890afd80709');
   assert.equal(sha1Hex('abc'), 'a9993e364706816aba3e25717850c26c9cd0d89d');
-  assert.equal(sha1Hex('abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq'), '84983e441c3bd26ebaae4aa1f95129e5e54670f1');
+  assert.equal(
+    sha1Hex('abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq'),
+    '84983e441c3bd26ebaae4aa1f95129e5e54670f1',
+  );
 });
 
 test('every length around the block size agrees with node:crypto, as string and as bytes', () => {

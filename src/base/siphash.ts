@@ -17,7 +17,8 @@ export class HalfSipHash {
 
   /** Hashes `length` bytes; the result is a signed 32-bit integer. */
   hash(bytes: Uint8Array, offset: number, length: number): number {
-    if (length > SCRATCH_BYTES) return this.hashView(new DataView(bytes.buffer, bytes.byteOffset + offset, length), 0, length);
+    if (length > SCRATCH_BYTES)
+      return this.hashView(new DataView(bytes.buffer, bytes.byteOffset + offset, length), 0, length);
     for (let index = 0; index < length; index++) scratch[index] = bytes[offset + index]!;
     return this.hashView(scratchView, 0, length);
   }

@@ -96,7 +96,8 @@ function hashUpTo16(bytes: Uint8Array, at: number, length: number): bigint {
     return hash ^ (hash >> 28n);
   }
   if (length === 0) return avalanche64(secret64(56) ^ secret64(64));
-  const combined = ((bytes[at]! << 16) | (bytes[at + (length >> 1)]! << 24) | bytes[at + length - 1]! | (length << 8)) >>> 0;
+  const combined =
+    ((bytes[at]! << 16) | (bytes[at + (length >> 1)]! << 24) | bytes[at + length - 1]! | (length << 8)) >>> 0;
   return avalanche64(BigInt((combined ^ read32(secret, 0) ^ read32(secret, 4)) >>> 0));
 }
 
@@ -179,7 +180,8 @@ function hashLong(bytes: Uint8Array, at: number, length: number): bigint {
   for (let index = 0; stripe + STRIPE_BYTES < end; index++, stripe += STRIPE_BYTES) addStripe(bytes, stripe, 8 * index);
   addStripe(bytes, end - STRIPE_BYTES, SECRET_BYTES - STRIPE_BYTES - 7);
   let sum = BigInt(length) * PRIME64_1;
-  for (let lane = 0; lane < 8; lane += 2) sum += foldedProduct(laneOf(lane) ^ secret64(11 + 8 * lane), laneOf(lane + 1) ^ secret64(19 + 8 * lane));
+  for (let lane = 0; lane < 8; lane += 2)
+    sum += foldedProduct(laneOf(lane) ^ secret64(11 + 8 * lane), laneOf(lane + 1) ^ secret64(19 + 8 * lane));
   return avalanche(sum & MASK);
 }
 

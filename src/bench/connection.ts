@@ -7,7 +7,13 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { systemErrorText } from '../base/system-error.js';
-import { directHandle, type StreamBinding, streamBinding, type StreamHandle, type WriteRequest } from '../io/direct-write.js';
+import {
+  directHandle,
+  type StreamBinding,
+  streamBinding,
+  type StreamHandle,
+  type WriteRequest,
+} from '../io/direct-write.js';
 
 export interface Address {
   host: string;
@@ -141,7 +147,12 @@ class DirectConnection implements Connection {
   }
 }
 
-const codesByStatus: Record<number, string> = { [-32]: 'EPIPE', [-104]: 'ECONNRESET', [-54]: 'ECONNRESET', [-4077]: 'ECONNRESET' };
+const codesByStatus: Record<number, string> = {
+  [-32]: 'EPIPE',
+  [-104]: 'ECONNRESET',
+  [-54]: 'ECONNRESET',
+  [-4077]: 'ECONNRESET',
+};
 
 function statusText(status: number): string {
   const code = codesByStatus[status];

@@ -55,7 +55,9 @@ function summaryTable(results: readonly TestResult[]): string {
     const cells = [requestsPerSecond(result).toFixed(0), ...latencySummary(result).map((ms) => ms.toFixed(3))];
     return `<tr><td>${escape(result.title)}</td>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
-  const heads = ['test', 'requests/s', 'avg', 'min', 'p50', 'p95', 'p99', 'max'].map((name) => `<th>${name}</th>`).join('');
+  const heads = ['test', 'requests/s', 'avg', 'min', 'p50', 'p95', 'p99', 'max']
+    .map((name) => `<th>${name}</th>`)
+    .join('');
   return `<table><tr>${heads}</tr>\n${rows.join('\n')}\n</table>`;
 }
 
@@ -95,7 +97,8 @@ ${figure('Latency by percentile (ms, logarithmic)', [tail], true, (x) => `${(100
 
 function figure(caption: string, lines: Line[], isLogarithmic: boolean, nameX: (x: number) => string): string {
   const points = lines.flatMap((line) => line.points);
-  if (points.length === 0) return `<figure><figcaption>${caption}: the test was too short to tell</figcaption></figure>`;
+  if (points.length === 0)
+    return `<figure><figcaption>${caption}: the test was too short to tell</figcaption></figure>`;
   const scale = (y: number): number => (isLogarithmic ? Math.log10(Math.max(y, 0.001)) : y);
   const unscale = (y: number): number => (isLogarithmic ? 10 ** y : y);
   const highX = Math.max(...points.map(({ x }) => x), 1e-9);
@@ -111,7 +114,9 @@ function figure(caption: string, lines: Line[], isLogarithmic: boolean, nameX: (
     const x = lowX + ((highX - lowX) * step) / 4;
     const pixelY = toY(y).toFixed(1);
     marks.push(`<line x1="${left}" x2="${width - right}" y1="${pixelY}" y2="${pixelY}" stroke="#8884"/>`);
-    marks.push(`<text x="${left - 6}" y="${pixelY}" text-anchor="end" dominant-baseline="middle">${formatTick(y)}</text>`);
+    marks.push(
+      `<text x="${left - 6}" y="${pixelY}" text-anchor="end" dominant-baseline="middle">${formatTick(y)}</text>`,
+    );
     marks.push(`<text x="${toX(x).toFixed(1)}" y="${height - 8}" text-anchor="middle">${nameX(x)}</text>`);
   }
   const drawn = lines.map(({ name, colour, points: own }, index) => {
@@ -120,7 +125,8 @@ function figure(caption: string, lines: Line[], isLogarithmic: boolean, nameX: (
       const at = `cx="${toX(x).toFixed(1)}" cy="${toY(y).toFixed(1)}"`;
       return `<circle ${at} r="5" fill="transparent" data-label="${escape(label)}"/>`;
     });
-    const legend = lines.length > 1 ? `<text x="${left + 8 + index * 60}" y="${top + 4}" fill="${colour}">${name}</text>` : '';
+    const legend =
+      lines.length > 1 ? `<text x="${left + 8 + index * 60}" y="${top + 4}" fill="${colour}">${name}</text>` : '';
     return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"/>${dots.join('')}${legend}`;
   });
   return `<figure><svg viewBox="0 0 ${width} ${height}" role="img">${marks.join('')}${drawn.join('')}</svg><figcaption>${caption}</figcaption></figure>`;

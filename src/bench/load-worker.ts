@@ -10,7 +10,8 @@ if (parentPort !== null) {
   const port = parentPort;
   let load: Load | undefined;
   const report = (message: WorkerReport): void => port.postMessage(message);
-  const fail = (error: unknown): void => report({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  const fail = (error: unknown): void =>
+    report({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
   port.on('message', (order: WorkerOrder) => {
     if (order.kind === 'open') {
       load = new Load(order.job);

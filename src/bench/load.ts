@@ -220,11 +220,14 @@ export class Load {
     if (isDown) process.stderr.write(`Error from server${at}: ${text}.\n`);
     if ((isDown || text.startsWith('MOVED') || text.startsWith('ASK')) && !this.isRefreshing) {
       this.isRefreshing = true;
-      setTimeout(() => {
-        process.stderr.write('WARNING: Cluster slots configuration changed, fetching new one...\n');
-        this.seenMoves = Atomics.add(this.counters, counterMoves, 1) + 1;
-        void this.refreshSlots(client);
-      }, isDown ? 1000 : 0);
+      setTimeout(
+        () => {
+          process.stderr.write('WARNING: Cluster slots configuration changed, fetching new one...\n');
+          this.seenMoves = Atomics.add(this.counters, counterMoves, 1) + 1;
+          void this.refreshSlots(client);
+        },
+        isDown ? 1000 : 0,
+      );
     }
   }
 

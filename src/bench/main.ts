@@ -34,7 +34,12 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: Options): Promise<number> {
-  const auth = options.password === undefined ? [] : options.user === undefined ? [options.password] : [options.user, options.password];
+  const auth =
+    options.password === undefined
+      ? []
+      : options.user === undefined
+        ? [options.password]
+        : [options.user, options.password];
   const address: Address = { host: options.host, port: options.port, path: options.socketPath, tls: options.tls };
   let nodes: LoadNode[] = [{ address }];
   let configs: (ServerConfig | undefined)[];
@@ -49,11 +54,12 @@ async function run(options: Options): Promise<number> {
   }
   if (!options.keepAlive) {
     process.stderr.write(
-      "WARNING: Keepalive disabled. You probably need 'echo 1 > /proc/sys/net/ipv4/tcp_tw_reuse' for Linux and "
-      + "'sudo sysctl -w net.inet.tcp.msl=1000' for Mac OS X in order to use a lot of clients/requests\n",
+      "WARNING: Keepalive disabled. You probably need 'echo 1 > /proc/sys/net/ipv4/tcp_tw_reuse' for Linux and " +
+        "'sudo sysctl -w net.inet.tcp.msl=1000' for Mac OS X in order to use a lot of clients/requests\n",
     );
   }
-  if (options.command.length > 0 && options.tests !== undefined) process.stderr.write('WARNING: Option -t is ignored.\n');
+  if (options.command.length > 0 && options.tests !== undefined)
+    process.stderr.write('WARNING: Option -t is ignored.\n');
   const runner = new Runner(options, nodes, auth);
   try {
     if (options.isIdle) {
@@ -71,7 +77,12 @@ async function run(options: Options): Promise<number> {
   return 0;
 }
 
-async function runTests(options: Options, tests: BenchmarkTest[], runner: Runner, context: ReportContext): Promise<void> {
+async function runTests(
+  options: Options,
+  tests: BenchmarkTest[],
+  runner: Runner,
+  context: ReportContext,
+): Promise<void> {
   if (options.isCsv) process.stdout.write(csvHeader);
   const results: TestResult[] = [];
   do {
@@ -115,13 +126,16 @@ async function fetchConfig(address: Address, auth: string[]): Promise<ServerConf
   try {
     query = await QueryConnection.open(address);
   } catch (error) {
-    process.stderr.write(`Could not connect to Redis at ${place}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(
+      `Could not connect to Redis at ${place}: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
     return undefined;
   }
   try {
     if (auth.length > 0) {
       const reply = await query.ask('AUTH', ...auth);
-      if (reply instanceof ErrorReply) throw new EarlyExit(1, '', `Node ${place} replied with error:\n${reply.message}\n`);
+      if (reply instanceof ErrorReply)
+        throw new EarlyExit(1, '', `Node ${place} replied with error:\n${reply.message}\n`);
     }
     const values: string[] = [];
     for (const name of ['save', 'appendonly']) {
@@ -166,7 +180,8 @@ async function introduceMasters(masters: ClusterNode[], auth: string[]): Promise
   for (const [index, { id, address }] of masters.entries()) {
     process.stdout.write(`Master ${index}: ${id} ${address.host}:${address.port}\n`);
     const config = await fetchConfig(address, auth);
-    if (config === undefined) process.stderr.write(`WARNING: Could not fetch node CONFIG ${address.host}:${address.port}\n`);
+    if (config === undefined)
+      process.stderr.write(`WARNING: Could not fetch node CONFIG ${address.host}:${address.port}\n`);
     configs.push(config);
   }
   process.stdout.write('\n');

@@ -110,7 +110,8 @@ const flagsWithValue: Record<string, Apply> = {
   '--tls-ciphersuites': (_options, value, tls) => void (tls.ciphersuites = value),
   '--rate': (options, value) => {
     options.rate = Number(value);
-    if (!(options.rate > 0) || options.rate > 1e8) throw new EarlyExit(1, '', 'Invalid rate: give requests per second.\n');
+    if (!(options.rate > 0) || options.rate > 1e8)
+      throw new EarlyExit(1, '', 'Invalid rate: give requests per second.\n');
   },
   '--vs': (options, value) => {
     const colon = value.lastIndexOf(':');
@@ -132,7 +133,9 @@ const flagsWithoutValue: Record<string, Apply> = {
   '-l': (options) => void (options.loop = true),
   '-I': (options) => void (options.isIdle = true),
   '-e': () => {
-    process.stderr.write('WARNING: -e option has no effect. We now immediately exit on error to avoid false results.\n');
+    process.stderr.write(
+      'WARNING: -e option has no effect. We now immediately exit on error to avoid false results.\n',
+    );
   },
   '--cluster': (options) => void (options.isCluster = true),
   '--enable-tracking': (options) => void (options.tracking = true),
@@ -263,7 +266,9 @@ function tlsOptions(flags: TlsFlags, host: string): ConnectionOptions {
   if (flags.cacert !== undefined) tls.ca = read(flags.cacert);
   else if (flags.cacertdir !== undefined) {
     const folder = flags.cacertdir;
-    tls.ca = readdirSync(folder).filter((name) => /\.(pem|crt|\d)$/.test(name)).map((name) => read(join(folder, name)));
+    tls.ca = readdirSync(folder)
+      .filter((name) => /\.(pem|crt|\d)$/.test(name))
+      .map((name) => read(join(folder, name)));
   }
   if (flags.cert !== undefined) tls.cert = read(flags.cert);
   if (flags.key !== undefined) tls.key = read(flags.key);
@@ -286,10 +291,16 @@ function usage(): string {
     ['--dbnum <db>', 'Database to SELECT (default 0)'],
     ['-3', 'Speak RESP3'],
     ['--threads <num>', 'Generate the load in this many threads'],
-    ['--cluster', 'Spread over the masters of a cluster. A command of your own must have\n{tag} in its keys, or it will not reach the node that owns them.'],
+    [
+      '--cluster',
+      'Spread over the masters of a cluster. A command of your own must have\n{tag} in its keys, or it will not reach the node that owns them.',
+    ],
     ['--enable-tracking', 'CLIENT TRACKING on for every connection'],
     ['-k <boolean>', '1: keep connections, 0: a new one for each batch (default 1)'],
-    ['-r <keyspacelen>', 'Random keys, elements and scores: __rand_int__ becomes a 12 digit number\nbelow <keyspacelen>, a new one each time. Of __rand_1st__ to __rand_9th__\nall occurrences in one command get the same number. Without -r every\nrequest uses the same key.'],
+    [
+      '-r <keyspacelen>',
+      'Random keys, elements and scores: __rand_int__ becomes a 12 digit number\nbelow <keyspacelen>, a new one each time. Of __rand_1st__ to __rand_9th__\nall occurrences in one command get the same number. Without -r every\nrequest uses the same key.',
+    ],
     ['-P <numreq>', 'Requests sent in one batch (default 1)'],
     ['-q', 'Quiet: one line a test'],
     ['--precision <digits>', 'Significant digits of the latencies, 1 to 4 (default 3)'],
@@ -308,7 +319,10 @@ function usage(): string {
     ['--key <file>', 'Its private key'],
     ['--tls-ciphers <list>', 'Ciphers up to TLS 1.2, separated by colons'],
     ['--tls-ciphersuites <list>', 'Cipher suites of TLS 1.3, separated by colons'],
-    ['--rate <num>', 'Send this many requests a second on a fixed schedule, at most -P under way\non each connection, and measure latency from the scheduled time.'],
+    [
+      '--rate <num>',
+      'Send this many requests a second on a fixed schedule, at most -P under way\non each connection, and measure latency from the scheduled time.',
+    ],
     ['--vs <host:port>', 'Run every test against a second server too, in turns, and compare'],
     ['--rounds <num>', 'Rounds of --vs (default 5)'],
     ['--chart', 'Show the latency over time of each test as text'],

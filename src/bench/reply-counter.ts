@@ -160,7 +160,9 @@ export class ReplyCounter {
   }
 
   private reportError(): void {
-    const text = Buffer.from(this.errorText).toString('utf8').replace(/\r\n?$/, '');
+    const text = Buffer.from(this.errorText)
+      .toString('utf8')
+      .replace(/\r\n?$/, '');
     this.errorText = [];
     this.isTopError = false;
     this.onError(text);
@@ -175,6 +177,7 @@ export class ReplyCounter {
 
 function quoteByte(byte: number): string {
   const named: Record<number, string> = { 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 13: '\\r', 34: '\\"', 92: '\\\\' };
-  const text = named[byte] ?? (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`);
+  const text =
+    named[byte] ?? (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`);
   return `"${text}"`;
 }

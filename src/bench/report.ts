@@ -58,7 +58,8 @@ export function fullReport(result: TestResult, options: Options, context: Report
     `  multi-thread: ${options.threads > 0 ? 'yes' : 'no'}`,
   ];
   if (options.threads > 0) lines.push(`  threads: ${options.threads}`);
-  if (options.rate > 0) lines.push(`  open loop: ${options.rate} requests per second asked for, latency from the scheduled time`);
+  if (options.rate > 0)
+    lines.push(`  open loop: ${options.rate} requests per second asked for, latency from the scheduled time`);
   const stepLines = (steps: { percentile: number; value: number; cumulativeCount: number }[]): string[] => {
     let before = -1;
     return steps.flatMap(({ percentile, value, cumulativeCount }) => {
@@ -77,7 +78,9 @@ export function fullReport(result: TestResult, options: Options, context: Report
     `  throughput summary: ${formatFixed(requestsPerSecond(result), 2)} requests per second`,
     '  latency summary (msec):',
     `    ${['avg', 'min', 'p50', 'p95', 'p99', 'max'].map(column).join(' ')}`,
-    `    ${latencySummary(result).map((ms) => column(formatFixed(ms, 3))).join(' ')}`,
+    `    ${latencySummary(result)
+      .map((ms) => column(formatFixed(ms, 3)))
+      .join(' ')}`,
   );
   return `${lines.join('\n')}\n`;
 }
@@ -91,7 +94,11 @@ function configLines(options: Options, context: ReportContext): string[] {
   const lines = [`  cluster mode: yes (${context.configs.length} masters)`];
   context.configs.forEach((config, index) => {
     if (config === undefined) return;
-    lines.push(`  node [${index}] configuration:`, `    save: ${config.save || 'NONE'}`, `    appendonly: ${config.appendonly}`);
+    lines.push(
+      `  node [${index}] configuration:`,
+      `    save: ${config.save || 'NONE'}`,
+      `    appendonly: ${config.appendonly}`,
+    );
   });
   return lines;
 }

@@ -8,8 +8,16 @@ const placeholderDigits = 12;
 
 /** Names of the placeholders in the order of their group number; group 0 is drawn anew at each occurrence. */
 const placeholders = [
-  '__rand_int__', '__rand_1st__', '__rand_2nd__', '__rand_3rd__', '__rand_4th__',
-  '__rand_5th__', '__rand_6th__', '__rand_7th__', '__rand_8th__', '__rand_9th__',
+  '__rand_int__',
+  '__rand_1st__',
+  '__rand_2nd__',
+  '__rand_3rd__',
+  '__rand_4th__',
+  '__rand_5th__',
+  '__rand_6th__',
+  '__rand_7th__',
+  '__rand_8th__',
+  '__rand_9th__',
 ];
 
 export interface RequestTemplate {

@@ -56,7 +56,9 @@ export class Runner {
     const jobs = this.makeJobs(test.command);
     const histograms = jobs.map((job) => new Histogram(job.shape, job.counts));
     const counters = new Int32Array(jobs[0]!.counters);
-    const threads = jobs.map((job, index) => (this.options.threads > 0 ? new ThreadLoad(this.worker(index), job) : new Load(job)));
+    const threads = jobs.map((job, index) =>
+      this.options.threads > 0 ? new ThreadLoad(this.worker(index), job) : new Load(job),
+    );
     try {
       await Promise.all(threads.map((thread) => thread.open()));
       const startMs = performance.now();
@@ -85,7 +87,10 @@ export class Runner {
     const [job] = this.makeJobs(new Uint8Array(0), 1);
     const load = new Load(job!);
     const failed = load.open().then(() => load.idle());
-    const timer = setInterval(() => process.stdout.write(`clients: ${load.counters[counterLive]}\r`), progressIntervalMs);
+    const timer = setInterval(
+      () => process.stdout.write(`clients: ${load.counters[counterLive]}\r`),
+      progressIntervalMs,
+    );
     try {
       return await failed;
     } finally {
@@ -237,8 +242,10 @@ class Watch {
     const perSecond = (finished - this.progressBefore.finished) / ((atMs - this.progressBefore.atMs) / 1000);
     const overall = finished / ((atMs - this.startMs) / 1000);
     this.progressBefore = { atMs, finished, counts: total.counts };
-    return `rps=${formatFixed(perSecond, 1)} (overall: ${formatFixed(overall, 1)}) `
-      + `avg_msec=${formatFixed(recent.mean / 1000, 3)} (overall: ${formatFixed(total.mean / 1000, 3)})`;
+    return (
+      `rps=${formatFixed(perSecond, 1)} (overall: ${formatFixed(overall, 1)}) ` +
+      `avg_msec=${formatFixed(recent.mean / 1000, 3)} (overall: ${formatFixed(total.mean / 1000, 3)})`
+    );
   }
 
   sample(): void {

@@ -38,7 +38,11 @@ const defaultTests: DefaultTest[] = [
   { title: 'LPOP', selectors: ['lpop'], command: (tag) => ['LPOP', `mylist${tag}`] },
   { title: 'RPOP', selectors: ['rpop'], command: (tag) => ['RPOP', `mylist${tag}`] },
   { title: 'SADD', selectors: ['sadd'], command: (tag) => ['SADD', `myset${tag}`, 'element:__rand_int__'] },
-  { title: 'HSET', selectors: ['hset'], command: (tag, data) => ['HSET', `myhash${tag}`, 'element:__rand_int__', data] },
+  {
+    title: 'HSET',
+    selectors: ['hset'],
+    command: (tag, data) => ['HSET', `myhash${tag}`, 'element:__rand_int__', data],
+  },
   { title: 'SPOP', selectors: ['spop'], command: (tag) => ['SPOP', `myset${tag}`] },
   {
     title: 'ZADD',

@@ -23,8 +23,16 @@ interface Round {
   p99Ms: [number, number];
 }
 
-export async function compare(options: Options, tests: BenchmarkTest[], first: Runner, second: Runner): Promise<Comparison[]> {
-  const names = [options.socketPath ?? `${options.host}:${options.port}`, `${options.versus!.host}:${options.versus!.port}`];
+export async function compare(
+  options: Options,
+  tests: BenchmarkTest[],
+  first: Runner,
+  second: Runner,
+): Promise<Comparison[]> {
+  const names = [
+    options.socketPath ?? `${options.host}:${options.port}`,
+    `${options.versus!.host}:${options.versus!.port}`,
+  ];
   if (options.isCluster) throw new EarlyExit(1, '', '--vs compares two servers, not clusters\n');
   const comparisons: Comparison[] = [];
   try {
@@ -77,18 +85,27 @@ const titleWidth = 36;
 const csvHead = '"test","rps_a","rps_b","rps_ratio","p50_a_ms","p50_b_ms","p99_a_ms","p99_b_ms","p99_ratio"\n';
 
 function textHead(options: Options, names: string[]): string {
-  const head = ['A req/s', 'B req/s', 'B/A', 'A p50', 'B p50', 'A p99', 'B p99', 'B/A'].map((name, index) => name.padStart(widths[index]!));
-  return `A: ${names[0]}\nB: ${names[1]}\n${options.rounds} rounds of ${options.requests} requests, ${options.clients} clients, `
-    + `pipeline ${options.pipeline}; medians, latencies in msec\n\n${'test'.padEnd(titleWidth)}${head.join(' ')}\n`;
+  const head = ['A req/s', 'B req/s', 'B/A', 'A p50', 'B p50', 'A p99', 'B p99', 'B/A'].map((name, index) =>
+    name.padStart(widths[index]!),
+  );
+  return (
+    `A: ${names[0]}\nB: ${names[1]}\n${options.rounds} rounds of ${options.requests} requests, ${options.clients} clients, ` +
+    `pipeline ${options.pipeline}; medians, latencies in msec\n\n${'test'.padEnd(titleWidth)}${head.join(' ')}\n`
+  );
 }
 
 const widths = [12, 12, 6, 8, 8, 8, 8, 6];
 
 function fields({ rates, p50Ms, p99Ms, rateRatio, p99Ratio }: Comparison): string[] {
   return [
-    formatFixed(rates[0], 2), formatFixed(rates[1], 2), formatFixed(rateRatio, 2),
-    formatFixed(p50Ms[0], 3), formatFixed(p50Ms[1], 3),
-    formatFixed(p99Ms[0], 3), formatFixed(p99Ms[1], 3), formatFixed(p99Ratio, 2),
+    formatFixed(rates[0], 2),
+    formatFixed(rates[1], 2),
+    formatFixed(rateRatio, 2),
+    formatFixed(p50Ms[0], 3),
+    formatFixed(p50Ms[1], 3),
+    formatFixed(p99Ms[0], 3),
+    formatFixed(p99Ms[1], 3),
+    formatFixed(p99Ratio, 2),
   ];
 }
 
@@ -98,5 +115,7 @@ function textRow(comparison: Comparison): string {
 }
 
 function csvRow(comparison: Comparison): string {
-  return `"${comparison.title}",${fields(comparison).map((field) => `"${field}"`).join(',')}\n`;
+  return `"${comparison.title}",${fields(comparison)
+    .map((field) => `"${field}"`)
+    .join(',')}\n`;
 }

@@ -99,7 +99,11 @@ class AofChecker {
     if (manifest.incr.length > 0) {
       this.print('Start to check INCR files.');
       for (const file of manifest.incr) {
-        this.printResult('INCR AOF', file.name, this.checkFile(file.name, `${folder}/${file.name}`, file === last, false));
+        this.printResult(
+          'INCR AOF',
+          file.name,
+          this.checkFile(file.name, `${folder}/${file.name}`, file === last, false),
+        );
       }
     }
     this.print('All AOF files and manifest are valid');
@@ -124,7 +128,10 @@ class AofChecker {
     const file = this.openFile(path, 'read');
     try {
       const head = new Uint8Array(RDB_HEADER_BYTES);
-      return file.read(head, 0, RDB_HEADER_BYTES, 0) === RDB_HEADER_BYTES && String.fromCharCode(...head.subarray(0, 5)) === 'REDIS';
+      return (
+        file.read(head, 0, RDB_HEADER_BYTES, 0) === RDB_HEADER_BYTES &&
+        String.fromCharCode(...head.subarray(0, 5)) === 'REDIS'
+      );
     } finally {
       file.close();
     }
@@ -143,7 +150,12 @@ class AofChecker {
     }
   }
 
-  private checkFile(name: string, path: string, isLast: boolean, hasPreamble: boolean): 'ok' | 'empty' | 'cut' | 'cut-to-timestamp' {
+  private checkFile(
+    name: string,
+    path: string,
+    isLast: boolean,
+    hasPreamble: boolean,
+  ): 'ok' | 'empty' | 'cut' | 'cut-to-timestamp' {
     const report: AofFileReport = { file: name, status: 'ok', bytes: 0, okUpTo: 0, okUpToLine: this.line, commands: 0 };
     this.reports.push(report);
     const file = this.openFile(path, this.fix || this.toTimestamp !== 0 ? 'update' : 'read', ', aborting...');
@@ -160,7 +172,14 @@ class AofChecker {
     }
   }
 
-  private checkOpenFile(file: OpenFile, report: AofFileReport, path: string, size: number, isLast: boolean, hasPreamble: boolean): 'ok' | 'cut' | 'cut-to-timestamp' {
+  private checkOpenFile(
+    file: OpenFile,
+    report: AofFileReport,
+    path: string,
+    size: number,
+    isLast: boolean,
+    hasPreamble: boolean,
+  ): 'ok' | 'cut' | 'cut-to-timestamp' {
     const name = report.file;
     let start = 0;
     if (hasPreamble) {
@@ -202,7 +221,8 @@ class AofChecker {
         break;
       }
     }
-    if (reachedEnd && this.openTransactions !== 0 && this.errorText === '') this.setError('Reached EOF before reading EXEC for MULTI');
+    if (reachedEnd && this.openTransactions !== 0 && this.errorText === '')
+      this.setError('Reached EOF before reading EXEC for MULTI');
     if (this.errorText !== '') {
       this.print(this.errorText);
       report.error = this.errorText;
@@ -214,7 +234,9 @@ class AofChecker {
       this.print(`Truncate nothing in AOF ${name} to timestamp ${this.toTimestamp}`);
       return 'ok';
     }
-    this.print(`AOF analyzed: filename=${name}, size=${size}, ok_up_to=${okUpTo}, ok_up_to_line=${this.line}, diff=${difference}`);
+    this.print(
+      `AOF analyzed: filename=${name}, size=${size}, ok_up_to=${okUpTo}, ok_up_to_line=${this.line}, diff=${difference}`,
+    );
     if (difference === 0) return 'ok';
     if (!this.fix) this.abort(`AOF ${name} is not valid. Use the --fix option to try fixing it.`);
     if (!isLast) this.abort(`Failed to truncate AOF ${name} because it is not the last file`);
@@ -240,7 +262,9 @@ class AofChecker {
     if (Number(match[1]) <= this.toTimestamp) return false;
     if (this.errorAt === 0) this.abort(`AOF ${path} has nothing before timestamp ${this.toTimestamp}, aborting...`);
     if (!isLast) {
-      this.print(`Failed to truncate AOF ${path} to timestamp ${this.toTimestamp} to offset ${this.errorAt} because it is not the last file.`);
+      this.print(
+        `Failed to truncate AOF ${path} to timestamp ${this.toTimestamp} to offset ${this.errorAt} because it is not the last file.`,
+      );
       this.abort(
         'If you insist, please delete all files after this file according to the manifest ' +
           'file and delete the corresponding records in manifest file manually. Then re-run redis-check-aof.',
@@ -255,13 +279,15 @@ class AofChecker {
     for (let index = 0; index < count; index++) {
       const length = this.readNumber(reader, '$');
       if (length === undefined) return false;
-      if (length < 0) return this.setError(`Expected to read string of ${length} bytes, which is not in the suitable range`);
+      if (length < 0)
+        return this.setError(`Expected to read string of ${length} bytes, which is not in the suitable range`);
       this.errorAt = reader.position;
       // Only the first argument is looked at, and only when it can be MULTI or EXEC.
       const word = index === 0 && length <= 5 ? reader.text(length) : '';
       const skipped = word.length + (word.length < length ? reader.skip(length - word.length) : 0);
       const ending = skipped === length ? reader.text(2) : '';
-      if (ending.length < 2) return this.setError(`Expected to read ${length + 2} bytes, got ${skipped + ending.length} bytes`);
+      if (ending.length < 2)
+        return this.setError(`Expected to read ${length + 2} bytes, got ${skipped + ending.length} bytes`);
       if (!this.isNewline(ending)) return false;
       if (index === 0 && !this.trackTransaction(word.toLowerCase(), path)) return false;
     }
@@ -294,7 +320,8 @@ class AofChecker {
       return true;
     }
     // As C prints a signed char.
-    const hex = (at: number): string => ((((text.charCodeAt(at) || 0) << 24) >> 24) >>> 0).toString(16).padStart(2, '0');
+    const hex = (at: number): string =>
+      ((((text.charCodeAt(at) || 0) << 24) >> 24) >>> 0).toString(16).padStart(2, '0');
     return this.setError(`Expected \\r\\n, got: ${hex(0)}${hex(1)}`);
   }
 }
@@ -375,8 +402,12 @@ function runRestore(words: readonly string[], asJson: boolean, options: CheckAof
     const result = restoreAof(options.files, path, target, point, options.nowMs);
     if (asJson) options.out(`${JSON.stringify({ ok: true, ...result })}\n`);
     else {
-      options.out(`Restored ${result.commands} commands, ${result.reason}: up to offset ${result.offset} of ${result.file}\n`);
-      options.out(`The data is in ${result.folder}. Look at it with: kvasir-server --dir ${result.folder} --appendonly yes --port <another>\n`);
+      options.out(
+        `Restored ${result.commands} commands, ${result.reason}: up to offset ${result.offset} of ${result.file}\n`,
+      );
+      options.out(
+        `The data is in ${result.folder}. Look at it with: kvasir-server --dir ${result.folder} --appendonly yes --port <another>\n`,
+      );
     }
     return 0;
   } catch (error) {

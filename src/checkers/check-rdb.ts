@@ -58,8 +58,19 @@ export class RdbChecker {
     fileName: string,
   ) {
     this.report = {
-      file: fileName, ok: false, offset: 0, bytes: 0, version: 0, checksum: 'unknown', keys: 0, expires: 0,
-      alreadyExpired: 0, databases: {}, types: {}, functions: 0, aux: {},
+      file: fileName,
+      ok: false,
+      offset: 0,
+      bytes: 0,
+      version: 0,
+      checksum: 'unknown',
+      keys: 0,
+      expires: 0,
+      alreadyExpired: 0,
+      databases: {},
+      types: {},
+      functions: 0,
+      aux: {},
     };
   }
 
@@ -92,7 +103,8 @@ export class RdbChecker {
       }
       this.report.checksum = reader.checksum === 'ok' ? 'ok' : 'off';
       if (reader.version >= 5) {
-        const text = reader.checksum === 'ok' ? 'Checksum OK' : 'RDB file was saved with checksum disabled: no check performed.';
+        const text =
+          reader.checksum === 'ok' ? 'Checksum OK' : 'RDB file was saved with checksum disabled: no check performed.';
         this.info(reader.offset, text);
       }
     } catch (error) {
@@ -140,7 +152,9 @@ export class RdbChecker {
         break;
       case RdbEvent.listpack:
       case RdbEvent.listpackEx:
-        this.checkListpack(event === RdbEvent.listpackEx ? 3 : reader.kind === ValueKind.set || reader.kind === ValueKind.list ? 1 : 2);
+        this.checkListpack(
+          event === RdbEvent.listpackEx ? 3 : reader.kind === ValueKind.set || reader.kind === ValueKind.list ? 1 : 2,
+        );
         break;
       case RdbEvent.streamPending:
       case RdbEvent.resizeDb:
@@ -191,7 +205,8 @@ export class RdbChecker {
     const before = this.members.size;
     if (this.members.add(member.toString()).size !== before) return;
     const reader = this.reader;
-    const kind = reader.kind === ValueKind.set ? 'set members' : reader.kind === ValueKind.zset ? 'zset fields' : 'hash fields';
+    const kind =
+      reader.kind === ValueKind.set ? 'set members' : reader.kind === ValueKind.zset ? 'zset fields' : 'hash fields';
     throw new RdbError(reader.offset, `Duplicate ${kind} detected`, false);
   }
 
@@ -262,7 +277,10 @@ export function runCheckRdb(words: readonly string[], options: CheckRdbOptions):
   } catch (error) {
     line(`[offset 0] Checking RDB file ${path}`);
     options.err(`Cannot open file ${path}: ${systemErrorText(error)}\n`);
-    if (asJson) options.out(`${JSON.stringify({ file: path, ok: false, error: { message: `cannot open: ${systemErrorText(error)}` } })}\n`);
+    if (asJson)
+      options.out(
+        `${JSON.stringify({ file: path, ok: false, error: { message: `cannot open: ${systemErrorText(error)}` } })}\n`,
+      );
     return 1;
   }
   try {

@@ -51,7 +51,13 @@ interface Source {
 }
 
 /** Copies what is before the point into `target`, which must be new or empty. */
-export function restoreAof(files: Files, path: string, target: string, point: RestorePoint, nowMs: number): RestoreResult {
+export function restoreAof(
+  files: Files,
+  path: string,
+  target: string,
+  point: RestorePoint,
+  nowMs: number,
+): RestoreResult {
   const sources = findSources(files, path);
   const cut = findCut(files, sources, point, nowMs);
   if (files.list(target).length > 0) throw new RestoreError(`The folder ${target} is not empty. Name a new one.`);
@@ -60,12 +66,19 @@ export function restoreAof(files: Files, path: string, target: string, point: Re
   files.makeFolder(folder);
   const manifest = new AofManifest(FILE_NAME);
   sources.slice(0, cut.file + 1).forEach((source, index) => {
-    const file = source.type === 'base' ? manifest.replaceBase(source.name.endsWith('.rdb'), undefined) : manifest.addIncr();
+    const file =
+      source.type === 'base' ? manifest.replaceBase(source.name.endsWith('.rdb'), undefined) : manifest.addIncr();
     copyFile(files, source.path, `${folder}/${file.name}`, index === cut.file ? cut.offset : files.sizeOf(source.path));
   });
   manifest.save(files, folder);
   files.syncFolder(target);
-  return { folder: target, file: sources[cut.file]!.name, offset: cut.offset, commands: cut.commands, reason: cut.reason };
+  return {
+    folder: target,
+    file: sources[cut.file]!.name,
+    offset: cut.offset,
+    commands: cut.commands,
+    reason: cut.reason,
+  };
 }
 
 function findSources(files: Files, path: string): Source[] {
@@ -83,7 +96,11 @@ function findSources(files: Files, path: string): Source[] {
   }
   const isManifest = String.fromCharCode(...head) === 'file' || head[0] === 0x23;
   if (!isManifest || path.endsWith('.aof')) return [{ name: path, path, type: 'base' }];
-  return parseManifest(readWhole(files, path), '').live.map(({ name, type }) => ({ name, type, path: `${dirname(path)}/${name}` }));
+  return parseManifest(readWhole(files, path), '').live.map(({ name, type }) => ({
+    name,
+    type,
+    path: `${dirname(path)}/${name}`,
+  }));
 }
 
 function readChunk(file: OpenFile, position: number): Uint8Array {
@@ -116,7 +133,9 @@ class CutFinder {
       } else if (item === AofItem.annotation) {
         if (!this.takeTimestamp(reader, index)) return false;
       } else if (item === AofItem.malformed) {
-        throw new RestoreError(`${file.path} is malformed at offset ${reader.itemOffset}: check it with kvasir-check-aof first`);
+        throw new RestoreError(
+          `${file.path} is malformed at offset ${reader.itemOffset}: check it with kvasir-check-aof first`,
+        );
       } else {
         const chunk = readChunk(file, position);
         if (chunk.length === 0) break;
@@ -125,7 +144,8 @@ class CutFinder {
       }
     }
     if (this.point.kind === 'offset' && index === this.lastFile) {
-      if (this.point.bytes > position) throw new RestoreError(`${file.path} has ${position} bytes: there is no offset ${this.point.bytes}`);
+      if (this.point.bytes > position)
+        throw new RestoreError(`${file.path} has ${position} bytes: there is no offset ${this.point.bytes}`);
       this.found ??= { file: index, offset: reader.offset, commands: this.commands, reason: 'the end of the file' };
     }
     return true;
@@ -133,7 +153,12 @@ class CutFinder {
 
   private cutAt(index: number, offset: number, reason: string): void {
     const inside = this.transactionAt >= 0;
-    this.found = { file: index, offset: inside ? this.transactionAt : offset, commands: inside ? this.commandsBefore : this.commands, reason };
+    this.found = {
+      file: index,
+      offset: inside ? this.transactionAt : offset,
+      commands: inside ? this.commandsBefore : this.commands,
+      reason,
+    };
   }
 
   private takeCommand(reader: AofReader, index: number): boolean {
@@ -143,7 +168,8 @@ class CutFinder {
       this.cutAt(index, reader.itemOffset, `offset ${point.bytes}`);
       return false;
     }
-    if (point.kind === 'command' && point.names.includes(name)) this.cutAt(index, reader.itemOffset, `before the last ${name}`);
+    if (point.kind === 'command' && point.names.includes(name))
+      this.cutAt(index, reader.itemOffset, `before the last ${name}`);
     if (name === 'MULTI') {
       this.transactionAt = reader.itemOffset;
       this.commandsBefore = this.commands;
@@ -171,7 +197,10 @@ function findCut(files: Files, sources: readonly Source[], point: RestorePoint, 
     }
   }
   if (finder.found !== undefined) return finder.found;
-  if (point.kind === 'command') throw new RestoreError(`There is no ${point.names.join(' or ')} in these files: a rewrite may have dropped it, and what was before it`);
+  if (point.kind === 'command')
+    throw new RestoreError(
+      `There is no ${point.names.join(' or ')} in these files: a rewrite may have dropped it, and what was before it`,
+    );
   throw new RestoreError(
     finder.hasTimestamps
       ? 'Nothing in these files is later than that: they are what you look for'
@@ -184,7 +213,8 @@ function rdbEnd(file: OpenFile, nowMs: number): number {
   const head = new Uint8Array(5);
   if (file.read(head, 0, 5, 0) < 5 || String.fromCharCode(...head) !== 'REDIS') return 0;
   const checker = new RdbChecker({ line: () => undefined }, nowMs, file.path);
-  if (!checker.check(file, true)) throw new RestoreError(`The RDB in ${file.path} is not sane: ${checker.report.error?.message ?? ''}`);
+  if (!checker.check(file, true))
+    throw new RestoreError(`The RDB in ${file.path} is not sane: ${checker.report.error?.message ?? ''}`);
   return checker.endOffset;
 }
 
@@ -192,7 +222,7 @@ function copyFile(files: Files, from: string, to: string, length: number): void 
   const source = files.open(from, 'read');
   const target = files.open(to, 'create');
   try {
-    for (let position = 0; position < length; ) {
+    for (let position = 0; position < length;) {
       const chunk = readChunk(source, position);
       const count = Math.min(chunk.length, length - position);
       if (count === 0) break;

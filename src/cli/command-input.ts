@@ -7,7 +7,7 @@ export function commandBytes(command: readonly string[]): Uint8Array[] {
   try {
     const whole = readFileSync('/proc/self/cmdline');
     const words: Uint8Array[] = [];
-    for (let start = 0; start < whole.length; ) {
+    for (let start = 0; start < whole.length;) {
       const end = whole.indexOf(0, start);
       words.push(whole.subarray(start, end < 0 ? whole.length : end));
       start = end < 0 ? whole.length : end + 1;

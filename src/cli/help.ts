@@ -22,7 +22,8 @@ export async function printHelp(session: Session, words: readonly string[], hint
   } else {
     for (const command of commands) {
       if (words.length > command.words.length) continue;
-      if (words.every((word, index) => word.toUpperCase() === command.words[index])) printCommand(console, command, true);
+      if (words.every((word, index) => word.toUpperCase() === command.words[index]))
+        printCommand(console, command, true);
     }
   }
   console.write('\r\n');

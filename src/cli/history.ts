@@ -14,12 +14,15 @@ export class History {
     if (this.file === undefined) return;
     let lines: string[];
     try {
-      lines = readFileSync(this.file, 'utf8').split('\n').filter((line) => line !== '');
+      lines = readFileSync(this.file, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '');
     } catch {
       return; // none yet, or not ours to read
     }
     this.lines.push(...lines.slice(-linesMax));
-    if (lines.length > 2 * linesMax) this.write(() => writeFileSync(this.file!, `${this.lines.join('\n')}\n`, { mode: 0o600 }));
+    if (lines.length > 2 * linesMax)
+      this.write(() => writeFileSync(this.file!, `${this.lines.join('\n')}\n`, { mode: 0o600 }));
   }
 
   add(line: string, secret: boolean): void {

@@ -140,26 +140,51 @@ function setPort(options: CliOptions, port: number): void {
 }
 
 const declarations: readonly OptionDeclaration[] = [
-  { names: ['-h'], value: 'hostname', help: 'Host of the server (default 127.0.0.1).', apply: ({ options }, value) => (options.host = value) },
-  { names: ['-p'], value: 'port', help: 'Port of the server (default 6379).', apply: ({ options }, value) => setPort(options, readLeadingInteger(value)) },
+  {
+    names: ['-h'],
+    value: 'hostname',
+    help: 'Host of the server (default 127.0.0.1).',
+    apply: ({ options }, value) => (options.host = value),
+  },
+  {
+    names: ['-p'],
+    value: 'port',
+    help: 'Port of the server (default 6379).',
+    apply: ({ options }, value) => setPort(options, readLeadingInteger(value)),
+  },
   {
     names: ['-t'],
     value: 'timeout',
     help: 'Seconds that connecting may take, decimals allowed (default 0: as long as the system tries).',
     apply({ options }, value) {
-      if (!/^\s*\+?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value)) throw new Refusal('Invalid connection timeout for -t.');
+      if (!/^\s*\+?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value))
+        throw new Refusal('Invalid connection timeout for -t.');
       options.connectTimeoutMs = Number(value) * 1000;
     },
   },
-  { names: ['-s'], value: 'socket', help: 'Unix socket of the server, instead of host and port.', apply: ({ options }, value) => (options.socketPath = value) },
+  {
+    names: ['-s'],
+    value: 'socket',
+    help: 'Unix socket of the server, instead of host and port.',
+    apply: ({ options }, value) => (options.socketPath = value),
+  },
   {
     names: ['-a', '--pass'],
     value: 'password',
     help: 'Password. REDISCLI_AUTH in the environment does the same without showing it in the process list.',
     apply: ({ options }, value) => (options.password = value),
   },
-  { names: ['--user'], value: 'username', help: 'Log in as this ACL user; needs a password.', apply: ({ options }, value) => (options.user = value) },
-  { names: ['--askpass'], help: 'Ask for the password at the terminal; -a and REDISCLI_AUTH are ignored then.', apply: ({ options }) => (options.askPassword = true) },
+  {
+    names: ['--user'],
+    value: 'username',
+    help: 'Log in as this ACL user; needs a password.',
+    apply: ({ options }, value) => (options.user = value),
+  },
+  {
+    names: ['--askpass'],
+    help: 'Ask for the password at the terminal; -a and REDISCLI_AUTH are ignored then.',
+    apply: ({ options }) => (options.askPassword = true),
+  },
   {
     names: ['-u'],
     value: 'uri',
@@ -179,36 +204,116 @@ const declarations: readonly OptionDeclaration[] = [
       if (uri.db !== undefined) options.db = uri.db;
     },
   },
-  { names: ['-r'], value: 'repeat', help: 'Run the command this many times (-1: without end).', apply: ({ options }, value) => (options.repeat = readLeadingInteger(value)) },
+  {
+    names: ['-r'],
+    value: 'repeat',
+    help: 'Run the command this many times (-1: without end).',
+    apply: ({ options }, value) => (options.repeat = readLeadingInteger(value)),
+  },
   {
     names: ['-i'],
     value: 'interval',
     help: 'Seconds to wait after each command of -r, each step of --scan and --stat, and each 100 steps of --bigkeys and its kin. Decimals allowed.',
     apply: ({ options }, value) => (options.intervalMs = readLeadingNumber(value) * 1000),
   },
-  { names: ['-n'], value: 'db', help: 'Database number.', apply: ({ options }, value) => (options.db = readLeadingInteger(value)) },
+  {
+    names: ['-n'],
+    value: 'db',
+    help: 'Database number.',
+    apply: ({ options }, value) => (options.db = readLeadingInteger(value)),
+  },
   { names: ['-2'], help: 'Speak RESP2.', apply: ({ options }) => (options.resp2 = true) },
   { names: ['-3'], help: 'Speak RESP3.', apply: ({ options }) => (options.resp3 = 'asked') },
-  { names: ['-x'], help: 'Take the last argument of the command from standard input.', apply: ({ options }) => (options.stdinLast = true) },
-  { names: ['-X'], value: 'tag', help: 'Take the argument that equals the tag from standard input.', apply: ({ options }, value) => (options.stdinTag = value) },
-  { names: ['-d'], value: 'delimiter', help: 'What stands between the elements of a raw reply (default: a line end).', apply: ({ options }, value) => (options.elementDelimiter = value) },
-  { names: ['-D'], value: 'delimiter', help: 'What stands after each raw reply (default: a line end).', apply: ({ options }, value) => (options.replyDelimiter = value) },
+  {
+    names: ['-x'],
+    help: 'Take the last argument of the command from standard input.',
+    apply: ({ options }) => (options.stdinLast = true),
+  },
+  {
+    names: ['-X'],
+    value: 'tag',
+    help: 'Take the argument that equals the tag from standard input.',
+    apply: ({ options }, value) => (options.stdinTag = value),
+  },
+  {
+    names: ['-d'],
+    value: 'delimiter',
+    help: 'What stands between the elements of a raw reply (default: a line end).',
+    apply: ({ options }, value) => (options.elementDelimiter = value),
+  },
+  {
+    names: ['-D'],
+    value: 'delimiter',
+    help: 'What stands after each raw reply (default: a line end).',
+    apply: ({ options }, value) => (options.replyDelimiter = value),
+  },
   { names: ['-c'], help: 'Cluster mode: follow MOVED and ASK.', apply: ({ options }) => (options.clusterMode = true) },
-  { names: ['-e'], help: 'Exit with status 1 when the command fails, and print the error to standard error.', apply: ({ options }) => (options.errorStatus = true) },
+  {
+    names: ['-e'],
+    help: 'Exit with status 1 when the command fails, and print the error to standard error.',
+    apply: ({ options }) => (options.errorStatus = true),
+  },
   { names: ['-4'], help: 'Prefer IPv4 where a name has both kinds of addresses.', apply: setFamily(4) },
   { names: ['-6'], help: 'Prefer IPv6 where a name has both kinds of addresses.', apply: setFamily(6) },
   { names: ['--tls'], help: 'Connect over TLS.', apply: ({ options }) => (options.tls = true) },
-  { names: ['--sni'], value: 'host', help: 'Server name to send in the TLS handshake.', apply: ({ options }, value) => (options.tlsServerName = value) },
-  { names: ['--cacert'], value: 'file', help: 'File with the CA certificates to trust.', apply: ({ options }, value) => (options.tlsCaFile = value) },
-  { names: ['--cacertdir'], value: 'dir', help: 'Folder with CA certificates to trust. With neither of the two, the usual authorities are trusted.', apply: ({ options }, value) => (options.tlsCaFolder = value) },
+  {
+    names: ['--sni'],
+    value: 'host',
+    help: 'Server name to send in the TLS handshake.',
+    apply: ({ options }, value) => (options.tlsServerName = value),
+  },
+  {
+    names: ['--cacert'],
+    value: 'file',
+    help: 'File with the CA certificates to trust.',
+    apply: ({ options }, value) => (options.tlsCaFile = value),
+  },
+  {
+    names: ['--cacertdir'],
+    value: 'dir',
+    help: 'Folder with CA certificates to trust. With neither of the two, the usual authorities are trusted.',
+    apply: ({ options }, value) => (options.tlsCaFolder = value),
+  },
   { names: ['--insecure'], help: 'Accept any certificate.', apply: ({ options }) => (options.tlsInsecure = true) },
-  { names: ['--cert'], value: 'file', help: 'Client certificate.', apply: ({ options }, value) => (options.tlsCertFile = value) },
-  { names: ['--key'], value: 'file', help: 'Private key of the client certificate.', apply: ({ options }, value) => (options.tlsKeyFile = value) },
-  { names: ['--tls-ciphers'], value: 'list', help: 'Ciphers for TLS 1.2 and below, best first, separated by colons.', apply: ({ options }, value) => (options.tlsCiphers = value) },
-  { names: ['--tls-ciphersuites'], value: 'list', help: 'Cipher suites for TLS 1.3, best first, separated by colons.', apply: ({ options }, value) => (options.tlsCipherSuites = value) },
-  { names: ['--raw'], help: 'Print replies as they are (the default when standard output is no terminal).', apply: ({ options }) => (options.output = 'raw') },
-  { names: ['--no-raw'], help: 'Print replies with types and numbering, also to a pipe.', apply: ({ options }) => (options.output = 'standard') },
-  { names: ['--quoted-input'], help: 'Arguments of the command are quoted strings, which can hold any byte ("\\x00").', apply: ({ options }) => (options.quotedInput = true) },
+  {
+    names: ['--cert'],
+    value: 'file',
+    help: 'Client certificate.',
+    apply: ({ options }, value) => (options.tlsCertFile = value),
+  },
+  {
+    names: ['--key'],
+    value: 'file',
+    help: 'Private key of the client certificate.',
+    apply: ({ options }, value) => (options.tlsKeyFile = value),
+  },
+  {
+    names: ['--tls-ciphers'],
+    value: 'list',
+    help: 'Ciphers for TLS 1.2 and below, best first, separated by colons.',
+    apply: ({ options }, value) => (options.tlsCiphers = value),
+  },
+  {
+    names: ['--tls-ciphersuites'],
+    value: 'list',
+    help: 'Cipher suites for TLS 1.3, best first, separated by colons.',
+    apply: ({ options }, value) => (options.tlsCipherSuites = value),
+  },
+  {
+    names: ['--raw'],
+    help: 'Print replies as they are (the default when standard output is no terminal).',
+    apply: ({ options }) => (options.output = 'raw'),
+  },
+  {
+    names: ['--no-raw'],
+    help: 'Print replies with types and numbering, also to a pipe.',
+    apply: ({ options }) => (options.output = 'standard'),
+  },
+  {
+    names: ['--quoted-input'],
+    help: 'Arguments of the command are quoted strings, which can hold any byte ("\\x00").',
+    apply: ({ options }) => (options.quotedInput = true),
+  },
   { names: ['--csv'], help: 'Print replies as CSV.', apply: ({ options }) => (options.output = 'csv') },
   { names: ['--json'], help: 'Print replies as JSON; speaks RESP3 unless -2 is given.', apply: setJson('json') },
   { names: ['--quoted-json'], help: 'As --json, with all bytes outside ASCII escaped.', apply: setJson('quoted-json') },
@@ -236,7 +341,11 @@ const declarations: readonly OptionDeclaration[] = [
       options.latencyHistory = true;
     },
   },
-  { names: ['--latency-dist'], help: 'The spread of latencies as coloured blocks, a line every second (-i).', apply: mode('latency-dist') },
+  {
+    names: ['--latency-dist'],
+    help: 'The spread of latencies as coloured blocks, a line every second (-i).',
+    apply: mode('latency-dist'),
+  },
   { names: ['--mono'], help: 'Grey blocks for --latency-dist.', apply: ({ options }) => (options.monochrome = true) },
   {
     names: ['--lru-test'],
@@ -247,9 +356,23 @@ const declarations: readonly OptionDeclaration[] = [
       options.lruTestKeys = readLeadingInteger(value);
     },
   },
-  { names: ['--replica', '--slave'], help: 'Act as a replica and print the commands that the master sends.', apply: mode('replica') },
-  { names: ['--rdb'], value: 'file', help: "Fetch an RDB file from the server ('-': standard output).", apply: setRdb('rdb') },
-  { names: ['--functions-rdb'], value: 'file', help: 'As --rdb, with the functions only.', apply: setRdb('functions-rdb') },
+  {
+    names: ['--replica', '--slave'],
+    help: 'Act as a replica and print the commands that the master sends.',
+    apply: mode('replica'),
+  },
+  {
+    names: ['--rdb'],
+    value: 'file',
+    help: "Fetch an RDB file from the server ('-': standard output).",
+    apply: setRdb('rdb'),
+  },
+  {
+    names: ['--functions-rdb'],
+    value: 'file',
+    help: 'As --rdb, with the functions only.',
+    apply: setRdb('functions-rdb'),
+  },
   { names: ['--pipe'], help: 'Send raw protocol from standard input to the server.', apply: mode('pipe') },
   {
     names: ['--pipe-timeout'],
@@ -259,13 +382,37 @@ const declarations: readonly OptionDeclaration[] = [
   },
   { names: ['--bigkeys'], help: 'Look for the keys with most elements.', apply: mode('bigkeys') },
   { names: ['--memkeys'], help: 'Look for the keys that take most memory.', apply: mode('memkeys') },
-  { names: ['--memkeys-samples', '--keystats-samples'], value: 'n', help: 'As --keystats, sampling this many elements of each key.', apply: samples },
+  {
+    names: ['--memkeys-samples', '--keystats-samples'],
+    value: 'n',
+    help: 'As --keystats, sampling this many elements of each key.',
+    apply: samples,
+  },
   { names: ['--keystats'], help: 'Sizes, lengths and their distribution over all keys.', apply: mode('keystats') },
-  { names: ['--cursor'], value: 'n', help: 'With --keystats: go on from this cursor.', apply: ({ options }, value, name) => (options.cursor = readUnsigned(value, name)) },
-  { names: ['--top'], value: 'n', help: 'With --keystats: how many of the largest keys to show (default 10).', apply: ({ options }, value, name) => (options.top = Number(readUnsigned(value, name))) },
-  { names: ['--hotkeys'], help: 'Look for the keys in most frequent use; needs an LFU maxmemory-policy.', apply: mode('hotkeys') },
+  {
+    names: ['--cursor'],
+    value: 'n',
+    help: 'With --keystats: go on from this cursor.',
+    apply: ({ options }, value, name) => (options.cursor = readUnsigned(value, name)),
+  },
+  {
+    names: ['--top'],
+    value: 'n',
+    help: 'With --keystats: how many of the largest keys to show (default 10).',
+    apply: ({ options }, value, name) => (options.top = Number(readUnsigned(value, name))),
+  },
+  {
+    names: ['--hotkeys'],
+    help: 'Look for the keys in most frequent use; needs an LFU maxmemory-policy.',
+    apply: mode('hotkeys'),
+  },
   { names: ['--scan'], help: 'Print all keys.', apply: mode('scan') },
-  { names: ['--pattern'], value: 'pat', help: 'With --scan, --bigkeys and the like: only keys that match.', apply: ({ options }, value) => (options.pattern = Buffer.from(value).toString('latin1')) },
+  {
+    names: ['--pattern'],
+    value: 'pat',
+    help: 'With --scan, --bigkeys and the like: only keys that match.',
+    apply: ({ options }, value) => (options.pattern = Buffer.from(value).toString('latin1')),
+  },
   {
     names: ['--quoted-pattern'],
     value: 'pat',
@@ -276,8 +423,18 @@ const declarations: readonly OptionDeclaration[] = [
       options.pattern = pattern;
     },
   },
-  { names: ['--count'], value: 'count', help: 'With --scan, --bigkeys and the like: COUNT of each SCAN (default 10).', apply: ({ options }, value) => (options.count = readLeadingInteger(value)) },
-  { names: ['--type'], value: 'type', help: 'With --scan, --bigkeys and the like: only keys of this type.', apply: ({ options }, value) => (options.type = value) },
+  {
+    names: ['--count'],
+    value: 'count',
+    help: 'With --scan, --bigkeys and the like: COUNT of each SCAN (default 10).',
+    apply: ({ options }, value) => (options.count = readLeadingInteger(value)),
+  },
+  {
+    names: ['--type'],
+    value: 'type',
+    help: 'With --scan, --bigkeys and the like: only keys of this type.',
+    apply: ({ options }, value) => (options.type = value),
+  },
   {
     names: ['--intrinsic-latency'],
     value: 'sec',
@@ -287,18 +444,42 @@ const declarations: readonly OptionDeclaration[] = [
       options.intrinsicLatencySeconds = readLeadingInteger(value);
     },
   },
-  { names: ['--eval'], value: 'file', help: 'Run a Lua script: the words up to a lone comma are its keys, those after it its arguments.', apply: ({ options }, value) => (options.evalFile = value) },
+  {
+    names: ['--eval'],
+    value: 'file',
+    help: 'Run a Lua script: the words up to a lone comma are its keys, those after it its arguments.',
+    apply: ({ options }, value) => (options.evalFile = value),
+  },
   { names: ['--ldb'], help: 'With --eval: in the debugger.', apply: setDebugger('forked') },
-  { names: ['--ldb-sync-mode'], help: 'With --eval: in the synchronous debugger, where the server waits and changes stay.', apply: setDebugger('sync') },
+  {
+    names: ['--ldb-sync-mode'],
+    help: 'With --eval: in the synchronous debugger, where the server waits and changes stay.',
+    apply: setDebugger('sync'),
+  },
   { names: ['--verbose'], help: 'Say more.', apply: ({ options }) => (options.verbose = true) },
-  { names: ['--no-auth-warning'], help: 'No warning about a password on the command line.', apply: ({ options }) => (options.authWarning = false) },
-  { names: ['--test_hint'], value: 'input', help: 'Print the hint for this input.', apply: ({ options }, value) => (options.testHint = value) },
-  { names: ['--test_hint_file'], value: 'file', help: 'Check a file of inputs and hints.', apply: ({ options }, value) => (options.testHintFile = value) },
+  {
+    names: ['--no-auth-warning'],
+    help: 'No warning about a password on the command line.',
+    apply: ({ options }) => (options.authWarning = false),
+  },
+  {
+    names: ['--test_hint'],
+    value: 'input',
+    help: 'Print the hint for this input.',
+    apply: ({ options }, value) => (options.testHint = value),
+  },
+  {
+    names: ['--test_hint_file'],
+    value: 'file',
+    help: 'Check a file of inputs and hints.',
+    apply: ({ options }, value) => (options.testHintFile = value),
+  },
 ];
 
 function setFamily(family: 4 | 6): OptionDeclaration['apply'] {
   return ({ options }) => {
-    if (options.family !== undefined && options.family !== family) throw new Refusal('Options -4 and -6 are mutually exclusive.');
+    if (options.family !== undefined && options.family !== family)
+      throw new Refusal('Options -4 and -6 are mutually exclusive.');
     options.family = family;
   };
 }
@@ -325,7 +506,18 @@ function setDebugger(kind: 'forked' | 'sync'): OptionDeclaration['apply'] {
 }
 
 /** Options of the cluster manager that take a value; the others are switches. */
-const clusterValues = ['replicas', 'master-id', 'from', 'to', 'from-user', 'from-pass', 'slots', 'timeout', 'pipeline', 'threshold'];
+const clusterValues = [
+  'replicas',
+  'master-id',
+  'from',
+  'to',
+  'from-user',
+  'from-pass',
+  'slots',
+  'timeout',
+  'pipeline',
+  'threshold',
+];
 const clusterSwitches = [
   'only-masters',
   'only-replicas',
@@ -438,7 +630,9 @@ export function parseCommandLine(words: readonly string[], terminal: boolean): P
     }
     checkCombination(options);
     if (options.authWarning && options.password !== undefined) {
-      warnings.push("Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.");
+      warnings.push(
+        "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.",
+      );
     }
     checkModes(options);
   } catch (error) {
@@ -468,7 +662,8 @@ function readClusterOption({ clusterOptions }: Parsing, words: readonly string[]
 }
 
 function checkCombination(options: CliOptions): void {
-  if (options.socketPath !== undefined && options.clusterMode) throw new Refusal('Options -c and -s are mutually exclusive.');
+  if (options.socketPath !== undefined && options.clusterMode)
+    throw new Refusal('Options -c and -s are mutually exclusive.');
   if (options.resp2 && options.resp3 === 'asked') throw new Refusal('Options -2 and -3 are mutually exclusive.');
   if (options.debugger !== 'off' && options.evalFile === undefined) {
     throw new Refusal('Options --ldb and --ldb-sync-mode require --eval.\nTry kvasir-cli --help for more information.');
@@ -476,8 +671,10 @@ function checkCombination(options: CliOptions): void {
 }
 
 function checkModes(options: CliOptions): void {
-  if (options.modes.has('rdb') && options.modes.has('functions-rdb')) throw new Refusal('Option --functions-rdb and --rdb are mutually exclusive.');
-  if (options.stdinLast && options.stdinTag !== undefined) throw new Refusal('Options -x and -X are mutually exclusive.');
+  if (options.modes.has('rdb') && options.modes.has('functions-rdb'))
+    throw new Refusal('Option --functions-rdb and --rdb are mutually exclusive.');
+  if (options.stdinLast && options.stdinTag !== undefined)
+    throw new Refusal('Options -x and -X are mutually exclusive.');
 }
 
 const helpColumn = 26;
@@ -485,7 +682,14 @@ const helpWidth = 100;
 
 /** The text of --help. */
 export function usage(): string {
-  const lines = [`kvasir-cli ${KVASIR_VERSION}`, '', 'Usage: kvasir-cli [OPTIONS] [command [argument ...]]', '', 'Without a command it reads commands from the terminal or from standard input.', ''];
+  const lines = [
+    `kvasir-cli ${KVASIR_VERSION}`,
+    '',
+    'Usage: kvasir-cli [OPTIONS] [command [argument ...]]',
+    '',
+    'Without a command it reads commands from the terminal or from standard input.',
+    '',
+  ];
   for (const { names, value, help } of declarations) {
     if (names[0]!.startsWith('--test_hint')) continue;
     const left = `  ${names.join(', ')}${value === undefined ? '' : ` <${value}>`}`;
@@ -504,7 +708,7 @@ export function usage(): string {
     '  kvasir-cli set greeting hello',
     '  kvasir-cli -u redis://user:secret@10.0.0.5:6379/2 get greeting',
     '  kvasir-cli -x set photo < photo.jpg',
-    "  kvasir-cli --quoted-input set '\"with-a-\\x00-byte\"' value",
+    '  kvasir-cli --quoted-input set \'"with-a-\\x00-byte"\' value',
     '  kvasir-cli -r 100 -i 0.5 info stats',
     '  kvasir-cli --eval limit.lua rate:138 , 10 3',
     "  kvasir-cli --scan --pattern 'user:*' --type hash",

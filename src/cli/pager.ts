@@ -34,7 +34,7 @@ export function isLongerThanScreen(text: string, output: WriteStream): boolean {
   const columns = output.columns || 80;
   const rows = (output.rows || 24) - 1;
   let used = 0;
-  for (let position = 0; position < text.length; ) {
+  for (let position = 0; position < text.length;) {
     const lineEnd = text.indexOf('\n', position);
     const next = lineEnd < 0 ? text.length : lineEnd + 1;
     used += Math.max(1, Math.ceil((next - position - 1) / columns));

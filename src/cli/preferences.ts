@@ -9,7 +9,12 @@ export interface Preferences {
   pager: boolean;
 }
 
-export function setPreference(preferences: Preferences, words: readonly string[], console: Console, fromFile: boolean): void {
+export function setPreference(
+  preferences: Preferences,
+  words: readonly string[],
+  console: Console,
+  fromFile: boolean,
+): void {
   const source = fromFile ? '.redisclirc: ' : '';
   const [command = '', name] = words;
   if (command.toLowerCase() !== ':set' || name === undefined) {

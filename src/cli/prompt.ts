@@ -58,11 +58,7 @@ export async function openSource(session: Session): Promise<LineSource> {
   return openLineStream(session);
 }
 
-async function runLine(
-  session: Session,
-  source: LineSource,
-  line: string,
-): Promise<'quit' | 'restart' | undefined> {
+async function runLine(session: Session, source: LineSource, line: string): Promise<'quit' | 'restart' | undefined> {
   const { console, options } = session;
   if (line === '') return undefined;
   const words = session.debugging ? splitDebuggerLine(line) : splitWords(line);
@@ -94,7 +90,7 @@ async function runLine(
   }
   if (name === 'restart') {
     if (options.evalFile !== undefined) return 'restart';
-    console.write('Use \'restart\' only in Lua debugging mode.\n');
+    console.write("Use 'restart' only in Lua debugging mode.\n");
     return undefined;
   }
   if (name === 'connect' && words.length === 3) {
@@ -110,7 +106,11 @@ async function runLine(
     return undefined;
   }
   if (!session.debugging && (name === 'help' || name === '?')) {
-    await printHelp(session, words.slice(1).map((word) => Buffer.from(word, 'latin1').toString()), source.hints);
+    await printHelp(
+      session,
+      words.slice(1).map((word) => Buffer.from(word, 'latin1').toString()),
+      source.hints,
+    );
     return undefined;
   }
   await runCommand(session, command, repeat);
@@ -121,7 +121,10 @@ async function runCommand(session: Session, command: readonly string[], repeat: 
   const { console, options } = session;
   const startedMs = performance.now();
   session.repliedMs = startedMs;
-  await session.issue(command.map((word) => Buffer.from(word, 'latin1')), repeat);
+  await session.issue(
+    command.map((word) => Buffer.from(word, 'latin1')),
+    repeat,
+  );
   if (session.debuggerEnded) {
     session.debuggerEnded = false;
     const reply: Reply | undefined = await session.read();

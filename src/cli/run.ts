@@ -34,11 +34,7 @@ export async function runCli(words: readonly string[], parts: Parts = {}): Promi
   }
 }
 
-async function start(
-  words: readonly string[],
-  console: Console,
-  cluster: ClusterManager | undefined,
-): Promise<number> {
+async function start(words: readonly string[], console: Console, cluster: ClusterManager | undefined): Promise<number> {
   const parsed = parseCommandLine(words, console.formatsForTerminal);
   switch (parsed.kind) {
     case 'help':
@@ -82,11 +78,7 @@ async function start(
 }
 
 /** Runs the one command of the command line. */
-async function runCommand(
-  options: CliOptions,
-  console: Console,
-  command: readonly Uint8Array[],
-): Promise<number> {
+async function runCommand(options: CliOptions, console: Console, command: readonly Uint8Array[]): Promise<number> {
   let args = [...command];
   if (options.quotedInput) {
     const unquoted = args.map((argument) => unquote(Buffer.from(argument).toString('latin1')));
@@ -111,7 +103,10 @@ async function runCommand(
   const name = Buffer.from(args[0]!).toString('latin1').toLowerCase();
   if (name === 'help' || name === '?') {
     const { printHelp } = await import('./help.js');
-    await printHelp(session, args.slice(1).map((argument) => Buffer.from(argument).toString()));
+    await printHelp(
+      session,
+      args.slice(1).map((argument) => Buffer.from(argument).toString()),
+    );
     return 0;
   }
   const done = await session.issue(args, options.repeat);

@@ -11,7 +11,10 @@ export function holdsSecret(words: readonly string[]): boolean {
     case 'acl':
       return ['setuser', 'deluser', 'getuser'].includes(second);
     case 'config':
-      return second === 'set' && words.some((word, index) => index >= 2 && index % 2 === 0 && secretConfigs.includes(word.toLowerCase()));
+      return (
+        second === 'set' &&
+        words.some((word, index) => index >= 2 && index % 2 === 0 && secretConfigs.includes(word.toLowerCase()))
+      );
     case 'hello':
     case 'migrate':
       // Anywhere: better a line too few in the history than a password in it.

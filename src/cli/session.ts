@@ -341,7 +341,11 @@ export class Session {
   }
 
   /** 'stop' ends a repetition without an error: the command goes to another node. */
-  private async readAnswer(command: string, words: readonly string[], asText: boolean): Promise<'done' | 'stop' | 'failed'> {
+  private async readAnswer(
+    command: string,
+    words: readonly string[],
+    asText: boolean,
+  ): Promise<'done' | 'stop' | 'failed'> {
     const subscribes = subscribeCommands.includes(command);
     let confirmations = subscribes || unsubscribeCommands.includes(command) ? Math.max(words.length - 1, 1) : 0;
     const showsState = this.interactive && this.console.formatsForTerminal; // the prompt tells it
@@ -482,6 +486,7 @@ function isText(words: readonly string[]): boolean {
   if (textAlways.includes(command)) return true;
   if (textSubcommands[command]?.includes(second) === true) return true;
   if (command === 'cluster') return words.length === 2 && (second === 'nodes' || second === 'info');
-  if (command === 'latency') return (words.length === 3 && second === 'graph') || (words.length === 2 && second === 'doctor');
+  if (command === 'latency')
+    return (words.length === 3 && second === 'graph') || (words.length === 2 && second === 'doctor');
   return false;
 }

@@ -77,7 +77,8 @@ export function openTerminal(session: Session): LineSource {
     session.writer.write(collect, reply, asText);
     console.flush();
     if (tooLarge) session.show(reply, asText);
-    else if (console.stdinTerminal && isLongerThanScreen(text, stdout)) await showPaged(text, () => editor.readKey(), stdout);
+    else if (console.stdinTerminal && isLongerThanScreen(text, stdout))
+      await showPaged(text, () => editor.readKey(), stdout);
     else console.write(text);
   }
 

@@ -49,7 +49,13 @@ function openSocket(endpoint: Endpoint): Promise<Socket> {
     const target =
       endpoint.path !== undefined
         ? { path: endpoint.path }
-        : { host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs };
+        : {
+            host: endpoint.host,
+            port: endpoint.port,
+            noDelay: true,
+            keepAlive: true,
+            keepAliveInitialDelay: keepAliveMs,
+          };
     const family = endpoint.family === undefined || isIP(endpoint.host) !== 0 ? {} : { family: endpoint.family };
     let socket: Socket;
     try {
@@ -105,7 +111,8 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
   }
   // Node takes TLS 1.2 ciphers and TLS 1.3 suites in one list.
   const ciphers = [options.cipherSuites, options.ciphers].filter((list) => list !== undefined).join(':');
-  const serverName = options.serverName ?? (isIP(endpoint.host) === 0 && endpoint.path === undefined ? endpoint.host : undefined);
+  const serverName =
+    options.serverName ?? (isIP(endpoint.host) === 0 && endpoint.path === undefined ? endpoint.host : undefined);
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       socket.destroy();
@@ -137,7 +144,12 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
 
 function describeTlsFailure(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const untrusted = ['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'];
+  const untrusted = [
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  ];
   if (untrusted.includes(code)) return 'certificate verify failed';
   return systemErrorText(error);
 }

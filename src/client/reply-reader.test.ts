@@ -33,17 +33,67 @@ function readAll(reader: ReplyReader): unknown[] {
 }
 
 const wire = [
-  '+OK\r\n', '+\r\n', '-ERR no\r\n', ':0\r\n', ':-42\r\n', ':9223372036854775807\r\n', ':-9223372036854775808\r\n', ':9007199254740993\r\n',
-  '$5\r\nhello\r\n', '$0\r\n\r\n', '$4\r\n\r\n\r\n\r\n', '$-1\r\n', '*-1\r\n', '_\r\n', '*0\r\n', '%0\r\n', '~0\r\n', '#t\r\n', '#f\r\n',
-  ',3.25\r\n', ',-inf\r\n', ',1e300\r\n', ',nan\r\n', '(12345678901234567890123\r\n', '=8\r\ntxt:a\r\nb\r\n',
-  '*2\r\n*1\r\n$1\r\na\r\n%1\r\n+k\r\n~2\r\n:1\r\n_\r\n', '>2\r\n+message\r\n$1\r\nx\r\n', '|1\r\n+ttl\r\n:3\r\n$1\r\nv\r\n', '*1\r\n|1\r\n+a\r\n*0\r\n:7\r\n',
+  '+OK\r\n',
+  '+\r\n',
+  '-ERR no\r\n',
+  ':0\r\n',
+  ':-42\r\n',
+  ':9223372036854775807\r\n',
+  ':-9223372036854775808\r\n',
+  ':9007199254740993\r\n',
+  '$5\r\nhello\r\n',
+  '$0\r\n\r\n',
+  '$4\r\n\r\n\r\n\r\n',
+  '$-1\r\n',
+  '*-1\r\n',
+  '_\r\n',
+  '*0\r\n',
+  '%0\r\n',
+  '~0\r\n',
+  '#t\r\n',
+  '#f\r\n',
+  ',3.25\r\n',
+  ',-inf\r\n',
+  ',1e300\r\n',
+  ',nan\r\n',
+  '(12345678901234567890123\r\n',
+  '=8\r\ntxt:a\r\nb\r\n',
+  '*2\r\n*1\r\n$1\r\na\r\n%1\r\n+k\r\n~2\r\n:1\r\n_\r\n',
+  '>2\r\n+message\r\n$1\r\nx\r\n',
+  '|1\r\n+ttl\r\n:3\r\n$1\r\nv\r\n',
+  '*1\r\n|1\r\n+a\r\n*0\r\n:7\r\n',
 ].join('');
 
 const expected = [
-  'status OK', 'status ', 'error ERR no', 0, -42, 9223372036854775807n, -9223372036854775808n, 9007199254740993n,
-  'bulk hello', 'bulk ', 'bulk \r\n\r\n', null, null, null, { array: [] }, { map: [] }, { set: [] }, true, false,
-  'double 3.25', 'double -inf', 'double 1e300', 'double nan', 'bignumber 12345678901234567890123', 'txt a\r\nb',
-  { array: [{ array: ['bulk a'] }, { map: ['status k', { set: [1, null] }] }] }, { push: ['status message', 'bulk x'] }, 'bulk v', { array: [7] },
+  'status OK',
+  'status ',
+  'error ERR no',
+  0,
+  -42,
+  9223372036854775807n,
+  -9223372036854775808n,
+  9007199254740993n,
+  'bulk hello',
+  'bulk ',
+  'bulk \r\n\r\n',
+  null,
+  null,
+  null,
+  { array: [] },
+  { map: [] },
+  { set: [] },
+  true,
+  false,
+  'double 3.25',
+  'double -inf',
+  'double 1e300',
+  'double nan',
+  'bignumber 12345678901234567890123',
+  'txt a\r\nb',
+  { array: [{ array: ['bulk a'] }, { map: ['status k', { set: [1, null] }] }] },
+  { push: ['status message', 'bulk x'] },
+  'bulk v',
+  { array: [7] },
 ];
 
 test('every type is read', () => {
@@ -67,8 +117,30 @@ test('replies are the same however the bytes are cut', () => {
 
 test('bytes that are no RESP are refused, as soon as they are seen', () => {
   const broken = [
-    'HTTP', 'x', '\r\n', ':\r\n', ':1x\r\n', ':--1\r\n', ':99999999999999999999\r\n', ':9223372036854775808\r\n', '$x\r\n', '$-2\r\n', '$9999999999\r\n',
-    '$1\r\nabc', '*x\r\n', '*-2\r\n', '*9999999999999\r\n', '#\r\n', '#true\r\n', ',\r\n', ',1.2.3\r\n', ',0x10\r\n', '(1.5\r\n', '_x\r\n', '=3\r\nabc\r\n', '=5\r\ntxtab\r\n',
+    'HTTP',
+    'x',
+    '\r\n',
+    ':\r\n',
+    ':1x\r\n',
+    ':--1\r\n',
+    ':99999999999999999999\r\n',
+    ':9223372036854775808\r\n',
+    '$x\r\n',
+    '$-2\r\n',
+    '$9999999999\r\n',
+    '$1\r\nabc',
+    '*x\r\n',
+    '*-2\r\n',
+    '*9999999999999\r\n',
+    '#\r\n',
+    '#true\r\n',
+    ',\r\n',
+    ',1.2.3\r\n',
+    ',0x10\r\n',
+    '(1.5\r\n',
+    '_x\r\n',
+    '=3\r\nabc\r\n',
+    '=5\r\ntxtab\r\n',
     '*1\r\n'.repeat(10_000),
   ];
   for (const bytes of broken) {
@@ -110,7 +182,8 @@ test('random bytes never do anything but give replies or be refused', () => {
         let text = '';
         const length = random(30);
         // Whole replies now and then, so that the reader gets further than the first byte.
-        for (let index = 0; index < length; index++) text += random(8) === 0 ? '*2\r\n:1\r\n$1\r\na\r\n' : alphabet[random(alphabet.length)]!;
+        for (let index = 0; index < length; index++)
+          text += random(8) === 0 ? '*2\r\n:1\r\n$1\r\na\r\n' : alphabet[random(alphabet.length)]!;
         reader.feed(Buffer.from(text, 'latin1'));
         readAll(reader);
       }

@@ -105,7 +105,10 @@ export class ReplyReader {
       case 0x24: // $
         return this.openBulk('bulk', readCount(pending, body, end, bulkBytesMax, 'Bulk string length out of range'));
       case 0x3d: // =
-        return this.openBulk('verbatim', readCount(pending, body, end, bulkBytesMax, 'Bulk string length out of range'));
+        return this.openBulk(
+          'verbatim',
+          readCount(pending, body, end, bulkBytesMax, 'Bulk string length out of range'),
+        );
       case 0x2a: // *
         return this.openAggregate('array', pending, body, end);
       case 0x25: // %
@@ -170,7 +173,8 @@ export class ReplyReader {
 
   private openBulk(kind: 'bulk' | 'verbatim', bytes: number): Reply | typeof opened {
     if (bytes < 0) return nilReply;
-    if (kind === 'verbatim' && bytes < 4) throw new ReplyProtocolError('Verbatim string 4 bytes of content type are missing or incorrectly encoded.');
+    if (kind === 'verbatim' && bytes < 4)
+      throw new ReplyProtocolError('Verbatim string 4 bytes of content type are missing or incorrectly encoded.');
     this.bulkKind = kind;
     this.bulkBytes = bytes;
     return opened;
@@ -201,7 +205,8 @@ export class ReplyReader {
     const kind = this.bulkKind;
     this.bulkKind = undefined;
     if (kind === 'bulk') return { kind, bytes: whole.subarray(0, length) };
-    if (whole[3] !== 0x3a) throw new ReplyProtocolError('Verbatim string 4 bytes of content type are missing or incorrectly encoded.');
+    if (whole[3] !== 0x3a)
+      throw new ReplyProtocolError('Verbatim string 4 bytes of content type are missing or incorrectly encoded.');
     return { kind: 'verbatim', format: whole.toString('latin1', 0, 3), bytes: whole.subarray(4, length) };
   }
 }

@@ -40,13 +40,7 @@ export interface AggregateReply {
 }
 
 export type Reply =
-  | TextReply
-  | VerbatimReply
-  | IntegerReply
-  | NumberTextReply
-  | BooleanReply
-  | NilReply
-  | AggregateReply;
+  TextReply | VerbatimReply | IntegerReply | NumberTextReply | BooleanReply | NilReply | AggregateReply;
 
 export const nilReply: NilReply = { kind: 'nil' };
 

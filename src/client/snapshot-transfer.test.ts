@@ -7,7 +7,8 @@ import { readSnapshot, readSnapshotHeader, SnapshotError } from './snapshot-tran
 
 function sourceOf(bytes: string, chunkBytes: number, rest = ''): ByteSource {
   const stream = new PassThrough();
-  for (let start = 0; start < bytes.length; start += chunkBytes) stream.write(Buffer.from(bytes.slice(start, start + chunkBytes), 'latin1'));
+  for (let start = 0; start < bytes.length; start += chunkBytes)
+    stream.write(Buffer.from(bytes.slice(start, start + chunkBytes), 'latin1'));
   stream.end();
   return new ByteSource(stream, Buffer.from(rest, 'latin1'));
 }
@@ -17,7 +18,8 @@ async function readWhole(source: ByteSource): Promise<{ snapshot: string; after:
   let snapshot = '';
   for await (const part of readSnapshot(source, header)) snapshot += part.toString('latin1');
   let after = '';
-  for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) after += chunk.toString('latin1');
+  for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read())
+    after += chunk.toString('latin1');
   return { snapshot, after, resync: header.resync };
 }
 
@@ -34,7 +36,9 @@ test('a snapshot of known size ends where it says', async () => {
 
 test('a snapshot of unknown size ends at its mark', async () => {
   for (const chunkBytes of [1, 2, 3, 7, 39, 40, 41, 1000]) {
-    const result = await readWhole(sourceOf(`\n+FULLRESYNC abc 12\r\n\n$EOF:${mark}\r\n${tricky}${mark}after`, chunkBytes));
+    const result = await readWhole(
+      sourceOf(`\n+FULLRESYNC abc 12\r\n\n$EOF:${mark}\r\n${tricky}${mark}after`, chunkBytes),
+    );
     assert.deepEqual(result, { snapshot: tricky, after: 'after', resync: '+FULLRESYNC abc 12' });
   }
 });
@@ -50,7 +54,18 @@ test('a partial resync has no snapshot', async () => {
 });
 
 test('refusals and early ends are told', async () => {
-  for (const bytes of ['', '$', '$10\r\nshort', `$EOF:${mark}\r\nno end`, '$EOF:short\r\n', '-ERR no\r\n', '+OK\r\n', '$-1\r\n', '$1e3\r\n', 'x'.repeat(10_000)]) {
+  for (const bytes of [
+    '',
+    '$',
+    '$10\r\nshort',
+    `$EOF:${mark}\r\nno end`,
+    '$EOF:short\r\n',
+    '-ERR no\r\n',
+    '+OK\r\n',
+    '$-1\r\n',
+    '$1e3\r\n',
+    'x'.repeat(10_000),
+  ]) {
     await assert.rejects(readWhole(sourceOf(bytes, 5)), SnapshotError, JSON.stringify(bytes.slice(0, 20)));
   }
 });

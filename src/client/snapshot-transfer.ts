@@ -47,7 +47,7 @@ async function readHeaderLine(source: ByteSource, doing: string): Promise<string
 /** The bytes of the snapshot, chunk by chunk, without the mark; what follows stays in the source. */
 export async function* readSnapshot(source: ByteSource, header: SnapshotHeader): AsyncGenerator<Buffer, void> {
   if (header.mark === undefined) {
-    for (let missing = header.bytes ?? 0; missing > 0; ) {
+    for (let missing = header.bytes ?? 0; missing > 0;) {
       const chunk = await readChunk(source);
       source.unread(chunk.subarray(missing));
       const part = chunk.subarray(0, missing);

@@ -34,7 +34,8 @@ export function changed(call: DataCall, index: number, dirty: number): void {
 /** A keyspace event of the key at argument `index`. @hot */
 export function notify(call: DataCall, eventClass: number, event: string, index: number): void {
   const keyspace = call.host.keyspace;
-  if ((keyspace.notifyMask & eventClass) !== 0) keyspace.notify(eventClass, event, call.db, call.bytes, call.starts[index]!, call.lengths[index]!);
+  if ((keyspace.notifyMask & eventClass) !== 0)
+    keyspace.notify(eventClass, event, call.db, call.bytes, call.starts[index]!, call.lengths[index]!);
 }
 
 /** Whether one of the arguments from `from` on is this word (in lower case). */

@@ -25,7 +25,13 @@ export function elementScan(elements: string, ...more: readonly Argument[]) {
     arity: -3,
     flags: ['readonly'],
     keys: [keyAt(1, ['RO', 'access'])],
-    args: [key('key'), int('cursor'), optional(pattern('pattern', { token: 'MATCH' })), optional(int('count', { token: 'COUNT' })), ...more],
+    args: [
+      key('key'),
+      int('cursor'),
+      optional(pattern('pattern', { token: 'MATCH' })),
+      optional(int('count', { token: 'COUNT' })),
+      ...more,
+    ],
     tips: ['nondeterministic_output'],
     complexity: `O(1) for every call; O(N) for a whole walk, where N is the number of ${elements}.`,
   } as const;

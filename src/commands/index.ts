@@ -12,4 +12,15 @@ import { sortedSetCommands } from './sorted-set/index.js';
 import { streamCommands } from './stream/index.js';
 import { stringCommands } from './string/index.js';
 
-export const dataCommands: readonly DataCommand[] = [...genericCommands, ...stringCommands, ...hashCommands, ...setCommands, ...listCommands, ...streamCommands, ...sortedSetCommands, ...hyperloglogCommands, ...bitmapCommands, ...geoCommands];
+export const dataCommands: readonly DataCommand[] = [
+  ...genericCommands,
+  ...stringCommands,
+  ...hashCommands,
+  ...setCommands,
+  ...listCommands,
+  ...streamCommands,
+  ...sortedSetCommands,
+  ...hyperloglogCommands,
+  ...bitmapCommands,
+  ...geoCommands,
+];

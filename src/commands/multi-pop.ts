@@ -60,7 +60,14 @@ export function popFirst(call: DataCall, type: number, first: number, keys: numb
 }
 
 /** As `popFirst`, but suspends the call while no key is there. After the time the reply is a nil array. */
-export function popFirstOrWait(call: DataCall, type: number, first: number, keys: number, timeoutMs: number, pop: PopKey): void {
+export function popFirstOrWait(
+  call: DataCall,
+  type: number,
+  first: number,
+  keys: number,
+  timeoutMs: number,
+  pop: PopKey,
+): void {
   if (popFirst(call, type, first, keys, pop)) return;
   if (call.denyBlocking) {
     call.reply.nilArray();

@@ -27,7 +27,13 @@ export function sampleEntries(dicts: Dicts, dict: DictRef, count: number, source
 }
 
 /** Bytes of a dict's entries with their external values, extrapolated from about `samples` of them (0: all). */
-export function entriesBytes(dicts: Dicts, arena: Arena, dict: DictRef, samples: number, external?: (entry: number) => number): number {
+export function entriesBytes(
+  dicts: Dicts,
+  arena: Arena,
+  dict: DictRef,
+  samples: number,
+  external?: (entry: number) => number,
+): number {
   const count = dicts.count(dict);
   const list = new RefList();
   let cursor = 0;

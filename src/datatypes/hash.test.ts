@@ -51,7 +51,10 @@ test('a hash does what a Map does, whatever its encoding', () => {
   for (let round = 0; round < 80; round++) {
     const prng = new Prng(seed * 1000 + round);
     const limits: HashLimits = { hashMaxListpackEntries: prng.below(50), hashMaxListpackValue: prng.pick([5, 20, 64]) };
-    const anyText = (): string => (prng.chance(40) ? String(prng.below(60) - 20) : String.fromCharCode(97 + prng.below(26)).repeat(prng.below(prng.chance(8) ? 70 : 5)));
+    const anyText = (): string =>
+      prng.chance(40)
+        ? String(prng.below(60) - 20)
+        : String.fromCharCode(97 + prng.below(26)).repeat(prng.below(prng.chance(8) ? 70 : 5));
     const model = new Map<string, Field>();
     let now = START_MS;
     hashes.openNew();
@@ -83,7 +86,9 @@ test('a hash does what a Map does, whatever its encoding', () => {
         assert.equal(hashes.countExpired(now), due.length);
         const budget = prng.chance(70) ? Infinity : 1 + prng.below(3);
         const gone: string[] = [];
-        const expired = hashes.expireDue(now, budget, () => gone.push(latin1(hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength)));
+        const expired = hashes.expireDue(now, budget, () =>
+          gone.push(latin1(hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength)),
+        );
         assert.equal(expired, gone.length);
         if (budget === Infinity) assert.deepEqual(gone.sort(), due.sort());
         for (const other of gone) assert.ok(due.includes(other) && model.delete(other));
@@ -102,7 +107,10 @@ test('a hash does what a Map does, whatever its encoding', () => {
     assert.deepEqual(sorted(content(hashes)), sorted(model), `seed ${prng.seed}`);
     const { encoding, ref } = hashes;
     const copy = hashes.copy(encoding, ref);
-    assert.equal(hashes.nextExpiry(encoding, copy) >= 0, [...model.values()].some((field) => field.expiry >= 0));
+    assert.equal(
+      hashes.nextExpiry(encoding, copy) >= 0,
+      [...model.values()].some((field) => field.expiry >= 0),
+    );
     hashes.open(encoding, copy);
     hashes.verify();
     assert.deepEqual(sorted(content(hashes)), sorted(model));
@@ -110,7 +118,8 @@ test('a hash does what a Map does, whatever its encoding', () => {
     hashes.discard();
     hashes.open(encoding, ref);
     const sampled: string[] = [];
-    if (model.size > 3) hashes.sample(3, prng, () => sampled.push(latin1(hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength)));
+    if (model.size > 3)
+      hashes.sample(3, prng, () => sampled.push(latin1(hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength)));
     assert.equal(new Set(sampled).size, model.size > 3 ? 3 : 0);
     hashes.discard();
   }
@@ -150,11 +159,21 @@ test('many fields that expire are found in slices, and those of the same quarter
   for (; gone < 15000 && calls < 1000; calls++) gone += hashes.expireDue(START_MS + 500, 700, () => undefined);
   assert.equal(gone, 15000);
   assert.ok(calls > 4, `${calls} calls`);
-  for (let more = 0; more < 3; more++) assert.equal(hashes.expireDue(START_MS + 500, 700, () => undefined), 0);
+  for (let more = 0; more < 3; more++)
+    assert.equal(
+      hashes.expireDue(START_MS + 500, 700, () => undefined),
+      0,
+    );
   assert.equal(hashes.nextExpiry(hashes.encoding, hashes.ref), START_MS + 500);
-  assert.equal(hashes.expireDue(START_MS + 501, 1e9, () => undefined), 30);
+  assert.equal(
+    hashes.expireDue(START_MS + 501, 1e9, () => undefined),
+    30,
+  );
   hashes.verify();
-  assert.equal(hashes.expireDue(START_MS + 5000, 1e9, () => undefined), 14970);
+  assert.equal(
+    hashes.expireDue(START_MS + 5000, 1e9, () => undefined),
+    14970,
+  );
   assert.equal(hashes.nextExpiry(hashes.encoding, hashes.ref), -1);
   hashes.discard();
   assert.equal(hashes.arena.usedBytes, 0);

@@ -108,7 +108,17 @@ export class Hashes implements Container {
     const made = this.createDict();
     this.dicts.forEach(ref as DictRef, (entry, hash) => {
       this.readEntry(entry);
-      this.insertEntry(made, hash, this.fieldBytes, this.fieldStart, this.fieldLength, this.bytes, this.start, this.length, this.expiry);
+      this.insertEntry(
+        made,
+        hash,
+        this.fieldBytes,
+        this.fieldStart,
+        this.fieldLength,
+        this.bytes,
+        this.start,
+        this.length,
+        this.expiry,
+      );
     });
     return made;
   }
@@ -171,7 +181,14 @@ export class Hashes implements Container {
       return true;
     }
     const { listpacks, ref } = this;
-    this.place = listpacks.find(ref, listpacks.first(ref), field, offset, length, this.encoding === Encoding.LISTPACK ? 1 : 2);
+    this.place = listpacks.find(
+      ref,
+      listpacks.first(ref),
+      field,
+      offset,
+      length,
+      this.encoding === Encoding.LISTPACK ? 1 : 2,
+    );
     if (this.place === 0) return false;
     this.readListpackValue(listpacks.next(ref, this.place));
     return true;
@@ -225,7 +242,10 @@ export class Hashes implements Container {
   ): boolean {
     if (this.encoding !== Encoding.HASHTABLE) {
       const longest = fieldLength > valueLength ? fieldLength : valueLength;
-      if (longest <= limits.hashMaxListpackValue && this.listpacks.byteLength(this.ref) + longest * 2 < LISTPACK_BYTES_MAX) {
+      if (
+        longest <= limits.hashMaxListpackValue &&
+        this.listpacks.byteLength(this.ref) + longest * 2 < LISTPACK_BYTES_MAX
+      ) {
         return this.setInListpack(field, fieldOffset, fieldLength, value, valueOffset, valueLength, limits, keepExpiry);
       }
       checkKeyLength(fieldLength);
@@ -285,7 +305,8 @@ export class Hashes implements Container {
   deleteFound(): void {
     if (this.encoding === Encoding.HASHTABLE) {
       const dict = this.ref as DictRef;
-      if (this.entries.hasNumber(this.place)) this.expiries.remove(dict, this.placeHash, this.entries.number(this.place));
+      if (this.entries.hasNumber(this.place))
+        this.expiries.remove(dict, this.placeHash, this.entries.number(this.place));
       this.dicts.remove(dict, this.placeHash, this.place);
       this.entries.free(this.place);
     } else {
@@ -420,7 +441,17 @@ export class Hashes implements Container {
     const made = this.createDict();
     for (let more = this.first(); more; more = this.next()) {
       const hash = this.dicts.hash(this.fieldBytes, this.fieldStart, this.fieldLength);
-      this.insertEntry(made, hash, this.fieldBytes, this.fieldStart, this.fieldLength, this.bytes, this.start, this.length, this.expiry);
+      this.insertEntry(
+        made,
+        hash,
+        this.fieldBytes,
+        this.fieldStart,
+        this.fieldLength,
+        this.bytes,
+        this.start,
+        this.length,
+        this.expiry,
+      );
     }
     this.arena.free(this.ref);
     this.open(Encoding.HASHTABLE, made);
@@ -459,7 +490,9 @@ export class Hashes implements Container {
     if (this.encoding === Encoding.HASHTABLE) return this.nextEntry();
     const { listpacks, ref } = this;
     const value = listpacks.next(ref, this.place);
-    return this.readField(listpacks.next(ref, this.encoding === Encoding.LISTPACK ? value : listpacks.next(ref, value)));
+    return this.readField(
+      listpacks.next(ref, this.encoding === Encoding.LISTPACK ? value : listpacks.next(ref, value)),
+    );
   }
 
   private nextEntry(): boolean {
@@ -553,6 +586,7 @@ export class Hashes implements Container {
       before = time;
     }
     assert(names.size === this.size(), 'fields differ and are counted');
-    if (this.encoding === Encoding.HASHTABLE) assert(this.expiries.count(this.ref as DictRef) === expiring, 'expiries are indexed');
+    if (this.encoding === Encoding.HASHTABLE)
+      assert(this.expiries.count(this.ref as DictRef) === expiring, 'expiries are indexed');
   }
 }

@@ -57,7 +57,9 @@ export class Lists implements Container {
   }
 
   memoryBytes(encoding: number, ref: number, samples: number): number {
-    return encoding === Encoding.LISTPACK ? this.arena.usable(ref) : this.quicklists.byteSize(ref as QuicklistRef, samples);
+    return encoding === Encoding.LISTPACK
+      ? this.arena.usable(ref)
+      : this.quicklists.byteSize(ref as QuicklistRef, samples);
   }
 
   /** A copy of a value, for COPY. */
@@ -81,7 +83,8 @@ export class Lists implements Container {
   prepareGrowth(bytes: number, count: number): void {
     if (this.quick) return;
     const { listpacks, quicklists } = this;
-    if (!exceedsNode(quicklists.fill, listpacks.byteLength(this.ref) + bytes, listpacks.count(this.ref) + count)) return;
+    if (!exceedsNode(quicklists.fill, listpacks.byteLength(this.ref) + bytes, listpacks.count(this.ref) + count))
+      return;
     const list = quicklists.create();
     if (listpacks.count(this.ref) > 0) quicklists.appendListpack(list, this.ref);
     else listpacks.free(this.ref);

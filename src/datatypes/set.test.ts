@@ -40,10 +40,15 @@ test('a set does what a Set does, whatever its encoding', () => {
   const sets = makeSets();
   for (let round = 0; round < 60; round++) {
     const prng = new Prng(seed * 1000 + round);
-    const limits: SetLimits = { setMaxIntsetEntries: prng.below(40), setMaxListpackEntries: prng.below(40), setMaxListpackValue: prng.below(30) };
+    const limits: SetLimits = {
+      setMaxIntsetEntries: prng.below(40),
+      setMaxListpackEntries: prng.below(40),
+      setMaxListpackValue: prng.below(30),
+    };
     const integersOnly = prng.chance(40);
     const anyMember = (): string => {
-      if (integersOnly ? prng.chance(98) : prng.chance(30)) return String(prng.below(60) * (prng.chance(10) ? 2 ** 34 : 1) - 30);
+      if (integersOnly ? prng.chance(98) : prng.chance(30))
+        return String(prng.below(60) * (prng.chance(10) ? 2 ** 34 : 1) - 30);
       return String.fromCharCode(97 + prng.below(26)).repeat(prng.below(prng.chance(5) ? 40 : 4));
     };
     const model = new Set<string>();
@@ -135,7 +140,8 @@ test('members are drawn with equal chances', () => {
     for (let draw = 0; draw < 250; draw++) sets.sample(20, prng, seen);
     // 400 expected for each of 50 members; the standard deviation is about 20.
     assert.equal(counts.size, 50, kind);
-    for (const [name, count] of counts) assert.ok(count > 290 && count < 510, `${kind} ${name} was drawn ${count} times`);
+    for (const [name, count] of counts)
+      assert.ok(count > 290 && count < 510, `${kind} ${name} was drawn ${count} times`);
   }
 });
 

@@ -76,7 +76,8 @@ export class Sets implements Container {
   }
 
   freeStep(encoding: number, ref: number, budget: number): boolean {
-    if (encoding === Encoding.HASHTABLE) return this.dicts.dismantle(ref as DictRef, budget, (entry) => this.entries.free(entry));
+    if (encoding === Encoding.HASHTABLE)
+      return this.dicts.dismantle(ref as DictRef, budget, (entry) => this.entries.free(entry));
     this.arena.free(ref);
     return true;
   }
@@ -92,7 +93,11 @@ export class Sets implements Container {
     if (encoding === Encoding.LISTPACK) return this.listpacks.copy(ref);
     const made = this.dicts.create();
     this.dicts.forEach(ref as DictRef, (entry, hash) => {
-      this.dicts.insert(made, hash, this.createEntry(this.arena.u8[chunkOf(entry)]!, this.entries.keyStart(entry), this.entries.keyLength(entry)));
+      this.dicts.insert(
+        made,
+        hash,
+        this.createEntry(this.arena.u8[chunkOf(entry)]!, this.entries.keyStart(entry), this.entries.keyLength(entry)),
+      );
     });
     return made;
   }
@@ -112,7 +117,8 @@ export class Sets implements Container {
 
   /** Makes the open set a dict at once when `expected` more members are too many for what it is. */
   expect(expected: number, limits: SetLimits): void {
-    if (expected > (this.encoding === Encoding.INTSET ? limits.setMaxIntsetEntries : limits.setMaxListpackEntries)) this.convertToDict();
+    if (expected > (this.encoding === Encoding.INTSET ? limits.setMaxIntsetEntries : limits.setMaxListpackEntries))
+      this.convertToDict();
   }
 
   /** Opens a new, empty set of this encoding. */
@@ -153,7 +159,8 @@ export class Sets implements Container {
     if (encoding === Encoding.HASHTABLE) {
       return this.dicts.find(ref as DictRef, bytes, offset, length, this.dicts.hash(bytes, offset, length)) !== 0;
     }
-    if (encoding === Encoding.LISTPACK) return this.listpacks.find(ref, this.listpacks.first(ref), bytes, offset, length, 0) !== 0;
+    if (encoding === Encoding.LISTPACK)
+      return this.listpacks.find(ref, this.listpacks.first(ref), bytes, offset, length, 0) !== 0;
     return this.decimal.parse(bytes, offset, length) && this.intsets.has(ref, this.decimal);
   }
 
@@ -228,7 +235,11 @@ export class Sets implements Container {
     if (this.encoding === Encoding.HASHTABLE) return;
     const made = dicts.create();
     for (let more = this.first(); more; more = this.next()) {
-      dicts.insert(made, dicts.hash(this.bytes, this.start, this.length), this.createEntry(this.bytes, this.start, this.length));
+      dicts.insert(
+        made,
+        dicts.hash(this.bytes, this.start, this.length),
+        this.createEntry(this.bytes, this.start, this.length),
+      );
     }
     this.arena.free(this.ref);
     this.open(Encoding.HASHTABLE, made);

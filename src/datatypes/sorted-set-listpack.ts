@@ -6,7 +6,18 @@
 import { compareBytes } from '../base/bytes.js';
 import { DOUBLE_TEXT_BYTES_MAX, formatDouble, parseDouble } from '../base/double.js';
 import { byteOffset, CHUNK_SHIFT } from '../memory/layout.js';
-import { END, entryBytes, HEADER_BYTES, INT13, INT16, INT24, INT32, INT64, STRING12, STRING32 } from '../structures/listpack-format.js';
+import {
+  END,
+  entryBytes,
+  HEADER_BYTES,
+  INT13,
+  INT16,
+  INT24,
+  INT32,
+  INT64,
+  STRING12,
+  STRING32,
+} from '../structures/listpack-format.js';
 import type { Listpacks } from '../structures/listpack.js';
 
 const WHOLE_SCORE_MAX = 2 ** 62;
@@ -141,7 +152,8 @@ export class SortedListpacks {
     const next = this.next(ref, at);
     const previous = this.previous(ref, at);
     // Strictly between its neighbours it stays where it is; with equal scores the members decide.
-    const stays = (next === 0 || this.score(ref, next) > score) && (previous === 0 || this.score(ref, previous) < score);
+    const stays =
+      (next === 0 || this.score(ref, next) > score) && (previous === 0 || this.score(ref, previous) < score);
     if (!stays) return this.insert(this.remove(ref, at, 1), score, bytes, offset, length);
     const u8 = this.listpacks.arena.u8[ref >>> CHUNK_SHIFT]!;
     const base = byteOffset(ref);
@@ -150,7 +162,14 @@ export class SortedListpacks {
     return this.listpacks.replace(ref, scoreAt, scoreText, 0, formatDouble(score, scoreText, 0));
   }
 
-  private insertAt(ref: number, place: number, score: number, bytes: Uint8Array, offset: number, length: number): number {
+  private insertAt(
+    ref: number,
+    place: number,
+    score: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): number {
     const made = this.listpacks.insertBefore(ref, place, bytes, offset, length);
     const at = this.listpacks.inserted;
     if (isWhole(score)) return this.listpacks.insertIntegerAfter(made, at, score + 0);

@@ -19,7 +19,27 @@ function makeSets(): { arena: Arena; sets: SortedSets; walk: SortedSetWalk } {
   return { arena, sets, walk: new SortedSetWalk(sets) };
 }
 
-const scores = [0, 1, -1, 3.3, 0.1, 1e20, -1e300, Infinity, -Infinity, 2 ** 52, 2 ** 52 + 1, 2 ** 53, 1e17, 5e-324, 4095, 4096, -4097, 1 << 20, 2 ** 40];
+const scores = [
+  0,
+  1,
+  -1,
+  3.3,
+  0.1,
+  1e20,
+  -1e300,
+  Infinity,
+  -Infinity,
+  2 ** 52,
+  2 ** 52 + 1,
+  2 ** 53,
+  1e17,
+  5e-324,
+  4095,
+  4096,
+  -4097,
+  1 << 20,
+  2 ** 40,
+];
 
 function randomMember(prng: Prng): string {
   const kind = prng.below(10);
@@ -46,7 +66,17 @@ test('a random history on listpacks and big sets gives what a plain map gives', 
       if (prng.chance(25)) {
         assert.equal(sets.remove(encoding, ref, bytes, 0, bytes.length), model.delete(member), message);
       } else {
-        const flags = prng.pick([0, 0, 0, AddFlag.INCREMENT, AddFlag.NEW, AddFlag.OLD, AddFlag.GREATER, AddFlag.LESS, AddFlag.OLD | AddFlag.LESS]);
+        const flags = prng.pick([
+          0,
+          0,
+          0,
+          AddFlag.INCREMENT,
+          AddFlag.NEW,
+          AddFlag.OLD,
+          AddFlag.GREATER,
+          AddFlag.LESS,
+          AddFlag.OLD | AddFlag.LESS,
+        ]);
         const result = sets.add(encoding, ref, score, flags, bytes, 0, bytes.length, limits);
         let expected: number | undefined = (flags & AddFlag.INCREMENT) !== 0 && old !== undefined ? old + score : score;
         if (old === undefined ? (flags & AddFlag.OLD) !== 0 : (flags & AddFlag.NEW) !== 0) expected = undefined;
@@ -64,7 +94,9 @@ test('a random history on listpacks and big sets gives what a plain map gives', 
       assert.equal(sets.count(encoding, ref), model.size, message);
       if (step % 50 !== 0 && step !== steps - 1) continue;
       sets.verify(encoding, ref);
-      const order = [...model].sort((a, b) => a[1] - b[1] || Buffer.compare(Buffer.from(a[0], 'latin1'), Buffer.from(b[0], 'latin1')));
+      const order = [...model].sort(
+        (a, b) => a[1] - b[1] || Buffer.compare(Buffer.from(a[0], 'latin1'), Buffer.from(b[0], 'latin1')),
+      );
       let rank = 0;
       for (walk.from(encoding, ref, 0); walk.valid; walk.next()) {
         const name = Buffer.from(walk.bytes.slice(walk.start, walk.start + walk.length)).toString('latin1');
@@ -80,8 +112,16 @@ test('a random history on listpacks and big sets gives what a plain map gives', 
         assert.equal(sets.score(encoding, ref, name, 0, name.length), order[rank]![1], message);
       }
       for (const bound of scores) {
-        assert.equal(sets.countBelow(encoding, ref, bound, false), order.filter((item) => item[1] < bound).length, message);
-        assert.equal(sets.countBelow(encoding, ref, bound, true), order.filter((item) => item[1] <= bound).length, message);
+        assert.equal(
+          sets.countBelow(encoding, ref, bound, false),
+          order.filter((item) => item[1] < bound).length,
+          message,
+        );
+        assert.equal(
+          sets.countBelow(encoding, ref, bound, true),
+          order.filter((item) => item[1] <= bound).length,
+          message,
+        );
       }
       const copied = sets.copy(encoding, ref);
       sets.verify(encoding, copied);
@@ -147,7 +187,9 @@ test('ranges of ranks go, a few or most of the set, and the rest stays in order'
       const found: string[] = [];
       const { walk } = sets;
       for (walk.from(encoding, ref, 0); walk.valid; walk.next()) {
-        found.push(`${String(walk.score).padStart(2, '0')} ${Buffer.from(walk.bytes.slice(walk.start, walk.start + walk.length)).toString('latin1')}`);
+        found.push(
+          `${String(walk.score).padStart(2, '0')} ${Buffer.from(walk.bytes.slice(walk.start, walk.start + walk.length)).toString('latin1')}`,
+        );
       }
       assert.deepEqual(found, model, `seed ${seed} run ${run}`);
     }

@@ -73,7 +73,11 @@ export class SortedSets implements Container {
 
   /** Makes an empty set, in the form that suits `count` members of up to `memberBytes` bytes; sets `encoding` and `ref`. */
   create(count: number, memberBytes: number, limits: SortedSetLimits): void {
-    if (count <= limits.zsetMaxListpackEntries && memberBytes <= limits.zsetMaxListpackValue && limits.zsetMaxListpackEntries > 0) {
+    if (
+      count <= limits.zsetMaxListpackEntries &&
+      memberBytes <= limits.zsetMaxListpackValue &&
+      limits.zsetMaxListpackEntries > 0
+    ) {
       this.encoding = Encoding.LISTPACK;
       this.ref = this.listpacks.create(Math.min(24 + memberBytes, 64));
     } else {
@@ -124,7 +128,16 @@ export class SortedSets implements Container {
    * `newScore`. The score must be a number.
    * @hot
    */
-  add(encoding: number, ref: number, score: number, flags: number, bytes: Uint8Array, offset: number, length: number, limits: SortedSetLimits): AddResult {
+  add(
+    encoding: number,
+    ref: number,
+    score: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    limits: SortedSetLimits,
+  ): AddResult {
     this.encoding = encoding;
     this.ref = ref;
     if (encoding === Encoding.LISTPACK) {
@@ -147,7 +160,14 @@ export class SortedSets implements Container {
     return this.addBig(this.ref as DictRef, score, flags, bytes, offset, length);
   }
 
-  private addBig(set: DictRef, score: number, flags: number, bytes: Uint8Array, offset: number, length: number): AddResult {
+  private addBig(
+    set: DictRef,
+    score: number,
+    flags: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): AddResult {
     const hash = this.dicts.hash(bytes, offset, length);
     const entry = this.dicts.find(set, bytes, offset, length, hash);
     if (entry !== 0) {
@@ -167,7 +187,14 @@ export class SortedSets implements Container {
   }
 
   /** Adds a member that is not there to a big set. */
-  private insertBig(set: DictRef, score: number, hash: number, bytes: Uint8Array, offset: number, length: number): void {
+  private insertBig(
+    set: DictRef,
+    score: number,
+    hash: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
     const made = this.entries.create(0, NUMBER, 0, bytes, offset, length, 0);
     this.entries.setNumber(made, score);
     this.dicts.insert(set, hash, made);
@@ -175,7 +202,14 @@ export class SortedSets implements Container {
   }
 
   /** For a set that is being made: gives a member of it, which is big, what `combine` makes of its score and another, or adds it with that other score. */
-  accumulate(ref: number, score: number, combine: (a: number, b: number) => number, bytes: Uint8Array, offset: number, length: number): void {
+  accumulate(
+    ref: number,
+    score: number,
+    combine: (a: number, b: number) => number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
     const set = ref as DictRef;
     const hash = this.dicts.hash(bytes, offset, length);
     const entry = this.dicts.find(set, bytes, offset, length, hash);
@@ -246,7 +280,7 @@ export class SortedSets implements Container {
       return set;
     }
     this.forgetting = set;
-    for (let left = count; left > 0; ) left -= this.indexes.removeRun(set, rank, left, this.forget);
+    for (let left = count; left > 0;) left -= this.indexes.removeRun(set, rank, left, this.forget);
     return 0;
   }
 
@@ -263,7 +297,14 @@ export class SortedSets implements Container {
     if (from === to) return;
     walk.from(Encoding.SKIPLIST, set, from);
     for (let left = to - from; left > 0; left--) {
-      this.insertBig(made, walk.score, this.dicts.hash(walk.bytes, walk.start, walk.length), walk.bytes, walk.start, walk.length);
+      this.insertBig(
+        made,
+        walk.score,
+        this.dicts.hash(walk.bytes, walk.start, walk.length),
+        walk.bytes,
+        walk.start,
+        walk.length,
+      );
       walk.next();
     }
   }
@@ -275,7 +316,14 @@ export class SortedSets implements Container {
   }
 
   /** How many members are before these bytes, or at most these bytes when `beyond`, in a set of equal scores. */
-  countBefore(encoding: number, ref: number, bytes: Uint8Array, offset: number, length: number, beyond: boolean): number {
+  countBefore(
+    encoding: number,
+    ref: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    beyond: boolean,
+  ): number {
     if (encoding === Encoding.LISTPACK) return this.small.countBefore(ref, bytes, offset, length, beyond);
     return this.indexes.seekMember(ref as DictRef, bytes, offset, length, beyond);
   }
@@ -297,7 +345,14 @@ export class SortedSets implements Container {
     for (let at = listpacks.first(this.ref); at !== 0; at = small.next(this.ref, at)) {
       const score = small.score(this.ref, at);
       listpacks.read(this.ref, at);
-      this.insertBig(set, score, this.dicts.hash(listpacks.bytes, listpacks.start, listpacks.length), listpacks.bytes, listpacks.start, listpacks.length);
+      this.insertBig(
+        set,
+        score,
+        this.dicts.hash(listpacks.bytes, listpacks.start, listpacks.length),
+        listpacks.bytes,
+        listpacks.start,
+        listpacks.length,
+      );
     }
     listpacks.free(this.ref);
     this.ref = set;
@@ -319,11 +374,18 @@ export class SortedSets implements Container {
     if (count > limits.zsetMaxListpackEntries) return;
     const set = ref as DictRef;
     const { indexes, entries } = this;
-    for (indexes.seekFirst(set); indexes.leaf !== 0; indexes.next()) if (entries.keyLength(indexes.entry()) > limits.zsetMaxListpackValue) return;
+    for (indexes.seekFirst(set); indexes.leaf !== 0; indexes.next())
+      if (entries.keyLength(indexes.entry()) > limits.zsetMaxListpackValue) return;
     let made = this.listpacks.create();
     for (indexes.seekFirst(set); indexes.leaf !== 0; indexes.next()) {
       const entry = indexes.entry();
-      made = this.small.append(made, indexes.score(), entries.arena.u8[entry >>> CHUNK_SHIFT]!, entries.keyStart(entry), entries.keyLength(entry));
+      made = this.small.append(
+        made,
+        indexes.score(),
+        entries.arena.u8[entry >>> CHUNK_SHIFT]!,
+        entries.keyStart(entry),
+        entries.keyLength(entry),
+      );
     }
     this.free(encoding, ref);
     this.encoding = Encoding.LISTPACK;
@@ -385,7 +447,8 @@ export class SortedSets implements Container {
     }
     this.dicts.verify(ref as DictRef);
     const count = this.indexes.verify(ref as DictRef);
-    if (count !== this.dicts.count(ref as DictRef)) throw new Error(`the index has ${count} members, the dict ${this.dicts.count(ref as DictRef)}`);
+    if (count !== this.dicts.count(ref as DictRef))
+      throw new Error(`the index has ${count} members, the dict ${this.dicts.count(ref as DictRef)}`);
   }
 }
 

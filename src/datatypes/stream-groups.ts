@@ -342,7 +342,11 @@ export class StreamGroups {
     const { indexes } = this;
     const ids: StreamId[] = [];
     const key = new StreamId();
-    for (let there = indexes.first(this.keepOrder(group)); there && (count === 0 || ids.length < count); there = indexes.next()) {
+    for (
+      let there = indexes.first(this.keepOrder(group));
+      there && (count === 0 || ids.length < count);
+      there = indexes.next()
+    ) {
       indexes.readId(key);
       if (key.ms > timeMs) break;
       this.readOrdered();
@@ -431,13 +435,26 @@ export class StreamGroups {
     for (let index = 0; index < this.listCount(list); index++) {
       const group = this.groupAt(list, index);
       const u8 = this.arena.u8[group >>> CHUNK_SHIFT]!;
-      made = this.add(made, u8, this.nameStart(group), this.nameLength(group), this.lastId(group, id), this.entriesRead(group));
+      made = this.add(
+        made,
+        u8,
+        this.nameStart(group),
+        this.nameLength(group),
+        this.lastId(group, id),
+        this.entriesRead(group),
+      );
       const target = this.added;
       const consumers = this.consumers(group);
       for (let place = 0; place < this.listCount(consumers); place++) {
         const consumer = this.consumerAt(consumers, place);
         const bytes = this.arena.u8[consumer >>> CHUNK_SHIFT]!;
-        const twin = this.addConsumer(target, bytes, this.nameStart(consumer), this.nameLength(consumer), this.seenTime(consumer));
+        const twin = this.addConsumer(
+          target,
+          bytes,
+          this.nameStart(consumer),
+          this.nameLength(consumer),
+          this.seenTime(consumer),
+        );
         this.setActiveTime(twin, this.activeTime(consumer));
         id.setMin();
         while (this.seekConsumerPending(group, consumer, id)) {
@@ -448,7 +465,8 @@ export class StreamGroups {
       }
       if (this.releasedCount(group) > 0) {
         for (const released of this.idleSince(group, 0, 0)) {
-          if (this.findPending(group, released) && this.consumer === 0) this.setPending(target, released, 0 as ConsumerRef, 0, this.deliveryCount);
+          if (this.findPending(group, released) && this.consumer === 0)
+            this.setPending(target, released, 0 as ConsumerRef, 0, this.deliveryCount);
         }
       }
     }
@@ -465,22 +483,33 @@ export class StreamGroups {
       const consumers = this.consumers(group);
       for (let place = 0; place < this.listCount(consumers); place++) {
         const consumer = this.consumerAt(consumers, place);
-        if (place > 0) assert(this.compareNames(this.consumerAt(consumers, place - 1), consumer) < 0, 'consumers are sorted by name');
+        if (place > 0)
+          assert(
+            this.compareNames(this.consumerAt(consumers, place - 1), consumer) < 0,
+            'consumers are sorted by name',
+          );
         this.indexes.verify(this.consumerPending(consumer));
         pending += this.consumerPendingCount(consumer);
         const id = new StreamId();
         while (this.indexes.seek(this.consumerPending(consumer), id)) {
           this.indexes.readId(id);
-          assert(this.findPending(group, id) && this.consumer === consumer, 'what is pending with a consumer is so in the group');
+          assert(
+            this.findPending(group, id) && this.consumer === consumer,
+            'what is pending with a consumer is so in the group',
+          );
           if (!id.increment()) break;
         }
       }
-      assert(pending + this.releasedCount(group) === this.pendingCount(group), 'everything pending is with a consumer or released');
+      assert(
+        pending + this.releasedCount(group) === this.pendingCount(group),
+        'everything pending is with a consumer or released',
+      );
       const order = this.order(group);
       if (order === 0) continue;
       this.indexes.verify(order);
       assert(this.indexes.count(order) === this.pendingCount(group), 'everything pending is in the order');
-      for (const id of this.idleSince(group, Infinity, 0)) assert(this.findPending(group, id), 'everything in the order is pending');
+      for (const id of this.idleSince(group, Infinity, 0))
+        assert(this.findPending(group, id), 'everything in the order is pending');
     }
   }
 
@@ -630,7 +659,14 @@ export class StreamGroups {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const ref = this.word(list, 1 + middle) as GroupRef;
-      const order = compareBytes(this.arena.u8[ref >>> CHUNK_SHIFT]!, this.nameStart(ref), this.nameLength(ref), bytes, offset, length);
+      const order = compareBytes(
+        this.arena.u8[ref >>> CHUNK_SHIFT]!,
+        this.nameStart(ref),
+        this.nameLength(ref),
+        bytes,
+        offset,
+        length,
+      );
       if (order === 0) return middle;
       if (order < 0) low = middle + 1;
       else high = middle;

@@ -136,7 +136,9 @@ export class StreamReader {
 
   private nextNode(): void {
     const { indexes } = this.streams;
-    const there = indexes.find(this.streams.nodeIndex(this.stream), this.nodeId) && (this.backward ? indexes.previous() : indexes.next());
+    const there =
+      indexes.find(this.streams.nodeIndex(this.stream), this.nodeId) &&
+      (this.backward ? indexes.previous() : indexes.next());
     if (there) this.enterNode();
     else this.node = 0;
   }

@@ -28,14 +28,17 @@ export function removeReferences(streams: Streams, stream: StreamRef, id: Stream
   const { groups } = streams;
   const list = streams.groupList(stream);
   let removed = 0;
-  for (let index = 0; index < groups.listCount(list); index++) if (groups.removePending(groups.groupAt(list, index), id)) removed++;
+  for (let index = 0; index < groups.listCount(list); index++)
+    if (groups.removePending(groups.groupAt(list, index), id)) removed++;
   return removed;
 }
 
 /** As Streams.trim, by a policy other than KEEP; returns how many entries were deleted. */
 export function trimReferenced(streams: Streams, stream: StreamRef, trimming: Trimming, policy: number): number {
   if (policy === ReferencePolicy.KEEP || streams.groupList(stream) === 0) return streams.trim(stream, trimming);
-  return policy === ReferencePolicy.ACKED ? trimAcknowledged(streams, stream, trimming) : trimWithReferences(streams, stream, trimming);
+  return policy === ReferencePolicy.ACKED
+    ? trimAcknowledged(streams, stream, trimming)
+    : trimWithReferences(streams, stream, trimming);
 }
 
 function trimWithReferences(streams: Streams, stream: StreamRef, trimming: Trimming): number {

@@ -37,7 +37,7 @@ const { reader } = streams;
 reader.openAll(stream, false);
 measure('read the next entry', count, () => void reader.next());
 measure('find an entry', count, (index) => {
-  id.setNumbers(1_700_000_000_000 + ((index * 7919) % count >>> 3), index & 7);
+  id.setNumbers(1_700_000_000_000 + (((index * 7919) % count) >>> 3), index & 7);
   streams.has(stream, id);
 });
 streams.setGroupList(stream, groups.add(0, latin1Bytes('group'), 0, 5, new StreamId(), 0));

@@ -77,10 +77,16 @@ function trimming(strategy: 'maxlen' | 'minid', threshold: number, approximate =
 
 function randomWords(prng: Prng): string[] {
   if (prng.chance(60)) return ['name', 'n'.repeat(prng.below(20)), 'age', String(prng.below(100_000) - 50_000)];
-  return Array.from({ length: 2 * (1 + prng.below(3)) }, () => (prng.chance(3) ? 'L'.repeat(prng.below(6000)) : prng.pick(['', 'a', '12', 'name', '9223372036854775807'])));
+  return Array.from({ length: 2 * (1 + prng.below(3)) }, () =>
+    prng.chance(3) ? 'L'.repeat(prng.below(6000)) : prng.pick(['', 'a', '12', 'name', '9223372036854775807']),
+  );
 }
 
-for (const [bytesMax, entriesMax] of [[4096, 100], [200, 5], [0, 0]] as const) {
+for (const [bytesMax, entriesMax] of [
+  [4096, 100],
+  [200, 5],
+  [0, 0],
+] as const) {
   test(`random additions, deletions and trims agree with an array (nodes of ${bytesMax} bytes, ${entriesMax} entries)`, () => {
     const prng = new Prng(seed * 10 + entriesMax);
     const harness = new Harness();
@@ -98,13 +104,21 @@ for (const [bytesMax, entriesMax] of [[4096, 100], [200, 5], [0, 0]] as const) {
         model.push({ ms: top, words });
       } else if (action < 90) {
         const ms = prng.below(top + 2);
-        assert.equal(streams.delete(stream, idOf(ms)), model.some((entry) => entry.ms === ms), `seed ${seed} step ${step}`);
+        assert.equal(
+          streams.delete(stream, idOf(ms)),
+          model.some((entry) => entry.ms === ms),
+          `seed ${seed} step ${step}`,
+        );
         model = model.filter((entry) => entry.ms !== ms);
       } else if (action < 92) {
         const keep = prng.below(300);
         const before = model.length;
         model = keep === 0 ? [] : model.slice(-keep);
-        assert.equal(streams.trim(stream, trimming('maxlen', keep)), before - model.length, `seed ${seed} step ${step}`);
+        assert.equal(
+          streams.trim(stream, trimming('maxlen', keep)),
+          before - model.length,
+          `seed ${seed} step ${step}`,
+        );
       } else if (action < 93) {
         const ms = prng.below(top + 2);
         const before = model.length;
@@ -113,7 +127,10 @@ for (const [bytesMax, entriesMax] of [[4096, 100], [200, 5], [0, 0]] as const) {
       } else if (action < 95) {
         const keep = prng.below(300);
         const deleted = streams.trim(stream, trimming('maxlen', keep, true));
-        assert.ok(deleted === 0 || model.length - deleted >= keep, 'an approximate trim leaves at least what is asked for');
+        assert.ok(
+          deleted === 0 || model.length - deleted >= keep,
+          'an approximate trim leaves at least what is asked for',
+        );
         model = model.slice(deleted);
       } else {
         const start = prng.below(top + 2);
@@ -179,7 +196,10 @@ test('a trim of acknowledged entries leaves what a group still needs', () => {
   assert.ok(isReferenced(streams, stream, idOf(5)), 'not read yet');
   assert.ok(!isReferenced(streams, stream, idOf(3)));
   assert.equal(trimReferenced(streams, stream, trimming('maxlen', 1), ReferencePolicy.ACKED), 3);
-  assert.deepEqual(harness.range(0, 9, false).map((entry) => entry.ms), [2, 5, 6]);
+  assert.deepEqual(
+    harness.range(0, 9, false).map((entry) => entry.ms),
+    [2, 5, 6],
+  );
   assert.equal(trimReferenced(streams, stream, trimming('maxlen', 1), ReferencePolicy.DELETE), 2);
   assert.equal(groups.pendingCount(groups.added), 0);
 });

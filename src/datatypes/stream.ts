@@ -99,7 +99,8 @@ export class Streams implements Container {
       if (this.word(stream, GROUPS) !== 0) return false;
     }
     const leaves = Math.max(1, budget >>> 5);
-    if (!this.indexes.freeStep(this.nodeIndex(stream), leaves, () => this.arena.free(this.indexes.value(0)))) return false;
+    if (!this.indexes.freeStep(this.nodeIndex(stream), leaves, () => this.arena.free(this.indexes.value(0))))
+      return false;
     this.idempotency.forget(stream);
     this.arena.free(stream);
     return true;
@@ -132,12 +133,22 @@ export class Streams implements Container {
     const index = this.nodeIndex(stream);
     let bytes = 0;
     let seen = 0;
-    for (let there = this.indexes.first(index); there && (samples === 0 || seen < samples); there = this.indexes.next()) {
+    for (
+      let there = this.indexes.first(index);
+      there && (samples === 0 || seen < samples);
+      there = this.indexes.next()
+    ) {
       bytes += this.arena.usable(this.indexes.value(0));
       seen++;
     }
     const nodeBytes = seen === 0 ? 0 : Math.round((bytes / seen) * this.indexes.count(index));
-    return HANDLE_BYTES + this.indexes.byteSize(index) + nodeBytes + this.groups.byteSize(this.groupList(stream)) + (this.idempotency.get(stream)?.bytes ?? 0);
+    return (
+      HANDLE_BYTES +
+      this.indexes.byteSize(index) +
+      nodeBytes +
+      this.groups.byteSize(this.groupList(stream)) +
+      (this.idempotency.get(stream)?.bytes ?? 0)
+    );
   }
 
   /** @hot */
@@ -210,7 +221,16 @@ export class Streams implements Container {
    * Adds an entry. Its id must be above the last one. Fields and values are arguments `first`, `first + 1` and so on of
    * the arrays, `fields` pairs of them, together `total` bytes. @hot
    */
-  append(stream: StreamRef, id: StreamId, bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number, total: number): void {
+  append(
+    stream: StreamRef,
+    id: StreamId,
+    bytes: Uint8Array,
+    starts: Int32Array,
+    lengths: Int32Array,
+    first: number,
+    fields: number,
+    total: number,
+  ): void {
     const { indexes, nodes, listpacks } = this;
     const index = this.nodeIndex(stream);
     let appended = false;

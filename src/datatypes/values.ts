@@ -68,7 +68,9 @@ export class Values {
   /** Elements of a collection, 1 for a string. */
   count(entry: number): number {
     const type = this.entries.type(entry);
-    return type === Type.STRING ? 1 : this.container(type).count(this.entries.encoding(entry), this.entries.word2(entry));
+    return type === Type.STRING
+      ? 1
+      : this.container(type).count(this.entries.encoding(entry), this.entries.word2(entry));
   }
 
   /** Bytes of an entry with its value. */
@@ -76,7 +78,8 @@ export class Values {
     const arena = this.entries.arena;
     const own = arena.usable(entry);
     const type = this.entries.type(entry);
-    if (type !== Type.STRING) return own + this.container(type).memoryBytes(this.entries.encoding(entry), this.entries.word2(entry), samples);
+    if (type !== Type.STRING)
+      return own + this.container(type).memoryBytes(this.entries.encoding(entry), this.entries.word2(entry), samples);
     return (this.entries.flags(entry) & EXTERNAL) === 0 ? own : own + arena.usable(this.entries.valueBlock(entry));
   }
 }

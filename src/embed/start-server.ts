@@ -63,9 +63,18 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   const collected = collectDirectives();
   const reader = new ConfigReader(config, new RealFiles(), collected);
   reader.load(configFile, '', linesOfOptions(lines));
-  const loads = configFile !== undefined || dataDirectives.some((name) => ![undefined, '', false, 'no'].includes(lines[name] as string));
+  const loads =
+    configFile !== undefined ||
+    dataDirectives.some((name) => ![undefined, '', false, 'no'].includes(lines[name] as string));
   const anyPort = port === 0 || (port === undefined && configFile === undefined);
-  const running = await launch({ config, loads, renamed: collected.renamed, users: collected.users, anyPort, log: log ?? ((): void => undefined) });
+  const running = await launch({
+    config,
+    loads,
+    renamed: collected.renamed,
+    users: collected.users,
+    anyPort,
+    log: log ?? ((): void => undefined),
+  });
   let closing: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     // After SHUTDOWN everything is done, and NOSAVE meant it.

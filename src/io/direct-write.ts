@@ -31,7 +31,9 @@ function findBinding(): StreamBinding | undefined {
     const find = (process as unknown as { binding?: (name: string) => Partial<StreamBinding> }).binding;
     const found = find?.call(process, 'stream_wrap');
     const isAsExpected =
-      typeof found?.WriteWrap === 'function' && found.streamBaseState instanceof Int32Array && typeof found.kLastWriteWasAsync === 'number';
+      typeof found?.WriteWrap === 'function' &&
+      found.streamBaseState instanceof Int32Array &&
+      typeof found.kLastWriteWasAsync === 'number';
     return isAsExpected ? (found as StreamBinding) : undefined;
   } catch {
     return undefined; // A Node without these internals: socket.write does the same, slower.
@@ -43,5 +45,7 @@ export const streamBinding: StreamBinding | undefined = findBinding();
 /** The handle of a connected plain socket, if it can be written to directly. */
 export function directHandle(socket: Socket): StreamHandle | undefined {
   const handle = (socket as unknown as { _handle?: Partial<StreamHandle> | null })._handle;
-  return streamBinding !== undefined && typeof handle?.writeBuffer === 'function' ? (handle as StreamHandle) : undefined;
+  return streamBinding !== undefined && typeof handle?.writeBuffer === 'function'
+    ? (handle as StreamHandle)
+    : undefined;
 }

@@ -9,7 +9,8 @@ import { dirname } from 'node:path';
 import type { Prng } from '../base/prng.js';
 import type { Files, OpenFile, OpenMode } from './files.js';
 
-export type FileOperation = 'open' | 'read' | 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'makeFolder' | 'syncFolder';
+export type FileOperation =
+  'open' | 'read' | 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'makeFolder' | 'syncFolder';
 
 interface Content {
   bytes: Uint8Array;
@@ -51,8 +52,18 @@ export class SimulatedFiles implements Files {
   readonly journal: string[] = [];
 
   /** Makes an operation fail with a system's code: after `skip` successes, `times` times; `pathPart` narrows it to paths. */
-  fail(operation: FileOperation, code: string, options: { skip?: number; times?: number; pathPart?: string } = {}): void {
-    this.faults.push({ operation, code, skip: options.skip ?? 0, times: options.times ?? Infinity, pathPart: options.pathPart ?? '' });
+  fail(
+    operation: FileOperation,
+    code: string,
+    options: { skip?: number; times?: number; pathPart?: string } = {},
+  ): void {
+    this.faults.push({
+      operation,
+      code,
+      skip: options.skip ?? 0,
+      times: options.times ?? Infinity,
+      pathPart: options.pathPart ?? '',
+    });
   }
 
   /** Ends all faults. */
@@ -116,7 +127,8 @@ export class SimulatedFiles implements Files {
     this.check('open', path);
     let content = this.names.get(path);
     if (content === undefined) {
-      if (mode === 'read' || mode === 'update' || !this.folders.has(dirname(path))) throw systemError('ENOENT', 'open', path);
+      if (mode === 'read' || mode === 'update' || !this.folders.has(dirname(path)))
+        throw systemError('ENOENT', 'open', path);
       content = { bytes: new Uint8Array(256), length: 0, durable: new Uint8Array(0), modifiedAt: 0 };
       this.names.set(path, content);
       this.nameChanges.push({ path, content });
@@ -145,7 +157,8 @@ export class SimulatedFiles implements Files {
 
   list(folder: string): string[] {
     const inside: string[] = [];
-    for (const path of this.names.keys()) if (dirname(path) === folder) inside.push(path.slice(path.lastIndexOf('/') + 1));
+    for (const path of this.names.keys())
+      if (dirname(path) === folder) inside.push(path.slice(path.lastIndexOf('/') + 1));
     return inside.sort();
   }
 

@@ -171,7 +171,8 @@ export function writeFully(file: OpenFile, bytes: Uint8Array, offset: number, le
   let done = 0;
   while (done < length) {
     const written = file.write(bytes, offset + done, length - done);
-    if (written <= 0) throw Object.assign(new Error(`cannot write to ${file.path}: no space left on device`), { code: 'ENOSPC' });
+    if (written <= 0)
+      throw Object.assign(new Error(`cannot write to ${file.path}: no space left on device`), { code: 'ENOSPC' });
     done += written;
   }
 }

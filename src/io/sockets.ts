@@ -67,7 +67,10 @@ export class SocketWire implements Wire {
     this.events = events;
     const { socket } = this;
     let failure: Error | undefined;
-    if (listensToData) socket.on('data', (chunk: Buffer) => events.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length), chunk.length));
+    if (listensToData)
+      socket.on('data', (chunk: Buffer) =>
+        events.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length), chunk.length),
+      );
     socket.on('drain', () => {
       if (this.queuedBytes === 0) events.onDrain();
     });
@@ -171,7 +174,12 @@ export function addressText(address: string | undefined, port: number | undefine
 }
 
 /** Makes a wire of an accepted socket. `keepAliveSeconds` 0 sends no keep-alive probes. */
-export function acceptSocket(accepted: net.Socket, server: net.Server, keepAliveSeconds: number, attach: (wire: SocketWire) => WireEvents): void {
+export function acceptSocket(
+  accepted: net.Socket,
+  server: net.Server,
+  keepAliveSeconds: number,
+  attach: (wire: SocketWire) => WireEvents,
+): void {
   const handle = (accepted as unknown as HandleOwner)._handle;
   let socket = accepted;
   // eslint-disable-next-line prefer-const -- made last, but the read callback below names it
@@ -202,7 +210,11 @@ export function acceptSocket(accepted: net.Socket, server: net.Server, keepAlive
 }
 
 /** Makes a wire of a socket that reads through 'data' events, such as one with TLS. */
-export function serveSocket(socket: net.Socket, keepAliveSeconds: number, attach: (wire: SocketWire) => WireEvents): void {
+export function serveSocket(
+  socket: net.Socket,
+  keepAliveSeconds: number,
+  attach: (wire: SocketWire) => WireEvents,
+): void {
   socket.setNoDelay(true);
   if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
   const wire = new SocketWire(socket, false);

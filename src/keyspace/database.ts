@@ -91,7 +91,14 @@ export class Database {
   }
 
   /** Deletes an entry that is past its time or in the way, and tells everybody. The key may lie in the entry itself. */
-  reclaim(entry: number, hash: number, key: Uint8Array, offset: number, length: number, reason: 'expired' | 'evicted'): void {
+  reclaim(
+    entry: number,
+    hash: number,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    reason: 'expired' | 'evicted',
+  ): void {
     const keyspace = this.keyspace;
     const { reclaimTimer } = keyspace;
     const startMs = reclaimTimer === undefined ? 0 : reclaimTimer.clock();
@@ -105,16 +112,49 @@ export class Database {
   }
 
   /** Adds a key that is not there with a collection as its value; returns the entry. @hot */
-  addValue(key: Uint8Array, offset: number, length: number, hash: number, type: number, encoding: number, valueRef: number): number {
-    const entry = this.entries.create(objectWord(type, encoding) | this.keyspace.newClock(), this.keyspace.epoch, valueRef, key, offset, length, 0);
+  addValue(
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+    type: number,
+    encoding: number,
+    valueRef: number,
+  ): number {
+    const entry = this.entries.create(
+      objectWord(type, encoding) | this.keyspace.newClock(),
+      this.keyspace.epoch,
+      valueRef,
+      key,
+      offset,
+      length,
+      0,
+    );
     this.insertEntry(entry, hash, key, offset, length);
     return entry;
   }
 
   /** Adds a key that is not there with a string value; returns the entry. @hot */
-  addString(key: Uint8Array, offset: number, length: number, hash: number, value: Uint8Array, valueOffset: number, valueLength: number): number {
+  addString(
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): number {
     const word0 = STRING_WORD | this.keyspace.newClock();
-    const entry = this.entries.createString(word0, this.keyspace.epoch, key, offset, length, value, valueOffset, valueLength);
+    const entry = this.entries.createString(
+      word0,
+      this.keyspace.epoch,
+      key,
+      offset,
+      length,
+      value,
+      valueOffset,
+      valueLength,
+    );
     this.insertEntry(entry, hash, key, offset, length);
     return entry;
   }
@@ -128,10 +168,27 @@ export class Database {
    * Gives the key a collection as its value in place of what it has, expiry included: for commands that store a result.
    * `old` is what `lookupWrite` of this key returned; only a key that was not there counts as new. Returns the entry.
    */
-  replaceValue(old: number, key: Uint8Array, offset: number, length: number, hash: number, type: number, encoding: number, valueRef: number): number {
+  replaceValue(
+    old: number,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    hash: number,
+    type: number,
+    encoding: number,
+    valueRef: number,
+  ): number {
     if (old === 0) return this.addValue(key, offset, length, hash, type, encoding, valueRef);
     this.remove(old, hash);
-    const entry = this.entries.create(objectWord(type, encoding) | this.keyspace.newClock(), this.keyspace.epoch, valueRef, key, offset, length, 0);
+    const entry = this.entries.create(
+      objectWord(type, encoding) | this.keyspace.newClock(),
+      this.keyspace.epoch,
+      valueRef,
+      key,
+      offset,
+      length,
+      0,
+    );
     this.dicts.insert(this.dict, hash, entry);
     return entry;
   }
@@ -158,7 +215,16 @@ export class Database {
       const expiry = keepExpiry ? this.expiryOf(entry) : -1;
       this.remove(entry, hash);
       const word0 = STRING_WORD | this.keyspace.newClock();
-      const made = entries.createString(word0, this.keyspace.epoch, key, offset, length, value, valueOffset, valueLength);
+      const made = entries.createString(
+        word0,
+        this.keyspace.epoch,
+        key,
+        offset,
+        length,
+        value,
+        valueOffset,
+        valueLength,
+      );
       this.dicts.insert(this.dict, hash, made);
       return expiry < 0 ? made : this.setExpiry(made, hash, expiry);
     }
@@ -206,7 +272,10 @@ export class Database {
   }
 
   private resizeForNumber(entry: number, hash: number, wanted: boolean): number {
-    const inlineBytes = this.entries.type(entry) === Type.STRING && this.entries.valueBlock(entry) === entry ? this.entries.word2(entry) : 0;
+    const inlineBytes =
+      this.entries.type(entry) === Type.STRING && this.entries.valueBlock(entry) === entry
+        ? this.entries.word2(entry)
+        : 0;
     const moved = this.entries.withNumber(entry, wanted, inlineBytes);
     this.dicts.replace(this.dict, hash, entry, moved);
     return moved;
@@ -234,14 +303,20 @@ export class Database {
     if (this.entries.hasNumber(entry)) this.expiries.add(hash, this.entries.number(entry));
     this.keyspace.rememberFieldExpiry(this, entry, hash);
     if (this.keyspace.notifyMask !== 0) {
-      this.keyspace.notifyNew(this, this.entries.arena.u8[entry >>> 21]!, this.entries.keyStart(entry), this.entries.keyLength(entry));
+      this.keyspace.notifyNew(
+        this,
+        this.entries.arena.u8[entry >>> 21]!,
+        this.entries.keyStart(entry),
+        this.entries.keyLength(entry),
+      );
     }
   }
 
   /** Deletes all keys; what they held is freed in slices by the keyspace. */
   clear(): void {
     // Most databases of a FLUSHALL never had a key. An empty dict that once had many is worth freeing.
-    const overheadBytes = this.dicts.overheadBytes(this.dict) + this.expiries.overheadBytes + this.fieldExpiries.overheadBytes;
+    const overheadBytes =
+      this.dicts.overheadBytes(this.dict) + this.expiries.overheadBytes + this.fieldExpiries.overheadBytes;
     if (this.size === 0 && overheadBytes < EMPTY_BYTES_MAX) return;
     const old = this.dict;
     this.dict = this.dicts.create();
@@ -267,10 +342,12 @@ export class Database {
       if ((this.entries.flags(entry) & NUMBER) !== 0) withExpiry++;
       if (this.entries.type(entry) === Type.HASH && this.keyspace.nextFieldExpiry(entry) >= 0) withFieldExpiry++;
     });
-    if (withExpiry !== this.expiries.count) throw new Error(`${withExpiry} keys expire, ${this.expiries.count} are in the index`);
+    if (withExpiry !== this.expiries.count)
+      throw new Error(`${withExpiry} keys expire, ${this.expiries.count} are in the index`);
     if (withFieldExpiry !== this.fieldExpiries.count) {
-      throw new Error(`fields of ${withFieldExpiry} hashes expire, ${this.fieldExpiries.count} hashes are in the index`);
+      throw new Error(
+        `fields of ${withFieldExpiry} hashes expire, ${this.fieldExpiries.count} hashes are in the index`,
+      );
     }
   }
 }
-

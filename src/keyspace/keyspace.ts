@@ -172,7 +172,8 @@ export class Keyspace {
 
   /** A keyspace event. @hot */
   notify(eventClass: number, event: string, database: Database, key: Uint8Array, offset: number, length: number): void {
-    if ((this.notifyMask & eventClass) !== 0) this.listener?.notify(eventClass, event, database.index, key, offset, length);
+    if ((this.notifyMask & eventClass) !== 0)
+      this.listener?.notify(eventClass, event, database.index, key, offset, length);
   }
 
   notifyMiss(database: Database, key: Uint8Array, offset: number, length: number): void {
@@ -241,7 +242,10 @@ export class Keyspace {
       while (!container.freeStep(encoding, valueRef, FREE_AT_ONCE_MAX)) continue;
       return;
     }
-    this.garbage.push({ objects: this.isDismantling ? 0 : 1, step: (budget) => container.freeStep(encoding, valueRef, budget) });
+    this.garbage.push({
+      objects: this.isDismantling ? 0 : 1,
+      step: (budget) => container.freeStep(encoding, valueRef, budget),
+    });
   }
 
   /** Frees a dict of database entries in slices. */

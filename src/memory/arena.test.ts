@@ -53,7 +53,12 @@ test('random allocs, frees and reallocs keep every block whole and the page tabl
       } else {
         const bytes = randomSize(prng);
         block.ref = arena.realloc(block.ref, bytes, Math.min(block.bytes, bytes));
-        if (block.bytes > 1) assert.equal(arena.u8[chunkOf(block.ref)]![byteOffset(block.ref)], bytes > 0 ? block.mark : 0, `seed ${seed} step ${step}`);
+        if (block.bytes > 1)
+          assert.equal(
+            arena.u8[chunkOf(block.ref)]![byteOffset(block.ref)],
+            bytes > 0 ? block.mark : 0,
+            `seed ${seed} step ${step}`,
+          );
         block.bytes = bytes;
         fill(arena, block.ref, bytes, block.mark);
       }

@@ -59,7 +59,8 @@ const LONG_BIN = 256;
 const classBytes: Int32Array = (() => {
   const sizes = [0];
   for (let bytes = 8; bytes <= 128; bytes += 8) sizes.push(bytes);
-  for (let base = 128; base < SMALL_BYTES_MAX; base *= 2) for (let step = 1; step <= 4; step++) sizes.push(base + (base / 4) * step);
+  for (let base = 128; base < SMALL_BYTES_MAX; base *= 2)
+    for (let step = 1; step <= 4; step++) sizes.push(base + (base / 4) * step);
   return Int32Array.from(sizes);
 })();
 const CLASS_COUNT = classBytes.length;
@@ -74,7 +75,9 @@ const classPages: Int32Array = classBytes.map((bytes) => {
   }
   return 32;
 });
-const classCapacity: Int32Array = classBytes.map((bytes, index) => (bytes === 0 ? 0 : Math.floor((classPages[index]! * PAGE_BYTES) / bytes)));
+const classCapacity: Int32Array = classBytes.map((bytes, index) =>
+  bytes === 0 ? 0 : Math.floor((classPages[index]! * PAGE_BYTES) / bytes),
+);
 
 /** Size class by count of granules, rounded up. */
 const classOfGranules: Uint8Array = (() => {
@@ -146,7 +149,12 @@ export class Arena {
 
   stats(): ArenaStats {
     const counters = this.counters;
-    return { usedBytes: counters[0]!, spanBytes: counters[1]!, reservedBytes: counters[2]!, peakBytes: Math.max(counters[3]!, counters[0]!) };
+    return {
+      usedBytes: counters[0]!,
+      spanBytes: counters[1]!,
+      reservedBytes: counters[2]!,
+      peakBytes: Math.max(counters[3]!, counters[0]!),
+    };
   }
 
   /** Makes the highest use so far the present one (CONFIG RESETSTAT does not, MEMORY PURGE's tests do). */
@@ -253,7 +261,8 @@ export class Arena {
   /** Copies bytes from outside into a block. @hot */
   write(ref: number, offset: number, bytes: Uint8Array, from: number, count: number): void {
     const to = byteOffset(ref) + offset;
-    if (count <= SHORT_BYTES_MAX && bytes === this.input) copyInViews(this.views[ref >>> CHUNK_SHIFT]!, to, this.inputView, from, count);
+    if (count <= SHORT_BYTES_MAX && bytes === this.input)
+      copyInViews(this.views[ref >>> CHUNK_SHIFT]!, to, this.inputView, from, count);
     else copyBytes(this.u8[ref >>> CHUNK_SHIFT]!, to, bytes, from, count);
   }
 
@@ -367,7 +376,8 @@ export class Arena {
       return 0;
     }
     let page = this.bins[LONG_BIN]!;
-    while (page !== 0 && this.pages[(page << PAGE_WORDS_SHIFT) + LENGTH]! < count) page = this.pages[(page << PAGE_WORDS_SHIFT) + NEXT]!;
+    while (page !== 0 && this.pages[(page << PAGE_WORDS_SHIFT) + LENGTH]! < count)
+      page = this.pages[(page << PAGE_WORDS_SHIFT) + NEXT]!;
     return page;
   }
 
@@ -494,7 +504,7 @@ export class Arena {
         continue;
       }
       let previousFree = false;
-      for (let page = first; page < first + PAGES_PER_CHUNK; ) {
+      for (let page = first; page < first + PAGES_PER_CHUNK;) {
         const at = page << 3;
         const length = pages[at + LENGTH]!;
         const kind = pages[at + CLASS]!;
@@ -529,12 +539,16 @@ export class Arena {
     const bumped = ((this.pages[at + BUMP]! - first) * 8) / bytes;
     let freed = 0;
     for (let ref = this.pages[at + LIST]!; ref !== 0; ref = this.i32[chunkOf(ref)]![wordOffset(ref)]!) {
-      assert((((ref - first) * 8) % bytes) === 0 && (ref - first) * 8 < bumped * bytes, `freed block ${ref} lies in its slab`);
+      assert(
+        ((ref - first) * 8) % bytes === 0 && (ref - first) * 8 < bumped * bytes,
+        `freed block ${ref} lies in its slab`,
+      );
       assert(++freed <= bumped, `free list of slab ${page} ends`);
     }
     assert(this.pages[at + USED] === bumped - freed, `slab ${page} counts its blocks`);
     let listed = false;
-    for (let other = this.partial[sizeClass]!; other !== 0; other = this.pages[(other << 3) + NEXT]!) if (other === page) listed = true;
+    for (let other = this.partial[sizeClass]!; other !== 0; other = this.pages[(other << 3) + NEXT]!)
+      if (other === page) listed = true;
     assert(listed === this.pages[at + USED]! < classCapacity[sizeClass]!, `slab ${page} is listed when it has room`);
     return (bumped - freed) * bytes;
   }

@@ -147,7 +147,8 @@ export class AofLog {
     this.prepare(database, nowMs);
     this.reserve(16);
     this.line(0x2a, command.count);
-    for (let index = 0; index < command.count; index++) this.argument(command.bytes, command.starts[index]!, command.lengths[index]!);
+    for (let index = 0; index < command.count; index++)
+      this.argument(command.bytes, command.starts[index]!, command.lengths[index]!);
   }
 
   appendParts(database: number, parts: readonly Part[], nowMs: number): void {
@@ -184,7 +185,10 @@ export class AofLog {
     if (this.postponedSinceMs === 0) this.postponedSinceMs = now;
     if (now - this.postponedSinceMs < POSTPONE_MS_MAX) return true;
     this.delayedSyncs++;
-    this.host.log('notice', 'Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Kvasir.');
+    this.host.log(
+      'notice',
+      'Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Kvasir.',
+    );
     return false;
   }
 
@@ -194,14 +198,22 @@ export class AofLog {
     const startMs = host.steadyClock();
     const isWritten = this.writeAll(file);
     const tookMs = host.steadyClock() - startMs;
-    host.noteLatency(this.syncsRunning > 0 ? 'aof-write-pending-fsync' : this.hasSnapshot() ? 'aof-write-active-child' : 'aof-write-alone', tookMs);
+    host.noteLatency(
+      this.syncsRunning > 0
+        ? 'aof-write-pending-fsync'
+        : this.hasSnapshot()
+          ? 'aof-write-active-child'
+          : 'aof-write-alone',
+      tookMs,
+    );
     host.noteLatency('aof-write', tookMs);
     return isWritten;
   }
 
   private writeAll(file: OpenFile): boolean {
     let done = 0;
-    if (this.writeDelayMicroseconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.writeDelayMicroseconds / 1000);
+    if (this.writeDelayMicroseconds > 0)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.writeDelayMicroseconds / 1000);
     try {
       while (done < this.length) {
         const count = file.write(this.buffer, done, this.length - done);

@@ -106,7 +106,7 @@ export function parseManifest(bytes: Uint8Array, fileName: string): AofManifest 
   const manifest = new AofManifest(fileName);
   if (bytes.length === 0) throw new ManifestError('Found an empty AOF manifest', 0, '');
   let number = 0;
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     number++;
     const newline = bytes.indexOf(10, start);
     const end = newline < 0 ? bytes.length : newline;
@@ -125,7 +125,8 @@ function addLine(manifest: AofManifest, text: string, number: number): void {
     throw new ManifestError(reason, text === '' ? 0 : number, text);
   };
   const words = splitWords(text);
-  if (words === undefined || words.length < 6 || words.length % 2 !== 0) return refuse('Invalid AOF manifest file format');
+  if (words === undefined || words.length < 6 || words.length % 2 !== 0)
+    return refuse('Invalid AOF manifest file format');
   let name = '';
   let sequence = 0;
   let letter = '';

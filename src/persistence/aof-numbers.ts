@@ -21,6 +21,11 @@ export function parseCount(bytes: Uint8Array, from: number, end: number, into: A
   }
   into.value = value;
   into.next = at + 2;
-  if (at - from > DIGITS_MAX || (at < end && (at === from || bytes[at] !== 13)) || (at + 1 < end && bytes[at + 1] !== 10)) into.status = 'wrong';
+  if (
+    at - from > DIGITS_MAX ||
+    (at < end && (at === from || bytes[at] !== 13)) ||
+    (at + 1 < end && bytes[at + 1] !== 10)
+  )
+    into.status = 'wrong';
   else into.status = at + 1 < end ? 'ok' : 'short';
 }

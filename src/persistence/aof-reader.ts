@@ -71,7 +71,8 @@ export class AofReader implements CommandPlaces {
 
   private readAnnotation(): number {
     const newline = this.bytes.indexOf(10, this.at);
-    if (newline < 0 || newline >= this.end) return this.end - this.at > LINE_BYTES_MAX ? AofItem.malformed : this.wait(this.end - this.at + 1);
+    if (newline < 0 || newline >= this.end)
+      return this.end - this.at > LINE_BYTES_MAX ? AofItem.malformed : this.wait(this.end - this.at + 1);
     const text = String.fromCharCode(...this.bytes.subarray(this.at, Math.min(newline, this.at + LINE_BYTES_MAX)));
     const match = /^#TS:(\d{1,15})\r?$/.exec(text);
     if (match !== null) this.timestamp = Number(match[1]);

@@ -101,7 +101,11 @@ export class AppendOnly {
     try {
       this.manifest = readManifest(files, this.folder, this.fileName) ?? new AofManifest(this.fileName);
     } catch (error) {
-      if (error instanceof ManifestError) throw new LoadError(`The AOF manifest ${this.folder}/${this.fileName}.manifest cannot be used: ${error.message}`, -1);
+      if (error instanceof ManifestError)
+        throw new LoadError(
+          `The AOF manifest ${this.folder}/${this.fileName}.manifest cannot be used: ${error.message}`,
+          -1,
+        );
       throw error;
     }
     if (!isOn) return 0;
@@ -112,7 +116,11 @@ export class AppendOnly {
     let bytes = 0;
     for (const file of this.manifest.live) {
       const size = files.sizeOf(this.pathOf(file));
-      if (size < 0) throw new LoadError(`Fatal error: can't open the append log file ${file.name} for reading: No such file or directory. The manifest in ${this.folder} names it.`, -1);
+      if (size < 0)
+        throw new LoadError(
+          `Fatal error: can't open the append log file ${file.name} for reading: No such file or directory. The manifest in ${this.folder} names it.`,
+          -1,
+        );
       bytes += size;
     }
     return bytes;
@@ -153,14 +161,27 @@ export class AppendOnly {
   private async loadFile(file: OpenFile, isLast: boolean, progress: LoadProgress): Promise<void> {
     const { host } = this;
     if (file.size() === 0) return;
-    const options = { dropsExpired: false, loadFunction: (code: Uint8Array) => host.loadFunction(code, false), log: (text: string) => host.log('notice', text) };
+    const options = {
+      dropsExpired: false,
+      loadFunction: (code: Uint8Array) => host.loadFunction(code, false),
+      log: (text: string) => host.log('notice', text),
+    };
     const start = beginsAsRdb(file) ? await loadRdb(host, file, progress, options) : 0;
     try {
       await replayCommands(host, file, start, progress);
     } catch (error) {
-      if (!(error instanceof LoadError) || error.soundUpTo < 0 || !isLast || host.option('aof-load-truncated') === false) throw error;
+      if (
+        !(error instanceof LoadError) ||
+        error.soundUpTo < 0 ||
+        !isLast ||
+        host.option('aof-load-truncated') === false
+      )
+        throw error;
       host.log('warning', '!!! Warning: short read while loading the AOF file !!!');
-      host.log('warning', `AOF loaded anyway because aof-load-truncated is enabled: truncating ${file.path} from ${file.size()} to ${error.soundUpTo} bytes`);
+      host.log(
+        'warning',
+        `AOF loaded anyway because aof-load-truncated is enabled: truncating ${file.path} from ${file.size()} to ${error.soundUpTo} bytes`,
+      );
       file.truncate(error.soundUpTo);
       file.sync();
     }
@@ -262,12 +283,18 @@ export class AppendOnly {
     const started = host.wallClock();
     this.rewrites++;
     host.log('notice', 'Background append only file rewriting started');
-    this.run = new SnapshotRun(host, (writer) => this.encoder(isRdb, writer), sink, this.compresses, (result) => {
-      this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
-      this.run = undefined;
-      this.lastRewriteSeconds = Math.floor((host.wallClock() - started) / 1000);
-      this.finishRewrite(result, isRdb, firstKept);
-    });
+    this.run = new SnapshotRun(
+      host,
+      (writer) => this.encoder(isRdb, writer),
+      sink,
+      this.compresses,
+      (result) => {
+        this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
+        this.run = undefined;
+        this.lastRewriteSeconds = Math.floor((host.wallClock() - started) / 1000);
+        this.finishRewrite(result, isRdb, firstKept);
+      },
+    );
     this.run.start();
   }
 
@@ -327,14 +354,20 @@ export class AppendOnly {
     try {
       next.save(files, this.folder);
     } catch (error) {
-      this.host.log('warning', `The AOF manifest cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+      this.host.log(
+        'warning',
+        `The AOF manifest cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+      );
       return;
     }
     for (const file of manifest.history) {
       try {
         files.remove(this.pathOf(file));
       } catch (error) {
-        this.host.log('warning', `Cannot remove ${this.pathOf(file)}: ${error instanceof Error ? error.message : String(error)}`);
+        this.host.log(
+          'warning',
+          `Cannot remove ${this.pathOf(file)}: ${error instanceof Error ? error.message : String(error)}`,
+        );
       }
     }
     this.manifest = next;
@@ -343,7 +376,8 @@ export class AppendOnly {
   /** Whether the file has grown enough to be rewritten by itself. */
   get isRewriteDue(): boolean {
     const percentage = Number(this.host.option('auto-aof-rewrite-percentage'));
-    if (this.state !== 'on' || percentage <= 0 || this.size <= Number(this.host.option('auto-aof-rewrite-min-size'))) return false;
+    if (this.state !== 'on' || percentage <= 0 || this.size <= Number(this.host.option('auto-aof-rewrite-min-size')))
+      return false;
     if (this.consecutiveFailures >= FAILURES_BEFORE_DELAY && this.host.wallClock() < this.retryAtMs) return false;
     const base = Math.max(1, this.sizeAtRewrite);
     return (this.size * 100) / base - 100 >= percentage;
@@ -371,7 +405,8 @@ export class AppendOnly {
     this.isScheduled = false;
     this.log.drain();
     this.state = 'off';
-    if (this.run !== undefined) this.host.log('notice', 'Killing AOF child: the rewrite that is running is of no use any more');
+    if (this.run !== undefined)
+      this.host.log('notice', 'Killing AOF child: the rewrite that is running is of no use any more');
     this.run?.abort();
     this.log.release()?.close();
     this.log.discardBuffer();

@@ -116,7 +116,14 @@ export class BigDict extends BigValue {
   private isDone = false;
   private readonly one = new Int32Array(1);
 
-  constructor(keyspace: Keyspace, encoder: PartEncoder, head: PartHead, ref: number, early: PieceList, private readonly refs: RefList) {
+  constructor(
+    keyspace: Keyspace,
+    encoder: PartEncoder,
+    head: PartHead,
+    ref: number,
+    early: PieceList,
+    private readonly refs: RefList,
+  ) {
     super(keyspace, encoder, head, ref, early);
   }
 
@@ -210,7 +217,7 @@ export class BigBlocks extends BigValue {
   override step(): boolean {
     const { blocks } = this;
     const { arena } = this.keyspace;
-    for (let bytes = 0; bytes < BLOCK_BYTES_PER_STEP && this.next < blocks.length; ) {
+    for (let bytes = 0; bytes < BLOCK_BYTES_PER_STEP && this.next < blocks.length;) {
       const index = this.next++;
       const block = blocks[index]!;
       bytes += arena.usable(block);
@@ -286,7 +293,8 @@ export class BigValues {
     const { nodes } = this;
     if (nodes.nodeCount(list) > NODES_LOOKED_AT) return true;
     let bytes = 0;
-    for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot)) bytes += this.keyspace.arena.usable(nodes.block(nodes.group, nodes.slot));
+    for (let there = nodes.first(list); there; there = nodes.next(nodes.group, nodes.slot))
+      bytes += this.keyspace.arena.usable(nodes.block(nodes.group, nodes.slot));
     return bytes > this.bigBytes;
   }
 
@@ -295,7 +303,8 @@ export class BigValues {
     const index = this.streams.nodeIndex(stream);
     if (indexes.count(index) > NODES_LOOKED_AT) return true;
     let bytes = 0;
-    for (let there = indexes.first(index); there; there = indexes.next()) bytes += this.keyspace.arena.usable(indexes.value(0));
+    for (let there = indexes.first(index); there; there = indexes.next())
+      bytes += this.keyspace.arena.usable(indexes.value(0));
     return bytes > this.bigBytes;
   }
 

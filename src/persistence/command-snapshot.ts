@@ -172,7 +172,13 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
     const { entries } = this.keyspace;
     const kind = partKindOf(entries.type(entry));
     if (kind === undefined) return undefined;
-    return { kind, key: entries.keyBytes(entry), expiresMs: entries.hasNumber(entry) ? entries.number(entry) : -1, firstFieldMs: -1, tail: null };
+    return {
+      kind,
+      key: entries.keyBytes(entry),
+      expiresMs: entries.hasNumber(entry) ? entries.number(entry) : -1,
+      firstFieldMs: -1,
+      tail: null,
+    };
   }
 
   private resume(writer: RdbWriter, value: BigValue): void {
@@ -235,7 +241,7 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
 
   private agingFields(ref: number): void {
     const { listpacks, out } = this;
-    for (let at = listpacks.first(ref); at !== 0; ) {
+    for (let at = listpacks.first(ref); at !== 0;) {
       listpacks.read(ref, at);
       const field = listpacks.bytes.slice(listpacks.start, listpacks.start + listpacks.length);
       at = listpacks.next(ref, at);
@@ -274,14 +280,22 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
     const name = kind === PartKind.members ? 'SADD' : kind === PartKind.scores ? 'ZADD' : 'HMSET';
     for (let index = 0; index < count; index++) {
       const member = members[index]!;
-      if (index % ELEMENTS_PER_COMMAND === 0) this.command(name, Math.min(count - index, ELEMENTS_PER_COMMAND) * (kind === PartKind.members ? 1 : 2));
+      if (index % ELEMENTS_PER_COMMAND === 0)
+        this.command(name, Math.min(count - index, ELEMENTS_PER_COMMAND) * (kind === PartKind.members ? 1 : 2));
       if (kind === PartKind.scores) out.text(doubleText(entries.number(member)));
       out.argument(arena.u8[chunkOf(member)]!, entries.keyStart(member), entries.keyLength(member));
-      if (kind === PartKind.fields) out.argument(arena.u8[chunkOf(entries.valueBlock(member))]!, entries.valueStart(member), entries.word2(member));
+      if (kind === PartKind.fields)
+        out.argument(arena.u8[chunkOf(entries.valueBlock(member))]!, entries.valueStart(member), entries.word2(member));
     }
     for (let index = 0; kind === PartKind.fields && index < count; index++) {
       const member = members[index]!;
-      if (entries.hasNumber(member)) this.fieldExpiry(entries.number(member), arena.u8[chunkOf(member)]!, entries.keyStart(member), entries.keyLength(member));
+      if (entries.hasNumber(member))
+        this.fieldExpiry(
+          entries.number(member),
+          arena.u8[chunkOf(member)]!,
+          entries.keyStart(member),
+          entries.keyLength(member),
+        );
     }
   }
 

@@ -69,7 +69,12 @@ export function beginsAsRdb(file: OpenFile): boolean {
 }
 
 /** Loads the RDB at the file's start; returns the offset behind it. */
-export async function loadRdb(host: PersistenceHost, file: OpenFile, progress: LoadProgress, options: RdbLoaderOptions): Promise<number> {
+export async function loadRdb(
+  host: PersistenceHost,
+  file: OpenFile,
+  progress: LoadProgress,
+  options: RdbLoaderOptions,
+): Promise<number> {
   const reader = new RdbReader();
   reader.verifyChecksum = host.option('rdbchecksum') !== false;
   const loader = new RdbLoader(host.keyspace, host.limits, options);
@@ -97,7 +102,10 @@ export async function loadRdb(host: PersistenceHost, file: OpenFile, progress: L
   }
   progress.keysLoaded = loader.keysLoaded;
   progress.keysExpired += loader.keysExpired;
-  host.log('notice', `Done loading RDB, keys loaded: ${loader.keysLoaded}, keys expired: ${loader.keysExpired}, empty keys skipped: ${loader.emptyKeysSkipped}.`);
+  host.log(
+    'notice',
+    `Done loading RDB, keys loaded: ${loader.keysLoaded}, keys expired: ${loader.keysExpired}, empty keys skipped: ${loader.emptyKeysSkipped}.`,
+  );
   return reader.offset;
 }
 
@@ -105,7 +113,12 @@ export async function loadRdb(host: PersistenceHost, file: OpenFile, progress: L
  * Runs the commands of an AOF file from `start` on. Throws LoadError with the offset up to which it is sound when it
  * ends within a command or a transaction, or holds something else.
  */
-export async function replayCommands(host: PersistenceHost, file: OpenFile, start: number, progress: LoadProgress): Promise<void> {
+export async function replayCommands(
+  host: PersistenceHost,
+  file: OpenFile,
+  start: number,
+  progress: LoadProgress,
+): Promise<void> {
   const reader = new AofReader(start);
   const loadedBefore = progress.loadedBytes;
   let position = start;

@@ -69,7 +69,8 @@ function addValue(keyspace: Keyspace, entry: number, digest: Digest): void {
     case Type.SET: {
       const { sets } = values;
       sets.open(encoding, ref);
-      for (let more = sets.first(); more; more = sets.next()) xor(digest, sets.bytes.subarray(sets.start, sets.start + sets.length));
+      for (let more = sets.first(); more; more = sets.next())
+        xor(digest, sets.bytes.subarray(sets.start, sets.start + sets.length));
       break;
     }
     case Type.ZSET: {

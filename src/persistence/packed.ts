@@ -170,7 +170,7 @@ export class PackedCursor {
     } else if (first < 0xe0) {
       entry = 2;
       this.need(at, entry);
-      into.setInteger((((first & 31) << 8) | bytes[at + 1]!) << 19 >> 19);
+      into.setInteger(((((first & 31) << 8) | bytes[at + 1]!) << 19) >> 19);
     } else if (first < 0xf0) {
       this.need(at, 2);
       const length = ((first & 15) << 8) | bytes[at + 1]!;
@@ -219,7 +219,8 @@ export class PackedCursor {
     if (at >= this.end) fail('no end mark');
     if (bytes[at] === 0xff) {
       // A ziplist says where its last element is: this one's place less what came last.
-      if (uint32(bytes, this.start + 4) !== at - this.previousBytes - this.start) fail('place of the last element that differs');
+      if (uint32(bytes, this.start + 4) !== at - this.previousBytes - this.start)
+        fail('place of the last element that differs');
       return this.atEnd();
     }
     const entryStart = at;
@@ -306,7 +307,7 @@ export class PackedCursor {
 
   private isAscending(a: number, b: number): boolean {
     const bytes = this.bytes;
-    let difference = (bytes[b + this.width - 1]! << 24 >> 24) - (bytes[a + this.width - 1]! << 24 >> 24);
+    let difference = ((bytes[b + this.width - 1]! << 24) >> 24) - ((bytes[a + this.width - 1]! << 24) >> 24);
     for (let i = this.width - 2; i >= 0 && difference === 0; i--) difference = bytes[b + i]! - bytes[a + i]!;
     return difference > 0;
   }

@@ -94,7 +94,11 @@ export class Persistence {
       if (isOn && host.option('appendonly') === true) aof.open();
       keyspace.savedDirty = keyspace.dirty;
       this.rdb.lastSaveMs = host.wallClock();
-      if (bytes > 0) host.log('notice', `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`);
+      if (bytes > 0)
+        host.log(
+          'notice',
+          `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`,
+        );
     } finally {
       keyspace.expiryPaused = wasPaused;
       this.lastLoadKeysLoaded = this.loading?.keysLoaded ?? 0;
@@ -233,7 +237,7 @@ export class Persistence {
     if (this.isSaving) return '-ERR Background save already in progress';
     if (this.aof.isRewriting) {
       if (!schedule) {
-        return '-ERR Another child process is active (AOF?): can\'t BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.';
+        return "-ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
       }
       this.rdb.isScheduled = true;
       return 'Background saving scheduled';
@@ -254,7 +258,8 @@ export class Persistence {
       return 'Background append only file rewriting scheduled';
     }
     const failure = this.tryRewrite();
-    if (failure !== undefined) return "-ERR Can't execute an AOF background rewriting. Please check the server logs for more information.";
+    if (failure !== undefined)
+      return "-ERR Can't execute an AOF background rewriting. Please check the server logs for more information.";
     return 'Background append only file rewriting started';
   }
 
@@ -286,7 +291,11 @@ export class Persistence {
             return 'Unable to turn on AOF. Check server logs.';
           }
         }
-        if (aof.isScheduled) host.log('notice', 'AOF background was scheduled: the rewrite begins when the snapshot or transaction that is under way has ended');
+        if (aof.isScheduled)
+          host.log(
+            'notice',
+            'AOF background was scheduled: the rewrite begins when the snapshot or transaction that is under way has ended',
+          );
       } else if (!wanted && aof.state !== 'off') aof.turnOff();
       return undefined;
     }
@@ -312,7 +321,7 @@ export class Persistence {
     }
     if (!saves) return undefined;
     host.log('notice', 'Saving the final RDB snapshot before exiting.');
-    return rdb.save() ? undefined : 'Error trying to save the DB, can\'t exit.';
+    return rdb.save() ? undefined : "Error trying to save the DB, can't exit.";
   }
 
   // --- refusing writes ------------------------------------------------------------------------------------------------
@@ -345,14 +354,20 @@ export class Persistence {
   info(): (readonly [string, string | number])[] {
     const { rdb, aof, host, loading } = this;
     const run = rdb.current ?? aof.current;
-    const sinceSeconds = (startedMs: number | undefined): number => (startedMs === undefined ? -1 : Math.floor((host.wallClock() - startedMs) / SECOND_MS));
+    const sinceSeconds = (startedMs: number | undefined): number =>
+      startedMs === undefined ? -1 : Math.floor((host.wallClock() - startedMs) / SECOND_MS);
     const lines: (readonly [string, string | number])[] = [
       ['loading', loading === null ? 0 : 1],
       ['async_loading', 0],
       ['current_cow_peak', run?.heldBytesMax ?? 0],
       ['current_cow_size', run?.snapshot.heldBytes ?? 0],
       ['current_cow_size_age', 0],
-      ['current_fork_perc', run === undefined ? '0.00' : ((100 * run.snapshot.entriesDone) / Math.max(1, run.snapshot.entriesTotal)).toFixed(2)],
+      [
+        'current_fork_perc',
+        run === undefined
+          ? '0.00'
+          : ((100 * run.snapshot.entriesDone) / Math.max(1, run.snapshot.entriesTotal)).toFixed(2),
+      ],
       ['current_save_keys_processed', run === undefined ? 0 : run.snapshot.entriesDone],
       ['current_save_keys_total', run === undefined ? 0 : run.snapshot.entriesTotal],
       ['rdb_changes_since_last_save', host.keyspace.changesSinceSave],

@@ -51,7 +51,7 @@ export class RdbLoader {
   run(reader: RdbReader): 'input' | 'paused' | 'end' {
     const builder = this.builder;
     try {
-      for (let left = this.keysPerRun; ; ) {
+      for (let left = this.keysPerRun; ;) {
         if (left === 0) return 'paused';
         const event = reader.next();
         switch (event) {
@@ -80,7 +80,11 @@ export class RdbLoader {
             this.loadFunction(reader);
             break;
           case RdbEvent.moduleAux:
-            throw new RdbError(reader.offset, `The RDB file contains AUX module data I can't load: no matching module '${reader.moduleName}'`, false);
+            throw new RdbError(
+              reader.offset,
+              `The RDB file contains AUX module data I can't load: no matching module '${reader.moduleName}'`,
+              false,
+            );
           default:
             builder.take(event, reader);
         }
@@ -95,7 +99,11 @@ export class RdbLoader {
     const database = this.keyspace.databases[reader.database];
     if (database === undefined) {
       const count = this.keyspace.databases.length;
-      throw new RdbError(reader.offset, `FATAL: Data file was created with a Redis server configured to handle more than ${count} databases. Exiting`, false);
+      throw new RdbError(
+        reader.offset,
+        `FATAL: Data file was created with a Redis server configured to handle more than ${count} databases. Exiting`,
+        false,
+      );
     }
     this.database = database;
   }
@@ -104,7 +112,11 @@ export class RdbLoader {
     try {
       this.options.loadFunction(reader.item.copy(), this.options.merges === true);
     } catch (error) {
-      throw new RdbError(reader.offset, `Failed loading library, ${error instanceof Error ? error.message : String(error)}`, false);
+      throw new RdbError(
+        reader.offset,
+        `Failed loading library, ${error instanceof Error ? error.message : String(error)}`,
+        false,
+      );
     }
     this.functionsLoaded++;
   }
@@ -114,7 +126,8 @@ export class RdbLoader {
     const { key, expireAtMs } = reader;
     if (builder.isEmpty) {
       builder.abandon();
-      if (this.emptyKeysSkipped++ < EMPTY_KEYS_LOGGED_MAX) this.options.log(`rdbLoadObject skipping empty key: ${key.toString()}`);
+      if (this.emptyKeysSkipped++ < EMPTY_KEYS_LOGGED_MAX)
+        this.options.log(`rdbLoadObject skipping empty key: ${key.toString()}`);
       return;
     }
     if (expireAtMs >= 0 && this.options.dropsExpired && expireAtMs < keyspace.nowMs) {
@@ -125,7 +138,8 @@ export class RdbLoader {
     const present = database.peek(key.bytes, key.start, key.length);
     if (present !== 0) {
       if (this.options.merges === true) database.remove(present, database.hash);
-      else throw new RdbError(reader.offset, `RDB has duplicated key '${key.toString()}' in DB ${database.index}`, false);
+      else
+        throw new RdbError(reader.offset, `RDB has duplicated key '${key.toString()}' in DB ${database.index}`, false);
     }
     const entry = builder.finish(reader);
     keyspace.entries.setClock(entry, this.clockOf(reader.idleSeconds, reader.frequency));

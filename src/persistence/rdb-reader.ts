@@ -107,7 +107,22 @@ export class RdbError extends Error {
 
 const needMore = new Error('more input is needed');
 
-const State = { magic: 0, record: 1, items: 2, blob: 3, packed: 4, quicklist: 5, streamNodes: 6, streamInfo: 7, streamGroups: 8, streamPending: 9, streamConsumers: 10, streamConsumerPending: 11, value: 12, done: 13 } as const;
+const State = {
+  magic: 0,
+  record: 1,
+  items: 2,
+  blob: 3,
+  packed: 4,
+  quicklist: 5,
+  streamNodes: 6,
+  streamInfo: 7,
+  streamGroups: 8,
+  streamPending: 9,
+  streamConsumers: 10,
+  streamConsumerPending: 11,
+  value: 12,
+  done: 13,
+} as const;
 
 const doubleBytes = new Uint8Array(8);
 const doubleView = new Float64Array(doubleBytes.buffer);
@@ -243,7 +258,12 @@ export class RdbReader {
       return this.step();
     } catch (error) {
       if (error === needMore) {
-        if (this.isFinished) throw new RdbError(this.bufferOffset + this.failedAt, this.part === '' ? 'Unexpected EOF reading RDB file' : this.part, true);
+        if (this.isFinished)
+          throw new RdbError(
+            this.bufferOffset + this.failedAt,
+            this.part === '' ? 'Unexpected EOF reading RDB file' : this.part,
+            true,
+          );
         this.wanted = Math.max(this.wanted, this.limit - this.position + 1);
         return RdbEvent.needInput;
       }
@@ -407,7 +427,8 @@ export class RdbReader {
   }
 
   private sumUp(): void {
-    if (this.hasFile && this.position > this.summed) this.crc.update(this.buffer, this.summed, this.position - this.summed);
+    if (this.hasFile && this.position > this.summed)
+      this.crc.update(this.buffer, this.summed, this.position - this.summed);
     this.summed = this.position;
   }
 
@@ -489,7 +510,8 @@ export class RdbReader {
       case RdbType.hashMetadata:
       case RdbType.hashMetadataPre: {
         const ttl = this.plainLength();
-        this.fieldExpireAtMs = ttl === 0 || this.rdbType === RdbType.hashMetadataPre ? ttl : ttl + this.minimumExpireAtMs - 1;
+        this.fieldExpireAtMs =
+          ttl === 0 || this.rdbType === RdbType.hashMetadataPre ? ttl : ttl + this.minimumExpireAtMs - 1;
         this.string(this.item);
         this.string(this.second);
         break;
@@ -522,7 +544,11 @@ export class RdbReader {
         return this.wholeBlob(RdbEvent.intset);
       case RdbType.hashListpack:
       case RdbType.zsetListpack:
-        this.openBlob(Packing.listpack, 2, `${this.kind === ValueKind.hash ? 'Hash' : 'Zset'} listpack integrity check failed.`);
+        this.openBlob(
+          Packing.listpack,
+          2,
+          `${this.kind === ValueKind.hash ? 'Hash' : 'Zset'} listpack integrity check failed.`,
+        );
         return this.wholeBlob(RdbEvent.listpack);
       case RdbType.setListpack:
         this.openBlob(Packing.listpack, 1, 'Set listpack integrity check failed.');
@@ -914,10 +940,12 @@ export class RdbReader {
         const packedLength = this.plainLength();
         const length = this.plainLength();
         // One byte of LZF makes at most 88 bytes (three make 264): a longer claim is a lie, told before memory is taken.
-        if (packedLength === 0 || length > packedLength * 88 + 264 || packedLength > 4294967296) this.fail('Invalid LZF compressed string');
+        if (packedLength === 0 || length > packedLength * 88 + 264 || packedLength > 4294967296)
+          this.fail('Invalid LZF compressed string');
         this.need(packedLength);
         const room = into.room(length);
-        if (!lzfDecompress(this.buffer, this.position, packedLength, room, 0, length)) this.fail('Invalid LZF compressed string');
+        if (!lzfDecompress(this.buffer, this.position, packedLength, room, 0, length))
+          this.fail('Invalid LZF compressed string');
         into.set(room, 0, length);
         this.position += packedLength;
         return;

@@ -20,7 +20,10 @@ export interface SaveRule {
 }
 
 export function parseSaveRules(text: string): SaveRule[] {
-  const numbers = text.split(/\s+/).filter((word) => word !== '').map(Number);
+  const numbers = text
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map(Number);
   const rules: SaveRule[] = [];
   for (let at = 0; at + 1 < numbers.length; at += 2) rules.push({ seconds: numbers[at]!, changes: numbers[at + 1]! });
   return rules;
@@ -91,7 +94,12 @@ export class RdbSaver {
     this.dirtyAtStart = host.keyspace.dirty;
     this.saves++;
     const sink = new DirectFileSink(host.files, this.fileOptions(String(host.processId)));
-    const error = saveWhole(host.keyspace, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses);
+    const error = saveWhole(
+      host.keyspace,
+      (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer),
+      sink,
+      this.compresses,
+    );
     this.settle({ error, bytes: 0, aborted: false }, started);
     if (error === null) host.log('notice', 'DB saved on disk');
     return error === null;
@@ -107,13 +115,19 @@ export class RdbSaver {
     const started = host.wallClock();
     host.log('notice', 'Background saving started');
     const sink = host.makeSink(this.fileOptions(`${host.processId}.${this.saves}`));
-    this.run = new SnapshotRun(host, (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer), sink, this.compresses, (result) => {
-      this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
-      this.run = undefined;
-      this.settle(result, started);
-      if (result.aborted) host.log('notice', 'Background saving stopped');
-      else if (result.error === null) host.log('notice', 'Background saving terminated with success');
-    });
+    this.run = new SnapshotRun(
+      host,
+      (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer),
+      sink,
+      this.compresses,
+      (result) => {
+        this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
+        this.run = undefined;
+        this.settle(result, started);
+        if (result.aborted) host.log('notice', 'Background saving stopped');
+        else if (result.error === null) host.log('notice', 'Background saving terminated with success');
+      },
+    );
     this.run.start();
   }
 
@@ -140,7 +154,11 @@ export function rdbOptions(host: PersistenceHost, isAofBase: boolean): RdbSnapsh
     ...(isAofBase ? [] : host.replicationAux()),
     ['aof-base', isAofBase ? '1' : '0'],
   ];
-  return { aux, functions: host.functionLibraries(), uses: savedUses(host.keyspace, String(host.option('maxmemory-policy'))) };
+  return {
+    aux,
+    functions: host.functionLibraries(),
+    uses: savedUses(host.keyspace, String(host.option('maxmemory-policy'))),
+  };
 }
 
 function savedUses(keyspace: Keyspace, policy: string): 'none' | 'idle' | 'frequency' {

@@ -73,7 +73,13 @@ export const FileState = { writing: 0, givenUp: 1, placing: 2, placed: 3 } as co
 
 export type ToWorker =
   | { readonly kind: 'open'; readonly options: SnapshotFileOptions; readonly state: SharedArrayBuffer }
-  | { readonly kind: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number; readonly marks: Int32Array; readonly markCount: number }
+  | {
+      readonly kind: 'chunk';
+      readonly buffer: ArrayBuffer;
+      readonly length: number;
+      readonly marks: Int32Array;
+      readonly markCount: number;
+    }
   | { readonly kind: 'finish' }
   | { readonly kind: 'abort' };
 
@@ -136,14 +142,18 @@ export class WorkerFileSink implements SnapshotSink {
     const bytes = writer.bytes;
     const marks = writer.marks.slice(0, writer.markCount);
     this.pending += bytes.length;
-    this.post({ kind: 'chunk', buffer: bytes.buffer as ArrayBuffer, length: writer.length, marks, markCount: writer.markCount }, [bytes.buffer as ArrayBuffer, marks.buffer]);
+    this.post(
+      { kind: 'chunk', buffer: bytes.buffer as ArrayBuffer, length: writer.length, marks, markCount: writer.markCount },
+      [bytes.buffer as ArrayBuffer, marks.buffer],
+    );
     writer.restart(this.free.pop() ?? NO_BYTES);
   }
 
   private receive(message: FromWorker): void {
     if (message.kind === 'taken') {
       this.pending -= message.buffer.byteLength;
-      if (this.free.length < 4 && message.buffer.byteLength === CHUNK_BYTES) this.free.push(new Uint8Array(message.buffer));
+      if (this.free.length < 4 && message.buffer.byteLength === CHUNK_BYTES)
+        this.free.push(new Uint8Array(message.buffer));
       if (this.room) this.onRoom();
     } else if (message.kind === 'done') this.end(null, message.bytes);
     else if (message.kind === 'failed') this.fail(Object.assign(new Error(message.message), { code: message.code }));

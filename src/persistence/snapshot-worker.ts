@@ -41,7 +41,8 @@ function handle(message: ToWorker): void {
       file = new SnapshotFile(new RealFiles(), message.options);
       return;
     case 'chunk':
-      if (!hasFailed && !isGivenUp()) file!.add(new Uint8Array(message.buffer), message.length, message.marks, message.markCount);
+      if (!hasFailed && !isGivenUp())
+        file!.add(new Uint8Array(message.buffer), message.length, message.marks, message.markCount);
       reply({ kind: 'taken', buffer: message.buffer, length: message.length }, [message.buffer]);
       return;
     case 'finish':

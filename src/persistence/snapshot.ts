@@ -102,7 +102,15 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
       this.indexes.set(database, index);
       if (database.size === 0) return;
       total += database.size;
-      this.sections.push({ database, index, dict: database.dict, keys: database.size, expires: database.expiries.count, cursor: 0, isDetached: false });
+      this.sections.push({
+        database,
+        index,
+        dict: database.dict,
+        keys: database.size,
+        expires: database.expiries.count,
+        cursor: 0,
+        isDetached: false,
+      });
     });
     this.entriesTotal = total;
     keyspace.epoch ^= EPOCH;

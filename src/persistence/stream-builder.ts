@@ -13,7 +13,8 @@ import { RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
 const NO_NAME = new Uint8Array(0);
 
 function idFrom(bytes: Uint8Array, into: StreamId): StreamId {
-  const word = (at: number): number => (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  const word = (at: number): number =>
+    (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
   into.msHigh = word(0);
   into.msLow = word(4);
   into.seqHigh = word(8);
@@ -59,7 +60,14 @@ export class StreamBuilder {
         return;
       case RdbEvent.streamPending: {
         const { groups } = this.keyspace.values.streams;
-        if (!groups.addUnassigned(this.group, idFrom(reader.streamId, this.id), reader.deliveryTimeMs, reader.deliveryCount)) {
+        if (
+          !groups.addUnassigned(
+            this.group,
+            idFrom(reader.streamId, this.id),
+            reader.deliveryTimeMs,
+            reader.deliveryCount,
+          )
+        ) {
           this.fail(reader, 'Duplicated global PEL entry loading stream consumer group');
         }
         this.unassigned++;
@@ -86,7 +94,8 @@ export class StreamBuilder {
     const { item } = reader;
     idFrom(reader.streamId, this.id);
     if (this.hasNodes && this.id.compare(this.lastNode) <= 0) this.fail(reader, 'Listpack re-added with existing key');
-    if (!validateStreamNode(item.bytes, item.start, item.length)) this.fail(reader, 'Stream listpack integrity check failed.');
+    if (!validateStreamNode(item.bytes, item.start, item.length))
+      this.fail(reader, 'Stream listpack integrity check failed.');
     const node = listpacks.createFrom(item.bytes, item.start, item.length);
     const live = streams.nodes.liveCount(node);
     if (live === 0) {
@@ -122,7 +131,8 @@ export class StreamBuilder {
     const nobody = groups.findConsumer(this.group, NO_NAME, 0, 0);
     if (nobody === 0) return;
     groups.releaseUndelivered(this.group, nobody);
-    if (groups.seenTime(nobody) === 0 && groups.consumerPendingCount(nobody) === 0) groups.removeConsumer(this.group, nobody);
+    if (groups.seenTime(nobody) === 0 && groups.consumerPendingCount(nobody) === 0)
+      groups.removeConsumer(this.group, nobody);
   }
 
   private takeGroup(reader: RdbReader): void {
@@ -131,7 +141,8 @@ export class StreamBuilder {
     const { item } = reader;
     this.endGroup(reader);
     const list = streams.groupList(this.stream);
-    if (groups.find(list, item.bytes, item.start, item.length) !== 0) this.fail(reader, `Duplicated consumer group name ${item.toString()}`);
+    if (groups.find(list, item.bytes, item.start, item.length) !== 0)
+      this.fail(reader, `Duplicated consumer group name ${item.toString()}`);
     idFrom(reader.streamId, this.id);
     let entriesRead = reader.entriesRead < 0 ? ENTRIES_READ_UNKNOWN : reader.entriesRead;
     // The oldest form does not say how far a group has read either.
@@ -143,7 +154,8 @@ export class StreamBuilder {
   private takeConsumer(reader: RdbReader): void {
     const { groups } = this.keyspace.values.streams;
     const { item } = reader;
-    if (groups.findConsumer(this.group, item.bytes, item.start, item.length) !== 0) this.fail(reader, 'Duplicate stream consumer detected.');
+    if (groups.findConsumer(this.group, item.bytes, item.start, item.length) !== 0)
+      this.fail(reader, 'Duplicate stream consumer detected.');
     this.consumer = groups.addConsumer(this.group, item.bytes, item.start, item.length, reader.seenTimeMs);
     groups.setActiveTime(this.consumer, reader.activeTimeMs < 0 ? reader.seenTimeMs : reader.activeTimeMs);
   }

@@ -188,7 +188,8 @@ export class StreamEncoder {
     const table = keyspace.values.streams.idempotency.get(stream);
     if (table !== undefined) {
       begin(['XCFGSET'], 4);
-      for (const word of ['IDMP-DURATION', String(table.durationSeconds), 'IDMP-MAXSIZE', String(table.sizeMax)]) out.text(word);
+      for (const word of ['IDMP-DURATION', String(table.durationSeconds), 'IDMP-MAXSIZE', String(table.sizeMax)])
+        out.text(word);
       table.forEach((producer, name, added) => {
         if (!streams.has(stream, added)) return;
         begin(['XIDMPRECORD'], 3);
@@ -197,14 +198,20 @@ export class StreamEncoder {
       });
     }
     const groups = streams.groupList(stream);
-    for (let index = 0; index < streams.groups.listCount(groups); index++) this.groupCommands(streams.groups.groupAt(groups, index), begin, out);
+    for (let index = 0; index < streams.groups.listCount(groups); index++)
+      this.groupCommands(streams.groups.groupAt(groups, index), begin, out);
   }
 
-  private groupCommands(group: GroupRef, begin: (words: readonly string[], count: number) => void, out: CommandWriter): void {
+  private groupCommands(
+    group: GroupRef,
+    begin: (words: readonly string[], count: number) => void,
+    out: CommandWriter,
+  ): void {
     const { groups } = this.streams;
     const { arena } = this.keyspace;
     const { id } = this;
-    const name = (ref: GroupRef): void => out.argument(arena.u8[chunkOf(ref)]!, groups.nameStart(ref), groups.nameLength(ref));
+    const name = (ref: GroupRef): void =>
+      out.argument(arena.u8[chunkOf(ref)]!, groups.nameStart(ref), groups.nameLength(ref));
     begin(['XGROUP', 'CREATE'], 4);
     name(group);
     out.text(groups.lastId(group, id).toString());

@@ -66,7 +66,11 @@ export class ValueBuilder {
     else if (event === RdbEvent.listpack) this.takeListpack(reader);
     else if (event === RdbEvent.intset) this.takeIntset(reader);
     else if (event === RdbEvent.listpackEx) this.takeListpackEx(reader);
-    else if (event === RdbEvent.moduleValue) this.fail(reader, `The RDB file contains module data I can't load: no matching module type '${reader.moduleName}'`);
+    else if (event === RdbEvent.moduleValue)
+      this.fail(
+        reader,
+        `The RDB file contains module data I can't load: no matching module type '${reader.moduleName}'`,
+      );
     else this.stream.take(event, reader);
   }
 
@@ -77,7 +81,16 @@ export class ValueBuilder {
         const { key } = reader;
         const flags = this.keyspace.epoch | (reader.expireAtMs >= 0 ? NUMBER : 0);
         const word0 = objectWord(Type.STRING, Encoding.STRING);
-        this.entry = this.keyspace.entries.createString(word0, flags, key.bytes, key.start, key.length, item.bytes, item.start, item.length);
+        this.entry = this.keyspace.entries.createString(
+          word0,
+          flags,
+          key.bytes,
+          key.start,
+          key.length,
+          item.bytes,
+          item.start,
+          item.length,
+        );
         return;
       }
       case Type.LIST:
@@ -125,7 +138,16 @@ export class ValueBuilder {
       this.encoding = sortedSets.encoding;
       this.ref = sortedSets.ref;
     }
-    const result = sortedSets.add(this.encoding, this.ref, score, 0, member.bytes, member.start, member.length, this.limits);
+    const result = sortedSets.add(
+      this.encoding,
+      this.ref,
+      score,
+      0,
+      member.bytes,
+      member.start,
+      member.length,
+      this.limits,
+    );
     this.encoding = sortedSets.encoding;
     this.ref = sortedSets.ref;
     if (result !== 'added') this.fail(reader, 'Duplicate zset fields detected, integrity check failed.');
@@ -138,7 +160,16 @@ export class ValueBuilder {
     if (this.ref !== 0) hashes.open(this.encoding, this.ref);
     else if (reader.count > this.limits.hashMaxListpackEntries) hashes.openNewDict();
     else hashes.openNew();
-    const isNew = hashes.set(field.bytes, field.start, field.length, value.bytes, value.start, value.length, this.limits, false);
+    const isNew = hashes.set(
+      field.bytes,
+      field.start,
+      field.length,
+      value.bytes,
+      value.start,
+      value.length,
+      this.limits,
+      false,
+    );
     if (isNew && expireAtMs > 0) {
       hashes.find(field.bytes, field.start, field.length);
       hashes.setExpiry(expireAtMs);
@@ -154,11 +185,19 @@ export class ValueBuilder {
     const { values } = this.keyspace;
     if (reader.count === 0) return;
     if (this.type === Type.LIST) {
-      values.lists.quicklists.appendListpack(this.openList(), values.listpacks.createFrom(item.bytes, item.start, item.length));
+      values.lists.quicklists.appendListpack(
+        this.openList(),
+        values.listpacks.createFrom(item.bytes, item.start, item.length),
+      );
       this.elements += reader.count;
       return;
     }
-    const max = this.type === Type.HASH ? this.limits.hashMaxListpackEntries : this.type === Type.ZSET ? this.limits.zsetMaxListpackEntries : this.limits.setMaxListpackEntries;
+    const max =
+      this.type === Type.HASH
+        ? this.limits.hashMaxListpackEntries
+        : this.type === Type.ZSET
+          ? this.limits.zsetMaxListpackEntries
+          : this.limits.setMaxListpackEntries;
     const count = this.type === Type.SET ? reader.count : reader.count >>> 1;
     if (count <= max && (!this.isDeep || this.isProper(item))) {
       this.ref = values.listpacks.createFrom(item.bytes, item.start, item.length);
@@ -198,7 +237,8 @@ export class ValueBuilder {
       this.cursor.next(this.second);
       if (this.type === Type.HASH) continue;
       const score = parseScore(this.second.toString());
-      if (Number.isNaN(score) || score < lastScore || (score === lastScore && count > 1 && member < lastMember)) return false;
+      if (Number.isNaN(score) || score < lastScore || (score === lastScore && count > 1 && member < lastMember))
+        return false;
       lastScore = score;
       lastMember = member;
     }
@@ -219,7 +259,8 @@ export class ValueBuilder {
       if (expireAtMs < 0) this.fail(reader, 'Hash listpackex integrity check failed.');
       // The next to expire comes first, those that never do last.
       const order = expireAtMs === 0 ? Infinity : expireAtMs;
-      if (this.isDeep && order < last) this.fail(reader, 'Hash listpackex integrity check failed. (fields out of order)');
+      if (this.isDeep && order < last)
+        this.fail(reader, 'Hash listpackex integrity check failed. (fields out of order)');
       last = order;
       this.setField(this.first, this.second, expireAtMs, reader);
     }

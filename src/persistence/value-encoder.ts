@@ -106,7 +106,8 @@ export class ValueEncoder {
     const type = this.rdbTypeOf(entry);
     this.kind = 0;
     writer.byte(type);
-    if (!withoutKey) writer.string(keyspace.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry));
+    if (!withoutKey)
+      writer.string(keyspace.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry));
     const ref = entries.word2(entry);
     switch (type) {
       case RdbType.string: {

@@ -14,7 +14,12 @@ const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
 
 /** Writes all there is and puts the file in place; the error if that failed. */
-export function saveWhole(keyspace: Keyspace, makeEncoder: (writer: RdbWriter) => SnapshotEncoder, sink: DirectFileSink, compresses: boolean): Error | null {
+export function saveWhole(
+  keyspace: Keyspace,
+  makeEncoder: (writer: RdbWriter) => SnapshotEncoder,
+  sink: DirectFileSink,
+  compresses: boolean,
+): Error | null {
   const writer = new RdbWriter(compresses ? Compression.marked : Compression.none);
   const encoder = makeEncoder(writer);
   const refs = new RefList();

@@ -8,7 +8,9 @@ test('what is sent late stays as it was written, whatever comes after it', () =>
   const seed = Number(process.env.KVASIR_SEED ?? 1);
   const random = new Prng(seed);
   const writer = new ReplyWriter();
-  const source = latin1Bytes(Array.from({ length: 70_000 }, (_, index) => String.fromCharCode(97 + (index % 26))).join(''));
+  const source = latin1Bytes(
+    Array.from({ length: 70_000 }, (_, index) => String.fromCharCode(97 + (index % 26))).join(''),
+  );
   const view = new DataView(source.buffer);
   const late: { parts: Uint8Array[]; text: string }[] = [];
   let next = 0;
@@ -40,7 +42,11 @@ test('what is sent late stays as it was written, whatever comes after it', () =>
     }
     if (late.length > 5) {
       const first = late.shift()!;
-      assert.equal(first.parts.map((part) => latin1(part)).join(''), first.text, `seed ${seed}, round ${round}: bytes that were still to be sent`);
+      assert.equal(
+        first.parts.map((part) => latin1(part)).join(''),
+        first.text,
+        `seed ${seed}, round ${round}: bytes that were still to be sent`,
+      );
     }
   }
 });

@@ -6,7 +6,17 @@
 //
 // Not here: reading (request), what errors say (errors), sending (service/connection).
 
-import { copyBytes, copyInViews, digitCount, latin1Bytes, SHORT_BYTES_MAX, utf8, viewOf, writeInteger, writeLatin1 } from '../base/bytes.js';
+import {
+  copyBytes,
+  copyInViews,
+  digitCount,
+  latin1Bytes,
+  SHORT_BYTES_MAX,
+  utf8,
+  viewOf,
+  writeInteger,
+  writeLatin1,
+} from '../base/bytes.js';
 import { DOUBLE_TEXT_BYTES_MAX, formatDouble } from '../base/double.js';
 
 const BUFFER_BYTES = 65536;
@@ -182,7 +192,9 @@ export class ReplyWriter {
       // The rest of the buffer goes on being used for what follows.
       this.full.push(this.buffer.subarray(0, this.length));
       this.fullBytes += this.length;
-      this.use(this.buffer.length - this.length > 1024 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES));
+      this.use(
+        this.buffer.length - this.length > 1024 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES),
+      );
     }
     this.full.push(bytes.slice(offset, offset + length));
     this.fullBytes += length;
@@ -523,7 +535,8 @@ export class ReplyWriter {
   private oneLine(type: number, text: string): void {
     this.line(type, text);
     const buffer = this.buffer;
-    for (let at = this.length - 2 - text.length; at < this.length - 2; at++) if (buffer[at] === CR || buffer[at] === LF) buffer[at] = 32;
+    for (let at = this.length - 2 - text.length; at < this.length - 2; at++)
+      if (buffer[at] === CR || buffer[at] === LF) buffer[at] = 32;
   }
 
   private crlf(): void {

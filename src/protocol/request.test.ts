@@ -21,7 +21,9 @@ class Places {
   }
 
   get words(): string[] {
-    return Array.from({ length: this.count }, (_, index) => latin1(this.bytes, this.starts[index]!, this.lengths[index]!));
+    return Array.from({ length: this.count }, (_, index) =>
+      latin1(this.bytes, this.starts[index]!, this.lengths[index]!),
+    );
   }
 }
 
@@ -38,7 +40,8 @@ test('an inline line has the words that the general splitter finds, quotes or no
   const alphabet = ['a', 'Z', '!', '\xff', ' ', ' ', '\t', '\r', '\v', '\f', '\x01', '"', "'", '\\'];
   for (let round = 0; round < 20_000; round++) {
     let line = 'p';
-    for (let length = random.below(12); length > 0; length--) line += alphabet[random.below(random.below(2) === 0 ? 11 : alphabet.length)]!;
+    for (let length = random.below(12); length > 0; length--)
+      line += alphabet[random.below(random.below(2) === 0 ? 11 : alphabet.length)]!;
     const bytes = latin1Bytes(`${line}\nPING\r\n`);
     const expected = splitBytes(bytes, 0, line.endsWith('\r') ? line.length - 1 : line.length);
     const { answer, words, end } = read(bytes);
@@ -48,7 +51,11 @@ test('an inline line has the words that the general splitter finds, quotes or no
       continue;
     }
     assert.equal(answer, COMPLETE, shown);
-    assert.deepEqual(words, expected.map((word) => latin1(word)), shown);
+    assert.deepEqual(
+      words,
+      expected.map((word) => latin1(word)),
+      shown,
+    );
     assert.equal(end, line.length + 1, shown);
   }
 });
@@ -68,9 +75,11 @@ test('counts of one digit and of many are read alike', () => {
   for (const count of [1, 2, 9, 10, 11, 100]) {
     const bytes = latin1Bytes(`*${count}\r\n${'$1\r\nx\r\n'.repeat(count)}`);
     assert.equal(read(bytes).words.length, count);
-    for (let cut = 1; cut < bytes.length; cut++) assert.equal(read(bytes.subarray(0, cut)).answer, INCOMPLETE, `${count} cut at ${cut}`);
+    for (let cut = 1; cut < bytes.length; cut++)
+      assert.equal(read(bytes.subarray(0, cut)).answer, INCOMPLETE, `${count} cut at ${cut}`);
   }
   assert.equal(read(latin1Bytes('*0\r\n')).answer, NOTHING);
   assert.equal(read(latin1Bytes('*-1\r\n')).answer, NOTHING);
-  for (const wrong of ['*a\r\n', '*:\r\n', '*/\r\n', '*1x\r\n', '*+1\r\n', '*01\r\n']) assert.equal(read(latin1Bytes(wrong)).answer < INCOMPLETE, true, wrong);
+  for (const wrong of ['*a\r\n', '*:\r\n', '*/\r\n', '*1x\r\n', '*+1\r\n', '*01\r\n'])
+    assert.equal(read(latin1Bytes(wrong)).answer < INCOMPLETE, true, wrong);
 });

@@ -54,7 +54,14 @@ export class RequestReader {
    * answer about the same request. An unauthenticated client may send only small requests.
    * @hot
    */
-  read(bytes: Uint8Array, at: number, limit: number, places: ArgumentPlaces, resume: ResumePoint | null, authenticated: boolean): number {
+  read(
+    bytes: Uint8Array,
+    at: number,
+    limit: number,
+    places: ArgumentPlaces,
+    resume: ResumePoint | null,
+    authenticated: boolean,
+  ): number {
     this.neededBytes = 0;
     if (bytes[at] !== STAR) return this.readInline(bytes, at, limit, places);
     let position: number;
@@ -74,7 +81,8 @@ export class RequestReader {
         if (lineEnd < 0) return limit - at > LINE_BYTES_MAX ? this.fail('too big mbulk count string') : INCOMPLETE;
         count = readLength(bytes, at + 1, lineEnd);
         if (Number.isNaN(count) || count > ARGUMENTS_MAX) return this.fail('invalid multibulk length');
-        if (count > UNAUTHENTICATED_ARGUMENTS_MAX && !authenticated) return this.fail('unauthenticated multibulk length');
+        if (count > UNAUTHENTICATED_ARGUMENTS_MAX && !authenticated)
+          return this.fail('unauthenticated multibulk length');
         position = lineEnd + 2;
         if (count <= 0) {
           this.end = position;
@@ -88,8 +96,11 @@ export class RequestReader {
     for (; index < count; index++) {
       if (position >= limit) return this.suspend(places, resume, at, position, count, index);
       if (bytes[position] !== DOLLAR) {
-        if (findLineEnd(bytes, position, limit) >= 0) return this.fail(`expected '$', got '${printable(bytes[position]!)}'`);
-        return limit - position > LINE_BYTES_MAX ? this.fail('too big bulk count string') : this.suspend(places, resume, at, position, count, index);
+        if (findLineEnd(bytes, position, limit) >= 0)
+          return this.fail(`expected '$', got '${printable(bytes[position]!)}'`);
+        return limit - position > LINE_BYTES_MAX
+          ? this.fail('too big bulk count string')
+          : this.suspend(places, resume, at, position, count, index);
       }
       // Most lengths have one or two digits.
       let length = bytes[position + 1]! - 48;
@@ -107,7 +118,9 @@ export class RequestReader {
       if (lineEnd < 0) {
         lineEnd = findLineEnd(bytes, position + 1, limit);
         if (lineEnd < 0) {
-          return limit - position > LINE_BYTES_MAX ? this.fail('too big bulk count string') : this.suspend(places, resume, at, position, count, index);
+          return limit - position > LINE_BYTES_MAX
+            ? this.fail('too big bulk count string')
+            : this.suspend(places, resume, at, position, count, index);
         }
         length = readLength(bytes, position + 1, lineEnd);
         if (Number.isNaN(length) || length < 0 || length > this.bulkBytesMax) return this.fail('invalid bulk length');
@@ -136,7 +149,14 @@ export class RequestReader {
     return COMPLETE;
   }
 
-  private suspend(places: ArgumentPlaces, resume: ResumePoint | null, at: number, position: number, count: number, index: number): number {
+  private suspend(
+    places: ArgumentPlaces,
+    resume: ResumePoint | null,
+    at: number,
+    position: number,
+    count: number,
+    index: number,
+  ): number {
     if (resume !== null && index >= REMEMBERED_MIN) resume.save(places, at, position, count, index);
     return INCOMPLETE;
   }

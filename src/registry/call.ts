@@ -57,7 +57,9 @@ export class Call<Db = unknown, Host = unknown, Client = unknown> {
 
   /** Argument as UTF-8 text, for messages. Cold paths only. */
   utf8(index: number): string {
-    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.starts[index]!, this.lengths[index]!).toString('utf8');
+    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + this.starts[index]!, this.lengths[index]!).toString(
+      'utf8',
+    );
   }
 
   /** Argument as error replies show it: one character for a byte, up to the first zero byte. Cold paths only. */

@@ -42,9 +42,7 @@ export const commandFlags = {
 export type CommandFlag = keyof typeof commandFlags;
 
 export type KeyFlag =
-  | 'RO' | 'RW' | 'OW' | 'RM'
-  | 'access' | 'update' | 'insert' | 'delete'
-  | 'not_key' | 'incomplete' | 'variable_flags';
+  'RO' | 'RW' | 'OW' | 'RM' | 'access' | 'update' | 'insert' | 'delete' | 'not_key' | 'incomplete' | 'variable_flags';
 
 export interface KeySpec {
   readonly flags: readonly KeyFlag[];
@@ -149,14 +147,44 @@ export function command<C>(declaration: CommandDeclaration<C>): CommandDeclarati
 
 /** In the order in which Redis tells them. */
 export const aclCategories: readonly string[] = [
-  'keyspace', 'read', 'write', 'set', 'sortedset', 'list', 'hash', 'string', 'bitmap', 'hyperloglog', 'geo', 'stream',
-  'pubsub', 'admin', 'fast', 'slow', 'blocking', 'dangerous', 'connection', 'transaction', 'scripting',
+  'keyspace',
+  'read',
+  'write',
+  'set',
+  'sortedset',
+  'list',
+  'hash',
+  'string',
+  'bitmap',
+  'hyperloglog',
+  'geo',
+  'stream',
+  'pubsub',
+  'admin',
+  'fast',
+  'slow',
+  'blocking',
+  'dangerous',
+  'connection',
+  'transaction',
+  'scripting',
 ];
 
 const groupCategories: Readonly<Record<string, string>> = {
-  string: 'string', list: 'list', set: 'set', hash: 'hash', sorted_set: 'sortedset', stream: 'stream', bitmap: 'bitmap',
-  hyperloglog: 'hyperloglog', geo: 'geo', generic: 'keyspace', pubsub: 'pubsub', transactions: 'transaction',
-  scripting: 'scripting', connection: 'connection',
+  string: 'string',
+  list: 'list',
+  set: 'set',
+  hash: 'hash',
+  sorted_set: 'sortedset',
+  stream: 'stream',
+  bitmap: 'bitmap',
+  hyperloglog: 'hyperloglog',
+  geo: 'geo',
+  generic: 'keyspace',
+  pubsub: 'pubsub',
+  transactions: 'transaction',
+  scripting: 'scripting',
+  connection: 'connection',
 };
 
 /** Whether a call of the command may have so many arguments. @hot */
@@ -170,7 +198,10 @@ export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Com
   for (const flag of declaration.flags) flags |= commandFlags[flag];
   if (declaration.findKeys !== undefined || hasMovableKeys(declaration.keys ?? [])) flags |= commandFlags.movablekeys;
   const subcommands = new Map<string, Command<C>>();
-  const isConstantTime = /^O\((1|log\(N\))\)/.test(declaration.complexity ?? '') && !declaration.flags.includes('admin') && !declaration.flags.includes('blocking');
+  const isConstantTime =
+    /^O\((1|log\(N\))\)/.test(declaration.complexity ?? '') &&
+    !declaration.flags.includes('admin') &&
+    !declaration.flags.includes('blocking');
   const built: Command<C> = {
     declaration,
     fullName: parent === undefined ? declaration.name : `${parent.name}|${declaration.name}`,
@@ -194,14 +225,17 @@ export function buildCommand<C>(declaration: CommandDeclaration<C>, parent?: Com
 
 /** Keys that a client cannot find by first, last and step alone. */
 function hasMovableKeys(keys: readonly KeySpec[]): boolean {
-  return keys.some((spec) => spec.find === 'unknown' || spec.begin === 'unknown' || !('last' in spec.find) || !('index' in spec.begin));
+  return keys.some(
+    (spec) => spec.find === 'unknown' || spec.begin === 'unknown' || !('last' in spec.find) || !('index' in spec.begin),
+  );
 }
 
 function categoriesOf<C>(declaration: CommandDeclaration<C>, flags: number): readonly string[] {
   const categories = new Set(declaration.categories);
   const group = groupCategories[declaration.group];
   // A container has no category of its own group: its subcommands have.
-  if (group !== undefined && declaration.subcommands === undefined && declaration.leavesGroup !== true) categories.add(group);
+  if (group !== undefined && declaration.subcommands === undefined && declaration.leavesGroup !== true)
+    categories.add(group);
   if ((flags & commandFlags.write) !== 0) categories.add('write');
   if ((flags & commandFlags.readonly) !== 0 && !categories.has('scripting')) categories.add('read');
   if ((flags & commandFlags.admin) !== 0) categories.add('admin').add('dangerous');

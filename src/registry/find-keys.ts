@@ -69,7 +69,12 @@ function addKeys<C extends Call>(call: C, spec: KeySpec, specIndex: number, foun
  * Finds the keys of a call of `command`. `withNonKeys` also names arguments that look like keys but are none (shard
  * channels). False when the arguments are too few or their count of keys is no number.
  */
-export function findKeys<C extends Call>(command: Command<C>, call: C, withNonKeys: boolean, found: FoundKeys): boolean {
+export function findKeys<C extends Call>(
+  command: Command<C>,
+  call: C,
+  withNonKeys: boolean,
+  found: FoundKeys,
+): boolean {
   found.clear();
   const byHand = command.declaration.findKeys;
   if (byHand !== undefined) {
@@ -86,7 +91,12 @@ export function findKeys<C extends Call>(command: Command<C>, call: C, withNonKe
 }
 
 /** What a call does to the key that was found as number `index`. */
-export function flagsOfKey<C extends Call>(command: Command<C>, call: C, found: FoundKeys, index: number): readonly KeyFlag[] {
+export function flagsOfKey<C extends Call>(
+  command: Command<C>,
+  call: C,
+  found: FoundKeys,
+  index: number,
+): readonly KeyFlag[] {
   const { keys } = command;
   const spec = specOfKey(command, found, index);
   if (spec < 0) return [];
@@ -101,5 +111,7 @@ export function specOfKey<C extends Call>(command: Command<C>, found: FoundKeys,
   if (spec >= 0 || command.keys.length === 0) return spec;
   // Keys found by hand: the first place has the first specification, the others (STORE) the last.
   const { begin } = command.keys[0]!;
-  return typeof begin === 'object' && 'index' in begin && begin.index === found.indexes[index] ? 0 : command.keys.length - 1;
+  return typeof begin === 'object' && 'index' in begin && begin.index === found.indexes[index]
+    ? 0
+    : command.keys.length - 1;
 }

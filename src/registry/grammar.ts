@@ -4,15 +4,7 @@
 //   args: [key('key'), str('value'), optional(oneof('condition', token('NX'), token('XX')))]
 
 export type ArgumentKind =
-  | 'string'
-  | 'integer'
-  | 'double'
-  | 'key'
-  | 'pattern'
-  | 'unix-time'
-  | 'pure-token'
-  | 'oneof'
-  | 'block';
+  'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block';
 
 export interface Argument {
   readonly name: string;

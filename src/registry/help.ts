@@ -3,7 +3,11 @@
 import type { ReplyWriter } from '../protocol/reply.js';
 
 /** Replies with help; each entry is a subcommand's usage and the lines about it. */
-export function replyHelp(call: { readonly reply: ReplyWriter }, container: string, entries: readonly (readonly string[])[]): void {
+export function replyHelp(
+  call: { readonly reply: ReplyWriter },
+  container: string,
+  entries: readonly (readonly string[])[],
+): void {
   const lines = [`${container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`];
   for (const [usage, ...about] of entries) {
     lines.push(usage!);

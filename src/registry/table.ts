@@ -53,7 +53,9 @@ export class CommandTable<C> {
   /** 'get' or 'config|get', in lower case. */
   byFullName(fullName: string): Command<C> | undefined {
     const bar = fullName.indexOf('|');
-    return bar < 0 ? this.byName.get(fullName) : this.byName.get(fullName.slice(0, bar))?.subcommands.get(fullName.slice(bar + 1));
+    return bar < 0
+      ? this.byName.get(fullName)
+      : this.byName.get(fullName.slice(0, bar))?.subcommands.get(fullName.slice(bar + 1));
   }
 
   /** Every command and subcommand. */

@@ -105,11 +105,13 @@ export class Libraries {
     for (const bytes of codes) {
       const code = latin1(bytes);
       const { name, engine, body } = this.readMetadata(code);
-      if (libraries.some((other) => other.name === name)) throw new LibraryError(`ERR Library '${name}' already exists`);
+      if (libraries.some((other) => other.name === name))
+        throw new LibraryError(`ERR Library '${name}' already exists`);
       libraries.push(this.build(name, engine, code, body));
     }
     if (policy === 'append') {
-      for (const { name } of libraries) if (this.byName.has(name)) throw new LibraryError(`ERR Library ${name} already exists`);
+      for (const { name } of libraries)
+        if (this.byName.has(name)) throw new LibraryError(`ERR Library ${name} already exists`);
     }
     this.add(libraries, policy === 'flush');
   }
@@ -176,7 +178,10 @@ export class Libraries {
     }
     // While it loads, a library sees nothing but the `redis` that can register functions.
     const globals = new LuaTable();
-    globals.set('redis', api.libraryTable((declaration) => this.register(library, declaration)));
+    globals.set(
+      'redis',
+      api.libraryTable((declaration) => this.register(library, declaration)),
+    );
     protectGlobals(globals);
     this.environmentMeta.set('__index', globals);
     this.loading = library;
@@ -196,7 +201,8 @@ export class Libraries {
 
   private register(library: Library, { name, callback, description, flags }: FunctionDeclaration): void {
     // A function may have kept the table of its library's loading.
-    if (this.loading !== library) throw tableError('redis.register_function can only be called on FUNCTION LOAD command');
+    if (this.loading !== library)
+      throw tableError('redis.register_function can only be called on FUNCTION LOAD command');
     if (library.functions.has(name)) throw tableError('Function already exists in the library');
     library.functions.set(name, { name, callback, description, flagNames: flags, flags: flagBits(flags), library });
   }

@@ -87,14 +87,28 @@ function evaluate(source: string, clientResp: 2 | 3 = 2, host = new FakeHost()):
 }
 
 test('replies become Lua values', () => {
-  const show = (command: string): string => evaluate(`redis.setresp(3) return cjson.encode({redis.call("${command}")})`);
+  const show = (command: string): string =>
+    evaluate(`redis.setresp(3) return cjson.encode({redis.call("${command}")})`);
   const cases: [string, string][] = [
-    ['ping', '[{"ok":"PONG"}]'], ['incr', '[12]'], ['negative', '[-7]'], ['nil', '[false]'], ['nilarray', '[false]'], ['empty', '[{}]'],
-    ['list', '[["a",2,false,[{"ok":"OK"}]]]'], ['map', '[{"map":{"a":1}}]'], ['set', '[{"set":{"a":true,"b":true}}]'], ['double', '[{"double":1.5}]'],
-    ['true', '[true]'], ['false', '[false]'], ['big', '[{"big_number":"12345678901234567890"}]'], ['attribute', '[5]'], ['null', '{}'],
+    ['ping', '[{"ok":"PONG"}]'],
+    ['incr', '[12]'],
+    ['negative', '[-7]'],
+    ['nil', '[false]'],
+    ['nilarray', '[false]'],
+    ['empty', '[{}]'],
+    ['list', '[["a",2,false,[{"ok":"OK"}]]]'],
+    ['map', '[{"map":{"a":1}}]'],
+    ['set', '[{"set":{"a":true,"b":true}}]'],
+    ['double', '[{"double":1.5}]'],
+    ['true', '[true]'],
+    ['false', '[false]'],
+    ['big', '[{"big_number":"12345678901234567890"}]'],
+    ['attribute', '[5]'],
+    ['null', '{}'],
     ['verbatim', '[{"verbatim_string":{"string":"some","format":"txt"}}]'],
   ];
-  for (const [command, expected] of cases) assert.equal(show(command), `$${expected.length}\r\n${expected}\r\n`, command);
+  for (const [command, expected] of cases)
+    assert.equal(show(command), `$${expected.length}\r\n${expected}\r\n`, command);
   assert.equal(evaluate('return redis.call("binary")'), '$4\r\n\x00\r\n\xff\r\n');
   assert.equal(evaluate('return tostring(redis.call("inf").double)'), '$4\r\n-inf\r\n');
 });
@@ -131,7 +145,11 @@ test('Lua values become replies', () => {
     ['return {err="bad\\r\\n\\0x"}', '-bad\r\n', '-bad\r\n'],
     ['return {verbatim_string={format="a\\0b",string="abc"}}', '$3\r\nabc\r\n', '=7\r\na  :abc\r\n'],
     ['return {1,2,nil,3}', '*2\r\n:1\r\n:2\r\n', '*2\r\n:1\r\n:2\r\n'],
-    ['return {1.9,-1.9,"a",true,false}', '*5\r\n:1\r\n:-1\r\n$1\r\na\r\n:1\r\n$-1\r\n', '*5\r\n:1\r\n:-1\r\n$1\r\na\r\n:1\r\n_\r\n'],
+    [
+      'return {1.9,-1.9,"a",true,false}',
+      '*5\r\n:1\r\n:-1\r\n$1\r\na\r\n:1\r\n$-1\r\n',
+      '*5\r\n:1\r\n:-1\r\n$1\r\na\r\n:1\r\n_\r\n',
+    ],
     ['return 1e20', ':-9223372036854775808\r\n', ':-9223372036854775808\r\n'],
     ['return 2^53', ':9007199254740992\r\n', ':9007199254740992\r\n'],
     ['return -0.5', ':0\r\n', ':0\r\n'],
@@ -145,14 +163,21 @@ test('Lua values become replies', () => {
     ['return redis.error_reply("FOO \\r\\nbar\\r\\n")', '-FOO bar\r\n', '-FOO bar\r\n'],
     ['return redis.error_reply("\\r\\nbar\\r\\n")', '-ERR bar\r\n', '-ERR bar\r\n'],
     ['return redis.error_reply("\\r\\n")', '-ERR \r\n', '-ERR \r\n'],
-    ['return redis.error_reply(1)', '-ERR wrong number or type of arguments\r\n', '-ERR wrong number or type of arguments\r\n'],
+    [
+      'return redis.error_reply(1)',
+      '-ERR wrong number or type of arguments\r\n',
+      '-ERR wrong number or type of arguments\r\n',
+    ],
   ];
   for (const [source, resp2, resp3] of cases) {
     assert.equal(evaluate(source, 2), resp2, `${source} in RESP2`);
     assert.equal(evaluate(source, 3), resp3, `${source} in RESP3`);
   }
   assert.match(evaluate('local t = {} for i = 1, 10000 do t = {t} end return t'), /-ERR reached lua stack limit\r\n$/);
-  assert.match(evaluate('local t = {} for i = 1, 10000 do t = {map = {x = t}} end return t'), /-ERR reached lua stack limit\r\n$/);
+  assert.match(
+    evaluate('local t = {} for i = 1, 10000 do t = {map = {x = t}} end return t'),
+    /-ERR reached lua stack limit\r\n$/,
+  );
 });
 
 test('errors carry the script and the line', () => {
@@ -189,25 +214,52 @@ test('errors carry the script and the line', () => {
 test('failed calls can be caught', () => {
   const wrong = 'WRONGTYPE Operation against a key holding the wrong kind of value';
   assert.equal(evaluate('return redis.pcall("wrong")'), `-${wrong}\r\n`);
-  assert.equal(evaluate('local ok, e = pcall(redis.call, "wrong") return {tostring(ok), type(e), e}'), `*3\r\n$5\r\nfalse\r\n$6\r\nstring\r\n$${wrong.length}\r\n${wrong}\r\n`);
+  assert.equal(
+    evaluate('local ok, e = pcall(redis.call, "wrong") return {tostring(ok), type(e), e}'),
+    `*3\r\n$5\r\nfalse\r\n$6\r\nstring\r\n$${wrong.length}\r\n${wrong}\r\n`,
+  );
   assert.equal(evaluate('local ok, e = pcall(error, {err = "ERR z"}) return e'), '$5\r\nERR z\r\n');
-  assert.equal(evaluate('return redis.pcall({})'), '-ERR Lua redis lib command arguments must be strings or integers\r\n');
+  assert.equal(
+    evaluate('return redis.pcall({})'),
+    '-ERR Lua redis lib command arguments must be strings or integers\r\n',
+  );
 });
 
 test('arguments of commands are bytes and numbers', () => {
   const host = new FakeHost();
-  evaluate('redis.call("echo", 0.1) redis.call("echo", 3) redis.call("echo", 1e15) redis.call("echo", 2^63) redis.call("echo", "\\0\\255", -1)', 2, host);
+  evaluate(
+    'redis.call("echo", 0.1) redis.call("echo", 3) redis.call("echo", 1e15) redis.call("echo", 2^63) redis.call("echo", "\\0\\255", -1)',
+    2,
+    host,
+  );
   assert.deepEqual(host.calls, [
-    ['echo', '0.10000000000000001'], ['echo', '3'], ['echo', '1000000000000000'], ['echo', '9.2233720368547758e+18'], ['echo', '\0\xff', '-1'],
+    ['echo', '0.10000000000000001'],
+    ['echo', '3'],
+    ['echo', '1000000000000000'],
+    ['echo', '9.2233720368547758e+18'],
+    ['echo', '\0\xff', '-1'],
   ]);
 });
 
 test('the rest of the table does what its name says', () => {
   const host = new FakeHost();
-  assert.equal(evaluate('redis.log(redis.LOG_WARNING, "a", 5, {}, "b") redis.set_repl(redis.REPL_AOF) redis.setresp(3) return redis.sha1hex(12)', 2, host), '$40\r\n7b52009b64fd0a2a49e6d8a939753077792b0554\r\n');
+  assert.equal(
+    evaluate(
+      'redis.log(redis.LOG_WARNING, "a", 5, {}, "b") redis.set_repl(redis.REPL_AOF) redis.setresp(3) return redis.sha1hex(12)',
+      2,
+      host,
+    ),
+    '$40\r\n7b52009b64fd0a2a49e6d8a939753077792b0554\r\n',
+  );
   assert.deepEqual([host.logged, host.replication, host.respVersion], [['3 a 5 b'], 1, 3]);
-  assert.equal(evaluate('return {redis.acl_check_cmd("set", "a"), redis.acl_check_cmd("forbidden")}'), '*2\r\n:1\r\n$-1\r\n');
-  assert.equal(evaluate('return {redis.REDIS_VERSION, redis.REDIS_VERSION_NUM, redis.replicate_commands(), redis.breakpoint()}'), '*4\r\n$6\r\n7.0.15\r\n:458767\r\n:1\r\n$-1\r\n');
+  assert.equal(
+    evaluate('return {redis.acl_check_cmd("set", "a"), redis.acl_check_cmd("forbidden")}'),
+    '*2\r\n:1\r\n$-1\r\n',
+  );
+  assert.equal(
+    evaluate('return {redis.REDIS_VERSION, redis.REDIS_VERSION_NUM, redis.replicate_commands(), redis.breakpoint()}'),
+    '*4\r\n$6\r\n7.0.15\r\n:458767\r\n:1\r\n$-1\r\n',
+  );
 });
 
 function load(source: string): string {
@@ -224,19 +276,39 @@ function load(source: string): string {
 }
 
 test('libraries declare functions by position or by name', () => {
-  assert.equal(load('redis.register_function("a", function() end) redis.register_function{function_name = "b", callback = function() end, description = "does", flags = {"no-writes", "allow-stale"}}'), 'a , b does no-writes allow-stale');
+  assert.equal(
+    load(
+      'redis.register_function("a", function() end) redis.register_function{function_name = "b", callback = function() end, description = "does", flags = {"no-writes", "allow-stale"}}',
+    ),
+    'a , b does no-writes allow-stale',
+  );
   const cases: [source: string, message: RegExp][] = [
-    ['redis.register_function("a")', /^ERR calling redis.register_function with a single argument is only applicable to Lua table/],
+    [
+      'redis.register_function("a")',
+      /^ERR calling redis.register_function with a single argument is only applicable to Lua table/,
+    ],
     ['redis.register_function()', /^ERR wrong number of arguments to redis.register_function/],
     ['redis.register_function({})', /^ERR redis.register_function must get a function name argument/],
     ['redis.register_function({function_name = "a"})', /^ERR redis.register_function must get a callback argument/],
-    ['redis.register_function({function_name = "a", callback = 1})', /^ERR callback argument given to redis.register_function must be a function/],
-    ['redis.register_function({function_name = "a", callback = function() end, x = 1})', /^ERR unknown argument given to redis.register_function/],
-    ['redis.register_function({function_name = "a", callback = function() end, flags = {"zz"}})', /^ERR unknown flag given/],
+    [
+      'redis.register_function({function_name = "a", callback = 1})',
+      /^ERR callback argument given to redis.register_function must be a function/,
+    ],
+    [
+      'redis.register_function({function_name = "a", callback = function() end, x = 1})',
+      /^ERR unknown argument given to redis.register_function/,
+    ],
+    [
+      'redis.register_function({function_name = "a", callback = function() end, flags = {"zz"}})',
+      /^ERR unknown flag given/,
+    ],
     ['redis.register_function({}, function() end)', /^ERR first argument to redis.register_function must be a string/],
     ['redis.register_function("a", 1)', /^ERR second argument to redis.register_function must be a function/],
     ['redis.call("ping")', /^ERR user_function:1: Script attempted to access nonexistent global variable 'call'/],
-    ['redis.register_function("a b", function() end)', /^ERR Library names can only contain letters, numbers, or underscores/],
+    [
+      'redis.register_function("a b", function() end)',
+      /^ERR Library names can only contain letters, numbers, or underscores/,
+    ],
   ];
   for (const [source, message] of cases) assert.match(load(source), message, source);
 });

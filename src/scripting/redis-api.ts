@@ -299,7 +299,8 @@ function writeSpecial(reply: ReplyWriter, table: LuaTable, scriptResp: 2 | 3, de
   const text = verbatim.getHash('string');
   const format = verbatim.getHash('format');
   if (typeof text !== 'string' || typeof format !== 'string') return false;
-  if (reply.protocol === 3) reply.raw(latin1Bytes(`=${text.length + 4}\r\n${beforeZero(format).padEnd(3).slice(0, 3)}:${text}\r\n`));
+  if (reply.protocol === 3)
+    reply.raw(latin1Bytes(`=${text.length + 4}\r\n${beforeZero(format).padEnd(3).slice(0, 3)}:${text}\r\n`));
   else reply.bulkLatin1(text);
   return true;
 }
@@ -343,7 +344,14 @@ export function errorText({ value }: LuaError): string {
     const err = value.getHash('err');
     return typeof err === 'string' ? beforeZero(err) : 'ERR unknown error';
   }
-  const text = typeof value === 'string' ? value : typeof value === 'number' ? numberToString(value) : value === undefined ? 'nil' : String(value);
+  const text =
+    typeof value === 'string'
+      ? value
+      : typeof value === 'number'
+        ? numberToString(value)
+        : value === undefined
+          ? 'nil'
+          : String(value);
   return `ERR ${beforeZero(text)}`;
 }
 
@@ -524,14 +532,17 @@ function readFlags(value: LuaValue): string[] {
   for (let at = 1; ; at++) {
     const flag = value.getNumber(at);
     if (flag === undefined) return flags;
-    if (typeof flag !== 'string' || !(functionFlags as readonly string[]).includes(flag)) throw fail('ERR unknown flag given');
+    if (typeof flag !== 'string' || !(functionFlags as readonly string[]).includes(flag))
+      throw fail('ERR unknown flag given');
     flags.push(flag);
   }
 }
 
 function namedDeclaration(fields: LuaValue): FunctionDeclaration {
   if (!(fields instanceof LuaTable)) {
-    throw fail('ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).');
+    throw fail(
+      'ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).',
+    );
   }
   let name: string | null = null;
   let callback: LuaFunction | null = null;
@@ -543,15 +554,18 @@ function namedDeclaration(fields: LuaValue): FunctionDeclaration {
     const value = typeof given === 'number' ? numberToString(given) : given;
     switch (fields.keyAt(position)) {
       case 'function_name':
-        if (typeof value !== 'string') throw fail('ERR function_name argument given to redis.register_function must be a string');
+        if (typeof value !== 'string')
+          throw fail('ERR function_name argument given to redis.register_function must be a string');
         name = value;
         break;
       case 'description':
-        if (typeof value !== 'string') throw fail('ERR description argument given to redis.register_function must be a string');
+        if (typeof value !== 'string')
+          throw fail('ERR description argument given to redis.register_function must be a string');
         description = value;
         break;
       case 'callback':
-        if (!(value instanceof LuaFunction)) throw fail('ERR callback argument given to redis.register_function must be a function');
+        if (!(value instanceof LuaFunction))
+          throw fail('ERR callback argument given to redis.register_function must be a function');
         callback = value;
         break;
       case 'flags':
@@ -570,7 +584,9 @@ function functionDeclaration(args: LuaValue[]): FunctionDeclaration {
   if (args.length < 1 || args.length > 2) throw fail('ERR wrong number of arguments to redis.register_function');
   const declaration = args.length === 1 ? namedDeclaration(args[0]) : positionalDeclaration(args[0], args[1]);
   if (!/^[a-zA-Z0-9_]+$/.test(declaration.name)) {
-    throw fail('ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long');
+    throw fail(
+      'ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long',
+    );
   }
   return declaration;
 }
@@ -578,6 +594,7 @@ function functionDeclaration(args: LuaValue[]): FunctionDeclaration {
 function positionalDeclaration(given: LuaValue, callback: LuaValue): FunctionDeclaration {
   const name = typeof given === 'number' ? numberToString(given) : given;
   if (typeof name !== 'string') throw fail('ERR first argument to redis.register_function must be a string');
-  if (!(callback instanceof LuaFunction)) throw fail('ERR second argument to redis.register_function must be a function');
+  if (!(callback instanceof LuaFunction))
+    throw fail('ERR second argument to redis.register_function must be a function');
   return { name, callback, description: null, flags: [] };
 }

@@ -74,12 +74,15 @@ export function readLibraryShebang(source: string): LibrarySource {
   let name: string | undefined;
   for (const option of options) {
     if (!/^name=/i.test(option)) throw new ShebangError(`ERR Invalid metadata value given: ${option}`);
-    if (name !== undefined) throw new ShebangError('ERR Invalid metadata value, name argument was given multiple times');
+    if (name !== undefined)
+      throw new ShebangError('ERR Invalid metadata value, name argument was given multiple times');
     name = option.slice('name='.length);
   }
   if (name === undefined) throw new ShebangError('ERR Library name was not given');
   if (!/^[a-zA-Z0-9_]+$/.test(name)) {
-    throw new ShebangError('ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long');
+    throw new ShebangError(
+      'ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long',
+    );
   }
   return { name, engine: engine!.slice(2), body: withoutShebang(source) };
 }

@@ -104,7 +104,11 @@ export class Blocking {
       return;
     }
     const database = call.db.index;
-    const queues = [...new Set(request.keys.map((index) => queueName(database, call.bytes, call.starts[index]!, call.lengths[index]!)))];
+    const queues = [
+      ...new Set(
+        request.keys.map((index) => queueName(database, call.bytes, call.starts[index]!, call.lengths[index]!)),
+      ),
+    ];
     const state: BlockedState = {
       client,
       command: call.command as unknown as Command<ServerCall>,
@@ -160,7 +164,8 @@ export class Blocking {
       for (const name of names) {
         // The queue changes while it is served; who blocks again keeps the place.
         for (const state of [...(this.queues.get(name) ?? [])]) {
-          if (state.wakesOnDelete || state.onlyType === undefined || state.onlyType === this.typeOf(name)) this.serve(state);
+          if (state.wakesOnDelete || state.onlyType === undefined || state.onlyType === this.typeOf(name))
+            this.serve(state);
         }
       }
     }
@@ -239,28 +244,34 @@ export class Blocking {
     clearTimeout(state.retryTimer);
     if (atMs === undefined) return;
     const wait = atMs - this.server.options.wallClock();
-    state.retryTimer = setTimeout(() => {
-      this.server.beginTurn();
-      this.serve(state);
-      this.serveReadyKeys();
-    }, Math.min(Math.max(wait, 1), TIMER_MS_MAX));
+    state.retryTimer = setTimeout(
+      () => {
+        this.server.beginTurn();
+        this.serve(state);
+        this.serveReadyKeys();
+      },
+      Math.min(Math.max(wait, 1), TIMER_MS_MAX),
+    );
     state.retryTimer.unref();
   }
 
   private arm(state: BlockedState): void {
     if (state.deadlineMs === 0) return;
     const wait = state.deadlineMs - this.server.options.wallClock();
-    state.timer = setTimeout(() => {
-      this.server.beginTurn();
-      if (this.server.keyspace.nowMs < state.deadlineMs) {
-        this.arm(state);
-        return;
-      }
-      this.release(state);
-      this.server.stats.count(state.command.id);
-      this.server.send(state.client, state.onTimeout);
-      this.goOn(state.client);
-    }, Math.min(Math.max(wait, 0), TIMER_MS_MAX));
+    state.timer = setTimeout(
+      () => {
+        this.server.beginTurn();
+        if (this.server.keyspace.nowMs < state.deadlineMs) {
+          this.arm(state);
+          return;
+        }
+        this.release(state);
+        this.server.stats.count(state.command.id);
+        this.server.send(state.client, state.onTimeout);
+        this.goOn(state.client);
+      },
+      Math.min(Math.max(wait, 0), TIMER_MS_MAX),
+    );
     state.timer.unref();
   }
 }

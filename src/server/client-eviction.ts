@@ -40,7 +40,10 @@ export class ClientEviction {
 
   /** A client may have grown or shrunk. */
   measure(client: Client): void {
-    const counts = (client.kind === 'normal' || client.kind === 'pubsub') && !client.noEvict && client.connection?.isClosing === false;
+    const counts =
+      (client.kind === 'normal' || client.kind === 'pubsub') &&
+      !client.noEvict &&
+      client.connection?.isClosing === false;
     const bytes = counts ? memoryOf(this.server, client) : 0;
     this.totalBytes += bytes - (this.sizes.get(client) ?? 0);
     this.sizes.set(client, bytes);

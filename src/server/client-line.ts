@@ -77,7 +77,18 @@ export function memoryOf(server: DataServer, client: Client): number {
   const connection = client.connection;
   const { transactions, pubsub } = server;
   const items =
-    Math.max(0, transactions.queuedCount(client)) + transactions.watchedCount(client) + pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels');
+    Math.max(0, transactions.queuedCount(client)) +
+    transactions.watchedCount(client) +
+    pubsub.count(client, 'channels') +
+    pubsub.count(client, 'shardChannels');
   const buffers = (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0);
-  return 2048 + buffers + server.argumentBytes(client) + transactions.queuedBytes(client) + server.tracking.bytesOf(client) + fieldsetBytes(client) + items * ITEM_BYTES;
+  return (
+    2048 +
+    buffers +
+    server.argumentBytes(client) +
+    transactions.queuedBytes(client) +
+    server.tracking.bytesOf(client) +
+    fieldsetBytes(client) +
+    items * ITEM_BYTES
+  );
 }

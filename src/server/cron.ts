@@ -24,7 +24,8 @@ class Rate {
   track(count: number, nowMs: number): void {
     const elapsed = nowMs - this.lastMs;
     // A count that went back was reset meanwhile.
-    if (this.lastMs > 0 && elapsed > 0 && count >= this.lastCount) this.samples.push(((count - this.lastCount) * 1000) / elapsed);
+    if (this.lastMs > 0 && elapsed > 0 && count >= this.lastCount)
+      this.samples.push(((count - this.lastCount) * 1000) / elapsed);
     if (this.samples.length > SAMPLE_COUNT) this.samples.shift();
     this.lastCount = count;
     this.lastMs = nowMs;
@@ -158,7 +159,10 @@ export class Cron {
     const { cycles } = this.loop;
     const commands = this.server.stats.processed;
     if (cycles > this.cyclesSeen && commands >= this.commandsSeen) {
-      this.commandsPerCycleMax = Math.max(this.commandsPerCycleMax, (commands - this.commandsSeen) / (cycles - this.cyclesSeen));
+      this.commandsPerCycleMax = Math.max(
+        this.commandsPerCycleMax,
+        (commands - this.commandsSeen) / (cycles - this.cyclesSeen),
+      );
     }
     this.cyclesSeen = cycles;
     this.commandsSeen = commands;

@@ -20,7 +20,13 @@ import type { DataServer } from './server.js';
 import { SERVER_VERSION } from '../base/version.js';
 
 /** Directives that persistence acts on at once; it reads the others when it needs them. */
-const watchedOptions: readonly OptionName[] = ['appendonly', 'appendfsync', 'save', 'aof-timestamp-enabled', 'stop-writes-on-bgsave-error'];
+const watchedOptions: readonly OptionName[] = [
+  'appendonly',
+  'appendfsync',
+  'save',
+  'aof-timestamp-enabled',
+  'stop-writes-on-bgsave-error',
+];
 
 /** What scripting tells persistence about function libraries. */
 export interface FunctionStore {
@@ -139,7 +145,8 @@ export class ServerPersistenceHost implements PersistenceHost {
       return `Unknown command '${name}'`;
     }
     call.command = known as Command<never>;
-    if ((client.gates & Gate.MULTI) !== 0 && server.transactions.queues(known)) server.transactions.queue(client, call, known, known.flags);
+    if ((client.gates & Gate.MULTI) !== 0 && server.transactions.queues(known))
+      server.transactions.queue(client, call, known, known.flags);
     else server.run(call, known);
     server.writer.clear();
     return undefined;

@@ -39,8 +39,11 @@ const requests: Readonly<Record<string, readonly string[]>> = {
 function pipelineOf(test: string, depth: number): Uint8Array {
   if (test === 'ping_inline') return latin1Bytes('PING\r\n'.repeat(depth));
   const words = requests[test];
-  if (words === undefined) throw new Error(`no test ${test}; there are ping_inline, ${Object.keys(requests).join(', ')}`);
-  return latin1Bytes(`*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`.repeat(depth));
+  if (words === undefined)
+    throw new Error(`no test ${test}; there are ping_inline, ${Object.keys(requests).join(', ')}`);
+  return latin1Bytes(
+    `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`.repeat(depth),
+  );
 }
 
 const options = process.argv.slice(2);
@@ -50,7 +53,11 @@ const all = ['ping_inline', ...Object.keys(requests)];
 const wanted = options[0] !== undefined && !options[0].startsWith('--') ? options[0].split(',') : all;
 
 const config = new Config(process.cwd());
-new ConfigReader(config, new RealFiles(), collectDirectives()).load(undefined, '', linesOfOptions({ port: 0, save: '', dir: process.env.TMPDIR ?? '/tmp', dbfilename: 'none.rdb' }));
+new ConfigReader(config, new RealFiles(), collectDirectives()).load(
+  undefined,
+  '',
+  linesOfOptions({ port: 0, save: '', dir: process.env.TMPDIR ?? '/tmp', dbfilename: 'none.rdb' }),
+);
 const { server } = await launch({ config, log: () => undefined });
 
 let written = 0;

@@ -43,7 +43,11 @@ export class ExpireCycle {
     this.finished = database.expiries.step(keyspace.nowMs, SLOTS_PER_STEP, due);
     let deleted = 0;
     for (const hash of due) {
-      const entry = keyspace.dicts.findByHash(database.dict, hash, (candidate) => keyspace.entries.hasNumber(candidate) && keyspace.entries.number(candidate) < keyspace.nowMs);
+      const entry = keyspace.dicts.findByHash(
+        database.dict,
+        hash,
+        (candidate) => keyspace.entries.hasNumber(candidate) && keyspace.entries.number(candidate) < keyspace.nowMs,
+      );
       if (entry === 0) continue;
       const key = keyspace.entries.keyBytes(entry);
       database.reclaim(entry, hash, key, 0, key.length, 'expired');

@@ -73,9 +73,17 @@ function serverFields(server: DataServer): InfoField[] {
 
 /** The ports that clients come to. */
 function listenerFields(server: DataServer): InfoField[] {
-  const addresses = server.config.special('bind').value.map((host) => `bind=${host}`).join(',');
-  const ports = [['tcp', server.port], ['tls', server.tlsPort]] as const;
-  return ports.filter(([, port]) => port >= 0).map(([name, port], index) => [`listener${index}`, `name=${name},${addresses},port=${port}`]);
+  const addresses = server.config
+    .special('bind')
+    .value.map((host) => `bind=${host}`)
+    .join(',');
+  const ports = [
+    ['tcp', server.port],
+    ['tls', server.tlsPort],
+  ] as const;
+  return ports
+    .filter(([, port]) => port >= 0)
+    .map(([name, port], index) => [`listener${index}`, `name=${name},${addresses},port=${port}`]);
 }
 
 function clientFields(server: DataServer): InfoField[] {
@@ -247,7 +255,10 @@ function statsFields(server: DataServer): InfoField[] {
     ['eventloop_duration_sum', cron.loop.activeMicros],
     ['eventloop_duration_cmd_sum', Math.round(stats.commandMicros)],
     ['instantaneous_eventloop_cycles_per_sec', Math.round(cron.loopCycles.perSecond)],
-    ['instantaneous_eventloop_duration_usec', Math.round(cron.loopMicros.perSecond / Math.max(1, cron.loopCycles.perSecond))],
+    [
+      'instantaneous_eventloop_duration_usec',
+      Math.round(cron.loopMicros.perSecond / Math.max(1, cron.loopCycles.perSecond)),
+    ],
     ['eventloop_pause_max_usec', Math.round(cron.pauseMsMax * 1000)],
     ['acl_access_denied_auth', stats.authFailures],
     ['acl_access_denied_cmd', stats.aclDenials[denials.command]!],
@@ -312,7 +323,9 @@ function commandFields(server: DataServer): InfoField[] {
 }
 
 function errorFields(server: DataServer): InfoField[] {
-  return [...server.stats.errors].sort(([a], [b]) => (a < b ? -1 : 1)).map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
+  return [...server.stats.errors]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
 }
 
 function latencyFields(server: DataServer): InfoField[] {
@@ -320,7 +333,9 @@ function latencyFields(server: DataServer): InfoField[] {
   const fields: InfoField[] = [];
   for (const [name, histogram] of server.histograms) {
     if (histogram.count === 0) continue;
-    const shown = percentiles.map((percent) => `p${formatPercentile(percent)}=${(histogram.percentile(percent) / 1000).toFixed(3)}`);
+    const shown = percentiles.map(
+      (percent) => `p${formatPercentile(percent)}=${(histogram.percentile(percent) / 1000).toFixed(3)}`,
+    );
     fields.push([`latency_percentiles_usec_${name}`, shown.join(',')]);
   }
   return fields;
@@ -333,7 +348,10 @@ function keyspaceFields(server: DataServer): InfoField[] {
     if (size === 0) continue;
     const { expiries, fieldExpiries, index } = database;
     const meanLeftMs = Math.round(expiries.meanLeftMs(server.keyspace.nowMs, TTL_SLOTS, server.keyspace.random));
-    fields.push([`db${index}`, `keys=${size},expires=${expiries.count},avg_ttl=${meanLeftMs},subexpiry=${fieldExpiries.count}`]);
+    fields.push([
+      `db${index}`,
+      `keys=${size},expires=${expiries.count},avg_ttl=${meanLeftMs},subexpiry=${fieldExpiries.count}`,
+    ]);
   }
   return fields;
 }

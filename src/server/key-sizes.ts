@@ -56,7 +56,9 @@ export function keySizeFields(database: Database): InfoField[] {
   for (const [type, name] of histograms) {
     const bins = counts.get(type);
     if (bins === undefined) continue;
-    const shown = [...bins].flatMap((count, bin) => (count === 0 ? [] : [`${binLabel(bin)}=${Math.round(count * scale)}`]));
+    const shown = [...bins].flatMap((count, bin) =>
+      count === 0 ? [] : [`${binLabel(bin)}=${Math.round(count * scale)}`],
+    );
     fields.push([`db${database.index}_${name}`, shown.join(',')]);
   }
   if (sample.length < size) fields.push([`db${database.index}_distrib_sampled_keys`, sample.length]);

@@ -112,7 +112,11 @@ export class Listeners {
   constructor(private readonly server: DataServer) {
     this.plainDoors = new PortDoors(() => this.door(false));
     this.tlsDoors = new PortDoors(() => createServer({ pauseOnConnect: false }, (socket) => this.tls.accept(socket)));
-    this.tls = new Tls(server.config, (level, text) => server.log(level, text), (socket) => this.serve(socket));
+    this.tls = new Tls(
+      server.config,
+      (level, text) => server.log(level, text),
+      (socket) => this.serve(socket),
+    );
     server.ticks.push(() => this.tls.watch(server.keyspace.nowMs));
   }
 
@@ -174,7 +178,9 @@ export class Listeners {
 
   private door(unixSocket: boolean): Server {
     const door = createServer({ pauseOnConnect: true, allowHalfOpen: false }, (socket) => {
-      acceptSocket(socket, door, unixSocket ? 0 : this.keepAliveSeconds(), (wire) => this.server.accept(wire, unixSocket));
+      acceptSocket(socket, door, unixSocket ? 0 : this.keepAliveSeconds(), (wire) =>
+        this.server.accept(wire, unixSocket),
+      );
     });
     return door;
   }

@@ -3,7 +3,13 @@
 import { appendFileSync } from 'node:fs';
 import type { LogLevel } from './server.js';
 
-const order: Readonly<Record<LogLevel | 'nothing', number>> = { debug: 0, verbose: 1, notice: 2, warning: 3, nothing: 4 };
+const order: Readonly<Record<LogLevel | 'nothing', number>> = {
+  debug: 0,
+  verbose: 1,
+  notice: 2,
+  warning: 3,
+  nothing: 4,
+};
 const marks: Readonly<Record<LogLevel, string>> = { debug: '.', verbose: '-', notice: '*', warning: '#' };
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 

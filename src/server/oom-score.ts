@@ -15,7 +15,9 @@ export class OomScore {
 
   constructor(private readonly server: DataServer) {
     if (process.platform !== 'linux') return;
-    server.config.onSet(['oom-score-adj', 'oom-score-adj-values'], () => (this.apply() ? undefined : 'Failed to set current oom_score_adj. Check server logs.'));
+    server.config.onSet(['oom-score-adj', 'oom-score-adj-values'], () =>
+      this.apply() ? undefined : 'Failed to set current oom_score_adj. Check server logs.',
+    );
     this.apply();
   }
 

@@ -40,10 +40,13 @@ export class Pause {
   private arm(): void {
     clearTimeout(this.timer);
     const waitMs = this.endMs - this.server.options.wallClock();
-    this.timer = setTimeout(() => {
-      if (this.server.options.wallClock() < this.endMs) this.arm();
-      else this.end();
-    }, Math.min(Math.max(waitMs, 0), 0x7fffffff));
+    this.timer = setTimeout(
+      () => {
+        if (this.server.options.wallClock() < this.endMs) this.arm();
+        else this.end();
+      },
+      Math.min(Math.max(waitMs, 0), 0x7fffffff),
+    );
     this.timer.unref();
   }
 

@@ -94,8 +94,13 @@ function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => vo
 
 /** What is asked for and not there is told, so that nobody waits for it. */
 function tellMissing(config: Config, log: Log): void {
-  const missing = (directive: string, effect: string): void => log.write('warning', `${directive}: not there yet; ${effect}`);
-  if (config.flag('syslog-enabled').value) log.write('warning', 'syslog-enabled: there is no way to the system log from here; the log goes to logfile or standard output');
+  const missing = (directive: string, effect: string): void =>
+    log.write('warning', `${directive}: not there yet; ${effect}`);
+  if (config.flag('syslog-enabled').value)
+    log.write(
+      'warning',
+      'syslog-enabled: there is no way to the system log from here; the log goes to logfile or standard output',
+    );
   if (config.special('replicaof').value !== undefined) missing('replicaof', 'this server is a master of its own data');
   if (config.flag('cluster-enabled').value) missing('cluster-enabled', 'this server keeps all keys alone');
 }
@@ -139,11 +144,20 @@ export async function runServer(args: readonly string[]): Promise<void> {
   log.level = config.choice('loglevel').value as LogLevel;
   log.file = config.path('logfile');
   log.write('notice', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');
-  log.write('notice', `Kvasir version=${KVASIR_VERSION}, Redis version=${SERVER_VERSION}, bits=64, pid=${process.pid}, just started`);
-  if (args.length === 0) log.write('warning', 'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf');
+  log.write(
+    'notice',
+    `Kvasir version=${KVASIR_VERSION}, Redis version=${SERVER_VERSION}, bits=64, pid=${process.pid}, just started`,
+  );
+  if (args.length === 0)
+    log.write(
+      'warning',
+      'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf',
+    );
   else log.write('notice', 'Configuration loaded');
   tellMissing(config, log);
-  log.raw(`\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`);
+  log.raw(
+    `\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`,
+  );
 
   let running: RunningServer;
   try {

@@ -180,7 +180,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.keyspace = new Keyspace(options);
     this.startedMs = options.wallClock();
     this.stats.onTooManyErrorCodes = (codes) => {
-      this.log('warning', `Errorstats stopped adding new errors because the number of errors reached the limit (${codes.length}). Current errors code list: ${codes.join(', ')}`);
+      this.log(
+        'warning',
+        `Errorstats stopped adding new errors because the number of errors reached the limit (${codes.length}). Current errors code list: ${codes.join(', ')}`,
+      );
     };
     this.table = new CommandTable<ServerCall>(allDeclarations);
     this.call.host = this;
@@ -275,7 +278,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   updateUserGates(client: Client): void {
     const restricted = client.user !== undefined && !client.user.unrestricted;
-    client.gates = (client.gates & ~(Gate.AUTH | Gate.ACL)) | (client.authenticated || !this.requiresPassword ? 0 : Gate.AUTH) | (restricted ? Gate.ACL : 0);
+    client.gates =
+      (client.gates & ~(Gate.AUTH | Gate.ACL)) |
+      (client.authenticated || !this.requiresPassword ? 0 : Gate.AUTH) |
+      (restricted ? Gate.ACL : 0);
   }
 
   clientClosed(client: Client): void {
@@ -308,7 +314,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Closes clients whose unsent output passes client-output-buffer-limit. */
   checkOutput(client: Client, unsentBytes: number): void {
-    const { hardBytes, softBytes, softSeconds } = this.settings.outputLimits[client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind];
+    const { hardBytes, softBytes, softSeconds } =
+      this.settings.outputLimits[
+        client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind
+      ];
     const nowMs = this.options.steadyClock();
     if (softBytes === 0 || unsentBytes <= softBytes) {
       client.softLimitSinceMs = 0;
@@ -323,7 +332,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       return;
     }
     this.stats.outputLimitDisconnections++;
-    this.log('warning', `Client ${this.describeClient(client)} scheduled to be closed ASAP for overcoming of output buffer limits.`);
+    this.log(
+      'warning',
+      `Client ${this.describeClient(client)} scheduled to be closed ASAP for overcoming of output buffer limits.`,
+    );
     client.connection?.destroy();
   }
 
@@ -384,7 +396,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Puts the messages for the client that is served behind what it was answered so far. */
   private writeOwnMessages(client: Client): void {
-    for (const message of this.ownMessages.splice(0)) if (!this.scripting.parked.keepsMessage(client, message)) this.writer.raw(message);
+    for (const message of this.ownMessages.splice(0))
+      if (!this.scripting.parked.keepsMessage(client, message)) this.writer.raw(message);
   }
 
   /** Writes to a client that is not the one being served now. */
@@ -416,7 +429,15 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (user === undefined) {
       this.stats.authFailures++;
       const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
-      this.aclLog.add(denials.auth, context, this.call.text(0), userName, this.describeClient(client), this.nowMs(), this.settings.aclLogLength);
+      this.aclLog.add(
+        denials.auth,
+        context,
+        this.call.text(0),
+        userName,
+        this.describeClient(client),
+        this.nowMs(),
+        this.settings.aclLogLength,
+      );
       return false;
     }
     this.login(client, user, true);
@@ -519,7 +540,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     call.client = client;
     call.db = this.keyspace.databases[client.databaseIndex]!;
     const command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
-    if (command !== undefined && (this.gates | client.gates) === 0 && command.runsByName && fitsArity(command, call.count)) {
+    if (
+      command !== undefined &&
+      (this.gates | client.gates) === 0 &&
+      command.runsByName &&
+      fitsArity(command, call.count)
+    ) {
       call.command = command as Command<never>;
       client.lastCommand = command.fullName;
       client.commandCount++;
@@ -607,7 +633,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private runLimited(client: Client, command: Command<ServerCall>): void {
     const { reply } = this.call;
     const { hardBytes } = this.settings.outputLimits.normal;
-    if (hardBytes > 0 && (command.flags & commandFlags.readonly) !== 0) reply.bytesMax = Math.max(hardBytes, FREE_OUTPUT_BYTES);
+    if (hardBytes > 0 && (command.flags & commandFlags.readonly) !== 0)
+      reply.bytesMax = Math.max(hardBytes, FREE_OUTPUT_BYTES);
     this.run(this.call, command);
     reply.bytesMax = Infinity;
     const { connection } = client;
@@ -621,7 +648,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private silence(client: Client, command: Command<ServerCall> | undefined, start: DeferredLength): void {
     if (client.replyMode === 'on') return;
     // Confirmations of subscriptions are messages: they come whatever CLIENT REPLY says.
-    const isMessage = command !== undefined && (command.flags & commandFlags.pubsub) !== 0 && command.name.endsWith('subscribe');
+    const isMessage =
+      command !== undefined && (command.flags & commandFlags.pubsub) !== 0 && command.name.endsWith('subscribe');
     if (!isMessage) this.call.reply.rewind(start);
     if (command?.fullName === 'client|reply' && client.replyMode === 'skip-next') {
       client.replyMode = 'skip';
@@ -646,7 +674,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (command.subcommands.size > 0 && call.count > 1) {
       const sub = command.subcommands.get(call.text(1).toLowerCase());
       if (sub === undefined) {
-        call.reply.error(`ERR unknown subcommand '${clip(call.shown(1), 128)}'. Try ${command.name.toUpperCase()} HELP.`);
+        call.reply.error(
+          `ERR unknown subcommand '${clip(call.shown(1), 128)}'. Try ${command.name.toUpperCase()} HELP.`,
+        );
         return undefined;
       }
       command = sub;
@@ -675,12 +705,16 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     const nowMs = this.options.steadyClock();
     if (nowMs - this.httpWarnedMs < HTTP_WARNING_INTERVAL_MS) return;
     this.httpWarnedMs = nowMs;
-    this.log('warning', `Possible SECURITY ATTACK: ${client.remote} sent HTTP (POST or Host:), as a browser does that a web page misuses to send commands. Connection closed.`);
+    this.log(
+      'warning',
+      `Possible SECURITY ATTACK: ${client.remote} sent HTTP (POST or Host:), as a browser does that a web page misuses to send commands. Connection closed.`,
+    );
   }
 
   private replyUnknown(call: ServerCall): void {
     let shown = '';
-    for (let index = 1; index < call.count && shown.length < 128; index++) shown += `'${clip(call.shown(index), 128 - shown.length)}' `;
+    for (let index = 1; index < call.count && shown.length < 128; index++)
+      shown += `'${clip(call.shown(index), 128 - shown.length)}' `;
     call.reply.error(`ERR unknown command '${clip(call.shown(0), 128)}', with args beginning with: ${shown}`);
   }
 
@@ -729,7 +763,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     // A command that waits is counted when it ends, by whoever serves it (see Blocking).
     if ((call.client as Client).blocked !== true) stats.count(command.id);
     // The failures of commands inside EXEC were counted there.
-    if (call.reply.errorCount !== errorCount && (command.name !== 'exec' || isErrorOfExec(call.reply.lastError))) stats.countError(command.id, call.reply.lastError);
+    if (call.reply.errorCount !== errorCount && (command.name !== 'exec' || isErrorOfExec(call.reply.lastError)))
+      stats.countError(command.id, call.reply.lastError);
     // What commands inside this one (EXEC, scripts) changed was passed on by them.
     const hasEffect = keyspace.dirty > dirty && keyspace.dirty !== this.dirtySeen;
     this.dirtySeen = keyspace.dirty;
@@ -737,7 +772,10 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     else if (this.rewritten !== undefined || this.prevented || this.propagatedToo.length > 0) this.dropPropagation();
     // A large request has come in a large buffer, so that the others cost one comparison.
     const { settings } = this;
-    if (call.bytes.length >= settings.largeRequestBytes || call.reply.pendingBytes - pendingBytes >= settings.largeReplyBytes) {
+    if (
+      call.bytes.length >= settings.largeRequestBytes ||
+      call.reply.pendingBytes - pendingBytes >= settings.largeReplyBytes
+    ) {
       this.recordLarge(call, command, call.reply.pendingBytes - pendingBytes);
     }
   }
@@ -763,20 +801,23 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   private account(call: ServerCall, command: Command<ServerCall>, micros: number, times: number): void {
     this.stats.addTime(command.id, micros * times);
     if (this.settings.latencyTracking) this.recordLatency(command, micros, times);
-    if (this.settings.slowerThanMicros >= 0 && micros >= this.settings.slowerThanMicros) this.recordSlow(call, command, micros);
+    if (this.settings.slowerThanMicros >= 0 && micros >= this.settings.slowerThanMicros)
+      this.recordSlow(call, command, micros);
     this.noteLatency((command.flags & commandFlags.fast) !== 0 ? 'fast-command' : 'command', micros / 1000);
   }
 
   /** LATENCY: notes an event if it took as long as latency-monitor-threshold. */
   noteLatency(event: string, milliseconds: number): void {
     const { latencyThresholdMs } = this.settings;
-    if (latencyThresholdMs > 0 && milliseconds >= latencyThresholdMs) this.latency.add(event, Math.floor(milliseconds), Math.floor(this.nowMs() / 1000));
+    if (latencyThresholdMs > 0 && milliseconds >= latencyThresholdMs)
+      this.latency.add(event, Math.floor(milliseconds), Math.floor(this.nowMs() / 1000));
   }
 
   /** For LATENCY: keys that go by themselves, one by one. */
   readonly reclaimTimer: ReclaimTimer = {
     clock: () => this.options.steadyClock(),
-    took: (reason, milliseconds) => this.noteLatency(reason === 'expired' ? 'expire-del' : 'eviction-del', milliseconds),
+    took: (reason, milliseconds) =>
+      this.noteLatency(reason === 'expired' ? 'expire-del' : 'eviction-del', milliseconds),
   };
 
   /** A command has ended whose client waited for it: a parked script. Its request was looked at when it came. */
@@ -811,7 +852,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
     const { settings, config } = this;
     const bytes = wireBytes(call);
-    if (bytes >= settings.largeRequestBytes) this.logCommand(this.largeRequests, call, bytes, config.number('commandlog-large-request-max-len').value);
+    if (bytes >= settings.largeRequestBytes)
+      this.logCommand(this.largeRequests, call, bytes, config.number('commandlog-large-request-max-len').value);
     if (replyBytes >= settings.largeReplyBytes) this.recordLargeReply(call, command, replyBytes);
   }
 
@@ -829,24 +871,34 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     // Whoever set the limit ends the connection.
     if (error instanceof ReplyTooLarge) return;
     this.log('warning', `Internal error in ${command.fullName}: ${stackOf(error)}`);
-    call.reply.error(`ERR internal error in '${command.fullName}': ${error instanceof Error ? error.message : String(error)}`);
+    call.reply.error(
+      `ERR internal error in '${command.fullName}': ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 
   /** Looks at each gate; false: the command was answered, queued or put off already. */
   private passGates(client: Client, command: Command<ServerCall>, gates: number): boolean {
     const { call } = this;
     // What a script may do stands in its first line.
-    const flags = (command.flags & commandFlags.no_mandatory_keys) === 0 ? command.flags : this.scripting.flagsOf(call, command);
+    const flags =
+      (command.flags & commandFlags.no_mandatory_keys) === 0 ? command.flags : this.scripting.flagsOf(call, command);
     if ((gates & Gate.BUSY) !== 0 && this.scripting.parked.holds(client, call)) return false;
-    if ((gates & Gate.AUTH) !== 0 && (flags & commandFlags.no_auth) === 0) return this.reject(client, command, errors.noAuth);
+    if ((gates & Gate.AUTH) !== 0 && (flags & commandFlags.no_auth) === 0)
+      return this.reject(client, command, errors.noAuth);
     if ((gates & Gate.ACL) !== 0 && !this.isAllowed(client, command, call)) return false;
     if ((gates & Gate.SUBSCRIBED) !== 0 && client.protocol === 2 && !allowedWhileSubscribed.has(command.name)) {
       const text = `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
       return this.reject(client, command, text);
     }
-    if ((gates & Gate.LOADING) !== 0 && (flags & commandFlags.loading) === 0) return this.reject(client, command, errors.loading);
-    if ((gates & Gate.BUSY) !== 0 && (flags & commandFlags.allow_busy) === 0) return this.reject(client, command, this.scripting.parked.busyText);
-    if ((gates & Gate.WRITES) !== 0 && ((flags & commandFlags.write) !== 0 || (command.name === 'exec' && this.transactions.has(client, commandFlags.write)))) {
+    if ((gates & Gate.LOADING) !== 0 && (flags & commandFlags.loading) === 0)
+      return this.reject(client, command, errors.loading);
+    if ((gates & Gate.BUSY) !== 0 && (flags & commandFlags.allow_busy) === 0)
+      return this.reject(client, command, this.scripting.parked.busyText);
+    if (
+      (gates & Gate.WRITES) !== 0 &&
+      ((flags & commandFlags.write) !== 0 ||
+        (command.name === 'exec' && this.transactions.has(client, commandFlags.write)))
+    ) {
       const text = this.refuseWrite(client, command);
       if (text !== undefined) return this.reject(client, command, text);
     }
@@ -863,7 +915,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   /** Why a write is refused now (a read-only replica, MISCONF, too few replicas); undefined when it is not. */
-  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined = () => (this.lacksReplicas ? errors.noReplicas : undefined);
+  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined = () =>
+    this.lacksReplicas ? errors.noReplicas : undefined;
 
   /** Fewer good replicas than min-replicas-to-write asks for. */
   private get lacksReplicas(): boolean {
@@ -874,7 +927,11 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   goodReplicas = 0;
 
   private isAllowed(client: Client, command: Command<ServerCall>, call: ServerCall): boolean {
-    const denial = this.aclCheck.check(client.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
+    const denial = this.aclCheck.check(
+      client.user!,
+      command as unknown as Command<Call<never, never, never>>,
+      call as unknown as Call<never, never, never>,
+    );
     if (denial === denials.none) return true;
     const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
     this.logDenial(client, call, denial, context);
@@ -891,7 +948,11 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** As isAllowed, for a command of a transaction: it was allowed when it was queued. */
   private isStillAllowed(client: Client, command: Command<ServerCall>, call: ServerCall): boolean {
-    const denial = this.aclCheck.check(client.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
+    const denial = this.aclCheck.check(
+      client.user!,
+      command as unknown as Command<Call<never, never, never>>,
+      call as unknown as Call<never, never, never>,
+    );
     if (denial === denials.none) return true;
     this.logDenial(client, call, denial, 'multi');
     call.reply.error(
@@ -903,7 +964,15 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   logDenial(client: Client, call: ServerCall, denial: Denial, context: AclContext): void {
     const object = denial === denials.command ? call.command.fullName : call.text(this.aclCheck.deniedIndex);
     this.stats.aclDenials[denial]!++;
-    this.aclLog.add(denial, context, object, client.userName, this.describeClient(client), this.nowMs(), this.settings.aclLogLength);
+    this.aclLog.add(
+      denial,
+      context,
+      object,
+      client.userName,
+      this.describeClient(client),
+      this.nowMs(),
+      this.settings.aclLogLength,
+    );
   }
 
   private passMemoryGate(client: Client, command: Command<ServerCall>, flags: number): boolean {
@@ -912,7 +981,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     // That keys went came before what the command answers.
     if (this.ownMessages.length > 0 && (client.gates & Gate.SILENT) === 0) this.writeOwnMessages(client);
     const inMulti = (client.gates & Gate.MULTI) !== 0;
-    const refused = (flags & commandFlags.denyoom) !== 0 || (inMulti && command.name === 'exec' && this.transactions.has(client, commandFlags.denyoom));
+    const refused =
+      (flags & commandFlags.denyoom) !== 0 ||
+      (inMulti && command.name === 'exec' && this.transactions.has(client, commandFlags.denyoom));
     if (enough || !refused) return true;
     return this.reject(client, command, errors.outOfMemory);
   }
@@ -931,7 +1002,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.clientBytesCountedMs = this.keyspace.nowMs;
     if (this.settings.maxMemory > 0) {
       for (const { connection, kind } of this.clients.values()) {
-        if (connection !== undefined && kind !== 'replica') bytes += connection.queryBufferBytes + connection.wire.unsentBytes;
+        if (connection !== undefined && kind !== 'replica')
+          bytes += connection.queryBufferBytes + connection.wire.unsentBytes;
       }
     }
     this.clientBytes = bytes;
@@ -951,7 +1023,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     const { steadyClock } = this.options;
     const startMs = steadyClock();
-    const limitMs = evictionTenacity <= 10 ? 0.05 * evictionTenacity : evictionTenacity < 100 ? 0.5 * 1.15 ** (evictionTenacity - 10) : Infinity;
+    const limitMs =
+      evictionTenacity <= 10
+        ? 0.05 * evictionTenacity
+        : evictionTenacity < 100
+          ? 0.5 * 1.15 ** (evictionTenacity - 10)
+          : Infinity;
     let evicted = 0;
     let isEnough = true;
     let freeingMs = 0;
@@ -1021,13 +1098,21 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   /** Runs the commands of a transaction in the present call's reply. */
-  runQueued(client: Client, queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[]): void {
+  runQueued(
+    client: Client,
+    queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[],
+  ): void {
     this.depth++;
     this.effects.begin();
     this.runQueuedFrom(client, queued, 0, argumentsOf(this.call));
   }
 
-  private runQueuedFrom(client: Client, queued: Parameters<DataServer['runQueued']>[1], first: number, exec: readonly Uint8Array[]): void {
+  private runQueuedFrom(
+    client: Client,
+    queued: Parameters<DataServer['runQueued']>[1],
+    first: number,
+    exec: readonly Uint8Array[],
+  ): void {
     const { call } = this;
     call.denyBlocking = true;
     this.transactions.executing = true;
@@ -1079,7 +1164,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Whether anybody wants to hear of changed keys; called when watchers, trackers or waiting clients come or go. */
   updateListening(): void {
-    this.keyspace.listening = this.transactions.isWatching || this.blocking.count > 0 || this.events.invalidate !== undefined;
+    this.keyspace.listening =
+      this.transactions.isWatching || this.blocking.count > 0 || this.events.invalidate !== undefined;
   }
 
   /** What replicas and the AOF get for a key that was deleted by age or for memory. */
@@ -1096,7 +1182,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly ticks: (() => void)[] = [];
 
   /** DEBUG RELOAD and LOADAOF; set by persistence. */
-  debugReload: (options: ReloadOptions) => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
+  debugReload: (options: ReloadOptions) => Promise<string | undefined> = () =>
+    Promise.resolve('ERR persistence is not available');
   debugLoadAof: () => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
   /** DEBUG AOF-FLUSH-SLEEP: microseconds to wait before each write to the AOF. */
   debugAofDelay: (microseconds: number) => void = () => undefined;
@@ -1180,7 +1267,17 @@ const FREE_OUTPUT_BYTES = 16384;
 /** What an empty server counts as used, so that figures and limits are of Redis's kind. */
 const BASE_BYTES = MILLION;
 
-const allowedWhileSubscribed = new Set(['subscribe', 'ssubscribe', 'psubscribe', 'unsubscribe', 'sunsubscribe', 'punsubscribe', 'ping', 'quit', 'reset']);
+const allowedWhileSubscribed = new Set([
+  'subscribe',
+  'ssubscribe',
+  'psubscribe',
+  'unsubscribe',
+  'sunsubscribe',
+  'punsubscribe',
+  'ping',
+  'quit',
+  'reset',
+]);
 
 const protectedModeText =
   "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";

@@ -59,7 +59,8 @@ export class Settings {
     this.busyReplyThresholdMs = config.number('busy-reply-threshold').value;
     this.aclLogLength = config.number('acllog-max-len').value;
     this.outputLimits = config.special('client-output-buffer-limit').value;
-    this.minReplicas = config.number('min-replicas-max-lag').value === 0 ? 0 : config.number('min-replicas-to-write').value;
+    this.minReplicas =
+      config.number('min-replicas-max-lag').value === 0 ? 0 : config.number('min-replicas-to-write').value;
     this.lazyExpire = config.flag('lazyfree-lazy-expire').value;
     this.lazyEviction = config.flag('lazyfree-lazy-eviction').value;
 
@@ -101,13 +102,50 @@ export class Settings {
 
   /** All settings whose change is brought to the server by `apply`. */
   static readonly applied: readonly OptionName[] = [
-    'hz', 'maxmemory', 'maxmemory-clients', 'maxmemory-eviction-tenacity', 'maxclients', 'timeout', 'tcp-keepalive', 'protected-mode',
-    'slowlog-log-slower-than', 'slowlog-max-len', 'commandlog-request-larger-than', 'commandlog-reply-larger-than', 'latency-monitor-threshold', 'latency-tracking', 'busy-reply-threshold', 'acllog-max-len',
-    'client-output-buffer-limit', 'min-replicas-to-write', 'min-replicas-max-lag', 'lazyfree-lazy-expire', 'lazyfree-lazy-eviction', 'hash-max-listpack-entries', 'hash-max-listpack-value',
-    'list-max-listpack-size', 'list-compress-depth', 'set-max-intset-entries', 'set-max-listpack-entries', 'set-max-listpack-value',
-    'zset-max-listpack-entries', 'zset-max-listpack-value', 'hll-sparse-max-bytes', 'stream-node-max-bytes', 'stream-node-max-entries', 'stream-idmp-duration', 'stream-idmp-maxsize',
-    'proto-max-bulk-len', 'lazyfree-lazy-user-del', 'lazyfree-lazy-user-flush', 'client-query-buffer-limit', 'maxmemory-policy',
-    'maxmemory-samples', 'lfu-log-factor', 'lfu-decay-time', 'notify-keyspace-events',
+    'hz',
+    'maxmemory',
+    'maxmemory-clients',
+    'maxmemory-eviction-tenacity',
+    'maxclients',
+    'timeout',
+    'tcp-keepalive',
+    'protected-mode',
+    'slowlog-log-slower-than',
+    'slowlog-max-len',
+    'commandlog-request-larger-than',
+    'commandlog-reply-larger-than',
+    'latency-monitor-threshold',
+    'latency-tracking',
+    'busy-reply-threshold',
+    'acllog-max-len',
+    'client-output-buffer-limit',
+    'min-replicas-to-write',
+    'min-replicas-max-lag',
+    'lazyfree-lazy-expire',
+    'lazyfree-lazy-eviction',
+    'hash-max-listpack-entries',
+    'hash-max-listpack-value',
+    'list-max-listpack-size',
+    'list-compress-depth',
+    'set-max-intset-entries',
+    'set-max-listpack-entries',
+    'set-max-listpack-value',
+    'zset-max-listpack-entries',
+    'zset-max-listpack-value',
+    'hll-sparse-max-bytes',
+    'stream-node-max-bytes',
+    'stream-node-max-entries',
+    'stream-idmp-duration',
+    'stream-idmp-maxsize',
+    'proto-max-bulk-len',
+    'lazyfree-lazy-user-del',
+    'lazyfree-lazy-user-flush',
+    'client-query-buffer-limit',
+    'maxmemory-policy',
+    'maxmemory-samples',
+    'lfu-log-factor',
+    'lfu-decay-time',
+    'notify-keyspace-events',
   ];
 }
 

@@ -23,7 +23,9 @@ async function stackFrom(map: string | undefined): Promise<string> {
 
 test('a stack names places in the sources where a map tells them', async () => {
   // 'AAUE' maps the first byte of the script to line 11, column 3 of the source.
-  const stack = await stackFrom(JSON.stringify({ version: 3, sources: ['sources/thing.ts'], names: [], mappings: 'AAUE' }));
+  const stack = await stackFrom(
+    JSON.stringify({ version: 3, sources: ['sources/thing.ts'], names: [], mappings: 'AAUE' }),
+  );
   assert.match(stack, /^Error: broken\n {4}at fail \(file:.*\/sources\/thing\.ts:11:3\)/);
 });
 

@@ -107,7 +107,15 @@ export class RunningServer {
   }
 }
 
-export async function launch({ config, log, anyPort = false, loads = true, renamed = [], users = [], exit }: Launch): Promise<RunningServer> {
+export async function launch({
+  config,
+  log,
+  anyPort = false,
+  loads = true,
+  renamed = [],
+  users = [],
+  exit,
+}: Launch): Promise<RunningServer> {
   const secret = randomBytes(12);
   const ownLog = new Log(Date.now);
   ownLog.level = config.choice('loglevel').value as LogLevel;
@@ -133,7 +141,8 @@ export async function launch({ config, log, anyPort = false, loads = true, renam
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
   const listeners = new Listeners(server);
   if (loads) server.persistence.announceLoad();
-  if (listeners.tls.isWanted && !listeners.tls.configure()) throw new StartError('Failed to configure TLS. Check logs for more info.');
+  if (listeners.tls.isWanted && !listeners.tls.configure())
+    throw new StartError('Failed to configure TLS. Check logs for more info.');
   await openDoors(server, listeners, anyPort);
   // A process that nobody can talk to; an embedded server still has `connect`.
   if (exit !== undefined && listeners.isClosed) throw new StartError('Configured to not listen anywhere, exiting.');
@@ -146,7 +155,9 @@ export async function launch({ config, log, anyPort = false, loads = true, renam
       server.port = listeners.port;
       return undefined;
     } catch (error) {
-      return isAddressFailure(error) ? 'Failed to bind to specified addresses.' : 'Unable to listen on this port. Check server logs.';
+      return isAddressFailure(error)
+        ? 'Failed to bind to specified addresses.'
+        : 'Unable to listen on this port. Check server logs.';
     }
   });
   if (exit !== undefined) {
@@ -213,7 +224,10 @@ function setProcessTitle(server: DataServer): void {
     unixsocket: config.text('unixsocket').value,
     'config-file': config.file ?? '',
   };
-  process.title = config.text('proc-title-template').value.replace(/\{([^{}]*)\}/g, (_, name: string) => String(variables[name] ?? '')).trim();
+  process.title = config
+    .text('proc-title-template')
+    .value.replace(/\{([^{}]*)\}/g, (_, name: string) => String(variables[name] ?? ''))
+    .trim();
 }
 
 function configureUsers(server: DataServer, users: readonly (readonly string[])[]): void {
@@ -267,7 +281,10 @@ async function openDoors(server: DataServer, listeners: Listeners, anyPort: bool
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     const { kind, port, reason } = error;
-    const door = kind === 'unix' ? 'Failed opening Unix socket' : `Could not create server TCP listening socket ${options.hosts.join(' ')}:${port}`;
+    const door =
+      kind === 'unix'
+        ? 'Failed opening Unix socket'
+        : `Could not create server TCP listening socket ${options.hosts.join(' ')}:${port}`;
     server.log('warning', `${door}: bind: ${reason}`);
     server.log('warning', error.message);
     throw error;

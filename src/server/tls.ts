@@ -25,18 +25,35 @@ export class TlsError extends Error {}
 
 /** Directives that make a new handshaker. */
 export const tlsDirectives: readonly OptionName[] = [
-  'tls-cert-file', 'tls-key-file', 'tls-key-file-pass', 'tls-dh-params-file', 'tls-ca-cert-file', 'tls-ca-cert-dir', 'tls-auth-clients',
-  'tls-protocols', 'tls-ciphers', 'tls-ciphersuites', 'tls-prefer-server-ciphers', 'tls-session-caching', 'tls-session-cache-size',
+  'tls-cert-file',
+  'tls-key-file',
+  'tls-key-file-pass',
+  'tls-dh-params-file',
+  'tls-ca-cert-file',
+  'tls-ca-cert-dir',
+  'tls-auth-clients',
+  'tls-protocols',
+  'tls-ciphers',
+  'tls-ciphersuites',
+  'tls-prefer-server-ciphers',
+  'tls-session-caching',
+  'tls-session-cache-size',
   'tls-session-cache-timeout',
 ];
 
-const watchedFiles = ['tls-cert-file', 'tls-key-file', 'tls-dh-params-file', 'tls-ca-cert-file', 'tls-ca-cert-dir'] as const;
+const watchedFiles = [
+  'tls-cert-file',
+  'tls-key-file',
+  'tls-dh-params-file',
+  'tls-ca-cert-file',
+  'tls-ca-cert-dir',
+] as const;
 const WATCH_MS = 1000;
 const HANDSHAKE_MS_MAX = 10_000;
 
 /** OpenSSL's options that forbid a version. */
 const forbidding: Readonly<Record<string, number>> = {
-  'tlsv1': constants.SSL_OP_NO_TLSv1,
+  tlsv1: constants.SSL_OP_NO_TLSv1,
   'tlsv1.1': constants.SSL_OP_NO_TLSv1_1,
   'tlsv1.2': constants.SSL_OP_NO_TLSv1_2,
   'tlsv1.3': constants.SSL_OP_NO_TLSv1_3,
@@ -78,11 +95,13 @@ export class Tls {
 
   /** For the cron: reads everything anew when a file has changed. */
   watch(nowMs: number): void {
-    if (this.handshaker === undefined || !this.isWanted || (nowMs >= this.lookedMs && nowMs - this.lookedMs < WATCH_MS)) return;
+    if (this.handshaker === undefined || !this.isWanted || (nowMs >= this.lookedMs && nowMs - this.lookedMs < WATCH_MS))
+      return;
     this.lookedMs = nowMs;
     if (this.signature() === this.seen) return;
     if (this.configure()) this.log('notice', 'TLS certificates have changed and were read again.');
-    else this.log('warning', 'TLS certificates have changed but cannot be used: those that were read before stay in use.');
+    else
+      this.log('warning', 'TLS certificates have changed but cannot be used: those that were read before stay in use.');
   }
 
   /** Begins the handshake of an accepted socket. */
@@ -105,14 +124,16 @@ export class Tls {
 
   private signature(): string {
     const { config } = this;
-    return watchedFiles.map((name) => {
-      try {
-        const { mtimeMs, size, ino } = statSync(config.path(name));
-        return `${mtimeMs} ${size} ${ino}`;
-      } catch {
-        return '';
-      }
-    }).join('\n');
+    return watchedFiles
+      .map((name) => {
+        try {
+          const { mtimeMs, size, ino } = statSync(config.path(name));
+          return `${mtimeMs} ${size} ${ino}`;
+        } catch {
+          return '';
+        }
+      })
+      .join('\n');
   }
 
   private makeHandshaker(): Server {
@@ -127,7 +148,10 @@ export class Tls {
       pauseOnConnect: true,
     });
     server.on('tlsClientError', (error, socket) => {
-      this.log('verbose', `Error accepting a client connection: ${error.message} (addr=${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''})`);
+      this.log(
+        'verbose',
+        `Error accepting a client connection: ${error.message} (addr=${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''})`,
+      );
       socket.destroy();
     });
     server.on('secureConnection', (socket) => {
@@ -147,8 +171,13 @@ export class Tls {
     if (config.path('tls-cert-file') === '') throw new TlsError('No tls-cert-file configured!');
     if (config.path('tls-key-file') === '') throw new TlsError('No tls-key-file configured!');
     const hasAuthorities = config.path('tls-ca-cert-file') !== '' || config.path('tls-ca-cert-dir') !== '';
-    if (!hasAuthorities && (checksClients || config.flag('tls-cluster').value || config.flag('tls-replication').value)) {
-      throw new TlsError('Either tls-ca-cert-file or tls-ca-cert-dir must be specified when tls-cluster, tls-replication or tls-auth-clients are enabled!');
+    if (
+      !hasAuthorities &&
+      (checksClients || config.flag('tls-cluster').value || config.flag('tls-replication').value)
+    ) {
+      throw new TlsError(
+        'Either tls-ca-cert-file or tls-ca-cert-dir must be specified when tls-cluster, tls-replication or tls-auth-clients are enabled!',
+      );
     }
     const options: SecureContextOptions = {
       minVersion: 'TLSv1',
@@ -157,25 +186,38 @@ export class Tls {
       honorCipherOrder: config.flag('tls-prefer-server-ciphers').value,
       dhparam: 'auto',
     };
-    options.cert = this.read('tls-cert-file', (name, reason) => `Failed to load certificate: ${name}: ${reason}`, (cert) => ({ cert }));
+    options.cert = this.read(
+      'tls-cert-file',
+      (name, reason) => `Failed to load certificate: ${name}: ${reason}`,
+      (cert) => ({ cert }),
+    );
     const { value: passphrase } = config.text('tls-key-file-pass');
     const withPhrase = passphrase === '' ? {} : { passphrase: Buffer.from(passphrase, 'latin1').toString() };
     const { cert } = options;
-    options.key = this.read('tls-key-file', (name, reason) => `Failed to load private key: ${name}: ${reason}`, (key) => ({ cert, key, ...withPhrase }));
+    options.key = this.read(
+      'tls-key-file',
+      (name, reason) => `Failed to load private key: ${name}: ${reason}`,
+      (key) => ({ cert, key, ...withPhrase }),
+    );
     Object.assign(options, withPhrase);
     if (hasAuthorities) options.ca = this.authorities();
     if (config.path('tls-dh-params-file') !== '') {
       const unreadable = (name: string): string => `${name}: failed to read DH params.`;
       options.dhparam = this.read('tls-dh-params-file', unreadable, (dhparam) => ({ dhparam }));
       // OpenSSL passes over what are no parameters at all.
-      if (!options.dhparam.includes('BEGIN DH PARAMETERS')) throw new TlsError(unreadable(config.text('tls-dh-params-file').value));
+      if (!options.dhparam.includes('BEGIN DH PARAMETERS'))
+        throw new TlsError(unreadable(config.text('tls-dh-params-file').value));
     }
     options.ciphers = this.ciphers();
     return options;
   }
 
   /** The content of a file that makes a context; else an error in Redis's words. */
-  private read(name: (typeof watchedFiles)[number], words: (name: string, reason: string) => string, use: (content: Buffer) => SecureContextOptions): Buffer {
+  private read(
+    name: (typeof watchedFiles)[number],
+    words: (name: string, reason: string) => string,
+    use: (content: Buffer) => SecureContextOptions,
+  ): Buffer {
     try {
       const content = readFileSync(this.config.path(name));
       createSecureContext(use(content));
@@ -206,10 +248,16 @@ export class Tls {
   }
 
   private protocolOptions(): number {
-    const words = this.config.text('tls-protocols').value.toLowerCase().split(' ').filter((word) => word !== '');
+    const words = this.config
+      .text('tls-protocols')
+      .value.toLowerCase()
+      .split(' ')
+      .filter((word) => word !== '');
     const allowed = words.length === 0 ? defaultProtocols : words;
     if (allowed.some((word) => !(word in forbidding))) {
-      throw new TlsError("Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', 'TLSv1.2' and 'TLSv1.3'.");
+      throw new TlsError(
+        "Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', 'TLSv1.2' and 'TLSv1.3'.",
+      );
     }
     let options = constants.SSL_OP_NO_COMPRESSION | constants.SSL_OP_NO_SSLv2 | constants.SSL_OP_NO_SSLv3;
     for (const [name, flag] of Object.entries(forbidding)) if (!allowed.includes(name)) options |= flag;
@@ -220,8 +268,12 @@ export class Tls {
   /** Node takes both kinds in one list and knows them by their names. */
   private ciphers(): string {
     const older = this.config.text('tls-ciphers').value || 'DEFAULT';
-    const suites = this.config.text('tls-ciphersuites').value.split(':').filter((name) => name !== '');
-    if (suites.some((name) => !allSuites.has(name))) throw new TlsError(`Failed to configure ciphersuites: ${suites.join(':')}`);
+    const suites = this.config
+      .text('tls-ciphersuites')
+      .value.split(':')
+      .filter((name) => name !== '');
+    if (suites.some((name) => !allSuites.has(name)))
+      throw new TlsError(`Failed to configure ciphersuites: ${suites.join(':')}`);
     const list = [...(suites.length === 0 ? defaultSuites : suites), older].join(':');
     try {
       createSecureContext({ ciphers: list });

@@ -122,7 +122,8 @@ export class Tracking {
     state.options = options;
     state.isBroken = false;
     client.gates |= Gate.TRACKING;
-    if (options.broadcasts) for (const prefix of prefixes.length === 0 ? [''] : prefixes) this.addPrefix(client, state, prefix);
+    if (options.broadcasts)
+      for (const prefix of prefixes.length === 0 ? [''] : prefixes) this.addPrefix(client, state, prefix);
     this.updateListening();
   }
 
@@ -211,7 +212,12 @@ export class Tracking {
   // --- changes ------------------------------------------------------------------------------------------------------
 
   /** A key was changed by a client, or (undefined) by age or for memory. */
-  private readonly invalidate = (bytes: Uint8Array, offset: number, length: number, changer: Client | undefined): void => {
+  private readonly invalidate = (
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    changer: Client | undefined,
+  ): void => {
     const key = latin1(bytes, offset, length);
     if (this.prefixLengths.size > 0) this.noteForPrefixes(key, changer);
     if (this.readers.size > 0) this.invalidateReaders(key, this.server.actingClient);
@@ -263,7 +269,10 @@ export class Tracking {
           this.tell(client, state, all);
           continue;
         }
-        const others = [...changed].filter(([, changer]) => changer !== client).map(([key]) => key).sort();
+        const others = [...changed]
+          .filter(([, changer]) => changer !== client)
+          .map(([key]) => key)
+          .sort();
         if (others.length > 0) this.tell(client, state, keyList(others));
       }
     }
@@ -300,14 +309,16 @@ export class Tracking {
       const named = this.server.clients.get(redirection);
       if (named === undefined) {
         state.isBroken = true;
-        if (client.protocol === 3) client.push(latin1Bytes(`>2\r\n${bulk('tracking-redir-broken')}:${redirection}\r\n`));
+        if (client.protocol === 3)
+          client.push(latin1Bytes(`>2\r\n${bulk('tracking-redir-broken')}:${redirection}\r\n`));
         return;
       }
       receiver = named;
     }
     if (receiver.protocol === 3) receiver.push(latin1Bytes(`>2\r\n${bulk('invalidate')}${keys ?? '_\r\n'}`));
     // In RESP2 only a subscriber can be told anything unasked.
-    else if (redirection !== 0 && receiver.kind === 'pubsub') receiver.push(latin1Bytes(`*3\r\n${bulk('message')}${bulk(CHANNEL)}${keys ?? '$-1\r\n'}`));
+    else if (redirection !== 0 && receiver.kind === 'pubsub')
+      receiver.push(latin1Bytes(`*3\r\n${bulk('message')}${bulk(CHANNEL)}${keys ?? '$-1\r\n'}`));
   }
 }
 

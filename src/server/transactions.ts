@@ -79,7 +79,14 @@ export class Transactions {
 
   /** Whether a command inside MULTI is queued instead of run. */
   queues(command: Command<ServerCall>): boolean {
-    return !(command.name === 'exec' || command.name === 'discard' || command.name === 'multi' || command.name === 'watch' || command.name === 'quit' || command.name === 'reset');
+    return !(
+      command.name === 'exec' ||
+      command.name === 'discard' ||
+      command.name === 'multi' ||
+      command.name === 'watch' ||
+      command.name === 'quit' ||
+      command.name === 'reset'
+    );
   }
 
   queue(client: Client, call: ServerCall, command: Command<ServerCall>, flags: number): void {
@@ -183,7 +190,8 @@ export class Transactions {
     if (state.watched.some((watched) => watched.name === name)) return;
     const keyspace = this.server.keyspace;
     const entry = keyspace.dicts.find(call.db.dict, key, 0, key.length, keyspace.dicts.hash(key, 0, key.length));
-    const wasExpired = entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
+    const wasExpired =
+      entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
     state.watched.push({ name, database, key, wasExpired });
     const clients = this.watchers.get(name);
     if (clients === undefined) this.watchers.set(name, new Set([call.client]));
@@ -233,7 +241,9 @@ export class Transactions {
   private exists(watched: Watched): boolean {
     const keyspace = this.server.keyspace;
     const hash = keyspace.dicts.hash(watched.key, 0, watched.key.length);
-    return keyspace.dicts.find(keyspace.databases[watched.database]!.dict, watched.key, 0, watched.key.length, hash) !== 0;
+    return (
+      keyspace.dicts.find(keyspace.databases[watched.database]!.dict, watched.key, 0, watched.key.length, hash) !== 0
+    );
   }
 
   /**

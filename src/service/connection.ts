@@ -14,7 +14,14 @@
 // Not here: what requests mean (server), listening (listener).
 
 import type { Wire, WireEvents } from '../io/sockets.js';
-import { COMPLETE, INCOMPLETE, MALFORMED, type ArgumentPlaces, type RequestReader, ResumePoint } from '../protocol/request.js';
+import {
+  COMPLETE,
+  INCOMPLETE,
+  MALFORMED,
+  type ArgumentPlaces,
+  type RequestReader,
+  ResumePoint,
+} from '../protocol/request.js';
 import type { ReplyWriter } from '../protocol/reply.js';
 
 const UNSENT_PAUSE_BYTES = 1024 * 1024;
@@ -324,8 +331,13 @@ export class Connection implements WireEvents {
     const bufferBytes = kept?.length ?? 0;
     this.spare = undefined;
     if (kept === undefined || this.keptEnd + added > kept.length) {
-      const wanted = Math.max(length + added, Math.min(this.neededBytes, length + added + 64 * 1024 * 1024), KEEP_BYTES_MIN);
-      const target: Uint8Array = kept !== undefined && wanted <= kept.length ? kept : new Uint8Array(wanted > length * 2 ? wanted : length * 2);
+      const wanted = Math.max(
+        length + added,
+        Math.min(this.neededBytes, length + added + 64 * 1024 * 1024),
+        KEEP_BYTES_MIN,
+      );
+      const target: Uint8Array =
+        kept !== undefined && wanted <= kept.length ? kept : new Uint8Array(wanted > length * 2 ? wanted : length * 2);
       if (kept !== undefined) {
         if (target === kept) kept.copyWithin(0, this.keptStart, this.keptEnd);
         else target.set(kept.subarray(this.keptStart, this.keptEnd));

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.js';
-import { type BitOperation, combineBits, countBitRange, countBits, findBit, readField, testBit, writeField } from './bitmap.js';
+import {
+  type BitOperation,
+  combineBits,
+  countBitRange,
+  countBits,
+  findBit,
+  readField,
+  testBit,
+  writeField,
+} from './bitmap.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
 const operations: BitOperation[] = ['and', 'or', 'xor', 'not', 'diff', 'diff1', 'andor', 'one'];
@@ -56,8 +65,14 @@ test('sources are combined bit by bit', () => {
       const any = others.some((value) => value === 1) ? 1 : 0;
       const ones = others.reduce((sum, value) => sum + value, first!);
       const expected = {
-        and: ones === sources.length ? 1 : 0, or: ones > 0 ? 1 : 0, xor: ones & 1, not: 1 - first!, diff: first! & ~any, diff1: any & ~first!,
-        andor: first! & any, one: ones === 1 ? 1 : 0,
+        and: ones === sources.length ? 1 : 0,
+        or: ones > 0 ? 1 : 0,
+        xor: ones & 1,
+        not: 1 - first!,
+        diff: first! & ~any,
+        diff1: any & ~first!,
+        andor: first! & any,
+        one: ones === 1 ? 1 : 0,
       }[operation];
       assert.equal(bit(result, 0, result.length, at), expected, `seed ${seed} round ${round} ${operation} bit ${at}`);
     }
@@ -75,7 +90,8 @@ test('a field is written where it is read, and nothing else changes', () => {
     writeField(bytes, 2, offset, bits, value);
     assert.equal(readField(bytes, 2, 20, offset, bits), BigInt.asUintN(bits, value), `seed ${seed} round ${round}`);
     for (let at = 0; at < 24 * 8; at++) {
-      if (at < 16 + offset || at >= 16 + offset + bits) assert.equal(bit(bytes, 0, 24, at), bit(before, 0, 24, at), `seed ${seed} round ${round}`);
+      if (at < 16 + offset || at >= 16 + offset + bits)
+        assert.equal(bit(bytes, 0, 24, at), bit(before, 0, 24, at), `seed ${seed} round ${round}`);
     }
   }
   assert.equal(readField(Uint8Array.of(255), 0, 1, 4, 8), 0xf0n);

@@ -47,5 +47,22 @@ test('64-bit integers are read and written without loss', () => {
 });
 
 test('what is not just a printed integer is refused', () => {
-  for (const text of ['', '-', '--1', '+1', '-0', '00', '01', ' 1', '1 ', '1a', 'a1', '1.', '12345678901234567x', '1234567890x234567', '99999999999999999999']) check(text);
+  for (const text of [
+    '',
+    '-',
+    '--1',
+    '+1',
+    '-0',
+    '00',
+    '01',
+    ' 1',
+    '1 ',
+    '1a',
+    'a1',
+    '1.',
+    '12345678901234567x',
+    '1234567890x234567',
+    '99999999999999999999',
+  ])
+    check(text);
 });

@@ -108,6 +108,7 @@ export function formatWords(high: number, low: number, text: Uint8Array): number
   const value = high * TWO_32 + (low >>> 0);
   if (Number.isSafeInteger(value)) return formatInteger(value, text);
   const digits = ((BigInt(high) << 32n) | BigInt(low >>> 0)).toString();
-  for (let index = 0; index < digits.length; index++) text[text.length - digits.length + index] = digits.charCodeAt(index);
+  for (let index = 0; index < digits.length; index++)
+    text[text.length - digits.length + index] = digits.charCodeAt(index);
   return digits.length;
 }

@@ -27,7 +27,11 @@ class Harness {
     const hash = this.dicts.hash(keyBytes, 0, keyBytes.length);
     const old = this.dicts.find(this.dict, keyBytes, 0, keyBytes.length, hash);
     if (old === 0) {
-      this.dicts.insert(this.dict, hash, this.entries.createString(0, 0, keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length));
+      this.dicts.insert(
+        this.dict,
+        hash,
+        this.entries.createString(0, 0, keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length),
+      );
       return;
     }
     const moved = this.entries.setString(old, valueBytes, 0, valueBytes.length);
@@ -46,7 +50,9 @@ class Harness {
 
   value(ref: number): string {
     const start = this.entries.valueStart(ref);
-    return decoder.decode(this.arena.u8[this.entries.valueBlock(ref) >>> 21]!.subarray(start, start + this.entries.word2(ref)));
+    return decoder.decode(
+      this.arena.u8[this.entries.valueBlock(ref) >>> 21]!.subarray(start, start + this.entries.word2(ref)),
+    );
   }
 
   delete(key: string): boolean {
@@ -107,7 +113,8 @@ test('a scan emits every key that stays just once, while others come and go', ()
       for (let index = 0; index < 30; index += prng.below(3) + 1) harness.delete(`${churn}:${index}`);
       assert.ok(++calls < 2 * size + 5000, 'a scan ends');
     } while (cursor !== 0);
-    for (let index = 0; index < size; index++) assert.equal(seen.get(`stay:${index}`), 1, `seed ${seed} size ${size} key ${index}`);
+    for (let index = 0; index < size; index++)
+      assert.equal(seen.get(`stay:${index}`), 1, `seed ${seed} size ${size} key ${index}`);
   }
 });
 
@@ -132,7 +139,8 @@ test('random draws have equal chances', () => {
     counts.set(ref, (counts.get(ref) ?? 0) + 1);
   }
   assert.equal(counts.size, 1500);
-  for (const count of counts.values()) assert.ok(count > 40 && count < 180, `seed ${seed}: 100 expected, ${count} drawn`);
+  for (const count of counts.values())
+    assert.ok(count > 40 && count < 180, `seed ${seed}: 100 expected, ${count} drawn`);
 });
 
 test('keys that all have one hash are still found and deleted', () => {

@@ -118,7 +118,7 @@ export class Dicts {
       this.arena.free(i32[at + DIRECTORY]!);
     } else {
       const directory = i32[at + DIRECTORY]!;
-      for (let index = 0; index < 1 << depth; ) {
+      for (let index = 0; index < 1 << depth;) {
         const segment = this.directoryEntry(directory, index);
         index += 1 << (depth - this.segmentWord(segment, LOCAL_DEPTH));
         this.arena.free(segment);
@@ -173,14 +173,20 @@ export class Dicts {
   /** @hot */
   hash(key: Uint8Array, offset: number, length: number): number {
     const { arena } = this;
-    return key === arena.input ? this.hasher.hashView(arena.inputView, offset, length) : this.hasher.hash(key, offset, length);
+    return key === arena.input
+      ? this.hasher.hashView(arena.inputView, offset, length)
+      : this.hasher.hash(key, offset, length);
   }
 
   /** The hash of an entry's key. */
   hashOfEntry(ref: number): number {
     const i32 = this.arena.i32[ref >>> CHUNK_SHIFT]!;
     const word1 = i32[wordOffset(ref) + 1]!;
-    return this.hasher.hashView(this.arena.views[ref >>> CHUNK_SHIFT]!, byteOffset(ref) + Entries.keyOffset(word1), word1 & KEY_LENGTH_MASK);
+    return this.hasher.hashView(
+      this.arena.views[ref >>> CHUNK_SHIFT]!,
+      byteOffset(ref) + Entries.keyOffset(word1),
+      word1 & KEY_LENGTH_MASK,
+    );
   }
 
   /** The entry with this key, or 0. `hash` is the key's. @hot */
@@ -207,7 +213,13 @@ export class Dicts {
     if ((word1 & KEY_LENGTH_MASK) !== length) return false;
     const { arena } = this;
     if (key === arena.input) {
-      return equalInViews(arena.views[ref >>> CHUNK_SHIFT]!, byteOffset(ref) + Entries.keyOffset(word1), arena.inputView, offset, length);
+      return equalInViews(
+        arena.views[ref >>> CHUNK_SHIFT]!,
+        byteOffset(ref) + Entries.keyOffset(word1),
+        arena.inputView,
+        offset,
+        length,
+      );
     }
     const u8 = this.arena.u8[ref >>> CHUNK_SHIFT]!;
     const start = byteOffset(ref) + Entries.keyOffset(word1);
@@ -286,7 +298,9 @@ export class Dicts {
   random(dict: DictRef, prng: RandomSource): number {
     if (this.count(dict) === 0) return 0;
     const found = this.drawSlot(dict, prng);
-    return this.arena.i32[found.segment >>> CHUNK_SHIFT]![wordOffset(found.segment) + HEADER_WORDS + 2 * found.slot + 1]!;
+    return this.arena.i32[found.segment >>> CHUNK_SHIFT]![
+      wordOffset(found.segment) + HEADER_WORDS + 2 * found.slot + 1
+    ]!;
   }
 
   /** As `random`, for payloads that are plain numbers: with the hash, the payload unsigned. */
@@ -332,9 +346,10 @@ export class Dicts {
     const wanted = out.length + count;
     let slotsLeft = count * 10;
     let from = cursor >>> 0;
-    while (from < 4294967296 && (out.length < wanted && slotsLeft > 0)) {
+    while (from < 4294967296 && out.length < wanted && slotsLeft > 0) {
       const depth = handle[at + DEPTH]!;
-      const segment = depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, from >>> (32 - depth));
+      const segment =
+        depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, from >>> (32 - depth));
       const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
       const base = wordOffset(segment);
       const localDepth = i32[base + LOCAL_DEPTH]!;
@@ -359,7 +374,15 @@ export class Dicts {
   }
 
   /** Emits the payloads of one segment whose hash is in [from, to); those are at home in the slots [start, end). */
-  private emitInterval(i32: Int32Array, base: number, start: number, end: number, from: number, to: number, out: RefList): void {
+  private emitInterval(
+    i32: Int32Array,
+    base: number,
+    start: number,
+    end: number,
+    from: number,
+    to: number,
+    out: RefList,
+  ): void {
     const slots = i32[base + SLOTS]!;
     let slot = start;
     for (let walked = 0; walked < slots; walked++) {
@@ -386,7 +409,8 @@ export class Dicts {
     let seen = 0;
     while (seen < slotsMax) {
       const depth = handle[at + DEPTH]!;
-      const segment = depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, from >>> (32 - depth));
+      const segment =
+        depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, from >>> (32 - depth));
       const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
       const base = wordOffset(segment);
       const slots = i32[base + SLOTS]!;
@@ -419,10 +443,24 @@ export class Dicts {
   }
 
   /** Figures for DEBUG HTSTATS: payloads, slots, segments, the longest way from home. */
-  stats(dict: DictRef): { count: number; slots: number; segments: number; depth: number; distanceMax: number; distanceSum: number } {
+  stats(dict: DictRef): {
+    count: number;
+    slots: number;
+    segments: number;
+    depth: number;
+    distanceMax: number;
+    distanceSum: number;
+  } {
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
-    const result = { count: handle[at + COUNT]!, slots: 0, segments: 0, depth: handle[at + DEPTH]!, distanceMax: 0, distanceSum: 0 };
+    const result = {
+      count: handle[at + COUNT]!,
+      slots: 0,
+      segments: 0,
+      depth: handle[at + DEPTH]!,
+      distanceMax: 0,
+      distanceSum: 0,
+    };
     this.forEachSegment(dict, (i32, base) => {
       const slots = i32[base + SLOTS]!;
       result.slots += slots;
@@ -454,7 +492,11 @@ export class Dicts {
         if (i32[base + HEADER_WORDS + 2 * slot + 1] === 0) continue;
         used++;
         const hash = i32[base + HEADER_WORDS + 2 * slot]!;
-        if (localDepth > 0) assert(hash >>> (32 - localDepth) === index >>> (depth - localDepth), 'a hash is in the segment of its prefix');
+        if (localDepth > 0)
+          assert(
+            hash >>> (32 - localDepth) === index >>> (depth - localDepth),
+            'a hash is in the segment of its prefix',
+          );
         for (let home = homeOf(hash, localDepth, slots); home !== slot; home = (home + 1) % slots) {
           assert(i32[base + HEADER_WORDS + 2 * home + 1] !== 0, 'no gap lies between a hash and its home');
         }
@@ -470,17 +512,21 @@ export class Dicts {
     assert(segments === handle[at + SEGMENTS], 'a dict counts its segments');
   }
 
-  private forEachSegment(dict: DictRef, visit: (i32: Int32Array, base: number, index: number, depth: number) => void): void {
+  private forEachSegment(
+    dict: DictRef,
+    visit: (i32: Int32Array, base: number, index: number, depth: number) => void,
+  ): void {
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
     const depth = handle[at + DEPTH]!;
-    for (let index = 0; index < 1 << depth; ) {
+    for (let index = 0; index < 1 << depth;) {
       const segment = depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, index);
       const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
       const base = wordOffset(segment);
       visit(i32, base, index, depth);
       for (let same = index; same < index + (1 << (depth - i32[base + LOCAL_DEPTH]!)); same++) {
-        if (depth > 0) assert(this.directoryEntry(handle[at + DIRECTORY]!, same) === segment, 'a segment stands in all its places');
+        if (depth > 0)
+          assert(this.directoryEntry(handle[at + DIRECTORY]!, same) === segment, 'a segment stands in all its places');
       }
       index += 1 << (depth - i32[base + LOCAL_DEPTH]!);
     }
@@ -546,7 +592,14 @@ export class Dicts {
   }
 
   /** Points the first half of a prefix's places in the directory to one segment and the second half to another. */
-  private pointPrefix(directory: number, depth: number, localDepth: number, hash: number, zero: number, one: number): void {
+  private pointPrefix(
+    directory: number,
+    depth: number,
+    localDepth: number,
+    hash: number,
+    zero: number,
+    one: number,
+  ): void {
     const places = 1 << (depth - localDepth);
     const first = localDepth === 0 ? 0 : (hash >>> (32 - localDepth)) << (depth - localDepth);
     const i32 = this.arena.i32[directory >>> CHUNK_SHIFT]!;

@@ -31,7 +31,8 @@ const wordScratch = new Int32Array(doubleScratch.buffer);
 
 /** Throws when a key, field or member is longer than an entry can say; ask before anything is changed. */
 export function checkKeyLength(length: number): void {
-  if (length > KEY_BYTES_MAX) throw new Error(`a key, field or member of ${length} bytes is longer than ${KEY_BYTES_MAX}`);
+  if (length > KEY_BYTES_MAX)
+    throw new Error(`a key, field or member of ${length} bytes is longer than ${KEY_BYTES_MAX}`);
 }
 
 /** Reads and writes entries of one arena. All refs are entry refs unless named otherwise. */
@@ -48,7 +49,15 @@ export class Entries {
    * `flags` is any of NUMBER, EXTERNAL and EPOCH; the number and the external ref are left for the caller to set.
    * @hot
    */
-  create(word0: number, flags: number, word2: number, key: Uint8Array, keyOffset: number, keyLength: number, inlineBytes: number): number {
+  create(
+    word0: number,
+    flags: number,
+    word2: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    inlineBytes: number,
+  ): number {
     checkKeyLength(keyLength);
     const word1 = keyLength | flags;
     const header = Entries.keyOffset(word1);
@@ -178,7 +187,16 @@ export class Entries {
   }
 
   /** Makes an entry with a string value, inline or external by its length. @hot */
-  createString(word0: number, flags: number, key: Uint8Array, keyOffset: number, keyLength: number, value: Uint8Array, valueOffset: number, valueLength: number): number {
+  createString(
+    word0: number,
+    flags: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+  ): number {
     if (valueLength > INLINE_BYTES_MAX) {
       const block = this.arena.alloc(valueLength);
       this.arena.write(block, 0, value, valueOffset, valueLength);
@@ -228,7 +246,8 @@ export class Entries {
         const grows = keep > 0 && valueLength > usable;
         const wanted = grows ? Math.min(valueLength * 2, valueLength + (1 << 20)) : valueLength;
         // A value that was kept and still fits stays: it may grow again.
-        const block = keep > 0 && valueLength <= usable && valueLength * 4 > usable ? old : arena.realloc(old, wanted, keep);
+        const block =
+          keep > 0 && valueLength <= usable && valueLength * 4 > usable ? old : arena.realloc(old, wanted, keep);
         i32[at + word] = block;
         i32[at + 2] = valueLength;
         return ref;
@@ -252,7 +271,15 @@ export class Entries {
     const key = arena.u8[ref >>> CHUNK_SHIFT]!;
     const flags = (this.flags(ref) & ~EXTERNAL) | (toExternal ? EXTERNAL : 0);
     const word0 = arena.i32[ref >>> CHUNK_SHIFT]![wordOffset(ref)]!;
-    const made = this.create(word0, flags, valueLength, key, this.keyStart(ref), this.keyLength(ref), toExternal ? 0 : valueLength);
+    const made = this.create(
+      word0,
+      flags,
+      valueLength,
+      key,
+      this.keyStart(ref),
+      this.keyLength(ref),
+      toExternal ? 0 : valueLength,
+    );
     if (toExternal) this.setExternal(made, block);
     if ((flags & NUMBER) !== 0) this.setNumber(made, this.number(ref));
     const target = this.valueBlock(made);
@@ -265,13 +292,29 @@ export class Entries {
    * An entry with another key, the type, encoding, clock and number of `source`, and `word2` as given; `asString` copies
    * a string value with its bytes. RENAME and COPY are made of it; `source` stays as it is.
    */
-  cloneUnder(source: number, key: Uint8Array, keyOffset: number, keyLength: number, word2: number, asString: boolean): number {
+  cloneUnder(
+    source: number,
+    key: Uint8Array,
+    keyOffset: number,
+    keyLength: number,
+    word2: number,
+    asString: boolean,
+  ): number {
     const arena = this.arena;
     const word0 = arena.i32[source >>> CHUNK_SHIFT]![wordOffset(source)]!;
     const flags = this.flags(source) & NUMBER;
     const number = flags === 0 ? 0 : this.number(source);
     const made = asString
-      ? this.createString(word0, flags, key, keyOffset, keyLength, arena.u8[this.valueBlock(source) >>> CHUNK_SHIFT]!, this.valueStart(source), this.word2(source))
+      ? this.createString(
+          word0,
+          flags,
+          key,
+          keyOffset,
+          keyLength,
+          arena.u8[this.valueBlock(source) >>> CHUNK_SHIFT]!,
+          this.valueStart(source),
+          this.word2(source),
+        )
       : this.create(word0, flags, word2, key, keyOffset, keyLength, 0);
     if (flags !== 0) this.setNumber(made, number);
     return made;
@@ -285,9 +328,24 @@ export class Entries {
     const at = wordOffset(ref);
     const word1 = i32[at + 1]!;
     const flags = (word1 & ~KEY_LENGTH_MASK & ~NUMBER) | (wanted ? NUMBER : 0);
-    const made = this.create(i32[at]!, flags, i32[at + 2]!, arena.u8[ref >>> CHUNK_SHIFT]!, this.keyStart(ref), word1 & KEY_LENGTH_MASK, inlineBytes);
+    const made = this.create(
+      i32[at]!,
+      flags,
+      i32[at + 2]!,
+      arena.u8[ref >>> CHUNK_SHIFT]!,
+      this.keyStart(ref),
+      word1 & KEY_LENGTH_MASK,
+      inlineBytes,
+    );
     if ((word1 & EXTERNAL) !== 0) this.setExternal(made, i32[at + externalWord(word1)]!);
-    else if (inlineBytes > 0) arena.copy(made, this.valueStart(made) - byteOffset(made), ref, this.valueStart(ref) - byteOffset(ref), inlineBytes);
+    else if (inlineBytes > 0)
+      arena.copy(
+        made,
+        this.valueStart(made) - byteOffset(made),
+        ref,
+        this.valueStart(ref) - byteOffset(ref),
+        inlineBytes,
+      );
     arena.free(ref);
     return made;
   }

@@ -24,7 +24,10 @@ test('a place comes back from its number, less than a metre away', () => {
     const score = encodePlace(longitude, latitude);
     assert.ok(Number.isSafeInteger(score) && score < 2 ** 52);
     decodePlace(score);
-    assert.ok(distanceBetween(longitude, latitude, place.longitude, place.latitude) < 0.7, `seed ${seed} round ${round}`);
+    assert.ok(
+      distanceBetween(longitude, latitude, place.longitude, place.latitude) < 0.7,
+      `seed ${seed} round ${round}`,
+    );
   }
 });
 
@@ -60,10 +63,16 @@ test('the ranges of an area hold every place in it', () => {
     assert.ok(ranges.length >= 1 && ranges.length <= 9);
     for (let tries = 0; tries < 20; tries++) {
       const degrees = (width / 111_000) * 0.6;
-      const score = encodePlace(area.longitude + ((prng.unit() - 0.5) * degrees) / 2, area.latitude + ((prng.unit() - 0.5) * degrees) / 2);
+      const score = encodePlace(
+        area.longitude + ((prng.unit() - 0.5) * degrees) / 2,
+        area.latitude + ((prng.unit() - 0.5) * degrees) / 2,
+      );
       decodePlace(score);
       if (distanceWithin(area, place.longitude, place.latitude) < 0) continue;
-      assert.ok(ranges.some(({ from, to }) => score >= from && score < to), `seed ${seed} round ${round}`);
+      assert.ok(
+        ranges.some(({ from, to }) => score >= from && score < to),
+        `seed ${seed} round ${round}`,
+      );
     }
   }
 });
@@ -71,7 +80,12 @@ test('the ranges of an area hold every place in it', () => {
 test('exact distances agree with the fast ones to 14 digits', () => {
   const prng = new Prng(seed);
   for (let round = 0; round < 2000; round++) {
-    const [a, b, c, d] = [prng.unit() * 360 - 180, prng.unit() * 170 - 85, prng.unit() * 360 - 180, prng.unit() * 170 - 85];
+    const [a, b, c, d] = [
+      prng.unit() * 360 - 180,
+      prng.unit() * 170 - 85,
+      prng.unit() * 360 - 180,
+      prng.unit() * 170 - 85,
+    ];
     const fast = distanceBetween(a, b, c, d);
     assert.ok(Math.abs(exactDistanceBetween(a, b, c, d) - fast) <= fast * 1e-14, `seed ${seed} round ${round}`);
   }

@@ -46,7 +46,9 @@ function cellOf(value: number, max: number, step: number): number {
 }
 
 export function isOnMap(longitude: number, latitude: number): boolean {
-  return longitude >= -LONGITUDE_MAX && longitude <= LONGITUDE_MAX && latitude >= -LATITUDE_MAX && latitude <= LATITUDE_MAX;
+  return (
+    longitude >= -LONGITUDE_MAX && longitude <= LONGITUDE_MAX && latitude >= -LATITUDE_MAX && latitude <= LATITUDE_MAX
+  );
 }
 
 /** The number of 52 bits of a place on the map. */
@@ -121,7 +123,12 @@ export function distanceBetween(longitude1: number, latitude1: number, longitude
 }
 
 /** As `distanceBetween`, right to the last digit; for distances that are kept, not for those that are compared. */
-export function exactDistanceBetween(longitude1: number, latitude1: number, longitude2: number, latitude2: number): number {
+export function exactDistanceBetween(
+  longitude1: number,
+  latitude1: number,
+  longitude2: number,
+  latitude2: number,
+): number {
   const v = sine((longitude2 * RADIANS - longitude1 * RADIANS) / 2);
   if (v === 0) return latitudeDistance(latitude1, latitude2);
   const u = sine((latitude2 * RADIANS - latitude1 * RADIANS) / 2);
@@ -156,7 +163,17 @@ export interface ScoreRange {
 }
 
 /** The middle cell and those around it, in the order that Redis looks at them. */
-const around: readonly (readonly [dx: number, dy: number])[] = [[0, 0], [0, 1], [0, -1], [1, 0], [-1, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]];
+const around: readonly (readonly [dx: number, dy: number])[] = [
+  [0, 0],
+  [0, 1],
+  [0, -1],
+  [1, 0],
+  [-1, 0],
+  [1, 1],
+  [-1, 1],
+  [1, -1],
+  [-1, -1],
+];
 
 /** The step of cells such that a cell and its neighbours cover a circle, but for distortions. */
 function stepForRadius(meters: number, latitude: number): number {

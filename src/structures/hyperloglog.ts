@@ -98,7 +98,8 @@ function hashElement(bytes: Uint8Array, offset: number, length: number): void {
 /** Whether a string is a HyperLogLog by its header and size; its runs may still be wrong. */
 export function looksLikeHyperloglog(bytes: Uint8Array, start: number, length: number): boolean {
   if (length < HEADER_BYTES) return false;
-  if (bytes[start] !== 0x48 || bytes[start + 1] !== 0x59 || bytes[start + 2] !== 0x4c || bytes[start + 3] !== 0x4c) return false;
+  if (bytes[start] !== 0x48 || bytes[start + 1] !== 0x59 || bytes[start + 2] !== 0x4c || bytes[start + 3] !== 0x4c)
+    return false;
   const encoding = bytes[start + ENCODING_AT]!;
   return encoding === SPARSE || (encoding === DENSE && length === DENSE_BYTES);
 }
@@ -278,7 +279,8 @@ export class Hyperloglogs {
     this.bytes.fill(0, HEADER_BYTES, DENSE_BYTES);
     this.bytes[ENCODING_AT] = DENSE;
     this.length = DENSE_BYTES;
-    for (let index = 0; index < REGISTER_COUNT; index++) if (this.registers[index] !== 0) raiseDense(this.bytes, 0, index, this.registers[index]!);
+    for (let index = 0; index < REGISTER_COUNT; index++)
+      if (this.registers[index] !== 0) raiseDense(this.bytes, 0, index, this.registers[index]!);
     return true;
   }
 
@@ -305,7 +307,8 @@ export class Hyperloglogs {
       const code = bytes[at]!;
       if (code >= VAL) {
         const value = ((code >>> 2) & 31) + 1;
-        for (let left = (code & 3) + 1; left > 0 && index < REGISTER_COUNT; left--, index++) if (value > registers[index]!) registers[index] = value;
+        for (let left = (code & 3) + 1; left > 0 && index < REGISTER_COUNT; left--, index++)
+          if (value > registers[index]!) registers[index] = value;
         if (index === REGISTER_COUNT && at + 1 < end) return false;
       } else if (code < XZERO) {
         index += (code & 63) + 1;
@@ -386,7 +389,13 @@ function valueOfHash(): number {
 }
 
 /** Adds an element to a dense value where it lies: 1 when a register changed, else 0. @hot */
-export function addToDense(bytes: Uint8Array, start: number, element: Uint8Array, offset: number, length: number): number {
+export function addToDense(
+  bytes: Uint8Array,
+  start: number,
+  element: Uint8Array,
+  offset: number,
+  length: number,
+): number {
   hashElement(element, offset, length);
   return raiseDense(bytes, start, $low & (REGISTER_COUNT - 1), valueOfHash());
 }

@@ -84,10 +84,16 @@ test('the bytes are those that Redis writes', () => {
   for (const value of [5n, -1n, 300n]) add(value);
   assert.deepEqual(raw(), [2, 0, 0, 0, 3, 0, 0, 0, 0xff, 0xff, 5, 0, 0x2c, 1]);
   add(-32769n);
-  assert.deepEqual(raw(), [4, 0, 0, 0, 4, 0, 0, 0, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 5, 0, 0, 0, 0x2c, 1, 0, 0]);
+  assert.deepEqual(
+    raw(),
+    [4, 0, 0, 0, 4, 0, 0, 0, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 5, 0, 0, 0, 0x2c, 1, 0, 0],
+  );
   for (let left = 4; left > 1; left--) ref = sets.deleteAt(ref, 0);
   add((1n << 63n) - 1n);
-  assert.deepEqual(raw(), [8, 0, 0, 0, 2, 0, 0, 0, 0x2c, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+  assert.deepEqual(
+    raw(),
+    [8, 0, 0, 0, 2, 0, 0, 0, 0x2c, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+  );
 });
 
 test('bytes from outside are refused or are a sorted array', () => {
@@ -99,10 +105,12 @@ test('bytes from outside are refused or are a sorted array', () => {
     const width = prng.pick([2, 4, 8]);
     const count = prng.below(6);
     const bytes = new Uint8Array(8 + count * width);
-    for (let index = 8; index < bytes.length; index++) bytes[index] = index % width === width - 1 ? Math.floor((index - 8) / width) * 20 : prng.below(256);
+    for (let index = 8; index < bytes.length; index++)
+      bytes[index] = index % width === width - 1 ? Math.floor((index - 8) / width) * 20 : prng.below(256);
     bytes[0] = width;
     bytes[4] = count;
-    for (let times = prng.below(3); times > 0; times--) bytes[prng.below(bytes.length)] = prng.pick([0, 1, 2, 3, 4, 8, 0x7f, 0x80, 0xff]);
+    for (let times = prng.below(3); times > 0; times--)
+      bytes[prng.below(bytes.length)] = prng.pick([0, 1, 2, 3, 4, 8, 0x7f, 0x80, 0xff]);
     const length = prng.chance(20) ? prng.below(bytes.length + 1) : bytes.length;
     if (!Intsets.validate(bytes, 0, length, true)) continue;
     accepted++;

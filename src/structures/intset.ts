@@ -140,8 +140,14 @@ export class Intsets {
     const i32 = this.arena.i32[ref >>> CHUNK_SHIFT]!;
     const at = wordOffset(ref);
     const width = i32[at]!;
-    if (width === 8) this.length = formatWords(i32[at + HEADER_WORDS + 2 * index + 1]!, i32[at + HEADER_WORDS + 2 * index]!, this.bytes);
-    else this.length = formatInteger(width === 4 ? i32[at + HEADER_WORDS + index]! : shortAt(i32, at, index), this.bytes);
+    if (width === 8)
+      this.length = formatWords(
+        i32[at + HEADER_WORDS + 2 * index + 1]!,
+        i32[at + HEADER_WORDS + 2 * index]!,
+        this.bytes,
+      );
+    else
+      this.length = formatInteger(width === 4 ? i32[at + HEADER_WORDS + index]! : shortAt(i32, at, index), this.bytes);
     this.start = this.bytes.length - this.length;
   }
 

@@ -55,7 +55,8 @@ export function backLengthBytes(encoded: number): number {
 /** Whether `length` bytes are a listpack; `deep` walks all entries. Reads nothing outside. */
 export function validateListpack(bytes: Uint8Array, offset: number, length: number, deep: boolean): boolean {
   if (length < EMPTY_BYTES || offset + length > bytes.length) return false;
-  const total = (bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)) >>> 0;
+  const total =
+    (bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)) >>> 0;
   if (total !== length || bytes[offset + length - 1] !== END) return false;
   if (!deep) return true;
   const end = offset + length - 1;

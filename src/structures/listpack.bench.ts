@@ -46,13 +46,16 @@ measure(`find the last of ${ENTRIES} strings, per entry`, ROUNDS * ENTRIES, () =
   for (let round = 0; round < ROUNDS; round++) lists.find(strings, lists.first(strings), last, 0, last.length, 0);
 });
 measure(`find the last of ${ENTRIES} integers, per entry`, ROUNDS * ENTRIES, () => {
-  for (let round = 0; round < ROUNDS; round++) lists.find(integers, lists.first(integers), lastNumber, 0, lastNumber.length, 0);
+  for (let round = 0; round < ROUNDS; round++)
+    lists.find(integers, lists.first(integers), lastNumber, 0, lastNumber.length, 0);
 });
 measure('read strings one after the other, per entry', (ROUNDS / 10) * ENTRIES, () => {
-  for (let round = 0; round < ROUNDS / 10; round++) for (let at = lists.first(strings); at !== 0; at = lists.next(strings, at)) lists.read(strings, at);
+  for (let round = 0; round < ROUNDS / 10; round++)
+    for (let at = lists.first(strings); at !== 0; at = lists.next(strings, at)) lists.read(strings, at);
 });
 measure('read integers one after the other, per entry', (ROUNDS / 10) * ENTRIES, () => {
-  for (let round = 0; round < ROUNDS / 10; round++) for (let at = lists.first(integers); at !== 0; at = lists.next(integers, at)) lists.read(integers, at);
+  for (let round = 0; round < ROUNDS / 10; round++)
+    for (let at = lists.first(integers); at !== 0; at = lists.next(integers, at)) lists.read(integers, at);
 });
 let changing = strings;
 const short = latin1Bytes('short');

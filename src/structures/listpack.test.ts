@@ -46,10 +46,34 @@ class Pair {
   }
 }
 
-const EDGES = [0, 127, 128, 4095, 4096, 32767, 32768, 8388607, 8388608, 2147483647, 2147483648, Number.MAX_SAFE_INTEGER];
-const BIG = ['9223372036854775807', '-9223372036854775808', '9223372036854775808', '-9223372036854775809', '4294967296000000000', '99999999999999999999', '9007199254740993', '-9007199254740993'];
+const EDGES = [
+  0,
+  127,
+  128,
+  4095,
+  4096,
+  32767,
+  32768,
+  8388607,
+  8388608,
+  2147483647,
+  2147483648,
+  Number.MAX_SAFE_INTEGER,
+];
+const BIG = [
+  '9223372036854775807',
+  '-9223372036854775808',
+  '9223372036854775808',
+  '-9223372036854775809',
+  '4294967296000000000',
+  '99999999999999999999',
+  '9007199254740993',
+  '-9007199254740993',
+];
 const NOT_INTEGERS = ['', '-', '-0', '+1', '01', '00', ' 1', '1 ', '1.0', '1e3', '0x1', '-01', '12345678901234567a'];
-const LENGTHS = [0, 1, 62, 63, 64, 65, 124, 125, 126, 127, 128, 4094, 4095, 4096, 16375, 16376, 16377, 16378, 16379, 16380, 20000];
+const LENGTHS = [
+  0, 1, 62, 63, 64, 65, 124, 125, 126, 127, 128, 4094, 4095, 4096, 16375, 16376, 16377, 16378, 16379, 16380, 20000,
+];
 
 function anyText(prng: Prng): string {
   const kind = prng.below(10);
@@ -59,7 +83,8 @@ function anyText(prng: Prng): string {
   if (kind === 4) return String(prng.below(300));
   const length = kind === 5 ? prng.pick(LENGTHS) : prng.below(40);
   let text = '';
-  while (text.length < length) text += String.fromCharCode(prng.below(256)).repeat(1 + prng.below(length > 100 ? 60 : 3));
+  while (text.length < length)
+    text += String.fromCharCode(prng.below(256)).repeat(1 + prng.below(length > 100 ? 60 : 3));
   return text.slice(0, length);
 }
 
@@ -233,8 +258,26 @@ test('bytes from outside are refused or can be walked both ways', () => {
     let bytes = pair.raw();
     const damage = prng.below(5);
     if (damage === 0) bytes = bytes.slice(0, prng.below(bytes.length + 1));
-    else if (damage === 1) for (let index = prng.below(bytes.length); index < bytes.length; index++) bytes[index] = prng.below(256);
-    else for (let times = prng.below(4); times > 0; times--) bytes[prng.below(bytes.length)] = prng.pick([0, 1, 0x7f, 0x80, 0xbf, 0xc0, 0xe0, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff, prng.below(256)]);
+    else if (damage === 1)
+      for (let index = prng.below(bytes.length); index < bytes.length; index++) bytes[index] = prng.below(256);
+    else
+      for (let times = prng.below(4); times > 0; times--)
+        bytes[prng.below(bytes.length)] = prng.pick([
+          0,
+          1,
+          0x7f,
+          0x80,
+          0xbf,
+          0xc0,
+          0xe0,
+          0xef,
+          0xf0,
+          0xf1,
+          0xf4,
+          0xf5,
+          0xff,
+          prng.below(256),
+        ]);
     if (prng.chance(50) && bytes.length > 3) {
       bytes[0] = bytes.length & 255;
       bytes[1] = bytes.length >> 8;

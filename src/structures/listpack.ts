@@ -260,7 +260,8 @@ export class Listpacks {
 
   private integerEquals(u8: Uint8Array, byte: number): boolean {
     const first = u8[byte]!;
-    if (first === INT64) return readInt32(u8, byte + 1) === this.decimal.low && readInt32(u8, byte + 5) === this.decimal.high;
+    if (first === INT64)
+      return readInt32(u8, byte + 1) === this.decimal.low && readInt32(u8, byte + 5) === this.decimal.high;
     return (first < 128 ? first : integerAt(u8, byte, first)) === this.decimal.value;
   }
 
@@ -543,7 +544,7 @@ function stringEquals(u8: Uint8Array, byte: number, bytes: Uint8Array, offset: n
 /** The integer entry at `byte`; rounded when it is beyond 2^53. */
 function integerAt(u8: Uint8Array, byte: number, first: number): number {
   if (first < INT16) return (((first & 31) << 27) >> 19) | u8[byte + 1]!;
-  if (first === INT16) return (u8[byte + 1]! | (u8[byte + 2]! << 8)) << 16 >> 16;
+  if (first === INT16) return ((u8[byte + 1]! | (u8[byte + 2]! << 8)) << 16) >> 16;
   if (first === INT24) return ((u8[byte + 1]! << 8) | (u8[byte + 2]! << 16) | (u8[byte + 3]! << 24)) >> 8;
   if (first === INT32) return readInt32(u8, byte + 1);
   return readInt32(u8, byte + 5) * 4294967296 + (readInt32(u8, byte + 1) >>> 0);
@@ -584,4 +585,3 @@ function writeUint32(u8: Uint8Array, byte: number, value: number): void {
   u8[byte + 2] = value >>> 16;
   u8[byte + 3] = value >>> 24;
 }
-

@@ -35,7 +35,14 @@ export function packBlock(arena: Arena, block: number): number {
   const bytes = listpackBytes(arena, block);
   if (bytes < RAW_BYTES_MIN || bytes > RAW_BYTES_MAX) return 0;
   if (scratch.length < bytes) scratch = new Uint8Array(bytes * 2);
-  const packed = lzfCompress(arena.u8[block >>> CHUNK_SHIFT]!, byteOffset(block), bytes, scratch, 0, bytes - HEADER_BYTES);
+  const packed = lzfCompress(
+    arena.u8[block >>> CHUNK_SHIFT]!,
+    byteOffset(block),
+    bytes,
+    scratch,
+    0,
+    bytes - HEADER_BYTES,
+  );
   if (packed === 0 || Arena.goodSize(packed + HEADER_BYTES) >= arena.usable(block)) return 0;
   const made = arena.alloc(packed + HEADER_BYTES);
   const i32 = arena.i32[made >>> CHUNK_SHIFT]!;
@@ -57,7 +64,14 @@ export function unpackInto(arena: Arena, block: number, target: number): void {
   const packed = arena.i32[block >>> CHUNK_SHIFT]![wordOffset(block) + 1]!;
   const from = arena.u8[block >>> CHUNK_SHIFT]!;
   const to = arena.u8[target >>> CHUNK_SHIFT]!;
-  const isWhole = lzfDecompress(from, byteOffset(block) + HEADER_BYTES, packed, to, byteOffset(target), listpackBytes(arena, block));
+  const isWhole = lzfDecompress(
+    from,
+    byteOffset(block) + HEADER_BYTES,
+    packed,
+    to,
+    byteOffset(target),
+    listpackBytes(arena, block),
+  );
   assert(isWhole, 'a packed node can be unpacked');
 }
 

@@ -178,7 +178,11 @@ export class QuicklistNodes {
     let left = index;
     if (index <= total >>> 1) {
       group = this.word(list, FIRST);
-      for (let elements = this.word(group, GROUP_ELEMENTS); left >= elements; elements = this.word(group, GROUP_ELEMENTS)) {
+      for (
+        let elements = this.word(group, GROUP_ELEMENTS);
+        left >= elements;
+        elements = this.word(group, GROUP_ELEMENTS)
+      ) {
         left -= elements;
         group = this.word(group, NEXT);
       }
@@ -319,7 +323,8 @@ export class QuicklistNodes {
   /** Bytes of handle and groups, without the nodes' blocks. */
   overheadBytes(list: QuicklistRef): number {
     let bytes = HANDLE_BYTES;
-    for (let group = this.word(list, FIRST); group !== 0; group = this.word(group, NEXT)) bytes += this.arena.usable(group);
+    for (let group = this.word(list, FIRST); group !== 0; group = this.word(group, NEXT))
+      bytes += this.arena.usable(group);
     return bytes;
   }
 
@@ -384,7 +389,8 @@ export class QuicklistNodes {
     const bytes = (GROUP_HEADER_WORDS + 2 * nodes) * 4;
     const usable = this.arena.usable(group);
     if (bytes <= usable && (bytes * 4 > usable || usable <= GROUP_BYTES_MIN)) return group;
-    const ahead = bytes > usable ? Math.min(usable * 2, (GROUP_HEADER_WORDS + 2 * GROUP_NODES_MAX) * 4) : GROUP_BYTES_MIN;
+    const ahead =
+      bytes > usable ? Math.min(usable * 2, (GROUP_HEADER_WORDS + 2 * GROUP_NODES_MAX) * 4) : GROUP_BYTES_MIN;
     const moved = this.arena.realloc(group, Math.max(bytes, ahead), Math.min(bytes, usable));
     if (moved !== group) this.link(list, moved, this.word(moved, PREVIOUS), this.word(moved, NEXT));
     return moved;

@@ -22,7 +22,9 @@ function measure(what: string, times: number, run: () => void): void {
 
 measure('push at the tail', count, () => quicklists.pushLast(list, value, 0, 16));
 measure('push at the head', count, () => quicklists.pushFirst(list, value, 0, 16));
-process.stdout.write(`${'bytes an element'.padEnd(32)} ${(quicklists.byteSize(list) / (2 * count)).toFixed(1).padStart(6)}\n`);
+process.stdout.write(
+  `${'bytes an element'.padEnd(32)} ${(quicklists.byteSize(list) / (2 * count)).toFixed(1).padStart(6)}\n`,
+);
 measure('push of an integer', count, () => quicklists.pushLast(list, number, 0, 7));
 measure('seek a random index', count / 10, () => void quicklists.seek(list, prng.below(3 * count)));
 measure('insert at a random index', count / 10, () => {

@@ -37,7 +37,8 @@ class Harness {
 
   toArrayBackward(): string[] {
     const values: string[] = [];
-    for (let there = this.quicklists.last(this.list); there; there = this.quicklists.previous()) values.push(this.value());
+    for (let there = this.quicklists.last(this.list); there; there = this.quicklists.previous())
+      values.push(this.value());
     return values;
   }
 
@@ -131,8 +132,21 @@ function step(harness: Harness, model: string[], prng: Prng, growing: boolean): 
 }
 
 for (const [fill, plainBytesMin, depth] of [
-  [-2, 0, 0], [-1, 0, 0], [-5, 0, 0], [1, 0, 0], [4, 0, 0], [128, 0, 0], [-2, 100, 0], [0, 0, 0],
-  [-2, 0, 1], [-1, 0, 3], [4, 0, 1], [1, 0, 2], [128, 0, 1], [-2, 100, 1], [-2, 0, -1],
+  [-2, 0, 0],
+  [-1, 0, 0],
+  [-5, 0, 0],
+  [1, 0, 0],
+  [4, 0, 0],
+  [128, 0, 0],
+  [-2, 100, 0],
+  [0, 0, 0],
+  [-2, 0, 1],
+  [-1, 0, 3],
+  [4, 0, 1],
+  [1, 0, 2],
+  [128, 0, 1],
+  [-2, 100, 1],
+  [-2, 0, -1],
 ] as const) {
   test(`random changes agree with an array (fill ${fill}, plain from ${plainBytesMin}, ${depth} at each end not packed)`, () => {
     const prng = new Prng(seed * 1000 + fill + plainBytesMin + 7 * depth);
@@ -254,7 +268,11 @@ test('all nodes but those at the ends are packed, and stay so through changes in
     quicklists.replace(list, latin1Bytes(value), 0, value.length);
     model[1000] = value;
     check('replaced');
-    for (const [index, after] of [[700, true], [701, false], [1300, true]] as const) {
+    for (const [index, after] of [
+      [700, true],
+      [701, false],
+      [1300, true],
+    ] as const) {
       for (let round = 0; round < 40; round++) {
         quicklists.seek(list, index);
         if (after) quicklists.insertAfter(list, latin1Bytes(value), 0, value.length);
@@ -264,7 +282,8 @@ test('all nodes but those at the ends are packed, and stay so through changes in
         check('inserted');
       }
     }
-    for (let there = quicklists.first(list); there && quicklists.find(latin1Bytes(value), 0, value.length); ) there = quicklists.delete(list);
+    for (let there = quicklists.first(list); there && quicklists.find(latin1Bytes(value), 0, value.length);)
+      there = quicklists.delete(list);
     quicklists.finishChange(list);
     for (let index = model.length - 1; index >= 0; index--) if (model[index] === value) model.splice(index, 1);
     check('removed');

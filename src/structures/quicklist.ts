@@ -576,7 +576,11 @@ export class Quicklists {
       }
     }
     for (const there of [this.nodes.first(list), this.nodes.last(list)]) {
-      if (there && !this.nodes.isPlain(this.nodes.group, this.nodes.slot)) assert(!isPacked(this.arena, this.nodes.block(this.nodes.group, this.nodes.slot)), 'the nodes at the ends are not packed');
+      if (there && !this.nodes.isPlain(this.nodes.group, this.nodes.slot))
+        assert(
+          !isPacked(this.arena, this.nodes.block(this.nodes.group, this.nodes.slot)),
+          'the nodes at the ends are not packed',
+        );
     }
   }
 
@@ -606,7 +610,15 @@ export class Quicklists {
   }
 
   /** Puts an element into a node: before the one at `at`, at the start for 0, at the end for -1. @hot */
-  private growNode(list: QuicklistRef, group: number, slot: number, at: number, bytes: Uint8Array, offset: number, length: number): void {
+  private growNode(
+    list: QuicklistRef,
+    group: number,
+    slot: number,
+    at: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
     const block = this.ownBlock(list, group, slot);
     this.beforeChange(list, block);
     let made: number;
@@ -624,7 +636,14 @@ export class Quicklists {
   }
 
   /** Inserts between the node before (group, slot) and the one there, or behind the group's last node. */
-  private insertAtBoundary(list: QuicklistRef, group: number, slot: number, bytes: Uint8Array, offset: number, length: number): void {
+  private insertAtBoundary(
+    list: QuicklistRef,
+    group: number,
+    slot: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
     if (this.nodes.previous(group, slot) && this.fits(this.nodes.group, this.nodes.slot, length)) {
       this.growNode(list, this.nodes.group, this.nodes.slot, -1, bytes, offset, length);
       return;
@@ -637,7 +656,14 @@ export class Quicklists {
   }
 
   /** Makes a node of one element before (group, slot). */
-  private insertNode(list: QuicklistRef, group: number, slot: number, bytes: Uint8Array, offset: number, length: number): void {
+  private insertNode(
+    list: QuicklistRef,
+    group: number,
+    slot: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
     this.plain = this.isLarge(length);
     this.packed = 0;
     this.at = this.plain ? 0 : HEADER_BYTES;
@@ -646,7 +672,8 @@ export class Quicklists {
       this.nodes.insert(list, group, slot, this.block, 1, PLAIN);
     } else {
       // A list that has nodes will fill this one too, as a rule: it gets its whole block at once.
-      const capacity = group !== 0 && this.fill < 0 && this.plainBytesMin === 0 ? NODE_BYTES_FILLED : EMPTY_BYTES + length;
+      const capacity =
+        group !== 0 && this.fill < 0 && this.plainBytesMin === 0 ? NODE_BYTES_FILLED : EMPTY_BYTES + length;
       this.block = this.listpacks.append(this.listpacks.create(capacity), bytes, offset, length);
       this.nodes.insert(list, group, slot, this.block, 1, 0);
     }
@@ -672,7 +699,13 @@ export class Quicklists {
     let kept = 0;
     for (let entry = listpacks.first(block); entry !== at; entry = listpacks.next(block, entry)) kept++;
     const moved = this.nodes.count(group, slot) - kept;
-    const right = listpacks.appendRange(listpacks.create(listpacks.byteLength(block) - at + HEADER_BYTES), block, at, 0, moved);
+    const right = listpacks.appendRange(
+      listpacks.create(listpacks.byteLength(block) - at + HEADER_BYTES),
+      block,
+      at,
+      0,
+      moved,
+    );
     this.nodes.setBlock(group, slot, listpacks.deleteRange(block, at, 0, moved));
     this.nodes.addCount(list, group, slot, -moved);
     this.nodes.insert(list, group, slot + 1, right, moved, 0);

@@ -109,7 +109,11 @@ function member(prng: Prng, space: number): Uint8Array {
   return Uint8Array.from({ length }, () => prng.below(space));
 }
 
-for (const [name, scores, space] of [['many equal scores', 5, 4], ['spread scores', 1_000_000, 256], ['one score', 1, 256]] as const) {
+for (const [name, scores, space] of [
+  ['many equal scores', 5, 4],
+  ['spread scores', 1_000_000, 256],
+  ['one score', 1, 256],
+] as const) {
   test(`a random history keeps the order, its ranks and its ranges: ${name}`, () => {
     const prng = new Prng(seed);
     const harness = new Harness();
@@ -135,7 +139,10 @@ for (const [name, scores, space] of [['many equal scores', 5, 4], ['spread score
       if (harness.items.length % 500 === 0) harness.check(prng, `seed ${seed}, ${harness.items.length} left`);
     }
     assert.equal(harness.indexes.freeStep(harness.set, 100, () => assert.fail('nothing is left')) > 0, true);
-    assert.equal(harness.indexes.freeStep(harness.set, 100, () => assert.fail('nothing is left')), 0);
+    assert.equal(
+      harness.indexes.freeStep(harness.set, 100, () => assert.fail('nothing is left')),
+      0,
+    );
     harness.dicts.destroy(harness.set);
     assert.equal(harness.arena.usedBytes, 0);
     harness.arena.verify();
@@ -151,7 +158,10 @@ test('ascending and descending inserts fill the leaves', () => {
       harness.indexes.insert(harness.set, index * direction, entry);
     }
     assert.equal(harness.indexes.verify(harness.set), 50_000);
-    assert.ok(harness.indexes.bytes(harness.set) < 50_000 * 13.5, `${harness.indexes.bytes(harness.set) / 50_000} bytes a member`);
+    assert.ok(
+      harness.indexes.bytes(harness.set) < 50_000 * 13.5,
+      `${harness.indexes.bytes(harness.set) / 50_000} bytes a member`,
+    );
   }
 });
 
@@ -163,7 +173,11 @@ test('members of one score are found by their bytes', () => {
     const bytes = member(prng, 8);
     for (const beyond of [false, true]) {
       const expected = harness.items.filter((item) => compareBytes(item.member, bytes) < (beyond ? 1 : 0)).length;
-      assert.equal(harness.indexes.seekMember(harness.set, bytes, 0, bytes.length, beyond), expected, `seed ${seed} round ${round}`);
+      assert.equal(
+        harness.indexes.seekMember(harness.set, bytes, 0, bytes.length, beyond),
+        expected,
+        `seed ${seed} round ${round}`,
+      );
     }
   }
 });

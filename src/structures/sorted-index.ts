@@ -187,7 +187,10 @@ export class SortedIndexes {
     const at = wordOffset(leaf);
     const scores = (leaf & GRANULE_MASK) + HEADER_DOUBLES;
     const last = i32[at + COUNT]! - 1;
-    assert(i32[at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK) + slot] === entry, 'an updated entry is in the index');
+    assert(
+      i32[at + HEADER_WORDS + 2 * (i32[at + CAPACITY]! & CAPACITY_MASK) + slot] === entry,
+      'an updated entry is in the index',
+    );
     // It stays where it is when it remains strictly between its neighbours; with equal scores the members decide.
     const above = slot > 0 ? f64[scores + slot - 1]! < newScore : i32[at + PREVIOUS] === 0;
     const below = slot < last ? f64[scores + slot + 1]! > newScore : i32[at + NEXT] === 0;
@@ -281,7 +284,10 @@ export class SortedIndexes {
     for (let level = height; level > 0; level--) {
       const i32 = this.arena.i32[node >>> CHUNK_SHIFT]!;
       const at = wordOffset(node);
-      const child = Math.max(0, this.firstMember(i32, at + INNER_ENTRIES, 1, i32[at + COUNT]!, bytes, start, length, beyond) - 1);
+      const child = Math.max(
+        0,
+        this.firstMember(i32, at + INNER_ENTRIES, 1, i32[at + COUNT]!, bytes, start, length, beyond) - 1,
+      );
       for (let index = 0; index < child; index++) rank += i32[at + INNER_COUNTS + index]!;
       node = i32[at + INNER_CHILDREN + child]!;
     }
@@ -396,21 +402,38 @@ export class SortedIndexes {
         leaves.push(node);
         const capacity = i32[at + CAPACITY]! & CAPACITY_MASK;
         assert(count <= capacity, 'a leaf holds at most its capacity');
-        return { count, score: this.arena.f64[node >>> CHUNK_SHIFT]![(node & GRANULE_MASK) + 2]!, entry: i32[at + HEADER_WORDS + 2 * capacity]! };
+        return {
+          count,
+          score: this.arena.f64[node >>> CHUNK_SHIFT]![(node & GRANULE_MASK) + 2]!,
+          entry: i32[at + HEADER_WORDS + 2 * capacity]!,
+        };
       }
       assert(count > 0 && count <= INNER_CAPACITY, 'an inner node has 1 to 50 children');
       let total = 0;
       for (let index = 0; index < count; index++) {
         const child = visit(i32[at + INNER_CHILDREN + index]!, level - 1);
-        assert(child.count > 0 && child.count === i32[at + INNER_COUNTS + index], 'an inner node counts what is below each child');
-        assert(child.score === this.arena.f64[node >>> CHUNK_SHIFT]![(node & GRANULE_MASK) + 2 + index], 'a separator is the first score below');
+        assert(
+          child.count > 0 && child.count === i32[at + INNER_COUNTS + index],
+          'an inner node counts what is below each child',
+        );
+        assert(
+          child.score === this.arena.f64[node >>> CHUNK_SHIFT]![(node & GRANULE_MASK) + 2 + index],
+          'a separator is the first score below',
+        );
         assert(child.entry === i32[at + INNER_ENTRIES + index], 'a separator is the first entry below');
         total += child.count;
       }
-      return { count: total, score: this.arena.f64[node >>> CHUNK_SHIFT]![(node & GRANULE_MASK) + 2]!, entry: i32[at + INNER_ENTRIES]! };
+      return {
+        count: total,
+        score: this.arena.f64[node >>> CHUNK_SHIFT]![(node & GRANULE_MASK) + 2]!,
+        entry: i32[at + INNER_ENTRIES]!,
+      };
     };
     const { count } = visit(this.word(set, ROOT), this.word(set, HEIGHT));
-    assert(this.word(set, FIRST) === leaves[0] && this.word(set, LAST) === leaves[leaves.length - 1], 'the ends are the first and the last leaf');
+    assert(
+      this.word(set, FIRST) === leaves[0] && this.word(set, LAST) === leaves[leaves.length - 1],
+      'the ends are the first and the last leaf',
+    );
     leaves.forEach((leaf, index) => {
       assert(this.nodeWord(leaf, PREVIOUS) === (leaves[index - 1] ?? 0), 'leaves are linked backwards');
       assert(this.nodeWord(leaf, NEXT) === (leaves[index + 1] ?? 0), 'leaves are linked forwards');
@@ -488,7 +511,12 @@ export class SortedIndexes {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const other = f64[scores + middle]!;
-      if (other < score || (other === score && this.compareMember(i32[entries + middle]!, this.keyBytes, this.keyStart, this.keyLength) < 0)) low = middle + 1;
+      if (
+        other < score ||
+        (other === score &&
+          this.compareMember(i32[entries + middle]!, this.keyBytes, this.keyStart, this.keyLength) < 0)
+      )
+        low = middle + 1;
       else high = middle;
     }
     return low;
@@ -507,7 +535,12 @@ export class SortedIndexes {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const other = f64[scores + middle]!;
-      if (other < score || (other === score && this.compareMember(i32[entries + middle]!, this.keyBytes, this.keyStart, this.keyLength) <= 0)) low = middle + 1;
+      if (
+        other < score ||
+        (other === score &&
+          this.compareMember(i32[entries + middle]!, this.keyBytes, this.keyStart, this.keyLength) <= 0)
+      )
+        low = middle + 1;
       else high = middle;
     }
     return low - 1;
@@ -583,7 +616,8 @@ export class SortedIndexes {
     i32[at + INNER_COUNTS] = below;
     i32[at + INNER_ENTRIES] = child32[childAt + (height > 0 ? INNER_ENTRIES : HEADER_WORDS + 2 * LEAF_CAPACITY)]!;
     const f64 = this.arena.f64[root >>> CHUNK_SHIFT]!;
-    f64[(root & GRANULE_MASK) + HEADER_DOUBLES] = this.arena.f64[child >>> CHUNK_SHIFT]![(child & GRANULE_MASK) + HEADER_DOUBLES]!;
+    f64[(root & GRANULE_MASK) + HEADER_DOUBLES] =
+      this.arena.f64[child >>> CHUNK_SHIFT]![(child & GRANULE_MASK) + HEADER_DOUBLES]!;
     this.setWord(set, ROOT, root);
     this.setWord(set, HEIGHT, height + 1);
     return root;
@@ -634,7 +668,8 @@ export class SortedIndexes {
     const scores = (node & GRANULE_MASK) + HEADER_DOUBLES;
     const count = i32[at + COUNT]!;
     f64.copyWithin(scores + slot + 1, scores + slot, scores + count);
-    for (let array = at + INNER_ENTRIES; array <= at + INNER_COUNTS; array += INNER_CAPACITY) i32.copyWithin(array + slot + 1, array + slot, array + count);
+    for (let array = at + INNER_ENTRIES; array <= at + INNER_COUNTS; array += INNER_CAPACITY)
+      i32.copyWithin(array + slot + 1, array + slot, array + count);
     f64[scores + slot] = score;
     i32[at + INNER_ENTRIES + slot] = entry;
     i32[at + INNER_CHILDREN + slot] = child;
@@ -649,7 +684,8 @@ export class SortedIndexes {
     const scores = (node & GRANULE_MASK) + HEADER_DOUBLES;
     const count = i32[at + COUNT]!;
     f64.copyWithin(scores + slot, scores + slot + 1, scores + count);
-    for (let array = at + INNER_ENTRIES; array <= at + INNER_COUNTS; array += INNER_CAPACITY) i32.copyWithin(array + slot, array + slot + 1, array + count);
+    for (let array = at + INNER_ENTRIES; array <= at + INNER_COUNTS; array += INNER_CAPACITY)
+      i32.copyWithin(array + slot, array + slot + 1, array + count);
     i32[at + COUNT] = count - 1;
   }
 
@@ -681,8 +717,10 @@ export class SortedIndexes {
     const fromAt = wordOffset(from);
     const toAt = wordOffset(to);
     for (let index = 0; index < count; index++) {
-      to64[(to & GRANULE_MASK) + HEADER_DOUBLES + toSlot + index] = from64[(from & GRANULE_MASK) + HEADER_DOUBLES + fromSlot + index]!;
-      for (let array = INNER_ENTRIES; array <= INNER_COUNTS; array += INNER_CAPACITY) to32[toAt + array + toSlot + index] = from32[fromAt + array + fromSlot + index]!;
+      to64[(to & GRANULE_MASK) + HEADER_DOUBLES + toSlot + index] =
+        from64[(from & GRANULE_MASK) + HEADER_DOUBLES + fromSlot + index]!;
+      for (let array = INNER_ENTRIES; array <= INNER_COUNTS; array += INNER_CAPACITY)
+        to32[toAt + array + toSlot + index] = from32[fromAt + array + fromSlot + index]!;
     }
     from32[fromAt + COUNT]! -= count;
     to32[toAt + COUNT]! += count;
@@ -755,7 +793,8 @@ export class SortedIndexes {
     const at = wordOffset(parent);
     const limit = LEAF_CAPACITY - (LEAF_CAPACITY >> 2);
     let left = -1;
-    if (slot + 1 < i32[at + COUNT]! && i32[at + INNER_COUNTS + slot]! + i32[at + INNER_COUNTS + slot + 1]! <= limit) left = slot;
+    if (slot + 1 < i32[at + COUNT]! && i32[at + INNER_COUNTS + slot]! + i32[at + INNER_COUNTS + slot + 1]! <= limit)
+      left = slot;
     else if (slot > 0 && i32[at + INNER_COUNTS + slot]! + i32[at + INNER_COUNTS + slot - 1]! <= limit) left = slot - 1;
     if (left < 0) return;
     const to = i32[at + INNER_CHILDREN + left]!;
@@ -821,7 +860,16 @@ export class SortedIndexes {
     return low;
   }
 
-  private firstMember(i32: Int32Array, entries: number, from: number, to: number, bytes: Uint8Array, start: number, length: number, beyond: boolean): number {
+  private firstMember(
+    i32: Int32Array,
+    entries: number,
+    from: number,
+    to: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    beyond: boolean,
+  ): number {
     let low = from;
     let high = to;
     while (low < high) {
@@ -846,7 +894,8 @@ export class SortedIndexes {
     if (level > 1) {
       const i32 = this.arena.i32[node >>> CHUNK_SHIFT]!;
       const at = wordOffset(node);
-      for (let index = 0; index < i32[at + COUNT]!; index++) this.freeInner(i32[at + INNER_CHILDREN + index]!, level - 1);
+      for (let index = 0; index < i32[at + COUNT]!; index++)
+        this.freeInner(i32[at + INNER_CHILDREN + index]!, level - 1);
     }
     this.arena.free(node);
   }

@@ -23,7 +23,8 @@ test('ids are read, printed, compared and stepped through over all 128 bits', ()
     assert.equal(id.toString(), `${text}-0`);
   }
   assert.ok(parse('007') && id.ms === 7);
-  for (const text of ['', '-1', 'x', '18446744073709551616', '99999999999999999999', '1 ', '184467440737095516150']) assert.ok(!parse(text), text);
+  for (const text of ['', '-1', 'x', '18446744073709551616', '99999999999999999999', '1 ', '184467440737095516150'])
+    assert.ok(!parse(text), text);
   id.setMax();
   assert.equal(id.toString(), `${max}-${max}`);
   assert.ok(!id.increment() && id.isZero);

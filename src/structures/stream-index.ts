@@ -101,7 +101,9 @@ export class StreamIndexes {
 
   /** Goes to this id; false when it is not there. @hot */
   find(map: StreamIndexRef, id: StreamId): boolean {
-    return this.descend(map, id) && this.slot < this.word(this.leaf, USED) && this.compareAt(this.leaf, this.slot, id) === 0;
+    return (
+      this.descend(map, id) && this.slot < this.word(this.leaf, USED) && this.compareAt(this.leaf, this.slot, id) === 0
+    );
   }
 
   /** Goes to the first id that is not below this one; false when there is none. @hot */
@@ -132,12 +134,16 @@ export class StreamIndexes {
 
   /** A word of the value at the position. @hot */
   value(index: number): number {
-    return this.arena.i32[this.leaf >>> CHUNK_SHIFT]![wordOffset(this.leaf) + HEADER_WORDS + this.slot * this.stride + ID_WORDS + index]!;
+    return this.arena.i32[this.leaf >>> CHUNK_SHIFT]![
+      wordOffset(this.leaf) + HEADER_WORDS + this.slot * this.stride + ID_WORDS + index
+    ]!;
   }
 
   /** @hot */
   setValue(index: number, value: number): void {
-    this.arena.i32[this.leaf >>> CHUNK_SHIFT]![wordOffset(this.leaf) + HEADER_WORDS + this.slot * this.stride + ID_WORDS + index] = value;
+    this.arena.i32[this.leaf >>> CHUNK_SHIFT]![
+      wordOffset(this.leaf) + HEADER_WORDS + this.slot * this.stride + ID_WORDS + index
+    ] = value;
   }
 
   /** Goes to this id, adding it if it is not there (its value is then arbitrary); returns whether it was added. */
@@ -230,7 +236,10 @@ export class StreamIndexes {
   verify(map: StreamIndexRef): void {
     const root = this.word(map, ROOT);
     if (root === 0) {
-      assert(this.word(map, COUNT) === 0 && this.word(map, FIRST) === 0 && this.word(map, LAST) === 0, 'an empty map is empty');
+      assert(
+        this.word(map, COUNT) === 0 && this.word(map, FIRST) === 0 && this.word(map, LAST) === 0,
+        'an empty map is empty',
+      );
       return;
     }
     let count = 0;
@@ -366,7 +375,13 @@ export class StreamIndexes {
       for (let index = 0; index < HEADER_WORDS; index++) this.setWord(right, index, 0);
       this.setWord(right, USED, used - kept);
       this.setWord(node, USED, kept);
-      this.arena.copy(right, HEADER_WORDS * 4, node, (HEADER_WORDS + kept * BRANCH_WORDS) * 4, (used - kept) * BRANCH_WORDS * 4);
+      this.arena.copy(
+        right,
+        HEADER_WORDS * 4,
+        node,
+        (HEADER_WORDS + kept * BRANCH_WORDS) * 4,
+        (used - kept) * BRANCH_WORDS * 4,
+      );
       const rightId = new StreamId();
       readId(this.arena.i32[right >>> CHUNK_SHIFT]!, wordOffset(right) + HEADER_WORDS, rightId);
       this.insertChild(map, height + 1, rightId, right);

@@ -176,7 +176,14 @@ export class StreamNodes {
    * Makes a node of one entry: the field names and values are arguments `first`, `first + 1` and so on of the arrays,
    * `fields` pairs of them. The block gets at least `capacityBytes`.
    */
-  create(bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number, capacityBytes: number): number {
+  create(
+    bytes: Uint8Array,
+    starts: Int32Array,
+    lengths: Int32Array,
+    first: number,
+    fields: number,
+    capacityBytes: number,
+  ): number {
     let total = EMPTY_BYTES + (4 + ENTRY_ELEMENTS_FIXED) * INTEGER_BYTES_MAX;
     for (let index = 0; index < 2 * fields; index++) total += lengths[first + index]! + ELEMENT_OVERHEAD_BYTES_MAX;
     const ref = this.arena.alloc(Math.max(total, capacityBytes));
@@ -185,7 +192,8 @@ export class StreamNodes {
     let byte = writeInteger(u8, base + HEADER_BYTES, 1);
     byte = writeInteger(u8, byte, 0);
     byte = writeInteger(u8, byte, fields);
-    for (let index = 0; index < fields; index++) byte = this.writeString(u8, byte, bytes, starts[first + 2 * index]!, lengths[first + 2 * index]!);
+    for (let index = 0; index < fields; index++)
+      byte = this.writeString(u8, byte, bytes, starts[first + 2 * index]!, lengths[first + 2 * index]!);
     byte = writeInteger(u8, byte, 0);
     byte = writeInteger(u8, byte, ENTRY_SAME_FIELDS);
     byte = writeInteger(u8, byte, 0);
@@ -202,7 +210,17 @@ export class StreamNodes {
    * Appends an entry to a node, which `openMaster` has read; returns the node's ref. Arguments as in `create`, together
    * `total` bytes. @hot
    */
-  append(ref: number, nodeId: StreamId, id: StreamId, bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number, total: number): number {
+  append(
+    ref: number,
+    nodeId: StreamId,
+    id: StreamId,
+    bytes: Uint8Array,
+    starts: Int32Array,
+    lengths: Int32Array,
+    first: number,
+    fields: number,
+    total: number,
+  ): number {
     const same = this.hasMasterFields(ref, bytes, starts, lengths, first, fields);
     const length = this.listpacks.byteLength(ref);
     // Enough in any case: the fields are in `total`, stored or not.
@@ -212,7 +230,8 @@ export class StreamNodes {
     if (needed > this.arena.usable(ref)) made = this.arena.realloc(ref, needed, length);
     if (this.live === 127 || this.live === 4095 || this.live > 4095) {
       made = this.listpacks.replaceInteger(made, HEADER_BYTES, this.live + 1);
-      if (needed + 2 > this.arena.usable(made)) made = this.arena.realloc(made, needed + 2, this.listpacks.byteLength(made));
+      if (needed + 2 > this.arena.usable(made))
+        made = this.arena.realloc(made, needed + 2, this.listpacks.byteLength(made));
     } else {
       writeInteger(this.arena.u8[made >>> CHUNK_SHIFT]!, byteOffset(made) + HEADER_BYTES, this.live + 1);
     }
@@ -242,7 +261,14 @@ export class StreamNodes {
     return made;
   }
 
-  private hasMasterFields(ref: number, bytes: Uint8Array, starts: Int32Array, lengths: Int32Array, first: number, fields: number): boolean {
+  private hasMasterFields(
+    ref: number,
+    bytes: Uint8Array,
+    starts: Int32Array,
+    lengths: Int32Array,
+    first: number,
+    fields: number,
+  ): boolean {
     if (fields !== this.masterFields) return false;
     const { listpacks } = this;
     let at = this.masterFieldsAt;
@@ -254,7 +280,14 @@ export class StreamNodes {
   }
 
   /** Writes the 64-bit difference of two unsigned integers. */
-  private writeDifference(u8: Uint8Array, byte: number, high: number, low: number, baseHigh: number, baseLow: number): number {
+  private writeDifference(
+    u8: Uint8Array,
+    byte: number,
+    high: number,
+    low: number,
+    baseHigh: number,
+    baseLow: number,
+  ): number {
     const difference = (low >>> 0) - (baseLow >>> 0);
     const differenceHigh = (high - baseHigh - (difference < 0 ? 1 : 0)) | 0;
     const differenceLow = difference | 0;
@@ -267,7 +300,9 @@ export class StreamNodes {
   private writeString(u8: Uint8Array, byte: number, bytes: Uint8Array, offset: number, length: number): number {
     if (length <= 20 && this.decimal.parse(bytes, offset, length)) {
       const { value, high, low } = this.decimal;
-      return value >= -2147483648 && value <= 2147483647 ? writeInteger(u8, byte, value) : writeWords(u8, byte, high, low);
+      return value >= -2147483648 && value <= 2147483647
+        ? writeInteger(u8, byte, value)
+        : writeWords(u8, byte, high, low);
     }
     let at = byte;
     if (length < 64) {
@@ -305,7 +340,7 @@ function readWords(u8: Uint8Array, byte: number): void {
     return;
   }
   if (first < INT16) {
-    wordLow = first >= INT13 && first < STRING12 ? ((((first & 31) << 27) >> 19) | u8[byte + 1]!) : 0;
+    wordLow = first >= INT13 && first < STRING12 ? (((first & 31) << 27) >> 19) | u8[byte + 1]! : 0;
   } else if (first === INT16) {
     wordLow = ((u8[byte + 1]! | (u8[byte + 2]! << 8)) << 16) >> 16;
   } else if (first === INT24) {

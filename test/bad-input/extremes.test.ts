@@ -35,7 +35,10 @@ describe('extreme clients', () => {
   async function receive(socket: Socket, enough: (text: string) => boolean): Promise<string> {
     let text = '';
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no answer but ${JSON.stringify(text.slice(0, 200))}`)), patienceMs);
+      const timer = setTimeout(
+        () => reject(new Error(`no answer but ${JSON.stringify(text.slice(0, 200))}`)),
+        patienceMs,
+      );
       const finish = (): void => {
         clearTimeout(timer);
         resolve();
@@ -91,7 +94,10 @@ describe('extreme clients', () => {
   test('what a browser sends ends the connection before its body runs', async () => {
     const header = 'Host: localhost\r\nContent-Length: 16\r\n\r\n';
     assert.equal(await lastWords(`PING\r\nPOST / HTTP/1.1\r\n${header}SET http 1\r\n`), '+PONG\r\n');
-    assert.match(await lastWords(`GET / HTTP/1.1\r\n${header}SET http 1\r\n`), /^-ERR wrong number of arguments for 'get' command\r\n$/);
+    assert.match(
+      await lastWords(`GET / HTTP/1.1\r\n${header}SET http 1\r\n`),
+      /^-ERR wrong number of arguments for 'get' command\r\n$/,
+    );
     assert.equal(await lastWords('MULTI\r\nSET http 1\r\nhOST:\r\nEXEC\r\n'), '+OK\r\n+QUEUED\r\n');
     assert.match(kvasir.log(), /Possible SECURITY ATTACK/);
     assert.equal(await kvasir.send('EXISTS', 'http'), '0');
@@ -101,7 +107,10 @@ describe('extreme clients', () => {
   test('requests that promise a lot and never go on cost next to nothing', async () => {
     const before = kvasir.residentBytes() ?? 0;
     const waiting = await Promise.all(Array.from({ length: 200 }, client));
-    for (const [index, socket] of waiting.entries()) socket.write(index % 2 === 0 ? '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870912\r\nabc' : '*1048576\r\n$3\r\nDEL\r\n$5\r\nab');
+    for (const [index, socket] of waiting.entries())
+      socket.write(
+        index % 2 === 0 ? '*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870912\r\nabc' : '*1048576\r\n$3\r\nDEL\r\n$5\r\nab',
+      );
     await others();
     await memoryComesBack(before);
     for (const socket of waiting) socket.destroy();
@@ -138,30 +147,43 @@ describe('extreme clients', () => {
 
   test('a reader that never reads holds up nobody and does not fill the memory', async () => {
     const setter = await client();
-    setter.write(Buffer.concat([Buffer.from(`*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$${megabyte}\r\n`), Buffer.alloc(megabyte, 'v'), Buffer.from('\r\n')]));
+    setter.write(
+      Buffer.concat([
+        Buffer.from(`*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$${megabyte}\r\n`),
+        Buffer.alloc(megabyte, 'v'),
+        Buffer.from('\r\n'),
+      ]),
+    );
     assert.equal(await receive(setter, (text) => text.length >= 5), '+OK\r\n');
     const before = kvasir.residentBytes() ?? 0;
     const lazy = await client();
     lazy.pause();
     for (let sent = 0; sent < 2000; sent++) lazy.write('GET big\r\n');
     for (let left = 20; left > 0; left--) await others();
-    assert.ok((kvasir.residentBytes() ?? 0) - before < 512 * megabyte, `2000 MB of replies took ${(kvasir.residentBytes() ?? 0) - before} bytes`);
+    assert.ok(
+      (kvasir.residentBytes() ?? 0) - before < 512 * megabyte,
+      `2000 MB of replies took ${(kvasir.residentBytes() ?? 0) - before} bytes`,
+    );
     lazy.destroy();
     await memoryComesBack(before);
     assert.equal(await kvasir.send('DEL', 'big'), '1');
   });
 
-  test('an argument of 512 MB', { skip: process.env.KVASIR_HUGE === '1' ? false : 'only with KVASIR_HUGE=1' }, async () => {
-    const socket = await client();
-    const answer = receive(socket, (text) => text.endsWith('\r\n'));
-    socket.write('*3\r\n$3\r\nSET\r\n$4\r\nhuge\r\n$536870912\r\n');
-    const piece = Buffer.alloc(megabyte, 'h');
-    for (let sent = 0; sent < 512; sent++) if (!socket.write(piece)) await once(socket, 'drain');
-    socket.write('\r\n');
-    assert.equal(await answer, '+OK\r\n');
-    assert.equal(await kvasir.send('STRLEN', 'huge'), '536870912');
-    assert.equal(await kvasir.send('DEL', 'huge'), '1');
-    socket.destroy();
-    await others();
-  });
+  test(
+    'an argument of 512 MB',
+    { skip: process.env.KVASIR_HUGE === '1' ? false : 'only with KVASIR_HUGE=1' },
+    async () => {
+      const socket = await client();
+      const answer = receive(socket, (text) => text.endsWith('\r\n'));
+      socket.write('*3\r\n$3\r\nSET\r\n$4\r\nhuge\r\n$536870912\r\n');
+      const piece = Buffer.alloc(megabyte, 'h');
+      for (let sent = 0; sent < 512; sent++) if (!socket.write(piece)) await once(socket, 'drain');
+      socket.write('\r\n');
+      assert.equal(await answer, '+OK\r\n');
+      assert.equal(await kvasir.send('STRLEN', 'huge'), '536870912');
+      assert.equal(await kvasir.send('DEL', 'huge'), '1');
+      socket.destroy();
+      await others();
+    },
+  );
 });

@@ -42,7 +42,11 @@ function waysFor(count: number): readonly Way[] {
     { name: 'LTRIM to 100', words: ['LTRIM', 'big', '0', '99'], only: 'list' },
     { name: 'LTRIM to the half', words: ['LTRIM', 'big', '0', String(count >> 1)], only: 'list' },
     { name: 'ZREMRANGEBYRANK to 100', words: ['ZREMRANGEBYRANK', 'big', '0', '-101'], only: 'sorted set' },
-    { name: 'ZREMRANGEBYRANK to the half', words: ['ZREMRANGEBYRANK', 'big', '0', String(count >> 1)], only: 'sorted set' },
+    {
+      name: 'ZREMRANGEBYRANK to the half',
+      words: ['ZREMRANGEBYRANK', 'big', '0', String(count >> 1)],
+      only: 'sorted set',
+    },
     // These take the source too, so they come last.
     { name: 'FLUSHALL', words: ['FLUSHALL'] },
     { name: 'FLUSHALL ASYNC', words: ['FLUSHALL', 'ASYNC'] },
@@ -61,12 +65,19 @@ async function longestPing(port: number, way: Way): Promise<number> {
   return pings.stop();
 }
 
-async function measureCollection(server: BenchServer, type: string, ways: readonly Way[], count: number): Promise<Map<string, number>> {
+async function measureCollection(
+  server: BenchServer,
+  type: string,
+  ways: readonly Way[],
+  count: number,
+): Promise<Map<string, number>> {
   const { port } = server;
   const longest = new Map<string, number>();
   const make = collections[type]!;
   const fillSource = (): Promise<void> =>
-    fill(port, count / elementsPerCommand, (command) => make(Array.from({ length: elementsPerCommand }, (_, index) => command * elementsPerCommand + index)));
+    fill(port, count / elementsPerCommand, (command) =>
+      make(Array.from({ length: elementsPerCommand }, (_, index) => command * elementsPerCommand + index)),
+    );
   await fillSource();
   for (const way of ways) {
     if (way.only !== undefined && way.only !== type) continue;
@@ -87,7 +98,9 @@ export async function measureBigValues(count: number): Promise<Section[]> {
       const server = await startServer(kind);
       try {
         figures.set(`${type} ${kind}`, await measureCollection(server, type, ways, count));
-        log(`big values: ${type}, ${kind}: ${[...figures.get(`${type} ${kind}`)!].map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', ')}`);
+        log(
+          `big values: ${type}, ${kind}: ${[...figures.get(`${type} ${kind}`)!].map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(', ')}`,
+        );
       } finally {
         await server.stop();
       }
@@ -99,16 +112,21 @@ export async function measureBigValues(count: number): Promise<Section[]> {
     return kind === 'kvasir' ? marked(ms, pauseGoalMs, 'most', 1) : ms.toFixed(1);
   };
   const types = Object.keys(collections);
-  return [{
-    title: 'Big values that go',
-    command: `npm run bench -- --only big-values --big-elements ${count}`,
-    lines: [
-      `| longest PING, ms | ${types.flatMap((type) => kinds.map((kind) => `${type}, ${kind}`)).join(' | ')} |`,
-      `|---|${types.map(() => '--:|--:|').join('')}`,
-      ...ways.map((way) => `| ${way.name} | ${types.flatMap((type) => kinds.map((kind) => cell(type, kind, way))).join(' | ')} |`),
-      '',
-      `A collection of ${count} elements of 20 bytes; a PING each millisecond from another connection until the memory is free. Goal: at most ${pauseGoalMs} ms.`
-        + ' A sorted set of which half stays is the exception: each member that goes is looked up in a table, here as in redis-server.',
-    ],
-  }];
+  return [
+    {
+      title: 'Big values that go',
+      command: `npm run bench -- --only big-values --big-elements ${count}`,
+      lines: [
+        `| longest PING, ms | ${types.flatMap((type) => kinds.map((kind) => `${type}, ${kind}`)).join(' | ')} |`,
+        `|---|${types.map(() => '--:|--:|').join('')}`,
+        ...ways.map(
+          (way) =>
+            `| ${way.name} | ${types.flatMap((type) => kinds.map((kind) => cell(type, kind, way))).join(' | ')} |`,
+        ),
+        '',
+        `A collection of ${count} elements of 20 bytes; a PING each millisecond from another connection until the memory is free. Goal: at most ${pauseGoalMs} ms.` +
+          ' A sorted set of which half stays is the exception: each member that goes is looked up in a table, here as in redis-server.',
+      ],
+    },
+  ];
 }

@@ -2,7 +2,8 @@
 //   [4711:0x5581]   233 ms: Scavenge 5.4 (7.2) -> 4.6 (7.9) MB, 1.21 / 0.00 ms  (average mu = 1.000) allocation failure;
 // megabytes in use (and reserved) before and after, then how long the program stood still.
 
-const line = /^\[\d+:0x[0-9a-f]+\] +\d+ ms: [^\n]*? ([\d.]+) \([\d.]+\) -> [\d.]+ \([\d.]+\) MB, (?:pooled: [\d.]+ MB, )?([\d.]+) \/ [\d.]+ ms/gm;
+const line =
+  /^\[\d+:0x[0-9a-f]+\] +\d+ ms: [^\n]*? ([\d.]+) \([\d.]+\) -> [\d.]+ \([\d.]+\) MB, (?:pooled: [\d.]+ MB, )?([\d.]+) \/ [\d.]+ ms/gm;
 
 export interface Collections {
   readonly count: number;

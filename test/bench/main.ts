@@ -25,7 +25,15 @@ import { measurePersistence } from './persistence.bench.js';
 import { measurePubSub } from './pubsub.bench.js';
 import { measureScripts } from './scripts.bench.js';
 import { log, marked, type Section } from './report.js';
-import { type BenchServer, cpuSeconds, kinds, missingServer, residentBytes, type ServerKind, startServer } from './servers.js';
+import {
+  type BenchServer,
+  cpuSeconds,
+  kinds,
+  missingServer,
+  residentBytes,
+  type ServerKind,
+  startServer,
+} from './servers.js';
 
 const execute = promisify(execFile);
 const root = join(fileURLToPath(new URL('.', import.meta.url)), '..', '..', '..');
@@ -67,9 +75,22 @@ const startGoalMs = 200;
 
 /** Tests in the order of a plain run (LPOP finds what LPUSH left) with the share of the requests each gets. */
 const tests: { name: string; share: number }[] = [
-  ...['ping_inline', 'ping_mbulk', 'set', 'get', 'incr', 'lpush', 'rpush', 'lpop', 'rpop', 'sadd', 'hset', 'spop', 'zadd', 'zpopmin'].map(
-    (name) => ({ name, share: 1 }),
-  ),
+  ...[
+    'ping_inline',
+    'ping_mbulk',
+    'set',
+    'get',
+    'incr',
+    'lpush',
+    'rpush',
+    'lpop',
+    'rpop',
+    'sadd',
+    'hset',
+    'spop',
+    'zadd',
+    'zpopmin',
+  ].map((name) => ({ name, share: 1 })),
   { name: 'lrange_100', share: 0.2 },
   { name: 'lrange_300', share: 0.1 },
   { name: 'lrange_500', share: 0.06 },
@@ -79,7 +100,11 @@ const tests: { name: string; share: number }[] = [
 
 type Pair = Record<ServerKind, number[]>;
 
-async function eachRound(servers: Record<ServerKind, BenchServer>, round: number, run: (server: BenchServer) => Promise<void>): Promise<void> {
+async function eachRound(
+  servers: Record<ServerKind, BenchServer>,
+  round: number,
+  run: (server: BenchServer) => Promise<void>,
+): Promise<void> {
   for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) await run(servers[kind]);
 }
 
@@ -98,8 +123,27 @@ async function withServers(run: (servers: Record<ServerKind, BenchServer>) => Pr
 }
 
 /** One redis-benchmark run: requests a second and processor seconds of the server for each million requests. */
-async function runBenchmark(server: BenchServer, test: string, requests: number, pipeline: number): Promise<{ rate: number; cpu: number }> {
-  const args = ['-p', String(server.port), '-t', test, '-n', String(requests), '-P', String(pipeline), '-c', '50', '-d', '16', '--csv'];
+async function runBenchmark(
+  server: BenchServer,
+  test: string,
+  requests: number,
+  pipeline: number,
+): Promise<{ rate: number; cpu: number }> {
+  const args = [
+    '-p',
+    String(server.port),
+    '-t',
+    test,
+    '-n',
+    String(requests),
+    '-P',
+    String(pipeline),
+    '-c',
+    '50',
+    '-d',
+    '16',
+    '--csv',
+  ];
   if (flags.random !== undefined) args.push('-r', flags.random);
   const cpuBefore = cpuSeconds(server.pid);
   const { stdout } = await execute('redis-benchmark', args, { timeout: 120_000 });
@@ -111,7 +155,9 @@ async function runBenchmark(server: BenchServer, test: string, requests: number,
 
 async function measureThroughput(): Promise<Section[]> {
   const wanted = flags.tests?.toLowerCase().split(',');
-  const chosen = tests.filter(({ name }) => wanted === undefined || wanted.some((word) => name === word || name.startsWith(`${word}_`)));
+  const chosen = tests.filter(
+    ({ name }) => wanted === undefined || wanted.some((word) => name === word || name.startsWith(`${word}_`)),
+  );
   const rates = new Map<string, Pair>();
   const cpu = new Map<string, Pair>();
   const keep = (map: Map<string, Pair>, key: string, kind: ServerKind, value: number): void => {
@@ -175,7 +221,10 @@ const collections: { name: string; words: (index: number) => string[] }[] = [
   { name: 'hash of 5 fields', words: (index) => ['HSET', key(index), ...five((n) => [`field${n}`, `value-${n}`])] },
   { name: 'list of 5 elements', words: (index) => ['RPUSH', key(index), ...five((n) => [`element-${n}`])] },
   { name: 'set of 5 members', words: (index) => ['SADD', key(index), ...five((n) => [`member-${n}`])] },
-  { name: 'sorted set of 5 members', words: (index) => ['ZADD', key(index), ...five((n) => [String(n), `member-${n}`])] },
+  {
+    name: 'sorted set of 5 members',
+    words: (index) => ['ZADD', key(index), ...five((n) => [String(n), `member-${n}`])],
+  },
 ];
 
 function key(index: number): string {
@@ -211,11 +260,16 @@ async function measureMemory(): Promise<Section[]> {
     }
     const { redis, kvasir } = bytes;
     if (typeof redis === 'number' && typeof kvasir === 'number') {
-      lines.push(`| ${name} | ${redis.toFixed(1)} | ${kvasir.toFixed(1)} | ${marked(kvasir / redis, memoryGoal, 'most')} |`);
+      lines.push(
+        `| ${name} | ${redis.toFixed(1)} | ${kvasir.toFixed(1)} | ${marked(kvasir / redis, memoryGoal, 'most')} |`,
+      );
     } else lines.push(`| ${name} | ${cell(redis)} | ${cell(kvasir)} | not measured |`);
     log(`memory: ${lines.at(-1)}`);
   }
-  lines.push('', `Growth of the resident memory of a server that was idle for ${SETTLING_MS / 1000} s, with ${count} keys, divided by their number. Goal: a ratio of at most ${memoryGoal}.`);
+  lines.push(
+    '',
+    `Growth of the resident memory of a server that was idle for ${SETTLING_MS / 1000} s, with ${count} keys, divided by their number. Goal: a ratio of at most ${memoryGoal}.`,
+  );
   return [{ title: 'Memory', command: 'npm run bench -- --only memory', lines }];
 }
 
@@ -229,17 +283,19 @@ async function measureStart(): Promise<Section[]> {
     }
   }
   const cells = [median(times.redis).toFixed(0), marked(median(times.kvasir), startGoalMs, 'most', 0)];
-  return [{
-    title: 'Start',
-    command: 'npm run bench -- --only start',
-    lines: [
-      '| | redis | kvasir |',
-      '|---|--:|--:|',
-      `| start of the process to the first PONG, empty, ms | ${cells.join(' | ')} |`,
-      '',
-      `Median of ${times.redis.length} starts. Goal: at most ${startGoalMs} ms.`,
-    ],
-  }];
+  return [
+    {
+      title: 'Start',
+      command: 'npm run bench -- --only start',
+      lines: [
+        '| | redis | kvasir |',
+        '|---|--:|--:|',
+        `| start of the process to the first PONG, empty, ms | ${cells.join(' | ')} |`,
+        '',
+        `Median of ${times.redis.length} starts. Goal: at most ${startGoalMs} ms.`,
+      ],
+    },
+  ];
 }
 
 function thousands(rate: number): string {
@@ -266,7 +322,8 @@ of the rounds' ratios. \`npm run bench\` measures throughput, memory and start a
 `;
   const parts = new Map<string, string>();
   try {
-    for (const part of readFileSync(page, 'utf8').split(/^## /m).slice(1)) parts.set(part.split('\n')[0]!, `## ${part.trimEnd()}\n`);
+    for (const part of readFileSync(page, 'utf8').split(/^## /m).slice(1))
+      parts.set(part.split('\n')[0]!, `## ${part.trimEnd()}\n`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
@@ -279,7 +336,12 @@ of the rounds' ratios. \`npm run bench\` measures throughput, memory and start a
 
 const measures: Record<string, () => Promise<Section[]>> = {
   scripts: () => measureScripts(rounds, baseRequests),
-  pubsub: () => measurePubSub({ subscribers: Number(flags.subscribers), patterns: Number(flags.patterns), rounds: Math.min(rounds, 3) }),
+  pubsub: () =>
+    measurePubSub({
+      subscribers: Number(flags.subscribers),
+      patterns: Number(flags.patterns),
+      rounds: Math.min(rounds, 3),
+    }),
   throughput: measureThroughput,
   memory: measureMemory,
   pause: () => measurePause(Number(flags['pause-keys'])),
@@ -297,7 +359,8 @@ const measures: Record<string, () => Promise<Section[]>> = {
 
 async function main(): Promise<number> {
   const missing = kinds.map(missingServer).filter((reason) => reason !== undefined);
-  for (const tool of ['redis-benchmark', 'redis-cli']) if (findProgram(tool) === undefined) missing.push(`${tool} is not on the PATH`);
+  for (const tool of ['redis-benchmark', 'redis-cli'])
+    if (findProgram(tool) === undefined) missing.push(`${tool} is not on the PATH`);
   if (missing.length > 0) {
     process.stderr.write(`The comparison needs both servers and Redis's tools: ${missing.join('; ')}.\n`);
     return 1;

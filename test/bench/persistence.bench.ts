@@ -51,8 +51,15 @@ const keyOf = (index: number): string => `key:${String(index).padStart(12, '0')}
 function startLoad(port: number, keys: number, members: number): () => Promise<void> {
   const forever = String(2 ** 31 - 1);
   const run = (clients: number, range: number, ...words: string[]): ChildProcess =>
-    spawn('redis-benchmark', ['-p', String(port), '-c', String(clients), '-n', forever, '-r', String(range), ...words], { stdio: 'ignore' });
-  const loads = [run(40, keys, 'SET', 'key:__rand_int__', 'another-value-16'), run(10, members, 'ZADD', 'big', '__rand_int__', 'member:__rand_int__')];
+    spawn(
+      'redis-benchmark',
+      ['-p', String(port), '-c', String(clients), '-n', forever, '-r', String(range), ...words],
+      { stdio: 'ignore' },
+    );
+  const loads = [
+    run(40, keys, 'SET', 'key:__rand_int__', 'another-value-16'),
+    run(10, members, 'ZADD', 'big', '__rand_int__', 'member:__rand_int__'),
+  ];
   return async () => {
     for (const load of loads) {
       const ended = new Promise((resolve) => load.once('exit', resolve));
@@ -101,10 +108,16 @@ async function measureSnapshot(server: BenchServer, { keys, members }: Persisten
         mostBytes = Math.max(mostBytes, residentBytes(pid));
       } while ((await info(port, 'rdb_bgsave_in_progress')) === 1);
     });
-    if ((await redisCli(port, 'info', 'persistence')).includes('rdb_last_bgsave_status:err')) throw new Error(`${kind}: the snapshot failed`);
+    if ((await redisCli(port, 'info', 'persistence')).includes('rdb_last_bgsave_status:err'))
+      throw new Error(`${kind}: the snapshot failed`);
     // A fork's pages are not the server's own: it tells how many were copied.
     const copied = kind === 'redis' ? await info(port, 'rdb_last_cow_size') : 0;
-    return { without, during, dataMegabytes: dataBytes / megabyte, extraMegabytes: (Math.max(0, mostBytes - dataBytes) + copied) / megabyte };
+    return {
+      without,
+      during,
+      dataMegabytes: dataBytes / megabyte,
+      extraMegabytes: (Math.max(0, mostBytes - dataBytes) + copied) / megabyte,
+    };
   } finally {
     await stopLoad();
   }
@@ -139,9 +152,9 @@ async function snapshotSection(sizes: PersistenceSizes): Promise<Section> {
       `| more while BGSAVE runs, MB | ${redis.extraMegabytes.toFixed(0)} | ${marked(kvasir.extraMegabytes, extraGoal, 'most', 0)} |`,
       `| time it takes, s | ${redis.during.seconds.toFixed(1)} | ${kvasir.during.seconds.toFixed(1)} |`,
       '',
-      `${sizes.keys} keys of 16 + 16 bytes and a sorted set of ${sizes.members} members; 40 connections set random keys, 10 change members, pipeline 1.`
-        + ` Goals: at most ${pauseGoalMs} ms (or what is seen without a snapshot), at least ${throughputGoal} of the throughput,`
-        + ` at most ${memoryShareGoal * 100} % or ${memoryMegabytesGoal} MB more memory. redis: growth of the process and what its fork copied.`,
+      `${sizes.keys} keys of 16 + 16 bytes and a sorted set of ${sizes.members} members; 40 connections set random keys, 10 change members, pipeline 1.` +
+        ` Goals: at most ${pauseGoalMs} ms (or what is seen without a snapshot), at least ${throughputGoal} of the throughput,` +
+        ` at most ${memoryShareGoal * 100} % or ${memoryMegabytesGoal} MB more memory. redis: growth of the process and what its fork copied.`,
     ],
   };
 }
@@ -164,15 +177,20 @@ async function loadSection(sizes: PersistenceSizes): Promise<Section> {
       for (const [what, file] of Object.entries(files)) {
         for (const kind of kinds) {
           const isAof = file.endsWith('.aof');
-          const server = await startServer(kind, isAof ? ['--appendonly', 'yes', '--appendfilename', file] : [], (into) => copyFileSync(join(folder, file), join(into, file)));
+          const server = await startServer(
+            kind,
+            isAof ? ['--appendonly', 'yes', '--appendfilename', file] : [],
+            (into) => copyFileSync(join(folder, file), join(into, file)),
+          );
           try {
-            if ((await redisCli(server.port, 'dbsize')) !== String(sizes.loadKeys)) throw new Error(`${kind} did not load all keys of the ${what}`);
+            if ((await redisCli(server.port, 'dbsize')) !== String(sizes.loadKeys))
+              throw new Error(`${kind} did not load all keys of the ${what}`);
           } finally {
             await server.stop();
           }
           const empty = await startServer(kind);
           await empty.stop();
-          ((times[what] ??= { redis: [], kvasir: [] })[kind]).push(Math.max(1, server.startMs - empty.startMs));
+          (times[what] ??= { redis: [], kvasir: [] })[kind].push(Math.max(1, server.startMs - empty.startMs));
         }
       }
       log(`persistence: loading, round ${round + 1} of ${sizes.rounds}`);
@@ -212,12 +230,42 @@ async function appendSection(sizes: PersistenceSizes): Promise<Section> {
         const server = await startServer(kind, flags);
         try {
           // A server that has just started is not compiled yet; it is not what is measured.
-          await execute('redis-benchmark', ['-p', String(server.port), '-t', 'set', '-n', '200000', '-r', '100000', '-P', '16', '-q']);
+          await execute('redis-benchmark', [
+            '-p',
+            String(server.port),
+            '-t',
+            'set',
+            '-n',
+            '200000',
+            '-r',
+            '100000',
+            '-P',
+            '16',
+            '-q',
+          ]);
           for (const pipeline of pipelines) {
             const requests = sizes.requests * (pipeline > 1 ? 5 : 1);
-            const args = ['-p', String(server.port), '-t', 'set', '-n', String(requests), '-r', '100000', '-P', String(pipeline), '-c', '50', '-d', '16', '--csv'];
+            const args = [
+              '-p',
+              String(server.port),
+              '-t',
+              'set',
+              '-n',
+              String(requests),
+              '-r',
+              '100000',
+              '-P',
+              String(pipeline),
+              '-c',
+              '50',
+              '-d',
+              '16',
+              '--csv',
+            ];
             const { stdout } = await execute('redis-benchmark', args);
-            ((rates[`${policy} ${pipeline}`] ??= { redis: [], kvasir: [] })[kind]).push(Number(/^"SET","([\d.]+)"/m.exec(stdout)![1]));
+            (rates[`${policy} ${pipeline}`] ??= { redis: [], kvasir: [] })[kind].push(
+              Number(/^"SET","([\d.]+)"/m.exec(stdout)![1]),
+            );
           }
         } finally {
           await server.stop();
@@ -227,8 +275,10 @@ async function appendSection(sizes: PersistenceSizes): Promise<Section> {
     log(`persistence: append-only file, round ${round + 1} of ${sizes.rounds}`);
   }
   const of = (policy: string, pipeline: number, kind: ServerKind): number[] => rates[`${policy} ${pipeline}`]![kind];
-  const share = (kind: ServerKind, pipeline: number): number => median(of('everysec', pipeline, kind).map((rate, round) => rate / of('off', pipeline, kind)[round]!));
-  const always = (pipeline: number): number => median(of('always', pipeline, 'kvasir').map((rate, round) => rate / of('always', pipeline, 'redis')[round]!));
+  const share = (kind: ServerKind, pipeline: number): number =>
+    median(of('everysec', pipeline, kind).map((rate, round) => rate / of('off', pipeline, kind)[round]!));
+  const always = (pipeline: number): number =>
+    median(of('always', pipeline, 'kvasir').map((rate, round) => rate / of('always', pipeline, 'redis')[round]!));
   const thousands = (values: readonly number[]): string => (median(values) / 1000).toFixed(1);
   return {
     title: 'Append-only file',
@@ -236,7 +286,10 @@ async function appendSection(sizes: PersistenceSizes): Promise<Section> {
     lines: [
       `| SET | ${pipelines.map((pipeline) => `redis P${pipeline} | kvasir P${pipeline}`).join(' | ')} |`,
       `|---|${pipelines.map(() => '--:|--:|').join('')}`,
-      ...Object.keys(policies).map((policy) => `| ${policy}, thousands a second | ${pipelines.map((pipeline) => kinds.map((kind) => thousands(of(policy, pipeline, kind))).join(' | ')).join(' | ')} |`),
+      ...Object.keys(policies).map(
+        (policy) =>
+          `| ${policy}, thousands a second | ${pipelines.map((pipeline) => kinds.map((kind) => thousands(of(policy, pipeline, kind))).join(' | ')).join(' | ')} |`,
+      ),
       `| everysec, share of off | ${pipelines.map((pipeline) => `${share('redis', pipeline).toFixed(2)} | ${marked(share('kvasir', pipeline), everysecGoal, 'least')}`).join(' | ')} |`,
       `| always, kvasir to redis | ${pipelines.map((pipeline) => `| ${marked(always(pipeline), alwaysGoal, 'least')}`).join(' | ')} |`,
       '',

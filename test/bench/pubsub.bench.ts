@@ -60,7 +60,9 @@ async function fanOut(server: BenchServer, wanted: number): Promise<Figures> {
   const subscribers: Socket[] = [];
   const welcome = encode(['subscribe', 'c']).replace('*2', '*3').length + 4;
   while (subscribers.length < wanted) {
-    const some = await Promise.all(Array.from({ length: Math.min(CONNECTING_MAX, wanted - subscribers.length) }, () => open(server.port)));
+    const some = await Promise.all(
+      Array.from({ length: Math.min(CONNECTING_MAX, wanted - subscribers.length) }, () => open(server.port)),
+    );
     await Promise.all(some.map((socket) => exchange(socket, encode(['SUBSCRIBE', 'c']), welcome)));
     subscribers.push(...some);
   }
@@ -76,7 +78,8 @@ async function fanOut(server: BenchServer, wanted: number): Promise<Figures> {
   });
   const startCpu = cpuSeconds(server.pid);
   const startMs = performance.now();
-  for (let count = 0; count < MESSAGES; count++) await exchange(publisher, encode(['PUBLISH', 'c', 'x'.repeat(32)]), `:${wanted}\r\n`.length);
+  for (let count = 0; count < MESSAGES; count++)
+    await exchange(publisher, encode(['PUBLISH', 'c', 'x'.repeat(32)]), `:${wanted}\r\n`.length);
   await all;
   const figures = figuresOf(MESSAGES * wanted, (performance.now() - startMs) / 1000, cpuSeconds(server.pid) - startCpu);
   for (const socket of [...subscribers, publisher]) socket.destroy();
@@ -90,7 +93,9 @@ async function manyPatterns(server: BenchServer, patterns: number): Promise<Figu
   for (let count = 0; count < patterns; count++) subscriber.write(encode(['PSUBSCRIBE', `user:${count}:*`]));
   const publisher = await open(server.port);
   await exchange(subscriber, encode(['PING']), 1);
-  const commands = Array.from({ length: PUBLISHES }, (_, index) => encode(['PUBLISH', `user:${(index * 7919) % patterns}:events`, 'hello'])).join('');
+  const commands = Array.from({ length: PUBLISHES }, (_, index) =>
+    encode(['PUBLISH', `user:${(index * 7919) % patterns}:events`, 'hello']),
+  ).join('');
   // All subscriptions are there once the last one's pattern has a receiver.
   for (let known = ''; known !== ':1\r\n';) {
     publisher.write(encode(['PUBLISH', `user:${patterns - 1}:events`, 'hello']));
@@ -120,25 +125,33 @@ export async function measurePubSub({ subscribers, patterns, rounds }: Options):
     }
     log(`pubsub: round ${round + 1} of ${rounds} done`);
   }
-  const row = (what: string, of: Record<ServerKind, Figures[]>, pick: (figures: Figures) => number, goalIs: 'least' | 'most', digits: number): string => {
+  const row = (
+    what: string,
+    of: Record<ServerKind, Figures[]>,
+    pick: (figures: Figures) => number,
+    goalIs: 'least' | 'most',
+    digits: number,
+  ): string => {
     const [theirs, ours] = [of.redis.map(pick), of.kvasir.map(pick)];
     const ratio = median(ours.map((value, round) => value / theirs[round]!));
     return `| ${what} | ${median(theirs).toFixed(digits)} | ${median(ours).toFixed(digits)} | ${marked(ratio, 1, goalIs)} |`;
   };
   const thousands = ({ rate }: Figures): number => rate / 1000;
   const micros = (figures: Figures): number => figures.micros;
-  return [{
-    title: 'Publish and subscribe',
-    command: 'npm run bench -- --only pubsub',
-    lines: [
-      '| | redis | kvasir | ratio |',
-      '|---|--:|--:|--:|',
-      row(`one channel, ${subscribers} subscribers: thousand deliveries a second`, heard, thousands, 'least', 0),
-      row('processor time of each delivery, us', heard, micros, 'most', 2),
-      row(`${patterns} patterns, one matches: thousand messages a second`, matched, thousands, 'least', 1),
-      row('processor time of each message, us', matched, micros, 'most', 1),
-      '',
-      `Medians of ${rounds} rounds. Goals: the rates of redis-server with no more processor time. The subscribers are in the process that measures, which takes most of the time of deliveries.`,
-    ],
-  }];
+  return [
+    {
+      title: 'Publish and subscribe',
+      command: 'npm run bench -- --only pubsub',
+      lines: [
+        '| | redis | kvasir | ratio |',
+        '|---|--:|--:|--:|',
+        row(`one channel, ${subscribers} subscribers: thousand deliveries a second`, heard, thousands, 'least', 0),
+        row('processor time of each delivery, us', heard, micros, 'most', 2),
+        row(`${patterns} patterns, one matches: thousand messages a second`, matched, thousands, 'least', 1),
+        row('processor time of each message, us', matched, micros, 'most', 1),
+        '',
+        `Medians of ${rounds} rounds. Goals: the rates of redis-server with no more processor time. The subscribers are in the process that measures, which takes most of the time of deliveries.`,
+      ],
+    },
+  ];
 }

@@ -102,7 +102,24 @@ async function measureCalls(figures: Figures, server: BenchServer, requests: num
   for (const pipeline of [1, 16]) {
     const count = requests * (pipeline === 1 ? 1 : 10);
     const before = cpuSeconds(server.pid);
-    const { stdout } = await execute('redis-benchmark', ['-p', String(server.port), '-n', String(count), '-P', String(pipeline), '-c', '50', '-r', '100000', '--csv', 'evalsha', digest, '1', 'key:__rand_int__', 'value']);
+    const { stdout } = await execute('redis-benchmark', [
+      '-p',
+      String(server.port),
+      '-n',
+      String(count),
+      '-P',
+      String(pipeline),
+      '-c',
+      '50',
+      '-r',
+      '100000',
+      '--csv',
+      'evalsha',
+      digest,
+      '1',
+      'key:__rand_int__',
+      'value',
+    ]);
     figures.micros[pipeline]!.push(((cpuSeconds(server.pid) - before) / count) * 1e6);
     const rows = [...stdout.matchAll(/^"[^"]*evalsha[^"]*","([\d.]+|inf)"/gm)];
     figures.rates[pipeline]!.push(Number(rows.at(-1)![1]));
@@ -113,7 +130,15 @@ async function measureCalls(figures: Figures, server: BenchServer, requests: num
 }
 
 export async function measureScripts(rounds: number, requests: number): Promise<Section[]> {
-  const empty = (): Figures => ({ rates: { 1: [], 16: [] }, micros: { 1: [], 16: [] }, loopMs: [], fibonacciMs: [], firstMs: [], compileMs: [], compileCpuMs: [] });
+  const empty = (): Figures => ({
+    rates: { 1: [], 16: [] },
+    micros: { 1: [], 16: [] },
+    loopMs: [],
+    fibonacciMs: [],
+    firstMs: [],
+    compileMs: [],
+    compileCpuMs: [],
+  });
   const figures: Record<ServerKind, Figures> = { redis: empty(), kvasir: empty() };
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? kinds : [...kinds].reverse();
@@ -128,29 +153,57 @@ export async function measureScripts(rounds: number, requests: number): Promise<
     log(`scripts: round ${round + 1} of ${rounds} done`);
   }
   const { redis, kvasir } = figures;
-  const row = (what: string, pick: (of: Figures) => number[], goal: number, goalIs: 'least' | 'most', digits: number, absoluteGoal?: number): string => {
+  const row = (
+    what: string,
+    pick: (of: Figures) => number[],
+    goal: number,
+    goalIs: 'least' | 'most',
+    digits: number,
+    absoluteGoal?: number,
+  ): string => {
     const [theirs, ours] = [pick(redis), pick(kvasir)];
     const ratio = median(ours.map((value, round) => value / theirs[round]!));
-    const shown = absoluteGoal === undefined ? median(ours).toFixed(digits) : marked(median(ours), absoluteGoal, 'most', digits);
+    const shown =
+      absoluteGoal === undefined ? median(ours).toFixed(digits) : marked(median(ours), absoluteGoal, 'most', digits);
     return `| ${what} | ${median(theirs).toFixed(digits)} | ${shown} | ${absoluteGoal === undefined ? marked(ratio, goal, goalIs) : ratio.toFixed(2)} |`;
   };
-  return [{
-    title: 'Scripts',
-    command: 'npm run bench -- --only scripts',
-    lines: [
-      '| | redis | kvasir | ratio |',
-      '|---|--:|--:|--:|',
-      row('EVALSHA with one SET, pipeline 1, thousands a second', ({ rates }) => rates[1]!.map((rate) => rate / 1000), 1, 'least', 0),
-      row('EVALSHA with one SET, pipeline 16, thousands a second', ({ rates }) => rates[16]!.map((rate) => rate / 1000), 1, 'least', 0),
-      row('processor time of each at pipeline 16, us', ({ micros }) => micros[16]!, 1, 'most', 2),
-      row('loop of ten million sums, ms', ({ loopMs }) => loopMs, 1, 'most', 1),
-      row('fib(27), recursive, ms', ({ fibonacciMs }) => fibonacciMs, 2, 'most', 1),
-      row(`first script of ${LINES} lines of a server, ms`, ({ firstMs }) => firstMs, 0, 'most', 2, compileGoalMs),
-      row(`later scripts of ${LINES} lines, ms`, ({ compileMs }) => compileMs, 0, 'most', 2, compileGoalMs),
-      row('processor time for each of these, with what V8 does on other threads, ms', ({ compileCpuMs }) => compileCpuMs, Infinity, 'most', 2),
-      '',
-      `Medians of ${rounds} rounds. EVALSHA: redis-benchmark, 50 connections, 100,000 keys. A script is compiled by SCRIPT LOAD, each time another text, on a server that was idle for a second before the first.`
-        + ` Goals: ratios of at least 1 for throughput, at most 1 for processor time and the loop, at most 2 for fib; ${compileGoalMs} ms to compile.`,
-    ],
-  }];
+  return [
+    {
+      title: 'Scripts',
+      command: 'npm run bench -- --only scripts',
+      lines: [
+        '| | redis | kvasir | ratio |',
+        '|---|--:|--:|--:|',
+        row(
+          'EVALSHA with one SET, pipeline 1, thousands a second',
+          ({ rates }) => rates[1]!.map((rate) => rate / 1000),
+          1,
+          'least',
+          0,
+        ),
+        row(
+          'EVALSHA with one SET, pipeline 16, thousands a second',
+          ({ rates }) => rates[16]!.map((rate) => rate / 1000),
+          1,
+          'least',
+          0,
+        ),
+        row('processor time of each at pipeline 16, us', ({ micros }) => micros[16]!, 1, 'most', 2),
+        row('loop of ten million sums, ms', ({ loopMs }) => loopMs, 1, 'most', 1),
+        row('fib(27), recursive, ms', ({ fibonacciMs }) => fibonacciMs, 2, 'most', 1),
+        row(`first script of ${LINES} lines of a server, ms`, ({ firstMs }) => firstMs, 0, 'most', 2, compileGoalMs),
+        row(`later scripts of ${LINES} lines, ms`, ({ compileMs }) => compileMs, 0, 'most', 2, compileGoalMs),
+        row(
+          'processor time for each of these, with what V8 does on other threads, ms',
+          ({ compileCpuMs }) => compileCpuMs,
+          Infinity,
+          'most',
+          2,
+        ),
+        '',
+        `Medians of ${rounds} rounds. EVALSHA: redis-benchmark, 50 connections, 100,000 keys. A script is compiled by SCRIPT LOAD, each time another text, on a server that was idle for a second before the first.` +
+          ` Goals: ratios of at least 1 for throughput, at most 1 for processor time and the loop, at most 2 for fib; ${compileGoalMs} ms to compile.`,
+      ],
+    },
+  ];
 }

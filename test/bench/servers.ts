@@ -34,7 +34,8 @@ const startTimeoutMs = 20_000;
 
 /** Why this server cannot be started here, or undefined. */
 export function missingServer(kind: ServerKind): string | undefined {
-  if (kind === 'redis') return findProgram('redis-server') === undefined ? 'redis-server is not on the PATH' : undefined;
+  if (kind === 'redis')
+    return findProgram('redis-server') === undefined ? 'redis-server is not on the PATH' : undefined;
   return existsSync(kvasirServer) ? undefined : `${kvasirServer} is not built`;
 }
 
@@ -47,9 +48,22 @@ export async function startServer(
 ): Promise<BenchServer> {
   const port = await findFreePort();
   const folder = mkdtempSync(join(tmpdir(), 'kvasir-bench-'));
-  const flags = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...moreFlags];
+  const flags = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder,
+    ...moreFlags,
+  ];
   prepare(folder);
-  const [program, args] = kind === 'redis' ? ['redis-server', flags] : [process.execPath, [...nodeFlags, kvasirServer, ...flags]];
+  const [program, args] =
+    kind === 'redis' ? ['redis-server', flags] : [process.execPath, [...nodeFlags, kvasirServer, ...flags]];
   const startedMs = performance.now();
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';

@@ -94,8 +94,9 @@ describe('kvasir-benchmark against redis-benchmark', { skip }, () => {
   });
 
   it('causes the commands that redis-benchmark causes, test by test', async () => {
-    const tests = 'ping_inline ping_mbulk set get incr lpush rpush lpop rpop sadd hset spop zadd zpopmin lrange_100 lrange_300 '
-      + 'lrange_500 lrange_600 lrange mset';
+    const tests =
+      'ping_inline ping_mbulk set get incr lpush rpush lpop rpop sadd hset spop zadd zpopmin lrange_100 lrange_300 ' +
+      'lrange_500 lrange_600 lrange mset';
     for (const test of tests.split(' ')) {
       const seen: Record<string, number>[] = [];
       for (const runTool of [runRedis, runKvasir]) {
@@ -112,11 +113,29 @@ describe('kvasir-benchmark against redis-benchmark', { skip }, () => {
     const shapes: string[][] = [];
     for (const runTool of [runRedis, runKvasir]) {
       await redis.send('FLUSHALL');
-      await runTool(['-p', String(redis.port), '-n', '2000', '-q', '-r', '3', '-d', '33', '-t', 'set,incr,lpush,sadd,hset,zadd,mset']);
+      await runTool([
+        '-p',
+        String(redis.port),
+        '-n',
+        '2000',
+        '-q',
+        '-r',
+        '3',
+        '-d',
+        '33',
+        '-t',
+        'set,incr,lpush,sadd,hset,zadd,mset',
+      ]);
       const shape: string[] = [];
       for (const key of (await redis.send('KEYS', '*')).split('\n').sort()) {
         const type = await redis.send('TYPE', key);
-        const sizes: Record<string, string> = { string: 'STRLEN', list: 'LLEN', set: 'SCARD', hash: 'HLEN', zset: 'ZCARD' };
+        const sizes: Record<string, string> = {
+          string: 'STRLEN',
+          list: 'LLEN',
+          set: 'SCARD',
+          hash: 'HLEN',
+          zset: 'ZCARD',
+        };
         const size = key.startsWith('counter') ? '' : await redis.send(sizes[type]!, key);
         shape.push(`${key} ${type} ${size}`);
       }

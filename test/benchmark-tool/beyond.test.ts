@@ -11,7 +11,9 @@ import type { RedisPeer } from '../peer.js';
 import { runKvasir } from './run-tool.js';
 
 /** A server that answers each chunk after CONFIG GET with what `answer` says; undefined closes. */
-async function startFake(answer: (requests: number, socket: Socket) => string | undefined): Promise<{ port: string; stop: () => void }> {
+async function startFake(
+  answer: (requests: number, socket: Socket) => string | undefined,
+): Promise<{ port: string; stop: () => void }> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
@@ -86,7 +88,19 @@ describe('kvasir-benchmark and a peer that fails', () => {
       setTimeout(() => socket.write(reply.slice(4)), 1);
       return '';
     });
-    const { out, code } = await runKvasir(['-p', fake.port, '-n', '300', '--csv', '-c', '3', '-P', '4', '-t', 'ping_mbulk']);
+    const { out, code } = await runKvasir([
+      '-p',
+      fake.port,
+      '-n',
+      '300',
+      '--csv',
+      '-c',
+      '3',
+      '-P',
+      '4',
+      '-t',
+      'ping_mbulk',
+    ]);
     fake.stop();
     assert.match(out, /^"PING_MBULK","\d+\.\d\d"/m);
     assert.equal(code, 0);
@@ -125,13 +139,30 @@ describe('kvasir-benchmark beyond redis-benchmark', { skip: peerMissing('redis-s
     const { out } = await run('-n', '2000', '--rate', '1000', '--csv', '-t', 'get', '-c', '2');
     clearTimeout(pause);
     // 300 ms at 1000 a second: 300 of 2000 requests wait, 150 ms on average; a closed loop would show two.
-    const [, , , p95] = /"GET",(.*)/.exec(out)![1]!.split(',').slice(1).map((field) => Number(field.replaceAll('"', '')));
+    const [, , , p95] = /"GET",(.*)/
+      .exec(out)![1]!
+      .split(',')
+      .slice(1)
+      .map((field) => Number(field.replaceAll('"', '')));
     assert.ok(p95! > 80, `p95 is ${p95} ms`);
   });
 
   it('gives __rand_1st__ one number in a command and __rand_int__ a new one each time', async () => {
     await redis.send('FLUSHALL');
-    await run('-n', '300', '-q', '-r', '1000000', '--seed', '3', 'MSET', 'a:__rand_1st__', '__rand_1st__', 'b:__rand_int__', '__rand_int__');
+    await run(
+      '-n',
+      '300',
+      '-q',
+      '-r',
+      '1000000',
+      '--seed',
+      '3',
+      'MSET',
+      'a:__rand_1st__',
+      '__rand_1st__',
+      'b:__rand_int__',
+      '__rand_int__',
+    );
     const keys = (await redis.send('KEYS', '*')).split('\n');
     assert.ok(keys.length > 590);
     for (const key of keys.slice(0, 50)) {
@@ -198,7 +229,10 @@ describe('kvasir-benchmark beyond redis-benchmark', { skip: peerMissing('redis-s
   });
 
   it('spreads over the masters of a cluster', async () => {
-    const nodes = [await startRedis({ args: ['--cluster-enabled', 'yes'] }), await startRedis({ args: ['--cluster-enabled', 'yes'] })];
+    const nodes = [
+      await startRedis({ args: ['--cluster-enabled', 'yes'] }),
+      await startRedis({ args: ['--cluster-enabled', 'yes'] }),
+    ];
     try {
       const [first, second] = nodes as [RedisPeer, RedisPeer];
       await first.send('CLUSTER', 'ADDSLOTSRANGE', '0', '8191');
@@ -211,12 +245,26 @@ describe('kvasir-benchmark beyond redis-benchmark', { skip: peerMissing('redis-s
         if (states.every((state) => /cluster_state:ok/.test(state) && /cluster_size:2/.test(state))) break;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
-      const { out, err, code } = await runKvasir(['-p', String(first.port), '--cluster', '-n', '4000', '-r', '1000000', '-t', 'set,mset,lpush']);
+      const { out, err, code } = await runKvasir([
+        '-p',
+        String(first.port),
+        '--cluster',
+        '-n',
+        '4000',
+        '-r',
+        '1000000',
+        '-t',
+        'set,mset,lpush',
+      ]);
       assert.equal(err, '');
       assert.equal(code, 0);
       assert.match(out, /^Cluster has 2 master nodes:\n\nMaster 0: [0-9a-f]{40} 127\.0\.0\.1:\d+\n/);
-      assert.match(out, / {2}cluster mode: yes \(2 masters\)\n {2}node \[0\] configuration:\n {4}save: NONE\n {4}appendonly: no\n/);
-      for (const node of nodes) assert.match(await node.send('INFO', 'commandstats'), /cmdstat_set:calls=[1-9]\d{2,3},/);
+      assert.match(
+        out,
+        / {2}cluster mode: yes \(2 masters\)\n {2}node \[0\] configuration:\n {4}save: NONE\n {4}appendonly: no\n/,
+      );
+      for (const node of nodes)
+        assert.match(await node.send('INFO', 'commandstats'), /cmdstat_set:calls=[1-9]\d{2,3},/);
     } finally {
       await Promise.all(nodes.map((node) => node.stop()));
     }

@@ -13,7 +13,10 @@ describe('parseNodes', () => {
       '',
     ].join('\n');
     const nodes = parseNodes(text, asked).map(({ id, address, slots }) => [id, address.host, address.port, ...slots]);
-    assert.deepEqual(nodes, [['a1', '10.0.0.1', 7000, 0, 1, 2, 5], ['b2', '10.0.0.2', 7001, 3, 4]]);
+    assert.deepEqual(nodes, [
+      ['a1', '10.0.0.1', 7000, 0, 1, 2, 5],
+      ['b2', '10.0.0.2', 7001, 3, 4],
+    ]);
   });
 
   it('refuses a line without flags', () => {

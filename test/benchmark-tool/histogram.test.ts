@@ -25,7 +25,10 @@ describe('Histogram', () => {
       histogram.record(value, 3);
       assert.equal(histogram.totalCount, 3);
       assert.ok(histogram.min <= value && histogram.max >= value, `${histogram.min} <= ${value} <= ${histogram.max}`);
-      assert.ok(histogram.max - histogram.min <= value / 1000, `${value} lies in a part of ${histogram.max - histogram.min + 1}`);
+      assert.ok(
+        histogram.max - histogram.min <= value / 1000,
+        `${value} lies in a part of ${histogram.max - histogram.min + 1}`,
+      );
     }
   });
 
@@ -39,8 +42,14 @@ describe('Histogram', () => {
     const histogram = new Histogram(shape);
     for (let value = 1; value <= 1024; value++) histogram.record(value, 1);
     const steps = histogram.percentileSteps();
-    assert.deepEqual(steps.slice(0, 4).map(({ percentile }) => percentile), [0, 50, 75, 87.5]);
-    assert.deepEqual(steps.slice(0, 4).map(({ cumulativeCount }) => cumulativeCount), [1, 512, 768, 896]);
+    assert.deepEqual(
+      steps.slice(0, 4).map(({ percentile }) => percentile),
+      [0, 50, 75, 87.5],
+    );
+    assert.deepEqual(
+      steps.slice(0, 4).map(({ cumulativeCount }) => cumulativeCount),
+      [1, 512, 768, 896],
+    );
     assert.deepEqual(steps.at(-1), { percentile: 100, value: 1024, cumulativeCount: 1024 });
   });
 
@@ -49,7 +58,13 @@ describe('Histogram', () => {
     histogram.record(150, 1);
     histogram.record(4500, 1);
     const steps = histogram.linearSteps();
-    assert.deepEqual(steps.slice(0, 2).map(({ value, cumulativeCount }) => [value, cumulativeCount]), [[100, 0], [200, 1]]);
+    assert.deepEqual(
+      steps.slice(0, 2).map(({ value, cumulativeCount }) => [value, cumulativeCount]),
+      [
+        [100, 0],
+        [200, 1],
+      ],
+    );
     const end = steps.at(-1)!;
     assert.equal(end.cumulativeCount, 2);
     assert.ok(end.value >= 4500 && end.value < 5300);
@@ -67,7 +82,8 @@ describe('Histogram', () => {
 
   it('has no figures while it is empty', () => {
     const histogram = new Histogram(shape);
-    for (const figure of [histogram.min, histogram.max, histogram.mean, histogram.valueAtPercentile(50)]) assert.ok(Number.isNaN(figure));
+    for (const figure of [histogram.min, histogram.max, histogram.mean, histogram.valueAtPercentile(50)])
+      assert.ok(Number.isNaN(figure));
     assert.deepEqual(histogram.percentileSteps(), []);
     assert.deepEqual(histogram.linearSteps(), []);
   });

@@ -44,11 +44,14 @@ class FakeCluster {
       waiting += bytes.toString('latin1');
       let replies = '';
       // Every request is an array of bulk strings without line ends in them.
-      for (let found; (found = /^\*(\d+)\r\n/.exec(waiting)) !== null; ) {
+      for (let found; (found = /^\*(\d+)\r\n/.exec(waiting)) !== null;) {
         const lines = waiting.slice(found[0].length).split('\r\n', 2 * Number(found[1]) + 1);
         if (lines.length <= 2 * Number(found[1])) break;
         const words = lines.filter((_, at) => at % 2 === 1);
-        waiting = waiting.slice(found[0].length + words.reduce((sum, _, at) => sum + lines[2 * at]!.length + lines[2 * at + 1]!.length + 4, 0));
+        waiting = waiting.slice(
+          found[0].length +
+            words.reduce((sum, _, at) => sum + lines[2 * at]!.length + lines[2 * at + 1]!.length + 4, 0),
+        );
         replies += this.answer(index, words);
       }
       socket.write(replies, 'latin1');
@@ -78,7 +81,12 @@ class FakeCluster {
   private describe(asked: number): string {
     const moved = this.firstOfFirstNode > 0 ? `0-${this.firstOfFirstNode - 1} ` : '';
     const slots = [`${this.firstOfFirstNode}-${slotCount / 2 - 1}`, `${moved}${slotCount / 2}-${slotCount - 1}`];
-    return this.nodes.map(({ port }, index) => `${'ab'[index]!.repeat(40)} 127.0.0.1:${port}@1 ${index === asked ? 'myself,' : ''}master - 0 0 1 connected ${slots[index]}\n`).join('');
+    return this.nodes
+      .map(
+        ({ port }, index) =>
+          `${'ab'[index]!.repeat(40)} 127.0.0.1:${port}@1 ${index === asked ? 'myself,' : ''}master - 0 0 1 connected ${slots[index]}\n`,
+      )
+      .join('');
   }
 }
 
@@ -88,7 +96,23 @@ for (const more of [[], ['--threads', '2']]) {
     await cluster.open();
     try {
       const { port } = cluster.nodes[0]!;
-      const { code, out, err } = await runKvasir(['--cluster', '-p', String(port), '-t', 'set', '-n', '20000', '-r', '1000000', '-c', '8', '-P', '4', '--csv', ...more]);
+      const { code, out, err } = await runKvasir([
+        '--cluster',
+        '-p',
+        String(port),
+        '-t',
+        'set',
+        '-n',
+        '20000',
+        '-r',
+        '1000000',
+        '-c',
+        '8',
+        '-P',
+        '4',
+        '--csv',
+        ...more,
+      ]);
       assert.equal(code, 0, err);
       assert.match(out, /"SET"/);
       assert.match(err, /WARNING: Cluster slots configuration changed, fetching new one/);

@@ -14,15 +14,34 @@ if (missing !== false) {
   process.exit(1);
 }
 const redis = await startRedis();
-process.stdout.write(`${'pipeline'.padEnd(10)}${'test'.padEnd(8)}${'redis-benchmark'.padStart(18)}${'kvasir-benchmark'.padStart(18)}${'ratio'.padStart(8)}\n`);
-for (const [pipeline, requests] of [[1, 200_000], [16, 1_500_000], [100, 3_000_000]] as const) {
+process.stdout.write(
+  `${'pipeline'.padEnd(10)}${'test'.padEnd(8)}${'redis-benchmark'.padStart(18)}${'kvasir-benchmark'.padStart(18)}${'ratio'.padStart(8)}\n`,
+);
+for (const [pipeline, requests] of [
+  [1, 200_000],
+  [16, 1_500_000],
+  [100, 3_000_000],
+] as const) {
   const rates: Record<string, [number[], number[]]> = {};
   for (let round = 0; round < rounds; round++) {
     const tools = round % 2 === 0 ? [0, 1] : [1, 0];
     for (const tool of tools) {
-      const args = ['-p', String(redis.port), '-n', String(requests), '-P', String(pipeline), '-t', 'set,get', '--csv', '-r', '100000'];
+      const args = [
+        '-p',
+        String(redis.port),
+        '-n',
+        String(requests),
+        '-P',
+        String(pipeline),
+        '-t',
+        'set,get',
+        '--csv',
+        '-r',
+        '100000',
+      ];
       const { out } = await (tool === 0 ? runRedis : runKvasir)(args);
-      for (const [, test, rate] of out.matchAll(/^"([A-Z]+)","([\d.]+)"/gm)) (rates[test!] ??= [[], []])[tool]!.push(Number(rate));
+      for (const [, test, rate] of out.matchAll(/^"([A-Z]+)","([\d.]+)"/gm))
+        (rates[test!] ??= [[], []])[tool]!.push(Number(rate));
     }
   }
   for (const [test, [theirs, ours]] of Object.entries(rates)) {

@@ -4,9 +4,26 @@ import { ProtocolError, ReplyCounter } from '../../src/bench/reply-counter.js';
 
 /** Every form a reply can have in RESP2 and RESP3, one reply each. */
 const replies = [
-  '+OK\r\n', ':-9223372036854775808\r\n', '$3\r\nxxx\r\n', '$0\r\n\r\n', '$-1\r\n', '$4\r\n\r\n\r\n\r\n', '*-1\r\n', '*0\r\n',
-  '*2\r\n$1\r\na\r\n:1\r\n', '*1\r\n*2\r\n*0\r\n*1\r\n-ERR nested\r\n', '_\r\n', '#t\r\n', ',1.5\r\n', ',inf\r\n', '(123456789012345678901\r\n',
-  '=7\r\ntxt:abc\r\n', '%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n:2\r\n', '~2\r\n:1\r\n:2\r\n', '|1\r\n+ttl\r\n:1\r\n+value\r\n', '%0\r\n',
+  '+OK\r\n',
+  ':-9223372036854775808\r\n',
+  '$3\r\nxxx\r\n',
+  '$0\r\n\r\n',
+  '$-1\r\n',
+  '$4\r\n\r\n\r\n\r\n',
+  '*-1\r\n',
+  '*0\r\n',
+  '*2\r\n$1\r\na\r\n:1\r\n',
+  '*1\r\n*2\r\n*0\r\n*1\r\n-ERR nested\r\n',
+  '_\r\n',
+  '#t\r\n',
+  ',1.5\r\n',
+  ',inf\r\n',
+  '(123456789012345678901\r\n',
+  '=7\r\ntxt:abc\r\n',
+  '%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n:2\r\n',
+  '~2\r\n:1\r\n:2\r\n',
+  '|1\r\n+ttl\r\n:1\r\n+value\r\n',
+  '%0\r\n',
   '>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n+after a push\r\n',
 ];
 
@@ -15,7 +32,7 @@ function count(text: string, cut: (left: number) => number): { completed: number
   const counter = new ReplyCounter((error) => errors.push(error));
   const bytes = new Uint8Array(Buffer.from(text, 'latin1'));
   let completed = 0;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = Math.min(cut(bytes.length - at), bytes.length - at);
     completed += counter.feed(bytes.slice(at, at + length), length);
     at += length;
@@ -26,8 +43,16 @@ function count(text: string, cut: (left: number) => number): { completed: number
 describe('ReplyCounter', () => {
   it('counts each kind of reply as one, whole and byte by byte', () => {
     for (const reply of replies) {
-      assert.deepEqual(count(reply, (left) => left), { completed: 1, errors: [] }, JSON.stringify(reply));
-      assert.deepEqual(count(reply, () => 1), { completed: 1, errors: [] }, `${JSON.stringify(reply)} byte by byte`);
+      assert.deepEqual(
+        count(reply, (left) => left),
+        { completed: 1, errors: [] },
+        JSON.stringify(reply),
+      );
+      assert.deepEqual(
+        count(reply, () => 1),
+        { completed: 1, errors: [] },
+        `${JSON.stringify(reply)} byte by byte`,
+      );
     }
   });
 
@@ -46,7 +71,10 @@ describe('ReplyCounter', () => {
   it('reports error replies at the top level with their text', () => {
     const stream = '+OK\r\n-ERR wrong\r\n!7\r\nSYNTAX!\r\n-\r\n';
     for (const cut of [1, 3, 100]) {
-      assert.deepEqual(count(stream, () => cut), { completed: 4, errors: ['ERR wrong', 'SYNTAX!', ''] });
+      assert.deepEqual(
+        count(stream, () => cut),
+        { completed: 4, errors: ['ERR wrong', 'SYNTAX!', ''] },
+      );
     }
   });
 
@@ -70,7 +98,11 @@ describe('ReplyCounter', () => {
       [':12x\r\n', 'Bad integer value'],
     ];
     for (const [text, message] of cases) {
-      assert.throws(() => count(text, (left) => left), (error) => error instanceof ProtocolError && error.message === message, text);
+      assert.throws(
+        () => count(text, (left) => left),
+        (error) => error instanceof ProtocolError && error.message === message,
+        text,
+      );
     }
   });
 

@@ -96,7 +96,9 @@ describe('servers that fail', { skip: peerMissing('redis-cli') }, () => {
   test('--pipe gives up on a silent server after its time', async () => {
     const liar = await startLiar(undefined);
     try {
-      const { status, stdout, stderr } = await runKvasir(['-p', String(liar.port), '--pipe', '--pipe-timeout', '1'], { stdin: 'PING\r\n' });
+      const { status, stdout, stderr } = await runKvasir(['-p', String(liar.port), '--pipe', '--pipe-timeout', '1'], {
+        stdin: 'PING\r\n',
+      });
       assert.equal(status, 1);
       assert.equal(stdout, 'All data transferred. Waiting for the last reply...\nerrors: 1, replies: 0\n');
       assert.equal(stderr, 'No replies for 1 seconds: exiting.\n');
@@ -108,7 +110,9 @@ describe('servers that fail', { skip: peerMissing('redis-cli') }, () => {
   test('--pipe refuses an RDB file', async () => {
     const liar = await startLiar(undefined);
     try {
-      const { status, stderr } = await runKvasir(['-p', String(liar.port), '--pipe'], { stdin: 'REDIS0010\xfa\x09redis-ver' });
+      const { status, stderr } = await runKvasir(['-p', String(liar.port), '--pipe'], {
+        stdin: 'REDIS0010\xfa\x09redis-ver',
+      });
       assert.equal(status, 1);
       assert.match(stderr, /begins with an RDB file/);
     } finally {
@@ -116,14 +120,23 @@ describe('servers that fail', { skip: peerMissing('redis-cli') }, () => {
     }
   });
 
-  for (const answer of ['$100\r\nREDIS0010', `$EOF:${'m'.repeat(40)}\r\nREDIS0010 and no mark`, '$nonsense\r\n', '-ERR no\r\n', '+OK\r\n']) {
+  for (const answer of [
+    '$100\r\nREDIS0010',
+    `$EOF:${'m'.repeat(40)}\r\nREDIS0010 and no mark`,
+    '$nonsense\r\n',
+    '-ERR no\r\n',
+    '+OK\r\n',
+  ]) {
     test(`--rdb with a master that sends ${JSON.stringify(answer.slice(0, 24))}`, async () => {
       const liar = await startLiar(`+OK\r\n+OK\r\n${answer}`);
       const file = join(mkdtempSync(join(tmpdir(), 'kvasir-rdb-')), 'x.rdb');
       try {
         const { status, stderr } = await runKvasir(['-p', String(liar.port), '--rdb', file]);
         assert.equal(status, 1);
-        assert.match(stderr, /I\/O Error reading RDB payload from socket|SYNC with master failed|Error reading bulk length while SYNCing/);
+        assert.match(
+          stderr,
+          /I\/O Error reading RDB payload from socket|SYNC with master failed|Error reading bulk length while SYNCing/,
+        );
       } finally {
         liar.stop();
         rmSync(join(file, '..'), { recursive: true, force: true });
@@ -148,21 +161,32 @@ describe('real servers in special ways', { skip: peerMissing('redis-server', 're
   test('a reader that goes away ends the program by SIGPIPE', async () => {
     await redis.send('eval', "for i=1,20000 do redis.call('set', 'pipe:' .. i, '') end", '0');
     for (const words of [['--scan'], ['-r', '100000', 'info']]) {
-      const child = spawn(process.execPath, [kvasirCliPath, '-p', String(redis.port), ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [kvasirCliPath, '-p', String(redis.port), ...words], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let stderr = '';
       child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
       child.stdout.once('data', () => child.stdout.destroy());
-      const [status, signal] = await new Promise<[number | null, string | null]>((resolve) => child.once('exit', (...how) => resolve(how)));
+      const [status, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+        child.once('exit', (...how) => resolve(how)),
+      );
       assert.deepEqual([status, signal, stderr], [null, 'SIGPIPE', '']);
     }
     await redis.send('flushall');
   });
 
-  test('arguments that are no UTF-8 arrive as they are', { skip: process.platform !== 'linux' && 'only Linux shows the bytes of the command line' }, () => {
-    const script = `"${process.execPath}" "${kvasirCliPath}" -p ${redis.port} set "$(printf 'k\\377\\376')" "$(printf '\\200v')"`;
-    assert.equal(execFileSync('sh', ['-c', script]).toString(), 'OK\n');
-    assert.equal(execFileSync('redis-cli', ['-p', String(redis.port), '--no-raw', 'keys', 'k*']).toString(), '1) "k\\xff\\xfe"\n');
-  });
+  test(
+    'arguments that are no UTF-8 arrive as they are',
+    { skip: process.platform !== 'linux' && 'only Linux shows the bytes of the command line' },
+    () => {
+      const script = `"${process.execPath}" "${kvasirCliPath}" -p ${redis.port} set "$(printf 'k\\377\\376')" "$(printf '\\200v')"`;
+      assert.equal(execFileSync('sh', ['-c', script]).toString(), 'OK\n');
+      assert.equal(
+        execFileSync('redis-cli', ['-p', String(redis.port), '--no-raw', 'keys', 'k*']).toString(),
+        '1) "k\\xff\\xfe"\n',
+      );
+    },
+  );
 
   test('a unix socket', async () => {
     const words = ['-s', join(folder, 'redis.sock'), '--no-raw', 'config', 'get', 'unixsocket'];
@@ -183,9 +207,15 @@ describe('real servers in special ways', { skip: peerMissing('redis-server', 're
   test('an append-only file goes to another server by --pipe', async () => {
     await redis.send('flushall');
     const source = await startRedis({ args: ['--appendonly', 'yes', '--aof-use-rdb-preamble', 'no'] });
-    const commands = Array.from({ length: 5000 }, (_, index) => `SET key:${index} ${index}\r\nRPUSH list ${index}\r\n`).join('');
+    const commands = Array.from(
+      { length: 5000 },
+      (_, index) => `SET key:${index} ${index}\r\nRPUSH list ${index}\r\n`,
+    ).join('');
     const filled = await runKvasir(['-p', String(source.port), '--pipe'], { stdin: commands });
-    assert.equal(filled.stdout, 'All data transferred. Waiting for the last reply...\nLast reply received from server.\nerrors: 0, replies: 10000\n');
+    assert.equal(
+      filled.stdout,
+      'All data transferred. Waiting for the last reply...\nLast reply received from server.\nerrors: 0, replies: 10000\n',
+    );
     await source.send('config', 'set', 'appendfsync', 'always');
     const file = join(source.folder, 'appendonlydir', 'appendonly.aof.1.incr.aof');
     const sent = await runKvasir(['-p', String(redis.port), '--pipe'], { stdin: readFileSync(file) });
@@ -198,15 +228,26 @@ describe('real servers in special ways', { skip: peerMissing('redis-server', 're
 
   test('--functions-rdb and SYNC typed as a command', async () => {
     const words = ['-p', String(redis.port), 'sync'];
-    const [first, second] = [await runRedis(words, { stopAfterMs: 1500 }), await runKvasir(words, { stopAfterMs: 1500 })];
+    const [first, second] = [
+      await runRedis(words, { stopAfterMs: 1500 }),
+      await runKvasir(words, { stopAfterMs: 1500 }),
+    ];
     assert.match(second.stdout, /^Entering replica output mode\.\.\. {2}\(press Ctrl-C to quit\)\n/);
-    assert.match(first.stderr + second.stderr, /SYNC with master, discarding \d+ bytes of bulk transfer\.\.\.\nSYNC done\. Logging commands from master\.\n/);
+    assert.match(
+      first.stderr + second.stderr,
+      /SYNC with master, discarding \d+ bytes of bulk transfer\.\.\.\nSYNC done\. Logging commands from master\.\n/,
+    );
   });
 
   test('SHUTDOWN ends quietly, and a server that dies is told', async () => {
     const server = await startRedis();
     const words = ['-p', String(server.port)];
-    assert.deepEqual(await runKvasir([...words, 'shutdown', 'nosave']), { stdout: '', stderr: '', status: 0, signal: null });
+    assert.deepEqual(await runKvasir([...words, 'shutdown', 'nosave']), {
+      stdout: '',
+      stderr: '',
+      status: 0,
+      signal: null,
+    });
     const dying = await startRedis();
     const waiting = runKvasir(['-p', String(dying.port), 'blpop', 'nothing', '0']);
     while (!/blocked_clients:1/.test(await dying.send('info', 'clients'))) continue;
@@ -235,8 +276,16 @@ describe('real servers in special ways', { skip: peerMissing('redis-server', 're
       const words = ['-c', '-p', String(one.port)];
       const [first, second] = [await runRedis(words, { stdin: lines }), await runKvasir(words, { stdin: lines })];
       assert.deepEqual(second, first);
-      assert.ok(second.stdout.includes(`-> Redirected to slot [12706] located at 127.0.0.1:${two.port}\n`), second.stdout);
-      assert.deepEqual(await runKvasir([...words, 'get', 'k1']), { stdout: 'v1\n', stderr: '', status: 0, signal: null });
+      assert.ok(
+        second.stdout.includes(`-> Redirected to slot [12706] located at 127.0.0.1:${two.port}\n`),
+        second.stdout,
+      );
+      assert.deepEqual(await runKvasir([...words, 'get', 'k1']), {
+        stdout: 'v1\n',
+        stderr: '',
+        status: 0,
+        signal: null,
+      });
       assert.match((await runKvasir(['-p', String(one.port), 'get', 'k1'])).stdout, /^MOVED 12706 127\.0\.0\.1:\d+\n/);
     } finally {
       for (const node of nodes) await node.stop();
@@ -246,21 +295,65 @@ describe('real servers in special ways', { skip: peerMissing('redis-server', 're
   test('TLS, with and without a trusted certificate', { skip: peerMissing('openssl') }, async () => {
     const key = join(folder, 'key.pem');
     const certificate = join(folder, 'certificate.pem');
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=kvasir.test', '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-days',
+        '2',
+        '-subj',
+        '/CN=kvasir.test',
+        '-keyout',
+        key,
+        '-out',
+        certificate,
+      ],
+      { stdio: 'ignore' },
+    );
     const tlsPort = await findFreePort();
     const server = await startRedis({
-      args: ['--tls-port', String(tlsPort), '--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate, '--tls-auth-clients', 'optional'],
+      args: [
+        '--tls-port',
+        String(tlsPort),
+        '--tls-cert-file',
+        certificate,
+        '--tls-key-file',
+        key,
+        '--tls-ca-cert-file',
+        certificate,
+        '--tls-auth-clients',
+        'optional',
+      ],
     });
     try {
       const words = ['-p', String(tlsPort)];
-      for (const how of [['--cacert', certificate], ['--insecure'], ['--cacert', certificate, '--cert', certificate, '--key', key, '--sni', 'kvasir.test']]) {
-        assert.deepEqual(await runKvasir([...words, '--tls', ...how, 'ping']), { stdout: 'PONG\n', stderr: '', status: 0, signal: null });
+      for (const how of [
+        ['--cacert', certificate],
+        ['--insecure'],
+        ['--cacert', certificate, '--cert', certificate, '--key', key, '--sni', 'kvasir.test'],
+      ]) {
+        assert.deepEqual(await runKvasir([...words, '--tls', ...how, 'ping']), {
+          stdout: 'PONG\n',
+          stderr: '',
+          status: 0,
+          signal: null,
+        });
       }
       assert.equal((await runKvasir(['-u', `rediss://127.0.0.1:${tlsPort}`, '--insecure', 'ping'])).stdout, 'PONG\n');
       const untrusted = await runKvasir([...words, '--tls', 'ping']);
-      assert.deepEqual([untrusted.status, untrusted.stderr], [1, 'Could not negotiate a TLS connection: SSL_connect failed: certificate verify failed\n']);
+      assert.deepEqual(
+        [untrusted.status, untrusted.stderr],
+        [1, 'Could not negotiate a TLS connection: SSL_connect failed: certificate verify failed\n'],
+      );
       const missing = await runKvasir([...words, '--tls', '--cacert', join(folder, 'none.pem'), 'ping']);
-      assert.deepEqual([missing.status, missing.stderr], [1, 'Could not negotiate a TLS connection: Invalid CA Certificate File/Directory\n']);
+      assert.deepEqual(
+        [missing.status, missing.stderr],
+        [1, 'Could not negotiate a TLS connection: Invalid CA Certificate File/Directory\n'],
+      );
       const file = join(folder, 'tls.rdb');
       assert.equal((await runKvasir([...words, '--tls', '--cacert', certificate, '--rdb', file])).status, 0);
       assert.equal(readFileSync(file).toString('latin1', 0, 5), 'REDIS');
@@ -270,7 +363,15 @@ describe('real servers in special ways', { skip: peerMissing('redis-server', 're
   });
 
   test('--cluster is kept for the cluster manager', async () => {
-    const { status, stderr } = await runKvasir(['--cluster', 'create', '127.0.0.1:1', '127.0.0.1:2', '--cluster-replicas', '1', '--cluster-yes']);
+    const { status, stderr } = await runKvasir([
+      '--cluster',
+      'create',
+      '127.0.0.1:1',
+      '127.0.0.1:2',
+      '--cluster-replicas',
+      '1',
+      '--cluster-yes',
+    ]);
     assert.equal(status, 1);
     assert.match(stderr, /^--cluster create: .*cluster manager/);
   });

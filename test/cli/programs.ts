@@ -33,7 +33,10 @@ export function run(program: string, words: readonly string[], options: RunOptio
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     child.stdin.on('error', () => undefined); // a program that does not read its input
     child.stdin.end(options.stdin ?? '');
-    const timer = setTimeout(() => child.kill(options.stopAfterMs === undefined ? 'SIGKILL' : 'SIGTERM'), options.stopAfterMs ?? timeoutMs);
+    const timer = setTimeout(
+      () => child.kill(options.stopAfterMs === undefined ? 'SIGKILL' : 'SIGTERM'),
+      options.stopAfterMs ?? timeoutMs,
+    );
     child.once('error', reject);
     child.once('close', (status, signal) => {
       clearTimeout(timer);

@@ -11,13 +11,26 @@ export class TerminalScreen {
   private constructor(private readonly socket: string) {}
 
   /** Starts the program; `env` is added to the environment. */
-  static async start(command: readonly string[], env: Readonly<Record<string, string>>, size = { columns: 100, rows: 30 }): Promise<TerminalScreen> {
+  static async start(
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+    size = { columns: 100, rows: 30 },
+  ): Promise<TerminalScreen> {
     const screen = new TerminalScreen(`kvasir-test-${process.pid}-${++started}`);
     const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    const settings = Object.entries(env).map(([name, value]) => `${name}='${value}'`).join(' ');
+    const settings = Object.entries(env)
+      .map(([name, value]) => `${name}='${value}'`)
+      .join(' ');
     // The screen stays when the program ends, so that its last words and status can be read.
     await screen.tmux(
-      'new-session', '-d', '-s', 'test', '-x', String(size.columns), '-y', String(size.rows),
+      'new-session',
+      '-d',
+      '-s',
+      'test',
+      '-x',
+      String(size.columns),
+      '-y',
+      String(size.rows),
       `env ${settings} ${quoted}; echo "[ended with $?]"; sleep 600`,
     );
     return screen;

@@ -33,7 +33,11 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     return screen;
   }
 
-  async function open(words: readonly string[] = [], env: Readonly<Record<string, string>> = {}, port = redis.port): Promise<TerminalScreen> {
+  async function open(
+    words: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+    port = redis.port,
+  ): Promise<TerminalScreen> {
     return start([process.execPath, kvasirCliPath, '-p', String(port), ...words], {
       TERM: 'xterm-256color',
       REDISCLI_HISTFILE: join(folder, 'history'),
@@ -52,7 +56,7 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     await terminal.type('set greeting hello ex ');
     await terminal.waitFor(/> set greeting hello ex seconds \[NX\|XX\] \[GET\]$/m);
     const styled = await terminal.read(true);
-    assert.match(styled, /\x1b\[90mseconds \[NX/);  
+    assert.match(styled, /\x1b\[90mseconds \[NX/);
     await terminal.type('60');
     await terminal.press('Enter');
     await terminal.waitFor(/\nOK\n/);
@@ -188,7 +192,9 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
       await server.stop();
       await terminal.waitFor(/^not connected>$/m);
       await terminal.enter('get k');
-      await terminal.waitFor(new RegExp(`Could not connect to Redis at 127\\.0\\.0\\.1:${port}: Connection refused\nnot connected>$`));
+      await terminal.waitFor(
+        new RegExp(`Could not connect to Redis at 127\\.0\\.0\\.1:${port}: Connection refused\nnot connected>$`),
+      );
       server = await startRedis({ port });
       await terminal.enter('get k');
       await terminal.waitFor(/\(nil\)\n.*\[3\]>$/);
@@ -219,7 +225,7 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     const colored = await open();
     await colored.waitFor(/>$/m);
     await colored.enter('get text');
-    await colored.waitFor(/\x1b\[32m"hello"/, true);  
+    await colored.waitFor(/\x1b\[32m"hello"/, true);
     await colored.stop();
     const plain = await open([], { NO_COLOR: '1' });
     await plain.waitFor(/>$/m);
@@ -230,7 +236,7 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     assert.ok(!(await plain.read(true)).includes('\x1b[3'));
   });
 
-  test('preferences come from the file, and help knows the server\'s commands', async () => {
+  test("preferences come from the file, and help knows the server's commands", async () => {
     writeFileSync(join(folder, 'preferences'), ':set nohints\n:set nonsense\n');
     const terminal = await open();
     await terminal.waitFor(/\.redisclirc: unknown redis-cli preference 'nonsense'\n.*>$/);
@@ -281,7 +287,9 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
     // More than sockets hold, and slowly read.
     const value = `*3\r\n$3\r\nSET\r\n$4\r\ndone\r\n$100000\r\n${'x'.repeat(100_000)}\r\n`;
     writeFileSync(file, `${value}DEBUG SLEEP 0.005\r\n`.repeat(400));
-    const screen = await start(['sh', '-c', `${process.execPath} ${kvasirCliPath} -p ${redis.port} --pipe < ${file}`], { TERM: 'xterm' });
+    const screen = await start(['sh', '-c', `${process.execPath} ${kvasirCliPath} -p ${redis.port} --pipe < ${file}`], {
+      TERM: 'xterm',
+    });
     await screen.waitFor(/\d+\.\d% .* of \d+\.\d\dM, \d+\.\d\d[KM]\/s/);
     const text = await screen.waitFor(/\[ended with 0\]/);
     assert.match(text, /All data transferred\. Waiting for the last reply\.\.\.\n/);
@@ -300,7 +308,10 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
       assert.doesNotMatch(await terminal.waitFor(/\[ended with \d+\]/), /keys\/s/);
     }
     const file = join(folder, 'keys');
-    const screen = await start(['sh', '-c', `exec ${process.execPath} ${kvasirCliPath} -p ${redis.port} --scan -i 0.02 > ${file}`], { TERM: 'xterm' });
+    const screen = await start(
+      ['sh', '-c', `exec ${process.execPath} ${kvasirCliPath} -p ${redis.port} --scan -i 0.02 > ${file}`],
+      { TERM: 'xterm' },
+    );
     await screen.waitFor(walk);
     await screen.press('C-c');
     assert.doesNotMatch(await screen.waitFor(/\[ended with \d+\]/), /keys\/s/);
@@ -311,7 +322,13 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
   test('progress is shown while a snapshot is fetched', async () => {
     await redis.send('flushall');
     await redis.send('debug', 'populate', '100', 'key', '50000');
-    for (const [name, value] of [['repl-diskless-sync', 'yes'], ['repl-diskless-sync-delay', '0'], ['rdbcompression', 'no'], ['rdb-key-save-delay', '20000']]) await redis.send('config', 'set', name!, value!);
+    for (const [name, value] of [
+      ['repl-diskless-sync', 'yes'],
+      ['repl-diskless-sync-delay', '0'],
+      ['rdbcompression', 'no'],
+      ['rdb-key-save-delay', '20000'],
+    ])
+      await redis.send('config', 'set', name!, value!);
     try {
       const file = join(folder, 'fetched.rdb');
       const terminal = await open(['--rdb', file]);
@@ -328,7 +345,7 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
 
   test('a script runs in the debugger', async () => {
     const file = join(folder, 'script.lua');
-    writeFileSync(file, "local sum = 0\nfor i = 1, 3 do\n  sum = sum + i\nend\nreturn sum + #KEYS\n");
+    writeFileSync(file, 'local sum = 0\nfor i = 1, 3 do\n  sum = sum + i\nend\nreturn sum + #KEYS\n');
     const terminal = await open(['--ldb', '--eval', file, 'k1', ',', 'a1']);
     await terminal.waitFor(/Lua debugging session started.*\n(?:.*\n)*.*-> 1 .*local sum = 0\n.*lua debugger>$/);
     await terminal.enter('step');

@@ -37,10 +37,34 @@ function replyCases(): Case[] {
       // One run with many lines is one process where many runs would be many.
       const lines = debugTypes.map((type) => `debug protocol ${type}`);
       lines.push(
-        'set text "hello \\x00 world"', 'get text', 'get missing', 'incr counter', 'lrange list 0 -1', 'lrange missing 0 -1', 'smembers set',
-        'hgetall hash', 'hgetall missing', 'zrange zset 0 -1 withscores', 'xrange stream - +', 'xinfo stream stream full', 'nonsense a b', 'get',
-        'incr text', `eval '${nested}' 0`, 'config get *max-listpack*', 'command info get', 'client no-evict on', 'latency doctor', 'object encoding list',
-        'geoadd geo 13.361389 38.115556 Palermo', 'geopos geo Palermo Nowhere', 'type list', 'ttl list', 'lrange long 0 -1', 'cluster info', 'exists a b c',
+        'set text "hello \\x00 world"',
+        'get text',
+        'get missing',
+        'incr counter',
+        'lrange list 0 -1',
+        'lrange missing 0 -1',
+        'smembers set',
+        'hgetall hash',
+        'hgetall missing',
+        'zrange zset 0 -1 withscores',
+        'xrange stream - +',
+        'xinfo stream stream full',
+        'nonsense a b',
+        'get',
+        'incr text',
+        `eval '${nested}' 0`,
+        'config get *max-listpack*',
+        'command info get',
+        'client no-evict on',
+        'latency doctor',
+        'object encoding list',
+        'geoadd geo 13.361389 38.115556 Palermo',
+        'geopos geo Palermo Nowhere',
+        'type list',
+        'ttl list',
+        'lrange long 0 -1',
+        'cluster info',
+        'exists a b c',
       );
       cases.push({ words: [...format, ...protocol], stdin: `${lines.join('\n')}\n` });
       // The words of a command line take a shorter way than lines do.
@@ -58,17 +82,50 @@ function maskConnectionId(text: string): string {
 }
 
 const lineCases: Case[] = [
-  ['set a b', 'get a', '"', 'get "a"b', "get 'a\\'b'", 'set "\\x61\\n\\t\\"" v', 'get "\\x61\\n\\t\\""', '', '   ', 'echo ""', "echo ''"],
+  [
+    'set a b',
+    'get a',
+    '"',
+    'get "a"b',
+    "get 'a\\'b'",
+    'set "\\x61\\n\\t\\"" v',
+    'get "\\x61\\n\\t\\""',
+    '',
+    '   ',
+    'echo ""',
+    "echo ''",
+  ],
   ['3 incr counter', '-1 incr counter', '0 incr counter', '2 3', '99999999999999999999999 ping', '2x ping'],
-  ['multi', 'select 3', 'set zz 1', 'exec', 'get zz', 'select 0', 'multi', 'discard', 'multi', 'nonsense', 'exec', 'reset', 'ping'],
+  [
+    'multi',
+    'select 3',
+    'set zz 1',
+    'exec',
+    'get zz',
+    'select 0',
+    'multi',
+    'discard',
+    'multi',
+    'nonsense',
+    'exec',
+    'reset',
+    'ping',
+  ],
   ['hello 3', 'hgetall hash', 'hello 2', 'hgetall hash', 'hello 9'],
   ['restart', ':set hints', ':set nonsense', ':nonsense', 'quit', 'ping'],
   ['connect 127.0.0.1 1', 'ping', 'exit'],
   ['select 99', 'select x', 'auth x', 'auth x y', 'client getname', 'client setname me', 'client getname'],
   ['script debug', 'debug sleep 0', 'acl whoami', 'lolwut version 1', 'memory doctor'],
-].flatMap((lines) => [[], ['--no-raw'], ['--csv'], ['-3', '--json']].map((format) => ({ words: format, stdin: lines.join('\n'), normalize: maskConnectionId })));
+].flatMap((lines) =>
+  [[], ['--no-raw'], ['--csv'], ['-3', '--json']].map((format) => ({
+    words: format,
+    stdin: lines.join('\n'),
+    normalize: maskConnectionId,
+  })),
+);
 
-const debuggerLines = 'step\nprint\nhelp\neval return "a b"\ne redis.call("set", "x", "y z")\nredis get x\nlist\nrestart\nbreak 2\ncontinue\ncontinue\nping\n';
+const debuggerLines =
+  'step\nprint\nhelp\neval return "a b"\ne redis.call("set", "x", "y z")\nredis get x\nlist\nrestart\nbreak 2\ncontinue\ncontinue\nping\n';
 
 const wordCases: Case[] = [
   ...['dumb', 'xterm-256color'].flatMap((TERM) => [
@@ -133,10 +190,17 @@ const wordCases: Case[] = [
   { words: ['--memkeys'] },
   { words: ['--hotkeys'], ignoreStderr: true },
   { words: ['--pipe'], stdin: 'set a 1\r\nincr a\r\nget a\r\n' },
-  { words: ['--pipe'], stdin: '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n$8\r\nNONSENSE\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n' },
+  {
+    words: ['--pipe'],
+    stdin: '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n$8\r\nNONSENSE\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n',
+  },
   { words: ['--pipe'], stdin: '' },
   { words: ['--pipe', '--pipe-timeout', '0'], stdin: 'ping\r\n' },
-  { words: ['--replica'], stopAfterMs: 1500, normalize: (text) => text.replace(/after \d+ bytes/, 'after N bytes').replace(/^"ping"\n/gm, '') },
+  {
+    words: ['--replica'],
+    stopAfterMs: 1500,
+    normalize: (text) => text.replace(/after \d+ bytes/, 'after N bytes').replace(/^"ping"\n/gm, ''),
+  },
   { words: ['--csv', 'subscribe', 'a', 'b'], stopAfterMs: 500 },
   { words: ['subscribe', 'a'], stopAfterMs: 500 },
   { words: ['subscribe'] },
@@ -165,7 +229,10 @@ const refusedCases: Case[] = [
   { words: ['-p', '1'], stdin: 'ping\nping\n' },
   { words: ['-u', 'redis://127.0.0.1:1/2', 'ping'] },
   { words: ['-s', join(folder, 'none.sock'), 'ping'] },
-  { words: ['-h', 'host.invalid', 'ping'], normalize: (text) => text.replace('Temporary failure in name resolution', 'Name or service not known') },
+  {
+    words: ['-h', 'host.invalid', 'ping'],
+    normalize: (text) => text.replace('Temporary failure in name resolution', 'Name or service not known'),
+  },
 ];
 
 describe('the same words give the same output as redis-cli', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
@@ -173,7 +240,10 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
   let admin: Connection;
 
   before(async () => {
-    writeFileSync(scriptFile, 'local keys = #KEYS\nlocal arguments = #ARGV\nreturn {keys, arguments, KEYS[1] or false, ARGV[1] or false}');
+    writeFileSync(
+      scriptFile,
+      'local keys = #KEYS\nlocal arguments = #ARGV\nreturn {keys, arguments, KEYS[1] or false, ARGV[1] or false}',
+    );
     writeFileSync(brokenScriptFile, 'this is no Lua');
     redis = await startRedis({ args: ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'] });
     admin = await Connection.open({ host: '127.0.0.1', port: redis.port });
@@ -188,8 +258,15 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
   /** The same contents, and the same order of keys, for each of the two programs. */
   async function seed(): Promise<void> {
     const commands = [
-      ['FLUSHALL'], ['CONFIG', 'RESETSTAT'], ['SELECT', '0'], ['SET', 'text', 'hello'], ['RPUSH', 'list', 'one', 'two', 'three'], ['SADD', 'set', '1', '2', '3'],
-      ['HSET', 'hash', 'field', 'value', 'f\r\n2', '"quoted"'], ['ZADD', 'zset', '1', 'a', '2.5', 'b', 'inf', 'c'], ['XADD', 'stream', '1-1', 'field', 'value'],
+      ['FLUSHALL'],
+      ['CONFIG', 'RESETSTAT'],
+      ['SELECT', '0'],
+      ['SET', 'text', 'hello'],
+      ['RPUSH', 'list', 'one', 'two', 'three'],
+      ['SADD', 'set', '1', '2', '3'],
+      ['HSET', 'hash', 'field', 'value', 'f\r\n2', '"quoted"'],
+      ['ZADD', 'zset', '1', 'a', '2.5', 'b', 'inf', 'c'],
+      ['XADD', 'stream', '1-1', 'field', 'value'],
       ['RPUSH', 'long', ...Array.from({ length: 12 }, (_, index) => `item ${index}`)],
       ...Array.from({ length: 40 }, (_, index) => ['SET', `key:${index}`, 'x'.repeat(index)]),
       ['DBSIZE'],
@@ -199,9 +276,16 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
     for (let round = 0; round < 100; round++) await admin.call('EXISTS', 'key:1');
   }
 
-  async function compare({ words, stdin, env, normalize = (text) => text, ignoreStderr, stopAfterMs }: Case, port?: number): Promise<void> {
+  async function compare(
+    { words, stdin, env, normalize = (text) => text, ignoreStderr, stopAfterMs }: Case,
+    port?: number,
+  ): Promise<void> {
     const all = port === undefined ? words : ['-p', String(port), ...words];
-    const options = { ...(stdin === undefined ? {} : { stdin }), ...(env === undefined ? {} : { env }), ...(stopAfterMs === undefined ? {} : { stopAfterMs }) };
+    const options = {
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(env === undefined ? {} : { env }),
+      ...(stopAfterMs === undefined ? {} : { stopAfterMs }),
+    };
     const outcomes: Outcome[] = [];
     for (const program of [runRedis, runKvasir]) {
       if (port !== undefined) await seed();
@@ -224,8 +308,9 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
   for (const [name, cases, needsServer] of groups) {
     test(name, async (context) => {
       for (const one of cases) {
-        await context.test(`${one.words.join(' ')}${one.stdin === undefined ? '' : ` < ${JSON.stringify(one.stdin).slice(0, 60)}`}`, () =>
-          compare(one, needsServer ? redis.port : undefined),
+        await context.test(
+          `${one.words.join(' ')}${one.stdin === undefined ? '' : ` < ${JSON.stringify(one.stdin).slice(0, 60)}`}`,
+          () => compare(one, needsServer ? redis.port : undefined),
         );
       }
     });
@@ -234,11 +319,20 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
   test('a login is needed', async () => {
     await admin.call('CONFIG', 'SET', 'requirepass', 'secret');
     try {
-      for (const words of [['ping'], ['-a', 'secret', 'ping'], ['-a', 'wrong', 'ping'], ['-n', '2', 'ping'], ['-3', 'ping'], ['--json', 'ping']]) {
+      for (const words of [
+        ['ping'],
+        ['-a', 'secret', 'ping'],
+        ['-a', 'wrong', 'ping'],
+        ['-n', '2', 'ping'],
+        ['-3', 'ping'],
+        ['--json', 'ping'],
+      ]) {
         await compare({ words: ['-p', String(redis.port), ...words] });
       }
       await compare({ words: ['-p', String(redis.port), 'ping'], env: { REDISCLI_AUTH: 'secret' } });
-      await compare({ words: ['-u', `redis://default:secret@127.0.0.1:${redis.port}/3`, '--no-auth-warning', 'client', 'getname'] });
+      await compare({
+        words: ['-u', `redis://default:secret@127.0.0.1:${redis.port}/3`, '--no-auth-warning', 'client', 'getname'],
+      });
       await compare({ words: ['-p', String(redis.port)], stdin: 'ping\nauth secret\nping\n' });
     } finally {
       await admin.call('CONFIG', 'SET', 'requirepass', '');
@@ -247,7 +341,12 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
 
   test('--rdb and --functions-rdb fetch the same file', async () => {
     await seed();
-    await admin.call('FUNCTION', 'LOAD', 'REPLACE', "#!lua name=lib\nredis.register_function('f', function() return 1 end)");
+    await admin.call(
+      'FUNCTION',
+      'LOAD',
+      'REPLACE',
+      "#!lua name=lib\nredis.register_function('f', function() return 1 end)",
+    );
     for (const option of ['--rdb', '--functions-rdb']) {
       const files = [join(folder, 'redis.rdb'), join(folder, 'kvasir.rdb')];
       const clean = (text: string): string => text.replace(/'\S*'/, "'file'").replace(/\d+ bytes/, 'N bytes');
@@ -283,10 +382,16 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
     const lru = await runKvasir([...port, '--lru-test', '100'], { stopAfterMs: 1700 });
     assert.match(lru.stdout, /^\d+ Gets\/sec \| Hits: \d+ \(\d+\.\d\d%\) \| Misses: \d+ \(\d+\.\d\d%\)\n/);
     const spectrum = await runKvasir([...port, '--latency-dist', '-i', '0.2'], { stopAfterMs: 700 });
-    assert.match(spectrum.stdout, /From 0 to 100%: (?:\x1b\[48;5;\d+m ){19}\x1b\[0m\n-{45}\n\x1b\[38;5;0m\x1b\[48;5;\d+m\./);  
+    assert.match(
+      spectrum.stdout,
+      /From 0 to 100%: (?:\x1b\[48;5;\d+m ){19}\x1b\[0m\n-{45}\n\x1b\[38;5;0m\x1b\[48;5;\d+m\./,
+    );
     const intrinsic = await runKvasir(['--intrinsic-latency', '1']);
     assert.match(intrinsic.stdout, /Max latency so far: \d+ microseconds\.\n/);
-    assert.match(intrinsic.stdout, /\n\d+ total runs \(avg latency: \d+\.\d{4} microseconds \/ \d+\.\d\d nanoseconds per run\)\.\nWorst run took \d+x/);
+    assert.match(
+      intrinsic.stdout,
+      /\n\d+ total runs \(avg latency: \d+\.\d{4} microseconds \/ \d+\.\d\d nanoseconds per run\)\.\nWorst run took \d+x/,
+    );
   });
 
   test('hot keys are listed under an LFU policy', async () => {

@@ -56,8 +56,14 @@ describe('ioredis', () => {
 
   test('pipelines and transactions', async () => {
     const results = await redis.pipeline().set('a', '1').incr('a').lpush('a', 'x').get('a').exec();
-    assert.deepEqual(results!.map(([error, value]) => error?.message ?? value), ['OK', 2, 'WRONGTYPE Operation against a key holding the wrong kind of value', '2']);
-    assert.deepEqual(await redis.multi().set('b', '5').incrby('b', 2).exec(), [[null, 'OK'], [null, 7]]);
+    assert.deepEqual(
+      results!.map(([error, value]) => error?.message ?? value),
+      ['OK', 2, 'WRONGTYPE Operation against a key holding the wrong kind of value', '2'],
+    );
+    assert.deepEqual(await redis.multi().set('b', '5').incrby('b', 2).exec(), [
+      [null, 'OK'],
+      [null, 7],
+    ]);
     const watcher = another();
     await watcher.watch('b');
     await redis.set('b', '1');
@@ -86,10 +92,12 @@ describe('ioredis', () => {
     for (let index = 0; index < 2000; index++) pipeline.set(`walk:${index}`, '').hset('fields', `field:${index}`, '');
     await pipeline.exec();
     const keys = new Set<string>();
-    for await (const found of redis.scanStream({ match: 'walk:*', count: 100 })) for (const key of found as string[]) keys.add(key);
+    for await (const found of redis.scanStream({ match: 'walk:*', count: 100 }))
+      for (const key of found as string[]) keys.add(key);
     assert.equal(keys.size, 2000);
     const fields = new Set<string>();
-    for await (const found of redis.hscanStream('fields')) for (const [index, field] of (found as string[]).entries()) if (index % 2 === 0) fields.add(field);
+    for await (const found of redis.hscanStream('fields'))
+      for (const [index, field] of (found as string[]).entries()) if (index % 2 === 0) fields.add(field);
     assert.equal(fields.size, 2000);
   });
 
@@ -130,7 +138,9 @@ describe('ioredis', () => {
   test('errors come with their texts', async () => {
     await redis.set('text', 'x');
     await assert.rejects(redis.incr('text'), { message: 'ERR value is not an integer or out of range' });
-    await assert.rejects(redis.call('NOSUCH', 'a'), { message: "ERR unknown command 'NOSUCH', with args beginning with: 'a' " });
+    await assert.rejects(redis.call('NOSUCH', 'a'), {
+      message: "ERR unknown command 'NOSUCH', with args beginning with: 'a' ",
+    });
     await assert.rejects(redis.call('GET'), { message: "ERR wrong number of arguments for 'get' command" });
   });
 });

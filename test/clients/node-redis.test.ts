@@ -66,11 +66,25 @@ for (const protocol of [2, 3] as const) {
       assert.deepEqual(await client.lRange('l', 0, -1), ['a', 'b', 'c']);
       await client.sAdd('s', ['x', 'y']);
       assert.deepEqual([...(await client.sMembers('s'))].sort(), ['x', 'y']);
-      await client.zAdd('z', [{ score: 1, value: 'one' }, { score: 2.5, value: 'two' }, { score: Infinity, value: 'last' }]);
-      assert.deepEqual((await client.zRangeWithScores('z', 0, -1)).map(({ value, score }) => [value, score]), [['one', 1], ['two', 2.5], ['last', Infinity]]);
+      await client.zAdd('z', [
+        { score: 1, value: 'one' },
+        { score: 2.5, value: 'two' },
+        { score: Infinity, value: 'last' },
+      ]);
+      assert.deepEqual(
+        (await client.zRangeWithScores('z', 0, -1)).map(({ value, score }) => [value, score]),
+        [
+          ['one', 1],
+          ['two', 2.5],
+          ['last', Infinity],
+        ],
+      );
       assert.equal(await client.zScore('z', 'two'), 2.5);
       const id = await client.xAdd('x', '*', { field: 'value' });
-      assert.deepEqual((await client.xRange('x', '-', '+')).map((entry) => [entry.id, { ...entry.message }]), [[id, { field: 'value' }]]);
+      assert.deepEqual(
+        (await client.xRange('x', '-', '+')).map((entry) => [entry.id, { ...entry.message }]),
+        [[id, { field: 'value' }]],
+      );
     });
 
     test('transactions, with watched keys', async () => {
@@ -78,7 +92,10 @@ for (const protocol of [2, 3] as const) {
       const watcher = await another();
       await watcher.watch('a');
       await client.set('a', '1');
-      await assert.rejects(watcher.multi().set('a', '2').exec(), { name: 'Error', message: 'One (or more) of the watched keys has been changed' });
+      await assert.rejects(watcher.multi().set('a', '2').exec(), {
+        name: 'Error',
+        message: 'One (or more) of the watched keys has been changed',
+      });
       assert.equal(await client.get('a'), '1');
     });
 
@@ -91,9 +108,13 @@ for (const protocol of [2, 3] as const) {
     test('scan iterators walk over everything once', async () => {
       await Promise.all(Array.from({ length: 1500 }, (_, index) => client.set(`walk:${index}`, '')));
       const keys = new Set<string>();
-      for await (const found of client.scanIterator({ MATCH: 'walk:*', COUNT: 100 })) for (const key of found) keys.add(key);
+      for await (const found of client.scanIterator({ MATCH: 'walk:*', COUNT: 100 }))
+        for (const key of found) keys.add(key);
       assert.equal(keys.size, 1500);
-      await client.hSet('fields', Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`field:${index}`, 'v'])));
+      await client.hSet(
+        'fields',
+        Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`field:${index}`, 'v'])),
+      );
       let fields = 0;
       for await (const found of client.hScanIterator('fields')) fields += found.length;
       assert.equal(fields, 1000);
@@ -137,7 +158,9 @@ for (const protocol of [2, 3] as const) {
     test('errors come with their texts', async () => {
       await client.set('text', 'x');
       await assert.rejects(client.incr('text'), { message: 'ERR value is not an integer or out of range' });
-      await assert.rejects(client.sendCommand(['NOSUCH', 'a']), { message: "ERR unknown command 'NOSUCH', with args beginning with: 'a' " });
+      await assert.rejects(client.sendCommand(['NOSUCH', 'a']), {
+        message: "ERR unknown command 'NOSUCH', with args beginning with: 'a' ",
+      });
     });
   });
 }

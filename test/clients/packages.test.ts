@@ -16,13 +16,19 @@ interface Lock {
 
 // Its package.json names no types for modules.
 const { default: Redlock } = createRequire(import.meta.url)('redlock') as {
-  default: new (clients: readonly Redis[], settings: { retryCount: number; retryDelay?: number }) => { acquire(resources: readonly string[], durationMs: number): Promise<Lock> };
+  default: new (
+    clients: readonly Redis[],
+    settings: { retryCount: number; retryDelay?: number },
+  ) => { acquire(resources: readonly string[], durationMs: number): Promise<Lock> };
 };
 
 describe('redlock', () => {
   it('locks by a majority of three servers, also when one is gone', { timeout: 30_000 }, async () => {
     const servers = await Promise.all([startServer(), startServer(), startServer()]);
-    const clients = servers.map((server) => new Redis({ port: server.port, host: server.host, retryStrategy: () => null, maxRetriesPerRequest: 0 }));
+    const clients = servers.map(
+      (server) =>
+        new Redis({ port: server.port, host: server.host, retryStrategy: () => null, maxRetriesPerRequest: 0 }),
+    );
     for (const client of clients) client.on('error', () => undefined);
     const first = new Redlock(clients, { retryCount: 0 });
     const second = new Redlock(clients, { retryCount: 0 });
@@ -50,10 +56,21 @@ describe('the socket.io adapter', () => {
     const subscriber = publisher.duplicate();
     const sockets = new Map<string, object>();
     const sent: string[] = [];
-    const namespace = { name: '/', sockets, server: { encoder: { encode: (packet: { data: string[] }) => [packet.data.join(' ')] } } };
+    const namespace = {
+      name: '/',
+      sockets,
+      server: { encoder: { encode: (packet: { data: string[] }) => [packet.data.join(' ')] } },
+    };
     const adapter = createAdapter(publisher, subscriber)(namespace);
     const join = (id: string, ...rooms: string[]): void => {
-      sockets.set(id, { id, rooms: new Set(rooms), handshake: {}, data: {}, notifyOutgoingListeners: () => undefined, client: { writeToEngine: (packets: string[]) => sent.push(`${id}: ${packets[0]}`) } });
+      sockets.set(id, {
+        id,
+        rooms: new Set(rooms),
+        handshake: {},
+        data: {},
+        notifyOutgoingListeners: () => undefined,
+        client: { writeToEngine: (packets: string[]) => sent.push(`${id}: ${packets[0]}`) },
+      });
       void adapter.addAll(id, new Set([id, ...rooms]));
     };
     return { adapter, join, sent, publisher, subscriber };
@@ -68,7 +85,12 @@ describe('the socket.io adapter', () => {
     two.join('s2', 'red');
     two.join('s3', 'blue');
     assert.deepEqual([...(await one.adapter.allRooms())].sort(), ['blue', 'red', 's1', 's2', 's3']);
-    assert.deepEqual((await one.adapter.fetchSockets({ rooms: new Set(['red']), except: new Set() })).map(({ id }: { id: string }) => id).sort(), ['s1', 's2']);
+    assert.deepEqual(
+      (await one.adapter.fetchSockets({ rooms: new Set(['red']), except: new Set() }))
+        .map(({ id }: { id: string }) => id)
+        .sort(),
+      ['s1', 's2'],
+    );
     one.adapter.broadcast({ type: 2, data: ['hello', 'reds'] }, { rooms: new Set(['red']), except: new Set() });
     one.adapter.broadcast({ type: 2, data: ['hello', 'all'] }, { rooms: new Set(), except: new Set(['s2']) });
     while (two.sent.length < 2) await admin.ping();

@@ -38,7 +38,13 @@ export interface CampaignResult {
 
 /** Words as one can type them into redis-cli. */
 export function quote(words: Words): string {
-  return words.map((word) => (/^[\w.*:+-]+$/.test(word) ? word : `"${word.replace(/["\\]/g, '\\$&').replace(/[^\x20-\x7e]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`)).join(' ');
+  return words
+    .map((word) =>
+      /^[\w.*:+-]+$/.test(word)
+        ? word
+        : `"${word.replace(/["\\]/g, '\\$&').replace(/[^\x20-\x7e]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`,
+    )
+    .join(' ');
 }
 
 async function versionOf(peer: RedisPeer): Promise<string> {
@@ -51,9 +57,17 @@ async function versionOf(peer: RedisPeer): Promise<string> {
 async function dumpsOf(peer: RedisPeer): Promise<string[]> {
   const connection = await Connection.open({ host: peer.host, port: peer.port });
   const make: Words[] = [
-    ['SET', 'a', 'text'], ['SET', 'b', '12345'], ['RPUSH', 'c', 'x', '1', 'y'.repeat(100)], ['SADD', 'd', '1', '2', '3'], ['SADD', 'e', 'm1', 'm2'],
-    ['HSET', 'f', 'm1', 'v', 'm2', '2'], ['ZADD', 'g', '1', 'm1', '2.5', 'm2'], ['XADD', 'h', '5-1', 'f', 'v'], ['XGROUP', 'CREATE', 'h', 'gr1', '0'],
-    ['HSET', 'i', ...Array.from({ length: 1200 }, (_, index) => `m${index}`)], ['SADD', 'j', ...Array.from({ length: 700 }, (_, index) => String(index * 3))],
+    ['SET', 'a', 'text'],
+    ['SET', 'b', '12345'],
+    ['RPUSH', 'c', 'x', '1', 'y'.repeat(100)],
+    ['SADD', 'd', '1', '2', '3'],
+    ['SADD', 'e', 'm1', 'm2'],
+    ['HSET', 'f', 'm1', 'v', 'm2', '2'],
+    ['ZADD', 'g', '1', 'm1', '2.5', 'm2'],
+    ['XADD', 'h', '5-1', 'f', 'v'],
+    ['XGROUP', 'CREATE', 'h', 'gr1', '0'],
+    ['HSET', 'i', ...Array.from({ length: 1200 }, (_, index) => `m${index}`)],
+    ['SADD', 'j', ...Array.from({ length: 700 }, (_, index) => String(index * 3))],
   ];
   for (const words of make) await connection.call(...words);
   const dumps: string[] = [];
@@ -98,7 +112,10 @@ export class Campaign {
   }
 
   private applicable(): readonly (typeof differences)[number][] {
-    return differences.filter(({ since = '0', before = '99' }) => versionNumber(this.version) < versionNumber(before) && versionNumber(this.version) >= versionNumber(since));
+    return differences.filter(
+      ({ since = '0', before = '99' }) =>
+        versionNumber(this.version) < versionNumber(before) && versionNumber(this.version) >= versionNumber(since),
+    );
   }
 
   private async rounds(): Promise<CampaignResult> {
@@ -128,9 +145,19 @@ export class Campaign {
     return { failures, commandCount: this.commandCount, coverage: this.coverage, unseen };
   }
 
-  private async round(duel: Duel, seed: number, length: number, commands: readonly Candidate[]): Promise<string | undefined> {
+  private async round(
+    duel: Duel,
+    seed: number,
+    length: number,
+    commands: readonly Candidate[],
+  ): Promise<string | undefined> {
     const prng = new Prng(seed);
-    const generator = new Generator(prng, new ArgumentValues(prng, this.dumps, versionNumber(this.version) < versionNumber('7.4.9')), commands, this.version);
+    const generator = new Generator(
+      prng,
+      new ArgumentValues(prng, this.dumps, versionNumber(this.version) < versionNumber('7.4.9')),
+      commands,
+      this.version,
+    );
     const protocol = prng.chance(50) ? 3 : 2;
     const sequence = generator.sequence(length);
     this.commandCount += sequence.length;
@@ -147,8 +174,10 @@ export class Campaign {
     };
     const first = await attempt(sequence);
     if (first === undefined) return undefined;
-    if (this.options.without !== undefined && typeof first !== 'string') this.options.without.add(fullNameOf(first.words));
-    const kind = (found: Mismatch | string): string => (typeof found === 'string' ? 'failure' : found.words[0]!.toLowerCase());
+    if (this.options.without !== undefined && typeof first !== 'string')
+      this.options.without.add(fullNameOf(first.words));
+    const kind = (found: Mismatch | string): string =>
+      typeof found === 'string' ? 'failure' : found.words[0]!.toLowerCase();
     const short = await shrink(sequence, async (candidate) => {
       const found = await attempt(candidate);
       return found !== undefined && kind(found) === kind(first);
@@ -163,8 +192,22 @@ function fullNameOf(words: Words): string {
   return ['object', 'xinfo', 'xgroup', 'client', 'memory', 'pubsub'].includes(name) ? `${name}|${sub}` : name;
 }
 
-function describe(seed: number, protocol: number, sequence: readonly Words[], found: Mismatch | string, flaky: boolean): string {
-  const lines = [`seed ${seed}, RESP${protocol}${flaky ? ', not every time' : ''}:`, ...sequence.map((words) => `  ${quote(words).slice(0, 2000)}`)];
+function describe(
+  seed: number,
+  protocol: number,
+  sequence: readonly Words[],
+  found: Mismatch | string,
+  flaky: boolean,
+): string {
+  const lines = [
+    `seed ${seed}, RESP${protocol}${flaky ? ', not every time' : ''}:`,
+    ...sequence.map((words) => `  ${quote(words).slice(0, 2000)}`),
+  ];
   if (typeof found === 'string') return [...lines, `  failed: ${found}`].join('\n');
-  return [...lines, `  at ${quote(found.words).slice(0, 300)}`, `  Kvasir: ${found.ours.slice(0, 600)}`, `  redis:  ${found.theirs.slice(0, 600)}`].join('\n');
+  return [
+    ...lines,
+    `  at ${quote(found.words).slice(0, 300)}`,
+    `  Kvasir: ${found.ours.slice(0, 600)}`,
+    `  redis:  ${found.theirs.slice(0, 600)}`,
+  ].join('\n');
 }

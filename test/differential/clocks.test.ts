@@ -9,14 +9,80 @@ import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
 const idleSeconds = 1000;
 
 const commands = [
-  'TTL s', 'PTTL s', 'EXPIRETIME s', 'TYPE s', 'EXISTS s', 'OBJECT ENCODING s', 'OBJECT REFCOUNT s', 'TOUCH s', 'DUMP s', 'GET s', 'STRLEN s',
-  'GETRANGE s 0 1', 'MGET s', 'EXPIRE s 100', 'PERSIST s', 'EXPIRE s 100 XX', 'SETNX s 1', 'GETEX s', 'COPY s copy', 'SORT s', 'GETBIT s 1',
-  'SETBIT s 1 1', 'BITFIELD s GET u8 0', 'SCAN 0', 'KEYS *', 'MEMORY USAGE s', 'DEBUG OBJECT s', 'SET s 1 NX', 'SET s 1', 'MSETNX s 1',
-  'LLEN s', 'LLEN l', 'LRANGE l 0 -1', 'LINDEX l 0', 'LPOS l a', 'SORT l ALPHA', 'LPUSHX l a', 'LREM l 0 zz', 'LSET l 100 a', 'LPOP l 0',
-  'SCARD t', 'SISMEMBER t a', 'SMEMBERS t', 'SRANDMEMBER t', 'SINTER t', 'SSCAN t 0', 'SADD t a', 'SREM t zz', 'SMOVE t other zz',
-  'HGET h a', 'HGETALL h', 'HLEN h', 'HSCAN h 0', 'HSETNX h a 1', 'HDEL h zz', 'ZCARD z', 'ZSCORE z a', 'ZRANK z a', 'ZRANGE z 0 -1',
-  'ZCOUNT z 0 1', 'ZSCAN z 0', 'ZUNION 1 z', 'ZADD z NX 1 a', 'ZREM z zz', 'GEOPOS z a', 'XLEN x', 'XRANGE x - +', 'XREAD STREAMS x 0',
-  'XREAD STREAMS x $', 'XINFO STREAM x', 'XPENDING x g', 'XACK x g 9-9', 'XDEL x 9-9', 'XREADGROUP GROUP g c STREAMS x >',
+  'TTL s',
+  'PTTL s',
+  'EXPIRETIME s',
+  'TYPE s',
+  'EXISTS s',
+  'OBJECT ENCODING s',
+  'OBJECT REFCOUNT s',
+  'TOUCH s',
+  'DUMP s',
+  'GET s',
+  'STRLEN s',
+  'GETRANGE s 0 1',
+  'MGET s',
+  'EXPIRE s 100',
+  'PERSIST s',
+  'EXPIRE s 100 XX',
+  'SETNX s 1',
+  'GETEX s',
+  'COPY s copy',
+  'SORT s',
+  'GETBIT s 1',
+  'SETBIT s 1 1',
+  'BITFIELD s GET u8 0',
+  'SCAN 0',
+  'KEYS *',
+  'MEMORY USAGE s',
+  'DEBUG OBJECT s',
+  'SET s 1 NX',
+  'SET s 1',
+  'MSETNX s 1',
+  'LLEN s',
+  'LLEN l',
+  'LRANGE l 0 -1',
+  'LINDEX l 0',
+  'LPOS l a',
+  'SORT l ALPHA',
+  'LPUSHX l a',
+  'LREM l 0 zz',
+  'LSET l 100 a',
+  'LPOP l 0',
+  'SCARD t',
+  'SISMEMBER t a',
+  'SMEMBERS t',
+  'SRANDMEMBER t',
+  'SINTER t',
+  'SSCAN t 0',
+  'SADD t a',
+  'SREM t zz',
+  'SMOVE t other zz',
+  'HGET h a',
+  'HGETALL h',
+  'HLEN h',
+  'HSCAN h 0',
+  'HSETNX h a 1',
+  'HDEL h zz',
+  'ZCARD z',
+  'ZSCORE z a',
+  'ZRANK z a',
+  'ZRANGE z 0 -1',
+  'ZCOUNT z 0 1',
+  'ZSCAN z 0',
+  'ZUNION 1 z',
+  'ZADD z NX 1 a',
+  'ZREM z zz',
+  'GEOPOS z a',
+  'XLEN x',
+  'XRANGE x - +',
+  'XREAD STREAMS x 0',
+  'XREAD STREAMS x $',
+  'XINFO STREAM x',
+  'XPENDING x g',
+  'XACK x g 9-9',
+  'XDEL x 9-9',
+  'XREADGROUP GROUP g c STREAMS x >',
 ].map((text) => text.split(' '));
 
 /** How the words reach the server. */
@@ -41,9 +107,11 @@ async function renewing(port: number, way: string): Promise<string[]> {
     const payloads = await Promise.all(keys.map((key) => client.dumpBuffer(key)));
     const renewed: string[] = [];
     for (const words of commands) {
-      for (let index = 0; index < keys.length; index++) await client.call('RESTORE', keys[index]!, '0', payloads[index]!, 'REPLACE', 'IDLETIME', String(idleSeconds));
+      for (let index = 0; index < keys.length; index++)
+        await client.call('RESTORE', keys[index]!, '0', payloads[index]!, 'REPLACE', 'IDLETIME', String(idleSeconds));
       await ways[way]!(client, words).catch(() => undefined);
-      for (const key of keys) if (Number(await client.object('IDLETIME', key)) < idleSeconds) renewed.push(`${words.join(' ')}: ${key}`);
+      for (const key of keys)
+        if (Number(await client.object('IDLETIME', key)) < idleSeconds) renewed.push(`${words.join(' ')}: ${key}`);
     }
     return renewed;
   } finally {
@@ -77,7 +145,15 @@ describe('the idle time of keys', { skip: peerMissing('redis-server') }, () => {
     const client = new Redis(kvasir.port);
     const idle = async (run: () => Promise<unknown>): Promise<boolean> => {
       await client.set('k', 'v');
-      await client.call('RESTORE', 'k', '0', (await client.dumpBuffer('k'))!, 'REPLACE', 'IDLETIME', String(idleSeconds));
+      await client.call(
+        'RESTORE',
+        'k',
+        '0',
+        (await client.dumpBuffer('k'))!,
+        'REPLACE',
+        'IDLETIME',
+        String(idleSeconds),
+      );
       await client.call('CLIENT', 'NO-TOUCH', 'ON');
       await run();
       await client.call('CLIENT', 'NO-TOUCH', 'OFF');
@@ -86,7 +162,10 @@ describe('the idle time of keys', { skip: peerMissing('redis-server') }, () => {
     try {
       assert.equal(await idle(() => client.get('k')), true);
       assert.equal(await idle(() => client.eval('return redis.call("GET", "k")', 0)), true);
-      assert.equal(await idle(() => client.eval('for i = 1, 3e6 do local x = i end return redis.call("GET", "k")', 0)), true);
+      assert.equal(
+        await idle(() => client.eval('for i = 1, 3e6 do local x = i end return redis.call("GET", "k")', 0)),
+        true,
+      );
       assert.equal(await idle(() => client.multi().get('k').exec()), true);
       assert.equal(await idle(() => client.call('TOUCH', 'k')), false);
       assert.equal(await idle(() => client.eval('return redis.call("TOUCH", "k")', 0)), false);

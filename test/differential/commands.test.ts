@@ -14,7 +14,21 @@ describe('random commands on Kvasir and redis-server', { skip: peerMissing('redi
     const { failures, commandCount, coverage, unseen } = await Campaign.run({ seed, rounds });
     assert.deepEqual(failures, [], failures.join('\n'));
     assert.ok(commandCount >= rounds * 50);
-    if (rounds >= 1000) for (const name of ['set', 'lpush', 'hset', 'sadd', 'zadd', 'xadd', 'setbit', 'pfadd', 'geoadd', 'exec', 'restore']) assert.ok((coverage.get(name) ?? 0) > 20, `${name} ran too seldom`);
+    if (rounds >= 1000)
+      for (const name of [
+        'set',
+        'lpush',
+        'hset',
+        'sadd',
+        'zadd',
+        'xadd',
+        'setbit',
+        'pfadd',
+        'geoadd',
+        'exec',
+        'restore',
+      ])
+        assert.ok((coverage.get(name) ?? 0) > 20, `${name} ran too seldom`);
     if (rounds >= roundsToSeeAll) assert.deepEqual(unseen, [], 'declared differences that no longer occur');
   });
 });

@@ -66,12 +66,15 @@ export const differences: readonly Difference[] = [
   {
     name: 'client names that begin with a zero byte',
     reason: 'redis-server looks at the name up to there only; we refuse such names.',
-    matches: (words, ours) => is(words, 'client', 'setname') && words[2]!.includes('\0') && ours.startsWith('-ERR Client names'),
+    matches: (words, ours) =>
+      is(words, 'client', 'setname') && words[2]!.includes('\0') && ours.startsWith('-ERR Client names'),
   },
   {
     name: 'the encoding of a sorted set after SORT',
-    reason: 'redis-server gives a sorted set its large encoding in order to sort it; we do not change what is only read.',
-    matches: (words, ours, theirs) => is(words, 'object', 'encoding') && ours === '"listpack"' && theirs === '"skiplist"',
+    reason:
+      'redis-server gives a sorted set its large encoding in order to sort it; we do not change what is only read.',
+    matches: (words, ours, theirs) =>
+      is(words, 'object', 'encoding') && ours === '"listpack"' && theirs === '"skiplist"',
   },
   {
     name: 'the words of XREAD about too few ids',
@@ -80,46 +83,62 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'consumers and lags of groups',
-    reason: 'Since 7.2 XCLAIM makes a consumer even if it gets nothing, and the lag looks at the last id where 7.0 took a given count of entries read as exact.',
+    reason:
+      'Since 7.2 XCLAIM makes a consumer even if it gets nothing, and the lag looks at the last id where 7.0 took a given count of entries read as exact.',
     before: '7.2.0',
     matches: (words, ours, theirs) =>
-      (is(words, 'xinfo') && replaced(withoutReleased(ours), withoutReleased(theirs), /"(consumers|lag)", (nil|-?\d+|array\[.*\])/g, '$1')) ||
+      (is(words, 'xinfo') &&
+        replaced(
+          withoutReleased(ours),
+          withoutReleased(theirs),
+          /"(consumers|lag)", (nil|-?\d+|array\[.*\])/g,
+          '$1',
+        )) ||
       (is(words, 'xinfo', 'consumers') && withoutIdlers(ours) === withoutIdlers(theirs)) ||
       (is(words, 'xgroup', 'createconsumer') && ours === '0' && theirs === '1'),
   },
   {
     name: 'the count of released messages',
     reason: 'Since 8.8 XINFO STREAM FULL tells how many messages XNACK has given back.',
-    matches: (words, ours, theirs) => is(words, 'xinfo', 'stream') && replaced(ours, theirs, /, "nacked-count", \d+|(?<="(seen|active)-time", )\d+/g, ''),
+    matches: (words, ours, theirs) =>
+      is(words, 'xinfo', 'stream') &&
+      replaced(ours, theirs, /, "nacked-count", \d+|(?<="(seen|active)-time", )\d+/g, ''),
   },
   {
     name: 'the time since a consumer last got something',
     reason: 'Since 7.2 XINFO CONSUMERS tells it.',
     before: '7.2.0',
-    matches: (words, ours, theirs) => is(words, 'xinfo', 'consumers') && replaced(ours, theirs, /"idle", \d+(, "inactive", -?\d+)?/g, 'idle'),
+    matches: (words, ours, theirs) =>
+      is(words, 'xinfo', 'consumers') && replaced(ours, theirs, /"idle", \d+(, "inactive", -?\d+)?/g, 'idle'),
   },
   {
     name: 'the words of XSETID about ids that are too small for two reasons',
     reason: 'Newer versions look at the deleted id first.',
     before: '7.2.0',
-    matches: (words, ours, theirs) => is(words, 'xsetid') && ours.endsWith('current max_deleted_entry_id') && theirs.endsWith('target stream top item'),
+    matches: (words, ours, theirs) =>
+      is(words, 'xsetid') && ours.endsWith('current max_deleted_entry_id') && theirs.endsWith('target stream top item'),
   },
   {
     name: 'SORT after a number that is nearly zero',
     reason: 'redis-server looks at an errno that reading 5e-324 left behind.',
-    matches: (words, ours, theirs) => /^sort(_ro)?$/i.test(words[0]!) && ours.startsWith('array') && theirs === "-ERR One or more scores can't be converted into double",
+    matches: (words, ours, theirs) =>
+      /^sort(_ro)?$/i.test(words[0]!) &&
+      ours.startsWith('array') &&
+      theirs === "-ERR One or more scores can't be converted into double",
   },
   {
     name: 'wrong arguments of BITCOUNT and BITPOS for keys that are not there',
     reason: 'Since 7.2 arguments are read first.',
     before: '7.2.0',
-    matches: (words, ours, theirs) => (is(words, 'bitcount') || is(words, 'bitpos')) && ours.startsWith('-ERR') && /^(0|-1|-WRONGTYPE.*)$/.test(theirs),
+    matches: (words, ours, theirs) =>
+      (is(words, 'bitcount') || is(words, 'bitpos')) && ours.startsWith('-ERR') && /^(0|-1|-WRONGTYPE.*)$/.test(theirs),
   },
   {
     name: 'XREAD with the id +',
     reason: 'Redis 7.4 brought it: the last entry.',
     before: '7.4.0',
-    matches: (words, _ours, theirs) => is(words, 'xread') && words.includes('+') && theirs.startsWith('-ERR Invalid stream ID'),
+    matches: (words, _ours, theirs) =>
+      is(words, 'xread') && words.includes('+') && theirs.startsWith('-ERR Invalid stream ID'),
   },
   {
     name: 'the smallest integer as a count',
@@ -131,7 +150,8 @@ export const differences: readonly Difference[] = [
     name: 'the range of timeouts',
     reason: 'Redis 7.0 overflowed to a negative timeout.',
     before: '7.2.0',
-    matches: (_words, ours, theirs) => replaced(ours, theirs, /timeout is (out of range|negative)/g, 'timeout is wrong'),
+    matches: (_words, ours, theirs) =>
+      replaced(ours, theirs, /timeout is (out of range|negative)/g, 'timeout is wrong'),
   },
   {
     name: 'cursors that are no cursor',
@@ -148,7 +168,8 @@ export const differences: readonly Difference[] = [
     name: 'ranges that end before the first byte',
     reason: 'Redis 8 returns nothing; before it returned the first byte.',
     before: '7.4.9',
-    matches: (words, ours, theirs) => ours === '""' && theirs.length > 2 && (is(words, 'getrange') || is(words, 'substr')) && words[3]!.startsWith('-'),
+    matches: (words, ours, theirs) =>
+      ours === '""' && theirs.length > 2 && (is(words, 'getrange') || is(words, 'substr')) && words[3]!.startsWith('-'),
   },
   {
     name: 'the text of doubles',
@@ -158,15 +179,20 @@ export const differences: readonly Difference[] = [
   },
   {
     name: 'the last digits of doubles',
-    reason: 'redis-server looks for the shortest text with an algorithm that misses it once in a thousand: 1e23 is 9.999999999999999e22 there.',
+    reason:
+      'redis-server looks for the shortest text with an algorithm that misses it once in a thousand: 1e23 is 9.999999999999999e22 there.',
     since: '7.2.0',
-    matches: (_words, ours, theirs) => /\d{16}/.test(theirs.replaceAll('.', '')) && shortNumbers(ours) === shortNumbers(theirs),
+    matches: (_words, ours, theirs) =>
+      /\d{16}/.test(theirs.replaceAll('.', '')) && shortNumbers(ours) === shortNumbers(theirs),
   },
   {
     name: 'floats that are hexadecimal, too large or behind a space',
     reason: 'Redis 8 reads floats with other code: no hexadecimal ones, no spaces, 1e400 is infinite.',
     since: '7.4.9',
-    matches: (words, _ours, theirs) => (/not a (valid )?float|need numeric/.test(theirs) && words.some((word) => /^\(?(0x| )/.test(word))) || words.includes('1e400') || /can't be converted into double/.test(theirs),
+    matches: (words, _ours, theirs) =>
+      (/not a (valid )?float|need numeric/.test(theirs) && words.some((word) => /^\(?(0x| )/.test(word))) ||
+      words.includes('1e400') ||
+      /can't be converted into double/.test(theirs),
   },
   {
     name: 'the encoding of hashes whose fields could expire',

@@ -38,14 +38,20 @@ class Side {
     const replies: Reply[] = [];
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${this.name} did not answer ${JSON.stringify(commands[replies.length])}`)), patienceMs);
+      timer = setTimeout(
+        () => reject(new Error(`${this.name} did not answer ${JSON.stringify(commands[replies.length])}`)),
+        patienceMs,
+      );
     });
     try {
       for (const words of commands) connection.send(words.map(latin1Bytes));
-      while (replies.length < commands.length) replies.push(connection.takeReply() ?? (await Promise.race([connection.readReply(), late])));
+      while (replies.length < commands.length)
+        replies.push(connection.takeReply() ?? (await Promise.race([connection.readReply(), late])));
     } catch (error) {
       const command = JSON.stringify(commands[replies.length]).slice(0, 300);
-      throw new Error(`${this.name}, at command ${replies.length}, ${command}: ${(error as Error).message}`, { cause: error });
+      throw new Error(`${this.name}, at command ${replies.length}, ${command}: ${(error as Error).message}`, {
+        cause: error,
+      });
     } finally {
       clearTimeout(timer);
     }
@@ -104,13 +110,21 @@ export class Duel {
   }
 
   private async compareDatabase(database: number, index: number): Promise<Mismatch | undefined> {
-    const listing: Words[] = [['SELECT', String(database)], ['KEYS', '*']];
+    const listing: Words[] = [
+      ['SELECT', String(database)],
+      ['KEYS', '*'],
+    ];
     const [, keys] = await this.theirs.run(listing);
     const different = await this.compare(listing, index);
     if (different !== undefined) return different;
     const names = isAggregate(keys!) ? keys.elements.map((key) => (key.kind === 'bulk' ? latin1(key.bytes) : '')) : [];
     const types = (await this.theirs.run(names.map((name) => ['TYPE', name]))).map(replyText);
-    const questions = names.flatMap((name, at) => [['TYPE', name], ['PTTL', name], ['OBJECT', 'ENCODING', name], ...contentCommands(name, types[at]!)]);
+    const questions = names.flatMap((name, at) => [
+      ['TYPE', name],
+      ['PTTL', name],
+      ['OBJECT', 'ENCODING', name],
+      ...contentCommands(name, types[at]!),
+    ]);
     return this.compare(questions, index);
   }
 }
@@ -118,12 +132,27 @@ export class Duel {
 /** Commands whose replies tell all that is in a key. */
 function contentCommands(name: string, type: string): Words[] {
   switch (type) {
-    case 'string': return [['GET', name]];
-    case 'list': return [['LRANGE', name, '0', '-1']];
-    case 'set': return [['SMEMBERS', name]];
-    case 'hash': return [['HGETALL', name]];
-    case 'zset': return [['ZRANGE', name, '0', '-1', 'WITHSCORES'], ['ZREVRANGE', name, '0', '-1']];
-    case 'stream': return [['XRANGE', name, '-', '+'], ['XREVRANGE', name, '+', '-'], ['XINFO', 'GROUPS', name], ['XINFO', 'STREAM', name]];
-    default: return [];
+    case 'string':
+      return [['GET', name]];
+    case 'list':
+      return [['LRANGE', name, '0', '-1']];
+    case 'set':
+      return [['SMEMBERS', name]];
+    case 'hash':
+      return [['HGETALL', name]];
+    case 'zset':
+      return [
+        ['ZRANGE', name, '0', '-1', 'WITHSCORES'],
+        ['ZREVRANGE', name, '0', '-1'],
+      ];
+    case 'stream':
+      return [
+        ['XRANGE', name, '-', '+'],
+        ['XREVRANGE', name, '+', '-'],
+        ['XINFO', 'GROUPS', name],
+        ['XINFO', 'STREAM', name],
+      ];
+    default:
+      return [];
   }
 }

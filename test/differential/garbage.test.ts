@@ -7,8 +7,50 @@ import { isOneReply } from './unordered.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
 const groups = new Set(['hash', 'set']);
-const numbers = ['0', '1', '2', '3', '-1', '-5', '100', '1000000', '4000000000000', '70368744177663', '9223372036854775807', '-9223372036854775808', '9223372036854775808', '1.5', 'nan', 'inf', '1e309'];
-const words = ['FIELDS', 'fields', 'NX', 'XX', 'GT', 'LT', 'EX', 'PX', 'EXAT', 'PXAT', 'PERSIST', 'KEEPTTL', 'FNX', 'FXX', 'MATCH', 'COUNT', 'NOVALUES', 'WITHVALUES', 'LIMIT', 'APPROX', '*', '[', 'a*'];
+const numbers = [
+  '0',
+  '1',
+  '2',
+  '3',
+  '-1',
+  '-5',
+  '100',
+  '1000000',
+  '4000000000000',
+  '70368744177663',
+  '9223372036854775807',
+  '-9223372036854775808',
+  '9223372036854775808',
+  '1.5',
+  'nan',
+  'inf',
+  '1e309',
+];
+const words = [
+  'FIELDS',
+  'fields',
+  'NX',
+  'XX',
+  'GT',
+  'LT',
+  'EX',
+  'PX',
+  'EXAT',
+  'PXAT',
+  'PERSIST',
+  'KEEPTTL',
+  'FNX',
+  'FXX',
+  'MATCH',
+  'COUNT',
+  'NOVALUES',
+  'WITHVALUES',
+  'LIMIT',
+  'APPROX',
+  '*',
+  '[',
+  'a*',
+];
 
 function argument(prng: Prng): string {
   const kind = prng.below(10);

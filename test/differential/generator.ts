@@ -22,14 +22,38 @@ export interface Candidate {
 const dataGroups = ['string', 'list', 'hash', 'set', 'sorted_set', 'stream', 'bitmap', 'hyperloglog', 'geo', 'generic'];
 /** Of the other groups: commands whose replies do not depend on the server's own state. */
 const others = new Set([
-  'ping', 'echo', 'select', 'dbsize', 'flushdb', 'flushall', 'swapdb', 'time', 'watch', 'unwatch', 'multi', 'exec', 'discard',
-  'client|getname', 'client|setname', 'client|id', 'memory|usage', 'restore-asking', 'lastsave', 'publish',
-  'pubsub|channels', 'pubsub|numsub', 'pubsub|numpat', 'sort', 'sort_ro',
+  'ping',
+  'echo',
+  'select',
+  'dbsize',
+  'flushdb',
+  'flushall',
+  'swapdb',
+  'time',
+  'watch',
+  'unwatch',
+  'multi',
+  'exec',
+  'discard',
+  'client|getname',
+  'client|setname',
+  'client|id',
+  'memory|usage',
+  'restore-asking',
+  'lastsave',
+  'publish',
+  'pubsub|channels',
+  'pubsub|numsub',
+  'pubsub|numpat',
+  'sort',
+  'sort_ro',
 ]);
 /** Data commands that cannot be compared: the sentences say why. */
 const excluded = new Map<string, string>([
   ['pfselftest', 'takes half a minute on redis-server'],
-  ...['zrangebylex', 'zrevrangebylex', 'zlexcount', 'zremrangebylex'].map((name) => [name, 'defined only where all scores are equal: sorted-set.test.ts'] as const),
+  ...['zrangebylex', 'zrevrangebylex', 'zlexcount', 'zremrangebylex'].map(
+    (name) => [name, 'defined only where all scores are equal: sorted-set.test.ts'] as const,
+  ),
   ['migrate', 'talks to other servers'],
   ['wait', 'depends on replicas'],
   ['waitaof', 'depends on replicas'],
@@ -38,7 +62,22 @@ const excluded = new Map<string, string>([
   ['xinfo|help', 'its text follows the version'],
   ['object|freq', 'replies an error or not by maxmemory-policy, which tests of eviction cover'],
 ]);
-const rare = new Set(['flushdb', 'flushall', 'swapdb', 'select', 'discard', 'exec', 'multi', 'watch', 'move', 'unwatch', 'time', 'lastsave', 'del', 'unlink']);
+const rare = new Set([
+  'flushdb',
+  'flushall',
+  'swapdb',
+  'select',
+  'discard',
+  'exec',
+  'multi',
+  'watch',
+  'move',
+  'unwatch',
+  'time',
+  'lastsave',
+  'del',
+  'unlink',
+]);
 
 /** Orders versions as numbers. */
 export function versionNumber(version: string): number {
@@ -127,7 +166,11 @@ export class Generator {
   private nonsense(): Words {
     const { prng, values } = this;
     const count = 1 + prng.below(4);
-    return Array.from({ length: count }, (_, index) => (index === 0 ? prng.pick(['NOSUCH', 'get get', '', 'x'.repeat(200), 'OBJECT', 'xinfo', '\xff', 'CLIENT', 'a\r\nb']) : values.text()));
+    return Array.from({ length: count }, (_, index) =>
+      index === 0
+        ? prng.pick(['NOSUCH', 'get get', '', 'x'.repeat(200), 'OBJECT', 'xinfo', '\xff', 'CLIENT', 'a\r\nb'])
+        : values.text(),
+    );
   }
 
   private anyCase(word: string): string {
@@ -140,12 +183,20 @@ export class Generator {
     // A number that moves into the place of a time could make a key expire in the middle of a run, or wait for ever.
     const hasTime = command.arguments.some((argument) => mentionsTime(argument));
     switch (prng.below(hasTime ? 3 : 6)) {
-      case 0: return words.slice(0, index);
-      case 1: return [...words, hasTime ? 'x' : values.wrong()];
-      case 2: return words.map((word, at) => (at === index ? prng.pick(['', 'x', 'nan', '9223372036854775808', 'NX', '\0']) : word));
-      case 3: return words.filter((_, at) => at !== index);
-      case 4: return words.map((word, at) => (at === index ? values.wrong() : word));
-      default: return [...words.slice(0, index), words[index] ?? values.text(), ...words.slice(index)];
+      case 0:
+        return words.slice(0, index);
+      case 1:
+        return [...words, hasTime ? 'x' : values.wrong()];
+      case 2:
+        return words.map((word, at) =>
+          at === index ? prng.pick(['', 'x', 'nan', '9223372036854775808', 'NX', '\0']) : word,
+        );
+      case 3:
+        return words.filter((_, at) => at !== index);
+      case 4:
+        return words.map((word, at) => (at === index ? values.wrong() : word));
+      default:
+        return [...words.slice(0, index), words[index] ?? values.text(), ...words.slice(index)];
     }
   }
 
@@ -161,8 +212,13 @@ export class Generator {
   private order(args: readonly Argument[]): Argument[] {
     const ordered = [...args];
     for (let index = 0; index + 1 < ordered.length; index++) {
-      const swappable = ordered[index]!.optional === true && ordered[index + 1]!.optional === true && ordered[index]!.kind !== 'integer' && ordered[index + 1]!.kind !== 'integer';
-      if (swappable && this.prng.chance(20)) [ordered[index], ordered[index + 1]] = [ordered[index + 1]!, ordered[index]!];
+      const swappable =
+        ordered[index]!.optional === true &&
+        ordered[index + 1]!.optional === true &&
+        ordered[index]!.kind !== 'integer' &&
+        ordered[index + 1]!.kind !== 'integer';
+      if (swappable && this.prng.chance(20))
+        [ordered[index], ordered[index + 1]] = [ordered[index + 1]!, ordered[index]!];
     }
     return ordered;
   }
@@ -178,7 +234,8 @@ export class Generator {
       state.placeholder = -1;
     }
     for (let index = 0; index < repeats; index++) {
-      if (argument.token !== undefined && (index === 0 || argument.multipleToken === true)) words.push(this.anyCase(argument.token));
+      if (argument.token !== undefined && (index === 0 || argument.multipleToken === true))
+        words.push(this.anyCase(argument.token));
       this.appendOnce(argument, command, words, state);
     }
   }
@@ -186,9 +243,20 @@ export class Generator {
   private repeats(argument: Argument, state: Counting): number {
     const { prng } = this;
     // Weights and stream ids come once for each key.
-    if (argument.kind !== 'key' && argument.kind !== 'block' && (argument.name === 'weight' || (argument.name === 'id' && state.keyCount > 0 && state.inBlock === true)) && prng.chance(96)) return state.keyCount;
+    if (
+      argument.kind !== 'key' &&
+      argument.kind !== 'block' &&
+      (argument.name === 'weight' || (argument.name === 'id' && state.keyCount > 0 && state.inBlock === true)) &&
+      prng.chance(96)
+    )
+      return state.keyCount;
     const few = 1 + prng.below(4);
-    const repeats = argument.kind === 'key' || argument.children?.[0]?.kind === 'key' ? few : prng.chance(5) ? prng.below(prng.chance(30) ? 600 : 140) + 1 : few;
+    const repeats =
+      argument.kind === 'key' || argument.children?.[0]?.kind === 'key'
+        ? few
+        : prng.chance(5)
+          ? prng.below(prng.chance(30) ? 600 : 140) + 1
+          : few;
     if (argument.kind === 'key') state.keyCount = repeats;
     return repeats;
   }
@@ -197,14 +265,24 @@ export class Generator {
     const { prng, values } = this;
     const fullName = command.name.join('|');
     switch (argument.kind) {
-      case 'pure-token': return; // its word is written
-      case 'key': words.push(values.key(command.group)); return;
+      case 'pure-token':
+        return; // its word is written
+      case 'key':
+        words.push(values.key(command.group));
+        return;
       case 'oneof': {
         // BYLEX as the commands ending in it: only with equal scores.
-        const choices = argument.children!.filter((child) => versionNumber(child.since ?? '0') <= this.version && child.token !== 'BYLEX');
+        const choices = argument.children!.filter(
+          (child) => versionNumber(child.since ?? '0') <= this.version && child.token !== 'BYLEX',
+        );
         // An id made by the clock differs between servers: seldom.
         const chosen = prng.pick(choices);
-        this.append(chosen.token === '*' && prng.chance(90) ? choices[choices.length - 1]! : chosen, command, words, state);
+        this.append(
+          chosen.token === '*' && prng.chance(90) ? choices[choices.length - 1]! : chosen,
+          command,
+          words,
+          state,
+        );
         return;
       }
       case 'block': {

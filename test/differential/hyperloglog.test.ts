@@ -8,13 +8,18 @@ const seed = Number(process.env.KVASIR_SEED ?? 1);
 const keys = ['a', 'b', 'c', 'd'];
 
 function randomElement(prng: Prng): string {
-  return Array.from({ length: prng.below(prng.chance(5) ? 200 : 20) }, () => String.fromCharCode(prng.below(256))).join('');
+  return Array.from({ length: prng.below(prng.chance(5) ? 200 : 20) }, () => String.fromCharCode(prng.below(256))).join(
+    '',
+  );
 }
 
 /** A value that claims to be sparse, with runs of any kind. */
 function forged(prng: Prng): string {
-  if (prng.chance(20)) return prng.pick(['HYLL', 'HYLL\x02' + '\0'.repeat(11), 'HYLL\0' + '\0'.repeat(20), 'x'.repeat(20), '1234']);
-  const runs = Array.from({ length: prng.below(12) }, () => String.fromCharCode(prng.chance(40) ? 0x40 + prng.below(64) : prng.below(256))).join('');
+  if (prng.chance(20))
+    return prng.pick(['HYLL', 'HYLL\x02' + '\0'.repeat(11), 'HYLL\0' + '\0'.repeat(20), 'x'.repeat(20), '1234']);
+  const runs = Array.from({ length: prng.below(12) }, () =>
+    String.fromCharCode(prng.chance(40) ? 0x40 + prng.below(64) : prng.below(256)),
+  ).join('');
   return `HYLL\x01\0\0\0${String.fromCharCode(prng.below(256))}\0\0\0\0\0\0${String.fromCharCode(prng.chance(50) ? 0x80 : 0)}${runs}`;
 }
 
@@ -22,15 +27,28 @@ function randomCommand(prng: Prng): Words {
   const key = prng.pick(keys);
   const other = prng.pick(keys);
   switch (prng.below(12)) {
-    case 0: return ['PFCOUNT', key];
-    case 1: return ['PFCOUNT', key, other, prng.pick(keys)];
-    case 2: return ['PFMERGE', key, other, ...(prng.chance(50) ? [prng.pick(keys)] : [])];
-    case 3: return ['PFDEBUG', prng.pick(['DECODE', 'encoding', 'ENCODING', 'decode', 'nothing']), key];
-    case 4: return prng.chance(15) ? ['PFDEBUG', prng.pick(['GETREG', 'TODENSE']), key] : ['PFDEBUG', 'DECODE', key];
-    case 5: return prng.chance(30) ? ['DEL', key] : ['GET', key];
-    case 6: return prng.chance(50) ? ['SET', 'forged', forged(prng)] : ['PFCOUNT', 'forged'];
-    case 7: return ['GET', key];
-    default: return ['PFADD', key, ...Array.from({ length: prng.below(prng.chance(20) ? 500 : 10) }, () => randomElement(prng))];
+    case 0:
+      return ['PFCOUNT', key];
+    case 1:
+      return ['PFCOUNT', key, other, prng.pick(keys)];
+    case 2:
+      return ['PFMERGE', key, other, ...(prng.chance(50) ? [prng.pick(keys)] : [])];
+    case 3:
+      return ['PFDEBUG', prng.pick(['DECODE', 'encoding', 'ENCODING', 'decode', 'nothing']), key];
+    case 4:
+      return prng.chance(15) ? ['PFDEBUG', prng.pick(['GETREG', 'TODENSE']), key] : ['PFDEBUG', 'DECODE', key];
+    case 5:
+      return prng.chance(30) ? ['DEL', key] : ['GET', key];
+    case 6:
+      return prng.chance(50) ? ['SET', 'forged', forged(prng)] : ['PFCOUNT', 'forged'];
+    case 7:
+      return ['GET', key];
+    default:
+      return [
+        'PFADD',
+        key,
+        ...Array.from({ length: prng.below(prng.chance(20) ? 500 : 10) }, () => randomElement(prng)),
+      ];
   }
 }
 
@@ -61,8 +79,13 @@ describe('HyperLogLog commands answer as redis-server does', { skip: peerMissing
   test('the estimate of many elements is the same', async () => {
     const local = new Local(seed);
     const remote = await Remote.connect(redis.port);
-    const commands = Array.from({ length: 200 }, (_, index) => ['PFADD', 'many', ...Array.from({ length: 500 }, (_unused, at) => `element:${index}:${at}`)]);
-    for (const words of [...commands, ['PFCOUNT', 'many'], ['PFSELFTEST']]) assert.equal(local.run(words), (await remote.run([words]))[0]);
+    const commands = Array.from({ length: 200 }, (_, index) => [
+      'PFADD',
+      'many',
+      ...Array.from({ length: 500 }, (_unused, at) => `element:${index}:${at}`),
+    ]);
+    for (const words of [...commands, ['PFCOUNT', 'many'], ['PFSELFTEST']])
+      assert.equal(local.run(words), (await remote.run([words]))[0]);
     remote.close();
   });
 
@@ -73,12 +96,19 @@ describe('HyperLogLog commands answer as redis-server does', { skip: peerMissing
     await remote.run([['FLUSHALL']]);
     for (let round = 0; round < 400; round++) {
       const set = ['SET', 'forged', forged(prng)];
-      const words = prng.pick([['PFADD', 'forged', 'x'], ['PFCOUNT', 'forged'], ['PFCOUNT', 'forged', 'none'], ['PFMERGE', 'other', 'forged'], ['PFDEBUG', 'ENCODING', 'forged']]);
+      const words = prng.pick([
+        ['PFADD', 'forged', 'x'],
+        ['PFCOUNT', 'forged'],
+        ['PFCOUNT', 'forged', 'none'],
+        ['PFMERGE', 'other', 'forged'],
+        ['PFDEBUG', 'ENCODING', 'forged'],
+      ]);
       const [, expected] = await remote.run([set, words]);
       local.run(set);
       const reply = local.run(words);
       // Redis takes the byte behind a value whose last run is cut off; here such a value is corrupt.
-      if (expected!.startsWith('-') || !reply.startsWith('-INVALIDOBJ')) assert.equal(reply, expected, `seed ${seed} round ${round}: ${JSON.stringify(set[2])} ${words.join(' ')}`);
+      if (expected!.startsWith('-') || !reply.startsWith('-INVALIDOBJ'))
+        assert.equal(reply, expected, `seed ${seed} round ${round}: ${JSON.stringify(set[2])} ${words.join(' ')}`);
     }
     remote.close();
   });

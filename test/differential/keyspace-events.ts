@@ -13,7 +13,8 @@ export function listenLocally(local: Local): string[] {
   local.keyspace.listener = {
     keyChanged: () => undefined,
     keyReclaimed: () => undefined,
-    notify: (_class, event, _database, key, offset, length) => void events.push(`${event} ${latin1(key, offset, length)}`),
+    notify: (_class, event, _database, key, offset, length) =>
+      void events.push(`${event} ${latin1(key, offset, length)}`),
   };
   return events;
 }
@@ -49,8 +50,12 @@ export class RemoteEvents {
     while (!this.waiting.endsWith(end)) await new Promise<void>((resolve) => (this.wake = resolve));
     const text = this.waiting;
     this.waiting = '';
-    const messages = elements(`*0\r\n${text}`)!.map((message) => elements(message)!.map((bulk) => bulk.slice(bulk.indexOf('\r\n') + 2, -2)));
-    return messages.filter(([, pattern]) => pattern !== 'mark:*').map(([, , channel, key]) => `${channel!.slice('__keyevent@0__:'.length)} ${key}`);
+    const messages = elements(`*0\r\n${text}`)!.map((message) =>
+      elements(message)!.map((bulk) => bulk.slice(bulk.indexOf('\r\n') + 2, -2)),
+    );
+    return messages
+      .filter(([, pattern]) => pattern !== 'mark:*')
+      .map(([, , channel, key]) => `${channel!.slice('__keyevent@0__:'.length)} ${key}`);
   }
 
   close(): void {

@@ -31,5 +31,7 @@ const result = await Campaign.run({
 });
 process.stdout.write(`${result.commandCount} commands, ${result.failures.length} failures\n`);
 if (result.unseen.length > 0) process.stdout.write(`differences that did not occur: ${result.unseen.join('; ')}\n`);
-if (values.coverage) for (const [name, count] of [...result.coverage].sort((a, b) => a[1] - b[1])) process.stdout.write(`${count}\t${name}\n`);
+if (values.coverage)
+  for (const [name, count] of [...result.coverage].sort((a, b) => a[1] - b[1]))
+    process.stdout.write(`${count}\t${name}\n`);
 process.exitCode = result.failures.length > 0 ? 1 : 0;

@@ -12,7 +12,10 @@ describe('options of later versions', () => {
     assert.equal(local.run(['ZRANK', 'z', 'x', 'WITHSCORE']), '*-1\r\n');
     assert.equal(local.run(['ZRANK', 'none', 'x', 'WITHSCORE']), '*-1\r\n');
     assert.equal(local.run(['ZRANK', 'z', 'a', 'nonsense']), '-ERR syntax error\r\n');
-    assert.equal(local.run(['ZRANK', 'z', 'a', 'WITHSCORE', 'x']), "-ERR wrong number of arguments for 'zrank' command\r\n");
+    assert.equal(
+      local.run(['ZRANK', 'z', 'a', 'WITHSCORE', 'x']),
+      "-ERR wrong number of arguments for 'zrank' command\r\n",
+    );
     local.protocol = 3;
     assert.equal(local.run(['ZRANK', 'z', 'b', 'WITHSCORE']), '*2\r\n:1\r\n,2\r\n');
     assert.equal(local.run(['ZRANK', 'z', 'x', 'WITHSCORE']), '_\r\n');
@@ -36,7 +39,10 @@ describe('options of later versions', () => {
     let cursor = '0';
     let turn = 0;
     do {
-      const [next, ...rest] = local.run(['ZSCAN', 'z', cursor, 'MATCH', 'member*', 'COUNT', '30', 'NOSCORES']).split('\r\n').filter((line) => /^(\d|member)/.test(line));
+      const [next, ...rest] = local
+        .run(['ZSCAN', 'z', cursor, 'MATCH', 'member*', 'COUNT', '30', 'NOSCORES'])
+        .split('\r\n')
+        .filter((line) => /^(\d|member)/.test(line));
       cursor = next!;
       for (const name of rest) seen.add(name);
       local.run(['ZADD', 'z', '1', `other${turn++}`]);
@@ -58,7 +64,10 @@ describe('options of later versions', () => {
     assert.equal(result('DIFF1'), '0f0080');
     assert.equal(result('ANDOR'), '300100');
     assert.equal(result('ONE'), 'c3fe80');
-    assert.equal(local.run(['BITOP', 'DIFF', 'r', 'x']), '-ERR BITOP DIFF must be called with at least two source keys.\r\n');
+    assert.equal(
+      local.run(['BITOP', 'DIFF', 'r', 'x']),
+      '-ERR BITOP DIFF must be called with at least two source keys.\r\n',
+    );
     assert.equal(local.run(['BITOP', 'ONE', 'r', 'y']), ':1\r\n');
   });
 
@@ -82,7 +91,10 @@ describe('options of later versions', () => {
     assert.equal(propagated(['BZPOPMAX', 'z', '0']), 'ZPOPMAX z');
     assert.equal(propagated(['ZMPOP', '2', 'none', 'z', 'MAX', 'COUNT', '2']), 'ZPOPMAX z 2');
     assert.equal(propagated(['BZMPOP', '0', '1', 'z', 'MIN', 'COUNT', '9']), 'ZPOPMIN z 1');
-    assert.equal(propagated(['GEOADD', 'g', 'NX', '13.361389', '38.115556', 'Palermo']), 'ZADD g NX 3479099956230698 Palermo');
+    assert.equal(
+      propagated(['GEOADD', 'g', 'NX', '13.361389', '38.115556', 'Palermo']),
+      'ZADD g NX 3479099956230698 Palermo',
+    );
     assert.equal(propagated(['GEOADD', 'g', 'NX', '13', '38', 'Palermo']), '');
     local.run(['SET', 'n', '10', 'EX', '500']);
     const soon = local.keyspace.nowMs + 100_000;
@@ -95,7 +107,10 @@ describe('options of later versions', () => {
     const digest = local.run(['DIGEST', 'lock']).split('\r\n')[1]!;
     assert.equal(propagated(['SET', 'lock', 'next', 'IFDEQ', digest, 'EX', '100']), `SET lock next PXAT ${soon}`);
     assert.equal(propagated(['DELEX', 'lock', 'IFDNE', digest]), 'DEL lock');
-    assert.equal(propagated(['XADD', 's', 'IDMP', 'p', 'm', '*', 'f', 'v']), `XADD s IDMP p m ${local.keyspace.nowMs}-0 f v`);
+    assert.equal(
+      propagated(['XADD', 's', 'IDMP', 'p', 'm', '*', 'f', 'v']),
+      `XADD s IDMP p m ${local.keyspace.nowMs}-0 f v`,
+    );
     assert.equal(propagated(['XADD', 's', 'IDMP', 'p', 'm', '*', 'f', 'v']), '');
     local.run(['XGROUP', 'CREATE', 's', 'g', '0']);
     local.run(['XREADGROUP', 'GROUP', 'g', 'a', 'STREAMS', 's', '>']);
@@ -104,7 +119,10 @@ describe('options of later versions', () => {
     assert.equal(propagated(['XREADGROUP', 'GROUP', 'g', 'b', 'CLAIM', '60000', 'STREAMS', 's', '>']), claim);
     local.run(['XNACK', 's', 'g', 'FAIL', 'IDS', '1', `${local.keyspace.nowMs - 60_000}-0`]);
     local.run(['XDEL', 's', `${local.keyspace.nowMs - 60_000}-0`]);
-    assert.equal(propagated(['XREADGROUP', 'GROUP', 'g', 'b', 'CLAIM', '0', 'STREAMS', 's', '>']), `XACK s g ${local.keyspace.nowMs - 60_000}-0`);
+    assert.equal(
+      propagated(['XREADGROUP', 'GROUP', 'g', 'b', 'CLAIM', '0', 'STREAMS', 's', '>']),
+      `XACK s g ${local.keyspace.nowMs - 60_000}-0`,
+    );
     local.run(['HIMPORT', 'PREPARE', 'fs', 'a', 'b']);
     assert.equal(propagated(['HIMPORT', 'SET', 'h', 'fs', '1', '2']), 'HSET h a 1 b 2');
     assert.equal(propagated(['HIMPORT', 'SET', 'h', 'fs', '3', '4']), 'DEL h, HSET h a 3 b 4');

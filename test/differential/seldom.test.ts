@@ -6,20 +6,49 @@ import { Local, Remote, type Words } from './side-by-side.js';
 
 const cases: Readonly<Record<string, readonly Words[]>> = {
   'ids of streams are read as strtoull reads': [
-    ['XADD', 'x', '5', 'a', 'b'], ['XADD', 'x', ' 200', 'a', 'b'], ['XADD', 'x', '\t+201-1', 'a', 'b'], ['XRANGE', 'x', ' 1', '+'], ['XRANGE', 'x', '1', '5-\n7'],
-    ...['', ' ', '+', ' +', '+ 1', '-5', '1-', '1--1', '1 ', '18446744073709551616', ' 18446744073709551615', '1-x'].map((id) => ['XRANGE', 'x', id, '+']),
-    ['XTRIM', 'x', 'MINID', ' 1'], ['XDEL', 'x', ' 5'],
+    ['XADD', 'x', '5', 'a', 'b'],
+    ['XADD', 'x', ' 200', 'a', 'b'],
+    ['XADD', 'x', '\t+201-1', 'a', 'b'],
+    ['XRANGE', 'x', ' 1', '+'],
+    ['XRANGE', 'x', '1', '5-\n7'],
+    ...[
+      '',
+      ' ',
+      '+',
+      ' +',
+      '+ 1',
+      '-5',
+      '1-',
+      '1--1',
+      '1 ',
+      '18446744073709551616',
+      ' 18446744073709551615',
+      '1-x',
+    ].map((id) => ['XRANGE', 'x', id, '+']),
+    ['XTRIM', 'x', 'MINID', ' 1'],
+    ['XDEL', 'x', ' 5'],
   ],
   'a LIMIT of -1 counts for nothing among ranks': [
-    ['ZADD', 'z', '0', 'a', '1', 'b'], ['ZRANGE', 'z', '-4', '13', 'LIMIT', '128', '-1'], ['ZRANGE', 'z', '0', '-1', 'REV', 'LIMIT', '1', '-1', 'WITHSCORES'],
-    ['ZRANGESTORE', 'to', 'z', '-4', '13', 'LIMIT', '128', '-1'], ['ZRANGE', 'z', '0', '1', 'LIMIT', '0', '2'], ['ZRANGE', 'z', '0', '1', 'BYSCORE', 'LIMIT', '1', '-1'],
+    ['ZADD', 'z', '0', 'a', '1', 'b'],
+    ['ZRANGE', 'z', '-4', '13', 'LIMIT', '128', '-1'],
+    ['ZRANGE', 'z', '0', '-1', 'REV', 'LIMIT', '1', '-1', 'WITHSCORES'],
+    ['ZRANGESTORE', 'to', 'z', '-4', '13', 'LIMIT', '128', '-1'],
+    ['ZRANGE', 'z', '0', '1', 'LIMIT', '0', '2'],
+    ['ZRANGE', 'z', '0', '1', 'BYSCORE', 'LIMIT', '1', '-1'],
   ],
   'integers stay within 64 bits': [
-    ['XGROUP', 'CREATE', 'x', 'group', '$', 'MKSTREAM', 'ENTRIESREAD', '9223372036854775807'], ['XINFO', 'GROUPS', 'x'],
-    ['XADD', 'y', '1-1', 'a', 'b'], ['XSETID', 'y', '2-1', 'ENTRIESADDED', '9223372036854775807', 'MAXDELETEDID', '0-0'], ['XINFO', 'STREAM', 'y'],
+    ['XGROUP', 'CREATE', 'x', 'group', '$', 'MKSTREAM', 'ENTRIESREAD', '9223372036854775807'],
+    ['XINFO', 'GROUPS', 'x'],
+    ['XADD', 'y', '1-1', 'a', 'b'],
+    ['XSETID', 'y', '2-1', 'ENTRIESADDED', '9223372036854775807', 'MAXDELETEDID', '0-0'],
+    ['XINFO', 'STREAM', 'y'],
   ],
   'LCS refuses a table that is larger than the longest string': [
-    ['SETRANGE', 'a', '12000', 'x'], ['SETRANGE', 'b', '11000', 'x'], ['LCS', 'a', 'b', 'LEN'], ['SET', 'c', 'xyz'], ['LCS', 'a', 'c', 'LEN'],
+    ['SETRANGE', 'a', '12000', 'x'],
+    ['SETRANGE', 'b', '11000', 'x'],
+    ['LCS', 'a', 'b', 'LEN'],
+    ['SET', 'c', 'xyz'],
+    ['LCS', 'a', 'c', 'LEN'],
   ],
 };
 
@@ -34,7 +63,8 @@ describe('what is seldom met answers as on redis-server', { skip: peerMissing('r
       try {
         const theirs = await remote.run([['FLUSHALL'], ...commands]);
         const local = new Local(1);
-        for (const [index, words] of commands.entries()) assert.equal(local.run(words), theirs[index + 1], words.join(' '));
+        for (const [index, words] of commands.entries())
+          assert.equal(local.run(words), theirs[index + 1], words.join(' '));
       } finally {
         remote.close();
       }
@@ -45,6 +75,7 @@ describe('what is seldom met answers as on redis-server', { skip: peerMissing('r
     const local = new Local(1);
     local.run(['SET', 'k', 'v']);
     assert.equal(local.run(['EXPIREAT', 'k', '9223372036854775']), ':1\r\n');
-    for (const name of ['PEXPIRETIME', 'PTTL']) assert.ok(BigInt(local.run([name, 'k']).slice(1).trim()) < 2n ** 63n, name);
+    for (const name of ['PEXPIRETIME', 'PTTL'])
+      assert.ok(BigInt(local.run([name, 'k']).slice(1).trim()) < 2n ** 63n, name);
   });
 });

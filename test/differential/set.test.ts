@@ -8,7 +8,22 @@ import { elements, sortReply } from './unordered.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
 const keys = ['a', 'b', 'c', 'd', 'missing', 'string'];
-const edges = ['', '0', '-0', '01', '127', '128', '-32768', '32768', '-2147483649', '9223372036854775807', '-9223372036854775808', '9223372036854775808', 'x', 'a\r\nb'];
+const edges = [
+  '',
+  '0',
+  '-0',
+  '01',
+  '127',
+  '128',
+  '-32768',
+  '32768',
+  '-2147483649',
+  '9223372036854775807',
+  '-9223372036854775808',
+  '9223372036854775808',
+  'x',
+  'a\r\nb',
+];
 const unordered = new Set(['SMEMBERS', 'SINTER', 'SUNION', 'SDIFF', 'SPOP', 'SRANDMEMBER']);
 
 function member(prng: Prng): string {
@@ -23,7 +38,9 @@ function member(prng: Prng): string {
 function many(prng: Prng): string[] {
   const count = 1 + prng.below(prng.chance(8) ? 300 : 6);
   const integers = prng.chance(50);
-  return Array.from({ length: count }, () => (integers ? String(prng.below(2000) * (prng.chance(2) ? 1e8 : 1)) : member(prng)));
+  return Array.from({ length: count }, () =>
+    integers ? String(prng.below(2000) * (prng.chance(2) ? 1e8 : 1)) : member(prng),
+  );
 }
 
 function some(prng: Prng, most = 4): string[] {
@@ -32,27 +49,69 @@ function some(prng: Prng, most = 4): string[] {
 
 function randomCommand(prng: Prng): Words {
   const key = prng.chance(3) ? 'string' : prng.pick(keys.slice(0, 5));
-  const number = (): string => (prng.chance(5) ? prng.pick(['x', '', '1.5', '-9223372036854775808', '9223372036854775808']) : String(prng.below(8) - 1));
+  const number = (): string =>
+    prng.chance(5)
+      ? prng.pick(['x', '', '1.5', '-9223372036854775808', '9223372036854775808'])
+      : String(prng.below(8) - 1);
   switch (prng.below(22)) {
-    case 0: case 1: case 2: case 3: return ['SADD', key, ...many(prng)];
-    case 4: return ['SREM', key, ...many(prng)];
-    case 5: return ['SMOVE', key, prng.pick(keys), member(prng)];
-    case 6: return ['SISMEMBER', key, member(prng)];
-    case 7: return ['SMISMEMBER', key, ...many(prng).slice(0, 10)];
-    case 8: return ['SCARD', key];
-    case 9: return ['SMEMBERS', key];
-    case 10: return ['SINTER', ...some(prng)];
-    case 11: return ['SUNION', ...some(prng)];
-    case 12: return ['SDIFF', ...some(prng)];
-    case 13: return ['SINTERSTORE', key, ...some(prng)];
-    case 14: return ['SUNIONSTORE', key, ...some(prng)];
-    case 15: return ['SDIFFSTORE', key, ...some(prng)];
-    case 16: return ['SINTERCARD', prng.chance(80) ? '2' : number(), ...some(prng, 2), ...(prng.chance(50) ? [prng.pick(['LIMIT', 'limit', 'other']), number()] : [])];
-    case 17: return ['SPOP', key, prng.pick(['1000000', '0', '1000000', '-1', 'x', '9223372036854775808'])];
-    case 18: return ['SRANDMEMBER', key, prng.pick(['1000000', '0', 'x', '-9223372036854775808', '9223372036854775807'])];
-    case 19: return ['OBJECT', 'ENCODING', key];
-    case 20: return prng.pick([['DEL', key], ['SPOP', 'absent'], ['RENAME', key, prng.pick(keys.slice(0, 4))], ['COPY', key, prng.pick(keys.slice(0, 4)), 'REPLACE']]);
-    default: return ['SSCAN', key, prng.pick(['0', 'x']), ...(prng.chance(20) ? ['MATCH', 'no?match'] : []), ...(prng.chance(20) ? ['COUNT', number()] : []), ...(prng.chance(5) ? ['NOVALUES'] : [])];
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return ['SADD', key, ...many(prng)];
+    case 4:
+      return ['SREM', key, ...many(prng)];
+    case 5:
+      return ['SMOVE', key, prng.pick(keys), member(prng)];
+    case 6:
+      return ['SISMEMBER', key, member(prng)];
+    case 7:
+      return ['SMISMEMBER', key, ...many(prng).slice(0, 10)];
+    case 8:
+      return ['SCARD', key];
+    case 9:
+      return ['SMEMBERS', key];
+    case 10:
+      return ['SINTER', ...some(prng)];
+    case 11:
+      return ['SUNION', ...some(prng)];
+    case 12:
+      return ['SDIFF', ...some(prng)];
+    case 13:
+      return ['SINTERSTORE', key, ...some(prng)];
+    case 14:
+      return ['SUNIONSTORE', key, ...some(prng)];
+    case 15:
+      return ['SDIFFSTORE', key, ...some(prng)];
+    case 16:
+      return [
+        'SINTERCARD',
+        prng.chance(80) ? '2' : number(),
+        ...some(prng, 2),
+        ...(prng.chance(50) ? [prng.pick(['LIMIT', 'limit', 'other']), number()] : []),
+      ];
+    case 17:
+      return ['SPOP', key, prng.pick(['1000000', '0', '1000000', '-1', 'x', '9223372036854775808'])];
+    case 18:
+      return ['SRANDMEMBER', key, prng.pick(['1000000', '0', 'x', '-9223372036854775808', '9223372036854775807'])];
+    case 19:
+      return ['OBJECT', 'ENCODING', key];
+    case 20:
+      return prng.pick([
+        ['DEL', key],
+        ['SPOP', 'absent'],
+        ['RENAME', key, prng.pick(keys.slice(0, 4))],
+        ['COPY', key, prng.pick(keys.slice(0, 4)), 'REPLACE'],
+      ]);
+    default:
+      return [
+        'SSCAN',
+        key,
+        prng.pick(['0', 'x']),
+        ...(prng.chance(20) ? ['MATCH', 'no?match'] : []),
+        ...(prng.chance(20) ? ['COUNT', number()] : []),
+        ...(prng.chance(5) ? ['NOVALUES'] : []),
+      ];
   }
 }
 
@@ -65,7 +124,10 @@ describe('set commands answer as redis-server does', { skip: peerMissing('redis-
   });
   after(() => redis.stop());
 
-  for (const [entries, protocol] of [[10, 2], [128, 3]] as const) {
+  for (const [entries, protocol] of [
+    [10, 2],
+    [128, 3],
+  ] as const) {
     test(`up to ${entries} members in a listpack, RESP${protocol}`, async () => {
       const prng = new Prng(seed * 100 + entries);
       const local = new Local(seed);
@@ -73,7 +135,12 @@ describe('set commands answer as redis-server does', { skip: peerMissing('redis-
       local.limits.setMaxListpackEntries = entries;
       local.limits.setMaxIntsetEntries = entries * 3;
       const remote = await Remote.connect(redis.port);
-      const first = [['FLUSHALL'], ['CONFIG', 'SET', 'set-max-intset-entries', String(entries * 3)], ['HELLO', String(protocol)], ['SET', 'string', 'value']];
+      const first = [
+        ['FLUSHALL'],
+        ['CONFIG', 'SET', 'set-max-intset-entries', String(entries * 3)],
+        ['HELLO', String(protocol)],
+        ['SET', 'string', 'value'],
+      ];
       if (hasListpacks) first.push(['CONFIG', 'SET', 'set-max-listpack-entries', String(entries)]);
       await remote.run(first);
       local.run(['SET', 'string', 'value']);
@@ -97,7 +164,8 @@ describe('set commands answer as redis-server does', { skip: peerMissing('redis-
         }
         local.keyspace.verify();
         assert.deepEqual(localEvents.splice(0), await remoteEvents.take(remote), `seed ${seed} round ${round}: events`);
-        for (const key of keys) assert.equal(walk(local, key), await walkRemote(remote, key), `seed ${seed} round ${round}: SSCAN ${key}`);
+        for (const key of keys)
+          assert.equal(walk(local, key), await walkRemote(remote, key), `seed ${seed} round ${round}: SSCAN ${key}`);
       }
       remoteEvents.close();
       remote.close();
@@ -166,7 +234,10 @@ test('effects are propagated as what was done', () => {
   local.run(['SADD', 't', 'a', 'b', 'c', 'd']);
   local.run(['SPOP', 's']);
   local.run(['SPOP', 't', '100']);
-  assert.deepEqual(local.propagated, [['SREM', 's', 'a'], ['DEL', 't']]);
+  assert.deepEqual(local.propagated, [
+    ['SREM', 's', 'a'],
+    ['DEL', 't'],
+  ]);
 });
 
 test('counting a combination gives the size of its reply', () => {
@@ -181,7 +252,10 @@ test('counting a combination gives the size of its reply', () => {
       const size = elements(local.run([`S${operation}`, ...sources]))!.length;
       const counted = [`S${operation}CARD`, String(sources.length), ...sources];
       assert.equal(local.run(counted), `:${size}\r\n`, `seed ${seed}: ${counted.join(' ')}`);
-      assert.equal(local.run([...counted, 'LIMIT', String(limit)]), `:${limit === 0 ? size : Math.min(limit, size)}\r\n`);
+      assert.equal(
+        local.run([...counted, 'LIMIT', String(limit)]),
+        `:${limit === 0 ? size : Math.min(limit, size)}\r\n`,
+      );
       if (operation === 'UNION') assert.equal(local.run([...counted, 'APPROX']), `:${size}\r\n`);
       else assert.match(local.run([...counted, 'APPROX']), /^-ERR syntax error/);
       assert.equal(local.run([`S${operation}STORE`, 'result', ...sources]), `:${size}\r\n`);

@@ -19,7 +19,7 @@ export async function shrink(sequence: readonly Words[], fails: Fails, attemptsM
     return true;
   };
   for (let size = Math.ceil(current.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let start = current.length - size; start >= 0; ) {
+    for (let start = current.length - size; start >= 0;) {
       const without = [...current.slice(0, start), ...current.slice(start + size)];
       if (without.length > 0) await tries(without);
       start = Math.min(start - size, current.length - size);
@@ -29,12 +29,21 @@ export async function shrink(sequence: readonly Words[], fails: Fails, attemptsM
     for (let size = Math.ceil(current[at]!.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
       for (let start = current[at]!.length - size; start > 0; start -= size) {
         const words = current[at]!;
-        await tries(current.map((other, index) => (index === at ? [...words.slice(0, start), ...words.slice(start + size)] : other)));
+        await tries(
+          current.map((other, index) =>
+            index === at ? [...words.slice(0, start), ...words.slice(start + size)] : other,
+          ),
+        );
       }
     }
     for (let word = 1; word < current[at]!.length; word++) {
       const long = current[at]![word]!;
-      if (long.length > 20) await tries(current.map((other, index) => (index === at ? other.map((text, place) => (place === word ? 'v' : text)) : other)));
+      if (long.length > 20)
+        await tries(
+          current.map((other, index) =>
+            index === at ? other.map((text, place) => (place === word ? 'v' : text)) : other,
+          ),
+        );
     }
   }
   return current;

@@ -118,7 +118,10 @@ export class Remote {
     for (const words of [...commands]) text += encode(words) + encode(['ECHO', mark]);
     this.socket.write(Buffer.from(text, 'latin1'));
     while (this.waiting.split(end).length <= commands.length) {
-      if (this.isOver) throw new Error(`the server ended the connection at ${JSON.stringify(commands[this.waiting.split(end).length - 1])}`);
+      if (this.isOver)
+        throw new Error(
+          `the server ended the connection at ${JSON.stringify(commands[this.waiting.split(end).length - 1])}`,
+        );
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
     const replies = this.waiting.split(end);
@@ -136,10 +139,13 @@ export class Remote {
  * stay as they are.
  */
 export function withShortDoubles(reply: string): string {
-  return reply.replace(/\$\d+\r\n(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\r\n|,(-?\d[^\r]*)\r\n/g, (all, bulk: string | undefined, double: string | undefined) => {
-    const text = bulk ?? double!;
-    return bulk !== undefined && /^-?\d{1,16}$/.test(text) ? all : `double ${Number(text)}\r\n`;
-  });
+  return reply.replace(
+    /\$\d+\r\n(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)\r\n|,(-?\d[^\r]*)\r\n/g,
+    (all, bulk: string | undefined, double: string | undefined) => {
+      const text = bulk ?? double!;
+      return bulk !== undefined && /^-?\d{1,16}$/.test(text) ? all : `double ${Number(text)}\r\n`;
+    },
+  );
 }
 
 function encode(words: Words): string {

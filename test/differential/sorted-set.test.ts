@@ -6,7 +6,28 @@ import { Local, Remote, withShortDoubles, type Words } from './side-by-side.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
 const keys = ['a', 'b', 'c', 'missing', 'string', 'plain'];
-const scores = ['0', '1', '-1', '1.5', '3.3', '0.1', '-0.7', '1e20', '1e-7', 'inf', '-inf', '+inf', '4503599627370497', '9007199254740993', '100', '2', '3', '-0', '1e300', '0x10'];
+const scores = [
+  '0',
+  '1',
+  '-1',
+  '1.5',
+  '3.3',
+  '0.1',
+  '-0.7',
+  '1e20',
+  '1e-7',
+  'inf',
+  '-inf',
+  '+inf',
+  '4503599627370497',
+  '9007199254740993',
+  '100',
+  '2',
+  '3',
+  '-0',
+  '1e300',
+  '0x10',
+];
 const badScores = ['', 'x', 'nan', '1 ', ' 1', '1e400'];
 
 function member(prng: Prng): string {
@@ -31,7 +52,9 @@ function lexBound(prng: Prng): string {
 }
 
 function rank(prng: Prng): string {
-  return prng.chance(2) ? prng.pick(['x', '', '1.5', '9223372036854775807', '-9223372036854775808']) : String(prng.below(prng.chance(20) ? 300 : 12) - (prng.chance(40) ? 10 : 0));
+  return prng.chance(2)
+    ? prng.pick(['x', '', '1.5', '9223372036854775807', '-9223372036854775808'])
+    : String(prng.below(prng.chance(20) ? 300 : 12) - (prng.chance(40) ? 10 : 0));
 }
 
 function option(prng: Prng, percent: number, ...words: string[]): string[] {
@@ -54,46 +77,133 @@ function randomCommand(prng: Prng): Words {
   const weighted = (): string[] => {
     const list = sources();
     const weights = prng.chance(40) ? ['WEIGHTS', ...list.slice(1).map(() => score(prng))] : [];
-    return [...list, ...weights, ...option(prng, 40, 'AGGREGATE', prng.pick(['SUM', 'min', 'MAX', prng.chance(5) ? 'avg' : 'sum']))];
+    return [
+      ...list,
+      ...weights,
+      ...option(prng, 40, 'AGGREGATE', prng.pick(['SUM', 'min', 'MAX', prng.chance(5) ? 'avg' : 'sum'])),
+    ];
   };
   const pairs = (count: number): string[] => Array.from({ length: count }, () => [score(prng), member(prng)]).flat();
   switch (prng.below(36)) {
-    case 0: case 1: case 2: case 3: return ['ZADD', key, ...pairs(1 + prng.below(prng.chance(10) ? 100 : 5))];
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+      return ['ZADD', key, ...pairs(1 + prng.below(prng.chance(10) ? 100 : 5))];
     case 4: {
       const options = ['NX', 'xx', 'CH', 'INCR', 'GT', 'lt'].filter(() => prng.chance(25));
       return ['ZADD', key, ...options, ...pairs(options.includes('INCR') && prng.chance(90) ? 1 : 1 + prng.below(3))];
     }
-    case 5: return ['ZINCRBY', key, score(prng), member(prng)];
-    case 6: return ['ZREM', key, ...Array.from({ length: 1 + prng.below(4) }, () => member(prng))];
-    case 7: return ['ZREMRANGEBYRANK', key, rank(prng), prng.chance(50) ? '2' : rank(prng)];
-    case 8: return ['ZREMRANGEBYSCORE', key, bound(prng), prng.chance(80) ? '(-1' : bound(prng)];
-    case 9: return ['ZREMRANGEBYLEX', lex, lexBound(prng), lexBound(prng)];
-    case 10: return ['ZCARD', key];
-    case 11: return ['ZSCORE', key, member(prng)];
-    case 12: return ['ZMSCORE', key, member(prng), member(prng)];
-    case 13: return [prng.pick(['ZRANK', 'ZREVRANK']), key, member(prng)];
-    case 14: return ['ZCOUNT', key, bound(prng), bound(prng)];
-    case 15: return ['ZLEXCOUNT', lex, lexBound(prng), lexBound(prng)];
-    case 16: return ['ZRANGE', key, rank(prng), prng.chance(50) ? '-1' : rank(prng), ...option(prng, 30, 'REV'), ...withScores(), ...option(prng, 5, 'LIMIT', '0', '-1')];
-    case 17: return ['ZRANGE', key, bound(prng), bound(prng), 'BYSCORE', ...option(prng, 40, 'rev'), ...limit(), ...withScores()];
-    case 18: return ['ZRANGE', lex, lexBound(prng), lexBound(prng), 'BYLEX', ...option(prng, 40, 'REV'), ...limit(), ...option(prng, 3, 'WITHSCORES')];
-    case 19: return ['ZREVRANGE', key, rank(prng), rank(prng), ...withScores()];
-    case 20: return [prng.pick(['ZRANGEBYSCORE', 'ZREVRANGEBYSCORE']), key, bound(prng), bound(prng), ...limit(), ...withScores()];
-    case 21: return [prng.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), lex, lexBound(prng), lexBound(prng), ...limit()];
-    case 22: return ['ZRANGESTORE', other, key, rank(prng), rank(prng), ...option(prng, 30, 'REV')];
-    case 23: return ['ZRANGESTORE', prng.pick(['a', 'd']), key, bound(prng), bound(prng), 'BYSCORE', ...limit()];
-    case 24: return [prng.pick(['ZPOPMIN', 'ZPOPMAX']), key, ...(prng.chance(50) ? [rank(prng)] : [])];
-    case 25: return ['ZMPOP', prng.pick(['1', '2', '2', '3', '0', 'x']), key, other, prng.pick(['MIN', 'max']), ...option(prng, 50, 'COUNT', rank(prng))];
-    case 26: return [prng.pick(['BZPOPMIN', 'BZPOPMAX']), key, other, prng.pick(['0.01', '0.01', '-1', 'x'])];
-    case 27: return ['BZMPOP', prng.pick(['0.01', '0.01', 'x']), '2', key, other, prng.pick(['MIN', 'MAX']), ...option(prng, 50, 'COUNT', '2')];
-    case 28: return [prng.pick(['ZUNION', 'ZINTER']), ...weighted(), ...withScores()];
-    case 29: return ['ZDIFF', ...sources(), ...withScores()];
-    case 30: return [prng.pick(['ZUNIONSTORE', 'ZINTERSTORE']), prng.pick(['d', 'a', 'c']), ...weighted()];
-    case 31: return ['ZDIFFSTORE', prng.pick(['d', 'b']), ...sources()];
-    case 32: return ['ZINTERCARD', ...sources(), ...option(prng, 40, 'LIMIT', rank(prng))];
-    case 33: return ['ZADD', lex, ...Array.from({ length: 1 + prng.below(6) }, () => ['7', member(prng)]).flat()];
-    case 34: return ['OBJECT', 'ENCODING', key === 'plain' ? 'a' : key];
-    default: return ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
+    case 5:
+      return ['ZINCRBY', key, score(prng), member(prng)];
+    case 6:
+      return ['ZREM', key, ...Array.from({ length: 1 + prng.below(4) }, () => member(prng))];
+    case 7:
+      return ['ZREMRANGEBYRANK', key, rank(prng), prng.chance(50) ? '2' : rank(prng)];
+    case 8:
+      return ['ZREMRANGEBYSCORE', key, bound(prng), prng.chance(80) ? '(-1' : bound(prng)];
+    case 9:
+      return ['ZREMRANGEBYLEX', lex, lexBound(prng), lexBound(prng)];
+    case 10:
+      return ['ZCARD', key];
+    case 11:
+      return ['ZSCORE', key, member(prng)];
+    case 12:
+      return ['ZMSCORE', key, member(prng), member(prng)];
+    case 13:
+      return [prng.pick(['ZRANK', 'ZREVRANK']), key, member(prng)];
+    case 14:
+      return ['ZCOUNT', key, bound(prng), bound(prng)];
+    case 15:
+      return ['ZLEXCOUNT', lex, lexBound(prng), lexBound(prng)];
+    case 16:
+      return [
+        'ZRANGE',
+        key,
+        rank(prng),
+        prng.chance(50) ? '-1' : rank(prng),
+        ...option(prng, 30, 'REV'),
+        ...withScores(),
+        ...option(prng, 5, 'LIMIT', '0', '-1'),
+      ];
+    case 17:
+      return [
+        'ZRANGE',
+        key,
+        bound(prng),
+        bound(prng),
+        'BYSCORE',
+        ...option(prng, 40, 'rev'),
+        ...limit(),
+        ...withScores(),
+      ];
+    case 18:
+      return [
+        'ZRANGE',
+        lex,
+        lexBound(prng),
+        lexBound(prng),
+        'BYLEX',
+        ...option(prng, 40, 'REV'),
+        ...limit(),
+        ...option(prng, 3, 'WITHSCORES'),
+      ];
+    case 19:
+      return ['ZREVRANGE', key, rank(prng), rank(prng), ...withScores()];
+    case 20:
+      return [
+        prng.pick(['ZRANGEBYSCORE', 'ZREVRANGEBYSCORE']),
+        key,
+        bound(prng),
+        bound(prng),
+        ...limit(),
+        ...withScores(),
+      ];
+    case 21:
+      return [prng.pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), lex, lexBound(prng), lexBound(prng), ...limit()];
+    case 22:
+      return ['ZRANGESTORE', other, key, rank(prng), rank(prng), ...option(prng, 30, 'REV')];
+    case 23:
+      return ['ZRANGESTORE', prng.pick(['a', 'd']), key, bound(prng), bound(prng), 'BYSCORE', ...limit()];
+    case 24:
+      return [prng.pick(['ZPOPMIN', 'ZPOPMAX']), key, ...(prng.chance(50) ? [rank(prng)] : [])];
+    case 25:
+      return [
+        'ZMPOP',
+        prng.pick(['1', '2', '2', '3', '0', 'x']),
+        key,
+        other,
+        prng.pick(['MIN', 'max']),
+        ...option(prng, 50, 'COUNT', rank(prng)),
+      ];
+    case 26:
+      return [prng.pick(['BZPOPMIN', 'BZPOPMAX']), key, other, prng.pick(['0.01', '0.01', '-1', 'x'])];
+    case 27:
+      return [
+        'BZMPOP',
+        prng.pick(['0.01', '0.01', 'x']),
+        '2',
+        key,
+        other,
+        prng.pick(['MIN', 'MAX']),
+        ...option(prng, 50, 'COUNT', '2'),
+      ];
+    case 28:
+      return [prng.pick(['ZUNION', 'ZINTER']), ...weighted(), ...withScores()];
+    case 29:
+      return ['ZDIFF', ...sources(), ...withScores()];
+    case 30:
+      return [prng.pick(['ZUNIONSTORE', 'ZINTERSTORE']), prng.pick(['d', 'a', 'c']), ...weighted()];
+    case 31:
+      return ['ZDIFFSTORE', prng.pick(['d', 'b']), ...sources()];
+    case 32:
+      return ['ZINTERCARD', ...sources(), ...option(prng, 40, 'LIMIT', rank(prng))];
+    case 33:
+      return ['ZADD', lex, ...Array.from({ length: 1 + prng.below(6) }, () => ['7', member(prng)]).flat()];
+    case 34:
+      return ['OBJECT', 'ENCODING', key === 'plain' ? 'a' : key];
+    default:
+      return ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
   }
 }
 
@@ -102,20 +212,35 @@ describe('sorted set commands answer as redis-server does', { skip: peerMissing(
   before(async () => void (redis = await startRedis()));
   after(() => redis.stop());
 
-  for (const [entries, protocol] of [[0, 2], [5, 3], [40, 2], [128, 3]] as const) {
+  for (const [entries, protocol] of [
+    [0, 2],
+    [5, 3],
+    [40, 2],
+    [128, 3],
+  ] as const) {
     test(`zset-max-listpack-entries ${entries}, RESP${protocol}`, async () => {
       const prng = new Prng(seed * 100 + entries);
       const local = new Local(seed);
       local.limits.zsetMaxListpackEntries = entries;
       local.protocol = protocol;
       const remote = await Remote.connect(redis.port);
-      await remote.run([['FLUSHALL'], ['CONFIG', 'SET', 'zset-max-listpack-entries', String(entries)], ['HELLO', String(protocol)]]);
-      const setup = [['SET', 'string', 'value'], ['SADD', 'plain', 'm1', 'm2', '3', '17', 'x'], ['SADD', 'b', '1', '2', '3']];
+      await remote.run([
+        ['FLUSHALL'],
+        ['CONFIG', 'SET', 'zset-max-listpack-entries', String(entries)],
+        ['HELLO', String(protocol)],
+      ]);
+      const setup = [
+        ['SET', 'string', 'value'],
+        ['SADD', 'plain', 'm1', 'm2', '3', '17', 'x'],
+        ['SADD', 'b', '1', '2', '3'],
+      ];
       await remote.run(setup);
       for (const words of setup) local.run(words);
       for (let round = 0; round < 40; round++) {
         // Blocking commands answer at once in a transaction, here and there.
-        const commands = Array.from({ length: 200 }, () => randomCommand(prng)).filter((words) => !words[0]!.startsWith('BZ') || prng.chance(10));
+        const commands = Array.from({ length: 200 }, () => randomCommand(prng)).filter(
+          (words) => !words[0]!.startsWith('BZ') || prng.chance(10),
+        );
         const expected = await remote.run(commands);
         for (let at = 0; at < commands.length; at++) {
           const where = `seed ${seed} round ${round} command ${at}: ${commands[at]!.join(' ').slice(0, 300)}`;

@@ -12,7 +12,8 @@ function parse(bytes: string, at: number): Parsed {
   const kind = bytes[at]!;
   let end = line + 2;
   if (kind === '$' && head !== '-1') end += Number(head) + 2;
-  if ('*~%>'.includes(kind)) for (let left = Number(head) * (kind === '%' ? 2 : 1); left > 0; left--) end = parse(bytes, end).end;
+  if ('*~%>'.includes(kind))
+    for (let left = Number(head) * (kind === '%' ? 2 : 1); left > 0; left--) end = parse(bytes, end).end;
   return { text: bytes.slice(at, end), end };
 }
 
@@ -26,7 +27,7 @@ export function elements(reply: string): string[] | undefined {
   if (!'*~%>'.includes(reply[0]!)) return undefined;
   const line = reply.indexOf('\r\n');
   const found: string[] = [];
-  for (let at = line + 2; at < reply.length; ) {
+  for (let at = line + 2; at < reply.length;) {
     const { text, end } = parse(reply, at);
     found.push(text);
     at = end;

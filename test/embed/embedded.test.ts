@@ -42,14 +42,20 @@ function redisWithin(server: EmbeddedServer): Redis {
 
 describe('a server without a socket', () => {
   let server: EmbeddedServer;
-  before(async () => void (server = await startServer({ port: false, 'client-output-buffer-limit': ['pubsub', '1mb', '0', '0'] })));
+  before(
+    async () =>
+      void (server = await startServer({ port: false, 'client-output-buffer-limit': ['pubsub', '1mb', '0', '0'] })),
+  );
   after(() => server.close());
 
   it('has no address, and answers through streams', async () => {
     assert.equal(server.port, -1);
     assert.equal(server.url, '');
     const stream = server.connect();
-    assert.equal(await exchange(stream, [['SET', 'k', 'v'], ['GET', 'k'], ['NOSUCH']], '+OK\r\n$1\r\nv\r\n-ERR'), "+OK\r\n$1\r\nv\r\n-ERR unknown command 'NOSUCH', with args beginning with: \r\n");
+    assert.equal(
+      await exchange(stream, [['SET', 'k', 'v'], ['GET', 'k'], ['NOSUCH']], '+OK\r\n$1\r\nv\r\n-ERR'),
+      "+OK\r\n$1\r\nv\r\n-ERR unknown command 'NOSUCH', with args beginning with: \r\n",
+    );
     stream.write(encodeCommand([Buffer.from('QUIT')]));
     stream.resume();
     await once(stream, 'close');
@@ -119,23 +125,51 @@ describe('a server without a socket', () => {
 });
 
 describe('several servers in one process', () => {
-  it('share nothing, on ports, a unix socket and without any', { skip: process.platform === 'win32' ? 'unix sockets' : false }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
-    const servers = await Promise.all([startServer(), startServer({ port: 0, requirepass: 'secret' }), startServer({ port: false, unixsocket: join(folder, 'socket') }), startServer({ port: false })]);
-    const [first, second, third, fourth] = servers;
-    assert.notEqual(first.port, second.port);
-    const streams = [createConnection(first.port, '127.0.0.1'), createConnection(second.port, '127.0.0.1'), createConnection(third.unixPath!), fourth.connect()];
-    const answers = await Promise.all(
-      streams.map((stream, index) => exchange(stream, [['SET', 'k', String(index)], ['GET', 'k']], index === 1 ? '-NOAUTH Authentication required.\r\n'.repeat(2) : '+OK\r\n$1\r\n0\r\n')),
-    );
-    assert.deepEqual(answers, ['+OK\r\n$1\r\n0\r\n', '-NOAUTH Authentication required.\r\n'.repeat(2), '+OK\r\n$1\r\n2\r\n', '+OK\r\n$1\r\n3\r\n']);
-    const ends = streams.map((stream) => once(stream, 'close'));
-    for (const server of servers) await server.close();
-    await Promise.all(ends);
-    assert.throws(() => fourth.connect(), /closed/);
-    assert.ok(!existsSync(join(folder, 'socket')));
-    rmSync(folder, { recursive: true });
-  });
+  it(
+    'share nothing, on ports, a unix socket and without any',
+    { skip: process.platform === 'win32' ? 'unix sockets' : false },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
+      const servers = await Promise.all([
+        startServer(),
+        startServer({ port: 0, requirepass: 'secret' }),
+        startServer({ port: false, unixsocket: join(folder, 'socket') }),
+        startServer({ port: false }),
+      ]);
+      const [first, second, third, fourth] = servers;
+      assert.notEqual(first.port, second.port);
+      const streams = [
+        createConnection(first.port, '127.0.0.1'),
+        createConnection(second.port, '127.0.0.1'),
+        createConnection(third.unixPath!),
+        fourth.connect(),
+      ];
+      const answers = await Promise.all(
+        streams.map((stream, index) =>
+          exchange(
+            stream,
+            [
+              ['SET', 'k', String(index)],
+              ['GET', 'k'],
+            ],
+            index === 1 ? '-NOAUTH Authentication required.\r\n'.repeat(2) : '+OK\r\n$1\r\n0\r\n',
+          ),
+        ),
+      );
+      assert.deepEqual(answers, [
+        '+OK\r\n$1\r\n0\r\n',
+        '-NOAUTH Authentication required.\r\n'.repeat(2),
+        '+OK\r\n$1\r\n2\r\n',
+        '+OK\r\n$1\r\n3\r\n',
+      ]);
+      const ends = streams.map((stream) => once(stream, 'close'));
+      for (const server of servers) await server.close();
+      await Promise.all(ends);
+      assert.throws(() => fourth.connect(), /closed/);
+      assert.ok(!existsSync(join(folder, 'socket')));
+      rmSync(folder, { recursive: true });
+    },
+  );
 });
 
 describe('data on disk', () => {
@@ -199,11 +233,13 @@ describe('data on disk', () => {
 });
 
 describe('an embedded server that cannot be started', () => {
-  it('tells by the system\'s code why, and leaves no door open', async () => {
+  it("tells by the system's code why, and leaves no door open", async () => {
     const other = await startServer();
     await assert.rejects(startServer({ port: other.port }), { code: 'EADDRINUSE' });
     const port = await findFreePort();
-    await assert.rejects(startServer({ port, unixsocket: join(tmpdir(), 'kvasir-no-such-folder', 'server.sock') }), { code: 'ENOENT' });
+    await assert.rejects(startServer({ port, unixsocket: join(tmpdir(), 'kvasir-no-such-folder', 'server.sock') }), {
+      code: 'ENOENT',
+    });
     const again = await startServer({ port });
     assert.equal(again.port, port);
     await again.close();
@@ -211,6 +247,9 @@ describe('an embedded server that cannot be started', () => {
   });
 
   it('refuses a wrong directive before it opens anything', async () => {
-    await assert.rejects(startServer({ maxmemori: '1mb' }), /'maxmemori "1mb"': Bad directive or wrong number of arguments/);
+    await assert.rejects(
+      startServer({ maxmemori: '1mb' }),
+      /'maxmemori "1mb"': Bad directive or wrong number of arguments/,
+    );
   });
 });

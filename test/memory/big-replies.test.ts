@@ -31,23 +31,49 @@ function countBytes(port: number, line: string): Promise<number> {
 }
 
 test(`collections of ${size} elements in a heap of ${heapMegabytes} MB`, async () => {
-  const kvasir = await startKvasir({ nodeArgs: [`--max-old-space-size=${heapMegabytes}`], args: ['--enable-debug-command', 'yes'] });
+  const kvasir = await startKvasir({
+    nodeArgs: [`--max-old-space-size=${heapMegabytes}`],
+    args: ['--enable-debug-command', 'yes'],
+  });
   try {
     const { port } = kvasir;
     const members = (at: number): number[] => Array.from({ length: batch }, (_, index) => at * batch + index);
     await fill(port, size / batch, (at) => ['RPUSH', 'list', ...members(at).map((index) => `element:${index}`)]);
     await fill(port, size / batch, (at) => ['SADD', 'set', ...members(at).map((index) => `member:${index}`)]);
-    await fill(port, size / batch, (at) => ['HSET', 'hash', ...members(at).flatMap((index) => [`field:${index}`, 'value'])]);
-    await fill(port, size / batch, (at) => ['ZADD', 'zset', ...members(at).flatMap((index) => [String(index), `member:${index}`])]);
+    await fill(port, size / batch, (at) => [
+      'HSET',
+      'hash',
+      ...members(at).flatMap((index) => [`field:${index}`, 'value']),
+    ]);
+    await fill(port, size / batch, (at) => [
+      'ZADD',
+      'zset',
+      ...members(at).flatMap((index) => [String(index), `member:${index}`]),
+    ]);
     const commands = [
-      'LRANGE list 0 -1', 'SMEMBERS set', 'HGETALL hash', 'HKEYS hash', 'HVALS hash', 'ZRANGE zset 0 -1 WITHSCORES', 'ZREVRANGE zset 0 -1', 'ZRANGEBYSCORE zset -inf +inf',
-      'SUNION set', 'SDIFF set none', 'SINTER set set', 'ZUNION 1 zset', 'SRANDMEMBER set 600000', 'LPOP list 599999', 'SPOP set 600000', 'ZPOPMIN zset 599999',
+      'LRANGE list 0 -1',
+      'SMEMBERS set',
+      'HGETALL hash',
+      'HKEYS hash',
+      'HVALS hash',
+      'ZRANGE zset 0 -1 WITHSCORES',
+      'ZREVRANGE zset 0 -1',
+      'ZRANGEBYSCORE zset -inf +inf',
+      'SUNION set',
+      'SDIFF set none',
+      'SINTER set set',
+      'ZUNION 1 zset',
+      'SRANDMEMBER set 600000',
+      'LPOP list 599999',
+      'SPOP set 600000',
+      'ZPOPMIN zset 599999',
     ];
     for (const line of commands) {
       const bytes = await countBytes(port, line);
       assert.ok(bytes >= size * 8, `${line} returned ${bytes} bytes`);
     }
-    for (const line of ['SUNIONSTORE to none', 'COPY hash to', 'ZUNIONSTORE to 1 zset', 'UNLINK hash', 'PING']) await countBytes(port, line);
+    for (const line of ['SUNIONSTORE to none', 'COPY hash to', 'ZUNIONSTORE to 1 zset', 'UNLINK hash', 'PING'])
+      await countBytes(port, line);
   } finally {
     await kvasir.stop();
   }

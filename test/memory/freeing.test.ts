@@ -15,7 +15,12 @@ const budget = 500;
 const sliceMax = 3 * budget + 200;
 
 function fill(local: Local, command: string, key: string, words: (index: number) => string[], count = size): void {
-  for (let from = 0; from < count; from += batch) local.run([command, key, ...Array.from({ length: Math.min(batch, count - from) }, (_, index) => words(from + index)).flat()]);
+  for (let from = 0; from < count; from += batch)
+    local.run([
+      command,
+      key,
+      ...Array.from({ length: Math.min(batch, count - from) }, (_, index) => words(from + index)).flat(),
+    ]);
 }
 
 const member = (index: number): string => `member:${String(index).padStart(20, '0')}`;
@@ -43,7 +48,7 @@ function countFrees(local: Local, run: () => void): { inCommand: number; inSlice
     run();
     const inCommand = frees;
     let inSlice = 0;
-    for (let isDone = false; !isDone; ) {
+    for (let isDone = false; !isDone;) {
       frees = 0;
       isDone = freeSome(budget);
       inSlice = Math.max(inSlice, frees);
@@ -66,9 +71,19 @@ describe('big values are freed in slices', () => {
   for (const [type, filler] of Object.entries(fillers)) {
     test(`a ${type} that is deleted, replaced or expires`, () => {
       const ways: readonly (readonly string[])[] = [
-        ['DEL', 'big'], ['UNLINK', 'big'], ['SET', 'big', 'x'], ['SET', 'big', 'x', 'EX', '10'], ['RENAME', 'small', 'big'], ['COPY', 'small', 'big', 'REPLACE'],
-        ['SUNIONSTORE', 'big', 'few'], ['SDIFFSTORE', 'big', 'none'], ['SORT', 'few', 'ALPHA', 'STORE', 'big'], ['ZUNIONSTORE', 'big', '1', 'few'], ['ZRANGESTORE', 'big', 'none', '0', '-1'],
-        ['BITOP', 'AND', 'big', 'small'], ['PEXPIREAT', 'big', '1'],
+        ['DEL', 'big'],
+        ['UNLINK', 'big'],
+        ['SET', 'big', 'x'],
+        ['SET', 'big', 'x', 'EX', '10'],
+        ['RENAME', 'small', 'big'],
+        ['COPY', 'small', 'big', 'REPLACE'],
+        ['SUNIONSTORE', 'big', 'few'],
+        ['SDIFFSTORE', 'big', 'none'],
+        ['SORT', 'few', 'ALPHA', 'STORE', 'big'],
+        ['ZUNIONSTORE', 'big', '1', 'few'],
+        ['ZRANGESTORE', 'big', 'none', '0', '-1'],
+        ['BITOP', 'AND', 'big', 'small'],
+        ['PEXPIREAT', 'big', '1'],
       ];
       for (const words of ways) {
         const local = new Local(1);
@@ -96,7 +111,12 @@ describe('big values are freed in slices', () => {
 
   test('a part of a list', () => {
     const ways: readonly (readonly string[])[] = [
-      ['LTRIM', 'big', '0', '99'], ['LTRIM', 'big', '-100', '-1'], ['LTRIM', 'big', '30000', '30010'], ['LTRIM', 'big', '1', '0'], ['LPOP', 'big', '50000'], ['RPOP', 'big', '50000'],
+      ['LTRIM', 'big', '0', '99'],
+      ['LTRIM', 'big', '-100', '-1'],
+      ['LTRIM', 'big', '30000', '30010'],
+      ['LTRIM', 'big', '1', '0'],
+      ['LPOP', 'big', '50000'],
+      ['RPOP', 'big', '50000'],
       ['LMPOP', '1', 'big', 'LEFT', 'COUNT', '40000'],
     ];
     for (const words of ways) {
@@ -109,8 +129,15 @@ describe('big values are freed in slices', () => {
 
   test('most of a sorted set', () => {
     const ways: readonly (readonly string[])[] = [
-      ['ZREMRANGEBYRANK', 'big', '0', '-101'], ['ZREMRANGEBYRANK', 'big', '100', '-1'], ['ZREMRANGEBYRANK', 'big', '50', '-51'], ['ZREMRANGEBYRANK', 'big', '0', '-1'],
-      ['ZREMRANGEBYSCORE', 'big', '-inf', '59900'], ['ZREMRANGEBYSCORE', 'big', '100', '+inf'], ['ZPOPMIN', 'big', '59900'], ['ZPOPMAX', 'big', '59900'], ['ZMPOP', '1', 'big', 'MIN', 'COUNT', '59990'],
+      ['ZREMRANGEBYRANK', 'big', '0', '-101'],
+      ['ZREMRANGEBYRANK', 'big', '100', '-1'],
+      ['ZREMRANGEBYRANK', 'big', '50', '-51'],
+      ['ZREMRANGEBYRANK', 'big', '0', '-1'],
+      ['ZREMRANGEBYSCORE', 'big', '-inf', '59900'],
+      ['ZREMRANGEBYSCORE', 'big', '100', '+inf'],
+      ['ZPOPMIN', 'big', '59900'],
+      ['ZPOPMAX', 'big', '59900'],
+      ['ZMPOP', '1', 'big', 'MIN', 'COUNT', '59990'],
     ];
     for (const words of ways) {
       const local = new Local(1);

@@ -60,11 +60,16 @@ for (const preamble of [true, false]) {
       for (let past = 0; past <= round; past++) {
         assert.equal(server.host.get(`during:${past}`), 'x');
         assert.equal(server.host.get(`after:${past}`), 'y');
-        for (let index = 0; index < 30; index++) assert.equal(server.host.get(`key:${past}:${index}`, index % 4), `value ${index}`);
+        for (let index = 0; index < 30; index++)
+          assert.equal(server.host.get(`key:${past}:${index}`, index % 4), `value ${index}`);
       }
       server.host.keyspace.verify();
     }
-    assert.deepEqual(files.list(folder), ['appendonly.aof.6.base.' + (preamble ? 'rdb' : 'aof'), 'appendonly.aof.6.incr.aof', 'appendonly.aof.manifest']);
+    assert.deepEqual(files.list(folder), [
+      'appendonly.aof.6.base.' + (preamble ? 'rdb' : 'aof'),
+      'appendonly.aof.6.incr.aof',
+      'appendonly.aof.manifest',
+    ]);
   });
 }
 
@@ -103,7 +108,10 @@ test(`an operation that fails once, anywhere: refused or repeated, never lost (s
     const files = newDisk();
     const server = await start(files);
     const acknowledged = new Map<string, string>();
-    files.fail(random.pick(operations), random.pick(['ENOSPC', 'EIO', 'EACCES']), { skip: random.below(12), times: 1 + random.below(3) });
+    files.fail(random.pick(operations), random.pick(['ENOSPC', 'EIO', 'EACCES']), {
+      skip: random.below(12),
+      times: 1 + random.below(3),
+    });
     for (let step = 0; step < 15; step++) {
       if (random.chance(20)) server.persistence.backgroundRewrite();
       if (random.chance(10)) server.persistence.save();
@@ -123,7 +131,8 @@ test(`an operation that fails once, anywhere: refused or repeated, never lost (s
     set(server, 'last', 'v');
     assert.ok(server.persistence.beforeReplies());
     const again = await start(files.afterCrash(random));
-    for (const key of [...acknowledged.keys(), 'last']) assert.equal(again.host.get(key), 'v', `round ${round}: ${key}`);
+    for (const key of [...acknowledged.keys(), 'last'])
+      assert.equal(again.host.get(key), 'v', `round ${round}: ${key}`);
   }
 });
 
@@ -180,7 +189,10 @@ test('cut at every byte: the rest is dropped, or refused when the configuration 
 
 test('an old single file is taken over', async () => {
   const disk = newDisk();
-  disk.put('/data/appendonly.aof', Buffer.from('*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n'));
+  disk.put(
+    '/data/appendonly.aof',
+    Buffer.from('*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n'),
+  );
   const { host, persistence } = await start(disk);
   assert.equal(host.get('k', 3), 'v');
   set({ host, persistence }, 'n', 'w');
@@ -215,7 +227,12 @@ test('turned on and off while running', async () => {
   set(server, 'after', '3');
   server.persistence.beforeReplies();
   const read = await start(disk.afterCrash(new Prng(3)));
-  for (const [key, value] of [['before', '1'], ['during', '2'], ['after', '3']] as const) assert.equal(read.host.get(key), value);
+  for (const [key, value] of [
+    ['before', '1'],
+    ['during', '2'],
+    ['after', '3'],
+  ] as const)
+    assert.equal(read.host.get(key), value);
   server.host.options.appendonly = false;
   assert.equal(server.persistence.optionChanged('appendonly'), undefined);
   assert.equal(server.persistence.isLogging, false);
@@ -283,7 +300,8 @@ for (const policy of ['always', 'everysec']) {
       const server = await start(files, { appendfsync: policy, 'no-appendfsync-on-rewrite': holds });
       const { host, persistence } = server;
       for (let index = 0; index < 3000; index++) host.set(`key:${index}`, 'value');
-      const syncs = (): number => files.journal.filter((line) => line.startsWith('sync ') && line.includes('.incr.aof')).length;
+      const syncs = (): number =>
+        files.journal.filter((line) => line.startsWith('sync ') && line.includes('.incr.aof')).length;
       const write = async (): Promise<void> => {
         set(server, 'key', String(host.nowMs));
         assert.ok(persistence.beforeReplies());

@@ -25,9 +25,16 @@ interface Taken {
 
 function takeSnapshot(keyspace: Keyspace, asCommands: boolean): Taken {
   const files = new SimulatedFiles();
-  const sink = new DirectFileSink(files, { temporaryPath: '/t', finalPath: '/f', checksum: asCommands ? 'absent' : 'on', incrementalSync: false });
+  const sink = new DirectFileSink(files, {
+    temporaryPath: '/t',
+    finalPath: '/f',
+    checksum: asCommands ? 'absent' : 'on',
+    incrementalSync: false,
+  });
   const writer = new RdbWriter(asCommands ? Compression.none : Compression.marked);
-  const encoder = asCommands ? new CommandSnapshotEncoder(keyspace, []) : new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer);
+  const encoder = asCommands
+    ? new CommandSnapshotEncoder(keyspace, [])
+    : new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer);
   const snapshot = new Snapshot(keyspace, encoder, sink, writer, BIG_BYTES);
   return {
     snapshot,
@@ -85,7 +92,9 @@ class Commands {
   fill(): void {
     const { engine } = this;
     engine.run('SELECT', this.random.below(2));
-    for (const kind of KINDS) for (let count = 0; count < 3; count++) this.grow(kind, `${kind}:${count}`, 30 + this.random.below(kind === 'list' && count === 0 ? 5000 : 1200));
+    for (const kind of KINDS)
+      for (let count = 0; count < 3; count++)
+        this.grow(kind, `${kind}:${count}`, 30 + this.random.below(kind === 'list' && count === 0 ? 5000 : 1200));
     for (let count = 0; count < 100; count++) engine.run('SET', `s${count}`, this.value());
   }
 
@@ -95,8 +104,21 @@ class Commands {
       if (kind === 'zset') engine.run('ZADD', key, random.below(1000) / 8, this.member());
       else if (kind === 'set') engine.run('SADD', key, this.member());
       else if (kind === 'hash') engine.run('HSET', key, this.member(), this.value());
-      else if (kind === 'list') engine.run(random.chance(50) ? 'LPUSH' : 'RPUSH', key, random.chance(5) ? 'long'.repeat(3000) : random.chance(50) ? this.member() : this.value());
-      else engine.run('XADD', key, `${this.streamId++}-1`, 'field', this.value(), ...(random.chance(20) ? ['other', this.member()] : []));
+      else if (kind === 'list')
+        engine.run(
+          random.chance(50) ? 'LPUSH' : 'RPUSH',
+          key,
+          random.chance(5) ? 'long'.repeat(3000) : random.chance(50) ? this.member() : this.value(),
+        );
+      else
+        engine.run(
+          'XADD',
+          key,
+          `${this.streamId++}-1`,
+          'field',
+          this.value(),
+          ...(random.chance(20) ? ['other', this.member()] : []),
+        );
     }
   }
 
@@ -143,18 +165,35 @@ class Commands {
         if (dice < 4) engine.run('HSET', key, this.member(), this.value());
         else if (dice < 5) engine.run('HINCRBY', key, `count-${random.below(50)}`, 1);
         else if (dice < 7) engine.run('HDEL', key, this.member(), this.member());
-        else if (dice < 9) engine.run('HPEXPIREAT', key, 1_700_000_000_000 + random.below(5000), 'FIELDS', 2, this.member(), this.member());
+        else if (dice < 9)
+          engine.run(
+            'HPEXPIREAT',
+            key,
+            1_700_000_000_000 + random.below(5000),
+            'FIELDS',
+            2,
+            this.member(),
+            this.member(),
+          );
         else engine.run('HPERSIST', key, 'FIELDS', 1, this.member());
         return;
       case 'list':
         if (dice < 2) engine.run('LPUSH', key, this.value(), this.member());
         else if (dice < 4) engine.run('RPOP', key, random.chance(10) ? 1200 : random.below(10));
         else if (dice < 5) engine.run('LPOP', key);
-        else if (dice < 6) engine.run('LSET', key, random.below(20), random.chance(50) ? 'long'.repeat(3000) : this.value());
-        else if (dice < 7) engine.run('LINSERT', key, random.chance(50) ? 'BEFORE' : 'AFTER', this.member(), this.value());
+        else if (dice < 6)
+          engine.run('LSET', key, random.below(20), random.chance(50) ? 'long'.repeat(3000) : this.value());
+        else if (dice < 7)
+          engine.run('LINSERT', key, random.chance(50) ? 'BEFORE' : 'AFTER', this.member(), this.value());
         else if (dice < 8) engine.run('LREM', key, random.below(9) - 4, this.member());
         else if (random.chance(5)) engine.run('LTRIM', key, -5, -1);
-        else if (dice < 9) engine.run('LTRIM', key, random.chance(20) ? -1 - random.below(9) : random.below(30), -1 - (random.chance(20) ? 0 : random.below(30)));
+        else if (dice < 9)
+          engine.run(
+            'LTRIM',
+            key,
+            random.chance(20) ? -1 - random.below(9) : random.below(30),
+            -1 - (random.chance(20) ? 0 : random.below(30)),
+          );
         else engine.run('LMOVE', key, this.key('list'), 'LEFT', 'RIGHT');
         return;
       default:
@@ -162,7 +201,8 @@ class Commands {
         else if (dice < 6) engine.run('XDEL', key, `${random.below(this.streamId)}-1`);
         else if (dice < 7) engine.run('XTRIM', key, 'MAXLEN', 50 + random.below(500));
         else if (dice < 8) engine.run('XGROUP', 'CREATE', key, `g${random.below(3)}`, '0');
-        else if (dice < 9) engine.run('XREADGROUP', 'GROUP', `g${random.below(3)}`, 'alice', 'COUNT', 20, 'STREAMS', key, '>');
+        else if (dice < 9)
+          engine.run('XREADGROUP', 'GROUP', `g${random.below(3)}`, 'alice', 'COUNT', 20, 'STREAMS', key, '>');
         else engine.run('XACK', key, `g${random.below(3)}`, `${random.below(this.streamId)}-1`);
     }
   }
@@ -225,14 +265,16 @@ for (const asCommands of [false, true]) {
 test('a list that becomes a listpack of its last node, and elements with a node of their own', () => {
   const engine = makeEngine(seed);
   const lists = Array.from({ length: 80 }, (_, index) => `list:${index}`);
-  for (const key of lists) engine.run('RPUSH', key, ...Array.from({ length: 300 }, (_, index) => `element number ${index} of a long list`));
+  for (const key of lists)
+    engine.run('RPUSH', key, ...Array.from({ length: 300 }, (_, index) => `element number ${index} of a long list`));
   for (let index = 0; index < 20; index++) engine.run('RPUSH', 'plain', `${index}`.repeat(10_000));
   const wanted = digestOf(engine.keyspace);
   const { snapshot, bytes } = takeSnapshot(engine.keyspace, false);
   // One of the lengths leaves exactly the last node, which nothing has touched before it becomes the listpack.
   lists.forEach((key, left) => {
     engine.run('LTRIM', key, -1 - left, -1);
-    for (let index = 0; index <= left; index++) engine.run('LSET', key, index, 'other bytes, just as long as the rest.');
+    for (let index = 0; index <= left; index++)
+      engine.run('LSET', key, index, 'other bytes, just as long as the rest.');
   });
   for (let index = 0; index < 20; index++) engine.run('LSET', 'plain', index, 'y'.repeat(10_000 + index));
   snapshot.walk(() => false);

@@ -71,7 +71,18 @@ function distinct(count: number, make: () => Word): Word[] {
 }
 
 function score(random: Prng): string {
-  return random.pick(['0', '-1', '1.5', '3.141592653589793', '1e300', '-inf', 'inf', '17179869184', '0.1', String(random.below(1000))]);
+  return random.pick([
+    '0',
+    '-1',
+    '1.5',
+    '3.141592653589793',
+    '1e300',
+    '-inf',
+    'inf',
+    '17179869184',
+    '0.1',
+    String(random.below(1000)),
+  ]);
 }
 
 export interface DatasetOptions {
@@ -90,17 +101,38 @@ export function dataset({ seed, keys, withFunctions }: DatasetOptions): Word[][]
     commands.push(['SELECT', String([0, 3, 15][database])]);
     for (let number = 0; number < keys; number++) {
       const size = sizes[number % sizes.length]!;
-      const key = (kind: string): Word => (random.chance(10) ? Buffer.concat([Buffer.from(kind), noise(random, 8)]) : `${kind}:${number}`);
+      const key = (kind: string): Word =>
+        random.chance(10) ? Buffer.concat([Buffer.from(kind), noise(random, 8)]) : `${kind}:${number}`;
       const made: Word[] = [];
       let name = key('string');
       made.push(name);
-      commands.push(['SET', name, number % 7 === 0 ? 'x'.repeat(size * 40) : number % 7 === 1 ? noise(random, size * 30) : word(random)]);
+      commands.push([
+        'SET',
+        name,
+        number % 7 === 0 ? 'x'.repeat(size * 40) : number % 7 === 1 ? noise(random, size * 30) : word(random),
+      ]);
       name = key('list');
       made.push(name);
-      commands.push(['RPUSH', name, ...Array.from({ length: size }, () => (random.chance(1) && random.chance(20) ? 'long'.repeat(3000) : word(random)))]);
+      commands.push([
+        'RPUSH',
+        name,
+        ...Array.from({ length: size }, () =>
+          random.chance(1) && random.chance(20) ? 'long'.repeat(3000) : word(random),
+        ),
+      ]);
       name = key('set');
       made.push(name);
-      commands.push(['SADD', name, ...distinct(size, () => (number % 3 === 0 ? String(random.below(100_000) - 50_000) : number % 3 === 1 ? String((random.below(1e6) - 5e5) * 1e12) : word(random)))]);
+      commands.push([
+        'SADD',
+        name,
+        ...distinct(size, () =>
+          number % 3 === 0
+            ? String(random.below(100_000) - 50_000)
+            : number % 3 === 1
+              ? String((random.below(1e6) - 5e5) * 1e12)
+              : word(random),
+        ),
+      ]);
       name = key('zset');
       made.push(name);
       commands.push(['ZADD', name, ...distinct(size, () => word(random)).flatMap((member) => [score(random), member])]);
@@ -110,11 +142,13 @@ export function dataset({ seed, keys, withFunctions }: DatasetOptions): Word[][]
       name = key('stream');
       made.push(name);
       streamCommands(random, name, Math.min(size, 400), commands);
-      for (const one of made) if (random.chance(30)) commands.push(['PEXPIREAT', one, String(4_000_000_000_000 + random.below(1e9))]);
+      for (const one of made)
+        if (random.chance(30)) commands.push(['PEXPIREAT', one, String(4_000_000_000_000 + random.below(1e9))]);
     }
   }
   commands.push(['SELECT', '0'], ['PFADD', 'hll', ...Array.from({ length: 2000 }, (_, index) => `p${index}`)]);
-  if (withFunctions) commands.push(['FUNCTION', 'LOAD', "#!lua name=mylib\nredis.register_function('f', function() return 1 end)"]);
+  if (withFunctions)
+    commands.push(['FUNCTION', 'LOAD', "#!lua name=mylib\nredis.register_function('f', function() return 1 end)"]);
   return commands;
 }
 
@@ -123,9 +157,14 @@ function streamCommands(random: Prng, name: Word, size: number, commands: Word[]
   for (let entry = 1; entry <= size; entry++) {
     const id = `${1_600_000_000_000 + entry * random.below(50)}-${entry}`;
     const previous = ids[ids.length - 1];
-    const used = previous !== undefined && Number(id.split('-')[0]) <= Number(previous.split('-')[0]) ? `${previous.split('-')[0]}-${entry}` : id;
+    const used =
+      previous !== undefined && Number(id.split('-')[0]) <= Number(previous.split('-')[0])
+        ? `${previous.split('-')[0]}-${entry}`
+        : id;
     ids.push(used);
-    const fields: Word[] = random.chance(70) ? ['temperature', word(random), 'humidity', word(random)] : [word(random), word(random)];
+    const fields: Word[] = random.chance(70)
+      ? ['temperature', word(random), 'humidity', word(random)]
+      : [word(random), word(random)];
     commands.push(['XADD', name, used, ...fields]);
   }
   for (const id of ids) if (random.chance(10)) commands.push(['XDEL', name, id]);
@@ -134,7 +173,17 @@ function streamCommands(random: Prng, name: Word, size: number, commands: Word[]
     commands.push(['XGROUP', 'CREATE', name, `group${group}`, random.chance(50) ? '0' : ids[size >> 1]!]);
     commands.push(['XGROUP', 'CREATECONSUMER', name, `group${group}`, 'idle']);
     for (const consumer of ['alice', 'bob']) {
-      commands.push(['XREADGROUP', 'GROUP', `group${group}`, consumer, 'COUNT', String(1 + random.below(10)), 'STREAMS', name, '>']);
+      commands.push([
+        'XREADGROUP',
+        'GROUP',
+        `group${group}`,
+        consumer,
+        'COUNT',
+        String(1 + random.below(10)),
+        'STREAMS',
+        name,
+        '>',
+      ]);
     }
     if (random.chance(50)) commands.push(['XACK', name, `group${group}`, ids[0]!]);
   }

@@ -16,12 +16,75 @@ const debug = ['--enable-debug-command', 'yes'];
 /** Reads and changes of every kind, by the type of the key x. Some say that they cannot. */
 const uses: Readonly<Record<string, readonly (readonly string[])[]>> = Object.fromEntries(
   Object.entries({
-    string: ['GET x', 'STRLEN x', 'GETRANGE x 0 -1', 'APPEND x y', 'SETRANGE x 3 z', 'BITCOUNT x', 'PFCOUNT x', 'INCR x'],
-    list: ['LRANGE x 0 -1', 'LINDEX x -1', 'LPOS x a', 'LINSERT x BEFORE a b', 'LSET x 0 v', 'LPUSH x 1', 'RPOP x', 'LREM x 0 a', 'LTRIM x 0 3', 'SORT x ALPHA', 'LPOP x 10'],
-    set: ['SMEMBERS x', 'SCARD x', 'SSCAN x 0', 'SRANDMEMBER x 5', 'SADD x more', 'SUNION x y', 'SREM x more', 'SPOP x', 'SPOP x 5'],
-    hash: ['HGETALL x', 'HSCAN x 0', 'HRANDFIELD x 5', 'HSET x f v', 'HEXPIRE x 100 FIELDS 1 f', 'HTTL x FIELDS 1 f', 'HDEL x f', 'HINCRBY x n 1'],
-    zset: ['ZRANGE x 0 -1 WITHSCORES', 'ZREVRANGE x 0 -1', 'ZSCAN x 0', 'ZRANGEBYSCORE x -inf +inf', 'ZRANK x a', 'ZINCRBY x 1 a', 'ZADD x 1 more', 'ZUNION 1 x', 'ZPOPMIN x', 'ZREMRANGEBYRANK x 0 2'],
-    stream: ['XRANGE x - +', 'XREVRANGE x + -', 'XLEN x', 'XINFO STREAM x FULL', 'XINFO GROUPS x', 'XADD x * a b', 'XPENDING x g', 'XREADGROUP GROUP g c STREAMS x >', 'XAUTOCLAIM x g c 0 0', 'XTRIM x MAXLEN 1', 'XGROUP DESTROY x g'],
+    string: [
+      'GET x',
+      'STRLEN x',
+      'GETRANGE x 0 -1',
+      'APPEND x y',
+      'SETRANGE x 3 z',
+      'BITCOUNT x',
+      'PFCOUNT x',
+      'INCR x',
+    ],
+    list: [
+      'LRANGE x 0 -1',
+      'LINDEX x -1',
+      'LPOS x a',
+      'LINSERT x BEFORE a b',
+      'LSET x 0 v',
+      'LPUSH x 1',
+      'RPOP x',
+      'LREM x 0 a',
+      'LTRIM x 0 3',
+      'SORT x ALPHA',
+      'LPOP x 10',
+    ],
+    set: [
+      'SMEMBERS x',
+      'SCARD x',
+      'SSCAN x 0',
+      'SRANDMEMBER x 5',
+      'SADD x more',
+      'SUNION x y',
+      'SREM x more',
+      'SPOP x',
+      'SPOP x 5',
+    ],
+    hash: [
+      'HGETALL x',
+      'HSCAN x 0',
+      'HRANDFIELD x 5',
+      'HSET x f v',
+      'HEXPIRE x 100 FIELDS 1 f',
+      'HTTL x FIELDS 1 f',
+      'HDEL x f',
+      'HINCRBY x n 1',
+    ],
+    zset: [
+      'ZRANGE x 0 -1 WITHSCORES',
+      'ZREVRANGE x 0 -1',
+      'ZSCAN x 0',
+      'ZRANGEBYSCORE x -inf +inf',
+      'ZRANK x a',
+      'ZINCRBY x 1 a',
+      'ZADD x 1 more',
+      'ZUNION 1 x',
+      'ZPOPMIN x',
+      'ZREMRANGEBYRANK x 0 2',
+    ],
+    stream: [
+      'XRANGE x - +',
+      'XREVRANGE x + -',
+      'XLEN x',
+      'XINFO STREAM x FULL',
+      'XINFO GROUPS x',
+      'XADD x * a b',
+      'XPENDING x g',
+      'XREADGROUP GROUP g c STREAMS x >',
+      'XAUTOCLAIM x g c 0 0',
+      'XTRIM x MAXLEN 1',
+      'XGROUP DESTROY x g',
+    ],
   }).map(([type, lines]) => [type, lines.map((line) => line.split(' '))]),
 );
 
@@ -78,7 +141,8 @@ describe('DUMP and RESTORE', { skip: peerMissing('redis-server', 'redis-cli') },
       await client.flushall();
       for (let round = 0; round < rounds; round++) {
         const damaged = Buffer.from(random.pick(payloads));
-        for (let flips = 1 + random.below(3); flips > 0; flips--) damaged[random.below(damaged.length - 10)] = random.below(256);
+        for (let flips = 1 + random.below(3); flips > 0; flips--)
+          damaged[random.below(damaged.length - 10)] = random.below(256);
         const crc = new Crc64();
         crc.update(new Uint8Array(damaged), 0, damaged.length - 8);
         const sum = new Uint8Array(8);
@@ -94,7 +158,12 @@ describe('DUMP and RESTORE', { skip: peerMissing('redis-server', 'redis-cli') },
         await client.call('DEBUG', 'DIGEST-VALUE', 'x');
         await client.dumpBuffer('x');
         await client.copy('x', 'y', 'REPLACE');
-        for (const words of uses[await client.type('x')]!) await client.call(words[0]!, ...words.slice(1)).catch((error: Error) => assert.match(error.message, /^(ERR|NOGROUP|WRONGTYPE) (?!internal)/, words.join(' ')));
+        for (const words of uses[await client.type('x')]!)
+          await client
+            .call(words[0]!, ...words.slice(1))
+            .catch((error: Error) =>
+              assert.match(error.message, /^(ERR|NOGROUP|WRONGTYPE) (?!internal)/, words.join(' ')),
+            );
         await client.del('x');
       }
       assert.equal(await client.ping(), 'PONG');

@@ -32,7 +32,8 @@ async function rdbSaver(files: SimulatedFiles, background: boolean): Promise<Sav
       const changed = host.keyspace.changesSinceSave;
       if (background) {
         persistence.backgroundSave(false);
-        const isRunning = (): boolean => persistence.info().some(([name, value]) => name === 'rdb_bgsave_in_progress' && value === 1);
+        const isRunning = (): boolean =>
+          persistence.info().some(([name, value]) => name === 'rdb_bgsave_in_progress' && value === 1);
         for (let turns = 0; turns < 1000 && isRunning(); turns++) {
           persistence.cron();
           await new Promise((resolve) => setImmediate(resolve));
@@ -80,7 +81,12 @@ const savers: Readonly<Record<string, (files: SimulatedFiles) => Promise<Saver> 
     return {
       path: '/data/appendonly.aof.manifest',
       save() {
-        replaceFile(files, '/data/appendonly.aof.manifest', '/data/temp_appendonly.aof.manifest', Buffer.from(`file ${++number}\n`));
+        replaceFile(
+          files,
+          '/data/appendonly.aof.manifest',
+          '/data/temp_appendonly.aof.manifest',
+          Buffer.from(`file ${++number}\n`),
+        );
         return true;
       },
     };
@@ -114,7 +120,8 @@ for (const [what, make] of Object.entries(savers)) {
       assert.equal(await attempt(saver), true);
       const old = files.get(saver.path);
       const others = files.list('/data');
-      const isOldOrWhole = (found: Uint8Array): boolean => Buffer.compare(found, old) === 0 || Buffer.compare(found, files.get(saver.path)) === 0;
+      const isOldOrWhole = (found: Uint8Array): boolean =>
+        Buffer.compare(found, old) === 0 || Buffer.compare(found, files.get(saver.path)) === 0;
       for (let tries = 0; tries < 3; tries++) {
         cause(files);
         assert.equal(await attempt(saver), false, `try ${tries} fails`);
@@ -126,7 +133,11 @@ for (const [what, make] of Object.entries(savers)) {
       files.capacityBytes = Infinity;
       assert.equal(await attempt(saver), true, 'the cause is gone');
       assert.notDeepEqual(files.get(saver.path), old);
-      assert.deepEqual(files.afterCrash(random).get(saver.path), files.get(saver.path), 'what was saved outlives a power cut');
+      assert.deepEqual(
+        files.afterCrash(random).get(saver.path),
+        files.get(saver.path),
+        'what was saved outlives a power cut',
+      );
     });
   }
 }

@@ -44,7 +44,11 @@ function ask(port: number, words: readonly string[]): Promise<string> {
 async function startServer(folder: string, flags: readonly string[]): Promise<Running> {
   const port = await findFreePort();
   const log = join(folder, 'log');
-  const child = spawn(process.execPath, [program, '--port', String(port), '--dir', folder, '--logfile', log, ...flags], { stdio: 'ignore' });
+  const child = spawn(
+    process.execPath,
+    [program, '--port', String(port), '--dir', folder, '--logfile', log, ...flags],
+    { stdio: 'ignore' },
+  );
   for (let tries = 0; tries < 400; tries++) {
     if (child.exitCode !== null) throw new Error(`the server ended: ${readFileSync(log, 'latin1').slice(-800)}`);
     try {
@@ -97,7 +101,11 @@ class Writer {
 const modes = [
   { name: 'RDB', flags: ['--save', '1 1', '--appendonly', 'no'], keepsAll: false },
   { name: 'everysec', flags: ['--save', '', '--appendonly', 'yes'], keepsAll: false },
-  { name: 'always', flags: ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-min-size', '20kb'], keepsAll: true },
+  {
+    name: 'always',
+    flags: ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-min-size', '20kb'],
+    keepsAll: true,
+  },
 ] as const;
 
 for (const { name, flags, keepsAll } of modes) {
@@ -112,21 +120,32 @@ for (const { name, flags, keepsAll } of modes) {
           for (const counter of counters) {
             const text = await ask(port, ['GET', counter.key]);
             const found = text.startsWith('$-1') ? 0 : Number(text.split(':')[0]);
-            assert.ok(found <= counter.sent, `round ${round}: ${counter.key} is ${found}, but ${counter.sent} was the last that was sent`);
-            if (keepsAll) assert.ok(found >= counter.acknowledged, `round ${round}: ${counter.key} is ${found}, but ${counter.acknowledged} was acknowledged`);
+            assert.ok(
+              found <= counter.sent,
+              `round ${round}: ${counter.key} is ${found}, but ${counter.sent} was the last that was sent`,
+            );
+            if (keepsAll)
+              assert.ok(
+                found >= counter.acknowledged,
+                `round ${round}: ${counter.key} is ${found}, but ${counter.acknowledged} was acknowledged`,
+              );
             counter.sent = Math.max(counter.sent, found);
           }
           for (const counter of counters) counter.start(port);
           const until = Date.now() + 50 + random.below(600);
           while (Date.now() < until) {
             await sleep(random.below(150));
-            if (random.chance(40)) void ask(port, [random.pick(['BGSAVE', name === 'RDB' ? 'BGSAVE' : 'BGREWRITEAOF'])]).catch(() => undefined);
+            if (random.chance(40))
+              void ask(port, [random.pick(['BGSAVE', name === 'RDB' ? 'BGSAVE' : 'BGREWRITEAOF'])]).catch(
+                () => undefined,
+              );
           }
         } finally {
           child.kill('SIGKILL');
           for (const counter of counters) counter.stop();
         }
-        if (child.exitCode === null && child.signalCode === null) await new Promise((resolve) => child.once('exit', resolve));
+        if (child.exitCode === null && child.signalCode === null)
+          await new Promise((resolve) => child.once('exit', resolve));
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -142,7 +161,12 @@ test('a change right after a BGSAVE that counted one change less is in the AOF',
     await ask(first.port, ['SET', 'a', '1']);
     await ask(first.port, ['BGSAVE']);
     // Without a command in between: the server would look at the count of changes then.
-    for (let tries = 0; tries < 400 && !readFileSync(join(folder, 'log'), 'latin1').includes('terminated with success'); tries++) await sleep(10);
+    for (
+      let tries = 0;
+      tries < 400 && !readFileSync(join(folder, 'log'), 'latin1').includes('terminated with success');
+      tries++
+    )
+      await sleep(10);
     await ask(first.port, ['SET', 'b', '2']);
     first.child.kill('SIGKILL');
     await new Promise((resolve) => first.child.once('exit', resolve));

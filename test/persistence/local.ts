@@ -27,7 +27,11 @@ export function digestOf(keyspace: Keyspace): string {
 /** Loads the bytes of an RDB, `step` at a time. */
 export function loadBytes(keyspace: Keyspace, bytes: Uint8Array, step = bytes.length): RdbLoader {
   const reader = new RdbReader();
-  const loader = new RdbLoader(keyspace, defaultDataLimits(), { dropsExpired: true, loadFunction: () => undefined, log: () => undefined });
+  const loader = new RdbLoader(keyspace, defaultDataLimits(), {
+    dropsExpired: true,
+    loadFunction: () => undefined,
+    log: () => undefined,
+  });
   let at = 0;
   while (loader.run(reader) !== 'end') {
     if (at >= bytes.length) reader.finish();
@@ -38,10 +42,30 @@ export function loadBytes(keyspace: Keyspace, bytes: Uint8Array, step = bytes.le
 }
 
 const defaults: Readonly<Record<string, string | number | boolean>> = {
-  dir: '/data', dbfilename: 'dump.rdb', rdbcompression: true, rdbchecksum: true, 'rdb-save-incremental-fsync': true, save: '', 'maxmemory-policy': 'noeviction',
-  appendonly: false, appendfilename: 'appendonly.aof', appenddirname: 'appendonlydir', appendfsync: 'everysec', 'no-appendfsync-on-rewrite': false,
-  'auto-aof-rewrite-percentage': 100, 'auto-aof-rewrite-min-size': 64 << 20, 'aof-load-truncated': true, 'aof-use-rdb-preamble': true, 'aof-timestamp-enabled': false,
-  'aof-rewrite-incremental-fsync': true, 'key-load-delay': 0, 'rdb-key-save-delay': 0, 'aof-disable-auto-gc': false, 'stop-writes-on-bgsave-error': true, 'snapshot-memory-limit': 0, 'sanitize-dump-payload': 'no',
+  dir: '/data',
+  dbfilename: 'dump.rdb',
+  rdbcompression: true,
+  rdbchecksum: true,
+  'rdb-save-incremental-fsync': true,
+  save: '',
+  'maxmemory-policy': 'noeviction',
+  appendonly: false,
+  appendfilename: 'appendonly.aof',
+  appenddirname: 'appendonlydir',
+  appendfsync: 'everysec',
+  'no-appendfsync-on-rewrite': false,
+  'auto-aof-rewrite-percentage': 100,
+  'auto-aof-rewrite-min-size': 64 << 20,
+  'aof-load-truncated': true,
+  'aof-use-rdb-preamble': true,
+  'aof-timestamp-enabled': false,
+  'aof-rewrite-incremental-fsync': true,
+  'key-load-delay': 0,
+  'rdb-key-save-delay': 0,
+  'aof-disable-auto-gc': false,
+  'stop-writes-on-bgsave-error': true,
+  'snapshot-memory-limit': 0,
+  'sanitize-dump-payload': 'no',
 };
 
 /** A host whose data are strings: it knows SET, DEL, SELECT, MULTI and EXEC. */
@@ -130,7 +154,8 @@ export class LocalHost implements PersistenceHost {
 
   replay(command: CommandPlaces): string | undefined {
     const args: Uint8Array[] = [];
-    for (let index = 0; index < command.count; index++) args.push(command.bytes.slice(command.starts[index], command.starts[index]! + command.lengths[index]!));
+    for (let index = 0; index < command.count; index++)
+      args.push(command.bytes.slice(command.starts[index], command.starts[index]! + command.lengths[index]!));
     const name = Buffer.from(args[0]!).toString().toUpperCase();
     if (name === 'MULTI') this.queue = [];
     else if (name === 'EXEC') {
@@ -145,7 +170,8 @@ export class LocalHost implements PersistenceHost {
   private run(args: readonly Uint8Array[]): string | undefined {
     const name = Buffer.from(args[0]!).toString().toUpperCase();
     if (name === 'SELECT') this.database = Number(Buffer.from(args[1]!).toString());
-    else if (name === 'SET') this.set(Buffer.from(args[1]!).toString(), Buffer.from(args[2]!).toString(), this.database);
+    else if (name === 'SET')
+      this.set(Buffer.from(args[1]!).toString(), Buffer.from(args[2]!).toString(), this.database);
     else if (name === 'DEL') this.delete(Buffer.from(args[1]!).toString(), this.database);
     else return `Unknown command '${name}'`;
     return undefined;

@@ -23,12 +23,27 @@ const seed = Number(process.env.SEED ?? 515);
 const debug = ['--enable-debug-command', 'yes', '--dbfilename', 'dump.rdb'];
 /** Every collection in its big form, and strings uncompressed. */
 const big = [
-  '--hash-max-listpack-entries', '0', '--zset-max-listpack-entries', '0', '--set-max-intset-entries', '0', '--list-max-listpack-size', '4',
-  '--stream-node-max-entries', '5', '--rdbcompression', 'no',
+  '--hash-max-listpack-entries',
+  '0',
+  '--zset-max-listpack-entries',
+  '0',
+  '--set-max-intset-entries',
+  '0',
+  '--list-max-listpack-size',
+  '4',
+  '--stream-node-max-entries',
+  '5',
+  '--rdbcompression',
+  'no',
 ];
 
 function saveTo(keyspace: Keyspace, path: string, compresses: boolean): void {
-  const sink = new DirectFileSink(new RealFiles(), { temporaryPath: `${path}.tmp`, finalPath: path, checksum: 'on', incrementalSync: false });
+  const sink = new DirectFileSink(new RealFiles(), {
+    temporaryPath: `${path}.tmp`,
+    finalPath: path,
+    checksum: 'on',
+    incrementalSync: false,
+  });
   const compression = compresses ? Compression.marked : Compression.none;
   const writer = new RdbWriter(compression);
   const options = { aux: [['redis-ver', '7.0.15'] as const], functions: [], uses: 'none' as const };
@@ -40,7 +55,10 @@ function saveTo(keyspace: Keyspace, path: string, compresses: boolean): void {
 }
 
 describe('RDB files in both directions', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
-  for (const [name, flags] of [['default limits', []], ['big encodings', big]] as const) {
+  for (const [name, flags] of [
+    ['default limits', []],
+    ['big encodings', big],
+  ] as const) {
     test(`${name}: the digests agree (seed ${seed})`, async () => {
       const redis = await startRedis({ args: [...debug, ...flags] });
       let other;
@@ -62,7 +80,10 @@ describe('RDB files in both directions', { skip: peerMissing('redis-server', 're
         saveTo(keyspace, join(redis.folder, 'ours.rdb'), flags.length === 0);
         keyspace.verify();
         assert.equal(digestOf(keyspace), wanted, 'saving changes nothing');
-        other = await startRedis({ args: ['--enable-debug-command', 'yes', '--dbfilename', 'ours.rdb', '--sanitize-dump-payload', 'yes'], folder: redis.folder });
+        other = await startRedis({
+          args: ['--enable-debug-command', 'yes', '--dbfilename', 'ours.rdb', '--sanitize-dump-payload', 'yes'],
+          folder: redis.folder,
+        });
         assert.equal(await other.send('DEBUG', 'DIGEST'), wanted);
         const again = makeKeyspace();
         loadBytes(again, new Uint8Array(readFileSync(join(redis.folder, 'ours.rdb'))));
@@ -86,7 +107,7 @@ describe('RDB files in both directions', { skip: peerMissing('redis-server', 're
       }
       for (let at = 9; at < bytes.length - 8; at += stride * 3) {
         const damaged = bytes.slice();
-        damaged[at]! ^= 1 << at % 8;
+        damaged[at]! ^= 1 << (at % 8);
         const keyspace = makeKeyspace();
         assert.throws(() => loadBytes(keyspace, damaged), /offset/, `bit flipped at ${at}`);
         if (at % 50 === 0) keyspace.verify();
@@ -110,7 +131,9 @@ test('files of versions 1 to 9 load: linked lists, scores as text, zipmaps, zipl
 });
 
 test('a file that redis 8.0 wrote loads: hash fields that expire in both forms, sets as listpacks, streams of version 3, functions', () => {
-  const bytes = new Uint8Array(readFileSync(new URL('../../../test/persistence/fixtures/redis-8.0-dev.rdb', import.meta.url)));
+  const bytes = new Uint8Array(
+    readFileSync(new URL('../../../test/persistence/fixtures/redis-8.0-dev.rdb', import.meta.url)),
+  );
   assert.equal(Buffer.from(bytes.subarray(0, 9)).toString(), 'REDIS0012');
   const keyspace = makeKeyspace();
   assert.equal(loadBytes(keyspace, bytes, 1000).keysLoaded, 16);
@@ -134,7 +157,8 @@ test('a file that redis 8.0 wrote loads: hash fields that expire in both forms, 
   assert.equal(digestOf(again), digest);
   assert.deepEqual(writtenBy(again), writtenBy(keyspace));
 
-  for (let length = 0; length < bytes.length; length += 41) assert.throws(() => loadBytes(makeKeyspace(), bytes.subarray(0, length)), /offset/, `cut at ${length}`);
+  for (let length = 0; length < bytes.length; length += 41)
+    assert.throws(() => loadBytes(makeKeyspace(), bytes.subarray(0, length)), /offset/, `cut at ${length}`);
   const random = new Prng(seed);
   for (let round = 0; round < 300; round++) {
     const damaged = bytes.slice();
@@ -145,8 +169,21 @@ test('a file that redis 8.0 wrote loads: hash fields that expire in both forms, 
 
 function writtenBy(keyspace: Keyspace): Uint8Array {
   const files = new SimulatedFiles();
-  const sink = new DirectFileSink(files, { temporaryPath: '/t', finalPath: '/f', checksum: 'on', incrementalSync: false });
-  assert.equal(saveWhole(keyspace, (writer) => new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, true), null);
+  const sink = new DirectFileSink(files, {
+    temporaryPath: '/t',
+    finalPath: '/f',
+    checksum: 'on',
+    incrementalSync: false,
+  });
+  assert.equal(
+    saveWhole(
+      keyspace,
+      (writer) => new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer),
+      sink,
+      true,
+    ),
+    null,
+  );
   return files.get('/f');
 }
 
@@ -172,9 +209,16 @@ function oldFile(version: number): { bytes: Uint8Array; commands: (string | numb
     head.writeUInt16LE(items.length, 8);
     return Buffer.concat([head, ...body, Buffer.from([255])]);
   };
-  const blob = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0x40 | (bytes.length >> 8), bytes.length & 255]), bytes]);
+  const blob = (bytes: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([0x40 | (bytes.length >> 8), bytes.length & 255]), bytes]);
   const commands: (string | number)[][] = [];
-  const add = (type: number, key: string, value: readonly Buffer[], command: string, ...rest: (string | number)[]): void => {
+  const add = (
+    type: number,
+    key: string,
+    value: readonly Buffer[],
+    command: string,
+    ...rest: (string | number)[]
+  ): void => {
     parts.push(Buffer.from([type]), text(key), ...value);
     commands.push([command, key, ...rest]);
   };
@@ -184,17 +228,38 @@ function oldFile(version: number): { bytes: Uint8Array; commands: (string | numb
   add(0, 'packed', [Buffer.from([0xc3, 9, 30, 1, 0x61, 0x61, 0xe0, 17, 0, 1, 0x61, 0x61])], 'SET', 'a'.repeat(30));
   add(1, 'list', [count(2), text('a'), text('b')], 'RPUSH', 'a', 'b');
   add(2, 'set', [count(2), text('a'), text('b')], 'SADD', 'a', 'b');
-  add(3, 'zset', [count(3), text('m'), text('1.5'), text('n'), Buffer.from([254]), text('o'), Buffer.from([255])], 'ZADD', 1.5, 'm', 'inf', 'n', '-inf', 'o');
+  add(
+    3,
+    'zset',
+    [count(3), text('m'), text('1.5'), text('n'), Buffer.from([254]), text('o'), Buffer.from([255])],
+    'ZADD',
+    1.5,
+    'm',
+    'inf',
+    'n',
+    '-inf',
+    'o',
+  );
   add(4, 'hash', [count(1), text('f'), text('v')], 'HSET', 'f', 'v');
   if (version >= 2) {
-    const zipmap = Buffer.concat([Buffer.from([2]), text('f'), Buffer.from([1, 2]), Buffer.from('v..'), text('g'), Buffer.from([1, 0]), Buffer.from('w'), Buffer.from([255])]);
+    const zipmap = Buffer.concat([
+      Buffer.from([2]),
+      text('f'),
+      Buffer.from([1, 2]),
+      Buffer.from('v..'),
+      text('g'),
+      Buffer.from([1, 0]),
+      Buffer.from('w'),
+      Buffer.from([255]),
+    ]);
     add(9, 'zipmap', [blob(zipmap)], 'HSET', 'f', 'v', 'g', 'w');
     add(10, 'ziplist', [blob(ziplist(['x', 'yy', 'zzz']))], 'RPUSH', 'x', 'yy', 'zzz');
     add(11, 'intset', [blob(Buffer.from([2, 0, 0, 0, 2, 0, 0, 0, 5, 0, 7, 0]))], 'SADD', 5, 7);
     add(12, 'zzip', [blob(ziplist(['m', '1', 'n', '2']))], 'ZADD', 1, 'm', 2, 'n');
   }
   if (version >= 4) add(13, 'hzip', [blob(ziplist(['f', 'v', 'g', 'w']))], 'HSET', 'f', 'v', 'g', 'w');
-  if (version >= 7) add(14, 'quick', [count(2), blob(ziplist(['a', 'b'])), blob(ziplist(['c']))], 'RPUSH', 'a', 'b', 'c');
+  if (version >= 7)
+    add(14, 'quick', [count(2), blob(ziplist(['a', 'b'])), blob(ziplist(['c']))], 'RPUSH', 'a', 'b', 'c');
   if (version >= 8) {
     const score = Buffer.alloc(8);
     score.writeDoubleLE(2.25);

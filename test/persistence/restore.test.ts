@@ -24,7 +24,13 @@ interface Outcome {
 
 function check(files: SimulatedFiles, ...words: readonly string[]): Outcome {
   let text = '';
-  const code = runCheckAof(words, { name: 'kvasir-check-aof', files, nowMs: 0, out: (part) => void (text += part), ask: () => undefined });
+  const code = runCheckAof(words, {
+    name: 'kvasir-check-aof',
+    files,
+    nowMs: 0,
+    out: (part) => void (text += part),
+    ask: () => undefined,
+  });
   return { code, text };
 }
 
@@ -70,7 +76,10 @@ test('the last FLUSHALL is undone, whatever file it is in, and the originals sta
       [set('first', '3'), set('base', 'changed')],
       [command('SELECT', '0'), set('second', '4')],
     ];
-    parts[where]!.push(command(where === 1 ? 'flushall' : 'FLUSHALL', ...(where === 2 ? ['ASYNC'] : [])), set('after', '5'));
+    parts[where]!.push(
+      command(where === 1 ? 'flushall' : 'FLUSHALL', ...(where === 2 ? ['ASYNC'] : [])),
+      set('after', '5'),
+    );
     const files = multiPart(...parts);
     const before = contents(files, folder);
     const { code, text } = check(files, '--restore-to', '/new', manifestPath);
@@ -86,23 +95,45 @@ test('the last FLUSHALL is undone, whatever file it is in, and the originals sta
 });
 
 test('of several the last one is undone, FLUSHDB too, and another command by its name', async () => {
-  const files = multiPart([set('a', '1')], [command('FLUSHALL'), set('b', '2'), command('FLUSHDB'), set('c', '3'), command('DEL', 'c'), set('d', '4')]);
+  const files = multiPart(
+    [set('a', '1')],
+    [command('FLUSHALL'), set('b', '2'), command('FLUSHDB'), set('c', '3'), command('DEL', 'c'), set('d', '4')],
+  );
   assert.equal(check(files, '--restore-to', '/new', manifestPath).code, 0);
   // What was before the first FLUSHALL is gone in any case, so the replay would meet that one.
   const kept = Buffer.from(files.get('/new/appendonlydir/appendonly.aof.1.incr.aof')).toString();
   assert.equal(kept, Buffer.concat([command('FLUSHALL'), set('b', '2')]).toString());
   assert.equal(check(files, '--restore-to', '/second', '--before-last', 'del', manifestPath).code, 0);
-  assert.match(Buffer.from(files.get('/second/appendonlydir/appendonly.aof.1.incr.aof')).toString(), /c\r\n\$1\r\n3\r\n$/);
+  assert.match(
+    Buffer.from(files.get('/second/appendonlydir/appendonly.aof.1.incr.aof')).toString(),
+    /c\r\n\$1\r\n3\r\n$/,
+  );
 });
 
 test('a transaction with the FLUSHALL is left out as a whole', async () => {
-  const files = multiPart([set('a', '1')], [set('b', '2'), command('MULTI'), set('c', '3'), command('FLUSHALL'), set('d', '4'), command('EXEC'), set('e', '5')]);
+  const files = multiPart(
+    [set('a', '1')],
+    [
+      set('b', '2'),
+      command('MULTI'),
+      set('c', '3'),
+      command('FLUSHALL'),
+      set('d', '4'),
+      command('EXEC'),
+      set('e', '5'),
+    ],
+  );
   assert.equal(check(files, '--restore-to', '/new', manifestPath).code, 0);
   assert.deepEqual(await keysIn(files, '/new'), { a: '1', b: '2' });
 });
 
 test('up to a second, with notes of the time in any file', async () => {
-  const make = (): SimulatedFiles => multiPart([note(100), set('a', '1')], [note(200), set('b', '2'), note(300), set('c', '3')], [note(400), set('d', '4')]);
+  const make = (): SimulatedFiles =>
+    multiPart(
+      [note(100), set('a', '1')],
+      [note(200), set('b', '2'), note(300), set('c', '3')],
+      [note(400), set('d', '4')],
+    );
   const wanted: readonly (readonly [number, Record<string, string>])[] = [
     [100, { a: '1' }],
     [250, { a: '1', b: '2' }],
@@ -115,8 +146,14 @@ test('up to a second, with notes of the time in any file', async () => {
     assert.equal(code, 0, text);
     assert.deepEqual(await keysIn(files, '/new'), keys, `until ${seconds}`);
   }
-  assert.match(check(make(), '--restore-to', '/new', '--until-timestamp', '500', manifestPath).text, /Nothing in these files is later than that/);
-  assert.match(check(multiPart([set('a', '1')]), '--restore-to', '/new', '--until-timestamp', '5', manifestPath).text, /There are no timestamps in these files/);
+  assert.match(
+    check(make(), '--restore-to', '/new', '--until-timestamp', '500', manifestPath).text,
+    /Nothing in these files is later than that/,
+  );
+  assert.match(
+    check(multiPart([set('a', '1')]), '--restore-to', '/new', '--until-timestamp', '5', manifestPath).text,
+    /There are no timestamps in these files/,
+  );
 });
 
 test('up to any offset of the last file: all commands that end before it', async () => {
@@ -142,7 +179,10 @@ test('up to any offset of the last file: all commands that end before it', async
 test('an old single file, of commands and with an RDB before them', async () => {
   const plain = new SimulatedFiles();
   plain.makeFolder('/data');
-  plain.put('/data/appendonly.aof', Buffer.concat([command('SELECT', '2'), set('a', '1'), command('FLUSHALL'), set('b', '2')]));
+  plain.put(
+    '/data/appendonly.aof',
+    Buffer.concat([command('SELECT', '2'), set('a', '1'), command('FLUSHALL'), set('b', '2')]),
+  );
   assert.equal(check(plain, '--restore-to', '/new', '/data/appendonly.aof').code, 0);
   assert.deepEqual(await keysIn(plain, '/new'), { '2:a': '1' });
 

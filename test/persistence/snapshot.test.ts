@@ -42,7 +42,9 @@ class Changes {
   setString(name = `s${this.random.below(400)}`): void {
     const { database } = this;
     const { key, entry } = this.lookup(database, name);
-    const value = encoder.encode(`${this.random.uint32()}`.repeat(1 + this.random.below(this.random.chance(5) ? 400 : 4)));
+    const value = encoder.encode(
+      `${this.random.uint32()}`.repeat(1 + this.random.below(this.random.chance(5) ? 400 : 4)),
+    );
     const made = database.setString(entry, key, 0, key.length, database.hash, value, 0, value.length, false);
     if (this.random.chance(20)) database.setExpiry(made, database.hash, 4e12 + this.random.below(1e9));
   }
@@ -125,8 +127,16 @@ class Changes {
   }
 }
 
-function snapshotOf(keyspace: Keyspace, files: SimulatedFiles): { snapshot: Snapshot; finish: () => Uint8Array; sink: DirectFileSink } {
-  const sink = new DirectFileSink(files, { temporaryPath: '/t', finalPath: '/f', checksum: 'on', incrementalSync: false });
+function snapshotOf(
+  keyspace: Keyspace,
+  files: SimulatedFiles,
+): { snapshot: Snapshot; finish: () => Uint8Array; sink: DirectFileSink } {
+  const sink = new DirectFileSink(files, {
+    temporaryPath: '/t',
+    finalPath: '/f',
+    checksum: 'on',
+    incrementalSync: false,
+  });
   const writer = new RdbWriter(Compression.marked);
   const options = { aux: [], functions: [], uses: 'none' as const };
   const snapshot = new Snapshot(keyspace, new RdbSnapshotEncoder(keyspace, options, writer), sink, writer);
@@ -182,11 +192,23 @@ test('the worker thread writes the same file as the caller itself', async () => 
     const direct = snapshotOf(keyspace, new SimulatedFiles());
     direct.snapshot.walk(() => false);
     const wanted = direct.finish();
-    const sink = new WorkerFileSink({ temporaryPath: join(folder, 't'), finalPath: join(folder, 'f'), checksum: 'on', incrementalSync: true });
+    const sink = new WorkerFileSink({
+      temporaryPath: join(folder, 't'),
+      finalPath: join(folder, 'f'),
+      checksum: 'on',
+      incrementalSync: true,
+    });
     const writer = new RdbWriter(Compression.marked);
-    const snapshot = new Snapshot(keyspace, new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer);
+    const snapshot = new Snapshot(
+      keyspace,
+      new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer),
+      sink,
+      writer,
+    );
     snapshot.walk(() => false);
-    const bytes = await new Promise<number>((resolve, reject) => sink.finish((error, count) => (error === null ? resolve(count) : reject(error))));
+    const bytes = await new Promise<number>((resolve, reject) =>
+      sink.finish((error, count) => (error === null ? resolve(count) : reject(error))),
+    );
     assert.equal(bytes, wanted.length);
     assert.deepEqual(new Uint8Array(readFileSync(join(folder, 'f'))), wanted);
   } finally {
@@ -196,9 +218,19 @@ test('the worker thread writes the same file as the caller itself', async () => 
 
 test('a worker that cannot write says so and leaves nothing behind', async () => {
   const keyspace = makeKeyspace();
-  const sink = new WorkerFileSink({ temporaryPath: '/nonexistent-folder/t', finalPath: '/nonexistent-folder/f', checksum: 'on', incrementalSync: true });
+  const sink = new WorkerFileSink({
+    temporaryPath: '/nonexistent-folder/t',
+    finalPath: '/nonexistent-folder/f',
+    checksum: 'on',
+    incrementalSync: true,
+  });
   const writer = new RdbWriter(Compression.none);
-  const snapshot = new Snapshot(keyspace, new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer), sink, writer);
+  const snapshot = new Snapshot(
+    keyspace,
+    new RdbSnapshotEncoder(keyspace, { aux: [], functions: [], uses: 'none' }, writer),
+    sink,
+    writer,
+  );
   snapshot.walk(() => false);
   const error = await new Promise<Error | null>((resolve) => {
     sink.onError = resolve;
@@ -265,7 +297,10 @@ test('while the disk stands still the walk waits, changes are kept, and beyond t
   const wanted = digestOf(host.keyspace);
   persistence.backgroundSave(false);
   for (let turns = 0; turns < 20; turns++) await turn();
-  assert.ok(sink.pendingBytes >= megabyte && sink.pendingBytes < 2 * megabyte, `${sink.pendingBytes} bytes were sent to a disk that takes none`);
+  assert.ok(
+    sink.pendingBytes >= megabyte && sink.pendingBytes < 2 * megabyte,
+    `${sink.pendingBytes} bytes were sent to a disk that takes none`,
+  );
   for (let index = 0; index < 5000; index++) host.set(`key:${index}`, value('changed!'));
   persistence.cron();
   assert.ok(Number(infoField('current_cow_size')) > 5 * megabyte);
@@ -286,7 +321,10 @@ test('while the disk stands still the walk waits, changes are kept, and beyond t
   await settle();
   assert.ok(sink.wasAborted);
   assert.equal(infoField('rdb_last_bgsave_status'), 'err');
-  assert.match(host.logged.join('\n'), /commands change the data faster than the disk takes the snapshot: \d+ MB wait to be written, snapshot-memory-limit allows 8 MB/);
+  assert.match(
+    host.logged.join('\n'),
+    /commands change the data faster than the disk takes the snapshot: \d+ MB wait to be written, snapshot-memory-limit allows 8 MB/,
+  );
   assert.deepEqual(files.list('/data'), ['dump.rdb']);
 
   // The next is whole again.
@@ -313,7 +351,11 @@ test('a snapshot that is given up while it waits makes room for the next at once
   assert.equal(persistence.backgroundSave(false), 'Background saving started');
   assert.equal(persistence.backgroundSave(false), '-ERR Background save already in progress');
   assert.equal(persistence.info().find(([name]) => name === 'rdb_bgsave_in_progress')![1], 1);
-  for (let turns = 0; turns < 100 && persistence.info().find(([name]) => name === 'rdb_bgsave_in_progress')![1] === 1; turns++) {
+  for (
+    let turns = 0;
+    turns < 100 && persistence.info().find(([name]) => name === 'rdb_bgsave_in_progress')![1] === 1;
+    turns++
+  ) {
     persistence.cron();
     await turn();
   }
@@ -332,7 +374,13 @@ test('a snapshot whose file is only to be finished is given up too', async () =>
   const sinks: { readonly path: string; wasFinished: boolean; wasAborted: boolean }[] = [];
   host.makeSink = ({ temporaryPath }) => {
     const sink = {
-      path: temporaryPath, wasFinished: false, wasAborted: false, room: true, pendingBytes: 0, onRoom: () => undefined, onError: () => undefined,
+      path: temporaryPath,
+      wasFinished: false,
+      wasAborted: false,
+      room: true,
+      pendingBytes: 0,
+      onRoom: () => undefined,
+      onError: () => undefined,
       send: (writer: RdbWriter) => writer.clear(),
       finish: () => (sink.wasFinished = true),
       abort: () => (sink.wasAborted = true),
@@ -342,7 +390,8 @@ test('a snapshot whose file is only to be finished is given up too', async () =>
   };
   for (let round = 0; round < 2; round++) {
     persistence.backgroundSave(false);
-    for (let turns = 0; turns < 100 && !sinks[round]!.wasFinished; turns++) await new Promise((resolve) => setImmediate(resolve));
+    for (let turns = 0; turns < 100 && !sinks[round]!.wasFinished; turns++)
+      await new Promise((resolve) => setImmediate(resolve));
     assert.equal(persistence.rdb.isRunning, true);
     persistence.rdb.abort();
     assert.deepEqual([persistence.rdb.isRunning, sinks[round]!.wasAborted], [false, true]);
@@ -357,7 +406,12 @@ test('a worker that was given up at any moment puts nothing in the place of a la
   const final = join(folder, 'f');
   try {
     for (let round = 0; round < 12; round++) {
-      const sink = new WorkerFileSink({ temporaryPath: join(folder, `t${round}`), finalPath: final, checksum: 'on', incrementalSync: true });
+      const sink = new WorkerFileSink({
+        temporaryPath: join(folder, `t${round}`),
+        finalPath: final,
+        checksum: 'on',
+        incrementalSync: true,
+      });
       const writer = new RdbWriter(Compression.none, 1 << 20);
       writer.length = 1 << 20;
       sink.send(writer);

@@ -66,7 +66,10 @@ describe('BullMQ', () => {
     assert.ok([...done.values()].every((count) => count === 1));
     assert.ok([...tried].every(([number, count]) => count === (number % 13 === 0 ? 3 : 1)));
     const counts = await queue.getJobCounts();
-    assert.deepEqual([counts.waiting, counts.active, counts.delayed, counts.failed, counts.prioritized], [0, 0, 0, 0, 0]);
+    assert.deepEqual(
+      [counts.waiting, counts.active, counts.delayed, counts.failed, counts.prioritized],
+      [0, 0, 0, 0, 0],
+    );
   });
 
   test('results come through QueueEvents, failures stay with their reason', async () => {
@@ -100,6 +103,7 @@ describe('BullMQ', () => {
       );
     });
     // Whatever the speed of the machine: of any five in a row, the last began no sooner than a window after the first.
-    for (let index = 4; index < starts.length; index++) assert.ok(starts[index]! - starts[index - 4]! >= 150, String(starts));
+    for (let index = 4; index < starts.length; index++)
+      assert.ok(starts[index]! - starts[index - 4]! >= 150, String(starts));
   });
 });

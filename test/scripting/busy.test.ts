@@ -40,9 +40,14 @@ interface Kind {
   readonly start: (args: readonly string[], folder?: string) => Promise<RedisPeer>;
 }
 
-const kinds: Kind[] = [{ name: 'Kvasir', start: (args, folder) => startKvasir({ args, ...(folder === undefined ? {} : { folder }) }) }];
+const kinds: Kind[] = [
+  { name: 'Kvasir', start: (args, folder) => startKvasir({ args, ...(folder === undefined ? {} : { folder }) }) },
+];
 if (findProgram('redis-server') !== undefined) {
-  kinds.push({ name: 'redis-server', start: (args, folder) => startRedis({ args, ...(folder === undefined ? {} : { folder }) }) });
+  kinds.push({
+    name: 'redis-server',
+    start: (args, folder) => startRedis({ args, ...(folder === undefined ? {} : { folder }) }),
+  });
 }
 
 for (const { name, start } of kinds) {
@@ -74,7 +79,10 @@ for (const { name, start } of kinds) {
         assert.equal(await second.type('FUNCTION', 'KILL'), busy);
         assert.equal(await second.type('SHUTDOWN'), busy);
         assert.equal(await second.type('SCRIPT', 'KILL'), 'OK');
-        assert.equal(await script, '(error) ERR Script killed by user with SCRIPT KILL... script: 694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7, on @user_script:1.');
+        assert.equal(
+          await script,
+          '(error) ERR Script killed by user with SCRIPT KILL... script: 694a5fe1ddb97a4c6a1bf299d9537c7d3d0f84e7, on @user_script:1.',
+        );
         assert.equal(await second.type('GET', 'x'), '1');
         assert.equal(await second.type('SCRIPT', 'KILL'), '(error) NOTBUSY No scripts in execution right now.');
         first.close();
@@ -83,7 +91,11 @@ for (const { name, start } of kinds) {
 
       test('pcall does not save a script from being killed', async () => {
         await open();
-        const script = first.type('EVAL', "while true do pcall(function() while true do redis.call('get', 'x') end end) end", '0');
+        const script = first.type(
+          'EVAL',
+          "while true do pcall(function() while true do redis.call('get', 'x') end end) end",
+          '0',
+        );
         await untilBusy(second);
         assert.equal(await second.type('SCRIPT', 'KILL'), 'OK');
         assert.match(await script, /Script killed by user with SCRIPT KILL/);
@@ -93,13 +105,23 @@ for (const { name, start } of kinds) {
 
       test('a function is killed by FUNCTION KILL and shown by FUNCTION STATS', async () => {
         await open();
-        await first.type('FUNCTION', 'LOAD', "#!lua name=long\nredis.register_function('forever', function() while true do end end)");
+        await first.type(
+          'FUNCTION',
+          'LOAD',
+          "#!lua name=long\nredis.register_function('forever', function() while true do end end)",
+        );
         const called = first.type('FCALL', 'forever', '1', 'k', 'a');
         assert.equal(await untilBusy(second), busyFunction);
-        assert.match(await second.type('FUNCTION', 'STATS'), /^\[running_script \[name forever command \[FCALL forever 1 k a\] duration_ms \d+\] engines/);
+        assert.match(
+          await second.type('FUNCTION', 'STATS'),
+          /^\[running_script \[name forever command \[FCALL forever 1 k a\] duration_ms \d+\] engines/,
+        );
         assert.equal(await second.type('SCRIPT', 'KILL'), busyFunction);
         assert.equal(await second.type('FUNCTION', 'KILL'), 'OK');
-        assert.equal(await called, '(error) ERR Script killed by user with SCRIPT KILL... script: forever, on @user_function:2.');
+        assert.equal(
+          await called,
+          '(error) ERR Script killed by user with SCRIPT KILL... script: forever, on @user_function:2.',
+        );
         assert.match(await second.type('FUNCTION', 'STATS'), /^\[running_script \(nil\)/);
         first.close();
         second.close();
@@ -108,9 +130,17 @@ for (const { name, start } of kinds) {
       test('nobody sees half of a script, and what was asked meanwhile is answered when it ends', async () => {
         await open();
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '60000');
-        const script = first.type('EVAL', `redis.call('set', 'x', 'half') ${wait} redis.call('set', 'x', 'whole') return 1`, '0');
+        const script = first.type(
+          'EVAL',
+          `redis.call('set', 'x', 'half') ${wait} redis.call('set', 'x', 'whole') return 1`,
+          '0',
+        );
         await new Promise((resolve) => setTimeout(resolve, 20));
-        assert.deepEqual(await second.typeAll(['GET', 'x'], ['SET', 'x', 'later'], ['GET', 'x']), ['whole', 'OK', 'later']);
+        assert.deepEqual(await second.typeAll(['GET', 'x'], ['SET', 'x', 'later'], ['GET', 'x']), [
+          'whole',
+          'OK',
+          'later',
+        ]);
         assert.equal(await script, '1');
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '100');
         first.close();
@@ -120,7 +150,15 @@ for (const { name, start } of kinds) {
       test('a transaction goes on behind a long script', async () => {
         await open();
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '60000');
-        const replies = first.typeAll(['MULTI'], ['SET', 'x', '1'], ['EVAL', `${wait} return redis.call('incr', 'x')`, '0'], ['INCR', 'x'], ['EVAL', `${wait} return redis.call('incr', 'x')`, '0'], ['INCR', 'x'], ['EXEC']);
+        const replies = first.typeAll(
+          ['MULTI'],
+          ['SET', 'x', '1'],
+          ['EVAL', `${wait} return redis.call('incr', 'x')`, '0'],
+          ['INCR', 'x'],
+          ['EVAL', `${wait} return redis.call('incr', 'x')`, '0'],
+          ['INCR', 'x'],
+          ['EXEC'],
+        );
         await new Promise((resolve) => setTimeout(resolve, 20));
         assert.equal(await second.type('INCR', 'x'), '6');
         assert.equal((await replies).at(-1), '[OK 2 3 4 5]');
@@ -134,7 +172,11 @@ for (const { name, start } of kinds) {
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '60000');
         const popped = second.type('BLPOP', 'queue', '0');
         await new Promise((resolve) => setTimeout(resolve, 20));
-        const script = first.type('EVAL', `redis.call('rpush', 'queue', 'a') ${wait} redis.call('lpush', 'queue', 'b') return redis.call('llen', 'queue')`, '0');
+        const script = first.type(
+          'EVAL',
+          `redis.call('rpush', 'queue', 'a') ${wait} redis.call('lpush', 'queue', 'b') return redis.call('llen', 'queue')`,
+          '0',
+        );
         assert.equal(await script, '2');
         assert.equal(await popped, '[queue b]');
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '100');
@@ -147,7 +189,9 @@ for (const { name, start } of kinds) {
         await open();
         await first.type('SET', 'x', 'before');
         await first.type('EVAL', "redis.call('set', 'kept', '1') redis.call('incr', 'kept')", '0');
-        const script = first.type('EVAL', "redis.call('set', 'x', 'half') while true do end", '0').catch(() => 'cut off');
+        const script = first
+          .type('EVAL', "redis.call('set', 'x', 'half') while true do end", '0')
+          .catch(() => 'cut off');
         await untilBusy(second);
         assert.equal(await second.type('SCRIPT', 'KILL'), unkillable);
         second.type('SHUTDOWN', 'NOSAVE').catch(() => undefined);
@@ -166,7 +210,9 @@ for (const { name, start } of kinds) {
         await server.stop();
         server = await start([...args, '--save', '900 1']);
         await open();
-        const script = first.type('EVAL', `redis.call('set', 'a', '1') ${wait} redis.call('set', 'b', '1') return 1`, '0').catch(() => 'cut off');
+        const script = first
+          .type('EVAL', `redis.call('set', 'a', '1') ${wait} redis.call('set', 'b', '1') return 1`, '0')
+          .catch(() => 'cut off');
         await untilHeld(second);
         await server.stop({ keepFolder: true });
         assert.match(await script, /1|cut off/);
@@ -198,7 +244,17 @@ describe('the end of Kvasir while a script runs', () => {
     const args = ['--save', '900 1', '--busy-reply-threshold', '60000'];
     const server = await startKvasir({ args });
     const [first, second] = [await Terminal.open(server.port), await Terminal.open(server.port)];
-    const replies = first.typeAll(['MULTI'], ['SET', 'a', '1'], ['EVAL', 'while true do end', '0'], ['SET', 'b', '1'], ['EVAL', 'while true do end', '0'], ['SET', 'c', '1'], ['EXEC']).catch(() => 'cut off');
+    const replies = first
+      .typeAll(
+        ['MULTI'],
+        ['SET', 'a', '1'],
+        ['EVAL', 'while true do end', '0'],
+        ['SET', 'b', '1'],
+        ['EVAL', 'while true do end', '0'],
+        ['SET', 'c', '1'],
+        ['EXEC'],
+      )
+      .catch(() => 'cut off');
     await untilHeld(second);
     await server.stop({ keepFolder: true });
     await replies;

@@ -50,12 +50,14 @@ describe('everyday scripts through ioredis', () => {
 
   test('a sliding window lets its limit through and no more', async () => {
     const answers: unknown[] = [];
-    for (let at = 0; at < 20; at++) answers.push(await redis.eval(slidingWindow, 1, 'calls', 1000 + at * 10, 100, 3, `call${at}`));
+    for (let at = 0; at < 20; at++)
+      answers.push(await redis.eval(slidingWindow, 1, 'calls', 1000 + at * 10, 100, 3, `call${at}`));
     assert.deepEqual(answers, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
   });
 
   test('a token bucket refills with time, in fractions', async () => {
-    const take = (now: number, wanted: number): Promise<unknown> => redis.eval(tokenBucket, 1, 'bucket', 0.5, 10, now, wanted) as Promise<unknown>;
+    const take = (now: number, wanted: number): Promise<unknown> =>
+      redis.eval(tokenBucket, 1, 'bucket', 0.5, 10, now, wanted) as Promise<unknown>;
     assert.deepEqual(await take(0, 8), [1, '2']);
     assert.deepEqual(await take(1, 3), [0, '2.5']);
     assert.deepEqual(await take(2, 3), [1, '0']);
@@ -75,7 +77,8 @@ describe('everyday scripts through ioredis', () => {
     redis.defineCommand('seckill', { numberOfKeys: 2, lua: seckill });
     const buyers = Array.from({ length: 8 }, () => redis.duplicate());
     for (const buyer of buyers) buyer.defineCommand('seckill', { numberOfKeys: 2, lua: seckill });
-    const run = (buyer: Redis, user: number): Promise<number> => (buyer as unknown as { seckill(...args: unknown[]): Promise<number> }).seckill('stock', 'buyers', `user${user}`);
+    const run = (buyer: Redis, user: number): Promise<number> =>
+      (buyer as unknown as { seckill(...args: unknown[]): Promise<number> }).seckill('stock', 'buyers', `user${user}`);
     const answers = await Promise.all(Array.from({ length: 400 }, (_, index) => run(buyers[index % 8]!, index % 100)));
     assert.equal(answers.filter((answer) => answer >= 0).length, 50);
     assert.equal(await redis.get('stock'), '0');

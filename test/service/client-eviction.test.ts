@@ -41,7 +41,10 @@ describe('maxmemory-clients', () => {
 
   async function names(): Promise<string[]> {
     const list = (await control.call('CLIENT', 'LIST')) as string;
-    return [...list.matchAll(/ name=(\S+)/g)].map(([, name]) => name!).filter((name) => name !== 'control').sort();
+    return [...list.matchAll(/ name=(\S+)/g)]
+      .map(([, name]) => name!)
+      .filter((name) => name !== 'control')
+      .sort();
   }
 
   async function memoryOf(name: string): Promise<number> {
@@ -57,31 +60,42 @@ describe('maxmemory-clients', () => {
     while ((await memoryOf(name)) < bytes) assert.ok((await names()).includes(name), `${name} was closed`);
   }
 
-  it('closes a client whose request, transaction, subscriptions or prefixes are too large', { timeout: 60_000 }, async () => {
-    const request = await open('request');
-    request.socket.write('*2\r\n$4000000\r\n');
-    request.socket.write(Buffer.alloc(3_500_000, 'v'));
-    await request.closed;
+  it(
+    'closes a client whose request, transaction, subscriptions or prefixes are too large',
+    { timeout: 60_000 },
+    async () => {
+      const request = await open('request');
+      request.socket.write('*2\r\n$4000000\r\n');
+      request.socket.write(Buffer.alloc(3_500_000, 'v'));
+      await request.closed;
 
-    const queue = await open('queue');
-    queue.socket.write('MULTI\r\n');
-    for (let count = 0; count < 5; count++) queue.socket.write(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$750000\r\n${'v'.repeat(750_000)}\r\n`);
-    await queue.closed;
+      const queue = await open('queue');
+      queue.socket.write('MULTI\r\n');
+      for (let count = 0; count < 5; count++)
+        queue.socket.write(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$750000\r\n${'v'.repeat(750_000)}\r\n`);
+      await queue.closed;
 
-    await control.config('SET', 'maxmemory-clients', 200_000);
-    for (const word of ['WATCH', 'SUBSCRIBE', 'PSUBSCRIBE', 'SSUBSCRIBE', 'CLIENT TRACKING ON BCAST PREFIX']) {
-      const many = await open('many');
-      many.socket.resume();
-      for (let count = 10_000; count < 15_000; count++) many.socket.write(`${word} k${count}\r\n`);
-      await many.closed;
-    }
-    assert.deepEqual(await names(), []);
-    assert.match(await control.info('stats'), /evicted_clients:7\r\n/);
-  });
+      await control.config('SET', 'maxmemory-clients', 200_000);
+      for (const word of ['WATCH', 'SUBSCRIBE', 'PSUBSCRIBE', 'SSUBSCRIBE', 'CLIENT TRACKING ON BCAST PREFIX']) {
+        const many = await open('many');
+        many.socket.resume();
+        for (let count = 10_000; count < 15_000; count++) many.socket.write(`${word} k${count}\r\n`);
+        await many.closed;
+      }
+      assert.deepEqual(await names(), []);
+      assert.match(await control.info('stats'), /evicted_clients:7\r\n/);
+    },
+  );
 
   it('closes the largest first, and no more than it must', { timeout: 60_000 }, async () => {
     await control.config('SET', 'maxmemory-clients', 0);
-    for (const [name, bytes] of [['a', 200 * KB], ['b', 700 * KB], ['c', 2 * MB], ['d', 6 * MB]] as const) await fill(name, bytes);
+    for (const [name, bytes] of [
+      ['a', 200 * KB],
+      ['b', 700 * KB],
+      ['c', 2 * MB],
+      ['d', 6 * MB],
+    ] as const)
+      await fill(name, bytes);
     assert.match(await control.info('memory'), /mem_clients_normal:(9|1\d)\d{6}\r\n/);
     await control.config('SET', 'maxmemory-clients', 4 * MB);
     assert.deepEqual(await names(), ['a', 'b', 'c']);

@@ -50,15 +50,24 @@ describe('real clients', () => {
           if (got.length === 1000) done();
         });
         const events: string[] = [];
-        await subscriber.pSubscribe('__keyevent@0__:*', (key, channel) => void events.push(`${channel.split(':')[1]!} ${key}`));
+        await subscriber.pSubscribe(
+          '__keyevent@0__:*',
+          (key, channel) => void events.push(`${channel.split(':')[1]!} ${key}`),
+        );
         await Promise.all(Array.from({ length: 1000 }, (_, index) => client.publish('count', String(index))));
         await all;
-        assert.deepEqual(got, Array.from({ length: 1000 }, (_, index) => String(index)));
+        assert.deepEqual(
+          got,
+          Array.from({ length: 1000 }, (_, index) => String(index)),
+        );
         await client.set('k', 'v');
         await client.expire('k', 100);
         await client.del('k');
         await subscriber.ping(); // what was sent before it has arrived
-        assert.deepEqual(events.filter((event) => event !== 'new k'), ['set k', 'expire k', 'del k']);
+        assert.deepEqual(
+          events.filter((event) => event !== 'new k'),
+          ['set k', 'expire k', 'del k'],
+        );
       } finally {
         client.destroy();
         subscriber.destroy();
@@ -69,7 +78,13 @@ describe('real clients', () => {
   it('a user who loses a channel loses the connection that listens to it', async () => {
     const admin = new Redis(server.port, server.host);
     await admin.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '+@all', '~*', '&news');
-    const reader = new Redis({ port: server.port, host: server.host, username: 'reader', password: 'secret', retryStrategy: () => null });
+    const reader = new Redis({
+      port: server.port,
+      host: server.host,
+      username: 'reader',
+      password: 'secret',
+      retryStrategy: () => null,
+    });
     reader.on('error', () => undefined);
     try {
       await reader.subscribe('news');
@@ -94,7 +109,10 @@ describe('real clients', () => {
     const other = await startServer();
     const client = new Redis(own.port, own.host);
     try {
-      await assert.rejects(client.config('SET', 'port', String(other.port)), /CONFIG SET failed \(possibly related to argument 'port'\) - Unable to listen on this port/);
+      await assert.rejects(
+        client.config('SET', 'port', String(other.port)),
+        /CONFIG SET failed \(possibly related to argument 'port'\) - Unable to listen on this port/,
+      );
       assert.equal(await client.ping(), 'PONG');
       const second = new Redis(own.port, own.host);
       assert.equal(await second.ping(), 'PONG');

@@ -11,7 +11,11 @@ describe('COMMANDLOG', () => {
   let client: Redis;
 
   before(async () => {
-    server = await startServer({ 'commandlog-request-larger-than': 1000, 'commandlog-reply-larger-than': 1000, 'commandlog-large-reply-max-len': 3 });
+    server = await startServer({
+      'commandlog-request-larger-than': 1000,
+      'commandlog-reply-larger-than': 1000,
+      'commandlog-large-reply-max-len': 3,
+    });
     client = new Redis({ port: server.port, host: server.host, connectionName: 'me' });
   });
 
@@ -47,7 +51,14 @@ describe('COMMANDLOG', () => {
     for (let count = 0; count < 5; count++) await client.get('v');
     const kept = await entries('large-reply');
     const newest = kept[0]![0];
-    assert.deepEqual(kept.map(([id, , bytes]) => [id, bytes]), [[newest, 1509], [newest - 1, 1509], [newest - 2, 1509]]);
+    assert.deepEqual(
+      kept.map(([id, , bytes]) => [id, bytes]),
+      [
+        [newest, 1509],
+        [newest - 1, 1509],
+        [newest - 2, 1509],
+      ],
+    );
     await client.call('COMMANDLOG', 'RESET', 'large-reply');
     assert.equal(await client.call('COMMANDLOG', 'LEN', 'large-reply'), 0);
   });
@@ -58,7 +69,14 @@ describe('COMMANDLOG', () => {
     await client.getBuffer('v');
     await client.multi().ping().get('v').exec();
     await client.eval("return #redis.call('get', KEYS[1])", 1, 'v');
-    assert.deepEqual((await entries('large-reply')).map(([, , bytes, args]) => [bytes, args[0]!.toLowerCase()]), [[300_011, 'get'], [300_011, 'get'], [300_011, 'get']]);
+    assert.deepEqual(
+      (await entries('large-reply')).map(([, , bytes, args]) => [bytes, args[0]!.toLowerCase()]),
+      [
+        [300_011, 'get'],
+        [300_011, 'get'],
+        [300_011, 'get'],
+      ],
+    );
     await client.call('COMMANDLOG', 'RESET', 'large-reply');
     const waiter = client.duplicate();
     const popped = waiter.blpop('queue', 0);
@@ -66,8 +84,14 @@ describe('COMMANDLOG', () => {
     await client.rpush('queue', 'y'.repeat(5000));
     await popped;
     waiter.disconnect();
-    assert.deepEqual((await entries('large-reply')).map(([, , , args]) => args[0]), ['blpop']);
-    assert.deepEqual((await entries('large-request')).map(([, , , args]) => args[0]), ['rpush']);
+    assert.deepEqual(
+      (await entries('large-reply')).map(([, , , args]) => args[0]),
+      ['blpop'],
+    );
+    assert.deepEqual(
+      (await entries('large-request')).map(([, , , args]) => args[0]),
+      ['rpush'],
+    );
   });
 
   it('sees the reply of a script that was parked, alone and in a transaction', async () => {
@@ -76,8 +100,16 @@ describe('COMMANDLOG', () => {
     await client.eval(slow, 0, 5000);
     await client.eval(slow, 0, 10);
     await client.multi().ping().eval(slow, 0, 6000).ping().exec();
-    const logged = (await entries('large-reply')).map(([, , bytes, args, , name]) => [bytes, args[0]!.toLowerCase(), args.at(-1), name]);
-    assert.deepEqual(logged, [['*2\r\n:1\r\n$6000\r\n\r\n'.length + 6000, 'eval', '6000', 'me'], ['*2\r\n:1\r\n$5000\r\n\r\n'.length + 5000, 'eval', '5000', 'me']]);
+    const logged = (await entries('large-reply')).map(([, , bytes, args, , name]) => [
+      bytes,
+      args[0]!.toLowerCase(),
+      args.at(-1),
+      name,
+    ]);
+    assert.deepEqual(logged, [
+      ['*2\r\n:1\r\n$6000\r\n\r\n'.length + 6000, 'eval', '6000', 'me'],
+      ['*2\r\n:1\r\n$5000\r\n\r\n'.length + 5000, 'eval', '5000', 'me'],
+    ]);
     await client.eval(`${slow} --${'x'.repeat(2000)}`, 0, 10);
     assert.equal((await entries('large-request')).length, 1);
   });

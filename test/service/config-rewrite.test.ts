@@ -11,17 +11,35 @@ import { peerMissing, startRedis } from '../peer.js';
 const kvasirScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
 
 const settings: Readonly<Record<string, string>> = {
-  maxmemory: '50000000', 'maxmemory-policy': 'allkeys-lru', 'client-output-buffer-limit': 'pubsub 1mb 2mb 30', 'notify-keyspace-events': 'KEA',
-  'slowlog-log-slower-than': '5', appendfsync: 'always', hz: '50', 'oom-score-adj-values': '1 2 3', 'proc-title-template': 'x-{port}', 'latency-tracking-info-percentiles': '50 99',
-  'shutdown-on-sigterm': 'nosave now', 'tracking-table-max-keys': '10', masterauth: 'quote " and \\ and \x01', 'list-max-listpack-size': '-1', 'repl-backlog-size': '2mb', 'acllog-max-len': '5',
+  maxmemory: '50000000',
+  'maxmemory-policy': 'allkeys-lru',
+  'client-output-buffer-limit': 'pubsub 1mb 2mb 30',
+  'notify-keyspace-events': 'KEA',
+  'slowlog-log-slower-than': '5',
+  appendfsync: 'always',
+  hz: '50',
+  'oom-score-adj-values': '1 2 3',
+  'proc-title-template': 'x-{port}',
+  'latency-tracking-info-percentiles': '50 99',
+  'shutdown-on-sigterm': 'nosave now',
+  'tracking-table-max-keys': '10',
+  masterauth: 'quote " and \\ and \x01',
+  'list-max-listpack-size': '-1',
+  'repl-backlog-size': '2mb',
+  'acllog-max-len': '5',
 };
 
 describe('CONFIG REWRITE', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
   it('writes files that both servers read alike', { timeout: 60_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rewrite-'));
     const start = (who: 'kvasir' | 'redis', file: string): ReturnType<typeof startRedis> =>
-      who === 'redis' ? startRedis({ folder, program: 'redis-server', programArgs: [file] }) : startRedis({ folder, program: process.execPath, programArgs: [kvasirScript, file] });
-    const valuesOf = async (peer: Awaited<ReturnType<typeof startRedis>>, names: readonly string[]): Promise<Record<string, string>> => {
+      who === 'redis'
+        ? startRedis({ folder, program: 'redis-server', programArgs: [file] })
+        : startRedis({ folder, program: process.execPath, programArgs: [kvasirScript, file] });
+    const valuesOf = async (
+      peer: Awaited<ReturnType<typeof startRedis>>,
+      names: readonly string[],
+    ): Promise<Record<string, string>> => {
       const client = new Redis(peer.port);
       const values = (await client.config('GET', ...(names as [string]))) as string[];
       client.disconnect();

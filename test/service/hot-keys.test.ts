@@ -24,11 +24,13 @@ describe('HOTKEYS', () => {
     const [flat, ...others] = (await hotkeys('GET')) as Value[][];
     assert.equal(others.length, 0);
     const fields = new Map<string, Value>();
-    for (let index = 0; index < flat!.length; index += 2) fields.set(flat![index] as unknown as string, flat![index + 1]!);
+    for (let index = 0; index < flat!.length; index += 2)
+      fields.set(flat![index] as unknown as string, flat![index + 1]!);
     return fields;
   }
 
-  const request = (...words: string[]): number => `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`.length;
+  const request = (...words: string[]): number =>
+    `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`.length;
 
   it('counts bytes of requests and replies for the keys of each command', async () => {
     const { client } = embedded;
@@ -43,10 +45,21 @@ describe('HOTKEYS', () => {
     const fields = await results();
     const large = request('set', 'large', 'x'.repeat(1000)) + 5 + request('get', 'large') + 1009;
     const pair = request('mset', 'a', '1', 'b', '2') + 5;
-    assert.deepEqual(fields.get('by-net-bytes'), ['large', large, 'small', request('get', 'small') + 5, 'a', Math.round(pair / 2), 'b', Math.round(pair / 2)]);
+    assert.deepEqual(fields.get('by-net-bytes'), [
+      'large',
+      large,
+      'small',
+      request('get', 'small') + 5,
+      'a',
+      Math.round(pair / 2),
+      'b',
+      Math.round(pair / 2),
+    ]);
     assert.equal(fields.get('tracking-active'), 0);
     assert.equal(fields.get('net-bytes-all-commands-all-slots'), fields.get('total-net-bytes'));
-    assert.ok((fields.get('total-net-bytes') as number) >= large + pair + request('get', 'small') + 5 + request('ping') + 7);
+    assert.ok(
+      (fields.get('total-net-bytes') as number) >= large + pair + request('get', 'small') + 5 + request('ping') + 7,
+    );
     assert.equal(fields.has('by-cpu-time-us'), false);
     assert.equal(fields.has('total-cpu-time-user-ms'), false);
   });
@@ -83,7 +96,10 @@ describe('HOTKEYS', () => {
     assert.equal(await hotkeys('STOP'), null);
     assert.equal(await hotkeys('RESET'), 'OK');
     await hotkeys('START', 'METRICS', '1', 'CPU', 'SAMPLE', '3', 'DURATION', '1000');
-    assert.match(String(await hotkeys('START', 'METRICS', '1', 'CPU')), /ERR hotkey tracking session already in progress/);
+    assert.match(
+      String(await hotkeys('START', 'METRICS', '1', 'CPU')),
+      /ERR hotkey tracking session already in progress/,
+    );
     assert.match(String(await hotkeys('RESET')), /ERR hotkey tracking session in progress, stop tracking first/);
     assert.equal((await results()).get('sample-ratio'), 3);
     assert.equal(await hotkeys('STOP'), 'OK');
@@ -95,15 +111,27 @@ describe('HOTKEYS', () => {
 
   it('refuses what it cannot do', async () => {
     const refused: [string, RegExp][] = [
-      ['START', /METRICS parameter is required/], ['START COUNT 3', /METRICS parameter is required/], ['START METRICS', /METRICS parameter is required/],
-      ['START METRICS 0 CPU', /METRICS count must be > 0 and <= 2/], ['START METRICS 3 CPU', /METRICS count must be/], ['START METRICS x CPU', /METRICS count must be/],
-      ['START METRICS 1', /METRICS no valid metrics passed. Supported: CPU\|NET/], ['START METRICS 1 DISK', /no valid metrics/],
-      ['START METRICS 2 CPU CPU', /METRICS CPU defined more than once!/], ['START METRICS 2 NET NET', /METRICS NET defined more than once!/],
-      ['START METRICS 2 CPU', /METRICS count does not match number of metric types provided/], ['START METRICS 1 CPU NET', /does not match/],
-      ['START METRICS 1 CPU COUNT 0', /COUNT must be between 1 and 64/], ['START METRICS 1 CPU COUNT 65', /between 1 and 64/], ['START METRICS 1 CPU COUNT', /syntax error/],
-      ['START METRICS 1 CPU DURATION 0', /DURATION must be between 1 and 1000000/], ['START METRICS 1 CPU SAMPLE 0', /SAMPLE ratio must be positive/],
-      ['START METRICS 1 CPU SAMPLE -9223372036854775808', /SAMPLE ratio must be positive/], ['START METRICS 1 CPU SLOTS 1 0', /SLOTS parameter cannot be used in non-cluster mode/],
-      ['START METRICS 1 CPU FOO 1', /syntax error/], ['GET x', /wrong number of arguments/],
+      ['START', /METRICS parameter is required/],
+      ['START COUNT 3', /METRICS parameter is required/],
+      ['START METRICS', /METRICS parameter is required/],
+      ['START METRICS 0 CPU', /METRICS count must be > 0 and <= 2/],
+      ['START METRICS 3 CPU', /METRICS count must be/],
+      ['START METRICS x CPU', /METRICS count must be/],
+      ['START METRICS 1', /METRICS no valid metrics passed. Supported: CPU\|NET/],
+      ['START METRICS 1 DISK', /no valid metrics/],
+      ['START METRICS 2 CPU CPU', /METRICS CPU defined more than once!/],
+      ['START METRICS 2 NET NET', /METRICS NET defined more than once!/],
+      ['START METRICS 2 CPU', /METRICS count does not match number of metric types provided/],
+      ['START METRICS 1 CPU NET', /does not match/],
+      ['START METRICS 1 CPU COUNT 0', /COUNT must be between 1 and 64/],
+      ['START METRICS 1 CPU COUNT 65', /between 1 and 64/],
+      ['START METRICS 1 CPU COUNT', /syntax error/],
+      ['START METRICS 1 CPU DURATION 0', /DURATION must be between 1 and 1000000/],
+      ['START METRICS 1 CPU SAMPLE 0', /SAMPLE ratio must be positive/],
+      ['START METRICS 1 CPU SAMPLE -9223372036854775808', /SAMPLE ratio must be positive/],
+      ['START METRICS 1 CPU SLOTS 1 0', /SLOTS parameter cannot be used in non-cluster mode/],
+      ['START METRICS 1 CPU FOO 1', /syntax error/],
+      ['GET x', /wrong number of arguments/],
     ];
     for (const [words, error] of refused) assert.match(String(await hotkeys(...words.split(' '))), error, words);
     assert.equal(await hotkeys('GET'), null);
@@ -132,6 +160,9 @@ describe('a session of HOTKEYS', () => {
     }
     const largest = counts.largest(5);
     assert.deepEqual(largest.map(([key]) => key).sort(), ['hot:0', 'hot:1', 'hot:2', 'hot:3', 'hot:4']);
-    assert.equal(largest.reduce((sum, [, count]) => sum + count, 0), 1_000_000);
+    assert.equal(
+      largest.reduce((sum, [, count]) => sum + count, 0),
+      1_000_000,
+    );
   });
 });

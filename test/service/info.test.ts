@@ -27,7 +27,12 @@ describe('INFO', () => {
 
   async function fields(section: string): Promise<Map<string, string>> {
     const text = await client.info(section);
-    return new Map(text.split('\r\n').filter((line) => line.includes(':')).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+    return new Map(
+      text
+        .split('\r\n')
+        .filter((line) => line.includes(':'))
+        .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+    );
   }
 
   async function field(section: string, name: string): Promise<number> {
@@ -105,12 +110,16 @@ describe('INFO', () => {
     await assert.rejects(client.call('EXEC'), /EXEC without MULTI/);
     await assert.rejects(client.eval("return redis.error_reply('MINE of a script')", 0));
     const errors = await fields('errorstats');
-    assert.deepEqual(['UNBLOCKED', 'ERR', 'MINE'].map((code) => errors.get(`errorstat_${code}`)), ['count=1', 'count=1', 'count=1']);
+    assert.deepEqual(
+      ['UNBLOCKED', 'ERR', 'MINE'].map((code) => errors.get(`errorstat_${code}`)),
+      ['count=1', 'count=1', 'count=1'],
+    );
     const commands = await fields('commandstats');
     assert.match(commands.get('cmdstat_blpop')!, /^calls=1,.*failed_calls=1$/);
     assert.match(commands.get('cmdstat_exec')!, /failed_calls=1$/);
     assert.match(commands.get('cmdstat_eval')!, /failed_calls=1$/);
-    for (let index = 0; index < 150; index++) await client.eval('return redis.error_reply(ARGV[1])', 0, `CODE${index} x`).catch(() => undefined);
+    for (let index = 0; index < 150; index++)
+      await client.eval('return redis.error_reply(ARGV[1])', 0, `CODE${index} x`).catch(() => undefined);
     assert.deepEqual(Object.fromEntries(await fields('errorstats')), { errorstat_ERRORSTATS_DISABLED: 'count=1' });
     assert.equal(await field('stats', 'total_error_replies'), 153);
   });
@@ -159,7 +168,10 @@ describe('INFO', () => {
     await client.rpush('q', 'x');
     await assert.rejects(popped, /NOPERM/);
     waiter.disconnect();
-    assert.match((await fields('commandstats')).get('cmdstat_blpop')!, /^calls=0,usec=0,.*rejected_calls=1,failed_calls=0$/);
+    assert.match(
+      (await fields('commandstats')).get('cmdstat_blpop')!,
+      /^calls=0,usec=0,.*rejected_calls=1,failed_calls=0$/,
+    );
     await client.call('ACL', 'DELUSER', 'popper');
   });
 
@@ -170,13 +182,27 @@ describe('INFO', () => {
     assert.ok(Number(later.get('eventloop_duration_sum')) > Number(before.get('eventloop_duration_sum')));
     assert.ok(Number(later.get('eventloop_duration_cmd_sum')) > 0);
     const debug = await fields('debug');
-    assert.deepEqual([...debug.keys()], ['eventloop_duration_aof_sum', 'eventloop_duration_cron_sum', 'eventloop_duration_max', 'eventloop_cmd_per_cycle_max']);
+    assert.deepEqual(
+      [...debug.keys()],
+      [
+        'eventloop_duration_aof_sum',
+        'eventloop_duration_cron_sum',
+        'eventloop_duration_max',
+        'eventloop_cmd_per_cycle_max',
+      ],
+    );
     assert.ok(Number(debug.get('eventloop_cmd_per_cycle_max')) > 0);
-    for (const section of ['everything', 'all', 'default']) assert.ok(!(await fields(section)).has('eventloop_duration_aof_sum'), section);
+    for (const section of ['everything', 'all', 'default'])
+      assert.ok(!(await fields(section)).has('eventloop_duration_aof_sum'), section);
   });
 
   it('counts what came and went over connections that are open and that are gone, from CONFIG RESETSTAT on', async () => {
-    const names = ['total_reads_processed', 'total_writes_processed', 'total_net_input_bytes', 'total_net_output_bytes'];
+    const names = [
+      'total_reads_processed',
+      'total_writes_processed',
+      'total_net_input_bytes',
+      'total_net_output_bytes',
+    ];
     const counts = async (): Promise<number[]> => Promise.all(names.map((name) => field('stats', name)));
     await client.set('k', 'x'.repeat(100_000));
     await client.get('k');
@@ -198,14 +224,19 @@ describe('INFO', () => {
       return (await field('stats', 'instantaneous_input_kbps')) > 0;
     });
     // In one turn, so that no sample comes between.
-    const [, [, stats]] = (await client.multi().config('RESETSTAT').info('stats').exec()) as unknown as [unknown, [null, string]];
+    const [, [, stats]] = (await client.multi().config('RESETSTAT').info('stats').exec()) as unknown as [
+      unknown,
+      [null, string],
+    ];
     assert.match(stats, /instantaneous_ops_per_sec:0\r\n[^]*instantaneous_input_kbps:0.00\r\n/);
   });
 });
 
 describe('client-output-buffer-limit of ordinary clients', () => {
   let server: EmbeddedServer;
-  before(async () => void (server = await startServer({ 'client-output-buffer-limit': ['normal', '100kb', '0', '0'] })));
+  before(
+    async () => void (server = await startServer({ 'client-output-buffer-limit': ['normal', '100kb', '0', '0'] })),
+  );
   after(() => server.close());
 
   /** Runs commands of a client that is cut off; what it was answered before that. */
@@ -221,14 +252,28 @@ describe('client-output-buffer-limit of ordinary clients', () => {
   it('a reply that is too large is not given: the client is cut off', async () => {
     assert.deepEqual(await answersTo([['SET', 'k', 'x'.repeat(90_000)]]), ['OK']);
     assert.deepEqual(await answersTo([['GET', 'k']]), ['x'.repeat(20)]);
-    assert.deepEqual(await answersTo([['SET', 'small', '1'], ['GET', 'k'], ['GET', 'k'], ['GET', 'small']]), ['cut off', 'cut off', 'cut off', 'cut off']);
+    assert.deepEqual(
+      await answersTo([
+        ['SET', 'small', '1'],
+        ['GET', 'k'],
+        ['GET', 'k'],
+        ['GET', 'small'],
+      ]),
+      ['cut off', 'cut off', 'cut off', 'cut off'],
+    );
     assert.deepEqual(await answersTo([['GET', 'small']]), ['1']);
   });
 
   it('what only reads stops midway; a transaction runs to its end', async () => {
-    await answersTo([['HSET', 'h', 'field', 'value'], ['RPUSH', 'l', ...Array.from({ length: 200 }, () => 'x'.repeat(1000))]]);
+    await answersTo([
+      ['HSET', 'h', 'field', 'value'],
+      ['RPUSH', 'l', ...Array.from({ length: 200 }, () => 'x'.repeat(1000))],
+    ]);
     assert.deepEqual(await answersTo([['HRANDFIELD', 'h', '-2000000000']]), ['cut off']);
-    assert.deepEqual(await answersTo([['MULTI'], ['SET', 'before', '1'], ['LRANGE', 'l', '0', '-1'], ['SET', 'after', '1'], ['EXEC']]), Array<string>(5).fill('cut off'));
+    assert.deepEqual(
+      await answersTo([['MULTI'], ['SET', 'before', '1'], ['LRANGE', 'l', '0', '-1'], ['SET', 'after', '1'], ['EXEC']]),
+      Array<string>(5).fill('cut off'),
+    );
     assert.deepEqual(await answersTo([['MGET', 'before', 'after']]), ['1,1']);
   });
 

@@ -12,9 +12,28 @@ import { Twins } from './twins.js';
 
 /** What 7.0 tells otherwise than its successors, whom we follow; XADD's note is in words of our own. */
 const changedSince70 = new Set([
-  'acl|deluser', 'acl|save', 'acl|setuser', 'blmove', 'blpop', 'brpop', 'brpoplpush', 'bzpopmax', 'bzpopmin', 'client|setname',
-  'command|getkeys', 'command|getkeysandflags', 'config|resetstat', 'config|rewrite', 'latency|reset', 'msetnx', 'randomkey', 'scan',
-  'sinterstore', 'xadd', 'zrank', 'zrevrank',
+  'acl|deluser',
+  'acl|save',
+  'acl|setuser',
+  'blmove',
+  'blpop',
+  'brpop',
+  'brpoplpush',
+  'bzpopmax',
+  'bzpopmin',
+  'client|setname',
+  'command|getkeys',
+  'command|getkeysandflags',
+  'config|resetstat',
+  'config|rewrite',
+  'latency|reset',
+  'msetnx',
+  'randomkey',
+  'scan',
+  'sinterstore',
+  'xadd',
+  'zrank',
+  'zrevrank',
 ]);
 
 describe('COMMAND INFO', { skip: peerMissing('redis-server') }, () => {
@@ -30,10 +49,14 @@ describe('COMMAND INFO', { skip: peerMissing('redis-server') }, () => {
         const names = subcommands.length === 0 ? [name] : subcommands.map((sub) => `${name}|${sub.name}`);
         for (const each of names) {
           const info = await twins.step(0, ['COMMAND', 'INFO', each]);
-          if (!/^array\[nil\]$/.test(info.theirs[0]!.join()) && info.ours.join() !== info.theirs.join()) different.push(each);
+          if (!/^array\[nil\]$/.test(info.theirs[0]!.join()) && info.ours.join() !== info.theirs.join())
+            different.push(each);
         }
       }
-      assert.deepEqual(different.filter((name) => !changedSince70.has(name)), []);
+      assert.deepEqual(
+        different.filter((name) => !changedSince70.has(name)),
+        [],
+      );
     }
     await twins.stop();
     if (!isKnown) context.skip('redis-server is not of 7.0');
@@ -43,10 +66,28 @@ describe('COMMAND INFO', { skip: peerMissing('redis-server') }, () => {
 describe('types of replies', { skip: peerMissing('redis-server') }, () => {
   it('COMMAND LIST and DEBUG PROTOCOL are those of redis-server, in both protocols', async () => {
     const twins = await Twins.start(1, { 'enable-debug-command': 'yes' }, ['--enable-debug-command', 'yes']);
-    const kinds = ['string', 'integer', 'double', 'bignum', 'null', 'array', 'set', 'map', 'attrib', 'push', 'verbatim', 'true', 'false', 'nosuch'];
+    const kinds = [
+      'string',
+      'integer',
+      'double',
+      'bignum',
+      'null',
+      'array',
+      'set',
+      'map',
+      'attrib',
+      'push',
+      'verbatim',
+      'true',
+      'false',
+      'nosuch',
+    ];
     for (const protocol of ['3', '2']) {
       await twins.step(0, ['HELLO', protocol]);
-      for (const words of [...kinds.map((kind) => ['DEBUG', 'PROTOCOL', kind]), ['COMMAND', 'LIST', 'FILTERBY', 'PATTERN', 'getd*']]) {
+      for (const words of [
+        ...kinds.map((kind) => ['DEBUG', 'PROTOCOL', kind]),
+        ['COMMAND', 'LIST', 'FILTERBY', 'PATTERN', 'getd*'],
+      ]) {
         const { ours, theirs } = await twins.step(0, words);
         // Before 8.0 a push came in front of the reply.
         assert.deepEqual(ours[0]!.sort(), theirs[0]!.sort(), `${words.join(' ')} of RESP${protocol}`);
@@ -82,11 +123,18 @@ describe('introspection', () => {
       'SET k v EX 10 GET': [['k', ['RW', 'access', 'update']]],
       'BITFIELD k GET u8 0': [['k', ['RO', 'access']]],
       'BITFIELD k GET u8 0 INCRBY u8 0 1': [['k', ['RW', 'access', 'update']]],
-      'SORT k BY w STORE d': [['k', ['RO', 'access']], ['d', ['OW', 'update']]],
-      'LMOVE a b LEFT LEFT': [['a', ['RW', 'access', 'delete']], ['b', ['RW', 'insert']]],
+      'SORT k BY w STORE d': [
+        ['k', ['RO', 'access']],
+        ['d', ['OW', 'update']],
+      ],
+      'LMOVE a b LEFT LEFT': [
+        ['a', ['RW', 'access', 'delete']],
+        ['b', ['RW', 'insert']],
+      ],
       'EVAL x 1 a': [['a', ['RW', 'access', 'update']]],
     };
-    for (const [line, keys] of Object.entries(expected)) assert.deepEqual(await call(`COMMAND GETKEYSANDFLAGS ${line}`), keys, line);
+    for (const [line, keys] of Object.entries(expected))
+      assert.deepEqual(await call(`COMMAND GETKEYSANDFLAGS ${line}`), keys, line);
     await assert.rejects(call('COMMAND GETKEYS PING'), /The command has no key arguments/);
     await assert.rejects(call('COMMAND GETKEYS SPUBLISH c m'), /The command has no key arguments/);
     await assert.rejects(call('COMMAND GETKEYS NOSUCH'), /Invalid command specified/);
@@ -106,14 +154,20 @@ describe('introspection', () => {
   });
 
   it('COMMAND INFO has nothing for what is no command', async () => {
-    const info = (await call('COMMAND INFO get config|get config|get|key config|none get| nosuch')) as ([string] | null)[];
-    assert.deepEqual(info.map((entry) => entry?.[0]), ['get', 'config|get', undefined, undefined, undefined, undefined]);
+    const info = (await call('COMMAND INFO get config|get config|get|key config|none get| nosuch')) as (
+      [string] | null
+    )[];
+    assert.deepEqual(
+      info.map((entry) => entry?.[0]),
+      ['get', 'config|get', undefined, undefined, undefined, undefined],
+    );
   });
 
   it('CLIENT LIST tells what was asked last, also when it was queued, refused or unknown, and no keys of who need not watch any more', async () => {
     const other = client.duplicate();
     const id = await other.client('ID');
-    const told = async (field: string): Promise<string> => new RegExp(` ${field}=(\\S*)`).exec(String(await client.client('LIST', 'ID', id)))![1]!;
+    const told = async (field: string): Promise<string> =>
+      new RegExp(` ${field}=(\\S*)`).exec(String(await client.client('LIST', 'ID', id)))![1]!;
     await other.call('MULTI');
     await other.call('GET', 'a');
     assert.equal(await told('cmd'), 'get');
@@ -142,8 +196,14 @@ describe('introspection', () => {
     const open = await startServer({ 'enable-module-command': 'local' });
     const other = new Redis(open.port, open.host);
     await assert.rejects(other.call('MODULE', 'LOAD', '/x.so'), /^ReplyError: ERR Error loading the extension/);
-    await assert.rejects(other.call('MODULE', 'LOADEX', '/x.so', 'ARGS', 'a'), /^ReplyError: ERR Error loading the extension/);
-    await assert.rejects(other.call('MODULE', 'UNLOAD', 'x'), /^ReplyError: ERR Error unloading module: no such module with that name/);
+    await assert.rejects(
+      other.call('MODULE', 'LOADEX', '/x.so', 'ARGS', 'a'),
+      /^ReplyError: ERR Error loading the extension/,
+    );
+    await assert.rejects(
+      other.call('MODULE', 'UNLOAD', 'x'),
+      /^ReplyError: ERR Error unloading module: no such module with that name/,
+    );
     other.disconnect();
     await open.close();
   });
@@ -151,7 +211,14 @@ describe('introspection', () => {
   it('CLIENT LIST and KILL choose by any filters together', async () => {
     await call('ACL SETUSER alice on nopass +@all ~* &*');
     const others = ['one', 'two', 'alice'].map(
-      (name) => new Redis({ port: server.port, host: server.host, connectionName: name, retryStrategy: () => null, ...(name === 'alice' ? { username: 'alice', password: 'x' } : {}) }),
+      (name) =>
+        new Redis({
+          port: server.port,
+          host: server.host,
+          connectionName: name,
+          retryStrategy: () => null,
+          ...(name === 'alice' ? { username: 'alice', password: 'x' } : {}),
+        }),
     );
     const ended = others.map((other) => new Promise<void>((resolve) => other.once('end', resolve)));
     const ids = await Promise.all([client, ...others].map((each) => each.client('ID')));
@@ -169,9 +236,16 @@ describe('introspection', () => {
     assert.equal(await names('MAXAGE 100000'), '');
     assert.equal(await names(`LADDR ${server.host}:${server.port} TYPE normal SKIPME YES USER default`), 'one');
     for (const [filters, error] of [
-      ['ID', /syntax error/], ['ID x', /Invalid client ID/], ['ID 1 0', /Invalid client ID/], ['TYPE none', /Unknown client type 'none'/],
-      ['USER nobody', /No such user 'nobody'/], ['SKIPME maybe', /syntax error/], ['MAXAGE 0', /maxage should be greater than 0/], ['WHAT x', /syntax error/],
-    ] as const) await assert.rejects(call(`CLIENT LIST ${filters}`), error, filters);
+      ['ID', /syntax error/],
+      ['ID x', /Invalid client ID/],
+      ['ID 1 0', /Invalid client ID/],
+      ['TYPE none', /Unknown client type 'none'/],
+      ['USER nobody', /No such user 'nobody'/],
+      ['SKIPME maybe', /syntax error/],
+      ['MAXAGE 0', /maxage should be greater than 0/],
+      ['WHAT x', /syntax error/],
+    ] as const)
+      await assert.rejects(call(`CLIENT LIST ${filters}`), error, filters);
     assert.equal(await call(`CLIENT KILL ID ${ids[1]} ${ids[3]} ${ids[0]} USER alice`), 1);
     await ended[2];
     assert.equal(await call(`CLIENT KILL ID ${ids[1]} ${ids[2]} ${ids[0]}`), 2);
@@ -188,11 +262,23 @@ describe('introspection', () => {
         [['FUNCTION', 'LOAD', '\xff\xfe\0x', 'code'], '-ERR Unknown option given: \xff\xfe'],
         [['FUNCTION', 'LIST', '\xff'], '-ERR Unknown argument \xff'],
         [['Function', 'Stats', 'x'], "-ERR wrong number of arguments for 'function|stats' command"],
-        [['FUNCTION', 'FLUSH', 'a', 'b'], "-ERR unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP."],
-        [['CLIENT', 'SETINFO', 'Lib-Name', 'a b'], '-ERR Lib-Name cannot contain spaces, newlines or special characters.'],
-        [['CLIENT', 'UNBLOCK', '1', 'TIMEOUT', 'x'], "-ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP."],
+        [
+          ['FUNCTION', 'FLUSH', 'a', 'b'],
+          "-ERR unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP.",
+        ],
+        [
+          ['CLIENT', 'SETINFO', 'Lib-Name', 'a b'],
+          '-ERR Lib-Name cannot contain spaces, newlines or special characters.',
+        ],
+        [
+          ['CLIENT', 'UNBLOCK', '1', 'TIMEOUT', 'x'],
+          "-ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.",
+        ],
         [['CLIENT', 'UNBLOCK', '1', 'x'], '-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'],
-        [['CLIENT', 'Pause', '1', 'WRITE', 'x'], "-ERR unknown subcommand or wrong number of arguments for 'Pause'. Try CLIENT HELP."],
+        [
+          ['CLIENT', 'Pause', '1', 'WRITE', 'x'],
+          "-ERR unknown subcommand or wrong number of arguments for 'Pause'. Try CLIENT HELP.",
+        ],
         [['ACL', 'GETUSER', 'nobody'], '$-1'],
       ] as const) {
         socket.write(encodeCommand(words.map((word) => Buffer.from(word, 'latin1'))));

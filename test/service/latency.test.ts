@@ -39,7 +39,8 @@ describe('LATENCY', () => {
 
   it('notes keys that are evicted, what was freed for it, and the whole of it', () => {
     const engine = slowEngine();
-    for (let index = 0; index < 200; index++) engine.run('RPUSH', 'big', ...Array.from({ length: 50 }, () => 'x'.repeat(300)));
+    for (let index = 0; index < 200; index++)
+      engine.run('RPUSH', 'big', ...Array.from({ length: 50 }, () => 'x'.repeat(300)));
     engine.run('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random');
     engine.run('CONFIG', 'SET', 'maxmemory', engine.server.usedBytes - 1_000_000);
     engine.server.latency.resetAll();

@@ -32,22 +32,30 @@ describe('oom-score-adj', { skip: process.platform === 'linux' ? false : 'only L
   });
 });
 
-describe('the title of the process', { skip: process.platform === 'linux' ? false : 'only Linux shows it as a file' }, () => {
-  const titleOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0.*$/s, '').trim();
+describe(
+  'the title of the process',
+  { skip: process.platform === 'linux' ? false : 'only Linux shows it as a file' },
+  () => {
+    const titleOf = (pid: number): string =>
+      readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0.*$/s, '').trim();
 
-  it('follows its template, and is left alone when it is told so', async () => {
-    const kvasir = await startKvasir({ args: ['--proc-title-template', 'one {port}'] });
-    assert.equal(titleOf(kvasir.pid), `one ${kvasir.port}`);
-    await kvasir.send('CONFIG', 'SET', 'proc-title-template', 'two {title}');
-    assert.equal(titleOf(kvasir.pid), 'two kvasir-server');
-    assert.match(await kvasir.send('CONFIG', 'SET', 'proc-title-template', '{nothing}'), /template format is invalid/);
-    assert.equal(titleOf(kvasir.pid), 'two kvasir-server');
-    await kvasir.stop();
-    const plain = await startKvasir({ args: ['--set-proc-title', 'no'] });
-    assert.match(titleOf(plain.pid), /node/);
-    await plain.stop();
-  });
-});
+    it('follows its template, and is left alone when it is told so', async () => {
+      const kvasir = await startKvasir({ args: ['--proc-title-template', 'one {port}'] });
+      assert.equal(titleOf(kvasir.pid), `one ${kvasir.port}`);
+      await kvasir.send('CONFIG', 'SET', 'proc-title-template', 'two {title}');
+      assert.equal(titleOf(kvasir.pid), 'two kvasir-server');
+      assert.match(
+        await kvasir.send('CONFIG', 'SET', 'proc-title-template', '{nothing}'),
+        /template format is invalid/,
+      );
+      assert.equal(titleOf(kvasir.pid), 'two kvasir-server');
+      await kvasir.stop();
+      const plain = await startKvasir({ args: ['--set-proc-title', 'no'] });
+      assert.match(titleOf(plain.pid), /node/);
+      await plain.stop();
+    });
+  },
+);
 
 describe('SHUTDOWN', () => {
   it('is refused while the first append-only file is being written, unless it is forced', async () => {
@@ -130,24 +138,33 @@ describe('the start of the process', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('in the background keeps the configuration that came from standard input', { skip: process.platform === 'win32' ? 'no signals' : false }, async () => {
-    const port = await findFreePort();
-    const pidFile = join(folder, 'server.pid');
-    const input = `daemonize yes\nport ${port}\nbind 127.0.0.1\nsave ""\nrequirepass gr\u00fcn\npidfile "${pidFile}"\n`;
-    const { status, stderr } = spawnSync(process.execPath, [serverScript, '-'], { input, cwd: folder, encoding: 'utf8' });
-    assert.equal(status, 0, stderr);
-    const client = new Redis({ port, password: 'gr\u00fcn', retryStrategy: () => 20, maxRetriesPerRequest: null });
-    client.on('error', () => undefined);
-    try {
-      assert.equal(await client.ping(), 'PONG');
-    } finally {
-      client.disconnect();
-      process.kill(Number(readFileSync(pidFile, 'latin1')), 'SIGKILL');
-    }
-  });
+  it(
+    'in the background keeps the configuration that came from standard input',
+    { skip: process.platform === 'win32' ? 'no signals' : false },
+    async () => {
+      const port = await findFreePort();
+      const pidFile = join(folder, 'server.pid');
+      const input = `daemonize yes\nport ${port}\nbind 127.0.0.1\nsave ""\nrequirepass gr\u00fcn\npidfile "${pidFile}"\n`;
+      const { status, stderr } = spawnSync(process.execPath, [serverScript, '-'], {
+        input,
+        cwd: folder,
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, stderr);
+      const client = new Redis({ port, password: 'gr\u00fcn', retryStrategy: () => 20, maxRetriesPerRequest: null });
+      client.on('error', () => undefined);
+      try {
+        assert.equal(await client.ping(), 'PONG');
+      } finally {
+        client.disconnect();
+        process.kill(Number(readFileSync(pidFile, 'latin1')), 'SIGKILL');
+      }
+    },
+  );
 
   it('says what is asked for in vain: no door, a sentinel, a master', async () => {
-    const start = (...args: string[]): ReturnType<typeof spawnSync> => spawnSync(process.execPath, [serverScript, '--save', '', ...args], { cwd: folder, encoding: 'utf8' });
+    const start = (...args: string[]): ReturnType<typeof spawnSync> =>
+      spawnSync(process.execPath, [serverScript, '--save', '', ...args], { cwd: folder, encoding: 'utf8' });
     const nowhere = start('--port', '0');
     assert.equal(nowhere.status, 1);
     assert.match(String(nowhere.stdout), /Configured to not listen anywhere, exiting\.\n$/);
@@ -159,27 +176,38 @@ describe('the start of the process', () => {
     await replica.stop();
   });
 
-  it('in a terminal that goes away serves on', { skip: process.platform === 'win32' ? 'no signals' : false }, async () => {
-    const kvasir = await startKvasir();
-    process.kill(kvasir.pid, 'SIGHUP');
-    // Of a server that the first signal has ended, nothing more is heard.
-    process.kill(kvasir.pid, 'SIGTERM');
-    const isThere = (): boolean => {
-      try {
-        return process.kill(kvasir.pid, 0);
-      } catch {
-        return false;
-      }
-    };
-    while (isThere()) await new Promise((resolve) => setTimeout(resolve, 10));
-    assert.match(kvasir.log(), /Received SIGTERM/);
-    await kvasir.stop();
-  });
+  it(
+    'in a terminal that goes away serves on',
+    { skip: process.platform === 'win32' ? 'no signals' : false },
+    async () => {
+      const kvasir = await startKvasir();
+      process.kill(kvasir.pid, 'SIGHUP');
+      // Of a server that the first signal has ended, nothing more is heard.
+      process.kill(kvasir.pid, 'SIGTERM');
+      const isThere = (): boolean => {
+        try {
+          return process.kill(kvasir.pid, 0);
+        } catch {
+          return false;
+        }
+      };
+      while (isThere()) await new Promise((resolve) => setTimeout(resolve, 10));
+      assert.match(kvasir.log(), /Received SIGTERM/);
+      await kvasir.stop();
+    },
+  );
 
   it('names the unix socket that cannot be opened', () => {
     const path = join(folder, 'missing', 'server.sock');
-    const { status, stdout } = spawnSync(process.execPath, [serverScript, '--port', '0', '--save', '', '--unixsocket', path], { cwd: folder, encoding: 'utf8' });
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [serverScript, '--port', '0', '--save', '', '--unixsocket', path],
+      { cwd: folder, encoding: 'utf8' },
+    );
     assert.equal(status, 1);
-    assert.match(stdout, /Failed opening Unix socket: bind: No such file or directory\n.*Failed listening on port 0 \(unix\), aborting\.\n$/);
+    assert.match(
+      stdout,
+      /Failed opening Unix socket: bind: No such file or directory\n.*Failed listening on port 0 \(unix\), aborting\.\n$/,
+    );
   });
 });

@@ -9,7 +9,10 @@ import { startServer } from '../../src/embed/start-server.js';
 const HOUR_MS = 3_600_000;
 
 function session(name: string): SessionData {
-  return { cookie: { originalMaxAge: HOUR_MS, maxAge: HOUR_MS, expires: new Date(Date.now() + HOUR_MS) }, name } as unknown as SessionData;
+  return {
+    cookie: { originalMaxAge: HOUR_MS, maxAge: HOUR_MS, expires: new Date(Date.now() + HOUR_MS) },
+    name,
+  } as unknown as SessionData;
 }
 
 describe('connect-redis', () => {

@@ -22,21 +22,63 @@ function openssl(...words: string[]): void {
 }
 
 function makeAuthority(name: string): void {
-  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.crt`, '-days', '2', '-subj', `/CN=${name}`);
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.crt`,
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+  );
 }
 
 /** A key and a certificate for `localhost`, signed by an authority. */
 function issue(authority: string, name: string): void {
-  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', '/CN=localhost');
-  openssl('x509', '-req', '-in', `${name}.csr`, '-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-days', '2', '-out', `${name}.crt`);
+  openssl(
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.csr`,
+    '-subj',
+    '/CN=localhost',
+  );
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    `${authority}.crt`,
+    '-CAkey',
+    `${authority}.key`,
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-out',
+    `${name}.crt`,
+  );
 }
 
 function serialOf(name: string): string {
-  return execFileSync('openssl', ['x509', '-noout', '-serial', '-in', file(`${name}.crt`)], { encoding: 'latin1' }).trim().replace('serial=', '');
+  return execFileSync('openssl', ['x509', '-noout', '-serial', '-in', file(`${name}.crt`)], { encoding: 'latin1' })
+    .trim()
+    .replace('serial=', '');
 }
 
 function clientOptions(port: number, name: string | undefined, more: ConnectionOptions = {}): ConnectionOptions {
-  const own = name === undefined ? {} : { cert: readFileSync(file(`${name}.crt`)), key: readFileSync(file(`${name}.key`)) };
+  const own =
+    name === undefined ? {} : { cert: readFileSync(file(`${name}.crt`)), key: readFileSync(file(`${name}.key`)) };
   return { host: '127.0.0.1', port, servername: 'localhost', ca: readFileSync(file('ca.crt')), ...own, ...more };
 }
 
@@ -48,14 +90,22 @@ interface Meeting {
 }
 
 /** Connects, sends PING, and tells what came of it; undefined when the server hung up or there was no agreement. */
-async function meet(port: number, name: string | undefined, more: ConnectionOptions = {}): Promise<Meeting | undefined> {
+async function meet(
+  port: number,
+  name: string | undefined,
+  more: ConnectionOptions = {},
+): Promise<Meeting | undefined> {
   const socket = connect(clientOptions(port, name, more));
   try {
     return await new Promise((resolve, reject) => {
       socket.on('error', reject);
       socket.on('close', () => reject(new Error('closed')));
       socket.on('data', (bytes: Buffer) => {
-        resolve({ answer: bytes.toString(), cipher: socket.getCipher().name, serial: socket.getPeerCertificate().serialNumber });
+        resolve({
+          answer: bytes.toString(),
+          cipher: socket.getCipher().name,
+          serial: socket.getPeerCertificate().serialNumber,
+        });
       });
       socket.write('PING\r\n');
     });
@@ -75,7 +125,9 @@ async function servedSerial(port: number): Promise<string | undefined> {
   return (await meet(port, 'client'))?.serial;
 }
 
-async function start(directives: Readonly<Record<string, string | number>> = {}): Promise<{ server: EmbeddedServer; port: number; log: string[] }> {
+async function start(
+  directives: Readonly<Record<string, string | number>> = {},
+): Promise<{ server: EmbeddedServer; port: number; log: string[] }> {
   const port = await findFreePort();
   const log: string[] = [];
   const server = await startServer({
@@ -112,7 +164,17 @@ describe('TLS', { skip: peerMissing('openssl') }, () => {
     const { server, port } = await start();
     const one = configClient(port);
     const { cert, key, ca } = clientOptions(port, 'client');
-    const two = createClient({ socket: { host: '127.0.0.1', port, servername: 'localhost', tls: true, ca: ca as Buffer, cert: cert as Buffer, key: key as Buffer } });
+    const two = createClient({
+      socket: {
+        host: '127.0.0.1',
+        port,
+        servername: 'localhost',
+        tls: true,
+        ca: ca as Buffer,
+        cert: cert as Buffer,
+        key: key as Buffer,
+      },
+    });
     try {
       await two.connect();
       const value = Buffer.alloc(20 * 1024 * 1024, 'abcdefg');
@@ -133,7 +195,12 @@ describe('TLS', { skip: peerMissing('openssl') }, () => {
     const { server, port } = await start();
     const config = configClient(port);
     try {
-      for (const [mode, none, stranger] of [['yes', false, false], ['optional', true, false], ['no', true, true], ['yes', false, false]] as const) {
+      for (const [mode, none, stranger] of [
+        ['yes', false, false],
+        ['optional', true, false],
+        ['no', true, true],
+        ['yes', false, false],
+      ] as const) {
         await config.config('SET', 'tls-auth-clients', mode);
         assert.equal(await answers(port, undefined), none, `${mode}: without a certificate`);
         assert.equal(await answers(port, 'stranger'), stranger, `${mode}: with one of another authority`);
@@ -149,7 +216,8 @@ describe('TLS', { skip: peerMissing('openssl') }, () => {
     const { server, port } = await start({ 'tls-protocols': 'TLSv1.2' });
     const config = configClient(port);
     const older = { maxVersion: 'TLSv1.2' } as const;
-    const cipherOf = async (ciphers: string): Promise<string | undefined> => (await meet(port, 'client', { ...older, ciphers }))?.cipher;
+    const cipherOf = async (ciphers: string): Promise<string | undefined> =>
+      (await meet(port, 'client', { ...older, ciphers }))?.cipher;
     try {
       assert.equal(await answers(port, 'client', { minVersion: 'TLSv1.3' }), false);
       assert.equal(await answers(port, 'client', older), true);
@@ -162,8 +230,15 @@ describe('TLS', { skip: peerMissing('openssl') }, () => {
       assert.equal(await cipherOf('AES256-SHA256:AES128-SHA256'), 'AES128-SHA256');
       await config.call('CONFIG', 'SET', 'tls-protocols', '', 'tls-ciphersuites', 'TLS_AES_128_GCM_SHA256');
       assert.equal((await meet(port, 'client', { minVersion: 'TLSv1.3' }))?.cipher, 'TLS_AES_128_GCM_SHA256');
-      for (const [name, value] of [['tls-protocols', 'TLSv9'], ['tls-ciphers', 'NONE-SUCH'], ['tls-ciphersuites', 'NONE-SUCH']] as const) {
-        await assert.rejects(config.config('SET', name, value), /Unable to update TLS configuration\. Check server logs\./);
+      for (const [name, value] of [
+        ['tls-protocols', 'TLSv9'],
+        ['tls-ciphers', 'NONE-SUCH'],
+        ['tls-ciphersuites', 'NONE-SUCH'],
+      ] as const) {
+        await assert.rejects(
+          config.config('SET', name, value),
+          /Unable to update TLS configuration\. Check server logs\./,
+        );
       }
       assert.equal(await answers(port, 'client'), true);
     } finally {
@@ -177,7 +252,10 @@ describe('TLS', { skip: peerMissing('openssl') }, () => {
     const config = configClient(port);
     try {
       assert.equal(await servedSerial(port), serialOf('server'));
-      await assert.rejects(config.config('SET', 'tls-cert-file', 'bad.pem'), /possibly related to argument 'tls-cert-file'\) - Unable to update TLS/);
+      await assert.rejects(
+        config.config('SET', 'tls-cert-file', 'bad.pem'),
+        /possibly related to argument 'tls-cert-file'\) - Unable to update TLS/,
+      );
       assert.ok(log.some((text) => text.startsWith('Failed to load certificate: bad.pem: ')));
       // A certificate without its key fits no more than one that is none.
       await assert.rejects(config.config('SET', 'tls-cert-file', 'renewed.crt'), /Unable to update TLS/);
@@ -215,7 +293,13 @@ describe('TLS', { skip: peerMissing('openssl') }, () => {
   it('moves between ports with and without TLS', { timeout: 60_000 }, async () => {
     const { server, port } = await start();
     const secure = configClient(port);
-    const plain = new Redis({ host: '127.0.0.1', port, lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null });
+    const plain = new Redis({
+      host: '127.0.0.1',
+      port,
+      lazyConnect: true,
+      maxRetriesPerRequest: 1,
+      retryStrategy: () => null,
+    });
     try {
       await secure.config('SET', 'tls-port', '0');
       await secure.config('SET', 'port', port);
@@ -250,8 +334,17 @@ describe('TLS', { skip: peerMissing('openssl') }, () => {
   });
 
   it('does not start with what it cannot use', { timeout: 60_000 }, async () => {
-    for (const directives of [{ 'tls-cert-file': 'bad.pem' }, { 'tls-key-file': 'client.key' }, { 'tls-ca-cert-file': '' }, { 'tls-dh-params-file': 'bad.pem' }]) {
-      await assert.rejects(start(directives), /Failed to configure TLS\. Check logs for more info\./, JSON.stringify(directives));
+    for (const directives of [
+      { 'tls-cert-file': 'bad.pem' },
+      { 'tls-key-file': 'client.key' },
+      { 'tls-ca-cert-file': '' },
+      { 'tls-dh-params-file': 'bad.pem' },
+    ]) {
+      await assert.rejects(
+        start(directives),
+        /Failed to configure TLS\. Check logs for more info\./,
+        JSON.stringify(directives),
+      );
     }
   });
 });

@@ -28,7 +28,8 @@ function trackingCommand(prng: Prng, redirects: boolean): string[] {
   if (redirects && prng.chance(50)) words.push('REDIRECT', prng.pick(['<0>', '<1>', '<2>', '<2>', '0', 'x', '987654']));
   const broadcasts = prng.chance(30);
   if (broadcasts) words.push('BCAST');
-  if (prng.chance(broadcasts ? 70 : 5)) for (const prefix of some(prng, prefixes).slice(0, 2)) words.push('PREFIX', prefix);
+  if (prng.chance(broadcasts ? 70 : 5))
+    for (const prefix of some(prng, prefixes).slice(0, 2)) words.push('PREFIX', prefix);
   if (prng.chance(broadcasts ? 5 : 25)) words.push('OPTIN');
   if (prng.chance(broadcasts ? 5 : 25)) words.push('OPTOUT');
   // What a script changes is not taken for a broadcasting client's own change in 7.0: here it is, so either the one or the other.
@@ -40,32 +41,80 @@ function trackingCommand(prng: Prng, redirects: boolean): string[] {
 function randomWords(prng: Prng, redirects: boolean): string[] {
   const key = prng.pick(keys);
   switch (prng.below(34)) {
-    case 0: case 1: case 2: return trackingCommand(prng, redirects);
-    case 3: return ['CLIENT', 'TRACKINGINFO'];
-    case 4: return ['CLIENT', 'GETREDIR'];
-    case 5: return ['HELLO', prng.chance(80) ? '3' : '2'];
-    case 6: case 7: case 8: case 9: return ['GET', key];
-    case 10: return ['MGET', ...some(prng, keys)];
-    case 11: case 12: case 13: return ['SET', key, 'v'];
-    case 14: return ['MSET', key, '1', prng.pick(keys), '2'];
-    case 15: return ['DEL', ...some(prng, keys)];
-    case 16: return [prng.pick(['FLUSHALL', 'FLUSHDB', 'FLUSHALL'])];
-    case 17: return ['EXPIRE', key, prng.pick(['-1', '100'])];
-    case 18: return ['RENAME', key, prng.pick(keys)];
-    case 19: return ['LRANGE', 'list', '0', '-1'];
-    case 20: return ['RPUSH', 'list', 'x'];
-    case 21: return ['SELECT', prng.pick(['0', '0', '1'])];
-    case 22: case 23: return [prng.pick(['MULTI', 'EXEC', 'EXEC', 'DISCARD'])];
-    case 24: return ['CLIENT', 'CACHING', prng.pick(['YES', 'NO', 'perhaps'])];
-    case 25: return ['EVAL', "return redis.call('get', KEYS[1])", '1', key];
-    case 26: return redirects ? ['EVAL', "return redis.call('set', KEYS[1], 's')", '1', key] : ['APPEND', key, 'x'];
-    case 27: return ['SORT_RO', 'list', 'ALPHA'];
-    case 28: return ['GETDEL', key];
-    case 29: return prng.pick([['OBJECT', 'ENCODING', key], ['EXISTS', ...some(prng, keys)], ['STRLEN', key], ['TYPE', key], ['DBSIZE'], ['TTL', key]]);
-    case 30: return ['CONFIG', 'SET', 'tracking-table-max-keys', prng.pick(['1000000', '0'])];
-    case 31: return redirects ? prng.pick([['SUBSCRIBE', '__redis__:invalidate'], ['UNSUBSCRIBE', '__redis__:invalidate'], ['RESET'], ['QUIT']]) : ['RESET'];
-    case 32: return ['GETEX', key, ...prng.pick([[], ['PERSIST'], ['EX', '100']])];
-    default: return ['SINTERCARD', '2', key, 'list'];
+    case 0:
+    case 1:
+    case 2:
+      return trackingCommand(prng, redirects);
+    case 3:
+      return ['CLIENT', 'TRACKINGINFO'];
+    case 4:
+      return ['CLIENT', 'GETREDIR'];
+    case 5:
+      return ['HELLO', prng.chance(80) ? '3' : '2'];
+    case 6:
+    case 7:
+    case 8:
+    case 9:
+      return ['GET', key];
+    case 10:
+      return ['MGET', ...some(prng, keys)];
+    case 11:
+    case 12:
+    case 13:
+      return ['SET', key, 'v'];
+    case 14:
+      return ['MSET', key, '1', prng.pick(keys), '2'];
+    case 15:
+      return ['DEL', ...some(prng, keys)];
+    case 16:
+      return [prng.pick(['FLUSHALL', 'FLUSHDB', 'FLUSHALL'])];
+    case 17:
+      return ['EXPIRE', key, prng.pick(['-1', '100'])];
+    case 18:
+      return ['RENAME', key, prng.pick(keys)];
+    case 19:
+      return ['LRANGE', 'list', '0', '-1'];
+    case 20:
+      return ['RPUSH', 'list', 'x'];
+    case 21:
+      return ['SELECT', prng.pick(['0', '0', '1'])];
+    case 22:
+    case 23:
+      return [prng.pick(['MULTI', 'EXEC', 'EXEC', 'DISCARD'])];
+    case 24:
+      return ['CLIENT', 'CACHING', prng.pick(['YES', 'NO', 'perhaps'])];
+    case 25:
+      return ['EVAL', "return redis.call('get', KEYS[1])", '1', key];
+    case 26:
+      return redirects ? ['EVAL', "return redis.call('set', KEYS[1], 's')", '1', key] : ['APPEND', key, 'x'];
+    case 27:
+      return ['SORT_RO', 'list', 'ALPHA'];
+    case 28:
+      return ['GETDEL', key];
+    case 29:
+      return prng.pick([
+        ['OBJECT', 'ENCODING', key],
+        ['EXISTS', ...some(prng, keys)],
+        ['STRLEN', key],
+        ['TYPE', key],
+        ['DBSIZE'],
+        ['TTL', key],
+      ]);
+    case 30:
+      return ['CONFIG', 'SET', 'tracking-table-max-keys', prng.pick(['1000000', '0'])];
+    case 31:
+      return redirects
+        ? prng.pick([
+            ['SUBSCRIBE', '__redis__:invalidate'],
+            ['UNSUBSCRIBE', '__redis__:invalidate'],
+            ['RESET'],
+            ['QUIT'],
+          ])
+        : ['RESET'];
+    case 32:
+      return ['GETEX', key, ...prng.pick([[], ['PERSIST'], ['EX', '100']])];
+    default:
+      return ['SINTERCARD', '2', key, 'list'];
   }
 }
 
@@ -84,7 +133,10 @@ class Numbers {
 
   learn(client: number, id: string): void {
     this.current[client] = id;
-    this.names.set(id, `client ${client} #${[...this.names.values()].filter((name) => name.startsWith(`client ${client} `)).length}`);
+    this.names.set(
+      id,
+      `client ${client} #${[...this.names.values()].filter((name) => name.startsWith(`client ${client} `)).length}`,
+    );
   }
 
   fill(words: readonly string[]): string[] {
@@ -92,7 +144,8 @@ class Numbers {
   }
 
   settle(text: string, all: boolean): string {
-    const named = (whole: string, before: string, id: string): string => (this.names.has(id) ? before + this.names.get(id)! : whole);
+    const named = (whole: string, before: string, id: string): string =>
+      this.names.has(id) ? before + this.names.get(id)! : whole;
     return text
       .replace(/bulk:version bulk:\S+/g, 'bulk:version')
       .replace(/bulk:id integer:\d+/g, 'bulk:id')
@@ -120,17 +173,22 @@ class Comparison {
     const flushes = words[0]!.startsWith('FLUSH');
     // Since 7.2, that all keys are gone comes behind the reply, also of EXEC, before in front or inside of it.
     // Who is told in which protocol is decided there at the end of EXEC, here when the key changes.
-    if ((flushes || words[0] === 'HELLO' || /^(GETREDIR|TRACKING)$/.test(words[1] ?? '')) && this.inMulti.has(client)) return;
+    if ((flushes || words[0] === 'HELLO' || /^(GETREDIR|TRACKING)$/.test(words[1] ?? '')) && this.inMulti.has(client))
+      return;
     if (words[0] === 'MULTI') this.inMulti.add(client);
     else if (/^(EXEC|DISCARD|RESET)$/.test(words[0]!)) this.inMulti.delete(client);
-    this.history.push(`${client}: ${[before?.join(' ') ?? '', words.join(' ')].filter((text) => text !== '').join(' + ')}`);
+    this.history.push(
+      `${client}: ${[before?.join(' ') ?? '', words.join(' ')].filter((text) => text !== '').join(' + ')}`,
+    );
     const first = await this.twins.step(client, this.ours.fill(words), this.theirs.fill(words), before);
     const closed = first.ours.map((lines) => lines?.includes('closed'));
     const rest = await this.twins.step(client, ['ECHO', 'turn']);
     const isNumber = words[1] === 'GETREDIR';
     const gather = (a: readonly string[][], b: readonly string[][], numbers: Numbers): string[][] =>
       Array.from({ length: clientCount }, (_, index) => {
-        const lines = [...(a[index] ?? []), ...(b[index] ?? []).filter((text) => text !== 'bulk:turn')].map((text) => numbers.settle(text, isNumber));
+        const lines = [...(a[index] ?? []), ...(b[index] ?? []).filter((text) => text !== 'bulk:turn')].map((text) =>
+          numbers.settle(text, isNumber),
+        );
         return isStrict && !flushes ? lines : lines.sort();
       });
     const shown = `seed ${seed}, round ${this.history.length}\n${this.history.slice(-50).join('\n')}`;
@@ -168,7 +226,10 @@ describe('client-side caching of node-redis', () => {
   it('answers from the cache until another client changes the key', { timeout: 30_000 }, async () => {
     const server = await startServer({ port: 0 });
     const options = { socket: { host: '127.0.0.1', port: server.port }, RESP: 3 as const };
-    const caching = createClient({ ...options, clientSideCache: { ttl: 0, maxEntries: 0, evictPolicy: 'LRU' as const } });
+    const caching = createClient({
+      ...options,
+      clientSideCache: { ttl: 0, maxEntries: 0, evictPolicy: 'LRU' as const },
+    });
     const other = createClient(options);
     try {
       await caching.connect();

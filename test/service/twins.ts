@@ -28,7 +28,8 @@ export class End {
   private constructor(private readonly socket: Socket) {
     socket.on('data', (bytes) => {
       this.reader.feed(bytes);
-      for (let reply = this.reader.next(); reply !== undefined; reply = this.reader.next()) this.arrived.push(line(reply));
+      for (let reply = this.reader.next(); reply !== undefined; reply = this.reader.next())
+        this.arrived.push(line(reply));
       this.wake?.();
     });
     socket.on('error', () => undefined);
@@ -103,7 +104,12 @@ export class Twins {
    * Runs one command of one client on both servers; what each client got, ours and theirs. Closed clients connect again.
    * `theirWords` is the same command where it names numbers of clients, which differ; `before` goes in front, in the same breath.
    */
-  async step(client: number, words: readonly string[], theirWords = words, before: readonly string[] = []): Promise<{ readonly ours: string[][]; readonly theirs: string[][] }> {
+  async step(
+    client: number,
+    words: readonly string[],
+    theirWords = words,
+    before: readonly string[] = [],
+  ): Promise<{ readonly ours: string[][]; readonly theirs: string[][] }> {
     const [own, other] = this.pairs[client]!;
     for (const end of before.length > 0 ? [own, other] : []) end.send(before);
     own.send(words);

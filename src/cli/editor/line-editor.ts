@@ -193,8 +193,10 @@ export class LineEditor {
   private handleControl(name: string): void {
     const { buffer } = this;
     switch (name) {
-      case 'a': return buffer.moveHome();
-      case 'b': return buffer.move(-1);
+      case 'a':
+        return buffer.moveHome();
+      case 'b':
+        return buffer.move(-1);
       case 'c':
         if (buffer.empty) return this.end({ ended: 'interrupted' });
         buffer.moveEnd();
@@ -202,38 +204,61 @@ export class LineEditor {
         this.output.write('^C\r\n');
         this.cursorRow = 0;
         return buffer.set('');
-      case 'd': return buffer.empty ? this.end({ ended: 'closed' }) : buffer.eraseAfter();
-      case 'e': return buffer.moveEnd();
-      case 'f': return buffer.move(1);
-      case 'h': return buffer.eraseBefore();
-      case 'j': return this.end({ line: buffer.text });
-      case 'k': return buffer.killToEnd();
+      case 'd':
+        return buffer.empty ? this.end({ ended: 'closed' }) : buffer.eraseAfter();
+      case 'e':
+        return buffer.moveEnd();
+      case 'f':
+        return buffer.move(1);
+      case 'h':
+        return buffer.eraseBefore();
+      case 'j':
+        return this.end({ line: buffer.text });
+      case 'k':
+        return buffer.killToEnd();
       case 'l':
         this.output.write('\x1b[H\x1b[2J');
         this.cursorRow = 0;
         return;
-      case 'n': return this.stepHistory(1);
-      case 'p': return this.stepHistory(-1);
-      case 'r': return this.startSearch(false);
-      case 's': return this.startSearch(true);
-      case 't': return buffer.transpose();
-      case 'u': return buffer.killToStart();
-      case 'w': return buffer.killWord(-1);
-      case 'y': return buffer.yank();
-      case 'z': return this.suspend();
-      case 'left': return buffer.moveWord(-1);
-      case 'right': return buffer.moveWord(1);
-      default: return;
+      case 'n':
+        return this.stepHistory(1);
+      case 'p':
+        return this.stepHistory(-1);
+      case 'r':
+        return this.startSearch(false);
+      case 's':
+        return this.startSearch(true);
+      case 't':
+        return buffer.transpose();
+      case 'u':
+        return buffer.killToStart();
+      case 'w':
+        return buffer.killWord(-1);
+      case 'y':
+        return buffer.yank();
+      case 'z':
+        return this.suspend();
+      case 'left':
+        return buffer.moveWord(-1);
+      case 'right':
+        return buffer.moveWord(1);
+      default:
+        return;
     }
   }
 
   private handleMeta(name: string): void {
     switch (name) {
-      case 'b': return this.buffer.moveWord(-1);
-      case 'f': return this.buffer.moveWord(1);
-      case 'd': return this.buffer.killWord(1);
-      case 'backspace': return this.buffer.killWord(-1);
-      default: return;
+      case 'b':
+        return this.buffer.moveWord(-1);
+      case 'f':
+        return this.buffer.moveWord(1);
+      case 'd':
+        return this.buffer.killWord(1);
+      case 'backspace':
+        return this.buffer.killWord(-1);
+      default:
+        return;
     }
   }
 
@@ -241,15 +266,24 @@ export class LineEditor {
     const { buffer } = this;
     switch (key.name) {
       case 'return':
-      case 'enter': return this.end({ line: buffer.text });
-      case 'backspace': return buffer.eraseBefore();
-      case 'delete': return buffer.eraseAfter();
-      case 'left': return buffer.move(-1);
-      case 'right': return buffer.move(1);
-      case 'home': return buffer.moveHome();
-      case 'end': return buffer.moveEnd();
-      case 'up': return this.stepHistory(-1);
-      case 'down': return this.stepHistory(1);
+      case 'enter':
+        return this.end({ line: buffer.text });
+      case 'backspace':
+        return buffer.eraseBefore();
+      case 'delete':
+        return buffer.eraseAfter();
+      case 'left':
+        return buffer.move(-1);
+      case 'right':
+        return buffer.move(1);
+      case 'home':
+        return buffer.moveHome();
+      case 'end':
+        return buffer.moveEnd();
+      case 'up':
+        return this.stepHistory(-1);
+      case 'down':
+        return this.stepHistory(1);
       default:
         if (text !== undefined && !/[\x00-\x1f\x7f]/.test(text)) buffer.insert(text);
     }
@@ -345,7 +379,8 @@ export class LineEditor {
     let text = '';
     for (let row = 0; row < rows; row++) {
       const cells = [];
-      for (let index = row; index < shown.length; index += rows) cells.push(shown[index]! + ' '.repeat(Math.max(0, width - textWidth(shown[index]!))));
+      for (let index = row; index < shown.length; index += rows)
+        cells.push(shown[index]! + ' '.repeat(Math.max(0, width - textWidth(shown[index]!))));
       text += `${cells.join('').trimEnd()}\r\n`;
     }
     if (candidates.length > listedMax) text += `... and ${candidates.length - listedMax} more\r\n`;

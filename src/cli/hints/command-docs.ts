@@ -40,7 +40,8 @@ export function readCommandNames(reply: Reply): CommandDoc[] {
   const docs: CommandDoc[] = [];
   for (const entry of isAggregate(reply) ? reply.elements : []) {
     const name = isAggregate(entry) ? replyText(entry.elements[0]).toUpperCase() : '';
-    if (name !== '') docs.push({ name, words: [name], summary: 'Help not available', since: undefined, group: '', args: [] });
+    if (name !== '')
+      docs.push({ name, words: [name], summary: 'Help not available', since: undefined, group: '', args: [] });
   }
   return docs.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

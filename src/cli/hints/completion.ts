@@ -40,13 +40,17 @@ function completeName(hints: CommandHints, words: readonly string[], typed: stri
   for (const command of hints.commands) {
     const next = command.words[words.length];
     if (next === undefined || !startsWith(next, typed)) continue;
-    if (words.every((word, index) => word.toUpperCase() === command.words[index])) names.add(inCaseOf(typed, words, next));
+    if (words.every((word, index) => word.toUpperCase() === command.words[index]))
+      names.add(inCaseOf(typed, words, next));
   }
   return [...names];
 }
 
 function completeHelp(hints: CommandHints, words: readonly string[], typed: string): string[] {
-  const groups = words.length > 0 ? [] : [...new Set(hints.commands.map(({ group }) => `@${group}`))].filter((group) => group !== '@');
+  const groups =
+    words.length > 0
+      ? []
+      : [...new Set(hints.commands.map(({ group }) => `@${group}`))].filter((group) => group !== '@');
   return [...completeName(hints, words, typed), ...groups.filter((group) => startsWith(group, typed))].sort();
 }
 
@@ -68,12 +72,21 @@ async function findKeys(session: Session, typed: string): Promise<string[]> {
   const endMs = performance.now() + scanMsMax;
   let cursor = '0';
   for (let step = 0; step < scanStepsMax && keys.length < keysMax && performance.now() < endMs; step++) {
-    const reply = await session.callInBackground('SCAN', cursor, 'MATCH', Buffer.from(pattern, 'latin1'), 'COUNT', String(scanCount));
+    const reply = await session.callInBackground(
+      'SCAN',
+      cursor,
+      'MATCH',
+      Buffer.from(pattern, 'latin1'),
+      'COUNT',
+      String(scanCount),
+    );
     if (reply === undefined || !isAggregate(reply)) break;
     const [next, found] = reply.elements;
     for (const key of found !== undefined && isAggregate(found) ? found.elements : []) {
       const text = replyText(key);
-      keys.push(/^[\x21\x23-\x26\x28-\x5b\x5d-\x7e\x80-\xff]+$/.test(text) && !typed.startsWith('"') ? text : quote(text));
+      keys.push(
+        /^[\x21\x23-\x26\x28-\x5b\x5d-\x7e\x80-\xff]+$/.test(text) && !typed.startsWith('"') ? text : quote(text),
+      );
     }
     cursor = replyText(next);
     if (cursor === '0') break;

@@ -19,7 +19,14 @@ export function hintsFromDeclarations(declarations: readonly Declaration[]): Com
 
 function toDoc({ name, summary, since, group, args }: Declaration, parents: readonly string[]): CommandDoc {
   const words = [...parents, name].map((word) => word.toUpperCase());
-  return { name: words.join(' '), words, summary, since, group: group.replaceAll('_', '-'), args: (args ?? []).map(toArgument) };
+  return {
+    name: words.join(' '),
+    words,
+    summary,
+    since,
+    group: group.replaceAll('_', '-'),
+    args: (args ?? []).map(toArgument),
+  };
 }
 
 function toArgument(argument: Argument): ArgumentDoc {

@@ -5,7 +5,16 @@ import type { ArgumentDoc } from './command-docs.js';
 import { leadingTokens, matchArguments, renderArguments } from './syntax.js';
 
 function arg(name: string, more: Partial<ArgumentDoc> = {}): ArgumentDoc {
-  return { name, type: 'string', token: undefined, optional: false, multiple: false, multipleToken: false, parts: [], ...more };
+  return {
+    name,
+    type: 'string',
+    token: undefined,
+    optional: false,
+    multiple: false,
+    multipleToken: false,
+    parts: [],
+    ...more,
+  };
 }
 function token(word: string, more: Partial<ArgumentDoc> = {}): ArgumentDoc {
   return arg(word.toLowerCase(), { type: 'pure-token', token: word, ...more });
@@ -32,9 +41,24 @@ const zaddArgs = [
   token('CH', optional),
   block([arg('score', { type: 'double' }), arg('member')], multiple),
 ];
-const bitfieldArgs = [arg('key'), block([arg('encoding'), arg('offset', { type: 'integer' })], { token: 'GET', multipleToken: true, ...optional, ...multiple })];
-const zunionArgs = [arg('numkeys', { type: 'integer' }), arg('key', { type: 'key', ...multiple }), arg('weight', { type: 'integer', token: 'WEIGHTS', ...optional, ...multiple })];
-const zrandmemberArgs = [arg('key'), block([arg('count', { type: 'integer' }), token('WITHSCORES', optional)], optional)];
+const bitfieldArgs = [
+  arg('key'),
+  block([arg('encoding'), arg('offset', { type: 'integer' })], {
+    token: 'GET',
+    multipleToken: true,
+    ...optional,
+    ...multiple,
+  }),
+];
+const zunionArgs = [
+  arg('numkeys', { type: 'integer' }),
+  arg('key', { type: 'key', ...multiple }),
+  arg('weight', { type: 'integer', token: 'WEIGHTS', ...optional, ...multiple }),
+];
+const zrandmemberArgs = [
+  arg('key'),
+  block([arg('count', { type: 'integer' }), token('WITHSCORES', optional)], optional),
+];
 const migrateArgs = [arg('host'), choice([arg('key', { type: 'key' }), token('')])];
 
 const cases: [string, ArgumentDoc[], string, string | undefined][] = [
@@ -75,7 +99,10 @@ test('the hint is what remains to be typed', () => {
 });
 
 test('completion knows what may come next', () => {
-  const next = (args: ArgumentDoc[], ...words: string[]): string[] => matchArguments(args, words)?.next.flatMap((one) => [one.type === 'key' ? '<key>' : '', ...leadingTokens(one)]).filter((word) => word !== '') ?? [];
+  const next = (args: ArgumentDoc[], ...words: string[]): string[] =>
+    matchArguments(args, words)
+      ?.next.flatMap((one) => [one.type === 'key' ? '<key>' : '', ...leadingTokens(one)])
+      .filter((word) => word !== '') ?? [];
   assert.deepEqual(next(setArgs), ['<key>']);
   assert.deepEqual(next(setArgs, 'k'), []);
   assert.deepEqual(next(setArgs, 'k', 'v'), ['NX', 'XX', 'GET', 'EX', 'KEEPTTL']);

@@ -82,7 +82,7 @@ class Matcher {
   matchList(args: readonly ArgumentDoc[], from: number, stops: ReadonlySet<string>): Progress | undefined {
     const rest: string[] = [];
     let next = from;
-    for (let index = 0; index < args.length; ) {
+    for (let index = 0; index < args.length;) {
       const arg = args[index]!;
       const later = tokensAfter(args, index, stops);
       if (!arg.optional) {
@@ -117,7 +117,10 @@ class Matcher {
     while (next < this.words.length) {
       let found = -1;
       for (let index = 0; index < left.length && found < 0; index++) {
-        const others = new Set([...stops, ...left.flatMap((arg, other) => (other === index ? [] : leadingTokens(arg)))]);
+        const others = new Set([
+          ...stops,
+          ...left.flatMap((arg, other) => (other === index ? [] : leadingTokens(arg))),
+        ]);
         const before = this.expected.length;
         const progress = this.matchRepeated(left[index]!, next, others);
         if (progress === undefined || progress.next === next) {
@@ -147,10 +150,18 @@ class Matcher {
       progress = again;
     }
     if (progress.rest === '') this.expect(arg.multipleToken ? arg : { ...arg, token: undefined });
-    return { next: progress.next, rest: progress.rest === '' ? renderRepetition(arg) : `${progress.rest} ${renderRepetition(arg)}` };
+    return {
+      next: progress.next,
+      rest: progress.rest === '' ? renderRepetition(arg) : `${progress.rest} ${renderRepetition(arg)}`,
+    };
   }
 
-  private matchOnce(arg: ArgumentDoc, from: number, stops: ReadonlySet<string>, withToken: boolean): Progress | undefined {
+  private matchOnce(
+    arg: ArgumentDoc,
+    from: number,
+    stops: ReadonlySet<string>,
+    withToken: boolean,
+  ): Progress | undefined {
     let next = from;
     if (arg.token !== undefined && withToken) {
       if (this.words[next]!.toUpperCase() !== arg.token.toUpperCase()) return undefined;

@@ -61,7 +61,9 @@ async function findBigKeys(session: Session, options: CliOptions, console: Conso
         type.biggestKey = quote(keyText(keys[index]!));
         progress.clear();
         const unit = memory ? 'bytes' : type.unit;
-        console.write(`[${done}%] Biggest ${type.name.padEnd(6)} found so far '${type.biggestKey}' with ${size} ${unit}\n`);
+        console.write(
+          `[${done}%] Biggest ${type.name.padEnd(6)} found so far '${type.biggestKey}' with ${size} ${unit}\n`,
+        );
       }
       if (sampled % 1_000_000 === 0) console.write(`[${done}%] Sampled ${sampled} keys so far\n`);
     }

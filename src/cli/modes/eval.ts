@@ -9,11 +9,7 @@ import type { LineSource } from '../prompt.js';
 import { terminalPalette } from '../output/terminal-palette.js';
 import { Session } from '../session.js';
 
-export async function runEval(
-  options: CliOptions,
-  console: Console,
-  words: readonly string[],
-): Promise<number> {
+export async function runEval(options: CliOptions, console: Console, words: readonly string[]): Promise<number> {
   const debugging = options.debugger !== 'off';
   const session = new Session(options, console, await terminalPalette(console));
   await session.connectOrExit();
@@ -29,8 +25,15 @@ export async function runEval(
           'help    -- Show Lua script debugging commands.\n\n',
       );
     }
-    const command = [Buffer.from('EVAL'), readScript(options.evalFile!, console), Buffer.from(String(keys.length)), ...keys, ...args];
-    if (session.debugging) await session.connection!.call('SCRIPT', 'DEBUG', options.debugger === 'sync' ? 'sync' : 'yes');
+    const command = [
+      Buffer.from('EVAL'),
+      readScript(options.evalFile!, console),
+      Buffer.from(String(keys.length)),
+      ...keys,
+      ...args,
+    ];
+    if (session.debugging)
+      await session.connection!.call('SCRIPT', 'DEBUG', options.debugger === 'sync' ? 'sync' : 'yes');
     const done = await session.issue(command, options.repeat);
     console.flush();
     if (!debugging) {

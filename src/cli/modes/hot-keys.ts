@@ -64,14 +64,19 @@ export async function runHotKeys(session: Session, options: CliOptions, console:
 }
 
 async function readCounters(session: Session, keys: readonly Uint8Array[]): Promise<number[]> {
-  const replies = await callAll(session, keys.map((key) => ['OBJECT', 'FREQ', key]));
+  const replies = await callAll(
+    session,
+    keys.map((key) => ['OBJECT', 'FREQ', key]),
+  );
   return replies.map((reply, index) => {
     if (reply.kind === 'integer') return Number(reply.value);
     if (isError(reply)) {
       session.console.complainBytes(`Error: ${replyText(reply)}\n`);
       throw new Exit(1);
     }
-    session.console.complainBytes(`Warning: OBJECT freq on ${quote(keyText(keys[index]!))} failed (may have been deleted)\n`);
+    session.console.complainBytes(
+      `Warning: OBJECT freq on ${quote(keyText(keys[index]!))} failed (may have been deleted)\n`,
+    );
     return 0;
   });
 }

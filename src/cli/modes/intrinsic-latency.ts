@@ -57,6 +57,8 @@ export async function runIntrinsicLatency(_session: Session, options: CliOptions
     `\n${runs} total runs (avg latency: ${averageMicros.toFixed(4)} microseconds / ` +
       `${(averageMicros * 1000).toFixed(2)} nanoseconds per run).\n`,
   );
-  console.write(`Worst run took ${(averageMicros > 0 ? maxMicros / averageMicros : 0).toFixed(0)}x longer than the average latency.\n`);
+  console.write(
+    `Worst run took ${(averageMicros > 0 ? maxMicros / averageMicros : 0).toFixed(0)}x longer than the average latency.\n`,
+  );
   return 0;
 }

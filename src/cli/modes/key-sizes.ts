@@ -46,7 +46,10 @@ export class TypeTable {
 
 /** The type of each key; undefined for one that has gone since. */
 export async function readTypes(session: Session, keys: readonly Uint8Array[]): Promise<(string | undefined)[]> {
-  const replies = await callAll(session, keys.map((key) => ['TYPE', key]));
+  const replies = await callAll(
+    session,
+    keys.map((key) => ['TYPE', key]),
+  );
   return replies.map((reply, index) => {
     if (reply.kind === 'status') {
       const name = replyText(reply);
@@ -66,7 +69,12 @@ export async function readLengths(
   keys: readonly Uint8Array[],
   types: readonly (TypeTotals | undefined)[],
 ): Promise<number[]> {
-  return readSizes(session, keys, types.map((type) => type?.sizeCommand), (command, key) => [command, key]);
+  return readSizes(
+    session,
+    keys,
+    types.map((type) => type?.sizeCommand),
+    (command, key) => [command, key],
+  );
 }
 
 /** The bytes of memory of each key. */

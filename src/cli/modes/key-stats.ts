@@ -84,12 +84,19 @@ export async function runKeyStats(session: Session, options: CliOptions, console
     ...renderTypes(findings),
   ]);
   if (cursor !== 0n) {
-    console.write(`\nScan interrupted:\nUse 'kvasir-cli --keystats --cursor ${cursor}' to restart from the last cursor.\n`);
+    console.write(
+      `\nScan interrupted:\nUse 'kvasir-cli --keystats --cursor ${cursor}' to restart from the last cursor.\n`,
+    );
   }
   return 0;
 }
 
-async function study(session: Session, options: CliOptions, findings: Findings, keys: readonly Uint8Array[]): Promise<void> {
+async function study(
+  session: Session,
+  options: CliOptions,
+  findings: Findings,
+  keys: readonly Uint8Array[],
+): Promise<void> {
   const names = await readTypes(session, keys);
   const memoryTypes = names.map((name) => (name === undefined ? undefined : findings.memory.get(name)));
   const lengthTypes = names.map((name) => (name === undefined ? undefined : findings.lengths.get(name)));
@@ -155,11 +162,14 @@ function renderOverview(findings: Findings, options: CliOptions, console: Consol
     `--- Top ${options.top} key sizes ---`,
   ];
   top.forEach((key, index) => {
-    lines.push(`${String(index + 1).padStart(3)} ${humanBytes(key.size).padStart(8)} ${key.type.slice(0, 9).padEnd(10)} ${quote(key.name)}`);
+    lines.push(
+      `${String(index + 1).padStart(3)} ${humanBytes(key.size).padStart(8)} ${key.type.slice(0, 9).padEnd(10)} ${quote(key.name)}`,
+    );
   });
   lines.push('', '--- Top size per type ---');
   for (const type of memory.all) {
-    if (type.biggestKey !== undefined) lines.push(`${type.name.padEnd(10)} ${type.biggestKey} is ${humanBytes(type.biggest)}`);
+    if (type.biggestKey !== undefined)
+      lines.push(`${type.name.padEnd(10)} ${type.biggestKey} is ${humanBytes(type.biggest)}`);
   }
   lines.push('', '--- Top length and cardinality per type ---');
   for (const type of lengths.all) {
@@ -175,7 +185,9 @@ function renderSizes({ sizes }: Findings): string[] {
   for (const { value, percentile, count } of sizes.percentiles()) {
     lines.push(`${humanBytes(value).padStart(8)} ${percentile.toFixed(4).padStart(9)}% ${String(count).padStart(11)}`);
   }
-  lines.push(`Note: 0.01% size precision, Mean: ${humanBytes(sizes.mean())}, StdDeviation: ${humanBytes(sizes.deviation())}`);
+  lines.push(
+    `Note: 0.01% size precision, Mean: ${humanBytes(sizes.mean())}, StdDeviation: ${humanBytes(sizes.deviation())}`,
+  );
   return lines;
 }
 

@@ -68,7 +68,12 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
           progress.clear();
           console.complainBytes(`${replyText(reply)}\n`);
           errors++;
-        } else if (inputEnded && reply.kind === 'bulk' && reply.bytes.length === magicBytes && magic.equals(reply.bytes)) {
+        } else if (
+          inputEnded &&
+          reply.kind === 'bulk' &&
+          reply.bytes.length === magicBytes &&
+          magic.equals(reply.bytes)
+        ) {
           progress.clear();
           console.write('Last reply received from server.\n');
           report();
@@ -89,7 +94,11 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
       }
     });
     stream.on('error', (error) => {
-      fail(errorCode(error) === 'EPIPE' ? `Error writing to the server: ${systemErrorText(error)}` : 'Error reading replies from server');
+      fail(
+        errorCode(error) === 'EPIPE'
+          ? `Error writing to the server: ${systemErrorText(error)}`
+          : 'Error reading replies from server',
+      );
     });
     stream.on('close', () => fail('Error reading replies from server'));
     stream.on('end', () => fail('Error reading replies from server'));
@@ -100,7 +109,9 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
     input.on('data', (chunk: Buffer) => {
       if (settled) return;
       if (!begun && chunk.length >= 9 && /^REDIS\d{4}$/.test(chunk.toString('latin1', 0, 9))) {
-        fail('Standard input begins with an RDB file (an AOF can do so too), which holds no commands that could be sent.');
+        fail(
+          'Standard input begins with an RDB file (an AOF can do so too), which holds no commands that could be sent.',
+        );
         return;
       }
       begun = true;

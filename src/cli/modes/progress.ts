@@ -60,7 +60,8 @@ export class Progress {
   private render(done: number): string {
     const amount = (value: number): string => (this.unit === 'bytes' ? humanBytes(value) : humanCount(value));
     const rate = `${amount(this.rate)}${this.unit === 'bytes' ? '' : ` ${this.unit}`}/s`;
-    if (this.total === undefined || this.total <= 0) return `${amount(done)}${this.unit === 'bytes' ? '' : ` ${this.unit}`}, ${rate}`;
+    if (this.total === undefined || this.total <= 0)
+      return `${amount(done)}${this.unit === 'bytes' ? '' : ` ${this.unit}`}, ${rate}`;
     const share = Math.min(1, done / this.total);
     const filled = Math.round(share * barWidth);
     const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);

@@ -55,7 +55,8 @@ async function passSnapshot(source: ByteSource, stream: Duplex, console: Console
     console.complain(`${about} with master...\n`);
     return;
   }
-  const amount = header.bytes === undefined ? 'bytes of bulk transfer until EOF marker' : `${header.bytes} bytes of bulk transfer`;
+  const amount =
+    header.bytes === undefined ? 'bytes of bulk transfer until EOF marker' : `${header.bytes} bytes of bulk transfer`;
   console.complain(`${about} with master, discarding ${amount}...\n`);
   let bytes = 0;
   for await (const part of readSnapshot(source, header)) bytes += part.length;

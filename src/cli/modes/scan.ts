@@ -13,7 +13,8 @@ export async function runScan(session: Session, options: CliOptions, console: Co
   await session.connectOrExit();
   const interrupt = catchInterrupt();
   // Progress is only of use where the keys go elsewhere. With a pattern, keys that do not match pass unseen.
-  const wanted = console.stderrTerminal && !console.stdoutTerminal && options.pattern === undefined && options.type === undefined;
+  const wanted =
+    console.stderrTerminal && !console.stdoutTerminal && options.pattern === undefined && options.type === undefined;
   const progress = wanted ? new Progress(console, 'keys', await readDatabaseSize(session)) : undefined;
   let cursor = 0n;
   let count = 0;

@@ -35,7 +35,7 @@ export async function callAll(session: Session, commands: readonly (readonly Com
 /** As `call`, trying again every second when the server is gone: for figures that run for days. */
 export async function callReconnecting(session: Session, ...args: CommandArgument[]): Promise<Reply> {
   const { console } = session;
-  for (let tries = 0; ; ) {
+  for (let tries = 0; ;) {
     if (session.connection !== undefined && session.connection.lost === undefined) {
       try {
         const reply = await session.connection.call(...args);

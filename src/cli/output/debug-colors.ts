@@ -19,7 +19,8 @@ export function colorDebugLine(text: string): string {
     break;
   }
   if (/^.{3}\d/.test(text)) {
-    if (text[1] === '>') code = '0;33'; // the line that runs next
+    if (text[1] === '>')
+      code = '0;33'; // the line that runs next
     else if (text[2] === '#') code = '1;37'; // a breakpoint
   }
   return `\x1b[${code};49m${text}\x1b[0m`;

@@ -7,7 +7,15 @@ import type { ByteSink } from '../console.js';
 export type JsonStrings = 'unicode' | 'quoted';
 
 const sliceBytes = 256 * 1024;
-const escapes: Record<string, string> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\f': '\\f', '\r': '\\r', '\t': '\\t', '\b': '\\b' };
+const escapes: Record<string, string> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\f': '\\f',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\b': '\\b',
+};
 const special = /["\\\x00-\x1f]/g;
 
 function escapeCharacter(character: string): string {
@@ -19,7 +27,11 @@ function writeString(sink: ByteSink, bytes: Uint8Array, strings: JsonStrings): v
   sink.write('"');
   for (let start = 0; start < buffer.length; start += sliceBytes) {
     const text = buffer.toString('latin1', start, Math.min(start + sliceBytes, buffer.length));
-    sink.write(strings === 'unicode' ? text.replace(special, escapeCharacter) : quote(text).slice(1, -1).replaceAll('\\', '\\\\'));
+    sink.write(
+      strings === 'unicode'
+        ? text.replace(special, escapeCharacter)
+        : quote(text).slice(1, -1).replaceAll('\\', '\\\\'),
+    );
   }
   sink.write('"');
 }

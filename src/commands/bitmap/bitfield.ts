@@ -54,7 +54,14 @@ function parseOperations(call: DataCall): FieldOperation[] | undefined {
       index++;
       continue;
     }
-    const kind = left >= 2 && call.is(index, 'get') ? 'get' : left >= 3 && call.is(index, 'set') ? 'set' : left >= 3 && call.is(index, 'incrby') ? 'incrby' : undefined;
+    const kind =
+      left >= 2 && call.is(index, 'get')
+        ? 'get'
+        : left >= 3 && call.is(index, 'set')
+          ? 'set'
+          : left >= 3 && call.is(index, 'incrby')
+            ? 'incrby'
+            : undefined;
     if (kind === undefined) {
       call.reply.error(errors.syntax);
       return undefined;
@@ -148,7 +155,8 @@ export const bitfield: DataCommand = command({
       notes: 'This command allows both access and modification of the key',
     },
   ],
-  variableFlags: (call) => (hasWord(call, 2, 'set') || hasWord(call, 2, 'incrby') ? ['RW', 'access', 'update'] : ['RO', 'access']),
+  variableFlags: (call) =>
+    hasWord(call, 2, 'set') || hasWord(call, 2, 'incrby') ? ['RW', 'access', 'update'] : ['RO', 'access'],
   args: [
     key('key'),
     optional(
@@ -197,7 +205,10 @@ export const bitfieldRo: DataCommand = command({
   arity: -2,
   flags: ['readonly', 'fast'],
   keys: [keyAt(1, ['RO', 'access'])],
-  args: [key('key'), optional(many({ ...block('get-block', str('encoding'), int('offset')), token: 'GET', multipleToken: true }))],
+  args: [
+    key('key'),
+    optional(many({ ...block('get-block', str('encoding'), int('offset')), token: 'GET', multipleToken: true })),
+  ],
   summary: 'Reads integers of any width at any place of a string.',
   complexity: 'O(1) for each operation.',
   run(call) {

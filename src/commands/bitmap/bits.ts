@@ -182,7 +182,11 @@ export const bitpos: DataCommand = command({
   arity: -3,
   flags: ['readonly'],
   keys: [keyAt(1, ['RO', 'access'])],
-  args: [key('key'), int('bit'), optional(block('range', int('start'), optional(block('end-unit-block', int('end'), unitArgument))))],
+  args: [
+    key('key'),
+    int('bit'),
+    optional(block('range', int('start'), optional(block('end-unit-block', int('end'), unitArgument)))),
+  ],
   summary: 'Returns the place of the first bit that is set, or clear, in a string or a part of it.',
   complexity: 'O(N)',
   history: [['7.0.0', 'The option `BYTE|BIT`.']],

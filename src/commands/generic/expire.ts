@@ -197,7 +197,14 @@ function runTimeToLive(call: DataCall, seconds: boolean, absolute: boolean): voi
   else call.reply.wideInteger(value);
 }
 
-const readsTime = { group: 'generic', arity: 2, flags: ['readonly', 'fast'], keys: [keyAt(1, ['RO', 'access'])], args: [key('key')], complexity: 'O(1)' } as const;
+const readsTime = {
+  group: 'generic',
+  arity: 2,
+  flags: ['readonly', 'fast'],
+  keys: [keyAt(1, ['RO', 'access'])],
+  args: [key('key')],
+  complexity: 'O(1)',
+} as const;
 
 export const ttl: DataCommand = command({
   ...readsTime,

@@ -42,7 +42,14 @@ function peek(call: DataCall): number {
   return entry;
 }
 
-const reads = { group: 'generic', arity: 3, flags: ['readonly'], keys: [keyAt(2, ['RO'])], args: [key('key')], complexity: 'O(1)' } as const;
+const reads = {
+  group: 'generic',
+  arity: 3,
+  flags: ['readonly'],
+  keys: [keyAt(2, ['RO'])],
+  args: [key('key')],
+  complexity: 'O(1)',
+} as const;
 
 const encoding: DataCommand = command({
   ...reads,
@@ -118,9 +125,21 @@ const help: DataCommand = command({
   complexity: 'O(1)',
   run: (call: DataCall) =>
     replyHelp(call, 'OBJECT', [
-      ['ENCODING <key>', 'Return the kind of internal representation used in order to store the value', 'associated with a <key>.'],
-      ['FREQ <key>', 'Return the access frequency index of the <key>. The returned integer is', 'proportional to the logarithm of the real access frequency.'],
-      ['IDLETIME <key>', 'Return the idle time of the <key>, that is the approximated number of', 'seconds elapsed since the last access to the key.'],
+      [
+        'ENCODING <key>',
+        'Return the kind of internal representation used in order to store the value',
+        'associated with a <key>.',
+      ],
+      [
+        'FREQ <key>',
+        'Return the access frequency index of the <key>. The returned integer is',
+        'proportional to the logarithm of the real access frequency.',
+      ],
+      [
+        'IDLETIME <key>',
+        'Return the idle time of the <key>, that is the approximated number of',
+        'seconds elapsed since the last access to the key.',
+      ],
       ['REFCOUNT <key>', 'Return the number of references of the value associated with the specified', '<key>.'],
     ]),
 });
@@ -135,4 +154,3 @@ export const object: DataCommand = command({
   complexity: 'Depends on subcommand.',
   subcommands: [encoding, freq, idletime, refcount, help],
 });
-

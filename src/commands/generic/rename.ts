@@ -15,7 +15,14 @@ import type { DataCall, DataCommand } from '../engine.js';
  */
 function entryUnder(call: DataCall, index: number, source: number, valueRef: number): number {
   const { entries } = call.host.keyspace;
-  return entries.cloneUnder(source, call.bytes, call.starts[index]!, call.lengths[index]!, valueRef, entries.type(source) === Type.STRING);
+  return entries.cloneUnder(
+    source,
+    call.bytes,
+    call.starts[index]!,
+    call.lengths[index]!,
+    valueRef,
+    entries.type(source) === Type.STRING,
+  );
 }
 
 /** Frees an entry whose value lives on elsewhere. */
@@ -145,7 +152,12 @@ export const copy: DataCommand = command({
   arity: -3,
   flags: ['write', 'denyoom'],
   keys: [keyAt(1, ['RO', 'access']), keyAt(2, ['OW', 'update'])],
-  args: [key('source'), key('destination', { keySpec: 1 }), optional(int('destination-db', { token: 'DB' })), optional(since('6.2.0', token('REPLACE')))],
+  args: [
+    key('source'),
+    key('destination', { keySpec: 1 }),
+    optional(int('destination-db', { token: 'DB' })),
+    optional(since('6.2.0', token('REPLACE'))),
+  ],
   summary: 'Copies the value of a key to another key.',
   complexity: 'O(N) where N is the number of elements of a collection, O(1) for a string.',
   run(call) {
@@ -185,7 +197,8 @@ export const copy: DataCommand = command({
       target.remove(old, hash);
     }
     const type = entries.type(source);
-    const valueRef = type === Type.STRING ? 0 : values.container(type).copy(entries.encoding(source), entries.word2(source));
+    const valueRef =
+      type === Type.STRING ? 0 : values.container(type).copy(entries.encoding(source), entries.word2(source));
     target.attach(entryUnder(call, 2, source, valueRef), hash);
     keyspace.changed(target, bytes, starts[2]!, lengths[2]!, 1);
     keyspace.notify(EventClass.GENERIC, 'copy_to', target, bytes, starts[2]!, lengths[2]!);

@@ -48,7 +48,15 @@ function removeExpired(call: DataCall): void {
 
 function keyMatches(call: DataCall, entry: number, glob: Uint8Array): boolean {
   const { entries } = call.host.keyspace;
-  return globMatchesRange(glob, 0, glob.length, entries.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry), false);
+  return globMatchesRange(
+    glob,
+    0,
+    glob.length,
+    entries.arena.u8[chunkOf(entry)]!,
+    entries.keyStart(entry),
+    entries.keyLength(entry),
+    false,
+  );
 }
 
 function isStar(glob: Uint8Array): boolean {
@@ -139,7 +147,9 @@ export const scan: DataCommand = command({
     found.clear();
     const next = call.db.scan(cursor, Math.min(count, 0x7fffffff), found);
     const { entries } = call.host.keyspace;
-    keepFound((entry) => (type < 0 || entries.type(entry) === type) && (glob === undefined || keyMatches(call, entry, glob)));
+    keepFound(
+      (entry) => (type < 0 || entries.type(entry) === type) && (glob === undefined || keyMatches(call, entry, glob)),
+    );
     removeExpired(call);
     call.reply.array(2);
     call.reply.bulkInteger(next);

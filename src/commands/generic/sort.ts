@@ -37,7 +37,16 @@ function mayLookUp(call: DataCall, option: 'BY' | 'GET'): boolean {
 
 /** Reads the options; undefined after the error reply. */
 function readOptions(call: DataCall, mayStore: boolean): SortOptions | undefined {
-  const options: SortOptions = { descending: false, alpha: false, by: undefined, unsorted: false, offset: 0, count: -1, gets: [], store: 0 };
+  const options: SortOptions = {
+    descending: false,
+    alpha: false,
+    by: undefined,
+    unsorted: false,
+    offset: 0,
+    count: -1,
+    gets: [],
+    store: 0,
+  };
   for (let index = 2; index < call.count; index++) {
     const left = call.count - index - 1;
     if (call.is(index, 'asc')) options.descending = false;
@@ -110,7 +119,11 @@ function lookUp(call: DataCall, glob: string, element: string): string | undefin
   if (entry === 0) return undefined;
   if (!hasField) {
     if (entries.type(entry) !== Type.STRING) return undefined;
-    return latin1(entries.arena.u8[chunkOf(entries.valueBlock(entry))]!, entries.valueStart(entry), entries.word2(entry));
+    return latin1(
+      entries.arena.u8[chunkOf(entries.valueBlock(entry))]!,
+      entries.valueStart(entry),
+      entries.word2(entry),
+    );
   }
   if (entries.type(entry) !== Type.HASH) return undefined;
   const { hashes } = keyspace.values;
@@ -181,7 +194,9 @@ function runSort(call: DataCall, mayStore: boolean): void {
   const start = Math.max(0, options.offset);
   const chosen = options.count < 0 ? elements.slice(start) : elements.slice(start, start + options.count);
   const results: (string | undefined)[] =
-    options.gets.length === 0 ? chosen : chosen.flatMap((element) => options.gets.map((glob) => lookUp(call, glob, element)));
+    options.gets.length === 0
+      ? chosen
+      : chosen.flatMap((element) => options.gets.map((glob) => lookUp(call, glob, element)));
   if (options.store === 0) {
     call.reply.array(results.length);
     for (const result of results) {
@@ -205,7 +220,16 @@ function storeResults(call: DataCall, index: number, results: readonly (string |
   if (results.length > 0) {
     const { lists } = values;
     lists.quicklists.fill = call.host.limits.listMaxListpackSize;
-    const made = db.replaceValue(old, bytes, starts[index]!, lengths[index]!, hash, Type.LIST, Encoding.LISTPACK, lists.create());
+    const made = db.replaceValue(
+      old,
+      bytes,
+      starts[index]!,
+      lengths[index]!,
+      hash,
+      Type.LIST,
+      Encoding.LISTPACK,
+      lists.create(),
+    );
     lists.open(made);
     for (const result of results) {
       const element = latin1Bytes(result ?? '');
@@ -226,7 +250,8 @@ const byAndGet: KeySpec = {
   flags: ['RO', 'access'],
   begin: 'unknown',
   find: 'unknown',
-  notes: 'For the optional BY/GET keyword. It is marked \'unknown\' because the key names derive from the content of the key we sort',
+  notes:
+    "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
 };
 
 const args: readonly Argument[] = [
@@ -264,7 +289,8 @@ export const sortCommand: DataCommand = command({
       flags: ['OW', 'update'],
       begin: 'unknown',
       find: 'unknown',
-      notes: 'For the optional STORE keyword. It is marked \'unknown\' because the keyword can appear anywhere in the argument array',
+      notes:
+        "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array",
     },
   ],
   findKeys,

@@ -14,7 +14,13 @@ import { parseUnit, replyCoordinates, replyDistance, unitArgument } from './acce
 export function scoreOfMember(call: DataCall, entry: number, index: number): number {
   if (entry === 0) return NaN;
   const { entries } = call.host.keyspace;
-  return sortedSetsOf(call).score(entries.encoding(entry), entries.word2(entry), call.bytes, call.starts[index]!, call.lengths[index]!);
+  return sortedSetsOf(call).score(
+    entries.encoding(entry),
+    entries.word2(entry),
+    call.bytes,
+    call.starts[index]!,
+    call.lengths[index]!,
+  );
 }
 
 export const geodist: DataCommand = command({

@@ -9,20 +9,27 @@ import { runSearch } from './search.js';
 const complexity = 'O(N+log(M)) with N members in the cells around the area and M in the whole set.';
 const upperCaseUnits = ['7.0.0', 'Units may be written in upper case.'] as const;
 
-const originArgument: Argument = oneof(
-  'from',
-  str('member', { token: 'FROMMEMBER' }),
-  { ...block('fromlonlat', double('longitude'), double('latitude')), token: 'FROMLONLAT' },
-);
+const originArgument: Argument = oneof('from', str('member', { token: 'FROMMEMBER' }), {
+  ...block('fromlonlat', double('longitude'), double('latitude')),
+  token: 'FROMLONLAT',
+});
 const areaArgument: Argument = oneof(
   'by',
   block('circle', double('radius', { token: 'BYRADIUS' }), unitArgument),
   block('box', double('width', { token: 'BYBOX' }), double('height'), unitArgument),
 );
 const orderArgument: Argument = optional(oneof('order', token('ASC'), token('DESC')));
-const countArgument: Argument = optional(block('count-block', int('count', { token: 'COUNT' }), optional(token('ANY'))));
-const countSinceArgument: Argument = optional(block('count-block', int('count', { token: 'COUNT' }), optional(since('6.2.0', token('ANY')))));
-const withArguments: readonly Argument[] = [optional(token('WITHCOORD')), optional(token('WITHDIST')), optional(token('WITHHASH'))];
+const countArgument: Argument = optional(
+  block('count-block', int('count', { token: 'COUNT' }), optional(token('ANY'))),
+);
+const countSinceArgument: Argument = optional(
+  block('count-block', int('count', { token: 'COUNT' }), optional(since('6.2.0', token('ANY')))),
+);
+const withArguments: readonly Argument[] = [
+  optional(token('WITHCOORD')),
+  optional(token('WITHDIST')),
+  optional(token('WITHHASH')),
+];
 const storeArgument: Argument = optional(
   oneof(
     'store',
@@ -56,7 +63,15 @@ export const geosearchstore: DataCommand = command({
   arity: -8,
   flags: ['write', 'denyoom'],
   keys: [keyAt(1, ['OW', 'update']), keyAt(2, ['RO', 'access'])],
-  args: [key('destination'), key('source', { keySpec: 1 }), originArgument, areaArgument, orderArgument, countArgument, optional(token('STOREDIST'))],
+  args: [
+    key('destination'),
+    key('source', { keySpec: 1 }),
+    originArgument,
+    areaArgument,
+    orderArgument,
+    countArgument,
+    optional(token('STOREDIST')),
+  ],
   summary: 'Stores the members inside a circle or a box in another key.',
   complexity,
   history: [upperCaseUnits],
@@ -70,7 +85,17 @@ export const georadius: DataCommand = command({
   arity: -6,
   flags: ['write', 'denyoom'],
   keys: [keyAt(1, ['RO', 'access']), storeKey('STORE', 6), storeKey('STOREDIST', 6)],
-  args: [key('key'), double('longitude'), double('latitude'), double('radius'), unitArgument, ...withArguments, countSinceArgument, orderArgument, storeArgument],
+  args: [
+    key('key'),
+    double('longitude'),
+    double('latitude'),
+    double('radius'),
+    unitArgument,
+    ...withArguments,
+    countSinceArgument,
+    orderArgument,
+    storeArgument,
+  ],
   summary: 'Returns the members inside a circle around a place, or stores them.',
   complexity,
   history: [['6.2.0', 'The option `ANY` of `COUNT`.'], upperCaseUnits],
@@ -87,7 +112,16 @@ export const georadiusRo: DataCommand = command({
   arity: -6,
   flags: ['readonly'],
   keys: [keyAt(1, ['RO', 'access'])],
-  args: [key('key'), double('longitude'), double('latitude'), double('radius'), unitArgument, ...withArguments, countSinceArgument, orderArgument],
+  args: [
+    key('key'),
+    double('longitude'),
+    double('latitude'),
+    double('radius'),
+    unitArgument,
+    ...withArguments,
+    countSinceArgument,
+    orderArgument,
+  ],
   summary: 'Returns the members inside a circle around a place.',
   complexity,
   history: [['6.2.0', 'The option `ANY` of `COUNT`.'], upperCaseUnits],
@@ -104,7 +138,16 @@ export const georadiusbymember: DataCommand = command({
   arity: -5,
   flags: ['write', 'denyoom'],
   keys: [keyAt(1, ['RO', 'access']), storeKey('STORE', 5), storeKey('STOREDIST', 5)],
-  args: [key('key'), str('member'), double('radius'), unitArgument, ...withArguments, countArgument, orderArgument, storeArgument],
+  args: [
+    key('key'),
+    str('member'),
+    double('radius'),
+    unitArgument,
+    ...withArguments,
+    countArgument,
+    orderArgument,
+    storeArgument,
+  ],
   summary: 'Returns the members inside a circle around one of them, or stores them.',
   complexity,
   history: [['6.2.0', 'The option `ANY` of `COUNT`.'], upperCaseUnits],

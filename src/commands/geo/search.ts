@@ -5,7 +5,14 @@
 
 import { Type } from '../../datatypes/object.js';
 import { errors } from '../../protocol/errors.js';
-import { decodePlace, distanceWithin, exactDistanceBetween, place, rangesCovering, type SearchArea } from '../../structures/geohash.js';
+import {
+  decodePlace,
+  distanceWithin,
+  exactDistanceBetween,
+  place,
+  rangesCovering,
+  type SearchArea,
+} from '../../structures/geohash.js';
 import { readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall } from '../engine.js';
 import { sortedSetsOf, storeNothing, storeResult } from '../sorted-set/access.js';
@@ -129,8 +136,10 @@ class Search {
       return this.fail(`ERR ${what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`);
     }
     if (form.origin === 'options') {
-      if (!this.hasMember && !this.hasPlace) return this.fail(`ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ${name()}`);
-      if (this.shape === undefined) return this.fail(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${name()}`);
+      if (!this.hasMember && !this.hasPlace)
+        return this.fail(`ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ${name()}`);
+      if (this.shape === undefined)
+        return this.fail(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${name()}`);
     }
     if (this.any && this.count === 0) return this.fail('ERR the ANY argument requires COUNT argument');
     if (this.count > 0 && this.order === 'none' && !this.any) this.order = 'asc';
@@ -258,7 +267,9 @@ function storeFound(search: Search, found: Found, indexes: readonly number[]): v
   sets.create(Infinity, 0, limits);
   for (const index of indexes) {
     walk.recall(found.marks[index]!);
-    const score = search.storesDistance ? exactDistance(search, found.scores[index]!) / search.meters : found.scores[index]!;
+    const score = search.storesDistance
+      ? exactDistance(search, found.scores[index]!) / search.meters
+      : found.scores[index]!;
     sets.add(sets.encoding, sets.ref, score, 0, walk.bytes, walk.start, walk.length, limits);
   }
   sets.settle(sets.encoding, sets.ref, limits);

@@ -64,7 +64,16 @@ export function storeHash(call: DataCall, entry: number): number {
   const { db } = call;
   const hashes = hashesOf(call);
   let stored = entry;
-  if (entry === 0) stored = db.addValue(call.bytes, call.starts[1]!, call.lengths[1]!, db.hash, Type.HASH, hashes.encoding, hashes.ref);
+  if (entry === 0)
+    stored = db.addValue(
+      call.bytes,
+      call.starts[1]!,
+      call.lengths[1]!,
+      db.hash,
+      Type.HASH,
+      hashes.encoding,
+      hashes.ref,
+    );
   else db.setValue(entry, hashes.encoding, hashes.ref);
   if (registered >= 0 || hashes.encoding !== Encoding.LISTPACK) {
     registered = moveExpiry(db, db.hash, registered, hashes.nextExpiry(hashes.encoding, hashes.ref));

@@ -24,11 +24,16 @@ const conditions: readonly Condition[] = ['nx', 'xx', 'gt', 'lt'];
 /** Whether a field that expires at `before` (-1: never) may get the time `ms`. */
 function allows(condition: Condition | undefined, before: number, ms: number): boolean {
   switch (condition) {
-    case 'nx': return before < 0;
-    case 'xx': return before >= 0;
-    case 'gt': return before >= 0 && ms > before;
-    case 'lt': return before < 0 || ms < before;
-    default: return true;
+    case 'nx':
+      return before < 0;
+    case 'xx':
+      return before >= 0;
+    case 'gt':
+      return before >= 0 && ms > before;
+    case 'lt':
+      return before < 0 || ms < before;
+    default:
+      return true;
   }
 }
 
@@ -103,15 +108,30 @@ export const hexpire = declare('hexpire', int('seconds'), 'Lets fields of a hash
   seconds: true,
   absolute: false,
 });
-export const hpexpire = declare('hpexpire', int('milliseconds'), 'Lets fields of a hash expire after a number of milliseconds.', {
-  seconds: false,
-  absolute: false,
-});
-export const hexpireat = declare('hexpireat', unixTime('unix-time-seconds'), 'Lets fields of a hash expire at a Unix time in seconds.', {
-  seconds: true,
-  absolute: true,
-});
-export const hpexpireat = declare('hpexpireat', unixTime('unix-time-milliseconds'), 'Lets fields of a hash expire at a Unix time in milliseconds.', {
-  seconds: false,
-  absolute: true,
-});
+export const hpexpire = declare(
+  'hpexpire',
+  int('milliseconds'),
+  'Lets fields of a hash expire after a number of milliseconds.',
+  {
+    seconds: false,
+    absolute: false,
+  },
+);
+export const hexpireat = declare(
+  'hexpireat',
+  unixTime('unix-time-seconds'),
+  'Lets fields of a hash expire at a Unix time in seconds.',
+  {
+    seconds: true,
+    absolute: true,
+  },
+);
+export const hpexpireat = declare(
+  'hpexpireat',
+  unixTime('unix-time-milliseconds'),
+  'Lets fields of a hash expire at a Unix time in milliseconds.',
+  {
+    seconds: false,
+    absolute: true,
+  },
+);

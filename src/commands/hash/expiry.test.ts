@@ -22,7 +22,9 @@ class Bench implements Engine {
   readonly events: string[] = [];
   readonly propagated: string[] = [];
   readonly call: DataCall = new Call<Database, Engine, DataClient>();
-  private readonly commands = new Map<string, Command<DataCall>>(hashCommands.map((each) => [each.name, buildCommand(each)]));
+  private readonly commands = new Map<string, Command<DataCall>>(
+    hashCommands.map((each) => [each.name, buildCommand(each)]),
+  );
   private rewritten: readonly Part[] | undefined;
   private also: (readonly Part[])[] = [];
   private prevented = false;
@@ -35,7 +37,8 @@ class Bench implements Engine {
     this.keyspace.listener = {
       keyChanged: () => undefined,
       keyReclaimed: () => undefined,
-      notify: (_class, event, _database, key, offset, length) => void this.events.push(`${event} ${latin1(key, offset, length)}`),
+      notify: (_class, event, _database, key, offset, length) =>
+        void this.events.push(`${event} ${latin1(key, offset, length)}`),
     };
   }
 
@@ -128,7 +131,10 @@ inEachEncoding('the hash goes with its last field, and a new one takes its place
   bench.keyspace.nowMs += 11;
   bench.effects();
   assert.equal(bench.run('HINCRBY h n 3'), ':3');
-  assert.deepEqual(bench.effects(), { events: ['hexpired h', 'del h', 'hincrby h'], propagated: ['HDEL h n', 'HINCRBY h n 3'] });
+  assert.deepEqual(bench.effects(), {
+    events: ['hexpired h', 'del h', 'hincrby h'],
+    propagated: ['HDEL h n', 'HINCRBY h n 3'],
+  });
   assert.equal(bench.run('HTTL h FIELDS 1 n'), '*1 :-1');
   bench.run('HPEXPIRE h 10 FIELDS 1 n');
   bench.keyspace.nowMs += 11;
@@ -165,7 +171,10 @@ inEachEncoding('conditions compare with the time that a field has', (bench) => {
   bench.run('HPEXPIRE h 1000 FIELDS 1 a');
   bench.effects();
   assert.equal(bench.run('HPEXPIRE h 2000 NX FIELDS 2 a b'), '*2 :0 :1');
-  assert.deepEqual(bench.effects(), { events: ['hexpire h'], propagated: [`HPEXPIREAT h ${START_MS + 2000} NX FIELDS 1 b`] });
+  assert.deepEqual(bench.effects(), {
+    events: ['hexpire h'],
+    propagated: [`HPEXPIREAT h ${START_MS + 2000} NX FIELDS 1 b`],
+  });
   assert.equal(bench.run('HPEXPIRE h 1500 GT FIELDS 2 a b'), '*2 :1 :0');
   assert.equal(bench.run('HPEXPIRE h 1800 LT FIELDS 2 a b'), '*2 :0 :1');
   assert.equal(bench.run('HPERSIST h FIELDS 3 a a z'), '*3 :1 :-1 :-2');
@@ -196,7 +205,10 @@ inEachEncoding('HGETEX returns and sets the time', (bench) => {
   assert.equal(bench.run('HGETEX h FIELDS 2 a x'), '*2 $1 1 $-1');
   assert.deepEqual(bench.effects(), { events: [], propagated: [] });
   assert.equal(bench.run('HGETEX h EX 10 FIELDS 2 a x'), '*2 $1 1 $-1');
-  assert.deepEqual(bench.effects(), { events: ['hexpire h'], propagated: [`HPEXPIREAT h ${START_MS + 10000} FIELDS 1 a`] });
+  assert.deepEqual(bench.effects(), {
+    events: ['hexpire h'],
+    propagated: [`HPEXPIREAT h ${START_MS + 10000} FIELDS 1 a`],
+  });
   assert.equal(bench.run('HGETEX h PERSIST FIELDS 2 a b'), '*2 $1 1 $1 2');
   assert.deepEqual(bench.effects(), { events: ['hpersist h'], propagated: ['HPERSIST h FIELDS 1 a'] });
   assert.equal(bench.run('HGETEX h PXAT 1 FIELDS 2 a b'), '*2 $1 1 $1 2');
@@ -209,7 +221,10 @@ inEachEncoding('HGETEX returns and sets the time', (bench) => {
 inEachEncoding('HSETEX sets all fields or none', (bench) => {
   assert.equal(bench.run('HSETEX h FXX FIELDS 1 a 1'), ':0');
   assert.equal(bench.run('HSETEX h FNX PX 500 FIELDS 2 a 1 b 2'), ':1');
-  assert.deepEqual(bench.effects(), { events: ['hset h', 'hexpire h'], propagated: [`HSETEX h PXAT ${START_MS + 500} FIELDS 2 a 1 b 2`] });
+  assert.deepEqual(bench.effects(), {
+    events: ['hset h', 'hexpire h'],
+    propagated: [`HSETEX h PXAT ${START_MS + 500} FIELDS 2 a 1 b 2`],
+  });
   assert.equal(bench.run('HSETEX h FNX FIELDS 2 c 1 b 2'), ':0');
   assert.equal(bench.run('HSETEX h FXX KEEPTTL FIELDS 1 a 9'), ':1');
   assert.equal(bench.run('HPTTL h FIELDS 2 a b'), '*2 :500 :500');
@@ -218,7 +233,10 @@ inEachEncoding('HSETEX sets all fields or none', (bench) => {
   bench.keyspace.nowMs += 600;
   bench.effects();
   assert.equal(bench.run('HSETEX h FNX FIELDS 1 b 3'), ':1');
-  assert.deepEqual(bench.effects(), { events: ['hexpired h', 'hset h'], propagated: ['HDEL h b', 'HSETEX h FIELDS 1 b 3'] });
+  assert.deepEqual(bench.effects(), {
+    events: ['hexpired h', 'hset h'],
+    propagated: ['HDEL h b', 'HSETEX h FIELDS 1 b 3'],
+  });
   assert.equal(bench.run('HSETEX h EXAT 1 FIELDS 2 a 1 z 1'), ':1');
   assert.equal(bench.run('HGETALL h'), '*2 $1 b $1 3');
   for (const [line, reply] of [
@@ -228,7 +246,8 @@ inEachEncoding('HSETEX sets all fields or none', (bench) => {
     ['HSETEX h FIELDS x a 1', '-ERR invalid number of fields'],
     ['HSETEX h FIELDS 2 a 1', "-ERR wrong number of arguments for 'hsetex' command"],
     ['HSETEX h FIELDS 1 a 1 b', "-ERR wrong number of arguments for 'hsetex' command"],
-  ] as const) assert.equal(bench.run(line), reply);
+  ] as const)
+    assert.equal(bench.run(line), reply);
 });
 
 inEachEncoding('HRANDFIELD draws none that is past its time', (bench) => {
@@ -278,7 +297,12 @@ inEachEncoding('the cycle finds what is due', (bench) => {
   while (due.size > 0) {
     bench.keyspace.nowMs += 1 + prng.below(300);
     const count = cycle.run(() => false);
-    const gone = bench.effects().propagated.flatMap((line) => line.split(' ').slice(2).map((field) => `${line.split(' ')[1]} ${field}`));
+    const gone = bench.effects().propagated.flatMap((line) =>
+      line
+        .split(' ')
+        .slice(2)
+        .map((field) => `${line.split(' ')[1]} ${field}`),
+    );
     assert.equal(gone.length, count);
     for (const name of gone) {
       assert.ok(due.get(name)! < bench.keyspace.nowMs && !deleted.has(name));

@@ -84,7 +84,8 @@ export const hstrlen: DataCommand = command({
   complexity: 'O(1)',
   run(call) {
     const entry = openHash(call);
-    if (entry !== WRONG_TYPE) call.reply.integer(entry !== 0 && findLive(call, entry, 2) === Found.YES ? hashesOf(call).length : 0);
+    if (entry !== WRONG_TYPE)
+      call.reply.integer(entry !== 0 && findLive(call, entry, 2) === Found.YES ? hashesOf(call).length : 0);
   },
 });
 

@@ -144,7 +144,11 @@ function readTimeBehind(call: DataCall, index: number, unit: ExpireUnit): number
 }
 
 /** Whether the fields of the command are as its condition wants. */
-function meetsCondition(call: DataCall, opened: number, options: SetOptions): { readonly met: boolean; readonly entry: number } {
+function meetsCondition(
+  call: DataCall,
+  opened: number,
+  options: SetOptions,
+): { readonly met: boolean; readonly entry: number } {
   let entry = opened;
   if (options.condition === undefined) return { met: true, entry };
   const wanted = options.condition === 'fxx';

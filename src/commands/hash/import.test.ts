@@ -48,7 +48,11 @@ test('only a key that was not there is new', async () => {
   const listener = embedded.connect();
   const events: string[] = [];
   await listener.subscribe('__keyspace@0__:k', '__keyspace@0__:end');
-  const ended = new Promise<void>((resolve) => listener.on('message', (channel: string, event: string) => (channel.endsWith('end') ? resolve() : events.push(event))));
+  const ended = new Promise<void>((resolve) =>
+    listener.on('message', (channel: string, event: string) =>
+      channel.endsWith('end') ? resolve() : events.push(event),
+    ),
+  );
   await call('himport', 'prepare', 'one', 'a');
   await call('himport', 'set', 'k', 'one', '1');
   await call('himport', 'set', 'k', 'one', '2');
@@ -62,10 +66,17 @@ test('only a key that was not there is new', async () => {
 
 test('a script has its own, and forgets them at its end', async () => {
   await call('himport', 'prepare', 'mine', 'a');
-  assert.match(String(await call('eval', "return redis.call('HIMPORT', 'SET', KEYS[1], 'mine', '1')", 1, 'k')), /no such fieldset/);
+  assert.match(
+    String(await call('eval', "return redis.call('HIMPORT', 'SET', KEYS[1], 'mine', '1')", 1, 'k')),
+    /no such fieldset/,
+  );
   await call('eval', "return redis.call('HIMPORT', 'PREPARE', 'its', 'a')", 0);
-  assert.match(String(await call('eval', "return redis.call('HIMPORT', 'SET', KEYS[1], 'its', '1')", 1, 'k')), /no such fieldset/);
-  const both = "redis.call('HIMPORT', 'PREPARE', 'its', 'a') redis.call('HIMPORT', 'SET', KEYS[1], 'its', '1') return redis.call('HGET', KEYS[1], 'a')";
+  assert.match(
+    String(await call('eval', "return redis.call('HIMPORT', 'SET', KEYS[1], 'its', '1')", 1, 'k')),
+    /no such fieldset/,
+  );
+  const both =
+    "redis.call('HIMPORT', 'PREPARE', 'its', 'a') redis.call('HIMPORT', 'SET', KEYS[1], 'its', '1') return redis.call('HGET', KEYS[1], 'a')";
   assert.equal(await call('eval', both, 1, 'k'), '1');
 });
 
@@ -73,7 +84,8 @@ test('what they take counts as the memory of the client', async () => {
   const total = async (): Promise<number> => Number(/ tot-mem=(\d+)/.exec(String(await call('client', 'info')))![1]);
   await call('himport', 'discardall');
   const before = await total();
-  for (let index = 0; index < 100; index++) await call('himport', 'prepare', `fs${index}`, 'x'.repeat(1000), 'y'.repeat(1000));
+  for (let index = 0; index < 100; index++)
+    await call('himport', 'prepare', `fs${index}`, 'x'.repeat(1000), 'y'.repeat(1000));
   await call('himport', 'prepare', 'fs0', 'x');
   assert.ok((await total()) - before > 190_000);
   await call('himport', 'discard', 'fs1');
@@ -84,14 +96,24 @@ test('what they take counts as the memory of the client', async () => {
 test('bad input', async () => {
   assert.match(String(await call('himport')), /wrong number of arguments/);
   assert.match(String(await call('himport', 'foobar')), /unknown subcommand/);
-  for (const words of [['prepare'], ['prepare', 'p'], ['set', 'k', 'p'], ['discard'], ['discard', 'a', 'b'], ['discardall', 'x']]) {
+  for (const words of [
+    ['prepare'],
+    ['prepare', 'p'],
+    ['set', 'k', 'p'],
+    ['discard'],
+    ['discard', 'a', 'b'],
+    ['discardall', 'x'],
+  ]) {
     assert.match(String(await call('himport', ...words)), /wrong number of arguments/, words.join(' '));
   }
   assert.equal(await call('himport', 'prepare', 'p', 'a', 'b', 'a'), "ERR duplicate field name 'a'");
   assert.equal(await call('himport', 'set', 'k', 'p', '1', '2', '3'), NO_FIELDSET);
   await call('himport', 'prepare', 'p', 'a', 'b');
   for (const values of [['1'], ['1', '2', '3']]) {
-    assert.equal(await call('himport', 'set', 'k', 'p', ...values), 'ERR value count does not match the number of fields in the fieldset');
+    assert.equal(
+      await call('himport', 'set', 'k', 'p', ...values),
+      'ERR value count does not match the number of fields in the fieldset',
+    );
   }
   await call('set', 's', 'text');
   assert.match(String(await call('himport', 'set', 's', 'p', '1', '2')), /^WRONGTYPE/);

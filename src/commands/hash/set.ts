@@ -36,7 +36,19 @@ export function setFields(call: DataCall, first: number, keepExpiry: boolean): n
   if (end - first > 2 * limits.hashMaxListpackEntries) hashes.convertToDict();
   let created = 0;
   for (let index = first; index < end; index += 2) {
-    if (hashes.set(bytes, starts[index]!, lengths[index]!, bytes, starts[index + 1]!, lengths[index + 1]!, limits, keepExpiry)) created++;
+    if (
+      hashes.set(
+        bytes,
+        starts[index]!,
+        lengths[index]!,
+        bytes,
+        starts[index + 1]!,
+        lengths[index + 1]!,
+        limits,
+        keepExpiry,
+      )
+    )
+      created++;
   }
   return created;
 }

@@ -24,7 +24,11 @@ function runTtl(call: DataCall, unit: ExpireUnit): void {
   const base = unit.absolute ? 0 : call.host.keyspace.nowMs;
   reply.array(call.count - first);
   for (let index = first; index < call.count; index++) {
-    if (entry === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!) || isHidden(call, hashes.expiry)) {
+    if (
+      entry === 0 ||
+      !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!) ||
+      isHidden(call, hashes.expiry)
+    ) {
       reply.integer(NO_FIELD);
     } else if (hashes.expiry < 0) {
       reply.integer(NO_EXPIRY);
@@ -51,16 +55,26 @@ function declare(name: string, summary: string, unit: ExpireUnit): DataCommand {
   });
 }
 
-export const httl = declare('httl', 'Returns how many seconds are left to fields of a hash.', { seconds: true, absolute: false });
-export const hpttl = declare('hpttl', 'Returns how many milliseconds are left to fields of a hash.', { seconds: false, absolute: false });
+export const httl = declare('httl', 'Returns how many seconds are left to fields of a hash.', {
+  seconds: true,
+  absolute: false,
+});
+export const hpttl = declare('hpttl', 'Returns how many milliseconds are left to fields of a hash.', {
+  seconds: false,
+  absolute: false,
+});
 export const hexpiretime = declare('hexpiretime', 'Returns when fields of a hash expire, as Unix times in seconds.', {
   seconds: true,
   absolute: true,
 });
-export const hpexpiretime = declare('hpexpiretime', 'Returns when fields of a hash expire, as Unix times in milliseconds.', {
-  seconds: false,
-  absolute: true,
-});
+export const hpexpiretime = declare(
+  'hpexpiretime',
+  'Returns when fields of a hash expire, as Unix times in milliseconds.',
+  {
+    seconds: false,
+    absolute: true,
+  },
+);
 
 export const hpersist: DataCommand = command({
   name: 'hpersist',
@@ -82,7 +96,11 @@ export const hpersist: DataCommand = command({
     let persisted = 0;
     reply.array(call.count - first);
     for (let index = first; index < call.count; index++) {
-      if (entry === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!) || isHidden(call, hashes.expiry)) {
+      if (
+        entry === 0 ||
+        !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!) ||
+        isHidden(call, hashes.expiry)
+      ) {
         reply.integer(NO_FIELD);
       } else if (hashes.expiry < 0) {
         reply.integer(NO_EXPIRY);

@@ -42,7 +42,15 @@ function replyAll(call: DataCall, fields: boolean, values: boolean): void {
   }
 }
 
-const shared = { since: '2.0.0', group: 'hash', arity: 2, flags: ['readonly'], keys: [keyAt(1, ['RO', 'access'])], args: [key('key')], tips: ['nondeterministic_output_order'] } as const;
+const shared = {
+  since: '2.0.0',
+  group: 'hash',
+  arity: 2,
+  flags: ['readonly'],
+  keys: [keyAt(1, ['RO', 'access'])],
+  args: [key('key')],
+  tips: ['nondeterministic_output_order'],
+} as const;
 
 export const hgetall: DataCommand = command({
   ...shared,
@@ -77,7 +85,8 @@ function filterEmitted(call: DataCall, scan: ElementScan): void {
   for (let index = 0; index < emitted.length; index++) {
     const entry = emitted.refs[index]!;
     hashes.readEntry(entry);
-    if (isHidden(call, hashes.expiry) || !scanMatches(scan, hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength)) continue;
+    if (isHidden(call, hashes.expiry) || !scanMatches(scan, hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength))
+      continue;
     emitted.refs[kept++] = entry;
   }
   emitted.length = kept;
@@ -90,7 +99,8 @@ function scanListpack(call: DataCall, scan: ElementScan): void {
   const deferred = call.reply.defer();
   let count = 0;
   for (let more = hashes.first(); more; more = hashes.next()) {
-    if (isHidden(call, hashes.expiry) || !scanMatches(scan, hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength)) continue;
+    if (isHidden(call, hashes.expiry) || !scanMatches(scan, hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength))
+      continue;
     count += scan.alone ? 1 : 2;
     replyField(call);
     if (!scan.alone) replyValue(call);

@@ -38,6 +38,16 @@ export function openSketch(call: DataCall, entry: number): void {
 /** Stores the editor's value in the key at argument `index`; `entry` is the key's, 0 when it is not there. */
 export function storeSketch(call: DataCall, index: number, entry: number): void {
   const { db } = call;
-  const made = db.setString(entry, call.bytes, call.starts[index]!, call.lengths[index]!, db.hash, editor.bytes, 0, editor.length, true);
+  const made = db.setString(
+    entry,
+    call.bytes,
+    call.starts[index]!,
+    call.lengths[index]!,
+    db.hash,
+    editor.bytes,
+    0,
+    editor.length,
+    true,
+  );
   call.host.keyspace.entries.setEncoding(made, Encoding.RAW);
 }

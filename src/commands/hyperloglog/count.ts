@@ -27,7 +27,12 @@ export const pfadd: DataCommand = command({
     else openSketch(call, entry);
     let updated = entry === 0 ? 1 : 0;
     for (let index = 2; index < call.count; index++) {
-      const result = editor.add(call.bytes, call.starts[index]!, call.lengths[index]!, call.host.limits.hllSparseMaxBytes);
+      const result = editor.add(
+        call.bytes,
+        call.starts[index]!,
+        call.lengths[index]!,
+        call.host.limits.hllSparseMaxBytes,
+      );
       if (result < 0) {
         call.reply.error(CORRUPT);
         return;
@@ -55,7 +60,8 @@ function addInPlace(call: DataCall, entry: number): boolean {
   const { bytes, start } = stringPlace(call, entry);
   if (!isDense(bytes, start)) return false;
   let updated = 0;
-  for (let index = 2; index < call.count; index++) updated += addToDense(bytes, start, call.bytes, call.starts[index]!, call.lengths[index]!);
+  for (let index = 2; index < call.count; index++)
+    updated += addToDense(bytes, start, call.bytes, call.starts[index]!, call.lengths[index]!);
   if (updated > 0) {
     forgetCount(bytes, start);
     call.host.keyspace.entries.setEncoding(entry, Encoding.RAW);
@@ -122,7 +128,8 @@ export const pfcount: DataCommand = command({
   ],
   args: [many(key('key'))],
   summary: 'Estimates how many different elements were added to one or several HyperLogLogs.',
-  complexity: 'O(1) for one key whose estimate is kept, else O(N) with N keys, each as much work as 16384 registers are.',
+  complexity:
+    'O(1) for one key whose estimate is kept, else O(N) with N keys, each as much work as 16384 registers are.',
   run(call) {
     if (call.count === 2) countOne(call);
     else if (collectKeys(call, 1) !== undefined) call.reply.integer(editor.countCollected());

@@ -71,13 +71,16 @@ function findFault(): string | undefined {
     element[0] = count & 255;
     element[1] = (count >>> 8) & 255;
     element[2] = count >>> 16;
-    if (sparse.add(element, 0, 4, Infinity) !== dense.add(element, 0, 4, 0)) return `sparse and dense disagree at element ${count}`;
+    if (sparse.add(element, 0, 4, Infinity) !== dense.add(element, 0, 4, 0))
+      return `sparse and dense disagree at element ${count}`;
     if (count !== checkAt) continue;
     checkAt *= 10;
     const estimate = dense.count(dense.bytes, 0, dense.length);
-    if (estimate !== sparse.count(sparse.bytes, 0, sparse.length)) return `sparse and dense estimates disagree at element ${count}`;
+    if (estimate !== sparse.count(sparse.bytes, 0, sparse.length))
+      return `sparse and dense estimates disagree at element ${count}`;
     // Six times the standard error, and never a difference at ten elements or fewer.
-    if (Math.abs(estimate - count) > (count <= 10 ? 0 : Math.ceil(6 * (1.04 / 128) * count))) return `the estimate of ${count} elements is ${estimate}`;
+    if (Math.abs(estimate - count) > (count <= 10 ? 0 : Math.ceil(6 * (1.04 / 128) * count)))
+      return `the estimate of ${count} elements is ${estimate}`;
   }
   return undefined;
 }

@@ -23,7 +23,15 @@ export function listsOf(call: DataCall): Lists {
 
 /** Adds an empty list under the key at argument `index`, whose hash the database still has; returns its entry. */
 export function addList(call: DataCall, lists: Lists, index: number): number {
-  return call.db.addValue(call.bytes, call.starts[index]!, call.lengths[index]!, call.db.hash, Type.LIST, Encoding.LISTPACK, lists.create());
+  return call.db.addValue(
+    call.bytes,
+    call.starts[index]!,
+    call.lengths[index]!,
+    call.db.hash,
+    Type.LIST,
+    Encoding.LISTPACK,
+    lists.create(),
+  );
 }
 
 /** LEFT or RIGHT by the argument at `index`; -1, after the error reply, when it is neither. */
@@ -45,7 +53,15 @@ export const endArgument = (name: string) => oneof(name, token('LEFT'), token('R
  * empty list. `hash` is the key's.
  * @hot
  */
-export function elementsRemoved(call: DataCall, lists: Lists, index: number, entry: number, hash: number, event: string, count: number): void {
+export function elementsRemoved(
+  call: DataCall,
+  lists: Lists,
+  index: number,
+  entry: number,
+  hash: number,
+  event: string,
+  count: number,
+): void {
   notify(call, EventClass.LIST, event, index);
   if (lists.size() === 0) {
     call.db.remove(entry, hash);

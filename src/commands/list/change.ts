@@ -95,7 +95,8 @@ function removeForward(call: DataCall, lists: Lists, limit: number): number {
   const start = call.starts[3]!;
   const length = call.lengths[3]!;
   let removed = 0;
-  for (let there = lists.first(); there && removed < limit && lists.find(call.bytes, start, length); removed++) there = lists.delete();
+  for (let there = lists.first(); there && removed < limit && lists.find(call.bytes, start, length); removed++)
+    there = lists.delete();
   return removed;
 }
 
@@ -131,7 +132,8 @@ function runRemove(call: DataCall): void {
   const hash = call.db.hash;
   const lists = listsOf(call);
   lists.open(entry);
-  const removed = limit < 0 ? removeBackward(call, lists, -limit) : removeForward(call, lists, limit === 0 ? Infinity : limit);
+  const removed =
+    limit < 0 ? removeBackward(call, lists, -limit) : removeForward(call, lists, limit === 0 ? Infinity : limit);
   lists.finishDeleting();
   if (removed > 0) elementsRemoved(call, lists, 1, entry, hash, 'lrem', removed);
   call.reply.integer(removed);

@@ -25,7 +25,11 @@ test('elements come in the order that the ends and the ordering give', () => {
     ['RIGHT', 'LEFT', 'OBO', ['3', '4'], ['3', '4', 'x']],
   ] as const) {
     const local = filled();
-    assert.equal(local.run(['LMOVEM', 'a', 'b', from, to, 'COUNT', '2', ordering]), bulks(...moved), `${from} ${to} ${ordering}`);
+    assert.equal(
+      local.run(['LMOVEM', 'a', 'b', from, to, 'COUNT', '2', ordering]),
+      bulks(...moved),
+      `${from} ${to} ${ordering}`,
+    );
     assert.equal(all(local, 'b'), bulks(...target));
     assert.equal(all(local, 'a'), from === 'LEFT' ? bulks('3', '4') : bulks('1', '2'));
   }
@@ -53,7 +57,13 @@ test('EXACTLY moves all or nothing, and one list can be both', () => {
 test('malformed requests are refused', () => {
   const local = filled();
   const syntax = '-ERR syntax error\r\n';
-  for (const words of [['COUNT', '2'], ['COUNT', '2', 'WHAT'], ['OBO'], ['COUNT', '2', 'OBO', 'x'], ['EXACT', '2', 'OBO']]) {
+  for (const words of [
+    ['COUNT', '2'],
+    ['COUNT', '2', 'WHAT'],
+    ['OBO'],
+    ['COUNT', '2', 'OBO', 'x'],
+    ['EXACT', '2', 'OBO'],
+  ]) {
     assert.equal(local.run(['LMOVEM', 'a', 'b', 'LEFT', 'LEFT', ...words]), syntax);
   }
   assert.match(local.run(['LMOVEM', 'a', 'b', 'LEFT', 'LEFT', 'COUNT', '0', 'OBO']), /^-ERR/);

@@ -32,7 +32,11 @@ function parseMove(call: DataCall, first: number): MoveRequest | undefined {
   if (call.count === first) return request;
   request.exactly = call.is(first, 'exactly');
   const bulk = call.count === first + 3 && call.is(first + 2, 'bulk');
-  if (call.count !== first + 3 || (!request.exactly && !call.is(first, 'count')) || (!bulk && !call.is(first + 2, 'obo'))) {
+  if (
+    call.count !== first + 3 ||
+    (!request.exactly && !call.is(first, 'count')) ||
+    (!bulk && !call.is(first + 2, 'obo'))
+  ) {
     call.reply.error(errors.syntax);
     return undefined;
   }
@@ -112,7 +116,16 @@ function runBlockingMove(call: DataCall): void {
   if (suffices(call, source, request)) {
     const moved = moveElements(call, source, request);
     if (moved === 0 || !call.host.propagates) return;
-    call.host.rewrite(call, ['LMOVEM', call.copy(1), call.copy(2), call.copy(3), call.copy(4), 'COUNT', moved, request.oneByOne ? 'OBO' : 'BULK']);
+    call.host.rewrite(call, [
+      'LMOVEM',
+      call.copy(1),
+      call.copy(2),
+      call.copy(3),
+      call.copy(4),
+      'COUNT',
+      moved,
+      request.oneByOne ? 'OBO' : 'BULK',
+    ]);
   } else if (call.denyBlocking) {
     call.reply.nilArray();
   } else {
@@ -135,7 +148,13 @@ export const lmovem: DataCommand = command({
   arity: -5,
   flags: ['write', 'denyoom'],
   keys: [keyAt(1, ['RW', 'access', 'delete']), keyAt(2, ['RW', 'insert'])],
-  args: [key('source'), key('destination', { keySpec: 1 }), endArgument('wherefrom'), endArgument('whereto'), howManyArgument],
+  args: [
+    key('source'),
+    key('destination', { keySpec: 1 }),
+    endArgument('wherefrom'),
+    endArgument('whereto'),
+    howManyArgument,
+  ],
   summary: 'Moves several elements from an end of a list to an end of another, and returns them.',
   complexity: 'O(N) where N is how many elements are moved.',
   run: runMove,

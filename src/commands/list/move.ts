@@ -48,11 +48,19 @@ function runMove(call: DataCall, from: number, to: number): void {
 }
 
 /** As `runMove`, but waits for the source; `propagated` is the command's name without the B, and what follows the keys. */
-function runBlockingMove(call: DataCall, from: number, to: number, timeoutMs: number, name: string, ends: readonly Part[]): void {
+function runBlockingMove(
+  call: DataCall,
+  from: number,
+  to: number,
+  timeoutMs: number,
+  name: string,
+  ends: readonly Part[],
+): void {
   const source = writeTyped(call, 1, Type.LIST);
   if (source === WRONG_TYPE) return;
   if (source !== 0) {
-    if (moveElement(call, source, from, to) && call.host.propagates) call.host.rewrite(call, [name, call.copy(1), call.copy(2), ...ends]);
+    if (moveElement(call, source, from, to) && call.host.propagates)
+      call.host.rewrite(call, [name, call.copy(1), call.copy(2), ...ends]);
   } else if (call.denyBlocking) {
     call.reply.nil();
   } else {
@@ -101,7 +109,13 @@ export const blmove: DataCommand = command({
   arity: 6,
   flags: ['write', 'denyoom', 'blocking'],
   keys: [keyAt(1, ['RW', 'access', 'delete']), keyAt(2, ['RW', 'insert'])],
-  args: [key('source'), key('destination', { keySpec: 1 }), endArgument('wherefrom'), endArgument('whereto'), double('timeout')],
+  args: [
+    key('source'),
+    key('destination', { keySpec: 1 }),
+    endArgument('wherefrom'),
+    endArgument('whereto'),
+    double('timeout'),
+  ],
   summary: 'As LMOVE, but waits while the first list is not there.',
   complexity: 'O(1)',
   run(call) {
@@ -110,7 +124,11 @@ export const blmove: DataCommand = command({
     const to = parseEnd(call, 4);
     if (to < 0) return;
     const timeoutMs = parseTimeoutSeconds(call, 5);
-    if (timeoutMs >= 0) runBlockingMove(call, from, to, timeoutMs, 'LMOVE', [from === LEFT ? 'LEFT' : 'RIGHT', to === LEFT ? 'LEFT' : 'RIGHT']);
+    if (timeoutMs >= 0)
+      runBlockingMove(call, from, to, timeoutMs, 'LMOVE', [
+        from === LEFT ? 'LEFT' : 'RIGHT',
+        to === LEFT ? 'LEFT' : 'RIGHT',
+      ]);
   },
 });
 

@@ -110,7 +110,8 @@ export const lmpop: DataCommand = command({
   run(call) {
     const request = parseMultiPop(call, 1, ENDS);
     if (request === undefined) return;
-    if (!popFirst(call, Type.LIST, request.first, request.keys, (index, entry) => popSome(call, request, index, entry))) call.reply.nilArray();
+    if (!popFirst(call, Type.LIST, request.first, request.keys, (index, entry) => popSome(call, request, index, entry)))
+      call.reply.nilArray();
   },
 });
 
@@ -121,7 +122,13 @@ export const blmpop: DataCommand = command({
   arity: -5,
   flags: ['write', 'blocking'],
   keys: [keysCounted(2, ['RW', 'access', 'delete'])],
-  args: [double('timeout'), int('numkeys'), many(key('key')), endArgument('where'), optional(int('count', { token: 'COUNT' }))],
+  args: [
+    double('timeout'),
+    int('numkeys'),
+    many(key('key')),
+    endArgument('where'),
+    optional(int('count', { token: 'COUNT' })),
+  ],
   summary: 'Takes elements off the first of several lists that is there, and waits while none is.',
   complexity: 'O(N+M) where N is the count of keys and M of elements taken.',
   run(call) {
@@ -129,7 +136,9 @@ export const blmpop: DataCommand = command({
     if (request === undefined) return;
     const timeoutMs = parseTimeoutSeconds(call, 1);
     if (timeoutMs < 0) return;
-    popFirstOrWait(call, Type.LIST, request.first, request.keys, timeoutMs, (index, entry) => popSome(call, request, index, entry));
+    popFirstOrWait(call, Type.LIST, request.first, request.keys, timeoutMs, (index, entry) =>
+      popSome(call, request, index, entry),
+    );
   },
 });
 

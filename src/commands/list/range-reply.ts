@@ -17,7 +17,13 @@ const DOLLAR = 36;
 const SHORT_BYTES_MAX = 63 + 7;
 
 /** Writes up to `count` elements from the one at `at` on as bulk strings; returns how many are still to be written. @hot */
-export function writeElements(reply: ReplyWriter, listpacks: Listpacks, ref: number, at: number, count: number): number {
+export function writeElements(
+  reply: ReplyWriter,
+  listpacks: Listpacks,
+  ref: number,
+  at: number,
+  count: number,
+): number {
   const u8 = listpacks.arena.u8[ref >>> CHUNK_SHIFT]!;
   const view = listpacks.arena.views[ref >>> CHUNK_SHIFT]!;
   const base = byteOffset(ref);

@@ -60,7 +60,8 @@ function intersect(sets: Sets, visit: () => boolean): void {
   sets.open(encodings[0]!, smallest);
   for (let more = sets.first(); more; more = sets.next()) {
     let inAll = true;
-    for (let index = 1; inAll && index < refs.length; index++) inAll = refs[index] === smallest || sourceHas(sets, index);
+    for (let index = 1; inAll && index < refs.length; index++)
+      inAll = refs[index] === smallest || sourceHas(sets, index);
     if (inAll && !visit()) return;
   }
 }
@@ -143,7 +144,8 @@ function replyCombined(call: DataCall, operation: Operation): void {
   }
   const result = build(call, operation, false);
   reply.set(result.size());
-  for (let more = result.first(); more; more = result.next()) reply.bulkOf(result.bytes, result.view, result.start, result.length);
+  for (let more = result.first(); more; more = result.next())
+    reply.bulkOf(result.bytes, result.view, result.start, result.length);
   release(call, result);
 }
 
@@ -232,9 +234,17 @@ const smallestTimesSets = 'O(N*M) at worst, where N is the size of the smallest 
 export const sinter = declareReply('inter', 'Returns the members that all of several sets have.', smallestTimesSets);
 export const sunion = declareReply('union', 'Returns the members that any of several sets has.', allMembers);
 export const sdiff = declareReply('diff', 'Returns the members of a set that none of the other sets has.', allMembers);
-export const sinterstore = declareStore('inter', 'Stores the members that all of several sets have.', smallestTimesSets);
+export const sinterstore = declareStore(
+  'inter',
+  'Stores the members that all of several sets have.',
+  smallestTimesSets,
+);
 export const sunionstore = declareStore('union', 'Stores the members that any of several sets has.', allMembers);
-export const sdiffstore = declareStore('diff', 'Stores the members of a set that none of the other sets has.', allMembers);
+export const sdiffstore = declareStore(
+  'diff',
+  'Stores the members of a set that none of the other sets has.',
+  allMembers,
+);
 
 /** Reads `numkeys key ... [LIMIT limit]` and opens the sources; returns the limit (0: none), or NaN after an error reply. */
 function readCounted(call: DataCall, hasApprox: boolean): number {

@@ -38,7 +38,14 @@ export function membersRemoved(call: DataCall, index: number, entry: number, eve
  * Takes `count` members of the set of the key at argument `index` away, from this rank on, with the event and all else that
  * follows. What went is freed in slices if it is much.
  */
-export function removeRanks(call: DataCall, index: number, entry: number, rank: number, count: number, event: string): void {
+export function removeRanks(
+  call: DataCall,
+  index: number,
+  entry: number,
+  rank: number,
+  count: number,
+  event: string,
+): void {
   const { keyspace } = call.host;
   const sets = keyspace.values.sortedSets;
   const encoding = keyspace.entries.encoding(entry);
@@ -61,7 +68,15 @@ export function replyArrayStart(call: DataCall, count: number, withScores: boole
 }
 
 /** Replies with the members of ranks from `from` to before `to`, upwards or downwards. */
-export function replyRanks(call: DataCall, encoding: number, ref: number, from: number, to: number, reverse: boolean, withScores: boolean): void {
+export function replyRanks(
+  call: DataCall,
+  encoding: number,
+  ref: number,
+  from: number,
+  to: number,
+  reverse: boolean,
+  withScores: boolean,
+): void {
   const { walk } = sortedSetsOf(call);
   const { reply } = call;
   const count = Math.max(0, to - from);
@@ -83,7 +98,14 @@ export function replyRanks(call: DataCall, encoding: number, ref: number, from: 
  * Makes a new set (of form and ref) the value of the key at argument `index`, in place of what is there, and replies with
  * its count. An empty one is freed and deletes the key.
  */
-export function storeResult(call: DataCall, index: number, encoding: number, ref: number, event: string, dirty = 1): void {
+export function storeResult(
+  call: DataCall,
+  index: number,
+  encoding: number,
+  ref: number,
+  event: string,
+  dirty = 1,
+): void {
   const { db } = call;
   const sets = sortedSetsOf(call);
   const count = sets.count(encoding, ref);

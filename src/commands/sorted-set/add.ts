@@ -50,7 +50,8 @@ function conflict(flags: number, pairs: number): string | undefined {
   const gt = (flags & AddFlag.GREATER) !== 0;
   const lt = (flags & AddFlag.LESS) !== 0;
   if (nx && (flags & AddFlag.OLD) !== 0) return 'ERR XX and NX options at the same time are not compatible';
-  if ((gt && nx) || (lt && nx) || (gt && lt)) return 'ERR GT, LT, and/or NX options at the same time are not compatible';
+  if ((gt && nx) || (lt && nx) || (gt && lt))
+    return 'ERR GT, LT, and/or NX options at the same time are not compatible';
   if ((flags & AddFlag.INCREMENT) !== 0 && pairs > 1) return 'ERR INCR option supports a single increment-element pair';
   return undefined;
 }
@@ -87,7 +88,14 @@ function runAdd(call: DataCall, given: number): void {
  * Adds members, whose scores are in the list of `scoresOf`, to the set of argument 1: `count` members from argument
  * `first` on, one at every `step`th. @hot
  */
-export function addScored(call: DataCall, flags: number, countsUpdates: boolean, count: number, first: number, step: number): void {
+export function addScored(
+  call: DataCall,
+  flags: number,
+  countsUpdates: boolean,
+  count: number,
+  first: number,
+  step: number,
+): void {
   const entry = writeTyped(call, 1, Type.ZSET);
   if (entry === WRONG_TYPE) return;
   const { bytes, starts, lengths, db, reply } = call;
@@ -112,7 +120,16 @@ export function addScored(call: DataCall, flags: number, countsUpdates: boolean,
   let failed = false;
   for (let index = 0; index < count && !failed; index++) {
     const member = first + step * index;
-    const result = sets.add(sets.encoding, sets.ref, scores[index]!, flags, bytes, starts[member]!, lengths[member]!, limits);
+    const result = sets.add(
+      sets.encoding,
+      sets.ref,
+      scores[index]!,
+      flags,
+      bytes,
+      starts[member]!,
+      lengths[member]!,
+      limits,
+    );
     if (result === 'added') added++;
     else if (result === 'updated') updated++;
     else if (result === 'skipped') skipped = true;

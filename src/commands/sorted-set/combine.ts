@@ -67,7 +67,13 @@ function parseRequest(call: DataCall, form: CombineForm): Request | undefined {
       return undefined;
     }
     const ref = entry === 0 ? 0 : entries.word2(entry);
-    sources.push({ type, encoding: entry === 0 ? 0 : entries.encoding(entry), ref, count: entry === 0 ? 0 : values.count(entry), weight: 1 });
+    sources.push({
+      type,
+      encoding: entry === 0 ? 0 : entries.encoding(entry),
+      ref,
+      count: entry === 0 ? 0 : values.count(entry),
+      weight: 1,
+    });
   }
   const request: Request = { sources, aggregate: 'sum', withScores: false, limit: 0 };
   return parseOptions(call, form, request, first + keys) ? request : undefined;
@@ -81,7 +87,7 @@ function fail(call: DataCall, error: string): undefined {
 function parseOptions(call: DataCall, form: CombineForm, request: Request, from: number): boolean {
   const { sources } = request;
   const weighs = form.operation !== 'diff' && form.counts !== true;
-  for (let index = from; index < call.count; ) {
+  for (let index = from; index < call.count;) {
     const left = call.count - index;
     if (weighs && left > sources.length && call.is(index, 'weights')) {
       index++;
@@ -122,11 +128,16 @@ function parseAggregate(call: DataCall, request: Request, index: number): boolea
 }
 
 /** Calls `visit` with each member of a source and its own score, until it returns false. */
-function forEachMember(call: DataCall, source: Source, visit: (bytes: Uint8Array, start: number, length: number, score: number) => boolean): void {
+function forEachMember(
+  call: DataCall,
+  source: Source,
+  visit: (bytes: Uint8Array, start: number, length: number, score: number) => boolean,
+): void {
   if (source.ref === 0) return;
   if (source.type === Type.ZSET) {
     const { walk } = sortedSetsOf(call);
-    for (walk.from(source.encoding, source.ref, 0); walk.valid; walk.next()) if (!visit(walk.bytes, walk.start, walk.length, walk.score)) return;
+    for (walk.from(source.encoding, source.ref, 0); walk.valid; walk.next())
+      if (!visit(walk.bytes, walk.start, walk.length, walk.score)) return;
     return;
   }
   const { sets } = call.host.keyspace.values;
@@ -154,7 +165,11 @@ function makeUnion(call: DataCall, request: Request): void {
 }
 
 /** Calls `visit` for each member that is in all sources, with its aggregated score, until it returns false. */
-function forEachCommon(call: DataCall, request: Request, visit: (bytes: Uint8Array, start: number, length: number, score: number) => boolean): void {
+function forEachCommon(
+  call: DataCall,
+  request: Request,
+  visit: (bytes: Uint8Array, start: number, length: number, score: number) => boolean,
+): void {
   const { sources } = request;
   const smallest = sources[0]!;
   if (smallest.count === 0) return;
@@ -219,7 +234,10 @@ function runCombine(call: DataCall, form: CombineForm): void {
 }
 
 const weightsArgument: Argument = optional(many(int('weight', { token: 'WEIGHTS' })));
-const aggregateArgument: Argument = optional({ ...oneof('aggregate', token('SUM'), token('MIN'), token('MAX')), token: 'AGGREGATE' });
+const aggregateArgument: Argument = optional({
+  ...oneof('aggregate', token('SUM'), token('MIN'), token('MAX')),
+  token: 'AGGREGATE',
+});
 const weighing = [weightsArgument, aggregateArgument];
 const readKeys = [keysCounted(1, ['RO', 'access'])];
 
@@ -246,7 +264,12 @@ function declareStore(operation: Operation, summary: string, complexity: string)
     arity: -4,
     flags: ['write', 'denyoom'],
     keys: [keyAt(1, ['OW', 'update']), keysCounted(2, ['RO', 'access'])],
-    args: [key('destination'), int('numkeys'), many(key('key', { keySpec: 1 })), ...(operation === 'diff' ? [] : weighing)],
+    args: [
+      key('destination'),
+      int('numkeys'),
+      many(key('key', { keySpec: 1 })),
+      ...(operation === 'diff' ? [] : weighing),
+    ],
     summary,
     complexity,
     run: (call) => runCombine(call, { operation, keysAt: 2, stores: true }),
@@ -259,10 +282,26 @@ const diffCost = 'O(N*K)+O(M*log(M)) with N members in the first of K sets and M
 
 export const zunion = declareReply('union', 'Returns the members of all of several sorted sets together.', unionCost);
 export const zinter = declareReply('inter', 'Returns the members that are in each of several sorted sets.', interCost);
-export const zdiff = declareReply('diff', 'Returns the members of the first sorted set that are in none of the others.', diffCost);
-export const zunionstore = declareStore('union', 'Stores the members of all of several sorted sets together in a key.', unionCost);
-export const zinterstore = declareStore('inter', 'Stores the members that are in each of several sorted sets in a key.', interCost);
-export const zdiffstore = declareStore('diff', 'Stores the members of the first sorted set that are in none of the others in a key.', diffCost);
+export const zdiff = declareReply(
+  'diff',
+  'Returns the members of the first sorted set that are in none of the others.',
+  diffCost,
+);
+export const zunionstore = declareStore(
+  'union',
+  'Stores the members of all of several sorted sets together in a key.',
+  unionCost,
+);
+export const zinterstore = declareStore(
+  'inter',
+  'Stores the members that are in each of several sorted sets in a key.',
+  interCost,
+);
+export const zdiffstore = declareStore(
+  'diff',
+  'Stores the members of the first sorted set that are in none of the others in a key.',
+  diffCost,
+);
 
 export const zintercard: DataCommand = command({
   name: 'zintercard',

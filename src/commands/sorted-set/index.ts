@@ -5,7 +5,15 @@ import { zadd, zincrby } from './add.js';
 import { zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore } from './combine.js';
 import { bzmpop, bzpopmax, bzpopmin, zmpop, zpopmax, zpopmin } from './pop.js';
 import { zrandmember } from './random.js';
-import { zrange, zrangebylex, zrangebyscore, zrangestore, zrevrange, zrevrangebylex, zrevrangebyscore } from './range.js';
+import {
+  zrange,
+  zrangebylex,
+  zrangebyscore,
+  zrangestore,
+  zrevrange,
+  zrevrangebylex,
+  zrevrangebyscore,
+} from './range.js';
 import { zcard, zcount, zlexcount, zmscore, zrank, zrevrank, zscore } from './read.js';
 import { zrem, zremrangebylex, zremrangebyrank, zremrangebyscore } from './remove.js';
 import { zscan } from './scan.js';

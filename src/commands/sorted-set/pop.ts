@@ -14,7 +14,14 @@ const MIN = false;
 const MAX = true;
 
 /** Replies with `count` members from one end of the set (of the key at `index`), and takes them away. Returns how many. @hot */
-function popMembers(call: DataCall, index: number, entry: number, highest: boolean, wanted: number, nested: boolean): number {
+function popMembers(
+  call: DataCall,
+  index: number,
+  entry: number,
+  highest: boolean,
+  wanted: number,
+  nested: boolean,
+): number {
   const { entries } = call.host.keyspace;
   const sets = sortedSetsOf(call);
   const encoding = entries.encoding(entry);
@@ -143,7 +150,8 @@ export const zmpop: DataCommand = command({
   run(call) {
     const request = parseMultiPop(call, 1, ENDS);
     if (request === undefined) return;
-    if (!popFirst(call, Type.ZSET, request.first, request.keys, (index, entry) => popSome(call, request, index, entry))) call.reply.nilArray();
+    if (!popFirst(call, Type.ZSET, request.first, request.keys, (index, entry) => popSome(call, request, index, entry)))
+      call.reply.nilArray();
   },
 });
 
@@ -154,15 +162,24 @@ export const bzmpop: DataCommand = command({
   arity: -5,
   flags: ['write', 'blocking'],
   keys: [keysCounted(2, ['RW', 'access', 'delete'])],
-  args: [double('timeout'), int('numkeys'), many(key('key')), whereArgument, optional(int('count', { token: 'COUNT' }))],
-  summary: 'Takes the lowest or highest members out of the first of several sorted sets that is there, and waits while none is.',
+  args: [
+    double('timeout'),
+    int('numkeys'),
+    many(key('key')),
+    whereArgument,
+    optional(int('count', { token: 'COUNT' })),
+  ],
+  summary:
+    'Takes the lowest or highest members out of the first of several sorted sets that is there, and waits while none is.',
   complexity: 'O(K) + O(M*log(N)) with K keys, N members in the set and M to take out.',
   run(call) {
     const request = parseMultiPop(call, 2, ENDS);
     if (request === undefined) return;
     const timeoutMs = parseTimeoutSeconds(call, 1);
     if (timeoutMs < 0) return;
-    popFirstOrWait(call, Type.ZSET, request.first, request.keys, timeoutMs, (index, entry) => popSome(call, request, index, entry));
+    popFirstOrWait(call, Type.ZSET, request.first, request.keys, timeoutMs, (index, entry) =>
+      popSome(call, request, index, entry),
+    );
   },
 });
 

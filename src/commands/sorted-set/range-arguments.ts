@@ -88,8 +88,24 @@ export class RangeArguments {
       this.from = sets.countBelow(encoding, ref, this.min, this.minBeyond);
       this.to = this.max < this.min ? 0 : sets.countBelow(encoding, ref, this.max, this.maxBeyond);
     } else {
-      this.from = this.countToEnd(sets, encoding, ref, this.minKind, this.minStart, this.minLength, this.minKind === EXCLUSIVE);
-      this.to = this.countToEnd(sets, encoding, ref, this.maxKind, this.maxStart, this.maxLength, this.maxKind === INCLUSIVE);
+      this.from = this.countToEnd(
+        sets,
+        encoding,
+        ref,
+        this.minKind,
+        this.minStart,
+        this.minLength,
+        this.minKind === EXCLUSIVE,
+      );
+      this.to = this.countToEnd(
+        sets,
+        encoding,
+        ref,
+        this.maxKind,
+        this.maxStart,
+        this.maxLength,
+        this.maxKind === INCLUSIVE,
+      );
     }
     if (this.to < this.from) this.to = this.from;
   }
@@ -105,7 +121,15 @@ export class RangeArguments {
     this.to = reverse ? count - start : end + 1;
   }
 
-  private countToEnd(sets: SortedSets, encoding: number, ref: number, kind: number, start: number, length: number, beyond: boolean): number {
+  private countToEnd(
+    sets: SortedSets,
+    encoding: number,
+    ref: number,
+    kind: number,
+    start: number,
+    length: number,
+    beyond: boolean,
+  ): number {
     if (kind === LOWEST) return 0;
     if (kind === HIGHEST) return sets.count(encoding, ref);
     return sets.countBefore(encoding, ref, this.bytes, start, length, beyond);

@@ -31,7 +31,15 @@ export const zcard: DataCommand = command({
 function replyScore(call: DataCall, entry: number, index: number): void {
   const { entries } = call.host.keyspace;
   const score =
-    entry === 0 ? NaN : sortedSetsOf(call).score(entries.encoding(entry), entries.word2(entry), call.bytes, call.starts[index]!, call.lengths[index]!);
+    entry === 0
+      ? NaN
+      : sortedSetsOf(call).score(
+          entries.encoding(entry),
+          entries.word2(entry),
+          call.bytes,
+          call.starts[index]!,
+          call.lengths[index]!,
+        );
   if (score === score) call.reply.double(score);
   else call.reply.nil();
 }
@@ -86,7 +94,8 @@ function runRank(call: DataCall, reverse: boolean): void {
   const { entries } = call.host.keyspace;
   const sets = sortedSetsOf(call);
   const encoding = entry === 0 ? 0 : entries.encoding(entry);
-  const rank = entry === 0 ? -1 : sets.rank(encoding, entries.word2(entry), call.bytes, call.starts[2]!, call.lengths[2]!);
+  const rank =
+    entry === 0 ? -1 : sets.rank(encoding, entries.word2(entry), call.bytes, call.starts[2]!, call.lengths[2]!);
   if (rank < 0) {
     if (withScore) reply.nilArray();
     else reply.nil();

@@ -18,7 +18,8 @@ const found = new RefList();
 function replyAll(call: DataCall, scan: ElementScan, encoding: number, ref: number): void {
   const { walk } = sortedSetsOf(call);
   let count = 0;
-  for (walk.from(encoding, ref, 0); walk.valid; walk.next()) if (scanMatches(scan, walk.bytes, walk.start, walk.length)) count++;
+  for (walk.from(encoding, ref, 0); walk.valid; walk.next())
+    if (scanMatches(scan, walk.bytes, walk.start, walk.length)) count++;
   call.reply.bulkInteger(0);
   call.reply.array(scan.alone ? count : 2 * count);
   for (walk.from(encoding, ref, 0); walk.valid; walk.next()) {
@@ -35,7 +36,8 @@ function replySome(call: DataCall, scan: ElementScan, ref: number, cursor: numbe
   let kept = 0;
   for (let index = 0; index < found.length; index++) {
     const entry = found.refs[index]!;
-    if (scanMatches(scan, entries.arena.u8[entry >>> CHUNK_SHIFT]!, entries.keyStart(entry), entries.keyLength(entry))) found.refs[kept++] = entry;
+    if (scanMatches(scan, entries.arena.u8[entry >>> CHUNK_SHIFT]!, entries.keyStart(entry), entries.keyLength(entry)))
+      found.refs[kept++] = entry;
   }
   call.reply.array(scan.alone ? kept : 2 * kept);
   for (let index = 0; index < kept; index++) {

@@ -33,7 +33,15 @@ export function streamOf(call: DataCall, entry: number): StreamRef {
 /** Adds an empty stream under the key at argument `index`, which was looked up last. */
 export function addStream(call: DataCall, streams: Streams, index: number): StreamRef {
   const stream = streams.create();
-  call.db.addValue(call.bytes, call.starts[index]!, call.lengths[index]!, call.db.hash, Type.STREAM, Encoding.STREAM, stream);
+  call.db.addValue(
+    call.bytes,
+    call.starts[index]!,
+    call.lengths[index]!,
+    call.db.hash,
+    Type.STREAM,
+    Encoding.STREAM,
+    stream,
+  );
   return stream;
 }
 
@@ -44,7 +52,9 @@ export function findGroup(call: DataCall, streams: Streams, stream: StreamRef, i
 
 /** The error of commands that need the group of argument `groupIndex` in the key of argument `keyIndex`. */
 export function replyNoKeyOrGroup(call: DataCall, keyIndex: number, groupIndex: number, suffix = ''): void {
-  call.reply.error(`NOGROUP No such key '${call.shown(keyIndex)}' or consumer group '${call.shown(groupIndex)}'${suffix}`);
+  call.reply.error(
+    `NOGROUP No such key '${call.shown(keyIndex)}' or consumer group '${call.shown(groupIndex)}'${suffix}`,
+  );
 }
 
 export function replyNoGroup(call: DataCall, keyIndex: number, groupIndex: number): void {
@@ -53,7 +63,9 @@ export function replyNoGroup(call: DataCall, keyIndex: number, groupIndex: numbe
 
 /** The error of XGROUP and XINFO when the words behind a subcommand are not what it takes. */
 export function replySubcommandSyntax(call: DataCall): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`);
+  call.reply.error(
+    `ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`,
+  );
 }
 
 /** Replies with the name of a group or consumer; an empty one for nobody (0). */
@@ -93,7 +105,15 @@ export const IdForm = { INVALID: 0, FULL: 1, AUTO_SEQ: 2 } as const;
  * Reads `ms`, `ms-seq`, and unless `strict` also `-` and `+`. A missing sequence becomes the lowest or the highest.
  * With `autoSeq`, `ms-*` is an id too. Says nothing to the client.
  */
-export function readId(call: DataCall, start: number, length: number, into: StreamId, seqMax: boolean, strict: boolean, autoSeq = false): number {
+export function readId(
+  call: DataCall,
+  start: number,
+  length: number,
+  into: StreamId,
+  seqMax: boolean,
+  strict: boolean,
+  autoSeq = false,
+): number {
   const { bytes } = call;
   if (length > ID_BYTES_MAX) return IdForm.INVALID;
   if (length === 1 && (bytes[start] === DASH || bytes[start] === PLUS)) {
@@ -149,7 +169,8 @@ function readEnd(call: DataCall, index: number, into: StreamId, seqMax: boolean)
   const start = call.starts[index]!;
   const length = call.lengths[index]!;
   const exclusive = length > 1 && call.bytes[start] === OPENING ? 1 : 0;
-  if (readId(call, start + exclusive, length - exclusive, into, seqMax, exclusive === 1) !== IdForm.INVALID) return exclusive;
+  if (readId(call, start + exclusive, length - exclusive, into, seqMax, exclusive === 1) !== IdForm.INVALID)
+    return exclusive;
   call.reply.error(INVALID_ID);
   return -1;
 }
@@ -201,7 +222,15 @@ export function replyEntry(call: DataCall, streams: Streams, reader: StreamReade
 }
 
 /** Replies with an array of up to `count` entries (0: all) from one id to another. Returns how many there were. */
-export function replyEntries(call: DataCall, streams: Streams, stream: StreamRef, start: StreamId, end: StreamId, count: number, backward: boolean): number {
+export function replyEntries(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  start: StreamId,
+  end: StreamId,
+  count: number,
+  backward: boolean,
+): number {
   const { reader } = streams;
   const deferred = call.reply.defer();
   let entries = 0;

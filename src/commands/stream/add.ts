@@ -61,10 +61,17 @@ function runAdd(call: DataCall): void {
     return;
   }
   streams.append(stream, newId, call.bytes, call.starts, call.lengths, first, (call.count - first) >>> 1, total);
-  if (message !== '') producersOf(call, streams, stream).remember(call.text(options.producerIndex), message, newId, call.host.keyspace.nowMs);
+  if (message !== '')
+    producersOf(call, streams, stream).remember(
+      call.text(options.producerIndex),
+      message,
+      newId,
+      call.host.keyspace.nowMs,
+    );
   replyId(call, newId);
   notify(call, EventClass.STREAM, 'xadd', 1);
-  if (options.trims && trimReferenced(streams, stream, options.trimming, options.policy) > 0) notify(call, EventClass.STREAM, 'xtrim', 1);
+  if (options.trims && trimReferenced(streams, stream, options.trimming, options.policy) > 0)
+    notify(call, EventClass.STREAM, 'xtrim', 1);
   changed(call, 1, 1);
   if (call.host.propagates) rewriteAdd(call, streams, stream, options);
 }
@@ -78,7 +85,13 @@ function messageName(call: DataCall, options: StreamOptions, first: number): str
 }
 
 /** Replies with the id of a message that was added before; false when it was not. What is replayed was not. */
-function replyDuplicate(call: DataCall, streams: Streams, stream: StreamRef, options: StreamOptions, message: string): boolean {
+function replyDuplicate(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  options: StreamOptions,
+  message: string,
+): boolean {
   if (call.client.obeyed === true) return false;
   const table = streams.idempotency.get(stream);
   const id = table?.find(call.text(options.producerIndex), message, call.host.keyspace.nowMs);
@@ -122,7 +135,8 @@ function rewriteAdd(call: DataCall, streams: Streams, stream: StreamRef, options
 function rewriteTrimming(streams: Streams, stream: StreamRef, options: StreamOptions, parts: Part[]): void {
   const { thresholdIndex, trimming } = options;
   parts[thresholdIndex - 1] = '=';
-  parts[thresholdIndex] = trimming.strategy === 'maxlen' ? streams.length(stream) : streams.edgeId(stream, lastId).toString();
+  parts[thresholdIndex] =
+    trimming.strategy === 'maxlen' ? streams.length(stream) : streams.edgeId(stream, lastId).toString();
   const end = options.idIndex < parts.length ? options.idIndex : parts.length;
   for (let index = 2; index < end; index++) {
     const part = parts[index];
@@ -150,7 +164,12 @@ export const xadd: DataCommand = command({
     key('key'),
     since('6.2.0', optional(token('NOMKSTREAM'))),
     policyArgument,
-    optional(since('8.6.0', oneof('idmp', str('pid', { token: 'IDMPAUTO' }), { ...block('idmp', str('pid'), str('iid')), token: 'IDMP' }))),
+    optional(
+      since(
+        '8.6.0',
+        oneof('idmp', str('pid', { token: 'IDMPAUTO' }), { ...block('idmp', str('pid'), str('iid')), token: 'IDMP' }),
+      ),
+    ),
     optional(trimArgument),
     oneof('id-selector', token('*', { name: 'auto-id' }), str('id')),
     many(block('data', str('field'), str('value'))),

@@ -29,22 +29,34 @@ type Rows = [string, string[], string?, string?][];
 
 /** XREADGROUP's entries: their ids, and with CLAIM how often they were delivered before; what is new was idle for no time. */
 async function read(...words: (string | number)[]): Promise<unknown> {
-  const reply = (await call('xreadgroup', 'group', 'g', 'b', ...words, 'streams', 's', '>')) as [string, Rows][] | null | string;
+  const reply = (await call('xreadgroup', 'group', 'g', 'b', ...words, 'streams', 's', '>')) as
+    [string, Rows][] | null | string;
   if (reply === null || typeof reply === 'string') return reply;
-  return reply[0]![1].map(([id, , idle, count]) => (idle === undefined ? id : count === '0' && idle !== '-1' ? `${id} new after ${idle}` : `${id} claimed ${count}`));
+  return reply[0]![1].map(([id, , idle, count]) =>
+    idle === undefined ? id : count === '0' && idle !== '-1' ? `${id} new after ${idle}` : `${id} claimed ${count}`,
+  );
 }
 
 test('XNACK gives messages back, with a count of deliveries that says why', async () => {
   await make(4, 4);
   assert.equal(await call('xnack', 's', 'g', 'silent', 'ids', 1, '1-0'), '1');
-  assert.equal(await call('xnack', 's', 'g', 'FAIL', 'IDS', 2, '2-0', '9-0'), '1', 'what is not pending does not count');
+  assert.equal(
+    await call('xnack', 's', 'g', 'FAIL', 'IDS', 2, '2-0', '9-0'),
+    '1',
+    'what is not pending does not count',
+  );
   assert.equal(await call('xnack', 's', 'g', 'fatal', 'ids', 1, '3-0'), '1');
   assert.deepEqual(await pending(), ['1-0  released 0', '2-0  released 1', `3-0  released ${MAX}`, '4-0 a idle 1']);
   assert.deepEqual(await call('xpending', 's', 'g'), ['4', '1-0', '4-0', [['a', '1']]]);
   assert.equal(await call('xnack', 's', 'g', 'silent', 'ids', 1, '1-0'), '1', 'it goes no lower than 0');
   assert.equal(await call('xnack', 's', 'g', 'fail', 'ids', 1, '4-0', 'retrycount', 7), '1');
   assert.equal(await call('xnack', 's', 'g', 'fail', 'ids', 1, '4-0', 'retrycount', MAX), '1');
-  assert.deepEqual(await pending(), ['1-0  released 0', '2-0  released 1', `3-0  released ${MAX}`, `4-0  released ${MAX}`]);
+  assert.deepEqual(await pending(), [
+    '1-0  released 0',
+    '2-0  released 1',
+    `3-0  released ${MAX}`,
+    `4-0  released ${MAX}`,
+  ]);
   const full = (await call('xinfo', 'stream', 's', 'full')) as unknown[];
   const group = (full[full.indexOf('groups') + 1] as unknown[][])[0]!;
   assert.equal(group[group.indexOf('nacked-count') + 1], '4');
@@ -71,25 +83,54 @@ test('CLAIM reads what was released, then what is idle for longest, then what is
   assert.deepEqual(await read('count', 2, 'claim', 30_000), ['5-0 claimed 1', '4-0 claimed 1'], 'first come first');
   assert.deepEqual(await read('claim', 30_000), ['1-0 claimed 1', '3-0 claimed 1', '6-0 new after 0']);
   assert.equal(await read('claim', 30_000), null, '2-0 is not idle for so long');
-  assert.deepEqual(await pending(), ['1-0 b idle 2', '2-0 a idle 1', '3-0 b idle 2', '4-0 b idle 2', '5-0 b idle 2', '6-0 b idle 1']);
+  assert.deepEqual(await pending(), [
+    '1-0 b idle 2',
+    '2-0 a idle 1',
+    '3-0 b idle 2',
+    '4-0 b idle 2',
+    '5-0 b idle 2',
+    '6-0 b idle 1',
+  ]);
   await age(90, '2-0');
   await call('xdel', 's', '2-0');
   assert.equal(await read('claim', 30_000), null);
   assert.equal(((await call('xpending', 's', 'g')) as string[])[0], '5', 'what is deleted is pending no more');
   await age(90, '1-0');
-  const reply = (await call('xreadgroup', 'group', 'g', 'b', 'claim', 1000, 'noack', 'streams', 's', '>')) as [string, Rows][];
+  const reply = (await call('xreadgroup', 'group', 'g', 'b', 'claim', 1000, 'noack', 'streams', 's', '>')) as [
+    string,
+    Rows,
+  ][];
   const [id, fields, idle, count] = reply[0]![1][0]!;
   assert.deepEqual([id, fields, count], ['1-0', ['f', 'v1'], '2']);
   assert.ok(Number(idle) >= 90_000 && Number(idle) < 150_000);
   await age(90, '1-0');
   const history = (await call('xreadgroup', 'group', 'g', 'b', 'claim', 0, 'streams', 's', '0')) as [string, Rows][];
-  assert.deepEqual(history[0]![1].map((row) => row.length), [2, 2, 2, 2], 'of its own messages CLAIM says nothing');
+  assert.deepEqual(
+    history[0]![1].map((row) => row.length),
+    [2, 2, 2, 2],
+    'of its own messages CLAIM says nothing',
+  );
 });
 
 test('who waits with CLAIM gets what becomes idle, and what is released', async () => {
   await make(2, 2);
   const other = embedded.connect();
-  const wait = (idleMs: number): Promise<unknown> => other.call('XREADGROUP', 'GROUP', 'g', 'b', 'COUNT', '1', 'BLOCK', '0', 'CLAIM', String(idleMs), 'STREAMS', 's', '>');
+  const wait = (idleMs: number): Promise<unknown> =>
+    other.call(
+      'XREADGROUP',
+      'GROUP',
+      'g',
+      'b',
+      'COUNT',
+      '1',
+      'BLOCK',
+      '0',
+      'CLAIM',
+      String(idleMs),
+      'STREAMS',
+      's',
+      '>',
+    );
   const soon = (await wait(60)) as [string, Rows][];
   assert.equal(soon[0]![1][0]![0], '1-0');
   const later = wait(1_000_000);
@@ -105,7 +146,8 @@ test('MAXCOUNT and MAXSIZE bound the reply over all streams', async () => {
     for (let index = 1; index <= 10; index++) await call('xadd', name, `${index}-0`, 'f', 'x'.repeat(100));
     await call('xgroup', 'create', name, 'g', '0');
   }
-  const counts = async (...words: (string | number)[]): Promise<unknown> => ((await call(...words)) as [string, unknown[]][]).map(([name, rows]) => `${name} ${rows.length}`);
+  const counts = async (...words: (string | number)[]): Promise<unknown> =>
+    ((await call(...words)) as [string, unknown[]][]).map(([name, rows]) => `${name} ${rows.length}`);
   const tail = ['streams', 's1', 's2', 's3'];
   assert.deepEqual(await counts('xread', 'count', 5, 'maxcount', 8, ...tail, '0', '0', '0'), ['s1 5', 's2 3']);
   assert.deepEqual(await counts('xread', 'maxcount', 12, ...tail, '0', '0', '0'), ['s1 10', 's2 2']);
@@ -114,7 +156,11 @@ test('MAXCOUNT and MAXSIZE bound the reply over all streams', async () => {
   const group = ['xreadgroup', 'group', 'g', 'c'];
   assert.deepEqual(await counts(...group, 'count', 5, 'maxcount', 8, ...tail, '>', '>', '>'), ['s1 5', 's2 3']);
   assert.deepEqual(await counts(...group, 'maxcount', 6, ...tail, '0', '0', '0'), ['s1 5', 's2 1']);
-  assert.deepEqual(await counts(...group, 'maxsize', 400, ...tail, '>', '>', '>'), ['s1 3'], 'what did not fit is not given');
+  assert.deepEqual(
+    await counts(...group, 'maxsize', 400, ...tail, '>', '>', '>'),
+    ['s1 3'],
+    'what did not fit is not given',
+  );
   assert.deepEqual(await counts(...group, 'maxcount', 3, ...tail, '>', '>', '>'), ['s1 2', 's2 1']);
 });
 
@@ -150,14 +196,54 @@ test('MAXSIZE holds in replies of many buffers', async () => {
 });
 
 test('keys are found as the command finds them, whatever groups and consumers are called', async () => {
-  assert.deepEqual(await call('command', 'getkeys', 'xreadgroup', 'count', 1, 'group', 'g', 'streams', 'streams', 'k1', 'k2', '>', '>'), ['k1', 'k2']);
-  assert.deepEqual(await call('command', 'getkeys', 'xreadgroup', 'group', 'streams', 'streams', 'noack', 'claim', 5, 'streams', 'k1', '>'), ['k1']);
-  assert.deepEqual(await call('command', 'getkeys', 'xread', 'maxcount', 5, 'block', 0, 'streams', 'streams', 'k2', '0', '0'), ['streams', 'k2']);
+  assert.deepEqual(
+    await call(
+      'command',
+      'getkeys',
+      'xreadgroup',
+      'count',
+      1,
+      'group',
+      'g',
+      'streams',
+      'streams',
+      'k1',
+      'k2',
+      '>',
+      '>',
+    ),
+    ['k1', 'k2'],
+  );
+  assert.deepEqual(
+    await call(
+      'command',
+      'getkeys',
+      'xreadgroup',
+      'group',
+      'streams',
+      'streams',
+      'noack',
+      'claim',
+      5,
+      'streams',
+      'k1',
+      '>',
+    ),
+    ['k1'],
+  );
+  assert.deepEqual(
+    await call('command', 'getkeys', 'xread', 'maxcount', 5, 'block', 0, 'streams', 'streams', 'k2', '0', '0'),
+    ['streams', 'k2'],
+  );
   await make(1, 0);
   await call('acl', 'setuser', 'reader', 'on', 'nopass', '+@all', '~streams');
   const reader = embedded.connect({ username: 'reader', password: 'x' });
-  const asReader = (...words: string[]): Promise<unknown> => reader.call(words[0]!, words.slice(1)).catch((error: Error) => error.message);
-  assert.match(String(await asReader('xreadgroup', 'count', '1', 'group', 'g', 'streams', 'streams', 's', '>')), /^NOPERM/);
+  const asReader = (...words: string[]): Promise<unknown> =>
+    reader.call(words[0]!, words.slice(1)).catch((error: Error) => error.message);
+  assert.match(
+    String(await asReader('xreadgroup', 'count', '1', 'group', 'g', 'streams', 'streams', 's', '>')),
+    /^NOPERM/,
+  );
   reader.disconnect();
 });
 
@@ -173,9 +259,18 @@ test('bad input', async () => {
     ['ERR Number of IDs must be a positive integer', ['xnack', 's', 'g', 'fail', 'ids', 0, '1-0']],
     ['ERR The `numids` parameter must match the number of arguments', ['xnack', 's', 'g', 'fail', 'ids', 2, '1-0']],
     ['ERR Invalid stream ID specified as stream command argument', ['xnack', 's', 'g', 'fail', 'ids', 1, 'x']],
-    ['ERR Invalid RETRYCOUNT option argument for XNACK', ['xnack', 's', 'g', 'fail', 'ids', 1, '1-0', 'retrycount', -1]],
-    ['ERR Invalid min-idle-time argument for XREADGROUP', ['xreadgroup', 'group', 'g', 'b', 'claim', 'x', 'streams', 's', '>']],
-    ['ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.', ['xread', 'claim', 1, 'streams', 's', '0']],
+    [
+      'ERR Invalid RETRYCOUNT option argument for XNACK',
+      ['xnack', 's', 'g', 'fail', 'ids', 1, '1-0', 'retrycount', -1],
+    ],
+    [
+      'ERR Invalid min-idle-time argument for XREADGROUP',
+      ['xreadgroup', 'group', 'g', 'b', 'claim', 'x', 'streams', 's', '>'],
+    ],
+    [
+      'ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.',
+      ['xread', 'claim', 1, 'streams', 's', '0'],
+    ],
     ['ERR MAXCOUNT must be a positive integer', ['xread', 'maxcount', 0, 'streams', 's', '0']],
     ['ERR MAXSIZE must be a positive integer', ['xread', 'maxsize', 'x', 'streams', 's', '0']],
     ['ERR MAXCOUNT must be greater than or equal to COUNT', ['xread', 'count', 2, 'maxcount', 1, 'streams', 's', '0']],

@@ -11,7 +11,18 @@ import { int, key, many, optional, str, token, unixTime } from '../../registry/g
 import { StreamId } from '../../structures/stream-id.js';
 import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findGroup, IdForm, parseId, parseStart, readId, replyEntry, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
+import {
+  findGroup,
+  IdForm,
+  parseId,
+  parseStart,
+  readId,
+  replyEntry,
+  replyId,
+  replyNoKeyOrGroup,
+  streamOf,
+  streamsOf,
+} from './access.js';
 import { forgetPending, propagateClaim, propagateGroupId } from './propagation.js';
 import { findOrAddConsumer } from './read.js';
 
@@ -104,7 +115,13 @@ function runClaim(call: DataCall): void {
     if (pending && idleMin > 0 && nowMs - groups.deliveryTime < idleMin) continue;
     // What FORCE makes has been delivered once already.
     const before = pending ? groups.deliveryCount : 1;
-    groups.setPending(group, id, consumer, timeMs, options.count >= 0 ? options.count : before + (options.justId ? 0 : 1));
+    groups.setPending(
+      group,
+      id,
+      consumer,
+      timeMs,
+      options.count >= 0 ? options.count : before + (options.justId ? 0 : 1),
+    );
     if (options.justId) replyId(call, id);
     else replyEntry(call, streams, reader);
     claimed++;
@@ -214,7 +231,11 @@ function claimIdle(
   const deleted: StreamId[] = [];
   let more = true;
   let left = countMax;
-  for (let attempts = countMax * ATTEMPTS_PER_CLAIM; attempts > 0 && left > 0 && more && groups.seekPending(group, next); attempts--) {
+  for (
+    let attempts = countMax * ATTEMPTS_PER_CLAIM;
+    attempts > 0 && left > 0 && more && groups.seekPending(group, next);
+    attempts--
+  ) {
     const id = new StreamId();
     id.set(groups.pendingId);
     next.set(id);

@@ -54,12 +54,21 @@ test('malformed requests are refused before anything changes', () => {
   const local = readByTwo();
   const positive = '-ERR Number of IDs must be a positive integer\r\n';
   for (const count of ['abc', '0', '-5']) assert.equal(local.run(['XDELEX', 's', 'IDS', count, '1-0']), positive);
-  assert.equal(local.run(['XDELEX', 's', 'IDS', '3', '1-0']), '-ERR The `numids` parameter must match the number of arguments\r\n');
+  assert.equal(
+    local.run(['XDELEX', 's', 'IDS', '3', '1-0']),
+    '-ERR The `numids` parameter must match the number of arguments\r\n',
+  );
   const syntax = '-ERR syntax error\r\n';
   assert.equal(local.run(['XDELEX', 's', 'IDS', '1', '1-0', '2-0']), syntax);
   assert.equal(local.run(['XACKDEL', 's', 'g1', 'DELREF', 'ACKED', 'IDS', '1', '1-0']), syntax);
-  assert.equal(local.run(['XACKDEL', 's', 'g1', 'KEEPREF', 'IDS', '1']), '-ERR The `numids` parameter must match the number of arguments\r\n');
-  assert.equal(local.run(['XDELEX', 's', 'IDS', '1', 'x']), '-ERR Invalid stream ID specified as stream command argument\r\n');
+  assert.equal(
+    local.run(['XACKDEL', 's', 'g1', 'KEEPREF', 'IDS', '1']),
+    '-ERR The `numids` parameter must match the number of arguments\r\n',
+  );
+  assert.equal(
+    local.run(['XDELEX', 's', 'IDS', '1', 'x']),
+    '-ERR Invalid stream ID specified as stream command argument\r\n',
+  );
   assert.equal(local.run(['XLEN', 's']), ':3\r\n');
 });
 

@@ -11,7 +11,17 @@ import { int, key, oneof, optional, str, token } from '../../registry/grammar.js
 import { StreamId } from '../../structures/stream-id.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { addStream, findGroup, IdForm, INVALID_ID, readId, replyNoGroup, replySubcommandSyntax, streamOf, streamsOf } from './access.js';
+import {
+  addStream,
+  findGroup,
+  IdForm,
+  INVALID_ID,
+  readId,
+  replyNoGroup,
+  replySubcommandSyntax,
+  streamOf,
+  streamsOf,
+} from './access.js';
 
 const DOLLAR = 36;
 const KEY_MISSING =
@@ -83,7 +93,14 @@ function runCreate(call: DataCall): void {
     call.reply.error('BUSYGROUP Consumer Group name already exists');
     return;
   }
-  const list = streams.groups.add(streams.groupList(stream), call.bytes, call.starts[3]!, call.lengths[3]!, id, options.entriesRead);
+  const list = streams.groups.add(
+    streams.groupList(stream),
+    call.bytes,
+    call.starts[3]!,
+    call.lengths[3]!,
+    id,
+    options.entriesRead,
+  );
   streams.setGroupList(stream, list);
   call.reply.ok();
   call.host.keyspace.dirty++;
@@ -212,7 +229,12 @@ const setId: DataCommand = command({
   arity: -5,
   flags: ['write'],
   keys: [keyAt(2, ['RW', 'update'])],
-  args: [key('key'), str('group'), idArgument, optional(int('entriesread', { token: 'ENTRIESREAD', display: 'entries-read' }))],
+  args: [
+    key('key'),
+    str('group'),
+    idArgument,
+    optional(int('entriesread', { token: 'ENTRIESREAD', display: 'entries-read' })),
+  ],
   summary: 'Sets up to which id a group has read.',
   complexity: 'O(log N) where N is the count of groups.',
   history: [['7.0.0', 'Knows `ENTRIESREAD`.']],
@@ -268,12 +290,21 @@ const help: DataCommand = command({
   complexity: 'O(1)',
   run: (call) =>
     replyHelp(call, 'XGROUP', [
-      ['CREATE <key> <groupname> <id|$> [option]', 'Make a consumer group. Options are:', '* MKSTREAM', '  Make the stream too if it is not there.',
-        '* ENTRIESREAD entries_read', "  Set the group's count of entries read (for internal use)."],
+      [
+        'CREATE <key> <groupname> <id|$> [option]',
+        'Make a consumer group. Options are:',
+        '* MKSTREAM',
+        '  Make the stream too if it is not there.',
+        '* ENTRIESREAD entries_read',
+        "  Set the group's count of entries read (for internal use).",
+      ],
       ['CREATECONSUMER <key> <groupname> <consumer>', 'Make a consumer in the group.'],
       ['DELCONSUMER <key> <groupname> <consumer>', 'Delete the consumer.'],
       ['DESTROY <key> <groupname>', 'Delete the group.'],
-      ['SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]', "Set the group's last id and its count of entries read."],
+      [
+        'SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]',
+        "Set the group's last id and its count of entries read.",
+      ],
     ]),
 });
 

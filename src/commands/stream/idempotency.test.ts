@@ -11,7 +11,12 @@ function add(producer: string, message: string, ...more: string[]): Promise<unkn
 
 async function info(): Promise<Record<string, unknown>> {
   const words = (await call('xinfo', 'stream', 's')) as unknown[];
-  return Object.fromEntries(['idmp-duration', 'idmp-maxsize', 'pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates'].map((name) => [name, words[words.indexOf(name) + 1]]));
+  return Object.fromEntries(
+    ['idmp-duration', 'idmp-maxsize', 'pids-tracked', 'iids-tracked', 'iids-added', 'iids-duplicates'].map((name) => [
+      name,
+      words[words.indexOf(name) + 1],
+    ]),
+  );
 }
 
 test('a message that is sent again is not added again', async () => {
@@ -21,12 +26,26 @@ test('a message that is sent again is not added again', async () => {
   assert.match(String(id), /^\d+-\d+$/);
   assert.equal(await call('xadd', 's', 'idmp', 'p', 'm1', '*', 'other', 'fields'), id);
   assert.equal(await add('p', 'm1', 'maxlen', '~', '100', 'keepref'), id);
-  const others = new Set([id, await add('p', 'm2'), await add('q', 'm1'), await add('p', '*'), await add('p', '\0\xff'), await add('p', 'x'.repeat(65536))]);
+  const others = new Set([
+    id,
+    await add('p', 'm2'),
+    await add('q', 'm1'),
+    await add('p', '*'),
+    await add('p', '\0\xff'),
+    await add('p', 'x'.repeat(65536)),
+  ]);
   assert.equal(others.size, 6);
   assert.equal(await call('xlen', 's'), 6);
   assert.equal(await call('xdel', 's', String(id)), 1);
   assert.equal(await add('p', 'm1'), id, 'though the entry is deleted');
-  assert.deepEqual(await info(), { 'idmp-duration': 100, 'idmp-maxsize': 100, 'pids-tracked': 2, 'iids-tracked': 6, 'iids-added': 6, 'iids-duplicates': 3 });
+  assert.deepEqual(await info(), {
+    'idmp-duration': 100,
+    'idmp-maxsize': 100,
+    'pids-tracked': 2,
+    'iids-tracked': 6,
+    'iids-added': 6,
+    'iids-duplicates': 3,
+  });
 });
 
 test('IDMPAUTO knows a message by its fields and values', async () => {
@@ -34,7 +53,13 @@ test('IDMPAUTO knows a message by its fields and values', async () => {
   const auto = (...fields: string[]): Promise<unknown> => call('xadd', 's', 'IDMPAUTO', 'p', '*', ...fields);
   const id = await auto('a', '1', 'b', '2');
   assert.equal(await auto('a', '1', 'b', '2'), id);
-  const others = new Set([id, await auto('a', '1', 'b', '3'), await auto('a', '1'), await auto('a', '1b', '', '2'), await auto('a1', '', 'b', '2')]);
+  const others = new Set([
+    id,
+    await auto('a', '1', 'b', '3'),
+    await auto('a', '1'),
+    await auto('a', '1b', '', '2'),
+    await auto('a1', '', 'b', '2'),
+  ]);
   assert.equal(others.size, 5);
   assert.notEqual(await call('xadd', 's', 'idmpauto', 'q', '*', 'a', '1', 'b', '2'), id);
 });
@@ -52,7 +77,14 @@ test('what is remembered is bounded in number and in time', async () => {
   await call('xcfgset', 's', 'idmp-maxsize', 3);
   assert.equal(await add('p', 'm3'), ids[2], 'the same configuration forgets nothing');
   await call('xcfgset', 's', 'idmp-duration', 1);
-  assert.deepEqual(await info(), { 'idmp-duration': 1, 'idmp-maxsize': 3, 'pids-tracked': 0, 'iids-tracked': 0, 'iids-added': 6, 'iids-duplicates': 5 });
+  assert.deepEqual(await info(), {
+    'idmp-duration': 1,
+    'idmp-maxsize': 3,
+    'pids-tracked': 0,
+    'iids-tracked': 0,
+    'iids-added': 6,
+    'iids-duplicates': 5,
+  });
   await call('config', 'set', 'stream-idmp-duration', 7, 'stream-idmp-maxsize', 8);
   await call('xadd', 'new', 'idmp', 'p', 'm', '*', 'f', 'v');
   const words = (await call('xinfo', 'stream', 'new', 'full')) as unknown[];
@@ -69,12 +101,24 @@ test('XIDMPRECORD remembers an entry that is there', async () => {
   await call('xadd', 's', now, 'f', 'v');
   assert.equal(await call('xidmprecord', 's', 'p', 'm', now), 'OK');
   assert.equal(await call('xidmprecord', 's', 'p', 'm', now), 'OK');
-  assert.equal(await call('xidmprecord', 's', 'p', 'm', '5-2'), 'ERR The idempotent ID already belongs to a different stream ID');
+  assert.equal(
+    await call('xidmprecord', 's', 'p', 'm', '5-2'),
+    'ERR The idempotent ID already belongs to a different stream ID',
+  );
   assert.equal(await add('p', 'm'), now);
-  assert.equal(await call('xidmprecord', 's', 'p', 'n', '9-9'), 'ERR The specified stream ID does not exist in the stream');
-  assert.equal(await call('xidmprecord', 's', '', 'n', '5-1'), 'ERR The producer ID and the idempotent ID must not be empty');
+  assert.equal(
+    await call('xidmprecord', 's', 'p', 'n', '9-9'),
+    'ERR The specified stream ID does not exist in the stream',
+  );
+  assert.equal(
+    await call('xidmprecord', 's', '', 'n', '5-1'),
+    'ERR The producer ID and the idempotent ID must not be empty',
+  );
   assert.equal(await call('xidmprecord', 'none', 'p', 'n', '5-1'), 'ERR no such key');
-  assert.equal(await call('xidmprecord', 's', 'p', 'n', 'x'), 'ERR Invalid stream ID specified as stream command argument');
+  assert.equal(
+    await call('xidmprecord', 's', 'p', 'n', 'x'),
+    'ERR Invalid stream ID specified as stream command argument',
+  );
 });
 
 test('bad input', async () => {

@@ -46,7 +46,9 @@ function runConfigure(call: DataCall): void {
     const value = call.integer(index + 1);
     const max = isDuration ? DURATION_SECONDS_MAX : SIZE_MAX;
     if (!(value >= 1 && value <= max)) {
-      const range = isDuration ? `ERR IDMP-DURATION must be between 1 and ${max} seconds` : `ERR IDMP-MAXSIZE must be between 1 and ${max} entries`;
+      const range = isDuration
+        ? `ERR IDMP-DURATION must be between 1 and ${max} seconds`
+        : `ERR IDMP-MAXSIZE must be between 1 and ${max} entries`;
       reply.error(Number.isNaN(value) ? errors.notInteger : range);
       return;
     }
@@ -72,7 +74,11 @@ export const xcfgset: DataCommand = command({
   arity: -2,
   flags: ['write', 'fast'],
   keys: [keyAt(1, ['RW', 'update'])],
-  args: [key('key'), optional(int('idmp-duration', { token: 'IDMP-DURATION' })), optional(int('idmp-maxsize', { token: 'IDMP-MAXSIZE' }))],
+  args: [
+    key('key'),
+    optional(int('idmp-duration', { token: 'IDMP-DURATION' })),
+    optional(int('idmp-maxsize', { token: 'IDMP-MAXSIZE' })),
+  ],
   summary: 'Sets how many messages of each producer a stream remembers, and for how long.',
   complexity: 'O(1)',
   run: runConfigure,

@@ -11,7 +11,18 @@ import { block, int, key, optional, str, token } from '../../registry/grammar.js
 import { StreamId } from '../../structures/stream-id.js';
 import { readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findGroup, replyEntries, replyEntry, replyDeliveries, replyId, replyName, replyNoGroup, replySubcommandSyntax, streamOf, streamsOf } from './access.js';
+import {
+  findGroup,
+  replyEntries,
+  replyEntry,
+  replyDeliveries,
+  replyId,
+  replyName,
+  replyNoGroup,
+  replySubcommandSyntax,
+  streamOf,
+  streamsOf,
+} from './access.js';
 
 const FULL_COUNT_DEFAULT = 10;
 const id = new StreamId();
@@ -72,8 +83,12 @@ function replyCounters(call: DataCall, streams: Streams, stream: StreamRef, pair
   if (table === undefined) return;
   table.forgetAllOld(call.host.keyspace.nowMs);
   const counters = {
-    'idmp-duration': table.durationSeconds, 'idmp-maxsize': table.sizeMax, 'pids-tracked': table.producerCount,
-    'iids-tracked': table.nameCount, 'iids-added': table.added, 'iids-duplicates': table.duplicates,
+    'idmp-duration': table.durationSeconds,
+    'idmp-maxsize': table.sizeMax,
+    'pids-tracked': table.producerCount,
+    'iids-tracked': table.nameCount,
+    'iids-added': table.added,
+    'iids-duplicates': table.duplicates,
   };
   for (const [name, value] of Object.entries(counters)) {
     reply.bulkText(name);
@@ -157,7 +172,13 @@ function replyGroupPending(call: DataCall, streams: Streams, group: GroupRef, co
   reply.settleArray(deferred, found);
 }
 
-function replyFullConsumer(call: DataCall, streams: Streams, group: GroupRef, consumer: ConsumerRef, count: number): void {
+function replyFullConsumer(
+  call: DataCall,
+  streams: Streams,
+  group: GroupRef,
+  consumer: ConsumerRef,
+  count: number,
+): void {
   const { reply } = call;
   const { groups } = streams;
   reply.map(5);
@@ -173,7 +194,11 @@ function replyFullConsumer(call: DataCall, streams: Streams, group: GroupRef, co
   const deferred = reply.defer();
   const from = new StreamId();
   let found = 0;
-  for (let more = true; more && (count === 0 || found < count) && groups.seekConsumerPending(group, consumer, from); found++) {
+  for (
+    let more = true;
+    more && (count === 0 || found < count) && groups.seekConsumerPending(group, consumer, from);
+    found++
+  ) {
     from.set(groups.pendingId);
     reply.array(3);
     replyId(call, from);

@@ -9,7 +9,18 @@ import { block, int, key, many, optional, since, str } from '../../registry/gram
 import { StreamId } from '../../structures/stream-id.js';
 import { readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findGroup, parseEnd, parseIds, parseStart, replyDeliveries, replyId, replyName, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
+import {
+  findGroup,
+  parseEnd,
+  parseIds,
+  parseStart,
+  replyDeliveries,
+  replyId,
+  replyName,
+  replyNoKeyOrGroup,
+  streamOf,
+  streamsOf,
+} from './access.js';
 
 function runAck(call: DataCall): void {
   const entry = writeTyped(call, 1, Type.STREAM);
@@ -140,7 +151,11 @@ function replyRange(
   const deferred = reply.defer();
   let found = 0;
   let more = true;
-  while (more && found < count && (consumer === 0 ? groups.seekPending(group, start) : groups.seekConsumerPending(group, consumer, start))) {
+  while (
+    more &&
+    found < count &&
+    (consumer === 0 ? groups.seekPending(group, start) : groups.seekConsumerPending(group, consumer, start))
+  ) {
     if (groups.pendingId.compare(end) > 0) break;
     start.set(groups.pendingId);
     const idle = nowMs - groups.deliveryTime;
@@ -168,12 +183,21 @@ export const xpending: DataCommand = command({
     key('key'),
     str('group'),
     optional(
-      block('filters', since('6.2.0', optional(int('min-idle-time', { token: 'IDLE' }))), str('start'), str('end'), int('count'), optional(str('consumer'))),
+      block(
+        'filters',
+        since('6.2.0', optional(int('min-idle-time', { token: 'IDLE' }))),
+        str('start'),
+        str('end'),
+        int('count'),
+        optional(str('consumer')),
+      ),
     ),
   ],
   tips: ['nondeterministic_output'],
-  summary: 'Returns what was delivered to the consumers of a group and not acknowledged: a summary, or the messages one by one.',
-  complexity: 'O(N) where N is how many messages are looked at; the summary takes O(C) where C is the count of consumers.',
+  summary:
+    'Returns what was delivered to the consumers of a group and not acknowledged: a summary, or the messages one by one.',
+  complexity:
+    'O(N) where N is how many messages are looked at; the summary takes O(C) where C is the count of consumers.',
   history: [['6.2.0', 'Knows `IDLE` and exclusive ranges.']],
   run: runPending,
 });

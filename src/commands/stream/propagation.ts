@@ -10,38 +10,88 @@ import type { DataCall, Part } from '../engine.js';
 const lastId = new StreamId();
 
 /** What is pending under `id` in the group, as the XCLAIM that makes it so. `groups` is at it (see findPending). */
-export function propagateClaim(call: DataCall, streams: Streams, keyIndex: number, groupIndex: number, group: GroupRef, id: StreamId): void {
+export function propagateClaim(
+  call: DataCall,
+  streams: Streams,
+  keyIndex: number,
+  groupIndex: number,
+  group: GroupRef,
+  id: StreamId,
+): void {
   if (!call.host.propagates) return;
   const { groups } = streams;
   call.host.alsoPropagate(call, [
-    'XCLAIM', call.copy(keyIndex), call.copy(groupIndex), nameOf(streams, groups.consumer), '0', id.toString(),
-    'TIME', groups.deliveryTime, 'RETRYCOUNT', deliveriesPart(groups.deliveryCount), 'FORCE', 'JUSTID', 'LASTID', groups.lastId(group, lastId).toString(),
+    'XCLAIM',
+    call.copy(keyIndex),
+    call.copy(groupIndex),
+    nameOf(streams, groups.consumer),
+    '0',
+    id.toString(),
+    'TIME',
+    groups.deliveryTime,
+    'RETRYCOUNT',
+    deliveriesPart(groups.deliveryCount),
+    'FORCE',
+    'JUSTID',
+    'LASTID',
+    groups.lastId(group, lastId).toString(),
   ]);
 }
 
 /** Takes something pending away whose entry is no more. `groups` is at it. */
-export function forgetPending(call: DataCall, streams: Streams, keyIndex: number, groupIndex: number, group: GroupRef, id: StreamId): void {
+export function forgetPending(
+  call: DataCall,
+  streams: Streams,
+  keyIndex: number,
+  groupIndex: number,
+  group: GroupRef,
+  id: StreamId,
+): void {
   const { groups } = streams;
   // An XCLAIM of it does the same; of what is with nobody it would make a consumer.
   if (groups.consumer !== 0) propagateClaim(call, streams, keyIndex, groupIndex, group, id);
-  else if (call.host.propagates) call.host.alsoPropagate(call, ['XACK', call.copy(keyIndex), call.copy(groupIndex), id.toString()]);
+  else if (call.host.propagates)
+    call.host.alsoPropagate(call, ['XACK', call.copy(keyIndex), call.copy(groupIndex), id.toString()]);
   groups.removePending(group, id);
   call.host.keyspace.dirty++;
 }
 
 /** How far the group has read. */
-export function propagateGroupId(call: DataCall, streams: Streams, keyIndex: number, groupIndex: number, group: GroupRef): void {
+export function propagateGroupId(
+  call: DataCall,
+  streams: Streams,
+  keyIndex: number,
+  groupIndex: number,
+  group: GroupRef,
+): void {
   if (!call.host.propagates) return;
   const { groups } = streams;
   call.host.alsoPropagate(call, [
-    'XGROUP', 'SETID', call.copy(keyIndex), call.copy(groupIndex), groups.lastId(group, lastId).toString(),
-    'ENTRIESREAD', groups.entriesRead(group),
+    'XGROUP',
+    'SETID',
+    call.copy(keyIndex),
+    call.copy(groupIndex),
+    groups.lastId(group, lastId).toString(),
+    'ENTRIESREAD',
+    groups.entriesRead(group),
   ]);
 }
 
-export function propagateConsumer(call: DataCall, streams: Streams, keyIndex: number, groupIndex: number, consumer: ConsumerRef): void {
+export function propagateConsumer(
+  call: DataCall,
+  streams: Streams,
+  keyIndex: number,
+  groupIndex: number,
+  consumer: ConsumerRef,
+): void {
   if (!call.host.propagates) return;
-  call.host.alsoPropagate(call, ['XGROUP', 'CREATECONSUMER', call.copy(keyIndex), call.copy(groupIndex), nameOf(streams, consumer)]);
+  call.host.alsoPropagate(call, [
+    'XGROUP',
+    'CREATECONSUMER',
+    call.copy(keyIndex),
+    call.copy(groupIndex),
+    nameOf(streams, consumer),
+  ]);
 }
 
 /** A count of deliveries as an argument. */

@@ -18,7 +18,16 @@ import { StreamId } from '../../structures/stream-id.js';
 import { notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { parseTimeoutMs } from '../timeout.js';
-import { findGroup, parseId, replyDeliveries, replyEntry, replyId, replyNoKeyOrGroup, streamOf, streamsOf } from './access.js';
+import {
+  findGroup,
+  parseId,
+  replyDeliveries,
+  replyEntry,
+  replyId,
+  replyNoKeyOrGroup,
+  streamOf,
+  streamsOf,
+} from './access.js';
 import { forgetPending, propagateClaim, propagateConsumer, propagateGroupId } from './propagation.js';
 
 interface ReadRequest {
@@ -52,7 +61,17 @@ const maxId = new StreamId();
 maxId.setMax();
 
 function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
-  const request: ReadRequest = { timeoutMs: -1, count: 0, countMax: Infinity, bytesMax: Infinity, noAck: false, claimIdleMs: -1, groupIndex: 0, first: 0, streams: 0 };
+  const request: ReadRequest = {
+    timeoutMs: -1,
+    count: 0,
+    countMax: Infinity,
+    bytesMax: Infinity,
+    noAck: false,
+    claimIdleMs: -1,
+    groupIndex: 0,
+    first: 0,
+    streams: 0,
+  };
   const { reply } = call;
   for (let index = 1; index < call.count && request.first === 0; index++) {
     const more = call.count - 1 - index;
@@ -89,7 +108,9 @@ function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
     } else if (more > 0 && call.is(index, 'streams')) {
       if (more % 2 !== 0) {
         const symbol = grouped ? "ID or '>'" : "ID, '+', or '$'";
-        reply.error(`ERR Unbalanced '${call.command.fullName}' list of streams: for each stream key an ${symbol} must be specified.`);
+        reply.error(
+          `ERR Unbalanced '${call.command.fullName}' list of streams: for each stream key an ${symbol} must be specified.`,
+        );
         return undefined;
       }
       request.first = index + 1;
@@ -132,7 +153,8 @@ function parseWanted(call: DataCall, streams: Streams, request: ReadRequest): Wa
   const wanted: Wanted[] = [];
   for (let keyIndex = request.first; keyIndex < request.first + request.streams; keyIndex++) {
     const idIndex = keyIndex + request.streams;
-    const entry = request.groupIndex === 0 ? readTyped(call, keyIndex, Type.STREAM) : writeTyped(call, keyIndex, Type.STREAM);
+    const entry =
+      request.groupIndex === 0 ? readTyped(call, keyIndex, Type.STREAM) : writeTyped(call, keyIndex, Type.STREAM);
     if (entry === WRONG_TYPE) return undefined;
     const stream = entry === 0 ? (0 as StreamRef) : streamOf(call, entry);
     if (request.groupIndex !== 0 && (entry === 0 || findGroup(call, streams, stream, request.groupIndex) === 0)) {
@@ -146,12 +168,21 @@ function parseWanted(call: DataCall, streams: Streams, request: ReadRequest): Wa
   return wanted;
 }
 
-function parseWantedId(call: DataCall, streams: Streams, stream: StreamRef, index: number, grouped: boolean, wanted: Wanted): boolean {
+function parseWantedId(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  index: number,
+  grouped: boolean,
+  wanted: Wanted,
+): boolean {
   const symbol = call.lengths[index] === 1 ? String.fromCharCode(call.bytes[call.starts[index]!]!) : '';
   if (symbol === '>') {
     wanted.onlyNew = true;
     if (grouped) return true;
-    call.reply.error('ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.');
+    call.reply.error(
+      'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.',
+    );
     return false;
   }
   if (symbol !== '$' && symbol !== '+') {
@@ -190,7 +221,11 @@ function runRead(call: DataCall, grouped: boolean): void {
     const entry = call.db.peek(call.bytes, call.starts[keyIndex]!, call.lengths[keyIndex]!);
     if (entry === 0) continue;
     const stream = streamOf(call, entry);
-    if (grouped ? serveGroup(call, streams, stream, request, keyIndex, wanted[place]!) : serve(call, streams, stream, request, keyIndex, wanted[place]!)) {
+    if (
+      grouped
+        ? serveGroup(call, streams, stream, request, keyIndex, wanted[place]!)
+        : serve(call, streams, stream, request, keyIndex, wanted[place]!)
+    ) {
       served++;
     }
   }
@@ -204,7 +239,13 @@ function runRead(call: DataCall, grouped: boolean): void {
   }
 }
 
-function waitForStreams(call: DataCall, streams: Streams, request: ReadRequest, wanted: readonly Wanted[], grouped: boolean): void {
+function waitForStreams(
+  call: DataCall,
+  streams: Streams,
+  request: ReadRequest,
+  wanted: readonly Wanted[],
+  grouped: boolean,
+): void {
   const args: Part[] = [];
   for (let index = 0; index < call.count; index++) args.push(call.copy(index));
   const firstId = request.first + request.streams;
@@ -279,7 +320,14 @@ const from = new StreamId();
 const groupLast = new StreamId();
 
 /** XREAD of one stream; whether there was anything. */
-function serve(call: DataCall, streams: Streams, stream: StreamRef, request: ReadRequest, keyIndex: number, wanted: Wanted): boolean {
+function serve(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  request: ReadRequest,
+  keyIndex: number,
+  wanted: Wanted,
+): boolean {
   if (streams.length(stream) === 0 || streams.lastLiveId(stream, lastLive).compare(wanted.after) <= 0) return false;
   replyStreamName(call, keyIndex);
   from.set(wanted.after);
@@ -302,12 +350,20 @@ function replyNew(call: DataCall, streams: Streams, stream: StreamRef, count: nu
 }
 
 /** XREADGROUP of one stream; whether there was anything to reply with. */
-function serveGroup(call: DataCall, streams: Streams, stream: StreamRef, request: ReadRequest, keyIndex: number, wanted: Wanted): boolean {
+function serveGroup(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  request: ReadRequest,
+  keyIndex: number,
+  wanted: Wanted,
+): boolean {
   const { groups } = streams;
   const { groupIndex } = request;
   const group = findGroup(call, streams, stream, groupIndex);
   const { nowMs } = call.host.keyspace;
-  const idle = wanted.onlyNew && request.claimIdleMs >= 0 ? idleMessages(call, streams, stream, request, keyIndex, group) : NONE;
+  const idle =
+    wanted.onlyNew && request.claimIdleMs >= 0 ? idleMessages(call, streams, stream, request, keyIndex, group) : NONE;
   const serves = !wanted.onlyNew || idle.length > 0 || hasNew(streams, stream, group);
   const consumer = findOrAddConsumer(call, streams, group, keyIndex, groupIndex + 1, request.noAck ? groupIndex : 0);
   groups.setSeenTime(consumer, nowMs);
@@ -321,7 +377,14 @@ function serveGroup(call: DataCall, streams: Streams, stream: StreamRef, request
 const NONE: readonly StreamId[] = [];
 
 /** The pending messages to be claimed, idle for longest first; those whose entries are deleted are pending no more. */
-function idleMessages(call: DataCall, streams: Streams, stream: StreamRef, request: ReadRequest, keyIndex: number, group: GroupRef): StreamId[] {
+function idleMessages(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  request: ReadRequest,
+  keyIndex: number,
+  group: GroupRef,
+): StreamId[] {
   const { groups } = streams;
   const count = budget.countOf(request);
   const latestMs = Math.max(0, call.host.keyspace.nowMs - request.claimIdleMs);
@@ -357,7 +420,13 @@ export function findOrAddConsumer(
   const { groups } = streams;
   const found = groups.findConsumer(group, call.bytes, call.starts[nameIndex]!, call.lengths[nameIndex]!);
   if (found !== 0) return found;
-  const consumer = groups.addConsumer(group, call.bytes, call.starts[nameIndex]!, call.lengths[nameIndex]!, call.host.keyspace.nowMs);
+  const consumer = groups.addConsumer(
+    group,
+    call.bytes,
+    call.starts[nameIndex]!,
+    call.lengths[nameIndex]!,
+    call.host.keyspace.nowMs,
+  );
   call.host.keyspace.dirty++;
   notify(call, EventClass.STREAM, 'xgroup-createconsumer', keyIndex);
   if (groupIndex !== 0) propagateConsumer(call, streams, keyIndex, groupIndex, consumer);
@@ -365,7 +434,16 @@ export function findOrAddConsumer(
 }
 
 /** Replies with idle messages, how long they were idle and how often delivered, and gives them to this consumer; returns how many. */
-function claim(call: DataCall, streams: Streams, stream: StreamRef, group: GroupRef, consumer: ConsumerRef, request: ReadRequest, keyIndex: number, idle: readonly StreamId[]): number {
+function claim(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  group: GroupRef,
+  consumer: ConsumerRef,
+  request: ReadRequest,
+  keyIndex: number,
+  idle: readonly StreamId[],
+): number {
   const { groups, reader } = streams;
   const { nowMs } = call.host.keyspace;
   let claimed = 0;
@@ -381,7 +459,8 @@ function claim(call: DataCall, streams: Streams, stream: StreamRef, group: Group
     groups.setPending(group, id, consumer, nowMs, groups.deliveryCount + 1);
     groups.setActiveTime(consumer, nowMs);
     call.host.keyspace.dirty++;
-    if (call.host.propagates && groups.findPending(group, id)) propagateClaim(call, streams, keyIndex, request.groupIndex, group, id);
+    if (call.host.propagates && groups.findPending(group, id))
+      propagateClaim(call, streams, keyIndex, request.groupIndex, group, id);
   }
   return claimed;
 }
@@ -418,7 +497,8 @@ function deliver(
     if (request.noAck) continue;
     groups.setPending(group, reader.id, consumer, nowMs, 1);
     groups.setActiveTime(consumer, nowMs);
-    if (call.host.propagates && groups.findPending(group, reader.id)) propagateClaim(call, streams, keyIndex, request.groupIndex, group, reader.id);
+    if (call.host.propagates && groups.findPending(group, reader.id))
+      propagateClaim(call, streams, keyIndex, request.groupIndex, group, reader.id);
   }
   call.reply.settleArray(deferred, entries);
   if (entries === claimed && claimed > 0) return;
@@ -427,14 +507,27 @@ function deliver(
 }
 
 /** Replies with what the consumer has got and not acknowledged; a deleted entry is an id without fields. */
-function replyHistory(call: DataCall, streams: Streams, stream: StreamRef, group: GroupRef, consumer: ConsumerRef, after: StreamId, count: number): void {
+function replyHistory(
+  call: DataCall,
+  streams: Streams,
+  stream: StreamRef,
+  group: GroupRef,
+  consumer: ConsumerRef,
+  after: StreamId,
+  count: number,
+): void {
   const { groups, reader } = streams;
   const { reply } = call;
   const deferred = reply.defer();
   from.set(after);
   let more = from.increment();
   let entries = 0;
-  while (more && (count === 0 || entries < count) && budget.hasRoom(call) && groups.seekConsumerPending(group, consumer, from)) {
+  while (
+    more &&
+    (count === 0 || entries < count) &&
+    budget.hasRoom(call) &&
+    groups.seekConsumerPending(group, consumer, from)
+  ) {
     from.set(groups.pendingId);
     reader.open(stream, from, from, false);
     if (reader.next()) {
@@ -462,7 +555,8 @@ const valueOptions = ['block', 'count', 'maxcount', 'maxsize', 'claim'];
 /** The keys as the command itself finds them: the specification's word may also be the name of a group, a consumer or a key. */
 function findStreamKeys(call: DataCall): number[] {
   for (let index = 1; index < call.count; index++) {
-    if (call.is(index, 'streams')) return Array.from({ length: (call.count - 1 - index) >>> 1 }, (_, place) => index + 1 + place);
+    if (call.is(index, 'streams'))
+      return Array.from({ length: (call.count - 1 - index) >>> 1 }, (_, place) => index + 1 + place);
     if (call.is(index, 'group')) index += 2;
     else if (valueOptions.some((word) => call.is(index, word))) index++;
   }
@@ -471,7 +565,10 @@ function findStreamKeys(call: DataCall): number[] {
 
 const streamsArgument = block('streams', many(key('key')), many(str('id')));
 
-const limitArguments = [optional(int('maxcount', { token: 'MAXCOUNT', since: '8.10.0' })), optional(int('maxsize', { token: 'MAXSIZE', since: '8.10.0' }))];
+const limitArguments = [
+  optional(int('maxcount', { token: 'MAXCOUNT', since: '8.10.0' })),
+  optional(int('maxsize', { token: 'MAXSIZE', since: '8.10.0' })),
+];
 
 export const xread: DataCommand = command({
   name: 'xread',

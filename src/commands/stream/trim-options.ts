@@ -54,7 +54,9 @@ export function parsePolicy(call: DataCall, index: number): number {
 }
 
 /** What becomes of references to entries that are trimmed. */
-export const policyArgument = optional(since('8.2.0', oneof('condition', token('KEEPREF'), token('DELREF'), token('ACKED'))));
+export const policyArgument = optional(
+  since('8.2.0', oneof('condition', token('KEEPREF'), token('DELREF'), token('ACKED'))),
+);
 
 export const trimArgument = block(
   'trim',

@@ -8,7 +8,12 @@ export function replyString(call: DataCall, entry: number): void {
   const entries = call.host.keyspace.entries;
   const block = entries.valueBlock(entry);
   const chunk = chunkOf(block);
-  call.reply.bulkOf(entries.arena.u8[chunk]!, entries.arena.views[chunk]!, entries.valueStart(entry), entries.word2(entry));
+  call.reply.bulkOf(
+    entries.arena.u8[chunk]!,
+    entries.arena.views[chunk]!,
+    entries.valueStart(entry),
+    entries.word2(entry),
+  );
 }
 
 /** A string value's bytes: `bytes` from `start`, `length` of them; borrowed until anything changes. */

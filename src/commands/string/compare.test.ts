@@ -46,7 +46,10 @@ test('DIGEST prints 16 digits, and IFDEQ and IFDNE compare them in any case', as
   assert.equal(await call('set', 'k', 'x', 'ifdeq', other), null);
   assert.equal(await call('set', 'k', 'x', 'ifdne', digest.toUpperCase()), null);
   assert.equal(await call('set', 'k', 'x', 'ifdeq', '6c38adf31777'), 'ERR must be exactly 16 hexadecimal characters');
-  assert.equal(await call('set', 'k', 'x', 'ifdeq', `${digest}0`, 'get'), 'ERR must be exactly 16 hexadecimal characters');
+  assert.equal(
+    await call('set', 'k', 'x', 'ifdeq', `${digest}0`, 'get'),
+    'ERR must be exactly 16 hexadecimal characters',
+  );
   assert.equal(await call('set', 'k', value, 'ifdeq', digest, 'get'), value);
   assert.equal(await call('set', 'k', 'x', 'ifdeq', digest, 'ifeq', 'x'), 'ERR syntax error');
   assert.equal(await call('delex', 'k', 'ifdne', digest), 0);
@@ -57,7 +60,12 @@ test('DIGEST prints 16 digits, and IFDEQ and IFDNE compare them in any case', as
   assert.equal(await call('set', 'k', 'x', 'ifdeq', digest), null, 'nothing is there to be equal');
   assert.equal(await call('set', 'k', 'x', 'ifdne', digest), 'OK');
   await call('rpush', 'l', 'x');
-  for (const words of [['digest', 'l'], ['delex', 'l', 'ifdeq', digest], ['set', 'l', 'x', 'ifdne', digest]]) assert.match(String(await call(...words)), /^WRONGTYPE/);
+  for (const words of [
+    ['digest', 'l'],
+    ['delex', 'l', 'ifdeq', digest],
+    ['set', 'l', 'x', 'ifdne', digest],
+  ])
+    assert.match(String(await call(...words)), /^WRONGTYPE/);
 });
 
 test('MSETEX sets all or none, with one expiry', async () => {

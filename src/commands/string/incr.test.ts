@@ -7,11 +7,33 @@ const { call } = embedServer({ stringNumbers: true });
 
 async function after(command: string, value: string, ...by: string[]): Promise<unknown[]> {
   await call('set', 'k', value);
-  return [await call(command, 'k', ...by), await call('get', 'k'), await call('object', 'encoding', 'k'), await call('strlen', 'k')];
+  return [
+    await call(command, 'k', ...by),
+    await call('get', 'k'),
+    await call('object', 'encoding', 'k'),
+    await call('strlen', 'k'),
+  ];
 }
 
 test('digits carry over', async () => {
-  for (const value of ['0', '1', '8', '9', '10', '19', '99', '100', '109', '199', '999', '1099', '99999999', '4503599627370495', '4503599627370496', '9223372036854775806']) {
+  for (const value of [
+    '0',
+    '1',
+    '8',
+    '9',
+    '10',
+    '19',
+    '99',
+    '100',
+    '109',
+    '199',
+    '999',
+    '1099',
+    '99999999',
+    '4503599627370495',
+    '4503599627370496',
+    '9223372036854775806',
+  ]) {
     const sum = String(BigInt(value) + 1n);
     assert.deepEqual(await after('incr', value), [sum, sum, 'int', String(sum.length)], value);
     assert.deepEqual(await after('decr', sum), [value, value, 'int', String(value.length)], sum);
@@ -23,7 +45,16 @@ test('digits carry over', async () => {
 });
 
 test('steps of any size', async () => {
-  for (const [value, by] of [['95', '5'], ['95', '-86'], ['5', '-10'], ['-5', '10'], ['1000', '-1'], ['999', '1'], ['123456', '1000000'], ['1', '9007199254740993']] as const) {
+  for (const [value, by] of [
+    ['95', '5'],
+    ['95', '-86'],
+    ['5', '-10'],
+    ['-5', '10'],
+    ['1000', '-1'],
+    ['999', '1'],
+    ['123456', '1000000'],
+    ['1', '9007199254740993'],
+  ] as const) {
     const sum = String(BigInt(value) + BigInt(by));
     assert.deepEqual(await after('incrby', value, by), [sum, sum, 'int', String(sum.length)], `${value} + ${by}`);
   }

@@ -1,6 +1,14 @@
 // incr: INCR, DECR, INCRBY, DECRBY and INCRBYFLOAT: numbers kept as decimal text.
 
-import { digitCount, INT64_MAX, INT64_MIN, latin1Bytes, parseBigInteger, parseInteger, writeInteger } from '../../base/bytes.js';
+import {
+  digitCount,
+  INT64_MAX,
+  INT64_MIN,
+  latin1Bytes,
+  parseBigInteger,
+  parseInteger,
+  writeInteger,
+} from '../../base/bytes.js';
 import { addExtended, extendedText, parseExtended, type Extended } from '../../base/double-exact.js';
 import { Encoding, Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
@@ -50,7 +58,13 @@ function increment(call: DataCall, by: number, exactBy: () => bigint): void {
     return;
   }
   writeInteger(scratch, 0, sum);
-  replyChanged(call, db.setString(entry, bytes, starts[1]!, lengths[1]!, db.hash, scratch, 0, length, true), scratch, 0, length);
+  replyChanged(
+    call,
+    db.setString(entry, bytes, starts[1]!, lengths[1]!, db.hash, scratch, 0, length, true),
+    scratch,
+    0,
+    length,
+  );
 }
 
 /** A counter has its new value: tells everybody, and replies with its digits. @hot */

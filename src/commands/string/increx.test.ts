@@ -23,22 +23,37 @@ test('integers: what comes out and what was added', async () => {
   assert.deepEqual(await increx('5', 'byint', 6, 'ubound', 10), [['5', '0'], '5']);
   assert.deepEqual(await increx('5', 'byint', -6, 'lbound', 0, 'ubound', 10), [['5', '0'], '5']);
   assert.deepEqual(await increx('5', 'byint', 6, 'ubound', 10, 'saturate'), [['10', '5'], '10']);
-  assert.deepEqual(await increx('50', 'byint', 5, 'ubound', 30, 'saturate'), [['30', '-20'], '30'], 'it was out of bounds before');
+  assert.deepEqual(
+    await increx('50', 'byint', 5, 'ubound', 30, 'saturate'),
+    [['30', '-20'], '30'],
+    'it was out of bounds before',
+  );
   assert.deepEqual(await increx('50', 'byint', -25, 'ubound', 30), [['25', '-25'], '25'], 'and comes back');
   assert.deepEqual(await increx(null, 'byint', 5, 'lbound', 10), [['0', '0'], null], 'nothing is made');
   assert.deepEqual(await increx(MAX, 'byint', 1), [[MAX, '0'], MAX]);
   assert.deepEqual(await increx('9223372036854775800', 'byint', MAX, 'saturate'), [[MAX, '7'], MAX]);
   assert.deepEqual(await increx('-9223372036854775800', 'byint', MIN, 'saturate'), [[MIN, '-8'], MIN]);
-  assert.deepEqual(await increx('1', 'byint', 1, 'ubound', MIN, 'saturate'), ['ERR applied increment would overflow', '1']);
+  assert.deepEqual(await increx('1', 'byint', 1, 'ubound', MIN, 'saturate'), [
+    'ERR applied increment would overflow',
+    '1',
+  ]);
 });
 
 test('floats', async () => {
   assert.deepEqual(await increx('1.5', 'byfloat', '0.25'), [['1.75', '0.25'], '1.75']);
   assert.deepEqual(await increx('10', 'byfloat', 100, 'ubound', '42.5', 'saturate'), [['42.5', '32.5'], '42.5']);
-  assert.deepEqual(await increx('10.0', 'byfloat', 10, 'ubound', '15.5'), [['10', '0'], '10.0'], 'what is there stays as it is');
+  assert.deepEqual(
+    await increx('10.0', 'byfloat', 10, 'ubound', '15.5'),
+    [['10', '0'], '10.0'],
+    'what is there stays as it is',
+  );
   assert.deepEqual(await increx('0', 'byfloat', -100, 'lbound', '-5.5', 'saturate'), [['-5.5', '-5.5'], '-5.5']);
   assert.deepEqual(await increx(null, 'byfloat', '-0.5', 'ubound', '-1.5'), [['0', '0'], null]);
-  assert.equal(((await increx('1e4932', 'byfloat', '1e4932')) as string[])[1], '1e4932', 'the sum is too large for the type');
+  assert.equal(
+    ((await increx('1e4932', 'byfloat', '1e4932')) as string[])[1],
+    '1e4932',
+    'the sum is too large for the type',
+  );
   assert.deepEqual(await increx('inf', 'byfloat', 1), ['ERR value cannot be Infinity', 'inf']);
   assert.deepEqual(await increx('1', 'byfloat', '-inf'), ['ERR BYFLOAT increment cannot be Infinity', '1']);
   assert.deepEqual(await increx('x', 'byfloat', 1), ['ERR value is not a valid float', 'x']);
@@ -66,10 +81,21 @@ test('expiry', async () => {
 
 test('bad input', async () => {
   const syntax = [
-    ['foo'], ['byint'], ['byint', 1, 'byfloat', 1], ['byint', 1, 'byint', 1], ['ex', 10, 'px', 10], ['ex', 10, 'persist'], ['persist', 'enx'], ['enx', 'persist'],
-    ['enx', 'enx', 'ex', 10], ['lbound', 0, 'lbound', 1], ['saturate', 'saturate'], ['persist', 'persist'],
+    ['foo'],
+    ['byint'],
+    ['byint', 1, 'byfloat', 1],
+    ['byint', 1, 'byint', 1],
+    ['ex', 10, 'px', 10],
+    ['ex', 10, 'persist'],
+    ['persist', 'enx'],
+    ['enx', 'persist'],
+    ['enx', 'enx', 'ex', 10],
+    ['lbound', 0, 'lbound', 1],
+    ['saturate', 'saturate'],
+    ['persist', 'persist'],
   ];
-  for (const options of syntax) assert.deepEqual(await increx('1', ...options), ['ERR syntax error', '1'], options.join(' '));
+  for (const options of syntax)
+    assert.deepEqual(await increx('1', ...options), ['ERR syntax error', '1'], options.join(' '));
   const wrong: [string, (string | number)[]][] = [
     ['ERR ENX flag requires an expiration (EX, PX, EXAT or PXAT)', ['enx']],
     ['ERR Increment is not an integer or out of range', ['byint', '1.5']],
@@ -80,7 +106,8 @@ test('bad input', async () => {
     ["ERR LBOUND can't be greater than UBOUND", ['byfloat', 1, 'lbound', '10.5', 'ubound', '1.5']],
     ["ERR invalid expire time in 'increx' command", ['ex', 0]],
   ];
-  for (const [error, options] of wrong) assert.deepEqual(await increx('1', ...options), [error, '1'], options.join(' '));
+  for (const [error, options] of wrong)
+    assert.deepEqual(await increx('1', ...options), [error, '1'], options.join(' '));
   assert.deepEqual(await increx('1.5'), ['ERR value is not an integer or out of range', '1.5']);
   await call('del', 'k');
   await call('rpush', 'k', 'x');
@@ -99,7 +126,14 @@ test('events, and floats as doubles in RESP3', async () => {
       if (key === 'end') resolve();
     });
   });
-  for (const options of [['persist'], ['byfloat', '0.5'], ['byfloat', 1, 'ex', 10], ['byfloat', 1, 'ubound', 0], ['byfloat', 1, 'exat', 1]]) await call('increx', 'k', ...options);
+  for (const options of [
+    ['persist'],
+    ['byfloat', '0.5'],
+    ['byfloat', 1, 'ex', 10],
+    ['byfloat', 1, 'ubound', 0],
+    ['byfloat', 1, 'exat', 1],
+  ])
+    await call('increx', 'k', ...options);
   await call('set', 'end', '1');
   await done;
   assert.deepEqual(events, ['incrby', 'persist', 'incrbyfloat', 'incrbyfloat', 'expire', 'del', 'set']);

@@ -4,7 +4,15 @@
 // 64-bit integers, or 80-bit floats. What comes out is propagated as SET, as Redis does.
 
 import { INT64_MAX, INT64_MIN, latin1Bytes, parseBigInteger } from '../../base/bytes.js';
-import { addExtended, compareExtended, EXTENDED_MAX, type Extended, extendedText, negateExtended, parseExtended } from '../../base/double-exact.js';
+import {
+  addExtended,
+  compareExtended,
+  EXTENDED_MAX,
+  type Extended,
+  extendedText,
+  negateExtended,
+  parseExtended,
+} from '../../base/double-exact.js';
 import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
@@ -36,7 +44,15 @@ interface Options {
 /** Reads the options; undefined after an error reply. Each may be given once. */
 function readOptions(call: DataCall): Options | undefined {
   const options: Options = {
-    byFloat: false, incrementIndex: 0, lowerIndex: 0, upperIndex: 0, saturates: false, unit: undefined, timeIndex: 0, persists: false, onlyWithoutExpiry: false,
+    byFloat: false,
+    incrementIndex: 0,
+    lowerIndex: 0,
+    upperIndex: 0,
+    saturates: false,
+    unit: undefined,
+    timeIndex: 0,
+    persists: false,
+    onlyWithoutExpiry: false,
   };
   for (let index = 2; index < call.count; index++) {
     const hasNext = index + 1 < call.count;
@@ -112,7 +128,13 @@ function addInteger(call: DataCall, entry: number, options: Options): Outcome | 
 }
 
 /** As `readInteger`, of floats, which must be finite. */
-function readFloat(call: DataCall, index: number, absent: Extended, error: string, infinite: string): Extended | undefined {
+function readFloat(
+  call: DataCall,
+  index: number,
+  absent: Extended,
+  error: string,
+  infinite: string,
+): Extended | undefined {
   const value = index === 0 ? absent : parseExtended(call.bytes, call.starts[index]!, call.lengths[index]!);
   if (typeof value === 'object') return value;
   call.reply.error(value === undefined ? error : infinite);
@@ -120,7 +142,13 @@ function readFloat(call: DataCall, index: number, absent: Extended, error: strin
 }
 
 function addFloat(call: DataCall, entry: number, options: Options): Outcome | undefined {
-  const by = readFloat(call, options.incrementIndex, ZERO, 'ERR Increment is not a valid float', 'ERR BYFLOAT increment cannot be Infinity');
+  const by = readFloat(
+    call,
+    options.incrementIndex,
+    ZERO,
+    'ERR Increment is not a valid float',
+    'ERR BYFLOAT increment cannot be Infinity',
+  );
   if (by === undefined) return undefined;
   const lower = readFloat(call, options.lowerIndex, negateExtended(EXTENDED_MAX), errors.notFloat, BOUND_INFINITE);
   if (lower === undefined) return undefined;
@@ -138,8 +166,16 @@ function addFloat(call: DataCall, entry: number, options: Options): Outcome | un
   }
   const sum = addExtended(before, by);
   // A sum that is too large for the type has the sign of what was added.
-  const side = sum === undefined ? Number(by.mantissa > 0n) - Number(by.mantissa < 0n) : compareExtended(sum, upper) > 0 ? 1 : compareExtended(sum, lower) < 0 ? -1 : 0;
-  if (sum !== undefined && side === 0) return { text: extendedText(sum), value: extendedText(sum), added: extendedText(by) };
+  const side =
+    sum === undefined
+      ? Number(by.mantissa > 0n) - Number(by.mantissa < 0n)
+      : compareExtended(sum, upper) > 0
+        ? 1
+        : compareExtended(sum, lower) < 0
+          ? -1
+          : 0;
+  if (sum !== undefined && side === 0)
+    return { text: extendedText(sum), value: extendedText(sum), added: extendedText(by) };
   if (!options.saturates) return { text: undefined, value: extendedText(before), added: '0' };
   const value = side > 0 ? upper : lower;
   const added = addExtended(value, negateExtended(before));
@@ -187,7 +223,9 @@ export const increx: DataCommand = command({
   args: [
     key('key'),
     optional(oneof('increment', double('float', { token: 'BYFLOAT' }), int('integer', { token: 'BYINT' }))),
-    optional(token('SATURATE', { summary: 'A sum out of bounds becomes the bound; otherwise nothing is changed then.' })),
+    optional(
+      token('SATURATE', { summary: 'A sum out of bounds becomes the bound; otherwise nothing is changed then.' }),
+    ),
     optional(str('lowerbound', { token: 'LBOUND', summary: 'An integer, or with BYFLOAT a float.' })),
     optional(str('upperbound', { token: 'UBOUND', summary: 'An integer, or with BYFLOAT a float.' })),
     optional(oneof('expiration', ...expireArguments(), token('PERSIST'))),

@@ -31,7 +31,8 @@ function lengthTable(a: Uint8Array, b: Uint8Array): Uint32Array {
   for (let i = 1; i <= a.length; i++) {
     for (let j = 1; j <= b.length; j++) {
       const cell = i * width + j;
-      table[cell] = a[i - 1] === b[j - 1] ? table[cell - width - 1]! + 1 : Math.max(table[cell - width]!, table[cell - 1]!);
+      table[cell] =
+        a[i - 1] === b[j - 1] ? table[cell - width - 1]! + 1 : Math.max(table[cell - width]!, table[cell - 1]!);
     }
   }
   return table;
@@ -111,7 +112,7 @@ export const lcs: DataCommand = command({
       }
     }
     if (wantsIndexes && wantsLength) {
-      call.reply.error("ERR If you want both the length and indexes, please just use IDX.");
+      call.reply.error('ERR If you want both the length and indexes, please just use IDX.');
       return;
     }
     const cells = (a.length + 1) * (b.length + 1);

@@ -38,7 +38,17 @@ function storePairs(call: DataCall): void {
   const { db, bytes, starts, lengths } = call;
   for (let index = 1; index < call.count; index += 2) {
     const entry = db.lookupWrite(bytes, starts[index]!, lengths[index]!);
-    db.setString(entry, bytes, starts[index]!, lengths[index]!, db.hash, bytes, starts[index + 1]!, lengths[index + 1]!, false);
+    db.setString(
+      entry,
+      bytes,
+      starts[index]!,
+      lengths[index]!,
+      db.hash,
+      bytes,
+      starts[index + 1]!,
+      lengths[index + 1]!,
+      false,
+    );
     changed(call, index, 1);
     notify(call, EventClass.STRING, 'set', index);
   }
@@ -111,7 +121,17 @@ function runMsetex(call: DataCall): void {
   for (let index = 2; index < end; index += 2) {
     const entry = db.lookupWrite(bytes, starts[index]!, lengths[index]!);
     const { hash } = db;
-    const made = db.setString(entry, bytes, starts[index]!, lengths[index]!, hash, bytes, starts[index + 1]!, lengths[index + 1]!, keeps);
+    const made = db.setString(
+      entry,
+      bytes,
+      starts[index]!,
+      lengths[index]!,
+      hash,
+      bytes,
+      starts[index + 1]!,
+      lengths[index + 1]!,
+      keeps,
+    );
     if (unit !== undefined) db.setExpiry(made, hash, expiry);
     changed(call, index, 1);
     notify(call, EventClass.STRING, 'set', index);

@@ -22,7 +22,15 @@ function store(call: DataCall, entry: number, valueIndex: number, expiry: number
   const { db, bytes, starts, lengths } = call;
   const hash = db.hash;
   const made = db.setString(
-    entry, bytes, starts[1]!, lengths[1]!, hash, bytes, starts[valueIndex]!, lengths[valueIndex]!, keepExpiry,
+    entry,
+    bytes,
+    starts[1]!,
+    lengths[1]!,
+    hash,
+    bytes,
+    starts[valueIndex]!,
+    lengths[valueIndex]!,
+    keepExpiry,
   );
   if (expiry !== NO_EXPIRY) db.setExpiry(made, hash, expiry);
   changed(call, 1, 1);
@@ -37,7 +45,8 @@ function lookup(call: DataCall): number {
 }
 
 function propagateWithTime(call: DataCall, valueIndex: number, expiry: number): void {
-  if (call.host.propagates) call.host.rewrite(call, ['SET', call.copy(1), call.copy(valueIndex), 'PXAT', BigInt(expiry)]);
+  if (call.host.propagates)
+    call.host.rewrite(call, ['SET', call.copy(1), call.copy(valueIndex), 'PXAT', BigInt(expiry)]);
 }
 
 /** SET with options; the caller has seen that there are some. */
@@ -59,7 +68,13 @@ function setWithOptions(call: DataCall): void {
     else if (hasNext && unit === undefined && !keepExpiry && expireUnitAt(call, index) !== undefined) {
       unit = expireUnitAt(call, index);
       timeIndex = ++index;
-    } else if (hasNext && comparedIndex === 0 && !onlyNew && !onlyOld && comparisonAt(call, index) !== Comparison.NONE) {
+    } else if (
+      hasNext &&
+      comparedIndex === 0 &&
+      !onlyNew &&
+      !onlyOld &&
+      comparisonAt(call, index) !== Comparison.NONE
+    ) {
       comparison = comparisonAt(call, index);
       comparedIndex = ++index;
     } else {
@@ -87,7 +102,8 @@ function setWithOptions(call: DataCall): void {
   }
   store(call, entry, 2, expiry, keepExpiry);
   if (unit !== undefined && (unit !== expireUnits.pxat || comparedIndex > 0)) propagateWithTime(call, 2, expiry);
-  else if (comparedIndex > 0 && call.host.propagates) call.host.rewrite(call, ['SET', call.copy(1), call.copy(2), ...(keepExpiry ? ['KEEPTTL'] : [])]);
+  else if (comparedIndex > 0 && call.host.propagates)
+    call.host.rewrite(call, ['SET', call.copy(1), call.copy(2), ...(keepExpiry ? ['KEEPTTL'] : [])]);
   if (!returnsOld) call.reply.ok();
 }
 
@@ -97,14 +113,17 @@ export const set: DataCommand = command({
   group: 'string',
   arity: -3,
   flags: ['write', 'denyoom'],
-  keys: [{ ...keyAt(1, ['RW', 'access', 'update', 'variable_flags']), notes: 'RW and ACCESS due to the optional `GET` argument' }],
+  keys: [
+    {
+      ...keyAt(1, ['RW', 'access', 'update', 'variable_flags']),
+      notes: 'RW and ACCESS due to the optional `GET` argument',
+    },
+  ],
   variableFlags: (call) => (hasWord(call, 3, 'get') ? ['RW', 'access', 'update'] : ['OW', 'update']),
   args: [
     key('key'),
     str('value'),
-    optional(
-      since('2.6.12', oneof('condition', token('NX'), token('XX'), ...comparisonArguments('8.4.0'))),
-    ),
+    optional(since('2.6.12', oneof('condition', token('NX'), token('XX'), ...comparisonArguments('8.4.0')))),
     optional(since('6.2.0', token('GET'))),
     optional(oneof('expiration', ...expireArguments('2.6.12', '6.2.0'), since('6.0.0', token('KEEPTTL')))),
   ],

@@ -31,7 +31,13 @@ export function dumpEntry(keyspace: Keyspace, entry: number, writer: RdbWriter):
  * Whether the bytes end with a version that can be read and the right checksum (unless DEBUG SET-SKIP-CHECKSUM-VALIDATION
  * says not to look), behind at least `contentBytesMin` bytes.
  */
-export function isDumpPayload(bytes: Uint8Array, offset: number, length: number, verifiesChecksum: boolean, contentBytesMin = 1): boolean {
+export function isDumpPayload(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  verifiesChecksum: boolean,
+  contentBytesMin = 1,
+): boolean {
   if (length < FOOTER_BYTES + contentBytesMin) return false;
   const footer = offset + length - FOOTER_BYTES;
   if ((bytes[footer]! | (bytes[footer + 1]! << 8)) > RDB_VERSION_MAX) return false;
@@ -49,7 +55,14 @@ interface RestoreTarget {
 }
 
 /** Makes an entry, in no dict yet, of a payload whose footer was checked; the reason when the value is malformed. */
-export function restoreEntry(keyspace: Keyspace, limits: DataLimits, target: RestoreTarget, bytes: Uint8Array, offset: number, length: number): number | string {
+export function restoreEntry(
+  keyspace: Keyspace,
+  limits: DataLimits,
+  target: RestoreTarget,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number | string {
   const type = bytes[offset]!;
   if (type > RDB_TYPE_MAX || type === 8) return `there is no type ${type}`;
   const reader = new RdbReader(false);
@@ -115,7 +128,8 @@ function parseOptions(call: PersistenceCall): RestoreOptions | undefined {
     } else if (call.is(index, 'freq') && hasMore && options.idleSeconds < 0) {
       options.frequency = call.integer(++index);
       if (Number.isNaN(options.frequency)) return refuse(call, errors.notInteger);
-      if (options.frequency < 0 || options.frequency > 255) return refuse(call, 'ERR Invalid FREQ value, must be >= 0 and <= 255');
+      if (options.frequency < 0 || options.frequency > 255)
+        return refuse(call, 'ERR Invalid FREQ value, must be >= 0 and <= 255');
     } else return refuse(call, errors.syntax);
   }
   return options;
@@ -141,7 +155,8 @@ function runRestore(call: PersistenceCall): void {
   if (Number.isNaN(ttl)) return void refuse(call, errors.notInteger);
   if (ttl < 0) return void refuse(call, 'ERR Invalid TTL value, must be >= 0');
   const { persistence } = call.host;
-  if (!isDumpPayload(bytes, starts[3]!, lengths[3]!, persistence.verifiesPayloads)) return void refuse(call, 'ERR DUMP payload version or checksum are wrong');
+  if (!isDumpPayload(bytes, starts[3]!, lengths[3]!, persistence.verifiesPayloads))
+    return void refuse(call, 'ERR DUMP payload version or checksum are wrong');
   const target: RestoreTarget = { key: bytes, keyOffset, keyLength, expires: ttl > 0 };
   const made = restoreEntry(keyspace, call.host.limits, target, bytes, starts[3]!, lengths[3]!);
   if (typeof made === 'string') {
@@ -176,7 +191,8 @@ function runRestore(call: PersistenceCall): void {
 }
 
 function clockOf(keyspace: Keyspace, options: RestoreOptions): number {
-  if (keyspace.usesFrequency && options.frequency >= 0) return ((Math.floor(keyspace.nowMs / 60000) & 0xffff) << 8) | options.frequency;
+  if (keyspace.usesFrequency && options.frequency >= 0)
+    return ((Math.floor(keyspace.nowMs / 60000) & 0xffff) << 8) | options.frequency;
   if (!keyspace.usesFrequency && options.idleSeconds >= 0) return (keyspace.lruClock - options.idleSeconds) & 0xffffff;
   return keyspace.newClock() >>> 8;
 }
@@ -199,7 +215,10 @@ function declareRestore(name: string, since: string, flags: readonly CommandFlag
       optional(int('seconds', { token: 'IDLETIME', since: '5.0.0' })),
       optional(int('frequency', { token: 'FREQ', since: '5.0.0' })),
     ],
-    summary: name === 'restore' ? 'Makes a key of the bytes that DUMP gave.' : 'RESTORE of a key that moves to this node of a cluster.',
+    summary:
+      name === 'restore'
+        ? 'Makes a key of the bytes that DUMP gave.'
+        : 'RESTORE of a key that moves to this node of a cluster.',
     complexity: 'O(N), N bytes of the value; O(N log N) for a sorted set',
     ...(name === 'restore' ? {} : { docFlags: ['syscmd' as const] }),
     run: runRestore,
@@ -208,4 +227,3 @@ function declareRestore(name: string, since: string, flags: readonly CommandFlag
 
 export const restore = declareRestore('restore', '2.6.0', ['write', 'denyoom']);
 export const restoreAsking = declareRestore('restore-asking', '3.0.0', ['write', 'denyoom', 'asking']);
-

@@ -3,13 +3,29 @@ import { coroutineLibrary } from './coroutine.js';
 import { compile, setIterators } from './compile.js';
 import { LuaSyntaxError } from './lexer.js';
 import {
-  call, checkKey, first, metamethod, metatableOf, protectedCall, readonlyText, runSteps, truthy,
+  call,
+  checkKey,
+  first,
+  metamethod,
+  metatableOf,
+  protectedCall,
+  readonlyText,
+  runSteps,
+  truthy,
 } from './machine.js';
 import type { NativeSteps } from './machine.js';
 import { checkInteger, checkTable, native, optionalInteger, setFunctions } from './native.js';
 import { numberToString, stringToNumber } from './numbers.js';
 import {
-  addressOf, argumentError, LuaError, LuaFunction, LuaTable, LuaUserdata, nativeError, traversalEnd, typeName,
+  addressOf,
+  argumentError,
+  LuaError,
+  LuaFunction,
+  LuaTable,
+  LuaUserdata,
+  nativeError,
+  traversalEnd,
+  typeName,
 } from './values.js';
 import type { LuaValue, Results } from './values.js';
 
@@ -124,12 +140,18 @@ export function openBase(globals: LuaTable): void {
         case 'setstepmul':
           return 0;
         default:
-          throw argumentError(1, typeof option === 'string' ? `invalid option '${option}'` : `string expected, got ${typeName(option)}`);
+          throw argumentError(
+            1,
+            typeof option === 'string' ? `invalid option '${option}'` : `string expected, got ${typeName(option)}`,
+          );
       }
     },
     error(...args) {
       const level = optionalInteger(args, 2, 1);
-      throw new LuaError(typeof args[0] === 'number' && level > 0 ? numberToString(args[0]) : args[0], Math.max(0, level));
+      throw new LuaError(
+        typeof args[0] === 'number' && level > 0 ? numberToString(args[0]) : args[0],
+        Math.max(0, level),
+      );
     },
     gcinfo() {
       return 64;
@@ -195,7 +217,8 @@ export function openBase(globals: LuaTable): void {
     setmetatable(...args) {
       const table = checkTable(args, 1);
       const meta = args[1];
-      if (args.length < 2 || (meta !== undefined && !(meta instanceof LuaTable))) throw argumentError(2, 'nil or table expected');
+      if (args.length < 2 || (meta !== undefined && !(meta instanceof LuaTable)))
+        throw argumentError(2, 'nil or table expected');
       if (table.meta !== null && table.meta.getHash('__metatable') !== undefined) {
         throw nativeError('cannot change a protected metatable');
       }
@@ -210,7 +233,8 @@ export function openBase(globals: LuaTable): void {
         if (typeof value === 'number') return value;
         return typeof value === 'string' ? stringToNumber(value) : undefined;
       }
-      if (typeof value !== 'string' && typeof value !== 'number') throw argumentError(1, `string expected, got ${typeName(value)}`);
+      if (typeof value !== 'string' && typeof value !== 'number')
+        throw argumentError(1, `string expected, got ${typeName(value)}`);
       if (base < 2 || base > 36) throw argumentError(2, 'base out of range');
       return parseInBase(plainToString(value), base);
     },
@@ -243,4 +267,3 @@ export function openBase(globals: LuaTable): void {
   globals.set('_G', globals);
   globals.set('coroutine', coroutineLibrary());
 }
-

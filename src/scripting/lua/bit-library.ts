@@ -45,7 +45,10 @@ export function bitLibrary(): LuaTable {
       let digits = args.length < 2 ? 8 : optionalInteger(args, 2, 8) | 0;
       const isUpper = digits < 0;
       digits = Math.min(8, Math.abs(digits));
-      const text = value.toString(16).padStart(8, '0').slice(8 - digits);
+      const text = value
+        .toString(16)
+        .padStart(8, '0')
+        .slice(8 - digits);
       return isUpper ? text.toUpperCase() : text;
     },
   });

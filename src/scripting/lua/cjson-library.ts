@@ -21,8 +21,15 @@ interface Settings {
 
 function newSettings(): Settings {
   return {
-    sparseConvert: false, sparseRatio: 2, sparseSafe: 10, encodeMaxDepth: 1000, decodeMaxDepth: 1000,
-    encodeInvalid: 0, decodeInvalid: true, precision: 14, keepBuffer: true,
+    sparseConvert: false,
+    sparseRatio: 2,
+    sparseSafe: 10,
+    encodeMaxDepth: 1000,
+    decodeMaxDepth: 1000,
+    encodeInvalid: 0,
+    decodeInvalid: true,
+    precision: 14,
+    keepBuffer: true,
   };
 }
 
@@ -129,23 +136,63 @@ function utf8(code: number): string {
   if (code < 0x80) return String.fromCharCode(code);
   if (code < 0x800) return String.fromCharCode(0xc0 | (code >> 6), 0x80 | (code & 63));
   if (code < 0x10000) return String.fromCharCode(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-  return String.fromCharCode(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
+  return String.fromCharCode(
+    0xf0 | (code >> 18),
+    0x80 | ((code >> 12) & 63),
+    0x80 | ((code >> 6) & 63),
+    0x80 | (code & 63),
+  );
 }
 
 type JsonToken =
-  | 'T_OBJ_BEGIN' | 'T_OBJ_END' | 'T_ARR_BEGIN' | 'T_ARR_END' | 'T_STRING' | 'T_NUMBER' | 'T_BOOLEAN' | 'T_NULL'
-  | 'T_COLON' | 'T_COMMA' | 'T_END' | 'T_ERROR';
+  | 'T_OBJ_BEGIN'
+  | 'T_OBJ_END'
+  | 'T_ARR_BEGIN'
+  | 'T_ARR_END'
+  | 'T_STRING'
+  | 'T_NUMBER'
+  | 'T_BOOLEAN'
+  | 'T_NULL'
+  | 'T_COLON'
+  | 'T_COMMA'
+  | 'T_END'
+  | 'T_ERROR';
 
 const tokenNames: Record<JsonToken, string> = {
-  T_OBJ_BEGIN: 'T_OBJ_BEGIN', T_OBJ_END: 'T_OBJ_END', T_ARR_BEGIN: 'T_ARR_BEGIN', T_ARR_END: 'T_ARR_END', T_STRING: 'T_STRING',
-  T_NUMBER: 'T_NUMBER', T_BOOLEAN: 'T_BOOLEAN', T_NULL: 'T_NULL', T_COLON: 'T_COLON', T_COMMA: 'T_COMMA', T_END: 'T_END', T_ERROR: 'T_ERROR',
+  T_OBJ_BEGIN: 'T_OBJ_BEGIN',
+  T_OBJ_END: 'T_OBJ_END',
+  T_ARR_BEGIN: 'T_ARR_BEGIN',
+  T_ARR_END: 'T_ARR_END',
+  T_STRING: 'T_STRING',
+  T_NUMBER: 'T_NUMBER',
+  T_BOOLEAN: 'T_BOOLEAN',
+  T_NULL: 'T_NULL',
+  T_COLON: 'T_COLON',
+  T_COMMA: 'T_COMMA',
+  T_END: 'T_END',
+  T_ERROR: 'T_ERROR',
 };
 
 const simpleTokens: Record<string, JsonToken> = {
-  '{': 'T_OBJ_BEGIN', '}': 'T_OBJ_END', '[': 'T_ARR_BEGIN', ']': 'T_ARR_END', ',': 'T_COMMA', ':': 'T_COLON',
+  '{': 'T_OBJ_BEGIN',
+  '}': 'T_OBJ_END',
+  '[': 'T_ARR_BEGIN',
+  ']': 'T_ARR_END',
+  ',': 'T_COMMA',
+  ':': 'T_COLON',
 };
-const simpleEscapes: Record<string, string> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
-const numberPattern = /[+-]?(?:0[xX][0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?(?:[pP][+-]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?:inf(?:inity)?|nan))/iy;
+const simpleEscapes: Record<string, string> = {
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+};
+const numberPattern =
+  /[+-]?(?:0[xX][0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?(?:[pP][+-]?\d+)?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?:inf(?:inity)?|nan))/iy;
 
 class Decoder {
   private position = 0;
@@ -200,7 +247,8 @@ class Decoder {
     }
     if (char === '"') return this.string();
     if (/[-0-9]/.test(char) || (this.settings.decodeInvalid && /[+iInN]/.test(char))) {
-      if (this.settings.decodeInvalid && text.startsWith('null', this.position)) return this.literal('null', 'T_NULL', jsonNull);
+      if (this.settings.decodeInvalid && text.startsWith('null', this.position))
+        return this.literal('null', 'T_NULL', jsonNull);
       if (this.number(char)) return;
       return this.fail('invalid token');
     }
@@ -217,7 +265,10 @@ class Decoder {
   }
 
   private number(char: string): boolean {
-    if (!this.settings.decodeInvalid && /^-?(?:0\d|0[xX]|[iInN])/.test(this.text.slice(this.position, this.position + 3))) {
+    if (
+      !this.settings.decodeInvalid &&
+      /^-?(?:0\d|0[xX]|[iInN])/.test(this.text.slice(this.position, this.position + 3))
+    ) {
       this.fail('invalid number');
       return true;
     }
@@ -267,7 +318,8 @@ class Decoder {
         let used = 6;
         if (first >= 0xd800 && first < 0xe000) {
           const second = text[at + 6] === '\\' && text[at + 7] === 'u' ? this.hex4(at + 8) : -1;
-          if (first >= 0xdc00 || second < 0xdc00 || second > 0xdfff) return this.fail('invalid unicode escape code', at);
+          if (first >= 0xdc00 || second < 0xdc00 || second > 0xdfff)
+            return this.fail('invalid unicode escape code', at);
           code32 = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
           used = 12;
         }
@@ -369,7 +421,11 @@ function enumOption(args: LuaValue[], number: number, names: readonly string[], 
   if (value === undefined) return current;
   if (typeof value === 'boolean') return value ? 1 : 0;
   const found = typeof value === 'string' ? names.indexOf(value) : -1;
-  if (found < 0) throw argumentError(number, typeof value === 'string' ? `invalid option '${value}'` : `string expected, got ${typeName(value)}`);
+  if (found < 0)
+    throw argumentError(
+      number,
+      typeof value === 'string' ? `invalid option '${value}'` : `string expected, got ${typeName(value)}`,
+    );
   return found;
 }
 

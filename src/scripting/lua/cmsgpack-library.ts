@@ -79,7 +79,13 @@ function packTable(table: LuaTable, level: number): string {
   const length = arrayLength(table);
   const parts: string[] = [];
   if (length >= 0) {
-    parts.push(length <= 15 ? head(0x90 | length) : length <= 0xffff ? head(0xdc) + bigEndian(length, 2) : head(0xdd) + bigEndian(length, 4));
+    parts.push(
+      length <= 15
+        ? head(0x90 | length)
+        : length <= 0xffff
+          ? head(0xdc) + bigEndian(length, 2)
+          : head(0xdd) + bigEndian(length, 4),
+    );
     for (let at = 1; at <= length; at++) parts.push(packValue(table.getNumber(at), level + 1));
     return parts.join('');
   }
@@ -88,7 +94,12 @@ function packTable(table: LuaTable, level: number): string {
     parts.push(packValue(table.keyAt(position), level + 1), packValue(table.valueAt(position), level + 1));
     count++;
   }
-  const start = count <= 15 ? head(0x80 | count) : count <= 0xffff ? head(0xde) + bigEndian(count, 2) : head(0xdf) + bigEndian(count, 4);
+  const start =
+    count <= 15
+      ? head(0x80 | count)
+      : count <= 0xffff
+        ? head(0xde) + bigEndian(count, 2)
+        : head(0xdf) + bigEndian(count, 4);
   return start + parts.join('');
 }
 

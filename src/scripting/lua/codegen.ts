@@ -82,7 +82,8 @@ function nameOf(expression: Expression): string | null {
     case 'binary': {
       // Lua's compiler leaves out a left side whose truth it knows.
       const { operator, left, right } = expression;
-      const isRight = operator === 'and' ? isKnownTrue(left) : operator === 'or' && (left.kind === 'nil' || left.kind === 'false');
+      const isRight =
+        operator === 'and' ? isKnownTrue(left) : operator === 'or' && (left.kind === 'nil' || left.kind === 'false');
       return isRight ? nameOf(right) : null;
     }
     default:
@@ -119,7 +120,14 @@ class FunctionWriter {
 
   // -- statements of the output
 
-  private op(target: string, js: string, adjust: Adjustment, line: number, names: (string | null)[] = [], isTail = false): void {
+  private op(
+    target: string,
+    js: string,
+    adjust: Adjustment,
+    line: number,
+    names: (string | null)[] = [],
+    isTail = false,
+  ): void {
     this.stop(line);
     const place = this.places.length;
     this.places.push({ line, names, isTail });
@@ -159,7 +167,12 @@ class FunctionWriter {
     names.forEach((name, at) => {
       const place = places[at]!;
       const isSlot = place.startsWith('v');
-      this.visible.push({ name: `(for ${name})`, slot: isSlot ? Number(place.slice(1)) : -1, isCell: false, ...(isSlot ? {} : { constant: Number(place.replace(/[()]/g, '')) }) });
+      this.visible.push({
+        name: `(for ${name})`,
+        slot: isSlot ? Number(place.slice(1)) : -1,
+        isCell: false,
+        ...(isSlot ? {} : { constant: Number(place.replace(/[()]/g, '')) }),
+      });
     });
   }
 
@@ -218,13 +231,16 @@ class FunctionWriter {
     this.guard = false;
     const plain = this.capture(write);
     this.guard = true;
-    this.lines.push(`if(at===0||${this.reaches(body)})for(;;${step}){if(at===0){for(;;${step}){${plain.text}}break;}${body.text}}`);
+    this.lines.push(
+      `if(at===0||${this.reaches(body)})for(;;${step}){if(at===0){for(;;${step}){${plain.text}}break;}${body.text}}`,
+    );
   }
 
   private tick(line: number): void {
     const place = this.places.length;
     this.places.push({ line, names: [], isTail: false });
-    if (this.guard) this.lines.push(`if(at===0){if(--ticks<0){place=${place};ticks=S.tick();}}else if(at===${place})at=0;`);
+    if (this.guard)
+      this.lines.push(`if(at===0){if(--ticks<0){place=${place};ticks=S.tick();}}else if(at===${place})at=0;`);
     else this.lines.push(`if(--ticks<0){place=${place};ticks=S.tick();}`);
   }
 
@@ -346,7 +362,8 @@ class FunctionWriter {
   /** An operand that assignments to locals do not change. */
   private stable(expression: Expression): Operand {
     const operand = this.value(expression);
-    if (expression.kind !== 'local' && !(expression.kind === 'parenthesis' && expression.inner.kind === 'local')) return operand;
+    if (expression.kind !== 'local' && !(expression.kind === 'parenthesis' && expression.inner.kind === 'local'))
+      return operand;
     const local = expression.kind === 'local' ? expression.local : (expression.inner as { local: Local }).local;
     if (!local.assigned) return operand;
     const copy = this.temp();
@@ -356,11 +373,15 @@ class FunctionWriter {
 
   /** A call's argument: a cell may change before the call is made. */
   private argument(expression: Expression): string {
-    return expression.kind === 'local' && isCell(expression.local) ? this.stable(expression).js : this.value(expression).js;
+    return expression.kind === 'local' && isCell(expression.local)
+      ? this.stable(expression).js
+      : this.value(expression).js;
   }
 
   private closure(scope: FunctionScope, target?: string): Operand {
-    const upvalues = scope.upvalues.map((local) => (local.self === scope && !local.assigned ? 'undefined' : this.reference(local)));
+    const upvalues = scope.upvalues.map((local) =>
+      local.self === scope && !local.assigned ? 'undefined' : this.reference(local),
+    );
     const result = target ?? this.temp();
     this.simple(`${result}=mk${scope.index}(${upvalues.join(',')});`);
     return { js: result, kind: 'object' };
@@ -385,7 +406,13 @@ class FunctionWriter {
       return { js: result, kind: 'number' };
     }
     const { js } = operand;
-    this.op(result, `typeof ${js}==='number'?-${js}:R.arithmetic('__unm',${js},${js})`, 'first', expression.line, names);
+    this.op(
+      result,
+      `typeof ${js}==='number'?-${js}:R.arithmetic('__unm',${js},${js})`,
+      'first',
+      expression.line,
+      names,
+    );
     return { js: result, kind: 'any' };
   }
 
@@ -480,7 +507,8 @@ class FunctionWriter {
     this.tempNext = mark;
     const result = target ?? this.temp();
     const names = parts.map(nameOf);
-    const js = operands.length === 2 ? `R.concat(${operands[0]},${operands[1]})` : `R.concatAll([${operands.join(',')}])`;
+    const js =
+      operands.length === 2 ? `R.concat(${operands[0]},${operands[1]})` : `R.concatAll([${operands.join(',')}])`;
     this.op(result, js, 'first', expression.line, names);
     return { js: result, kind: 'any' };
   }
@@ -537,7 +565,12 @@ class FunctionWriter {
     return result;
   }
 
-  private call(expression: Expression & { kind: 'call' | 'method' }, target: string, adjust: Adjustment, isTail = false): void {
+  private call(
+    expression: Expression & { kind: 'call' | 'method' },
+    target: string,
+    adjust: Adjustment,
+    isTail = false,
+  ): void {
     const mark = this.tempNext;
     const args: string[] = [];
     let callee: string;
@@ -545,7 +578,9 @@ class FunctionWriter {
     if (expression.kind === 'method') {
       const object = this.argument(expression.object);
       callee = this.temp();
-      this.op(callee, `R.indexName(${object},${quote(expression.name)})`, 'first', expression.line, [nameOf(expression.object)]);
+      this.op(callee, `R.indexName(${object},${quote(expression.name)})`, 'first', expression.line, [
+        nameOf(expression.object),
+      ]);
       args.push(object);
       name = `method '${expression.name}'`;
     } else {
@@ -717,7 +752,12 @@ class FunctionWriter {
     }
   }
 
-  private assign(target: Expression, source: string, line: number, prepared: { object: string; key: string } | null): void {
+  private assign(
+    target: Expression,
+    source: string,
+    line: number,
+    prepared: { object: string; key: string } | null,
+  ): void {
     switch (target.kind) {
       case 'local':
       case 'upvalue': {
@@ -729,7 +769,9 @@ class FunctionWriter {
         this.op('', `R.setIndex(G,${quote(target.name)},${source})`, 'none', line);
         break;
       case 'index':
-        this.op('', `R.setIndex(${prepared!.object},${prepared!.key},${source})`, 'none', line, [nameOf(target.object)]);
+        this.op('', `R.setIndex(${prepared!.object},${prepared!.key},${source})`, 'none', line, [
+          nameOf(target.object),
+        ]);
         break;
     }
   }
@@ -747,7 +789,8 @@ class FunctionWriter {
         if (operand.js !== slot) this.simple(`${slot}=${operand.js};`);
         return;
       }
-      const prepared = target.kind === 'index' ? { object: this.value(target.object).js, key: this.value(target.key).js } : null;
+      const prepared =
+        target.kind === 'index' ? { object: this.value(target.object).js, key: this.value(target.key).js } : null;
       const operand = this.value(value);
       this.assign(target, operand.js, line, prepared);
       return;
@@ -769,7 +812,14 @@ class FunctionWriter {
         if (operand.kind === 'number') {
           if (operand.js !== slot) this.simple(`${slot}=${operand.js};`);
         } else {
-          checks.push(() => this.op(slot, `typeof ${operand.js}==='number'?${operand.js}:R.forBound(${operand.js},'${what}')`, 'none', line));
+          checks.push(() =>
+            this.op(
+              slot,
+              `typeof ${operand.js}==='number'?${operand.js}:R.forBound(${operand.js},'${what}')`,
+              'none',
+              line,
+            ),
+          );
         }
         return slot;
       };
@@ -781,14 +831,20 @@ class FunctionWriter {
       if (from.kind === 'number') {
         if (from.js !== counter) this.simple(`${counter}=${from.js};`);
       } else {
-        this.op(counter, `typeof ${from.js}==='number'?${from.js}:R.forBound(${from.js},'initial value')`, 'none', line);
+        this.op(
+          counter,
+          `typeof ${from.js}==='number'?${from.js}:R.forBound(${from.js},'initial value')`,
+          'none',
+          line,
+        );
       }
       for (const check of checks) check();
       const isDirect = !local.assigned && !local.captured;
       const { step: stepExpression } = statement;
       let done = `${step}>0?${counter}<=${to}:${counter}>=${to}`;
       if (stepExpression === null) done = `${counter}<=${to}`;
-      else if (stepExpression.kind === 'number') done = stepExpression.value > 0 ? `${counter}<=${to}` : `${counter}>=${to}`;
+      else if (stepExpression.kind === 'number')
+        done = stepExpression.value > 0 ? `${counter}<=${to}` : `${counter}>=${to}`;
       this.showLoop(['index', 'limit', 'step'], [counter, to, step]);
       const seen = this.visible.length;
       // The step is made at the head, so that `break` and the guard version need no other way around.
@@ -827,10 +883,8 @@ class FunctionWriter {
         const walk =
           `${position}=${state}.after(${position});if(${position}===-2147483647)break;` +
           `${slots[0]}=${state}.keyAt(${position});${slots.length > 1 ? `${slots[1]}=${state}.valueAt(${position});` : ''}${others.join('')}`;
-        const count =
-          `${slots[0]}=++${position};if((${slots.length > 1 ? slots[1] : result}=${state}.getNumber(${position}))===undefined)break;${others.join('')}`;
-        const call =
-          `${iterator} instanceof LuaFunction?${iterator}.f(${state},${control}):R.call(${iterator},[${state},${control}])`;
+        const count = `${slots[0]}=++${position};if((${slots.length > 1 ? slots[1] : result}=${state}.getNumber(${position}))===undefined)break;${others.join('')}`;
+        const call = `${iterator} instanceof LuaFunction?${iterator}.f(${state},${control}):R.call(${iterator},[${state},${control}])`;
         const spread =
           `if(${result} instanceof Array){${bind(slots.map((_, at) => `${result}[${at}]`))}}` +
           `else{${bind(slots.map((_, at) => (at === 0 ? result : 'undefined')))}}` +
@@ -840,7 +894,13 @@ class FunctionWriter {
           this.op(result, call, 'raw', line, [null]);
           this.simple(spread);
         });
-        this.branchRaw(`${iterator}===R.nextFunction&&${position}!==undefined`, walk, `${iterator}===R.ipairsStep&&${position}!==undefined`, count, general);
+        this.branchRaw(
+          `${iterator}===R.nextFunction&&${position}!==undefined`,
+          walk,
+          `${iterator}===R.ipairsStep&&${position}!==undefined`,
+          count,
+          general,
+        );
         slots.forEach((slot, at) => {
           if (isCell(locals[at]!)) this.simple(`${slot}={v:${slot}};`);
         });
@@ -851,7 +911,13 @@ class FunctionWriter {
     });
   }
 
-  private branchRaw(a: string, aText: string, b: string, bText: string, general: { text: string; from: number; to: number }): void {
+  private branchRaw(
+    a: string,
+    aText: string,
+    b: string,
+    bText: string,
+    general: { text: string; from: number; to: number },
+  ): void {
     if (this.guard) {
       this.lines.push(
         `if(at===0&&${a}){${aText}}else if(at===0&&${b}){${bText}}else if(at===0||${this.reaches(general)}){${general.text}}`,
@@ -971,6 +1037,8 @@ export function generateGuards(chunk: Chunk, isDebugged = false): string {
   for (const scope of chunk.functions) {
     parts.push(`const code${scope.index}=codes[${scope.index}],mk${scope.index}=makers[${scope.index}];`);
   }
-  parts.push(`return [${chunk.functions.map((scope) => new FunctionWriter(scope, true, isDebugged).write()).join(',\n')}];`);
+  parts.push(
+    `return [${chunk.functions.map((scope) => new FunctionWriter(scope, true, isDebugged).write()).join(',\n')}];`,
+  );
   return parts.join('\n');
 }

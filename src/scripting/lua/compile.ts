@@ -104,9 +104,11 @@ export class Prototype {
       places,
       guard: () => {
         if (guards === null) {
-          this.makeGuards ??= new Function(...parameterNames, 'makers', generateGuards(parse(this.source, chunk), this.isDebugged)) as (
-            ...parameters: unknown[]
-          ) => GuardFunction[];
+          this.makeGuards ??= new Function(
+            ...parameterNames,
+            'makers',
+            generateGuards(parse(this.source, chunk), this.isDebugged),
+          ) as (...parameters: unknown[]) => GuardFunction[];
           guards = this.makeGuards(...shared, makers);
         }
         return guards[at]!;

@@ -1,6 +1,15 @@
 // coroutine: threads inside a script. A yield saves the frames up to the resume, see machine.
 import {
-  drive, errorValue, Frame, list, machine, passNative, StartFrame, suspend, suspension, toLuaError,
+  drive,
+  errorValue,
+  Frame,
+  list,
+  machine,
+  passNative,
+  StartFrame,
+  suspend,
+  suspension,
+  toLuaError,
 } from './machine.js';
 import type { FrameStack } from './machine.js';
 import { native, setFunctions } from './native.js';
@@ -181,4 +190,3 @@ export function coroutineLibrary(): LuaTable {
     },
   });
 }
-

@@ -21,12 +21,21 @@ function engineWith(isProtected = true): Engine {
 function fails(source: string): LuaError {
   const engine = engineWith();
   const run = new Execution(engine, compile(source, '@user_script').bind(engine.globals), []);
-  assert.equal(run.advance(() => true), 'failed', source);
+  assert.equal(
+    run.advance(() => true),
+    'failed',
+    source,
+  );
   return run.error!;
 }
 
 test('closures capture a fresh variable in every turn of a loop', () => {
-  assert.equal(prints('local f = {} for i = 1, 3 do local c = i f[i] = function() c = c + 10 i = i + 1 return c, i end end f[1]() print(f[1]()) print(f[2]())'), '21\t3\n12\t3');
+  assert.equal(
+    prints(
+      'local f = {} for i = 1, 3 do local c = i f[i] = function() c = c + 10 i = i + 1 return c, i end end f[1]() print(f[1]()) print(f[2]())',
+    ),
+    '21\t3\n12\t3',
+  );
 });
 
 test('assignments evaluate before they store', () => {
@@ -35,18 +44,37 @@ test('assignments evaluate before they store', () => {
 });
 
 test('results are cut and filled as calls need them', () => {
-  assert.equal(prints('local function f() return 1, 2, 3 end print(f(), f()) print((f())) print(({f(), f()})[5] == nil, #{f(), f()})'), '1\t1\t2\t3\n1\ntrue\t4');
-  assert.equal(prints('local function f() end print(select("#", f()), select("#", (f())), select("#", nil, f()))'), '0\t1\t1');
+  assert.equal(
+    prints(
+      'local function f() return 1, 2, 3 end print(f(), f()) print((f())) print(({f(), f()})[5] == nil, #{f(), f()})',
+    ),
+    '1\t1\t2\t3\n1\ntrue\t4',
+  );
+  assert.equal(
+    prints('local function f() end print(select("#", f()), select("#", (f())), select("#", nil, f()))'),
+    '0\t1\t1',
+  );
 });
 
 test('the places of a constructor win over its keys, nils too', () => {
   assert.equal(prints('local t = {nil, 2, [1] = 7} print(t[1], t[2], #t)'), 'nil\t2\t2');
-  assert.equal(prints('local t = {[1] = 7, [2] = 8, [3] = 9, [4] = 10, 1, nil} print(t[1], t[2], t[3], t[4])'), '1\tnil\t9\t10');
+  assert.equal(
+    prints('local t = {[1] = 7, [2] = 8, [3] = 9, [4] = 10, 1, nil} print(t[1], t[2], t[3], t[4])'),
+    '1\tnil\t9\t10',
+  );
 });
 
 test('a number stays a number in sums of locals that inference took for numbers', () => {
-  assert.equal(prints('local s = 0 for i = 1, 10 do s = s + i * 2 end local t = s s = s / 4 print(s, t) local x = 1 x = x + "2" print(x)'), '27.5\t110\n3');
-  assert.equal(prints('local x = 1 local y = x y = "a" x = y print(pcall(function() return x + 1 end))'), 'false\ttest.lua:1: attempt to perform arithmetic on upvalue \'x\' (a string value)');
+  assert.equal(
+    prints(
+      'local s = 0 for i = 1, 10 do s = s + i * 2 end local t = s s = s / 4 print(s, t) local x = 1 x = x + "2" print(x)',
+    ),
+    '27.5\t110\n3',
+  );
+  assert.equal(
+    prints('local x = 1 local y = x y = "a" x = y print(pcall(function() return x + 1 end))'),
+    "false\ttest.lua:1: attempt to perform arithmetic on upvalue 'x' (a string value)",
+  );
 });
 
 test('metamethods may be parked', () => {
@@ -55,17 +83,30 @@ test('metamethods may be parked', () => {
     __lt = function() ${loop} return false end, __eq = function() ${loop} return true end, __concat = function() ${loop} return "c" end,
     __call = function() ${loop} return n, 5 end, __newindex = function(t, k, v) ${loop} rawset(t, k, v) end, __unm = function() ${loop} return n end})`;
   assert.equal(
-    prints(`local a = ${meta} local b = setmetatable({}, getmetatable(a)) a.y = 4 print(a.x, a + 1, a < b, a <= b, a > b, a == b, a ~= b, "x" .. 1 .. a .. "z", a(), -a, rawget(a, "y"))`),
+    prints(
+      `local a = ${meta} local b = setmetatable({}, getmetatable(a)) a.y = 4 print(a.x, a + 1, a < b, a <= b, a > b, a == b, a ~= b, "x" .. 1 .. a .. "z", a(), -a, rawget(a, "y"))`,
+    ),
     '300\t300\tfalse\ttrue\tfalse\ttrue\tfalse\tx1c\t300\t300\t4',
   );
 });
 
 test('sort, gsub, pcall, xpcall, foreach and load may be parked inside their callbacks', () => {
   const loop = 'for i = 1, 200 do end';
-  assert.equal(prints(`local t = {5, 2, 8, 1, 9, 3} table.sort(t, function(a, b) ${loop} return a < b end) print(table.concat(t, ","))`), '1,2,3,5,8,9');
+  assert.equal(
+    prints(
+      `local t = {5, 2, 8, 1, 9, 3} table.sort(t, function(a, b) ${loop} return a < b end) print(table.concat(t, ","))`,
+    ),
+    '1,2,3,5,8,9',
+  );
   assert.equal(prints(`print(("a b c"):gsub("%w", function(w) ${loop} return w .. w end))`), 'aa bb cc\t3');
-  assert.equal(prints(`print(("a b"):gsub("%w", setmetatable({}, {__index = function(t, k) ${loop} return k .. "!" end})))`), 'a! b!\t2');
-  assert.equal(prints(`print(xpcall(function() ${loop} error("x") end, function(m) ${loop} return m .. "!" end))`), 'false\ttest.lua:1: x!');
+  assert.equal(
+    prints(`print(("a b"):gsub("%w", setmetatable({}, {__index = function(t, k) ${loop} return k .. "!" end})))`),
+    'a! b!\t2',
+  );
+  assert.equal(
+    prints(`print(xpcall(function() ${loop} error("x") end, function(m) ${loop} return m .. "!" end))`),
+    'false\ttest.lua:1: x!',
+  );
   assert.equal(prints(`print(table.foreach({4, 5}, function(k, v) ${loop} if k == 2 then return v end end))`), '5');
   assert.equal(prints(`local n = 0 print(load(function() ${loop} n = n + 1 return ({"return ", "4"})[n] end)())`), '4');
 });
@@ -76,11 +117,17 @@ test('coroutines nest, yield across slices, and tell their state', () => {
     for i = 1, 5 do print(co("s")) end`;
   assert.match(prints(source), /s1suspended2suspended3suspendedenddeadcannot resume dead coroutinedead$/);
   assert.equal(prints('print(pcall(coroutine.yield))'), 'false\tattempt to yield across metamethod/C-call boundary');
-  assert.equal(prints('local co co = coroutine.create(function() return coroutine.resume(co) end) print(coroutine.resume(co))'), 'true\tfalse\tcannot resume non-suspended coroutine');
+  assert.equal(
+    prints('local co co = coroutine.create(function() return coroutine.resume(co) end) print(coroutine.resume(co))'),
+    'true\tfalse\tcannot resume non-suspended coroutine',
+  );
 });
 
 test('recursion of any kind ends in an error that can be caught', () => {
-  assert.equal(runLua('local function f(n) return 1 + f(n + 1) end print(pcall(f, 1))').output, 'false\ttest.lua:1: stack overflow\n');
+  assert.equal(
+    runLua('local function f(n) return 1 + f(n + 1) end print(pcall(f, 1))').output,
+    'false\ttest.lua:1: stack overflow\n',
+  );
   for (const source of [
     'local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k .. "x"] end print(pcall(function() return t.x end))',
     'local t = setmetatable({}, {}) getmetatable(t).__tostring = function(t) return tostring(t) .. "" end print(pcall(tostring, t))',
@@ -96,8 +143,14 @@ test('recursion of any kind ends in an error that can be caught', () => {
 });
 
 test('deep recursion and endless tail calls work', () => {
-  assert.equal(runLua('local function d(n) if n == 0 then return 0 end return 1 + d(n - 1) end print(d(15000))').output, '15000\n');
-  assert.equal(runLua('local function d(n) if n == 0 then return "end" end return d(n - 1) end print(d(200000))').output, 'end\n');
+  assert.equal(
+    runLua('local function d(n) if n == 0 then return 0 end return 1 + d(n - 1) end print(d(15000))').output,
+    '15000\n',
+  );
+  assert.equal(
+    runLua('local function d(n) if n == 0 then return "end" end return d(n - 1) end print(d(200000))').output,
+    'end\n',
+  );
 });
 
 test('nothing holds the process: every endless script can be killed', () => {
@@ -128,52 +181,115 @@ test('nothing holds the process: every endless script can be killed', () => {
 
 test('memory hogs get an error', () => {
   assert.equal(runLua('print(pcall(string.rep, "x", 1e10))').output, 'false\tresulting string too large\n');
-  assert.match(runLua('local s = "x" print(pcall(function() while true do s = s .. s end end))').output, /^false\t.*string length overflow/);
+  assert.match(
+    runLua('local s = "x" print(pcall(function() while true do s = s .. s end end))').output,
+    /^false\t.*string length overflow/,
+  );
   assert.match(runLua('print(pcall(unpack, {}, 1, 1e8))').output, /^false\ttoo many results to unpack/);
   assert.match(runLua('print(pcall(string.byte, ("x"):rep(100000), 1, -1))').output, /^false\tstring slice too long/);
   assert.match(runLua('print(pcall(string.format, "%99999d", 1))').output, /^false\tinvalid format/);
   const engine = engineWith();
-  const run = new Execution(engine, compile('local t = {} while true do t[#t + 1] = {} end', '@s').bind(engine.globals), [], () => true);
-  assert.equal(run.advance(() => true), 'failed');
+  const run = new Execution(
+    engine,
+    compile('local t = {} while true do t[#t + 1] = {} end', '@s').bind(engine.globals),
+    [],
+    () => true,
+  );
+  assert.equal(
+    run.advance(() => true),
+    'failed',
+  );
   assert.equal(run.error!.value, 'not enough memory');
 });
 
 test('patterns that explode end in an error', () => {
-  assert.match(runLua('print(pcall(string.find, ("a"):rep(5000), ("a*"):rep(30) .. "b"))').output, /pattern too complex/);
+  assert.match(
+    runLua('print(pcall(string.find, ("a"):rep(5000), ("a*"):rep(30) .. "b"))').output,
+    /pattern too complex/,
+  );
   assert.match(runLua('print(pcall(string.find, ("a"):rep(100000), ".-b"))').output, /pattern too complex|nil/);
   assert.match(runLua('print(pcall(string.find, ("("):rep(40000), ("("):rep(40000)))').output, /^false/);
 });
 
 test('sorting with an order that contradicts itself is an error', () => {
-  const { output } = runLua('local t = {} for i = 1, 100 do t[i] = i % 7 end print(pcall(table.sort, t, function(a, b) return true end))');
+  const { output } = runLua(
+    'local t = {} for i = 1, 100 do t[i] = i % 7 end print(pcall(table.sort, t, function(a, b) return true end))',
+  );
   assert.match(output, /^false\t(invalid order function for sorting|.*attempt to compare)/);
 });
 
 test('the sandbox holds', () => {
-  assert.equal(fails('return foo').value, `user_script:1: Script attempted to access nonexistent global variable 'foo'`);
+  assert.equal(
+    fails('return foo').value,
+    `user_script:1: Script attempted to access nonexistent global variable 'foo'`,
+  );
   assert.equal(fails('foo = 1').value, 'user_script:1: Attempt to modify a readonly table');
   for (const source of [
-    'string.x = 1', '_G.x = 1', 'getmetatable("").__index.x = 1', 'getmetatable("").__index = nil', 'cjson.encode = nil', 'rawset(_G, "x", 1)',
-    'setmetatable(_G, {})', 'table.insert(string, 1)', 'setmetatable(string, {})',
+    'string.x = 1',
+    '_G.x = 1',
+    'getmetatable("").__index.x = 1',
+    'getmetatable("").__index = nil',
+    'cjson.encode = nil',
+    'rawset(_G, "x", 1)',
+    'setmetatable(_G, {})',
+    'table.insert(string, 1)',
+    'setmetatable(string, {})',
   ]) {
     assert.match(String(fails(source).value), /Attempt to modify a readonly table/, source);
   }
-  for (const name of ['print', 'dofile', 'loadfile', 'require', 'module', 'io', 'debug', 'package', 'getfenv', 'setfenv', 'newproxy', 'constructor', '__proto__', 'process']) {
+  for (const name of [
+    'print',
+    'dofile',
+    'loadfile',
+    'require',
+    'module',
+    'io',
+    'debug',
+    'package',
+    'getfenv',
+    'setfenv',
+    'newproxy',
+    'constructor',
+    '__proto__',
+    'process',
+  ]) {
     assert.match(String(fails(`return ${name}`).value), /nonexistent global/, name);
   }
-  assert.equal(runLua('local t = {} print(t.constructor, t.__proto__, ("").constructor, t.hasOwnProperty, rawget(t, "toString"))').output, 'nil\tnil\tnil\tnil\tnil\n');
-  assert.equal(runLua('local t = {__proto__ = 5, constructor = 6} print(t.__proto__, t.constructor, t.toString)').output, '5\t6\tnil\n');
-  assert.equal(runLua('print(loadstring("\\27Lua"))').output, 'nil\t[string "\x1bLua"]:1: unexpected symbol near \'char(27)\'\n');
+  assert.equal(
+    runLua('local t = {} print(t.constructor, t.__proto__, ("").constructor, t.hasOwnProperty, rawget(t, "toString"))')
+      .output,
+    'nil\tnil\tnil\tnil\tnil\n',
+  );
+  assert.equal(
+    runLua('local t = {__proto__ = 5, constructor = 6} print(t.__proto__, t.constructor, t.toString)').output,
+    '5\t6\tnil\n',
+  );
+  assert.equal(
+    runLua('print(loadstring("\\27Lua"))').output,
+    'nil\t[string "\x1bLua"]:1: unexpected symbol near \'char(27)\'\n',
+  );
   assert.equal(runLua('print(pcall(string.dump, print))').output, 'false\tunable to dump given function\n');
   // Names and strings that would end a JavaScript literal.
-  assert.equal(runLua('local a = "\\"+process.exit()+`${1}`\\\\\\n" print(#a, (a:gsub("%W", "")))').output, '25\tprocessexit1\n');
+  assert.equal(
+    runLua('local a = "\\"+process.exit()+`${1}`\\\\\\n" print(#a, (a:gsub("%W", "")))').output,
+    '25\tprocessexit1\n',
+  );
 });
 
 test('source nested beyond reason is refused', () => {
-  for (const source of [`x = ${'('.repeat(100_000)}`, `x = ${'{'.repeat(100_000)}`, 'do '.repeat(100_000), `x = ${'-'.repeat(3)}\n${'not '.repeat(100_000)}`, `x = ${'function() return '.repeat(5000)}`]) {
+  for (const source of [
+    `x = ${'('.repeat(100_000)}`,
+    `x = ${'{'.repeat(100_000)}`,
+    'do '.repeat(100_000),
+    `x = ${'-'.repeat(3)}\n${'not '.repeat(100_000)}`,
+    `x = ${'function() return '.repeat(5000)}`,
+  ]) {
     assert.match(runLua(source).output, /too many syntax levels|unexpected symbol|too many/, source.slice(0, 20));
   }
-  assert.match(runLua(`x = ${Array.from({ length: 10_000 }, () => '"a"').join('..')}`).output, /too many syntax levels/);
+  assert.match(
+    runLua(`x = ${Array.from({ length: 10_000 }, () => '"a"').join('..')}`).output,
+    /too many syntax levels/,
+  );
 });
 
 test('endless chains are refused or run, and never break the process', () => {
@@ -182,26 +298,41 @@ test('endless chains are refused or run, and never break the process', () => {
     assert.match(runLua(`print(1${times(count, ' + 1')})`).output, /^\d+\n$|too complex/);
     assert.match(runLua(`if x then ${times(count, 'elseif x then ')}end print(1)`).output, /^1\n$|too complex/);
     assert.match(runLua(`local t = {} print(t${times(count, '.x')})`).output, /attempt to index field 'x'|too complex/);
-    assert.match(runLua(`print({${times(count, '1,')}}[1])`.replace('({', '(({').replace('}[1]', '})[1]')).output, /^1\n$/);
-    assert.match(runLua(`local function f() return f end f()${times(count, '()')} print(1)`).output, /^1\n$|too complex/);
+    assert.match(
+      runLua(`print({${times(count, '1,')}}[1])`.replace('({', '(({').replace('}[1]', '})[1]')).output,
+      /^1\n$/,
+    );
+    assert.match(
+      runLua(`local function f() return f end f()${times(count, '()')} print(1)`).output,
+      /^1\n$|too complex/,
+    );
     assert.match(runLua(`${times(count, 'x = 1 ')}print(x)`).output, /^1\n$/);
   }
 });
 
 test('a string is bytes', () => {
   assert.equal(runLua('local s = "\\0\\255\\128" print(#s, s:byte(1, -1))').output, '3\t0\t255\t128\n');
-  assert.equal(runLua('print(#"\xc3\xa9", ("\xc3\xa9"):upper() == "\xc3\xa9", "a\\0b" < "a\\0c", "\xff" > "a")').output, '2\ttrue\ttrue\ttrue\n');
+  assert.equal(
+    runLua('print(#"\xc3\xa9", ("\xc3\xa9"):upper() == "\xc3\xa9", "a\\0b" < "a\\0c", "\xff" > "a")').output,
+    '2\ttrue\ttrue\ttrue\n',
+  );
 });
 
 test('a host runs, resumes and passes values', () => {
   const engine = engineWith(false);
   const seen: unknown[] = [];
-  engine.globals.set('host', native((...args) => {
-    seen.push(...args);
-    if (args[0] === 'fail') throw new LuaError('from the host', 1);
-    return [1, 'two'];
-  }));
-  const main = compile('local a, b = ... for i = 1, 5000 do host(i) end local ok, e = pcall(function() host("fail") end) return a, b, e, select(2, host())', '@user_script').bind(engine.globals);
+  engine.globals.set(
+    'host',
+    native((...args) => {
+      seen.push(...args);
+      if (args[0] === 'fail') throw new LuaError('from the host', 1);
+      return [1, 'two'];
+    }),
+  );
+  const main = compile(
+    'local a, b = ... for i = 1, 5000 do host(i) end local ok, e = pcall(function() host("fail") end) return a, b, e, select(2, host())',
+    '@user_script',
+  ).bind(engine.globals);
   const run = new Execution(engine, main, ['x', new LuaTable()]);
   let slices = 0;
   while (run.advance(() => false) === 'suspended') slices++;
@@ -215,11 +346,14 @@ test('runs may overlap', () => {
   const engine = engineWith();
   const main = compile('local n = 0 for i = 1, 200000 do n = n + 1 end return n', '@s').bind(engine.globals);
   const runs = [1, 2, 3].map(() => new Execution(engine, main, []));
-  for (let left = 3; left > 0; ) {
+  for (let left = 3; left > 0;) {
     left = 0;
     for (const run of runs) if (run.advance(() => false) === 'suspended') left++;
   }
-  assert.deepEqual(runs.map((run) => run.values[0]), [200_000, 200_000, 200_000]);
+  assert.deepEqual(
+    runs.map((run) => run.values[0]),
+    [200_000, 200_000, 200_000],
+  );
 });
 
 test('the place of an error is known', () => {
@@ -229,9 +363,21 @@ test('the place of an error is known', () => {
 
 test('table traversal allows clearing and finds every key once', () => {
   assert.equal(
-    prints('local t = {} for i = 1, 20 do t[i] = i t["k" .. i] = i end local n = 0 for k in pairs(t) do n = n + 1 t[k] = nil end print(n, next(t))'),
+    prints(
+      'local t = {} for i = 1, 20 do t[i] = i t["k" .. i] = i end local n = 0 for k in pairs(t) do n = n + 1 t[k] = nil end print(n, next(t))',
+    ),
     '40\tnil',
   );
-  assert.equal(prints('local t = {1, 2, 3, x = 1} local k, n = nil, 0 repeat k = next(t, k) if k then n = n + 1 t[k] = nil end until not k print(n)'), '4');
-  assert.equal(prints('local t = {} for i = 10, 1, -1 do t[i] = i end print(#t, table.concat(t, ",")) t[5] = nil t[12] = 1 t[11] = 1 print(t[12], #t >= 4)'), '10\t1,2,3,4,5,6,7,8,9,10\n1\ttrue');
+  assert.equal(
+    prints(
+      'local t = {1, 2, 3, x = 1} local k, n = nil, 0 repeat k = next(t, k) if k then n = n + 1 t[k] = nil end until not k print(n)',
+    ),
+    '4',
+  );
+  assert.equal(
+    prints(
+      'local t = {} for i = 10, 1, -1 do t[i] = i end print(#t, table.concat(t, ",")) t[5] = nil t[12] = 1 t[11] = 1 print(t[12], #t >= 4)',
+    ),
+    '10\t1,2,3,4,5,6,7,8,9,10\n1\ttrue',
+  );
 });

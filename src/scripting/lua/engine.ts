@@ -199,7 +199,8 @@ export class Execution implements Activation {
   /** The Lua functions that a suspended run stands in, innermost first. */
   levels(): StackLevel[] {
     let { frames } = this;
-    for (let inner = frames.at(-1)?.inner() ?? null; inner !== null; inner = frames.at(-1)?.inner() ?? null) frames = inner;
+    for (let inner = frames.at(-1)?.inner() ?? null; inner !== null; inner = frames.at(-1)?.inner() ?? null)
+      frames = inner;
     const levels: StackLevel[] = [];
     for (let at = frames.length - 1; at >= 0; at--) {
       const frame = frames[at]!;
@@ -208,10 +209,16 @@ export class Execution implements Activation {
       const place = frame.code.places[frame.place]!;
       levels.push({
         line: place.line,
-        name: caller instanceof LuaFrame ? /'(.*)'$/s.exec(caller.code.places[caller.place]!.names[0] ?? '')?.[1] ?? null : null,
+        name:
+          caller instanceof LuaFrame
+            ? (/'(.*)'$/s.exec(caller.code.places[caller.place]!.names[0] ?? '')?.[1] ?? null)
+            : null,
         locals: (place.locals ?? []).map(({ name, slot, isCell, constant }) => {
           const kept = frame.state[slot] as unknown;
-          return { name, value: constant ?? (isCell ? (kept as { readonly v: LuaValue } | undefined)?.v : (kept as LuaValue)) };
+          return {
+            name,
+            value: constant ?? (isCell ? (kept as { readonly v: LuaValue } | undefined)?.v : (kept as LuaValue)),
+          };
         }),
       });
     }

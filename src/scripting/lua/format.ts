@@ -66,7 +66,11 @@ function formatInteger(letter: string, value: number, conversion: Conversion): s
   if (conversion.precision !== null) {
     digits = conversion.precision === 0 && digits === '0' ? '' : digits.padStart(conversion.precision, '0');
   }
-  return pad(signed(digits, isNegative, conversion), conversion.precision === null ? conversion : { ...conversion, zero: false }, true);
+  return pad(
+    signed(digits, isNegative, conversion),
+    conversion.precision === null ? conversion : { ...conversion, zero: false },
+    true,
+  );
 }
 
 /** All digits of a whole number, where toFixed would turn to an exponent. */
@@ -85,7 +89,8 @@ function exponential(value: number, precision: number): string {
 function generalWithZeros(value: number, precision: number): string {
   const digits = precision === 0 ? 1 : precision;
   const exponent = value === 0 ? 0 : Number(toExponential(value, digits - 1).split('e')[1]);
-  const text = exponent < -4 || exponent >= digits ? exponential(value, digits - 1) : fixed(value, digits - 1 - exponent);
+  const text =
+    exponent < -4 || exponent >= digits ? exponential(value, digits - 1) : fixed(value, digits - 1 - exponent);
   return text.includes('.') ? text : text.replace(/(e|$)/, '.$1');
 }
 
@@ -110,7 +115,11 @@ function formatFloat(letter: string, value: number, conversion: Conversion): str
     if (conversion.alternate && !text.includes('.')) text = text.replace(/(e|$)/, '.$1');
   }
   if (letter === 'E' || letter === 'G') text = text.toUpperCase();
-  return pad(signed(text, isNegative, conversion), Number.isFinite(value) ? conversion : { ...conversion, zero: false }, true);
+  return pad(
+    signed(text, isNegative, conversion),
+    Number.isFinite(value) ? conversion : { ...conversion, zero: false },
+    true,
+  );
 }
 
 function quoted(text: string): string {
@@ -120,9 +129,15 @@ function quoted(text: string): string {
 const itemPattern = /^([-+ #0]*)(\d*)(?:\.(\d*))?/;
 
 function parseConversion(format: string, at: number): { conversion: Conversion; letterAt: number } {
-  const [all, flags, width, precision] = itemPattern.exec(format.slice(at, at + 40))! as unknown as [string, string, string, string | undefined];
+  const [all, flags, width, precision] = itemPattern.exec(format.slice(at, at + 40))! as unknown as [
+    string,
+    string,
+    string,
+    string | undefined,
+  ];
   if (flags.length > 5) throw nativeError('invalid format (repeated flags)');
-  if (width.length > 2 || (precision?.length ?? 0) > 2) throw nativeError('invalid format (width or precision too long)');
+  if (width.length > 2 || (precision?.length ?? 0) > 2)
+    throw nativeError('invalid format (width or precision too long)');
   const conversion: Conversion = {
     left: flags.includes('-'),
     plus: flags.includes('+'),
@@ -188,4 +203,3 @@ export function formatString(args: LuaValue[]): string {
     at = letterAt + 1;
   }
 }
-

@@ -26,7 +26,8 @@ function visit(sources: Sources, body: Statement[]): void {
         break;
       case 'assign':
         statement.targets.forEach((target, at) => {
-          if (target.kind === 'local' || target.kind === 'upvalue') note(sources, target.local, statement.values[at] ?? null);
+          if (target.kind === 'local' || target.kind === 'upvalue')
+            note(sources, target.local, statement.values[at] ?? null);
         });
         break;
       case 'numericFor':
@@ -80,7 +81,7 @@ export function inferNumbers(chunk: Chunk): void {
     local.isNumber = true;
     candidates.push(local);
   }
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const local of candidates) {
       if (!local.isNumber || sources.get(local)!.every((source) => isNumeric(source!))) continue;

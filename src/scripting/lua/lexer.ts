@@ -22,10 +22,31 @@ export function shortSource(chunkName: string): string {
 export type TokenKind = 'name' | 'string' | 'number' | '<eof>' | string;
 
 /** By their own text: what the source says is another string, and comparing two that are the same object is faster. */
-const keywords = new Map(([
-  'and', 'break', 'do', 'else', 'elseif', 'end', 'false', 'for', 'function', 'if', 'in', 'local', 'nil', 'not', 'or',
-  'repeat', 'return', 'then', 'true', 'until', 'while',
-]).map((word) => [word, word]));
+const keywords = new Map(
+  [
+    'and',
+    'break',
+    'do',
+    'else',
+    'elseif',
+    'end',
+    'false',
+    'for',
+    'function',
+    'if',
+    'in',
+    'local',
+    'nil',
+    'not',
+    'or',
+    'repeat',
+    'return',
+    'then',
+    'true',
+    'until',
+    'while',
+  ].map((word) => [word, word]),
+);
 
 const DIGIT = 1;
 const LETTER = 2;
@@ -137,7 +158,11 @@ export class Lexer {
             this.longString(level, true);
             return;
           }
-          if (level === -2) this.fail('invalid long string delimiter', source.slice(this.position, this.position + this.bracketTextLength()));
+          if (level === -2)
+            this.fail(
+              'invalid long string delimiter',
+              source.slice(this.position, this.position + this.bracketTextLength()),
+            );
           return this.symbol('[');
         }
         case 61:

@@ -105,7 +105,19 @@ class Documents {
       case 2:
         return String((prng.unit() - 0.5) * 10 ** (prng.below(40) - 20));
       case 3:
-        return prng.pick(['0', '-1', '1e3', '1.5E-7', '4294967296', '-2147483649', '9007199254740993', '1e19', '255', '65536', '0.1']);
+        return prng.pick([
+          '0',
+          '-1',
+          '1e3',
+          '1.5E-7',
+          '4294967296',
+          '-2147483649',
+          '9007199254740993',
+          '1e19',
+          '255',
+          '65536',
+          '0.1',
+        ]);
       case 4:
       case 5:
         return this.text();
@@ -118,7 +130,19 @@ class Documents {
 
   private text(): string {
     const { prng } = this;
-    const pieces = ['a', 'bc', ' ', '\\\\', '\\"', '\\n', '\\u00e9', '\\ud83d\\ude00', '\\/', 'x'.repeat(prng.below(300)), '0'];
+    const pieces = [
+      'a',
+      'bc',
+      ' ',
+      '\\\\',
+      '\\"',
+      '\\n',
+      '\\u00e9',
+      '\\ud83d\\ude00',
+      '\\/',
+      'x'.repeat(prng.below(300)),
+      '0',
+    ];
     return `"${Array.from({ length: prng.below(5) }, () => prng.pick(pieces)).join('')}"`;
   }
 
@@ -130,7 +154,10 @@ class Documents {
       const at = prng.below(text.length);
       switch (prng.below(3)) {
         case 0:
-          text = text.slice(0, at) + prng.pick(['"', '{', '}', '[', ']', ',', ':', '1', 'e', '-', 'x', ' ', 'null']) + text.slice(at + 1);
+          text =
+            text.slice(0, at) +
+            prng.pick(['"', '{', '}', '[', ']', ',', ':', '1', 'e', '-', 'x', ' ', 'null']) +
+            text.slice(at + 1);
           break;
         case 1:
           text = text.slice(0, at);
@@ -144,12 +171,41 @@ class Documents {
 
   structFormat(): string {
     const { prng } = this;
-    const options = ['b', 'B', 'h', 'H', 'l', 'L', 'i', 'I', 'i2', 'I3', 'i7', 'f', 'd', 's', 'c0', 'c3', 'x', '>', '<', '!', '!2', '!8', 'T', ' ', 'z', '!3'];
+    const options = [
+      'b',
+      'B',
+      'h',
+      'H',
+      'l',
+      'L',
+      'i',
+      'I',
+      'i2',
+      'I3',
+      'i7',
+      'f',
+      'd',
+      's',
+      'c0',
+      'c3',
+      'x',
+      '>',
+      '<',
+      '!',
+      '!2',
+      '!8',
+      'T',
+      ' ',
+      'z',
+      '!3',
+    ];
     return Array.from({ length: prng.below(6) + 1 }, () => prng.pick(options)).join('');
   }
 
   bytes(): string {
-    return Array.from({ length: this.prng.below(30) }, () => this.prng.below(256).toString(16).padStart(2, '0')).join('');
+    return Array.from({ length: this.prng.below(30) }, () => this.prng.below(256).toString(16).padStart(2, '0')).join(
+      '',
+    );
   }
 }
 

@@ -44,20 +44,27 @@ export interface MathState {
 
 export function openMath(): MathState {
   const random = new Random48();
-  const unary = (compute: (x: number) => number) => (...args: LuaValue[]): number => compute(checkNumber(args, 1));
-  const extreme = (isBetter: (a: number, b: number) => boolean) => (...args: LuaValue[]): number => {
-    let best = checkNumber(args, 1);
-    for (let number = 2; number <= args.length; number++) {
-      const value = checkNumber(args, number);
-      if (isBetter(value, best)) best = value;
-    }
-    return best;
-  };
+  const unary =
+    (compute: (x: number) => number) =>
+    (...args: LuaValue[]): number =>
+      compute(checkNumber(args, 1));
+  const extreme =
+    (isBetter: (a: number, b: number) => boolean) =>
+    (...args: LuaValue[]): number => {
+      let best = checkNumber(args, 1);
+      for (let number = 2; number <= args.length; number++) {
+        const value = checkNumber(args, number);
+        if (isBetter(value, best)) best = value;
+      }
+      return best;
+    };
   /** The second argument is checked first: C compilers on x86 evaluate from the right, and scripts see the message. */
-  const binary = (compute: (x: number, y: number) => number) => (...args: LuaValue[]): number => {
-    const y = checkNumber(args, 2);
-    return compute(checkNumber(args, 1), y);
-  };
+  const binary =
+    (compute: (x: number, y: number) => number) =>
+    (...args: LuaValue[]): number => {
+      const y = checkNumber(args, 2);
+      return compute(checkNumber(args, 1), y);
+    };
   const fmod = binary((x, y) => x % y);
   const library = setFunctions(new LuaTable(), {
     abs: unary(Math.abs),

@@ -22,7 +22,8 @@ export function toFixed(size: number, digits: number): string {
   const rounded = size.toFixed(digits);
   if (digits >= 60) return rounded;
   const next = size.toFixed(digits + 1);
-  if (!next.endsWith('5') || !/^0*$/.test(size.toFixed(100).slice(size.toFixed(100).indexOf('.') + digits + 2))) return rounded;
+  if (!next.endsWith('5') || !/^0*$/.test(size.toFixed(100).slice(size.toFixed(100).indexOf('.') + digits + 2)))
+    return rounded;
   const cut = next.slice(0, digits === 0 ? -2 : -1);
   return /[02468]$/.test(cut) ? cut : rounded;
 }

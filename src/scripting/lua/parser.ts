@@ -3,7 +3,16 @@
 // Messages, limits and the order of checks are PUC Lua's. Nesting is bounded (200 levels), so that hostile source gets an
 // error instead of exhausting the stack.
 import { Lexer, LuaSyntaxError } from './lexer.js';
-import type { BinaryOperator, Chunk, Clause, Expression, FunctionScope, Local, Statement, TableItem } from './syntax.js';
+import type {
+  BinaryOperator,
+  Chunk,
+  Clause,
+  Expression,
+  FunctionScope,
+  Local,
+  Statement,
+  TableItem,
+} from './syntax.js';
 
 export { LuaSyntaxError };
 
@@ -13,8 +22,21 @@ const upvaluesMax = 60;
 
 /** Left and right binding power. */
 const precedence = new Map<string, readonly [number, number]>([
-  ['+', [6, 6]], ['-', [6, 6]], ['*', [7, 7]], ['/', [7, 7]], ['%', [7, 7]], ['^', [10, 9]], ['..', [5, 4]],
-  ['==', [3, 3]], ['~=', [3, 3]], ['<', [3, 3]], ['<=', [3, 3]], ['>', [3, 3]], ['>=', [3, 3]], ['and', [2, 2]], ['or', [1, 1]],
+  ['+', [6, 6]],
+  ['-', [6, 6]],
+  ['*', [7, 7]],
+  ['/', [7, 7]],
+  ['%', [7, 7]],
+  ['^', [10, 9]],
+  ['..', [5, 4]],
+  ['==', [3, 3]],
+  ['~=', [3, 3]],
+  ['<', [3, 3]],
+  ['<=', [3, 3]],
+  ['>', [3, 3]],
+  ['>=', [3, 3]],
+  ['and', [2, 2]],
+  ['or', [1, 1]],
 ]);
 const unaryPrecedence = 8;
 
@@ -38,7 +60,10 @@ class Parser {
   private scope: Scope | null = null;
   private levels = 0;
 
-  constructor(source: string, private readonly chunk: string) {
+  constructor(
+    source: string,
+    private readonly chunk: string,
+  ) {
     this.lexer = new Lexer(source, chunk);
   }
 

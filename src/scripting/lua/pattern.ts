@@ -14,7 +14,16 @@ const stepsPerByte = 50;
 
 /** The classes by their letter, as what a regular expression has for them: ASCII, as the C locale has it. */
 const classes: Readonly<Record<string, RegExp>> = {
-  a: /[A-Za-z]/, c: /[\0-\x1f\x7f]/, d: /[0-9]/, l: /[a-z]/, p: /[!-/:-@[-`{-~]/, s: /[\t-\r ]/, u: /[A-Z]/, w: /[0-9A-Za-z]/, x: /[0-9A-Fa-f]/, z: /\0/,
+  a: /[A-Za-z]/,
+  c: /[\0-\x1f\x7f]/,
+  d: /[0-9]/,
+  l: /[a-z]/,
+  p: /[!-/:-@[-`{-~]/,
+  s: /[\t-\r ]/,
+  u: /[A-Z]/,
+  w: /[0-9A-Za-z]/,
+  x: /[0-9A-Fa-f]/,
+  z: /\0/,
 };
 
 /** By the code of a class's letter: 1 for each byte that is in it. An upper-case letter stands for the complement. */
@@ -70,7 +79,7 @@ export class Matcher {
   /** The index after the single item that starts at `at`. */
   private itemEnd(at: number): number {
     const { pattern } = this;
-    if (at >= pattern.length) throw nativeError('malformed pattern (ends with \'%\')');
+    if (at >= pattern.length) throw nativeError("malformed pattern (ends with '%')");
     const code = pattern.charCodeAt(at);
     let next = at + 1;
     if (code === 37) {
@@ -263,7 +272,8 @@ export class Matcher {
 
   private backReference(at: number, digit: number): number {
     const which = digit - 49;
-    if (which < 0 || which >= this.level || this.lengths[which] === unfinished) throw nativeError('invalid capture index');
+    if (which < 0 || which >= this.level || this.lengths[which] === unfinished)
+      throw nativeError('invalid capture index');
     const length = this.lengths[which]!;
     if (length < 0) return -1;
     const start = this.starts[which]!;

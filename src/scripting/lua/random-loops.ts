@@ -95,7 +95,9 @@ export class RandomLoops {
         return this.counters.length === 0 ? inner() : `${prng.pick(this.counters)}()`;
       case 7:
       case 8:
-        return this.functions.length === 0 || this.depth > 3 ? inner() : `(${prng.pick(this.functions)}(${inner()}, ${inner()}))`;
+        return this.functions.length === 0 || this.depth > 3
+          ? inner()
+          : `(${prng.pick(this.functions)}(${inner()}, ${inner()}))`;
       case 9:
         return this.lists.length === 0 ? inner() : `#${prng.pick(this.lists)}`;
       case 10: {
@@ -106,12 +108,20 @@ export class RandomLoops {
       case 11: {
         if (this.objects.length === 0) return inner();
         const object = prng.pick(this.objects);
-        return prng.pick([`${object}:add(${inner()})`, `(${object} + ${inner()})`, `(-${object})`, `${object}[${inner()} % 5]`, `${object}(${inner()})`]);
+        return prng.pick([
+          `${object}:add(${inner()})`,
+          `(${object} + ${inner()})`,
+          `(-${object})`,
+          `${object}[${inner()} % 5]`,
+          `${object}(${inner()})`,
+        ]);
       }
       case 12:
         return this.context.mayYield ? `(coroutine.yield(${inner()}, ${inner()}) or ${inner()})` : inner();
       default:
-        return this.context.hasVarargs ? `(${prng.pick(['... or 1', 'select("#", ...)', 'select(-1, 1, ...)'])})` : `#(${inner()} + 0 .. "")`;
+        return this.context.hasVarargs
+          ? `(${prng.pick(['... or 1', 'select("#", ...)', 'select(-1, 1, ...)'])})`
+          : `#(${inner()} + 0 .. "")`;
     }
   }
 
@@ -120,7 +130,8 @@ export class RandomLoops {
     if (this.objects.length > 0 && prng.chance(10)) {
       return `${prng.pick(this.objects)} ${prng.pick(['<', '<=', '>', '>=', '==', '~='])} ${prng.pick(this.objects)}`;
     }
-    if (depth > 0 && prng.chance(20)) return `(${this.condition(depth - 1)} ${prng.pick(['and', 'or'])} ${prng.chance(20) ? 'not ' : ''}(${this.condition(depth - 1)}))`;
+    if (depth > 0 && prng.chance(20))
+      return `(${this.condition(depth - 1)} ${prng.pick(['and', 'or'])} ${prng.chance(20) ? 'not ' : ''}(${this.condition(depth - 1)}))`;
     return `${this.expression(depth)} ${prng.pick(['<', '<=', '>', '>=', '==', '~='])} ${this.expression(depth)}`;
   }
 
@@ -213,7 +224,8 @@ export class RandomLoops {
     if (context.returned === 'nil') ways.push('return nil');
     if (context.returned === 'numbers') {
       ways.push(`return ${this.expression(1)}`, `return ${this.expression(1)}, ${this.expression(1)}`);
-      if (this.functions.length > 0) ways.push(`return ${prng.pick(this.functions)}(${this.expression(1)}, ${this.expression(1)})`);
+      if (this.functions.length > 0)
+        ways.push(`return ${prng.pick(this.functions)}(${this.expression(1)}, ${this.expression(1)})`);
     }
     if (ways.length === 0) return this.assignment();
     const way = prng.pick(ways);
@@ -227,7 +239,8 @@ export class RandomLoops {
     const name = this.name('c');
     const number = prng.pick(this.numbers);
     const step = prng.below(3) + 1;
-    if (prng.chance(60)) this.emit(`local ${name} = function() ${number} = (${number} + ${step}) % 61 return ${number} end`);
+    if (prng.chance(60))
+      this.emit(`local ${name} = function() ${number} = (${number} + ${step}) % 61 return ${number} end`);
     else this.emit(`local ${name} = function() return ${number} * ${step} end`);
     this.counters.push(name);
     // Closures of every turn of a loop, called when the loop is over.
@@ -260,14 +273,19 @@ export class RandomLoops {
       }
       case 2: {
         const name = this.name('i');
-        this.emit(`for ${name} = ${prng.pick(['"1"', '1', `#${this.word()}`])}, ${this.expression(2)} % 5, ${this.expression(1)} % 3 + 1 do`);
+        this.emit(
+          `for ${name} = ${prng.pick(['"1"', '1', `#${this.word()}`])}, ${this.expression(2)} % 5, ${this.expression(1)} % 3 + 1 do`,
+        );
         body([name]);
         this.emit('end');
         break;
       }
       case 3: {
         const [key, item] = [this.name('k'), this.name('w')];
-        const list = this.lists.length > 0 && prng.chance(40) ? prng.pick(this.lists) : `{${this.expression(1)}, ${this.expression(1)}, ${this.expression(1)}}`;
+        const list =
+          this.lists.length > 0 && prng.chance(40)
+            ? prng.pick(this.lists)
+            : `{${this.expression(1)}, ${this.expression(1)}, ${this.expression(1)}}`;
         this.emit(`for ${key}, ${item} in ${prng.pick(['ipairs', 'pairs'])}(${list}) do`);
         body([key, item]);
         this.emit('end');
@@ -276,7 +294,9 @@ export class RandomLoops {
       case 4: {
         const [key, item] = [this.name('k'), this.name('w')];
         // Its own iterator, with a loop inside.
-        this.emit(`for ${key}, ${item} in function(s, c) for j = 1, 2 do c = c + 1 if c > s then return nil end if j == s % 2 + 1 then break end end return c, c * s end, ${prng.below(5) + 1}, 0 do`);
+        this.emit(
+          `for ${key}, ${item} in function(s, c) for j = 1, 2 do c = c + 1 if c > s then return nil end if j == s % 2 + 1 then break end end return c, c * s end, ${prng.below(5) + 1}, 0 do`,
+        );
         body([key, item]);
         this.emit('end');
         break;
@@ -298,7 +318,9 @@ export class RandomLoops {
       }
       case 7: {
         const turn = this.name('n');
-        this.emit(`local ${turn} = 0 while true do ${turn} = ${turn} + 1 if ${turn} > ${prng.below(4) + 1} then break end`);
+        this.emit(
+          `local ${turn} = 0 while true do ${turn} = ${turn} + 1 if ${turn} > ${prng.below(4) + 1} then break end`,
+        );
         body([], [turn]);
         this.emit('end');
         break;
@@ -327,9 +349,12 @@ export class RandomLoops {
     this.inFunction({ hasVarargs }, () => {
       this.numbers.push('a', 'b');
       if (isRecursive) {
-        this.emit(`a, b = a % 4, b % 4 if a < 1 or b < 1 then return a + b end for i = 1, 2 do b = ${name}(a - 1, b - 1) + i end`);
+        this.emit(
+          `a, b = a % 4, b % 4 if a < 1 or b < 1 then return a + b end for i = 1, 2 do b = ${name}(a - 1, b - 1) + i end`,
+        );
       }
-      if (hasVarargs) this.emit('local p = 0 for i = 1, select("#", ...) do p = p + i * (select(i, ...)) % 31 end out(p, ...)');
+      if (hasVarargs)
+        this.emit('local p = 0 for i = 1, select("#", ...) do p = p + i * (select(i, ...)) % 31 end out(p, ...)');
       this.block(3);
       this.emit(`return ${this.expression(1)}, ${this.expression(1)}`);
     });
@@ -355,7 +380,9 @@ export class RandomLoops {
     this.emit(`local ${name} = coroutine.create(function(a, b)`);
     this.coroutineBody('numbers');
     this.emit('end)');
-    this.emit(`local ${turn} = 0 while coroutine.status(${name}) ~= "dead" and ${turn} < ${prng.pick([2, 5, 30])} do ${turn} = ${turn} + 1`);
+    this.emit(
+      `local ${turn} = 0 while coroutine.status(${name}) ~= "dead" and ${turn} < ${prng.pick([2, 5, 30])} do ${turn} = ${turn} + 1`,
+    );
     this.emit(`out(coroutine.resume(${name}${prng.chance(80) ? `, ${turn}` : ''})) end`);
   }
 
@@ -364,7 +391,13 @@ export class RandomLoops {
     this.inFunction({}, () => {
       this.numbers.push('a', 'b');
       this.loop();
-      this.emit(this.prng.pick([`if ${this.condition(1)} then error(${this.atom()}) end`, `if ${this.condition(1)} then error("text") end`, `for i = 1, 3 do a = a + i if i == 2 then local x = nil + a end end`]));
+      this.emit(
+        this.prng.pick([
+          `if ${this.condition(1)} then error(${this.atom()}) end`,
+          `if ${this.condition(1)} then error("text") end`,
+          `for i = 1, 3 do a = a + i if i == 2 then local x = nil + a end end`,
+        ]),
+      );
       this.emit(`return ${this.expression(1)}`);
     });
     this.emit(`end, ${this.atom()}, ${this.atom()}))`);
@@ -376,10 +409,18 @@ export class RandomLoops {
     const name = this.name('o');
     const turns = prng.below(3) + 1;
     const sum = `local s = self.n or 0 for i = 1, ${turns} do s = s + i if s > 40 then break end end`;
-    this.emit(`local ${name} = {n = ${this.expression(1)}} ${name}.add = function(self, x) repeat self.n = (self.n + x) % 101 x = x - 1 until not (x >= 3 and x <= 6) return self.n end`);
-    this.emit(`setmetatable(${name}, {__add = function(a, b) local s = 0 for i = 1, ${turns} do s = s + (type(a) == "table" and a.n or a) * i end return s end,`);
-    this.emit(`__lt = function(a, b) local s = 0 for i = 1, ${turns} do s = s + a.n - b.n end return s < 0 end, __unm = function(self) ${sum} return s end,`);
-    this.emit(`__index = function(t, k) for i = 1, 3 do if i == k then return i * 2 end end return 0 end, __call = function(self, x) ${sum} return s + x end})`);
+    this.emit(
+      `local ${name} = {n = ${this.expression(1)}} ${name}.add = function(self, x) repeat self.n = (self.n + x) % 101 x = x - 1 until not (x >= 3 and x <= 6) return self.n end`,
+    );
+    this.emit(
+      `setmetatable(${name}, {__add = function(a, b) local s = 0 for i = 1, ${turns} do s = s + (type(a) == "table" and a.n or a) * i end return s end,`,
+    );
+    this.emit(
+      `__lt = function(a, b) local s = 0 for i = 1, ${turns} do s = s + a.n - b.n end return s < 0 end, __unm = function(self) ${sum} return s end,`,
+    );
+    this.emit(
+      `__index = function(t, k) for i = 1, 3 do if i == k then return i * 2 end end return 0 end, __call = function(self, x) ${sum} return s + x end})`,
+    );
     this.objects = [name];
   }
 
@@ -388,7 +429,9 @@ export class RandomLoops {
     const { prng } = this;
     const list = this.name('l');
     const items = Array.from({ length: prng.below(6) + 2 }, () => this.expression(1));
-    this.emit(`local ${list} = {${items.join(', ')}} table.sort(${list}, function(p, q) local s = 0 for i = 1, 2 do s = s + (p - q) end return s < 0 end)`);
+    this.emit(
+      `local ${list} = {${items.join(', ')}} table.sort(${list}, function(p, q) local s = 0 for i = 1, 2 do s = s + (p - q) end return s < 0 end)`,
+    );
     this.emit(`out(unpack(${list}))`);
     this.emit('out((string.gsub("abc", "%w", function(w)');
     this.inFunction({ returned: null }, () => {
@@ -404,7 +447,9 @@ export class RandomLoops {
   /** The program's text. */
   write(): string {
     this.emit('local function show(v) return tostring(type(v) == "number" and v + 0 or v) end');
-    this.emit('local function out(...) local r = {} for i = 1, select("#", ...) do r[i] = show((select(i, ...))) end print(table.concat(r, " ")) end');
+    this.emit(
+      'local function out(...) local r = {} for i = 1, select("#", ...) do r[i] = show((select(i, ...))) end print(table.concat(r, " ")) end',
+    );
     for (let part = 0; part < 6; part++) {
       this.emit('do local kept, z, x = {}, 1, 2');
       this.scoped({}, () => {

@@ -16,8 +16,49 @@ const prelude = [
   'local obj, obj2 = setmetatable({}, M), setmetatable({}, M)',
 ];
 
-const formats = ['%d', '%5d', '%-5d|', '%05d', '%x', '%g', '%.3f', '%e', '%5.1f', '%s', '%q', '%10s', '%.2s', '%c', '%i', '%u', '%%', '%+d', '%#x', '%G'];
-const patterns = ['a', '%a+', '(%w)(%w)', '^%s*(.-)%s*$', '[a-c]', '[^a-c]+', '%d+', '.-b', '()b()', '%b()', '%f[%w]%w+', 'x*', 'a?b', '(a(b?))', '%', '[a', '(a', '%1', '.'];
+const formats = [
+  '%d',
+  '%5d',
+  '%-5d|',
+  '%05d',
+  '%x',
+  '%g',
+  '%.3f',
+  '%e',
+  '%5.1f',
+  '%s',
+  '%q',
+  '%10s',
+  '%.2s',
+  '%c',
+  '%i',
+  '%u',
+  '%%',
+  '%+d',
+  '%#x',
+  '%G',
+];
+const patterns = [
+  'a',
+  '%a+',
+  '(%w)(%w)',
+  '^%s*(.-)%s*$',
+  '[a-c]',
+  '[^a-c]+',
+  '%d+',
+  '.-b',
+  '()b()',
+  '%b()',
+  '%f[%w]%w+',
+  'x*',
+  'a?b',
+  '(a(b?))',
+  '%',
+  '[a',
+  '(a',
+  '%1',
+  '.',
+];
 const words = ['abc', 'hello world', '10', '0x1F', '', ' 5 ', 'a(b)c', 'xyzzy', '1e2', 'b', 'one\\001byte', 'line\\n'];
 
 export class RandomProgram {
@@ -213,10 +254,18 @@ export class RandomProgram {
         this.emit('end');
         break;
       case 8:
-        this.loop(`for i = ${prng.below(3) + 1}, ${prng.below(6)}, ${prng.pick(['1', '2', '0.5', '-1'])} do`, 'i', 'end');
+        this.loop(
+          `for i = ${prng.below(3) + 1}, ${prng.below(6)}, ${prng.pick(['1', '2', '0.5', '-1'])} do`,
+          'i',
+          'end',
+        );
         break;
       case 9:
-        this.loop(`for k, w in ipairs({${this.expression(1)}, ${this.expression(1)}, ${this.number()}}) do`, 'w', 'end');
+        this.loop(
+          `for k, w in ipairs({${this.expression(1)}, ${this.expression(1)}, ${this.number()}}) do`,
+          'w',
+          'end',
+        );
         break;
       case 10: {
         const counter = this.newName();
@@ -270,7 +319,9 @@ export class RandomProgram {
       this.names.push('a', 'b');
       for (let at = 0; at < 3; at++) this.statement();
       if (isVararg) this.emit('out(select("#", ...), ...)');
-      this.emit(prng.chance(50) ? `return ${this.value(2)}, ${this.value(1)}` : `return ${isVararg ? '...' : this.value(2)}`);
+      this.emit(
+        prng.chance(50) ? `return ${this.value(2)}, ${this.value(1)}` : `return ${isVararg ? '...' : this.value(2)}`,
+      );
     });
     this.functionDepth--;
     this.emit('end');
@@ -284,7 +335,8 @@ export class RandomProgram {
     this.functionDepth++;
     this.scoped(() => {
       for (let at = 0; at < 3; at++) this.statement();
-      if (prng.chance(40)) this.emit(`if true then error(${prng.pick([this.word(), this.number(), 'nil'])}, ${prng.below(3)}) end`);
+      if (prng.chance(40))
+        this.emit(`if true then error(${prng.pick([this.word(), this.number(), 'nil'])}, ${prng.below(3)}) end`);
       this.emit(`return ${this.value(2)}`);
     });
     this.functionDepth--;
@@ -307,14 +359,20 @@ export class RandomProgram {
     this.functionDepth--;
     this.emit('end)');
     const times = prng.below(4) + 1;
-    for (let at = 0; at < times; at++) this.emit(`out(coroutine.resume(${name}, ${this.expression(1)}), coroutine.status(${name}))`);
+    for (let at = 0; at < times; at++)
+      this.emit(`out(coroutine.resume(${name}, ${this.expression(1)}), coroutine.status(${name}))`);
   }
 
   private sorting(): void {
     const { prng } = this;
     const items = Array.from({ length: prng.below(12) }, () => String(prng.below(30)));
     if (prng.chance(10)) items.push(this.word());
-    const order = prng.pick(['', ', function(p, q) return p > q end', ', function(p, q) return p % 5 < q % 5 end', ', function(p, q) return true end']);
+    const order = prng.pick([
+      '',
+      ', function(p, q) return p > q end',
+      ', function(p, q) return p % 5 < q % 5 end',
+      ', function(p, q) return true end',
+    ]);
     this.emit(`do local s = {${items.join(', ')}} out(pcall(table.sort, s${order})) out(unpack(s)) end`);
   }
 
@@ -322,7 +380,9 @@ export class RandomProgram {
     const { prng } = this;
     const name = this.newName();
     this.emit(`local ${name} = {}`);
-    this.emit(`for i = 1, ${prng.below(3) + 1} do local c = i * 2 ${name}[i] = function(d) c = c + d i = i + 1 return c, i end end`);
+    this.emit(
+      `for i = 1, ${prng.below(3) + 1} do local c = i * 2 ${name}[i] = function(d) c = c + d i = i + 1 return c, i end end`,
+    );
     this.emit(`for _, f in ipairs(${name}) do out(f(${prng.below(5)})) out(f(1)) end`);
   }
 

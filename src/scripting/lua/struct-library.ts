@@ -63,7 +63,8 @@ class Format {
       case 'i':
       case 'I': {
         const size = this.digits(4);
-        if (size > integerBytesMax) throw nativeError(`integral size ${size} is larger than limit of ${integerBytesMax}`);
+        if (size > integerBytesMax)
+          throw nativeError(`integral size ${size} is larger than limit of ${integerBytesMax}`);
         return size;
       }
       default:
@@ -92,7 +93,8 @@ class Format {
         return;
       case '!': {
         const alignment = this.digits(nativeAlignment);
-        if (alignment === 0 || (alignment & (alignment - 1)) !== 0) throw nativeError(`alignment ${alignment} is not a power of 2`);
+        if (alignment === 0 || (alignment & (alignment - 1)) !== 0)
+          throw nativeError(`alignment ${alignment} is not a power of 2`);
         this.alignment = alignment;
         return;
       }

@@ -45,9 +45,26 @@ export type Expression =
   | { readonly kind: 'global'; readonly name: string; readonly line: number }
   | { readonly kind: 'index'; readonly object: Expression; readonly key: Expression; readonly line: number }
   | { readonly kind: 'call'; readonly callee: Expression; readonly args: Expression[]; readonly line: number }
-  | { readonly kind: 'method'; readonly object: Expression; readonly name: string; readonly args: Expression[]; readonly line: number }
-  | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression; readonly line: number }
-  | { readonly kind: 'unary'; readonly operator: 'not' | '-' | '#'; readonly operand: Expression; readonly line: number }
+  | {
+      readonly kind: 'method';
+      readonly object: Expression;
+      readonly name: string;
+      readonly args: Expression[];
+      readonly line: number;
+    }
+  | {
+      readonly kind: 'binary';
+      readonly operator: BinaryOperator;
+      readonly left: Expression;
+      readonly right: Expression;
+      readonly line: number;
+    }
+  | {
+      readonly kind: 'unary';
+      readonly operator: 'not' | '-' | '#';
+      readonly operand: Expression;
+      readonly line: number;
+    }
   | { readonly kind: 'parenthesis'; readonly inner: Expression }
   | { readonly kind: 'table'; readonly items: TableItem[]; readonly line: number };
 
@@ -65,7 +82,7 @@ export interface Clause {
 }
 
 export type BinaryOperator =
-  | '+' | '-' | '*' | '/' | '%' | '^' | '..' | '==' | '~=' | '<' | '<=' | '>' | '>=' | 'and' | 'or';
+  '+' | '-' | '*' | '/' | '%' | '^' | '..' | '==' | '~=' | '<' | '<=' | '>' | '>=' | 'and' | 'or';
 
 export type Statement =
   | { readonly kind: 'local'; readonly locals: Local[]; readonly values: Expression[]; readonly line: number }
@@ -74,7 +91,13 @@ export type Statement =
   | { readonly kind: 'call'; readonly call: Expression; readonly line: number }
   | { readonly kind: 'do'; readonly body: Statement[] }
   | { readonly kind: 'while'; readonly condition: Expression; readonly body: Statement[]; readonly line: number }
-  | { readonly kind: 'repeat'; readonly body: Statement[]; readonly condition: Expression; readonly line: number; readonly untilLine: number }
+  | {
+      readonly kind: 'repeat';
+      readonly body: Statement[];
+      readonly condition: Expression;
+      readonly line: number;
+      readonly untilLine: number;
+    }
   | { readonly kind: 'if'; readonly clauses: Clause[]; readonly otherwise: Statement[] | null }
   | {
       readonly kind: 'numericFor';
@@ -85,7 +108,13 @@ export type Statement =
       readonly body: Statement[];
       readonly line: number;
     }
-  | { readonly kind: 'genericFor'; readonly locals: Local[]; readonly values: Expression[]; readonly body: Statement[]; readonly line: number }
+  | {
+      readonly kind: 'genericFor';
+      readonly locals: Local[];
+      readonly values: Expression[];
+      readonly body: Statement[];
+      readonly line: number;
+    }
   | { readonly kind: 'return'; readonly values: Expression[]; readonly line: number }
   | { readonly kind: 'break' };
 

@@ -1,10 +1,29 @@
 // table-library: `table`. Sorting is the quicksort of PUC Lua in its choices of pivots, because scripts see them: in the
 // order of equal elements, and in what a comparison function that contradicts itself leads to.
 import {
-  call, chargeMemory, first, Frame, lessThanNative, machine, passNative, readonlyText, runSteps, stringBytesMax, suspension, truthy,
+  call,
+  chargeMemory,
+  first,
+  Frame,
+  lessThanNative,
+  machine,
+  passNative,
+  readonlyText,
+  runSteps,
+  stringBytesMax,
+  suspension,
+  truthy,
 } from './machine.js';
 import type { NativeSteps } from './machine.js';
-import { checkFunction, checkInteger, checkNumber, checkTable, optionalInteger, optionalString, setFunctions } from './native.js';
+import {
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkTable,
+  optionalInteger,
+  optionalString,
+  setFunctions,
+} from './native.js';
 import { numberToString } from './numbers.js';
 import { LuaError, LuaFunction, LuaTable, nativeError, traversalEnd, typeName } from './values.js';
 import type { LuaValue, Results } from './values.js';
@@ -313,4 +332,3 @@ export function tableLibrary(): LuaTable {
     },
   });
 }
-

@@ -296,7 +296,10 @@ export class LuaError {
     let number = this.argument;
     this.argument = -1;
     if (isMethod) number--;
-    this.value = isMethod && number === 0 ? `calling '${name}' on bad self (${this.value as string})` : `bad argument #${number} to '${name}' (${this.value as string})`;
+    this.value =
+      isMethod && number === 0
+        ? `calling '${name}' on bad self (${this.value as string})`
+        : `bad argument #${number} to '${name}' (${this.value as string})`;
   }
 }
 

@@ -88,7 +88,8 @@ const setinfo: ServerCommand = command({
     const name = call.text(2).toLowerCase();
     const value = call.text(3);
     if (name !== 'lib-name' && name !== 'lib-ver') call.reply.error(`ERR Unrecognized option '${call.shown(2)}'`);
-    else if (!isClientName(value)) call.reply.error(`ERR ${call.shown(2)} cannot contain spaces, newlines or special characters.`);
+    else if (!isClientName(value))
+      call.reply.error(`ERR ${call.shown(2)} cannot contain spaces, newlines or special characters.`);
     else {
       if (name === 'lib-name') call.client.libraryName = value;
       else call.client.libraryVersion = value;
@@ -128,7 +129,12 @@ function readFilter(call: ServerCall, index: number): ((client: Client) => boole
   const text = call.text(index + 1);
   switch (call.text(index).toLowerCase()) {
     case 'maxage': {
-      const seconds = readPositive(call, index + 1, 'ERR maxage is not an integer or out of range', 'ERR maxage should be greater than 0');
+      const seconds = readPositive(
+        call,
+        index + 1,
+        'ERR maxage is not an integer or out of range',
+        'ERR maxage should be greater than 0',
+      );
       return seconds === undefined ? undefined : (client) => call.host.nowMs() - client.createdMs >= seconds * 1000;
     }
     case 'type': {
@@ -190,7 +196,10 @@ function readFilters(call: ServerCall, skipsMe: boolean, badId: string): Filters
 /** The clients that pass the filters. */
 function filtered(call: ServerCall, { matches, ids, skipMe }: Filters): Client[] {
   const { clients } = call.host;
-  const candidates = ids === undefined ? [...clients.values()] : ids.map((id) => clients.get(id)).filter((client) => client !== undefined);
+  const candidates =
+    ids === undefined
+      ? [...clients.values()]
+      : ids.map((id) => clients.get(id)).filter((client) => client !== undefined);
   return candidates.filter((client) => !(skipMe && client === call.client) && matches(client));
 }
 
@@ -201,7 +210,11 @@ const list: ServerCommand = command({
   arity: -2,
   flags: admin,
   args: [
-    optional({ ...oneof('client-type', token('NORMAL'), token('MASTER'), token('REPLICA'), token('PUBSUB')), token: 'TYPE', since: '5.0.0' }),
+    optional({
+      ...oneof('client-type', token('NORMAL'), token('MASTER'), token('REPLICA'), token('PUBSUB')),
+      token: 'TYPE',
+      since: '5.0.0',
+    }),
     optional(many(int('client-id', { token: 'ID', since: '6.2.0' }))),
     optional(str('username', { token: 'USER', since: '8.1.0' })),
     optional(str('addr', { token: 'ADDR', display: 'ip:port', since: '8.1.0' })),
@@ -226,7 +239,11 @@ const list: ServerCommand = command({
   run(call: ServerCall) {
     const filters = readFilters(call, false, 'ERR Invalid client ID');
     if (filters === undefined) return;
-    call.reply.verbatim(filtered(call, filters).map((client) => `${clientLine(call.host, client)}\n`).join(''));
+    call.reply.verbatim(
+      filtered(call, filters)
+        .map((client) => `${clientLine(call.host, client)}\n`)
+        .join(''),
+    );
   },
 });
 
@@ -249,7 +266,18 @@ const kill: ServerCommand = command({
         oneof(
           'new-format',
           optional(many(int('client-id', { token: 'ID', since: '2.8.12' }))),
-          optional({ ...oneof('client-type', token('NORMAL'), since('3.2.0', token('MASTER')), token('SLAVE'), since('5.0.0', token('REPLICA')), token('PUBSUB')), token: 'TYPE', since: '2.8.12' }),
+          optional({
+            ...oneof(
+              'client-type',
+              token('NORMAL'),
+              since('3.2.0', token('MASTER')),
+              token('SLAVE'),
+              since('5.0.0', token('REPLICA')),
+              token('PUBSUB'),
+            ),
+            token: 'TYPE',
+            since: '2.8.12',
+          }),
           optional(str('username', { token: 'USER' })),
           optional(str('addr', { token: 'ADDR', display: 'ip:port' })),
           optional(str('laddr', { token: 'LADDR', display: 'ip:port', since: '6.2.0' })),
@@ -466,14 +494,28 @@ const help: ServerCommand = command({
         '* MAXAGE <maxage>',
         '  Kill connections older than the specified age.',
       ],
-      ['LIST [options ...]', 'Return information about client connections. Options:', '* TYPE (NORMAL|MASTER|REPLICA|PUBSUB)', '  Return clients of specified type.'],
+      [
+        'LIST [options ...]',
+        'Return information about client connections. Options:',
+        '* TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
+        '  Return clients of specified type.',
+      ],
       ['UNPAUSE', 'Stop the current client pause, resuming traffic.'],
       ['PAUSE <timeout> [WRITE|ALL]', 'Suspend all, or just write, clients for <timeout> milliseconds.'],
       ['REPLY (ON|OFF|SKIP)', 'Control the replies sent to the current connection.'],
       ['SETNAME <name>', 'Assign the name <name> to the current connection.'],
-      ['SETINFO <option> <value>', 'Tell about the client. Options are:', '* LIB-NAME: the name of its library.', '* LIB-VER: the version of its library.'],
+      [
+        'SETINFO <option> <value>',
+        'Tell about the client. Options are:',
+        '* LIB-NAME: the name of its library.',
+        '* LIB-VER: the version of its library.',
+      ],
       ['UNBLOCK <clientid> [TIMEOUT|ERROR]', 'Unblock the specified blocked client.'],
-      ['TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]', '         [OPTIN] [OPTOUT] [NOLOOP]', 'Control server assisted client side caching.'],
+      [
+        'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]',
+        '         [OPTIN] [OPTOUT] [NOLOOP]',
+        'Control server assisted client side caching.',
+      ],
       ['TRACKINGINFO', 'Report tracking status for the current connection.'],
       ['NO-EVICT (ON|OFF)', 'Protect current client connection from eviction.'],
       ['NO-TOUCH (ON|OFF)', 'Will not touch LRU/LFU stats when this mode is on.'],
@@ -488,6 +530,21 @@ export const clientCommand: ServerCommand = command({
   flags: [],
   summary: 'Commands about connections.',
   complexity: 'Depends on subcommand.',
-  subcommands: [...trackingSubcommands, getname, help, id, info, kill, list, noEvict, noTouch, pause, reply, setinfo, setname, unblock, unpause],
+  subcommands: [
+    ...trackingSubcommands,
+    getname,
+    help,
+    id,
+    info,
+    kill,
+    list,
+    noEvict,
+    noTouch,
+    pause,
+    reply,
+    setinfo,
+    setname,
+    unblock,
+    unpause,
+  ],
 });
-

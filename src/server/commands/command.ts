@@ -4,7 +4,14 @@ import { globMatches } from '../../base/glob.js';
 import { utf8 } from '../../base/bytes.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
 import type { Argument } from '../../registry/grammar.js';
-import { type Command, type CommandFlag, command, commandFlags, fitsArity, type KeySpec } from '../../registry/command.js';
+import {
+  type Command,
+  type CommandFlag,
+  command,
+  commandFlags,
+  fitsArity,
+  type KeySpec,
+} from '../../registry/command.js';
 import { many, oneof, optional, pattern, str } from '../../registry/grammar.js';
 import { Call } from '../../registry/call.js';
 import { findKeys, flagsOfKey, FoundKeys } from '../../registry/find-keys.js';
@@ -13,7 +20,9 @@ import type { ServerCall, ServerCommand } from '../server.js';
 
 /** Flags that are the server's own business, also in Redis. */
 const hiddenFlags: readonly string[] = ['may_replicate', 'protected', 'sentinel', 'only_sentinel'];
-const flagNames = (Object.entries(commandFlags) as [CommandFlag, number][]).filter(([name]) => !hiddenFlags.includes(name));
+const flagNames = (Object.entries(commandFlags) as [CommandFlag, number][]).filter(
+  ([name]) => !hiddenFlags.includes(name),
+);
 
 /** Position of first key, last key and step, as COMMAND INFO gives them: from the first specification by range. */
 function legacyRange(keys: readonly KeySpec[]): readonly [number, number, number] {
@@ -21,7 +30,8 @@ function legacyRange(keys: readonly KeySpec[]): readonly [number, number, number
   let last = 0;
   let step = 0;
   for (const spec of keys) {
-    if (typeof spec.begin === 'string' || !('index' in spec.begin) || spec.find === 'unknown' || !('last' in spec.find)) continue;
+    if (typeof spec.begin === 'string' || !('index' in spec.begin) || spec.find === 'unknown' || !('last' in spec.find))
+      continue;
     const begin = spec.begin.index;
     const end = spec.find.last < 0 ? spec.find.last : begin + spec.find.last;
     if (first === 0) {
@@ -72,7 +82,8 @@ function replyKeySpec(reply: ReplyWriter, spec: KeySpec): void {
   else replyTyped(reply, 'keyword', { keyword: spec.begin.keyword, startfrom: spec.begin.startFrom });
   reply.bulkText('find_keys');
   if (spec.find === 'unknown') replyTyped(reply, 'unknown', {});
-  else if ('last' in spec.find) replyTyped(reply, 'range', { lastkey: spec.find.last, keystep: spec.find.step, limit: spec.find.limit });
+  else if ('last' in spec.find)
+    replyTyped(reply, 'range', { lastkey: spec.find.last, keystep: spec.find.step, limit: spec.find.limit });
   else replyTyped(reply, 'keynum', { keynumidx: spec.find.keynum, firstkey: spec.find.first, keystep: spec.find.step });
 }
 
@@ -158,7 +169,8 @@ function replyArguments(reply: ReplyWriter, args: readonly Argument[]): void {
     const fields = new Fields(reply);
     fields.text('name', argument.name);
     fields.text('type', argument.kind);
-    if (argument.kind !== 'oneof' && argument.kind !== 'block') fields.text('display_text', argument.display ?? argument.name);
+    if (argument.kind !== 'oneof' && argument.kind !== 'block')
+      fields.text('display_text', argument.display ?? argument.name);
     if (argument.keySpec !== undefined) fields.add('key_spec_index', () => reply.integer(argument.keySpec!));
     fields.text('token', argument.token);
     fields.text('summary', argument.summary);
@@ -182,7 +194,9 @@ function replyArguments(reply: ReplyWriter, args: readonly Argument[]): void {
 /** The commands named from argument `from` on, undefined where there is none; all when none is named. */
 function named(call: ServerCall, from: number): (Command<ServerCall> | undefined)[] {
   if (call.count <= from) return [...call.host.table.commands.values()];
-  return Array.from({ length: call.count - from }, (_, index) => call.host.table.byFullName(call.text(from + index).toLowerCase()));
+  return Array.from({ length: call.count - from }, (_, index) =>
+    call.host.table.byFullName(call.text(from + index).toLowerCase()),
+  );
 }
 
 function runInfo(call: ServerCall, from: number): void {
@@ -194,7 +208,11 @@ function runInfo(call: ServerCall, from: number): void {
   }
 }
 
-const facts = { group: 'server', flags: ['loading', 'stale'], complexity: 'O(N) where N is the number of commands.' } as const;
+const facts = {
+  group: 'server',
+  flags: ['loading', 'stale'],
+  complexity: 'O(N) where N is the number of commands.',
+} as const;
 
 const count: ServerCommand = command({
   ...facts,
@@ -242,7 +260,12 @@ const list: ServerCommand = command({
   arity: -2,
   args: [
     optional({
-      ...oneof('filterby', str('module-name', { token: 'MODULE' }), str('category', { token: 'ACLCAT' }), pattern('pattern', { token: 'PATTERN' })),
+      ...oneof(
+        'filterby',
+        str('module-name', { token: 'MODULE' }),
+        str('category', { token: 'ACLCAT' }),
+        pattern('pattern', { token: 'PATTERN' }),
+      ),
       token: 'FILTERBY',
     }),
   ],
@@ -276,7 +299,8 @@ function runGetKeys(call: ServerCall, withFlags: boolean): void {
   const target = new Call<unknown, unknown, unknown>();
   target.setArguments(Array.from({ length: call.count - 2 }, (_, index) => call.copy(index + 2)));
   let found = call.host.table.find(target.bytes, target.starts[0]!, target.lengths[0]!);
-  if (found !== undefined && found.subcommands.size > 0 && target.count > 1) found = found.subcommands.get(target.text(1).toLowerCase());
+  if (found !== undefined && found.subcommands.size > 0 && target.count > 1)
+    found = found.subcommands.get(target.text(1).toLowerCase());
   if (found === undefined) {
     call.reply.error('ERR Invalid command specified');
     return;
@@ -342,8 +366,18 @@ const help: ServerCommand = command({
       ['(no subcommand)', 'Return details about all Redis commands.'],
       ['COUNT', 'Return the total number of commands in this Redis server.'],
       ['LIST', 'Return a list of all commands in this Redis server.'],
-      ['INFO [<command-name> ...]', 'Return details about multiple Redis commands.', 'If no command names are given, documentation details for all', 'commands are returned.'],
-      ['DOCS [<command-name> ...]', 'Return documentation details about multiple Redis commands.', 'If no command names are given, documentation details for all', 'commands are returned.'],
+      [
+        'INFO [<command-name> ...]',
+        'Return details about multiple Redis commands.',
+        'If no command names are given, documentation details for all',
+        'commands are returned.',
+      ],
+      [
+        'DOCS [<command-name> ...]',
+        'Return documentation details about multiple Redis commands.',
+        'If no command names are given, documentation details for all',
+        'commands are returned.',
+      ],
       ['GETKEYS <full-command>', 'Return the keys from a full Redis command.'],
       ['GETKEYSANDFLAGS <full-command>', 'Return the keys and the access flags from a full Redis command.'],
     ]),
@@ -359,6 +393,9 @@ export const commandCommand: ServerCommand = command({
   tips: ['nondeterministic_output_order'],
   summary: 'Returns details of all commands.',
   complexity: 'O(N) where N is the number of commands.',
-  subcommands: [count, docs, info, list, getkeys, getkeysandflags, help].map((sub) => ({ ...sub, categories: ['connection'] })),
+  subcommands: [count, docs, info, list, getkeys, getkeysandflags, help].map((sub) => ({
+    ...sub,
+    categories: ['connection'],
+  })),
   run: (call) => runInfo(call, 1),
 });

@@ -165,7 +165,12 @@ const hello: ServerCommand = command({
       ),
     ),
   ],
-  history: [['6.2.0', '`protover` made optional; when called without arguments the command reports the current connection\'s context.']],
+  history: [
+    [
+      '6.2.0',
+      "`protover` made optional; when called without arguments the command reports the current connection's context.",
+    ],
+  ],
   summary: 'Greets the server: chooses the protocol, authenticates, names the connection.',
   complexity: 'O(1)',
   run: runHello,
@@ -247,4 +252,15 @@ const asking: ServerCommand = command({
   run: refuseWithoutCluster,
 });
 
-export const connectionCommands: readonly ServerCommand[] = [ping, echo, select, quit, hello, reset, auth, readOnly, readWrite, asking];
+export const connectionCommands: readonly ServerCommand[] = [
+  ping,
+  echo,
+  select,
+  quit,
+  hello,
+  reset,
+  auth,
+  readOnly,
+  readWrite,
+  asking,
+];

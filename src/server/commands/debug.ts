@@ -36,7 +36,13 @@ function rewriteWithDefaults(call: ServerCall): void {
     return;
   }
   try {
-    rewriteConfigFile(files, config, config.text('aclfile').value === '' ? acl.describe() : undefined, processTag, true);
+    rewriteConfigFile(
+      files,
+      config,
+      config.text('aclfile').value === '' ? acl.describe() : undefined,
+      processTag,
+      true,
+    );
     call.reply.ok();
   } catch (error) {
     call.reply.error(`ERR CONFIG-REWRITE-FORCE-ALL failed: ${systemErrorText(error)}`);
@@ -48,7 +54,8 @@ function sleep(call: ServerCall): void {
   const seconds = Number(call.text(2));
   const until = call.host.options.steadyClock() + (Number.isFinite(seconds) ? seconds : 0) * 1000;
   const cell = new Int32Array(new SharedArrayBuffer(4));
-  for (let left = until - call.host.options.steadyClock(); left > 0; left = until - call.host.options.steadyClock()) Atomics.wait(cell, 0, 0, left);
+  for (let left = until - call.host.options.steadyClock(); left > 0; left = until - call.host.options.steadyClock())
+    Atomics.wait(cell, 0, 0, left);
   call.reply.ok();
 }
 
@@ -157,7 +164,10 @@ function protocol(call: ServerCall): void {
   const name = call.text(2).toLowerCase();
   const run = Object.hasOwn(protocolReplies, name) ? protocolReplies[name] : undefined;
   if (run !== undefined) run(call);
-  else call.reply.error('ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false');
+  else
+    call.reply.error(
+      'ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false',
+    );
 }
 
 function digestValue(call: ServerCall): void {
@@ -175,7 +185,9 @@ function hashTableStats(call: ServerCall): void {
     call.reply.error('ERR Out of range database');
     return;
   }
-  call.reply.verbatim(`[Dictionary HT]\n${dictText(call, database.dict)}[Expires HT]\n${database.expiries.count} keys expire\n`);
+  call.reply.verbatim(
+    `[Dictionary HT]\n${dictText(call, database.dict)}[Expires HT]\n${database.expiries.count} keys expire\n`,
+  );
 }
 
 function dictText(call: ServerCall, dict: DictRef): string {
@@ -222,7 +234,10 @@ const table: Readonly<Record<string, DebugEntry>> = {
     },
     args: [1, 2],
   },
-  'set-skip-checksum-validation': { run: (call) => setSwitch(call, 2, (on) => (call.host.persistence.verifiesPayloads = !on)), args: [1, 1] },
+  'set-skip-checksum-validation': {
+    run: (call) => setSwitch(call, 2, (on) => (call.host.persistence.verifiesPayloads = !on)),
+    args: [1, 1],
+  },
   'set-active-expire': { run: (call) => setSwitch(call, 2, (on) => (call.host.expireCycle.active = on)), args: [1, 1] },
   'config-rewrite-force-all': { run: rewriteWithDefaults, args: [0, 0] },
   'change-repl-id': {
@@ -244,7 +259,9 @@ const table: Readonly<Record<string, DebugEntry>> = {
   'quicklist-packed-threshold': {
     run(call) {
       const match = /^(\d+)(b|k|kb|m|mb|g|gb)?$/i.exec(call.text(2));
-      const scale = { b: 1, k: 1000, kb: 1024, m: 1e6, mb: 1048576, g: 1e9, gb: 1073741824 }[match?.[2]?.toLowerCase() ?? 'b'];
+      const scale = { b: 1, k: 1000, kb: 1024, m: 1e6, mb: 1048576, g: 1e9, gb: 1073741824 }[
+        match?.[2]?.toLowerCase() ?? 'b'
+      ];
       if (match === null || scale === undefined) {
         call.reply.error('ERR argument must be a memory value bigger than 1 and smaller than 4gb');
         return;
@@ -258,19 +275,26 @@ const table: Readonly<Record<string, DebugEntry>> = {
     run(call) {
       const entry = entryAt(call, 2);
       if (entry === 0) return;
-      if (encodingName(call as never, entry).startsWith('listpack')) call.reply.simple('Listpack structure printed on stdout');
+      if (encodingName(call as never, entry).startsWith('listpack'))
+        call.reply.simple('Listpack structure printed on stdout');
       else call.reply.error('ERR Not a listpack encoded object.');
     },
     args: [1, 1],
   },
   ziplist: { run: accept, args: [1, 1] },
-  'replybuffer': { run: accept, args: [1, 2] },
-  'pause-cron': { run: (call) => setSwitch(call, 2, (on) => (on ? call.host.cron.stop() : call.host.cron.start())), args: [1, 1] },
+  replybuffer: { run: accept, args: [1, 2] },
+  'pause-cron': {
+    run: (call) => setSwitch(call, 2, (on) => (on ? call.host.cron.stop() : call.host.cron.start())),
+    args: [1, 1],
+  },
   'dict-resizing': { run: accept, args: [1, 1] },
-  'set-disable-deny-scripts': { run: (call) => setSwitch(call, 2, (on) => (call.host.allowsAllInScripts = on)), args: [1, 1] },
+  'set-disable-deny-scripts': {
+    run: (call) => setSwitch(call, 2, (on) => (call.host.allowsAllInScripts = on)),
+    args: [1, 1],
+  },
   'client-enforce-reply-list': { run: accept, args: [1, 1] },
-  'replicate': { run: accept, args: [1, Infinity] },
-  'stringmatch': { run: stringMatch, args: [2, 2] },
+  replicate: { run: accept, args: [1, Infinity] },
+  stringmatch: { run: stringMatch, args: [2, 2] },
   reload: {
     run(call) {
       let saves = true;
@@ -302,7 +326,9 @@ const table: Readonly<Record<string, DebugEntry>> = {
   loadaof: {
     run(call) {
       const late = call.host.suspend(call);
-      void call.host.debugLoadAof().then((refusal) => late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal))));
+      void call.host
+        .debugLoadAof()
+        .then((refusal) => late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal))));
     },
     args: [0, 0],
   },
@@ -316,17 +342,35 @@ const table: Readonly<Record<string, DebugEntry>> = {
         ['ERROR <string>', 'Return a Redis protocol error with <string> as message.'],
         ['LOG <message>', 'Write <message> to the server log.'],
         ['HTSTATS <dbid>', 'Return hash table statistics of the specified Redis database.'],
-        ['HTSTATS-KEY <key>', 'Like HTSTATS but for the hash table stored at <key>\'s value.'],
+        ['HTSTATS-KEY <key>', "Like HTSTATS but for the hash table stored at <key>'s value."],
         ['LISTPACK <key>', 'Show low level info about the listpack encoding of <key>.'],
         ['LOADAOF', 'Flush the AOF buffers on disk and reload the AOF in memory.'],
         ['OBJECT <key>', 'Show low level info about `key` and associated value.'],
         ['PAUSE-CRON <0|1>', 'Stop periodic cron job processing.'],
-        ['POPULATE <count> [<prefix>] [<size>]', 'Create <count> string keys named key:<num>. If <prefix> is specified then', 'it is used instead of the \'key\' prefix.'],
+        [
+          'POPULATE <count> [<prefix>] [<size>]',
+          'Create <count> string keys named key:<num>. If <prefix> is specified then',
+          "it is used instead of the 'key' prefix.",
+        ],
         ['PROTOCOL <type>', 'Reply with a test value of the specified type.'],
-        ['QUICKLIST-PACKED-THRESHOLD <size>', 'Sets the threshold for elements to be inserted as plain vs packed nodes.'],
-        ['RELOAD [option ...]', 'Save the RDB on disk and reload it back to memory. Valid <option> values:', '* MERGE: conflicting keys will be loaded from RDB.', '* NOFLUSH: the existing database will not be removed before load.', '* NOSAVE: the database will be loaded from an existing RDB file.'],
+        [
+          'QUICKLIST-PACKED-THRESHOLD <size>',
+          'Sets the threshold for elements to be inserted as plain vs packed nodes.',
+        ],
+        [
+          'RELOAD [option ...]',
+          'Save the RDB on disk and reload it back to memory. Valid <option> values:',
+          '* MERGE: conflicting keys will be loaded from RDB.',
+          '* NOFLUSH: the existing database will not be removed before load.',
+          '* NOSAVE: the database will be loaded from an existing RDB file.',
+        ],
         ['REPLYBUFFER <option> ...', 'Accepted for compatibility: reply buffers are not adaptive here.'],
-        ['SET-ACTIVE-EXPIRE <0|1>', 'Setting it to 0 disables expiring keys (and hash-fields) in background', 'when they are not accessed (otherwise the Redis behavior). Setting it', 'to 1 reenables back the default.'],
+        [
+          'SET-ACTIVE-EXPIRE <0|1>',
+          'Setting it to 0 disables expiring keys (and hash-fields) in background',
+          'when they are not accessed (otherwise the Redis behavior). Setting it',
+          'to 1 reenables back the default.',
+        ],
         ['SET-SKIP-CHECKSUM-VALIDATION <0|1>', 'Setting it to 1 takes payloads of RESTORE whatever their checksum is.'],
         ['SLEEP <seconds>', 'Stop the server for <seconds>. Decimals allowed.'],
         ['STRINGMATCH-LEN <len> <pattern>', 'Match a string of <len> bytes against <pattern>.'],

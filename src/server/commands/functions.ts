@@ -26,7 +26,12 @@ const fcall: ServerCommand = command({
   group: 'scripting',
   arity: -3,
   flags: running,
-  keys: [{ ...keysCounted(2, ['RW', 'access', 'update']), notes: 'We cannot tell how the keys will be used so we assume the worst, RW and UPDATE' }],
+  keys: [
+    {
+      ...keysCounted(2, ['RW', 'access', 'update']),
+      notes: 'We cannot tell how the keys will be used so we assume the worst, RW and UPDATE',
+    },
+  ],
   args: keysAndArguments,
   summary: 'Calls a function of a library.',
   complexity: 'Depends on the function that is executed.',
@@ -39,7 +44,12 @@ const fcallReadOnly: ServerCommand = command({
   group: 'scripting',
   arity: -3,
   flags: ['readonly', 'noscript', 'stale', 'skip_monitor', 'no_mandatory_keys'],
-  keys: [{ ...keysCounted(2, ['RO', 'access']), notes: 'We cannot tell how the keys will be used so we assume the worst, RO and ACCESS' }],
+  keys: [
+    {
+      ...keysCounted(2, ['RO', 'access']),
+      notes: 'We cannot tell how the keys will be used so we assume the worst, RO and ACCESS',
+    },
+  ],
   args: keysAndArguments,
   summary: 'Calls a function of a library that may not write.',
   complexity: 'Depends on the function that is executed.',
@@ -133,7 +143,9 @@ function list(call: ServerCall): void {
       return;
     }
   }
-  const libraries = [...call.host.scripting.libraries.all].filter(({ name }) => pattern === undefined || globMatches(pattern, latin1Bytes(name), true));
+  const libraries = [...call.host.scripting.libraries.all].filter(
+    ({ name }) => pattern === undefined || globMatches(pattern, latin1Bytes(name), true),
+  );
   call.reply.array(libraries.length);
   for (const library of libraries) replyLibrary(call, library, withCode);
 }
@@ -236,14 +248,24 @@ const functionCommand: ServerCommand = command({
   complexity: 'Depends on subcommand.',
   subcommands: [
     {
-      name: 'load', since: '7.0.0', group: 'scripting', arity: -3, flags: ['write', 'denyoom', 'noscript'], tips: onAllShards,
+      name: 'load',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: -3,
+      flags: ['write', 'denyoom', 'noscript'],
+      tips: onAllShards,
       args: [optional(token('REPLACE')), str('function-code')],
       summary: 'Loads a library.',
       complexity: 'O(1) (considering compilation time is redundant)',
       run: load,
     },
     {
-      name: 'delete', since: '7.0.0', group: 'scripting', arity: 3, flags: ['write', 'noscript'], tips: onAllShards,
+      name: 'delete',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: 3,
+      flags: ['write', 'noscript'],
+      tips: onAllShards,
       args: [str('library-name')],
       summary: 'Deletes a library with its functions.',
       complexity: 'O(1)',
@@ -257,7 +279,13 @@ const functionCommand: ServerCommand = command({
       },
     },
     {
-      name: 'flush', since: '7.0.0', group: 'scripting', arity: -2, flags: ['write', 'noscript'], tips: onAllShards, args: [flushModes],
+      name: 'flush',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: -2,
+      flags: ['write', 'noscript'],
+      tips: onAllShards,
+      args: [flushModes],
       summary: 'Deletes all libraries.',
       complexity: 'O(N) where N is the number of functions deleted',
       run(call) {
@@ -275,21 +303,35 @@ const functionCommand: ServerCommand = command({
       },
     },
     {
-      name: 'list', since: '7.0.0', group: 'scripting', arity: -2, flags: ['noscript'], tips: ['nondeterministic_output_order'],
+      name: 'list',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: -2,
+      flags: ['noscript'],
+      tips: ['nondeterministic_output_order'],
       args: [optional(str('library-name-pattern', { token: 'LIBRARYNAME' })), optional(token('WITHCODE'))],
       summary: 'Returns the libraries and their functions.',
       complexity: 'O(N) where N is the number of functions',
       run: list,
     },
     {
-      name: 'stats', since: '7.0.0', group: 'scripting', arity: 2, flags: ['noscript', 'allow_busy'],
+      name: 'stats',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: 2,
+      flags: ['noscript', 'allow_busy'],
       tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
       summary: 'Returns the function that is running, and counts.',
       complexity: 'O(1)',
       run: stats,
     },
     {
-      name: 'kill', since: '7.0.0', group: 'scripting', arity: 2, flags: ['noscript', 'allow_busy'], tips: runningOne,
+      name: 'kill',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: 2,
+      flags: ['noscript', 'allow_busy'],
+      tips: runningOne,
       summary: 'Ends the function that is running.',
       complexity: 'O(1)',
       run(call) {
@@ -299,32 +341,59 @@ const functionCommand: ServerCommand = command({
       },
     },
     {
-      name: 'dump', since: '7.0.0', group: 'scripting', arity: 2, flags: ['noscript'],
+      name: 'dump',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: 2,
+      flags: ['noscript'],
       summary: 'Returns all libraries as bytes for FUNCTION RESTORE.',
       complexity: 'O(N) where N is the number of functions',
       run: dump,
     },
     {
-      name: 'restore', since: '7.0.0', group: 'scripting', arity: -3, flags: ['write', 'denyoom', 'noscript'], tips: onAllShards,
+      name: 'restore',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: -3,
+      flags: ['write', 'denyoom', 'noscript'],
+      tips: onAllShards,
       args: [str('serialized-value'), optional(oneof('policy', token('FLUSH'), token('APPEND'), token('REPLACE')))],
       summary: 'Loads the libraries of a FUNCTION DUMP.',
       complexity: 'O(N) where N is the number of functions on the payload',
       run: restore,
     },
     {
-      name: 'help', since: '7.0.0', group: 'scripting', arity: 2, flags: ['loading', 'stale'],
+      name: 'help',
+      since: '7.0.0',
+      group: 'scripting',
+      arity: 2,
+      flags: ['loading', 'stale'],
       summary: 'Tells about the subcommands.',
       complexity: 'O(1)',
       run(call) {
         replyHelp(call, 'FUNCTION', [
           ['LOAD [REPLACE] <FUNCTION CODE>', 'Load a library; its first line tells its name: #!lua name=mylib'],
           ['DELETE <LIBRARY NAME>', 'Delete the given library.'],
-          ['LIST [LIBRARYNAME PATTERN] [WITHCODE]', 'Return the libraries (of matching names), their functions and, if asked for,', 'their code.'],
-          ['STATS', 'Return the name, command and duration of the function that is running,', 'and the counts of libraries and functions.'],
+          [
+            'LIST [LIBRARYNAME PATTERN] [WITHCODE]',
+            'Return the libraries (of matching names), their functions and, if asked for,',
+            'their code.',
+          ],
+          [
+            'STATS',
+            'Return the name, command and duration of the function that is running,',
+            'and the counts of libraries and functions.',
+          ],
           ['KILL', 'Kill the current running function.'],
           ['FLUSH [ASYNC|SYNC]', 'Delete all the libraries, by default as lazyfree-lazy-user-flush says.'],
           ['DUMP', 'Return all libraries as bytes for FUNCTION RESTORE.'],
-          ['RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]', 'Load the libraries of a payload. What becomes of those that are there:', '* FLUSH: they are deleted first.', '* APPEND: they stay; one of the same name is an error (this is the default).', '* REPLACE: those of the same name are replaced.'],
+          [
+            'RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]',
+            'Load the libraries of a payload. What becomes of those that are there:',
+            '* FLUSH: they are deleted first.',
+            '* APPEND: they stay; one of the same name is an error (this is the default).',
+            '* REPLACE: those of the same name are replaced.',
+          ],
         ]);
       },
     },

@@ -10,7 +10,12 @@ import { replyHelp } from '../../registry/help.js';
 import type { HotKeysOptions, HotKeysSession, TopCounts } from '../hot-keys.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 
-const facts = { since: '8.6.0', group: 'server', flags: ['admin', 'noscript'], tips: ['request_policy:special', 'response_policy:special'] } as const;
+const facts = {
+  since: '8.6.0',
+  group: 'server',
+  flags: ['admin', 'noscript'],
+  tips: ['request_policy:special', 'response_policy:special'],
+} as const;
 
 const COUNT_DEFAULT = 10;
 const COUNT_MAX = 64;
@@ -46,7 +51,8 @@ function readOptions(call: ServerCall): HotKeysOptions | undefined {
     else countsNet = true;
   }
   if (!countsCpu && !countsNet) return refuse('ERR METRICS no valid metrics passed. Supported: CPU|NET');
-  if (metrics !== Number(countsCpu) + Number(countsNet)) return refuse('ERR METRICS count does not match number of metric types provided');
+  if (metrics !== Number(countsCpu) + Number(countsNet))
+    return refuse('ERR METRICS count does not match number of metric types provided');
 
   let keyCount = COUNT_DEFAULT;
   let durationSeconds = 0;
@@ -54,9 +60,17 @@ function readOptions(call: ServerCall): HotKeysOptions | undefined {
   for (; index < call.count; index += 2) {
     let value: number | undefined;
     if (call.is(index, 'count')) {
-      value = keyCount = readNumber(call, index + 1, 1, COUNT_MAX, `ERR COUNT must be between 1 and ${COUNT_MAX}`) ?? NaN;
+      value = keyCount =
+        readNumber(call, index + 1, 1, COUNT_MAX, `ERR COUNT must be between 1 and ${COUNT_MAX}`) ?? NaN;
     } else if (call.is(index, 'duration')) {
-      value = durationSeconds = readNumber(call, index + 1, 1, DURATION_SECONDS_MAX, `ERR DURATION must be between 1 and ${DURATION_SECONDS_MAX}`) ?? NaN;
+      value = durationSeconds =
+        readNumber(
+          call,
+          index + 1,
+          1,
+          DURATION_SECONDS_MAX,
+          `ERR DURATION must be between 1 and ${DURATION_SECONDS_MAX}`,
+        ) ?? NaN;
     } else if (call.is(index, 'sample')) {
       value = sampleRatio = readNumber(call, index + 1, 1, 0x7fffffff, 'ERR SAMPLE ratio must be positive') ?? NaN;
     } else {
@@ -148,7 +162,11 @@ function replySession(reply: ReplyWriter, session: HotKeysSession, nowMs: number
     ['collection-start-time-unix-ms', session.startMs],
     ['collection-duration-ms', session.durationMs(nowMs)],
   ];
-  if (cpu !== undefined) fields.push(['total-cpu-time-user-ms', Math.floor(user / 1000)], ['total-cpu-time-sys-ms', Math.floor(system / 1000)]);
+  if (cpu !== undefined)
+    fields.push(
+      ['total-cpu-time-user-ms', Math.floor(user / 1000)],
+      ['total-cpu-time-sys-ms', Math.floor(system / 1000)],
+    );
   if (net !== undefined) fields.push(['total-net-bytes', session.netBytes]);
   if (cpu !== undefined) fields.push(['by-cpu-time-us', cpu]);
   if (net !== undefined) fields.push(['by-net-bytes', net]);
@@ -195,7 +213,10 @@ const help: ServerCommand = command({
   complexity: 'O(1)',
   run: (call) =>
     replyHelp(call, 'HOTKEYS', [
-      ['START METRICS count [CPU] [NET] [COUNT k] [DURATION seconds] [SAMPLE ratio] [SLOTS count slot ...]', 'Begin to count the time (CPU) and the bytes (NET) of keys.'],
+      [
+        'START METRICS count [CPU] [NET] [COUNT k] [DURATION seconds] [SAMPLE ratio] [SLOTS count slot ...]',
+        'Begin to count the time (CPU) and the bytes (NET) of keys.',
+      ],
       ['STOP', 'End the counting; its results stay.'],
       ['GET', 'Return the keys that cost most.'],
       ['RESET', 'Forget the results.'],

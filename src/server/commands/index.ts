@@ -15,5 +15,16 @@ import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 
 export const serverCommands: readonly ServerCommand[] = [
-  clientCommand, commandCommand, debugCommand, hotkeysCommand, memoryCommand, moduleCommand, ...connectionCommands, ...functionCommands, ...keyspaceCommands, ...scriptingCommands, ...transactionCommands, ...wholeServerCommands,
+  clientCommand,
+  commandCommand,
+  debugCommand,
+  hotkeysCommand,
+  memoryCommand,
+  moduleCommand,
+  ...connectionCommands,
+  ...functionCommands,
+  ...keyspaceCommands,
+  ...scriptingCommands,
+  ...transactionCommands,
+  ...wholeServerCommands,
 ];

@@ -91,7 +91,8 @@ const swapdb: ServerCommand = command({
     const { keyspace } = call.host;
     if (!(Math.abs(first) < 2 ** 31)) call.reply.error('ERR invalid first DB index');
     else if (!(Math.abs(second) < 2 ** 31)) call.reply.error('ERR invalid second DB index');
-    else if (keyspace.databases[first] === undefined || keyspace.databases[second] === undefined) call.reply.error(errors.databaseOutOfRange);
+    else if (keyspace.databases[first] === undefined || keyspace.databases[second] === undefined)
+      call.reply.error(errors.databaseOutOfRange);
     else {
       call.host.swapDatabases(first, second);
       call.db = keyspace.databases[call.client.databaseIndex]!;

@@ -77,7 +77,10 @@ const stats: ServerCommand = command({
       ['lua.caches', host.scripting.figures.scriptBytes],
       ['functions.caches', host.scripting.figures.functionBytes],
     ];
-    const tables = databases.reduce((sum, database) => sum + keyspace.dicts.overheadBytes(database.dict) + database.expiries.overheadBytes, 0);
+    const tables = databases.reduce(
+      (sum, database) => sum + keyspace.dicts.overheadBytes(database.dict) + database.expiries.overheadBytes,
+      0,
+    );
     const overhead = clients + tables;
     const totals: (readonly [string, number])[] = [
       ['overhead.db.hashtable.lut', tables],
@@ -90,7 +93,10 @@ const stats: ServerCommand = command({
       ['dataset.bytes', Math.max(0, used - overhead - host.baseBytes)],
     ];
     const shares: (readonly [string, number])[] = [
-      ['dataset.percentage', used === 0 ? 0 : (100 * Math.max(0, used - overhead - host.baseBytes)) / Math.max(1, used - host.baseBytes)],
+      [
+        'dataset.percentage',
+        used === 0 ? 0 : (100 * Math.max(0, used - overhead - host.baseBytes)) / Math.max(1, used - host.baseBytes),
+      ],
       ['peak.percentage', (100 * used) / Math.max(1, arena.peakBytes + host.baseBytes)],
     ];
     const allocator: (readonly [string, number])[] = [
@@ -111,7 +117,13 @@ const stats: ServerCommand = command({
     for (const database of databases) {
       reply.bulkText(`db.${database.index}`);
       reply.map(2);
-      write([['overhead.hashtable.main', keyspace.dicts.overheadBytes(database.dict)], ['overhead.hashtable.expires', database.expiries.overheadBytes]], false);
+      write(
+        [
+          ['overhead.hashtable.main', keyspace.dicts.overheadBytes(database.dict)],
+          ['overhead.hashtable.expires', database.expiries.overheadBytes],
+        ],
+        false,
+      );
     }
     write(totals, false);
     write(shares, true);
@@ -140,13 +152,22 @@ const doctor: ServerCommand = command({
     const arena = host.keyspace.arena.stats();
     const complaints: string[] = [];
     if (arena.usedBytes > 5_000_000) {
-      if (arena.peakBytes > arena.usedBytes * 1.5) complaints.push(' * Peak memory: at some time this instance used much more memory than now. Pages that are empty went back to the system; the rest is used again.');
-      if (arena.spanBytes > arena.usedBytes * 1.4) complaints.push(` * High fragmentation: slabs take ${(arena.spanBytes / arena.usedBytes).toFixed(2)} times what is in use. Deleting many values of one size does that; new values of this size fill the places.`);
+      if (arena.peakBytes > arena.usedBytes * 1.5)
+        complaints.push(
+          ' * Peak memory: at some time this instance used much more memory than now. Pages that are empty went back to the system; the rest is used again.',
+        );
+      if (arena.spanBytes > arena.usedBytes * 1.4)
+        complaints.push(
+          ` * High fragmentation: slabs take ${(arena.spanBytes / arena.usedBytes).toFixed(2)} times what is in use. Deleting many values of one size does that; new values of this size fill the places.`,
+        );
     }
     if (host.clients.size > 0) {
       let bytes = 0;
       for (const client of host.clients.values()) bytes += memoryOf(host, client);
-      if (bytes / host.clients.size > 200 * 1024) complaints.push(' * Big client buffers: clients take more than 200 kB each on average. Look for clients that read slowly with CLIENT LIST (omem).');
+      if (bytes / host.clients.size > 200 * 1024)
+        complaints.push(
+          ' * Big client buffers: clients take more than 200 kB each on average. Look for clients that read slowly with CLIENT LIST (omem).',
+        );
     }
     const text =
       complaints.length > 0
@@ -201,7 +222,11 @@ const help: ServerCommand = command({
       ['MALLOC-STATS', 'Return internal statistics report from the memory allocator.'],
       ['PURGE', 'Attempt to purge dirty pages for reclamation by the allocator.'],
       ['STATS', 'Return information about the memory usage of the server.'],
-      ['USAGE <key> [SAMPLES <count>]', 'Return memory in bytes used by <key> and its value. Nested values are', 'sampled up to <count> times (default: 5, 0 means sample all).'],
+      [
+        'USAGE <key> [SAMPLES <count>]',
+        'Return memory in bytes used by <key> and its value. Nested values are',
+        'sampled up to <count> times (default: 5, 0 means sample all).',
+      ],
     ]),
 });
 

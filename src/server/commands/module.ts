@@ -11,7 +11,10 @@ const guarded = ['admin', 'noscript', 'no_async_loading', 'protected'] as const;
 
 function refuseLoad(call: ServerCall): void {
   if (!mayUse(call, 'MODULE')) return;
-  call.host.log('warning', `Module ${call.shown(2)} failed to load: modules are native code, which Kvasir does not load`);
+  call.host.log(
+    'warning',
+    `Module ${call.shown(2)} failed to load: modules are native code, which Kvasir does not load`,
+  );
   call.reply.error('ERR Error loading the extension. Please check the server logs.');
 }
 
@@ -76,7 +79,10 @@ const help: ServerCommand = command({
     replyHelp(call, 'MODULE', [
       ['LIST', 'Return a list of loaded modules.'],
       ['LOAD <path> [<arg> ...]', 'Load a module library from <path>, passing to it any optional arguments.'],
-      ['LOADEX <path> [[CONFIG NAME VALUE] [CONFIG NAME VALUE]] [ARGS ...]', 'Load a module library from <path>, while passing it module configurations and optional arguments.'],
+      [
+        'LOADEX <path> [[CONFIG NAME VALUE] [CONFIG NAME VALUE]] [ARGS ...]',
+        'Load a module library from <path>, while passing it module configurations and optional arguments.',
+      ],
       ['UNLOAD <name>', 'Unload a module.'],
     ]),
 });

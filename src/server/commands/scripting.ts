@@ -18,7 +18,9 @@ const evalCommand: ServerCommand = command({
   group: 'scripting',
   arity: -3,
   flags: running,
-  keys: [{ ...writtenKeys[0]!, notes: 'We cannot tell how the keys will be used so we assume the worst, RW and UPDATE' }],
+  keys: [
+    { ...writtenKeys[0]!, notes: 'We cannot tell how the keys will be used so we assume the worst, RW and UPDATE' },
+  ],
   args: [str('script'), ...keysAndArguments],
   summary: 'Runs a Lua script on the server.',
   complexity,
@@ -81,7 +83,12 @@ const script: ServerCommand = command({
   complexity: 'Depends on subcommand.',
   subcommands: [
     {
-      name: 'flush', since: '2.6.0', group: 'scripting', arity: -2, flags: ['noscript'], args: [flushModes],
+      name: 'flush',
+      since: '2.6.0',
+      group: 'scripting',
+      arity: -2,
+      flags: ['noscript'],
+      args: [flushModes],
       tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
       history: [['6.2.0', 'Added the `ASYNC` and `SYNC` modes.']],
       summary: 'Forgets all cached scripts.',
@@ -96,7 +103,12 @@ const script: ServerCommand = command({
       },
     },
     {
-      name: 'exists', since: '2.6.0', group: 'scripting', arity: -3, flags: ['noscript'], args: [many(str('sha1'))],
+      name: 'exists',
+      since: '2.6.0',
+      group: 'scripting',
+      arity: -3,
+      flags: ['noscript'],
+      args: [many(str('sha1'))],
       tips: ['request_policy:all_shards', 'response_policy:agg_logical_and'],
       summary: 'Tells which scripts are in the cache.',
       complexity: 'O(N), N digests to look for',
@@ -109,7 +121,12 @@ const script: ServerCommand = command({
       },
     },
     {
-      name: 'load', since: '2.6.0', group: 'scripting', arity: 3, flags: ['noscript', 'stale'], args: [str('script')],
+      name: 'load',
+      since: '2.6.0',
+      group: 'scripting',
+      arity: 3,
+      flags: ['noscript', 'stale'],
+      args: [str('script')],
       tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
       summary: 'Puts a script in the cache without running it.',
       complexity: 'O(N), N bytes of the script',
@@ -119,7 +136,11 @@ const script: ServerCommand = command({
       },
     },
     {
-      name: 'kill', since: '2.6.0', group: 'scripting', arity: 2, flags: ['noscript', 'allow_busy'],
+      name: 'kill',
+      since: '2.6.0',
+      group: 'scripting',
+      arity: 2,
+      flags: ['noscript', 'allow_busy'],
       tips: ['request_policy:all_shards', 'response_policy:one_succeeded'],
       summary: 'Ends the script that is running.',
       complexity: 'O(1)',
@@ -130,7 +151,11 @@ const script: ServerCommand = command({
       },
     },
     {
-      name: 'debug', since: '3.2.0', group: 'scripting', arity: 3, flags: ['noscript'],
+      name: 'debug',
+      since: '3.2.0',
+      group: 'scripting',
+      arity: 3,
+      flags: ['noscript'],
       args: [oneof('mode', token('YES'), token('SYNC'), token('NO'))],
       summary: 'Sets the debug mode for scripts that are run next.',
       complexity: 'O(1)',
@@ -145,7 +170,11 @@ const script: ServerCommand = command({
       },
     },
     {
-      name: 'help', since: '5.0.0', group: 'scripting', arity: 2, flags: ['loading', 'stale'],
+      name: 'help',
+      since: '5.0.0',
+      group: 'scripting',
+      arity: 2,
+      flags: ['loading', 'stale'],
       summary: 'Tells about the subcommands.',
       complexity: 'O(1)',
       run(call) {
@@ -161,4 +190,10 @@ const script: ServerCommand = command({
   ],
 });
 
-export const scriptingCommands: readonly ServerCommand[] = [evalCommand, evalReadOnly, evalsha, evalshaReadOnly, script];
+export const scriptingCommands: readonly ServerCommand[] = [
+  evalCommand,
+  evalReadOnly,
+  evalsha,
+  evalshaReadOnly,
+  script,
+];

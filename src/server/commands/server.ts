@@ -13,7 +13,7 @@ const time: ServerCommand = command({
   arity: 1,
   flags: ['loading', 'stale', 'fast'],
   tips: ['nondeterministic_output'],
-  summary: 'Returns the server\'s time: seconds since 1970 and microseconds.',
+  summary: "Returns the server's time: seconds since 1970 and microseconds.",
   complexity: 'O(1)',
   run(call) {
     // Inside a transaction or script time stands still, as keys must not expire between two of its commands.

@@ -128,13 +128,17 @@ const caching: ServerCommand = command({
   run(call: ServerCall) {
     const state = call.host.tracking.of(call.client);
     if (state === undefined) {
-      call.reply.error('ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled');
+      call.reply.error(
+        'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
+      );
       return;
     }
     const yes = call.is(2, 'yes');
     if (!yes && !call.is(2, 'no')) call.reply.error(errors.syntax);
-    else if (yes && !state.options.optIn) call.reply.error('ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.');
-    else if (!yes && !state.options.optOut) call.reply.error('ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.');
+    else if (yes && !state.options.optIn)
+      call.reply.error('ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.');
+    else if (!yes && !state.options.optOut)
+      call.reply.error('ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.');
     else {
       state.caching = true;
       call.reply.ok();

@@ -173,7 +173,9 @@ export class DebugSession implements CallWatcher {
   called(args: readonly string[]): void {
     if (!this.isStepping) return;
     const shown = args.slice(0, SHOWN_ARGUMENTS_MAX).join(' ');
-    this.log(`<redis> ${shown}${args.length > SHOWN_ARGUMENTS_MAX ? ` ... (${args.length - SHOWN_ARGUMENTS_MAX - 1} more)` : ''}`);
+    this.log(
+      `<redis> ${shown}${args.length > SHOWN_ARGUMENTS_MAX ? ` ... (${args.length - SHOWN_ARGUMENTS_MAX - 1} more)` : ''}`,
+    );
   }
 
   /** A command was refused before it ran. */
@@ -294,7 +296,8 @@ export class DebugSession implements CallWatcher {
       const found = locals.find(({ name }) => name === wanted);
       if (found !== undefined) return this.logTrimmed(`<value> ${describeValue(found.value)}`);
     }
-    if (wanted === 'KEYS' || wanted === 'ARGV') this.logTrimmed(`<value> ${describeValue(this.engine.globals.get(wanted))}`);
+    if (wanted === 'KEYS' || wanted === 'ARGV')
+      this.logTrimmed(`<value> ${describeValue(this.engine.globals.get(wanted))}`);
     else this.log('No such variable.');
   }
 
@@ -369,11 +372,16 @@ export class DebugSession implements CallWatcher {
       this.knowsMaxlen = true;
       this.shownBytes = wanted !== 0 ? Math.max(wanted, SHOWN_BYTES_MIN) : 0;
     }
-    this.log(this.shownBytes > 0 ? `<value> replies are truncated at ${this.shownBytes} bytes.` : '<value> replies are unlimited.');
+    this.log(
+      this.shownBytes > 0
+        ? `<value> replies are truncated at ${this.shownBytes} bytes.`
+        : '<value> replies are unlimited.',
+    );
   }
 
   private list(around: number, context: number): void {
-    for (let line = 1; line <= this.source.length; line++) if (around === 0 || Math.abs(around - line) <= context) this.logLine(line);
+    for (let line = 1; line <= this.source.length; line++)
+      if (around === 0 || Math.abs(around - line) <= context) this.logLine(line);
   }
 
   // --- what is told -------------------------------------------------------------------------------------------------
@@ -399,7 +407,9 @@ export class DebugSession implements CallWatcher {
   private takeLogs(): Uint8Array {
     const { logs } = this;
     this.logs = [];
-    return logs.length === 0 ? new Uint8Array(0) : latin1Bytes(`*${logs.length}\r\n${logs.map((text) => `+${text}\r\n`).join('')}`);
+    return logs.length === 0
+      ? new Uint8Array(0)
+      : latin1Bytes(`*${logs.length}\r\n${logs.map((text) => `+${text}\r\n`).join('')}`);
   }
 }
 

@@ -168,7 +168,10 @@ export class ParkedScript {
       if (isLong && session !== undefined) session.timeOut();
       if (isLong && !this.isBusy) {
         const name = run.isFunction ? 'FUNCTION KILL' : 'SCRIPT KILL';
-        server.log('warning', `Slow script detected: still in execution after ${Math.floor(elapsedMs)} milliseconds. You can try killing the script using the ${name} command. Script name is: ${run.name}.`);
+        server.log(
+          'warning',
+          `Slow script detected: still in execution after ${Math.floor(elapsedMs)} milliseconds. You can try killing the script using the ${name} command. Script name is: ${run.name}.`,
+        );
         this.becomeBusy();
       }
       setImmediate(this.goOn);
@@ -212,7 +215,8 @@ export class ParkedScript {
     const { parked, scripting } = this;
     if (parked === undefined || scripting.current === undefined) return 'NOTBUSY No scripts in execution right now.';
     const { run } = parked;
-    if (parked.client.kind === 'master') return 'UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.';
+    if (parked.client.kind === 'master')
+      return 'UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.';
     if (scripting.calls.hasWritten) {
       return 'UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.';
     }
@@ -222,7 +226,10 @@ export class ParkedScript {
   }
 
   private killNow(parked: Parked, reason: string): void {
-    this.server.log('notice', reason === 'SCRIPT KILL' ? 'Lua script killed by user with SCRIPT KILL.' : `Lua script killed: ${reason}.`);
+    this.server.log(
+      'notice',
+      reason === 'SCRIPT KILL' ? 'Lua script killed by user with SCRIPT KILL.' : `Lua script killed: ${reason}.`,
+    );
     // Functions too: these are the words.
     this.breakOff(parked, 'Script killed by user with SCRIPT KILL...');
   }
@@ -258,7 +265,11 @@ export class ParkedScript {
     call.command = parked.command;
     const bytesBefore = call.reply.pendingBytes;
     scripting.finish(call, parked.run);
-    server.finishLate(call, (server.options.steadyClock() - parked.run.startedMs) * 1000, call.reply.pendingBytes - bytesBefore);
+    server.finishLate(
+      call,
+      (server.options.steadyClock() - parked.run.startedMs) * 1000,
+      call.reply.pendingBytes - bytesBefore,
+    );
     if (parked.afterwards !== undefined) {
       this.continuing = parked;
       server.keyspace.leavesClocks = parked.leavesClocks;

@@ -104,8 +104,10 @@ export class ScriptCalls implements ScriptHost {
     const command = this.resolve();
     if (command === undefined) return this.failed(undefined, scriptCallErrors.unknownCommand);
     const { flags } = command;
-    if (!fitsArity(command, call.count) || command.run === undefined) return this.failed(command, scriptCallErrors.wrongArity);
-    if ((flags & commandFlags.noscript) !== 0 && !this.server.allowsAllInScripts) return this.failed(command, scriptCallErrors.notAllowed);
+    if (!fitsArity(command, call.count) || command.run === undefined)
+      return this.failed(command, scriptCallErrors.wrongArity);
+    if ((flags & commandFlags.noscript) !== 0 && !this.server.allowsAllInScripts)
+      return this.failed(command, scriptCallErrors.notAllowed);
     call.command = command as Command<never>;
     call.db = server.keyspace.databases[client.databaseIndex]!;
     const refusal = this.refuse(command);
@@ -148,7 +150,11 @@ export class ScriptCalls implements ScriptHost {
     const caller = this.caller!;
     const { flags } = command;
     if ((caller.gates & Gate.ACL) !== 0) {
-      const denial = server.aclCheck.check(caller.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>);
+      const denial = server.aclCheck.check(
+        caller.user!,
+        command as unknown as Command<Call<never, never, never>>,
+        call as unknown as Call<never, never, never>,
+      );
       if (denial !== denials.none) {
         server.logDenial(caller, call, denial, 'lua');
         return denial === denials.command ? refusals.command : denial === denials.key ? refusals.key : refusals.channel;
@@ -164,7 +170,8 @@ export class ScriptCalls implements ScriptHost {
       return refusals.readOnlyScript;
     }
     // What already writes may go on: half of a script's effects would be worse than too much memory.
-    if (this.outOfMemory && (flags & commandFlags.denyoom) !== 0 && !this.rules.allowsOutOfMemory && !this.hasWritten) return errors.outOfMemory;
+    if (this.outOfMemory && (flags & commandFlags.denyoom) !== 0 && !this.rules.allowsOutOfMemory && !this.hasWritten)
+      return errors.outOfMemory;
     return undefined;
   }
 
@@ -223,7 +230,13 @@ export class ScriptCalls implements ScriptHost {
     const caller = this.caller!;
     if ((caller.gates & Gate.ACL) === 0) return true;
     call.command = command as Command<never>;
-    return server.aclCheck.check(caller.user!, command as unknown as Command<Call<never, never, never>>, call as unknown as Call<never, never, never>) === denials.none;
+    return (
+      server.aclCheck.check(
+        caller.user!,
+        command as unknown as Command<Call<never, never, never>>,
+        call as unknown as Call<never, never, never>,
+      ) === denials.none
+    );
   }
 
   setReplication(flags: number): void {

@@ -68,7 +68,8 @@ export class Scripting {
   /** The script that runs or is parked. */
   current: Run | undefined;
   private evalEngine_: { readonly engine: Engine; readonly api: RedisApi } | undefined;
-  private functionEngine_: { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } | undefined;
+  private functionEngine_:
+    { readonly engine: Engine; readonly api: RedisApi; readonly libraries: Libraries } | undefined;
   private spare: Execution | undefined;
   /** Clients whose next EVAL is debugged. */
   private readonly debugged = new Map<Client, 'yes' | 'sync'>();
@@ -141,7 +142,8 @@ export class Scripting {
   }
 
   /** The function that runs, for FUNCTION STATS. */
-  get runningFunction(): { readonly name: string; readonly args: readonly Uint8Array[]; readonly durationMs: number } | undefined {
+  get runningFunction():
+    { readonly name: string; readonly args: readonly Uint8Array[]; readonly durationMs: number } | undefined {
     const { current, parked } = this;
     if (current?.isFunction !== true) return undefined;
     return { name: current.name, args: parked.args, durationMs: Math.floor(this.clock() - current.startedMs) };
@@ -245,11 +247,19 @@ export class Scripting {
     const { engine } = this.evalEngine;
     try {
       const { flags, body } = readEvalShebang(source);
-      if (isDebugged) return new Script(sha1Hex(source), source, flags, compileForDebugger(body, '@user_script').bind(engine.globals), true);
+      if (isDebugged)
+        return new Script(
+          sha1Hex(source),
+          source,
+          flags,
+          compileForDebugger(body, '@user_script').bind(engine.globals),
+          true,
+        );
       return this.cache.add(source, flags, compile(body, '@user_script').bind(engine.globals), isEvictable);
     } catch (error) {
       if (error instanceof ShebangError) call.reply.error(error.message);
-      else if (error instanceof LuaSyntaxError) call.reply.error(`ERR Error compiling script (new function): ${error.message}`);
+      else if (error instanceof LuaSyntaxError)
+        call.reply.error(`ERR Error compiling script (new function): ${error.message}`);
       else throw error;
       return undefined;
     }
@@ -356,7 +366,8 @@ export class Scripting {
   private refuseWriting(call: ServerCall): string | undefined {
     const { server } = this;
     if (call.client.kind === 'master') return undefined;
-    if (server.role === 'replica' && server.config.flag('replica-read-only').value) return 'READONLY Can not run script with write flag on readonly replica.';
+    if (server.role === 'replica' && server.config.flag('replica-read-only').value)
+      return 'READONLY Can not run script with write flag on readonly replica.';
     const refusal = server.refuseWrite(call.client, call.command as never);
     if (refusal?.startsWith('MISCONF') !== true) return refusal;
     return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
@@ -368,7 +379,17 @@ export class Scripting {
   }
 
   /** @hot */
-  private start(call: ServerCall, engine: Engine, api: RedisApi, main: LuaFunction, args: LuaValue[], name: string, isFunction: boolean, flags: number, isReadOnly: boolean): void {
+  private start(
+    call: ServerCall,
+    engine: Engine,
+    api: RedisApi,
+    main: LuaFunction,
+    args: LuaValue[],
+    name: string,
+    isFunction: boolean,
+    flags: number,
+    isReadOnly: boolean,
+  ): void {
     const { server, calls } = this;
     const { client } = call;
     api.respVersion = 2;
@@ -379,7 +400,15 @@ export class Scripting {
     };
     calls.begin(client, call.db, rules, this.isOutOfMemory());
     const startedMs = server.startedMsOfCommand;
-    const run: Run = { execution: this.execution(engine, main, args), api, name, isFunction, client, commandId: call.command.id, startedMs };
+    const run: Run = {
+      execution: this.execution(engine, main, args),
+      api,
+      name,
+      isFunction,
+      client,
+      commandId: call.command.id,
+      startedMs,
+    };
     this.current = run;
     server.depth++;
     server.effects.begin();
@@ -464,6 +493,7 @@ function tableOf(call: ServerCall, first: number, count: number): LuaTable {
   if (count === 0) return new LuaTable();
   // Not by `push` alone, which makes room for seventeen: most scripts have a key or two.
   const values: LuaValue[] = [shortText(bytes, starts[first]!, lengths[first]!)];
-  for (let index = first + 1; index < first + count; index++) values.push(shortText(bytes, starts[index]!, lengths[index]!));
+  for (let index = first + 1; index < first + count; index++)
+    values.push(shortText(bytes, starts[index]!, lengths[index]!));
   return new LuaTable(values);
 }

@@ -75,7 +75,8 @@ export class Acl {
   /** ACL SETUSER: gives the error's text, or undefined when all rules are applied. Words are byte strings. */
   setUser(name: string, words: readonly string[]): string | undefined {
     const merged = mergeSelectorWords(words);
-    if ('openAt' in merged) return `Unmatched parenthesis in acl selector starting at '${fromByteString(words[merged.openAt]!)}'.`;
+    if ('openAt' in merged)
+      return `Unmatched parenthesis in acl selector starting at '${fromByteString(words[merged.openAt]!)}'.`;
     const existing = this.users.get(name);
     const changed = this.newUser(name);
     if (existing !== undefined) changed.copyFrom(existing);
@@ -149,7 +150,11 @@ export class Acl {
   }
 
   /** Makes the users of the config file or of the ACL file, not both. Gives lines for the log, and the reason to give up. */
-  loadAtStart(files: Files, path: string, shownPath: string): { readonly fatal: string | undefined; readonly notices: readonly string[] } {
+  loadAtStart(
+    files: Files,
+    path: string,
+    shownPath: string,
+  ): { readonly fatal: string | undefined; readonly notices: readonly string[] } {
     if (path !== '' && this.configured.length > 0) {
       const fatal =
         'Configuring Redis with users defined in redis.conf and at the same setting an ACL file path is invalid. This setup is very likely to lead to configuration errors and security holes, please define either an ACL file or declare users directly in your redis.conf, but not both.';
@@ -158,7 +163,10 @@ export class Acl {
     const { failed, notices } = this.loadConfigured();
     if (failed) return { fatal: 'Critical error while loading ACLs. Exiting.', notices };
     const errors = path === '' ? undefined : this.load(files, path, shownPath);
-    return { fatal: errors === undefined ? undefined : `Aborting Redis startup because of ACL errors: ${errors}`, notices };
+    return {
+      fatal: errors === undefined ? undefined : `Aborting Redis startup because of ACL errors: ${errors}`,
+      notices,
+    };
   }
 
   /**
@@ -217,7 +225,9 @@ export class Acl {
 
   /** Writes the ACL file so that a crash leaves the old or the new one. Throws the system's error. */
   save(files: Files, path: string, temporarySuffix: string): void {
-    const text = this.describe().map((line) => `user ${line}\n`).join('');
+    const text = this.describe()
+      .map((line) => `user ${line}\n`)
+      .join('');
     replaceFile(files, path, `${path}.${temporarySuffix}`, latin1Bytes(text));
   }
 }

@@ -59,7 +59,8 @@ export class AclCheck<C extends Call> {
   allowsEveryKey(user: User, command: Command<C>, call: C, permissions: number): boolean {
     this.found.count = -1;
     return user.selectors.some(
-      (selector) => selector.allowsEveryKey(permissions) && this.checkSelector(selector, command, call) === denials.none,
+      (selector) =>
+        selector.allowsEveryKey(permissions) && this.checkSelector(selector, command, call) === denials.none,
     );
   }
 
@@ -69,7 +70,8 @@ export class AclCheck<C extends Call> {
       const first = command.parent === undefined ? 1 : 2;
       const there = first < call.count;
       const offset = there ? call.starts[first]! : 0;
-      if (!selector.allowsCommand(command as Command<never>, call.bytes, offset, there ? call.lengths[first]! : -1)) return denials.command;
+      if (!selector.allowsCommand(command as Command<never>, call.bytes, offset, there ? call.lengths[first]! : -1))
+        return denials.command;
     }
     if (!selector.allKeys && (command.keys.length > 0 || command.declaration.findKeys !== undefined)) {
       if (this.found.count < 0 && !findKeys(command, call, false, this.found)) this.found.clear();
@@ -89,7 +91,8 @@ export class AclCheck<C extends Call> {
     const spec = specOfKey(command, this.found, index);
     if (spec < 0) return READ | WRITE;
     const { variableFlags } = command.declaration;
-    if (variableFlags !== undefined && command.keys[spec]!.flags.includes('variable_flags')) return permissionsOf(variableFlags(call));
+    if (variableFlags !== undefined && command.keys[spec]!.flags.includes('variable_flags'))
+      return permissionsOf(variableFlags(call));
     let permissions = this.permissions.get(command);
     if (permissions === undefined) {
       permissions = command.keys.map(({ flags }) => permissionsOf(flags));

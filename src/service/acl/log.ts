@@ -25,7 +25,15 @@ export class AclLog {
   private entries: AclLogEntry[] = [];
   private nextId = 0;
 
-  add(reason: Denial, context: AclContext, object: string, userName: string, clientInfo: string, nowMs: number, limit: number): void {
+  add(
+    reason: Denial,
+    context: AclContext,
+    object: string,
+    userName: string,
+    clientInfo: string,
+    nowMs: number,
+    limit: number,
+  ): void {
     if (limit === 0) {
       this.trim(limit);
       return;
@@ -34,7 +42,10 @@ export class AclLog {
       .slice(0, searchedEntries)
       .findIndex(
         (entry) =>
-          entry.reason === reason && entry.context === context && entry.object === object && entry.userName === userName &&
+          entry.reason === reason &&
+          entry.context === context &&
+          entry.object === object &&
+          entry.userName === userName &&
           Math.abs(nowMs - entry.updatedAt) <= groupingMs,
       );
     if (place >= 0) {
@@ -45,7 +56,17 @@ export class AclLog {
       this.entries.unshift(entry);
       return;
     }
-    const entry = { id: this.nextId++, count: 1, reason, context, object, userName, createdAt: nowMs, updatedAt: nowMs, clientInfo };
+    const entry = {
+      id: this.nextId++,
+      count: 1,
+      reason,
+      context,
+      object,
+      userName,
+      createdAt: nowMs,
+      updatedAt: nowMs,
+      clientInfo,
+    };
     this.entries.unshift(entry);
     this.trim(limit);
   }

@@ -158,7 +158,8 @@ export class Selector {
   private addChannelPattern(text: string): string | undefined {
     if (this.allChannels) return ruleErrors.afterAllChannels;
     if (hasSpaces(text)) return ruleErrors.syntax;
-    if (!this.channelPatterns.some((pattern) => pattern.text === text)) this.channelPatterns.push({ text, bytes: latin1Bytes(text) });
+    if (!this.channelPatterns.some((pattern) => pattern.text === text))
+      this.channelPatterns.push({ text, bytes: latin1Bytes(text) });
     return undefined;
   }
 
@@ -245,7 +246,10 @@ export class Selector {
 
   /** Whether all keys may be used with all these permissions. */
   allowsEveryKey(permissions: number): boolean {
-    return this.allKeys || this.keyPatterns.some((pattern) => pattern.text === '*' && (pattern.permissions & permissions) === permissions);
+    return (
+      this.allKeys ||
+      this.keyPatterns.some((pattern) => pattern.text === '*' && (pattern.permissions & permissions) === permissions)
+    );
   }
 
   /** Whether a channel may be used; a pattern must stand in the rules literally. */
@@ -259,7 +263,9 @@ export class Selector {
 
   describeKeys(): string {
     if (this.allKeys) return '~*';
-    return this.keyPatterns.map(({ text, permissions }) => `${permissions === READ ? '%R' : permissions === WRITE ? '%W' : ''}~${text}`).join(' ');
+    return this.keyPatterns
+      .map(({ text, permissions }) => `${permissions === READ ? '%R' : permissions === WRITE ? '%W' : ''}~${text}`)
+      .join(' ');
   }
 
   describeChannels(): string {
@@ -268,7 +274,11 @@ export class Selector {
 
   describe(): string {
     const channels = this.describeChannels();
-    const parts = [this.describeKeys(), this.allChannels ? channels : `resetchannels ${channels}`.trimEnd(), this.describeCommands()];
+    const parts = [
+      this.describeKeys(),
+      this.allChannels ? channels : `resetchannels ${channels}`.trimEnd(),
+      this.describeCommands(),
+    ];
     return parts.filter((part) => part !== '').join(' ');
   }
 }

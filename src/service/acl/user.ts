@@ -84,7 +84,15 @@ export class User {
         this.selectors.length = 1;
         return undefined;
       case 'reset':
-        for (const part of ['resetpass', 'resetkeys', 'resetchannels', 'off', 'sanitize-payload', 'clearselectors', '-@all']) {
+        for (const part of [
+          'resetpass',
+          'resetkeys',
+          'resetchannels',
+          'off',
+          'sanitize-payload',
+          'clearselectors',
+          '-@all',
+        ]) {
           this.applyRule(part);
         }
         if (this.newUserAllChannels()) this.applyRule('allchannels');
@@ -161,7 +169,9 @@ export class User {
 }
 
 /** Joins rules that belong to one selector in parentheses; gives the word at which one opens that is never closed. */
-export function mergeSelectorWords(words: readonly string[]): { readonly rules: string[] } | { readonly openAt: number } {
+export function mergeSelectorWords(
+  words: readonly string[],
+): { readonly rules: string[] } | { readonly openAt: number } {
   const rules: string[] = [];
   let open = '';
   let openAt = -1;

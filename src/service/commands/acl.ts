@@ -17,7 +17,12 @@ const guarded = ['admin', ...open] as const;
 const everywhere = ['request_policy:all_nodes', 'response_policy:all_succeeded'] as const;
 const passwordBitsMax = 4096;
 
-const reasonNames = { [denials.command]: 'command', [denials.key]: 'key', [denials.auth]: 'auth', [denials.channel]: 'channel' };
+const reasonNames = {
+  [denials.command]: 'command',
+  [denials.key]: 'key',
+  [denials.auth]: 'auth',
+  [denials.channel]: 'channel',
+};
 
 function words(call: ServiceCall, from: number): string[] {
   const list: string[] = [];
@@ -116,7 +121,11 @@ function runGenPass(call: ServiceCall): void {
     );
   } else {
     const digits = Math.ceil(bits / 4);
-    call.reply.bulkText(randomBytes(Math.ceil(digits / 2)).toString('hex').slice(0, digits));
+    call.reply.bulkText(
+      randomBytes(Math.ceil(digits / 2))
+        .toString('hex')
+        .slice(0, digits),
+    );
   }
 }
 
@@ -219,7 +228,9 @@ function runSave(call: ServiceCall): void {
     call.reply.ok();
   } catch (error) {
     call.host.log('warning', `Writing ACL file for ACL SAVE: ${systemErrorText(error)}`);
-    call.reply.error('ERR There was an error trying to save the ACLs. Please check the server logs for more information');
+    call.reply.error(
+      'ERR There was an error trying to save the ACLs. Please check the server logs for more information',
+    );
   }
 }
 
@@ -235,39 +246,71 @@ export const acl: ServiceCommand = command({
   complexity: 'Depends on subcommand.',
   subcommands: [
     {
-      name: 'cat', since: '6.0.0', group: 'server', arity: -2, flags: open, args: [optional(str('category'))],
+      name: 'cat',
+      since: '6.0.0',
+      group: 'server',
+      arity: -2,
+      flags: open,
+      args: [optional(str('category'))],
       summary: 'Lists the categories, or the commands of one.',
       complexity: 'O(1) since the categories and commands are a fixed set.',
       run: runCat,
     },
     {
-      name: 'deluser', since: '6.0.0', group: 'server', arity: -3, flags: guarded, args: [many(str('username'))], tips: everywhere,
+      name: 'deluser',
+      since: '6.0.0',
+      group: 'server',
+      arity: -3,
+      flags: guarded,
+      args: [many(str('username'))],
+      tips: everywhere,
       summary: 'Deletes users and closes their connections.',
       complexity: 'O(1) amortized time considering the typical user.',
       run: runDelUser,
     },
     {
-      name: 'dryrun', since: '7.0.0', group: 'server', arity: -4, flags: guarded,
+      name: 'dryrun',
+      since: '7.0.0',
+      group: 'server',
+      arity: -4,
+      flags: guarded,
       args: [str('username'), str('command'), optional(many(str('arg')))],
       summary: 'Tells whether a user may run a command, without running it.',
       complexity: 'O(1).',
       run: runDryRun,
     },
     {
-      name: 'genpass', since: '6.0.0', group: 'server', arity: -2, flags: open, args: [optional(int('bits'))],
+      name: 'genpass',
+      since: '6.0.0',
+      group: 'server',
+      arity: -2,
+      flags: open,
+      args: [optional(int('bits'))],
       summary: 'Makes up a password from secure random numbers.',
       complexity: 'O(1)',
       run: runGenPass,
     },
     {
-      name: 'getuser', since: '6.0.0', group: 'server', arity: 3, flags: guarded, args: [str('username')],
-      history: [['6.2.0', 'Channel patterns.'], ['7.0.0', 'Selectors; key and channel patterns as rules instead of lists.']],
+      name: 'getuser',
+      since: '6.0.0',
+      group: 'server',
+      arity: 3,
+      flags: guarded,
+      args: [str('username')],
+      history: [
+        ['6.2.0', 'Channel patterns.'],
+        ['7.0.0', 'Selectors; key and channel patterns as rules instead of lists.'],
+      ],
       summary: 'Returns the rules of a user.',
       complexity: 'O(N). Where N is the number of password, command and pattern rules that the user has.',
       run: runGetUser,
     },
     {
-      name: 'list', since: '6.0.0', group: 'server', arity: 2, flags: guarded,
+      name: 'list',
+      since: '6.0.0',
+      group: 'server',
+      arity: 2,
+      flags: guarded,
       summary: 'Returns all users as lines of an ACL file.',
       complexity: eachUser,
       run(call) {
@@ -277,13 +320,21 @@ export const acl: ServiceCommand = command({
       },
     },
     {
-      name: 'load', since: '6.0.0', group: 'server', arity: 2, flags: guarded,
+      name: 'load',
+      since: '6.0.0',
+      group: 'server',
+      arity: 2,
+      flags: guarded,
       summary: 'Reads all users from the ACL file.',
       complexity: eachUser,
       run: runLoad,
     },
     {
-      name: 'log', since: '6.0.0', group: 'server', arity: -2, flags: guarded,
+      name: 'log',
+      since: '6.0.0',
+      group: 'server',
+      arity: -2,
+      flags: guarded,
       args: [optional(oneof('operation', int('count'), token('RESET')))],
       history: [['7.2.0', 'Entry ids and times.']],
       summary: 'Returns what was refused lately, or forgets it.',
@@ -291,21 +342,38 @@ export const acl: ServiceCommand = command({
       run: runLog,
     },
     {
-      name: 'save', since: '6.0.0', group: 'server', arity: 2, flags: guarded, tips: everywhere,
+      name: 'save',
+      since: '6.0.0',
+      group: 'server',
+      arity: 2,
+      flags: guarded,
+      tips: everywhere,
       summary: 'Writes all users to the ACL file.',
       complexity: eachUser,
       run: runSave,
     },
     {
-      name: 'setuser', since: '6.0.0', group: 'server', arity: -3, flags: guarded, tips: everywhere,
+      name: 'setuser',
+      since: '6.0.0',
+      group: 'server',
+      arity: -3,
+      flags: guarded,
+      tips: everywhere,
       args: [str('username'), optional(many(str('rule')))],
-      history: [['6.2.0', 'Channel patterns.'], ['7.0.0', 'Selectors and rights by key.']],
+      history: [
+        ['6.2.0', 'Channel patterns.'],
+        ['7.0.0', 'Selectors and rights by key.'],
+      ],
       summary: 'Creates a user or changes its rules.',
       complexity: 'O(N). Where N is the number of rules provided.',
       run: runSetUser,
     },
     {
-      name: 'users', since: '6.0.0', group: 'server', arity: 2, flags: guarded,
+      name: 'users',
+      since: '6.0.0',
+      group: 'server',
+      arity: 2,
+      flags: guarded,
       summary: 'Returns the names of all users.',
       complexity: eachUser,
       run(call) {
@@ -315,7 +383,11 @@ export const acl: ServiceCommand = command({
       },
     },
     {
-      name: 'whoami', since: '6.0.0', group: 'server', arity: 2, flags: open,
+      name: 'whoami',
+      since: '6.0.0',
+      group: 'server',
+      arity: 2,
+      flags: open,
       summary: "Returns the name of the connection's user.",
       complexity: 'O(1)',
       run(call) {
@@ -324,25 +396,42 @@ export const acl: ServiceCommand = command({
       },
     },
     {
-      name: 'help', since: '6.0.0', group: 'server', arity: 2, flags: ['loading', 'stale', 'sentinel'],
+      name: 'help',
+      since: '6.0.0',
+      group: 'server',
+      arity: 2,
+      flags: ['loading', 'stale', 'sentinel'],
       summary: 'Tells about the subcommands.',
       complexity: 'O(1)',
       run: (call) =>
         replyHelp(call, 'ACL', [
-          ['CAT [<category>]', 'List all commands that belong to <category>, or all command categories', 'when no category is specified.'],
+          [
+            'CAT [<category>]',
+            'List all commands that belong to <category>, or all command categories',
+            'when no category is specified.',
+          ],
           ['DELUSER <username> [<username> ...]', 'Delete a list of users.'],
-          ['DRYRUN <username> <command> [<arg> ...]', 'Returns whether the user can execute the given command without executing the command.'],
+          [
+            'DRYRUN <username> <command> [<arg> ...]',
+            'Returns whether the user can execute the given command without executing the command.',
+          ],
           ['GETUSER <username>', "Get the user's details."],
-          ['GENPASS [<bits>]', 'Generate a secure 256-bit user password. The optional `bits` argument can', 'be used to specify a different size.'],
+          [
+            'GENPASS [<bits>]',
+            'Generate a secure 256-bit user password. The optional `bits` argument can',
+            'be used to specify a different size.',
+          ],
           ['LIST', 'Show users details in config file format.'],
           ['LOAD', 'Reload users from the ACL file.'],
           ['LOG [<count> | RESET]', 'Show the ACL log entries.'],
           ['SAVE', 'Save the current config to the ACL file.'],
-          ['SETUSER <username> <attribute> [<attribute> ...]', 'Create or modify a user with the specified attributes.'],
+          [
+            'SETUSER <username> <attribute> [<attribute> ...]',
+            'Create or modify a user with the specified attributes.',
+          ],
           ['USERS', 'List all the registered usernames.'],
           ['WHOAMI', 'Return the current connection username.'],
         ]),
     },
   ],
 });
-

@@ -128,7 +128,9 @@ function shown(reply: Reply, asSinceVersion72: boolean): string {
       : value,
   );
   if (asSinceVersion72) return text;
-  return text.replace(/(This user|User \S+) has/, 'User has').replace(/(Unmatched parenthesis in acl selector starting at) .*/, '$1');
+  return text
+    .replace(/(This user|User \S+) has/, 'User has')
+    .replace(/(Unmatched parenthesis in acl selector starting at) .*/, '$1');
 }
 
 /** Without what 7.0 words or shows otherwise. */
@@ -136,7 +138,10 @@ function withoutVersion(reply: Reply): unknown {
   return JSON.stringify(plain(reply)).replaceAll(' sanitize-payload', '').replace('Prints this', 'Print this');
 }
 
-async function withRedis(args: readonly string[], body: (connection: Connection, folder: string) => Promise<void>): Promise<void> {
+async function withRedis(
+  args: readonly string[],
+  body: (connection: Connection, folder: string) => Promise<void>,
+): Promise<void> {
   const redis = await startRedis({ args, program });
   const connection = await Connection.open(redis);
   try {
@@ -149,18 +154,117 @@ async function withRedis(args: readonly string[], body: (connection: Connection,
 
 const hash = 'a'.repeat(64);
 const rules = [
-  'on', 'off', 'ON', 'nopass', 'resetpass', '>secret', '>other', '<secret', '<none', `#${hash}`, `!${hash}`, '#abc', `#${hash.toUpperCase()}`,
-  '~*', 'allkeys', 'resetkeys', '~a*', '%R~b*', '%W~b*', '%RW~c*', '%WR~c', '%r~d', '%RR~x', '%~x', '%X~x', '%R', '~a b', '&*', 'allchannels', 'resetchannels',
-  '&news.*', '&a', '& b', '+get', '-get', '+set', '-SET', '+@read', '-@read', '+@string', '-@write', '+@all', '-@all', 'allcommands', 'nocommands', '+@nope',
-  '+nope', '-nope', '+config|get', '-config|get', '-config|set', '+config', '-config', '+config|nope', '+acl|whoami', '+select|0', '+get|x', '+config|get|x', '+get|',
-  '-@fast', '+@dangerous', '-@admin', '+@keyspace', '(+get ~x*)', '(+@write', '%R~z* -del)', '(~q)', '()', '(nope)', '(+get', 'clearselectors', 'reset', 'sanitize-payload',
-  'skip-sanitize-payload', '', 'bogus', '(%W~w +set +mset)', '(&chan +publish)', '+publish', '+subscribe',
+  'on',
+  'off',
+  'ON',
+  'nopass',
+  'resetpass',
+  '>secret',
+  '>other',
+  '<secret',
+  '<none',
+  `#${hash}`,
+  `!${hash}`,
+  '#abc',
+  `#${hash.toUpperCase()}`,
+  '~*',
+  'allkeys',
+  'resetkeys',
+  '~a*',
+  '%R~b*',
+  '%W~b*',
+  '%RW~c*',
+  '%WR~c',
+  '%r~d',
+  '%RR~x',
+  '%~x',
+  '%X~x',
+  '%R',
+  '~a b',
+  '&*',
+  'allchannels',
+  'resetchannels',
+  '&news.*',
+  '&a',
+  '& b',
+  '+get',
+  '-get',
+  '+set',
+  '-SET',
+  '+@read',
+  '-@read',
+  '+@string',
+  '-@write',
+  '+@all',
+  '-@all',
+  'allcommands',
+  'nocommands',
+  '+@nope',
+  '+nope',
+  '-nope',
+  '+config|get',
+  '-config|get',
+  '-config|set',
+  '+config',
+  '-config',
+  '+config|nope',
+  '+acl|whoami',
+  '+select|0',
+  '+get|x',
+  '+config|get|x',
+  '+get|',
+  '-@fast',
+  '+@dangerous',
+  '-@admin',
+  '+@keyspace',
+  '(+get ~x*)',
+  '(+@write',
+  '%R~z* -del)',
+  '(~q)',
+  '()',
+  '(nope)',
+  '(+get',
+  'clearselectors',
+  'reset',
+  'sanitize-payload',
+  'skip-sanitize-payload',
+  '',
+  'bogus',
+  '(%W~w +set +mset)',
+  '(&chan +publish)',
+  '+publish',
+  '+subscribe',
 ];
 const calls = [
-  ['get', 'a1'], ['get', 'b1'], ['set', 'b1', 'v'], ['set', 'c1', 'v'], ['set', 'x1', 'v', 'get'], ['set', 'd', 'v'], ['mget', 'a', 'x', 'b'], ['mset', 'w', '1', 'a', '2'],
-  ['config', 'get', 'x'], ['config', 'set', 'hz', '1'], ['select', '0'], ['select', '1'], ['acl', 'whoami'], ['publish', 'news.a', 'm'], ['publish', 'chan', 'm'],
-  ['subscribe', 'news.b', 'a'], ['psubscribe', 'news.*'], ['psubscribe', 'news.b*'], ['ping'], ['getrange', 'q', '0', '1'], ['append', 'w', 'x'], ['nosuch'], ['get'],
-  ['strlen', 'zz'], ['del', 'a', 'z1'], ['config', 'nope'], ['getex', 'b1', 'persist'], ['setrange', 'b', '1', 'x'], ['copy', 'a1', 'b1'],
+  ['get', 'a1'],
+  ['get', 'b1'],
+  ['set', 'b1', 'v'],
+  ['set', 'c1', 'v'],
+  ['set', 'x1', 'v', 'get'],
+  ['set', 'd', 'v'],
+  ['mget', 'a', 'x', 'b'],
+  ['mset', 'w', '1', 'a', '2'],
+  ['config', 'get', 'x'],
+  ['config', 'set', 'hz', '1'],
+  ['select', '0'],
+  ['select', '1'],
+  ['acl', 'whoami'],
+  ['publish', 'news.a', 'm'],
+  ['publish', 'chan', 'm'],
+  ['subscribe', 'news.b', 'a'],
+  ['psubscribe', 'news.*'],
+  ['psubscribe', 'news.b*'],
+  ['ping'],
+  ['getrange', 'q', '0', '1'],
+  ['append', 'w', 'x'],
+  ['nosuch'],
+  ['get'],
+  ['strlen', 'zz'],
+  ['del', 'a', 'z1'],
+  ['config', 'nope'],
+  ['getex', 'b1', 'persist'],
+  ['setrange', 'b', '1', 'x'],
+  ['copy', 'a1', 'b1'],
 ];
 
 describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () => {
@@ -171,7 +275,9 @@ describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () =>
       const info = replyText(await connection.call('INFO', 'server'));
       const [major, minor] = /redis_version:(\d+)\.(\d+)/.exec(info)!.slice(1).map(Number) as [number, number];
       const keepsRules = major > 7 || minor >= 2;
-      const usable = calls.filter(([name]) => ['nosuch', 'get'].includes(name!) || host.aclCommands.find(name!) !== undefined);
+      const usable = calls.filter(
+        ([name]) => ['nosuch', 'get'].includes(name!) || host.aclCommands.find(name!) !== undefined,
+      );
       for (let round = 0; round < 1500; round++) {
         const name = prng.pick(['u1', 'u2', 'u3', 'default2', 'bad name']);
         const words = Array.from({ length: 1 + prng.below(prng.chance(80) ? 3 : 7) }, () => prng.pick(rules));
@@ -183,14 +289,26 @@ describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () =>
         assert.equal(shown(users[0]!, keepsRules), shown(users[1]!, keepsRules), what);
         for (let count = 0; count < 4; count++) {
           const tried = prng.pick(usable);
-          const verdicts = [host.run('ACL', 'DRYRUN', name, ...tried), await connection.call('ACL', 'DRYRUN', name, ...tried)];
-          assert.equal(shown(verdicts[0]!, keepsRules), shown(verdicts[1]!, keepsRules), `${what}, ACL DRYRUN ${tried.join(' ')}`);
+          const verdicts = [
+            host.run('ACL', 'DRYRUN', name, ...tried),
+            await connection.call('ACL', 'DRYRUN', name, ...tried),
+          ];
+          assert.equal(
+            shown(verdicts[0]!, keepsRules),
+            shown(verdicts[1]!, keepsRules),
+            `${what}, ACL DRYRUN ${tried.join(' ')}`,
+          );
         }
         if (prng.chance(5)) {
-          assert.deepEqual(plain(host.run('ACL', 'DELUSER', name, 'nobody')), plain(await connection.call('ACL', 'DELUSER', name, 'nobody')));
+          assert.deepEqual(
+            plain(host.run('ACL', 'DELUSER', name, 'nobody')),
+            plain(await connection.call('ACL', 'DELUSER', name, 'nobody')),
+          );
         }
-        if (keepsRules && prng.chance(10)) assert.deepEqual(plain(host.run('ACL', 'LIST')), plain(await connection.call('ACL', 'LIST')), what);
-        if (prng.chance(10)) assert.deepEqual(plain(host.run('ACL', 'USERS')), plain(await connection.call('ACL', 'USERS')), what);
+        if (keepsRules && prng.chance(10))
+          assert.deepEqual(plain(host.run('ACL', 'LIST')), plain(await connection.call('ACL', 'LIST')), what);
+        if (prng.chance(10))
+          assert.deepEqual(plain(host.run('ACL', 'USERS')), plain(await connection.call('ACL', 'USERS')), what);
       }
     });
   });
@@ -199,19 +317,65 @@ describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () =>
     await withRedis([], async (connection) => {
       const host = new TestHost();
       for (const words of [
-        ['ACL', 'CAT'], ['ACL', 'CAT', 'nope'], ['ACL', 'WHOAMI'], ['ACL', 'LIST'], ['ACL', 'USERS'], ['ACL', 'GETUSER', 'nobody'], ['ACL', 'HELP'], ['ACL', 'LOAD'],
-        ['ACL', 'SAVE'], ['ACL', 'GENPASS', '0'], ['ACL', 'GENPASS', '5000'], ['ACL', 'GENPASS', 'x'], ['ACL', 'LOG'], ['ACL', 'LOG', 'RESET'], ['ACL', 'LOG', 'x'],
-        ['ACL', 'LOG', '-1'], ['ACL', 'DELUSER', 'default'], ['ACL', 'DRYRUN', 'nobody', 'get', 'a'], ['ACL', 'DRYRUN', 'default', 'nope'], ['ACL', 'DRYRUN', 'default', 'get'],
-        ['ACL', 'SETUSER', 'x', '(+get'], ['ACL', 'SETUSER', 'a\0b'], ['CONFIG', 'HELP'], ['CONFIG', 'GET', 'nosuch'], ['CONFIG', 'REWRITE'], ['CONFIG', 'SET', 'a', 'b', 'c'],
-        ['CONFIG', 'RESETSTAT'], ['CONFIG', 'GET', 'MAXMEMORY', 'maxmemory'], ['CONFIG', 'GET', 'hash-max-listpack-v?lue'], ['SLOWLOG', 'HELP'], ['SLOWLOG', 'GET', '-2'], ['SLOWLOG', 'GET', 'x'],
-        ['SLOWLOG', 'RESET'], ['SLOWLOG', 'LEN'], ['SLOWLOG', 'GET'], ['LATENCY', 'HELP'], ['LATENCY', 'LATEST'], ['LATENCY', 'HISTORY', 'command'], ['LATENCY', 'RESET'],
-        ['LATENCY', 'GRAPH', 'command'], ['LATENCY', 'HISTOGRAM', 'nosuch'], ['PUBSUB', 'HELP'], ['PUBSUB', 'CHANNELS'], ['PUBSUB', 'NUMSUB'], ['PUBSUB', 'NUMSUB', 'a', 'b'],
-        ['PUBSUB', 'NUMPAT'], ['PUBSUB', 'SHARDCHANNELS', 'x*'], ['PUBSUB', 'SHARDNUMSUB', 'a'], ['PUBLISH', 'a', 'b'], ['SPUBLISH', 'a', 'b'],
+        ['ACL', 'CAT'],
+        ['ACL', 'CAT', 'nope'],
+        ['ACL', 'WHOAMI'],
+        ['ACL', 'LIST'],
+        ['ACL', 'USERS'],
+        ['ACL', 'GETUSER', 'nobody'],
+        ['ACL', 'HELP'],
+        ['ACL', 'LOAD'],
+        ['ACL', 'SAVE'],
+        ['ACL', 'GENPASS', '0'],
+        ['ACL', 'GENPASS', '5000'],
+        ['ACL', 'GENPASS', 'x'],
+        ['ACL', 'LOG'],
+        ['ACL', 'LOG', 'RESET'],
+        ['ACL', 'LOG', 'x'],
+        ['ACL', 'LOG', '-1'],
+        ['ACL', 'DELUSER', 'default'],
+        ['ACL', 'DRYRUN', 'nobody', 'get', 'a'],
+        ['ACL', 'DRYRUN', 'default', 'nope'],
+        ['ACL', 'DRYRUN', 'default', 'get'],
+        ['ACL', 'SETUSER', 'x', '(+get'],
+        ['ACL', 'SETUSER', 'a\0b'],
+        ['CONFIG', 'HELP'],
+        ['CONFIG', 'GET', 'nosuch'],
+        ['CONFIG', 'REWRITE'],
+        ['CONFIG', 'SET', 'a', 'b', 'c'],
+        ['CONFIG', 'RESETSTAT'],
+        ['CONFIG', 'GET', 'MAXMEMORY', 'maxmemory'],
+        ['CONFIG', 'GET', 'hash-max-listpack-v?lue'],
+        ['SLOWLOG', 'HELP'],
+        ['SLOWLOG', 'GET', '-2'],
+        ['SLOWLOG', 'GET', 'x'],
+        ['SLOWLOG', 'RESET'],
+        ['SLOWLOG', 'LEN'],
+        ['SLOWLOG', 'GET'],
+        ['LATENCY', 'HELP'],
+        ['LATENCY', 'LATEST'],
+        ['LATENCY', 'HISTORY', 'command'],
+        ['LATENCY', 'RESET'],
+        ['LATENCY', 'GRAPH', 'command'],
+        ['LATENCY', 'HISTOGRAM', 'nosuch'],
+        ['PUBSUB', 'HELP'],
+        ['PUBSUB', 'CHANNELS'],
+        ['PUBSUB', 'NUMSUB'],
+        ['PUBSUB', 'NUMSUB', 'a', 'b'],
+        ['PUBSUB', 'NUMPAT'],
+        ['PUBSUB', 'SHARDCHANNELS', 'x*'],
+        ['PUBSUB', 'SHARDNUMSUB', 'a'],
+        ['PUBLISH', 'a', 'b'],
+        ['SPUBLISH', 'a', 'b'],
       ]) {
         for (const protocol of [2, 3] as const) {
           await connection.call('HELLO', String(protocol));
           host.client.protocol = protocol;
-          assert.equal(withoutVersion(host.run(...words)), withoutVersion(await connection.call(...words)), `${words.join(' ')} in RESP${protocol}`);
+          assert.equal(
+            withoutVersion(host.run(...words)),
+            withoutVersion(await connection.call(...words)),
+            `${words.join(' ')} in RESP${protocol}`,
+          );
         }
       }
     });
@@ -228,17 +392,36 @@ describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () =>
         assert.deepEqual(plain(host.run('ACL', 'LOAD')), 'status:OK');
         assert.equal(withoutVersion(host.run('ACL', 'LIST')), withoutVersion(await connection.call('ACL', 'LIST')));
         for (const text of [
-          'user bob on +nope ~a\n', 'bob on\n', 'user\n', 'user bob on +get\nuser bob off\n', 'user bob (+get\n', 'user bob ~a %X~b bogus +nope\n', '\n\nuser bob on\n', '',
-          'user bob on >p (~x* +get) (%R~y -@all +@read)\n', 'user bob  on\n',
+          'user bob on +nope ~a\n',
+          'bob on\n',
+          'user\n',
+          'user bob on +get\nuser bob off\n',
+          'user bob (+get\n',
+          'user bob ~a %X~b bogus +nope\n',
+          '\n\nuser bob on\n',
+          '',
+          'user bob on >p (~x* +get) (%R~y -@all +@read)\n',
+          'user bob  on\n',
         ]) {
           writeFileSync(path, text);
-          assert.deepEqual(plain(host.run('ACL', 'LOAD')), plain(await connection.call('ACL', 'LOAD')), JSON.stringify(text));
-          assert.deepEqual(plain(host.run('ACL', 'USERS')), plain(await connection.call('ACL', 'USERS')), JSON.stringify(text));
+          assert.deepEqual(
+            plain(host.run('ACL', 'LOAD')),
+            plain(await connection.call('ACL', 'LOAD')),
+            JSON.stringify(text),
+          );
+          assert.deepEqual(
+            plain(host.run('ACL', 'USERS')),
+            plain(await connection.call('ACL', 'USERS')),
+            JSON.stringify(text),
+          );
         }
         assert.deepEqual(plain(await connection.call('ACL', 'SAVE')), 'status:OK');
         const theirs = readFileSync(path, 'utf8');
         assert.deepEqual(plain(host.run('ACL', 'SAVE')), 'status:OK');
-        assert.equal(readFileSync(path, 'utf8').replaceAll(' sanitize-payload', ''), theirs.replaceAll(' sanitize-payload', ''));
+        assert.equal(
+          readFileSync(path, 'utf8').replaceAll(' sanitize-payload', ''),
+          theirs.replaceAll(' sanitize-payload', ''),
+        );
       });
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -301,7 +484,10 @@ describe('ACL', () => {
   it('takes users of the config file once', () => {
     const { acl } = new TestHost();
     assert.equal(acl.appendConfigured(['bob', 'on', '>x', '+get', '+nosuchcommand']), undefined);
-    assert.deepEqual(acl.appendConfigured(['bob', 'on']), { word: 'bob', reason: 'Duplicate user found. A user can only be defined once in config files' });
+    assert.deepEqual(acl.appendConfigured(['bob', 'on']), {
+      word: 'bob',
+      reason: 'Duplicate user found. A user can only be defined once in config files',
+    });
     assert.equal(acl.appendConfigured(['eve', 'bogus'])!.reason, 'Syntax error');
     const { failed, notices } = acl.loadConfigured();
     assert.ok(failed);
@@ -317,15 +503,25 @@ describe('ACL', () => {
     add('k2');
     host.clock += 120_000;
     add('k1');
-    assert.deepEqual(host.aclLog.latest(10).map(({ id, object, count }) => [id, object, count]), [[2, 'k1', 1], [1, 'k2', 1]]);
+    assert.deepEqual(
+      host.aclLog.latest(10).map(({ id, object, count }) => [id, object, count]),
+      [
+        [2, 'k1', 1],
+        [1, 'k2', 1],
+      ],
+    );
   });
 });
 
 describe('INFO', () => {
   it('shows the sections that are asked for, in their order', () => {
     const host = new TestHost();
-    for (const name of ['keyspace', 'commandstats', 'server', 'other']) host.info.provide(name, () => [['field', name]]);
-    host.info.provide('server', () => [['a', 1], ['b', 'two']]);
+    for (const name of ['keyspace', 'commandstats', 'server', 'other'])
+      host.info.provide(name, () => [['field', name]]);
+    host.info.provide('server', () => [
+      ['a', 1],
+      ['b', 'two'],
+    ]);
     const server = '# Server\r\na:1\r\nb:two\r\n';
     const keyspace = '# Keyspace\r\nfield:keyspace\r\n';
     const other = '# Other\r\nfield:other\r\n';

@@ -7,4 +7,12 @@ import { latency } from './latency.js';
 import { pubsubCommands } from './pubsub.js';
 import { commandlog, slowlog } from './slowlog.js';
 
-export const serviceCommands: readonly ServiceCommand[] = [config, info, acl, slowlog, commandlog, latency, ...pubsubCommands];
+export const serviceCommands: readonly ServiceCommand[] = [
+  config,
+  info,
+  acl,
+  slowlog,
+  commandlog,
+  latency,
+  ...pubsubCommands,
+];

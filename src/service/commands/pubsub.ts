@@ -13,7 +13,9 @@ import { unknownSubcommand } from './replies.js';
 const listening = ['pubsub', 'noscript', 'loading', 'stale', 'sentinel'] as const;
 const shardListening = ['pubsub', 'noscript', 'loading', 'stale'] as const;
 const asking = ['pubsub', 'loading', 'stale'] as const;
-const shardKeys: readonly KeySpec[] = [{ flags: ['not_key'], begin: { index: 1 }, find: { last: -1, step: 1, limit: 0 } }];
+const shardKeys: readonly KeySpec[] = [
+  { flags: ['not_key'], begin: { index: 1 }, find: { last: -1, step: 1, limit: 0 } },
+];
 
 function subscribeTo(kind: TopicKind, word: string): (call: ServiceCall) => void {
   const wordBytes = latin1Bytes(word);
@@ -59,35 +61,60 @@ function unsubscribeFrom(kind: TopicKind, word: string): (call: ServiceCall) => 
 }
 
 const subscribe: ServiceCommand = command({
-  name: 'subscribe', since: '2.0.0', group: 'pubsub', arity: -2, flags: listening, args: [many(str('channel'))],
+  name: 'subscribe',
+  since: '2.0.0',
+  group: 'pubsub',
+  arity: -2,
+  flags: listening,
+  args: [many(str('channel'))],
   summary: 'Listens to messages of channels.',
   complexity: 'O(N) where N is the number of channels to subscribe to.',
   run: subscribeTo('channels', 'subscribe'),
 });
 
 const unsubscribe: ServiceCommand = command({
-  name: 'unsubscribe', since: '2.0.0', group: 'pubsub', arity: -1, flags: listening, args: [optional(many(str('channel')))],
+  name: 'unsubscribe',
+  since: '2.0.0',
+  group: 'pubsub',
+  arity: -1,
+  flags: listening,
+  args: [optional(many(str('channel')))],
   summary: 'Stops listening to some or all channels.',
   complexity: 'O(N) where N is the number of channels to unsubscribe.',
   run: unsubscribeFrom('channels', 'unsubscribe'),
 });
 
 const psubscribe: ServiceCommand = command({
-  name: 'psubscribe', since: '2.0.0', group: 'pubsub', arity: -2, flags: listening, args: [many(pattern('pattern'))],
+  name: 'psubscribe',
+  since: '2.0.0',
+  group: 'pubsub',
+  arity: -2,
+  flags: listening,
+  args: [many(pattern('pattern'))],
   summary: 'Listens to messages of all channels that match patterns.',
   complexity: 'O(N) where N is the number of patterns to subscribe to.',
   run: subscribeTo('patterns', 'psubscribe'),
 });
 
 const punsubscribe: ServiceCommand = command({
-  name: 'punsubscribe', since: '2.0.0', group: 'pubsub', arity: -1, flags: listening, args: [optional(many(pattern('pattern')))],
+  name: 'punsubscribe',
+  since: '2.0.0',
+  group: 'pubsub',
+  arity: -1,
+  flags: listening,
+  args: [optional(many(pattern('pattern')))],
   summary: 'Stops listening to some or all patterns.',
   complexity: 'O(N) where N is the number of patterns to unsubscribe.',
   run: unsubscribeFrom('patterns', 'punsubscribe'),
 });
 
 const ssubscribe: ServiceCommand = command({
-  name: 'ssubscribe', since: '7.0.0', group: 'pubsub', arity: -2, flags: shardListening, args: [many(str('shardchannel'))],
+  name: 'ssubscribe',
+  since: '7.0.0',
+  group: 'pubsub',
+  arity: -2,
+  flags: shardListening,
+  args: [many(str('shardchannel'))],
   keys: shardKeys,
   summary: 'Listens to messages of shard channels.',
   complexity: 'O(N) where N is the number of shard channels to subscribe to.',
@@ -95,7 +122,12 @@ const ssubscribe: ServiceCommand = command({
 });
 
 const sunsubscribe: ServiceCommand = command({
-  name: 'sunsubscribe', since: '7.0.0', group: 'pubsub', arity: -1, flags: shardListening, args: [optional(many(str('shardchannel')))],
+  name: 'sunsubscribe',
+  since: '7.0.0',
+  group: 'pubsub',
+  arity: -1,
+  flags: shardListening,
+  args: [optional(many(str('shardchannel')))],
   keys: shardKeys,
   summary: 'Stops listening to some or all shard channels.',
   complexity: 'O(N) where N is the number of shard channels to unsubscribe.',
@@ -103,7 +135,10 @@ const sunsubscribe: ServiceCommand = command({
 });
 
 const publish: ServiceCommand = command({
-  name: 'publish', since: '2.0.0', group: 'pubsub', arity: 3,
+  name: 'publish',
+  since: '2.0.0',
+  group: 'pubsub',
+  arity: 3,
   flags: ['pubsub', 'loading', 'stale', 'fast', 'may_replicate', 'sentinel'],
   args: [str('channel'), str('message')],
   summary: 'Sends a message to a channel.',
@@ -117,7 +152,10 @@ const publish: ServiceCommand = command({
 });
 
 const spublish: ServiceCommand = command({
-  name: 'spublish', since: '7.0.0', group: 'pubsub', arity: 3,
+  name: 'spublish',
+  since: '7.0.0',
+  group: 'pubsub',
+  arity: 3,
   flags: ['pubsub', 'loading', 'stale', 'fast', 'may_replicate'],
   args: [str('shardchannel'), str('message')],
   keys: [{ flags: ['not_key'], begin: { index: 1 }, find: { last: 0, step: 1, limit: 0 } }],
@@ -162,53 +200,100 @@ const pubsub: ServiceCommand = command({
   complexity: 'Depends on subcommand.',
   subcommands: [
     {
-      name: 'channels', since: '2.8.0', group: 'pubsub', arity: -2, flags: asking, args: [optional(pattern('pattern'))],
+      name: 'channels',
+      since: '2.8.0',
+      group: 'pubsub',
+      arity: -2,
+      flags: asking,
+      args: [optional(pattern('pattern'))],
       summary: 'Returns the channels that somebody listens to.',
       complexity:
         'O(N) where N is the number of active channels, and assuming constant time pattern matching (relatively short channels and patterns)',
       run: (call) => replyActive(call, 'channels'),
     },
     {
-      name: 'numsub', since: '2.8.0', group: 'pubsub', arity: -2, flags: asking, args: [optional(many(str('channel')))],
+      name: 'numsub',
+      since: '2.8.0',
+      group: 'pubsub',
+      arity: -2,
+      flags: asking,
+      args: [optional(many(str('channel')))],
       summary: 'Returns how many clients listen to channels.',
       complexity: 'O(N) for the NUMSUB subcommand, where N is the number of requested channels',
       run: (call) => replyCounts(call, 'channels'),
     },
     {
-      name: 'numpat', since: '2.8.0', group: 'pubsub', arity: 2, flags: asking,
+      name: 'numpat',
+      since: '2.8.0',
+      group: 'pubsub',
+      arity: 2,
+      flags: asking,
       summary: 'Returns how many different patterns are listened to.',
       complexity: 'O(1)',
       run: (call) => call.reply.integer(call.host.pubsub.patternCount),
     },
     {
-      name: 'shardchannels', since: '7.0.0', group: 'pubsub', arity: -2, flags: asking, args: [optional(pattern('pattern'))],
+      name: 'shardchannels',
+      since: '7.0.0',
+      group: 'pubsub',
+      arity: -2,
+      flags: asking,
+      args: [optional(pattern('pattern'))],
       summary: 'Returns the shard channels that somebody listens to.',
       complexity:
         'O(N) where N is the number of active shard channels, and assuming constant time pattern matching (relatively short shard channels).',
       run: (call) => replyActive(call, 'shardChannels'),
     },
     {
-      name: 'shardnumsub', since: '7.0.0', group: 'pubsub', arity: -2, flags: asking, args: [optional(many(str('shardchannel')))],
+      name: 'shardnumsub',
+      since: '7.0.0',
+      group: 'pubsub',
+      arity: -2,
+      flags: asking,
+      args: [optional(many(str('shardchannel')))],
       summary: 'Returns how many clients listen to shard channels.',
       complexity: 'O(N) for the SHARDNUMSUB subcommand, where N is the number of requested shard channels',
       run: (call) => replyCounts(call, 'shardChannels'),
     },
     {
-      name: 'help', since: '6.2.0', group: 'pubsub', leavesGroup: true, arity: 2, flags: ['loading', 'stale'],
+      name: 'help',
+      since: '6.2.0',
+      group: 'pubsub',
+      leavesGroup: true,
+      arity: 2,
+      flags: ['loading', 'stale'],
       summary: 'Tells about the subcommands.',
       complexity: 'O(1)',
       run: (call) =>
         replyHelp(call, 'PUBSUB', [
           ['CHANNELS [<pattern>]', "Return the currently active channels matching a <pattern> (default: '*')."],
           ['NUMPAT', 'Return number of subscriptions to patterns.'],
-          ['NUMSUB [<channel> ...]', 'Return the number of subscribers for the specified channels, excluding', 'pattern subscriptions(default: no channels).'],
-          ['SHARDCHANNELS [<pattern>]', "Return the currently active shard level channels matching a <pattern> (default: '*')."],
-          ['SHARDNUMSUB [<shardchannel> ...]', 'Return the number of subscribers for the specified shard level channel(s)'],
+          [
+            'NUMSUB [<channel> ...]',
+            'Return the number of subscribers for the specified channels, excluding',
+            'pattern subscriptions(default: no channels).',
+          ],
+          [
+            'SHARDCHANNELS [<pattern>]',
+            "Return the currently active shard level channels matching a <pattern> (default: '*').",
+          ],
+          [
+            'SHARDNUMSUB [<shardchannel> ...]',
+            'Return the number of subscribers for the specified shard level channel(s)',
+          ],
         ]),
     },
   ],
 });
 
 export const pubsubCommands: readonly ServiceCommand[] = [
-  subscribe, unsubscribe, psubscribe, punsubscribe, ssubscribe, sunsubscribe, publish, spublish, pubsub,
+  subscribe,
+  unsubscribe,
+  psubscribe,
+  punsubscribe,
+  ssubscribe,
+  sunsubscribe,
+  publish,
+  spublish,
+  pubsub,
 ];

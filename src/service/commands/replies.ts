@@ -10,5 +10,7 @@ export function replyBytes(call: ServiceCall, text: string): void {
 
 /** A subcommand with more arguments than it takes, which its arity cannot tell. */
 export function unknownSubcommand(call: ServiceCall, container: string): void {
-  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${container} HELP.`);
+  call.reply.error(
+    `ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${container} HELP.`,
+  );
 }

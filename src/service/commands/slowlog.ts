@@ -46,7 +46,13 @@ export const slowlog: ServiceCommand = command({
   complexity: 'Depends on subcommand.',
   subcommands: [
     {
-      name: 'get', since: '2.2.12', group: 'server', arity: -2, flags: guarded, args: [optional(int('count'))], tips: onAllNodes,
+      name: 'get',
+      since: '2.2.12',
+      group: 'server',
+      arity: -2,
+      flags: guarded,
+      args: [optional(int('count'))],
+      tips: onAllNodes,
       history: [['4.0.0', 'Address and name of the client.']],
       summary: 'Returns the newest entries.',
       complexity: 'O(N) where N is the number of entries returned',
@@ -60,13 +66,23 @@ export const slowlog: ServiceCommand = command({
       },
     },
     {
-      name: 'len', since: '2.2.12', group: 'server', arity: 2, flags: guarded, tips: summed,
+      name: 'len',
+      since: '2.2.12',
+      group: 'server',
+      arity: 2,
+      flags: guarded,
+      tips: summed,
       summary: 'Returns how many entries there are.',
       complexity: 'O(1)',
       run: (call) => call.reply.integer(call.host.slowLog.length),
     },
     {
-      name: 'reset', since: '2.2.12', group: 'server', arity: 2, flags: guarded, tips: succeeded,
+      name: 'reset',
+      since: '2.2.12',
+      group: 'server',
+      arity: 2,
+      flags: guarded,
+      tips: succeeded,
       summary: 'Forgets all entries.',
       complexity: 'O(N) where N is the number of entries in the slowlog',
       run(call) {
@@ -75,14 +91,21 @@ export const slowlog: ServiceCommand = command({
       },
     },
     {
-      name: 'help', since: '6.2.0', group: 'server', arity: 2, flags: ['loading', 'stale'],
+      name: 'help',
+      since: '6.2.0',
+      group: 'server',
+      arity: 2,
+      flags: ['loading', 'stale'],
       summary: 'Tells about the subcommands.',
       complexity: 'O(1)',
       run: (call) =>
         replyHelp(call, 'SLOWLOG', [
           [
-            'GET [<count>]', 'Return top <count> entries from the slowlog (default: 10, -1 mean all).', 'Entries are made of:',
-            'id, timestamp, time in microseconds, arguments array, client IP and port,', 'client name',
+            'GET [<count>]',
+            'Return top <count> entries from the slowlog (default: 10, -1 mean all).',
+            'Entries are made of:',
+            'id, timestamp, time in microseconds, arguments array, client IP and port,',
+            'client name',
           ],
           ['LEN', 'Return the length of the slowlog.'],
           ['RESET', 'Reset the slowlog.'],
@@ -112,7 +135,13 @@ export const commandlog: ServiceCommand = command({
   complexity: 'Depends on subcommand.',
   subcommands: [
     {
-      name: 'get', since: '8.1.0', group: 'server', arity: 4, flags: guarded, args: [int('count'), logType], tips: onAllNodes,
+      name: 'get',
+      since: '8.1.0',
+      group: 'server',
+      arity: 4,
+      flags: guarded,
+      args: [int('count'), logType],
+      tips: onAllNodes,
       summary: 'Returns the newest entries of a log.',
       complexity: 'O(N) where N is the number of entries returned',
       run(call) {
@@ -127,7 +156,13 @@ export const commandlog: ServiceCommand = command({
       },
     },
     {
-      name: 'len', since: '8.1.0', group: 'server', arity: 3, flags: guarded, args: [logType], tips: summed,
+      name: 'len',
+      since: '8.1.0',
+      group: 'server',
+      arity: 3,
+      flags: guarded,
+      args: [logType],
+      tips: summed,
       summary: 'Returns how many entries a log has.',
       complexity: 'O(1)',
       run(call) {
@@ -136,7 +171,13 @@ export const commandlog: ServiceCommand = command({
       },
     },
     {
-      name: 'reset', since: '8.1.0', group: 'server', arity: 3, flags: guarded, args: [logType], tips: succeeded,
+      name: 'reset',
+      since: '8.1.0',
+      group: 'server',
+      arity: 3,
+      flags: guarded,
+      args: [logType],
+      tips: succeeded,
       summary: 'Forgets all entries of a log.',
       complexity: 'O(N) where N is the number of entries in the log',
       run(call) {
@@ -147,12 +188,19 @@ export const commandlog: ServiceCommand = command({
       },
     },
     {
-      name: 'help', since: '8.1.0', group: 'server', arity: 2, flags: ['loading', 'stale'],
+      name: 'help',
+      since: '8.1.0',
+      group: 'server',
+      arity: 2,
+      flags: ['loading', 'stale'],
       summary: 'Tells about the subcommands.',
       complexity: 'O(1)',
       run: (call) =>
         replyHelp(call, 'COMMANDLOG', [
-          ['GET <count> <type>', 'Return the newest <count> entries of a log (-1 for all): slow, large-request or large-reply.'],
+          [
+            'GET <count> <type>',
+            'Return the newest <count> entries of a log (-1 for all): slow, large-request or large-reply.',
+          ],
           ['LEN <type>', 'Return the length of a log.'],
           ['RESET <type>', 'Reset a log.'],
         ]),

@@ -9,7 +9,16 @@ import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
 import { latin1Bytes } from '../../base/bytes.js';
 import type { SpecialOption } from './option.js';
-import { options, type ChoiceName, type FlagName, type NumberName, type OptionName, type SpecialName, type TextName, type WordsName } from './options.js';
+import {
+  options,
+  type ChoiceName,
+  type FlagName,
+  type NumberName,
+  type OptionName,
+  type SpecialName,
+  type TextName,
+  type WordsName,
+} from './options.js';
 import { ChoiceSetting, FlagSetting, NumberSetting, TextSetting, WordsSetting, type Setting } from './setting.js';
 import { fromByteString, makeSpecialSetting, type SpecialSettings } from './special-settings.js';
 
@@ -113,7 +122,10 @@ export class Config {
   }
 
   /** Sets pairs of name and value as CONFIG SET does; gives the error reply's text, or undefined when all is set. */
-  set(pairs: readonly (readonly [name: string, value: string])[], context: SetContext): string | undefined | Promise<string | undefined> {
+  set(
+    pairs: readonly (readonly [name: string, value: string])[],
+    context: SetContext,
+  ): string | undefined | Promise<string | undefined> {
     const refusal = this.refuse(pairs, context);
     if (refusal !== undefined) return refusal;
     const changes = pairs.map(([name, value]): Change => {
@@ -137,7 +149,8 @@ export class Config {
       if (setting === undefined) return `ERR Unknown option or number of arguments for CONFIG SET - '${name}'`;
       const { option } = setting;
       if (option.immutable === true) return failed(name, "can't set immutable config");
-      if (option.protected === true && !this.allowsProtected(context)) return failed(name, "can't set protected config");
+      if (option.protected === true && !this.allowsProtected(context))
+        return failed(name, "can't set protected config");
       if (option.denyLoading === true && context.loading) return 'LOADING Redis is loading the dataset in memory';
       if (seen.has(name.toLowerCase())) return failed(name, 'duplicate parameter');
       seen.add(name.toLowerCase());
@@ -177,7 +190,11 @@ interface Change {
 
 type Refused = (name: string, reason: string) => string | undefined | Promise<string | undefined>;
 
-function runHooks(hooks: readonly (readonly [ApplyHook, string])[], from: number, refused: Refused): string | undefined | Promise<string | undefined> {
+function runHooks(
+  hooks: readonly (readonly [ApplyHook, string])[],
+  from: number,
+  refused: Refused,
+): string | undefined | Promise<string | undefined> {
   for (let index = from; index < hooks.length; index++) {
     const [hook, name] = hooks[index]!;
     const reason = hook();

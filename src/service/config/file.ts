@@ -92,7 +92,8 @@ export class ConfigReader {
       const line = raw.replace(/^[ \t\r]+|[ \t\r]+$/g, '');
       if (line === '' || line.startsWith('#')) continue;
       const words = splitWords(line);
-      const reason = words === undefined ? 'Unbalanced quotes in configuration line' : this.readWords(words, lineNumber, line);
+      const reason =
+        words === undefined ? 'Unbalanced quotes in configuration line' : this.readWords(words, lineNumber, line);
       if (reason !== undefined) throw new ConfigError(reason, lineNumber, line, includedFile);
     }
   }
@@ -117,7 +118,9 @@ export class ConfigReader {
     if (name === 'rename-command' && values.length === 2) return this.directives.renameCommand(values[0]!, values[1]!);
     if (name === 'user' && values.length >= 1) {
       const refused = this.directives.user(values);
-      return refused === undefined ? undefined : `Error in user declaration '${fromByteString(refused.word)}': ${refused.reason}`;
+      return refused === undefined
+        ? undefined
+        : `Error in user declaration '${fromByteString(refused.word)}': ${refused.reason}`;
     }
     if (name === 'loadmodule' && values.length >= 1) return this.directives.loadModule(values);
     if (name.includes('.')) return values.length === 0 ? 'Module config specified without value' : undefined;
@@ -233,10 +236,13 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
 }
 
 /** Options of an embedding program as lines of a config file. */
-export function linesOfOptions(options: Readonly<Record<string, string | number | boolean | readonly (string | number)[]>>): string {
+export function linesOfOptions(
+  options: Readonly<Record<string, string | number | boolean | readonly (string | number)[]>>,
+): string {
   const lines: string[] = [];
   for (const [name, value] of Object.entries(options)) {
-    const words = typeof value === 'boolean' ? [value ? 'yes' : 'no'] : Array.isArray(value) ? value.map(String) : [String(value)];
+    const words =
+      typeof value === 'boolean' ? [value ? 'yes' : 'no'] : Array.isArray(value) ? value.map(String) : [String(value)];
     lines.push([name, ...words.map((word) => quote(toByteString(word)))].join(' '));
   }
   return lines.join('\n');

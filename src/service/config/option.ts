@@ -80,7 +80,12 @@ export interface SpecialOption<Name extends string = string> extends OptionBase<
 
 export type Option = FlagOption | NumberOption | TextOption | ChoiceOption | WordsOption | SpecialOption;
 
-export function flag<const Name extends string>(name: Name, initial: boolean, traits: OptionTraits, summary: string): FlagOption<Name> {
+export function flag<const Name extends string>(
+  name: Name,
+  initial: boolean,
+  traits: OptionTraits,
+  summary: string,
+): FlagOption<Name> {
   return { kind: 'flag', name, initial, summary, ...traits };
 }
 

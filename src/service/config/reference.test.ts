@@ -21,7 +21,11 @@ describe('configuration reference', () => {
       .map((line) => line.slice(2))
       .filter((line) => new Config('/').find(line.split(' ')[0]!) !== undefined && !/\.$/.test(line));
     const config = new Config(tmpdir());
-    const reader = new ConfigReader(config, new RealFiles(), { user: () => undefined, renameCommand: () => undefined, loadModule: () => undefined });
+    const reader = new ConfigReader(config, new RealFiles(), {
+      user: () => undefined,
+      renameCommand: () => undefined,
+      loadModule: () => undefined,
+    });
     reader.load(undefined, lines.filter((line) => !line.startsWith('dir ')).join('\n'), '');
     assert.ok(lines.length > 180);
     assert.deepEqual([...config.get(['*'])], [...new Config(tmpdir()).get(['*'])]);

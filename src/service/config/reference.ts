@@ -89,9 +89,13 @@ export function configReference(): string {
     if (group !== undefined) {
       lines.push('', `## ${group[1]}`, '', '| directive | default | values | what it does |', '|---|---|---|---|');
     }
-    const names = [option.name, ...(option.alias === undefined ? [] : [option.alias])].map((name) => `\`${name}\``).join('<br>');
+    const names = [option.name, ...(option.alias === undefined ? [] : [option.alias])]
+      .map((name) => `\`${name}\``)
+      .join('<br>');
     const traits = traitsText(option);
-    lines.push(`| ${names} | \`${initialText(option)}\` | ${valuesText(option)} | ${option.summary}${traits === '' ? '' : ` (${traits})`} |`);
+    lines.push(
+      `| ${names} | \`${initialText(option)}\` | ${valuesText(option)} | ${option.summary}${traits === '' ? '' : ` (${traits})`} |`,
+    );
   }
   lines.push(
     '',

@@ -83,7 +83,12 @@ class Lines {
  * The file's new text. `users` are the rules of every user as `user` lines hold them, or undefined to drop such lines (they
  * are in the ACL file). `withDefaults` writes every directive, also those that nobody changed.
  */
-export function rewriteText(text: string, config: Config, users: readonly string[] | undefined, withDefaults = false): string {
+export function rewriteText(
+  text: string,
+  config: Config,
+  users: readonly string[] | undefined,
+  withDefaults = false,
+): string {
   const lines = new Lines(text, config);
   for (const setting of config.all()) {
     for (const { line, force } of setting.rewrite()) lines.put(setting.option.name, line, force || withDefaults);

@@ -47,7 +47,14 @@ export class FlagSetting implements Setting {
 }
 
 const unitFactors: Readonly<Record<string, bigint>> = {
-  '': 1n, b: 1n, k: 1000n, kb: 1024n, m: 1000n ** 2n, mb: 1024n ** 2n, g: 1000n ** 3n, gb: 1024n ** 3n,
+  '': 1n,
+  b: 1n,
+  k: 1000n,
+  kb: 1024n,
+  m: 1000n ** 2n,
+  mb: 1024n ** 2n,
+  g: 1000n ** 3n,
+  gb: 1024n ** 3n,
 };
 
 /** Reads a size such as 100mb; undefined when it is none. It wraps at 64 bits, as Redis's does. */
@@ -138,7 +145,9 @@ export class NumberSetting implements Setting {
   rewrite(): readonly RewriteLine[] {
     const { name, unit, initial } = this.option;
     const sized = (unit === 'memory' || unit === 'share') && this.exact >= 0n;
-    return [{ line: `${name} ${sized ? formatMemory(this.exact) : this.print()}`, force: this.exact !== BigInt(initial) }];
+    return [
+      { line: `${name} ${sized ? formatMemory(this.exact) : this.print()}`, force: this.exact !== BigInt(initial) },
+    ];
   }
 }
 

@@ -21,7 +21,11 @@ export interface SavePoint {
 }
 
 export class SaveSetting implements Setting {
-  value: readonly SavePoint[] = [{ seconds: 3600, changes: 1 }, { seconds: 300, changes: 100 }, { seconds: 60, changes: 10000 }];
+  value: readonly SavePoint[] = [
+    { seconds: 3600, changes: 1 },
+    { seconds: 300, changes: 100 },
+    { seconds: 60, changes: 10000 },
+  ];
   /** Lines of a file add to one another, after the first of them has replaced the defaults. */
   private inFile = false;
 
@@ -35,7 +39,8 @@ export class SaveSetting implements Setting {
     for (let index = 0; index < numbers.length; index += 2) {
       const seconds = numbers[index];
       const changes = numbers[index + 1];
-      if (seconds === undefined || changes === undefined || seconds < 1 || changes < 0) return 'Invalid save parameters';
+      if (seconds === undefined || changes === undefined || seconds < 1 || changes < 0)
+        return 'Invalid save parameters';
       points.push({ seconds, changes });
     }
     if (fromFile) this.inFile = true;
@@ -164,7 +169,9 @@ export class OutputLimitSetting implements Setting {
 
   print(): string {
     return clientClasses
-      .map((name) => `${name} ${this.value[name].hardBytes} ${this.value[name].softBytes} ${this.value[name].softSeconds}`)
+      .map(
+        (name) => `${name} ${this.value[name].hardBytes} ${this.value[name].softBytes} ${this.value[name].softSeconds}`,
+      )
       .join(' ');
   }
 
@@ -274,7 +281,8 @@ export class PercentilesSetting implements Setting {
     for (const word of words.length === 1 && words[0] === '' ? [] : words) {
       const percentile = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i.test(word) ? Number(word) : NaN;
       if (Number.isNaN(percentile)) return 'Invalid latency-tracking-info-percentiles parameters';
-      if (percentile < 0 || percentile > 100) return 'latency-tracking-info-percentiles parameters should sit between [0.0,100.0]';
+      if (percentile < 0 || percentile > 100)
+        return 'latency-tracking-info-percentiles parameters should sit between [0.0,100.0]';
       percentiles.push(percentile);
     }
     this.value = percentiles;

@@ -66,7 +66,12 @@ export class Info {
     const byDefault = names.size === 0 || names.has('default');
     const parts: string[] = [];
     for (const section of this.ordered()) {
-      if (!(all && section.shown !== 'named') && !(byDefault && section.shown === 'default') && !names.has(section.name)) continue;
+      if (
+        !(all && section.shown !== 'named') &&
+        !(byDefault && section.shown === 'default') &&
+        !names.has(section.name)
+      )
+        continue;
       let text = `# ${section.title}\r\n`;
       for (const [field, value] of fieldsOf(section)) text += `${field}:${value}\r\n`;
       parts.push(text);

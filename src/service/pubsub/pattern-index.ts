@@ -44,7 +44,14 @@ export class PatternIndex<T> {
     const group = this.byPrefix.get(prefix);
     if (group === undefined) this.byPrefix.set(prefix, entry);
     else if (group instanceof Map) group.set(text, entry);
-    else this.byPrefix.set(prefix, new Map([[group.text, group], [text, entry]]));
+    else
+      this.byPrefix.set(
+        prefix,
+        new Map([
+          [group.text, group],
+          [text, entry],
+        ]),
+      );
   }
 
   remove(text: string): void {
@@ -72,7 +79,11 @@ export class PatternIndex<T> {
   }
 }
 
-function tryEntry<T>({ pattern, value }: Entry<T>, bytes: Uint8Array, visit: (value: T, pattern: Uint8Array) => void): void {
+function tryEntry<T>(
+  { pattern, value }: Entry<T>,
+  bytes: Uint8Array,
+  visit: (value: T, pattern: Uint8Array) => void,
+): void {
   if (globMatchesRange(pattern, 0, pattern.length, bytes, 0, bytes.length, false)) visit(value, pattern);
 }
 

@@ -27,16 +27,27 @@ describe('pubsub', () => {
     pubsub.subscribe(two, 'shardChannels', latin1Bytes('a\xff'));
     assert.equal(pubsub.publish(latin1Bytes('a\xff'), latin1Bytes('hello')), 3);
     assert.equal(pubsub.publishShard(latin1Bytes('a\xff'), new Uint8Array(0)), 1);
-    assert.deepEqual(two.got, ['*3\r\n$7\r\nmessage\r\n$2\r\na\xff\r\n$5\r\nhello\r\n', '*3\r\n$8\r\nsmessage\r\n$2\r\na\xff\r\n$0\r\n\r\n']);
-    assert.deepEqual(three.got, ['>3\r\n$7\r\nmessage\r\n$2\r\na\xff\r\n$5\r\nhello\r\n', '>4\r\n$8\r\npmessage\r\n$2\r\na*\r\n$2\r\na\xff\r\n$5\r\nhello\r\n']);
+    assert.deepEqual(two.got, [
+      '*3\r\n$7\r\nmessage\r\n$2\r\na\xff\r\n$5\r\nhello\r\n',
+      '*3\r\n$8\r\nsmessage\r\n$2\r\na\xff\r\n$0\r\n\r\n',
+    ]);
+    assert.deepEqual(three.got, [
+      '>3\r\n$7\r\nmessage\r\n$2\r\na\xff\r\n$5\r\nhello\r\n',
+      '>4\r\n$8\r\npmessage\r\n$2\r\na*\r\n$2\r\na\xff\r\n$5\r\nhello\r\n',
+    ]);
   });
 
   it(`keeps the same books as a plain model (seed ${seed})`, () => {
     const prng = new Prng(seed);
     const pubsub = new PubSub();
     const listeners = Array.from({ length: 6 }, () => new Listener());
-    const model = listeners.map(() => ({ channels: new Set<string>(), patterns: new Set<string>(), shardChannels: new Set<string>() }));
-    const word = (alphabet: string): string => Array.from({ length: 1 + prng.below(4) }, () => alphabet[prng.below(alphabet.length)]!).join('');
+    const model = listeners.map(() => ({
+      channels: new Set<string>(),
+      patterns: new Set<string>(),
+      shardChannels: new Set<string>(),
+    }));
+    const word = (alphabet: string): string =>
+      Array.from({ length: 1 + prng.below(4) }, () => alphabet[prng.below(alphabet.length)]!).join('');
     for (let round = 0; round < 5000; round++) {
       const who = prng.below(listeners.length);
       const kind = prng.pick(['channels', 'patterns', 'shardChannels'] as const);
@@ -59,20 +70,28 @@ describe('pubsub', () => {
           for (const pattern of own.patterns) if (globMatches(latin1Bytes(pattern), latin1Bytes(channel))) expected++;
         }
         assert.equal(pubsub.publish(latin1Bytes(channel), latin1Bytes('x')), expected);
-        assert.equal(pubsub.publishShard(latin1Bytes(channel), latin1Bytes('x')), model.filter((own) => own.shardChannels.has(channel)).length);
+        assert.equal(
+          pubsub.publishShard(latin1Bytes(channel), latin1Bytes('x')),
+          model.filter((own) => own.shardChannels.has(channel)).length,
+        );
       }
       assert.equal(pubsub.count(listeners[who]!, 'channels'), model[who]!.channels.size + model[who]!.patterns.size);
       assert.equal(pubsub.patternCount, new Set(model.flatMap((own) => [...own.patterns])).size);
       assert.equal(pubsub.channelCount, new Set(model.flatMap((own) => [...own.channels])).size);
-      assert.equal(pubsub.subscriberCount, model.filter((own) => own.channels.size + own.patterns.size + own.shardChannels.size > 0).length);
+      assert.equal(
+        pubsub.subscriberCount,
+        model.filter((own) => own.channels.size + own.patterns.size + own.shardChannels.size > 0).length,
+      );
     }
   });
 
   it('matches few of a hundred thousand patterns', () => {
     const pubsub = new PubSub();
     const listener = new Listener();
-    for (let index = 0; index < 100_000; index++) pubsub.subscribe(listener, 'patterns', latin1Bytes(`user:${index}:*`));
-    for (let index = 0; index < 1000; index++) assert.equal(pubsub.publish(latin1Bytes(`user:${index * 7}:news`), latin1Bytes('x')), 1);
+    for (let index = 0; index < 100_000; index++)
+      pubsub.subscribe(listener, 'patterns', latin1Bytes(`user:${index}:*`));
+    for (let index = 0; index < 1000; index++)
+      assert.equal(pubsub.publish(latin1Bytes(`user:${index * 7}:news`), latin1Bytes('x')), 1);
     pubsub.forget(listener);
     assert.equal(pubsub.patternCount, 0);
   });

@@ -157,7 +157,10 @@ export class PubSub {
   }
 
   /** The shard channels for which `isGone` holds lose their subscribers; `told` hears of each. */
-  dropShardChannels(isGone: (name: Uint8Array) => boolean, told: (subscriber: Subscriber, name: Uint8Array) => void): void {
+  dropShardChannels(
+    isGone: (name: Uint8Array) => boolean,
+    told: (subscriber: Subscriber, name: Uint8Array) => void,
+  ): void {
     for (const [text, topic] of [...this.shardTopics]) {
       if (!isGone(topic.name)) continue;
       for (const subscriber of [...topic.subscribers]) {
@@ -171,7 +174,8 @@ export class PubSub {
   exceeds(subscriber: Subscriber, allowed: readonly ChannelPattern[]): boolean {
     const own = this.bySubscriber.get(subscriber);
     if (own === undefined) return false;
-    const refused = ({ name }: Topic, isPattern: boolean): boolean => !channelAllowed(allowed, name, 0, name.length, isPattern);
+    const refused = ({ name }: Topic, isPattern: boolean): boolean =>
+      !channelAllowed(allowed, name, 0, name.length, isPattern);
     for (const topic of own.patterns.values()) if (refused(topic, true)) return true;
     for (const topic of own.channels.values()) if (refused(topic, false)) return true;
     for (const topic of own.shardChannels.values()) if (refused(topic, false)) return true;

@@ -28,7 +28,14 @@ export class CommandLog {
   }
 
   /** `args` are kept: they must be copies (see `cutArguments`). */
-  add(args: readonly Uint8Array[], value: number, timeSeconds: number, peer: string, clientName: string, limit: number): void {
+  add(
+    args: readonly Uint8Array[],
+    value: number,
+    timeSeconds: number,
+    peer: string,
+    clientName: string,
+    limit: number,
+  ): void {
     if (limit <= 0) {
       this.entries = [];
       return;

@@ -64,16 +64,24 @@ export function latencyGraph(event: LatencyEvent, nowSeconds: number): string {
   const high = Math.max(...values);
   const low = Math.min(...values);
   const title = `${event.name} - high ${high} ms, low ${low} ms (all time high ${event.milliMax} ms)`;
-  return [title, '-'.repeat(graphColumns), ...bars(values, low, high), '', ...ageRows(samples, nowSeconds)].join('\n') + '\n';
+  return (
+    [title, '-'.repeat(graphColumns), ...bars(values, low, high), '', ...ageRows(samples, nowSeconds)].join('\n') + '\n'
+  );
 }
 
 /** Bars from the bottom up: `_`, `o` and `#` are a third of a row each; a full row below the top is `|`. */
 function bars(values: readonly number[], low: number, high: number): string[] {
   const steps = graphRows * 3;
-  const heights = values.map((value) => (high === low ? 1 : 1 + Math.round(((value - low) / (high - low)) * (steps - 1))));
+  const heights = values.map((value) =>
+    high === low ? 1 : 1 + Math.round(((value - low) / (high - low)) * (steps - 1)),
+  );
   const rows: string[] = [];
   for (let row = graphRows - 1; row >= 0; row--) {
-    rows.push(heights.map((height) => (height > row * 3 + 3 ? '|' : height <= row * 3 ? ' ' : '_o#'[height - row * 3 - 1]!)).join(''));
+    rows.push(
+      heights
+        .map((height) => (height > row * 3 + 3 ? '|' : height <= row * 3 ? ' ' : '_o#'[height - row * 3 - 1]!))
+        .join(''),
+    );
   }
   return rows;
 }
@@ -81,7 +89,12 @@ function bars(values: readonly number[], low: number, high: number): string[] {
 function ageRows(samples: readonly LatencySample[], nowSeconds: number): string[] {
   const ages = samples.map(({ timeSeconds }) => ageText(Math.max(0, nowSeconds - timeSeconds)));
   const longest = Math.max(...ages.map((age) => age.length));
-  return Array.from({ length: longest }, (_, row) => ages.map((age) => age[row] ?? ' ').join('').trimEnd());
+  return Array.from({ length: longest }, (_, row) =>
+    ages
+      .map((age) => age[row] ?? ' ')
+      .join('')
+      .trimEnd(),
+  );
 }
 
 function ageText(seconds: number): string {
@@ -92,22 +105,38 @@ function ageText(seconds: number): string {
 }
 
 const advice: readonly (readonly [pattern: RegExp, text: string])[] = [
-  [/^command(-unblocking)?$/, 'Look into SLOWLOG GET for commands that take long: KEYS, SORT, large ranges, long scripts. Lower slowlog-log-slower-than to see more of them.'],
-  [/^fast-command$/, 'Commands that take constant time were slow: the machine is short of CPU, or memory is swapped out. Run kvasir-cli --intrinsic-latency on it.'],
+  [
+    /^command(-unblocking)?$/,
+    'Look into SLOWLOG GET for commands that take long: KEYS, SORT, large ranges, long scripts. Lower slowlog-log-slower-than to see more of them.',
+  ],
+  [
+    /^fast-command$/,
+    'Commands that take constant time were slow: the machine is short of CPU, or memory is swapped out. Run kvasir-cli --intrinsic-latency on it.',
+  ],
   [/^fork/, 'Snapshots are made in slices here; a value from a fork comes from another server.'],
-  [/^(aof-fsync-always)$/, 'appendfsync always waits for the disk at every turn. A faster disk or appendfsync everysec helps.'],
-  [/^aof-(write|fstat|rename)|^rdb-unlink/, 'The disk is slow or shared with others. Give the data folder a disk of its own, or set no-appendfsync-on-rewrite.'],
+  [
+    /^(aof-fsync-always)$/,
+    'appendfsync always waits for the disk at every turn. A faster disk or appendfsync everysec helps.',
+  ],
+  [
+    /^aof-(write|fstat|rename)|^rdb-unlink/,
+    'The disk is slow or shared with others. Give the data folder a disk of its own, or set no-appendfsync-on-rewrite.',
+  ],
   [/^(expire-cycle|expire-del)$/, 'Many keys expire at the same time. Spread their times to live.'],
-  [/^eviction-(del|cycle|lazyfree)$/, 'Keys are evicted all the time: raise maxmemory, or lower maxmemory-eviction-tenacity.'],
+  [
+    /^eviction-(del|cycle|lazyfree)$/,
+    'Keys are evicted all the time: raise maxmemory, or lower maxmemory-eviction-tenacity.',
+  ],
   [/^active-defrag-cycle$/, 'Defragmentation takes too long: lower active-defrag-cycle-max.'],
 ];
 
 /** What LATENCY DOCTOR says. */
 export function latencyReport(events: readonly LatencyEvent[], thresholdMs: number): string {
   if (thresholdMs === 0) {
-    return "Nothing is measured yet: latency monitoring is off. Turn it on with CONFIG SET latency-monitor-threshold <milliseconds>; 100 is a good start.\n";
+    return 'Nothing is measured yet: latency monitoring is off. Turn it on with CONFIG SET latency-monitor-threshold <milliseconds>; 100 is a good start.\n';
   }
-  if (events.length === 0) return `No event took longer than ${thresholdMs} ms since the server was started or LATENCY RESET was called.\n`;
+  if (events.length === 0)
+    return `No event took longer than ${thresholdMs} ms since the server was started or LATENCY RESET was called.\n`;
   const lines = [`Events that took longer than ${thresholdMs} ms:`, ''];
   for (const [index, event] of events.entries()) {
     const values = event.samples.map((sample) => sample.milliseconds);
@@ -119,7 +148,11 @@ export function latencyReport(events: readonly LatencyEvent[], thresholdMs: numb
       `${index + 1}. ${event.name}: ${values.length} spike${values.length === 1 ? '' : 's'}${often}; mean ${mean.toFixed(0)} ms, mean deviation ${deviation.toFixed(0)} ms, worst ${event.milliMax} ms.`,
     );
   }
-  const tips = [...new Set(events.flatMap((event) => advice.filter(([pattern]) => pattern.test(event.name)).map(([, text]) => text)))];
+  const tips = [
+    ...new Set(
+      events.flatMap((event) => advice.filter(([pattern]) => pattern.test(event.name)).map(([, text]) => text)),
+    ),
+  ];
   if (tips.length > 0) lines.push('', 'What may help:', '', ...tips.map((tip) => `- ${tip}`));
   return `${lines.join('\n')}\n`;
 }

@@ -37,6 +37,13 @@ function isMigrateSecret<C extends Call>(call: C, index: number): boolean {
 }
 
 /** An argument as a view, void after the call, or what stands for a secret. */
-export function shownArgument<C extends Call>(fullName: string, call: C, index: number, isSensitive: IsSensitive): Uint8Array {
-  return isSecret(fullName, call, index, isSensitive) ? redacted : call.bytes.subarray(call.starts[index]!, call.starts[index]! + call.lengths[index]!);
+export function shownArgument<C extends Call>(
+  fullName: string,
+  call: C,
+  index: number,
+  isSensitive: IsSensitive,
+): Uint8Array {
+  return isSecret(fullName, call, index, isSensitive)
+    ? redacted
+    : call.bytes.subarray(call.starts[index]!, call.starts[index]! + call.lengths[index]!);
 }

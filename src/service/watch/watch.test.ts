@@ -26,7 +26,11 @@ describe('latency histogram', () => {
       assert.equal(one.percentile(50), { 2000: 2007, 182000: 182271, 1002000000: 1_002_438_655 }[value]);
       histogram.record(value);
     }
-    assert.deepEqual(histogram.cumulative(), [[2, 1], [264, 2], [1073741, 3]]);
+    assert.deepEqual(histogram.cumulative(), [
+      [2, 1],
+      [264, 2],
+      [1073741, 3],
+    ]);
     assert.deepEqual(new LatencyHistogram().cumulative(), []);
   });
 
@@ -59,7 +63,10 @@ describe('command log', () => {
   it('keeps the newest, and cuts what is long', () => {
     const log = new CommandLog();
     for (let index = 0; index < 10; index++) log.add([latin1Bytes(`c${index}`)], index, 5, 'peer', '', 3);
-    assert.deepEqual(log.latest(-1).map((entry) => entry.id), [9, 8, 7]);
+    assert.deepEqual(
+      log.latest(-1).map((entry) => entry.id),
+      [9, 8, 7],
+    );
     assert.equal(log.latest(2).length, 2);
     const many = cutArguments(40, (index) => latin1Bytes(String(index)));
     assert.equal(many.length, 32);
@@ -77,9 +84,15 @@ describe('secrets', () => {
       return words.map((_, index) => latin1(shownArgument(fullName, call, index, sensitive))).join(' ');
     };
     assert.equal(shown('auth', 'AUTH', 'u', 'p'), 'AUTH (redacted) (redacted)');
-    assert.equal(shown('hello', 'HELLO', '3', 'AUTH', 'u', 'p', 'SETNAME', 'n'), 'HELLO 3 AUTH (redacted) (redacted) SETNAME n');
+    assert.equal(
+      shown('hello', 'HELLO', '3', 'AUTH', 'u', 'p', 'SETNAME', 'n'),
+      'HELLO 3 AUTH (redacted) (redacted) SETNAME n',
+    );
     assert.equal(shown('acl|setuser', 'ACL', 'SETUSER', 'u', '>p'), 'ACL SETUSER (redacted) (redacted)');
-    assert.equal(shown('config|set', 'CONFIG', 'SET', 'hz', '1', 'RequirePass', 'p'), 'CONFIG SET hz 1 RequirePass (redacted)');
+    assert.equal(
+      shown('config|set', 'CONFIG', 'SET', 'hz', '1', 'RequirePass', 'p'),
+      'CONFIG SET hz 1 RequirePass (redacted)',
+    );
     assert.equal(
       shown('migrate', 'MIGRATE', 'h', '1', '', '0', '5', 'AUTH2', 'u', 'p', 'KEYS', 'auth', 'k'),
       'MIGRATE h 1  0 5 AUTH2 (redacted) (redacted) KEYS auth k',
@@ -95,7 +108,10 @@ describe('latency monitor', () => {
     monitor.add('command', 300, 10);
     monitor.add('command', 50, 12);
     const event = monitor.find('command')!;
-    assert.deepEqual(event.samples, [{ timeSeconds: 10, milliseconds: 300 }, { timeSeconds: 12, milliseconds: 50 }]);
+    assert.deepEqual(event.samples, [
+      { timeSeconds: 10, milliseconds: 300 },
+      { timeSeconds: 12, milliseconds: 50 },
+    ]);
     assert.equal(event.milliMax, 300);
     for (let second = 0; second < 1000; second++) monitor.add('command', 1, 100 + second);
     assert.equal(event.samples.length, 160);
@@ -108,7 +124,10 @@ describe('latency monitor', () => {
     const graph = latencyGraph(monitor.find('command')!, 4000);
     assert.match(graph, /^command - high 400 ms, low 10 ms \(all time high 400 ms\)\n-{80}\n/);
     monitor.add('aof-write-alone', 7, 0);
-    assert.match(latencyReport(monitor.all(), 5), /1\. command: 4 spikes[^]*2\. aof-write-alone: 1 spike;[^]*The disk is slow/);
+    assert.match(
+      latencyReport(monitor.all(), 5),
+      /1\. command: 4 spikes[^]*2\. aof-write-alone: 1 spike;[^]*The disk is slow/,
+    );
     assert.match(latencyReport([], 5), /No event/);
     assert.match(latencyReport([], 0), /latency-monitor-threshold/);
   });
