@@ -13,6 +13,7 @@ import { command, keyAt, type KeySpec } from '../../registry/command.js';
 import { type Argument, block, int, key, many, oneof, optional, pattern, token } from '../../registry/grammar.js';
 import { changed, notify } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
+import { beginLookups, lookUpField, propagateUnchanged } from '../hash/access.js';
 
 interface SortOptions {
   descending: boolean;
@@ -127,9 +128,7 @@ function lookUp(call: DataCall, glob: string, element: string): string | undefin
   }
   if (entries.type(entry) !== Type.HASH) return undefined;
   const { hashes } = keyspace.values;
-  const field = latin1Bytes(glob.slice(arrow + 2));
-  hashes.open(entries.encoding(entry), entries.word2(entry));
-  if (!hashes.find(field, 0, field.length) || (hashes.expiry >= 0 && hashes.expiry < keyspace.nowMs)) return undefined;
+  if (!lookUpField(call, entry, name, latin1Bytes(glob.slice(arrow + 2)))) return undefined;
   return latin1(hashes.bytes, hashes.start, hashes.length);
 }
 
@@ -171,6 +170,7 @@ function sort(call: DataCall, elements: string[], options: SortOptions): string[
 function runSort(call: DataCall, mayStore: boolean): void {
   const options = readOptions(call, mayStore);
   if (options === undefined) return;
+  beginLookups();
   const { entries } = call.host.keyspace;
   const entry = call.db.lookupRead(call.bytes, call.starts[1]!, call.lengths[1]!);
   const type = entry === 0 ? Type.LIST : entries.type(entry);
@@ -236,10 +236,12 @@ function storeResults(call: DataCall, index: number, results: readonly (string |
       lists.prepareGrowth(element.length, 1);
       lists.pushLast(element, 0, element.length);
     }
+    propagateUnchanged(call);
     changed(call, index, results.length);
     notify(call, EventClass.LIST, 'sortstore', index);
   } else if (old !== 0) {
     db.remove(old, hash);
+    propagateUnchanged(call);
     changed(call, index, 1);
     notify(call, EventClass.GENERIC, 'del', index);
   }

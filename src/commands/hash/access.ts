@@ -1,21 +1,24 @@
 // access: how hash commands reach a hash, store what became of it, and meet fields that are past their time.
 //
 // The time of a hash's next field stands in the database's index of such hashes. `openHashToChange` remembers it and
-// `storeHash` puts the index right after the change. A field past its time is deleted by the command that meets it, as
-// Redis does; the deletion is propagated as HDEL, before what the command itself did.
+// `storeHash` puts the index right after the change. A field past its time is absent for every command that asks for it:
+// the command deletes it first and propagates the deletion as HDEL before its own effect. A command that writes to fields
+// therefore calls `findLive` or `dropExpired` before it looks at any: a value written over an expired field would keep the
+// old time and be lost, and a reload of the AOF, where no field expires, would come to another result.
 
 import { Encoding, Type } from '../../datatypes/object.js';
 import type { Hashes } from '../../datatypes/hash.js';
 import type { Database } from '../../keyspace/database.js';
 import { EventClass } from '../../keyspace/events.js';
-import { commandFlags } from '../../registry/command.js';
+import { Call } from '../../registry/call.js';
 import { changed, notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
-import type { DataCall, Part } from '../engine.js';
+import type { DataCall, DataClient, Engine, Part } from '../engine.js';
 
 /** The hash was opened for reading: its block and the index agree. */
 const AS_STORED = -2;
 /** The time of the next field of the open hash as it stands in the index, whatever has been changed since. */
 let registered = -1;
+const NO_NAME = new Uint8Array(0);
 /** Whether the command has deleted fields that were past their time. */
 let metExpired = false;
 
@@ -159,8 +162,55 @@ function propagateExpired(call: DataCall, field: Uint8Array): void {
   if (!metExpired) host.preventPropagation(call);
   metExpired = true;
   host.alsoPropagate(call, ['HDEL', call.copy(1), field]);
-  // What only reads is propagated too, if something has changed.
-  if ((call.command.flags & commandFlags.write) === 0) host.keyspace.dirty++;
+  // The deletion is an effect of its own: it goes out even if the command changes nothing else.
+  host.keyspace.dirty++;
+}
+
+/**
+ * Deletes those of the fields at arguments `first`, `first + step`, ... of the open hash that are past their time, with
+ * one event for all. Returns the entry, or 0 when the whole hash went.
+ * @hot
+ */
+export function dropExpired(call: DataCall, entry: number, first: number, step: number): number {
+  if (entry === 0 || registered < 0) return entry;
+  return registered < call.host.keyspace.nowMs ? dropDue(call, entry, first, step) : entry;
+}
+
+function dropDue(call: DataCall, entry: number, first: number, step: number): number {
+  let expired: number = Found.NO;
+  for (let index = first; index < call.count && expired !== Found.GONE; index += step) {
+    const found = findLive(call, entry, index, true);
+    if (found > Found.YES) expired = found;
+  }
+  if (expired !== Found.NO) tellRemoved(call, 'hexpired', expired === Found.GONE);
+  return expired === Found.GONE ? 0 : entry;
+}
+
+/** A call on another key than those of the command that runs. */
+const elsewhere: DataCall = new Call<Database, Engine, DataClient>();
+
+/** A command that will look fields up in hashes of other keys begins. */
+export function beginLookups(): void {
+  metExpired = false;
+}
+
+/**
+ * Reads a field of the hash that the database found last, by this key; false when the field is not there. If it is past
+ * its time it is deleted, as if the command were one on that hash.
+ */
+export function lookUpField(call: DataCall, entry: number, key: Uint8Array, field: Uint8Array): boolean {
+  const { entries, values, nowMs } = call.host.keyspace;
+  const { hashes } = values;
+  hashes.open(entries.encoding(entry), entries.word2(entry));
+  if (!hashes.find(field, 0, field.length)) return false;
+  if (hashes.expiry < 0 || hashes.expiry >= nowMs) return true;
+  registered = AS_STORED;
+  elsewhere.host = call.host;
+  elsewhere.db = call.db;
+  elsewhere.client = call.client;
+  elsewhere.command = call.command;
+  elsewhere.setArguments([NO_NAME, key, field]);
+  return meetExpired(elsewhere, entry, 2, false) === Found.YES;
 }
 
 /** Propagates this in place of the command, behind deletions of fields that were past their time. */
@@ -170,7 +220,7 @@ export function propagateAs(call: DataCall, args: readonly Part[]): void {
   else call.host.rewrite(call, args);
 }
 
-/** Propagates the command as it was called; needed only after `findLive`, which may have put deletions in its place. */
+/** Propagates the command as it was called; needed only after `findLive` or `dropExpired`, which may have put deletions in its place. */
 export function propagateUnchanged(call: DataCall): void {
   if (!metExpired || !call.host.propagates) return;
   const args: Part[] = [];

@@ -1,11 +1,10 @@
 // delete: HDEL, and HGETDEL, which returns the values of what it deletes.
 
-import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
 import { key, many, str } from '../../registry/grammar.js';
-import { changed, notify, WRONG_TYPE } from '../access.js';
+import { WRONG_TYPE } from '../access.js';
 import type { DataCommand, Part } from '../engine.js';
-import { fieldsRemoved, findLive, Found, hashesOf, openHashToChange, propagateAs } from './access.js';
+import { dropExpired, fieldsRemoved, hashesOf, openHashToChange, propagateAs, propagateUnchanged } from './access.js';
 import { fieldsArgument, readFields } from './fields.js';
 
 export const hdel: DataCommand = command({
@@ -20,8 +19,9 @@ export const hdel: DataCommand = command({
   summary: 'Takes fields out of a hash; the hash goes with its last field.',
   complexity: 'O(1) for each field.',
   run(call) {
-    const entry = openHashToChange(call);
-    if (entry === WRONG_TYPE) return;
+    const opened = openHashToChange(call);
+    if (opened === WRONG_TYPE) return;
+    const entry = dropExpired(call, opened, 2, 1);
     let deleted = 0;
     if (entry !== 0) {
       const hashes = hashesOf(call);
@@ -30,7 +30,10 @@ export const hdel: DataCommand = command({
         deleted++;
         if (hashes.size() === 0) break;
       }
-      if (deleted > 0) fieldsRemoved(call, entry, 'hdel', deleted);
+      if (deleted > 0) {
+        propagateUnchanged(call);
+        fieldsRemoved(call, entry, 'hdel', deleted);
+      }
     }
     call.reply.integer(deleted);
   },
@@ -47,18 +50,17 @@ export const hgetdel: DataCommand = command({
   summary: 'Returns the values of fields of a hash and takes the fields out.',
   complexity: 'O(1) for each field.',
   run(call) {
-    let entry = openHashToChange(call);
-    if (entry === WRONG_TYPE) return;
+    const opened = openHashToChange(call);
+    if (opened === WRONG_TYPE) return;
     const first = readFields(call, 2, 'ERR Number of fields must be a positive integer');
     if (first === 0) return;
+    const entry = dropExpired(call, opened, first, 1);
     const hashes = hashesOf(call);
     call.reply.array(call.count - first);
     const removed: Part[] = [];
     for (let index = first; index < call.count; index++) {
       // Once the last field is out there is nothing to look in, but the entry stays until the end.
-      const found = entry === 0 || hashes.size() === 0 ? Found.NO : findLive(call, entry, index);
-      if (found === Found.GONE) entry = 0;
-      if (found !== Found.YES) {
+      if (entry === 0 || hashes.size() === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!)) {
         call.reply.nil();
         continue;
       }
@@ -68,12 +70,6 @@ export const hgetdel: DataCommand = command({
     }
     if (removed.length === 0) return;
     propagateAs(call, ['HDEL', call.copy(1), ...removed]);
-    if (entry !== 0) {
-      fieldsRemoved(call, entry, 'hdel', removed.length);
-    } else {
-      // The last of them was past its time, and the hash went with it.
-      changed(call, 1, removed.length);
-      notify(call, EventClass.HASH, 'hdel', 1);
-    }
+    fieldsRemoved(call, entry, 'hdel', removed.length);
   },
 });

@@ -9,7 +9,15 @@ import { type Argument, int, key, oneof, optional, token, unixTime } from '../..
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import type { ExpireUnit } from '../expire-time.js';
-import { fieldsRemoved, hashesOf, openHashToChange, propagateAs, propagateDeletions, storeHash } from './access.js';
+import {
+  dropExpired,
+  fieldsRemoved,
+  hashesOf,
+  openHashToChange,
+  propagateAs,
+  propagateDeletions,
+  storeHash,
+} from './access.js';
 import { isOver, readFieldTime } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
 
@@ -52,13 +60,14 @@ function setTime(call: DataCall, condition: Condition | undefined, ms: number): 
 
 function runExpire(call: DataCall, unit: ExpireUnit): void {
   const { reply } = call;
-  const entry = openHashToChange(call);
-  if (entry === WRONG_TYPE) return;
+  const opened = openHashToChange(call);
+  if (opened === WRONG_TYPE) return;
   const ms = readFieldTime(call, 2, unit);
   if (Number.isNaN(ms)) return;
   const condition = conditions.find((word) => call.is(3, word));
   const first = readFields(call, condition === undefined ? 3 : 4, 'ERR Parameter `numFields` should be greater than 0');
   if (first === 0) return;
+  const entry = dropExpired(call, opened, first, 1);
   const hashes = hashesOf(call);
   const touched: Uint8Array[] = [];
   let deletes = false;

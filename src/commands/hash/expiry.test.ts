@@ -1,95 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { latin1, latin1Bytes } from '../../base/bytes.js';
 import { Prng } from '../../base/prng.js';
-import { EventClass } from '../../keyspace/events.js';
-import { Keyspace } from '../../keyspace/keyspace.js';
-import { Call } from '../../registry/call.js';
-import { buildCommand, type Command } from '../../registry/command.js';
-import type { Database } from '../../keyspace/database.js';
-import { type DataCall, type DataClient, defaultDataLimits, type Engine, type Part } from '../engine.js';
 import { FieldExpireCycle } from './expire-cycle.js';
 import { hashCommands } from './index.js';
+import { RecordingEngine, START_MS } from './recording-engine.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
-const START_MS = Date.UTC(2026, 0, 1);
-
-/** Runs hash commands and keeps what they propagate and tell. */
-class Bench implements Engine {
-  readonly keyspace = new Keyspace({ databaseCount: 1, random: new Prng(seed), hashKey: [seed, 7] });
-  readonly limits = defaultDataLimits();
-  propagates = true;
-  readonly events: string[] = [];
-  readonly propagated: string[] = [];
-  readonly call: DataCall = new Call<Database, Engine, DataClient>();
-  private readonly commands = new Map<string, Command<DataCall>>(
-    hashCommands.map((each) => [each.name, buildCommand(each)]),
-  );
-  private rewritten: readonly Part[] | undefined;
-  private also: (readonly Part[])[] = [];
-  private prevented = false;
-
-  constructor() {
-    this.keyspace.nowMs = START_MS;
-    this.call.host = this;
-    this.call.db = this.keyspace.databases[0]!;
-    this.keyspace.notifyMask = EventClass.HASH | EventClass.GENERIC;
-    this.keyspace.listener = {
-      keyChanged: () => undefined,
-      keyReclaimed: () => undefined,
-      notify: (_class, event, _database, key, offset, length) =>
-        void this.events.push(`${event} ${latin1(key, offset, length)}`),
-    };
-  }
-
-  block(): void {
-    throw new Error('hash commands do not wait');
-  }
-
-  rewrite(_call: DataCall, args: readonly Part[]): void {
-    this.rewritten = args;
-  }
-
-  alsoPropagate(_call: DataCall, args: readonly Part[]): void {
-    this.also.push(args);
-  }
-
-  preventPropagation(): void {
-    this.prevented = true;
-  }
-
-  run(line: string): string {
-    const words = line.split(' ');
-    const command = this.commands.get(words[0]!.toLowerCase())!;
-    const { call } = this;
-    call.setArguments(words.map(latin1Bytes));
-    call.command = command;
-    const { dirty } = this.keyspace;
-    command.run!(call);
-    if (this.keyspace.dirty !== dirty) {
-      if (!this.prevented) this.take(this.rewritten ?? words);
-      for (const args of this.also) this.take(args);
-    }
-    this.rewritten = undefined;
-    this.also = [];
-    this.prevented = false;
-    return latin1(call.reply.takeBytes()).replaceAll('\r\n', ' ').trim();
-  }
-
-  take(args: readonly Part[]): void {
-    this.propagated.push(args.map((part) => (part instanceof Uint8Array ? latin1(part) : String(part))).join(' '));
-  }
-
-  effects(): { events: string[]; propagated: string[] } {
-    return { events: this.events.splice(0), propagated: this.propagated.splice(0) };
-  }
-}
 
 /** Runs a test on a hash in each encoding. */
-function inEachEncoding(name: string, body: (bench: Bench) => void): void {
+function inEachEncoding(name: string, body: (bench: RecordingEngine) => void): void {
   for (const entries of [512, 0]) {
     test(`${name} (${entries === 0 ? 'hashtable' : 'listpackex'})`, () => {
-      const bench = new Bench();
+      const bench = new RecordingEngine(hashCommands, seed);
       bench.limits.hashMaxListpackEntries = entries;
       body(bench);
       bench.keyspace.verify();
@@ -151,7 +73,7 @@ inEachEncoding('increments keep the time, HSET takes it away', (bench) => {
   assert.equal(bench.run('HINCRBY h n 1'), ':6');
   assert.equal(bench.run('HINCRBYFLOAT h m 1'), '$3 2.5');
   assert.equal(bench.run('HPTTL h FIELDS 2 n m'), '*2 :5000 :5000');
-  assert.deepEqual(bench.effects().propagated, ['HINCRBY h n 1', 'HSET h m 2.5']);
+  assert.deepEqual(bench.effects().propagated, ['HINCRBY h n 1', 'HSETEX h KEEPTTL FIELDS 1 m 2.5']);
   bench.run('HSET h n 7');
   assert.equal(bench.run('HPTTL h FIELDS 2 n m'), '*2 :-1 :5000');
 });

@@ -7,7 +7,7 @@ import { block, int, key, many, oneof, optional, str, token } from '../../regist
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { expireArguments, expireUnitAt, type ExpireUnit } from '../expire-time.js';
-import { fieldsRemoved, findLive, Found, hashesOf, openHashToChange, propagateAs, storeHash } from './access.js';
+import { dropExpired, fieldsRemoved, hashesOf, openHashToChange, propagateAs, storeHash } from './access.js';
 import { isOver, readFieldTime } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
 import { openNewHash, setFields } from './set.js';
@@ -50,12 +50,10 @@ function getFields(call: DataCall, opened: number, first: number, ms: number): v
   const hashes = hashesOf(call);
   const deletes = ms >= 0 && isOver(call, ms);
   const touched: Part[] = [];
-  let entry = opened;
+  const entry = dropExpired(call, opened, first, 1);
   reply.array(call.count - first);
   for (let index = first; index < call.count; index++) {
-    const found = entry === 0 || hashes.size() === 0 ? Found.NO : findLive(call, entry, index);
-    if (found === Found.GONE) entry = 0;
-    if (found !== Found.YES) {
+    if (entry === 0 || hashes.size() === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!)) {
       reply.nil();
       continue;
     }
@@ -69,8 +67,7 @@ function getFields(call: DataCall, opened: number, first: number, ms: number): v
   if (deletes) {
     call.host.keyspace.stats.expiredFields += touched.length;
     propagateAs(call, ['HDEL', call.copy(1), ...touched]);
-    if (entry !== 0) fieldsRemoved(call, entry, 'hdel', touched.length);
-    else changed(call, 1, touched.length);
+    fieldsRemoved(call, entry, 'hdel', touched.length);
     return;
   }
   const head: Part[] = ms === PERSIST ? ['HPERSIST', call.copy(1)] : ['HPEXPIREAT', call.copy(1), ms];
@@ -144,20 +141,15 @@ function readTimeBehind(call: DataCall, index: number, unit: ExpireUnit): number
 }
 
 /** Whether the fields of the command are as its condition wants. */
-function meetsCondition(
-  call: DataCall,
-  opened: number,
-  options: SetOptions,
-): { readonly met: boolean; readonly entry: number } {
-  let entry = opened;
-  if (options.condition === undefined) return { met: true, entry };
+function meetsCondition(call: DataCall, entry: number, options: SetOptions): boolean {
+  if (options.condition === undefined) return true;
+  const hashes = hashesOf(call);
   const wanted = options.condition === 'fxx';
   for (let index = options.first; index < call.count; index += 2) {
-    const found = entry === 0 ? Found.NO : findLive(call, entry, index);
-    if (found === Found.GONE) entry = 0;
-    if ((found === Found.YES) !== wanted) return { met: false, entry };
+    const found = entry !== 0 && hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!);
+    if (found !== wanted) return false;
   }
-  return { met: true, entry };
+  return true;
 }
 
 export const hsetex: DataCommand = command({
@@ -180,7 +172,8 @@ export const hsetex: DataCommand = command({
     if (options === undefined) return;
     const opened = openHashToChange(call);
     if (opened === WRONG_TYPE) return;
-    const { met, entry } = meetsCondition(call, opened, options);
+    const entry = dropExpired(call, opened, options.first, 2);
+    const met = meetsCondition(call, entry, options);
     if (met) {
       if (options.ms >= 0 && isOver(call, options.ms)) deleteFields(call, entry, options.first);
       else storeFields(call, entry, options);

@@ -105,7 +105,8 @@ export const hincrbyfloat: DataCommand = command({
     }
     let before: Extended | 'inf' | '-inf' | undefined = ZERO;
     const hashes = hashesOf(call);
-    if (findNumber(call)) before = parseExtended(hashes.bytes, hashes.start, hashes.length);
+    const hadField = findNumber(call);
+    if (hadField) before = parseExtended(hashes.bytes, hashes.start, hashes.length);
     if (target === WRONG_TYPE) return;
     if (before === undefined) {
       call.reply.error('ERR hash value is not a float');
@@ -117,8 +118,11 @@ export const hincrbyfloat: DataCommand = command({
       return;
     }
     const text = latin1Bytes(extendedText(sum));
+    const expires = hadField && hashes.expiry >= 0;
     storeNumber(call, text, text.length, 'hincrbyfloat');
-    propagateAs(call, ['HSET', call.copy(1), call.copy(2), text]);
+    // HSET alone would take the time of the field away.
+    const head = expires ? ['HSETEX', call.copy(1), 'KEEPTTL', 'FIELDS', 1] : ['HSET', call.copy(1)];
+    propagateAs(call, [...head, call.copy(2), text]);
     call.reply.bulk(text, 0, text.length);
   },
 });

@@ -6,7 +6,7 @@ import { command, keyAt } from '../../registry/command.js';
 import { block, key, many, str } from '../../registry/grammar.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findLive, Found, hashesOf, openHashToChange, propagateUnchanged, storeHash } from './access.js';
+import { dropExpired, findLive, Found, hashesOf, openHashToChange, propagateUnchanged, storeHash } from './access.js';
 
 /** Room for a new listpack: strings of up to 63 bytes take two bytes more than they have. */
 const ENTRY_OVERHEAD_BYTES = 2;
@@ -59,12 +59,14 @@ function setPairs(call: DataCall): number {
     call.reply.error(wrongArity(call.command.name));
     return -1;
   }
-  const entry = openHashToChange(call);
-  if (entry === WRONG_TYPE) return -1;
+  const opened = openHashToChange(call);
+  if (opened === WRONG_TYPE) return -1;
+  const entry = dropExpired(call, opened, 2, 2);
   if (entry === 0) openNewHash(call, 2);
   const created = setFields(call, 2, false);
   if (entry === 0) hashesOf(call).trim();
   storeHash(call, entry);
+  propagateUnchanged(call);
   changed(call, 1, (call.count - 2) >> 1);
   notify(call, EventClass.HASH, 'hset', 1);
   return created;

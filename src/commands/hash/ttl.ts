@@ -6,7 +6,15 @@ import { key } from '../../registry/grammar.js';
 import { changed, notify, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import type { ExpireUnit } from '../expire-time.js';
-import { hashesOf, isHidden, openHash, openHashToChange, storeHash } from './access.js';
+import {
+  dropExpired,
+  hashesOf,
+  isHidden,
+  openHash,
+  openHashToChange,
+  propagateUnchanged,
+  storeHash,
+} from './access.js';
 import { fieldsArgument, readFields } from './fields.js';
 
 const NO_FIELD = -2;
@@ -88,19 +96,16 @@ export const hpersist: DataCommand = command({
   complexity: 'O(1) for each field.',
   run(call) {
     const { reply } = call;
-    const entry = openHashToChange(call);
-    if (entry === WRONG_TYPE) return;
+    const opened = openHashToChange(call);
+    if (opened === WRONG_TYPE) return;
     const first = readFields(call, 2, COUNT_ERROR);
     if (first === 0) return;
+    const entry = dropExpired(call, opened, first, 1);
     const hashes = hashesOf(call);
     let persisted = 0;
     reply.array(call.count - first);
     for (let index = first; index < call.count; index++) {
-      if (
-        entry === 0 ||
-        !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!) ||
-        isHidden(call, hashes.expiry)
-      ) {
+      if (entry === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!)) {
         reply.integer(NO_FIELD);
       } else if (hashes.expiry < 0) {
         reply.integer(NO_EXPIRY);
@@ -112,6 +117,7 @@ export const hpersist: DataCommand = command({
     }
     if (persisted === 0) return;
     storeHash(call, entry);
+    propagateUnchanged(call);
     changed(call, 1, 1);
     notify(call, EventClass.HASH, 'hpersist', 1);
   },
