@@ -7,6 +7,7 @@
 
 import { dirname } from 'node:path';
 import type { Prng } from '../base/prng.js';
+import { systemClock } from './clock.js';
 import type { Files, OpenFile, OpenMode } from './files.js';
 
 export type FileOperation =
@@ -38,6 +39,9 @@ function systemError(code: string, operation: string, path: string): Error {
 }
 
 export class SimulatedFiles implements Files {
+  /** `later` runs what takes a disk some time. */
+  constructor(public later: (run: () => void) => void = (run) => void systemClock.soon(run)) {}
+
   private readonly names = new Map<string, Content>();
   private durableNames = new Map<string, Content>();
   private readonly folders = new Set<string>(['/', '.']);
@@ -142,9 +146,9 @@ export class SimulatedFiles implements Files {
     return sum;
   }
 
-  later(run: () => void): void {
+  syncLater(run: () => void): void {
     if (this.holdSyncs) this.waiting.push(run);
-    else setImmediate(run);
+    else this.later(run);
   }
 
   sizeOf(path: string): number {
@@ -245,7 +249,7 @@ class SimulatedFile implements OpenFile {
 
   syncSoon(done: (error: Error | null) => void): void {
     const durable = this.content.bytes.slice(0, this.content.length);
-    this.files.later(() => {
+    this.files.syncLater(() => {
       try {
         this.files.check('sync', this.path);
       } catch (error) {

@@ -52,7 +52,7 @@ export class AofLog {
   private lastLoggedMs = -Infinity;
 
   constructor(
-    private readonly host: Pick<PersistenceHost, 'steadyClock' | 'log' | 'noteLatency'>,
+    private readonly host: Pick<PersistenceHost, 'clock' | 'log' | 'noteLatency'>,
     private readonly failureChanged: () => void,
     private readonly hasSnapshot: () => boolean,
   ) {}
@@ -76,7 +76,7 @@ export class AofLog {
     this.selected = -1;
     this.lastNoteSeconds = 0;
     this.unsyncedBytes = 0;
-    this.lastSyncMs = this.host.steadyClock();
+    this.lastSyncMs = this.host.clock.steadyMs();
     this.onOpenChanged();
   }
 
@@ -173,15 +173,15 @@ export class AofLog {
       if (!this.write(file)) return false;
     }
     if (this.policy !== 'always' || this.holdsSyncs) return this.syncIfDue(file);
-    const startMs = this.host.steadyClock();
+    const startMs = this.host.clock.steadyMs();
     const isDurable = this.syncNow(file);
-    this.host.noteLatency('aof-fsync-always', this.host.steadyClock() - startMs);
+    this.host.noteLatency('aof-fsync-always', this.host.clock.steadyMs() - startMs);
     return isDurable;
   }
 
   private mustPostpone(): boolean {
     if (this.syncsRunning === 0) return false;
-    const now = this.host.steadyClock();
+    const now = this.host.clock.steadyMs();
     if (this.postponedSinceMs === 0) this.postponedSinceMs = now;
     if (now - this.postponedSinceMs < POSTPONE_MS_MAX) return true;
     this.delayedSyncs++;
@@ -195,9 +195,9 @@ export class AofLog {
   /** Writes the buffer; how long that took is kept under what may be to blame: a sync, a snapshot, or neither. */
   private write(file: OpenFile): boolean {
     const { host } = this;
-    const startMs = host.steadyClock();
+    const startMs = host.clock.steadyMs();
     const isWritten = this.writeAll(file);
-    const tookMs = host.steadyClock() - startMs;
+    const tookMs = host.clock.steadyMs() - startMs;
     host.noteLatency(
       this.syncsRunning > 0
         ? 'aof-write-pending-fsync'
@@ -255,14 +255,14 @@ export class AofLog {
       return false;
     }
     this.unsyncedBytes = 0;
-    this.lastSyncMs = this.host.steadyClock();
+    this.lastSyncMs = this.host.clock.steadyMs();
     this.succeed();
     return true;
   }
 
   private syncIfDue(file: OpenFile): boolean {
     if (this.policy !== 'everysec' || this.unsyncedBytes === 0 || this.syncsRunning > 0 || this.holdsSyncs) return true;
-    const now = this.host.steadyClock();
+    const now = this.host.clock.steadyMs();
     if (now - this.lastSyncMs < SYNC_INTERVAL_MS) return true;
     this.lastSyncMs = now;
     this.syncSoon(file, this.unsyncedBytes);
@@ -292,7 +292,7 @@ export class AofLog {
   }
 
   private fail(reason: string): void {
-    const now = this.host.steadyClock();
+    const now = this.host.clock.steadyMs();
     if (now - this.lastLoggedMs >= LOG_ERROR_EVERY_MS) {
       this.lastLoggedMs = now;
       this.host.log('warning', reason);

@@ -211,12 +211,12 @@ export class AppendOnly {
 
   /** Counts the bytes of all live files but the last. */
   private measure(): void {
-    const startMs = this.host.steadyClock();
+    const startMs = this.host.clock.steadyMs();
     const { live, base } = this.manifest;
     this.settledBytes = 0;
     this.baseBytes = base === undefined ? 0 : Math.max(0, this.files.sizeOf(this.pathOf(base)));
     for (const file of live.slice(0, -1)) this.settledBytes += Math.max(0, this.files.sizeOf(this.pathOf(file)));
-    this.host.noteLatency('aof-fstat', this.host.steadyClock() - startMs);
+    this.host.noteLatency('aof-fstat', this.host.clock.steadyMs() - startMs);
   }
 
   // --- rewriting ------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ export class AppendOnly {
 
   private encoder(isRdb: boolean, writer: RdbWriter): SnapshotEncoder {
     if (isRdb) return new RdbSnapshotEncoder(this.host.keyspace, rdbOptions(this.host, true), writer);
-    const noteSeconds = this.log.notesTime ? Math.floor(this.host.wallClock() / 1000) : 0;
+    const noteSeconds = this.log.notesTime ? Math.floor(this.host.clock.wallMs() / 1000) : 0;
     return new CommandSnapshotEncoder(this.host.keyspace, this.host.functionLibraries(), noteSeconds);
   }
 
@@ -280,7 +280,7 @@ export class AppendOnly {
     const probe = this.manifest.clone();
     const base = probe.replaceBase(isRdb, undefined);
     const sink: SnapshotSink = host.makeSink(this.fileOptions(this.pathOf(base), isRdb));
-    const started = host.wallClock();
+    const started = host.clock.wallMs();
     this.rewrites++;
     host.log('notice', 'Background append only file rewriting started');
     this.run = new SnapshotRun(
@@ -291,7 +291,7 @@ export class AppendOnly {
       (result) => {
         this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
         this.run = undefined;
-        this.lastRewriteSeconds = Math.floor((host.wallClock() - started) / 1000);
+        this.lastRewriteSeconds = Math.floor((host.clock.wallMs() - started) / 1000);
         this.finishRewrite(result, isRdb, firstKept);
       },
     );
@@ -312,10 +312,10 @@ export class AppendOnly {
       if (this.state === 'waiting') {
         const incr = next.addIncr();
         if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
-        const startMs = host.steadyClock();
+        const startMs = host.clock.steadyMs();
         files.rename(this.temporaryIncrPath, this.pathOf(incr));
         files.syncFolder(this.folder);
-        host.noteLatency('aof-rename', host.steadyClock() - startMs);
+        host.noteLatency('aof-rename', host.clock.steadyMs() - startMs);
       }
       next.save(files, this.folder);
       this.manifest = next;
@@ -340,7 +340,7 @@ export class AppendOnly {
     // Each failed try leaves an increment behind, so after some the next waits longer and longer.
     if (this.consecutiveFailures >= FAILURES_BEFORE_DELAY) {
       const minutes = Math.min(DELAY_MINUTES_MAX, 2 ** (this.consecutiveFailures - FAILURES_BEFORE_DELAY));
-      this.retryAtMs = this.host.wallClock() + minutes * 60_000;
+      this.retryAtMs = this.host.clock.wallMs() + minutes * 60_000;
     }
     if (this.state === 'waiting') this.isScheduled = true;
   }
@@ -378,13 +378,13 @@ export class AppendOnly {
     const percentage = Number(this.host.option('auto-aof-rewrite-percentage'));
     if (this.state !== 'on' || percentage <= 0 || this.size <= Number(this.host.option('auto-aof-rewrite-min-size')))
       return false;
-    if (this.consecutiveFailures >= FAILURES_BEFORE_DELAY && this.host.wallClock() < this.retryAtMs) return false;
+    if (this.consecutiveFailures >= FAILURES_BEFORE_DELAY && this.host.clock.wallMs() < this.retryAtMs) return false;
     const base = Math.max(1, this.sizeAtRewrite);
     return (this.size * 100) / base - 100 >= percentage;
   }
 
   get mayRetry(): boolean {
-    return this.consecutiveFailures < FAILURES_BEFORE_DELAY || this.host.wallClock() >= this.retryAtMs;
+    return this.consecutiveFailures < FAILURES_BEFORE_DELAY || this.host.clock.wallMs() >= this.retryAtMs;
   }
 
   abortRewrite(): void {

@@ -2,6 +2,7 @@
 //
 // Not here: which files there are (append-only, persistence), the formats (rdb-reader, aof-reader).
 
+import { delay as pause, turn } from '../io/clock.js';
 import type { OpenFile } from '../io/files.js';
 import { AofItem, AofReader } from './aof-reader.js';
 import type { PersistenceHost } from './host.js';
@@ -34,8 +35,8 @@ export class LoadProgress {
     private readonly host: PersistenceHost,
     readonly totalBytes: number,
   ) {
-    this.startedMs = host.wallClock();
-    this.lastSliceMs = host.steadyClock();
+    this.startedMs = host.clock.wallMs();
+    this.lastSliceMs = host.clock.steadyMs();
   }
 
   /** How many keys or commands go between two rests: all of a slice, or what key-load-delay (microseconds a key) leaves in a millisecond. */
@@ -48,12 +49,12 @@ export class LoadProgress {
   async rest(): Promise<void> {
     const delay = Number(this.host.option('key-load-delay'));
     if (delay > 0) {
-      await new Promise<void>((resolve) => setTimeout(resolve, Math.max(1, delay / 1000)));
+      await pause(this.host.clock, Math.max(1, delay / 1000));
       return;
     }
-    if (this.host.steadyClock() - this.lastSliceMs < SLICE_MS) return;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    this.lastSliceMs = this.host.steadyClock();
+    if (this.host.clock.steadyMs() - this.lastSliceMs < SLICE_MS) return;
+    await turn(this.host.clock);
+    this.lastSliceMs = this.host.clock.steadyMs();
   }
 }
 

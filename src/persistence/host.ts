@@ -1,6 +1,7 @@
 // host: what persistence needs of the server; tests implement it with a few lines.
 
 import type { DataLimits, Part } from '../commands/engine.js';
+import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { SnapshotFileOptions } from './snapshot-file.js';
@@ -22,10 +23,7 @@ export interface PersistenceHost {
   readonly files: Files;
   /** The value of a configuration directive; flags are booleans, `save` is text. */
   option(name: string): string | number | boolean;
-  /** Milliseconds since 1970. */
-  wallClock(): number;
-  /** Milliseconds from any point, with fractions. */
-  steadyClock(): number;
+  readonly clock: Clock;
   log(level: LogLevel, text: string): void;
   /** LATENCY: so long the loop waited for the disk. The names are those of Redis. */
   noteLatency(event: string, milliseconds: number): void;
@@ -33,8 +31,6 @@ export interface PersistenceHost {
   readonly inTransaction: boolean;
   /** Commands that were run so far: whether it moves tells whether the loop is busy. */
   readonly commandCount: number;
-  /** Milliseconds that the event loop has waited for something to do, so far. */
-  idleMs(): number;
   /** The codes of the function libraries. */
   functionLibraries(): readonly Uint8Array[];
   /** Loads a library; throws an Error with the reason. */

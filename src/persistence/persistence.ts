@@ -79,7 +79,7 @@ export class Persistence {
   async load(): Promise<void> {
     const { host, aof } = this;
     const { keyspace } = host;
-    const started = host.steadyClock();
+    const started = host.clock.steadyMs();
     const isOn = host.option('appendonly') === true;
     const { rdbPath } = this;
     const wasPaused = keyspace.expiryPaused;
@@ -93,11 +93,11 @@ export class Persistence {
       else if (bytes > 0) await this.loadRdbFile(rdbPath, this.loading);
       if (isOn && host.option('appendonly') === true) aof.open();
       keyspace.savedDirty = keyspace.dirty;
-      this.rdb.lastSaveMs = host.wallClock();
+      this.rdb.lastSaveMs = host.clock.wallMs();
       if (bytes > 0)
         host.log(
           'notice',
-          `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.steadyClock() - started) / SECOND_MS).toFixed(3)} seconds`,
+          `DB loaded from ${isOn ? 'append only file' : 'disk'}: ${((host.clock.steadyMs() - started) / SECOND_MS).toFixed(3)} seconds`,
         );
     } finally {
       keyspace.expiryPaused = wasPaused;
@@ -355,7 +355,7 @@ export class Persistence {
     const { rdb, aof, host, loading } = this;
     const run = rdb.current ?? aof.current;
     const sinceSeconds = (startedMs: number | undefined): number =>
-      startedMs === undefined ? -1 : Math.floor((host.wallClock() - startedMs) / SECOND_MS);
+      startedMs === undefined ? -1 : Math.floor((host.clock.wallMs() - startedMs) / SECOND_MS);
     const lines: (readonly [string, string | number])[] = [
       ['loading', loading === null ? 0 : 1],
       ['async_loading', 0],
@@ -404,7 +404,7 @@ export class Persistence {
       );
     }
     if (loading !== null) {
-      const elapsed = Math.max(0, Math.floor((host.wallClock() - loading.startedMs) / SECOND_MS));
+      const elapsed = Math.max(0, Math.floor((host.clock.wallMs() - loading.startedMs) / SECOND_MS));
       const share = loading.totalBytes === 0 ? 0 : loading.loadedBytes / loading.totalBytes;
       lines.push(
         ['loading_start_time', Math.floor(loading.startedMs / SECOND_MS)],

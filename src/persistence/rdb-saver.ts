@@ -46,7 +46,7 @@ export class RdbSaver {
     private readonly host: PersistenceHost,
     private readonly statusChanged: () => void,
   ) {
-    this.lastSaveMs = host.wallClock();
+    this.lastSaveMs = host.clock.wallMs();
   }
 
   get isRunning(): boolean {
@@ -74,14 +74,14 @@ export class RdbSaver {
 
   private settle(result: SnapshotResult, startedMs: number): void {
     const { host } = this;
-    this.lastDurationSeconds = Math.floor((host.wallClock() - startedMs) / 1000);
+    this.lastDurationSeconds = Math.floor((host.clock.wallMs() - startedMs) / 1000);
     if (result.aborted) return;
     if (result.error !== null) {
       this.lastStatusOk = false;
       host.log('warning', `Background saving error: ${result.error.message}`);
     } else {
       this.lastStatusOk = true;
-      this.lastSaveMs = host.wallClock();
+      this.lastSaveMs = host.clock.wallMs();
       host.keyspace.savedDirty = this.dirtyAtStart;
     }
     this.statusChanged();
@@ -90,7 +90,7 @@ export class RdbSaver {
   /** SAVE: true when the file is in place. */
   save(): boolean {
     const { host } = this;
-    const started = host.wallClock();
+    const started = host.clock.wallMs();
     this.dirtyAtStart = host.keyspace.dirty;
     this.saves++;
     const sink = new DirectFileSink(host.files, this.fileOptions(String(host.processId)));
@@ -109,10 +109,10 @@ export class RdbSaver {
   saveInBackground(): void {
     const { host } = this;
     this.isScheduled = false;
-    this.lastTryMs = host.wallClock();
+    this.lastTryMs = host.clock.wallMs();
     this.dirtyAtStart = host.keyspace.dirty;
     this.saves++;
-    const started = host.wallClock();
+    const started = host.clock.wallMs();
     host.log('notice', 'Background saving started');
     const sink = host.makeSink(this.fileOptions(`${host.processId}.${this.saves}`));
     this.run = new SnapshotRun(
@@ -137,7 +137,7 @@ export class RdbSaver {
 
   /** The save rule that asks for a snapshot now. */
   dueRule(rules: readonly SaveRule[]): SaveRule | undefined {
-    const now = this.host.wallClock();
+    const now = this.host.clock.wallMs();
     if (!this.lastStatusOk && now - this.lastTryMs <= RETRY_MS) return undefined;
     const { changesSinceSave } = this.host.keyspace;
     return rules.find((rule) => changesSinceSave >= rule.changes && now - this.lastSaveMs > rule.seconds * 1000);
@@ -149,7 +149,7 @@ export function rdbOptions(host: PersistenceHost, isAofBase: boolean): RdbSnapsh
   const aux: (readonly [string, string])[] = [
     ['redis-ver', host.serverVersion],
     ['redis-bits', '64'],
-    ['ctime', String(Math.floor(host.wallClock() / 1000))],
+    ['ctime', String(Math.floor(host.clock.wallMs() / 1000))],
     ['used-mem', String(host.keyspace.usedBytes)],
     ...(isAofBase ? [] : host.replicationAux()),
     ['aof-base', isAofBase ? '1' : '0'],

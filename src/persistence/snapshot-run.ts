@@ -8,6 +8,7 @@
 // Not here: the cut itself (snapshot), names of files and what a result means (rdb-saver, append-only), saving in
 // one go (whole-save).
 
+import type { Timer } from '../io/clock.js';
 import type { PersistenceHost } from './host.js';
 import { Compression, RdbWriter } from './rdb-writer.js';
 import { Snapshot, type SnapshotEncoder } from './snapshot.js';
@@ -33,8 +34,8 @@ export class SnapshotRun {
   private lastCommandCount: number;
   private pauses = 0;
   private idleMsBefore = 0;
-  private timer: NodeJS.Timeout | undefined;
-  private soon: NodeJS.Immediate | undefined;
+  private timer: Timer | undefined;
+  private soon: Timer | undefined;
   private isOver = false;
   private hasResult = false;
   private wasAborted = false;
@@ -47,7 +48,7 @@ export class SnapshotRun {
     private readonly done: (result: SnapshotResult) => void,
   ) {
     const writer = new RdbWriter(compresses ? Compression.marked : Compression.none, CHUNK_BYTES);
-    this.startedMs = host.wallClock();
+    this.startedMs = host.clock.wallMs();
     this.lastCommandCount = host.commandCount;
     this.snapshot = new Snapshot(host.keyspace, makeEncoder(writer), sink, writer);
     sink.onError = (error) => this.fail(error);
@@ -64,10 +65,10 @@ export class SnapshotRun {
   private schedule(isBusy: boolean): void {
     if (isBusy) {
       this.pauses = 0;
-      this.idleMsBefore = this.host.idleMs();
+      this.idleMsBefore = this.host.clock.idleMs();
       this.pause();
     } else {
-      this.soon = setImmediate(() => {
+      this.soon = this.host.clock.soon(() => {
         this.soon = undefined;
         this.goOn();
       });
@@ -75,13 +76,17 @@ export class SnapshotRun {
   }
 
   private pause(): void {
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      const { host } = this;
-      const isServed = host.commandCount - this.lastCommandCount >= COMMANDS_PER_SLICE;
-      if (isServed || host.idleMs() - this.idleMsBefore >= SPARE_MS || ++this.pauses >= PAUSES_MAX) this.goOn();
-      else this.pause();
-    }, BUSY_PAUSE_MS);
+    const { host } = this;
+    this.timer = host.clock.after(
+      BUSY_PAUSE_MS,
+      () => {
+        this.timer = undefined;
+        const isServed = host.commandCount - this.lastCommandCount >= COMMANDS_PER_SLICE;
+        if (isServed || host.clock.idleMs() - this.idleMsBefore >= SPARE_MS || ++this.pauses >= PAUSES_MAX) this.goOn();
+        else this.pause();
+      },
+      true,
+    );
   }
 
   private goOn(): void {
@@ -91,15 +96,19 @@ export class SnapshotRun {
     // For tests, a snapshot can be made to take its time: microseconds a key, a batch of keys at once.
     const delay = Number(host.option('rdb-key-save-delay'));
     const before = snapshot.entriesDone;
-    const end = host.steadyClock() + (isBusy ? BUSY_SLICE_MS : IDLE_SLICE_MS);
-    snapshot.walk(() => delay > 0 || host.steadyClock() >= end);
+    const end = host.clock.steadyMs() + (isBusy ? BUSY_SLICE_MS : IDLE_SLICE_MS);
+    snapshot.walk(() => delay > 0 || host.clock.steadyMs() >= end);
     if (delay > 0) {
       const pauseMs = Math.min(60_000, ((snapshot.entriesDone - before) * delay) / 1000);
       if (pauseMs > 0 && !this.wasAborted) {
-        this.timer = setTimeout(() => {
-          this.timer = undefined;
-          this.goOn();
-        }, pauseMs);
+        this.timer = host.clock.after(
+          pauseMs,
+          () => {
+            this.timer = undefined;
+            this.goOn();
+          },
+          true,
+        );
         return;
       }
     }
@@ -151,8 +160,8 @@ export class SnapshotRun {
     this.wasAborted = true;
     this.snapshot.abort();
     // Nothing is waited for any more, neither the sink nor a delay.
-    clearTimeout(this.timer);
-    clearImmediate(this.soon);
+    this.timer?.cancel();
+    this.soon?.cancel();
     this.timer = undefined;
     this.soon = undefined;
     if (!this.snapshot.isOver) this.schedule(false);

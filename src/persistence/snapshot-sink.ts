@@ -45,7 +45,8 @@ export class DirectFileSink implements SnapshotSink {
     } catch (error) {
       this.failure = error as Error;
       this.file?.abort();
-      setImmediate(() => this.onError(error as Error));
+      // Whoever makes the sink sets `onError` in this turn.
+      queueMicrotask(() => this.onError(error as Error));
     }
   }
 

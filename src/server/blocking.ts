@@ -7,6 +7,7 @@
 // A key becomes ready when it is changed while somebody waits for it; ready keys are served after the command (or the
 // whole EXEC or script) that changed them, in the order of the changes; serving may make more keys ready.
 
+import type { Timer } from '../io/clock.js';
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import type { BlockRequest } from '../commands/engine.js';
 import { errors } from '../protocol/errors.js';
@@ -28,16 +29,13 @@ interface BlockedState {
   readonly onlyType: number | undefined;
   /** A key that is deleted or of another type wakes the client too. */
   readonly wakesOnDelete: boolean;
-  timer: NodeJS.Timeout | undefined;
+  timer: Timer | undefined;
   /** Runs the command again although nothing has changed; see BlockRequest.retryAtMs. */
-  retryTimer: NodeJS.Timeout | undefined;
+  retryTimer: Timer | undefined;
   /** Set while the command is run again, to tell a second `block` from a first. */
   serving: boolean;
   blockedAgain: boolean;
 }
-
-/** Longest delay of a Node timer. */
-const TIMER_MS_MAX = 0x7fffffff;
 
 export class Blocking {
   private readonly states = new Map<Client, BlockedState>();
@@ -186,10 +184,10 @@ export class Blocking {
     const { client } = state;
     state.serving = true;
     state.blockedAgain = false;
-    const { steadyClock } = server.options;
-    const startMs = steadyClock();
+    const { clock } = server.options;
+    const startMs = clock.steadyMs();
     const bytes = server.runFor(client, state.command, state.args, state.database);
-    server.noteLatency('command-unblocking', steadyClock() - startMs);
+    server.noteLatency('command-unblocking', clock.steadyMs() - startMs);
     state.serving = false;
     if (state.blockedAgain) {
       if (bytes.length > 0) client.connection?.send(bytes);
@@ -222,8 +220,8 @@ export class Blocking {
   }
 
   private release(state: BlockedState): void {
-    clearTimeout(state.timer);
-    clearTimeout(state.retryTimer);
+    state.timer?.cancel();
+    state.retryTimer?.cancel();
     this.states.delete(state.client);
     for (const name of state.queues) {
       const queue = this.queues.get(name);
@@ -237,42 +235,34 @@ export class Blocking {
 
   /** What the client sent meanwhile is run in a turn of its own, so that a chain of waiting clients does not nest. */
   private goOn(client: Client): void {
-    setImmediate(() => client.connection?.proceed());
+    this.server.options.clock.soon(() => client.connection?.proceed());
   }
 
   private armRetry(state: BlockedState, atMs: number | undefined): void {
-    clearTimeout(state.retryTimer);
+    state.retryTimer?.cancel();
     if (atMs === undefined) return;
-    const wait = atMs - this.server.options.wallClock();
-    state.retryTimer = setTimeout(
-      () => {
-        this.server.beginTurn();
-        this.serve(state);
-        this.serveReadyKeys();
-      },
-      Math.min(Math.max(wait, 1), TIMER_MS_MAX),
-    );
-    state.retryTimer.unref();
+    const wait = atMs - this.server.options.clock.wallMs();
+    state.retryTimer = this.server.options.clock.after(Math.max(wait, 1), () => {
+      this.server.beginTurn();
+      this.serve(state);
+      this.serveReadyKeys();
+    });
   }
 
   private arm(state: BlockedState): void {
     if (state.deadlineMs === 0) return;
-    const wait = state.deadlineMs - this.server.options.wallClock();
-    state.timer = setTimeout(
-      () => {
-        this.server.beginTurn();
-        if (this.server.keyspace.nowMs < state.deadlineMs) {
-          this.arm(state);
-          return;
-        }
-        this.release(state);
-        this.server.stats.count(state.command.id);
-        this.server.send(state.client, state.onTimeout);
-        this.goOn(state.client);
-      },
-      Math.min(Math.max(wait, 0), TIMER_MS_MAX),
-    );
-    state.timer.unref();
+    const wait = state.deadlineMs - this.server.options.clock.wallMs();
+    state.timer = this.server.options.clock.after(wait, () => {
+      this.server.beginTurn();
+      if (this.server.keyspace.nowMs < state.deadlineMs) {
+        this.arm(state);
+        return;
+      }
+      this.release(state);
+      this.server.stats.count(state.command.id);
+      this.server.send(state.client, state.onTimeout);
+      this.goOn(state.client);
+    });
   }
 }
 

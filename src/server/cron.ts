@@ -4,6 +4,7 @@
 // that clients are served in between.
 
 import { performance } from 'node:perf_hooks';
+import type { Timer } from '../io/clock.js';
 import { heapBytes, residentBytes } from './process-memory.js';
 import type { DataServer } from './server.js';
 
@@ -84,7 +85,7 @@ export class Cron {
   residentBytes = 0;
   residentBytesMax = 0;
   heapBytes = 0;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private freeing = false;
   private sampledMs = 0;
   private trimmedMs = 0;
@@ -99,19 +100,18 @@ export class Cron {
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
   }
 
   private schedule(): void {
     const intervalMs = 1000 / this.server.settings.hz;
-    const due = this.server.options.steadyClock() + intervalMs;
-    this.timer = setTimeout(() => {
-      this.pauseMsMax = Math.max(this.pauseMsMax, this.server.options.steadyClock() - due);
+    const due = this.server.options.clock.steadyMs() + intervalMs;
+    this.timer = this.server.options.clock.after(intervalMs, () => {
+      this.pauseMsMax = Math.max(this.pauseMsMax, this.server.options.clock.steadyMs() - due);
       this.tick(intervalMs);
       if (this.timer !== undefined) this.schedule();
-    }, intervalMs);
-    this.timer.unref();
+    });
   }
 
   private tick(intervalMs: number): void {
@@ -125,14 +125,14 @@ export class Cron {
     // Half of a script is done: nothing else may touch data until it has ended.
     if (server.scripting.parked.active) return;
     server.beginTurn();
-    const { steadyClock } = server.options;
-    const startMs = steadyClock();
+    const { clock } = server.options;
+    const startMs = clock.steadyMs();
     let capReached = false;
-    const isOver = (): boolean => (capReached = steadyClock() - startMs > intervalMs * EXPIRE_SHARE);
+    const isOver = (): boolean => (capReached = clock.steadyMs() - startMs > intervalMs * EXPIRE_SHARE);
     server.expireCycle.run(isOver);
     server.fieldExpireStep(isOver);
     if (capReached) this.expireCapCount++;
-    const expireMs = steadyClock() - startMs;
+    const expireMs = clock.steadyMs() - startMs;
     this.expireMicros += expireMs * 1000;
     server.noteLatency('expire-cycle', expireMs);
     server.countClientBytes();
@@ -151,7 +151,7 @@ export class Cron {
       for (const { connection } of server.clients.values()) connection?.trimWhenQuiet();
     }
     for (const told of server.ticks) told();
-    this.cronMicros += (steadyClock() - startMs) * 1000;
+    this.cronMicros += (clock.steadyMs() - startMs) * 1000;
   }
 
   /** Brings `commandsPerCycleMax` up to now. */
@@ -230,15 +230,15 @@ export class Cron {
     if (this.freeing || !this.server.keyspace.hasGarbage) return;
     this.freeing = true;
     const slice = (): void => {
-      const startMs = this.server.options.steadyClock();
+      const startMs = this.server.options.clock.steadyMs();
       while (!this.server.keyspace.freeSome(FREE_BUDGET)) {
-        if (this.server.options.steadyClock() - startMs > SLICE_MS) {
-          setImmediate(slice);
+        if (this.server.options.clock.steadyMs() - startMs > SLICE_MS) {
+          this.server.options.clock.soon(slice);
           return;
         }
       }
       this.freeing = false;
     };
-    setImmediate(slice);
+    this.server.options.clock.soon(slice);
   }
 }

@@ -7,6 +7,7 @@
 //
 // Not here: what persistence does (persistence), replies that wait (service/connection), what is fed (effects).
 
+import type { Clock } from '../io/clock.js';
 import type { CommandPlaces, LogLevel, PersistenceHost } from '../persistence/host.js';
 import { Persistence } from '../persistence/persistence.js';
 import type { SnapshotFileOptions } from '../persistence/snapshot-file.js';
@@ -69,12 +70,8 @@ export class ServerPersistenceHost implements PersistenceHost {
     return fromByteString(setting.print());
   }
 
-  wallClock(): number {
-    return this.server.options.wallClock();
-  }
-
-  steadyClock(): number {
-    return this.server.options.steadyClock();
+  get clock(): Clock {
+    return this.server.options.clock;
   }
 
   log(level: LogLevel, text: string): void {
@@ -87,10 +84,6 @@ export class ServerPersistenceHost implements PersistenceHost {
 
   get commandCount(): number {
     return this.server.stats.processed;
-  }
-
-  idleMs(): number {
-    return performance.eventLoopUtilization().idle;
   }
 
   functionLibraries(): readonly Uint8Array[] {
@@ -185,15 +178,15 @@ export function attachPersistence(server: DataServer): Persistence {
   let turnIsOpen = false;
   const endTurn = (): void => {
     turnIsOpen = false;
-    const startMs = server.options.steadyClock();
+    const startMs = server.options.clock.steadyMs();
     const isDurable = persistence.beforeReplies();
-    server.cron.aofMicros += (server.options.steadyClock() - startMs) * 1000;
+    server.cron.aofMicros += (server.options.clock.steadyMs() - startMs) * 1000;
     server.releaseReplies(isDurable);
   };
   const openTurn = (): void => {
     if (turnIsOpen) return;
     turnIsOpen = true;
-    setImmediate(endTurn);
+    server.options.clock.soon(endTurn);
   };
   const sink: EffectSink = {
     bit: 1,

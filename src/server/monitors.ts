@@ -44,7 +44,7 @@ export class Monitors {
 
   /** Tells a command; `origin` stands for the address of commands that come from no socket ('lua'). */
   feed(call: ServerCall, database: number, origin: string | undefined): void {
-    const seconds = this.server.options.wallClock() / 1000;
+    const seconds = this.server.options.clock.wallMs() / 1000;
     let line = `+${seconds.toFixed(6)} [${database} ${origin ?? (call.client.unixSocket ? `unix:${call.client.local}` : call.client.remote)}]`;
     for (let index = 0; index < call.count; index++) line += ` ${quoted(this.server.shownArgument(call, index))}`;
     const bytes = latin1Bytes(`${line}\r\n`);

@@ -1,5 +1,6 @@
 // pause: CLIENT PAUSE: commands are put off until the time is over or CLIENT UNPAUSE comes.
 
+import type { Timer } from '../io/clock.js';
 import { type Command, commandFlags } from '../registry/command.js';
 import { type Client, Gate } from '../service/client.js';
 import { argumentsOf, type DataServer, type ServerCall } from './server.js';
@@ -9,7 +10,7 @@ export type PauseMode = 'all' | 'write';
 export class Pause {
   private mode: PauseMode = 'write';
   private endMs = 0;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private readonly putOffCalls = new Map<Client, readonly Uint8Array[]>();
 
   constructor(private readonly server: DataServer) {}
@@ -30,7 +31,7 @@ export class Pause {
   }
 
   get remainingMs(): number {
-    return this.timer === undefined ? 0 : Math.max(0, this.endMs - this.server.options.wallClock());
+    return this.timer === undefined ? 0 : Math.max(0, this.endMs - this.server.options.clock.wallMs());
   }
 
   get modeName(): string {
@@ -38,21 +39,17 @@ export class Pause {
   }
 
   private arm(): void {
-    clearTimeout(this.timer);
-    const waitMs = this.endMs - this.server.options.wallClock();
-    this.timer = setTimeout(
-      () => {
-        if (this.server.options.wallClock() < this.endMs) this.arm();
-        else this.end();
-      },
-      Math.min(Math.max(waitMs, 0), 0x7fffffff),
-    );
-    this.timer.unref();
+    this.timer?.cancel();
+    const waitMs = this.endMs - this.server.options.clock.wallMs();
+    this.timer = this.server.options.clock.after(waitMs, () => {
+      if (this.server.options.clock.wallMs() < this.endMs) this.arm();
+      else this.end();
+    });
   }
 
   end(): void {
     if (this.timer === undefined) return;
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
     this.server.gates &= ~Gate.PAUSED;
     this.server.keyspace.expiryPaused = false;
@@ -60,7 +57,7 @@ export class Pause {
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
       // What comes meanwhile must stay behind the command that was put off.
-      setImmediate(() => {
+      this.server.options.clock.soon(() => {
         client.paused = false;
         this.server.replay(client, args);
         client.connection?.proceed();

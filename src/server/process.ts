@@ -1,5 +1,6 @@
 // process: the data server as a process of its own: configuration from file and command line, log, signals.
 
+import { systemClock } from '../io/clock.js';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -61,7 +62,7 @@ function loadConfig(args: readonly string[]): Loaded {
   } catch (error) {
     if (error instanceof ConfigError) exitWith(1, error.report(SERVER_VERSION), process.stderr);
     if (error instanceof ConfigFileMissing) {
-      new Log(Date.now).write('warning', error.message);
+      new Log(() => systemClock.wallMs()).write('warning', error.message);
       process.exit(1);
     }
     throw error;
@@ -140,7 +141,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
   process.on('SIGHUP', () => undefined);
   // A log whose reader has gone away is lost; the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const log = new Log(Date.now);
+  const log = new Log(() => systemClock.wallMs());
   log.level = config.choice('loglevel').value as LogLevel;
   log.file = config.path('logfile');
   log.write('notice', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');

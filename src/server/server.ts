@@ -26,6 +26,7 @@ import { type Command, type CommandDeclaration, commandFlags, fitsArity } from '
 import { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
+import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
 import type { Persistence, ReloadOptions } from '../persistence/persistence.js';
 import type { Wire } from '../io/sockets.js';
@@ -72,10 +73,7 @@ export interface ServerOptions {
   readonly hashKey: readonly [number, number];
   /** 40 hex digits that no other run has. */
   readonly runId: string;
-  /** Milliseconds since 1970. */
-  readonly wallClock: () => number;
-  /** Milliseconds from any point, with fractions; for durations. */
-  readonly steadyClock: () => number;
+  readonly clock: Clock;
   readonly log: (level: LogLevel, text: string) => void;
   readonly files: Files;
   readonly config: Config;
@@ -178,7 +176,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.config = options.config;
     this.files = options.files;
     this.keyspace = new Keyspace(options);
-    this.startedMs = options.wallClock();
+    this.startedMs = options.clock.wallMs();
     this.stats.onTooManyErrorCodes = (codes) => {
       this.log(
         'warning',
@@ -318,7 +316,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.settings.outputLimits[
         client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind
       ];
-    const nowMs = this.options.steadyClock();
+    const nowMs = this.options.clock.steadyMs();
     if (softBytes === 0 || unsentBytes <= softBytes) {
       client.softLimitSinceMs = 0;
       this.overSoftLimit.delete(client);
@@ -524,7 +522,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   // --- running commands ---------------------------------------------------------------------------------------------
 
   beginTurn(): void {
-    this.keyspace.nowMs = this.options.wallClock();
+    this.keyspace.nowMs = this.options.clock.wallMs();
   }
 
   beginChunk(bytes: Uint8Array): void {
@@ -702,7 +700,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** A web page can make a browser send HTTP here: what stands behind the header must not run as commands. */
   private refuseHttp(client: Client): void {
     client.connection?.closeAfterReply();
-    const nowMs = this.options.steadyClock();
+    const nowMs = this.options.clock.steadyMs();
     if (nowMs - this.httpWarnedMs < HTTP_WARNING_INTERVAL_MS) return;
     this.httpWarnedMs = nowMs;
     this.log(
@@ -737,11 +735,16 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.runUngated(call, command);
       return;
     }
-    const { steadyClock } = this.options;
+    const { clock } = this.options;
     const before = call.reply.pendingBytes;
-    const startMs = steadyClock();
+    const startMs = clock.steadyMs();
     this.runUngated(call, command);
-    session.count(call, command, (steadyClock() - startMs) * 1000, wireBytes(call) + call.reply.pendingBytes - before);
+    session.count(
+      call,
+      command,
+      (clock.steadyMs() - startMs) * 1000,
+      wireBytes(call) + call.reply.pendingBytes - before,
+    );
   }
 
   /** Runs a command that nobody monitors or tracks, and passes its effects on. @hot */
@@ -782,8 +785,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Runs a command and measures it; the measurement stands for `times` runs. */
   private runTimed(call: ServerCall, command: Command<ServerCall>, times: number): void {
-    const { steadyClock } = this.options;
-    const startMs = steadyClock();
+    const { clock } = this.options;
+    const startMs = clock.steadyMs();
     this.startedMsOfCommand = startMs;
     try {
       command.run!(call);
@@ -794,7 +797,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (this.blocking.count > 0 && this.blocking.isWaiting(call.client)) return;
     // A parked script goes on; it is measured when it has ended.
     if (this.scripting.parked.isFor(call)) return;
-    this.account(call, command, (steadyClock() - startMs) * 1000, times);
+    this.account(call, command, (clock.steadyMs() - startMs) * 1000, times);
   }
 
   /** What a command's time is kept for. */
@@ -815,7 +818,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** For LATENCY: keys that go by themselves, one by one. */
   readonly reclaimTimer: ReclaimTimer = {
-    clock: () => this.options.steadyClock(),
+    clock: () => this.options.clock.steadyMs(),
     took: (reason, milliseconds) =>
       this.noteLatency(reason === 'expired' ? 'expire-del' : 'eviction-del', milliseconds),
   };
@@ -1021,8 +1024,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.countClientBytes();
       if (this.usedBytes <= maxMemory) return true;
     }
-    const { steadyClock } = this.options;
-    const startMs = steadyClock();
+    const { clock } = this.options;
+    const startMs = clock.steadyMs();
     const limitMs =
       evictionTenacity <= 10
         ? 0.05 * evictionTenacity
@@ -1035,16 +1038,16 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     while (isEnough && this.usedBytes > maxMemory) {
       // What was deleted already is freed before more keys go.
       if (this.keyspace.hasGarbage) {
-        const beforeMs = steadyClock();
+        const beforeMs = clock.steadyMs();
         this.keyspace.freeSome(256);
-        freeingMs += steadyClock() - beforeMs;
+        freeingMs += clock.steadyMs() - beforeMs;
       } else if (!this.eviction.evictOne()) isEnough = false;
       else evicted++;
       // After that long, commands go on although there is too much: the cron and the next writes go on with it.
-      if ((evicted & 15) === 15 && steadyClock() - startMs > limitMs) break;
+      if ((evicted & 15) === 15 && clock.steadyMs() - startMs > limitMs) break;
     }
     this.noteLatency('eviction-lazyfree', freeingMs);
-    this.noteLatency('eviction-cycle', steadyClock() - startMs);
+    this.noteLatency('eviction-cycle', clock.steadyMs() - startMs);
     return isEnough;
   }
 

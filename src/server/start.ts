@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync, rmSync } from 'node:fs';
 import { Prng } from '../base/prng.js';
+import { type Clock, systemClock } from '../io/clock.js';
 import { RealFiles } from '../io/files.js';
 import type { Config } from '../service/config/config.js';
 import type { Directives } from '../service/config/file.js';
@@ -17,6 +18,8 @@ import { tlsDirectives } from './tls.js';
 
 export interface Launch {
   readonly config: Config;
+  /** The machine's clock if absent. */
+  readonly clock?: Clock;
   /** Called with everything that is worth a log line; the configured log if absent. */
   readonly log?: (level: LogLevel, text: string) => void;
   /** Listens on any free port, whatever `port` says. */
@@ -109,6 +112,7 @@ export class RunningServer {
 
 export async function launch({
   config,
+  clock = systemClock,
   log,
   anyPort = false,
   loads = true,
@@ -117,7 +121,7 @@ export async function launch({
   exit,
 }: Launch): Promise<RunningServer> {
   const secret = randomBytes(12);
-  const ownLog = new Log(Date.now);
+  const ownLog = new Log(() => clock.wallMs());
   ownLog.level = config.choice('loglevel').value as LogLevel;
   ownLog.file = config.path('logfile');
   const server = new DataServer({
@@ -125,8 +129,7 @@ export async function launch({
     random: new Prng(secret.readInt32LE(8)),
     hashKey: [secret.readInt32LE(0), secret.readInt32LE(4)],
     runId: randomBytes(20).toString('hex'),
-    wallClock: Date.now,
-    steadyClock: () => performance.now(),
+    clock,
     log: log ?? ((level, text) => ownLog.write(level, text)),
     files: new RealFiles(),
     config,

@@ -252,7 +252,7 @@ export class Tracking {
       prefix.changed.set(key, changer);
       if (this.broadcastDue) continue;
       this.broadcastDue = true;
-      setImmediate(() => this.broadcast());
+      this.server.options.clock.soon(() => this.broadcast());
     }
   }
 

@@ -1,6 +1,7 @@
 // engine: a data server without sockets whose commands are called one after the other: for tests that need real commands
 // at exact moments.
 
+import { lookedAtClock } from './looked-at-clock.js';
 import { Prng } from '../../src/base/prng.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
@@ -28,8 +29,10 @@ export function makeEngine(seed: number, lookMs = 0): Engine {
     random: new Prng(seed),
     hashKey: [seed, 22],
     runId: '0'.repeat(40),
-    wallClock: () => nowMs,
-    steadyClock: () => nowMs + (lookedMs += lookMs),
+    clock: lookedAtClock(
+      () => nowMs,
+      () => (lookedMs += lookMs),
+    ),
     log: () => undefined,
     files: new SimulatedFiles(),
     config: new Config('/'),

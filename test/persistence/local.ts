@@ -1,5 +1,6 @@
 // local: a keyspace with persistence and no server: what the tests of persistence run on.
 
+import { lookedAtClock } from './looked-at-clock.js';
 import { Prng } from '../../src/base/prng.js';
 import { defaultDataLimits } from '../../src/commands/engine.js';
 import type { Files } from '../../src/io/files.js';
@@ -102,14 +103,10 @@ export class LocalHost implements PersistenceHost {
     return value;
   }
 
-  wallClock(): number {
-    return this.nowMs;
-  }
-
-  steadyClock(): number {
-    this.lookedMs += this.lookMs;
-    return this.nowMs + this.lookedMs;
-  }
+  readonly clock = lookedAtClock(
+    () => this.nowMs,
+    () => (this.lookedMs += this.lookMs),
+  );
 
   noteLatency(event: string, milliseconds: number): void {
     if (milliseconds > 0) this.latencies.push(event);
@@ -117,10 +114,6 @@ export class LocalHost implements PersistenceHost {
 
   log(_level: string, text: string): void {
     this.logged.push(text);
-  }
-
-  idleMs(): number {
-    return 0;
   }
 
   functionLibraries(): readonly Uint8Array[] {
