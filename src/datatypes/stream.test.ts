@@ -1,3 +1,4 @@
+import { byteOffset, chunkOf } from '../memory/layout.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { latin1, latin1Bytes } from '../base/bytes.js';
@@ -213,8 +214,8 @@ test('bytes from outside that are no node of a stream are refused without harm',
   const ref = streams.indexes.value(0);
   const length = listpacks.byteLength(ref);
   const good = listpacks.copy(ref);
-  const start = (good & ((1 << 21) - 1)) << 3;
-  const bytes = arena.u8[good >>> 21]!.slice(start, start + length);
+  const start = byteOffset(good);
+  const bytes = arena.u8[chunkOf(good)]!.slice(start, start + length);
   assert.ok(validateStreamNode(bytes, 0, length));
   for (let round = 0; round < 20_000; round++) {
     const bad = bytes.slice();

@@ -9,6 +9,7 @@
 //
 // An expired key is deleted when somebody looks it up (never on a replica, where it only is not there).
 
+import { chunkOf } from '../memory/layout.js';
 import { Dicts, type DictRef, RefList } from '../structures/dict.js';
 import { type Entries, NUMBER } from '../structures/entry.js';
 import { Encoding, objectWord, Type } from '../datatypes/object.js';
@@ -305,7 +306,7 @@ export class Database {
     if (this.keyspace.notifyMask !== 0) {
       this.keyspace.notifyNew(
         this,
-        this.entries.arena.u8[entry >>> 21]!,
+        this.entries.arena.u8[chunkOf(entry)]!,
         this.entries.keyStart(entry),
         this.entries.keyLength(entry),
       );

@@ -1,10 +1,14 @@
 // arena: off-heap memory for keys, values and the structures that hold them.
 //
-// Memory comes in chunks (one ArrayBuffer of 16 MB each) that are cut into pages of 8 KB. A run of pages is a *span*.
+// Memory comes in chunks (one ArrayBuffer of 64 MB each) that are cut into pages of 8 KB. A run of pages is a *span*.
 // A span is free, holds one large block, or is a *slab*: blocks of one size class. Small blocks carry no header; what a
 // block's size is follows from the page it lies in. Freed blocks of a slab form a list through their first word, an
 // empty slab goes back to the page heap, neighbouring free spans are joined, and a chunk without a used page is given
 // back to the system. All of it is O(1), but for a first-fit walk over free spans of more than 2 MB.
+//
+// Giving back is at once: the chunk's buffer is detached, which frees it without a garbage collection. One empty chunk
+// stays, so that use that goes up and down across a chunk's edge does not take and give all the time; it goes when nobody
+// has touched it for a while (`age`) or when `purge` is called.
 //
 // Page table, eight words a page (kept outside the chunks):
 //   SPAN   first page of the span this page belongs to (set in every page of a slab; in first and last of other spans)
@@ -16,7 +20,7 @@
 //   NEXT, PREVIOUS  neighbours in the list of slabs with room, or of free spans of this length
 //
 // Cost: 32 bytes per page (0.4 %), rounding to the size class (12 % on average above 128 bytes, 3.5 bytes below).
-// Sizes: steps of 8 up to 128 bytes, then four classes per doubling up to 32 KB, whole pages above, own chunks over 8 MB.
+// Sizes: steps of 8 up to 128 bytes, then four classes per doubling up to 32 KB, whole pages above, own chunks over 32 MB.
 //
 // Not here: what the bytes mean (structures), how much may be used (keyspace).
 
@@ -28,6 +32,7 @@ import {
   CHUNK_COUNT_MAX,
   CHUNK_SHIFT,
   chunkOf,
+  FIRST_CHUNK_BYTES,
   GRANULE_SHIFT,
   HUGE_BYTES,
   PAGE_BYTES,
@@ -102,8 +107,10 @@ export interface ArenaStats {
   readonly usedBytes: number;
   /** Bytes in spans that are in use, empty places in slabs included. */
   readonly spanBytes: number;
-  /** Bytes taken from the system. */
+  /** Bytes taken from the system: address space, most of which is memory only once it was written to. */
   readonly reservedBytes: number;
+  /** Bytes that were ever used since their chunk was taken: about what is resident. */
+  readonly residentBytes: number;
   /** Highest value that usedBytes had. */
   readonly peakBytes: number;
 }
@@ -113,6 +120,11 @@ const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
 /** A view of nothing. */
 export const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+/** Ticks of `age` after which an empty chunk that nobody needed goes. */
+const EMPTY_TICKS_MAX = 5;
+/** Slabs with room that `purge` looks at in each class. */
+const PURGE_SLABS_MAX = 1000;
+const FIRST_CHUNK_PAGES = FIRST_CHUNK_BYTES / PAGE_BYTES;
 /** A larger buffer is not kept alive as the input. */
 const INPUT_BYTES_MAX = 1 << 20;
 
@@ -135,9 +147,12 @@ export class Arena {
   private readonly bins = new Int32Array(BIN_COUNT);
   private readonly binBits = new Int32Array(BIN_COUNT / 32 + 1);
   private readonly freeChunks: number[] = [];
-  /** In an array, so that counting never makes a heap number: used, span, reserved, peak. */
-  private readonly counters = new Float64Array(4);
+  /** In an array, so that counting never makes a heap number: used, span, reserved, peak, resident. */
+  private readonly counters = new Float64Array(5);
+  /** Pages of each chunk up to the last that was ever used. */
+  private readonly touchedPages = new Int32Array(CHUNK_COUNT_MAX);
   private emptyChunks = 0;
+  private emptyTicks = 0;
 
   constructor() {
     this.addChunk();
@@ -153,6 +168,7 @@ export class Arena {
       usedBytes: counters[0]!,
       spanBytes: counters[1]!,
       reservedBytes: counters[2]!,
+      residentBytes: counters[4]!,
       peakBytes: Math.max(counters[3]!, counters[0]!),
     };
   }
@@ -295,6 +311,7 @@ export class Arena {
     this.pages[(page << PAGE_WORDS_SHIFT) + CLASS] = HUGE;
     this.counters[0]! += rounded;
     this.counters[1]! += rounded;
+    this.touch(page, rounded / PAGE_BYTES);
     return chunk << CHUNK_SHIFT;
   }
 
@@ -360,11 +377,25 @@ export class Arena {
     }
     const pages = this.pages;
     const length = pages[(page << PAGE_WORDS_SHIFT) + LENGTH]!;
-    if (length === PAGES_PER_CHUNK) this.emptyChunks--;
+    if (length === PAGES_PER_CHUNK) {
+      this.emptyChunks--;
+      this.emptyTicks = 0;
+    }
+    this.touch(page, count);
     this.unlinkFree(page, length);
     if (length > count) this.linkFree(page + count, length - count);
     this.counters[1]! += count * PAGE_BYTES;
     return page;
+  }
+
+  /** Pages are in use now, perhaps for the first time. */
+  private touch(page: number, count: number): void {
+    const chunk = Math.floor(page / PAGES_PER_CHUNK);
+    const end = page + count - chunk * PAGES_PER_CHUNK;
+    const fresh = end - this.touchedPages[chunk]!;
+    if (fresh <= 0) return;
+    this.touchedPages[chunk] = end;
+    this.counters[4]! += fresh * PAGE_BYTES;
   }
 
   private findSpan(count: number): number {
@@ -437,13 +468,14 @@ export class Arena {
   }
 
   private addChunk(): void {
-    const chunk = this.newChunk(CHUNK_BYTES);
+    const chunk = this.newChunk(this.u8.length === 0 ? FIRST_CHUNK_BYTES : CHUNK_BYTES);
     const first = chunk * PAGES_PER_CHUNK;
     if (chunk === 0) {
-      // Ref 0 means "nothing" everywhere, so page 0 is never given out.
+      // Ref 0 means "nothing" everywhere, so page 0 is never given out. The page after the last looks used.
       this.pages[CLASS] = LARGE;
       this.pages[LENGTH] = 1;
-      this.linkFree(1, PAGES_PER_CHUNK - 1);
+      this.pages[(FIRST_CHUNK_PAGES << PAGE_WORDS_SHIFT) + CLASS] = LARGE;
+      this.linkFree(1, FIRST_CHUNK_PAGES - 1);
     } else {
       this.linkFree(first, PAGES_PER_CHUNK);
       this.emptyChunks++;
@@ -469,12 +501,53 @@ export class Arena {
   }
 
   private dropChunk(chunk: number): void {
-    this.counters[2]! -= this.u8[chunk]!.length;
+    const { buffer, length } = this.u8[chunk]!;
+    this.counters[2]! -= length;
+    this.counters[4]! -= this.touchedPages[chunk]! * PAGE_BYTES;
+    this.touchedPages[chunk] = 0;
+    // Detached and dropped at once. Left to the garbage collector it would stay until some other need calls for one.
+    structuredClone(null, { transfer: [buffer as ArrayBuffer] });
     this.u8[chunk] = NO_BYTES;
     this.i32[chunk] = NO_WORDS;
     this.f64[chunk] = NO_DOUBLES;
     this.views[chunk] = NO_VIEW;
     this.freeChunks.push(chunk);
+  }
+
+  /** To be called now and then: an empty chunk goes that nobody has needed since some calls ago. */
+  age(): void {
+    if (this.emptyChunks > 0 && ++this.emptyTicks > EMPTY_TICKS_MAX) this.dropEmptyChunks();
+  }
+
+  /** Gives everything back that is empty: slabs that are kept for the next block of their class, then chunks. */
+  purge(): void {
+    for (let sizeClass = 1; sizeClass < CLASS_COUNT; sizeClass++) {
+      let page = this.partial[sizeClass]!;
+      for (let seen = 0; page !== 0 && seen < PURGE_SLABS_MAX; seen++) {
+        const at = page << PAGE_WORDS_SHIFT;
+        const next = this.pages[at + NEXT]!;
+        if (this.pages[at + USED] === 0) {
+          this.unlinkPartial(sizeClass, page);
+          this.freeSpan(page, this.pages[at + LENGTH]!);
+        }
+        page = next;
+      }
+    }
+    this.dropEmptyChunks();
+  }
+
+  private dropEmptyChunks(): void {
+    const pages = this.pages;
+    for (let page = this.bins[LONG_BIN]!; page !== 0 && this.emptyChunks > 0;) {
+      const next = pages[(page << PAGE_WORDS_SHIFT) + NEXT]!;
+      if (pages[(page << PAGE_WORDS_SHIFT) + LENGTH] === PAGES_PER_CHUNK) {
+        this.emptyChunks--;
+        this.unlinkFree(page, PAGES_PER_CHUNK);
+        this.dropChunk(page / PAGES_PER_CHUNK);
+      }
+      page = next;
+    }
+    this.emptyTicks = 0;
   }
 
   /** Walks the whole page table and every free list, and throws where two of them disagree. For tests. */
@@ -504,7 +577,7 @@ export class Arena {
         continue;
       }
       let previousFree = false;
-      for (let page = first; page < first + PAGES_PER_CHUNK;) {
+      for (let page = first; page < first + bytes / PAGE_BYTES;) {
         const at = page << 3;
         const length = pages[at + LENGTH]!;
         const kind = pages[at + CLASS]!;

@@ -5,7 +5,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Timer } from '../io/clock.js';
-import { heapBytes, residentBytes } from './process-memory.js';
+import { bufferBytes, collectGarbage, heapBytes, residentBytes } from './process-memory.js';
 import type { DataServer } from './server.js';
 
 const SLICE_MS = 1;
@@ -13,6 +13,10 @@ const SLICE_MS = 1;
 const EXPIRE_SHARE = 0.25;
 /** Keys or elements that are freed between two looks at the clock; a key may hold 64 elements that are freed with it. */
 const FREE_BUDGET = 500;
+/** After so many seconds with at most so many commands each, buffers that nobody holds are collected, if there are many bytes of them. */
+const QUIET_SECONDS = 5;
+const QUIET_COMMANDS_MAX = 100;
+const STRAY_BYTES_MAX = 32 * 1024 * 1024;
 const SAMPLE_COUNT = 16;
 const SAMPLE_MS = 100;
 
@@ -87,6 +91,13 @@ export class Cron {
   heapBytes = 0;
   private timer: Timer | undefined;
   private freeing = false;
+  /** MEMORY PURGE waits for the end of freeing. */
+  private purges = false;
+  /** Commands that had run a second ago, and for how many seconds there have been few. */
+  private quietFrom = 0;
+  private quietSeconds = 0;
+  /** Bytes of buffers that were in use when garbage was collected last. */
+  private buffersKept = 0;
   private sampledMs = 0;
   private trimmedMs = 0;
   private cyclesSeen = 0;
@@ -149,6 +160,8 @@ export class Cron {
     if (nowMs - this.trimmedMs >= 1000) {
       this.trimmedMs = nowMs;
       for (const { connection } of server.clients.values()) connection?.trimWhenQuiet();
+      server.keyspace.arena.age();
+      if (server.ownsProcess) this.collectWhenQuiet();
     }
     for (const told of server.ticks) told();
     this.cronMicros += (clock.steadyMs() - startMs) * 1000;
@@ -238,7 +251,40 @@ export class Cron {
         }
       }
       this.freeing = false;
+      if (this.purges) this.purgeNow();
     };
     this.server.options.clock.soon(slice);
+  }
+
+  /** MEMORY PURGE: everything that is not in use goes back to the system, once it is free. */
+  purge(): void {
+    this.freeSoon();
+    if (this.freeing) this.purges = true;
+    else this.purgeNow();
+  }
+
+  private purgeNow(): void {
+    this.purges = false;
+    this.server.keyspace.arena.purge();
+    if (this.server.ownsProcess) collectGarbage();
+  }
+
+  /**
+   * Buffers of clients that have gone wait for a garbage collection, and a server with nothing to do has none. After some
+   * quiet seconds with much of them it is made to collect.
+   */
+  private collectWhenQuiet(): void {
+    const { processed } = this.server.stats;
+    const isQuiet = processed - this.quietFrom < QUIET_COMMANDS_MAX;
+    this.quietFrom = processed;
+    this.quietSeconds = isQuiet ? this.quietSeconds + 1 : 0;
+    if (this.quietSeconds < QUIET_SECONDS) return;
+    this.quietSeconds = 0;
+    const buffers = bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
+    if (buffers > this.buffersKept + STRAY_BYTES_MAX) {
+      collectGarbage();
+      // What is still there is in use.
+      this.buffersKept = bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
+    } else this.buffersKept = Math.min(this.buffersKept, buffers);
   }
 }

@@ -1,6 +1,8 @@
 // process-memory: what the process takes from the system, cheaply.
 
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 const PAGE_BYTES = 4096;
 
@@ -19,4 +21,24 @@ export function residentBytes(): number {
 /** Bytes of the JavaScript heap in use. */
 export function heapBytes(): number {
   return process.memoryUsage().heapUsed;
+}
+
+/** Bytes of buffers outside the heap, those included that only a garbage collection will free. */
+export function bufferBytes(): number {
+  return process.memoryUsage().arrayBuffers;
+}
+
+let collector: (() => void) | undefined;
+
+/**
+ * Collects garbage now, which also frees buffers that nobody holds any more. Takes about a millisecond for each 2 MB of
+ * heap that is in use, so it is for MEMORY PURGE and idle moments only.
+ */
+export function collectGarbage(): void {
+  if (collector === undefined) {
+    setFlagsFromString('--expose-gc');
+    collector = runInNewContext('gc') as () => void;
+    setFlagsFromString('--no-expose-gc');
+  }
+  collector();
 }

@@ -174,6 +174,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
   // A bug in work that no client waits for (a timer, a socket event) must not take everybody's data down.
   process.on('uncaughtException', (error) => running.server.log('warning', `Internal error: ${stackOf(error)}`));
   running.server.executable = process.argv[1]!;
+  running.server.ownsProcess = true;
   watchSignals(running);
   const { server } = running;
   warmUpCompiler(

@@ -155,6 +155,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** The port for TLS; -1: none. */
   tlsPort = -1;
   executable = '';
+  /** The process is the server's alone, and so is its heap. */
+  ownsProcess = false;
   /** Steady time at which the last measured command began. */
   startedMsOfCommand = 0;
   private sampleCounter = 0;

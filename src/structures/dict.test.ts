@@ -1,3 +1,4 @@
+import { chunkOf } from '../memory/layout.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.js';
@@ -51,7 +52,7 @@ class Harness {
   value(ref: number): string {
     const start = this.entries.valueStart(ref);
     return decoder.decode(
-      this.arena.u8[this.entries.valueBlock(ref) >>> 21]!.subarray(start, start + this.entries.word2(ref)),
+      this.arena.u8[chunkOf(this.entries.valueBlock(ref))]!.subarray(start, start + this.entries.word2(ref)),
     );
   }
 

@@ -102,7 +102,7 @@ const stats: ServerCommand = command({
     const allocator: (readonly [string, number])[] = [
       ['allocator.allocated', arena.usedBytes],
       ['allocator.active', arena.spanBytes],
-      ['allocator.resident', arena.reservedBytes],
+      ['allocator.resident', arena.residentBytes],
       ['allocator.muzzy', 0],
     ];
     reply.map(figures.length + databases.length + totals.length + shares.length + allocator.length + 8);
@@ -130,10 +130,10 @@ const stats: ServerCommand = command({
     write(allocator, false);
     write([['allocator-fragmentation.ratio', arena.spanBytes / Math.max(1, arena.usedBytes)]], true);
     write([['allocator-fragmentation.bytes', arena.spanBytes - arena.usedBytes]], false);
-    write([['allocator-rss.ratio', arena.reservedBytes / Math.max(1, arena.spanBytes)]], true);
-    write([['allocator-rss.bytes', arena.reservedBytes - arena.spanBytes]], false);
-    write([['rss-overhead.ratio', resident / Math.max(1, arena.reservedBytes)]], true);
-    write([['rss-overhead.bytes', resident - arena.reservedBytes]], false);
+    write([['allocator-rss.ratio', arena.residentBytes / Math.max(1, arena.spanBytes)]], true);
+    write([['allocator-rss.bytes', arena.residentBytes - arena.spanBytes]], false);
+    write([['rss-overhead.ratio', resident / Math.max(1, arena.residentBytes)]], true);
+    write([['rss-overhead.bytes', resident - arena.residentBytes]], false);
     write([['fragmentation', resident / Math.max(1, used)]], true);
     write([['fragmentation.bytes', resident - used]], false);
   },
@@ -185,10 +185,10 @@ const purge: ServerCommand = command({
   since: '4.0.0',
   arity: 2,
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
-  summary: 'Frees what waits to be freed, and gives empty pages back.',
+  summary: 'Frees what waits to be freed, and gives empty memory back to the system.',
   complexity: 'Depends on how much waits to be freed.',
   run(call: ServerCall) {
-    call.host.cron.freeSoon();
+    call.host.cron.purge();
     call.reply.ok();
   },
 });

@@ -1,0 +1,53 @@
+// Memory that data has left goes back to the system: at once where it is large, by MEMORY PURGE or with time otherwise.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { type KvasirProcess, startKvasir } from '../kvasir.js';
+
+const MB = 1024 * 1024;
+
+/** Waits until the process has at most so much; fails only when it stays above for good. */
+async function shrinksTo(kvasir: KvasirProcess, bytes: number, what: string): Promise<void> {
+  for (let tries = 0; kvasir.residentBytes()! > bytes; tries++) {
+    assert.ok(tries < 600, `${what}: ${Math.round(kvasir.residentBytes()! / MB)} MB stay`);
+    await sleep(100);
+  }
+}
+
+describe('memory goes back to the system', () => {
+  test('after SETRANGE to 512 MB and DEL, and after many values, with figures that say so', async (context) => {
+    const kvasir = await startKvasir();
+    const client = new Redis(kvasir.port);
+    try {
+      if (kvasir.residentBytes() === undefined) {
+        context.skip('the system does not tell what is resident');
+        return;
+      }
+      const start = kvasir.residentBytes()!;
+      await client.setrange('big', 512 * MB - 1, 'x');
+      await client.del('big');
+      await shrinksTo(kvasir, start + 64 * MB, 'after a DEL of 512 MB');
+
+      const value = 'v'.repeat(1000);
+      for (let from = 0; from < 100_000; from += 10_000) {
+        const pipeline = client.pipeline();
+        for (let index = from; index < from + 10_000; index++) pipeline.set(`key:${index}`, value);
+        await pipeline.exec();
+      }
+      assert.ok(kvasir.residentBytes()! > start + 70 * MB);
+      await client.flushall();
+      await client.call('MEMORY', 'PURGE');
+      // Some of it is the heap's: it grew for the requests.
+      await shrinksTo(kvasir, start + 100 * MB, 'after FLUSHALL and MEMORY PURGE');
+      const info = await client.info('memory');
+      const figure = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)![1]);
+      assert.ok(figure('allocator_resident') <= 16 * MB, 'only the first chunk is left');
+      assert.ok(figure('allocator_resident') >= figure('allocator_active'));
+      assert.ok(Math.abs(figure('mem_fragmentation_bytes') + figure('used_memory') - figure('used_memory_rss')) <= 1);
+    } finally {
+      client.disconnect();
+      await kvasir.stop();
+    }
+  });
+});
