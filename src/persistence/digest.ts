@@ -8,9 +8,9 @@
 //   value      string: mix; list: mix each element; set: xor each member; sorted set: xor of (mix member, mix score);
 //              hash: xor of (mix field, mix value[, xor '!!hexpire!!']); stream: mix each id, field and value
 
-import { createHash } from 'node:crypto';
 import { latin1Bytes } from '../base/bytes.js';
 import { doubleText } from '../base/double.js';
+import { sha1, SHA1_BYTES } from '../base/sha1.js';
 import { Type } from '../datatypes/object.js';
 import { SortedSetWalk } from '../datatypes/sorted-set.js';
 import type { Database } from '../keyspace/database.js';
@@ -18,22 +18,20 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import { chunkOf } from '../memory/layout.js';
 import { StreamEncoder } from './stream-encoder.js';
 
-const DIGEST_BYTES = 20;
+const DIGEST_BYTES = SHA1_BYTES;
 
 type Digest = Uint8Array;
 
-function sha1(bytes: Uint8Array): Uint8Array {
-  return createHash('sha1').update(bytes).digest();
-}
+const hash = new Uint8Array(DIGEST_BYTES);
 
-function xor(digest: Digest, bytes: Uint8Array): void {
-  const hash = sha1(bytes);
+function xor(digest: Digest, bytes: Uint8Array, offset = 0, length = bytes.length): void {
+  sha1(bytes, offset, length, hash);
   for (let i = 0; i < DIGEST_BYTES; i++) digest[i]! ^= hash[i]!;
 }
 
-function mix(digest: Digest, bytes: Uint8Array): void {
-  xor(digest, bytes);
-  digest.set(sha1(digest));
+function mix(digest: Digest, bytes: Uint8Array, offset = 0, length = bytes.length): void {
+  xor(digest, bytes, offset, length);
+  sha1(digest, 0, DIGEST_BYTES, digest);
 }
 
 function bigEndian32(value: number): Uint8Array {
@@ -55,22 +53,26 @@ function addValue(keyspace: Keyspace, entry: number, digest: Digest): void {
   mix(digest, bigEndian32(type));
   switch (type) {
     case Type.STRING:
-      mix(digest, keyspace.stringView(entry));
+      mix(
+        digest,
+        keyspace.arena.u8[chunkOf(entries.valueBlock(entry))]!,
+        entries.valueStart(entry),
+        entries.word2(entry),
+      );
       break;
     case Type.LIST: {
       const { lists } = values;
       lists.open(entry);
       for (let more = lists.first(); more; more = lists.next()) {
         lists.read();
-        mix(digest, lists.bytes.subarray(lists.start, lists.start + lists.length));
+        mix(digest, lists.bytes, lists.start, lists.length);
       }
       break;
     }
     case Type.SET: {
       const { sets } = values;
       sets.open(encoding, ref);
-      for (let more = sets.first(); more; more = sets.next())
-        xor(digest, sets.bytes.subarray(sets.start, sets.start + sets.length));
+      for (let more = sets.first(); more; more = sets.next()) xor(digest, sets.bytes, sets.start, sets.length);
       break;
     }
     case Type.ZSET: {
@@ -78,7 +80,7 @@ function addValue(keyspace: Keyspace, entry: number, digest: Digest): void {
       let left = values.sortedSets.count(encoding, ref);
       for (walk.from(encoding, ref, 0); left > 0; left--, walk.next()) {
         const element = new Uint8Array(DIGEST_BYTES);
-        mix(element, walk.bytes.subarray(walk.start, walk.start + walk.length));
+        mix(element, walk.bytes, walk.start, walk.length);
         mix(element, latin1Bytes(doubleText(walk.score)));
         xor(digest, element);
       }
@@ -89,8 +91,8 @@ function addValue(keyspace: Keyspace, entry: number, digest: Digest): void {
       hashes.open(encoding, ref);
       for (let more = hashes.first(); more; more = hashes.next()) {
         const element = new Uint8Array(DIGEST_BYTES);
-        mix(element, hashes.fieldBytes.subarray(hashes.fieldStart, hashes.fieldStart + hashes.fieldLength));
-        mix(element, hashes.bytes.subarray(hashes.start, hashes.start + hashes.length));
+        mix(element, hashes.fieldBytes, hashes.fieldStart, hashes.fieldLength);
+        mix(element, hashes.bytes, hashes.start, hashes.length);
         if (hashes.expiry >= 0) xor(element, latin1Bytes('!!hexpire!!'));
         xor(digest, element);
       }
@@ -111,8 +113,7 @@ export function datasetDigest(keyspace: Keyspace): Uint8Array {
     mix(all, bigEndian32(database.index));
     dicts.forEach(database.dict, (entry) => {
       const digest = new Uint8Array(DIGEST_BYTES);
-      const start = entries.keyStart(entry);
-      mix(digest, arena.u8[chunkOf(entry)]!.subarray(start, start + entries.keyLength(entry)));
+      mix(digest, arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry));
       addValue(keyspace, entry, digest);
       xor(all, digest);
     });
