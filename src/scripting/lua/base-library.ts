@@ -3,12 +3,13 @@ import { coroutineLibrary } from './coroutine.js';
 import { compile, setIterators } from './compile.js';
 import { LuaSyntaxError } from './lexer.js';
 import {
-  call,
+  callFromNative,
   checkKey,
   first,
   metamethod,
   metatableOf,
   protectedCall,
+  raise,
   readonlyText,
   runSteps,
   truthy,
@@ -148,9 +149,9 @@ export function openBase(globals: LuaTable): void {
     },
     error(...args) {
       const level = optionalInteger(args, 2, 1);
-      throw new LuaError(
-        typeof args[0] === 'number' && level > 0 ? numberToString(args[0]) : args[0],
-        Math.max(0, level),
+      const [value] = args;
+      return raise(
+        new LuaError(typeof value === 'number' && level > 0 ? numberToString(value) : value, Math.max(0, level)),
       );
     },
     gcinfo() {
@@ -185,7 +186,7 @@ export function openBase(globals: LuaTable): void {
     },
     pcall(...args) {
       checkAny(args, 1);
-      return protectedCall(args[0], args.slice(1), undefined);
+      return protectedCall(args, undefined);
     },
     rawequal(...args) {
       checkAny(args, 2);
@@ -242,7 +243,7 @@ export function openBase(globals: LuaTable): void {
       const value = checkAny(args, 1);
       if (typeof value !== 'object') return plainToString(value);
       const handler = metamethod(value, '__tostring');
-      return handler === undefined ? plainToString(value) : first(call(handler, [value]));
+      return handler === undefined ? plainToString(value) : callFromNative(handler, value);
     },
     type(...args) {
       return typeName(checkAny(args, 1));
@@ -259,7 +260,7 @@ export function openBase(globals: LuaTable): void {
     },
     xpcall(...args) {
       checkAny(args, 2);
-      return protectedCall(args[0], [], args[1]);
+      return protectedCall(args, args[1] ?? false);
     },
   });
   globals.set('next', nextFunction);

@@ -3,9 +3,10 @@
 // Every expression that may call, and so may suspend or fail, becomes a statement of its own with a number, its place:
 //
 //   place=7;t1=typeof v0==='number'&&typeof v1==='number'?v0+v1:R.arithmetic('__add',v0,v1);
+//   place=8;t1=v2 instanceof LuaFunction?v2.f(t1):R.call(v2,[t1]);if(t1 instanceof Array){if(t1===W)break L;t1=t1[0];}
 //
-// In the catch clause at the function's end `place` tells the line and the operands' names for messages, and where to go
-// on after a suspension. Storing it costs nothing in optimised code. Each function can be written twice from the same tree
+// A call that is unwinding returns W, and the function leaves its body (L). At the function's end `place` tells the line and
+// the operands' names for messages, and where to go on after a suspension. Storing it costs nothing in optimised code. Each function can be written twice from the same tree
 // with the same places: the plain version, and the guard version, which can be entered at a place. There `at` holds
 // the place to get to (0 once it is reached) and every statement before it is skipped:
 //
@@ -597,8 +598,11 @@ class FunctionWriter {
     if (rest !== null) js = `R.callSpread(${callee},[${args.join(',')}],${rest as string})`;
     else if (callee === 'self') js = `self.f(${args.join(',')})`;
     else js = `${callee} instanceof LuaFunction?${callee}.f(${args.join(',')}):R.call(${callee},[${args.join(',')}])`;
+    if (adjust === 'first') js += `;if(${target} instanceof Array){if(${target}===W)break L;${target}=${target}[0];}`;
+    else if (isTail) js += `;if(${target}===W){if(S.error===null)return W;break L;}`;
+    else if (target === '') js = `if((${js})===W)break L;`;
+    else js += `;if(${target}===W)break L;`;
     this.op(target, js, adjust, expression.line, [name], isTail);
-    if (adjust === 'first') this.simple(`if(${target} instanceof Array)${target}=${target}[0];`);
   }
 
   // -- statements
@@ -891,7 +895,7 @@ class FunctionWriter {
           `if(${slots[0]}===undefined)break;${control}=${slots[0]};`;
         // pairs and ipairs walk the table themselves; `traversal` told them apart.
         const general = this.capture(() => {
-          this.op(result, call, 'raw', line, [null]);
+          this.op(result, `${call};if(${result}===W)break L;`, 'raw', line, [null]);
           this.simple(spread);
         });
         this.branchRaw(
@@ -982,17 +986,17 @@ class FunctionWriter {
     const upvalues = scope.upvalues.map((_, at) => `u${at}`);
     const frameBytes = 160 + 8 * (saved.length + upvalues.length);
     const body = this.lines.join('\n').replaceAll(frameBytesMark, String(frameBytes));
-    const head = `if((S.stack-=${frameBytes})<0)S.over();`;
     const ticks = this.hasLoop ? 'let ticks=S.loopTurns;' : '';
-    const clause =
-      `catch(e){if(e===suspension)S.save(code${scope.index},place,[${saved.join(',')}],[${upvalues.join(',')}],self);` +
-      `else e=R.trace(e,code${scope.index},place);throw e;}`;
+    const state = [...saved, ...upvalues];
+    const end =
+      `catch(e){R.catchThrown(e);}` +
+      `if(S.error===null)S.save(code${scope.index},place,[${state.join(',')}],self);` +
+      `else R.trace(S.error,code${scope.index},place);return W;`;
     if (guard) {
-      const load = saved.map((name, at) => `${name}=state[${at}]`).join(',');
-      const loadUp = upvalues.map((name, at) => `${name}=upvalues[${at}]`).join(',');
+      const load = state.map((name, at) => `,${name}=state[${at}]`).join('');
       return (
-        `function(state,upvalues,self,at,value){let place=at${load === '' ? '' : `,${load}`}${loadUp === '' ? '' : `,${loadUp}`};${ticks}\n` +
-        `try{S.stack-=${frameBytes};\n${body}\nreturn R.none;}${clause}}`
+        `function(state,self,at,value){let place=at${load};${ticks}\n` +
+        `try{L:{S.stack-=${frameBytes};\n${body}\nreturn R.none;}}${end}}`
       );
     }
     const names = parameters.map((_, at) => `v${at}`);
@@ -1001,7 +1005,7 @@ class FunctionWriter {
     return (
       `function mk${scope.index}(${upvalues.join(',')}){const self=new LuaFunction(function(${names.join(',')}){` +
       `let place=0${others.map((name) => `,${name}`).join('')};${ticks}\n` +
-      `try{${head}if(--S.steps<0)S.tick();\n${body}\n}${clause}},code${scope.index});return self;}`
+      `try{L:{if((S.stack-=${frameBytes})<0){S.over();break L;}if(--S.steps<0)S.tick();\n${body}\n}}${end}},code${scope.index});return self;}`
     );
   }
 }
@@ -1016,7 +1020,7 @@ export interface GeneratedChunk {
   readonly functions: readonly GeneratedFunction[];
 }
 
-/** The plain version: source of a body for `new Function('S','R','G','LuaFunction','LuaTable','suspension','codes', ...)`. */
+/** The plain version: source of a body for `new Function('S','R','G','LuaFunction','LuaTable','W','codes', ...)`. */
 export function generate(chunk: Chunk, isDebugged = false): GeneratedChunk {
   inferNumbers(chunk);
   const functions: GeneratedFunction[] = [];

@@ -36,6 +36,7 @@ const helpers = {
   callSpread: runtime.callSpread,
   forBound: runtime.forBound,
   trace: runtime.trace,
+  catchThrown: runtime.catchThrown,
   none,
   atLine(line: number): void {
     runtime.machine.atLine(line);
@@ -67,7 +68,7 @@ export function setIterators(next: LuaFunction, ipairsStep: LuaFunction): void {
   helpers.ipairsStep = ipairsStep;
 }
 
-const parameterNames = ['S', 'R', 'G', 'LuaFunction', 'LuaTable', 'suspension', 'codes'];
+const parameterNames = ['S', 'R', 'G', 'LuaFunction', 'LuaTable', 'W', 'codes'];
 
 export class Prototype {
   readonly chunk: string;
@@ -114,7 +115,7 @@ export class Prototype {
         return guards[at]!;
       },
     }));
-    const shared = [runtime.machine, helpers, globals, LuaFunction, LuaTable, runtime.suspension, codes];
+    const shared = [runtime.machine, helpers, globals, LuaFunction, LuaTable, runtime.unwinding, codes];
     const makers = this.make(...shared);
     return makers[0]!();
   }

@@ -3,25 +3,26 @@ import {
   drive,
   errorValue,
   Frame,
-  list,
+  FrameStack,
   machine,
+  nativeCallsMax,
   passNative,
+  raise,
   StartFrame,
-  suspend,
-  suspension,
-  toLuaError,
+  succeeded,
+  takeError,
+  unwinding,
 } from './machine.js';
-import type { FrameStack } from './machine.js';
 import { native, setFunctions } from './native.js';
 import { argumentError, LuaError, LuaFunction, LuaTable, LuaThread, nativeError } from './values.js';
 import type { LuaValue, Results } from './values.js';
 
-/** Coroutines that resume one another; Lua has 200 levels of C calls. */
-const nestingMax = 190;
+/** JavaScript stack that a resume takes, as `machine.stack` counts. */
+const resumeStackBytes = 1000;
 
 export class Coroutine extends LuaThread {
   status: 'suspended' | 'running' | 'normal' | 'dead' = 'suspended';
-  readonly frames: FrameStack = [];
+  readonly stack = new FrameStack();
   resumer: Coroutine | null = null;
   isStarted = false;
 
@@ -30,45 +31,29 @@ export class Coroutine extends LuaThread {
   }
 }
 
-function nesting(): number {
-  let depth = 0;
-  for (let at = machine.coroutine as Coroutine | null; at !== null; at = at.resumer) depth++;
-  return depth;
-}
-
-/** Runs the coroutine until it yields, ends or fails. Failures are thrown as LuaError. */
-function advance(coroutine: Coroutine, values: Results): LuaValue[] {
+/** Runs the coroutine until it yields, ends or fails: returns `unwinding` for a failure, and when the script is parked. */
+function advance(coroutine: Coroutine, values: Results): Results {
   const resumer = machine.coroutine as Coroutine | null;
-  const { stack } = machine;
+  const { stack, nativeCalls } = machine;
   coroutine.resumer = resumer;
   coroutine.status = 'running';
   if (resumer !== null) resumer.status = 'normal';
   machine.coroutine = coroutine;
-  machine.stack -= 1000;
-  let failed: LuaError | null = null;
-  let results: LuaValue[] = [];
-  try {
-    results = list(drive(coroutine.frames, values, false));
-    coroutine.status = 'dead';
-  } catch (thrown) {
-    if (thrown === suspension) {
-      if (machine.kind !== 'yield') {
-        machine.coroutine = resumer;
-        throw thrown;
-      }
-      coroutine.status = 'suspended';
-      results = machine.yielded;
-    } else {
-      const made = toLuaError(thrown);
-      coroutine.status = 'dead';
-      if (!(made instanceof LuaError)) throw made;
-      failed = made;
-    }
-  }
+  machine.stack = stack - resumeStackBytes;
+  machine.nativeCalls = nativeCalls + 1;
+  let results = drive(coroutine.stack, values, false);
   machine.stack = stack;
+  machine.nativeCalls = nativeCalls;
   machine.coroutine = resumer;
+  if (results === unwinding && machine.error === null) {
+    if (machine.kind !== 'yield') return unwinding;
+    coroutine.status = 'suspended';
+    results = machine.yielded;
+    machine.yielded = undefined;
+  } else {
+    coroutine.status = 'dead';
+  }
   if (resumer !== null) resumer.status = 'running';
-  if (failed !== null) throw failed;
   return results;
 }
 
@@ -86,13 +71,12 @@ class ResumeFrame extends Frame {
   }
 
   override inner(): FrameStack {
-    return this.coroutine.frames;
+    return this.coroutine.stack;
   }
 
   /** The stack overflowed inside the coroutine: the error belongs to its innermost frame. */
   override fail(error: LuaError): Results {
-    this.coroutine.frames.push(new FailFrame(error));
-    machine.heapFrames++;
+    this.coroutine.stack.push(new FailFrame(error));
     return resume(this.coroutine, undefined, this.isProtected);
   }
 }
@@ -102,54 +86,46 @@ class FailFrame extends Frame {
     super();
   }
 
+  override get isBoundary(): boolean {
+    return false;
+  }
+
   resume(): Results {
-    throw this.error;
+    return raise(this.error);
   }
 }
 
 function resume(coroutine: Coroutine, values: Results, isProtected: boolean): Results {
-  try {
-    const results = advance(coroutine, values);
-    return isProtected ? [true, ...results] : results;
-  } catch (thrown) {
-    if (thrown === suspension) {
-      machine.captured.push(new ResumeFrame(coroutine, isProtected));
-      throw thrown;
-    }
-    if (!(thrown instanceof LuaError)) throw thrown;
-    if (!isProtected) {
-      errorValue(thrown);
-      // `wrap` passes strings on with the position of its caller.
-      thrown.pending = typeof thrown.value === 'string' ? 1 : 0;
-      thrown.operand = 0;
-      throw thrown;
-    }
-    return [false, errorValue(passNative(thrown))];
+  const results = advance(coroutine, values);
+  if (results !== unwinding) return isProtected ? succeeded(results) : results;
+  const error = takeError();
+  if (error === null) {
+    machine.captured.push(new ResumeFrame(coroutine, isProtected));
+    return unwinding;
   }
+  if (isProtected) return [false, errorValue(passNative(error))];
+  errorValue(error);
+  // `wrap` passes strings on with the position of its caller.
+  error.pending = typeof error.value === 'string' ? 1 : 0;
+  error.operand = 0;
+  return raise(error);
 }
 
-function start(coroutine: Coroutine, args: LuaValue[], isProtected: boolean): Results {
+function start(coroutine: Coroutine, args: Results, isProtected: boolean): Results {
   if (coroutine.status !== 'suspended') {
     const why = coroutine.status === 'dead' ? 'dead' : coroutine.status === 'running' ? 'running' : 'normal';
     const message = `cannot resume ${why === 'dead' ? 'dead' : `non-suspended`} coroutine`;
     if (isProtected) return [false, message];
     throw nativeError(message);
   }
-  if (nesting() >= nestingMax) {
+  if (machine.nativeCalls >= nativeCallsMax) {
     if (isProtected) return [false, 'C stack overflow'];
     throw nativeError('C stack overflow');
   }
   if (coroutine.isStarted) return resume(coroutine, args, isProtected);
   coroutine.isStarted = true;
-  coroutine.frames.push(new StartFrame(coroutine.body, args));
-  machine.heapFrames++;
+  coroutine.stack.push(new StartFrame(coroutine.body, args instanceof Array ? args : [args]));
   return resume(coroutine, undefined, isProtected);
-}
-
-class YieldFrame extends Frame {
-  resume(value: Results): Results {
-    return value;
-  }
 }
 
 function checkCoroutine(args: LuaValue[]): Coroutine {
@@ -166,7 +142,8 @@ export function coroutineLibrary(): LuaTable {
       return new Coroutine(body);
     },
     resume(...args) {
-      return start(checkCoroutine(args), args.slice(1), true);
+      const coroutine = checkCoroutine(args);
+      return start(coroutine, args.length === 2 ? args[1] : args.slice(1), true);
     },
     running() {
       const current = machine.coroutine as Coroutine | null;
@@ -179,14 +156,13 @@ export function coroutineLibrary(): LuaTable {
       const [body] = args;
       if (!(body instanceof LuaFunction) || body.info === null) throw argumentError(1, 'Lua function expected');
       const coroutine = new Coroutine(body);
-      return native((...values) => start(coroutine, values, false));
+      return native((...values) => start(coroutine, values.length === 1 ? values[0] : values, false));
     },
     yield(...args) {
       if (machine.coroutine === null) throw new LuaError('attempt to yield across metamethod/C-call boundary', 0);
-      machine.yielded = args;
-      const thrown = suspend('yield');
-      machine.captured.push(new YieldFrame());
-      throw thrown;
+      machine.yielded = args.length === 1 ? args[0] : args;
+      machine.kind = 'yield';
+      return unwinding;
     },
   });
 }

@@ -142,6 +142,54 @@ test('recursion of any kind ends in an error that can be caught', () => {
   }
 });
 
+test('calls from native functions and metamethods nest 200 deep, as in PUC Lua, also when parked', () => {
+  const overflow = 'false\tC stack overflow';
+  const overflowAtLine = 'false\ttest.lua:1: C stack overflow';
+  const recursion = (body: string): string => `local n = 0 local function f(a, b) n = n + 1 ${body} end`;
+  const cases: [source: string, expected: string][] = [
+    ['print(pcall(tostring, setmetatable({}, {__tostring = function(s) return tostring(s) end})))', overflow],
+    [
+      'local t = setmetatable({}, {__index = function(t, k) return t[k] end}) print(pcall(function() return t.x end))',
+      overflowAtLine,
+    ],
+    [
+      'local t = setmetatable({}, {__newindex = function(t, k, v) t[k] = v end}) print(pcall(function() t.x = 1 end))',
+      overflowAtLine,
+    ],
+    [
+      'local t = setmetatable({}, {__add = function(a, b) return a + b end}) print(pcall(function() return t + t end))',
+      overflowAtLine,
+    ],
+    [
+      'local t = setmetatable({}, {__concat = function(a, b) return a .. b end}) print(pcall(function() return t .. t end))',
+      overflowAtLine,
+    ],
+    [
+      'local t = setmetatable({}, {__lt = function(a, b) return a < b end}) print(pcall(function() return t < t end))',
+      overflowAtLine,
+    ],
+    [`${recursion('return pcall(f)')} f() print(n > 150 and n < 200)`, 'true'],
+    [`${recursion("return (('x'):gsub('x', f))")} print(pcall(f))`, overflow],
+    [`${recursion('table.sort({1, 2}, f) return false')} print(pcall(f))`, overflow],
+    [`${recursion('return table.foreach({1}, f)')} print(pcall(f))`, overflow],
+    [`${recursion('return coroutine.wrap(f)()')} pcall(f) print(n > 150 and n < 201)`, 'true'],
+  ];
+  for (const [source, expected] of cases) {
+    for (const isFrantic of [false, true]) assert.equal(runLua(source, { isFrantic }).output, `${expected}\n`, source);
+  }
+});
+
+test('coroutines are limited by memory alone', () => {
+  assert.equal(
+    runLua(
+      `local t = {} for i = 1, 25000 do t[i] = coroutine.create(function(a) return a + coroutine.yield(a) end) coroutine.resume(t[i], i) end
+      local s = 0 for i = 1, 25000 do local _, v = coroutine.resume(t[i], 1) s = s + v end print(s)
+      print(coroutine.resume(coroutine.create(function() local function f(n) return 1 + f(n + 1) end return f(1) end)))`,
+    ).output,
+    '312537500\nfalse\ttest.lua:3: stack overflow\n',
+  );
+});
+
 test('deep recursion and endless tail calls work', () => {
   assert.equal(
     runLua('local function d(n) if n == 0 then return 0 end return 1 + d(n - 1) end print(d(15000))').output,

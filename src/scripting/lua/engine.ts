@@ -16,8 +16,8 @@ import { openBase } from './base-library.js';
 import { bitLibrary } from './bit-library.js';
 import { cjsonLibrary } from './cjson-library.js';
 import { cmsgpackLibrary } from './cmsgpack-library.js';
-import { activate, errorValue, list, LuaFrame, StartFrame, suspension } from './machine.js';
-import type { Activation, FrameStack } from './machine.js';
+import { activate, errorValue, FrameStack, list, LuaFrame, StartFrame, suspension } from './machine.js';
+import type { Activation } from './machine.js';
 import { openMath, osLibrary } from './math-library.js';
 import { native } from './native.js';
 import { numberToString } from './numbers.js';
@@ -119,10 +119,9 @@ export class Execution implements Activation {
   error: LuaError | null = null;
   /** What was thrown where the engine itself failed: for the log. */
   bug: unknown = null;
-  heapFrames = 1;
   coroutine: unknown = null;
   private readonly start: StartFrame;
-  private readonly frames: FrameStack;
+  private readonly stack = new FrameStack();
   private askHost: () => boolean = () => true;
 
   stringMeta: LuaTable;
@@ -138,7 +137,7 @@ export class Execution implements Activation {
   ) {
     this.stringMeta = engine.stringMeta;
     this.start = new StartFrame(main, args);
-    this.frames = [this.start];
+    this.stack.push(this.start);
   }
 
   /** Makes a run that has ended into a new one, as the constructor does. */
@@ -147,12 +146,11 @@ export class Execution implements Activation {
     this.values = noValues;
     this.error = null;
     this.bug = null;
-    this.heapFrames = 1;
     this.coroutine = null;
     this.stringMeta = engine.stringMeta;
     this.start.restart(main, args);
-    if (this.frames.length > 0) this.frames.length = 0;
-    this.frames.push(this.start);
+    this.stack.clear();
+    this.stack.push(this.start);
   }
 
   readonly charge = (): void => {
@@ -169,12 +167,12 @@ export class Execution implements Activation {
     if (this.state !== 'suspended') return this.state;
     this.askHost = mayContinue;
     try {
-      this.values = list(activate(this.frames, this));
+      this.values = list(activate(this.stack, this));
       this.state = 'done';
     } catch (thrown) {
       if (thrown === suspension) return this.state;
       this.state = 'failed';
-      this.frames.length = 0;
+      this.stack.clear();
       if (thrown instanceof LuaError) {
         errorValue(thrown);
         this.error = thrown;
@@ -189,8 +187,9 @@ export class Execution implements Activation {
 
   /** Where a suspended run stands; null when it is in no Lua function. */
   where(): LuaError['where'] {
-    for (let at = this.frames.length - 1; at >= 0; at--) {
-      const place = this.frames[at]!.where();
+    const { frames } = this.stack;
+    for (let at = frames.length - 1; at >= 0; at--) {
+      const place = frames[at]!.where();
       if (place !== null) return place;
     }
     return null;
@@ -198,9 +197,10 @@ export class Execution implements Activation {
 
   /** The Lua functions that a suspended run stands in, innermost first. */
   levels(): StackLevel[] {
-    let { frames } = this;
-    for (let inner = frames.at(-1)?.inner() ?? null; inner !== null; inner = frames.at(-1)?.inner() ?? null)
-      frames = inner;
+    let { stack } = this;
+    for (let inner = stack.innermost?.inner() ?? null; inner !== null; inner = stack.innermost?.inner() ?? null)
+      stack = inner;
+    const { frames } = stack;
     const levels: StackLevel[] = [];
     for (let at = frames.length - 1; at >= 0; at--) {
       const frame = frames[at]!;
@@ -229,6 +229,6 @@ export class Execution implements Activation {
   kill(): void {
     if (this.state !== 'suspended') return;
     this.state = 'killed';
-    this.frames.length = 0;
+    this.stack.clear();
   }
 }

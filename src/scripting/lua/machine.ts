@@ -1,26 +1,29 @@
 // machine: what generated code calls at run time, and how a running script is parked and taken up again.
 //
-// Compiled functions are plain JavaScript functions, the fastest thing V8 has. To suspend one, an exception unwinds the
-// stack: every function catches it, saves its place, locals and temporaries as a Frame, and throws it on. Resuming takes
-// the innermost frame, enters the function's second compilation (the "guard" version, made on first need) at the saved
-// place, and hands its result to the next frame. The same way serves
+// Compiled functions are plain JavaScript functions, the fastest thing V8 has. To suspend one, the stack is unwound:
+// every call returns `unwinding`, and every function that gets it saves its place, locals and temporaries as a Frame and
+// returns it too. Resuming takes the innermost frame, enters the function's second compilation (the "guard" version, made
+// on first need) at the saved place, and hands its result to the next frame. The same way serves
 //   - the end of a time slice: the host gets the event loop back, and killing a script is dropping its frames;
 //   - deep recursion: when the JavaScript stack is used up the frames move to the heap and work goes on with an empty
 //     stack, and frames that only wait for a tail call are dropped, which makes tail calls proper;
-//   - coroutines: a yield saves the frames up to the `resume`.
+//   - coroutines: a yield saves the frames up to the `resume`;
+//   - errors: `machine.error` is set then, and the functions add their positions instead of saving frames.
+//
+// What is no call of a function may throw: a LuaError, or `suspension`. The function it happens in catches it and goes on as
+// above, so a throw passes one function at most: V8 takes 1 to 10 us for each function that an exception passes, and a
+// return value takes nothing.
+//
+// Calls from native functions and from metamethods are counted (`nativeCalls`), as PUC Lua counts them, because each takes
+// a piece of its stack: 200 of them, one inside the other, are an error. What is moved to the heap leaves a boundary
+// frame for each.
 //
 // Why not generator functions, the first idea: a call of a generator costs 60 to 100 ns, and every expression that may
-// call needs one, so fib(27) would take five times as long as in PUC Lua. A plain call with this catch clause costs about
-// 3 ns, and nothing more is paid until it throws; then a frame costs about 0.3 us. Measured on Node 20 with lua.bench.ts
-// (2 busy cores, best of 5, in ms here / PUC Lua 5.1.5 of Debian):
-//
-//   fib(27)                    3.2 / 9.8     objects, 200 k             95 / 147     pcall, 500 k          26 / 18
-//   loop of 10 M sums          6.7 / 30      methods, 2 M               45 / 58      find, 200 k           35 / 21
-//   fields, 2 M                43 / 59       sort by a function, 100 k  24 / 59      100 k yields         145 / 4
-//   strings built, 200 k       45 / 183      table.insert, 500 k        18 / 48      depth 10000, 10 times 47 / 2
+// call needs one, so fib(27) would take five times as long as in PUC Lua. A plain call that looks at its result costs about
+// 3 ns, and a frame that is saved and resumed about 0.1 us. lua.bench.ts compares with PUC Lua, `npm run bench -- --only
+// scripts` with redis-server, construct by construct.
 //
 // Compiling 300 lines takes 1 ms once V8 is warm (3 to 10 ms the first time), a cached script with one host call 60 ns.
-// What it costs elsewhere: yields and recursion deeper than about 2000 are slower than in PUC Lua.
 import { numberToString, stringToNumber } from './numbers.js';
 import { LuaError, LuaFunction, LuaTable, LuaUserdata, typeName } from './values.js';
 import type { LuaValue, Results } from './values.js';
@@ -28,14 +31,21 @@ import type { LuaValue, Results } from './values.js';
 /** The one exception that is not an error: unwind and save. */
 export const suspension = { suspended: true } as const;
 
+/** Returned by a call that did not end: `machine.error` is on its way out, or without one a suspension. */
+export const unwinding: LuaValue[] = [];
+
 export type SuspensionKind = 'slice' | 'stack' | 'yield';
 
 export abstract class Frame {
+  /** Whether it stands for a call that `nativeCalls` counts. */
+  get isBoundary(): boolean {
+    return true;
+  }
   /** Goes on with the result of the call it waited for. */
   abstract resume(value: Results): Results;
-  /** The call failed: returns a result where it catches, else throws. */
+  /** The call failed: returns a result where it catches, else throws or raises. */
   fail(error: LuaError): Results {
-    throw error;
+    return raise(error);
   }
   /** The place in the source, of a frame that has one. */
   where(): LuaError['where'] {
@@ -53,10 +63,12 @@ const loopTurns = 100;
 /** JavaScript stack for Lua functions, in units of about a byte. */
 const stackBytes = 400_000;
 const framesMax = 20_000;
+/** Calls from native functions, one inside the other; PUC Lua's limit. */
+export const nativeCallsMax = 199;
 const metaLoopMax = 100;
 
 export interface GuardFunction {
-  (state: LuaValue[], upvalues: unknown[], self: LuaFunction, place: number, value: Results): Results;
+  (state: unknown[], self: LuaFunction, place: number, value: Results): Results;
 }
 
 /** What a compiled function knows of itself. */
@@ -92,19 +104,24 @@ export class LuaFrame extends Frame {
   constructor(
     readonly code: CompiledFunction,
     readonly place: number,
-    readonly state: LuaValue[],
-    private readonly upvalues: unknown[],
+    /** Locals, temporaries, extra arguments, and last the upvalues. */
+    readonly state: unknown[],
     private readonly self: LuaFunction,
   ) {
     super();
   }
 
+  override get isBoundary(): boolean {
+    return false;
+  }
+
   resume(value: Results): Results {
-    return this.code.guard()(this.state, this.upvalues, this.self, this.place, value);
+    return this.code.guard()(this.state, this.self, this.place, value);
   }
 
   override fail(error: LuaError): Results {
-    throw trace(error, this.code, this.place);
+    trace(error, this.code, this.place);
+    return raise(error);
   }
 
   override where(): LuaError['where'] {
@@ -112,7 +129,26 @@ export class LuaFrame extends Frame {
   }
 }
 
-export type FrameStack = Frame[];
+/** Frames on the heap, outermost first. */
+export class FrameStack {
+  readonly frames: Frame[] = [];
+  /** How many of them are boundaries. */
+  boundaries = 0;
+
+  get innermost(): Frame | undefined {
+    return this.frames.at(-1);
+  }
+
+  push(frame: Frame): void {
+    this.frames.push(frame);
+    if (frame.isBoundary) this.boundaries++;
+  }
+
+  clear(): void {
+    if (this.frames.length > 0) this.frames.length = 0;
+    this.boundaries = 0;
+  }
+}
 
 interface Activity {
   /** Bytes of stack left. */
@@ -126,11 +162,13 @@ interface Activity {
   /** Asked when steps are used up: may the script go on? */
   mayContinue: () => boolean;
   kind: SuspensionKind;
-  captured: FrameStack;
-  /** Frames on the heap, all coroutines together. */
-  heapFrames: number;
+  captured: Frame[];
+  /** The error that makes calls return `unwinding`. */
+  error: LuaError | null;
+  /** Calls from native functions and metamethods that are under way. */
+  nativeCalls: number;
   /** Values that a yield carries. */
-  yielded: LuaValue[];
+  yielded: Results;
   /** Called with the size of large pieces of memory; may throw. */
   charge: (bytes: number) => void;
   largeBytes: number;
@@ -145,7 +183,7 @@ export const machine: Activity & {
   over(): void;
   /** Gives the clock a look now and then; returns the turns until the next call. */
   tick: () => number;
-  save(code: CompiledFunction, place: number, state: LuaValue[], upvalues: unknown[], self: LuaFunction): void;
+  save(code: CompiledFunction, place: number, state: unknown[], self: LuaFunction): void;
 } = {
   stack: stackBytes,
   steps: stepsPerSlice,
@@ -154,24 +192,25 @@ export const machine: Activity & {
   mayContinue: () => true,
   kind: 'slice',
   captured: [],
-  heapFrames: 0,
-  yielded: [],
+  error: null,
+  nativeCalls: 0,
+  yielded: undefined,
   charge: () => undefined,
   largeBytes: 0,
   stringMeta: null,
   coroutine: null,
   atLine: () => undefined,
 
-  /** The JavaScript stack is used up. */
+  /** The JavaScript stack is used up: the caller returns `unwinding`. */
   over() {
-    throw suspend('stack');
+    this.kind = 'stack';
   },
 
   tick,
 
-  save(code, place, state, upvalues, self) {
+  save(code, place, state, self) {
     if (place > 0 && code.places[place]!.isTail) return;
-    this.captured.push(new LuaFrame(code, place, state, upvalues, self));
+    this.captured.push(new LuaFrame(code, place, state, self));
   },
 };
 
@@ -199,8 +238,33 @@ function tock(): number {
 
 export function suspend(kind: SuspensionKind): typeof suspension {
   machine.kind = kind;
-  machine.captured = [];
   return suspension;
+}
+
+/** Makes an error the result of a call. */
+export function raise(error: LuaError): Results {
+  machine.error = error;
+  return unwinding;
+}
+
+/** Takes the error that is on its way; null for a suspension. */
+export function takeError(): LuaError | null {
+  const { error } = machine;
+  machine.error = null;
+  return error;
+}
+
+/** Something was thrown in a function: `machine.error` is set unless it is a suspension. A bug of ours is thrown on. */
+export function catchThrown(thrown: unknown): void {
+  if (thrown === suspension) return;
+  const error = toLuaError(thrown);
+  if (!(error instanceof LuaError)) throw error;
+  machine.error = error;
+}
+
+/** What to throw where a result is needed and a call is unwinding. */
+function unwound(): unknown {
+  return takeError() ?? suspension;
 }
 
 /** Accounts for work that is not counted in steps, such as copying a long string. */
@@ -232,9 +296,8 @@ export function toLuaError(error: unknown): unknown {
 }
 
 /** An error passes through a Lua function: adds the position where it belongs. */
-export function trace(thrown: unknown, code: CompiledFunction, place: number): unknown {
-  const error = toLuaError(thrown);
-  if (!(error instanceof LuaError)) return error;
+export function trace(error: LuaError, code: CompiledFunction, place: number): void {
+  if (error.pending === 0 && error.where !== null) return;
   const at = code.places[place];
   const line = at === undefined ? code.line : at.line;
   if (error.where === null) error.where = { chunk: code.chunk, line };
@@ -251,53 +314,43 @@ export function trace(thrown: unknown, code: CompiledFunction, place: number): u
     }
     if (--error.pending === 0 && typeof error.value === 'string') error.value = `${code.chunk}:${line}: ${error.value}`;
   }
-  return error;
 }
 
 /** Moves what was captured to the end of a heap stack. */
-export function absorb(frames: FrameStack): void {
+function absorb(stack: FrameStack): void {
   const { captured } = machine;
-  for (let at = captured.length - 1; at >= 0; at--) frames.push(captured[at]!);
-  machine.heapFrames += captured.length;
-  machine.captured = [];
+  for (let frame = captured.pop(); frame !== undefined; frame = captured.pop()) stack.push(frame);
 }
 
 /**
- * Runs frames from the innermost out until none is left. Throws `suspension` when parked (all frames are then in
- * `frames`) and LuaError when no frame caught it.
+ * Runs frames from the innermost out until none is left. Returns `unwinding` when no frame caught an error, or when parked:
+ * all frames are then in `stack`.
  */
-export function drive(frames: FrameStack, first: Results, isRoot: boolean, raised: LuaError | null = null): Results {
-  const { stack } = machine;
-  let value = first;
-  let error = raised;
+export function drive(stack: FrameStack, start: Results, isRoot: boolean): Results {
+  const { stack: bytes, nativeCalls } = machine;
+  const { frames } = stack;
+  let value = start;
+  let error: LuaError | null = null;
   for (;;) {
     const frame = frames.pop();
-    if (frame === undefined) {
-      if (error !== null) throw error;
-      return value;
-    }
-    machine.heapFrames--;
-    machine.stack = stack;
+    if (frame === undefined) return error === null ? value : raise(error);
+    if (frame.isBoundary) stack.boundaries--;
+    machine.stack = bytes;
+    machine.nativeCalls = nativeCalls + stack.boundaries;
     try {
-      if (error === null) {
-        value = frame.resume(value);
-      } else {
-        value = frame.fail(error);
-        error = null;
-      }
+      value = error === null ? frame.resume(value) : frame.fail(error);
     } catch (thrown) {
-      if (thrown === suspension) {
-        absorb(frames);
-        if (!isRoot) throw thrown;
-        value = undefined;
-        error = machine.heapFrames > framesMax ? new LuaError('stack overflow', 1) : null;
-        if (error === null && machine.kind !== 'stack') throw thrown;
-        continue;
-      }
-      const made = toLuaError(thrown);
-      if (!(made instanceof LuaError)) throw made;
-      error = made;
+      catchThrown(thrown);
+      value = unwinding;
     }
+    error = null;
+    if (value !== unwinding) continue;
+    error = takeError();
+    if (error !== null) continue;
+    absorb(stack);
+    if (machine.kind === 'stack' && frames.length > framesMax) error = new LuaError('stack overflow', 1);
+    else if (!isRoot || machine.kind !== 'stack') return unwinding;
+    value = undefined;
   }
 }
 
@@ -308,6 +361,10 @@ export class StartFrame extends Frame {
     private args: LuaValue[],
   ) {
     super();
+  }
+
+  override get isBoundary(): boolean {
+    return false;
   }
 
   /** Makes a frame that has ended into a new one. */
@@ -322,18 +379,27 @@ export class StartFrame extends Frame {
 }
 
 class NegateFrame extends Frame {
+  override get isBoundary(): boolean {
+    return false;
+  }
+
   resume(value: Results): Results {
     return !truthy(first(value));
   }
 }
 
-/** @hot */
+/** The first result of a call; throws where the call is unwinding. @hot */
 export function first(results: Results): LuaValue {
-  return results instanceof Array ? results[0] : results;
+  if (!(results instanceof Array)) return results;
+  if (results === unwinding) throw unwound();
+  return results[0];
 }
 
+/** All results of a call; throws where the call is unwinding. */
 export function list(results: Results): LuaValue[] {
-  return results instanceof Array ? results : [results];
+  if (!(results instanceof Array)) return [results];
+  if (results === unwinding) throw unwound();
+  return results;
 }
 
 /** @hot */
@@ -374,6 +440,45 @@ export function callSpread(callee: LuaValue, args: LuaValue[], rest: Results): R
   return call(callee, args);
 }
 
+/** In the place of a native call whose caller needs no more than its first result. */
+class BoundaryFrame extends Frame {
+  resume(value: Results): Results {
+    return value;
+  }
+}
+
+const boundary = new BoundaryFrame();
+
+export function nativeOverflow(level: number): LuaError {
+  return new LuaError('C stack overflow', level);
+}
+
+/** The first result of a metamethod; throws where the call is unwinding. @hot */
+function metaResult(handler: LuaValue, a: LuaValue, b: LuaValue, c: LuaValue, count: 2 | 3): LuaValue {
+  if (machine.nativeCalls >= nativeCallsMax) throw nativeOverflow(1);
+  machine.nativeCalls++;
+  let results: Results;
+  if (handler instanceof LuaFunction) results = count === 2 ? handler.f(a, b) : handler.f(a, b, c);
+  else results = call(handler, count === 2 ? [a, b] : [a, b, c]);
+  machine.nativeCalls--;
+  if (!(results instanceof Array)) return results;
+  if (results === unwinding) {
+    if (machine.error === null) machine.captured.push(boundary);
+    throw unwound();
+  }
+  return results[0];
+}
+
+/** The first result of a function that a native calls last of all. */
+export function callFromNative(callee: LuaValue, arg: LuaValue): LuaValue {
+  if (machine.nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
+  machine.nativeCalls++;
+  const results = call(callee, [arg]);
+  machine.nativeCalls--;
+  if (results === unwinding && machine.error === null) machine.captured.push(boundary);
+  return first(results);
+}
+
 /** @hot */
 export function index(object: LuaValue, key: LuaValue): LuaValue {
   if (object instanceof LuaTable) {
@@ -411,7 +516,7 @@ function indexByMeta(start: LuaValue, key: LuaValue): LuaValue {
       handler = metamethod(object, '__index');
       if (handler === undefined) throw typeError('index', object, loop === 0 ? 1 : 0);
     }
-    if (handler instanceof LuaFunction) return first(handler.f(object, key));
+    if (handler instanceof LuaFunction) return metaResult(handler, object, key, undefined, 2);
     object = handler;
   }
   throw new LuaError('loop in gettable', 1);
@@ -460,7 +565,7 @@ function setIndexSlow(start: LuaValue, key: LuaValue, value: LuaValue): void {
       if (handler === undefined) throw typeError('index', object, loop === 0 ? 1 : 0);
     }
     if (handler instanceof LuaFunction) {
-      handler.f(object, key, value);
+      metaResult(handler, object, key, value, 3);
       return;
     }
     object = handler;
@@ -513,7 +618,7 @@ export function arithmetic(event: Arithmetic, left: LuaValue, right: LuaValue): 
   if (handler === undefined) {
     throw a === undefined ? typeError('perform arithmetic on', left, 1) : typeError('perform arithmetic on', right, 2);
   }
-  return first(call(handler, [left, right]));
+  return metaResult(handler, left, right, undefined, 2);
 }
 
 function compareError(left: LuaValue, right: LuaValue, level: number): LuaError {
@@ -537,7 +642,7 @@ export function lessThan(left: LuaValue, right: LuaValue): boolean {
 function lessThanByMeta(left: LuaValue, right: LuaValue): boolean {
   if (typeName(left) === typeName(right)) {
     const handler = orderHandler(left, right, '__lt');
-    if (handler !== undefined) return truthy(first(call(handler, [left, right])));
+    if (handler !== undefined) return truthy(metaResult(handler, left, right, undefined, 2));
   }
   throw compareError(left, right, 1);
 }
@@ -559,11 +664,11 @@ export function lessEqual(left: LuaValue, right: LuaValue): boolean {
   if (typeof left === 'string' && typeof right === 'string') return left <= right;
   if (typeName(left) === typeName(right)) {
     const handler = orderHandler(left, right, '__le');
-    if (handler !== undefined) return truthy(first(call(handler, [left, right])));
+    if (handler !== undefined) return truthy(metaResult(handler, left, right, undefined, 2));
     const opposite = orderHandler(left, right, '__lt');
     if (opposite !== undefined) {
       try {
-        return !truthy(first(call(opposite, [right, left])));
+        return !truthy(metaResult(opposite, right, left, undefined, 2));
       } catch (thrown) {
         if (thrown === suspension) machine.captured.push(new NegateFrame());
         throw thrown;
@@ -587,7 +692,7 @@ function equalByMeta(left: LuaValue, right: LuaValue): boolean {
   if (a === null || b === null) return false;
   const handler = a.getHash('__eq');
   if (handler === undefined || (a !== b && handler !== b.getHash('__eq'))) return false;
-  return truthy(first(call(handler, [left, right])));
+  return truthy(metaResult(handler, left, right, undefined, 2));
 }
 
 /** @hot */
@@ -596,7 +701,7 @@ export function length(value: LuaValue): LuaValue {
   if (typeof value === 'string') return value.length;
   const handler = metamethod(value, '__len');
   if (handler === undefined) throw typeError('get length of', value, 1);
-  return first(call(handler, [value]));
+  return metaResult(handler, value, undefined, undefined, 2);
 }
 
 /** Joins two strings, as long as the result is no longer than a string may be. */
@@ -628,7 +733,7 @@ function concatByMeta(left: LuaValue, right: LuaValue, operand: number): LuaValu
     const leftIsFine = typeof left === 'string' || typeof left === 'number';
     throw leftIsFine ? typeError('concatenate', right, operand + 1) : typeError('concatenate', left, operand);
   }
-  return first(call(handler, [left, right]));
+  return metaResult(handler, left, right, undefined, 2);
 }
 
 /** Goes on with a chain of concatenations whose right part a metamethod computes. */
@@ -638,6 +743,10 @@ class ConcatFrame extends Frame {
     private readonly count: number,
   ) {
     super();
+  }
+
+  override get isBoundary(): boolean {
+    return false;
   }
 
   resume(value: Results): Results {
@@ -693,7 +802,7 @@ class StepsFrame extends Frame {
   }
 
   override fail(error: LuaError): Results {
-    throw passNative(error);
+    return raise(passNative(error));
   }
 }
 
@@ -710,12 +819,15 @@ export function passNative(error: LuaError): LuaError {
 const nativeStackBytes = 600;
 
 /**
- * Runs a native function that calls back (sort, gsub): a generator that yields the calls it wants made, so that it can be
- * parked between two of them.
+ * Runs a native function that calls back (foreach, load): a generator that yields the calls it wants made, so that it can
+ * be parked between two of them.
  */
 export function runSteps(steps: NativeSteps, start?: Results): Results {
+  const { stack, nativeCalls } = machine;
+  if (nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
   let value = start;
   let isCalling = false;
+  let results: Results;
   try {
     for (;;) {
       const { done, value: request } = steps.next(value);
@@ -727,17 +839,24 @@ export function runSteps(steps: NativeSteps, start?: Results): Results {
         value = undefined;
       } else {
         const callee = (request as LuaValue[]).shift();
-        machine.stack -= nativeStackBytes;
-        value = call(callee, request as LuaValue[]);
-        machine.stack += nativeStackBytes;
+        machine.stack = stack - nativeStackBytes;
+        machine.nativeCalls = nativeCalls + 1;
+        results = call(callee, request as LuaValue[]);
+        if (results === unwinding) break;
+        machine.nativeCalls = nativeCalls;
+        machine.stack = stack;
+        value = results;
       }
       isCalling = false;
     }
   } catch (thrown) {
-    if (thrown === suspension) machine.captured.push(new StepsFrame(steps));
-    else if (isCalling && thrown instanceof LuaError) passNative(thrown);
-    throw thrown;
+    catchThrown(thrown);
   }
+  machine.nativeCalls = nativeCalls;
+  const { error } = machine;
+  if (error === null) machine.captured.push(new StepsFrame(steps));
+  else if (isCalling) passNative(error);
+  return unwinding;
 }
 
 /** Puts values before a result that comes later. */
@@ -761,7 +880,7 @@ class ProtectedFrame extends Frame {
   }
 
   resume(value: Results): Results {
-    return [true, ...list(value)];
+    return succeeded(value);
   }
 
   override fail(error: LuaError): Results {
@@ -785,43 +904,62 @@ function caughtValue(value: LuaValue): LuaValue {
 function handleError(error: LuaError, handler: LuaValue): Results {
   const value = errorValue(error);
   if (handler === undefined) return [false, caughtValue(value)];
+  let results: Results;
   try {
-    return [false, ...list(call(handler, [value]))];
+    results = call(handler, [value]);
   } catch (thrown) {
-    if (thrown === suspension) {
-      machine.captured.push(new PrefixFrame(false));
-      throw thrown;
-    }
-    const made = toLuaError(thrown);
-    if (!(made instanceof LuaError)) throw made;
-    return [false, 'error in error handling'];
+    catchThrown(thrown);
+    results = unwinding;
+  }
+  if (results !== unwinding) return results instanceof Array ? [false, ...results] : [false, results];
+  if (takeError() !== null) return [false, 'error in error handling'];
+  machine.captured.push(new PrefixFrame(false));
+  return unwinding;
+}
+
+/** `[true, ...results]` */
+export function succeeded(results: Results): LuaValue[] {
+  if (!(results instanceof Array)) return [true, results];
+  switch (results.length) {
+    case 0:
+      return [true];
+    case 1:
+      return [true, results[0]];
+    default:
+      return [true, ...results];
   }
 }
 
-/** pcall and xpcall. */
-export function protectedCall(callee: LuaValue, args: LuaValue[], handler: LuaValue): Results {
-  const { stack } = machine;
+/** pcall, and xpcall with a handler: calls the first argument with the others. @hot */
+export function protectedCall(args: readonly LuaValue[], handler: LuaValue): Results {
+  const { stack, nativeCalls } = machine;
+  if (nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
+  let results: Results;
   try {
     machine.stack = stack - nativeStackBytes;
-    const results = call(callee, args);
-    machine.stack = stack;
-    return results instanceof Array ? [true, ...results] : [true, results];
+    machine.nativeCalls = nativeCalls + 1;
+    const callee = args[0];
+    if (!(callee instanceof LuaFunction)) results = call(callee, handler === undefined ? args.slice(1) : []);
+    else if (handler !== undefined || args.length === 1) results = callee.f();
+    else if (args.length === 2) results = callee.f(args[1]);
+    else if (args.length === 3) results = callee.f(args[1], args[2]);
+    else results = callee.f(...args.slice(1));
   } catch (thrown) {
-    if (thrown === suspension) {
-      machine.captured.push(new ProtectedFrame(handler));
-      throw thrown;
-    }
-    machine.stack = stack;
-    const made = toLuaError(thrown);
-    if (!(made instanceof LuaError)) throw made;
-    return handleError(made, handler);
+    catchThrown(thrown);
+    results = unwinding;
   }
+  machine.nativeCalls = nativeCalls;
+  machine.stack = stack;
+  if (results !== unwinding) return succeeded(results);
+  const error = takeError();
+  if (error !== null) return handleError(error, handler);
+  machine.captured.push(new ProtectedFrame(handler));
+  return unwinding;
 }
 
 export interface Activation {
   readonly mayContinue: () => boolean;
   readonly charge: (bytes: number) => void;
-  heapFrames: number;
   coroutine: unknown;
   readonly stringMeta: LuaTable;
   /** For tests: suspends as often as can be. */
@@ -830,30 +968,32 @@ export interface Activation {
 
 /**
  * Runs frames as one script's. What another script that is under way left in the machine is put back afterwards. Throws
- * as `drive` does.
+ * `suspension` when parked and LuaError when no frame caught it.
  */
 export function activate(frames: FrameStack, activation: Activation): Results {
-  const { stack, steps, quantum, heapFrames, coroutine, mayContinue, charge, stringMeta } = machine;
+  const { stack, steps, quantum, nativeCalls, coroutine, mayContinue, charge, stringMeta } = machine;
   const turns = machine.loopTurns;
   machine.stack = Math.min(stack, stackBytes);
   machine.steps = activation.isFrantic ? 0 : stepsPerSlice;
   machine.quantum = machine.steps;
   machine.loopTurns = activation.isFrantic ? 0 : loopTurns;
-  machine.heapFrames = activation.heapFrames;
+  // The host's call of the script is one of them.
+  machine.nativeCalls = 1;
   machine.coroutine = activation.coroutine;
   machine.mayContinue = activation.mayContinue;
   machine.charge = activation.charge;
   machine.stringMeta = activation.stringMeta;
   try {
-    return drive(frames, undefined, true);
+    const results = drive(frames, undefined, true);
+    if (results === unwinding) throw unwound();
+    return results;
   } finally {
-    activation.heapFrames = machine.heapFrames;
     activation.coroutine = machine.coroutine;
     machine.stack = stack;
     machine.steps = steps;
     machine.quantum = quantum;
     machine.loopTurns = turns;
-    machine.heapFrames = heapFrames;
+    machine.nativeCalls = nativeCalls;
     machine.coroutine = coroutine;
     machine.mayContinue = mayContinue;
     machine.charge = charge;

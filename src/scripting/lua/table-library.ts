@@ -7,7 +7,10 @@ import {
   Frame,
   lessThanNative,
   machine,
+  nativeCallsMax,
+  nativeOverflow,
   passNative,
+  raise,
   readonlyText,
   runSteps,
   stringBytesMax,
@@ -71,7 +74,7 @@ class Sort extends Frame {
   }
 
   override fail(error: LuaError): Results {
-    throw this.isComparing ? passNative(error) : error;
+    return raise(this.isComparing ? passNative(error) : error);
   }
 
   start(): Results {
@@ -107,8 +110,10 @@ class Sort extends Frame {
 
   private run(isResumed: boolean, resumedAnswer: boolean): Results {
     const { table } = this;
-    const { stack } = machine;
+    const { stack, nativeCalls } = machine;
+    if (nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
     machine.stack -= 600;
+    machine.nativeCalls = nativeCalls + 1;
     let hasAnswer = isResumed;
     let answer = resumedAnswer;
     try {
@@ -118,6 +123,7 @@ class Sort extends Frame {
             if (this.low >= this.high) {
               if (this.ranges.length === 0) {
                 machine.stack = stack;
+                machine.nativeCalls = nativeCalls;
                 return [];
               }
               this.high = this.ranges.pop()!;
@@ -172,6 +178,7 @@ class Sort extends Frame {
       }
     } catch (thrown) {
       machine.stack = stack;
+      machine.nativeCalls = nativeCalls;
       if (thrown === suspension) machine.captured.push(this);
       else if (this.isComparing && thrown instanceof LuaError) passNative(thrown);
       throw thrown;
