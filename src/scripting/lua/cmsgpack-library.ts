@@ -241,7 +241,10 @@ class Reader {
   }
 }
 
-/** Reads at most `limit` values (0: all) from `offset`; a limited read starts its results with the next offset or -1. */
+/**
+ * Reads at most `limit` values from `offset`, after the next offset or -1 for the end; without a limit and an offset all
+ * values alone.
+ */
 function unpackFrom(data: string, limit: number, offset: number): LuaValue[] {
   if (offset < 0 || limit < 0) {
     throw nativeError(`Invalid request to unpack with offset of ${offset} and limit of ${data.length}.`);
@@ -249,9 +252,10 @@ function unpackFrom(data: string, limit: number, offset: number): LuaValue[] {
   if (offset > data.length) throw nativeError(`Start offset ${offset} greater than input length ${data.length}.`);
   const reader = new Reader(data, offset);
   const values: LuaValue[] = [];
-  const most = limit === 0 ? Infinity : limit;
+  const isWhole = limit === 0 && offset === 0;
+  const most = isWhole ? Infinity : limit;
   while (reader.left > 0 && values.length < most) values.push(reader.value());
-  if (limit > 0) values.unshift(reader.left === 0 ? -1 : reader.position);
+  if (!isWhole) values.unshift(reader.left === 0 ? -1 : reader.position);
   return values;
 }
 
