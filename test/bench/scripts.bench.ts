@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { Connection } from '../../src/client/connection.js';
 import { isAggregate, replyText } from '../../src/client/reply.js';
+import { measureConstructs } from './constructs.bench.js';
 import { log, marked, type Section } from './report.js';
 import { type BenchServer, cpuSeconds, kinds, type ServerKind, startServer } from './servers.js';
 
@@ -205,5 +206,6 @@ export async function measureScripts(rounds: number, requests: number): Promise<
           ` Goals: ratios of at least 1 for throughput, at most 1 for processor time and the loop, at most 2 for fib; ${compileGoalMs} ms to compile.`,
       ],
     },
+    await measureConstructs(rounds),
   ];
 }
