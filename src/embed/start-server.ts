@@ -5,6 +5,7 @@ import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
 import { RealFiles } from '../io/files.js';
 import { connectInProcess } from '../io/in-process.js';
+import { withoutEffect } from '../service/config/without-effect.js';
 import { collectDirectives, launch } from '../server/start.js';
 import type { LogLevel } from '../server/server.js';
 
@@ -12,7 +13,8 @@ export type DirectiveValue = string | number | boolean | readonly (string | numb
 
 /**
  * Any directive of a config file by its name ('maxmemory', 'appendonly', ...), and what is special here:
- * `port` 0 (the default) is any free port and false is none, `bind` is 127.0.0.1, and nothing is logged unless `log` is given.
+ * `port` 0 (the default) is any free port and false is none, `bind` is 127.0.0.1, and nothing is logged unless `log` is given;
+ * only options without effect are then told as warnings of the process.
  *
  * The server begins empty and saves nothing unless one of `save`, `appendonly`, `dir`, `dbfilename` and `configFile` is
  * given: then it loads what lies there, as kvasir-server does, and `save` and `appendonly` decide what is kept.
@@ -63,6 +65,10 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   const collected = collectDirectives();
   const reader = new ConfigReader(config, new RealFiles(), collected);
   reader.load(configFile, '', linesOfOptions(lines));
+  for (const warning of [...reader.warnings, ...withoutEffect(config)]) {
+    if (log === undefined) process.emitWarning(warning, 'KvasirWarning');
+    else log('warning', warning);
+  }
   const loads =
     configFile !== undefined ||
     dataDirectives.some((name) => ![undefined, '', false, 'no'].includes(lines[name] as string));

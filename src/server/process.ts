@@ -13,8 +13,10 @@ import { CommandTable } from '../registry/table.js';
 import { Acl } from '../service/acl/acl.js';
 import { AclCommands } from '../service/acl/selector.js';
 import { Config } from '../service/config/config.js';
-import { ConfigError, ConfigFileMissing, ConfigReader, parseCommandLine } from '../service/config/file.js';
+import { ConfigError, ConfigFileMissing } from '../service/config/config-error.js';
+import { ConfigReader, parseCommandLine } from '../service/config/file.js';
 import { ListenError } from './listeners.js';
+import { withoutEffect } from '../service/config/without-effect.js';
 import { collectDirectives, launch, type RunningServer, StartError } from './start.js';
 import { Log } from './log.js';
 import { allDeclarations } from './declarations.js';
@@ -42,6 +44,7 @@ interface Loaded {
   readonly users: readonly (readonly string[])[];
   /** What came from standard input. */
   readonly input: string;
+  readonly warnings: readonly string[];
 }
 
 /** Knows which commands there are, so that a wrong `user` line is told with its number. */
@@ -67,7 +70,7 @@ function loadConfig(args: readonly string[]): Loaded {
     }
     throw error;
   }
-  return { config, renamed: collected.renamed, users: collected.users, input };
+  return { config, renamed: collected.renamed, users: collected.users, input, warnings: reader.warnings };
 }
 
 /** Starts the same command once more without a terminal, hands `input` on to it, and ends this process. */
@@ -91,19 +94,6 @@ function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => vo
   }
   const notify = spawn('systemd-notify', ['--ready', `--pid=${process.pid}`], { stdio: 'ignore' });
   notify.on('error', (error) => log('warning', `cannot tell systemd that the server is ready: ${error.message}`));
-}
-
-/** What is asked for and not there is told, so that nobody waits for it. */
-function tellMissing(config: Config, log: Log): void {
-  const missing = (directive: string, effect: string): void =>
-    log.write('warning', `${directive}: not there yet; ${effect}`);
-  if (config.flag('syslog-enabled').value)
-    log.write(
-      'warning',
-      'syslog-enabled: there is no way to the system log from here; the log goes to logfile or standard output',
-    );
-  if (config.special('replicaof').value !== undefined) missing('replicaof', 'this server is a master of its own data');
-  if (config.flag('cluster-enabled').value) missing('cluster-enabled', 'this server keeps all keys alone');
 }
 
 function watchSignals(running: RunningServer): void {
@@ -133,8 +123,8 @@ export async function runServer(args: readonly string[]): Promise<void> {
   raiseInliningBudget();
   if (args.includes('--sentinel')) exitWith(1, 'There is no sentinel mode yet.\n', process.stderr);
   const checksOnly = args[0] === '--check-config';
-  const { config, renamed, users, input } = loadConfig(checksOnly ? args.slice(1) : args);
-  if (checksOnly) exitWith(0, 'The configuration is good.\n');
+  const { config, renamed, users, input, warnings } = loadConfig(checksOnly ? args.slice(1) : args);
+  if (checksOnly) exitWith(0, [...warnings, 'The configuration is good.', ''].join('\n'));
   if (config.flag('daemonize').value && process.env.KVASIR_DAEMON === undefined) await daemonize(input);
 
   // The terminal that it was started from may go.
@@ -155,7 +145,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
       'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf',
     );
   else log.write('notice', 'Configuration loaded');
-  tellMissing(config, log);
+  for (const warning of [...warnings, ...withoutEffect(config)]) log.write('warning', warning);
   log.raw(
     `\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`,
   );

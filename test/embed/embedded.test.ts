@@ -253,3 +253,35 @@ describe('an embedded server that cannot be started', () => {
     );
   });
 });
+
+describe('options without effect', () => {
+  it('are told to the log, and without one as warnings of the process', async () => {
+    const logged: string[] = [];
+    const options = { port: false, 'cluster-enabled': true, 'vm-pages': 5 } as const;
+    const first = await startServer({ ...options, log: (level, text) => logged.push(`${level} ${text}`) });
+    await first.close();
+    assert.ok(
+      logged.includes('warning cluster-enabled: not there yet; this server keeps all keys alone'),
+      logged.join(),
+    );
+    assert.ok(
+      logged.some((line) => line.startsWith("warning option 'vm-pages': vm-pages (Redis 1.3 to 2.6) has no effect")),
+    );
+    const warned: string[] = [];
+    const hear = (warning: Error): void => void warned.push(`${warning.name}: ${warning.message}`);
+    process.on('warning', hear);
+    const second = await startServer(options);
+    await second.close();
+    // Warnings come in the next turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', hear);
+    assert.ok(
+      warned.some((line) => line.startsWith('KvasirWarning: cluster-enabled: not there yet')),
+      warned.join(),
+    );
+    await assert.rejects(
+      startServer({ port: false, 'strict-config': true, 'vm-pages': 5 }),
+      /^Error: option 'vm-pages'/,
+    );
+  });
+});

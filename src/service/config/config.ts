@@ -83,6 +83,11 @@ export class Config {
     return this.settings.get(name.toLowerCase());
   }
 
+  /** Every name and alias. */
+  names(): IterableIterator<string> {
+    return this.settings.keys();
+  }
+
   /** Every setting once. */
   *all(): IterableIterator<Setting> {
     for (const [name, setting] of this.settings) if (setting.option.name === name) yield setting;

@@ -203,6 +203,12 @@ export const options = [
   text('locale-collate', '', { refuse: refuseLocale }, 'Locale by which SORT ALPHA compares.'),
   flag('disable-thp', true, immutable, 'Turn off huge pages; taken but without effect.'),
   text('ignore-warnings', '', {}, 'Warnings at the start to leave out.'),
+  flag(
+    'strict-config',
+    false,
+    {},
+    'A line of the configuration that has no effect or another meaning today ends the start, instead of being a warning.',
+  ),
   text(
     'server-cpulist',
     null,

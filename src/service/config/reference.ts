@@ -1,4 +1,5 @@
 // reference: docs/config.md and kvasir.conf, made from the table of options.
+import { foreignGroups } from './foreign-directives.js';
 import type { Option } from './option.js';
 import { options } from './options.js';
 import { formatMemory } from './setting.js';
@@ -108,10 +109,54 @@ export function configReference(): string {
     '| `include path` | Reads another file in place; `*`, `?` and `[...]` name several. |',
     '| `user name rule ...` | Makes an ACL user (see `ACL SETUSER`). |',
     '| `rename-command old new` | Gives a command another name; `""` takes it away. |',
-    '| `loadmodule path` | Refused: modules are native code. |',
+    '| `loadmodule path` | Refused: modules are native code. The lines of a stock redis-full.conf are only warnings. |',
+    ...foreignLines(),
     '',
   );
   return lines.join('\n');
+}
+
+/** What is done with files of other versions and other servers. */
+function foreignLines(): string[] {
+  const lines = [
+    '',
+    '## Old and foreign files',
+    '',
+    'A redis.conf of any version and a valkey.conf can be used as they are. A line whose directive has no setting here is a warning in the',
+    'log that names file, line, and meaning; `kvasir-server --check-config file` shows the same without a start. `strict-config yes`, anywhere',
+    'in the file or as `--strict-config`, makes the first such line an error. A directive that nobody knows is always an error, which names',
+    'the nearest one.',
+  ];
+  for (const { origin, directives, prefixes } of foreignGroups) {
+    lines.push('', `### ${origin}`, '', '| directive | meaning here |', '|---|---|');
+    for (const { names, now, meaning, only } of directives) {
+      const accepted =
+        only === undefined ? '' : only.values.map((value) => `\`${value === '' ? '""' : value}\``).join(', ');
+      const error =
+        only === undefined
+          ? ''
+          : accepted === ''
+            ? `Error: ${only.reason}.`
+            : `Error unless ${accepted}: ${only.reason}.`;
+      const text =
+        now !== undefined ? `Now \`${now}\`, which takes the value.` : meaning === '' ? '' : `No effect: ${meaning}.`;
+      lines.push(`| ${names.map((name) => `\`${name}\``).join('<br>')} | ${[text, error].filter(Boolean).join(' ')} |`);
+    }
+    if (prefixes !== undefined) {
+      lines.push(
+        `| ${prefixes.names.map((name) => `\`${name}...\``).join('<br>')} | No effect: ${prefixes.meaning}. |`,
+      );
+    }
+  }
+  return [
+    ...lines,
+    '',
+    '### Values',
+    '',
+    'Also warnings: `logfile stdout` is the standard output; of a range as in `auto-aof-rewrite-percentage 80-100` the lower number is taken;',
+    '`maxclients 0` is 10000; a comment behind a directive is left out; a line with several directives, which two spaces separate, is read',
+    'as several lines.',
+  ];
 }
 
 /** The text of kvasir.conf: every directive with its default, in comments. */
@@ -120,7 +165,8 @@ export function sampleConfig(): string {
     '# Configuration of a Kvasir server: kvasir-server /path/to/kvasir.conf',
     '#',
     '# Each directive stands here with its default, behind a #. Remove the # and change the value. The grammar is that of',
-    '# redis.conf, so an existing redis.conf can be used as it is. More about each: docs/config.md.',
+    '# redis.conf, so an existing redis.conf of any version can be used as it is; lines that have no effect here are warnings',
+    '# in the log. More about each directive, and about old files: docs/config.md.',
     '#',
     '# Sizes: 1k is 1000 bytes, 1kb is 1024, and so on with m, mb, g, gb.',
     '#',

@@ -1,0 +1,34 @@
+// without-effect: settings that ask for what is not there yet: each is told at the start, so that nobody waits for it.
+import type { Config } from './config.js';
+
+interface MissingFeature {
+  readonly directive: string;
+  readonly isWanted: (config: Config) => boolean;
+  /** What the server does instead. */
+  readonly effect: string;
+}
+
+const missingFeatures: readonly MissingFeature[] = [
+  {
+    directive: 'replicaof',
+    isWanted: (config) => config.special('replicaof').value !== undefined,
+    effect: 'not there yet; this server is a master of its own data',
+  },
+  {
+    directive: 'cluster-enabled',
+    isWanted: (config) => config.flag('cluster-enabled').value,
+    effect: 'not there yet; this server keeps all keys alone',
+  },
+  {
+    directive: 'syslog-enabled',
+    isWanted: (config) => config.flag('syslog-enabled').value,
+    effect: 'there is no way to the system log from here; the log goes to logfile or standard output',
+  },
+];
+
+/** A line for each setting of this configuration that has no effect. */
+export function withoutEffect(config: Config): string[] {
+  return missingFeatures
+    .filter(({ isWanted }) => isWanted(config))
+    .map(({ directive, effect }) => `${directive}: ${effect}`);
+}
