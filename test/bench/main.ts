@@ -4,6 +4,7 @@
 //   npm run bench -- --only throughput --tests get,set --rounds 7 --no-write
 //   npm run bench -- --only pause --pause-keys 10000000
 //   npm run bench -- --only big-values --big-elements 10000000
+//   npm run bench -- --only long-commands --long-groups string,list --long-match BITOP
 //   npm run bench -- --only scripts,pubsub
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
@@ -20,6 +21,7 @@ import { median } from '../../src/bench/versus.js';
 import { findProgram } from '../peer.js';
 import { measureBigValues } from './big-values.bench.js';
 import { fill } from './fill.js';
+import { measureLongCommands } from './long-commands.bench.js';
 import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
 import { measurePubSub } from './pubsub.bench.js';
@@ -49,6 +51,10 @@ const { values: flags } = parseArgs({
     'memory-keys': { type: 'string', default: '1000000' },
     'pause-keys': { type: 'string', default: '10000000' },
     'big-elements': { type: 'string', default: '10000000' },
+    'long-elements': { type: 'string', default: '1000000' },
+    'long-megabytes': { type: 'string', default: '512' },
+    'long-groups': { type: 'string' },
+    'long-match': { type: 'string' },
     'snapshot-keys': { type: 'string', default: '5000000' },
     'snapshot-members': { type: 'string', default: '1000000' },
     'load-keys': { type: 'string', default: '1000000' },
@@ -347,6 +353,13 @@ const measures: Record<string, () => Promise<Section[]>> = {
   pause: () => measurePause(Number(flags['pause-keys'])),
   start: measureStart,
   'big-values': () => measureBigValues(Number(flags['big-elements'])),
+  'long-commands': () =>
+    measureLongCommands(
+      Number(flags['long-elements']),
+      Number(flags['long-megabytes']),
+      flags['long-groups'],
+      flags['long-match'],
+    ),
   persistence: () =>
     measurePersistence({
       keys: Number(flags['snapshot-keys']),
