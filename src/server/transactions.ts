@@ -15,7 +15,6 @@ interface Queued {
 }
 
 interface Watched {
-  readonly name: string;
   readonly database: number;
   readonly key: Uint8Array;
   /** The key was past its time when WATCH came: its deletion is no change. */
@@ -30,7 +29,8 @@ export class Transaction {
   broken = false;
   /** A watched key was touched: EXEC answers nil. */
   touched = false;
-  readonly watched: Watched[] = [];
+  /** By name: a client may watch a great many keys. */
+  readonly watched = new Map<string, Watched>();
   bytes = 0;
 }
 
@@ -123,7 +123,7 @@ export class Transactions {
   }
 
   watchedCount(client: Client): number {
-    return states.get(client)?.watched.length ?? 0;
+    return states.get(client)?.watched.size ?? 0;
   }
 
   markBroken(client: Client): void {
@@ -139,7 +139,7 @@ export class Transactions {
       return;
     }
     const { queued, broken } = state;
-    const touched = state.touched || state.watched.some((watched) => this.hasExpired(watched));
+    const touched = state.touched || this.anyHasExpired(state);
     this.end(client);
     if (broken) {
       call.reply.error(errors.execAborted);
@@ -151,6 +151,11 @@ export class Transactions {
     }
     call.reply.array(queued.length);
     this.server.runQueued(client, queued);
+  }
+
+  private anyHasExpired(state: Transaction): boolean {
+    for (const watched of state.watched.values()) if (this.hasExpired(watched)) return true;
+    return false;
   }
 
   private hasExpired(watched: Watched): boolean {
@@ -179,7 +184,10 @@ export class Transactions {
       return;
     }
     // Once a watched key was touched, nothing that is watched later can save the transaction.
-    if (!state.touched) for (let index = 1; index < call.count; index++) this.watchKey(call, state, index);
+    if (!state.touched) {
+      for (let index = 1; index < call.count; index++) this.watchKey(call, state, index);
+      this.server.updateListening();
+    }
     call.reply.ok();
   }
 
@@ -187,16 +195,15 @@ export class Transactions {
     const database = call.db.index;
     const key = call.copy(index);
     const name = watchName(database, key, 0, key.length);
-    if (state.watched.some((watched) => watched.name === name)) return;
+    if (state.watched.has(name)) return;
     const keyspace = this.server.keyspace;
     const entry = keyspace.dicts.find(call.db.dict, key, 0, key.length, keyspace.dicts.hash(key, 0, key.length));
     const wasExpired =
       entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
-    state.watched.push({ name, database, key, wasExpired });
+    state.watched.set(name, { database, key, wasExpired });
     const clients = this.watchers.get(name);
     if (clients === undefined) this.watchers.set(name, new Set([call.client]));
     else clients.add(call.client);
-    this.server.updateListening();
   }
 
   unwatch(client: Client): void {
@@ -214,12 +221,12 @@ export class Transactions {
   }
 
   private releaseKeys(client: Client, state: Transaction): void {
-    for (const { name } of state.watched) {
+    for (const name of state.watched.keys()) {
       const clients = this.watchers.get(name);
       clients?.delete(client);
       if (clients?.size === 0) this.watchers.delete(name);
     }
-    state.watched.length = 0;
+    state.watched.clear();
     this.server.updateListening();
   }
 
@@ -233,7 +240,7 @@ export class Transactions {
     for (const client of [...(this.watchers.get(name) ?? [])]) {
       const state = states.get(client)!;
       // The deletion of a key that was past its time already is no change for who watched it so.
-      const watched = state.watched.find((candidate) => candidate.name === name)!;
+      const watched = state.watched.get(name)!;
       if (!watched.wasExpired || this.exists(watched)) this.touch(client);
     }
   }
@@ -252,16 +259,14 @@ export class Transactions {
    */
   databaseChanged(database: number, replacedBy?: number): void {
     const touched = new Set<Client>();
-    for (const clients of this.watchers.values()) {
+    for (const [name, clients] of this.watchers) {
       for (const client of clients) {
-        const state = states.get(client)!;
-        for (const watched of state.watched) {
-          if (database >= 0 && watched.database !== database) continue;
-          const after = replacedBy === undefined ? GONE : this.stateOf(replacedBy, watched.key);
-          if (watched.wasExpired && after !== THERE) watched.wasExpired = after === EXPIRED;
-          else if (this.stateOf(watched.database, watched.key) === GONE && after === EXPIRED) watched.wasExpired = true;
-          else if (this.stateOf(watched.database, watched.key) !== GONE || after !== GONE) touched.add(client);
-        }
+        const watched = states.get(client)!.watched.get(name)!;
+        if (database >= 0 && watched.database !== database) continue;
+        const after = replacedBy === undefined ? GONE : this.stateOf(replacedBy, watched.key);
+        if (watched.wasExpired && after !== THERE) watched.wasExpired = after === EXPIRED;
+        else if (this.stateOf(watched.database, watched.key) === GONE && after === EXPIRED) watched.wasExpired = true;
+        else if (this.stateOf(watched.database, watched.key) !== GONE || after !== GONE) touched.add(client);
       }
     }
     for (const client of touched) this.touch(client);
