@@ -17,6 +17,7 @@ import { ConfigError, ConfigFileMissing } from '../service/config/config-error.j
 import { ConfigReader, parseCommandLine } from '../service/config/file.js';
 import { ListenError } from './listeners.js';
 import { withoutEffect } from '../service/config/without-effect.js';
+import { isDaemon, reportFailure, reportListening, startDaemon } from './daemon.js';
 import { collectDirectives, launch, type RunningServer, StartError } from './start.js';
 import { Log } from './log.js';
 import { allDeclarations } from './declarations.js';
@@ -73,17 +74,6 @@ function loadConfig(args: readonly string[]): Loaded {
   return { config, renamed: collected.renamed, users: collected.users, input, warnings: reader.warnings };
 }
 
-/** Starts the same command once more without a terminal, hands `input` on to it, and ends this process. */
-async function daemonize(input: string): Promise<never> {
-  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    env: { ...process.env, KVASIR_DAEMON: '1' },
-  });
-  await new Promise<void>((resolve) => child.stdin.on('error', () => resolve()).end(input, 'latin1', resolve));
-  process.exit(0);
-}
-
 function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => void): void {
   const wanted = kind === 'systemd' || (kind === 'auto' && process.env.NOTIFY_SOCKET !== undefined);
   if (kind === 'upstart') log('warning', 'supervision by upstart is not supported: the server just runs');
@@ -125,7 +115,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
   const checksOnly = args[0] === '--check-config';
   const { config, renamed, users, input, warnings } = loadConfig(checksOnly ? args.slice(1) : args);
   if (checksOnly) exitWith(0, [...warnings, 'The configuration is good.', ''].join('\n'));
-  if (config.flag('daemonize').value && process.env.KVASIR_DAEMON === undefined) await daemonize(input);
+  if (config.flag('daemonize').value && !isDaemon) await startDaemon(input);
 
   // The terminal that it was started from may go.
   process.on('SIGHUP', () => undefined);
@@ -152,11 +142,21 @@ export async function runServer(args: readonly string[]): Promise<void> {
 
   let running: RunningServer;
   try {
-    running = await launch({ config, renamed, users, exit: (code) => process.exit(code) });
+    running = await launch({
+      config,
+      renamed,
+      users,
+      exit: (code) => process.exit(code),
+      onListening: reportListening,
+    });
   } catch (error) {
-    if (error instanceof ListenError) process.exit(1);
+    if (error instanceof ListenError) {
+      reportFailure(`${error.message} ${error.reason}`);
+      process.exit(1);
+    }
     if (error instanceof StartError) {
       log.write('warning', error.message);
+      reportFailure(error.message);
       process.exit(1);
     }
     throw error;

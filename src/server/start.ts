@@ -32,6 +32,8 @@ export interface Launch {
   readonly users?: readonly (readonly string[])[];
   /** Ends the process after a shutdown; absent in an embedded server, which just stops. */
   readonly exit?: (code: number) => void;
+  /** Called when the doors are open and the pid file is written; data may still be loading. */
+  readonly onListening?: () => void;
 }
 
 /** What a configuration says besides settings, collected while it is read. */
@@ -119,6 +121,7 @@ export async function launch({
   renamed = [],
   users = [],
   exit,
+  onListening,
 }: Launch): Promise<RunningServer> {
   const secret = randomBytes(12);
   const ownLog = new Log(() => clock.wallMs());
@@ -180,6 +183,7 @@ export async function launch({
     }
   }
   const running = new RunningServer(server, listeners, pidFile);
+  onListening?.();
   server.shutdown = async (how) => {
     server.log('notice', 'User requested shutdown...');
     const refusal = await server.beforeShutdown(how);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -151,7 +151,8 @@ describe('the start of the process', () => {
         encoding: 'utf8',
       });
       assert.equal(status, 0, stderr);
-      const client = new Redis({ port, password: 'gr\u00fcn', retryStrategy: () => 20, maxRetriesPerRequest: null });
+      // The first process ends when the port is open and the pid file is there.
+      const client = new Redis({ port, password: 'gr\u00fcn', retryStrategy: () => null, maxRetriesPerRequest: 0 });
       client.on('error', () => undefined);
       try {
         assert.equal(await client.ping(), 'PONG');
@@ -161,6 +162,25 @@ describe('the start of the process', () => {
       }
     },
   );
+
+  it('in the background fails with the reason and the status of the server that does not come up', async () => {
+    const port = await findFreePort();
+    const door = createServer().listen(port, '127.0.0.1');
+    await once(door, 'listening');
+    const start = (...args: string[]): ReturnType<typeof spawnSync> =>
+      spawnSync(process.execPath, [serverScript, '--daemonize', 'yes', '--save', '', ...args], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
+    const taken = start('--port', String(port), '--bind', '127.0.0.1', '--logfile', 'taken.log');
+    door.close();
+    assert.equal(taken.status, 1);
+    assert.match(String(taken.stderr), /^Failed listening on port \d+ \(tcp\), aborting\. Address already in use\n$/);
+    assert.match(readFileSync(join(folder, 'taken.log'), 'utf8'), /Could not create server TCP listening socket/);
+    const nowhere = start('--port', '0');
+    assert.equal(nowhere.status, 1);
+    assert.match(String(nowhere.stderr), /^Configured to not listen anywhere, exiting\.\n$/);
+  });
 
   it('says what is asked for in vain: no door, a sentinel, a master', async () => {
     const start = (...args: string[]): ReturnType<typeof spawnSync> =>
