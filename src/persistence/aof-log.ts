@@ -46,6 +46,8 @@ export class AofLog {
   private selected = -1;
   private lastNoteSeconds = 0;
   private unsyncedBytes = 0;
+  /** Bytes written by this process, to whatever file. */
+  private writtenBytes = 0;
   private lastSyncMs = 0;
   private postponedSinceMs = 0;
   private syncsRunning = 0;
@@ -63,6 +65,16 @@ export class AofLog {
 
   get pendingBytes(): number {
     return this.length;
+  }
+
+  /** Bytes of commands so far, written or not; see `syncedBytes`. */
+  get appendedBytes(): number {
+    return this.writtenBytes + this.length;
+  }
+
+  /** How many of `appendedBytes` are on the disk for sure. */
+  get syncedBytes(): number {
+    return this.writtenBytes - this.unsyncedBytes;
   }
 
   get pendingSyncs(): number {
@@ -226,6 +238,7 @@ export class AofLog {
       return false;
     }
     this.size += done;
+    this.writtenBytes += done;
     this.unsyncedBytes += done;
     this.length = 0;
     if (this.buffer.length > BUFFER_BYTES_KEPT_MAX) this.buffer = new Uint8Array(BUFFER_BYTES);

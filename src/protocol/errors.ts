@@ -17,6 +17,7 @@ export const errors = {
   databaseOutOfRange: 'ERR DB index is out of range',
   sameObject: 'ERR source and destination objects are the same',
   timeoutNotFloat: 'ERR timeout is not a float or out of range',
+  timeoutNotInteger: 'ERR timeout is not an integer or out of range',
   timeoutNegative: 'ERR timeout is negative',
   timeoutOutOfRange: 'ERR timeout is out of range',
   minOrMaxNotFloat: 'ERR min or max is not a float',

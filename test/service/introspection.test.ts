@@ -31,6 +31,7 @@ const changedSince70 = new Set([
   'randomkey',
   'scan',
   'sinterstore',
+  'wait',
   'xadd',
   'zrank',
   'zrevrank',
@@ -60,6 +61,22 @@ describe('COMMAND INFO', { skip: peerMissing('redis-server') }, () => {
     }
     await twins.stop();
     if (!isKnown) context.skip('redis-server is not of 7.0');
+  });
+});
+
+describe('COMMAND LIST', { skip: peerMissing('redis-server') }, () => {
+  it('has every command of redis-server', async () => {
+    const twins = await Twins.start(1, {}, []);
+    const { ours, theirs } = await twins.step(0, ['COMMAND', 'LIST']);
+    await twins.stop();
+    const names = (text: string): string[] => [...text.matchAll(/string:([^ \]]+)/g)].map(([, name]) => name!);
+    const known = new Set(names(ours.join(' ')));
+    const wanted = names(theirs.join(' '));
+    assert.ok(wanted.length > 300, 'redis-server lists its commands');
+    assert.deepEqual(
+      wanted.filter((name) => !known.has(name)),
+      [],
+    );
   });
 });
 

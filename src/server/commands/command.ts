@@ -324,7 +324,10 @@ function runGetKeys(call: ServerCall, withFlags: boolean): void {
     const argument = foundKeys.indexes[index]!;
     call.reply.bulk(target.bytes, target.starts[argument]!, target.lengths[argument]!);
     if (!withFlags) continue;
-    const flags = flagsOfKey(found, target as unknown as ServerCall, foundKeys, index);
+    // A command that names its keys itself names all of them, whatever its specifications can.
+    const flags = flagsOfKey(found, target as unknown as ServerCall, foundKeys, index).filter(
+      (flag) => found.declaration.findKeys === undefined || flag !== 'incomplete',
+    );
     call.reply.set(flags.length);
     for (const flag of flags) call.reply.simple(flag);
   }

@@ -2,6 +2,7 @@
 
 import type { ServerCommand } from '../server.js';
 import { clientCommand } from './client.js';
+import { clusterCommand } from './cluster.js';
 import { commandCommand } from './command.js';
 import { connectionCommands } from './connection.js';
 import { debugCommand } from './debug.js';
@@ -9,22 +10,29 @@ import { functionCommands } from './functions.js';
 import { hotkeysCommand } from './hotkeys.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
+import { migrateCommand } from './migrate.js';
 import { moduleCommand } from './module.js';
+import { replicationCommands } from './replication.js';
 import { scriptingCommands } from './scripting.js';
 import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
+import { waitCommands } from './wait.js';
 
 export const serverCommands: readonly ServerCommand[] = [
   clientCommand,
+  clusterCommand,
   commandCommand,
   debugCommand,
   hotkeysCommand,
   memoryCommand,
+  migrateCommand,
   moduleCommand,
   ...connectionCommands,
   ...functionCommands,
   ...keyspaceCommands,
+  ...replicationCommands,
   ...scriptingCommands,
   ...transactionCommands,
+  ...waitCommands,
   ...wholeServerCommands,
 ];

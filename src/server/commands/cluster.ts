@@ -1,0 +1,202 @@
+// cluster: CLUSTER and its subcommands, declared in full so that rules, renaming and COMMAND know them.
+//
+// A server alone has no cluster: Redis then answers every subcommand, HELP included, with one error, and so does this.
+
+import { errors } from '../../protocol/errors.js';
+import { type CommandFlag, command } from '../../registry/command.js';
+import { type Argument, block, int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
+import type { ServerCall, ServerCommand } from '../server.js';
+
+/** Of what changes the cluster. */
+const changing: readonly CommandFlag[] = ['admin', 'stale', 'no_async_loading'];
+const inspecting: readonly CommandFlag[] = ['admin', 'stale'];
+const open: readonly CommandFlag[] = ['stale'];
+
+const nodeId = str('node-id');
+const slotRanges = many(block('start-slot_end-slot', int('start-slot'), int('end-slot')));
+
+interface Facts {
+  readonly since?: string;
+  readonly args?: readonly Argument[];
+  readonly complexity?: string;
+  /** Replies differ from call to call. */
+  readonly varies?: true;
+  readonly history?: readonly (readonly [version: string, change: string])[];
+  readonly deprecatedSince?: string;
+  readonly replacedBy?: string;
+}
+
+function subcommand(
+  name: string,
+  arity: number,
+  flags: readonly CommandFlag[],
+  summary: string,
+  { varies, ...facts }: Facts = {},
+): ServerCommand {
+  return command({
+    since: '3.0.0',
+    group: 'cluster',
+    complexity: 'O(1)',
+    ...(varies === true ? { tips: ['nondeterministic_output'] } : {}),
+    ...(facts.deprecatedSince === undefined ? {} : { docFlags: ['deprecated'] as const }),
+    ...facts,
+    name,
+    arity,
+    flags,
+    summary,
+    run: (call: ServerCall) => call.reply.error(errors.noCluster),
+  });
+}
+
+const perSlot = 'O(N), N slots';
+const perNode = 'O(N), N nodes of the cluster';
+
+const slotCommands: readonly ServerCommand[] = [
+  subcommand('addslots', -3, changing, 'Gives hash slots to this node.', {
+    args: [many(int('slot'))],
+    complexity: perSlot,
+  }),
+  subcommand('addslotsrange', -4, changing, 'Gives ranges of hash slots to this node.', {
+    since: '7.0.0',
+    args: [slotRanges],
+    complexity: perSlot,
+  }),
+  subcommand('delslots', -3, changing, 'Takes hash slots from their nodes, as this node sees it.', {
+    args: [many(int('slot'))],
+    complexity: perSlot,
+  }),
+  subcommand('delslotsrange', -4, changing, 'Takes ranges of hash slots from their nodes, as this node sees it.', {
+    since: '7.0.0',
+    args: [slotRanges],
+    complexity: perSlot,
+  }),
+  subcommand('flushslots', 2, changing, 'Takes all hash slots from this node.'),
+  subcommand('setslot', -4, changing, 'Binds a hash slot to a node, or marks it as moving.', {
+    args: [
+      int('slot'),
+      oneof(
+        'subcommand',
+        str('node-id', { token: 'IMPORTING' }),
+        str('node-id', { token: 'MIGRATING' }),
+        str('node-id', { token: 'NODE' }),
+        token('STABLE'),
+      ),
+    ],
+  }),
+  subcommand('countkeysinslot', 3, open, 'Counts the keys of a hash slot on this node.', { args: [int('slot')] }),
+  subcommand('getkeysinslot', 4, open, 'Returns keys of a hash slot on this node.', {
+    args: [int('slot'), int('count')],
+    complexity: 'O(N), N keys asked for',
+    varies: true,
+  }),
+  subcommand('keyslot', 3, open, 'Returns the hash slot of a key.', {
+    args: [str('key')],
+    complexity: 'O(N), N bytes of the key',
+  }),
+  subcommand('slot-stats', -4, ['readonly', ...open], "Returns figures about this node's hash slots.", {
+    since: '8.2.0',
+    args: [
+      oneof(
+        'filter',
+        block('slotsrange', int('start-slot', { token: 'SLOTSRANGE' }), int('end-slot')),
+        block(
+          'orderby',
+          str('metric', { token: 'ORDERBY' }),
+          optional(int('limit', { token: 'LIMIT' })),
+          optional(oneof('order', token('ASC'), token('DESC'))),
+        ),
+      ),
+    ],
+    complexity: 'O(N log(N)) with ORDERBY, else O(N); N slots',
+    varies: true,
+  }),
+  subcommand('migration', -4, changing, 'Begins, cancels or shows moves of hash slots to this node.', {
+    since: '8.4.0',
+    args: [
+      oneof(
+        'subcommand',
+        block('import', ...[slotRanges].map((ranges) => ({ ...ranges, token: 'IMPORT' }))),
+        block('cancel', token('CANCEL'), oneof('tasks', str('id', { token: 'ID' }), token('ALL'))),
+        block('status', token('STATUS'), oneof('tasks', optional(str('id', { token: 'ID' })), token('ALL'))),
+      ),
+    ],
+    complexity: perSlot,
+    varies: true,
+  }),
+];
+
+const nodeCommands: readonly ServerCommand[] = [
+  subcommand('meet', -4, changing, 'Brings another node into the cluster.', {
+    args: [str('ip'), int('port'), optional(since('4.0.0', int('cluster_bus_port')))],
+    history: [['4.0.0', 'Added the optional `cluster_bus_port` argument.']],
+  }),
+  subcommand('forget', 3, changing, 'Forgets another node.', { args: [nodeId] }),
+  subcommand('replicate', 3, changing, 'Makes this node a replica of another.', { args: [nodeId] }),
+  subcommand('failover', -2, changing, 'Makes this replica take the place of its master.', {
+    args: [optional(oneof('options', token('FORCE'), token('TAKEOVER')))],
+  }),
+  subcommand('reset', -2, ['admin', 'noscript', 'stale'], 'Forgets the cluster.', {
+    args: [optional(oneof('hard_soft', token('HARD'), token('SOFT')))],
+    complexity: `${perNode}; a replica's keys are deleted too`,
+  }),
+  subcommand('bumpepoch', 2, changing, 'Raises the configuration epoch.', { varies: true }),
+  subcommand('set-config-epoch', 3, changing, 'Sets the configuration epoch of a new node.', {
+    args: [int('config-epoch')],
+  }),
+  subcommand('saveconfig', 2, changing, 'Writes the state of the cluster to disk.'),
+];
+
+const viewCommands: readonly ServerCommand[] = [
+  subcommand('info', 2, open, 'Returns the state of the cluster.', { varies: true }),
+  subcommand('nodes', 2, open, 'Returns all nodes as this one sees them.', { complexity: perNode, varies: true }),
+  subcommand('shards', 2, open, 'Returns the shards: slots and their nodes.', {
+    since: '7.0.0',
+    complexity: perNode,
+    varies: true,
+  }),
+  subcommand('slots', 2, open, 'Returns which nodes serve which ranges of slots.', {
+    complexity: perNode,
+    varies: true,
+    history: [
+      ['4.0.0', 'Added node IDs.'],
+      ['7.0.0', 'Added additional networking metadata field.'],
+    ],
+    deprecatedSince: '7.0.0',
+    replacedBy: '`CLUSTER SHARDS`',
+  }),
+  subcommand('links', 2, open, 'Returns the connections between this node and the others.', {
+    since: '7.0.0',
+    complexity: perNode,
+    varies: true,
+  }),
+  subcommand('myid', 2, open, 'Returns the id of this node.'),
+  subcommand('myshardid', 2, open, "Returns the id of this node's shard.", { since: '7.2.0', varies: true }),
+  subcommand('replicas', 3, inspecting, 'Returns the replicas of a master.', {
+    since: '5.0.0',
+    args: [nodeId],
+    varies: true,
+  }),
+  subcommand('slaves', 3, inspecting, 'Returns the replicas of a master.', {
+    args: [nodeId],
+    varies: true,
+    deprecatedSince: '5.0.0',
+    replacedBy: '`CLUSTER REPLICAS`',
+  }),
+  subcommand('count-failure-reports', 3, inspecting, 'Counts the nodes that say a node has failed.', {
+    args: [nodeId],
+    complexity: 'O(N), N reports',
+    varies: true,
+  }),
+  subcommand('help', 2, ['loading', 'stale'], 'Lists the subcommands.', { since: '5.0.0' }),
+];
+
+export const clusterCommand: ServerCommand = command({
+  name: 'cluster',
+  since: '3.0.0',
+  group: 'cluster',
+  arity: -2,
+  flags: [],
+  summary: 'Commands about the cluster that the server belongs to.',
+  complexity: 'Depends on subcommand.',
+  subcommands: [...slotCommands, ...nodeCommands, ...viewCommands],
+});

@@ -1,0 +1,170 @@
+// replication: REPLICAOF, SYNC and their kin: the answers of a master that has no replicas.
+//
+// The commands are declared in full, so that renaming, rules and COMMAND know them. Whatever would need another server
+// is refused in plain words, and everything else is answered as Redis answers without replicas.
+
+import { errors } from '../../protocol/errors.js';
+import { command } from '../../registry/command.js';
+import { block, int, oneof, optional, str, token } from '../../registry/grammar.js';
+import type { ServerCall, ServerCommand } from '../server.js';
+
+const notYet = 'replication is not available in this version of Kvasir';
+const facts = { group: 'server', complexity: 'O(1)' } as const;
+
+const masterArgs = [
+  oneof('args', block('host-port', str('host'), int('port')), block('no-one', token('NO'), token('ONE'))),
+];
+
+function runReplicaOf(call: ServerCall): void {
+  if (call.is(1, 'no') && call.is(2, 'one')) {
+    call.reply.ok();
+    return;
+  }
+  const port = call.integer(2);
+  if (!(port >= 0 && port <= 65535)) call.reply.error('ERR Invalid master port');
+  else call.reply.error(`ERR ${notYet}: the server remains a master with its own data`);
+}
+
+const replicaof: ServerCommand = command({
+  ...facts,
+  name: 'replicaof',
+  since: '5.0.0',
+  arity: 3,
+  flags: ['admin', 'noscript', 'stale', 'no_async_loading'],
+  args: masterArgs,
+  summary: 'Makes the server a replica of another, or a master.',
+  run: runReplicaOf,
+});
+
+const slaveof: ServerCommand = command({
+  ...facts,
+  name: 'slaveof',
+  since: '1.0.0',
+  arity: 3,
+  flags: ['admin', 'noscript', 'stale', 'no_async_loading'],
+  args: masterArgs,
+  deprecatedSince: '5.0.0',
+  replacedBy: '`REPLICAOF`',
+  docFlags: ['deprecated'],
+  summary: 'Makes the server a replica of another, or a master.',
+  run: runReplicaOf,
+});
+
+const sync: ServerCommand = command({
+  group: 'server',
+  name: 'sync',
+  since: '1.0.0',
+  arity: 1,
+  flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
+  summary: 'Begins to replicate, as replicas of old versions ask for it.',
+  run: (call: ServerCall) => call.reply.error(`ERR ${notYet}`),
+});
+
+const psync: ServerCommand = command({
+  group: 'server',
+  name: 'psync',
+  since: '2.8.0',
+  arity: -3,
+  flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
+  args: [str('replicationid'), int('offset')],
+  summary: 'Begins to replicate, or goes on where it was interrupted.',
+  run(call: ServerCall) {
+    call.reply.error(Number.isNaN(call.integer(2)) ? errors.notInteger : `ERR ${notYet}`);
+  },
+});
+
+/** Checks one option of REPLCONF and its value: the error, or none; false where Redis sends no reply at all. */
+function checkOption(call: ServerCall, index: number): string | false | undefined {
+  const value = index + 1;
+  if (call.is(index, 'listening-port')) return Number.isNaN(call.integer(value)) ? errors.notInteger : undefined;
+  if (call.is(index, 'ip-address') || call.is(index, 'capa')) return undefined;
+  if (call.is(index, 'ack') || call.is(index, 'getack')) return false;
+  if (call.is(index, 'rdb-only')) {
+    const flag = call.integer(value);
+    return flag === 0 || flag === 1 ? undefined : 'ERR value is out of range, value must between 0 and 1';
+  }
+  if (call.is(index, 'rdb-filter-only')) {
+    const unknown = call
+      .text(value)
+      .split(/\s+/)
+      .find((word) => word !== '' && word.toLowerCase() !== 'functions');
+    return unknown === undefined ? undefined : `ERR Unsupported rdb-filter-only option: ${unknown}`;
+  }
+  return `ERR Unrecognized REPLCONF option: ${call.text(index)}`;
+}
+
+const replconf: ServerCommand = command({
+  ...facts,
+  name: 'replconf',
+  since: '3.0.0',
+  arity: -1,
+  flags: ['admin', 'noscript', 'loading', 'stale', 'allow_busy'],
+  docFlags: ['syscmd'],
+  summary: 'Tells a master about its replica, and the replica about its master.',
+  run(call: ServerCall) {
+    if (call.count % 2 === 0) {
+      call.reply.error(errors.syntax);
+      return;
+    }
+    for (let index = 1; index < call.count; index += 2) {
+      const refusal = checkOption(call, index);
+      if (refusal === false) return;
+      if (refusal !== undefined) {
+        call.reply.error(refusal);
+        return;
+      }
+    }
+    call.reply.ok();
+  },
+});
+
+interface FailoverOptions {
+  host: string;
+  timeoutMs: number;
+  forces: boolean;
+  aborts: boolean;
+}
+
+/** Reads FAILOVER's options; the text of the error when they are wrong. */
+function failoverOptions(call: ServerCall): FailoverOptions | string {
+  const options: FailoverOptions = { host: '', timeoutMs: 0, forces: false, aborts: false };
+  for (let index = 1; index < call.count; index++) {
+    const more = call.count - 1 - index;
+    if (call.is(index, 'timeout') && more >= 1 && options.timeoutMs === 0) {
+      options.timeoutMs = call.integer(++index);
+      if (Number.isNaN(options.timeoutMs)) return errors.notInteger;
+      if (options.timeoutMs <= 0) return 'ERR FAILOVER timeout must be greater than 0';
+    } else if (call.is(index, 'abort') && call.count === 2) {
+      options.aborts = true;
+    } else if (call.is(index, 'to') && more >= 2 && options.host === '') {
+      options.host = call.text(index + 1);
+      if (Number.isNaN(call.integer(index + 2))) return errors.notInteger;
+      index += 2;
+    } else if (call.is(index, 'force') && !options.forces) {
+      options.forces = true;
+    } else return errors.syntax;
+  }
+  return options;
+}
+
+const failover: ServerCommand = command({
+  ...facts,
+  name: 'failover',
+  since: '6.2.0',
+  arity: -1,
+  flags: ['admin', 'noscript', 'stale'],
+  args: [
+    optional({ ...block('target', str('host'), int('port'), optional(token('FORCE'))), token: 'TO' }),
+    optional(token('ABORT')),
+    optional(int('milliseconds', { token: 'TIMEOUT' })),
+  ],
+  summary: 'Hands the part of the master over to a replica.',
+  run(call: ServerCall) {
+    const options = failoverOptions(call);
+    if (typeof options === 'string') call.reply.error(options);
+    else if (options.aborts) call.reply.error('ERR No failover in progress.');
+    else call.reply.error('ERR FAILOVER requires connected replicas.');
+  },
+});
+
+export const replicationCommands: readonly ServerCommand[] = [replicaof, slaveof, sync, psync, replconf, failover];

@@ -1,0 +1,114 @@
+// wait: WAIT and WAITAOF: a client waits until its writes are on replicas, or synced to disk.
+//
+// There are no replicas, so a wait for one lasts until its time is over. Local syncs are counted in bytes: what was
+// put into the AOF so far is the mark, and the wait is over when as much has been synced. The mark is kept as a
+// further argument of the command that waits, which no client can send: the arity forbids it.
+
+import { errors } from '../../protocol/errors.js';
+import type { ReplyWriter } from '../../protocol/reply.js';
+import { command } from '../../registry/command.js';
+import { int } from '../../registry/grammar.js';
+import type { ServerCall, ServerCommand } from '../server.js';
+
+const tips = ['request_policy:all_shards', 'response_policy:agg_min'];
+/** How often a waiting client looks whether the AOF has been synced. */
+const LOOK_EVERY_MS = 10;
+
+const TIMEOUT_MAX = 2 ** 63;
+
+/** The time to wait at an argument, or -1 with the error replied. */
+function waitMs(call: ServerCall, index: number): number {
+  const timeoutMs = call.integer(index);
+  if (Number.isNaN(timeoutMs)) call.reply.error(errors.timeoutNotInteger);
+  else if (timeoutMs < 0) call.reply.error(errors.timeoutNegative);
+  else if (timeoutMs >= TIMEOUT_MAX - call.host.nowMs()) call.reply.error(errors.timeoutOutOfRange);
+  else return timeoutMs;
+  return -1;
+}
+
+const wait: ServerCommand = command({
+  name: 'wait',
+  since: '3.0.0',
+  group: 'generic',
+  leavesGroup: true,
+  arity: 3,
+  flags: ['blocking'],
+  categories: ['connection'],
+  args: [int('numreplicas'), int('timeout')],
+  tips,
+  summary: "Waits until replicas have the connection's writes.",
+  complexity: 'O(1)',
+  run(call: ServerCall) {
+    const wanted = call.integer(1);
+    if (Number.isNaN(wanted)) {
+      call.reply.error(errors.notInteger);
+      return;
+    }
+    const timeoutMs = waitMs(call, 2);
+    if (timeoutMs < 0) return;
+    if (wanted <= 0 || call.denyBlocking) {
+      call.reply.integer(0);
+      return;
+    }
+    call.host.block(call, { keys: [], timeoutMs, onTimeout: (reply) => reply.integer(0) });
+  },
+});
+
+function replySynced(reply: ReplyWriter, local: boolean): void {
+  reply.array(2);
+  reply.integer(local ? 1 : 0);
+  reply.integer(0);
+}
+
+const MARK_INDEX = 4;
+
+const waitaof: ServerCommand = command({
+  name: 'waitaof',
+  since: '7.2.0',
+  group: 'generic',
+  leavesGroup: true,
+  arity: 4,
+  flags: ['blocking'],
+  categories: ['connection'],
+  args: [int('numlocal'), int('numreplicas'), int('timeout')],
+  tips,
+  summary: "Waits until the connection's writes are synced to the AOF of the server and of replicas.",
+  complexity: 'O(1)',
+  run(call: ServerCall) {
+    const { host } = call;
+    const local = call.integer(1);
+    const replicas = call.integer(2);
+    if (!(local >= 0 && local <= 1)) {
+      call.reply.error(
+        Number.isNaN(local) ? errors.notInteger : 'ERR value is out of range, value must between 0 and 1',
+      );
+      return;
+    }
+    if (!(replicas >= 0)) {
+      call.reply.error(Number.isNaN(replicas) ? errors.notInteger : 'ERR value is out of range, must be positive');
+      return;
+    }
+    const timeoutMs = waitMs(call, 3);
+    if (timeoutMs < 0) return;
+    const { log } = host.persistence.aof;
+    if (local > 0 && !log.isOpen) {
+      call.reply.error('ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.');
+      return;
+    }
+    const mark = call.count > MARK_INDEX ? call.integer(MARK_INDEX) : log.appendedBytes;
+    const isSynced = (): boolean => log.isOpen && log.syncedBytes >= mark;
+    if (((local === 0 || isSynced()) && replicas === 0) || call.denyBlocking) {
+      replySynced(call.reply, isSynced());
+      return;
+    }
+    host.block(call, {
+      keys: [],
+      timeoutMs,
+      args: ['WAITAOF', local, replicas, timeoutMs, mark],
+      ...(local > 0 && !isSynced() ? { retryAtMs: host.nowMs() + LOOK_EVERY_MS } : {}),
+      onTimeout: (reply) => replySynced(reply, isSynced()),
+    });
+  },
+});
+
+export const waitCommands: readonly ServerCommand[] = [wait, waitaof];
