@@ -48,6 +48,8 @@ class InProcessWire implements Wire {
   private isScheduled = false;
   private isPaused = false;
   private isEnding = false;
+  /** The client sends nothing more. */
+  private hasEnded = false;
   /** The server was told that bytes are unsent, and waits for `onDrain`. */
   private owesDrain = false;
 
@@ -62,7 +64,8 @@ class InProcessWire implements Wire {
         this.schedule();
       },
       final: (done) => {
-        this.end();
+        this.hasEnded = true;
+        this.schedule();
         done();
       },
     });
@@ -134,6 +137,11 @@ class InProcessWire implements Wire {
       const { whenRead } = this;
       this.whenRead = undefined;
       whenRead?.();
+      if (this.hasEnded && !this.isEnding && !this.isPaused) {
+        this.hasEnded = false;
+        events!.onEnd();
+        if (client.destroyed) return;
+      }
     }
     const parts = this.replies;
     this.replies = [];

@@ -7,6 +7,7 @@
 
 import net from 'node:net';
 import { directHandle, streamBinding, type StreamHandle, type WriteRequest } from './direct-write.js';
+import { OutputBacklog } from './output-backlog.js';
 
 /** What a connection needs of its socket; plain TCP, unix sockets, TLS and simulations look the same from above. */
 export interface Wire {
@@ -31,6 +32,9 @@ export interface WireEvents {
   onData(bytes: Uint8Array, count: number): void;
   /** Everything written is sent. */
   onDrain(): void;
+  /** The peer will send nothing more. Called before the bytes of any other connection that came later. */
+  onEnd(): void;
+  /** The connection is gone; may be called twice. An error is told before later bytes of other connections. */
   onClose(error: Error | undefined): void;
 }
 
@@ -48,8 +52,10 @@ export class SocketWire implements Wire {
   private events: WireEvents | undefined;
   private readonly handle: StreamHandle | undefined;
   private request: WriteRequest | undefined;
-  /** Bytes that libuv holds. */
+  /** Bytes that libuv holds: those of one write. */
   private queuedBytes = 0;
+  /** Bytes that come after them. */
+  private readonly backlog = new OutputBacklog();
   private ending = false;
 
   constructor(
@@ -66,19 +72,15 @@ export class SocketWire implements Wire {
   attach(events: WireEvents, listensToData: boolean): void {
     this.events = events;
     const { socket } = this;
-    let failure: Error | undefined;
     if (listensToData)
       socket.on('data', (chunk: Buffer) =>
         events.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length), chunk.length),
       );
-    socket.on('drain', () => {
-      if (this.queuedBytes === 0) events.onDrain();
-    });
-    socket.on('error', (error) => {
-      failure = error;
-    });
-    socket.on('end', () => socket.end());
-    socket.on('close', () => events.onClose(failure));
+    socket.on('drain', () => events.onDrain());
+    // 'close' comes turns of the loop later, when other clients' commands have run.
+    socket.on('error', (error) => events.onClose(error));
+    socket.on('end', () => events.onEnd());
+    socket.on('close', () => events.onClose(undefined));
   }
 
   deliver(count: number): void {
@@ -86,21 +88,30 @@ export class SocketWire implements Wire {
   }
 
   get unsentBytes(): number {
-    return this.queuedBytes + this.socket.writableLength;
+    return this.queuedBytes + this.backlog.bytes + this.socket.writableLength;
   }
 
   write(bytes: Uint8Array): boolean {
-    // Behind bytes that the stream holds, the stream must write: it keeps the order.
-    if (this.handle === undefined || this.socket.writableLength > 0 || this.socket.destroyed || this.ending) {
+    if (this.ending || this.socket.destroyed) return true;
+    if (this.handle === undefined) {
       this.socket.write(bytes);
-      return this.unsentBytes === 0;
+      return this.socket.writableLength === 0;
     }
-    const status = this.handle.writeBuffer(this.request!, bytes);
+    if (this.queuedBytes > 0) {
+      this.backlog.add(bytes);
+      return false;
+    }
+    return this.writeDirectly(bytes);
+  }
+
+  /** Returns true when the system took all bytes at once. */
+  private writeDirectly(bytes: Uint8Array): boolean {
+    const status = this.handle!.writeBuffer(this.request!, bytes);
     if (status !== 0) {
       this.socket.destroy();
       return true;
     }
-    if (streamBinding!.streamBaseState[streamBinding!.kLastWriteWasAsync] === 0) return this.queuedBytes === 0;
+    if (streamBinding!.streamBaseState[streamBinding!.kLastWriteWasAsync] === 0) return true;
     this.keepQueued(bytes);
     return false;
   }
@@ -109,14 +120,25 @@ export class SocketWire implements Wire {
   private keepQueued(bytes: Uint8Array): void {
     const request = this.request!;
     request.buffer = bytes;
-    this.queuedBytes += bytes.length;
+    this.queuedBytes = bytes.length;
     request.oncomplete = (status) => {
       request.buffer = undefined;
-      this.queuedBytes -= bytes.length;
+      this.queuedBytes = 0;
       if (status !== 0) this.socket.destroy();
-      else if (this.queuedBytes === 0) this.drained();
+      else this.writeBacklog();
     };
     this.request = this.makeRequest();
+  }
+
+  private writeBacklog(): void {
+    while (!this.socket.destroyed) {
+      const part = this.backlog.take();
+      if (part === undefined) {
+        this.drained();
+        return;
+      }
+      if (!this.writeDirectly(part)) return;
+    }
   }
 
   private makeRequest(): WriteRequest {
@@ -127,11 +149,11 @@ export class SocketWire implements Wire {
 
   private drained(): void {
     if (this.ending) this.closeStream();
-    else if (this.socket.writableLength === 0) this.events?.onDrain();
+    else this.events?.onDrain();
   }
 
   writeAll(parts: readonly Uint8Array[]): boolean {
-    if (this.handle !== undefined) {
+    if (this.handle !== undefined || this.ending || this.socket.destroyed) {
       let sent = true;
       for (const part of parts) sent = this.write(part) && sent;
       return sent;
@@ -192,6 +214,8 @@ export function acceptSocket(
     const options = {
       handle,
       pauseOnCreate: true,
+      // The connection decides what becomes of replies to a peer that has finished sending.
+      allowHalfOpen: true,
       onread: {
         buffer: readBuffer,
         callback: (count: number): boolean => {

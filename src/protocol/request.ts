@@ -46,6 +46,8 @@ export class RequestReader {
   error = '';
   /** After INCOMPLETE: the request has at least this many bytes in all; 0 when that is not known. */
   neededBytes = 0;
+  /** Where the argument that `neededBytes` is about begins, from the request's first byte. */
+  partialStart = 0;
   /** `proto-max-bulk-len`. */
   bulkBytesMax = 512 * 1024 * 1024;
 
@@ -133,6 +135,7 @@ export class RequestReader {
       if (next > limit) {
         const answer = this.suspend(places, resume, at, position, count, index);
         this.neededBytes = next - at;
+        this.partialStart = start - at;
         return answer;
       }
       if (index === starts.length) {

@@ -182,6 +182,11 @@ export class Blocking {
     if (this.states.get(state.client) !== state) return;
     const { server } = this;
     const { client } = state;
+    // It was killed, and its end has not been told yet.
+    if (client.connection?.isClosing === true) {
+      this.release(state);
+      return;
+    }
     state.serving = true;
     state.blockedAgain = false;
     const { clock } = server.options;

@@ -28,7 +28,7 @@ function flagsOf(server: DataServer, client: Client): string {
 export function clientLine(server: DataServer, client: Client): string {
   const nowMs = server.keyspace.nowMs;
   const { connection, pubsub } = { connection: client.connection, pubsub: server.pubsub };
-  const queryBytes = (connection?.queryBytes ?? 0) + server.requestBytes(client);
+  const queryBytes = (connection?.shownQueryBytes ?? 0) + server.requestBytes(client);
   const bufferBytes = connection?.queryBufferBytes ?? 0;
   const unsent = connection?.wire.unsentBytes ?? 0;
   const multi = server.transactions.queuedCount(client);

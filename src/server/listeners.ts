@@ -177,7 +177,7 @@ export class Listeners {
   }
 
   private door(unixSocket: boolean): Server {
-    const door = createServer({ pauseOnConnect: true, allowHalfOpen: false }, (socket) => {
+    const door = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
       acceptSocket(socket, door, unixSocket ? 0 : this.keepAliveSeconds(), (wire) =>
         this.server.accept(wire, unixSocket),
       );

@@ -59,7 +59,7 @@ import { HotKeys } from './hot-keys.js';
 import { Monitors } from './monitors.js';
 import { Scripting } from './scripting/scripting.js';
 import { Pause } from './pause.js';
-import { Settings } from './settings.js';
+import { Settings, UNSENT_BYTES_MIN } from './settings.js';
 import { stackOf } from './stack.js';
 import { Tracking } from './tracking.js';
 import { Transactions } from './transactions.js';
@@ -137,6 +137,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly startedMs: number;
   readonly processTag = `${process.pid}`;
   queryBytesMax = 1024 * 1024 * 1024;
+  unsentBytesMax = UNSENT_BYTES_MIN;
   readonly effects = new Effects();
   /** What scripting keeps of functions, for snapshots. */
   functionStore: FunctionStore = { codes: () => [], load: () => undefined, clear: () => undefined };

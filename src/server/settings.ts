@@ -8,6 +8,9 @@ import type { OptionName } from '../service/config/options.js';
 import type { ClientClass, OutputLimit } from '../service/config/special-settings.js';
 import type { DataServer } from './server.js';
 
+/** Replies that a client may leave unread before its further requests wait, where no limit allows more. */
+export const UNSENT_BYTES_MIN = 32 * 1024 * 1024;
+
 export class Settings {
   hz = 10;
   maxMemory = 0;
@@ -94,6 +97,8 @@ export class Settings {
     keyspace.notifyMask = config.special('notify-keyspace-events').value;
     server.gates = this.maxMemory > 0 ? server.gates | Gate.MEMORY : server.gates & ~Gate.MEMORY;
     const { hardBytes, softBytes } = this.outputLimits.normal;
+    // A client that is to be closed at a limit must be able to reach it.
+    server.unsentBytesMax = Math.max(UNSENT_BYTES_MIN, hardBytes, softBytes);
     server.gates = hardBytes > 0 || softBytes > 0 ? server.gates | Gate.OUTPUT : server.gates & ~Gate.OUTPUT;
     if (this.minReplicas > 0) server.gates |= Gate.WRITES;
     // Below a millisecond, or when every command counts, sampling would miss what is asked for.

@@ -115,6 +115,10 @@ export class Client implements Session {
     return this.blocked || this.paused;
   }
 
+  get listens(): boolean {
+    return this.kind !== 'normal' || this.monitors;
+  }
+
   execute(): void {
     try {
       this.owner.dispatch(this);

@@ -7,9 +7,13 @@
 // It stops early when the client is suspended (blocked, paused, a parked script), closes, or reads too slowly; then the
 // rest waits in `kept`, and `proceed` goes on with it.
 //
-// A slow reader: with more than UNSENT_PAUSE_BYTES unsent, no more of its requests are read or run until it has read;
-// so an ordinary client cannot make replies pile up. Clients that get messages without asking (pub/sub, replicas, MONITOR) are
-// bounded by client-output-buffer-limit.
+// A slow reader: many clients send a whole pipeline before they read its first reply, so reading must go on while replies
+// wait. Up to `host.unsentBytesMax` its requests are run; further ones are kept, up to client-query-buffer-limit, until it
+// has read. Only then is reading paused. So the memory of a client that never reads is bounded by these two, unless
+// client-output-buffer-limit or maxmemory-clients close it before.
+//
+// The end of the peer is acted upon at once: a client that waits for a key or for messages must get none any more. Requests
+// that came before the end are run all the same; their replies go out as far as they are not held.
 //
 // Not here: what requests mean (server), listening (listener).
 
@@ -24,9 +28,13 @@ import {
 } from '../protocol/request.js';
 import type { ReplyWriter } from '../protocol/reply.js';
 
-const UNSENT_PAUSE_BYTES = 1024 * 1024;
+/** Replies are handed to the socket when there are so many of them, before the last request of the chunk has run. */
+const FLUSH_BYTES = 1024 * 1024;
+/** Others are served after so many bytes of kept requests. */
+const SLICE_BYTES = 256 * 1024;
 /** So many messages are sent at once, even before the turn ends. */
 const MESSAGE_COUNT_MAX = 1024;
+const LONG_ARGUMENT_BYTES = 32 * 1024;
 const KEEP_BYTES_MIN = 16 * 1024;
 const QUIET_SECONDS = 2;
 /** A kept buffer that is larger is dropped when it is empty. */
@@ -39,6 +47,8 @@ export interface ConnectionHost {
   readonly places: ArgumentPlaces;
   /** `client-query-buffer-limit`. */
   readonly queryBytesMax: number;
+  /** With more unsent, a client's requests wait. */
+  readonly unsentBytesMax: number;
   /** Called before the first request of each chunk: the server looks at the clock. `bytes` is where the requests lie. */
   beginChunk(bytes: Uint8Array): void;
   /** Replies must wait until what they acknowledge is durable: see `holdReplies`. */
@@ -57,6 +67,8 @@ export interface Session {
   execute(): void;
   /** Whether requests must wait: blocked, paused, suspended. */
   readonly suspended: boolean;
+  /** Whether the client only waits for what others do: messages. */
+  readonly listens: boolean;
   /** Bytes that clients get unasked are limited; called after each write with what is unsent. False: was closed. */
   checkOutput(unsentBytes: number): void;
   onClose(error: Error | undefined): void;
@@ -87,8 +99,18 @@ export class Connection implements WireEvents {
   private resume: ResumePoint | null = null;
   /** No request can be complete before so many bytes are kept. */
   private neededBytes = 0;
+  /** Where the argument begins that is waited for, from the request's first byte. */
+  private partialStart = 0;
   private running = false;
+  /** Too much is unsent: requests wait. */
   private held = false;
+  private pausesReading = false;
+  /** `proceed` will be called in another turn of the loop. */
+  private isScheduled = false;
+  /** The peer sends nothing more, but some of its requests have not run. */
+  private ended = false;
+  /** Replies can reach nobody any more. */
+  private dropsReplies = false;
   private closing = false;
   closed = false;
   bytesIn = 0;
@@ -106,6 +128,12 @@ export class Connection implements WireEvents {
   /** Bytes of requests that are kept because they are not complete or must wait. */
   get queryBytes(): number {
     return this.keptEnd - this.keptStart;
+  }
+
+  /** As `queryBytes`; of a long argument that is not all there, its own bytes alone, as Redis counts. */
+  get shownQueryBytes(): number {
+    const isLong = this.neededBytes - this.partialStart >= LONG_ARGUMENT_BYTES;
+    return isLong ? Math.max(0, this.queryBytes - this.partialStart) : this.queryBytes;
   }
 
   get queryBufferBytes(): number {
@@ -145,7 +173,7 @@ export class Connection implements WireEvents {
   /** As destroy, and it is over at once, not when the system says so. */
   abandon(): void {
     this.destroy();
-    this.onClose(undefined);
+    this.endNow(undefined);
   }
 
   get isClosing(): boolean {
@@ -163,11 +191,21 @@ export class Connection implements WireEvents {
     }
     this.keep(bytes, 0, count);
     if (this.queryBytes > this.host.queryBytesMax) {
-      this.session.onQueryLimit();
-      this.destroy();
+      this.passQueryLimit();
       return;
     }
-    this.proceed();
+    if (!this.isScheduled) this.proceed();
+  }
+
+  private passQueryLimit(): void {
+    if (this.held || this.isScheduled) {
+      // These are requests that we did not get to, not one that is too large: the client must wait.
+      this.pausesReading = true;
+      this.wire.pauseReading();
+      return;
+    }
+    this.session.onQueryLimit();
+    this.destroy();
   }
 
   /** Runs what is kept, as far as it is complete; called when a suspended client may go on. */
@@ -183,6 +221,24 @@ export class Connection implements WireEvents {
     if (kept.length <= KEEP_BYTES_IDLE_MAX) this.spare = kept;
   }
 
+  private resumeReading(): void {
+    if (!this.pausesReading || this.held) return;
+    if (this.isScheduled && this.queryBytes > this.host.queryBytesMax / 2) return;
+    this.pausesReading = false;
+    this.wire.resumeReading();
+  }
+
+  private proceedSoon(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      this.proceed();
+      this.resumeReading();
+      if (this.ended) this.finish();
+    });
+  }
+
   /** An empty buffer from the last time something was kept. */
   private spare: Uint8Array | undefined;
 
@@ -195,10 +251,12 @@ export class Connection implements WireEvents {
     this.neededBytes = 0;
     writer.protocol = session.protocol;
     let position = at;
-    while (position < limit) {
+    const stop = Math.min(limit, at + SLICE_BYTES);
+    while (position < stop) {
       const answer = reader.read(bytes, position, limit, places, this.resume, session.authenticated);
       if (answer === INCOMPLETE) {
         this.neededBytes = reader.neededBytes;
+        this.partialStart = reader.partialStart;
         this.resume ??= new ResumePoint();
         break;
       }
@@ -213,7 +271,7 @@ export class Connection implements WireEvents {
       if (answer === COMPLETE) {
         session.execute();
         if (this.closing || session.suspended) break;
-        if (writer.fullBytes > UNSENT_PAUSE_BYTES) {
+        if (writer.fullBytes > FLUSH_BYTES) {
           this.flush();
           if (this.held) break;
         }
@@ -221,7 +279,11 @@ export class Connection implements WireEvents {
     }
     this.running = false;
     this.flush();
-    if (this.closing && this.waiting.length === 0) this.wire.end();
+    if (this.closing) {
+      if (this.waiting.length === 0) this.wire.end();
+    } else if (position >= stop && position < limit && !session.suspended) {
+      this.proceedSoon();
+    }
     return position;
   }
 
@@ -232,7 +294,7 @@ export class Connection implements WireEvents {
     if (this.messages.length > 0) this.sendMessages();
     this.bytesOut += writer.pendingBytes;
     this.writes++;
-    if (this.closed) {
+    if (this.closed || this.dropsReplies) {
       writer.clear();
       return;
     }
@@ -251,7 +313,7 @@ export class Connection implements WireEvents {
 
   /** Sends bytes that the client did not ask for now: messages, replies after blocking. They must not change later. */
   send(bytes: Uint8Array): void {
-    if (this.closed) return;
+    if (this.closed || this.dropsReplies) return;
     if (this.messages.length > 0) this.sendMessages();
     this.bytesOut += bytes.length;
     this.writes++;
@@ -301,20 +363,58 @@ export class Connection implements WireEvents {
   private noteUnsent(): void {
     const unsent = this.wire.unsentBytes;
     this.session.checkOutput(unsent);
-    if (unsent > UNSENT_PAUSE_BYTES && !this.held) {
-      this.held = true;
-      this.wire.pauseReading();
-    }
+    if (unsent <= this.host.unsentBytesMax || this.closing) return;
+    // A peer that has finished sending may read or not: its requests run, what it does not take is lost.
+    if (this.ended) this.dropsReplies = true;
+    else this.held = true;
   }
 
   onDrain(): void {
     if (!this.held) return;
     this.held = false;
-    this.wire.resumeReading();
     this.proceed();
+    this.resumeReading();
+  }
+
+  onEnd(): void {
+    if (this.closed || this.closing) return;
+    if (this.held || this.isScheduled) this.runRest();
+    else this.finish();
+  }
+
+  /** Runs the requests that are kept because there was no time for them, or no room for their replies. */
+  private runRest(): void {
+    this.ended = true;
+    this.held = false;
+    this.proceedSoon();
+  }
+
+  /** The peer has ended and no request of it can run any more. */
+  private finish(): void {
+    if (this.closed || this.isScheduled) return;
+    const { session } = this;
+    if (this.waiting.length === 0 && this.wire.unsentBytes === 0) {
+      this.endNow(undefined);
+      this.wire.end();
+    } else if (this.dropsReplies || session.suspended || session.listens) {
+      this.abandon();
+    } else {
+      this.closing = true;
+      if (this.waiting.length === 0) this.wire.end();
+    }
   }
 
   onClose(error: Error | undefined): void {
+    if (!this.closing && (this.held || this.isScheduled)) {
+      // The requests came before the end: they run, but for nobody.
+      this.dropsReplies = true;
+      this.runRest();
+    } else {
+      this.endNow(error);
+    }
+  }
+
+  private endNow(error: Error | undefined): void {
     if (this.closed) return;
     this.closed = true;
     this.closing = true;

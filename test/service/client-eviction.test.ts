@@ -122,6 +122,37 @@ describe('maxmemory-clients', () => {
     assert.deepEqual(await names(), ['one', 'spared']);
   });
 
+  it('closes an ordinary client that does not read its replies', { timeout: 60_000 }, async () => {
+    await control.call('SETRANGE', 'k', 200_000, 'v');
+    const { socket } = await open('lazy');
+    socket.pause();
+    let requests = 0;
+    // The system's buffers take several megabytes before anything waits here.
+    for (; (await names()).includes('lazy'); requests++) {
+      assert.ok((await memoryOf('lazy')) < 3_000_000);
+      assert.ok(requests < 500, 'the client was never closed');
+      socket.write('GET k\r\n');
+    }
+    assert.ok(requests * 200_000 > 3_000_000);
+    assert.match(await control.info('stats'), /evicted_clients:1\r\n/);
+  });
+
+  it('counts the replies of a client that is spared, and closes it when that ends', { timeout: 60_000 }, async () => {
+    await control.call('SETRANGE', 'k', MB, 'v');
+    const { socket, closed } = await open('spared');
+    socket.write('CLIENT NO-EVICT ON\r\n');
+    await once(socket, 'data');
+    socket.pause();
+    for (let requests = 0; (await memoryOf('spared')) < 10 * MB; requests++) {
+      assert.ok(requests < 500, 'replies did not pile up');
+      socket.write('GET k\r\n');
+    }
+    socket.write('CLIENT NO-EVICT OFF\r\n');
+    while ((await names()).includes('spared'));
+    socket.resume();
+    await closed;
+  });
+
   it('closes subscribers that do not read', { timeout: 60_000 }, async () => {
     const slow = await open('slow');
     slow.socket.write('SUBSCRIBE c\r\n');
