@@ -20,6 +20,8 @@ export interface Clock {
   steadyMs(): number;
   /** Milliseconds that the event loop has waited for something to do, so far. */
   idleMs(): number;
+  /** Milliseconds of processor time that the process has had so far, with fractions where the system tells. */
+  processorMs(): number;
   /**
    * Runs `run` once after at least `delayMs` (at most 2^31 - 1, about 24 days). A timer keeps the process alive only if
    * `keepsAlive` says so.
@@ -74,6 +76,11 @@ export class SystemClock implements Clock {
 
   idleMs(): number {
     return performance.eventLoopUtilization().idle;
+  }
+
+  processorMs(): number {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
   }
 
   after(delayMs: number, run: () => void, keepsAlive = false): Timer {

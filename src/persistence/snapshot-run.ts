@@ -1,9 +1,6 @@
 // snapshot-run: one snapshot from its cut to the file in place: walks in slices between events and tells when it is done.
 //
-// While clients are served a slice is short and followed by a pause three times as long, so that a snapshot takes at most a
-// quarter of the engine's time; when nobody is, it goes on at once. On a machine with too much to do a pause passes while
-// the engine does not even run: a slice therefore also waits until many commands were served, or the loop had nothing to
-// do, for a while at most.
+// While clients are served a slice is short and followed by a pause (walk-pace); when nobody is, the walk goes on at once.
 //
 // Not here: the cut itself (snapshot), names of files and what a result means (rdb-saver, append-only), saving in
 // one go (whole-save).
@@ -13,16 +10,10 @@ import type { PersistenceHost } from './host.js';
 import { Compression, RdbWriter } from './rdb-writer.js';
 import { Snapshot, type SnapshotEncoder } from './snapshot.js';
 import type { SnapshotSink } from './snapshot-sink.js';
+import { WalkPace } from './walk-pace.js';
 
 const CHUNK_BYTES = 256 * 1024;
-const BUSY_SLICE_MS = 1.5;
-const BUSY_PAUSE_MS = 4;
 const IDLE_SLICE_MS = 5;
-/** What a busy engine serves, about, in three times a slice. */
-const COMMANDS_PER_SLICE = 450;
-/** Waiting for events so long means that the engine has time. */
-const SPARE_MS = 1;
-const PAUSES_MAX = 8;
 
 export type SnapshotResult = { readonly error: Error | null; readonly bytes: number; readonly aborted: boolean };
 
@@ -32,8 +23,7 @@ export class SnapshotRun {
   /** The most memory that the snapshot was seen to take beside the data. */
   heldBytesMax = 0;
   private lastCommandCount: number;
-  private pauses = 0;
-  private idleMsBefore = 0;
+  private readonly pace: WalkPace;
   private timer: Timer | undefined;
   private soon: Timer | undefined;
   private isOver = false;
@@ -50,6 +40,7 @@ export class SnapshotRun {
     const writer = new RdbWriter(compresses ? Compression.marked : Compression.none, CHUNK_BYTES);
     this.startedMs = host.clock.wallMs();
     this.lastCommandCount = host.commandCount;
+    this.pace = new WalkPace(host.clock);
     this.snapshot = new Snapshot(host.keyspace, makeEncoder(writer), sink, writer);
     sink.onError = (error) => this.fail(error);
     sink.onRoom = () => {
@@ -64,26 +55,23 @@ export class SnapshotRun {
 
   private schedule(isBusy: boolean): void {
     if (isBusy) {
-      this.pauses = 0;
-      this.idleMsBefore = this.host.clock.idleMs();
-      this.pause();
-    } else {
-      this.soon = this.host.clock.soon(() => {
-        this.soon = undefined;
-        this.goOn();
-      });
+      this.pause(this.pace.restMs);
+      return;
     }
+    this.soon = this.host.clock.soon(() => {
+      this.soon = undefined;
+      this.goOn();
+    });
   }
 
-  private pause(): void {
-    const { host } = this;
-    this.timer = host.clock.after(
-      BUSY_PAUSE_MS,
+  private pause(milliseconds: number): void {
+    this.timer = this.host.clock.after(
+      milliseconds,
       () => {
         this.timer = undefined;
-        const isServed = host.commandCount - this.lastCommandCount >= COMMANDS_PER_SLICE;
-        if (isServed || host.clock.idleMs() - this.idleMsBefore >= SPARE_MS || ++this.pauses >= PAUSES_MAX) this.goOn();
-        else this.pause();
+        const { restMs } = this.pace;
+        if (restMs > 0) this.pause(restMs);
+        else this.goOn();
       },
       true,
     );
@@ -96,8 +84,11 @@ export class SnapshotRun {
     // For tests, a snapshot can be made to take its time: microseconds a key, a batch of keys at once.
     const delay = Number(host.option('rdb-key-save-delay'));
     const before = snapshot.entriesDone;
-    const end = host.clock.steadyMs() + (isBusy ? BUSY_SLICE_MS : IDLE_SLICE_MS);
-    snapshot.walk(() => delay > 0 || host.clock.steadyMs() >= end);
+    const { clock } = host;
+    const end = clock.steadyMs() + IDLE_SLICE_MS;
+    this.pace.sliceBegins();
+    snapshot.walk(() => delay > 0 || (isBusy ? this.pace.isSliceOver : clock.steadyMs() >= end));
+    this.pace.sliceEnds();
     if (delay > 0) {
       const pauseMs = Math.min(60_000, ((snapshot.entriesDone - before) * delay) / 1000);
       if (pauseMs > 0 && !this.wasAborted) {

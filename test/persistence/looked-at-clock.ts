@@ -8,6 +8,7 @@ export function lookedAtClock(nowMs: () => number, lookMs: () => number): Clock 
     wallMs: nowMs,
     steadyMs: () => nowMs() + lookMs(),
     idleMs: () => 0,
+    processorMs: nowMs,
     after: (delayMs, run, keepsAlive) => systemClock.after(delayMs, run, keepsAlive),
     soon: (run) => systemClock.soon(run),
   };
