@@ -8,6 +8,9 @@ const COUNT_MAX = 100_000_000;
 const REPLY_BYTES_MAX = 2 ** 30;
 /** How often the bytes are looked at. */
 const BATCH = 1024;
+/** So many elements, a batch or two, tell how many bytes all of them would be; only a clear excess counts. */
+const ESTIMATE_COUNT = 4 * BATCH;
+const ESTIMATE_BYTES_MAX = 1.5 * REPLY_BYTES_MAX;
 const LIMIT = 2n ** 63n - 1n;
 const TOO_MANY = 'ERR value is out of range';
 
@@ -25,7 +28,10 @@ export function readRandomCount(call: DataCall, index: number): number {
   return Number(count);
 }
 
-/** Replies with `count` elements, each written by `draw`, in an array of `length`; with an error if that is too much. */
+/**
+ * Replies with `count` elements, each written by `draw`, in an array of `length`; with an error if that is too much, which
+ * the first elements tell: nobody waits for a reply that is thrown away in the end.
+ */
 export function replyDrawn(call: DataCall, count: number, length: number, draw: () => void): void {
   const { reply } = call;
   // A client whose output is limited is cut off on the way.
@@ -38,7 +44,11 @@ export function replyDrawn(call: DataCall, count: number, length: number, draw: 
   reply.array(length);
   for (let left = count; left > 0; left--) {
     draw();
-    if (left % BATCH === 0 && reply.pendingBytes - before > REPLY_BYTES_MAX) {
+    if (left % BATCH !== 0) continue;
+    const bytes = reply.pendingBytes - before;
+    const drawn = count - left + 1;
+    const isHopeless = drawn < ESTIMATE_COUNT && (bytes / drawn) * count > ESTIMATE_BYTES_MAX;
+    if (bytes > REPLY_BYTES_MAX || (isHopeless && drawn >= BATCH && reply.bytesMax === Infinity)) {
       reply.rewind(start);
       reply.error(TOO_MANY);
       return;
