@@ -39,6 +39,17 @@ export class CommandTable<C> {
     return true;
   }
 
+  /** rename-command: an empty new name takes the command away. Returns Redis's reason when it refuses. */
+  rename(from: string, to: string): string | undefined {
+    const found = this.byName.get(from.toLowerCase());
+    if (found === undefined) return 'No such command in rename-command';
+    this.remove(from);
+    if (to === '') return undefined;
+    if (this.byName.has(to.toLowerCase())) return 'Target command name already exists';
+    this.add(to, found);
+    return undefined;
+  }
+
   /** The command of this name, without looking at subcommands. @hot */
   find(bytes: Uint8Array, offset: number, length: number): Command<C> | undefined {
     const slots = this.slots[hashName(bytes, offset, length)];

@@ -108,12 +108,22 @@ function watchSignals(running: RunningServer): void {
   process.on('SIGINT', () => onSignal('SIGINT'));
 }
 
+/** Loads the users as a start would, from the configuration and the ACL file, and ends the process when that fails. */
+function checkUsers(config: Config, users: Loaded['users']): void {
+  const rules = makeRules();
+  for (const words of users) rules.appendConfigured(words);
+  const aclFile = config.path('aclfile');
+  const { fatal, notices } = rules.loadAtStart(new RealFiles(), aclFile, config.text('aclfile').value);
+  if (fatal !== undefined) exitWith(1, [...notices, fatal, ''].join('\n'), process.stderr);
+}
+
 /** Serves until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
 export async function runServer(args: readonly string[]): Promise<void> {
   raiseInliningBudget();
   if (args.includes('--sentinel')) exitWith(1, 'There is no sentinel mode yet.\n', process.stderr);
   const checksOnly = args[0] === '--check-config';
   const { config, renamed, users, input, warnings } = loadConfig(checksOnly ? args.slice(1) : args);
+  if (checksOnly) checkUsers(config, users);
   if (checksOnly) exitWith(0, [...warnings, 'The configuration is good.', ''].join('\n'));
   if (config.flag('daemonize').value && !isDaemon) await startDaemon(input);
 
@@ -159,7 +169,10 @@ export async function runServer(args: readonly string[]): Promise<void> {
       reportFailure(error.message);
       process.exit(1);
     }
-    throw error;
+    const reason = `Cannot start: ${error instanceof Error ? error.message : String(error)}`;
+    log.write('warning', reason);
+    reportFailure(reason);
+    process.exit(1);
   }
   // A bug in work that no client waits for (a timer, a socket event) must not take everybody's data down.
   process.on('uncaughtException', (error) => running.server.log('warning', `Internal error: ${stackOf(error)}`));

@@ -514,12 +514,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** rename-command; an empty name takes the command away. Throws when there is no such command or the name is taken. */
   renameCommand(from: string, to: string): void {
-    const found = this.table.commands.get(from.toLowerCase());
-    if (found === undefined) throw new Error('No such command in rename-command');
-    this.table.remove(from);
-    if (to === '') return;
-    if (this.table.commands.has(to.toLowerCase())) throw new Error('Target command name already exists');
-    this.table.add(to, found);
+    const refusal = this.table.rename(from, to);
+    if (refusal !== undefined) throw new Error(refusal);
   }
 
   // --- running commands ---------------------------------------------------------------------------------------------

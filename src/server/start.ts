@@ -10,10 +10,12 @@ import { type Clock, systemClock } from '../io/clock.js';
 import { RealFiles } from '../io/files.js';
 import type { Config } from '../service/config/config.js';
 import type { Directives } from '../service/config/file.js';
+import { CommandTable } from '../registry/table.js';
+import { allDeclarations } from './declarations.js';
 import { ListenError, Listeners } from './listeners.js';
 import { Log } from './log.js';
 import { OomScore } from './oom-score.js';
-import { DataServer, type LogLevel } from './server.js';
+import { DataServer, type LogLevel, type ServerCall } from './server.js';
 import { tlsDirectives } from './tls.js';
 
 export interface Launch {
@@ -46,6 +48,8 @@ export interface CollectedDirectives extends Directives {
 export function collectDirectives(checkUser: Directives['user'] = () => undefined): CollectedDirectives {
   const renamed: [string, string][] = [];
   const users: (readonly string[])[] = [];
+  // Renames are tried on a table of their own, so that a wrong one is reported with its line.
+  let table: CommandTable<ServerCall> | undefined;
   return {
     renamed,
     users,
@@ -55,7 +59,7 @@ export function collectDirectives(checkUser: Directives['user'] = () => undefine
     },
     renameCommand(from, to) {
       renamed.push([from, to]);
-      return undefined;
+      return (table ??= new CommandTable(allDeclarations)).rename(from, to);
     },
     loadModule: () => 'modules are native code, which Kvasir does not load',
   };
