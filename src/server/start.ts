@@ -12,6 +12,7 @@ import type { Config } from '../service/config/config.js';
 import type { Directives } from '../service/config/file.js';
 import { CommandTable } from '../registry/table.js';
 import { allDeclarations } from './declarations.js';
+import { DataLocks } from './data-lock.js';
 import { ListenError, Listeners } from './listeners.js';
 import { Log } from './log.js';
 import { OomScore } from './oom-score.js';
@@ -72,6 +73,7 @@ export class RunningServer {
   constructor(
     readonly server: DataServer,
     readonly listeners: Listeners,
+    private readonly locks: DataLocks,
     private readonly pidFile: string,
   ) {}
 
@@ -113,20 +115,49 @@ export class RunningServer {
     for (const client of [...this.server.clients.values()]) client.connection?.destroy();
     if (this.pidFile !== '') rmSync(this.pidFile, { force: true });
     await this.server.onStop();
+    this.locks.release();
   }
 }
 
-export async function launch({
-  config,
-  clock = systemClock,
-  log,
-  anyPort = false,
-  loads = true,
-  renamed = [],
-  users = [],
-  exit,
-  onListening,
-}: Launch): Promise<RunningServer> {
+/** Starts a server when nobody else has its data files; rejects with a StartError when somebody has. */
+export async function launch(launched: Launch): Promise<RunningServer> {
+  const locks = new DataLocks(launched.config);
+  const refusal = await locks.acquire();
+  try {
+    if (refusal !== undefined) throw new StartError(refusal);
+    return await serve(launched, locks);
+  } catch (error) {
+    locks.release();
+    throw error;
+  }
+}
+
+/** Persistence that is turned on, or moved, by CONFIG SET takes its locks while the server goes on. */
+function followWithLocks(server: DataServer, locks: DataLocks): void {
+  for (const notice of locks.notices.splice(0)) server.log('warning', notice);
+  server.config.onSet(['appendonly', 'save', 'dir', 'dbfilename'], () => {
+    void locks.acquire().then((refusal) => {
+      if (refusal !== undefined) server.log('warning', refusal);
+      for (const notice of locks.notices.splice(0)) server.log('warning', notice);
+    });
+    return undefined;
+  });
+}
+
+async function serve(
+  {
+    config,
+    clock = systemClock,
+    log,
+    anyPort = false,
+    loads = true,
+    renamed = [],
+    users = [],
+    exit,
+    onListening,
+  }: Launch,
+  locks: DataLocks,
+): Promise<RunningServer> {
   const secret = randomBytes(12);
   const ownLog = new Log(() => clock.wallMs());
   ownLog.level = config.choice('loglevel').value as LogLevel;
@@ -146,6 +177,7 @@ export async function launch({
     ownLog.level = config.choice('loglevel').value as LogLevel;
     return undefined;
   });
+  followWithLocks(server, locks);
   for (const [from, to] of renamed) server.renameCommand(from, to);
   configureUsers(server, users);
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
@@ -186,7 +218,7 @@ export async function launch({
       server.log('warning', `Failed to write PID file: ${(error as Error).message}`);
     }
   }
-  const running = new RunningServer(server, listeners, pidFile);
+  const running = new RunningServer(server, listeners, locks, pidFile);
   onListening?.();
   server.shutdown = async (how) => {
     server.log('notice', 'User requested shutdown...');
