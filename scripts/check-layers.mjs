@@ -43,7 +43,7 @@ const allowed = {
   bench: clientAndAbove,
   manager: ['cli', ...clientAndAbove],
   dump: ['persistence', ...keyspaceAndAbove, ...clientAndAbove],
-  checkers: ['persistence', ...keyspaceAndAbove, ...clientAndAbove],
+  checkers: ['persistence', 'commands', 'registry', ...keyspaceAndAbove, ...clientAndAbove],
   apps: everything,
   embed: everything,
 };

@@ -267,6 +267,28 @@ export class Hashes implements Container {
     return false;
   }
 
+  /** As `set` of a field without expiry, but a field that is there already stays as it is; false then. */
+  add(
+    field: Uint8Array,
+    fieldOffset: number,
+    fieldLength: number,
+    value: Uint8Array,
+    valueOffset: number,
+    valueLength: number,
+    limits: HashLimits,
+  ): boolean {
+    if (this.encoding !== Encoding.HASHTABLE) {
+      if (this.find(field, fieldOffset, fieldLength)) return false;
+      return this.set(field, fieldOffset, fieldLength, value, valueOffset, valueLength, limits, false);
+    }
+    const { dicts } = this;
+    const dict = this.ref as DictRef;
+    const hash = dicts.hash(field, fieldOffset, fieldLength);
+    if (dicts.find(dict, field, fieldOffset, fieldLength, hash) !== 0) return false;
+    this.insertEntry(dict, hash, field, fieldOffset, fieldLength, value, valueOffset, valueLength, -1);
+    return true;
+  }
+
   private setInListpack(
     field: Uint8Array,
     fieldOffset: number,

@@ -1,7 +1,7 @@
 // sorted-set-listpack: a small sorted set as one listpack of member, score, member, score ..., in order.
 //
 // The layout is Redis's: whole scores up to 2^62 are integer entries, others are their shortest text. -0 is
-// therefore 0 here. Everything walks the listpack, which is short by its limits.
+// therefore 0 here, but as a text in a file it stays what it is. Everything walks the listpack, which is short by its limits.
 
 import { compareBytes } from '../base/bytes.js';
 import { DOUBLE_TEXT_BYTES_MAX, formatDouble, parseDouble } from '../base/double.js';
@@ -60,6 +60,9 @@ function readInt32(u8: Uint8Array, byte: number): number {
 
 /** Sorted sets in listpacks. Elements are named by the offset of their member's entry; 0 means none. */
 export class SortedListpacks {
+  /** For loading: -0 is inserted as a text. */
+  keepsMinusZero = false;
+
   constructor(readonly listpacks: Listpacks) {}
 
   count(ref: number): number {
@@ -172,7 +175,8 @@ export class SortedListpacks {
   ): number {
     const made = this.listpacks.insertBefore(ref, place, bytes, offset, length);
     const at = this.listpacks.inserted;
-    if (isWhole(score)) return this.listpacks.insertIntegerAfter(made, at, score + 0);
+    if (isWhole(score) && !(this.keepsMinusZero && Object.is(score, -0)))
+      return this.listpacks.insertIntegerAfter(made, at, score + 0);
     const end = formatDouble(score, scoreText, 0);
     return this.listpacks.insertAfter(made, at, scoreText, 0, end);
   }

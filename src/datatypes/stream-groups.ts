@@ -372,6 +372,23 @@ export class StreamGroups {
     return indexes.insert(this.consumerPending(consumer), id);
   }
 
+  /** For loading: what no `assignPending` came for is released, so that it can be claimed. */
+  releaseUnassigned(group: GroupRef): void {
+    const { indexes } = this;
+    const ids: StreamId[] = [];
+    const counts: number[] = [];
+    for (let there = this.firstPending(group); there; there = this.nextPending()) {
+      if (this.consumer !== 0) continue;
+      const id = new StreamId();
+      id.set(this.pendingId);
+      ids.push(id);
+      counts.push(this.deliveryCount);
+    }
+    // They were never counted as released, so they are put in anew.
+    for (const id of ids) indexes.remove(this.groupPending(group), id);
+    ids.forEach((id, index) => this.setPending(group, id, 0 as ConsumerRef, 0, counts[index]!));
+  }
+
   /** Acknowledges: takes an id out of what is pending; false when it was not. */
   removePending(group: GroupRef, id: StreamId): boolean {
     const { indexes } = this;

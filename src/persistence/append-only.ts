@@ -160,7 +160,15 @@ export class AppendOnly {
 
   private async loadFile(file: OpenFile, isLast: boolean, progress: LoadProgress): Promise<void> {
     const { host } = this;
-    if (file.size() === 0) return;
+    if (file.size() === 0) {
+      // A base of commands is empty when there was no key; an RDB never is.
+      if (file.path.endsWith('.base.rdb'))
+        throw new LoadError(
+          `${file.path} is empty: a snapshot was torn, restore it or remove it from the manifest`,
+          -1,
+        );
+      return;
+    }
     const options = {
       dropsExpired: false,
       loadFunction: (code: Uint8Array) => host.loadFunction(code, false),

@@ -79,7 +79,7 @@ export async function loadRdb(
   const reader = new RdbReader();
   reader.verifyChecksum = host.option('rdbchecksum') !== false;
   const loader = new RdbLoader(host.keyspace, host.limits, options);
-  loader.isDeep = host.option('sanitize-dump-payload') === 'yes';
+  loader.refusesDamage = host.option('sanitize-dump-payload') === 'yes';
   const loadedBefore = progress.loadedBytes;
   let position = 0;
   try {

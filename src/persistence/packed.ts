@@ -1,8 +1,10 @@
 // packed: reads the packed blobs of RDB files (listpack, ziplist, zipmap, intset) element by element, trusting nothing.
 //
 // Every element is checked to lie inside the blob before it is touched, for listpacks also its length from behind, so that
-// a blob that was read to its end without an error can be adopted as it is. Elements come out as bytes; integers as their
-// decimal text. Cost: one pass.
+// a blob that was read to its end without an error can be adopted as it is, unless it is *irregular*: its elements can be
+// read, but a listpack's header or lengths from behind, or an intset's order, do not fit them. Redis loads such blobs; here
+// they are made anew of their elements. Ziplists and zipmaps are never adopted, and Redis checks them fully, as here.
+// Elements come out as bytes; integers as their decimal text. Cost: one pass.
 //
 // Not here: listpacks in the arena (structures/listpack).
 
@@ -71,6 +73,9 @@ function fail(what: string): never {
   throw new PackedError(what);
 }
 
+/** A zipmap with more fields does not say how many. */
+const ZIPMAP_BIG = 254;
+
 function uint32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
@@ -87,6 +92,8 @@ export class PackedCursor {
   private end = 0;
   /** The count of the header, -1 if it does not say. */
   declared = -1;
+  /** The elements so far can be read but the blob must not be adopted. */
+  isIrregular = false;
   private width = 0;
   private start = 0;
   private previousBytes = 0;
@@ -99,10 +106,12 @@ export class PackedCursor {
     this.end = start + length;
     this.count = 0;
     this.declared = -1;
+    this.isIrregular = false;
     this.previousBytes = 0;
     this.isValue = false;
     if (packing === Packing.listpack) {
-      if (length < 7 || uint32(bytes, start) !== length) fail('listpack of a wrong size');
+      if (length < 7 || uint32(bytes, start) !== length || bytes[start + length - 1] !== 0xff)
+        fail('listpack of a wrong size');
       const declared = bytes[start + 4]! | (bytes[start + 5]! << 8);
       this.declared = declared === 65535 ? -1 : declared;
       this.at = start + 6;
@@ -113,6 +122,7 @@ export class PackedCursor {
       this.at = start + 10;
     } else if (packing === Packing.zipmap) {
       if (length < 2) fail('zipmap of a wrong size');
+      if (bytes[start]! < ZIPMAP_BIG) this.declared = 2 * bytes[start]!;
       this.at = start + 1;
     } else {
       if (length < 8) fail('intset of a wrong size');
@@ -159,7 +169,10 @@ export class PackedCursor {
     const at = this.at;
     if (at >= this.end) fail('no end mark');
     const first = bytes[at]!;
-    if (first === 0xff) return this.atEnd();
+    if (first === 0xff) {
+      if (at + 1 !== this.end || (this.declared >= 0 && this.declared !== this.count)) this.isIrregular = true;
+      return false;
+    }
     this.need(at, 1);
     let entry = 1;
     if (first < 0x80) into.setInteger(first);
@@ -191,11 +204,11 @@ export class PackedCursor {
     let factor = 1;
     for (let i = backBytes - 1; i >= 0; i--) {
       const byte = bytes[at + entry + i]!;
-      if (byte >= 128 !== i > 0) fail('length from behind that is malformed');
+      if (byte >= 128 !== i > 0) this.isIrregular = true;
       back += (byte & 127) * factor;
       factor *= 128;
     }
-    if (back !== entry) fail('length from behind that differs');
+    if (back !== entry) this.isIrregular = true;
     this.at = at + entry + backBytes;
     this.count++;
     return true;
@@ -268,8 +281,7 @@ export class PackedCursor {
     let at = this.at;
     if (at >= this.end) fail('no end mark');
     if (bytes[at] === 0xff && !this.isValue) {
-      if (at + 1 !== this.end) fail('bytes after the end mark');
-      return false;
+      return this.atEnd();
     }
     let length = bytes[at]!;
     if (length === 254) {
@@ -299,7 +311,7 @@ export class PackedCursor {
     if (width === 2) into.setInteger(((bytes[at]! | (bytes[at + 1]! << 8)) << 16) >> 16);
     else if (width === 4) into.setInteger(uint32(bytes, at) | 0);
     else into.setInteger64(uint32(bytes, at + 4), uint32(bytes, at));
-    if (this.count > 0 && !this.isAscending(at - width, at)) fail('intset that is not in order');
+    if (this.count > 0 && !this.isAscending(at - width, at)) this.isIrregular = true;
     this.at = at + width;
     this.count++;
     return true;

@@ -11,6 +11,7 @@ import { errorCode } from '../base/system-error.js';
 import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
 import { parseSaveRules, RdbSaver } from './rdb-saver.js';
+import { Tolerance } from './value-repairs.js';
 import type { SnapshotRun } from './snapshot-run.js';
 
 const SECOND_MS = 1000;
@@ -50,6 +51,16 @@ export class Persistence {
     this.host.log('warning', `RESTORE: ${reason}`);
   }
 
+  /** RESTORE got a payload that contradicts itself. */
+  payloadRepaired(key: string, what: string): void {
+    this.host.log('notice', `RESTORE: key '${key}' was repaired: ${what}`);
+  }
+
+  /** How much of a payload RESTORE mends (Tolerance). */
+  get payloadTolerance(): number {
+    return this.host.option('sanitize-dump-payload') === 'no' ? Tolerance.redis : Tolerance.nothing;
+  }
+
   private readOptions(): void {
     this.rules = parseSaveRules(String(this.host.option('save')));
     this.aof.readOptions();
@@ -85,12 +96,14 @@ export class Persistence {
     const wasPaused = keyspace.expiryPaused;
     try {
       const aofBytes = aof.prepare(isOn);
-      const bytes = isOn ? aofBytes : Math.max(0, host.files.sizeOf(rdbPath));
+      const rdbBytes = host.files.sizeOf(rdbPath);
+      const bytes = isOn ? aofBytes : Math.max(0, rdbBytes);
       this.loading = new LoadProgress(host, bytes);
       keyspace.expiryPaused = true;
       host.loadingChanged(true);
       if (isOn) await aof.load(this.loading);
-      else if (bytes > 0) await this.loadRdbFile(rdbPath, this.loading);
+      // One that is there without a byte was torn: to start without data would end in overwriting what can be mended.
+      else if (rdbBytes >= 0) await this.loadRdbFile(rdbPath, this.loading);
       if (isOn && host.option('appendonly') === true) aof.open();
       keyspace.savedDirty = keyspace.dirty;
       this.rdb.lastSaveMs = host.clock.wallMs();

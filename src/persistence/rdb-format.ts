@@ -1,10 +1,13 @@
-// rdb-format: the numbers of the RDB file format, versions 1 to 12; docs/persistence.md has the byte tables.
+// rdb-format: the numbers of the RDB file format, versions 1 to 12 and Valkey's 80; docs/persistence.md has the byte tables.
 
 /** The version that files are written in: what redis-server 7.0 loads. */
 export const RDB_VERSION = 10;
 /** Hash fields with a time to live need this one (redis-server 7.4). */
 export const RDB_VERSION_FIELD_TTL = 12;
 export const RDB_VERSION_MAX = 12;
+/** Valkey 8 writes version 11. Valkey 9 has a format of its own: another magic, and other numbers from type 22 on. */
+export const VALKEY_MAGIC = 'VALKEY';
+export const RDB_VERSION_VALKEY = 80;
 /** Files of older versions end without a checksum. */
 export const RDB_VERSION_CHECKSUM = 5;
 
@@ -34,12 +37,26 @@ export const RdbType = {
   hashListpackExPre: 23,
   hashMetadata: 24,
   hashListpackEx: 25,
+  /** A hash whose fields may expire, of Valkey, where it is number 22. */
+  hashValkey: 26,
 } as const;
 
-/** The highest type number that is known. */
+/** The number of `hashValkey` in a file. */
+export const VALKEY_HASH_TYPE = 22;
+
+/** The highest type number of a file that is known. */
 export const RDB_TYPE_MAX = 25;
 
+/** The type (RdbType) that a number in a file means, -1 for none. */
+export function knownType(type: number, isValkey: boolean): number {
+  if (type > RDB_TYPE_MAX || type === 8) return -1;
+  if (!isValkey || type < VALKEY_HASH_TYPE) return type;
+  return type === VALKEY_HASH_TYPE ? RdbType.hashValkey : -1;
+}
+
 export const Opcode = {
+  /** Of Valkey: a job that moves slots here. */
+  slotImport: 243,
   slotInfo: 244,
   function2: 245,
   functionPre: 246,
@@ -92,9 +109,10 @@ export const rdbTypeNames: readonly (string | undefined)[] = [
   'hash-listpack-md-pre-release',
   'hash-hashtable-md',
   'hash-listpack-md',
+  'hash-hashtable-ttl',
 ];
 
-const kindOfType = [0, 1, 2, 3, 4, 3, 5, 5, -1, 4, 1, 2, 3, 4, 1, 6, 4, 3, 1, 6, 2, 6, 4, 4, 4, 4] as const;
+const kindOfType = [0, 1, 2, 3, 4, 3, 5, 5, -1, 4, 1, 2, 3, 4, 1, 6, 4, 3, 1, 6, 2, 6, 4, 4, 4, 4, 4] as const;
 
 export function valueKindOf(rdbType: number): number {
   return kindOfType[rdbType] ?? -1;

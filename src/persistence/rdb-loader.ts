@@ -7,8 +7,9 @@
 import type { DataLimits } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
-import { RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
+import { NO_EXPIRY, RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
 import { ValueBuilder } from './value-builder.js';
+import { Tolerance } from './value-repairs.js';
 
 export interface RdbLoaderOptions {
   /** Keys past their time are left out (a master's RDB file), or kept (AOF base, replica). */
@@ -20,11 +21,13 @@ export interface RdbLoaderOptions {
 }
 
 const EMPTY_KEYS_LOGGED_MAX = 10;
+const REPAIRED_KEYS_LOGGED_MAX = 100;
 
 export class RdbLoader {
   keysLoaded = 0;
   keysExpired = 0;
   emptyKeysSkipped = 0;
+  keysRepaired = 0;
   functionsLoaded = 0;
   readonly aux = new Map<string, string>();
   private readonly builder: ValueBuilder;
@@ -39,9 +42,9 @@ export class RdbLoader {
     this.database = keyspace.databases[0]!;
   }
 
-  /** Values are searched for what stands in them twice or out of order. */
-  set isDeep(isDeep: boolean) {
-    this.builder.isDeep = isDeep;
+  /** sanitize-dump-payload: values that contradict themselves are refused instead of mended. */
+  set refusesDamage(refuses: boolean) {
+    this.builder.tolerance = refuses ? Tolerance.nothing : Tolerance.everything;
   }
 
   /** How many keys one `run` takes at most. */
@@ -65,6 +68,7 @@ export class RdbLoader {
             left--;
             break;
           case RdbEvent.end:
+            this.summarizeRepairs();
             return 'end';
           case RdbEvent.header:
           case RdbEvent.slotInfo:
@@ -80,11 +84,9 @@ export class RdbLoader {
             this.loadFunction(reader);
             break;
           case RdbEvent.moduleAux:
-            throw new RdbError(
-              reader.offset,
-              `The RDB file contains AUX module data I can't load: no matching module '${reader.moduleName}'`,
-              false,
-            );
+            // It belongs to no key, so nothing is lost that this server could have used.
+            this.options.log(`Skipping data of the module '${reader.moduleName}' that belongs to no key`);
+            break;
           default:
             builder.take(event, reader);
         }
@@ -130,7 +132,7 @@ export class RdbLoader {
         this.options.log(`rdbLoadObject skipping empty key: ${key.toString()}`);
       return;
     }
-    if (expireAtMs >= 0 && this.options.dropsExpired && expireAtMs < keyspace.nowMs) {
+    if (expireAtMs !== NO_EXPIRY && this.options.dropsExpired && expireAtMs < keyspace.nowMs) {
       builder.abandon();
       this.keysExpired++;
       return;
@@ -143,9 +145,19 @@ export class RdbLoader {
     }
     const entry = builder.finish(reader);
     keyspace.entries.setClock(entry, this.clockOf(reader.idleSeconds, reader.frequency));
-    if (expireAtMs >= 0) keyspace.entries.setNumber(entry, expireAtMs);
+    if (expireAtMs !== NO_EXPIRY) keyspace.entries.setNumber(entry, Math.max(0, expireAtMs));
     database.attach(entry, database.hash);
     this.keysLoaded++;
+    if (!builder.repairs.isEmpty) this.noteRepairs(key.toString());
+  }
+
+  private noteRepairs(key: string): void {
+    if (this.keysRepaired++ < REPAIRED_KEYS_LOGGED_MAX)
+      this.options.log(`Key '${key}' in DB ${this.database.index} was repaired: ${this.builder.repairs.toString()}`);
+  }
+
+  private summarizeRepairs(): void {
+    if (this.keysRepaired > 0) this.options.log(`${this.keysRepaired} keys were repaired while loading`);
   }
 
   private clockOf(idleSeconds: number, frequency: number): number {

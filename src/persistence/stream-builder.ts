@@ -1,4 +1,7 @@
 // stream-builder: makes a stream out of the reader's events, checking that what refers to another part finds it.
+//
+// Redis loads streams without counting: of wrong counts, nodes in which all is deleted (XTRIM of some versions leaves them), ids
+// that do not fit and pending entries that nobody has. All of that is mended; only with Tolerance.nothing is it refused.
 
 import { type ConsumerRef, ENTRIES_READ_UNKNOWN, type GroupRef } from '../datatypes/stream-groups.js';
 import { entriesUpTo } from '../datatypes/stream-progress.js';
@@ -9,6 +12,8 @@ import { StreamId } from '../structures/stream-id.js';
 import { validateStreamNode } from '../structures/stream-node.js';
 import { RdbType } from './rdb-format.js';
 import { RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
+import { rebuildStreamNode } from './stream-node-rebuild.js';
+import { Tolerance, type ValueRepairs } from './value-repairs.js';
 
 const NO_NAME = new Uint8Array(0);
 
@@ -29,22 +34,33 @@ export class StreamBuilder {
   private unassigned = 0;
   private entries = 0;
   private readonly id = new StreamId();
+  private readonly otherId = new StreamId();
   private readonly lastNode = new StreamId();
-  private hasNodes = false;
+  private nodesSeen = 0;
+  private tolerance: number = Tolerance.everything;
 
-  constructor(private readonly keyspace: Keyspace) {}
+  constructor(
+    private readonly keyspace: Keyspace,
+    private readonly repairs: ValueRepairs,
+  ) {}
 
-  begin(): number {
+  begin(tolerance: number): number {
+    this.tolerance = tolerance;
     this.stream = this.keyspace.values.streams.create();
     this.group = 0 as GroupRef;
     this.unassigned = 0;
     this.entries = 0;
-    this.hasNodes = false;
+    this.nodesSeen = 0;
     return this.stream;
   }
 
   private fail(reader: RdbReader, reason: string): never {
     throw new RdbError(reader.offset, reason, false);
+  }
+
+  /** Fails unless such things are mended. */
+  private mend(reader: RdbReader, reason: string): void {
+    if (this.tolerance === Tolerance.nothing) this.fail(reader, reason);
   }
 
   take(event: number, reader: RdbReader): void {
@@ -77,11 +93,7 @@ export class StreamBuilder {
         this.takeConsumer(reader);
         return;
       case RdbEvent.streamConsumerPending: {
-        const { groups } = this.keyspace.values.streams;
-        if (!groups.assignPending(this.group, idFrom(reader.streamId, this.id), this.consumer)) {
-          this.fail(reader, 'Consumer entry not found in group global PEL');
-        }
-        this.unassigned--;
+        this.takeConsumerPending(reader);
         return;
       }
       default:
@@ -93,35 +105,82 @@ export class StreamBuilder {
     const { streams, listpacks } = this.keyspace.values;
     const { item } = reader;
     idFrom(reader.streamId, this.id);
-    if (this.hasNodes && this.id.compare(this.lastNode) <= 0) this.fail(reader, 'Listpack re-added with existing key');
-    if (!validateStreamNode(item.bytes, item.start, item.length))
-      this.fail(reader, 'Stream listpack integrity check failed.');
-    const node = listpacks.createFrom(item.bytes, item.start, item.length);
+    // Nodes come in their order; Redis takes them in any.
+    const isLast = this.nodesSeen === 0 || this.id.compare(this.lastNode) > 0;
+    if (!isLast && streams.indexes.find(streams.nodeIndex(this.stream), this.id))
+      this.fail(reader, 'Listpack re-added with existing key');
+    if (isLast) this.lastNode.set(this.id);
+    this.nodesSeen++;
+    let node = 0;
+    if (!reader.needsRebuild && validateStreamNode(item.bytes, item.start, item.length))
+      node = listpacks.createFrom(item.bytes, item.start, item.length);
+    else {
+      this.mend(reader, 'Stream listpack integrity check failed.');
+      node = rebuildStreamNode(listpacks, item);
+      if (node === 0) this.fail(reader, 'Stream listpack integrity check failed.');
+      this.repairs.note('nodeCounts');
+    }
     const live = streams.nodes.liveCount(node);
     if (live === 0) {
       listpacks.free(node);
-      this.fail(reader, 'Empty listpack inside stream');
+      this.mend(reader, 'Empty listpack inside stream');
+      this.repairs.note('emptyNodes');
+      return;
     }
     this.entries += live;
     streams.appendNode(this.stream, this.id, node);
-    this.lastNode.set(this.id);
-    this.hasNodes = true;
   }
 
   private takeInfo(reader: RdbReader): void {
     const { streams } = this.keyspace.values;
-    if (reader.count !== this.entries) this.fail(reader, 'Stream length inconsistent with rax entries');
-    streams.setLength(this.stream, reader.count);
-    streams.setLastId(this.stream, idFrom(reader.streamId, this.id));
-    streams.setEntriesAdded(this.stream, reader.entriesAdded);
-    streams.setDeletedId(this.stream, idFrom(reader.maxDeletedId, this.id));
-    // The oldest form does not say which id is the first.
-    if (reader.rdbType === RdbType.streamListpacks) streams.refreshFirstId(this.stream);
-    else streams.setFirstId(this.stream, idFrom(reader.firstId, this.id));
+    const { stream, entries, id, otherId } = this;
+    if (reader.count !== entries) {
+      this.mend(reader, 'Stream length inconsistent with rax entries');
+      if (this.nodesSeen === 0) this.fail(reader, 'Stream length inconsistent with rax entries');
+      this.repairs.note('length', Math.abs(reader.count - entries));
+    }
+    streams.setLength(stream, entries);
+    streams.setEntriesAdded(stream, reader.entriesAdded);
+    streams.setDeletedId(stream, idFrom(reader.maxDeletedId, id));
+    idFrom(reader.streamId, id);
+    if (entries > 0 && id.compare(streams.lastLiveId(stream, otherId)) < 0) {
+      // The next XADD would go before the last entry.
+      id.set(otherId);
+      this.repairs.note('lastId');
+    }
+    streams.setLastId(stream, id);
+    streams.refreshFirstId(stream);
+    // The oldest form does not say which id is the first; of an empty stream it says nothing.
+    if (reader.rdbType === RdbType.streamListpacks) return;
+    idFrom(reader.firstId, id);
+    if (entries === 0) streams.setFirstId(stream, id);
+    else if (id.compare(streams.firstId(stream, otherId)) !== 0) this.repairs.note('firstId');
+  }
+
+  private takeConsumerPending(reader: RdbReader): void {
+    const { groups } = this.keyspace.values.streams;
+    const { group, consumer } = this;
+    idFrom(reader.streamId, this.id);
+    if (groups.assignPending(group, this.id, consumer)) {
+      this.unassigned--;
+      return;
+    }
+    if (!groups.findPending(group, this.id)) this.fail(reader, 'Consumer entry not found in group global PEL');
+    if (groups.consumer === consumer)
+      this.fail(reader, 'Duplicated consumer PEL entry loading a stream consumer group');
+    // Here redis-server refuses too.
+    if (this.tolerance !== Tolerance.everything) this.fail(reader, 'Pending entry of two consumers');
+    this.repairs.note('owners');
+    groups.setPending(group, this.id, consumer, groups.deliveryTime, groups.deliveryCount);
   }
 
   private endGroup(reader: RdbReader): void {
-    if (this.unassigned !== 0) this.fail(reader, 'Stream CG PEL entry without consumer');
+    if (this.unassigned !== 0) {
+      this.mend(reader, 'Stream CG PEL entry without consumer');
+      this.repairs.note('ownerless', this.unassigned);
+      this.keyspace.values.streams.groups.releaseUnassigned(this.group);
+      this.unassigned = 0;
+    }
     if (this.group !== 0) this.releaseNamelessly();
   }
 

@@ -2,28 +2,35 @@
 //
 //   builder.begin(reader);  builder.take(event, reader) ...;  const entry = builder.finish(reader)
 //
-// Blobs that are small enough by the limits are adopted as they are (the reader has checked them), everything else is
-// added element by element. A value that turns out to be wrong throws RdbError and leaves nothing behind after `abandon`.
+// Blobs that are small enough by the limits and sound are adopted as they are, everything else is added element by element,
+// which mends what can be mended (`tolerance`, `repairs`). Else a value that turns out to be wrong throws RdbError and leaves
+// nothing behind after `abandon`.
 //
 // Not here: databases, expiries (rdb-loader), the bytes (rdb-reader).
 
+import { compareBytes } from '../base/bytes.js';
 import type { DataLimits } from '../commands/engine.js';
+import { AddFlag } from '../datatypes/sorted-set.js';
 import { Encoding, objectWord, Type } from '../datatypes/object.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { NUMBER } from '../structures/entry.js';
 import type { QuicklistRef } from '../structures/quicklist-nodes.js';
+import { DuplicateFinder } from './duplicate-finder.js';
 import { PackedCursor, Packing, Slice } from './packed.js';
-import { RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
-import { parseScore } from './rdb-reader.js';
+import { RdbType } from './rdb-format.js';
+import { looseScore, NO_EXPIRY, parseScore, RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
 import { StreamBuilder } from './stream-builder.js';
+import { Tolerance, ValueRepairs } from './value-repairs.js';
 
 const NO_ENTRY = 0;
 /** The latest time in ms since 1970 at which a field may expire: 48 bits. */
 const FIELD_EXPIRY_MAX = 2 ** 48 - 1;
 
 export class ValueBuilder {
-  /** True: listpacks are also searched for what stands in them twice or out of order (RESTORE: anybody can send that). */
-  isDeep = false;
+  /** What is mended instead of refused (Tolerance). */
+  tolerance: number = Tolerance.everything;
+  /** What was mended of the value that began last. */
+  readonly repairs = new ValueRepairs();
   private type = -1;
   private encoding = 0;
   private ref = 0;
@@ -34,13 +41,14 @@ export class ValueBuilder {
   private readonly first = new Slice();
   private readonly second = new Slice();
   private readonly third = new Slice();
+  private readonly finder = new DuplicateFinder();
   private readonly stream: StreamBuilder;
 
   constructor(
     private readonly keyspace: Keyspace,
     private readonly limits: DataLimits,
   ) {
-    this.stream = new StreamBuilder(keyspace);
+    this.stream = new StreamBuilder(keyspace, this.repairs);
   }
 
   begin(reader: RdbReader): void {
@@ -48,7 +56,8 @@ export class ValueBuilder {
     this.ref = 0;
     this.entry = NO_ENTRY;
     this.elements = 0;
-    if (this.type === Type.STREAM) this.ref = this.stream.begin();
+    this.repairs.clear();
+    if (this.type === Type.STREAM) this.ref = this.stream.begin(this.tolerance);
   }
 
   /** Whether the value has no elements, which no value may. */
@@ -58,6 +67,12 @@ export class ValueBuilder {
 
   private fail(reader: RdbReader, reason: string): never {
     throw new RdbError(reader.offset, reason, false);
+  }
+
+  /** An element that is there already is left out, or the value is refused for it. */
+  private dropDuplicate(reader: RdbReader, isTaken: boolean, what: string): void {
+    if (!isTaken) this.fail(reader, `Duplicate ${what} detected, integrity check failed.`);
+    this.repairs.note('duplicates');
   }
 
   /** @hot */
@@ -79,7 +94,7 @@ export class ValueBuilder {
     switch (this.type) {
       case Type.STRING: {
         const { key } = reader;
-        const flags = this.keyspace.epoch | (reader.expireAtMs >= 0 ? NUMBER : 0);
+        const flags = this.keyspace.epoch | (reader.expireAtMs !== NO_EXPIRY ? NUMBER : 0);
         const word0 = objectWord(Type.STRING, Encoding.STRING);
         this.entry = this.keyspace.entries.createString(
           word0,
@@ -97,14 +112,34 @@ export class ValueBuilder {
         this.pushElement(item);
         return;
       case Type.SET:
-        this.addMember(item, reader);
+        this.addMember(item, reader, this.mendsAll);
         return;
       case Type.ZSET:
-        this.addScored(item, reader.score, reader);
+        this.addScored(item, reader.score, reader, this.mendsAll);
         return;
       default:
-        this.setField(item, second, reader.fieldExpireAtMs, reader);
+        this.setField(item, second, reader.fieldExpireAtMs, reader, this.takesDuplicateField(reader));
     }
+  }
+
+  /** Redis looks for duplicates in a plain hash only when that is a table, or becomes one by this field. */
+  private takesDuplicateField(reader: RdbReader): boolean {
+    if (this.tolerance !== Tolerance.redis) return this.mendsAll;
+    const longest = Math.max(reader.item.length, reader.second.length);
+    return (
+      reader.rdbType === RdbType.hash &&
+      this.encoding === Encoding.LISTPACK &&
+      longest <= this.limits.hashMaxListpackValue
+    );
+  }
+
+  private get mendsAll(): boolean {
+    return this.tolerance === Tolerance.everything;
+  }
+
+  /** Redis takes packed values without looking inside. */
+  private get mendsPacked(): boolean {
+    return this.tolerance >= Tolerance.redis;
   }
 
   private openList(): QuicklistRef {
@@ -120,47 +155,50 @@ export class ValueBuilder {
     this.elements++;
   }
 
-  private addMember(member: Slice, reader: RdbReader): void {
+  private addMember(member: Slice, reader: RdbReader, takesDuplicates: boolean): void {
     const { sets } = this.keyspace.values;
     if (this.ref === 0) sets.openNew(member.bytes, member.start, member.length, reader.count, this.limits);
     else sets.open(this.encoding, this.ref);
     const added = sets.add(member.bytes, member.start, member.length, this.limits);
     this.encoding = sets.encoding;
     this.ref = sets.ref;
-    if (!added) this.fail(reader, 'Duplicate set members detected, integrity check failed.');
-    this.elements++;
+    if (added) this.elements++;
+    else this.dropDuplicate(reader, takesDuplicates, 'set members');
   }
 
-  private addScored(member: Slice, score: number, reader: RdbReader): void {
+  private addScored(member: Slice, score: number, reader: RdbReader, takesDuplicates: boolean): void {
     const { sortedSets } = this.keyspace.values;
     if (this.ref === 0) {
       sortedSets.create(reader.count, member.length, this.limits);
       this.encoding = sortedSets.encoding;
       this.ref = sortedSets.ref;
     }
+    // What was packed keeps the texts of its scores.
+    sortedSets.small.keepsMinusZero = reader.rdbType === RdbType.zsetZiplist || reader.rdbType === RdbType.zsetListpack;
     const result = sortedSets.add(
       this.encoding,
       this.ref,
       score,
-      0,
+      AddFlag.NEW,
       member.bytes,
       member.start,
       member.length,
       this.limits,
     );
+    sortedSets.small.keepsMinusZero = false;
     this.encoding = sortedSets.encoding;
     this.ref = sortedSets.ref;
-    if (result !== 'added') this.fail(reader, 'Duplicate zset fields detected, integrity check failed.');
-    this.elements++;
+    if (result === 'added') this.elements++;
+    else this.dropDuplicate(reader, takesDuplicates, 'zset fields');
   }
 
-  private setField(field: Slice, value: Slice, expireAtMs: number, reader: RdbReader): void {
+  private setField(field: Slice, value: Slice, expireAtMs: number, reader: RdbReader, takesDuplicates: boolean): void {
     if (expireAtMs > FIELD_EXPIRY_MAX) this.fail(reader, 'A field of a hash expires too late');
     const { hashes } = this.keyspace.values;
     if (this.ref !== 0) hashes.open(this.encoding, this.ref);
     else if (reader.count > this.limits.hashMaxListpackEntries) hashes.openNewDict();
     else hashes.openNew();
-    const isNew = hashes.set(
+    const isNew = hashes.add(
       field.bytes,
       field.start,
       field.length,
@@ -168,7 +206,6 @@ export class ValueBuilder {
       value.start,
       value.length,
       this.limits,
-      false,
     );
     if (isNew && expireAtMs > 0) {
       hashes.find(field.bytes, field.start, field.length);
@@ -176,20 +213,17 @@ export class ValueBuilder {
     }
     this.encoding = hashes.encoding;
     this.ref = hashes.ref;
-    if (!isNew) this.fail(reader, 'Duplicate hash fields detected, integrity check failed.');
-    this.elements++;
+    if (isNew) this.elements++;
+    else this.dropDuplicate(reader, takesDuplicates, 'hash fields');
   }
 
   private takeListpack(reader: RdbReader): void {
     const { item } = reader;
     const { values } = this.keyspace;
+    if (reader.needsRebuild) this.mendHeader(reader);
     if (reader.count === 0) return;
     if (this.type === Type.LIST) {
-      values.lists.quicklists.appendListpack(
-        this.openList(),
-        values.listpacks.createFrom(item.bytes, item.start, item.length),
-      );
-      this.elements += reader.count;
+      this.takeListNode(reader);
       return;
     }
     const max =
@@ -199,7 +233,7 @@ export class ValueBuilder {
           ? this.limits.zsetMaxListpackEntries
           : this.limits.setMaxListpackEntries;
     const count = this.type === Type.SET ? reader.count : reader.count >>> 1;
-    if (count <= max && (!this.isDeep || this.isProper(item))) {
+    if (count <= max && !reader.needsRebuild && this.isProper(item, count)) {
       this.ref = values.listpacks.createFrom(item.bytes, item.start, item.length);
       this.encoding = Encoding.LISTPACK;
       this.elements = count;
@@ -209,44 +243,70 @@ export class ValueBuilder {
     reader.count = count;
     while (this.cursor.next(this.first)) {
       if (this.type === Type.SET) {
-        this.addMember(this.first, reader);
+        this.addMember(this.first, reader, this.mendsPacked);
         continue;
       }
       this.cursor.next(this.second);
-      if (this.type === Type.HASH) this.setField(this.first, this.second, 0, reader);
-      else {
-        const score = parseScore(this.second.toString());
-        if (Number.isNaN(score)) this.fail(reader, 'Zset listpack integrity check failed.');
-        this.addScored(this.first, score, reader);
-      }
+      if (this.type === Type.HASH) this.setField(this.first, this.second, 0, reader, this.mendsPacked);
+      else this.addScored(this.first, this.packedScore(reader), reader, this.mendsPacked);
     }
   }
 
-  /** Whether nothing stands twice in the listpack and scores ascend; if not it is built anew, which finds the reason. */
-  private isProper(blob: Slice): boolean {
-    const seen = new Set<string>();
-    this.cursor.open(Packing.listpack, blob.bytes, blob.start, blob.length);
-    let lastScore = -Infinity;
-    let lastMember = '';
-    let count = 0;
-    while (this.cursor.next(this.first)) {
-      const member = this.first.toString();
-      seen.add(member);
-      count++;
-      if (this.type === Type.SET) continue;
-      this.cursor.next(this.second);
-      if (this.type === Type.HASH) continue;
-      const score = parseScore(this.second.toString());
-      if (Number.isNaN(score) || score < lastScore || (score === lastScore && count > 1 && member < lastMember))
-        return false;
-      lastScore = score;
-      lastMember = member;
+  /** A blob whose elements can be read but whose header, lengths or order are wrong. */
+  private mendHeader(reader: RdbReader): void {
+    if (!this.mendsPacked) this.fail(reader, 'Listpack integrity check failed.');
+    this.repairs.note('headers');
+  }
+
+  private takeListNode(reader: RdbReader): void {
+    const { item } = reader;
+    if (reader.needsRebuild) {
+      this.cursor.open(Packing.listpack, item.bytes, item.start, item.length);
+      while (this.cursor.next(this.first)) this.pushElement(this.first);
+      return;
     }
-    return seen.size === count;
+    const { values } = this.keyspace;
+    const listpack = values.listpacks.createFrom(item.bytes, item.start, item.length);
+    values.lists.quicklists.appendListpack(this.openList(), listpack);
+    this.elements += reader.count;
+  }
+
+  private packedScore(reader: RdbReader): number {
+    const text = this.second.toString();
+    const score = parseScore(text);
+    if (!Number.isNaN(score)) return score;
+    if (!this.mendsPacked) this.fail(reader, 'Zset listpack integrity check failed.');
+    this.repairs.note('scores');
+    return looseScore(text);
+  }
+
+  /** Whether nothing stands twice in a listpack of `count` elements and scores ascend; if not it is built anew. */
+  private isProper(blob: Slice, count: number): boolean {
+    const { cursor, finder, second } = this;
+    let member = this.first;
+    let before = this.third;
+    cursor.open(Packing.listpack, blob.bytes, blob.start, blob.length);
+    finder.begin(count);
+    let lastScore = -Infinity;
+    for (let index = 0; cursor.next(member); index++) {
+      if (finder.add(member)) return false;
+      if (this.type === Type.SET) continue;
+      cursor.next(second);
+      if (this.type === Type.HASH) continue;
+      const score = shortScore(second);
+      if (Number.isNaN(score) || score < lastScore) return false;
+      if (score === lastScore && index > 0 && compareSlices(before, member) > 0) return false;
+      lastScore = score;
+      const last = member;
+      member = before;
+      before = last;
+    }
+    return true;
   }
 
   private takeListpackEx(reader: RdbReader): void {
     const { item } = reader;
+    if (reader.needsRebuild) this.mendHeader(reader);
     const count = reader.count / 3;
     this.cursor.open(Packing.listpack, item.bytes, item.start, item.length);
     reader.count = count;
@@ -259,10 +319,12 @@ export class ValueBuilder {
       if (expireAtMs < 0) this.fail(reader, 'Hash listpackex integrity check failed.');
       // The next to expire comes first, those that never do last.
       const order = expireAtMs === 0 ? Infinity : expireAtMs;
-      if (this.isDeep && order < last)
-        this.fail(reader, 'Hash listpackex integrity check failed. (fields out of order)');
+      if (order < last) {
+        if (!this.mendsPacked) this.fail(reader, 'Hash listpackex integrity check failed. (fields out of order)');
+        this.repairs.note('unordered');
+      }
       last = order;
-      this.setField(this.first, this.second, expireAtMs, reader);
+      this.setField(this.first, this.second, expireAtMs, reader, this.mendsPacked);
     }
   }
 
@@ -272,14 +334,17 @@ export class ValueBuilder {
     this.cursor.open(Packing.intset, item.bytes, item.start, item.length);
     const count = this.cursor.declared;
     if (count === 0) return;
-    if (count <= this.limits.setMaxIntsetEntries) {
+    if (reader.needsRebuild) {
+      if (!this.mendsPacked) this.fail(reader, 'Intset integrity check failed.');
+      this.repairs.note('unordered');
+    } else if (count <= this.limits.setMaxIntsetEntries) {
       this.ref = sets.intsets.createFrom(item.bytes, item.start, item.length);
       this.encoding = Encoding.INTSET;
       this.elements = count;
       return;
     }
     reader.count = count;
-    while (this.cursor.next(this.first)) this.addMember(this.first, reader);
+    while (this.cursor.next(this.first)) this.addMember(this.first, reader, this.mendsPacked);
   }
 
   /**
@@ -300,7 +365,7 @@ export class ValueBuilder {
       this.ref = values.sortedSets.ref;
     }
     const { key } = reader;
-    const flags = this.keyspace.epoch | (reader.expireAtMs >= 0 ? NUMBER : 0);
+    const flags = this.keyspace.epoch | (reader.expireAtMs !== NO_EXPIRY ? NUMBER : 0);
     const encoding = this.type === Type.STREAM ? Encoding.STREAM : this.encoding;
     const entry = entries.create(objectWord(this.type, encoding), flags, this.ref, key.bytes, key.start, key.length, 0);
     if (this.type === Type.LIST) {
@@ -320,4 +385,28 @@ export class ValueBuilder {
     this.entry = NO_ENTRY;
     this.ref = 0;
   }
+}
+
+const ZERO = 48;
+const MINUS = 45;
+
+/** The score in a listpack: most are short integers. NaN when it is no number. @hot */
+function shortScore(text: Slice): number {
+  const { bytes, start, length } = text;
+  let at = start;
+  const end = start + length;
+  if (at < end && bytes[at] === MINUS) at++;
+  if (at === end || end - at > 15) return parseScore(text.toString());
+  let value = 0;
+  const first = at;
+  for (; at < end; at++) {
+    const digit = bytes[at]! - ZERO;
+    if (digit < 0 || digit > 9) return parseScore(text.toString());
+    value = value * 10 + digit;
+  }
+  return first === start ? value : -value;
+}
+
+function compareSlices(a: Slice, b: Slice): number {
+  return compareBytes(a.bytes, a.start, a.length, b.bytes, b.start, b.length);
 }

@@ -10,8 +10,8 @@ import { int, key, optional, str, token } from '../../registry/grammar.js';
 import { changed, notify } from '../../commands/access.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { DataLimits } from '../../commands/engine.js';
-import { RDB_TYPE_MAX, RDB_VERSION_MAX } from '../rdb-format.js';
-import { RdbError, RdbEvent, RdbReader } from '../rdb-reader.js';
+import { knownType, RDB_VERSION_MAX, RDB_VERSION_VALKEY } from '../rdb-format.js';
+import { NO_EXPIRY, RdbError, RdbEvent, RdbReader } from '../rdb-reader.js';
 import { Compression, RdbWriter } from '../rdb-writer.js';
 import { ValueBuilder } from '../value-builder.js';
 import { ValueEncoder } from '../value-encoder.js';
@@ -40,11 +40,16 @@ export function isDumpPayload(
 ): boolean {
   if (length < FOOTER_BYTES + contentBytesMin) return false;
   const footer = offset + length - FOOTER_BYTES;
-  if ((bytes[footer]! | (bytes[footer + 1]! << 8)) > RDB_VERSION_MAX) return false;
+  const version = versionAt(bytes, footer);
+  if (version > RDB_VERSION_MAX && version !== RDB_VERSION_VALKEY) return false;
   if (!verifiesChecksum) return true;
   const crc = new Crc64();
   crc.update(bytes, offset, length - 8);
   return crc.matches(bytes, footer + 2);
+}
+
+function versionAt(bytes: Uint8Array, footer: number): number {
+  return bytes[footer]! | (bytes[footer + 1]! << 8);
 }
 
 interface RestoreTarget {
@@ -54,29 +59,37 @@ interface RestoreTarget {
   readonly expires: boolean;
 }
 
-/** Makes an entry, in no dict yet, of a payload whose footer was checked; the reason when the value is malformed. */
+/**
+ * Makes an entry, in no dict yet, of a payload whose footer was checked; the reason when the value is malformed. `repaired` is
+ * told what was mended (Tolerance says how much may be).
+ */
 export function restoreEntry(
   keyspace: Keyspace,
   limits: DataLimits,
+  tolerance: number,
+  repaired: (what: string) => void,
   target: RestoreTarget,
   bytes: Uint8Array,
   offset: number,
   length: number,
 ): number | string {
-  const type = bytes[offset]!;
-  if (type > RDB_TYPE_MAX || type === 8) return `there is no type ${type}`;
+  const isValkey = versionAt(bytes, offset + length - FOOTER_BYTES) === RDB_VERSION_VALKEY;
+  const type = knownType(bytes[offset]!, isValkey);
+  if (type < 0) return `there is no type ${bytes[offset]!}`;
   const reader = new RdbReader(false);
   const builder = new ValueBuilder(keyspace, limits);
-  builder.isDeep = true;
-  reader.push(bytes.subarray(offset + 1, offset + length - FOOTER_BYTES));
+  builder.tolerance = tolerance;
+  // A damaged value may reach into the footer; redis-server reads it so too.
+  reader.push(bytes.subarray(offset + 1, offset + length));
   reader.finish();
   reader.key.set(target.key, target.keyOffset, target.keyLength);
-  reader.expireAtMs = target.expires ? 0 : -1;
+  reader.expireAtMs = target.expires ? 0 : NO_EXPIRY;
   try {
     reader.startValue(type);
     builder.begin(reader);
     for (let event = reader.next(); event !== RdbEvent.valueEnd; event = reader.next()) builder.take(event, reader);
     const entry = builder.finish(reader);
+    if (!builder.repairs.isEmpty) repaired(builder.repairs.toString());
     return entry === 0 ? 'a collection without elements' : entry;
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
@@ -158,7 +171,16 @@ function runRestore(call: PersistenceCall): void {
   if (!isDumpPayload(bytes, starts[3]!, lengths[3]!, persistence.verifiesPayloads))
     return void refuse(call, 'ERR DUMP payload version or checksum are wrong');
   const target: RestoreTarget = { key: bytes, keyOffset, keyLength, expires: ttl > 0 };
-  const made = restoreEntry(keyspace, call.host.limits, target, bytes, starts[3]!, lengths[3]!);
+  const made = restoreEntry(
+    keyspace,
+    call.host.limits,
+    persistence.payloadTolerance,
+    (what) => persistence.payloadRepaired(call.text(1), what),
+    target,
+    bytes,
+    starts[3]!,
+    lengths[3]!,
+  );
   if (typeof made === 'string') {
     persistence.payloadRefused(made);
     return void refuse(call, 'ERR Bad data format');

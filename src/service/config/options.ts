@@ -262,7 +262,7 @@ export const options = [
     'no',
     ['no', 'yes', 'clients'],
     {},
-    'With yes RDB files are searched in depth for damage too when they are loaded; what RESTORE gets always is.',
+    'What contradicts itself in RDB files and payloads of RESTORE is mended where that is possible, as redis-server loads it; with yes it is refused, with clients only in payloads.',
   ),
 
   // Memory
