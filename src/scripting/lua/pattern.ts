@@ -1,16 +1,23 @@
-// pattern: Lua's patterns, matched by backtracking.
+// pattern: Lua's patterns, compiled to a row of nodes and matched by backtracking.
 //
-// Steps are counted: a pattern that explodes ends in an error instead of holding the process, and recursion is bounded.
-import { spend } from './machine.js';
+// The choices that are still open lie on a stack of numbers instead of JavaScript's, so a match may be as deep as memory
+// allows, and a search that takes long is parked like any loop: its state is in the matcher, `search` goes on where it
+// was. A pattern has no alternatives, so a match passes all its nodes in order, and captures need not be put back.
+//
+// PUC Lua finds the faults of a pattern when a match comes to them, so a fault is a node, too. Compiled patterns are kept.
+import { machine, spend } from './machine.js';
 import { nativeError } from './values.js';
-import type { LuaError, LuaValue } from './values.js';
+import type { LuaValue } from './values.js';
 
 const capturesMax = 32;
-const depthMax = 3000;
 const unfinished = -1;
 const positionCapture = -2;
-const stepsMax = 20_000_000;
-const stepsPerByte = 50;
+/** Steps between two looks at the clock. */
+const stepsPerPause = 20_000;
+/** Steps that take as long as one of the machine's. */
+const stepsPerMachineStep = 8;
+const cachedMax = 300;
+const cachedBytesMax = 500;
 
 /** The classes by their letter, as what a regular expression has for them: ASCII, as the C locale has it. */
 const classes: Readonly<Record<string, RegExp>> = {
@@ -34,62 +41,180 @@ for (const [letter, bytes] of Object.entries(classes)) {
   members[letter.toUpperCase().charCodeAt(0)] = inside.map((is) => 1 - is);
 }
 
-/** Whether a byte is in the class of a letter; what is no class stands for itself. */
-function inClass(code: number, kind: number): boolean {
-  const inside = members[kind];
-  return inside === undefined ? kind === code : inside[code] === 1;
+const noBytes = new Uint8Array(256);
+const anyByte = new Uint8Array(256).fill(1);
+const singles: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(256).fill(undefined);
+
+function onlyByte(code: number): Uint8Array {
+  let table = singles[code];
+  if (table === undefined) {
+    table = new Uint8Array(256);
+    table[code] = 1;
+    singles[code] = table;
+  }
+  return table;
 }
 
-export class Matcher {
-  level = 0;
-  private readonly starts: number[] = [];
-  private readonly lengths: number[] = [];
-  private steps: number;
-  private depth = 0;
+/** What a letter after a percent sign stands for; what is no class stands for itself. */
+function classTable(kind: number): Uint8Array {
+  return members[kind] ?? onlyByte(kind);
+}
 
+enum Op {
+  byte,
+  optional,
+  greedy,
+  lazy,
+  open,
+  close,
+  balance,
+  frontier,
+  backReference,
+  end,
+  fault,
+  match,
+}
+
+class PatternNode {
   constructor(
-    public subject: string,
-    public pattern: string,
-  ) {
-    this.steps = stepsMax + stepsPerByte * subject.length;
+    readonly op: Op,
+    /** The bytes that an item takes. */
+    readonly table: Uint8Array,
+    /** Least count of a greedy item, number of a capture, or first byte of a balance. */
+    readonly a: number,
+    /** Kind of a capture that opens, or second byte of a balance. */
+    readonly b: number,
+    readonly fault: string,
+  ) {}
+}
+
+interface Program {
+  readonly nodes: readonly PatternNode[];
+  readonly isAnchored: boolean;
+  /** The bytes that a match can begin with, or null where it may be empty. */
+  readonly first: Uint8Array | null;
+  readonly captureCount: number;
+}
+
+class PatternFault {
+  constructor(readonly message: string) {}
+}
+
+class Compiler {
+  private readonly nodes: PatternNode[] = [];
+  private readonly isOpen: boolean[] = [];
+
+  constructor(private readonly pattern: string) {}
+
+  compile(mayBeAnchored: boolean): Program {
+    const isAnchored = mayBeAnchored && this.pattern.charCodeAt(0) === 94;
+    try {
+      this.items(isAnchored ? 1 : 0);
+      this.add(Op.match);
+    } catch (thrown) {
+      if (!(thrown instanceof PatternFault)) throw thrown;
+      this.add(Op.fault, noBytes, 0, 0, thrown.message);
+    }
+    let at = 0;
+    while (this.nodes[at]!.op === Op.open) at++;
+    const node = this.nodes[at]!;
+    const takesByte = node.op === Op.byte || (node.op === Op.greedy && node.a === 1);
+    return { nodes: this.nodes, isAnchored, first: takesByte ? node.table : null, captureCount: this.isOpen.length };
   }
 
-  /** Makes the matcher one for another pair. */
-  reset(subject: string, pattern: string): this {
-    this.subject = subject;
-    this.pattern = pattern;
-    this.steps = stepsMax + stepsPerByte * subject.length;
-    return this;
+  private add(op: Op, table: Uint8Array = noBytes, a = 0, b = 0, fault = ''): void {
+    this.nodes.push(new PatternNode(op, table, a, b, fault));
   }
 
-  /** Where the match of the pattern from `patternStart` ends when it starts at `start`; -1 for no match. */
-  matchAt(start: number, patternStart: number): number {
-    this.level = 0;
-    this.depth = 0;
-    const before = this.steps;
-    const end = this.match(start, patternStart);
-    spend((before - this.steps) >> 4);
-    return end;
+  private items(start: number): void {
+    const { pattern, isOpen } = this;
+    let item = start;
+    while (item < pattern.length) {
+      const kind = pattern.charCodeAt(item);
+      if (kind === 40) {
+        const isPosition = pattern.charCodeAt(item + 1) === 41;
+        if (isOpen.length >= capturesMax) throw new PatternFault('too many captures');
+        this.add(Op.open, noBytes, isOpen.length, isPosition ? positionCapture : unfinished);
+        isOpen.push(!isPosition);
+        item += isPosition ? 2 : 1;
+      } else if (kind === 41) {
+        const open = isOpen.lastIndexOf(true);
+        if (open < 0) throw new PatternFault('invalid pattern capture');
+        this.add(Op.close, noBytes, open);
+        isOpen[open] = false;
+        item++;
+      } else if (kind === 36 && item + 1 === pattern.length) {
+        this.add(Op.end);
+        item++;
+      } else if (kind === 37 && this.special(item)) {
+        const next = pattern.charCodeAt(item + 1);
+        if (next === 98) item += 4;
+        else if (next === 102) item = this.itemEnd(item + 2);
+        else item += 2;
+      } else {
+        item = this.single(item);
+      }
+    }
   }
 
-  private count(): void {
-    if (--this.steps < 0) throw nativeError('pattern too complex');
+  /** `%b`, `%f` and `%1`; says no for anything else after the percent sign. */
+  private special(item: number): boolean {
+    const { pattern, isOpen } = this;
+    const next = pattern.charCodeAt(item + 1);
+    if (next === 98) {
+      if (item + 3 >= pattern.length) throw new PatternFault('unbalanced pattern');
+      this.add(Op.balance, noBytes, pattern.charCodeAt(item + 2), pattern.charCodeAt(item + 3));
+      return true;
+    }
+    if (next === 102) {
+      if (pattern.charCodeAt(item + 2) !== 91) throw new PatternFault("missing '[' after '%f' in pattern");
+      this.add(Op.frontier, this.setTable(item + 2, this.itemEnd(item + 2) - 1));
+      return true;
+    }
+    if (!(next >= 48 && next <= 57)) return false;
+    const which = next - 49;
+    if (which < 0 || which >= isOpen.length || isOpen[which]!) throw new PatternFault('invalid capture index');
+    this.add(Op.backReference, noBytes, which);
+    return true;
+  }
+
+  /** A single item with what says how often; returns the index after it. */
+  private single(item: number): number {
+    const { pattern } = this;
+    const itemEnd = this.itemEnd(item);
+    const table = this.itemTable(item, itemEnd);
+    switch (pattern.charCodeAt(itemEnd)) {
+      case 63:
+        this.add(Op.optional, table);
+        return itemEnd + 1;
+      case 42:
+        this.add(Op.greedy, table, 0);
+        return itemEnd + 1;
+      case 43:
+        this.add(Op.greedy, table, 1);
+        return itemEnd + 1;
+      case 45:
+        this.add(Op.lazy, table);
+        return itemEnd + 1;
+      default:
+        this.add(Op.byte, table);
+        return itemEnd;
+    }
   }
 
   /** The index after the single item that starts at `at`. */
   private itemEnd(at: number): number {
     const { pattern } = this;
-    if (at >= pattern.length) throw nativeError("malformed pattern (ends with '%')");
     const code = pattern.charCodeAt(at);
     let next = at + 1;
     if (code === 37) {
-      if (next >= pattern.length) throw nativeError(`malformed pattern (ends with '%')`);
+      if (next >= pattern.length) throw new PatternFault("malformed pattern (ends with '%')");
       return next + 1;
     }
     if (code === 91) {
       if (pattern.charCodeAt(next) === 94) next++;
       do {
-        if (next >= pattern.length) throw nativeError(`malformed pattern (missing ']')`);
+        if (next >= pattern.length) throw new PatternFault("malformed pattern (missing ']')");
         if (pattern.charCodeAt(next++) === 37 && next < pattern.length) next++;
       } while (pattern.charCodeAt(next) !== 93 || next >= pattern.length);
       return next + 1;
@@ -97,214 +222,332 @@ export class Matcher {
     return next;
   }
 
-  /** Whether a byte is in the set from `at` (the bracket) to `close` (its end). */
-  private inSet(code: number, at: number, close: number): boolean {
+  private itemTable(item: number, itemEnd: number): Uint8Array {
+    const code = this.pattern.charCodeAt(item);
+    if (code === 46) return anyByte;
+    if (code === 37) return classTable(this.pattern.charCodeAt(item + 1));
+    return code === 91 ? this.setTable(item, itemEnd - 1) : onlyByte(code);
+  }
+
+  /** The bytes of the set from `at` (the bracket) to `close` (its end). */
+  private setTable(at: number, close: number): Uint8Array {
     const { pattern } = this;
+    const table = new Uint8Array(256);
     let next = at + 1;
-    let found = true;
-    if (pattern.charCodeAt(next) === 94) {
-      found = false;
-      next++;
-    }
+    const isComplement = pattern.charCodeAt(next) === 94;
+    if (isComplement) next++;
     for (; next < close; next++) {
       const item = pattern.charCodeAt(next);
       if (item === 37) {
         next++;
-        if (inClass(code, pattern.charCodeAt(next))) return found;
+        const inside = classTable(pattern.charCodeAt(next));
+        for (let code = 0; code < 256; code++) table[code]! |= inside[code]!;
       } else if (pattern.charCodeAt(next + 1) === 45 && next + 2 < close) {
-        if (item <= code && code <= pattern.charCodeAt(next + 2)) return found;
+        table.fill(1, item, Math.max(item, pattern.charCodeAt(next + 2) + 1));
         next += 2;
-      } else if (item === code) {
-        return found;
+      } else {
+        table[item] = 1;
       }
     }
-    return !found;
+    if (isComplement) for (let code = 0; code < 256; code++) table[code]! ^= 1;
+    return table;
+  }
+}
+
+const cached = new Map<string, Program>();
+/** Of patterns in which a circumflex at the start stands for itself. */
+const cachedPlain = new Map<string, Program>();
+
+function compilePattern(pattern: string, mayBeAnchored: boolean): Program {
+  const cache = mayBeAnchored ? cached : cachedPlain;
+  let program = cache.get(pattern);
+  if (program === undefined) {
+    program = new Compiler(pattern).compile(mayBeAnchored);
+    if (cache.size >= cachedMax) cache.clear();
+    if (pattern.length <= cachedBytesMax) cache.set(pattern, program);
+  }
+  return program;
+}
+
+/** Numbers of a choice on the stack: its node, the least position it may go back to, its position. */
+const choiceNumbers = 3;
+
+export class Matcher {
+  subject = '';
+  /** The match that `search` has found. */
+  start = 0;
+  end = 0;
+  level = 0;
+  private program: Program = { nodes: [], isAnchored: false, first: null, captureCount: 0 };
+  private readonly starts = new Int32Array(capturesMax);
+  private readonly lengths = new Int32Array(capturesMax);
+  private stack = new Int32Array(30);
+  private stackSize = 0;
+  private steps = stepsPerPause;
+  /** The next thing to do is an attempt at `start`; else the last choice has failed. */
+  private isEntering = true;
+
+  get isAnchored(): boolean {
+    return this.program.isAnchored;
   }
 
-  private single(at: number, item: number, itemEnd: number): boolean {
-    this.count();
-    if (at >= this.subject.length) return false;
-    const code = this.subject.charCodeAt(at);
-    const kind = this.pattern.charCodeAt(item);
-    switch (kind) {
-      case 46:
-        return true;
-      case 37:
-        return inClass(code, this.pattern.charCodeAt(item + 1));
-      case 91:
-        return this.inSet(code, item, itemEnd - 1);
-      default:
-        return kind === code;
+  /** Makes the matcher one for another pair; `mayBeAnchored` says whether a circumflex at the start is an anchor. */
+  reset(subject: string, pattern: string, mayBeAnchored: boolean): this {
+    this.subject = subject;
+    this.program = compilePattern(pattern, mayBeAnchored);
+    return this;
+  }
+
+  /** The next `search` starts here. */
+  begin(start: number): void {
+    this.start = start;
+    this.stackSize = 0;
+    this.isEntering = true;
+    this.steps -= 10;
+  }
+
+  /** Passes the steps on to the machine; may suspend. */
+  private pause(): void {
+    // Tests park at every look at the clock.
+    this.steps = machine.loopTurns === 0 ? 0 : stepsPerPause;
+    spend(stepsPerPause / stepsPerMachineStep);
+    machine.tick();
+  }
+
+  private push(size: number, pc: number, least: number, at: number): number {
+    if (size + choiceNumbers > this.stack.length) {
+      const larger = new Int32Array(this.stack.length * 2);
+      larger.set(this.stack);
+      this.stack = larger;
     }
+    const { stack } = this;
+    stack[size] = pc;
+    stack[size + 1] = least;
+    stack[size + 2] = at;
+    return size + choiceNumbers;
   }
 
-  private match(start: number, patternStart: number): number {
-    if (++this.depth > depthMax) throw nativeError('pattern too complex');
-    const end = this.matchHere(start, patternStart);
-    this.depth--;
-    return end;
-  }
-
-  private matchHere(start: number, patternStart: number): number {
-    const { pattern, subject } = this;
+  /** The first position from `start` on where a match can begin, or -1. */
+  private candidate(start: number): number {
+    const { subject } = this;
+    const { first, isAnchored } = this.program;
+    if (start > subject.length) return -1;
+    if (first === null || isAnchored) return start;
     let at = start;
-    let item = patternStart;
+    while (at < subject.length && first[subject.charCodeAt(at)] === 0) at++;
+    this.steps -= at - start;
+    return at < subject.length ? at : -1;
+  }
+
+  /** Finds the first match from where it was begun. When it suspends, another call goes on. @hot */
+  search(): boolean {
+    const { subject } = this;
+    const { nodes, isAnchored } = this.program;
+    const bytes = subject.length;
+    let size = this.stackSize;
+    let at = this.start;
+    let pc = 0;
+    let isFailed = !this.isEntering;
+    if (this.isEntering) {
+      if (this.steps < 0) this.pause();
+      at = this.candidate(at);
+      if (at < 0) return false;
+      this.start = at;
+      this.isEntering = false;
+    }
     for (;;) {
-      this.count();
-      if (item >= pattern.length) return at;
-      const kind = pattern.charCodeAt(item);
-      if (kind === 40) {
-        return pattern.charCodeAt(item + 1) === 41
-          ? this.startCapture(at, item + 2, positionCapture)
-          : this.startCapture(at, item + 1, unfinished);
-      }
-      if (kind === 41) return this.endCapture(at, item + 1);
-      if (kind === 36 && item + 1 === pattern.length) return at === subject.length ? at : -1;
-      if (kind === 37) {
-        const next = pattern.charCodeAt(item + 1);
-        if (next === 98) {
-          at = this.balance(at, item + 2);
-          if (at < 0) return -1;
-          item += 4;
-          continue;
+      if (isFailed) {
+        if (this.steps < 0) {
+          this.stackSize = size;
+          this.pause();
         }
-        if (next === 102) {
-          item += 2;
-          if (pattern.charCodeAt(item) !== 91) throw nativeError(`missing '[' after '%f' in pattern`);
-          const close = this.itemEnd(item);
-          const before = at === 0 ? 0 : subject.charCodeAt(at - 1);
-          const here = at < subject.length ? subject.charCodeAt(at) : 0;
-          if (this.inSet(before, item, close - 1) || !this.inSet(here, item, close - 1)) return -1;
-          item = close;
-          continue;
-        }
-        if (next >= 48 && next <= 57) {
-          at = this.backReference(at, next);
-          if (at < 0) return -1;
-          item += 2;
-          continue;
-        }
-      }
-      const itemEnd = this.itemEnd(item);
-      switch (pattern.charCodeAt(itemEnd)) {
-        case 63: {
-          if (this.single(at, item, itemEnd)) {
-            const end = this.match(at + 1, itemEnd + 1);
-            if (end >= 0) return end;
+        if (size === 0) {
+          at = isAnchored ? -1 : this.candidate(this.start + 1);
+          if (at < 0) return false;
+          this.start = at;
+          pc = 0;
+        } else {
+          at = this.nextChoice(size);
+          if (at < 0) {
+            size -= choiceNumbers;
+            continue;
           }
-          item = itemEnd + 1;
-          continue;
+          pc = this.stack[size - choiceNumbers]! + 1;
+          if (this.stack[size - 1] === -1) size -= choiceNumbers;
         }
-        case 42:
-          return this.longest(at, item, itemEnd, 0);
-        case 43:
-          return this.longest(at, item, itemEnd, 1);
-        case 45:
-          return this.shortest(at, item, itemEnd);
-        default:
-          if (!this.single(at, item, itemEnd)) return -1;
-          at++;
-          item = itemEnd;
+        isFailed = false;
       }
+      this.steps--;
+      const node = nodes[pc]!;
+      switch (node.op) {
+        case Op.byte:
+          if (at < bytes && node.table[subject.charCodeAt(at)] === 1) at++;
+          else isFailed = true;
+          break;
+        case Op.greedy: {
+          const least = at + node.a;
+          const { table } = node;
+          let last = at;
+          while (last < bytes && table[subject.charCodeAt(last)] === 1) last++;
+          this.steps -= last - at;
+          if (last < least) {
+            isFailed = true;
+            break;
+          }
+          if (last > least) {
+            const next = nodes[pc + 1]!.op;
+            // No shorter run helps where the match is complete then, or where the subject would have to end.
+            if (next !== Op.match && next !== Op.end) size = this.push(size, pc, least, last);
+          }
+          at = last;
+          break;
+        }
+        case Op.lazy:
+          size = this.push(size, pc, at, at);
+          break;
+        case Op.optional:
+          if (at < bytes && node.table[subject.charCodeAt(at)] === 1) {
+            size = this.push(size, pc, at, at);
+            at++;
+          }
+          break;
+        case Op.match:
+          this.end = at;
+          this.level = this.program.captureCount;
+          return true;
+        case Op.end:
+          isFailed = at !== bytes;
+          break;
+        case Op.open:
+          this.starts[node.a] = at;
+          this.lengths[node.a] = node.b;
+          break;
+        case Op.close:
+          this.lengths[node.a] = at - this.starts[node.a]!;
+          break;
+        default:
+          at = this.rare(node, at);
+          isFailed = at < 0;
+      }
+      pc++;
     }
   }
 
-  private longest(at: number, item: number, itemEnd: number, least: number): number {
-    let count = 0;
-    while (this.single(at + count, item, itemEnd)) count++;
-    // Nothing follows: the longest run is the match.
-    if (itemEnd + 1 === this.pattern.length) return count >= least ? at + count : -1;
-    for (; count >= least; count--) {
-      const end = this.match(at + count, itemEnd + 1);
-      if (end >= 0) return end;
+  /** The next position of the last choice on the stack, or -1 when it has none. A choice that was its last is marked. */
+  private nextChoice(size: number): number {
+    const { subject, stack } = this;
+    const { nodes } = this.program;
+    const pc = stack[size - 3]!;
+    const node = nodes[pc]!;
+    const next = nodes[pc + 1]!;
+    let at = stack[size - 1]!;
+    if (node.op === Op.optional) {
+      stack[size - 1] = -1;
+      return at;
     }
-    return -1;
-  }
-
-  private shortest(start: number, item: number, itemEnd: number): number {
-    let at = start;
-    for (;;) {
-      const end = this.match(at, itemEnd + 1);
-      if (end >= 0) return end;
-      if (!this.single(at, item, itemEnd)) return -1;
+    // A byte that must follow is looked for at once.
+    const wanted = next.op === Op.byte || (next.op === Op.greedy && next.a === 1) ? next.table : null;
+    const before = at;
+    if (node.op === Op.greedy) {
+      const least = stack[size - 2]!;
+      at--;
+      if (wanted !== null) while (at >= least && wanted[subject.charCodeAt(at)] === 0) at--;
+      this.steps -= before - at;
+      if (at < least) return -1;
+      stack[size - 1] = at === least ? -1 : at;
+      return at;
+    }
+    const { table } = node;
+    const bytes = subject.length;
+    do {
+      if (at >= bytes || table[subject.charCodeAt(at)] === 0) {
+        this.steps -= at - before;
+        return -1;
+      }
       at++;
+    } while (wanted !== null && (at >= bytes || wanted[subject.charCodeAt(at)] === 0));
+    this.steps -= at - before;
+    stack[size - 1] = at;
+    return at;
+  }
+
+  /** Nodes that are seldom met: where the match goes on, or -1. */
+  private rare(node: PatternNode, at: number): number {
+    const { subject } = this;
+    switch (node.op) {
+      case Op.balance:
+        return this.balance(at, node.a, node.b);
+      case Op.frontier: {
+        const before = at === 0 ? 0 : subject.charCodeAt(at - 1);
+        const here = at < subject.length ? subject.charCodeAt(at) : 0;
+        return node.table[before] === 1 || node.table[here] === 0 ? -1 : at;
+      }
+      case Op.backReference: {
+        const length = this.lengths[node.a]!;
+        const start = this.starts[node.a]!;
+        if (length < 0 || subject.length - at < length) return -1;
+        for (let offset = 0; offset < length; offset++) {
+          if (subject.charCodeAt(start + offset) !== subject.charCodeAt(at + offset)) return -1;
+        }
+        this.steps -= length;
+        return at + length;
+      }
+      default:
+        throw nativeError(node.fault);
     }
   }
 
-  private balance(at: number, item: number): number {
-    const { pattern, subject } = this;
-    if (item + 1 >= pattern.length) throw nativeError('unbalanced pattern');
-    const open = pattern.charCodeAt(item);
-    const close = pattern.charCodeAt(item + 1);
+  private balance(at: number, open: number, close: number): number {
+    const { subject } = this;
     if (at >= subject.length || subject.charCodeAt(at) !== open) return -1;
     let nested = 1;
     for (let next = at + 1; next < subject.length; next++) {
-      this.count();
       const code = subject.charCodeAt(next);
       if (code === close) {
-        if (--nested === 0) return next + 1;
+        if (--nested === 0) {
+          this.steps -= next - at;
+          return next + 1;
+        }
       } else if (code === open) {
         nested++;
       }
     }
+    this.steps -= subject.length - at;
     return -1;
   }
 
-  private startCapture(at: number, item: number, kind: number): number {
-    if (this.level >= capturesMax) throw nativeError('too many captures');
-    this.starts[this.level] = at;
-    this.lengths[this.level] = kind;
-    this.level++;
-    const end = this.match(at, item);
-    if (end < 0) this.level--;
-    return end;
-  }
-
-  private endCapture(at: number, item: number): number {
-    let open = this.level - 1;
-    while (open >= 0 && this.lengths[open] !== unfinished) open--;
-    if (open < 0) throw nativeError('invalid pattern capture');
-    this.lengths[open] = at - this.starts[open]!;
-    const end = this.match(at, item);
-    if (end < 0) this.lengths[open] = unfinished;
-    return end;
-  }
-
-  private backReference(at: number, digit: number): number {
-    const which = digit - 49;
-    if (which < 0 || which >= this.level || this.lengths[which] === unfinished)
-      throw nativeError('invalid capture index');
-    const length = this.lengths[which]!;
-    if (length < 0) return -1;
-    const start = this.starts[which]!;
-    if (this.subject.length - at < length) return -1;
-    for (let offset = 0; offset < length; offset++) {
-      if (this.subject.charCodeAt(start + offset) !== this.subject.charCodeAt(at + offset)) return -1;
-    }
-    return at + length;
-  }
-
-  /** A capture's value; without captures number 0 is the whole match. */
-  capture(which: number, start: number, end: number): LuaValue {
+  /** A capture's value; without captures number 0 is the whole match. @hot */
+  capture(which: number): LuaValue {
     if (which >= this.level) {
-      if (which !== 0) throw this.captureError();
-      return this.subject.slice(start, end);
+      if (which !== 0) throw nativeError('invalid capture index');
+      return this.subject.slice(this.start, this.end);
     }
     const length = this.lengths[which]!;
+    const start = this.starts[which]!;
     if (length === unfinished) throw nativeError('unfinished capture');
-    if (length === positionCapture) return this.starts[which]! + 1;
-    return this.subject.slice(this.starts[which]!, this.starts[which]! + length);
-  }
-
-  private captureError(): LuaError {
-    return nativeError('invalid capture index');
+    if (length === positionCapture) return start + 1;
+    return this.subject.slice(start, start + length);
   }
 
   /** All captures, or the whole match where there are none and `wholeIfNone`. */
-  captures(start: number, end: number, wholeIfNone: boolean): LuaValue[] {
+  captures(wholeIfNone: boolean): LuaValue[] {
     const count = this.level === 0 && wholeIfNone ? 1 : this.level;
     const values: LuaValue[] = [];
-    for (let which = 0; which < count; which++) values.push(this.capture(which, start, end));
+    for (let which = 0; which < count; which++) values.push(this.capture(which));
     return values;
   }
+}
+
+let spare: Matcher | null = null;
+
+/** A matcher that nobody else uses until it is given back. */
+export function takeMatcher(subject: string, pattern: string, mayBeAnchored: boolean): Matcher {
+  const matcher = spare ?? new Matcher();
+  spare = null;
+  return matcher.reset(subject, pattern, mayBeAnchored);
+}
+
+export function giveBack(matcher: Matcher): void {
+  matcher.subject = '';
+  spare = matcher;
 }

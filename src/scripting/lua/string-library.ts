@@ -1,10 +1,25 @@
 // string-library: `string`, the methods of every string.
 import { formatString } from './format.js';
-import { chargeMemory, first, metamethod, runSteps, spend, stringBytesMax, truthy } from './machine.js';
-import type { NativeSteps } from './machine.js';
+import {
+  call,
+  chargeMemory,
+  first,
+  Frame,
+  machine,
+  metamethod,
+  nativeCallsMax,
+  nativeOverflow,
+  passNative,
+  raise,
+  spend,
+  stringBytesMax,
+  suspension,
+  truthy,
+} from './machine.js';
 import { checkFunction, checkInteger, checkString, native, optionalInteger, setFunctions } from './native.js';
 import { numberToString } from './numbers.js';
-import { Matcher } from './pattern.js';
+import { giveBack, takeMatcher } from './pattern.js';
+import type { Matcher } from './pattern.js';
 import { argumentError, LuaError, LuaFunction, LuaTable, nativeError, typeName } from './values.js';
 import type { LuaValue, Results } from './values.js';
 
@@ -17,8 +32,42 @@ function relative(position: number, length: number): number {
 
 const specials = /[\^$*+?.([%-]/;
 
-/** For searches that no callback interrupts. */
-const searcher = new Matcher('', '');
+/** A search that was parked. */
+class SearchFrame extends Frame {
+  constructor(private readonly goOn: () => Results) {
+    super();
+  }
+
+  override get isBoundary(): boolean {
+    return false;
+  }
+
+  resume(): Results {
+    return this.goOn();
+  }
+}
+
+/** Searches on: no match is undefined, else the captures follow the positions of a `find`. */
+function searchOn(matcher: Matcher, isFind: boolean): Results {
+  let isFound: boolean;
+  try {
+    isFound = matcher.search();
+  } catch (thrown) {
+    if (thrown === suspension) machine.captured.push(new SearchFrame(() => searchOn(matcher, isFind)));
+    throw thrown;
+  }
+  let results: Results = undefined;
+  if (isFound) {
+    if (isFind) {
+      results = [matcher.start + 1, matcher.end];
+      for (let which = 0; which < matcher.level; which++) results.push(matcher.capture(which));
+    } else {
+      results = matcher.level <= 1 ? matcher.capture(0) : matcher.captures(true);
+    }
+  }
+  giveBack(matcher);
+  return results;
+}
 
 function find(args: LuaValue[], isFind: boolean): Results {
   const subject = checkString(args, 1);
@@ -34,39 +83,42 @@ function find(args: LuaValue[], isFind: boolean): Results {
     spend((at < 0 ? subject.length - start : at - start) >> 4);
     return at < 0 ? undefined : [at + 1, at + pattern.length];
   }
-  const matcher = searcher.reset(subject, pattern);
-  const isAnchored = pattern.charCodeAt(0) === 94;
-  let at = start;
-  do {
-    const end = matcher.matchAt(at, isAnchored ? 1 : 0);
-    if (end >= 0) {
-      if (!isFind) return matcher.captures(at, end, true);
-      return [at + 1, end, ...matcher.captures(at, end, false)];
-    }
-    at++;
-  } while (at <= subject.length && !isAnchored);
-  return undefined;
+  const matcher = takeMatcher(subject, pattern, true);
+  matcher.begin(start);
+  return searchOn(matcher, isFind);
 }
 
 function gmatch(...args: LuaValue[]): Results {
   const subject = checkString(args, 1);
   const pattern = checkString(args, 2);
-  let at = 0;
-  return native(() => {
-    const matcher = searcher.reset(subject, pattern);
-    for (; at <= subject.length; at++) {
-      const end = matcher.matchAt(at, 0);
-      if (end < 0) continue;
-      const start = at;
-      at = end === start ? end + 1 : end;
-      return matcher.captures(start, end, true);
+  let from = 0;
+  const searchNext = (matcher: Matcher): Results => {
+    let isFound: boolean;
+    try {
+      isFound = matcher.search();
+    } catch (thrown) {
+      if (thrown === suspension) machine.captured.push(new SearchFrame(() => searchNext(matcher)));
+      throw thrown;
     }
-    return undefined;
+    let results: Results = undefined;
+    if (isFound) {
+      from = matcher.end === matcher.start ? matcher.end + 1 : matcher.end;
+      results = matcher.level <= 1 ? matcher.capture(0) : matcher.captures(true);
+    } else {
+      from = subject.length + 1;
+    }
+    giveBack(matcher);
+    return results;
+  };
+  return native(() => {
+    const matcher = takeMatcher(subject, pattern, false);
+    matcher.begin(from);
+    return searchNext(matcher);
   });
 }
 
 /** The replacement text of gsub with its captures put in. */
-function expand(replacement: string, matcher: Matcher, start: number, end: number): string {
+function expand(replacement: string, matcher: Matcher): string {
   let result = '';
   for (let at = 0; at < replacement.length; at++) {
     const char = replacement[at]!;
@@ -79,9 +131,9 @@ function expand(replacement: string, matcher: Matcher, start: number, end: numbe
     if (!(code >= 48 && code <= 57)) {
       result += at < replacement.length ? replacement[at]! : '\0';
     } else if (code === 48) {
-      result += matcher.subject.slice(start, end);
+      result += matcher.subject.slice(matcher.start, matcher.end);
     } else {
-      const value = matcher.capture(code - 49, start, end);
+      const value = matcher.capture(code - 49);
       result += typeof value === 'number' ? numberToString(value) : (value as string);
     }
   }
@@ -108,47 +160,139 @@ function lookup(table: LuaTable, key: LuaValue): { value: LuaValue } | { call: L
   throw new LuaError('loop in gettable', 0);
 }
 
-function* gsubSteps(subject: string, pattern: string, replacement: LuaValue, countMax: number): NativeSteps {
-  const isAnchored = pattern.charCodeAt(0) === 94;
-  const matcher = new Matcher(subject, pattern);
-  const text = typeof replacement === 'number' ? numberToString(replacement) : replacement;
-  let result = '';
-  let at = 0;
-  let count = 0;
-  let kept = 0;
-  while (count < countMax) {
-    const end = matcher.matchAt(at, isAnchored ? 1 : 0);
-    if (end >= 0) {
-      count++;
-      result += subject.slice(kept, at);
-      const whole = subject.slice(at, end);
-      let value: LuaValue;
-      if (typeof text === 'string') {
-        value = text.includes('%') ? expand(text, matcher, at, end) : text;
-      } else if (text instanceof LuaTable) {
-        const found = lookup(text, matcher.capture(0, at, end));
-        value = 'value' in found ? found.value : first(yield found.call);
-      } else {
-        value = first(yield [text, ...matcher.captures(at, end, true)]);
-      }
-      if (!truthy(value)) result += whole;
-      else if (typeof value === 'string') result += value;
-      else if (typeof value === 'number') result += numberToString(value);
-      else throw nativeError(`invalid replacement value (a ${typeName(value)})`);
-      kept = end;
-      if (result.length > stringBytesMax) throw nativeError('resulting string too large');
-      if ((count & 1023) === 0) yield null;
-    } else if ((at & 0xffff) === 0xffff) {
-      yield null;
-    }
-    if (end >= 0 && end > at) at = end;
-    else if (at < subject.length) at++;
-    else break;
-    if (isAnchored) break;
+/** JavaScript stack that a callback of gsub takes, as `machine.stack` counts. */
+const callbackStackBytes = 600;
+
+/** A gsub as a frame of its own: it calls back directly, and when the call or the search is parked its state is here. */
+class Gsub extends Frame {
+  private result = '';
+  /** The text up to here is in the result. */
+  private kept = 0;
+  private count = 0;
+  private isCalling = false;
+  private readonly matcher: Matcher;
+
+  constructor(
+    private readonly subject: string,
+    pattern: string,
+    /** A string, a table or a function. */
+    private readonly replacement: LuaValue,
+    private readonly countMax: number,
+  ) {
+    super();
+    this.matcher = takeMatcher(subject, pattern, true);
+    this.matcher.begin(0);
   }
-  result += subject.slice(kept);
-  chargeMemory(result.length);
-  return [result, count];
+
+  resume(value: Results): Results {
+    const { isCalling } = this;
+    this.isCalling = false;
+    if (isCalling) {
+      this.append(first(value));
+      if (!this.advance()) return this.finish();
+    }
+    return this.run();
+  }
+
+  override fail(error: LuaError): Results {
+    return raise(passNative(error));
+  }
+
+  run(): Results {
+    const { matcher, replacement } = this;
+    const isPlain = typeof replacement === 'string' && !replacement.includes('%');
+    try {
+      while (this.count < this.countMax && matcher.search()) {
+        this.count++;
+        if (isPlain) this.append(replacement);
+        else if (typeof replacement === 'string') this.append(expand(replacement, matcher));
+        else if (replacement instanceof LuaFunction) this.append(this.callBack(replacement));
+        else this.append(this.lookUp(replacement as LuaTable));
+        if (!this.advance()) break;
+      }
+    } catch (thrown) {
+      if (thrown === suspension) machine.captured.push(this);
+      throw thrown;
+    }
+    return this.finish();
+  }
+
+  private callBack(callee: LuaFunction): LuaValue {
+    const { matcher } = this;
+    const { stack, nativeCalls } = machine;
+    if (nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
+    let results: Results;
+    this.isCalling = true;
+    machine.stack = stack - callbackStackBytes;
+    machine.nativeCalls = nativeCalls + 1;
+    try {
+      if (matcher.level <= 1) results = callee.f(matcher.capture(0));
+      else if (matcher.level === 2) results = callee.f(matcher.capture(0), matcher.capture(1));
+      else results = callee.f(...matcher.captures(true));
+      results = first(results);
+    } catch (thrown) {
+      if (thrown instanceof LuaError) passNative(thrown);
+      throw thrown;
+    }
+    this.isCalling = false;
+    machine.stack = stack;
+    machine.nativeCalls = nativeCalls;
+    return results;
+  }
+
+  private lookUp(table: LuaTable): LuaValue {
+    const key = this.matcher.capture(0);
+    if (table.meta === null) return table.get(key);
+    const found = lookup(table, key);
+    if ('value' in found) return found.value;
+    const { stack, nativeCalls } = machine;
+    if (nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
+    this.isCalling = true;
+    machine.stack = stack - callbackStackBytes;
+    machine.nativeCalls = nativeCalls + 1;
+    let value: LuaValue;
+    try {
+      value = first(call(found.call[0], found.call.slice(1)));
+    } catch (thrown) {
+      if (thrown instanceof LuaError) passNative(thrown);
+      throw thrown;
+    }
+    this.isCalling = false;
+    machine.stack = stack;
+    machine.nativeCalls = nativeCalls;
+    return value;
+  }
+
+  /** Puts a value in the place of the match. */
+  private append(value: LuaValue): void {
+    const { start, end } = this.matcher;
+    // Not replaced: it stays in what is copied later.
+    if (!truthy(value)) return;
+    if (typeof value !== 'string' && typeof value !== 'number') {
+      throw nativeError(`invalid replacement value (a ${typeName(value)})`);
+    }
+    if (start > this.kept) this.result += this.subject.slice(this.kept, start);
+    this.result += typeof value === 'number' ? numberToString(value) : value;
+    this.kept = end;
+    if (this.result.length > stringBytesMax) throw nativeError('resulting string too large');
+  }
+
+  /** Goes on after the match; says whether there may be another. */
+  private advance(): boolean {
+    const { matcher } = this;
+    const { start, end } = matcher;
+    if (matcher.isAnchored || (end === start && start >= this.subject.length)) return false;
+    matcher.begin(end > start ? end : start + 1);
+    return true;
+  }
+
+  private finish(): Results {
+    const { subject, kept } = this;
+    const result = kept === 0 ? this.result + subject : this.result + subject.slice(kept);
+    chargeMemory(result.length);
+    giveBack(this.matcher);
+    return [result, this.count];
+  }
 }
 
 export function stringLibrary(): LuaTable {
@@ -191,7 +335,9 @@ export function stringLibrary(): LuaTable {
       if (kind !== 'string' && kind !== 'number' && kind !== 'table' && kind !== 'function') {
         throw argumentError(3, 'string/function/table expected');
       }
-      return runSteps(gsubSteps(subject, pattern, replacement, optionalInteger(args, 4, subject.length + 1)));
+      const countMax = optionalInteger(args, 4, subject.length + 1);
+      const substitute = typeof replacement === 'number' ? numberToString(replacement) : replacement;
+      return new Gsub(subject, pattern, substitute, countMax).run();
     },
     len: (...args) => checkString(args, 1).length,
     lower(...args) {
