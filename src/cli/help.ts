@@ -16,16 +16,18 @@ export async function printHelp(session: Session, words: readonly string[], hint
   }
   if (hints === undefined && session.connection === undefined) await session.connect(true);
   const { commands } = hints ?? (await loadCommandHints(session));
-  if (first.startsWith('@')) {
-    const group = first.slice(1).toLowerCase();
-    for (const command of commands) if (command.group.toLowerCase() === group) printCommand(console, command, false);
-  } else {
-    for (const command of commands) {
-      if (words.length > command.words.length) continue;
-      if (words.every((word, index) => word.toUpperCase() === command.words[index]))
-        printCommand(console, command, true);
-    }
-  }
+  const isGroup = first.startsWith('@');
+  const group = first.slice(1).toLowerCase();
+  const found = commands.filter((command) =>
+    isGroup
+      ? command.group.toLowerCase() === group
+      : words.every((word, at) => word.toUpperCase() === command.words[at]),
+  );
+  for (const command of found) printCommand(console, command, !isGroup);
+  if (found.length === 0)
+    console.write(
+      `\r\n  There is no ${isGroup ? 'group' : 'command'} '${words.join(' ')}'; "help" lists how to ask.\r\n`,
+    );
   console.write('\r\n');
 }
 

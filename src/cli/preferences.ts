@@ -18,7 +18,7 @@ export function setPreference(
   const source = fromFile ? '.redisclirc: ' : '';
   const [command = '', name] = words;
   if (command.toLowerCase() !== ':set' || name === undefined) {
-    console.write(`${source}unknown redis-cli internal command '${command}'\n`);
+    console.write(`${source}unknown kvasir-cli internal command '${command}'\n`);
     return;
   }
   switch (name.toLowerCase()) {
@@ -31,7 +31,7 @@ export function setPreference(
       preferences.pager = name.toLowerCase() === 'pager';
       return;
     default:
-      console.write(`${source}unknown redis-cli preference '${name}'\n`);
+      console.write(`${source}unknown kvasir-cli preference '${name}'\n`);
   }
 }
 

@@ -63,7 +63,7 @@ async function runLine(session: Session, source: LineSource, line: string): Prom
   if (line === '') return undefined;
   const words = session.debugging ? splitDebuggerLine(line) : splitWords(line);
   if (words === undefined) {
-    console.write('Invalid argument(s)\n');
+    console.write('Invalid argument(s): a quote is not closed, or no space follows the closing one\n');
     source.remember(line, holdsSecretLine(line));
     return undefined;
   }
@@ -74,7 +74,7 @@ async function runLine(session: Session, source: LineSource, line: string): Prom
   if (words.length > 1 && /^[+-]?\d+$/.test(first)) {
     repeat = readLeadingInteger(first);
     if (repeat <= 0 || !Number.isSafeInteger(repeat)) {
-      console.write('Invalid redis-cli repeat command option value.\n');
+      console.write('Invalid kvasir-cli repeat command option value.\n');
       return undefined;
     }
     command = words.slice(1);

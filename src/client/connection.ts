@@ -5,10 +5,10 @@
 // and write fails with the same `ConnectionLost`.
 import type { Duplex } from 'node:stream';
 import { encodeCommand, type CommandArgument } from './encode-command.js';
-import { openStream, type Endpoint } from './open-stream.js';
+import { openStream, streamErrorText, type Endpoint } from './open-stream.js';
 import { ReplyReader } from './reply-reader.js';
 import type { AggregateReply, Reply } from './reply.js';
-import { errorCode, systemErrorText } from '../base/system-error.js';
+import { errorCode } from '../base/system-error.js';
 
 /** Waiting bytes above which reading stops until somebody asks for a reply. */
 const readAheadBytesMax = 1 << 20;
@@ -152,7 +152,7 @@ export class Connection {
   };
 
   private readonly onError = (error: Error): void => {
-    this.fail(new ConnectionLost('system', systemErrorText(error), errorCode(error)));
+    this.fail(new ConnectionLost('system', streamErrorText(error), errorCode(error)));
   };
 
   private readonly onClose = (): void => {

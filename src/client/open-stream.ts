@@ -1,7 +1,7 @@
 // open-stream: a byte stream to a server, over TCP, a unix socket or TLS.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { systemErrorText } from '../base/system-error.js';
+import { errorCode, systemErrorText } from '../base/system-error.js';
 
 export interface TlsOptions {
   readonly serverName?: string | undefined;
@@ -142,6 +142,25 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
   });
 }
 
+/** What a server's alert means, in words for users; OpenSSL's own text names its functions. */
+const alertTexts: Readonly<Record<string, string>> = {
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the server wants a client certificate (--cert and --key)',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    'the server refused the handshake: it wants a client certificate (--cert and --key), or no cipher is common',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'the server refused the client certificate',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'the client certificate has expired',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'the server refused the client certificate',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the server does not trust the authority of the client certificate',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'no version of TLS is common',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'the server does not speak TLS on this port',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the server does not speak TLS on this port',
+};
+
+/** The words for an error of a stream, which may be OpenSSL's. */
+export function streamErrorText(error: unknown): string {
+  return alertTexts[errorCode(error)] ?? systemErrorText(error);
+}
+
 function describeTlsFailure(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const untrusted = [
@@ -151,5 +170,5 @@ function describeTlsFailure(error: Error): string {
     'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   ];
   if (untrusted.includes(code)) return 'certificate verify failed';
-  return systemErrorText(error);
+  return streamErrorText(error);
 }

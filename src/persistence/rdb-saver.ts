@@ -72,13 +72,13 @@ export class RdbSaver {
     return this.host.option('rdbcompression') !== false;
   }
 
-  private settle(result: SnapshotResult, startedMs: number): void {
+  private settle(result: SnapshotResult, startedMs: number, failure: string): void {
     const { host } = this;
     this.lastDurationSeconds = Math.floor((host.clock.wallMs() - startedMs) / 1000);
     if (result.aborted) return;
     if (result.error !== null) {
       this.lastStatusOk = false;
-      host.log('warning', `Background saving error: ${result.error.message}`);
+      host.log('warning', `${failure}: ${result.error.message}`);
     } else {
       this.lastStatusOk = true;
       this.lastSaveMs = host.clock.wallMs();
@@ -100,7 +100,7 @@ export class RdbSaver {
       sink,
       this.compresses,
     );
-    this.settle({ error, bytes: 0, aborted: false }, started);
+    this.settle({ error, bytes: 0, aborted: false }, started, 'Error saving DB on disk');
     if (error === null) host.log('notice', 'DB saved on disk');
     return error === null;
   }
@@ -123,7 +123,7 @@ export class RdbSaver {
       (result) => {
         this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
         this.run = undefined;
-        this.settle(result, started);
+        this.settle(result, started, 'Background saving error');
         if (result.aborted) host.log('notice', 'Background saving stopped');
         else if (result.error === null) host.log('notice', 'Background saving terminated with success');
       },

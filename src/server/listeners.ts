@@ -30,9 +30,17 @@ export class ListenError extends Error {
     /** The port; 0 for a unix socket. */
     readonly port: number,
     cause: unknown,
+    /** The path of a unix socket. */
+    readonly path = '',
   ) {
-    super(`Failed listening on port ${port} (${kind}), aborting.`, { cause });
+    const door = kind === 'unix' ? `the unix socket ${path}` : `port ${port} (${kind})`;
+    super(`Failed listening on ${door}: ${systemErrorText(cause)}`, { cause });
     this.code = errorCode(cause);
+  }
+
+  /** The line that redis-server logs last. */
+  get logLine(): string {
+    return `Failed listening on port ${this.port} (${this.kind}), aborting.`;
   }
 
   /** What the system said. */
@@ -152,7 +160,7 @@ export class Listeners {
       await this.openUnix(options);
     } catch (error) {
       this.close();
-      throw new ListenError(kind, { tcp: port, tls: tlsPort, unix: 0 }[kind], error);
+      throw new ListenError(kind, { tcp: port, tls: tlsPort, unix: 0 }[kind], error, options.unixPath);
     }
   }
 

@@ -21,8 +21,14 @@ export function quoted(bytes: Uint8Array): string {
   return `${text}"`;
 }
 
+/** Further apart, the clocks are compared anew. */
+const CLOCKS_APART_MS_MAX = 2;
+
 export class Monitors {
   private readonly clients = new Set<Client>();
+  /** A moment on both clocks: the wall's counts milliseconds, the steady one parts of them. */
+  private wallAnchorMs = 0;
+  private steadyAnchorMs = 0;
 
   constructor(private readonly server: DataServer) {}
 
@@ -42,10 +48,22 @@ export class Monitors {
     if (this.clients.size === 0) this.server.gates &= ~Gate.MONITORED;
   }
 
+  /** The time with microseconds. */
+  private preciseMs(): number {
+    const { clock } = this.server.options;
+    const wall = clock.wallMs();
+    const steady = clock.steadyMs();
+    const precise = this.wallAnchorMs + steady - this.steadyAnchorMs;
+    if (Math.abs(precise - wall) <= CLOCKS_APART_MS_MAX) return precise;
+    // The first time, and when the wall clock was set.
+    this.wallAnchorMs = wall;
+    this.steadyAnchorMs = steady;
+    return wall;
+  }
+
   /** Tells a command; `origin` stands for the address of commands that come from no socket ('lua'). */
   feed(call: ServerCall, database: number, origin: string | undefined): void {
-    const seconds = this.server.options.clock.wallMs() / 1000;
-    let line = `+${seconds.toFixed(6)} [${database} ${origin ?? (call.client.unixSocket ? `unix:${call.client.local}` : call.client.remote)}]`;
+    let line = `+${(this.preciseMs() / 1000).toFixed(6)} [${database} ${origin ?? (call.client.unixSocket ? `unix:${call.client.local}` : call.client.remote)}]`;
     for (let index = 0; index < call.count; index++) line += ` ${quoted(this.server.shownArgument(call, index))}`;
     const bytes = latin1Bytes(`${line}\r\n`);
     for (const client of this.clients) client.push(bytes);

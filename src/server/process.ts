@@ -161,7 +161,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
     });
   } catch (error) {
     if (error instanceof ListenError) {
-      reportFailure(`${error.message} ${error.reason}`);
+      reportFailure(error.message);
       process.exit(1);
     }
     if (error instanceof StartError) {

@@ -326,10 +326,10 @@ async function openDoors(server: DataServer, listeners: Listeners, anyPort: bool
     const { kind, port, reason } = error;
     const door =
       kind === 'unix'
-        ? 'Failed opening Unix socket'
+        ? `Failed opening Unix socket ${error.path}`
         : `Could not create server TCP listening socket ${options.hosts.join(' ')}:${port}`;
     server.log('warning', `${door}: bind: ${reason}`);
-    server.log('warning', error.message);
+    server.log('warning', error.logLine);
     throw error;
   }
   server.port = listeners.port;

@@ -59,6 +59,21 @@ describe('servers that fail', { skip: peerMissing('redis-cli') }, () => {
     });
   }
 
+  test('--pipe: what a server says before it closes is shown, however much is still to be sent', async () => {
+    const error = 'ERR Protocol error: invalid bulk length';
+    for (let round = 0; round < 5; round++) {
+      const liar = await startLiar(`-${error}\r\n`);
+      try {
+        const input = '*3\r\n$3\r\nset\r\n$1\r\na\r\n$-1\r\n' + '*1\r\n$4\r\nPING\r\n'.repeat(200_000);
+        const { status, stderr } = await runKvasir(['-p', String(liar.port), '--pipe'], { stdin: input });
+        assert.equal(status, 1);
+        assert.ok(stderr.startsWith(`${error}\n`), stderr);
+      } finally {
+        liar.stop();
+      }
+    }
+  });
+
   test('nesting without end is refused', async () => {
     const liar = await startLiar('*1\r\n'.repeat(100_000));
     try {

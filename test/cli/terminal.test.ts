@@ -239,7 +239,7 @@ describe('kvasir-cli at a terminal', { skip: peerMissing('redis-server', 'redis-
   test("preferences come from the file, and help knows the server's commands", async () => {
     writeFileSync(join(folder, 'preferences'), ':set nohints\n:set nonsense\n');
     const terminal = await open();
-    await terminal.waitFor(/\.redisclirc: unknown redis-cli preference 'nonsense'\n.*>$/);
+    await terminal.waitFor(/\.redisclirc: unknown kvasir-cli preference 'nonsense'\n.*>$/);
     await terminal.type('get ');
     await terminal.waitFor(/> get$/m);
     await terminal.press('C-u');

@@ -175,7 +175,7 @@ describe('the start of the process', () => {
     const taken = start('--port', String(port), '--bind', '127.0.0.1', '--logfile', 'taken.log');
     door.close();
     assert.equal(taken.status, 1);
-    assert.match(String(taken.stderr), /^Failed listening on port \d+ \(tcp\), aborting\. Address already in use\n$/);
+    assert.match(String(taken.stderr), /^Failed listening on port \d+ \(tcp\): Address already in use\n$/);
     assert.match(readFileSync(join(folder, 'taken.log'), 'utf8'), /Could not create server TCP listening socket/);
     const nowhere = start('--port', '0');
     assert.equal(nowhere.status, 1);
@@ -227,7 +227,7 @@ describe('the start of the process', () => {
     assert.equal(status, 1);
     assert.match(
       stdout,
-      /Failed opening Unix socket: bind: No such file or directory\n.*Failed listening on port 0 \(unix\), aborting\.\n$/,
+      /Failed opening Unix socket .*: bind: No such file or directory\n.*Failed listening on port 0 \(unix\), aborting\.\n$/,
     );
   });
 });

@@ -1,6 +1,6 @@
 // completion: what the word at the cursor may become: a command, a subcommand, a keyword or a key.
 import { quote, splitWords } from '../../base/quoting.js';
-import { isAggregate, replyText } from '../../client/reply.js';
+import { isAggregate, isError, replyText } from '../../client/reply.js';
 import type { Session } from '../session.js';
 import { leadingTokens } from './syntax.js';
 import { matchLine, type CommandHints } from './command-hints.js';
@@ -9,6 +9,19 @@ const scanCount = 1000;
 const scanStepsMax = 20;
 const keysMax = 200;
 const scanMsMax = 300;
+
+/** What the keys of a group of commands hold; other groups take any. */
+const keyTypes: Readonly<Record<string, string>> = {
+  string: 'string',
+  bitmap: 'string',
+  hyperloglog: 'string',
+  list: 'list',
+  set: 'set',
+  hash: 'hash',
+  'sorted-set': 'zset',
+  geo: 'zset',
+  stream: 'stream',
+};
 
 export interface Completion {
   /** Where in the line the word begins that is replaced. */
@@ -29,7 +42,7 @@ export async function complete(session: Session, hints: CommandHints, line: stri
     for (const token of leadingTokens(arg)) if (startsWith(token, typed)) candidates.add(inCaseOf(typed, words, token));
   }
   if (match?.next.some((arg) => arg.type === 'key' && arg.token === undefined) === true) {
-    for (const key of await findKeys(session, typed)) candidates.add(key);
+    for (const key of await findKeys(session, typed, keyTypes[match.command.group])) candidates.add(key);
   }
   return { start, candidates: [...candidates].sort() };
 }
@@ -65,7 +78,7 @@ function inCaseOf(typed: string, words: readonly string[], word: string): string
 }
 
 /** Keys that begin so; a bounded look, so that a huge database does not hold up the prompt. */
-async function findKeys(session: Session, typed: string): Promise<string[]> {
+async function findKeys(session: Session, typed: string, type?: string): Promise<string[]> {
   const plain = typed.startsWith('"') ? (splitWords(`${typed}"`)?.[0] ?? '') : typed;
   const pattern = `${plain.replace(/[\\*?[\]]/g, '\\$&')}*`;
   const keys: string[] = [];
@@ -79,7 +92,10 @@ async function findKeys(session: Session, typed: string): Promise<string[]> {
       Buffer.from(pattern, 'latin1'),
       'COUNT',
       String(scanCount),
+      ...(type === undefined ? [] : ['TYPE', type]),
     );
+    // Servers before 6.0 do not know TYPE.
+    if (type !== undefined && reply !== undefined && isError(reply)) return findKeys(session, typed);
     if (reply === undefined || !isAggregate(reply)) break;
     const [next, found] = reply.elements;
     for (const key of found !== undefined && isAggregate(found) ? found.elements : []) {

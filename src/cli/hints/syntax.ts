@@ -150,9 +150,11 @@ class Matcher {
       progress = again;
     }
     if (progress.rest === '') this.expect(arg.multipleToken ? arg : { ...arg, token: undefined });
+    // The bracket that closes an optional argument stays open until the line ends, as in redis-cli.
+    const repetition = arg.optional && arg.multipleToken ? `${renderRepetition(arg)}]` : renderRepetition(arg);
     return {
       next: progress.next,
-      rest: progress.rest === '' ? renderRepetition(arg) : `${progress.rest} ${renderRepetition(arg)}`,
+      rest: progress.rest === '' ? repetition : `${progress.rest} ${repetition}`,
     };
   }
 

@@ -106,6 +106,17 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
 
     const input = process.stdin;
     let begun = false;
+    // A server that closes says why before. A failed write would throw away what has come and was not read, so each write
+    // waits for a turn of the loop, in which all that has come is read.
+    const send = (...parts: readonly (Buffer | string)[]): void => {
+      input.pause();
+      setImmediate(() => {
+        if (settled || stream.destroyed) return;
+        let takesMore = true;
+        for (const part of parts) takesMore = stream.write(part);
+        if (takesMore) input.resume();
+      });
+    };
     input.on('data', (chunk: Buffer) => {
       if (settled) return;
       if (!begun && chunk.length >= 9 && /^REDIS\d{4}$/.test(chunk.toString('latin1', 0, 9))) {
@@ -116,7 +127,7 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
       }
       begun = true;
       sentBytes += chunk.length;
-      if (!stream.write(chunk)) input.pause();
+      send(chunk);
       progress.update(sentBytes);
     });
     stream.on('drain', () => input.resume());
@@ -124,9 +135,7 @@ export async function runPipe(session: Session, options: CliOptions, console: Co
       if (settled) return;
       inputEnded = true;
       lastReadMs = performance.now();
-      stream.write('\r\n*2\r\n$4\r\nECHO\r\n$20\r\n');
-      stream.write(magic);
-      stream.write('\r\n');
+      send('\r\n*2\r\n$4\r\nECHO\r\n$20\r\n', magic, '\r\n');
       progress.clear();
       console.write('All data transferred. Waiting for the last reply...\n');
       console.flush();
