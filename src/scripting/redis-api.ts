@@ -13,6 +13,7 @@
 // script is `ERR text script: name, on @chunk:line.`, made by `errorReply`.
 import { latin1Bytes } from '../base/bytes.js';
 import { shortText } from '../base/short-text.js';
+import { chargeMemory } from './lua/machine.js';
 import { sha1Hex } from '../base/sha1.js';
 import type { ReplyWriter } from '../protocol/reply.js';
 import { protectGlobals } from './lua/engine.js';
@@ -20,6 +21,9 @@ import { numberToString, formatGeneral } from './lua/numbers.js';
 import { setFunctions } from './lua/native.js';
 import { LuaError, LuaFunction, LuaTable, traversalEnd } from './lua/values.js';
 import type { LuaValue } from './lua/values.js';
+
+/** From about this length on a string lies outside the JavaScript heap. */
+const LONG_STRING_BYTES = 1_000_000;
 
 /** What the server does for scripts. Replies are borrowed until the next call. */
 export interface ScriptHost {
@@ -104,6 +108,7 @@ class ReplyReader {
   private text(length: number): string {
     const start = this.at;
     this.at = start + length + 2;
+    if (length >= LONG_STRING_BYTES) chargeMemory(length);
     return shortText(this.bytes, start, length);
   }
 

@@ -11,6 +11,8 @@ import type { LuaFunction } from './lua/values.js';
 
 const SHA_BYTES = 40;
 export const EVAL_SCRIPTS_MAX = 500;
+/** Their texts together; compiled a text takes several times its size. */
+const EVAL_BYTES_MAX = 4 * 1024 * 1024;
 /** What a script takes besides its text, roughly: compiled code and its entries here. */
 const SCRIPT_OVERHEAD_BYTES = 2000;
 
@@ -48,6 +50,7 @@ export class ScriptCache {
   /** In the order of their last use by EVAL. */
   private readonly evictable = new Set<Script>();
   private sourceBytes = 0;
+  private evictableBytes = 0;
   evictedCount = 0;
 
   get count(): number {
@@ -91,6 +94,7 @@ export class ScriptCache {
 
   /** SCRIPT LOAD names it: it stays. */
   keep(script: Script): void {
+    if (script.isEvictable) this.evictableBytes -= script.source.length;
     script.isEvictable = false;
     this.evictable.delete(script);
   }
@@ -105,7 +109,12 @@ export class ScriptCache {
     this.sourceBytes += source.length;
     if (isEvictable) {
       this.evictable.add(script);
-      if (this.evictable.size > EVAL_SCRIPTS_MAX) this.evictOldest();
+      this.evictableBytes += source.length;
+      while (
+        this.evictable.size > EVAL_SCRIPTS_MAX ||
+        (this.evictable.size > 1 && this.evictableBytes > EVAL_BYTES_MAX)
+      )
+        this.evictOldest();
     }
     return script;
   }
@@ -122,6 +131,7 @@ export class ScriptCache {
     this.evictable.delete(script);
     this.bySource.delete(script.source);
     this.sourceBytes -= script.source.length;
+    if (script.isEvictable) this.evictableBytes -= script.source.length;
     const prefix = prefixOf(script.shaBytes, 0);
     const left = this.byPrefix.get(prefix)!.filter((other) => other !== script);
     if (left.length === 0) this.byPrefix.delete(prefix);
@@ -133,5 +143,6 @@ export class ScriptCache {
     this.bySource.clear();
     this.evictable.clear();
     this.sourceBytes = 0;
+    this.evictableBytes = 0;
   }
 }

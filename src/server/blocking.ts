@@ -13,6 +13,7 @@ import type { BlockRequest } from '../commands/engine.js';
 import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
 import type { Client } from '../service/client.js';
+import { ITEM_BYTES, NAME_COPIES } from './client-bounds.js';
 import { argumentsOf, partBytes, type DataServer, type ServerCall } from './server.js';
 
 interface BlockedState {
@@ -22,6 +23,8 @@ interface BlockedState {
   readonly database: number;
   /** Queue names (see `queueName`), each once. */
   readonly queues: readonly string[];
+  /** What it counts for against the bounds of clients. */
+  readonly heldBytes: number;
   /** When the wait is over, in wall-clock ms; 0: never. */
   readonly deadlineMs: number;
   readonly onTimeout: BlockRequest['onTimeout'];
@@ -102,6 +105,9 @@ export class Blocking {
       return;
     }
     const database = call.db.index;
+    // Each key is kept as an argument and as the name of a queue.
+    const heldBytes = stateBytes(call);
+    if (!this.server.clientBounds.admitHeap(client, heldBytes)) return;
     const queues = [
       ...new Set(
         request.keys.map((index) => queueName(database, call.bytes, call.starts[index]!, call.lengths[index]!)),
@@ -113,6 +119,7 @@ export class Blocking {
       args: request.args?.map(partBytes) ?? argumentsOf(call),
       database,
       queues,
+      heldBytes,
       deadlineMs: request.timeoutMs === 0 ? 0 : this.server.keyspace.nowMs + request.timeoutMs,
       onTimeout: request.onTimeout,
       onlyType: request.onlyType,
@@ -228,6 +235,7 @@ export class Blocking {
     state.timer?.cancel();
     state.retryTimer?.cancel();
     this.states.delete(state.client);
+    this.server.clientBounds.releaseHeap(state.client, state.heldBytes);
     for (const name of state.queues) {
       const queue = this.queues.get(name);
       if (queue === undefined) continue;
@@ -269,6 +277,13 @@ export class Blocking {
       this.goOn(state.client);
     });
   }
+}
+
+/** Bytes of heap that a waiting command takes, about. */
+function stateBytes(call: ServerCall): number {
+  let bytes = 0;
+  for (let index = 0; index < call.count; index++) bytes += 2 * ITEM_BYTES + NAME_COPIES * call.lengths[index]!;
+  return bytes;
 }
 
 function queueName(database: number, key: Uint8Array, offset: number, length: number): string {

@@ -1,5 +1,6 @@
 // client-line: one client as CLIENT LIST and the logs show it.
 
+import { ITEM_BYTES } from './client-bounds.js';
 import { fieldsetBytes } from '../commands/hash/import.js';
 import { type Client, Gate } from '../service/client.js';
 import type { DataServer } from './server.js';
@@ -69,24 +70,21 @@ export function clientLine(server: DataServer, client: Client): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-/** What one subscription, watched key or queued command takes besides its text, about. */
-const ITEM_BYTES = 128;
-
 /** Bytes that a client takes: its buffers, its transaction, its subscriptions and prefixes, its fieldsets, and a fixed part. */
 export function memoryOf(server: DataServer, client: Client): number {
   const connection = client.connection;
   const { transactions, pubsub } = server;
   const items =
-    Math.max(0, transactions.queuedCount(client)) +
-    transactions.watchedCount(client) +
-    pubsub.count(client, 'channels') +
-    pubsub.count(client, 'shardChannels');
+    transactions.watchedCount(client) + pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels');
   const buffers = (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0);
   return (
     2048 +
     buffers +
     server.argumentBytes(client) +
-    transactions.queuedBytes(client) +
+    transactions.segmentBytes(client) +
+    client.name.length +
+    client.libraryName.length +
+    client.libraryVersion.length +
     server.tracking.bytesOf(client) +
     fieldsetBytes(client) +
     items * ITEM_BYTES

@@ -19,6 +19,7 @@ import { ListenError } from './listeners.js';
 import { withoutEffect } from '../service/config/without-effect.js';
 import { isDaemon, reportFailure, reportListening, startDaemon } from './daemon.js';
 import { collectDirectives, launch, type RunningServer, StartError } from './start.js';
+import { describeBounds, heapWarning, memoryBounds } from './memory-bounds.js';
 import { Log } from './log.js';
 import { allDeclarations } from './declarations.js';
 import type { LogLevel } from './server.js';
@@ -145,7 +146,11 @@ export async function runServer(args: readonly string[]): Promise<void> {
       'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf',
     );
   else log.write('notice', 'Configuration loaded');
-  for (const warning of [...warnings, ...withoutEffect(config)]) log.write('warning', warning);
+  const bounds = memoryBounds();
+  log.write('notice', describeBounds(bounds));
+  const heap = heapWarning(bounds);
+  for (const warning of [...warnings, ...withoutEffect(config), ...(heap === undefined ? [] : [heap])])
+    log.write('warning', warning);
   log.raw(
     `\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`,
   );

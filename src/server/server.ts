@@ -45,6 +45,9 @@ import { LatencyMonitor } from '../service/watch/latency-monitor.js';
 import { shownArgument } from '../service/watch/secrets.js';
 import { AclChanges } from './acl-changes.js';
 import { Blocking } from './blocking.js';
+import { ClientBounds } from './client-bounds.js';
+import type { CommandQueue } from './command-queue.js';
+import { memoryBounds } from './memory-bounds.js';
 import { ClientEviction } from './client-eviction.js';
 import { clientLine } from './client-line.js';
 import { attachPersistence, type FunctionStore } from './durability.js';
@@ -129,6 +132,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly pause: Pause;
   readonly tracking: Tracking;
   readonly clientEviction: ClientEviction;
+  readonly clientBounds: ClientBounds = new ClientBounds(this, memoryBounds());
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
   private readonly fieldExpireCycle: FieldExpireCycle;
@@ -208,6 +212,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.eviction = new Eviction(this.keyspace);
     this.cron = new Cron(this);
     this.keyspace.listener = this.events;
+    this.pubsub.admits = (subscriber, nameBytes) => this.clientBounds.admitItem(subscriber as Client, nameBytes);
+    this.pubsub.released = (subscriber, nameBytes) => this.clientBounds.releaseItem(subscriber as Client, nameBytes);
     this.events.publish = (channel, message) => void this.pubsub.publish(channel, message);
     this.beginTurn();
     this.settings.apply(this);
@@ -294,6 +300,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.scripting.forget(client);
     this.pubsub.forget(client);
     this.tracking.forget(client);
+    this.clientBounds.forget(client);
     this.clientEviction.forget(client);
     this.overSoftLimit.delete(client);
     this.stats.bytesIn += client.connection?.bytesIn ?? 0;
@@ -1100,28 +1107,18 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   /** Runs the commands of a transaction in the present call's reply. */
-  runQueued(
-    client: Client,
-    queued: readonly { readonly command: Command<ServerCall>; readonly args: readonly Uint8Array[] }[],
-  ): void {
+  runQueued(client: Client, queue: CommandQueue): void {
     this.depth++;
     this.effects.begin();
-    this.runQueuedFrom(client, queued, 0, argumentsOf(this.call));
+    this.runQueuedFrom(client, queue, argumentsOf(this.call));
   }
 
-  private runQueuedFrom(
-    client: Client,
-    queued: Parameters<DataServer['runQueued']>[1],
-    first: number,
-    exec: readonly Uint8Array[],
-  ): void {
+  private runQueuedFrom(client: Client, queue: CommandQueue, exec: readonly Uint8Array[]): void {
     const { call } = this;
     call.denyBlocking = true;
     this.transactions.executing = true;
-    let index = first;
-    while (index < queued.length && !this.scripting.parked.active) {
-      const { command, args } = queued[index++]!;
-      call.setArguments(args);
+    while (queue.hasNext && !this.scripting.parked.active) {
+      const command = queue.next(call);
       call.db = this.keyspace.databases[client.databaseIndex]!;
       call.command = command as Command<never>;
       if ((client.gates & Gate.ACL) === 0 || this.isStillAllowed(client, command, call)) this.run(call, command);
@@ -1130,7 +1127,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.transactions.executing = false;
     // A script is parked: the transaction goes on when it has ended.
     if (this.scripting.parked.active) {
-      this.scripting.parked.continueWith(() => this.runQueuedFrom(client, queued, index, exec));
+      this.scripting.parked.continueWith(() => this.runQueuedFrom(client, queue, exec));
       return;
     }
     this.effects.end();

@@ -1,6 +1,8 @@
 // settings: what the configuration says, as plain fields for hot code; renewed after every CONFIG SET.
 
 import type { EvictionPolicy } from '../keyspace/eviction.js';
+import { scriptMemory } from '../scripting/lua/script-memory.js';
+import { collectGarbage } from './process-memory.js';
 import { Gate } from '../service/client.js';
 import type { Config } from '../service/config/config.js';
 import { clampHz } from '../service/config/file.js';
@@ -60,6 +62,9 @@ export class Settings {
     keyspace.reclaimTimer = this.latencyThresholdMs > 0 ? server.reclaimTimer : undefined;
     this.latencyTracking = config.flag('latency-tracking').value;
     this.busyReplyThresholdMs = config.number('busy-reply-threshold').value;
+    const luaBytes = config.number('lua-memory-limit').value;
+    scriptMemory.longStringBytesMax = luaBytes > 0 ? luaBytes : server.clientBounds.limits.luaBytes;
+    scriptMemory.collect = collectGarbage;
     this.aclLogLength = config.number('acllog-max-len').value;
     this.outputLimits = config.special('client-output-buffer-limit').value;
     this.minReplicas =

@@ -38,6 +38,7 @@ export interface TrackingState {
   /** The client that should get the messages is gone. */
   isBroken: boolean;
   readonly prefixes: Set<string>;
+  prefixBytes: number;
 }
 
 interface Prefix {
@@ -46,6 +47,9 @@ interface Prefix {
   changed: Map<string, Client | undefined>;
 }
 
+/** What a key of the table takes besides its name, and what one client that has read it takes, about. */
+const KEY_BYTES = 100;
+const ITEM_BYTES = 40;
 const CHANNEL = '__redis__:invalidate';
 /** Keys that are dropped from a table that is too large in one go. */
 const TRIM_KEYS_MAX = 1000;
@@ -61,12 +65,18 @@ export class Tracking {
   /** Who has read a key: one client's number, or several. */
   private readonly readers = new Map<string, number | Set<number>>();
   private itemCount = 0;
+  /** Bytes of the names of keys that were read. */
+  private keyBytes = 0;
   private readonly prefixes = new Map<string, Prefix>();
   /** How many prefixes there are of each length. */
   private readonly prefixLengths = new Map<number, number>();
   private broadcastDue = false;
   private keysMax = 0;
   private readonly found = new FoundKeys();
+
+  private get tableBytesMax(): number {
+    return this.server.clientBounds.limits.trackingBytes;
+  }
 
   constructor(private readonly server: DataServer) {
     server.flushes.push(() => this.flushed());
@@ -105,9 +115,7 @@ export class Tracking {
 
   /** Bytes that a client's prefixes take. */
   bytesOf(client: Client): number {
-    let bytes = 0;
-    for (const prefix of this.states.get(client)?.prefixes ?? []) bytes += PREFIX_BYTES + prefix.length;
-    return bytes;
+    return this.states.get(client)?.prefixBytes ?? 0;
   }
 
   // --- on and off ---------------------------------------------------------------------------------------------------
@@ -116,7 +124,7 @@ export class Tracking {
   enable(client: Client, options: TrackingOptions, prefixes: readonly string[]): void {
     let state = this.states.get(client);
     if (state === undefined) {
-      state = { options, caching: false, isBroken: false, prefixes: new Set() };
+      state = { options, caching: false, isBroken: false, prefixes: new Set(), prefixBytes: 0 };
       this.states.set(client, state);
     }
     state.options = options;
@@ -145,7 +153,9 @@ export class Tracking {
   }
 
   private addPrefix(client: Client, state: TrackingState, text: string): void {
+    if (state.prefixes.has(text) || !this.server.clientBounds.admitItem(client, text.length)) return;
     state.prefixes.add(text);
+    state.prefixBytes += PREFIX_BYTES + text.length;
     let prefix = this.prefixes.get(text);
     if (prefix === undefined) {
       prefix = { clients: new Set(), changed: new Map() };
@@ -157,6 +167,7 @@ export class Tracking {
 
   private removePrefix(client: Client, text: string): void {
     const prefix = this.prefixes.get(text)!;
+    this.server.clientBounds.releaseItem(client, text.length);
     prefix.clients.delete(client);
     if (prefix.clients.size > 0) return;
     this.prefixes.delete(text);
@@ -186,13 +197,24 @@ export class Tracking {
       const at = found.indexes[index]!;
       this.remember(client.id, latin1(call.bytes, call.starts[at]!, call.lengths[at]!));
     }
-    if (this.keysMax > 0 && this.readers.size > this.keysMax) this.trim();
+    if (this.isTooLarge) this.trim();
+  }
+
+  /** By tracking-table-max-keys, or by what the heap can bear. */
+  private get isTooLarge(): boolean {
+    return (this.keysMax > 0 && this.readers.size > this.keysMax) || this.tableBytes > this.tableBytesMax;
+  }
+
+  private get tableBytes(): number {
+    return this.keyBytes + this.readers.size * KEY_BYTES + this.itemCount * ITEM_BYTES;
   }
 
   private remember(id: number, key: string): void {
     const known = this.readers.get(key);
-    if (known === undefined) this.readers.set(key, id);
-    else if (typeof known === 'number') {
+    if (known === undefined) {
+      this.readers.set(key, id);
+      this.keyBytes += key.length;
+    } else if (typeof known === 'number') {
       if (known === id) return;
       this.readers.set(key, new Set([known, id]));
     } else {
@@ -227,6 +249,7 @@ export class Tracking {
     const ids = this.readers.get(key);
     if (ids === undefined) return;
     this.readers.delete(key);
+    this.keyBytes -= key.length;
     if (typeof ids === 'number') {
       this.itemCount--;
       this.tellReader(ids, key, changer);
@@ -287,14 +310,15 @@ export class Tracking {
   private clearReaders(): void {
     this.readers.clear();
     this.itemCount = 0;
+    this.keyBytes = 0;
   }
 
   /** Drops the oldest keys of a table that is too large, and says that they had changed. */
   private trim(): void {
-    if (this.keysMax === 0 || this.readers.size <= this.keysMax) return;
+    if (!this.isTooLarge) return;
     let dropped = 0;
     for (const key of this.readers.keys()) {
-      if (this.readers.size <= this.keysMax || dropped++ === TRIM_KEYS_MAX) return;
+      if (!this.isTooLarge || dropped++ === TRIM_KEYS_MAX) return;
       this.invalidateReaders(key, undefined);
     }
   }

@@ -5,14 +5,8 @@ import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
 import { commandFlags } from '../registry/command.js';
 import { type Client, Gate } from '../service/client.js';
-import { argumentsOf, type DataServer, type ServerCall } from './server.js';
-
-interface Queued {
-  readonly command: Command<ServerCall>;
-  /** Those of the command, or what the script that it runs says. */
-  readonly flags: number;
-  readonly args: readonly Uint8Array[];
-}
+import { CommandQueue } from './command-queue.js';
+import type { DataServer, ServerCall } from './server.js';
 
 interface Watched {
   readonly database: number;
@@ -24,14 +18,14 @@ interface Watched {
 /** A client's transaction. */
 export class Transaction {
   active = false;
-  queued: Queued[] = [];
+  /** Made when the first command is queued. */
+  queue: CommandQueue | undefined;
   /** A command was refused while queueing: EXEC answers EXECABORT. */
   broken = false;
   /** A watched key was touched: EXEC answers nil. */
   touched = false;
   /** By name: a client may watch a great many keys. */
   readonly watched = new Map<string, Watched>();
-  bytes = 0;
 }
 
 const GONE = 0;
@@ -44,6 +38,8 @@ export class Transactions {
   /** The commands of an EXEC are running. */
   executing = false;
   private readonly watchers = new Map<string, Set<Client>>();
+  /** Commands that were queued, by their numbers. */
+  private readonly commands: (Command<ServerCall> | undefined)[] = [];
 
   constructor(private readonly server: DataServer) {}
 
@@ -95,26 +91,39 @@ export class Transactions {
       return;
     }
     const state = this.ensure(client);
-    const args = argumentsOf(call);
-    state.queued.push({ command, flags, args });
-    for (const arg of args) state.bytes += arg.length;
+    const queue = (state.queue ??= new CommandQueue(this.commands));
+    const { segmentBytes } = queue;
+    queue.push(call, command, flags);
+    if (!this.server.clientBounds.admitQueue(client, queue.segmentBytes - segmentBytes)) return;
+    const { connection } = client;
+    // As Redis: what is queued counts as a part of what the client has sent and is not done.
+    if (connection !== undefined && queue.bytes + connection.queryBytes > this.server.queryBytesMax) {
+      this.server.queryLimitReached(client);
+      connection.destroy();
+      return;
+    }
     call.reply.queued();
   }
 
   /** Whether one of the queued commands has one of these flags. */
   has(client: Client, mask: number): boolean {
-    return states.get(client)?.queued.some(({ flags }) => (flags & mask) !== 0) === true;
+    return ((states.get(client)?.queue?.flags ?? 0) & mask) !== 0;
   }
 
   /** How many commands are queued; -1 outside MULTI. */
   queuedCount(client: Client): number {
     const state = states.get(client);
-    return state?.active === true ? state.queued.length : -1;
+    return state?.active === true ? (state.queue?.count ?? 0) : -1;
   }
 
-  /** Bytes of the arguments of queued commands. */
+  /** Bytes of queued commands. */
   queuedBytes(client: Client): number {
-    return states.get(client)?.bytes ?? 0;
+    return states.get(client)?.queue?.bytes ?? 0;
+  }
+
+  /** Bytes that the queue takes, with the room that is left in it. */
+  segmentBytes(client: Client): number {
+    return states.get(client)?.queue?.segmentBytes ?? 0;
   }
 
   /** A watched key was touched: the next EXEC will not run. */
@@ -138,7 +147,7 @@ export class Transactions {
       call.reply.error(errors.execWithoutMulti);
       return;
     }
-    const { queued, broken } = state;
+    const { queue, broken } = state;
     const touched = state.touched || this.anyHasExpired(state);
     this.end(client);
     if (broken) {
@@ -149,8 +158,8 @@ export class Transactions {
       call.reply.nilArray();
       return;
     }
-    call.reply.array(queued.length);
-    this.server.runQueued(client, queued);
+    call.reply.array(queue?.count ?? 0);
+    if (queue !== undefined) this.server.runQueued(client, queue);
   }
 
   private anyHasExpired(state: Transaction): boolean {
@@ -195,7 +204,7 @@ export class Transactions {
     const database = call.db.index;
     const key = call.copy(index);
     const name = watchName(database, key, 0, key.length);
-    if (state.watched.has(name)) return;
+    if (state.watched.has(name) || !this.server.clientBounds.admitItem(call.client, key.length)) return;
     const keyspace = this.server.keyspace;
     const entry = keyspace.dicts.find(call.db.dict, key, 0, key.length, keyspace.dicts.hash(key, 0, key.length));
     const wasExpired =
@@ -221,7 +230,8 @@ export class Transactions {
   }
 
   private releaseKeys(client: Client, state: Transaction): void {
-    for (const name of state.watched.keys()) {
+    for (const [name, { key }] of state.watched) {
+      this.server.clientBounds.releaseItem(client, key.length);
       const clients = this.watchers.get(name);
       clients?.delete(client);
       if (clients?.size === 0) this.watchers.delete(name);
@@ -289,9 +299,9 @@ export class Transactions {
     const state = states.get(client);
     if (state === undefined) return;
     state.active = false;
-    state.queued = [];
+    state.queue = undefined;
+    this.server.clientBounds.releaseQueue(client);
     state.broken = false;
-    state.bytes = 0;
     client.gates &= ~Gate.MULTI;
     this.unwatch(client);
   }

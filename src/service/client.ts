@@ -85,6 +85,9 @@ export class Client implements Session {
   /** Set by CLIENT KILL of oneself and QUIT. */
   closesAfterReply = false;
   commandCount = 0;
+  /** Bytes of heap that its subscriptions, watched keys and the like take, and of the commands that it queued. */
+  heldBytes = 0;
+  queuedBytes = 0;
   /** CLIENT REPLY: what becomes of replies. */
   replyMode: 'on' | 'off' | 'skip' | 'skip-next' = 'on';
   /** When the unsent output passed its soft limit, in steady ms; 0: it is below. */

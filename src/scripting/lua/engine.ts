@@ -11,7 +11,6 @@
 // Runs may overlap (one parked while another runs), never nest inside a host function on the same frames.
 //
 // Host functions are plain: `native((...args) => results)`. They throw LuaError to fail in the script's eyes.
-import { getHeapStatistics } from 'node:v8';
 import { openBase } from './base-library.js';
 import { bitLibrary } from './bit-library.js';
 import { cjsonLibrary } from './cjson-library.js';
@@ -21,6 +20,7 @@ import type { Activation } from './machine.js';
 import { openMath, osLibrary } from './math-library.js';
 import { native } from './native.js';
 import { numberToString } from './numbers.js';
+import { memoryIsFull } from './script-memory.js';
 import { stringLibrary } from './string-library.js';
 import { structLibrary } from './struct-library.js';
 import { tableLibrary } from './table-library.js';
@@ -101,15 +101,6 @@ export interface StackLevel {
 
 export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 
-// The limit counts the young generation too; beyond three quarters V8 may give up before a script is asked again.
-const heapShareMax = 0.7;
-
-/** Whether the JavaScript heap is so full that a script had better stop. */
-function heapIsNearlyFull(): boolean {
-  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-  return used > limit * heapShareMax;
-}
-
 /** One run of a function, from its first call to its end. */
 export class Execution implements Activation {
   state: ExecutionState = 'suspended';
@@ -130,8 +121,8 @@ export class Execution implements Activation {
     engine: Engine,
     main: LuaValue,
     args: LuaValue[],
-    /** Asked at every look at the clock and after every 32 MB of long strings. */
-    private readonly heapIsFull: () => boolean = heapIsNearlyFull,
+    /** Asked at every look at the clock (with 0), and after every 32 MB of long strings with their bytes. */
+    private readonly isFull: (bytes: number) => boolean = memoryIsFull,
     /** For tests: suspends as often as can be. */
     readonly isFrantic = false,
   ) {
@@ -153,12 +144,12 @@ export class Execution implements Activation {
     this.stack.push(this.start);
   }
 
-  readonly charge = (): void => {
-    if (this.heapIsFull()) throw new LuaError('not enough memory', 0);
+  readonly charge = (bytes: number): void => {
+    if (this.isFull(bytes)) throw new LuaError('not enough memory', 0);
   };
 
   readonly mayContinue = (): boolean => {
-    this.charge();
+    this.charge(0);
     return this.askHost();
   };
 

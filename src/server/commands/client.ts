@@ -8,7 +8,7 @@ import { type Client, Gate } from '../../service/client.js';
 import { unknownSubcommand } from '../../service/commands/replies.js';
 import { clientLine } from '../client-line.js';
 import type { ServerCall, ServerCommand } from '../server.js';
-import { isClientName } from './connection.js';
+import { wrongName } from './connection.js';
 import { trackingSubcommands } from './tracking.js';
 
 const plain = ['noscript', 'loading', 'stale'] as const;
@@ -65,12 +65,12 @@ const setname: ServerCommand = command({
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   summary: 'Names the connection.',
   run(call: ServerCall) {
-    const name = call.text(2);
-    if (!isClientName(name)) {
-      call.reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
+    const wrong = wrongName('Client names', call, 2);
+    if (wrong !== undefined) {
+      call.reply.error(wrong);
       return;
     }
-    call.client.name = name;
+    call.client.name = call.text(2);
     call.reply.ok();
   },
 });
@@ -86,11 +86,11 @@ const setinfo: ServerCommand = command({
   summary: 'Tells which client library is used.',
   run(call: ServerCall) {
     const name = call.text(2).toLowerCase();
-    const value = call.text(3);
-    if (name !== 'lib-name' && name !== 'lib-ver') call.reply.error(`ERR Unrecognized option '${call.shown(2)}'`);
-    else if (!isClientName(value))
-      call.reply.error(`ERR ${call.shown(2)} cannot contain spaces, newlines or special characters.`);
+    const isKnown = name === 'lib-name' || name === 'lib-ver';
+    const wrong = isKnown ? wrongName(call.shown(2), call, 3) : `ERR Unrecognized option '${call.shown(2)}'`;
+    if (wrong !== undefined) call.reply.error(wrong);
     else {
+      const value = call.text(3);
       if (name === 'lib-name') call.client.libraryName = value;
       else call.client.libraryVersion = value;
       call.reply.ok();

@@ -102,11 +102,12 @@ function runHello(call: ServerCall): void {
       credentials = [call.text(index + 1), call.text(index + 2)];
       index += 3;
     } else if (call.is(index, 'setname') && index + 1 < call.count) {
-      name = call.text(index + 1);
-      if (!isClientName(name)) {
-        call.reply.error('ERR Client names cannot contain spaces, newlines or special characters.');
+      const wrong = wrongName('Client names', call, index + 1);
+      if (wrong !== undefined) {
+        call.reply.error(wrong);
         return;
       }
+      name = call.text(index + 1);
       index += 2;
     } else {
       call.reply.error(`ERR Syntax error in HELLO option '${call.shown(index)}'`);
@@ -145,8 +146,18 @@ function runHello(call: ServerCall): void {
 }
 
 /** Names are shown in lists of words, so they hold printable ASCII without spaces. */
-export function isClientName(name: string): boolean {
+function isClientName(name: string): boolean {
   return /^[!-~]*$/.test(name);
+}
+
+/** Names are kept for as long as the client is there, and every log line about it shows them. */
+const NAME_BYTES_MAX = 4096;
+
+/** Why an argument cannot be the name of a client or of its library; undefined where it can. `what` is how the error begins. */
+export function wrongName(what: string, call: ServerCall, index: number): string | undefined {
+  if (call.lengths[index]! > NAME_BYTES_MAX) return `ERR ${what} cannot be longer than ${NAME_BYTES_MAX} bytes.`;
+  if (!isClientName(call.text(index))) return `ERR ${what} cannot contain spaces, newlines or special characters.`;
+  return undefined;
 }
 
 const hello: ServerCommand = command({

@@ -87,6 +87,14 @@ function load(call: ServerCall): void {
     call.reply.error('ERR Function code is missing');
     return;
   }
+  const { scripting } = call.host;
+  // What comes from disk or a master is there already.
+  if (call.client.connection !== undefined && scripting.isFullFor(call.lengths[index]!)) {
+    call.reply.error(
+      'ERR the functions and scripts that are loaded take all the memory that they may have (see INFO memory); FUNCTION DELETE and SCRIPT FLUSH free it',
+    );
+    return;
+  }
   attempt(call, () => {
     const name = call.host.scripting.libraries.load(call.text(index), replaces ? 'replace' : 'fail');
     changed(call);

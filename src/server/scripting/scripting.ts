@@ -39,6 +39,9 @@ const HASH = 0x23;
 /** What an engine takes with its libraries, as measured once. */
 const ENGINE_BYTES = 30_000;
 
+/** Heap that a script or function takes for each byte that it counts for: about 10 KB for a short one, as measured. */
+const COMPILED_SHARE = 8;
+
 export interface ScriptFigures {
   readonly scriptCount: number;
   readonly scriptBytes: number;
@@ -240,7 +243,19 @@ export class Scripting {
       this.cache.keep(known);
       return known;
     }
+    if (this.isFullFor(source.length)) {
+      call.reply.error(
+        `ERR the scripts that are loaded take all the memory that they may have (${this.figures.scriptCount} scripts, see INFO memory); SCRIPT FLUSH frees it`,
+      );
+      return undefined;
+    }
     return this.compile(call, source, false);
+  }
+
+  /** Whether what is loaded with one more text of so many bytes would be too much for the JavaScript heap. */
+  isFullFor(sourceBytes: number): boolean {
+    const { scriptBytes, functionBytes } = this.figures;
+    return (scriptBytes + functionBytes + sourceBytes) * COMPILED_SHARE > this.server.clientBounds.limits.scriptBytes;
   }
 
   private compile(call: ServerCall, source: string, isEvictable: boolean, isDebugged = false): Script | undefined {

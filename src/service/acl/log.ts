@@ -34,6 +34,8 @@ export class AclLog {
     nowMs: number,
     limit: number,
   ): void {
+    const shownObject = clip(object);
+    const shownUser = clip(userName);
     if (limit === 0) {
       this.trim(limit);
       return;
@@ -44,8 +46,8 @@ export class AclLog {
         (entry) =>
           entry.reason === reason &&
           entry.context === context &&
-          entry.object === object &&
-          entry.userName === userName &&
+          entry.object === shownObject &&
+          entry.userName === shownUser &&
           Math.abs(nowMs - entry.updatedAt) <= groupingMs,
       );
     if (place >= 0) {
@@ -61,8 +63,8 @@ export class AclLog {
       count: 1,
       reason,
       context,
-      object,
-      userName,
+      object: shownObject,
+      userName: shownUser,
       createdAt: nowMs,
       updatedAt: nowMs,
       clientInfo,
@@ -83,3 +85,11 @@ export class AclLog {
     this.entries = [];
   }
 }
+
+/** A key or name of any length is refused as well as a short one; the log keeps as much as tells which it was. */
+function clip(text: string): string {
+  // By way of a buffer: a slice would keep the whole text alive.
+  return text.length <= TEXT_BYTES_MAX ? text : Buffer.from(text.slice(0, TEXT_BYTES_MAX), 'latin1').toString('latin1');
+}
+
+const TEXT_BYTES_MAX = 4096;

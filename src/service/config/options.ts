@@ -616,6 +616,14 @@ export const options = [
     { alias: 'lua-time-limit' },
     'Milliseconds after which others are told that a script is running.',
   ),
+  number(
+    'lua-memory-limit',
+    0,
+    0,
+    longMax,
+    { unit: 'memory' },
+    "Bytes that a script's long strings may take, else it ends with 'not enough memory'; 0: a quarter of the memory, at most 2gb.",
+  ),
   number('shutdown-timeout', 10, 0, intMax, {}, 'Seconds to wait for lagging replicas at a shutdown.'),
   words(
     'shutdown-on-sigint',

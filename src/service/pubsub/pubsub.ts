@@ -39,6 +39,11 @@ export class PubSub {
   private readonly patterns = new PatternIndex<Topic>();
   private readonly bySubscriber = new Map<Subscriber, Subscriptions>();
 
+  /** Asked before a client gets a subscription; false: it gets none. */
+  admits: (subscriber: Subscriber, nameBytes: number) => boolean = () => true;
+  /** Told of every subscription that ends. */
+  released: (subscriber: Subscriber, nameBytes: number) => void = () => undefined;
+
   /** Count of different patterns. */
   get patternCount(): number {
     return this.patterns.size;
@@ -74,13 +79,13 @@ export class PubSub {
   }
 
   subscribe(subscriber: Subscriber, kind: TopicKind, name: Uint8Array): void {
+    const text = latin1(name);
     let own = this.bySubscriber.get(subscriber);
+    if (own?.[kind].has(text) === true || !this.admits(subscriber, name.length)) return;
     if (own === undefined) {
       own = { channels: new Map(), patterns: new Map(), shardChannels: new Map() };
       this.bySubscriber.set(subscriber, own);
     }
-    const text = latin1(name);
-    if (own[kind].has(text)) return;
     const topic = this.topicOf(kind, text, name);
     topic.subscribers.add(subscriber);
     own[kind].set(text, topic);
@@ -108,6 +113,7 @@ export class PubSub {
     const topic = own?.[kind].get(text);
     if (own === undefined || topic === undefined) return;
     own[kind].delete(text);
+    this.released(subscriber, topic.name.length);
     topic.subscribers.delete(subscriber);
     if (topic.subscribers.size === 0) {
       if (kind === 'patterns') this.patterns.remove(text);
