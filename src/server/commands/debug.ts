@@ -336,6 +336,23 @@ const table: Readonly<Record<string, DebugEntry>> = {
     },
     args: [0, 0],
   },
+  verify: {
+    run(call) {
+      try {
+        call.host.keyspace.verify();
+        call.reply.ok();
+      } catch (error) {
+        call.reply.error(
+          `ERR the structures contradict themselves: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+    },
+    args: [0, 0],
+  },
+  handles: {
+    run: (call) => call.reply.integer(process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length),
+    args: [0, 0],
+  },
   help: {
     run: (call) =>
       replyHelp(call, 'DEBUG', [
@@ -347,6 +364,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
         ['LOG <message>', 'Write <message> to the server log.'],
         ['HTSTATS <dbid>', 'Return hash table statistics of the specified Redis database.'],
         ['HTSTATS-KEY <key>', "Like HTSTATS but for the hash table stored at <key>'s value."],
+        ['HANDLES', 'Return how many sockets, timers and files the event loop has.'],
         ['LISTPACK <key>', 'Show low level info about the listpack encoding of <key>.'],
         ['LOADAOF', 'Flush the AOF buffers on disk and reload the AOF in memory.'],
         ['OBJECT <key>', 'Show low level info about `key` and associated value.'],
@@ -378,6 +396,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
         ['SET-SKIP-CHECKSUM-VALIDATION <0|1>', 'Setting it to 1 takes payloads of RESTORE whatever their checksum is.'],
         ['SLEEP <seconds>', 'Stop the server for <seconds>. Decimals allowed.'],
         ['STRINGMATCH-LEN <len> <pattern>', 'Match a string of <len> bytes against <pattern>.'],
+        ['VERIFY', 'Check that all structures in memory agree with themselves.'],
       ]),
     args: [0, 0],
   },
