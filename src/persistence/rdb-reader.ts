@@ -153,6 +153,8 @@ export class RdbReader {
   expireAtMs = NO_EXPIRY;
   /** The blob's elements can be read, but its header, its back lengths or its order do not fit them. */
   needsRebuild = false;
+  /** A listpack whose header says that it has no elements, which Redis believes. */
+  saysEmpty = false;
   idleSeconds = -1;
   frequency = -1;
   score = 0;
@@ -623,6 +625,7 @@ export class RdbReader {
     if (cursor.count % group !== 0) this.fail(`${complaint} (elements that are not in pairs)`);
     this.count = cursor.count;
     this.needsRebuild = cursor.isIrregular;
+    this.saysEmpty = cursor.declared === 0;
   }
 
   private wholeBlob(event: number): number {

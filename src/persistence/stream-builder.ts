@@ -16,6 +16,8 @@ import { rebuildStreamNode } from './stream-node-rebuild.js';
 import { Tolerance, type ValueRepairs } from './value-repairs.js';
 
 const NO_NAME = new Uint8Array(0);
+/** The latest time that is believed: 48 bits of milliseconds. */
+const TIME_MAX = 2 ** 48 - 1;
 
 function idFrom(bytes: Uint8Array, into: StreamId): StreamId {
   const word = (at: number): number =>
@@ -80,7 +82,7 @@ export class StreamBuilder {
           !groups.addUnassigned(
             this.group,
             idFrom(reader.streamId, this.id),
-            reader.deliveryTimeMs,
+            this.possibleTime(reader.deliveryTimeMs),
             reader.deliveryCount,
           )
         ) {
@@ -99,6 +101,13 @@ export class StreamBuilder {
       default:
         this.fail(reader, 'Unknown part of a stream');
     }
+  }
+
+  /** A time that no clock shows would make idle times that no reply can carry. */
+  private possibleTime(ms: number): number {
+    if (ms >= 0 && ms <= TIME_MAX) return ms;
+    this.repairs.note('times');
+    return 0;
   }
 
   private takeNode(reader: RdbReader): void {
@@ -215,8 +224,9 @@ export class StreamBuilder {
     const { item } = reader;
     if (groups.findConsumer(this.group, item.bytes, item.start, item.length) !== 0)
       this.fail(reader, 'Duplicate stream consumer detected.');
-    this.consumer = groups.addConsumer(this.group, item.bytes, item.start, item.length, reader.seenTimeMs);
-    groups.setActiveTime(this.consumer, reader.activeTimeMs < 0 ? reader.seenTimeMs : reader.activeTimeMs);
+    const seenMs = this.possibleTime(reader.seenTimeMs);
+    this.consumer = groups.addConsumer(this.group, item.bytes, item.start, item.length, seenMs);
+    groups.setActiveTime(this.consumer, reader.activeTimeMs < 0 ? seenMs : this.possibleTime(reader.activeTimeMs));
   }
 
   finish(reader: RdbReader): number {

@@ -54,8 +54,9 @@ interface Entry {
 }
 
 function readEntry(elements: Elements, flagsText: string, masterFields: number, most: number): Entry {
-  const flags = Number(flagsText);
-  if (!(flags >= 0 && flags <= (ENTRY_DELETED | ENTRY_SAME_FIELDS))) elements.failed = true;
+  if (!/^-?[0-9]{1,4}$/.test(flagsText)) elements.failed = true;
+  // Other bits mean nothing.
+  const flags = Number(flagsText) & (ENTRY_DELETED | ENTRY_SAME_FIELDS);
   const integers = [elements.integer(), elements.integer()];
   let count = masterFields;
   if ((flags & ENTRY_SAME_FIELDS) === 0) {
@@ -73,8 +74,7 @@ function readEntry(elements: Elements, flagsText: string, masterFields: number, 
 export function rebuildStreamNode(listpacks: Listpacks, blob: Slice): number {
   const elements = new Elements(blob);
   // The two counts are found anew.
-  elements.integer();
-  elements.integer();
+  elements.take(2, []);
   const masterFields = elements.count(blob.length);
   const master: Uint8Array[] = [];
   elements.take(masterFields, master);

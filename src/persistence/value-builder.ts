@@ -221,7 +221,7 @@ export class ValueBuilder {
     const { item } = reader;
     const { values } = this.keyspace;
     if (reader.needsRebuild) this.mendHeader(reader);
-    if (reader.count === 0) return;
+    if (reader.count === 0 || (reader.saysEmpty && this.tolerance === Tolerance.redis)) return;
     if (this.type === Type.LIST) {
       this.takeListNode(reader);
       return;

@@ -26,6 +26,7 @@ const texts = {
   lastId: 'last id below the last entry raised to it',
   firstId: 'first id that is not that of the first entry corrected',
   ownerless: 'pending entries without a consumer left to be claimed by any',
+  times: 'times of streams that no clock shows set to 0',
   owners: 'pending entries of two consumers left to the later one',
 } as const;
 
