@@ -1,10 +1,13 @@
-// docs: writes the documents that are made from tables in the code: the README's command table, docs/config.md, kvasir.conf.
+// docs: writes the documents that are made from tables in the code: the README's command table, docs/config.md, kvasir.conf,
+// and the types of the directives that an embedding program may write.
 //   npm run docs              writes
 //   npm run docs -- --check   only says what is out of date (exit status 1)
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as prettier from 'prettier';
 import { allDeclarations } from '../dist/src/server/declarations.js';
+import { directiveTypes } from '../dist/src/service/config/directive-types.js';
 import { configReference, sampleConfig } from '../dist/src/service/config/reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -33,11 +36,18 @@ function readme() {
   );
 }
 
+/** Laid out as `npm run format` would do it. */
+async function directivesModule() {
+  const filepath = join(root, 'src/embed/directives.ts');
+  return prettier.format(directiveTypes(), { ...(await prettier.resolveConfig(filepath)), filepath });
+}
+
 const stale = [];
 for (const [path, made] of [
   ['README.md', readme()],
   ['docs/config.md', configReference()],
   ['kvasir.conf', sampleConfig()],
+  ['src/embed/directives.ts', await directivesModule()],
 ]) {
   if (readFileSync(join(root, path), 'utf8') === made) continue;
   stale.push(path);

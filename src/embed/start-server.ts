@@ -1,67 +1,62 @@
 // start-server: a server inside the calling process, for tests and desktop programs.
 
-import type { Duplex } from 'node:stream';
+import { fromByteString } from '../service/config/special-settings.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
 import { RealFiles } from '../io/files.js';
 import { connectInProcess } from '../io/in-process.js';
 import { withoutEffect } from '../service/config/without-effect.js';
-import { collectDirectives, launch } from '../server/start.js';
-import type { LogLevel } from '../server/server.js';
+import { collectDirectives, launch, type RunningServer } from '../server/start.js';
+import type { EmbeddedServer, StartOptions } from './embedded-server.js';
+import { guardedLog } from './guarded-log.js';
 
-export type DirectiveValue = string | number | boolean | readonly (string | number)[];
+export type { EmbeddedServer, StartOptions };
 
-/**
- * Any directive of a config file by its name ('maxmemory', 'appendonly', ...), and what is special here:
- * `port` 0 (the default) is any free port and false is none, `bind` is 127.0.0.1, and nothing is logged unless `log` is given;
- * only options without effect are then told as warnings of the process.
- *
- * The server begins empty and saves nothing unless one of `save`, `appendonly`, `dir`, `dbfilename` and `configFile` is
- * given: then it loads what lies there, as kvasir-server does, and `save` and `appendonly` decide what is kept.
- */
-export interface StartOptions {
-  readonly port?: number | false;
-  readonly unixsocket?: string;
-  /** A config file to read first; then only what it and the other options say holds, with kvasir-server's defaults. */
-  readonly configFile?: string;
-  /** Receives the server's log. */
-  readonly log?: (level: LogLevel, text: string) => void;
-  readonly [directive: string]: DirectiveValue | undefined | ((level: LogLevel, text: string) => void);
-}
-
-export interface EmbeddedServer {
-  readonly host: string;
-  /** -1 when the server has no TCP port. */
-  readonly port: number;
-  readonly unixPath: string | undefined;
-  /** 'redis://127.0.0.1:12345', for clients that take a URL; empty without a TCP port. */
-  readonly url: string;
-  /**
-   * A connection without a socket, for clients that take a stream: RESP goes in and out of it, as through a socket. Works with
-   * `port: false` too.
-   */
-  connect(): Duplex;
-  /** Closes all connections and stops serving. Data is saved first where the configuration says so. Once is enough; more do no harm. */
-  close(): Promise<void>;
-}
+type DirectiveValue = string | number | boolean | readonly (string | number)[];
 
 /** Directives that speak of data on disk. */
 const dataDirectives = ['save', 'appendonly', 'dir', 'dbfilename', 'appendfilename', 'appenddirname'];
+
+function isWord(value: unknown): value is string | number {
+  return typeof value === 'string' || (typeof value === 'number' && !Number.isNaN(value));
+}
+
+/** What only a program without a compiler's help can give is refused, since as a text it would mean something else. */
+function checkValue(name: string, value: unknown): DirectiveValue {
+  if (isWord(value) || typeof value === 'boolean') return value;
+  if (Array.isArray(value) && value.every(isWord)) return value;
+  throw new TypeError(`option '${name}' must be a text, a number, a boolean, or a list of texts and numbers`);
+}
+
+function checkLog(log: unknown): void {
+  if (log !== undefined && typeof log !== 'function') throw new TypeError("option 'log' must be a function");
+}
+
+/** Where a client of this machine finds the server. */
+function urlOf(running: RunningServer): string {
+  if (running.port < 0) return '';
+  const { host, port, server } = running;
+  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  const password = fromByteString(server.config.text('requirepass').value);
+  const access = password === '' ? '' : `:${encodeURIComponent(password)}@`;
+  return `redis://${access}${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
 
 /**
  * Starts a server in this process. Several may run side by side; they share nothing. Rejects with a ConfigError for a
  * wrong directive, and with an Error that has the system's `code` (EADDRINUSE, ...) when the port or socket cannot be opened.
  */
 export async function startServer(options: StartOptions = {}): Promise<EmbeddedServer> {
-  const { port, configFile, log, ...directives } = options;
+  const { port, configFile, log: givenLog, ...directives } = options;
+  checkLog(givenLog);
+  const log = givenLog === undefined ? undefined : guardedLog(givenLog);
   const config = new Config(process.cwd());
   const lines: Record<string, DirectiveValue> = {};
   // What a config file says is not overruled by defaults.
   if (configFile === undefined) Object.assign(lines, { bind: '127.0.0.1', save: '', port: 0 });
-  if (port !== undefined) lines.port = port === false ? 0 : port;
-  for (const [name, value] of Object.entries(directives)) {
-    if (value !== undefined && typeof value !== 'function') lines[name] = value;
-  }
+  if (port !== undefined) lines.port = port === false ? 0 : checkValue('port', port);
+  for (const [name, value] of Object.entries(directives))
+    if (value !== undefined) lines[name] = checkValue(name, value);
   const collected = collectDirectives();
   const reader = new ConfigReader(config, new RealFiles(), collected);
   reader.load(configFile, '', linesOfOptions(lines));
@@ -72,7 +67,7 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   const loads =
     configFile !== undefined ||
     dataDirectives.some((name) => ![undefined, '', false, 'no'].includes(lines[name] as string));
-  const anyPort = port === 0 || (port === undefined && configFile === undefined);
+  const anyPort = Number(port === false ? -1 : port) === 0 || (port === undefined && configFile === undefined);
   const running = await launch({
     config,
     loads,
@@ -88,15 +83,19 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
     await running.server.beforeShutdown({ save: undefined, now: true, force: true });
     await running.close();
   };
+  const close = (): Promise<void> => (closing ??= stop());
   return {
     host: running.host,
     port: running.port,
     unixPath: running.unixPath,
-    url: running.port < 0 ? '' : `redis://${running.host}:${running.port}`,
+    get url() {
+      return urlOf(running);
+    },
     connect() {
       if (closing !== undefined || running.isClosed) throw new Error('the server is closed');
       return connectInProcess((wire) => running.server.accept(wire, false));
     },
-    close: () => (closing ??= stop()),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }

@@ -1,5 +1,6 @@
 // host: what persistence needs of the server; tests implement it with a few lines.
 
+import type { LogLevel } from '../base/log-level.js';
 import type { DataLimits, Part } from '../commands/engine.js';
 import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
@@ -7,7 +8,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import type { SnapshotFileOptions } from './snapshot-file.js';
 import type { SnapshotSink } from './snapshot-sink.js';
 
-export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
+export type { LogLevel };
 
 /** A command as places in a buffer, as in a Call. */
 export interface CommandPlaces {

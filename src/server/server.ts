@@ -11,6 +11,7 @@
 // Not here: reading and sending (service/connection), time-driven work (cron), transactions, blocking.
 
 import { digitCount, utf8 } from '../base/bytes.js';
+import type { LogLevel } from '../base/log-level.js';
 import type { RandomSource } from '../base/prng.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { forgetFieldsets } from '../commands/hash/import.js';
@@ -84,7 +85,7 @@ export interface ServerOptions {
   readonly exit: (code: number) => void;
 }
 
-export type LogLevel = 'debug' | 'verbose' | 'notice' | 'warning';
+export type { LogLevel };
 
 const MILLION = 1_000_000;
 /** Commands of constant time are timed once in so many, and count for all of them, when they are no longer rare. */

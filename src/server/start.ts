@@ -144,20 +144,8 @@ function followWithLocks(server: DataServer, locks: DataLocks): void {
   });
 }
 
-async function serve(
-  {
-    config,
-    clock = systemClock,
-    log,
-    anyPort = false,
-    loads = true,
-    renamed = [],
-    users = [],
-    exit,
-    onListening,
-  }: Launch,
-  locks: DataLocks,
-): Promise<RunningServer> {
+async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer> {
+  const { config, clock = systemClock, log, anyPort = false, loads = true, renamed = [], users = [], exit } = launched;
   const secret = randomBytes(12);
   const ownLog = new Log(() => clock.wallMs());
   ownLog.level = config.choice('loglevel').value as LogLevel;
@@ -186,6 +174,25 @@ async function serve(
   if (listeners.tls.isWanted && !listeners.tls.configure())
     throw new StartError('Failed to configure TLS. Check logs for more info.');
   await openDoors(server, listeners, anyPort);
+  try {
+    return await finishStart(server, listeners, locks, launched);
+  } catch (error) {
+    // Whatever failed, nobody may come in, and nothing that goes on by itself may keep the process.
+    server.cron.stop();
+    listeners.close();
+    for (const client of [...server.clients.values()]) client.connection?.destroy();
+    throw error;
+  }
+}
+
+/** What is left to do when the doors are open. */
+async function finishStart(
+  server: DataServer,
+  listeners: Listeners,
+  locks: DataLocks,
+  { exit, onListening, anyPort = false, loads = true }: Launch,
+): Promise<RunningServer> {
+  const { config } = server;
   // A process that nobody can talk to; an embedded server still has `connect`.
   if (exit !== undefined && listeners.isClosed) throw new StartError('Configured to not listen anywhere, exiting.');
   // CONFIG GET tells where the server listens, and a CONFIG SET that fails comes back to it.
@@ -236,7 +243,6 @@ async function serve(
   try {
     if (loads) await server.beforeServing();
   } catch (error) {
-    listeners.close();
     throw new StartError(error instanceof Error ? error.message : String(error));
   }
   server.cron.start();

@@ -172,6 +172,66 @@ describe('several servers in one process', () => {
   );
 });
 
+describe('what an embedding program holds', () => {
+  it('is a URL with the password of the moment, which clients understand', async () => {
+    const password = 'p@ss:/w ö?#%';
+    const server = await startServer({ requirepass: password });
+    const client = new Redis(server.url);
+    assert.equal(await client.ping(), 'PONG');
+    await client.config('SET', 'requirepass', 'other');
+    assert.equal(server.url, `redis://:other@127.0.0.1:${server.port}`);
+    await client.config('SET', 'requirepass', '');
+    assert.equal(server.url, `redis://127.0.0.1:${server.port}`);
+    client.disconnect();
+    await server.close();
+    const everywhere = await startServer({ bind: '0.0.0.0' });
+    assert.equal(everywhere.url, `redis://127.0.0.1:${everywhere.port}`);
+    await everywhere.close();
+  });
+
+  it('is closed at the end of an `await using` block', async () => {
+    const server = await startServer({ port: false });
+    await server[Symbol.asyncDispose]();
+    assert.throws(() => server.connect(), /closed/);
+    await server.close();
+  });
+
+  it('is a log that may fail at every line, at once or later, without harm and with one warning', async () => {
+    const warned: string[] = [];
+    const hear = (warning: Error): void => void warned.push(warning.message);
+    process.on('warning', hear);
+    const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
+    const logs = [
+      () => {
+        throw new Error('log is broken');
+      },
+      async () => {
+        await Promise.resolve();
+        throw new Error('log is broken');
+      },
+    ];
+    for (const log of logs) {
+      warned.length = 0;
+      // The warning about cluster-enabled is a line of the log as well, before there is a server.
+      const server = await startServer({ log, dir: folder, appendonly: true, 'cluster-enabled': true });
+      const client = new Redis(server.url, { maxRetriesPerRequest: 0 });
+      assert.equal(await client.set('k', 'v'), 'OK');
+      assert.equal(await client.call('BGREWRITEAOF'), 'Background append only file rewriting started');
+      assert.equal(await client.get('k'), 'v');
+      client.disconnect();
+      await server.close();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(warned.length, 1, warned.join('\n'));
+      assert.match(warned[0]!, /^the log of startServer failed, and the server goes on: Error: log is broken/);
+      // The port is free again.
+      const again = await startServer({ port: server.port });
+      await again.close();
+    }
+    process.off('warning', hear);
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe('data on disk', () => {
   it('is saved once: not by a second close, nor by a close after SHUTDOWN NOSAVE', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
@@ -246,11 +306,34 @@ describe('an embedded server that cannot be started', () => {
     await other.close();
   });
 
+  it('leaves no door and no timer behind when its data cannot be loaded', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'embedded-'));
+    writeFileSync(join(folder, 'dump.rdb'), 'no data of ours');
+    const port = await findFreePort();
+    await assert.rejects(startServer({ port, dir: folder }));
+    const again = await startServer({ port });
+    await again.close();
+    rmSync(folder, { recursive: true });
+  });
+
   it('refuses a wrong directive before it opens anything', async () => {
     await assert.rejects(
+      // @ts-expect-error: a misspelt name
       startServer({ maxmemori: '1mb' }),
       /'maxmemori "1mb"': Bad directive or wrong number of arguments/,
     );
+    const wrong: readonly Record<string, unknown>[] = [
+      { maxmemory: null },
+      { maxmemory: {} },
+      { maxmemory: NaN },
+      { save: [3600, null] },
+      { bind: () => '127.0.0.1' },
+      { port: null },
+      { log: 'yes' },
+    ];
+    for (const options of wrong) {
+      await assert.rejects(startServer(options), new RegExp(`^TypeError: option '${Object.keys(options)[0]}' must be`));
+    }
   });
 });
 
@@ -279,9 +362,6 @@ describe('options without effect', () => {
       warned.some((line) => line.startsWith('KvasirWarning: cluster-enabled: not there yet')),
       warned.join(),
     );
-    await assert.rejects(
-      startServer({ port: false, 'strict-config': true, 'vm-pages': 5 }),
-      /^Error: option 'vm-pages'/,
-    );
+    await assert.rejects(startServer({ ...options, 'strict-config': true }), /^Error: option 'vm-pages'/);
   });
 });

@@ -21,7 +21,8 @@ const groups: readonly (readonly [firstOption: string, title: string])[] = [
   ['slowlog-log-slower-than', 'Watching'],
 ];
 
-function initialText(option: Option): string {
+/** The default of an option as a config file would say it. */
+export function initialText(option: Option): string {
   switch (option.kind) {
     case 'flag':
       return option.initial ? 'yes' : 'no';
