@@ -1,14 +1,16 @@
-// build: transpiles every changed TypeScript file of src/ and test/ into dist/, and bundles the programs into dist/bundle.
+// build: transpiles every changed TypeScript file of src/ and test/ into dist/, and bundles the programs into dist/bundle,
+// where the package's declarations go as well.
 //   node scripts/build.mjs               everything
 //   node scripts/build.mjs --programs    without the tests
 //
 // Types are not looked at here (`npm run typecheck` does that), so a build takes a moment and a broken type does not
 // stop a test run. A file is written beside its place and renamed, so a server that starts meanwhile reads a whole file.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { bundle } from './bundle.mjs';
+import { writeDeclarations } from './declarations.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
@@ -37,6 +39,14 @@ const withTests = !process.argv.includes('--programs');
 const wanted = new Set();
 const modules = [];
 let written = 0;
+const isQuiet = process.env.KVASIR_BUILD_QUIET !== undefined;
+
+/** The first build takes long enough for somebody to wonder. */
+function announce() {
+  if (!isQuiet && !existsSync(join(root, 'dist/bundle/kvasir-server.js')))
+    process.stderr.write('building Kvasir from its sources, which takes half a minute the first time ...\n');
+}
+
 for (const folder of withTests ? ['src', 'test'] : ['src']) {
   for (const source of filesBelow(join(root, folder), '.ts')) {
     if (source.endsWith('.d.ts')) continue;
@@ -46,6 +56,7 @@ for (const folder of withTests ? ['src', 'test'] : ['src']) {
     wanted.add(target);
     if (isModule) modules.push(target);
     if (modifiedMs(target) > modifiedMs(source)) continue;
+    if (written === 0) announce();
     const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
       compilerOptions: {
         ...options,
@@ -69,4 +80,5 @@ if (withTests) {
     for (const target of filesBelow(join(root, 'dist', folder), '.js')) if (!wanted.has(target)) rmSync(target);
 }
 await bundle(modules);
-if (written > 0 && process.env.KVASIR_BUILD_QUIET === undefined) process.stderr.write(`built ${written} files\n`);
+writeDeclarations();
+if (written > 0 && !isQuiet) process.stderr.write(`built ${written} files\n`);

@@ -1,0 +1,83 @@
+// declarations: makes the package's one declaration file, dist/bundle/index.d.ts, of the few files that declare its public face.
+// Called by build.mjs.
+//
+// The declarations of src/index.ts and of what they refer to are put one after the other, without their imports. Nothing but
+// those files is looked at, so this takes a moment. It refuses what would not work that way: a name that is imported under another
+// one, and a public type that needs a package.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const target = join(root, 'dist/bundle/index.d.ts');
+const entry = join(root, 'src/index.ts');
+
+/** Names of a statement's import or export clause; undefined where it has none. */
+function namesOf(statement) {
+  const clause = statement.importClause?.namedBindings ?? statement.exportClause;
+  if (clause === undefined) return undefined;
+  for (const element of clause.elements ?? [])
+    if (element.propertyName !== undefined)
+      throw new Error(`declarations: ${element.getText()} gives a name another one, which the roll-up does not follow`);
+  return (clause.elements ?? []).map((element) => element.name.text);
+}
+
+class RollUp {
+  texts = [];
+  /** Lines that import from Node's modules. */
+  imports = new Set();
+  seen = new Set();
+
+  add(path) {
+    if (this.seen.has(path)) return;
+    this.seen.add(path);
+    const { outputText } = ts.transpileDeclaration(readFileSync(path, 'utf8'), {
+      fileName: path,
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022, strict: true },
+    });
+    const source = ts.createSourceFile(path, outputText, ts.ScriptTarget.ES2022, true);
+    const kept = [];
+    for (const statement of source.statements) {
+      const from = statement.moduleSpecifier?.text;
+      if (from === undefined) {
+        // `export { name }` without a source: all names are declared here already.
+        if (!ts.isExportDeclaration(statement)) kept.push(withoutHeader(statement, source));
+      } else if (from.startsWith('.')) {
+        if (namesOf(statement)?.length !== 0) this.add(join(dirname(path), from).replace(/\.js$/, '.ts'));
+      } else if (from.startsWith('node:')) {
+        namesOf(statement);
+        this.imports.add(statement.getText());
+      } else {
+        throw new Error(`declarations: ${relative(root, path)} shows a type of the package ${from}`);
+      }
+    }
+    if (kept.length > 0) this.texts.push(kept.join('\n'));
+  }
+
+  get text() {
+    // A program without @types/node has no such module: the types are `any` there instead of an error.
+    const imports = [...this.imports].map((line) => `// @ts-ignore: any without @types/node\n${line}`);
+    return `${[...imports, ...this.texts].join('\n')}\n`;
+  }
+}
+
+/** A statement with the comment that belongs to it, but without the header of its file. */
+function withoutHeader(statement, source) {
+  const comments = ts.getLeadingCommentRanges(source.text, statement.getFullStart()) ?? [];
+  const last = comments.at(-1);
+  const start =
+    last !== undefined && source.text.startsWith('/**', last.pos) ? last.pos : statement.getStart(source, false);
+  return source.text.slice(start, statement.end);
+}
+
+/** Writes the declaration file unless it is there as it should be. */
+export function writeDeclarations() {
+  const rollUp = new RollUp();
+  rollUp.add(entry);
+  if (existsSync(target) && readFileSync(target, 'utf8') === rollUp.text) return;
+  mkdirSync(dirname(target), { recursive: true });
+  const temporary = `${target}.${process.pid}.tmp`;
+  writeFileSync(temporary, rollUp.text);
+  renameSync(temporary, target);
+}
