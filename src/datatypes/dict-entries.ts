@@ -1,4 +1,4 @@
-// dict-entries: what sets and hashes both ask of a dict of entries: some of them at random, and their bytes.
+// dict-entries: what sets, hashes and sorted sets ask of a dict of entries: some of them at random, and their bytes.
 
 import type { RandomSource } from '../base/prng.js';
 import type { Arena } from '../memory/arena.js';
@@ -11,8 +11,7 @@ const BATCH = 512;
 export function sampleEntries(dicts: Dicts, dict: DictRef, count: number, source: RandomSource): Int32Array {
   const size = dicts.count(dict);
   if (count * 3 > size) {
-    const all = new RefList();
-    dicts.forEach(dict, (entry) => all.push(entry));
+    const all = allEntries(dicts, dict);
     for (let index = 0; index < count; index++) {
       const other = index + source.below(size - index);
       const kept = all.refs[other]!;
@@ -24,6 +23,21 @@ export function sampleEntries(dicts: Dicts, dict: DictRef, count: number, source
   const drawn = new Set<number>();
   while (drawn.size < count) drawn.add(dicts.random(dict, source));
   return Int32Array.from(drawn);
+}
+
+/** Fewer draws than a part of this size of the elements are cheaper one by one. */
+const PLACES_PART = 4;
+
+/** Whether so many draws with repetitions are worth a list of all places (`listPlaces` of the types). */
+export function isWorthPlaces(draws: number, size: number): boolean {
+  return draws * PLACES_PART > size;
+}
+
+/** All entries of a dict. */
+export function allEntries(dicts: Dicts, dict: DictRef): RefList {
+  const all = new RefList(Math.max(1, dicts.count(dict)));
+  dicts.forEach(dict, (entry) => all.push(entry));
+  return all;
 }
 
 /** Bytes of a dict's entries with their external values, extrapolated from about `samples` of them (0: all). */

@@ -17,7 +17,7 @@ import { chunkOf } from '../memory/layout.js';
 import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { checkKeyLength, type Entries, EXTERNAL, NUMBER } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
-import { entriesBytes, sampleEntries } from './dict-entries.js';
+import { allEntries, entriesBytes, isWorthPlaces, sampleEntries } from './dict-entries.js';
 import { FieldExpiries } from './hash-expiries.js';
 import { Encoding } from './object.js';
 import type { Container } from './values.js';
@@ -567,6 +567,30 @@ export class Hashes implements Container {
       const width = this.encoding === Encoding.LISTPACK ? 2 : 3;
       this.readField(this.listpacks.at(this.ref, width * source.below(this.size())));
     }
+  }
+
+  /**
+   * Where all fields are, for `readPlace`, when `draws` draws with repetitions are worth the list. Holds until the hash
+   * changes.
+   */
+  listPlaces(draws: number): RefList | undefined {
+    if (!isWorthPlaces(draws, this.size())) return undefined;
+    if (this.encoding === Encoding.HASHTABLE) return allEntries(this.dicts, this.ref as DictRef);
+    const { listpacks, ref } = this;
+    const width = this.encoding === Encoding.LISTPACK ? 2 : 3;
+    const places = new RefList();
+    let index = 0;
+    for (let at = listpacks.first(ref); at !== 0; at = listpacks.next(ref, at)) {
+      if (index % width === 0) places.push(at);
+      index++;
+    }
+    return places;
+  }
+
+  /** Reads the field of a place that `listPlaces` has listed. */
+  readPlace(place: number): void {
+    if (this.encoding === Encoding.HASHTABLE) this.readEntry(place);
+    else this.readField(place);
   }
 
   /** Calls `visit` for `count` different fields (fewer than there are), each choice of them equally likely. */

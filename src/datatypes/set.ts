@@ -16,7 +16,7 @@ import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { checkKeyLength, type Entries } from '../structures/entry.js';
 import { Intsets } from '../structures/intset.js';
 import { Listpacks } from '../structures/listpack.js';
-import { entriesBytes, sampleEntries } from './dict-entries.js';
+import { allEntries, entriesBytes, isWorthPlaces, sampleEntries } from './dict-entries.js';
 import { Encoding } from './object.js';
 import type { Container } from './values.js';
 
@@ -354,6 +354,25 @@ export class Sets implements Container {
       this.place = this.listpacks.at(this.ref, source.below(this.listpacks.count(this.ref)));
       this.readListpack(this.place);
     }
+  }
+
+  /**
+   * Where all members are, for `readPlace`, when `draws` draws with repetitions are worth the list. Holds until the set
+   * changes.
+   */
+  listPlaces(draws: number): RefList | undefined {
+    if (this.encoding === Encoding.INTSET || !isWorthPlaces(draws, this.size())) return undefined;
+    if (this.encoding === Encoding.HASHTABLE) return allEntries(this.dicts, this.ref as DictRef);
+    const { listpacks, ref } = this;
+    const places = new RefList();
+    for (let at = listpacks.first(ref); at !== 0; at = listpacks.next(ref, at)) places.push(at);
+    return places;
+  }
+
+  /** Reads the member of a place that `listPlaces` has listed. @hot */
+  readPlace(place: number): void {
+    if (this.encoding === Encoding.HASHTABLE) this.readEntry(place);
+    else this.readListpack(place);
   }
 
   /** Takes out the member that `random` has just read. @hot */

@@ -13,10 +13,11 @@ import { copyBytes } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
 import { NO_VIEW } from '../memory/arena.js';
 import { CHUNK_SHIFT } from '../memory/layout.js';
-import type { DictRef, Dicts, RefList } from '../structures/dict.js';
+import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { type Entries, NUMBER } from '../structures/entry.js';
 import type { Listpacks } from '../structures/listpack.js';
 import { SortedIndexes } from '../structures/sorted-index.js';
+import { allEntries, isWorthPlaces } from './dict-entries.js';
 import { Encoding } from './object.js';
 import { SortedListpacks } from './sorted-set-listpack.js';
 import type { Container } from './values.js';
@@ -261,8 +262,8 @@ export class SortedSets implements Container {
 
   /**
    * Takes `count` members away, from this rank on; all of them must be there, and not be all. Sets `encoding` and `ref`. When
-   * many go and few stay, those who stay become a new set, and the ref of the old one (else 0), with the encoding SKIPLIST,
-   * is returned, which the caller has to free.
+   * very few stay, they become a new set, and the ref of the old one (else 0), with the encoding SKIPLIST, is returned, which
+   * the caller has to free.
    */
   removeRanks(encoding: number, ref: number, rank: number, count: number): number {
     this.encoding = encoding;
@@ -328,9 +329,23 @@ export class SortedSets implements Container {
     return this.indexes.seekMember(ref as DictRef, bytes, offset, length, beyond);
   }
 
-  /** A rank drawn with equal chances. */
-  randomRank(encoding: number, ref: number, random: RandomSource): number {
-    return random.below(this.count(encoding, ref));
+  /** A member drawn with equal chances, which the walk can `recall`; the set must not be empty. */
+  randomPlace(encoding: number, ref: number, random: RandomSource): number {
+    return encoding === Encoding.LISTPACK
+      ? this.small.atRank(ref, random.below(this.small.count(ref)))
+      : this.dicts.random(ref as DictRef, random);
+  }
+
+  /**
+   * All members, for the walk to `recall`, when `draws` draws with repetitions are worth the list. Holds until the set
+   * changes.
+   */
+  listPlaces(encoding: number, ref: number, draws: number): RefList | undefined {
+    if (!isWorthPlaces(draws, this.count(encoding, ref))) return undefined;
+    if (encoding !== Encoding.LISTPACK) return allEntries(this.dicts, ref as DictRef);
+    const places = new RefList();
+    for (let at = this.listpacks.first(ref); at !== 0; at = this.small.next(ref, at)) places.push(at);
+    return places;
   }
 
   /** ZSCAN of a big set: emits member entries; see Dicts.scan. */
@@ -520,6 +535,13 @@ export class SortedSetWalk {
   /** The present member as a number that `recall` understands, until the set changes. */
   mark(): number {
     return this.encoding === Encoding.LISTPACK ? this.at : this.sets.indexes.entryAt(this.at, this.slot);
+  }
+
+  /** Reads a member of a set's places; the walk cannot go on from there. @hot */
+  recallOf(encoding: number, ref: number, place: number): void {
+    this.encoding = encoding;
+    this.ref = ref;
+    this.recall(place);
   }
 
   /** Reads a member that was marked; the walk cannot go on from there. */

@@ -71,8 +71,12 @@ function homeOf(hash: number, localDepth: number, slots: number): number {
 
 /** A growable list of refs that is filled and emptied again and again. */
 export class RefList {
-  refs = new Int32Array(64);
+  refs: Int32Array;
   length = 0;
+
+  constructor(capacity = 64) {
+    this.refs = new Int32Array(capacity);
+  }
 
   push(ref: number): void {
     if (this.length === this.refs.length) {

@@ -42,8 +42,10 @@ function replyMany(call: DataCall): void {
   const size = hashes.size();
   const width = withValues && reply.protocol === 2 ? 2 : 1;
   if (wanted < 0) {
+    const places = hashes.listPlaces(-wanted);
     replyDrawn(call, -wanted, -wanted * width, () => {
-      hashes.random(random);
+      if (places === undefined) hashes.random(random);
+      else hashes.readPlace(places.refs[random.below(places.length)]!);
       replyField(call, withValues);
     });
     return;

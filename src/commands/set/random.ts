@@ -114,8 +114,10 @@ function drawMany(call: DataCall): void {
   const { random } = call.host.keyspace;
   const size = sets.size();
   if (wanted < 0) {
+    const places = sets.listPlaces(-wanted);
     replyDrawn(call, -wanted, -wanted, () => {
-      sets.random(random);
+      if (places === undefined) sets.random(random);
+      else sets.readPlace(places.refs[random.below(places.length)]!);
       replyMember(call);
     });
     return;

@@ -6,10 +6,9 @@ import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, optional, token } from '../../registry/grammar.js';
 import { readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
+import { replyDrawn } from '../random-count.js';
 import { replyArrayStart, replyRanks, sortedSetsOf } from './access.js';
 
-/** A reply of more members than this (with repeats) is refused: it could only exhaust the memory. */
-const REPEATS_MAX = 10_000_000;
 const COUNT_MAX = 9223372036854775807n;
 
 function runRandomMember(call: DataCall): void {
@@ -39,10 +38,6 @@ function runRandomMember(call: DataCall): void {
   const entry = readTyped(call, 1, Type.ZSET);
   if (entry === WRONG_TYPE) return;
   const wanted = Number(exact);
-  if (wanted < -REPEATS_MAX) {
-    reply.error('ERR value is out of range');
-    return;
-  }
   if (entry === 0 || wanted === 0) {
     reply.emptyArray();
     return;
@@ -53,8 +48,14 @@ function runRandomMember(call: DataCall): void {
   const ref = entries.word2(entry);
   const size = sets.count(encoding, ref);
   if (wanted < 0) {
-    replyArrayStart(call, -wanted, withScores);
-    for (let left = -wanted; left > 0; left--) replyMember(call, encoding, ref, random.below(size), withScores);
+    const length = withScores && reply.protocol === 2 ? -2 * wanted : -wanted;
+    const places = sets.listPlaces(encoding, ref, -wanted);
+    replyDrawn(call, -wanted, length, () => {
+      const place =
+        places === undefined ? sets.randomPlace(encoding, ref, random) : places.refs[random.below(places.length)]!;
+      sets.walk.recallOf(encoding, ref, place);
+      replyWalk(call, withScores);
+    });
   } else if (wanted >= size) {
     replyRanks(call, encoding, ref, 0, size, true, withScores);
   } else {
@@ -77,9 +78,14 @@ function replyOne(call: DataCall): void {
 }
 
 function replyMember(call: DataCall, encoding: number, ref: number, rank: number, withScore: boolean): void {
+  sortedSetsOf(call).walk.from(encoding, ref, rank);
+  replyWalk(call, withScore);
+}
+
+/** Replies with the member that the walk has read. */
+function replyWalk(call: DataCall, withScore: boolean): void {
   const { walk } = sortedSetsOf(call);
   const { reply } = call;
-  walk.from(encoding, ref, rank);
   if (withScore && reply.protocol === 3) reply.array(2);
   reply.bulkOf(walk.bytes, walk.view, walk.start, walk.length);
   if (withScore) reply.double(walk.score);
