@@ -13,6 +13,7 @@ import { copyBytes } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
 import { NO_VIEW } from '../memory/arena.js';
 import { CHUNK_SHIFT } from '../memory/layout.js';
+import { RefMarks } from '../memory/ref-marks.js';
 import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { type Entries, NUMBER } from '../structures/entry.js';
 import type { Listpacks } from '../structures/listpack.js';
@@ -25,8 +26,12 @@ import type { Container } from './values.js';
 /** A listpack beyond this many bytes would not be safe in Redis either. */
 const LISTPACK_BYTES_MAX = 1 << 30;
 const SAMPLES_ALL = 0;
-/** More members than this are not taken out one by one where fewer stay. */
+/** So few members are taken out one by one. */
 const REBUILD_MIN = 1024;
+/** Fewer than a part of this size that stay become a new set, which costs about 1 us each. */
+const REBUILD_PART = 64;
+/** More than a part of this size that go are swept out of the dict, which costs about 10 ns for each of all members. */
+const SWEEP_PART = 32;
 
 export interface SortedSetLimits {
   readonly zsetMaxListpackEntries: number;
@@ -61,6 +66,11 @@ export class SortedSets implements Container {
   readonly small: SortedListpacks;
   /** A walk for whoever needs one, until somebody else does. */
   readonly walk: SortedSetWalk;
+
+  /** Frees entries that were taken out of a set; whoever can do so in slices puts a function of his own here. */
+  release = (removed: RefList): void => {
+    for (let index = 0; index < removed.length; index++) this.entries.free(removed.refs[index]!);
+  };
 
   constructor(
     readonly entries: Entries,
@@ -274,15 +284,32 @@ export class SortedSets implements Container {
     }
     const set = ref as DictRef;
     const size = this.dicts.count(set);
-    if (count > REBUILD_MIN && size - count < count) {
+    if (count > REBUILD_MIN && (size - count) * REBUILD_PART < size) {
       this.ref = this.createBig();
       this.copyRanks(set, 0, rank, this.ref as DictRef);
       this.copyRanks(set, rank + count, size, this.ref as DictRef);
       return set;
     }
+    if (count > REBUILD_MIN && count * SWEEP_PART > size) {
+      this.sweepRanks(set, rank, count);
+      return 0;
+    }
     this.forgetting = set;
     for (let left = count; left > 0;) left -= this.indexes.removeRun(set, rank, left, this.forget);
     return 0;
+  }
+
+  /** Takes members out by one pass over the dict, without a look at those who stay. */
+  private sweepRanks(set: DictRef, rank: number, count: number): void {
+    const marks = new RefMarks();
+    const removed = new RefList(count);
+    const visit = (entry: number): void => {
+      marks.add(entry);
+      removed.push(entry);
+    };
+    for (let left = count; left > 0;) left -= this.indexes.removeRun(set, rank, left, visit);
+    this.dicts.removeMarked(set, marks);
+    this.release(removed);
   }
 
   private forgetting = 0 as DictRef;

@@ -152,38 +152,43 @@ for (const [bytesMax, entriesMax] of [
   });
 }
 
-test('what is pending is found in the group and with its consumer, and goes with either', () => {
-  const prng = new Prng(seed);
-  const harness = new Harness();
-  const { streams, stream } = harness;
-  const { groups } = streams;
-  const name = (text: string): [Uint8Array, number, number] => [latin1Bytes(text), 0, text.length];
-  streams.setGroupList(stream, groups.add(0, ...name('readers'), idOf(0), 0));
-  const group = groups.added;
-  const consumers = ['b', 'a', 'aa'].map((text) => groups.addConsumer(group, ...name(text), 5));
-  const model = new Map<number, number>();
-  for (let step = 0; step < 5000; step++) {
-    const ms = prng.below(2000);
-    if (prng.chance(60)) {
-      const owner = prng.below(3);
-      groups.setPending(group, idOf(ms), consumers[owner]!, step, 1);
-      model.set(ms, owner);
-    } else {
-      assert.equal(groups.removePending(group, idOf(ms)), model.delete(ms), `seed ${seed} step ${step}`);
+for (const ids of [2000, 12_000]) {
+  test(`what is pending is found in the group and with its consumer, and goes with either (${ids} ids)`, () => {
+    const prng = new Prng(seed);
+    const harness = new Harness();
+    const { streams, stream } = harness;
+    const { groups } = streams;
+    const name = (text: string): [Uint8Array, number, number] => [latin1Bytes(text), 0, text.length];
+    streams.setGroupList(stream, groups.add(0, ...name('readers'), idOf(0), 0));
+    const group = groups.added;
+    const consumers = ['b', 'a', 'aa'].map((text) => groups.addConsumer(group, ...name(text), 5));
+    const model = new Map<number, number>();
+    for (let step = 0; step < 2.5 * ids; step++) {
+      const ms = prng.below(ids);
+      if (prng.chance(60)) {
+        const owner = prng.below(3);
+        groups.setPending(group, idOf(ms), consumers[owner]!, step, 1);
+        model.set(ms, owner);
+      } else {
+        assert.equal(groups.removePending(group, idOf(ms)), model.delete(ms), `seed ${seed} step ${step}`);
+      }
     }
-  }
-  groups.verify(streams.groupList(stream));
-  assert.equal(groups.pendingCount(group), model.size);
-  consumers.forEach((consumer, owner) => {
-    assert.equal(groups.consumerPendingCount(consumer), [...model.values()].filter((other) => other === owner).length);
+    groups.verify(streams.groupList(stream));
+    assert.equal(groups.pendingCount(group), model.size);
+    consumers.forEach((consumer, owner) => {
+      assert.equal(
+        groups.consumerPendingCount(consumer),
+        [...model.values()].filter((other) => other === owner).length,
+      );
+    });
+    const gone = groups.consumerPendingCount(consumers[1]!);
+    assert.equal(groups.removeConsumer(group, consumers[1]!), gone);
+    assert.equal(groups.pendingCount(group), model.size - gone);
+    groups.verify(streams.groupList(stream));
+    harness.free();
+    assert.equal(harness.arena.usedBytes, 0);
   });
-  const gone = groups.consumerPendingCount(consumers[1]!);
-  assert.equal(groups.removeConsumer(group, consumers[1]!), gone);
-  assert.equal(groups.pendingCount(group), model.size - gone);
-  groups.verify(streams.groupList(stream));
-  harness.free();
-  assert.equal(harness.arena.usedBytes, 0);
-});
+}
 
 test('a trim of acknowledged entries leaves what a group still needs', () => {
   const harness = new Harness();

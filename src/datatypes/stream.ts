@@ -37,6 +37,9 @@ const NODE_BYTES_LIMIT = 1 << 30;
 /** Most bytes that a new node gets ahead of need. */
 const NODE_BYTES_AHEAD_MAX = 8192;
 
+/** So many nodes are freed by the command that trims them; more are cut off and released. */
+const FREED_AT_ONCE = 16;
+
 /** How a stream is cut from the front. */
 export interface Trimming {
   /** Keep this many entries, or those from `minId` on. */
@@ -65,6 +68,10 @@ export class Streams implements Container {
   readonly reader: StreamReader;
   /** For looking at single entries while `reader` is on its way. */
   private readonly finder: StreamReader;
+  /** Frees a stream that nobody refers to; whoever can do so in slices puts a function of his own here. */
+  release = (stream: StreamRef): void => {
+    while (!this.freeStep(0, stream, 1 << 20)) continue;
+  };
   private readonly $id = new StreamId();
   private readonly $nodeId = new StreamId();
 
@@ -307,6 +314,8 @@ export class Streams implements Container {
     const nodeId = this.$nodeId;
     let length = this.double(stream, LENGTH);
     let deleted = 0;
+    let nodeCount = 0;
+    let remains = 0 as StreamRef;
     while (indexes.first(index)) {
       if (byLength && length <= maxLength) break;
       const ref = indexes.value(0);
@@ -314,15 +323,21 @@ export class Streams implements Container {
       nodes.openMaster(ref);
       const live = nodes.live;
       if (limit !== 0 && deleted + live > limit) break;
-      if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
       if (byLength ? length - live >= maxLength : this.nodeLastId(ref, nodeId).compare(minId) < 0) {
-        this.arena.free(ref);
+        if (++nodeCount > FREED_AT_ONCE) {
+          if (remains === 0) remains = this.createRemains(stream);
+          this.appendNode(remains, nodeId, ref);
+        } else {
+          if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
+          this.arena.free(ref);
+        }
         indexes.remove(index, nodeId);
         length -= live;
         deleted += live;
         continue;
       }
       if (trimming.approximate) break;
+      if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
       const here = this.trimNode(ref, nodeId, byLength ? length - maxLength : Infinity, byLength ? null : minId);
       if (here === live) {
         // The entries behind were deleted before: nothing is left that lives.
@@ -340,7 +355,18 @@ export class Streams implements Container {
       this.setDouble(stream, LENGTH, length);
       this.refreshFirstId(stream);
     }
+    if (remains !== 0) {
+      this.setLength(remains, deleted);
+      this.release(remains);
+    }
     return deleted;
+  }
+
+  /** A stream for nodes that are cut off from another, to be released. */
+  private createRemains(stream: StreamRef): StreamRef {
+    const remains = this.create();
+    if (this.arena.guard !== null) this.arena.guard.nodesCut(stream, remains);
+    return remains;
   }
 
   /** The id of the first entry of the first node, deleted or not; the highest id of all in an empty stream. */

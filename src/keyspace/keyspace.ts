@@ -7,9 +7,9 @@ import type { RandomSource } from '../base/prng.js';
 import { HalfSipHash } from '../base/siphash.js';
 import { Arena } from '../memory/arena.js';
 import { chunkOf } from '../memory/layout.js';
-import { Dicts, type DictRef } from '../structures/dict.js';
+import { Dicts, type DictRef, type RefList } from '../structures/dict.js';
 import { Entries } from '../structures/entry.js';
-import { Type } from '../datatypes/object.js';
+import { Encoding, Type } from '../datatypes/object.js';
 import { Values } from '../datatypes/values.js';
 import { Database } from './database.js';
 import { EventClass, type KeyspaceListener, type SnapshotBarrier } from './events.js';
@@ -97,6 +97,8 @@ export class Keyspace {
     this.random = options.random;
     this.dicts = new Dicts(this.arena, new HalfSipHash(options.hashKey[0], options.hashKey[1]));
     this.values = new Values(this.entries, this.dicts);
+    this.values.sortedSets.release = (removed) => this.releaseMembers(removed);
+    this.values.streams.release = (stream) => this.releaseValue(Type.STREAM, Encoding.STREAM, stream);
     for (let index = 0; index < options.databaseCount; index++) this.databases.push(new Database(this, index));
   }
 
@@ -257,6 +259,18 @@ export class Keyspace {
         const isDone = this.dicts.dismantle(dict, budget, (entry) => this.releaseEntry(entry));
         this.isDismantling = false;
         return isDone;
+      },
+    });
+  }
+
+  /** Frees entries that no dict has any more and that refer to nothing, in slices. */
+  private releaseMembers(members: RefList): void {
+    let left = members.length;
+    this.garbage.push({
+      objects: 0,
+      step: (budget) => {
+        for (let todo = Math.min(budget, left); todo > 0; todo--) this.entries.free(members.refs[--left]!);
+        return left === 0;
       },
     });
   }

@@ -1,4 +1,5 @@
 import { chunkOf } from '../memory/layout.js';
+import { RefMarks } from '../memory/ref-marks.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.js';
@@ -151,4 +152,54 @@ test('keys that all have one hash are still found and deleted', () => {
   for (let index = 0; index < 3000; index += 2) assert.ok(harness.delete(`key:${index}`));
   for (let index = 1; index < 3000; index += 2) assert.equal(harness.get(`key:${index}`), `${index}`);
   harness.dicts.verify(harness.dict);
+});
+
+test('removeMarked takes out what is marked, many or few, and leaves a sound dict', () => {
+  const prng = new Prng(seed + 9);
+  for (const size of [1, 5, 300, 5000, 30_000]) {
+    for (const percent of [0, 3, 50, 97, 100]) {
+      const harness = new Harness();
+      const { dicts, dict, entries, arena } = harness;
+      for (let index = 0; index < size; index++) harness.set(`key:${index}`, `value:${index}`);
+      const marks = new RefMarks();
+      const marked = new Set<number>();
+      for (let index = 0; index < size; index++) {
+        if (!prng.chance(percent)) continue;
+        const ref = harness.find(`key:${index}`);
+        marks.add(ref);
+        marked.add(ref);
+      }
+      const told = new Set<number>();
+      arena.guard = {
+        memberAdded: () => undefined,
+        beforeMember(owner, hash, entry) {
+          assert.equal(owner, dict);
+          assert.equal(hash, dicts.hashOfEntry(entry));
+          told.add(entry);
+        },
+        beforeBlock: () => undefined,
+        nodesCut: () => undefined,
+      };
+      dicts.removeMarked(dict, marks);
+      arena.guard = null;
+      dicts.verify(dict);
+      assert.deepEqual(told, marked, 'a snapshot is told of each before it goes');
+      const message = `seed ${seed}: ${size} keys, ${percent} of a hundred go`;
+      assert.equal(dicts.count(dict), size - marked.size, message);
+      for (const ref of marked) entries.free(ref);
+      let found = 0;
+      for (let index = 0; index < size; index++) {
+        const ref = harness.find(`key:${index}`);
+        if (ref === 0) continue;
+        assert.equal(harness.value(ref), `value:${index}`);
+        assert.ok(!marked.has(ref), message);
+        found++;
+      }
+      assert.equal(found, size - marked.size, message);
+      if (percent === 100) assert.equal(dicts.stats(dict).segments, 1, 'an empty dict is small again');
+      for (let index = 0; index < size; index++) harness.set(`key:${index}`, 'again');
+      dicts.verify(dict);
+      assert.equal(dicts.count(dict), size, message);
+    }
+  }
 });

@@ -24,6 +24,7 @@ import type { RandomSource } from '../base/prng.js';
 import type { HalfSipHash } from '../base/siphash.js';
 import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
+import type { RefMarks } from '../memory/ref-marks.js';
 import { Entries } from './entry.js';
 
 export type DictRef = number & { readonly brand: 'dict' };
@@ -47,6 +48,8 @@ const SLOTS_MAX = 1022;
 const SLOTS_HALF = 638;
 /** Beyond this depth a full segment grows instead of splitting: its hashes are (nearly) equal. */
 const LOCAL_DEPTH_MAX = 22;
+/** How many hashes there are. */
+const HASHES = 2 ** 32;
 const KEY_LENGTH_MASK = (1 << 29) - 1;
 
 /** Most slots in use before a segment is split: 13/16, and never all, as an empty slot ends each search. */
@@ -95,6 +98,8 @@ export class RefList {
 /** All dicts of one arena. */
 export class Dicts {
   private readonly drawn = { segment: 0, slot: 0 };
+  /** Hashes and payloads of a segment that is swept. */
+  private readonly kept = new RefList();
 
   constructor(
     readonly arena: Arena,
@@ -285,6 +290,68 @@ export class Dicts {
   removeDrawn(dict: DictRef): void {
     const { segment, slot } = this.drawn;
     this.emptySlot(dict, segment, slot, this.segmentWord(segment, HEADER_WORDS + 2 * slot));
+  }
+
+  /**
+   * Takes out all payloads that are marked, in one pass over the segments: a tenth of what it takes to look each up when they
+   * are many. The payloads themselves are the owner's to free.
+   */
+  removeMarked(dict: DictRef, marks: RefMarks): void {
+    for (let from = 0; from < HASHES;) {
+      const segment = this.segmentOf(dict, from | 0);
+      const removed = this.sweepSegment(dict, segment, marks);
+      this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + COUNT]! -= removed;
+      from += HASHES / 2 ** this.segmentWord(segment, LOCAL_DEPTH);
+    }
+    this.shrinkSegments(dict);
+  }
+
+  /** Takes the marked payloads out of a segment, and puts the others where they are at home now; returns how many went. */
+  private sweepSegment(dict: DictRef, segment: number, marks: RefMarks): number {
+    const { guard } = this.arena;
+    const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
+    const base = wordOffset(segment);
+    const first = base + HEADER_WORDS;
+    const end = first + 2 * i32[base + SLOTS]!;
+    const { kept } = this;
+    kept.clear();
+    for (let at = first; at < end; at += 2) {
+      const payload = i32[at + 1]!;
+      if (payload === 0) continue;
+      if (marks.has(payload)) {
+        if (guard !== null) guard.beforeMember(dict, i32[at]!, payload);
+        continue;
+      }
+      kept.push(i32[at]!);
+      kept.push(payload);
+    }
+    const removed = i32[base + USED]! - kept.length / 2;
+    if (removed === 0) return 0;
+    i32.fill(0, first, end);
+    i32[base + USED] = 0;
+    for (let index = 0; index < kept.length; index += 2) placeSlot(i32, base, kept.refs[index]!, kept.refs[index + 1]!);
+    return removed;
+  }
+
+  /** Joins segments, or makes them smaller, where many payloads have gone. */
+  private shrinkSegments(dict: DictRef): void {
+    for (let from = 0; from < HASHES;) {
+      const segment = this.segmentOf(dict, from | 0);
+      const localDepth = this.segmentWord(segment, LOCAL_DEPTH);
+      const slots = this.segmentWord(segment, SLOTS);
+      const span = HASHES / 2 ** localDepth;
+      if (this.segmentWord(segment, USED) < slots >>> 3 && slots > SLOTS_MIN) {
+        this.shrinkSegment(dict, segment, from | 0);
+        const made = this.segmentOf(dict, from | 0);
+        // The joined one may be nearly empty too; it begins here or, with the sibling before, earlier.
+        if (made !== segment) {
+          const wider = HASHES / 2 ** this.segmentWord(made, LOCAL_DEPTH);
+          from = Math.floor(from / wider) * wider;
+          continue;
+        }
+      }
+      from += span;
+    }
   }
 
   private emptySlot(dict: DictRef, segment: number, slot: number, hash: number): void {

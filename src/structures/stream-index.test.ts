@@ -112,3 +112,40 @@ for (const valueWords of [0, 2, 4]) {
     arena.verify();
   });
 }
+
+test('removeWhere takes out what it is asked to, many or few, and leaves a sound map', () => {
+  const prng = new Prng(seed + 77);
+  const arena = new Arena();
+  const indexes = new StreamIndexes(arena);
+  for (const valueWords of [1, 5]) {
+    for (let run = 0; run < 60; run++) {
+      const map = indexes.create(valueWords);
+      let model: number[] = [];
+      for (let key = 0; key < prng.below(3000); key++) {
+        if (prng.chance(30)) continue;
+        indexes.insert(map, idOf(key, 0));
+        indexes.setValue(valueWords - 1, key);
+        model.push(key);
+      }
+      for (let round = 0; round < 4; round++) {
+        const from = prng.below(3000);
+        const length = prng.below(3000);
+        const part = prng.pick([1, 2, 3, 10, 50]);
+        const goes = (key: number): boolean =>
+          round % 2 === 0 ? key >= from && key < from + length : key % part === 0;
+        indexes.removeWhere(map, () => goes(indexes.value(valueWords - 1)));
+        model = model.filter((key) => !goes(key));
+        indexes.verify(map);
+        const left: number[] = [];
+        for (let there = indexes.first(map); there; there = indexes.next()) left.push(indexes.value(valueWords - 1));
+        assert.deepEqual(left, model, `seed ${seed} run ${run} round ${round}`);
+        const key = 5000 + round;
+        assert.ok(indexes.insert(map, idOf(key, 0)));
+        indexes.setValue(valueWords - 1, key);
+        model.push(key);
+      }
+      while (!indexes.freeStep(map, 10, null)) continue;
+    }
+  }
+  assert.equal(arena.usedBytes, 0);
+});
