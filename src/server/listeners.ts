@@ -49,6 +49,9 @@ export class ListenError extends Error {
   }
 }
 
+/** Deno binds :: for both protocols, so it is in use when the port is open for IPv4: those clients go without IPv6. */
+const bindsBothProtocols = 'Deno' in globalThis;
+
 /** One port, on every bound address. */
 class PortDoors {
   private doors: Server[] = [];
@@ -78,6 +81,7 @@ class PortDoors {
         const { code } = error as NodeJS.ErrnoException;
         // An address that may be missing, or a protocol that the machine lacks, is passed over.
         if (code === 'EAFNOSUPPORT' || (optional && code === 'EADDRNOTAVAIL')) continue;
+        if (bindsBothProtocols && optional && address === '::' && opened.length > 0 && code === 'EADDRINUSE') continue;
         for (const server of opened) server.close();
         throw error;
       }
