@@ -64,6 +64,8 @@ export class Tracking {
   private readonly states = new Map<Client, TrackingState>();
   /** Who has read a key: one client's number, or several. */
   private readonly readers = new Map<string, number | Set<number>>();
+  /** Where `trim` goes on. A new iterator would pass all places of keys that have gone, each time. */
+  private oldest = this.readers.keys();
   private itemCount = 0;
   /** Bytes of the names of keys that were read. */
   private keyBytes = 0;
@@ -315,11 +317,14 @@ export class Tracking {
 
   /** Drops the oldest keys of a table that is too large, and says that they had changed. */
   private trim(): void {
-    if (!this.isTooLarge) return;
-    let dropped = 0;
-    for (const key of this.readers.keys()) {
-      if (!this.isTooLarge || dropped++ === TRIM_KEYS_MAX) return;
-      this.invalidateReaders(key, undefined);
+    for (let dropped = 0; this.isTooLarge && dropped < TRIM_KEYS_MAX; dropped++) {
+      let next = this.oldest.next();
+      if (next.done === true) {
+        this.oldest = this.readers.keys();
+        next = this.oldest.next();
+        if (next.done === true) return;
+      }
+      this.invalidateReaders(next.value, undefined);
     }
   }
 

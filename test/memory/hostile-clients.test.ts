@@ -124,7 +124,7 @@ describe('a server with a heap of 256 MB outlives', () => {
       (round) =>
         round === 0
           ? 'HELLO 3\r\nCLIENT TRACKING ON\r\n'
-          : round < 200
+          : round < 120
             ? lines(BATCH, (index) => `GET key:of:some:length:${round * BATCH + index}\r\n`)
             : undefined,
       false,
