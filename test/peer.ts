@@ -41,6 +41,8 @@ export interface RedisPeerOptions {
   program?: string;
   /** Words that go before the flags: a config file, or the script when `program` is node. */
   programArgs?: readonly string[];
+  /** Variables that its environment has besides ours. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** The path of a program on the PATH, or undefined. */
@@ -124,6 +126,7 @@ export async function startRedis(options: RedisPeerOptions = {}): Promise<RedisP
     ];
     const child = spawn(program, [...(options.programArgs ?? []), ...flags, ...(options.args ?? [])], {
       stdio: 'ignore',
+      env: { ...process.env, ...options.env },
     });
     let failure: Error | undefined;
     child.once('error', (error) => (failure = error));

@@ -18,8 +18,15 @@ export interface StreamHandle {
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
 }
 
+export interface ShutdownRequest {
+  oncomplete: () => void;
+}
+
 export interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest;
+  readonly ShutdownWrap: new () => ShutdownRequest;
+  /** Element of `streamBaseState`: the count or the negative error of the read that is being told. */
+  readonly kReadBytesOrError: number;
   /** Element `kLastWriteWasAsync` tells whether the last write was queued in part. */
   readonly streamBaseState: Int32Array;
   readonly kLastWriteWasAsync: number;
@@ -32,6 +39,8 @@ function findBinding(): StreamBinding | undefined {
     const found = find?.call(process, 'stream_wrap');
     const isAsExpected =
       typeof found?.WriteWrap === 'function' &&
+      typeof found.ShutdownWrap === 'function' &&
+      typeof found.kReadBytesOrError === 'number' &&
       found.streamBaseState instanceof Int32Array &&
       typeof found.kLastWriteWasAsync === 'number';
     return isAsExpected ? (found as StreamBinding) : undefined;

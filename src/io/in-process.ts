@@ -5,7 +5,7 @@
 // goes over together in the next.
 
 import { Duplex } from 'node:stream';
-import type { Wire, WireEvents } from './sockets.js';
+import type { Wire, WireEvents } from './wire.js';
 
 /** More unread bytes than this count as unsent. */
 const UNREAD_BYTES = 64 * 1024;

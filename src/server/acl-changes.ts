@@ -3,13 +3,14 @@
 import type { AclListener } from '../service/acl/acl.js';
 import type { ChannelPattern } from '../service/acl/selector.js';
 import type { User } from '../service/acl/user.js';
+import type { Client } from '../service/client.js';
 import type { DataServer } from './server.js';
 
 export class AclChanges implements AclListener {
   constructor(private readonly server: DataServer) {}
 
   userDeleted(user: User): void {
-    for (const client of this.server.clients.values()) if (client.user === user) client.connection?.closeAfterReply();
+    for (const client of this.server.clients.values()) if (client.user === user) this.close(client);
   }
 
   userChanged(user: User): void {
@@ -21,7 +22,13 @@ export class AclChanges implements AclListener {
 
   channelsLost(user: User, left: readonly ChannelPattern[]): void {
     for (const client of this.server.clients.values()) {
-      if (client.user === user && this.server.pubsub.exceeds(client, left)) client.connection?.closeAfterReply();
+      if (client.user === user && this.server.pubsub.exceeds(client, left)) this.close(client);
     }
+  }
+
+  /** Who caused it is still answered. */
+  private close(client: Client): void {
+    if (client === this.server.actingClient) client.connection?.closeAfterReply();
+    else client.connection?.destroy();
   }
 }

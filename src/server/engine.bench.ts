@@ -9,7 +9,7 @@
 import { latin1Bytes } from '../base/bytes.js';
 import { sha1Hex } from '../base/sha1.js';
 import { RealFiles } from '../io/files.js';
-import type { Wire } from '../io/sockets.js';
+import type { Wire } from '../io/wire.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
 import { collectDirectives, launch } from './start.js';

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode, systemErrorText } from '../base/system-error.js';
-import { acceptSocket, listen, serveSocket } from '../io/sockets.js';
+import { listen, makeDoor, serveSocket } from '../io/sockets.js';
 import type { DataServer } from './server.js';
 import { Tls } from './tls.js';
 
@@ -123,7 +123,7 @@ export class Listeners {
 
   constructor(private readonly server: DataServer) {
     this.plainDoors = new PortDoors(() => this.door(false));
-    this.tlsDoors = new PortDoors(() => createServer({ pauseOnConnect: false }, (socket) => this.tls.accept(socket)));
+    this.tlsDoors = new PortDoors(() => createServer((socket) => this.tls.accept(socket)));
     this.tls = new Tls(
       server.config,
       (level, text) => server.log(level, text),
@@ -189,12 +189,8 @@ export class Listeners {
   }
 
   private door(unixSocket: boolean): Server {
-    const door = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
-      acceptSocket(socket, door, unixSocket ? 0 : this.keepAliveSeconds(), (wire) =>
-        this.server.accept(wire, unixSocket),
-      );
-    });
-    return door;
+    const keepAliveSeconds = (): number => (unixSocket ? 0 : this.keepAliveSeconds());
+    return makeDoor(keepAliveSeconds, (wire) => this.server.accept(wire, unixSocket));
   }
 
   private serve(socket: Socket): void {

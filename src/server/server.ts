@@ -30,7 +30,7 @@ import { Connection, type ConnectionHost } from '../service/connection.js';
 import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
 import type { Persistence, ReloadOptions } from '../persistence/persistence.js';
-import type { Wire } from '../io/sockets.js';
+import type { Wire } from '../io/wire.js';
 import { Acl } from '../service/acl/acl.js';
 import { AclCheck, type Denial, denials, denialText } from '../service/acl/denial.js';
 import { type AclContext, AclLog } from '../service/acl/log.js';
@@ -375,7 +375,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       if (client.kind !== 'normal' || client.blocked || client.monitors) continue;
       if (this.keyspace.nowMs - client.lastInteractionMs <= timeoutSeconds * 1000) continue;
       this.log('verbose', 'Closing idle client');
-      client.connection?.destroy();
+      client.connection?.abandon();
     }
   }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { latin1Bytes } from '../base/bytes.js';
-import type { Wire } from '../io/sockets.js';
+import type { Wire } from '../io/wire.js';
 import { ReplyWriter } from '../protocol/reply.js';
 import { RequestReader } from '../protocol/request.js';
 import { Call } from '../registry/call.js';
@@ -204,4 +204,15 @@ describe('a connection', () => {
       assert.ok(wire.unsentBytes < 3_000 * REPLY_BYTES, 'replies were kept for a peer that reads none');
     });
   }
+
+  it('runs no request after it was closed for its output, and its session hears of it in the same turn', async () => {
+    wire.takesAll = false;
+    session.checkOutput = () => connection.destroy();
+    send(5000);
+    assert.ok(executed < 2500, `${executed} requests were run`);
+    assert.equal(isClosed, false, 'not in the midst of serving it');
+    await Promise.resolve();
+    assert.equal(isClosed, true);
+    assert.equal(wire.destroyed, 1);
+  });
 });

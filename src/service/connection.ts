@@ -17,7 +17,7 @@
 //
 // Not here: what requests mean (server), listening (listener).
 
-import type { Wire, WireEvents } from '../io/sockets.js';
+import type { Wire, WireEvents } from '../io/wire.js';
 import {
   COMPLETE,
   INCOMPLETE,
@@ -165,14 +165,21 @@ export class Connection implements WireEvents {
     if (!this.running && this.waiting.length === 0) this.wire.end();
   }
 
+  /**
+   * Closes at once. The session hears of it when the code that runs now is done, which may be in the midst of serving it, but
+   * before the requests of other clients: a client that waits for a key or for messages gets none any more.
+   */
   destroy(): void {
+    if (this.closed) return;
     this.closing = true;
     this.wire.destroy();
+    queueMicrotask(() => this.endNow(undefined));
   }
 
-  /** As destroy, and it is over at once, not when the system says so. */
+  /** As destroy, and the session hears of it now. */
   abandon(): void {
-    this.destroy();
+    this.closing = true;
+    this.wire.destroy();
     this.endNow(undefined);
   }
 
@@ -273,7 +280,7 @@ export class Connection implements WireEvents {
         if (this.closing || session.suspended) break;
         if (writer.fullBytes > FLUSH_BYTES) {
           this.flush();
-          if (this.held) break;
+          if (this.held || this.closing) break;
         }
       }
     }

@@ -4,13 +4,16 @@
 // stay in its list for another worker. The kernel knows of the end before the producer sends, so no chance is involved: in
 // each round the worker's socket is closed first, and only then does the producer write.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { startServer, type EmbeddedServer } from '../../src/embed/start-server.js';
+import { findFreePort, peerMissing } from '../peer.js';
 
 const ROUNDS = Number(process.env.KVASIR_ROUNDS ?? 10);
 
@@ -28,14 +31,42 @@ const cases: readonly (readonly [waits: string, produces: string, asks: string, 
   ['PSUBSCRIBE chan*', 'PUBLISH channel text', 'PUBSUB NUMPAT', ':0'],
 ];
 
+type Kind = 'tcp' | 'unix' | 'tls';
+const noOpenssl = peerMissing('openssl');
+const skips: Readonly<Record<Kind, string | false | undefined>> = {
+  tcp: false,
+  unix: process.platform === 'win32' ? 'unix sockets' : false,
+  tls: noOpenssl,
+};
+
 describe('a client that has closed', () => {
   let server: EmbeddedServer;
   let producer: Socket;
   const folder = mkdtempSync(join(tmpdir(), 'departed-'));
 
+  const file = (name: string): string => join(folder, name);
+  /** Sockets below those with TLS. */
+  const below = new WeakMap<Socket, Socket>();
+  let tlsPort = 0;
+
   before(async () => {
+    if (noOpenssl === false || noOpenssl === undefined) {
+      const words = 'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'.split(' ');
+      execFileSync('openssl', [...words, '-keyout', file('key'), '-out', file('cert')], { stdio: 'ignore' });
+      tlsPort = await findFreePort();
+    }
     server = await startServer({
       port: 0,
+      dir: folder,
+      save: '',
+      ...(tlsPort === 0
+        ? {}
+        : {
+            'tls-port': tlsPort,
+            'tls-cert-file': file('cert'),
+            'tls-key-file': file('key'),
+            'tls-auth-clients': 'no',
+          }),
       ...(process.platform === 'win32' ? {} : { unixsocket: join(folder, 'socket') }),
     });
     producer = await open('tcp');
@@ -47,12 +78,20 @@ describe('a client that has closed', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function open(kind: 'tcp' | 'unix'): Promise<Socket> {
-    const socket = kind === 'unix' ? createConnection(server.unixPath!) : createConnection(server.port, '127.0.0.1');
+  async function open(kind: Kind): Promise<Socket> {
+    const port = kind === 'tls' ? tlsPort : server.port;
+    const socket = createConnection(
+      kind === 'unix' ? { path: server.unixPath! } : { port, host: '127.0.0.1', allowHalfOpen: true },
+    );
     socket.on('error', () => undefined);
-    socket.setNoDelay(true);
     await once(socket, 'connect');
-    return socket;
+    if (kind !== 'unix') socket.setNoDelay(true);
+    if (kind !== 'tls') return socket;
+    const secured = connectTls({ socket, rejectUnauthorized: false });
+    below.set(secured, socket);
+    secured.on('error', () => undefined);
+    await once(secured, 'secureConnect');
+    return secured;
   }
 
   /** What the producer is answered, up to the reply to an ECHO behind the commands. */
@@ -63,53 +102,116 @@ describe('a client that has closed', () => {
     return text;
   }
 
-  const ends: readonly (readonly [name: string, kind: 'tcp' | 'unix', close: (socket: Socket) => void])[] = [
+  const ends: readonly (readonly [name: string, kind: Kind, close: (socket: Socket) => void])[] = [
     ['FIN', 'tcp', (socket) => socket.destroy()],
     ['RST', 'tcp', (socket) => socket.resetAndDestroy()],
     ['the end of a unix socket', 'unix', (socket) => socket.destroy()],
+    ['the end of TLS and a FIN', 'tls', (socket) => void socket.end(() => socket.destroy())],
+    ['a FIN below TLS', 'tls', (socket) => below.get(socket)!.destroy()],
+    ['a RST below TLS', 'tls', (socket) => below.get(socket)!.resetAndDestroy()],
   ];
   for (const [name, kind, close] of ends) {
-    it(
-      `gets nothing more after ${name}`,
-      { skip: kind === 'unix' && process.platform === 'win32' ? 'unix sockets' : false, timeout: 120_000 },
-      async () => {
-        for (const [waits, produces, asks, answer] of cases) {
-          for (let round = 0; round < ROUNDS; round++) {
-            await ask('FLUSHALL', 'XGROUP CREATE s g $ MKSTREAM');
-            const worker = await open(kind);
-            worker.resume();
-            worker.write(`${waits}\r\n`);
-            const begun = waits.includes('SUBSCRIBE') ? /:1\r\n.*:1\r\n|\*2\r\n.*:1\r\n|^:1/s : /blocked_clients:1/;
-            const isThere = waits.startsWith('PSUB')
-              ? 'PUBSUB NUMPAT'
-              : waits.startsWith('SUB')
-                ? 'PUBSUB NUMSUB channel'
-                : 'INFO clients';
-            while (!begun.test(await ask(isThere)));
-            const closed = once(worker, 'close');
-            close(worker);
-            await closed;
-            const replies = await ask(produces, asks);
-            assert.ok(replies.includes(`${answer}\r\n`), `${waits}, round ${round}: ${replies}`);
-            if (produces.startsWith('PUBLISH')) assert.ok(replies.startsWith(':0\r\n'), `${waits}: ${replies}`);
-          }
+    it(`gets nothing more after ${name}`, { skip: skips[kind], timeout: 120_000 }, async () => {
+      for (const [waits, produces, asks, answer] of cases) {
+        for (let round = 0; round < ROUNDS; round++) {
+          await ask('FLUSHALL', 'XGROUP CREATE s g $ MKSTREAM');
+          const worker = await open(kind);
+          worker.resume();
+          worker.write(`${waits}\r\n`);
+          const begun = waits.includes('SUBSCRIBE') ? /:1\r\n.*:1\r\n|\*2\r\n.*:1\r\n|^:1/s : /blocked_clients:1/;
+          const isThere = waits.startsWith('PSUB')
+            ? 'PUBSUB NUMPAT'
+            : waits.startsWith('SUB')
+              ? 'PUBSUB NUMSUB channel'
+              : 'INFO clients';
+          while (!begun.test(await ask(isThere)));
+          const closed = once(below.get(worker) ?? worker, 'close');
+          close(worker);
+          await closed;
+          const replies = await ask(produces, asks);
+          assert.ok(replies.includes(`${answer}\r\n`), `${waits}, round ${round}: ${replies}`);
+          if (produces.startsWith('PUBLISH')) assert.ok(replies.startsWith(':0\r\n'), `${waits}: ${replies}`);
         }
+      }
+    });
+  }
+
+  // With an append-only file, replies are made after the end was told.
+  for (const [kind, log] of [
+    ['tcp', 'no'],
+    ['tls', 'no'],
+    ['tcp', 'yes'],
+    ['tls', 'yes'],
+  ] as const) {
+    it(
+      `is answered all that it asked before it closed its half, over ${kind}, appendonly ${log}`,
+      { skip: skips[kind], timeout: 120_000 },
+      async () => {
+        const valueBytes = 1_000_000;
+        const gets = 20;
+        await ask(`SETRANGE value ${valueBytes - 1} x`, `CONFIG SET appendonly ${log}`);
+        while (!(await ask('INFO persistence')).includes('aof_rewrite_in_progress:0'));
+        const socket = await open(kind);
+        socket.end('GET value\r\n'.repeat(gets));
+        let bytes = 0;
+        socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+        await once(socket, 'end');
+        socket.destroy();
+        await ask('CONFIG SET appendonly no');
+        assert.equal(bytes, gets * (`$${valueBytes}\r\n`.length + valueBytes + 2));
       },
     );
   }
 
-  it('gets nothing more after CLIENT KILL in the same breath', async () => {
-    const worker = await open('tcp');
-    worker.resume();
-    worker.write('CLIENT ID\r\n');
-    const id = /:(\d+)/.exec(String((await once(worker, 'data'))[0]))![1]!;
-    worker.write('BRPOPLPUSH q d 0\r\n');
-    while (!/blocked_clients:1/.test(await ask('INFO clients')));
-    assert.match(
-      await ask('DEL q d', `CLIENT KILL ID ${id}`, 'LPUSH q 1', 'LLEN q', 'EXISTS d'),
-      /:1\r\n:1\r\n:1\r\n:0\r\n/,
-    );
-    worker.destroy();
+  describe('or was closed by the server', () => {
+    /** What a worker that does not know of its end yet waits with, for all the ways to close it. */
+    async function waitingWorker(waits: string, before = ''): Promise<{ worker: Socket; id: string }> {
+      const worker = await open('tcp');
+      worker.write(`${before}CLIENT ID\r\n`);
+      const id = /:(\d+)/.exec(String((await once(worker, 'data'))[0]))![1]!;
+      worker.resume();
+      worker.write(`${waits}\r\n`);
+      const isThere = waits.startsWith('SUB') ? 'PUBSUB NUMSUB channel' : 'INFO clients';
+      while (!/blocked_clients:1|channel\r\n:1/.test(await ask(isThere)));
+      return { worker, id };
+    }
+
+    it('gets no element in the same breath', async () => {
+      const { worker, id } = await waitingWorker('BRPOPLPUSH q d 0');
+      assert.match(
+        await ask('DEL q d', `CLIENT KILL ID ${id}`, 'LPUSH q 1', 'LLEN q', 'EXISTS d'),
+        /:1\r\n:1\r\n:1\r\n:0\r\n/,
+      );
+      worker.destroy();
+    });
+
+    it('is no subscriber in the same breath', async () => {
+      const { worker, id } = await waitingWorker('SUBSCRIBE channel');
+      const replies = await ask(`CLIENT KILL ID ${id}`, 'PUBLISH channel text', 'PUBSUB NUMSUB channel');
+      assert.ok(replies.startsWith(':1\r\n:0\r\n*2\r\n$7\r\nchannel\r\n:0\r\n'), replies);
+      worker.destroy();
+    });
+
+    it('gets no element after its user was deleted', async () => {
+      await ask('DEL q d', 'ACL SETUSER worker on nopass ~* &* +@all');
+      const { worker } = await waitingWorker('BRPOPLPUSH q d 0', 'AUTH worker any\r\n');
+      await ask('ACL DELUSER worker');
+      assert.match(await ask('LPUSH q 1', 'LLEN q', 'EXISTS d'), /:1\r\n:1\r\n:0\r\n/);
+      worker.destroy();
+    });
+
+    it('is no subscriber when its messages are too many', async () => {
+      await ask('CONFIG SET client-output-buffer-limit "pubsub 1mb 0 0"');
+      const { worker } = await waitingWorker('SUBSCRIBE channel');
+      worker.pause();
+      const message = 'x'.repeat(100_000);
+      let replies = '';
+      for (let count = 0; count < 1000 && !replies.startsWith(':0'); count++)
+        replies = await ask(`PUBLISH channel ${message}`);
+      assert.match(await ask('PUBSUB NUMSUB channel'), /channel\r\n:0\r\n/);
+      await ask('CONFIG SET client-output-buffer-limit "pubsub 32mb 8mb 60"');
+      worker.destroy();
+    });
   });
 
   it('does not keep the next worker from what comes', async () => {

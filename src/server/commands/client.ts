@@ -249,7 +249,7 @@ const list: ServerCommand = command({
 
 function endClient(call: ServerCall, client: Client): void {
   if (client === call.client) client.connection?.closeAfterReply();
-  else client.connection?.destroy();
+  else client.connection?.abandon();
 }
 
 const kill: ServerCommand = command({

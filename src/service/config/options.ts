@@ -82,7 +82,14 @@ export const options = [
   ),
   text('bind-source-addr', null, {}, 'Local address of outgoing connections.'),
   number('port', 6379, 0, 65535, {}, 'TCP port for clients; 0 for none.'),
-  number('tcp-backlog', 511, 0, intMax, immutable, 'Connections that may wait to be accepted.'),
+  number(
+    'tcp-backlog',
+    511,
+    0,
+    intMax,
+    immutable,
+    'Connections that may wait to be accepted; the system is asked for eight times as many.',
+  ),
   text('unixsocket', null, immutable, 'Path of a unix socket to listen on as well.'),
   number(
     'unixsocketperm',

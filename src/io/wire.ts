@@ -1,0 +1,36 @@
+// wire: a connection as the layers above see it: bytes in, bytes out, the end.
+
+/** What a connection needs of its socket; plain TCP, unix sockets, TLS and simulations look the same from above. */
+export interface Wire {
+  /** Bytes handed to `write` that the system has not taken yet. */
+  readonly unsentBytes: number;
+  readonly remote: string;
+  readonly local: string;
+  /** Sends bytes, which must not change until they are sent. Returns true when they all are already. */
+  write(bytes: Uint8Array): boolean;
+  /** Sends several arrays in one go. */
+  writeAll(parts: readonly Uint8Array[]): boolean;
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Closes once everything is sent. */
+  end(): void;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+export interface WireEvents {
+  /** Bytes came in: `bytes[0]` to `bytes[count - 1]`, void after the call. */
+  onData(bytes: Uint8Array, count: number): void;
+  /** Everything written is sent. */
+  onDrain(): void;
+  /** The peer will send nothing more. Called before the bytes of any other connection that came later. */
+  onEnd(): void;
+  /** The connection is gone; may be called twice. An error is told before later bytes of other connections. */
+  onClose(error: Error | undefined): void;
+}
+
+export function addressText(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return '';
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
