@@ -190,6 +190,62 @@ for (const ids of [2000, 12_000]) {
   });
 }
 
+test('a trim of many entries cuts leaves of the index off, and leaves what it shall', () => {
+  const prng = new Prng(seed + 5);
+  let released = 0;
+  for (let run = 0; run < 40; run++) {
+    const harness = new Harness();
+    const { streams, stream } = harness;
+    const { release } = streams;
+    streams.release = (remains) => {
+      released++;
+      streams.indexes.verify(streams.nodeIndex(remains));
+      release(remains);
+    };
+    streams.nodeEntriesMax = prng.pick([1, 3, 10]);
+    const count = 1 + prng.below(12_000);
+    let model: number[] = [];
+    for (let ms = 1; ms <= count; ms++) {
+      harness.append(ms, ['f', 'v']);
+      model.push(ms);
+    }
+    for (let left = prng.below(300); left > 0; left--) {
+      const ms = 1 + prng.below(count);
+      if (streams.delete(stream, idOf(ms))) model = model.filter((other) => other !== ms);
+    }
+    for (let round = 0; round < 3; round++) {
+      const message = `seed ${seed} run ${run} round ${round}`;
+      const before = model.length;
+      const limit = prng.chance(30) ? 1 + prng.below(3000) : 0;
+      if (prng.chance(50)) {
+        const keep = prng.below(model.length + 1);
+        const deleted = streams.trim(stream, { ...trimming('maxlen', keep, limit > 0), limit });
+        if (limit === 0) assert.equal(deleted, before - keep, message);
+        else assert.ok(deleted <= limit && before - deleted >= keep, message);
+        model = model.slice(deleted);
+      } else {
+        const ms = prng.below(count + 2);
+        const deleted = streams.trim(stream, { ...trimming('minid', ms, limit > 0), limit });
+        const wanted = model.filter((other) => other < ms).length;
+        if (limit === 0) assert.equal(deleted, wanted, message);
+        else assert.ok(deleted <= limit && deleted <= wanted, message);
+        model = model.slice(deleted);
+      }
+      streams.verify(stream);
+      assert.equal(streams.length(stream), model.length, message);
+      assert.equal(streams.firstId(stream, new StreamId()).ms, model[0] ?? 0, message);
+      assert.deepEqual(
+        harness.range(0, count + 1, false).map((entry) => entry.ms),
+        model,
+        message,
+      );
+    }
+    harness.free();
+    assert.equal(harness.arena.usedBytes, 0);
+  }
+  assert.ok(released > 20, `seed ${seed}: cut ${released} times`);
+});
+
 test('a trim of acknowledged entries leaves what a group still needs', () => {
   const harness = new Harness();
   const { streams, stream } = harness;

@@ -37,8 +37,8 @@ const NODE_BYTES_LIMIT = 1 << 30;
 /** Most bytes that a new node gets ahead of need. */
 const NODE_BYTES_AHEAD_MAX = 8192;
 
-/** So many nodes are freed by the command that trims them; more are cut off and released. */
-const FREED_AT_ONCE = 16;
+/** Trims of fewer entries look at each node. */
+const CUT_ENTRIES_MIN = 1024;
 
 /** How a stream is cut from the front. */
 export interface Trimming {
@@ -313,9 +313,8 @@ export class Streams implements Container {
     const byLength = trimming.strategy === 'maxlen';
     const nodeId = this.$nodeId;
     let length = this.double(stream, LENGTH);
-    let deleted = 0;
-    let nodeCount = 0;
-    let remains = 0 as StreamRef;
+    let deleted = this.cutLeaves(stream, trimming);
+    length -= deleted;
     while (indexes.first(index)) {
       if (byLength && length <= maxLength) break;
       const ref = indexes.value(0);
@@ -324,13 +323,8 @@ export class Streams implements Container {
       const live = nodes.live;
       if (limit !== 0 && deleted + live > limit) break;
       if (byLength ? length - live >= maxLength : this.nodeLastId(ref, nodeId).compare(minId) < 0) {
-        if (++nodeCount > FREED_AT_ONCE) {
-          if (remains === 0) remains = this.createRemains(stream);
-          this.appendNode(remains, nodeId, ref);
-        } else {
-          if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
-          this.arena.free(ref);
-        }
+        if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
+        this.arena.free(ref);
         indexes.remove(index, nodeId);
         length -= live;
         deleted += live;
@@ -355,11 +349,47 @@ export class Streams implements Container {
       this.setDouble(stream, LENGTH, length);
       this.refreshFirstId(stream);
     }
-    if (remains !== 0) {
-      this.setLength(remains, deleted);
-      this.release(remains);
-    }
     return deleted;
+  }
+
+  /**
+   * Cuts off, and releases, what a trim takes of whole leaves of the index, some 42 nodes each. Returns how many entries these
+   * have, which the length of the stream still counts.
+   */
+  private cutLeaves(stream: StreamRef, trimming: Trimming): number {
+    const { indexes } = this;
+    const index = this.nodeIndex(stream);
+    const byLength = trimming.strategy === 'maxlen';
+    const most = byLength ? this.length(stream) - trimming.maxLength : Infinity;
+    const limit = trimming.limit === 0 ? most : Math.min(most, trimming.limit);
+    let deleted = 0;
+    if (limit < CUT_ENTRIES_MIN) return 0;
+    let remains = 0 as StreamRef;
+    while (indexes.secondLeaf(index)) {
+      if (!byLength) {
+        indexes.readId(this.$nodeId);
+        if (this.$nodeId.compare(trimming.minId) > 0) break;
+      }
+      const live = this.firstLeafEntries(index);
+      if (deleted + live > limit) break;
+      if (remains === 0) remains = this.createRemains(stream);
+      indexes.moveFirstLeaf(index, this.nodeIndex(remains));
+      deleted += live;
+    }
+    if (remains === 0) return 0;
+    this.setLength(remains, deleted);
+    this.release(remains);
+    return deleted;
+  }
+
+  /** How many entries live in the nodes of the index's first leaf, of which it has several. */
+  private firstLeafEntries(index: StreamIndexRef): number {
+    const { indexes } = this;
+    let live = 0;
+    indexes.first(index);
+    const { leaf } = indexes;
+    for (; indexes.leaf === leaf; indexes.next()) live += this.nodes.liveCount(indexes.value(0));
+    return live;
   }
 
   /** A stream for nodes that are cut off from another, to be released. */

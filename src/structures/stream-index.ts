@@ -197,6 +197,41 @@ export class StreamIndexes {
     return true;
   }
 
+  /** Goes to the first id of the leaf behind the first one; false when there is only one leaf. */
+  secondLeaf(map: StreamIndexRef): boolean {
+    if (!this.first(map)) return false;
+    this.leaf = this.word(this.leaf, NEXT);
+    return this.leaf !== 0;
+  }
+
+  /** Takes the first of several leaves out, with all its ids, and puts it behind all ids of another map. */
+  moveFirstLeaf(map: StreamIndexRef, to: StreamIndexRef): void {
+    const id = new StreamId();
+    this.first(map);
+    this.readId(id);
+    this.descend(map, id);
+    const { leaf } = this;
+    const used = this.word(leaf, USED);
+    const next = this.word(leaf, NEXT);
+    this.setWord(map, FIRST, next);
+    this.setWord(next, PREVIOUS, 0);
+    this.setWord(map, COUNT, this.word(map, COUNT) - used);
+    this.removeChild(map, 1);
+    const last = this.word(to, LAST);
+    this.setWord(leaf, PREVIOUS, last);
+    this.setWord(leaf, NEXT, 0);
+    if (last === 0) {
+      this.setWord(to, ROOT, leaf);
+      this.setWord(to, FIRST, leaf);
+    } else {
+      this.descend(to, id);
+      this.setWord(last, NEXT, leaf);
+      this.insertChild(to, 1, id, leaf);
+    }
+    this.setWord(to, LAST, leaf);
+    this.setWord(to, COUNT, this.word(to, COUNT) + used);
+  }
+
   /**
    * Takes out all ids of which `goes` says so, with the position at each: leaf by leaf, so that many cost less than if each
    * was looked up.
