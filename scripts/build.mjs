@@ -2,6 +2,7 @@
 // where the package's declarations go as well.
 //   node scripts/build.mjs               everything
 //   node scripts/build.mjs --programs    without the tests
+//   node scripts/build.mjs --no-bundle   without the programs' bundles, for unit tests
 //
 // Types are not looked at here (`npm run typecheck` does that), so a build takes a moment and a broken type does not
 // stop a test run. A file is written beside its place and renamed, so a server that starts meanwhile reads a whole file.
@@ -79,6 +80,8 @@ if (withTests) {
   for (const folder of ['src', 'test'])
     for (const target of filesBelow(join(root, 'dist', folder), '.js')) if (!wanted.has(target)) rmSync(target);
 }
-await bundle(modules);
-writeDeclarations();
+if (!process.argv.includes('--no-bundle')) {
+  await bundle(modules);
+  writeDeclarations();
+}
 if (written > 0 && !isQuiet) process.stderr.write(`built ${written} files\n`);

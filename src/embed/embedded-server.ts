@@ -3,6 +3,7 @@
 // These are the types that the package declares, so they name nothing of the server's inside: scripts/declarations.mjs makes one
 // file of this one, start-server and what they import, and refuses what is more than that.
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../io/clock.js';
 import type { LogLevel } from '../base/log-level.js';
 import type { Directives, Words } from './directives.js';
 
@@ -25,6 +26,8 @@ export interface StartOptions extends Omit<Directives, 'port'> {
   readonly port?: number | string | false | undefined;
   /** A config file to read first; then only what it and the other options say holds, with kvasir-server's defaults. */
   readonly configFile?: string | undefined;
+  /** Time that the server lives in: a `virtualClock()` or the `fakeTimersClock()`; the machine's if absent. */
+  readonly clock?: Clock | undefined;
   /** Receives the server's log. An error that it throws becomes a warning of the process. */
   readonly log?: ((level: LogLevel, text: string) => void) | undefined;
   /** A config file to read in this place. */

@@ -3,6 +3,8 @@
 import { fromByteString } from '../service/config/special-settings.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
+import { systemClock } from '../io/clock.js';
+import { systemEnvironment } from '../io/environment.js';
 import { RealFiles } from '../io/files.js';
 import { connectInProcess } from '../io/in-process.js';
 import { withoutEffect } from '../service/config/without-effect.js';
@@ -47,7 +49,7 @@ function urlOf(running: RunningServer): string {
  * wrong directive, and with an Error that has the system's `code` (EADDRINUSE, ...) when the port or socket cannot be opened.
  */
 export async function startServer(options: StartOptions = {}): Promise<EmbeddedServer> {
-  const { port, configFile, log: givenLog, ...directives } = options;
+  const { port, configFile, clock = systemClock, log: givenLog, ...directives } = options;
   checkLog(givenLog);
   const log = givenLog === undefined ? undefined : guardedLog(givenLog);
   const config = new Config(process.cwd());
@@ -70,6 +72,7 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   const anyPort = Number(port === false ? -1 : port) === 0 || (port === undefined && configFile === undefined);
   const running = await launch({
     config,
+    environment: { ...systemEnvironment, clock },
     loads,
     renamed: collected.renamed,
     users: collected.users,

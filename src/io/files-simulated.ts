@@ -16,7 +16,10 @@ export type FileOperation =
 interface Content {
   bytes: Uint8Array;
   length: number;
-  durable: Uint8Array;
+  /** So many bytes at the beginning survive a power cut as they are. */
+  durableLength: number;
+  /** What survives instead, once durable bytes were cut off; until the next sync. */
+  cutOff: Uint8Array | undefined;
   modifiedAt: number;
 }
 
@@ -38,6 +41,21 @@ function systemError(code: string, operation: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${operation} '${path}'`), { code });
 }
 
+/** Shortens a file; what was durable stays so until the next sync. */
+function cut(content: Content, length: number): void {
+  if (length >= content.length) return;
+  if (length < content.durableLength) {
+    content.cutOff ??= content.bytes.slice(0, content.durableLength);
+    content.durableLength = length;
+  }
+  content.length = length;
+}
+
+function makeDurable(content: Content, length: number): void {
+  content.durableLength = length;
+  content.cutOff = undefined;
+}
+
 export class SimulatedFiles implements Files {
   /** `later` runs what takes a disk some time. */
   constructor(public later: (run: () => void) => void = (run) => void systemClock.soon(run)) {}
@@ -48,6 +66,8 @@ export class SimulatedFiles implements Files {
   private nameChanges: NameChange[] = [];
   private faults: Fault[] = [];
   private readonly waiting: (() => void)[] = [];
+  /** True: the disk says that data is durable, and it is not. */
+  syncsLie = false;
   /** Bytes that fit on the disk in all. */
   capacityBytes = Infinity;
   /** True: syncSoon calls back only when `runSyncs` is called. */
@@ -91,11 +111,12 @@ export class SimulatedFiles implements Files {
       else names.set(path, content);
     }
     for (const [path, content] of names) {
-      const unsynced = Math.max(0, content.length - content.durable.length);
-      const kept = content.durable.length + (unsynced > 0 ? prng.below(unsynced + 1) : 0);
+      const durable = content.cutOff ?? content.bytes.subarray(0, content.durableLength);
+      const unsynced = Math.max(0, content.length - durable.length);
+      const kept = durable.length + (unsynced > 0 ? prng.below(unsynced + 1) : 0);
       const bytes = new Uint8Array(kept);
       bytes.set(content.bytes.subarray(0, Math.min(kept, content.length)));
-      bytes.set(content.durable.subarray(0, kept));
+      bytes.set(durable.subarray(0, kept));
       after.put(path, bytes);
     }
     return after;
@@ -103,7 +124,13 @@ export class SimulatedFiles implements Files {
 
   /** Puts a file in place, durable. */
   put(path: string, bytes: Uint8Array): void {
-    const content = { bytes: bytes.slice(), length: bytes.length, durable: bytes.slice(), modifiedAt: 0 };
+    const content = {
+      bytes: bytes.slice(),
+      length: bytes.length,
+      durableLength: bytes.length,
+      cutOff: undefined,
+      modifiedAt: 0,
+    };
     this.names.set(path, content);
     this.durableNames.set(path, content);
   }
@@ -133,10 +160,10 @@ export class SimulatedFiles implements Files {
     if (content === undefined) {
       if (mode === 'read' || mode === 'update' || !this.folders.has(dirname(path)))
         throw systemError('ENOENT', 'open', path);
-      content = { bytes: new Uint8Array(256), length: 0, durable: new Uint8Array(0), modifiedAt: 0 };
+      content = { bytes: new Uint8Array(256), length: 0, durableLength: 0, cutOff: undefined, modifiedAt: 0 };
       this.names.set(path, content);
       this.nameChanges.push({ path, content });
-    } else if (mode === 'create') content.length = 0;
+    } else if (mode === 'create') cut(content, 0);
     return new SimulatedFile(this, path, content);
   }
 
@@ -239,16 +266,16 @@ class SimulatedFile implements OpenFile {
 
   truncate(bytes: number): void {
     this.files.check('truncate', this.path);
-    this.content.length = Math.min(this.content.length, bytes);
+    cut(this.content, bytes);
   }
 
   sync(): void {
     this.files.check('sync', this.path);
-    this.content.durable = this.content.bytes.slice(0, this.content.length);
+    if (!this.files.syncsLie) makeDurable(this.content, this.content.length);
   }
 
   syncSoon(done: (error: Error | null) => void): void {
-    const durable = this.content.bytes.slice(0, this.content.length);
+    const { length } = this.content;
     this.files.syncLater(() => {
       try {
         this.files.check('sync', this.path);
@@ -256,7 +283,8 @@ class SimulatedFile implements OpenFile {
         done(error as Error);
         return;
       }
-      this.content.durable = durable;
+      // Bytes that were cut off meanwhile are not written any more.
+      if (!this.files.syncsLie) makeDurable(this.content, Math.min(length, this.content.length));
       done(null);
     });
   }

@@ -10,14 +10,20 @@ import { HandleWire, isStreamHandle } from './handle-wire.js';
 import { addressText, type Wire, type WireEvents } from './wire.js';
 
 /** A wire on a net.Socket or what is like it, such as a socket with TLS. */
-class SocketWire implements Wire {
-  readonly remote: string;
-  readonly local: string;
+export class SocketWire implements Wire {
+  remote: string;
+  local: string;
   private ending = false;
 
   constructor(private readonly socket: net.Socket) {
     this.remote = addressText(socket.remoteAddress, socket.remotePort);
     this.local = addressText(socket.localAddress, socket.localPort);
+  }
+
+  /** The socket has connected, and so has addresses. */
+  connected(): void {
+    this.remote = addressText(this.socket.remoteAddress, this.socket.remotePort);
+    this.local = addressText(this.socket.localAddress, this.socket.localPort);
   }
 
   /** Connects the wire to its events; called once. */

@@ -196,7 +196,7 @@ export class Blocking {
     }
     state.serving = true;
     state.blockedAgain = false;
-    const { clock } = server.options;
+    const { clock } = server;
     const startMs = clock.steadyMs();
     const bytes = server.runFor(client, state.command, state.args, state.database);
     server.noteLatency('command-unblocking', clock.steadyMs() - startMs);
@@ -248,14 +248,14 @@ export class Blocking {
 
   /** What the client sent meanwhile is run in a turn of its own, so that a chain of waiting clients does not nest. */
   private goOn(client: Client): void {
-    this.server.options.clock.soon(() => client.connection?.proceed());
+    this.server.clock.soon(() => client.connection?.proceed());
   }
 
   private armRetry(state: BlockedState, atMs: number | undefined): void {
     state.retryTimer?.cancel();
     if (atMs === undefined) return;
-    const wait = atMs - this.server.options.clock.wallMs();
-    state.retryTimer = this.server.options.clock.after(Math.max(wait, 1), () => {
+    const wait = atMs - this.server.clock.wallMs();
+    state.retryTimer = this.server.clock.after(Math.max(wait, 1), () => {
       this.server.beginTurn();
       this.serve(state);
       this.serveReadyKeys();
@@ -264,8 +264,8 @@ export class Blocking {
 
   private arm(state: BlockedState): void {
     if (state.deadlineMs === 0) return;
-    const wait = state.deadlineMs - this.server.options.clock.wallMs();
-    state.timer = this.server.options.clock.after(wait, () => {
+    const wait = state.deadlineMs - this.server.clock.wallMs();
+    state.timer = this.server.clock.after(wait, () => {
       this.server.beginTurn();
       if (this.server.keyspace.nowMs < state.deadlineMs) {
         this.arm(state);

@@ -122,9 +122,9 @@ export class Cron {
 
   private schedule(): void {
     const intervalMs = 1000 / this.server.settings.hz;
-    const due = this.server.options.clock.steadyMs() + intervalMs;
-    this.timer = this.server.options.clock.after(intervalMs, () => {
-      this.pauseMsMax = Math.max(this.pauseMsMax, this.server.options.clock.steadyMs() - due);
+    const due = this.server.clock.steadyMs() + intervalMs;
+    this.timer = this.server.clock.after(intervalMs, () => {
+      this.pauseMsMax = Math.max(this.pauseMsMax, this.server.clock.steadyMs() - due);
       this.tick(intervalMs);
       if (this.timer !== undefined) this.schedule();
     });
@@ -141,7 +141,7 @@ export class Cron {
     // Half of a script is done: nothing else may touch data until it has ended.
     if (server.scripting.parked.active) return;
     server.beginTurn();
-    const { clock } = server.options;
+    const { clock } = server;
     const startMs = clock.steadyMs();
     let capReached = false;
     const isOver = (): boolean => (capReached = clock.steadyMs() - startMs > intervalMs * EXPIRE_SHARE);
@@ -248,17 +248,17 @@ export class Cron {
     if (this.freeing || !this.server.keyspace.hasGarbage) return;
     this.freeing = true;
     const slice = (): void => {
-      const startMs = this.server.options.clock.steadyMs();
+      const startMs = this.server.clock.steadyMs();
       while (!this.server.keyspace.freeSome(FREE_BUDGET)) {
-        if (this.server.options.clock.steadyMs() - startMs > SLICE_MS) {
-          this.server.options.clock.soon(slice);
+        if (this.server.clock.steadyMs() - startMs > SLICE_MS) {
+          this.server.clock.soon(slice);
           return;
         }
       }
       this.freeing = false;
       if (this.purges) this.purgeNow();
     };
-    this.server.options.clock.soon(slice);
+    this.server.clock.soon(slice);
   }
 
   /** MEMORY PURGE: everything that is not in use goes back to the system, once it is free. */

@@ -11,7 +11,7 @@ import type { Clock } from '../io/clock.js';
 import type { CommandPlaces, LogLevel, PersistenceHost } from '../persistence/host.js';
 import { Persistence } from '../persistence/persistence.js';
 import type { SnapshotFileOptions } from '../persistence/snapshot-file.js';
-import { WorkerFileSink, type SnapshotSink } from '../persistence/snapshot-sink.js';
+import { DirectFileSink, WorkerFileSink, type SnapshotSink } from '../persistence/snapshot-sink.js';
 import type { Command } from '../registry/command.js';
 import { type Client, Gate } from '../service/client.js';
 import type { OptionName } from '../service/config/options.js';
@@ -38,7 +38,6 @@ export interface FunctionStore {
 }
 
 export class ServerPersistenceHost implements PersistenceHost {
-  readonly processId = process.pid;
   readonly serverVersion = SERVER_VERSION;
   /** Set by replication: fields for the RDB's header. */
   auxFields: () => readonly (readonly [string, string])[] = () => [];
@@ -70,8 +69,12 @@ export class ServerPersistenceHost implements PersistenceHost {
     return fromByteString(setting.print());
   }
 
+  get processId(): number {
+    return this.server.options.environment.processId;
+  }
+
   get clock(): Clock {
-    return this.server.options.clock;
+    return this.server.clock;
   }
 
   log(level: LogLevel, text: string): void {
@@ -167,7 +170,8 @@ export class ServerPersistenceHost implements PersistenceHost {
   }
 
   makeSink(options: SnapshotFileOptions): SnapshotSink {
-    return new WorkerFileSink(options);
+    const { hasThreads, files } = this.server.options.environment;
+    return hasThreads ? new WorkerFileSink(options) : new DirectFileSink(files, options);
   }
 }
 
@@ -178,15 +182,15 @@ export function attachPersistence(server: DataServer): Persistence {
   let turnIsOpen = false;
   const endTurn = (): void => {
     turnIsOpen = false;
-    const startMs = server.options.clock.steadyMs();
+    const startMs = server.clock.steadyMs();
     const isDurable = persistence.beforeReplies();
-    server.cron.aofMicros += (server.options.clock.steadyMs() - startMs) * 1000;
+    server.cron.aofMicros += (server.clock.steadyMs() - startMs) * 1000;
     server.releaseReplies(isDurable);
   };
   const openTurn = (): void => {
     if (turnIsOpen) return;
     turnIsOpen = true;
-    server.options.clock.soon(endTurn);
+    server.clock.soon(endTurn);
   };
   const sink: EffectSink = {
     bit: 1,

@@ -39,7 +39,7 @@ export function provideInfo(server: DataServer): void {
 
 function serverFields(server: DataServer): InfoField[] {
   const { config } = server;
-  const nowMs = server.options.clock.wallMs();
+  const nowMs = server.clock.wallMs();
   const seconds = Math.floor((nowMs - server.startedMs) / 1000);
   return [
     ['redis_version', SERVER_VERSION],

@@ -4,6 +4,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode, systemErrorText } from '../base/system-error.js';
+import type { Listener, Network } from '../io/network.js';
+import { listenOnPort } from '../io/network-system.js';
 import { listen, makeDoor, serveSocket } from '../io/sockets.js';
 import type { DataServer } from './server.js';
 import { Tls } from './tls.js';
@@ -54,12 +56,12 @@ const bindsBothProtocols = 'Deno' in globalThis;
 
 /** One port, on every bound address. */
 class PortDoors {
-  private doors: Server[] = [];
+  private doors: Pick<Listener, 'close'>[] = [];
   /** The port that is really listened on, -1 for none. */
   port = -1;
   host = '';
 
-  constructor(private readonly makeDoor: () => Server) {}
+  constructor(private readonly listen: (host: string, port: number, backlog: number) => Promise<Listener>) {}
 
   async open(hosts: readonly string[], wanted: number, backlog: number): Promise<void> {
     let port = wanted;
@@ -67,22 +69,21 @@ class PortDoors {
     this.host = '';
     this.doors = [];
     if (port < 0) return;
-    const opened: Server[] = [];
+    const opened: Listener[] = [];
     for (const host of hosts) {
       const optional = host.startsWith('-');
       const address = wildcard(optional ? host.slice(1) : host);
       try {
-        const server = await listen(this.makeDoor(), { host: address, port, backlog, ipv6Only: address.includes(':') });
-        opened.push(server);
-        const bound = server.address();
-        if (typeof bound === 'object' && bound !== null) port = bound.port;
+        const door = await this.listen(address, port, backlog);
+        opened.push(door);
+        port = door.port;
         if (this.host === '') this.host = address;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         // An address that may be missing, or a protocol that the machine lacks, is passed over.
         if (code === 'EAFNOSUPPORT' || (optional && code === 'EADDRNOTAVAIL')) continue;
         if (bindsBothProtocols && optional && address === '::' && opened.length > 0 && code === 'EADDRINUSE') continue;
-        for (const server of opened) server.close();
+        for (const door of opened) door.close();
         throw error;
       }
     }
@@ -95,7 +96,7 @@ class PortDoors {
     const { doors, port, host } = this;
     // On the same port, the old doors are in the way of the new.
     const inTheWay = wanted === port;
-    if (inTheWay) for (const server of doors) server.close();
+    if (inTheWay) for (const door of doors) door.close();
     try {
       await this.open(hosts, wanted, backlog);
     } catch (error) {
@@ -105,11 +106,11 @@ class PortDoors {
       this.host = host;
       throw error;
     }
-    if (!inTheWay) for (const server of doors) server.close();
+    if (!inTheWay) for (const door of doors) door.close();
   }
 
   close(): void {
-    for (const server of this.doors.splice(0)) server.close();
+    for (const door of this.doors.splice(0)) door.close();
   }
 }
 
@@ -121,9 +122,21 @@ export class Listeners {
   unixPath: string | undefined;
   private keepAliveSeconds: () => number = () => 0;
 
-  constructor(private readonly server: DataServer) {
-    this.plainDoors = new PortDoors(() => this.door(false));
-    this.tlsDoors = new PortDoors(() => createServer((socket) => this.tls.accept(socket)));
+  constructor(
+    private readonly server: DataServer,
+    network: Network,
+  ) {
+    this.plainDoors = new PortDoors((host, port, backlog) =>
+      network.listen({ host, port, backlog, keepAliveSeconds: () => this.keepAliveSeconds() }, (wire) =>
+        server.accept(wire, false),
+      ),
+    );
+    this.tlsDoors = new PortDoors((host, port, backlog) =>
+      listenOnPort(
+        createServer((socket) => this.tls.accept(socket)),
+        { host, port, backlog },
+      ),
+    );
     this.tls = new Tls(
       server.config,
       (level, text) => server.log(level, text),
@@ -173,7 +186,13 @@ export class Listeners {
     // The system's answer, which Node replaces by EACCES.
     if (!existsSync(dirname(unixPath))) throw Object.assign(new Error(`no folder for ${unixPath}`), { code: 'ENOENT' });
     rmSync(unixPath, { force: true });
-    this.unix = await listen(this.door(true), { path: unixPath, backlog });
+    this.unix = await listen(
+      makeDoor(
+        () => 0,
+        (wire) => this.server.accept(wire, true),
+      ),
+      { path: unixPath, backlog },
+    );
     this.unixPath = unixPath;
     if (unixPermissions !== undefined) chmodSync(unixPath, unixPermissions);
   }
@@ -186,11 +205,6 @@ export class Listeners {
   /** Opens other doors for clients with TLS; changes nothing when that fails. */
   reopenTls(options: DoorOptions): Promise<void> {
     return this.tlsDoors.reopen(options.hosts, options.tlsPort, options.backlog);
-  }
-
-  private door(unixSocket: boolean): Server {
-    const keepAliveSeconds = (): number => (unixSocket ? 0 : this.keepAliveSeconds());
-    return makeDoor(keepAliveSeconds, (wire) => this.server.accept(wire, unixSocket));
   }
 
   private serve(socket: Socket): void {

@@ -50,7 +50,7 @@ export class Monitors {
 
   /** The time with microseconds. */
   private preciseMs(): number {
-    const { clock } = this.server.options;
+    const { clock } = this.server;
     const wall = clock.wallMs();
     const steady = clock.steadyMs();
     const precise = this.wallAnchorMs + steady - this.steadyAnchorMs;

@@ -31,7 +31,7 @@ export class Pause {
   }
 
   get remainingMs(): number {
-    return this.timer === undefined ? 0 : Math.max(0, this.endMs - this.server.options.clock.wallMs());
+    return this.timer === undefined ? 0 : Math.max(0, this.endMs - this.server.clock.wallMs());
   }
 
   get modeName(): string {
@@ -40,9 +40,9 @@ export class Pause {
 
   private arm(): void {
     this.timer?.cancel();
-    const waitMs = this.endMs - this.server.options.clock.wallMs();
-    this.timer = this.server.options.clock.after(waitMs, () => {
-      if (this.server.options.clock.wallMs() < this.endMs) this.arm();
+    const waitMs = this.endMs - this.server.clock.wallMs();
+    this.timer = this.server.clock.after(waitMs, () => {
+      if (this.server.clock.wallMs() < this.endMs) this.arm();
       else this.end();
     });
   }
@@ -57,7 +57,7 @@ export class Pause {
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
       // What comes meanwhile must stay behind the command that was put off.
-      this.server.options.clock.soon(() => {
+      this.server.clock.soon(() => {
         client.paused = false;
         this.server.replay(client, args);
         client.connection?.proceed();

@@ -28,6 +28,7 @@ import { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
 import type { Clock } from '../io/clock.js';
+import type { Environment } from '../io/environment.js';
 import type { Files } from '../io/files.js';
 import type { Persistence, ReloadOptions } from '../persistence/persistence.js';
 import type { Wire } from '../io/wire.js';
@@ -77,9 +78,8 @@ export interface ServerOptions {
   readonly hashKey: readonly [number, number];
   /** 40 hex digits that no other run has. */
   readonly runId: string;
-  readonly clock: Clock;
+  readonly environment: Environment;
   readonly log: (level: LogLevel, text: string) => void;
-  readonly files: Files;
   readonly config: Config;
   /** Ends the process (or the embedded server) after an orderly shutdown. */
   readonly exit: (code: number) => void;
@@ -114,6 +114,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly config: Config;
   readonly settings: Settings;
   readonly files: Files;
+  readonly clock: Clock;
   readonly aclCommands: AclCommands;
   readonly acl: Acl;
   readonly aclCheck = new AclCheck<Call<never, never, never>>();
@@ -140,7 +141,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly eviction: Eviction;
   readonly cron: Cron;
   readonly startedMs: number;
-  readonly processTag = `${process.pid}`;
+  readonly processTag: string;
   queryBytesMax = 1024 * 1024 * 1024;
   unsentBytesMax = UNSENT_BYTES_MIN;
   readonly effects = new Effects();
@@ -182,9 +183,11 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   constructor(readonly options: ServerOptions) {
     this.config = options.config;
-    this.files = options.files;
+    this.files = options.environment.files;
+    this.clock = options.environment.clock;
+    this.processTag = String(options.environment.processId);
     this.keyspace = new Keyspace(options);
-    this.startedMs = options.clock.wallMs();
+    this.startedMs = this.clock.wallMs();
     this.stats.onTooManyErrorCodes = (codes) => {
       this.log(
         'warning',
@@ -327,7 +330,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.settings.outputLimits[
         client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind
       ];
-    const nowMs = this.options.clock.steadyMs();
+    const nowMs = this.clock.steadyMs();
     if (softBytes === 0 || unsentBytes <= softBytes) {
       client.softLimitSinceMs = 0;
       this.overSoftLimit.delete(client);
@@ -529,7 +532,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   // --- running commands ---------------------------------------------------------------------------------------------
 
   beginTurn(): void {
-    this.keyspace.nowMs = this.options.clock.wallMs();
+    this.keyspace.nowMs = this.clock.wallMs();
   }
 
   beginChunk(bytes: Uint8Array): void {
@@ -707,7 +710,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** A web page can make a browser send HTTP here: what stands behind the header must not run as commands. */
   private refuseHttp(client: Client): void {
     client.connection?.closeAfterReply();
-    const nowMs = this.options.clock.steadyMs();
+    const nowMs = this.clock.steadyMs();
     if (nowMs - this.httpWarnedMs < HTTP_WARNING_INTERVAL_MS) return;
     this.httpWarnedMs = nowMs;
     this.log(
@@ -742,7 +745,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.runUngated(call, command);
       return;
     }
-    const { clock } = this.options;
+    const { clock } = this;
     const before = call.reply.pendingBytes;
     const startMs = clock.steadyMs();
     this.runUngated(call, command);
@@ -792,7 +795,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** Runs a command and measures it; the measurement stands for `times` runs. */
   private runTimed(call: ServerCall, command: Command<ServerCall>, times: number): void {
-    const { clock } = this.options;
+    const { clock } = this;
     const startMs = clock.steadyMs();
     this.startedMsOfCommand = startMs;
     try {
@@ -825,7 +828,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** For LATENCY: keys that go by themselves, one by one. */
   readonly reclaimTimer: ReclaimTimer = {
-    clock: () => this.options.clock.steadyMs(),
+    clock: () => this.clock.steadyMs(),
     took: (reason, milliseconds) =>
       this.noteLatency(reason === 'expired' ? 'expire-del' : 'eviction-del', milliseconds),
   };
@@ -1031,7 +1034,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       this.countClientBytes();
       if (this.usedBytes <= maxMemory) return true;
     }
-    const { clock } = this.options;
+    const { clock } = this;
     const startMs = clock.steadyMs();
     const limitMs =
       evictionTenacity <= 10

@@ -3,11 +3,9 @@
 // Both ways to a server go through here: the executable (a process of its own, configured by file and command line) and
 // `startServer` (inside another program, any number of them).
 
-import { randomBytes } from 'node:crypto';
 import { writeFileSync, rmSync } from 'node:fs';
 import { Prng } from '../base/prng.js';
-import { type Clock, systemClock } from '../io/clock.js';
-import { RealFiles } from '../io/files.js';
+import { type Environment, systemEnvironment } from '../io/environment.js';
 import type { Config } from '../service/config/config.js';
 import type { Directives } from '../service/config/file.js';
 import { CommandTable } from '../registry/table.js';
@@ -21,8 +19,8 @@ import { tlsDirectives } from './tls.js';
 
 export interface Launch {
   readonly config: Config;
-  /** The machine's clock if absent. */
-  readonly clock?: Clock;
+  /** What the server takes from the machine; the real one if absent. */
+  readonly environment?: Environment;
   /** Called with everything that is worth a log line; the configured log if absent. */
   readonly log?: (level: LogLevel, text: string) => void;
   /** Listens on any free port, whatever `port` says. */
@@ -122,7 +120,8 @@ export class RunningServer {
 /** Starts a server when nobody else has its data files; rejects with a StartError when somebody has. */
 export async function launch(launched: Launch): Promise<RunningServer> {
   const locks = new DataLocks(launched.config);
-  const refusal = await locks.acquire();
+  const { sharesDisk } = launched.environment ?? systemEnvironment;
+  const refusal = sharesDisk ? await locks.acquire() : undefined;
   try {
     if (refusal !== undefined) throw new StartError(refusal);
     return await serve(launched, locks);
@@ -145,8 +144,18 @@ function followWithLocks(server: DataServer, locks: DataLocks): void {
 }
 
 async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer> {
-  const { config, clock = systemClock, log, anyPort = false, loads = true, renamed = [], users = [], exit } = launched;
-  const secret = randomBytes(12);
+  const {
+    config,
+    environment = systemEnvironment,
+    log,
+    anyPort = false,
+    loads = true,
+    renamed = [],
+    users = [],
+    exit,
+  } = launched;
+  const { clock } = environment;
+  const secret = Buffer.from(environment.entropy(12));
   const ownLog = new Log(() => clock.wallMs());
   ownLog.level = config.choice('loglevel').value as LogLevel;
   ownLog.file = config.path('logfile');
@@ -154,10 +163,9 @@ async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer>
     databaseCount: config.number('databases').value,
     random: new Prng(secret.readInt32LE(8)),
     hashKey: [secret.readInt32LE(0), secret.readInt32LE(4)],
-    runId: randomBytes(20).toString('hex'),
-    clock,
+    runId: Buffer.from(environment.entropy(20)).toString('hex'),
+    environment,
     log: log ?? ((level, text) => ownLog.write(level, text)),
-    files: new RealFiles(),
     config,
     exit: exit ?? ((): void => undefined),
   });
@@ -165,11 +173,11 @@ async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer>
     ownLog.level = config.choice('loglevel').value as LogLevel;
     return undefined;
   });
-  followWithLocks(server, locks);
+  if (environment.sharesDisk) followWithLocks(server, locks);
   for (const [from, to] of renamed) server.renameCommand(from, to);
   configureUsers(server, users);
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
-  const listeners = new Listeners(server);
+  const listeners = new Listeners(server, environment.network);
   if (loads) server.persistence.announceLoad();
   if (listeners.tls.isWanted && !listeners.tls.configure())
     throw new StartError('Failed to configure TLS. Check logs for more info.');

@@ -277,7 +277,7 @@ export class Tracking {
       prefix.changed.set(key, changer);
       if (this.broadcastDue) continue;
       this.broadcastDue = true;
-      this.server.options.clock.soon(() => this.broadcast());
+      this.server.clock.soon(() => this.broadcast());
     }
   }
 

@@ -1,6 +1,7 @@
 // engine: a data server without sockets whose commands are called one after the other: for tests that need real commands
 // at exact moments.
 
+import { systemEnvironment } from '../../src/io/environment.js';
 import { lookedAtClock } from './looked-at-clock.js';
 import { Prng } from '../../src/base/prng.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
@@ -29,12 +30,15 @@ export function makeEngine(seed: number, lookMs = 0): Engine {
     random: new Prng(seed),
     hashKey: [seed, 22],
     runId: '0'.repeat(40),
-    clock: lookedAtClock(
-      () => nowMs,
-      () => (lookedMs += lookMs),
-    ),
+    environment: {
+      ...systemEnvironment,
+      files: new SimulatedFiles(),
+      clock: lookedAtClock(
+        () => nowMs,
+        () => (lookedMs += lookMs),
+      ),
+    },
     log: () => undefined,
-    files: new SimulatedFiles(),
     config: new Config('/'),
     exit: () => undefined,
   });

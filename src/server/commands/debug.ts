@@ -52,13 +52,9 @@ function rewriteWithDefaults(call: ServerCall): void {
 /** Stops the whole server for so many seconds, as tests of timeouts want. */
 function sleep(call: ServerCall): void {
   const seconds = Number(call.text(2));
-  const until = call.host.options.clock.steadyMs() + (Number.isFinite(seconds) ? seconds : 0) * 1000;
+  const until = call.host.clock.steadyMs() + (Number.isFinite(seconds) ? seconds : 0) * 1000;
   const cell = new Int32Array(new SharedArrayBuffer(4));
-  for (
-    let left = until - call.host.options.clock.steadyMs();
-    left > 0;
-    left = until - call.host.options.clock.steadyMs()
-  )
+  for (let left = until - call.host.clock.steadyMs(); left > 0; left = until - call.host.clock.steadyMs())
     Atomics.wait(cell, 0, 0, left);
   call.reply.ok();
 }

@@ -18,8 +18,8 @@ const time: ServerCommand = command({
   run(call) {
     // Inside a transaction or script time stands still, as keys must not expire between two of its commands.
     const standsStill = call.host.depth > 0;
-    const nowMs = standsStill ? call.host.nowMs() : call.host.options.clock.wallMs();
-    const micros = standsStill ? 0 : Math.floor(call.host.options.clock.steadyMs() * 1000) % 1000;
+    const nowMs = standsStill ? call.host.nowMs() : call.host.clock.wallMs();
+    const micros = standsStill ? 0 : Math.floor(call.host.clock.steadyMs() * 1000) % 1000;
     call.reply.array(2);
     call.reply.bulkText(String(Math.floor(nowMs / 1000)));
     call.reply.bulkText(String((nowMs % 1000) * 1000 + micros));

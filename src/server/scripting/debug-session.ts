@@ -141,7 +141,7 @@ export class DebugSession implements CallWatcher {
     const { client } = this;
     client.connection?.send(this.takeLogs());
     client.blocked = false;
-    this.server.options.clock.soon(() => client.connection?.proceed());
+    this.server.clock.soon(() => client.connection?.proceed());
   }
 
   /** The client is gone, or the server wants to end: the script runs to its end. */

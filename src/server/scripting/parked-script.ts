@@ -110,14 +110,14 @@ export class ParkedScript {
       session.debuggee = {
         execution: run.execution,
         goOn: () => {
-          this.sliceStartMs = server.options.clock.steadyMs();
-          server.options.clock.soon(this.goOn);
+          this.sliceStartMs = server.clock.steadyMs();
+          server.clock.soon(this.goOn);
         },
         abort: (message) => this.breakOff(parked, message),
       };
     }
     this.sliceStartMs = run.startedMs;
-    server.options.clock.soon(this.goOn);
+    server.clock.soon(this.goOn);
   }
 
   /** What is to be done when the parked script has ended: the rest of a transaction. */
@@ -156,11 +156,11 @@ export class ParkedScript {
     server.keyspace.leavesClocks = false;
     if (!ended) {
       const { session } = scripting;
-      const elapsedMs = server.options.clock.steadyMs() - this.sliceStartMs;
+      const elapsedMs = server.clock.steadyMs() - this.sliceStartMs;
       const isLong = elapsedMs >= server.settings.busyReplyThresholdMs;
       if (session?.isStopped === true) {
         session.report();
-        server.options.clock.after(server.settings.busyReplyThresholdMs, () => {
+        server.clock.after(server.settings.busyReplyThresholdMs, () => {
           if (this.parked === parked) this.becomeBusy();
         });
         return;
@@ -174,7 +174,7 @@ export class ParkedScript {
         );
         this.becomeBusy();
       }
-      server.options.clock.soon(this.goOn);
+      server.clock.soon(this.goOn);
       return;
     }
     this.end(parked);
@@ -245,7 +245,7 @@ export class ParkedScript {
     error.where = where;
     execution.error = error;
     // The killer's reply first, then what comes of the script.
-    this.server.options.clock.soon(() => {
+    this.server.clock.soon(() => {
       if (this.parked === parked) this.end(parked);
     });
   }
@@ -267,7 +267,7 @@ export class ParkedScript {
     scripting.finish(call, parked.run);
     server.finishLate(
       call,
-      (server.options.clock.steadyMs() - parked.run.startedMs) * 1000,
+      (server.clock.steadyMs() - parked.run.startedMs) * 1000,
       call.reply.pendingBytes - bytesBefore,
     );
     if (parked.afterwards !== undefined) {
@@ -295,7 +295,7 @@ export class ParkedScript {
       settled();
       return;
     }
-    server.options.clock.soon(() => client.connection?.proceed());
+    server.clock.soon(() => client.connection?.proceed());
     this.serveHeld();
   }
 

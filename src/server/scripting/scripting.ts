@@ -84,7 +84,7 @@ export class Scripting {
   private readonly goesOn = (): boolean => true;
 
   constructor(private readonly server: DataServer) {
-    this.clock = () => server.options.clock.steadyMs();
+    this.clock = () => server.clock.steadyMs();
     this.calls = new ScriptCalls(server);
     this.parked = new ParkedScript(server, this);
     server.functionStore = {
