@@ -66,6 +66,10 @@ export class VirtualClock implements Clock {
     return this.machine.idleMs();
   }
 
+  processorMs(): number {
+    return this.machine.processorMs();
+  }
+
   after(delayMs: number, run: () => void): Timer {
     const due: Due = {
       atMs: this.steadyMs() + Math.min(Math.max(delayMs, 0), TIMER_MS_MAX),
@@ -173,6 +177,7 @@ export function fakeTimersClock(): Clock {
     wallMs: () => Date.now(),
     steadyMs: () => Date.now() - startedMs,
     idleMs: () => systemClock.idleMs(),
+    processorMs: () => systemClock.processorMs(),
     after(delayMs, run) {
       const timeout = globalThis.setTimeout(run, Math.min(Math.max(delayMs, 0), TIMER_MS_MAX));
       // The timers of some frameworks are numbers.
