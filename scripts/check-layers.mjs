@@ -46,6 +46,7 @@ const allowed = {
   checkers: ['persistence', 'commands', 'registry', ...keyspaceAndAbove, ...clientAndAbove],
   apps: everything,
   embed: everything,
+  simulation: everything,
 };
 
 const problems = [];

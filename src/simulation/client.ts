@@ -43,6 +43,7 @@ export class SimulatedClient {
           },
           onData: (bytes, count) => this.receive(wire, bytes.slice(0, count)),
           onDrain: () => undefined,
+          onEnd: () => wire.destroy(),
           onClose: (error) => {
             if (this.wire !== wire) return;
             this.lose();

@@ -14,6 +14,11 @@ import type { World } from './world.js';
 /** Milliseconds since 1970 at which every world begins: 2026-01-01. */
 const WORLD_BEGINS_MS = 1_767_225_600_000;
 
+/** A turn of an event loop takes up to this, and now and then up to STALL_MS_MAX. */
+const TURN_MS_MAX = 0.02;
+const STALL_PERCENT = 5;
+const STALL_MS_MAX = 5;
+
 export class Host {
   files: SimulatedFiles;
   readonly clock: Clock;
@@ -24,6 +29,8 @@ export class Host {
   private running = false;
   private paused = false;
   private waiting: (() => void)[] = [];
+  private readonly turns: Prng;
+  private turnEndsMs = 0;
   /** What this host's wall clock shows too much, in milliseconds. */
   wallErrorMs = 0;
 
@@ -33,6 +40,7 @@ export class Host {
     readonly name: string,
     readonly address: string,
   ) {
+    this.turns = new Prng(world.random.uint32() | 0);
     this.own = new HostNetwork(net, this);
     this.network = this.own;
     this.clock = new HostClock(this);
@@ -100,6 +108,17 @@ export class Host {
     for (const run of waiting) this.schedule(0, run);
   }
 
+  /**
+   * An event of the next turn of the process's loop. A turn takes a moment, and now and then the system runs others first; so
+   * a crash may come between what a process does in one turn and in the next.
+   */
+  scheduleTurn(run: () => void): Timer {
+    const { turns, world } = this;
+    const takesMs = turns.chance(STALL_PERCENT) ? turns.unit() * STALL_MS_MAX : turns.unit() * TURN_MS_MAX;
+    this.turnEndsMs = Math.max(this.turnEndsMs, world.nowMs + takesMs);
+    return this.schedule(this.turnEndsMs - world.nowMs, run);
+  }
+
   /** An event of the process that runs now; void when it is dead by then, late when it is paused. */
   schedule(delayMs: number, run: () => void): Timer {
     const { life } = this;
@@ -130,6 +149,11 @@ class HostClock implements Clock {
     return this.host.world.nowMs;
   }
 
+  /** A simulated process never works for long: code takes no time. */
+  processorMs(): number {
+    return this.host.world.nowMs;
+  }
+
   idleMs(): number {
     return this.host.world.nowMs;
   }
@@ -139,6 +163,6 @@ class HostClock implements Clock {
   }
 
   soon(run: () => void): Timer {
-    return this.host.schedule(0, run);
+    return this.host.scheduleTurn(run);
   }
 }

@@ -350,7 +350,7 @@ export class SimulatedWire implements Wire {
     }
     if (this.isClosed) {
       // Nobody has this connection any more: whoever still believes in it learns so, if the host is there to tell.
-      if (packet.kind === 'bytes' && this.isForgotten && host.isUp) this.transmit({ kind: 'reset' });
+      if (packet.kind === 'bytes' && host.isUp) this.transmit({ kind: 'reset' });
       if (packet.kind === 'bytes') this.other.taken(packet.bytes.length);
       return;
     }
@@ -374,12 +374,20 @@ export class SimulatedWire implements Wire {
 
   receiveEnd(): void {
     if (this.unread.length > 0) this.unreadEnd = true;
-    else this.closed(undefined);
+    else this.peerEnded();
+  }
+
+  private peerEnded(): void {
+    if (this.isClosed) return;
+    this.host.world.note(this.host.name, `ended by ${this.remote}`);
+    this.events?.onEnd();
   }
 
   private readOn(): void {
     while (this.isReading && !this.isClosed && this.unread.length > 0) this.deliver(this.unread.shift()!);
-    if (this.unread.length === 0 && this.unreadEnd) this.closed(undefined);
+    if (this.unread.length > 0 || !this.unreadEnd) return;
+    this.unreadEnd = false;
+    this.peerEnded();
   }
 
   /** The other side has read so many bytes. */

@@ -65,6 +65,7 @@ export class ServerProcess {
       files: host.files,
       entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
       hasThreads: false,
+      sharesDisk: false,
       processId: this.boots,
     };
     return launch({

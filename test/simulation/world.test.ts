@@ -20,6 +20,9 @@ function side(): Side {
       this.text += Buffer.from(bytes.subarray(0, count)).toString('latin1');
     },
     onDrain: () => undefined,
+    onEnd() {
+      this.ended = 'end';
+    },
     onClose(error) {
       this.ended = error === undefined ? 'closed' : String((error as NodeJS.ErrnoException).code);
     },
@@ -180,6 +183,19 @@ test('nothing happens on a paused host until it goes on, then in order', async (
   b.resume();
   await world.run(1);
   assert.deepEqual(seen, [1, 2]);
+});
+
+test('an end that closes lets what was written arrive first', async () => {
+  const { world, connect, accepted } = await pair();
+  const { wire } = connect();
+  wire.write(Buffer.from('last words'));
+  wire.end();
+  await world.run(10);
+  assert.equal(accepted().side.text, 'last words');
+  assert.equal(accepted().side.ended, 'end');
+  accepted().wire.write(Buffer.from('too late'));
+  await world.run(10);
+  assert.equal(accepted().side.ended, 'ECONNRESET');
 });
 
 test('a receiver that does not read leaves bytes unsent, and drains them later', async () => {
