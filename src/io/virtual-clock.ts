@@ -32,6 +32,7 @@ interface Due {
   readonly atMs: number;
   readonly sequence: number;
   readonly run: () => void;
+  readonly keepsAlive: boolean;
 }
 
 export class VirtualClock implements Clock {
@@ -70,11 +71,12 @@ export class VirtualClock implements Clock {
     return this.machine.processorMs();
   }
 
-  after(delayMs: number, run: () => void): Timer {
+  after(delayMs: number, run: () => void, keepsAlive = false): Timer {
     const due: Due = {
       atMs: this.steadyMs() + Math.min(Math.max(delayMs, 0), TIMER_MS_MAX),
       sequence: this.sequence++,
       run,
+      keepsAlive,
     };
     this.due.push(due);
     this.due.sort((first, second) => first.atMs - second.atMs || first.sequence - second.sequence);
@@ -152,13 +154,15 @@ export class VirtualClock implements Clock {
     this.waker = undefined;
     const next = this.due[0];
     if (next === undefined || this.frozen) return;
-    this.waker = this.machine.after(next.atMs - this.steadyMs(), () => {
+    const keepsAlive = this.due.some((due) => due.keepsAlive);
+    const wake = (): void => {
       this.waker = undefined;
       // Timers that these set belong to a later turn, as with the machine's.
       const now = this.steadyMs();
       while (!this.frozen && this.due.length > 0 && this.due[0]!.atMs <= now) this.due.shift()!.run();
       this.arm();
-    });
+    };
+    this.waker = this.machine.after(next.atMs - this.steadyMs(), wake, keepsAlive);
   }
 }
 
