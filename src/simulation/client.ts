@@ -5,7 +5,7 @@
 import { encodeCommand, type CommandArgument } from '../client/encode-command.js';
 import { ReplyReader } from '../client/reply-reader.js';
 import type { Reply } from '../client/reply.js';
-import type { Wire } from '../io/sockets.js';
+import type { Wire } from '../io/wire.js';
 import type { Host } from './host.js';
 
 /** The connection ended before the reply. */

@@ -5,7 +5,7 @@
 // writes as one. A receiver that does not read, or a link that is slow, makes the sender's bytes "unsent" beyond a window.
 
 import type { ConnectEvents, ConnectTarget, ListenAddress, Listener, Network } from '../io/network.js';
-import type { Wire, WireEvents } from '../io/sockets.js';
+import type { Wire, WireEvents } from '../io/wire.js';
 import type { Host } from './host.js';
 import type { World } from './world.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
-import type { Wire, WireEvents } from '../../src/io/sockets.js';
+import type { Wire, WireEvents } from '../../src/io/wire.js';
 import { EventQueue } from '../../src/simulation/event-queue.js';
 import { Host } from '../../src/simulation/host.js';
 import { SimulatedNetwork } from '../../src/simulation/network.js';
