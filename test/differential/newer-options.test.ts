@@ -21,6 +21,38 @@ describe('options of later versions', () => {
     assert.equal(local.run(['ZRANK', 'z', 'x', 'WITHSCORE']), '_\r\n');
   });
 
+  test('AGGREGATE COUNT adds up the weights of the sets that hold a member', () => {
+    const local = new Local(1);
+    local.run(['ZADD', 'a', '10', 'x', '20', 'y']);
+    local.run(['ZADD', 'b', '-7', 'x', 'inf', 'z']);
+    local.run(['SADD', 'plain', 'x', 'z']);
+    const scores = (words: string[]): string =>
+      local
+        .run(words)
+        .replaceAll('\r\n', ' ')
+        .replace(/[*$]\d+ /g, '')
+        .trim();
+    const three = ['3', 'a', 'b', 'plain'];
+    const weights = ['WEIGHTS', '2', '0.5', '10'];
+    assert.equal(scores(['ZUNION', ...three, 'AGGREGATE', 'COUNT', 'WITHSCORES']), 'y 1 z 2 x 3');
+    assert.equal(scores(['ZUNION', ...three, 'aggregate', 'count', ...weights, 'WITHSCORES']), 'y 2 z 10.5 x 12.5');
+    assert.equal(scores(['ZINTER', ...three, 'AGGREGATE', 'COUNT', 'WITHSCORES']), 'x 3');
+    assert.equal(scores(['ZINTER', ...three, ...weights, 'AGGREGATE', 'COUNT', 'WITHSCORES']), 'x 12.5');
+    assert.equal(local.run(['ZUNIONSTORE', 'to', ...three, 'AGGREGATE', 'COUNT']), ':3\r\n');
+    assert.equal(scores(['ZRANGE', 'to', '0', '-1', 'WITHSCORES']), 'y 1 z 2 x 3');
+    assert.equal(local.run(['ZINTERSTORE', 'to', ...three, ...weights, 'AGGREGATE', 'COUNT']), ':1\r\n');
+    assert.equal(scores(['ZRANGE', 'to', '0', '-1', 'WITHSCORES']), 'x 12.5');
+    // Infinite weights that cancel each other are 0, as in a sum.
+    const cancel = ['WEIGHTS', 'inf', '-inf', 'AGGREGATE', 'COUNT', 'WITHSCORES'];
+    assert.equal(scores(['ZINTER', '2', 'a', 'b', ...cancel]), 'x 0');
+    assert.equal(scores(['ZUNION', '2', 'a', 'b', ...cancel]), 'z -inf x 0 y inf');
+    for (const words of [
+      ['ZDIFF', '2', 'a', 'b', 'AGGREGATE', 'COUNT'],
+      ['ZUNION', '2', 'a', 'b', 'AGGREGATE', 'COUNTS'],
+    ])
+      assert.equal(local.run(words), '-ERR syntax error\r\n');
+  });
+
   test('ZSCAN leaves the scores out', () => {
     const local = new Local(1);
     local.run(['ZADD', 'z', '1', 'a', '2', 'b']);

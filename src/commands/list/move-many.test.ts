@@ -40,7 +40,26 @@ test('without a count one element is moved; all of them leave no list behind', (
   assert.equal(local.run(['LMOVEM', 'a', 'b', 'RIGHT', 'LEFT']), bulks('4'));
   assert.equal(local.run(['LMOVEM', 'a', 'new', 'LEFT', 'RIGHT', 'COUNT', '99', 'BULK']), bulks('1', '2', '3'));
   assert.equal(local.run(['EXISTS', 'a']), ':0\r\n');
-  assert.equal(local.run(['LMOVEM', 'a', 'new', 'LEFT', 'RIGHT', 'COUNT', '2', 'OBO']), '*0\r\n');
+  assert.equal(local.run(['LMOVEM', 'a', 'new', 'LEFT', 'RIGHT', 'COUNT', '2', 'OBO']), '*-1\r\n');
+});
+
+test('nothing moved is nil, in every form of the command', () => {
+  const local = filled();
+  for (const how of [
+    [],
+    ['COUNT', '2', 'BULK'],
+    ['COUNT', '2', 'OBO'],
+    ['EXACTLY', '2', 'BULK'],
+    ['EXACTLY', '2', 'OBO'],
+  ])
+    for (const protocol of [2, 3] as const) {
+      local.protocol = protocol;
+      const nil = protocol === 2 ? '*-1\r\n' : '_\r\n';
+      assert.equal(local.run(['LMOVEM', 'none', 'b', 'LEFT', 'RIGHT', ...how]), nil, how.join(' '));
+      assert.equal(local.run(['BLMOVEM', 'none', 'b', 'LEFT', 'RIGHT', '0', ...how]), nil, how.join(' '));
+    }
+  local.protocol = 2;
+  assert.equal(all(local, 'b'), bulks('x'));
 });
 
 test('EXACTLY moves all or nothing, and one list can be both', () => {

@@ -102,8 +102,7 @@ function runMove(call: DataCall): void {
   const source = writeTyped(call, 1, Type.LIST);
   if (source === WRONG_TYPE) return;
   if (suffices(call, source, request)) moveElements(call, source, request);
-  else if (request.exactly) call.reply.nilArray();
-  else call.reply.emptyArray();
+  else call.reply.nilArray();
 }
 
 function runBlockingMove(call: DataCall): void {

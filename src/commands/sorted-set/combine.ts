@@ -7,12 +7,12 @@ import { Type } from '../../datatypes/object.js';
 import { parseDouble } from '../../base/double.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt, keysCounted } from '../../registry/command.js';
-import { type Argument, int, key, many, oneof, optional, token } from '../../registry/grammar.js';
+import { type Argument, int, key, many, oneof, optional, since, token } from '../../registry/grammar.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { replyRanks, sortedSetsOf, storeResult } from './access.js';
 
 type Operation = 'union' | 'inter' | 'diff';
-type Aggregate = 'sum' | 'min' | 'max';
+type Aggregate = 'sum' | 'min' | 'max' | 'count';
 
 interface Source {
   type: number;
@@ -45,8 +45,13 @@ function aggregated(aggregate: Aggregate, a: number, b: number): number {
   return sum === sum ? sum : 0;
 }
 
-function weighted(source: Source, score: number): number {
-  const value = source.weight * score;
+/** What a member of a source adds to the result; with COUNT, its weight whatever the score is. */
+function contribution(aggregate: Aggregate, source: Source, score: number): number {
+  return aggregate === 'count' ? source.weight : source.weight * score;
+}
+
+function weighted(aggregate: Aggregate, source: Source, score: number): number {
+  const value = contribution(aggregate, source, score);
   return value === value ? value : 0;
 }
 
@@ -123,6 +128,7 @@ function parseAggregate(call: DataCall, request: Request, index: number): boolea
   if (call.is(index, 'sum')) request.aggregate = 'sum';
   else if (call.is(index, 'min')) request.aggregate = 'min';
   else if (call.is(index, 'max')) request.aggregate = 'max';
+  else if (call.is(index, 'count')) request.aggregate = 'count';
   else return false;
   return true;
 }
@@ -158,7 +164,7 @@ function makeUnion(call: DataCall, request: Request): void {
   const combine = (a: number, b: number): number => aggregated(request.aggregate, a, b);
   for (const source of request.sources) {
     forEachMember(call, source, (bytes, start, length, score) => {
-      sets.accumulate(sets.ref, weighted(source, score), combine, bytes, start, length);
+      sets.accumulate(sets.ref, weighted(request.aggregate, source, score), combine, bytes, start, length);
       return true;
     });
   }
@@ -174,13 +180,13 @@ function forEachCommon(
   const smallest = sources[0]!;
   if (smallest.count === 0) return;
   forEachMember(call, smallest, (bytes, start, length, own) => {
-    let score = weighted(smallest, own);
+    let score = weighted(request.aggregate, smallest, own);
     for (let index = 1; index < sources.length; index++) {
       const source = sources[index]!;
       const other = scoreIn(call, source, bytes, start, length);
       if (other !== other) return true;
       // As in Redis, only sums turn what is no number (infinity times 0) into 0 here.
-      score = aggregated(request.aggregate, score, other * source.weight);
+      score = aggregated(request.aggregate, score, contribution(request.aggregate, source, other));
     }
     return visit(bytes, start, length, score);
   });
@@ -235,11 +241,15 @@ function runCombine(call: DataCall, form: CombineForm): void {
 
 const weightsArgument: Argument = optional(many(int('weight', { token: 'WEIGHTS' })));
 const aggregateArgument: Argument = optional({
-  ...oneof('aggregate', token('SUM'), token('MIN'), token('MAX')),
+  ...oneof('aggregate', token('SUM'), token('MIN'), token('MAX'), since('8.8.0', token('COUNT'))),
   token: 'AGGREGATE',
 });
 const weighing = [weightsArgument, aggregateArgument];
 const readKeys = [keysCounted(1, ['RO', 'access'])];
+
+function historyOf(operation: Operation): [string, string][] {
+  return operation === 'diff' ? [] : [['8.8.0', 'Knows `COUNT` as an aggregate.']];
+}
 
 function declareReply(operation: Operation, summary: string, complexity: string): DataCommand {
   return command({
@@ -252,6 +262,7 @@ function declareReply(operation: Operation, summary: string, complexity: string)
     args: [int('numkeys'), many(key('key')), ...(operation === 'diff' ? [] : weighing), optional(token('WITHSCORES'))],
     summary,
     complexity,
+    history: historyOf(operation),
     run: (call) => runCombine(call, { operation, keysAt: 1 }),
   });
 }
@@ -272,6 +283,7 @@ function declareStore(operation: Operation, summary: string, complexity: string)
     ],
     summary,
     complexity,
+    history: historyOf(operation),
     run: (call) => runCombine(call, { operation, keysAt: 2, stores: true }),
   });
 }
