@@ -26,6 +26,14 @@ export function writeTyped(call: DataCall, index: number, type: number): number 
   return WRONG_TYPE;
 }
 
+/** As `writeTyped`, counting a hit or a miss: see `Database.lookupCounted`. */
+export function writeTypedCounted(call: DataCall, index: number, type: number): number {
+  const entry = call.db.lookupCounted(call.bytes, call.starts[index]!, call.lengths[index]!);
+  if (entry === 0 || call.host.keyspace.entries.type(entry) === type) return entry;
+  call.reply.error(errors.wrongType);
+  return WRONG_TYPE;
+}
+
 /** The key at argument `index` was changed; `dirty` is what Redis adds to rdb_changes_since_last_save. @hot */
 export function changed(call: DataCall, index: number, dirty: number): void {
   call.host.keyspace.changed(call.db, call.bytes, call.starts[index]!, call.lengths[index]!, dirty);

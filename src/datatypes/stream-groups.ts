@@ -5,13 +5,13 @@
 //             8 bytes of the name, 9 order (0: not kept), 10 next number in the order, 11 how many are released, then the name
 //   consumer  double 0 last seen, double 1 last active (-1: never), word 4 pending, 5-7 unused, 8 bytes of the name,
 //             9-11 unused, then the name
-//   pending of a group: index of id -> words 0-1 time of the delivery (a double), 2 count of deliveries (unsigned, the highest
-//             stands for 2^63 - 1), 3 the consumer (0: released by XNACK, which is with nobody), 4 number in the order
+//   pending of a group: index of id -> words 0-1 time of the delivery (a double), 2-3 count of deliveries (a double, 2^63
+//             stands for 2^63 - 1), 4 the consumer (0: released by XNACK, which is with nobody), 5 number in the order
 //   pending of a consumer: index of ids alone
 //   order     index of (time of the delivery, number) -> id: who asks for what is idle for longest (XREADGROUP CLAIM) gets it
 //             without a walk; what is released has time 0 and so comes first. It is made at the first such command or XNACK.
 //
-// What is pending thus costs 52 bytes a message and a little more, 84 with the order, and each delivery is stored once. Groups
+// What is pending thus costs 56 bytes a message and a little more, 88 with the order, and each delivery is stored once. Groups
 // and consumers keep their place as long as they are, lists move when they grow.
 //
 // Not here: entries (stream), what the commands make of it (commands/stream).
@@ -36,13 +36,13 @@ const LAST_ID = 2;
 const GROUP_PENDING = 6;
 const CONSUMERS = 7;
 const CONSUMER_PENDING = 4;
-const PENDING_WORDS = 5;
+const PENDING_WORDS = 6;
+const PENDING_CONSUMER = 4;
+const PENDING_NUMBER = 5;
 const ORDER_WORDS = 4;
 /** Fewer pending messages of a consumer are taken out one by one. */
 const SWEEP_MIN = 1024;
 const FREE_LEAVES = 1 << 20;
-/** A count of deliveries that is said to be 2^63 - 1. */
-const COUNT_UNLIMITED = 0xffffffff;
 /** XNACK FATAL: the count of deliveries of a message that is not to be tried again, as the nearest double. */
 export const DELIVERIES_MAX = 2 ** 63;
 
@@ -181,7 +181,7 @@ export class StreamGroups {
   /** Takes out what is pending with one consumer by one pass over all: cheaper than to look much of it up. */
   private sweepConsumer(group: GroupRef, consumer: ConsumerRef): void {
     const { indexes } = this;
-    indexes.removeWhere(this.groupPending(group), () => indexes.value(3) === consumer);
+    indexes.removeWhere(this.groupPending(group), () => indexes.value(PENDING_CONSUMER) === consumer);
     if (this.order(group) === 0) return;
     while (!indexes.freeStep(this.order(group), FREE_LEAVES, null)) continue;
     this.setWord(group, ORDER, 0);
@@ -278,16 +278,16 @@ export class StreamGroups {
     // What is released keeps the order in which it was.
     const order = consumer === 0 ? this.keepOrder(group) : this.order(group);
     const added = indexes.insert(this.groupPending(group), id);
-    const before = added ? 0 : (indexes.value(3) as ConsumerRef);
+    const before = added ? 0 : (indexes.value(PENDING_CONSUMER) as ConsumerRef);
     if (order !== 0 && !added) {
       this.readPending();
-      this.removeFromOrder(order, this.deliveryTime, indexes.value(4));
+      this.removeFromOrder(order, this.deliveryTime, indexes.value(PENDING_NUMBER));
       indexes.find(this.groupPending(group), id);
     }
     this.writePending(timeMs, count, consumer);
     if (order !== 0) {
       const number = this.takeOrderNumber(group);
-      indexes.setValue(4, number);
+      indexes.setValue(PENDING_NUMBER, number);
       this.addToOrder(order, timeMs, number, id);
     }
     if (!added && before === 0) this.countReleased(group, -1);
@@ -349,8 +349,8 @@ export class StreamGroups {
   /** For loading: gives something pending to a consumer; false when it is not there or has one. */
   assignPending(group: GroupRef, id: StreamId, consumer: ConsumerRef): boolean {
     const { indexes } = this;
-    if (!indexes.find(this.groupPending(group), id) || indexes.value(3) !== 0) return false;
-    indexes.setValue(3, consumer);
+    if (!indexes.find(this.groupPending(group), id) || indexes.value(PENDING_CONSUMER) !== 0) return false;
+    indexes.setValue(PENDING_CONSUMER, consumer);
     return indexes.insert(this.consumerPending(consumer), id);
   }
 
@@ -375,11 +375,11 @@ export class StreamGroups {
   removePending(group: GroupRef, id: StreamId): boolean {
     const { indexes } = this;
     if (!indexes.find(this.groupPending(group), id)) return false;
-    const consumer = indexes.value(3) as ConsumerRef;
+    const consumer = indexes.value(PENDING_CONSUMER) as ConsumerRef;
     const order = this.order(group);
     if (order !== 0) {
       this.readPending();
-      this.removeFromOrder(order, this.deliveryTime, indexes.value(4));
+      this.removeFromOrder(order, this.deliveryTime, indexes.value(PENDING_NUMBER));
     }
     indexes.remove(this.groupPending(group), id);
     if (consumer === 0) this.countReleased(group, -1);
@@ -524,9 +524,10 @@ export class StreamGroups {
     wordScratch[0] = indexes.value(0);
     wordScratch[1] = indexes.value(1);
     this.deliveryTime = doubleScratch[0]!;
-    const count = indexes.value(2) >>> 0;
-    this.deliveryCount = count === COUNT_UNLIMITED ? DELIVERIES_MAX : count;
-    this.consumer = indexes.value(3) as ConsumerRef;
+    wordScratch[0] = indexes.value(2);
+    wordScratch[1] = indexes.value(3);
+    this.deliveryCount = doubleScratch[0]!;
+    this.consumer = indexes.value(PENDING_CONSUMER) as ConsumerRef;
   }
 
   /** Writes the value at the position of a group's pending messages. */
@@ -535,9 +536,11 @@ export class StreamGroups {
     doubleScratch[0] = timeMs;
     indexes.setValue(0, wordScratch[0]!);
     indexes.setValue(1, wordScratch[1]!);
-    indexes.setValue(2, Math.min(count, COUNT_UNLIMITED));
-    indexes.setValue(3, consumer);
-    indexes.setValue(4, 0);
+    doubleScratch[0] = Math.min(count, DELIVERIES_MAX);
+    indexes.setValue(2, wordScratch[0]!);
+    indexes.setValue(3, wordScratch[1]!);
+    indexes.setValue(PENDING_CONSUMER, consumer);
+    indexes.setValue(PENDING_NUMBER, 0);
   }
 
   private countReleased(group: GroupRef, change: number): void {
@@ -567,7 +570,7 @@ export class StreamGroups {
       const number = this.takeOrderNumber(group);
       this.addToOrder(order, timeMs, number, id);
       indexes.find(this.groupPending(group), id);
-      indexes.setValue(4, number);
+      indexes.setValue(PENDING_NUMBER, number);
     }
     return order;
   }

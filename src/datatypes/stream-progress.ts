@@ -1,6 +1,8 @@
 // stream-progress: how far a group has read, counted in entries; known only while no deletion makes the count uncertain.
 //
 // `entries read` is the position, among all entries ever added, of the last delivered one; the lag is what comes after it.
+// It is never above the count of entries added. A stream that was trimmed beyond the group's last id says nothing of what went
+// between, so there the position is found anew from the first entry that is left.
 
 import { StreamId } from '../structures/stream-id.js';
 import { ENTRIES_READ_UNKNOWN, type GroupRef } from './stream-groups.js';
@@ -36,12 +38,29 @@ export function entriesUpTo(streams: Streams, stream: StreamRef, id: StreamId): 
   return fromFirst === 0 ? added - length + 1 : ENTRIES_READ_UNKNOWN;
 }
 
+/** A count of entries read that somebody states, which cannot be above that of entries added. */
+export function boundEntriesRead(streams: Streams, stream: StreamRef, read: number): number {
+  return Math.min(read, streams.entriesAdded(stream));
+}
+
+/** The count of entries added was lowered: no group has read more. */
+export function boundGroups(streams: Streams, stream: StreamRef): void {
+  const { groups } = streams;
+  const list = streams.groupList(stream);
+  for (let index = 0; index < groups.listCount(list); index++) {
+    const group = groups.groupAt(list, index);
+    groups.setEntriesRead(group, boundEntriesRead(streams, stream, groups.entriesRead(group)));
+  }
+}
+
 /** The group was given the entry `id`, which is above its last id: counts it and moves the last id. */
 export function advanceGroup(streams: Streams, stream: StreamRef, group: GroupRef, id: StreamId): void {
   const { groups } = streams;
   const read = groups.entriesRead(group);
   groups.lastId(group, groupId);
-  if (read !== ENTRIES_READ_UNKNOWN && !hasGapAfter(streams, stream, groupId)) groups.setEntriesRead(group, read + 1);
+  streams.firstId(stream, firstId);
+  if (read !== ENTRIES_READ_UNKNOWN && groupId.compare(firstId) >= 0 && !hasGapAfter(streams, stream, groupId))
+    groups.setEntriesRead(group, boundEntriesRead(streams, stream, read + 1));
   else if (streams.entriesAdded(stream) > 0) groups.setEntriesRead(group, entriesUpTo(streams, stream, id));
   groups.setLastId(group, id);
 }

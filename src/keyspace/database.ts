@@ -74,6 +74,13 @@ export class Database {
     return entry;
   }
 
+  /** As `lookupWrite`, for the commands that Redis counts among the readers although they change what they find. */
+  lookupCounted(key: Uint8Array, offset: number, length: number): number {
+    const entry = this.lookupRead(key, offset, length);
+    if (entry !== 0 && this.keyspace.barrier !== null) this.keyspace.passBarrier(this, entry, this.hash);
+    return entry;
+  }
+
   /** The key's entry, or 0, without a trace but for the deletion of an expired one. @hot */
   peek(key: Uint8Array, offset: number, length: number): number {
     const hash = this.dicts.hash(key, offset, length);

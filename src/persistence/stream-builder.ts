@@ -4,7 +4,7 @@
 // that do not fit and pending entries that nobody has. All of that is mended; only with Tolerance.nothing is it refused.
 
 import { type ConsumerRef, ENTRIES_READ_UNKNOWN, type GroupRef } from '../datatypes/stream-groups.js';
-import { entriesUpTo } from '../datatypes/stream-progress.js';
+import { boundEntriesRead, entriesUpTo } from '../datatypes/stream-progress.js';
 import type { StreamRef } from '../datatypes/stream.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { Encoding, Type } from '../datatypes/object.js';
@@ -149,7 +149,8 @@ export class StreamBuilder {
       this.repairs.note('length', Math.abs(reader.count - entries));
     }
     streams.setLength(stream, entries);
-    streams.setEntriesAdded(stream, reader.entriesAdded);
+    if (reader.entriesAdded < entries && reader.rdbType !== RdbType.streamListpacks) this.repairs.note('entriesAdded');
+    streams.setEntriesAdded(stream, Math.max(reader.entriesAdded, entries));
     streams.setDeletedId(stream, idFrom(reader.maxDeletedId, id));
     idFrom(reader.streamId, id);
     if (entries > 0 && id.compare(streams.lastLiveId(stream, otherId)) < 0) {
@@ -215,6 +216,9 @@ export class StreamBuilder {
     let entriesRead = reader.entriesRead < 0 ? ENTRIES_READ_UNKNOWN : reader.entriesRead;
     // The oldest form does not say how far a group has read either.
     if (reader.rdbType === RdbType.streamListpacks) entriesRead = entriesUpTo(streams, this.stream, this.id);
+    const bound = boundEntriesRead(streams, this.stream, entriesRead);
+    if (bound < entriesRead) this.repairs.note('entriesRead');
+    entriesRead = bound;
     streams.setGroupList(this.stream, groups.add(list, item.bytes, item.start, item.length, this.id, entriesRead));
     this.group = groups.added;
   }

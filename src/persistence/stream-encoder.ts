@@ -251,7 +251,7 @@ export class StreamEncoder {
 
   private countPart(out: CommandWriter): void {
     const { deliveryCount } = this.streams.groups;
-    if (deliveryCount >= DELIVERIES_MAX) out.text(INT64_MAX.toString());
-    else out.integer(deliveryCount);
+    if (deliveryCount <= Number.MAX_SAFE_INTEGER) out.integer(deliveryCount);
+    else out.text(String(deliveryCount >= DELIVERIES_MAX ? INT64_MAX : BigInt(deliveryCount)));
   }
 }

@@ -25,6 +25,8 @@ const texts = {
   length: 'entries more or fewer than the stream said: length corrected',
   lastId: 'last id below the last entry raised to it',
   firstId: 'first id that is not that of the first entry corrected',
+  entriesAdded: 'count of added entries below the length raised to it',
+  entriesRead: 'groups that had read more entries than were added corrected',
   ownerless: 'pending entries without a consumer left to be claimed by any',
   times: 'times of streams that no clock shows set to 0',
   owners: 'pending entries of two consumers left to the later one',

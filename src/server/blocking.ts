@@ -198,7 +198,12 @@ export class Blocking {
     state.blockedAgain = false;
     const { clock } = server;
     const startMs = clock.steadyMs();
+    // The lookups were counted when the command was called.
+    const { stats } = server.keyspace;
+    const { hits, misses } = stats;
     const bytes = server.runFor(client, state.command, state.args, state.database);
+    stats.hits = hits;
+    stats.misses = misses;
     server.noteLatency('command-unblocking', clock.steadyMs() - startMs);
     state.serving = false;
     if (state.blockedAgain) {

@@ -1,8 +1,7 @@
 // access: what the stream commands share: finding streams and groups, reading ids, replying with ids and entries.
 
-import { INT64_MAX } from '../../base/bytes.js';
 import { Encoding, Type } from '../../datatypes/object.js';
-import { DELIVERIES_MAX, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';
+import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
 import type { StreamReader } from '../../datatypes/stream-reader.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
 import { chunkOf } from '../../memory/layout.js';
@@ -76,8 +75,7 @@ export function replyName(call: DataCall, streams: Streams, ref: ConsumerRef | G
 
 /** Replies with how often a message was delivered. */
 export function replyDeliveries(call: DataCall, count: number): void {
-  if (count >= DELIVERIES_MAX) call.reply.bigInteger(INT64_MAX);
-  else call.reply.integer(count);
+  call.reply.wideInteger(count);
 }
 
 const idText = new Uint8Array(STREAM_ID_TEXT_BYTES_MAX);

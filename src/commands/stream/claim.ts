@@ -9,7 +9,7 @@ import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, many, optional, str, token, unixTime } from '../../registry/grammar.js';
 import { StreamId } from '../../structures/stream-id.js';
-import { writeTyped, WRONG_TYPE } from '../access.js';
+import { writeTypedCounted, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import {
   findGroup,
@@ -76,7 +76,7 @@ const groupLast = new StreamId();
 
 function runClaim(call: DataCall): void {
   const { reply } = call;
-  const entry = writeTyped(call, 1, Type.STREAM);
+  const entry = writeTypedCounted(call, 1, Type.STREAM);
   if (entry === WRONG_TYPE) return;
   const streams = streamsOf(call);
   const { groups, reader } = streams;
@@ -198,7 +198,7 @@ function runAutoClaim(call: DataCall): void {
       return;
     }
   }
-  const entry = writeTyped(call, 1, Type.STREAM);
+  const entry = writeTypedCounted(call, 1, Type.STREAM);
   if (entry === WRONG_TYPE) return;
   const streams = streamsOf(call);
   const stream = entry === 0 ? (0 as StreamRef) : streamOf(call, entry);

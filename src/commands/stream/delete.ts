@@ -1,6 +1,7 @@
 // delete: XDEL and XSETID: deleting entries by id, and setting a stream's counters.
 
 import { Type } from '../../datatypes/object.js';
+import { boundGroups } from '../../datatypes/stream-progress.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
@@ -93,7 +94,10 @@ function runSetId(call: DataCall): void {
     }
   }
   streams.setLastId(stream, id);
-  if (entriesAdded >= 0) streams.setEntriesAdded(stream, entriesAdded);
+  if (entriesAdded >= 0) {
+    streams.setEntriesAdded(stream, entriesAdded);
+    boundGroups(streams, stream);
+  }
   if (!deletedId.isZero) streams.setDeletedId(stream, deletedId);
   reply.ok();
   call.host.keyspace.dirty++;

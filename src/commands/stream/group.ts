@@ -2,6 +2,7 @@
 
 import { Encoding, Type } from '../../datatypes/object.js';
 import { ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
+import { boundEntriesRead } from '../../datatypes/stream-progress.js';
 import type { StreamRef, Streams } from '../../datatypes/stream.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
@@ -99,7 +100,7 @@ function runCreate(call: DataCall): void {
     call.starts[3]!,
     call.lengths[3]!,
     id,
-    options.entriesRead,
+    boundEntriesRead(streams, stream, options.entriesRead),
   );
   streams.setGroupList(stream, list);
   call.reply.ok();
@@ -137,7 +138,7 @@ function runSetId(call: DataCall): void {
   const id = new StreamId();
   if (!parseGroupId(call, streams, stream, id, false)) return;
   streams.groups.setLastId(group, id);
-  streams.groups.setEntriesRead(group, options.entriesRead);
+  streams.groups.setEntriesRead(group, boundEntriesRead(streams, stream, options.entriesRead));
   call.reply.ok();
   call.host.keyspace.dirty++;
   notify(call, EventClass.STREAM, 'xgroup-setid', 2);

@@ -48,6 +48,25 @@ test('a message that is sent again is not added again', async () => {
   });
 });
 
+test('XINFO STREAM has the figures also of a stream without producers', async () => {
+  await call('flushall');
+  await call('xadd', 's', '1-1', 'f', 'v');
+  const none = {
+    'idmp-duration': 100,
+    'idmp-maxsize': 100,
+    'pids-tracked': 0,
+    'iids-tracked': 0,
+    'iids-added': 0,
+    'iids-duplicates': 0,
+  };
+  assert.deepEqual(await info(), none);
+  assert.equal(((await call('xinfo', 'stream', 's')) as unknown[]).length, 32);
+  assert.equal(((await call('xinfo', 'stream', 's', 'full')) as unknown[]).length, 30);
+  await call('config', 'set', 'stream-idmp-duration', 7, 'stream-idmp-maxsize', 8);
+  assert.deepEqual(await info(), { ...none, 'idmp-duration': 7, 'idmp-maxsize': 8 });
+  await call('config', 'set', 'stream-idmp-duration', 100, 'stream-idmp-maxsize', 100);
+});
+
 test('IDMPAUTO knows a message by its fields and values', async () => {
   await call('flushall');
   const auto = (...fields: string[]): Promise<unknown> => call('xadd', 's', 'IDMPAUTO', 'p', '*', ...fields);

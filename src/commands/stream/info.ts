@@ -42,7 +42,7 @@ function runStream(call: DataCall): void {
   const streams = streamsOf(call);
   const options = call.count - 3;
   if (options === 0) {
-    replyCounters(call, streams, stream, 10);
+    replyCounters(call, streams, stream, 16);
     replySummary(call, streams, stream);
     return;
   }
@@ -56,7 +56,7 @@ function runStream(call: DataCall): void {
     return;
   }
   if (count < 0) count = FULL_COUNT_DEFAULT;
-  replyCounters(call, streams, stream, 9);
+  replyCounters(call, streams, stream, 15);
   replyFull(call, streams, stream, count);
 }
 
@@ -65,7 +65,7 @@ function replyCounters(call: DataCall, streams: Streams, stream: StreamRef, pair
   const { reply } = call;
   const nodes = streams.indexes.count(streams.nodeIndex(stream));
   const table = streams.idempotency.get(stream);
-  reply.map(table === undefined ? pairs : pairs + 6);
+  reply.map(pairs);
   reply.bulkText('length');
   reply.integer(streams.length(stream));
   reply.bulkText('radix-tree-keys');
@@ -80,15 +80,15 @@ function replyCounters(call: DataCall, streams: Streams, stream: StreamRef, pair
   reply.wideInteger(streams.entriesAdded(stream));
   reply.bulkText('recorded-first-entry-id');
   replyId(call, streams.firstId(stream, id));
-  if (table === undefined) return;
-  table.forgetAllOld(call.host.keyspace.nowMs);
+  table?.forgetAllOld(call.host.keyspace.nowMs);
+  const { limits } = call.host;
   const counters = {
-    'idmp-duration': table.durationSeconds,
-    'idmp-maxsize': table.sizeMax,
-    'pids-tracked': table.producerCount,
-    'iids-tracked': table.nameCount,
-    'iids-added': table.added,
-    'iids-duplicates': table.duplicates,
+    'idmp-duration': table?.durationSeconds ?? limits.streamIdmpDuration,
+    'idmp-maxsize': table?.sizeMax ?? limits.streamIdmpMaxsize,
+    'pids-tracked': table?.producerCount ?? 0,
+    'iids-tracked': table?.nameCount ?? 0,
+    'iids-added': table?.added ?? 0,
+    'iids-duplicates': table?.duplicates ?? 0,
   };
   for (const [name, value] of Object.entries(counters)) {
     reply.bulkText(name);
@@ -303,7 +303,7 @@ const streamCommand: DataCommand = command({
   history: [
     ['6.0.0', 'Knows `FULL`.'],
     ['7.0.0', 'Tells `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`.'],
-    ['8.6.0', 'Tells what is remembered of producers, if there are any: `idmp-duration` and others.'],
+    ['8.6.0', 'Tells what is remembered of producers: `idmp-duration` and others.'],
     ['7.2.0', 'Tells `active-time` of consumers; `seen-time` is when a consumer was seen last.'],
   ],
   run: runStream,

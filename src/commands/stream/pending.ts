@@ -7,7 +7,7 @@ import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, many, optional, since, str } from '../../registry/grammar.js';
 import { StreamId } from '../../structures/stream-id.js';
-import { readTyped, writeTyped, WRONG_TYPE } from '../access.js';
+import { readTyped, writeTypedCounted, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import {
   findGroup,
@@ -23,7 +23,7 @@ import {
 } from './access.js';
 
 function runAck(call: DataCall): void {
-  const entry = writeTyped(call, 1, Type.STREAM);
+  const entry = writeTypedCounted(call, 1, Type.STREAM);
   if (entry === WRONG_TYPE) return;
   const streams = streamsOf(call);
   const group = entry === 0 ? (0 as GroupRef) : findGroup(call, streams, streamOf(call, entry), 2);

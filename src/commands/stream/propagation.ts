@@ -96,7 +96,8 @@ export function propagateConsumer(
 
 /** A count of deliveries as an argument. */
 export function deliveriesPart(count: number): Part {
-  return count >= DELIVERIES_MAX ? INT64_MAX : count;
+  if (count >= DELIVERIES_MAX) return INT64_MAX;
+  return count <= Number.MAX_SAFE_INTEGER ? count : BigInt(count);
 }
 
 function nameOf(streams: Streams, ref: ConsumerRef): Uint8Array {

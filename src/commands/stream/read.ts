@@ -15,7 +15,7 @@ import { errors } from '../../protocol/errors.js';
 import { command, type KeySpec } from '../../registry/command.js';
 import { block, int, key, many, optional, str, token } from '../../registry/grammar.js';
 import { StreamId } from '../../structures/stream-id.js';
-import { notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
+import { notify, readTyped, writeTypedCounted, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { parseTimeoutMs } from '../timeout.js';
 import {
@@ -154,7 +154,9 @@ function parseWanted(call: DataCall, streams: Streams, request: ReadRequest): Wa
   for (let keyIndex = request.first; keyIndex < request.first + request.streams; keyIndex++) {
     const idIndex = keyIndex + request.streams;
     const entry =
-      request.groupIndex === 0 ? readTyped(call, keyIndex, Type.STREAM) : writeTyped(call, keyIndex, Type.STREAM);
+      request.groupIndex === 0
+        ? readTyped(call, keyIndex, Type.STREAM)
+        : writeTypedCounted(call, keyIndex, Type.STREAM);
     if (entry === WRONG_TYPE) return undefined;
     const stream = entry === 0 ? (0 as StreamRef) : streamOf(call, entry);
     if (request.groupIndex !== 0 && (entry === 0 || findGroup(call, streams, stream, request.groupIndex) === 0)) {
@@ -218,7 +220,8 @@ function runRead(call: DataCall, grouped: boolean): void {
   budget.begin(call, request);
   for (let place = 0; place < request.streams && budget.hasRoom(call); place++) {
     const keyIndex = request.first + place;
-    const entry = call.db.peek(call.bytes, call.starts[keyIndex]!, call.lengths[keyIndex]!);
+    // Counted a second time, as Redis does: once for the id, once for the entries.
+    const entry = call.db.lookupRead(call.bytes, call.starts[keyIndex]!, call.lengths[keyIndex]!);
     if (entry === 0) continue;
     const stream = streamOf(call, entry);
     if (
