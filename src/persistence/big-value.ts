@@ -9,6 +9,8 @@
 //                           EPOCH bit then tells the walk to pass it by. So does the bit of a member that is added.
 //   nodes (list, stream)    are written in their order, from a list of blocks made when the value was opened (4 bytes a
 //                           node). A block that is about to change or go is copied, and the copy takes its place.
+//   bytes (string)          are written in their order. The string keeps the old epoch until all are, so that a command which is
+//                           about to change it makes the snapshot write the rest first.
 //
 // The walk clears each bit that it passes, so outside of it all members' bits are 0. A collection that is deleted is given to
 // the snapshot, which frees it when it is written.
@@ -18,15 +20,16 @@
 //
 // Not here: which values are next and where the bytes go (snapshot), what they look like (the encoders).
 
-import { Encoding } from '../datatypes/object.js';
+import { Encoding, Type } from '../datatypes/object.js';
 import { Streams, type StreamRef } from '../datatypes/stream.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
+import { chunkOf } from '../memory/layout.js';
 import { type DictRef, RefList } from '../structures/dict.js';
 import { EPOCH, EXTERNAL } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
 import { QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
 import { StreamId } from '../structures/stream-id.js';
-import type { PieceList } from './piece-list.js';
+import { PieceList } from './piece-list.js';
 import type { RdbWriter } from './rdb-writer.js';
 import { streamIdBytes } from './stream-encoder.js';
 
@@ -36,11 +39,22 @@ const NODES_LOOKED_AT = 32;
 const MEMBERS_SAMPLED = 8;
 const MEMBERS_PER_STEP = 64;
 const BLOCK_BYTES_PER_STEP = 64 * 1024;
+const STRING_BYTES_PER_STEP = 128 * 1024;
+/** A string is copied so much faster than members are encoded that it counts as big from so many times their bytes on. */
+const BIG_STRING_TIMES = 16;
 export const STREAM_ID_BYTES = 16;
 const NO_IDS = new Uint8Array(0);
 
 /** What the elements are. */
-export const PartKind = { members: 1, scores: 2, fields: 3, agingFields: 4, nodes: 5, streamNodes: 6 } as const;
+export const PartKind = {
+  members: 1,
+  scores: 2,
+  fields: 3,
+  agingFields: 4,
+  nodes: 5,
+  streamNodes: 6,
+  bytes: 7,
+} as const;
 
 /** Writes parts; `value.kind` tells of what. */
 export interface PartEncoder {
@@ -241,6 +255,36 @@ export class BigBlocks extends BigValue {
   }
 }
 
+/** A string, while it is being written. */
+export class BigString extends BigValue {
+  private next = 0;
+
+  constructor(
+    keyspace: Keyspace,
+    encoder: PartEncoder,
+    head: PartHead,
+    readonly entry: number,
+    out: RdbWriter,
+  ) {
+    super(keyspace, encoder, head, 0, new PieceList(out.compression));
+    this.out = out;
+  }
+
+  override step(): boolean {
+    const { entries, arena } = this.keyspace;
+    const length = entries.word2(this.entry);
+    const bytes = Math.min(STRING_BYTES_PER_STEP, length - this.next);
+    const block = entries.valueBlock(this.entry);
+    this.writer.raw(arena.u8[chunkOf(block)]!, entries.valueStart(this.entry) + this.next, bytes);
+    this.next += bytes;
+    return this.next >= length;
+  }
+
+  override abandon(): boolean {
+    return false;
+  }
+}
+
 /** Tells big values from others, and opens them. */
 export class BigValues {
   private readonly refs = new RefList();
@@ -257,6 +301,12 @@ export class BigValues {
     this.streams = new Streams(new Listpacks(keyspace.arena));
   }
 
+  isBigString(entry: number): boolean {
+    const { entries } = this.keyspace;
+    return entries.type(entry) === Type.STRING && entries.word2(entry) > this.bigBytes * BIG_STRING_TIMES;
+  }
+
+  /** Whether it is a big collection. */
   isBig(entry: number): boolean {
     const { entries, dicts } = this.keyspace;
     switch (entries.encoding(entry)) {

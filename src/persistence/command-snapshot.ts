@@ -39,8 +39,17 @@ export class CommandWriter {
   }
 
   argument(bytes: Uint8Array, offset: number, length: number): void {
-    this.line(0x24, length);
+    this.argumentHead(length);
     this.writer.raw(bytes, offset, length);
+    this.argumentEnd();
+  }
+
+  /** What stands before the bytes of an argument that comes in parts. */
+  argumentHead(length: number): void {
+    this.line(0x24, length);
+  }
+
+  argumentEnd(): void {
     this.writer.byte(13);
     this.writer.byte(10);
   }
@@ -168,10 +177,16 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
 
   // --- parts of a big value -------------------------------------------------------------------------------------------
 
-  open(_writer: RdbWriter, entry: number): PartHead | undefined {
+  open(writer: RdbWriter, entry: number): PartHead | undefined {
     const { entries } = this.keyspace;
     const kind = partKindOf(entries.type(entry));
     if (kind === undefined) return undefined;
+    if (kind === PartKind.bytes) {
+      this.out.writer = writer;
+      this.setKey(this.keyspace.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry));
+      this.command('SET', 1);
+      this.out.argumentHead(entries.word2(entry));
+    }
     return {
       kind,
       key: entries.keyBytes(entry),
@@ -198,6 +213,7 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
 
   close(writer: RdbWriter, value: BigValue): void {
     this.resume(writer, value);
+    if (value.head.kind === PartKind.bytes) this.out.argumentEnd();
     if (value.head.expiresMs >= 0) this.expiry(value.head.expiresMs);
   }
 
@@ -321,6 +337,8 @@ export class CommandSnapshotEncoder implements SnapshotEncoder {
 
 function partKindOf(type: number): number | undefined {
   switch (type) {
+    case Type.STRING:
+      return PartKind.bytes;
     case Type.LIST:
       return PartKind.nodes;
     case Type.SET:

@@ -114,6 +114,12 @@ export class RdbWriter {
     this.length += length;
   }
 
+  /** What stands before the bytes of a long string, which follow bit by bit. */
+  longStringHead(length: number): void {
+    if (this.compression === Compression.marked) this.mark(this.length);
+    this.writeLength(length);
+  }
+
   text(text: string): void {
     const bytes = new TextEncoder().encode(text);
     this.string(bytes, 0, bytes.length);

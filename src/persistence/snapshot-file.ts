@@ -31,6 +31,9 @@ export class SnapshotFile {
   private outLength = 0;
   private unsynced = 0;
   private isOpen = true;
+  /** A marked string, with its length, of which more chunks bring the rest. */
+  private split: Uint8Array | null = null;
+  private splitLength = 0;
 
   constructor(
     private readonly files: Files,
@@ -41,13 +44,25 @@ export class SnapshotFile {
 
   /** Adds `length` bytes; the strings whose lengths stand at `marks` are compressed if that makes them shorter. */
   add(bytes: Uint8Array, length: number, marks: Int32Array, markCount: number): void {
-    let at = 0;
+    let at = this.split === null ? 0 : this.continueSplit(bytes, length);
     for (let index = 0; index < markCount; index++) {
       const mark = marks[index]!;
       this.copy(bytes, at, mark - at);
-      at = mark + this.addCompressed(bytes, mark);
+      at = mark + this.addCompressed(bytes, mark, length);
     }
     this.copy(bytes, at, length - at);
+  }
+
+  /** Takes the next bytes of a marked string that spans chunks; returns how many there were. */
+  private continueSplit(bytes: Uint8Array, length: number): number {
+    const split = this.split!;
+    const count = Math.min(length, split.length - this.splitLength);
+    split.set(bytes.subarray(0, count), this.splitLength);
+    this.splitLength += count;
+    if (this.splitLength < split.length) return count;
+    this.split = null;
+    this.addCompressed(split, 0, split.length);
+    return count;
   }
 
   private copy(bytes: Uint8Array, offset: number, length: number): void {
@@ -61,12 +76,18 @@ export class SnapshotFile {
     this.outLength += length;
   }
 
-  /** Handles the string whose length stands at `mark`; returns how many bytes of the chunk it takes. */
-  private addCompressed(bytes: Uint8Array, mark: number): number {
+  /** Handles the string whose length stands at `mark` in a chunk; returns how many bytes of the chunk it takes. */
+  private addCompressed(bytes: Uint8Array, mark: number, chunkLength: number): number {
     const first = bytes[mark]!;
     const head = first < 0x40 ? 1 : first < 0x80 ? 2 : first === 0x80 ? 5 : 9;
     let length = head === 1 ? first : head === 2 ? ((first & 63) << 8) | bytes[mark + 1]! : 0;
     for (let i = 1; head > 2 && i < head; i++) length = length * 256 + bytes[mark + i]!;
+    if (mark + head + length > chunkLength) {
+      this.split = new Uint8Array(head + length);
+      this.split.set(bytes.subarray(mark, chunkLength));
+      this.splitLength = chunkLength - mark;
+      return this.splitLength;
+    }
     if (this.outLength + length + 19 > this.out.length) this.flush();
     if (length + 19 > this.out.length) this.out = new Uint8Array(length + 19);
     // The head of the compressed form needs the compressed size, so the data goes behind the room for the longest head.

@@ -5,6 +5,7 @@
 // its bit. Before a command changes or deletes an entry that the walk has not reached, the keyspace calls `beforeChange`
 // and the entry is handed over first. So what is written is exactly what was there at the cut, in any order.
 //
+//   - A big string is written in parts too, by the walk alone: a command that would change it has the rest written first.
 //   - A big collection is not handed over but opened, and then written in parts, by the walk and before changes (big-value).
 //     One is being written, others that were opened by a change wait for the walk, which takes them before other keys.
 //   - What is handed over while a big value is half written goes behind it (`overflow`).
@@ -24,7 +25,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import type { PartGuard } from '../memory/part-guard.js';
 import { type DictRef, RefList } from '../structures/dict.js';
 import { EPOCH } from '../structures/entry.js';
-import { type BigValue, BigValues, type PartEncoder, type PartHead } from './big-value.js';
+import { BigString, type BigValue, BigValues, type PartEncoder, type PartHead } from './big-value.js';
 import { PieceList } from './piece-list.js';
 import { RdbWriter } from './rdb-writer.js';
 import type { SnapshotSink } from './snapshot-sink.js';
@@ -145,6 +146,11 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
       this.found.splice(at, 1);
       break;
     }
+    if (this.active instanceof BigString && this.active.entry === entry) {
+      // The rest of it goes now, as it is: about as fast as a command can read it.
+      for (const value = this.active; this.active === value;) this.stepActive(value);
+      return;
+    }
     const index = this.indexes.get(database)!;
     if (!this.bigValues.isBig(entry) || !this.open(entry, index)) this.takeWhole(entry, index);
   }
@@ -159,7 +165,9 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
         if (at < this.sectionIndex) this.sectionIndex--;
         return false;
       }
-      section.isDetached = at >= this.sectionIndex || this.found.some((value) => value.index === section.index);
+      const isBeingWritten = this.active instanceof BigString && this.active.database === section.index;
+      section.isDetached =
+        at >= this.sectionIndex || isBeingWritten || this.found.some((value) => value.index === section.index);
       return section.isDetached;
     }
     return false;
@@ -266,7 +274,8 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     for (let at = 0; at < count; at++) {
       const entry = list[at]!;
       if (this.isDiscarding) entries.setEpoch(entry, keyspace.epoch);
-      else if (this.bigValues.isBig(entry)) this.found.push({ entry, index: section.index });
+      else if (this.bigValues.isBig(entry) || this.bigValues.isBigString(entry))
+        this.found.push({ entry, index: section.index });
       else this.takeWhole(entry, section.index);
     }
     if (section.cursor === 0) this.sectionIndex++;
@@ -284,7 +293,8 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
 
   private openNext(): void {
     const { entry, index } = this.found.shift()!;
-    if (!this.open(entry, index)) this.takeWhole(entry, index);
+    if (this.bigValues.isBigString(entry)) this.startString(entry, index);
+    else if (!this.open(entry, index)) this.takeWhole(entry, index);
   }
 
   private startNext(): void {
@@ -293,6 +303,18 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     this.send(value.early);
     value.out = this.writer;
     this.active = value;
+    this.overflowSelected = -1;
+  }
+
+  private startString(entry: number, index: number): void {
+    this.select(index);
+    const head = this.encoder.open(this.writer, entry);
+    if (head === undefined) {
+      this.takeWhole(entry, index);
+      return;
+    }
+    this.active = new BigString(this.keyspace, this.encoder, head, entry, this.writer);
+    this.active.database = index;
     this.overflowSelected = -1;
   }
 
@@ -312,7 +334,8 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     if (isDone) {
       this.encoder.close(this.writer, value);
       this.active = null;
-      this.forget(value);
+      if (value instanceof BigString) this.markTaken(value.entry);
+      else this.forget(value);
       if (this.overflow.length > 0) {
         this.send(this.overflow);
         this.selected = this.overflowSelected;
@@ -357,6 +380,7 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     const { keyspace } = this;
     this.isDiscarding = true;
     keyspace.arena.guard = null;
+    if (this.active instanceof BigString) keyspace.entries.setEpoch(this.active.entry, keyspace.epoch);
     this.active = null;
     this.waiting.length = 0;
     this.overflow.take();

@@ -111,6 +111,11 @@ export class ValueEncoder {
     const ref = entries.word2(entry);
     switch (type) {
       case RdbType.string: {
+        if (inParts) {
+          writer.longStringHead(ref);
+          this.kind = PartKind.bytes;
+          return;
+        }
         const block = entries.valueBlock(entry);
         writer.string(keyspace.arena.u8[chunkOf(block)]!, entries.valueStart(entry), ref);
         return;

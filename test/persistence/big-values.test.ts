@@ -96,6 +96,28 @@ class Commands {
       for (let count = 0; count < 3; count++)
         this.grow(kind, `${kind}:${count}`, 30 + this.random.below(kind === 'list' && count === 0 ? 5000 : 1200));
     for (let count = 0; count < 100; count++) engine.run('SET', `s${count}`, this.value());
+    for (let count = 0; count < 3; count++) engine.run('SET', `long:${count}`, this.longString());
+  }
+
+  /** Several chunks of a snapshot. */
+  private longString(): string {
+    const { random } = this;
+    const bytes = random.below(600_000);
+    return random.chance(50)
+      ? 'compressible '.repeat(bytes / 13)
+      : Buffer.from(Uint8Array.from({ length: bytes }, () => random.below(128))).toString('latin1');
+  }
+
+  private changeString(key: string): void {
+    const { engine, random } = this;
+    const dice = random.below(10);
+    if (dice < 2) engine.run('SET', key, this.longString());
+    else if (dice < 4) engine.run('APPEND', key, this.value());
+    else if (dice < 6) engine.run('SETRANGE', key, random.below(600_000), this.value());
+    else if (dice < 7) engine.run('SETBIT', key, random.below(4_000_000), random.below(2));
+    else if (dice < 8) engine.run('UNLINK', key);
+    else if (dice < 9) engine.run('RENAME', key, `long:${random.below(3)}`);
+    else engine.run('PEXPIREAT', key, 1_700_000_000_000 + random.below(9000));
   }
 
   private grow(kind: string, key: string, count: number): void {
@@ -137,6 +159,7 @@ class Commands {
     else if (dice < 44) engine.run('FLUSHDB');
     else if (dice < 48) engine.run('PEXPIREAT', key, 1_700_000_000_000 + random.below(3000));
     else if (dice < 52) engine.tick(random.below(50));
+    else if (dice < 55) this.changeString(`long:${random.below(3)}`);
     else if (dice < 60) this.grow(kind, key, 200);
     else if (dice < 100) engine.run('SET', `s${random.below(100)}`, this.value());
     else this.change(kind, key);
