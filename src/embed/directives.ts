@@ -14,7 +14,7 @@ export interface Directives {
   readonly 'bind-source-addr'?: string | undefined;
   /** TCP port for clients; 0 for none. Default: `6379`. */
   readonly port?: number | string | undefined;
-  /** Connections that may wait to be accepted. Default: `511`. */
+  /** Connections that may wait to be accepted; the system is asked for eight times as many. Default: `511`. */
   readonly 'tcp-backlog'?: number | string | undefined;
   /** Path of a unix socket to listen on as well. Default: `""`. */
   readonly unixsocket?: string | undefined;
@@ -384,6 +384,8 @@ export interface Directives {
   readonly 'busy-reply-threshold'?: number | string | undefined;
   /** Another name of `busy-reply-threshold`. */
   readonly 'lua-time-limit'?: number | string | undefined;
+  /** Bytes that a script's long strings may take, else it ends with 'not enough memory'; 0: a quarter of the memory, at most 2gb. Default: `0`. */
+  readonly 'lua-memory-limit'?: number | string | undefined;
   /** Seconds to wait for lagging replicas at a shutdown. Default: `10`. */
   readonly 'shutdown-timeout'?: number | string | undefined;
   /** How SIGINT shuts down. Default: `default`. */
@@ -460,7 +462,7 @@ export interface Directives {
   readonly 'latency-tracking'?: Flag | undefined;
   /** Percentiles that INFO shows of them. Default: `50 99 99.9`. */
   readonly 'latency-tracking-info-percentiles'?: Words | undefined;
-  /** Which changes of keys are published, as a string of letters. Default: `""`. */
+  /** Which changes of keys are published, as a string of letters; S, T, I and V publish fields of hashes. Default: `""`. */
   readonly 'notify-keyspace-events'?: string | undefined;
   /** Keys that are remembered for client-side caching; 0 for no limit. Default: `1000000`. */
   readonly 'tracking-table-max-keys'?: number | string | undefined;

@@ -18,7 +18,15 @@ export const EventClass = {
   KEY_MISS: 1 << 11, // m
   MODULE: 1 << 13, // d
   NEW: 1 << 14, // n
+  SUBKEYSPACE: 1 << 15, // S
+  SUBKEYEVENT: 1 << 16, // T
+  SUBKEYSPACE_ITEM: 1 << 17, // I
+  SUBKEYSPACE_EVENT: 1 << 18, // V
 } as const;
+
+/** The channels on which the fields of hashes are told. */
+export const SUBKEY_CLASSES =
+  EventClass.SUBKEYSPACE | EventClass.SUBKEYEVENT | EventClass.SUBKEYSPACE_ITEM | EventClass.SUBKEYSPACE_EVENT;
 
 /** What happens to keys, told to whoever lives above the keyspace; `key` is borrowed: copy what must stay. */
 export interface KeyspaceListener {
@@ -26,6 +34,15 @@ export interface KeyspaceListener {
   keyChanged(database: number, key: Uint8Array, offset: number, length: number): void;
   /** A keyspace event; only called when `notifyMask` has its class. */
   notify(eventClass: number, event: string, database: number, key: Uint8Array, offset: number, length: number): void;
+  /** The fields that an event of a hash is about; only called when `tellsFields` is set. */
+  notifyFields?(
+    event: string,
+    database: number,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    fields: readonly Uint8Array[],
+  ): void;
   /** A key was deleted because of its age or for memory: the AOF and replicas get a DEL or UNLINK. */
   keyReclaimed(reason: 'expired' | 'evicted', database: number, key: Uint8Array, offset: number, length: number): void;
 }

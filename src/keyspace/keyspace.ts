@@ -12,7 +12,7 @@ import { Entries } from '../structures/entry.js';
 import { Encoding, Type } from '../datatypes/object.js';
 import { Values } from '../datatypes/values.js';
 import { Database } from './database.js';
-import { EventClass, type KeyspaceListener, type SnapshotBarrier } from './events.js';
+import { EventClass, SUBKEY_CLASSES, type KeyspaceListener, type SnapshotBarrier } from './events.js';
 
 /** How a new key's LFU counter starts: high enough not to be evicted before it had a chance. */
 export const FREQUENCY_NEW = 5;
@@ -176,6 +176,24 @@ export class Keyspace {
   notify(eventClass: number, event: string, database: Database, key: Uint8Array, offset: number, length: number): void {
     if ((this.notifyMask & eventClass) !== 0)
       this.listener?.notify(eventClass, event, database.index, key, offset, length);
+  }
+
+  /** Whether somebody wants to know which fields an event of a hash is about. */
+  get tellsFields(): boolean {
+    return (this.notifyMask & SUBKEY_CLASSES) !== 0 && (this.notifyMask & EventClass.HASH) !== 0;
+  }
+
+  /** The fields of an event of a hash, told behind the event itself. Nothing is told of none. */
+  notifyFields(
+    event: string,
+    database: Database,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    fields: readonly Uint8Array[],
+  ): void {
+    if (fields.length > 0 && this.tellsFields)
+      this.listener?.notifyFields?.(event, database.index, key, offset, length, fields);
   }
 
   notifyMiss(database: Database, key: Uint8Array, offset: number, length: number): void {

@@ -5,6 +5,11 @@ import { EventClass, type KeyspaceListener } from '../keyspace/events.js';
 import type { Client } from '../service/client.js';
 import type { DataServer } from './server.js';
 
+/** A name that may have any bytes, after its length. */
+function measured(name: string): string {
+  return `${name.length}:${name}`;
+}
+
 export class KeyspaceEvents implements KeyspaceListener {
   /** Delivers a message to the subscribers of a channel; set by pub/sub. */
   publish: (channel: Uint8Array, message: Uint8Array) => void = () => undefined;
@@ -27,6 +32,29 @@ export class KeyspaceEvents implements KeyspaceListener {
     const name = latin1(key, offset, length);
     if ((mask & EventClass.KEYSPACE) !== 0) this.publishText(`__keyspace@${database}__:${name}`, event);
     if ((mask & EventClass.KEYEVENT) !== 0) this.publishText(`__keyevent@${database}__:${event}`, name);
+  }
+
+  notifyFields(
+    event: string,
+    database: number,
+    key: Uint8Array,
+    offset: number,
+    length: number,
+    fields: readonly Uint8Array[],
+  ): void {
+    const mask = this.server.keyspace.notifyMask;
+    const name = latin1(key, offset, length);
+    const names = fields.map((field) => latin1(field));
+    const list = names.map(measured).join(',');
+    if ((mask & EventClass.SUBKEYSPACE) !== 0)
+      this.publishText(`__subkeyspace@${database}__:${name}`, `${event}|${list}`);
+    if ((mask & EventClass.SUBKEYEVENT) !== 0)
+      this.publishText(`__subkeyevent@${database}__:${event}`, `${measured(name)}|${list}`);
+    // A line feed ends the key in the name of the channel.
+    if ((mask & EventClass.SUBKEYSPACE_ITEM) !== 0 && !name.includes('\n'))
+      for (const field of names) this.publishText(`__subkeyspaceitem@${database}__:${name}\n${field}`, event);
+    if ((mask & EventClass.SUBKEYSPACE_EVENT) !== 0)
+      this.publishText(`__subkeyspaceevent@${database}__:${event}|${name}`, list);
   }
 
   keyReclaimed(reason: 'expired' | 'evicted', database: number, key: Uint8Array, offset: number, length: number): void {

@@ -1,6 +1,7 @@
 // keyspace-events: the letters of notify-keyspace-events as bits, and back; the bits are those of keyspace/events.
 //
-// One difference from Redis 7: an `n` beside an `A` is shown, because a rewritten config file would lose it otherwise.
+// S, T, I and V tell which fields of a hash an event is about, on channels of their own; like K and E they need a class of events,
+// h or A. One difference from Redis 7: an `n` beside an `A` is shown, because a rewritten config file would lose it otherwise.
 
 export const keyspaceEventFlags = {
   generic: 1 << 2, // g
@@ -17,6 +18,10 @@ export const keyspaceEventFlags = {
   keyspace: 1 << 0, // K
   keyevent: 1 << 1, // E
   keyMiss: 1 << 11, // m
+  subkeyspace: 1 << 15, // S
+  subkeyevent: 1 << 16, // T
+  subkeyspaceItem: 1 << 17, // I
+  subkeyspaceEvent: 1 << 18, // V
 } as const;
 
 const letters: Readonly<Record<string, number>> = {
@@ -40,6 +45,10 @@ const otherLetters: Readonly<Record<string, number>> = {
   K: keyspaceEventFlags.keyspace,
   E: keyspaceEventFlags.keyevent,
   m: keyspaceEventFlags.keyMiss,
+  S: keyspaceEventFlags.subkeyspace,
+  T: keyspaceEventFlags.subkeyevent,
+  I: keyspaceEventFlags.subkeyspaceItem,
+  V: keyspaceEventFlags.subkeyspaceEvent,
 };
 
 /** The bits of a string of letters, or undefined when one is unknown. */

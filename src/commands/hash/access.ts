@@ -19,6 +19,9 @@ const AS_STORED = -2;
 /** The time of the next field of the open hash as it stands in the index, whatever has been changed since. */
 let registered = -1;
 const NO_NAME = new Uint8Array(0);
+/** The fields that were met past their time and not told yet, while somebody wants to know them. */
+const expiredFields: Uint8Array[] = [];
+const NONE: readonly Uint8Array[] = [];
 /** Whether the command has deleted fields that were past their time. */
 let metExpired = false;
 
@@ -96,9 +99,15 @@ export function moveExpiry(db: Database, hash: number, before: number, after: nu
  * Stores a hash that lost fields and tells the event, and deletes the key of an empty one with an event of its own.
  * Returns whether the key went.
  */
-export function fieldsRemoved(call: DataCall, entry: number, event: string, count: number): boolean {
+export function fieldsRemoved(
+  call: DataCall,
+  entry: number,
+  event: string,
+  count: number,
+  fields: readonly Uint8Array[],
+): boolean {
   const isEmpty = storeOrRemove(call, entry, count);
-  tellRemoved(call, event, isEmpty);
+  tellRemoved(call, event, isEmpty, fields);
   return isEmpty;
 }
 
@@ -111,9 +120,33 @@ function storeOrRemove(call: DataCall, entry: number, count: number): boolean {
 }
 
 /** The event of lost fields, and that of the key if it went. */
-export function tellRemoved(call: DataCall, event: string, isEmpty: boolean): void {
-  notify(call, EventClass.HASH, event, 1);
+function tellRemoved(call: DataCall, event: string, isEmpty: boolean, fields: readonly Uint8Array[]): void {
+  tellFields(call, event, fields);
   if (isEmpty) notify(call, EventClass.GENERIC, 'del', 1);
+}
+
+/** `tellRemoved` of the fields that `findLive` met silently. */
+export function tellExpired(call: DataCall, isEmpty: boolean): void {
+  tellRemoved(call, 'hexpired', isEmpty, expiredFields);
+  expiredFields.length = 0;
+}
+
+/** An event of the hash and of these fields of it. */
+export function tellFields(call: DataCall, event: string, fields: readonly Uint8Array[]): void {
+  notify(call, EventClass.HASH, event, 1);
+  call.host.keyspace.notifyFields(event, call.db, call.bytes, call.starts[1]!, call.lengths[1]!, fields);
+}
+
+/** As `tellFields`, of the fields at arguments `first`, `first + step`, ... up to `end`. @hot */
+export function tellArguments(call: DataCall, event: string, first: number, step: number, end = call.count): void {
+  const { keyspace } = call.host;
+  if (keyspace.notifyMask !== 0) tellFields(call, event, keyspace.tellsFields ? copies(call, first, step, end) : NONE);
+}
+
+function copies(call: DataCall, first: number, step: number, end: number): Uint8Array[] {
+  const fields: Uint8Array[] = [];
+  for (let index = first; index < end; index += step) fields.push(call.copy(index));
+  return fields;
 }
 
 /**
@@ -151,7 +184,8 @@ function meetExpired(call: DataCall, entry: number, index: number, silent: boole
   keyspace.stats.expiredFields++;
   propagateExpired(call, call.copy(index));
   const isEmpty = storeOrRemove(call, entry, 0);
-  if (!silent) tellRemoved(call, 'hexpired', isEmpty);
+  if (keyspace.tellsFields) expiredFields.push(call.copy(index));
+  if (!silent) tellExpired(call, isEmpty);
   return isEmpty ? Found.GONE : Found.EXPIRED;
 }
 
@@ -182,7 +216,7 @@ function dropDue(call: DataCall, entry: number, first: number, step: number): nu
     const found = findLive(call, entry, index, true);
     if (found > Found.YES) expired = found;
   }
-  if (expired !== Found.NO) tellRemoved(call, 'hexpired', expired === Found.GONE);
+  if (expired !== Found.NO) tellExpired(call, expired === Found.GONE);
   return expired === Found.GONE ? 0 : entry;
 }
 
@@ -256,5 +290,5 @@ export function expireAll(call: DataCall, entry: number): boolean {
   }
   keyspace.stats.expiredFields += count;
   for (const field of gone) propagateExpired(call, field);
-  return fieldsRemoved(call, entry, 'hexpired', 0);
+  return fieldsRemoved(call, entry, 'hexpired', 0, gone);
 }

@@ -3,7 +3,7 @@
 import { command, keyAt } from '../../registry/command.js';
 import { key, many, str } from '../../registry/grammar.js';
 import { WRONG_TYPE } from '../access.js';
-import type { DataCommand, Part } from '../engine.js';
+import type { DataCommand } from '../engine.js';
 import { dropExpired, fieldsRemoved, hashesOf, openHashToChange, propagateAs, propagateUnchanged } from './access.js';
 import { fieldsArgument, readFields } from './fields.js';
 
@@ -22,17 +22,20 @@ export const hdel: DataCommand = command({
     const opened = openHashToChange(call);
     if (opened === WRONG_TYPE) return;
     const entry = dropExpired(call, opened, 2, 1);
+    const { tellsFields } = call.host.keyspace;
+    const told: Uint8Array[] = [];
     let deleted = 0;
     if (entry !== 0) {
       const hashes = hashesOf(call);
       for (let index = 2; index < call.count; index++) {
         if (!hashes.delete(call.bytes, call.starts[index]!, call.lengths[index]!)) continue;
         deleted++;
+        if (tellsFields) told.push(call.copy(index));
         if (hashes.size() === 0) break;
       }
       if (deleted > 0) {
         propagateUnchanged(call);
-        fieldsRemoved(call, entry, 'hdel', deleted);
+        fieldsRemoved(call, entry, 'hdel', deleted, told);
       }
     }
     call.reply.integer(deleted);
@@ -57,7 +60,7 @@ export const hgetdel: DataCommand = command({
     const entry = dropExpired(call, opened, first, 1);
     const hashes = hashesOf(call);
     call.reply.array(call.count - first);
-    const removed: Part[] = [];
+    const removed: Uint8Array[] = [];
     for (let index = first; index < call.count; index++) {
       // Once the last field is out there is nothing to look in, but the entry stays until the end.
       if (entry === 0 || hashes.size() === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!)) {
@@ -70,6 +73,6 @@ export const hgetdel: DataCommand = command({
     }
     if (removed.length === 0) return;
     propagateAs(call, ['HDEL', call.copy(1), ...removed]);
-    fieldsRemoved(call, entry, 'hdel', removed.length);
+    fieldsRemoved(call, entry, 'hdel', removed.length, removed);
   },
 });

@@ -71,7 +71,7 @@ export class FieldExpireCycle {
     if (entry === 0) return 0;
     if (keyspace.barrier !== null) keyspace.passBarrier(database, entry, hash);
     const before = keyspace.nextFieldExpiry(entry);
-    const gone: Part[] = [];
+    const gone: Uint8Array[] = [];
     hashes.open(entries.encoding(entry), entries.word2(entry));
     hashes.expireDue(keyspace.nowMs, FIELDS_PER_BATCH, () => {
       gone.push(hashes.fieldBytes.slice(hashes.fieldStart, hashes.fieldStart + hashes.fieldLength));
@@ -83,6 +83,7 @@ export class FieldExpireCycle {
     const key = entries.keyBytes(entry);
     for (const field of gone) this.propagate(database.index, ['HDEL', key, field]);
     keyspace.notify(EventClass.HASH, 'hexpired', database, key, 0, key.length);
+    keyspace.notifyFields('hexpired', database, key, 0, key.length, gone);
     if (hashes.size() === 0) {
       database.remove(entry, hash);
       keyspace.notify(EventClass.GENERIC, 'del', database, key, 0, key.length);

@@ -3,10 +3,9 @@
 // All fields of one command get the same time, so they are all set, or, when the time is over already, all deleted. What
 // is propagated is HPEXPIREAT with the fields that were set, or HDEL of each that went.
 
-import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
 import { type Argument, int, key, oneof, optional, token, unixTime } from '../../registry/grammar.js';
-import { changed, notify, WRONG_TYPE } from '../access.js';
+import { changed, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import type { ExpireUnit } from '../expire-time.js';
 import {
@@ -17,6 +16,7 @@ import {
   propagateAs,
   propagateDeletions,
   storeHash,
+  tellFields,
 } from './access.js';
 import { isOver, readFieldTime } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
@@ -86,14 +86,14 @@ function runExpire(call: DataCall, unit: ExpireUnit): void {
   if (touched.length === 0) return;
   if (deletes) {
     propagateDeletions(call, touched);
-    fieldsRemoved(call, entry, 'hdel', touched.length);
+    fieldsRemoved(call, entry, 'hdel', touched.length, touched);
     return;
   }
   const conditionPart = condition === undefined ? [] : [call.copy(3)];
   propagateAs(call, ['HPEXPIREAT', call.copy(1), ms, ...conditionPart, 'FIELDS', touched.length, ...touched]);
   storeHash(call, entry);
   changed(call, 1, touched.length);
-  notify(call, EventClass.HASH, 'hexpire', 1);
+  tellFields(call, 'hexpire', touched);
 }
 
 const condition = optional(oneof('condition', token('NX'), token('XX'), token('GT'), token('LT')));

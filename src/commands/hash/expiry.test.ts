@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { latin1 } from '../../base/bytes.js';
 import { Prng } from '../../base/prng.js';
+import { EventClass } from '../../keyspace/events.js';
 import { FieldExpireCycle } from './expire-cycle.js';
 import { hashCommands } from './index.js';
 import { RecordingEngine, START_MS } from './recording-engine.js';
@@ -183,6 +185,43 @@ inEachEncoding('HRANDFIELD draws none that is past its time', (bench) => {
   bench.keyspace.nowMs += 11;
   assert.equal(bench.run('HRANDFIELD h'), '$-1');
   assert.equal(bench.keyspace.databases[0]!.size, 0);
+});
+
+inEachEncoding('the fields that have expired are told with their event, all of a command together', (bench) => {
+  const { keyspace } = bench;
+  keyspace.notifyMask |= EventClass.SUBKEYSPACE;
+  keyspace.listener!.notifyFields = (event, _database, key, offset, length, fields) =>
+    void bench.events.push(
+      `${event} ${latin1(key, offset, length)}: ${fields.map((field) => latin1(field)).join(' ')}`,
+    );
+  const due = (...fields: string[]): void => {
+    bench.run(`HSET h stays 1 ${fields.map((field) => `${field} 1`).join(' ')}`);
+    bench.run(`HPEXPIRE h 10 FIELDS ${fields.length} ${fields.join(' ')}`);
+    keyspace.nowMs += 11;
+    bench.effects();
+  };
+  due('a');
+  bench.run('HGET h a');
+  assert.deepEqual(bench.effects().events, ['hexpired h', 'hexpired h: a']);
+  due('a', 'b');
+  bench.run('HMGET h b stays a');
+  assert.deepEqual(bench.effects().events, ['hexpired h', 'hexpired h: b a']);
+  due('a', 'b');
+  bench.run('HDEL h a b none');
+  assert.deepEqual(bench.effects().events, ['hexpired h', 'hexpired h: a b']);
+  due('a');
+  bench.run('HSET h a 2');
+  assert.deepEqual(bench.effects().events, ['hexpired h', 'hexpired h: a', 'hset h', 'hset h: a']);
+  due('a', 'b');
+  bench.run('HRANDFIELD h');
+  const drawn = bench.effects().events;
+  assert.deepEqual([drawn[0], drawn[1]!.split(' ').slice(2).sort()], ['hexpired h', ['a', 'b']]);
+  due('a');
+  assert.equal(
+    new FieldExpireCycle(keyspace, () => undefined).run(() => false),
+    1,
+  );
+  assert.deepEqual(bench.effects().events, ['hexpired h', 'hexpired h: a']);
 });
 
 inEachEncoding('where deleting is not ours, fields are hidden or not', (bench) => {

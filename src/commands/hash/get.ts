@@ -4,7 +4,7 @@ import { command, keyAt } from '../../registry/command.js';
 import { key, many, str } from '../../registry/grammar.js';
 import { WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findLive, Found, hashesOf, openHash, tellRemoved } from './access.js';
+import { findLive, Found, hashesOf, openHash, tellExpired } from './access.js';
 
 /** Replies with the value of the field that was found. @hot */
 function replyValue(call: DataCall): void {
@@ -52,7 +52,7 @@ export const hmget: DataCommand = command({
       if (found > Found.YES) expired = found;
       if (found === Found.GONE) entry = 0;
     }
-    if (expired !== Found.NO) tellRemoved(call, 'hexpired', expired === Found.GONE);
+    if (expired !== Found.NO) tellExpired(call, expired === Found.GONE);
   },
 });
 

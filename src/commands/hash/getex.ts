@@ -1,13 +1,21 @@
 // getex: HGETEX and HSETEX: reading or writing fields and setting their end in one go.
 
-import { EventClass } from '../../keyspace/events.js';
 import { wrongArity } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
-import { changed, notify, WRONG_TYPE } from '../access.js';
+import { changed, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
 import { expireArguments, expireUnitAt, type ExpireUnit } from '../expire-time.js';
-import { dropExpired, fieldsRemoved, hashesOf, openHashToChange, propagateAs, storeHash } from './access.js';
+import {
+  dropExpired,
+  fieldsRemoved,
+  hashesOf,
+  openHashToChange,
+  propagateAs,
+  storeHash,
+  tellArguments,
+  tellFields,
+} from './access.js';
 import { isOver, readFieldTime } from './field-time.js';
 import { fieldsArgument, readFields } from './fields.js';
 import { openNewHash, setFields } from './set.js';
@@ -49,7 +57,7 @@ function getFields(call: DataCall, opened: number, first: number, ms: number): v
   const { reply } = call;
   const hashes = hashesOf(call);
   const deletes = ms >= 0 && isOver(call, ms);
-  const touched: Part[] = [];
+  const touched: Uint8Array[] = [];
   const entry = dropExpired(call, opened, first, 1);
   reply.array(call.count - first);
   for (let index = first; index < call.count; index++) {
@@ -67,14 +75,14 @@ function getFields(call: DataCall, opened: number, first: number, ms: number): v
   if (deletes) {
     call.host.keyspace.stats.expiredFields += touched.length;
     propagateAs(call, ['HDEL', call.copy(1), ...touched]);
-    fieldsRemoved(call, entry, 'hdel', touched.length);
+    fieldsRemoved(call, entry, 'hdel', touched.length, touched);
     return;
   }
   const head: Part[] = ms === PERSIST ? ['HPERSIST', call.copy(1)] : ['HPEXPIREAT', call.copy(1), ms];
   propagateAs(call, [...head, 'FIELDS', touched.length, ...touched]);
   storeHash(call, entry);
   changed(call, 1, touched.length);
-  notify(call, EventClass.HASH, ms === PERSIST ? 'hpersist' : 'hexpire', 1);
+  tellFields(call, ms === PERSIST ? 'hpersist' : 'hexpire', touched);
 }
 
 interface SetOptions {
@@ -186,13 +194,13 @@ export const hsetex: DataCommand = command({
 function deleteFields(call: DataCall, entry: number, first: number): void {
   if (entry === 0) return;
   const hashes = hashesOf(call);
-  const deleted: Part[] = [];
+  const deleted: Uint8Array[] = [];
   for (let index = first; index < call.count; index += 2) {
     if (hashes.delete(call.bytes, call.starts[index]!, call.lengths[index]!)) deleted.push(call.copy(index));
   }
   if (deleted.length === 0) return;
   propagateAs(call, ['HDEL', call.copy(1), ...deleted]);
-  fieldsRemoved(call, entry, 'hdel', deleted.length);
+  fieldsRemoved(call, entry, 'hdel', deleted.length, deleted);
 }
 
 function storeFields(call: DataCall, entry: number, options: SetOptions): void {
@@ -217,6 +225,6 @@ function storeFields(call: DataCall, entry: number, options: SetOptions): void {
     propagateAs(call, parts);
   }
   changed(call, 1, (call.count - first) / 2);
-  notify(call, EventClass.HASH, 'hset', 1);
-  if (ms >= 0) notify(call, EventClass.HASH, 'hexpire', 1);
+  tellArguments(call, 'hset', first, 2);
+  if (ms >= 0) tellArguments(call, 'hexpire', first, 2);
 }

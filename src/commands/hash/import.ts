@@ -126,6 +126,7 @@ function set(call: DataCall): void {
   db.replaceValue(before, bytes, starts[2]!, lengths[2]!, hash, Type.HASH, hashes.encoding, hashes.ref);
   changed(call, 2, fields.length);
   notify(call, EventClass.HASH, 'hset', 2);
+  host.keyspace.notifyFields('hset', db, bytes, starts[2]!, lengths[2]!, fields);
   if (host.propagates) {
     host.preventPropagation(call);
     if (before !== 0) host.alsoPropagate(call, ['DEL', call.copy(2)]);

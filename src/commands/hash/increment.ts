@@ -2,13 +2,21 @@
 
 import { INT64_MAX, INT64_MIN, latin1Bytes, parseBigInteger, parseInteger, writeInteger } from '../../base/bytes.js';
 import { addExtended, extendedText, parseExtended, type Extended } from '../../base/double-exact.js';
-import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { double, int, key, str } from '../../registry/grammar.js';
-import { changed, notify, WRONG_TYPE } from '../access.js';
+import { changed, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { findLive, Found, hashesOf, openHashToChange, propagateAs, propagateUnchanged, storeHash } from './access.js';
+import {
+  findLive,
+  Found,
+  hashesOf,
+  openHashToChange,
+  propagateAs,
+  propagateUnchanged,
+  storeHash,
+  tellArguments,
+} from './access.js';
 
 /** Sums of two such numbers are exact. */
 const SAFE = 2 ** 52;
@@ -34,7 +42,7 @@ function storeNumber(call: DataCall, text: Uint8Array, length: number, event: st
   hashes.set(call.bytes, call.starts[2]!, call.lengths[2]!, text, 0, length, call.host.limits, true);
   storeHash(call, target);
   changed(call, 1, 1);
-  notify(call, EventClass.HASH, event, 1);
+  tellArguments(call, event, 2, 1, 3);
 }
 
 const flags = ['write', 'denyoom', 'fast'] as const;

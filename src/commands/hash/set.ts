@@ -1,12 +1,20 @@
 // set: HSET, its old form HMSET, and HSETNX: giving fields values.
 
-import { EventClass } from '../../keyspace/events.js';
 import { wrongArity } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, key, many, str } from '../../registry/grammar.js';
-import { changed, notify, WRONG_TYPE } from '../access.js';
+import { changed, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { dropExpired, findLive, Found, hashesOf, openHashToChange, propagateUnchanged, storeHash } from './access.js';
+import {
+  dropExpired,
+  findLive,
+  Found,
+  hashesOf,
+  openHashToChange,
+  propagateUnchanged,
+  storeHash,
+  tellArguments,
+} from './access.js';
 
 /** Room for a new listpack: strings of up to 63 bytes take two bytes more than they have. */
 const ENTRY_OVERHEAD_BYTES = 2;
@@ -68,7 +76,7 @@ function setPairs(call: DataCall): number {
   storeHash(call, entry);
   propagateUnchanged(call);
   changed(call, 1, (call.count - 2) >> 1);
-  notify(call, EventClass.HASH, 'hset', 1);
+  tellArguments(call, 'hset', 2, 2);
   return created;
 }
 
@@ -136,7 +144,7 @@ export const hsetnx: DataCommand = command({
     storeHash(call, entry);
     propagateUnchanged(call);
     changed(call, 1, 1);
-    notify(call, EventClass.HASH, 'hset', 1);
+    tellArguments(call, 'hset', 2, 2);
     call.reply.integer(1);
   },
 });

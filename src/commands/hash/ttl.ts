@@ -1,9 +1,8 @@
 // ttl: HTTL, HPTTL, HEXPIRETIME and HPEXPIRETIME, which tell when fields expire, and HPERSIST, which keeps them.
 
-import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
 import { key } from '../../registry/grammar.js';
-import { changed, notify, WRONG_TYPE } from '../access.js';
+import { changed, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import type { ExpireUnit } from '../expire-time.js';
 import {
@@ -14,6 +13,7 @@ import {
   openHashToChange,
   propagateUnchanged,
   storeHash,
+  tellFields,
 } from './access.js';
 import { fieldsArgument, readFields } from './fields.js';
 
@@ -102,7 +102,7 @@ export const hpersist: DataCommand = command({
     if (first === 0) return;
     const entry = dropExpired(call, opened, first, 1);
     const hashes = hashesOf(call);
-    let persisted = 0;
+    const persisted: Uint8Array[] = [];
     reply.array(call.count - first);
     for (let index = first; index < call.count; index++) {
       if (entry === 0 || !hashes.find(call.bytes, call.starts[index]!, call.lengths[index]!)) {
@@ -111,14 +111,14 @@ export const hpersist: DataCommand = command({
         reply.integer(NO_EXPIRY);
       } else {
         hashes.setExpiry(-1);
-        persisted++;
+        persisted.push(call.copy(index));
         reply.integer(PERSISTED);
       }
     }
-    if (persisted === 0) return;
+    if (persisted.length === 0) return;
     storeHash(call, entry);
     propagateUnchanged(call);
     changed(call, 1, 1);
-    notify(call, EventClass.HASH, 'hpersist', 1);
+    tellFields(call, 'hpersist', persisted);
   },
 });

@@ -285,6 +285,11 @@ describe('notify-keyspace-events', () => {
   });
 });
 
+/** A text without the letters of events that came with Redis 8.8. */
+function asOf70(text: string): string {
+  return text.replace("mdnSTIV'", "mdn'");
+}
+
 describe('config beside redis-server', { skip: peerMissing('redis-server') }, () => {
   it('has the same directives with the same defaults', { timeout: 60_000 }, async () => {
     const port = await findFreePort();
@@ -413,7 +418,7 @@ describe('config beside redis-server', { skip: peerMissing('redis-server') }, ()
           .flat()
           .map((word) => `'${word}'`)
           .join(' ')}`;
-        assert.equal(ours ?? 'OK', replyText(theirs), what);
+        assert.equal(asOf70(ours ?? 'OK'), replyText(theirs), what);
         for (const [name] of pairs) {
           const got = await connection.call('CONFIG', 'GET', name);
           assert.ok(isAggregate(got));
@@ -486,7 +491,7 @@ describe('config beside redis-server', { skip: peerMissing('redis-server') }, ()
           const reader = new ConfigReader(new Config(folder), new RealFiles(), noDirectives);
           reader.load(join(folder, 'r.conf'), '', '');
         } catch (error) {
-          ours = (error as ConfigError).report(version);
+          ours = asOf70((error as ConfigError).report(version));
         }
         // A hint may follow: how to write it, or the nearest name.
         assert.equal(ours.slice(0, theirs.stderr.length), theirs.stderr, line);

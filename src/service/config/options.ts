@@ -767,7 +767,12 @@ export const options = [
     { multiple: true },
     'Percentiles that INFO shows of them.',
   ),
-  special('notify-keyspace-events', '', {}, 'Which changes of keys are published, as a string of letters.'),
+  special(
+    'notify-keyspace-events',
+    '',
+    {},
+    'Which changes of keys are published, as a string of letters; S, T, I and V publish fields of hashes.',
+  ),
   number(
     'tracking-table-max-keys',
     1000000,

@@ -225,7 +225,7 @@ export class KeyspaceEventsSetting implements Setting {
 
   assign(words: readonly string[]): string | undefined {
     const flags = parseKeyspaceEvents(words[0]!);
-    if (flags === undefined) return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    if (flags === undefined) return "Invalid event class character. Use 'Ag$lshzxeKEtmdnSTIV'.";
     this.value = flags;
     return undefined;
   }
