@@ -18,6 +18,7 @@ import type { Command } from '../registry/command.js';
 import { commandFlags } from '../registry/command.js';
 import { findKeys, FoundKeys } from '../registry/find-keys.js';
 import { type Client, Gate } from '../service/client.js';
+import { lowerBound } from './prefix-overlap.js';
 import type { DataServer, ServerCall } from './server.js';
 
 export interface TrackingOptions {
@@ -37,7 +38,8 @@ export interface TrackingState {
   caching: boolean;
   /** The client that should get the messages is gone. */
   isBroken: boolean;
-  readonly prefixes: Set<string>;
+  /** Sorted. */
+  prefixes: string[];
   prefixBytes: number;
 }
 
@@ -126,14 +128,13 @@ export class Tracking {
   enable(client: Client, options: TrackingOptions, prefixes: readonly string[]): void {
     let state = this.states.get(client);
     if (state === undefined) {
-      state = { options, caching: false, isBroken: false, prefixes: new Set(), prefixBytes: 0 };
+      state = { options, caching: false, isBroken: false, prefixes: [], prefixBytes: 0 };
       this.states.set(client, state);
     }
     state.options = options;
     state.isBroken = false;
     client.gates |= Gate.TRACKING;
-    if (options.broadcasts)
-      for (const prefix of prefixes.length === 0 ? [''] : prefixes) this.addPrefix(client, state, prefix);
+    if (options.broadcasts) this.addPrefixes(client, state, prefixes.length === 0 ? [''] : prefixes);
     this.updateListening();
   }
 
@@ -154,17 +155,25 @@ export class Tracking {
     this.updateListening();
   }
 
-  private addPrefix(client: Client, state: TrackingState, text: string): void {
-    if (state.prefixes.has(text) || !this.server.clientBounds.admitItem(client, text.length)) return;
-    state.prefixes.add(text);
-    state.prefixBytes += PREFIX_BYTES + text.length;
-    let prefix = this.prefixes.get(text);
-    if (prefix === undefined) {
-      prefix = { clients: new Set(), changed: new Map() };
-      this.prefixes.set(text, prefix);
-      this.prefixLengths.set(text.length, (this.prefixLengths.get(text.length) ?? 0) + 1);
+  /** Adds prefixes that do not overlap, but for '', which may be there already. */
+  private addPrefixes(client: Client, state: TrackingState, texts: readonly string[]): void {
+    const mine = state.prefixes;
+    const added = texts.filter(
+      (text) => !(text === '' && mine[0] === '') && this.server.clientBounds.admitItem(client, text.length),
+    );
+    // Prefixes may come one a command: then nothing is sorted anew.
+    if (added.length === 1) mine.splice(lowerBound(mine, added[0]!), 0, added[0]!);
+    else state.prefixes = [...mine, ...added].sort();
+    for (const text of added) {
+      state.prefixBytes += PREFIX_BYTES + text.length;
+      let prefix = this.prefixes.get(text);
+      if (prefix === undefined) {
+        prefix = { clients: new Set(), changed: new Map() };
+        this.prefixes.set(text, prefix);
+        this.prefixLengths.set(text.length, (this.prefixLengths.get(text.length) ?? 0) + 1);
+      }
+      prefix.clients.add(client);
     }
-    prefix.clients.add(client);
   }
 
   private removePrefix(client: Client, text: string): void {

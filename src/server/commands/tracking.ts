@@ -3,6 +3,7 @@
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { int, many, oneof, optional, str, token } from '../../registry/grammar.js';
+import { firstOverlap } from '../prefix-overlap.js';
 import type { ServerCall, ServerCommand } from '../server.js';
 import type { TrackingOptions, TrackingState } from '../tracking.js';
 
@@ -61,21 +62,15 @@ function refuse(wanted: Wanted, state: TrackingState | undefined): string | unde
   if (present !== undefined && ((optIn && present.optOut) || (optOut && present.optIn))) {
     return "You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
   }
-  return broadcasts ? refusePrefixes(prefixes, [...(state?.prefixes ?? [])].sort()) : undefined;
+  return broadcasts ? refusePrefixes(prefixes, state?.prefixes ?? []) : undefined;
 }
 
 /** A key must belong to one prefix of a client at most. */
 function refusePrefixes(wanted: readonly string[], present: readonly string[]): string | undefined {
-  const overlap = (a: string, b: string): boolean => a.startsWith(b) || b.startsWith(a);
-  const text = (prefix: string, what: string, other: string): string =>
-    `Prefix '${prefix}' overlaps with ${what} prefix '${other}'. Prefixes for a single client must not overlap.`;
-  for (const [index, prefix] of wanted.entries()) {
-    const existing = present.find((other) => overlap(prefix, other));
-    if (existing !== undefined) return text(prefix, 'an existing', existing);
-    const provided = wanted.slice(index + 1).find((other) => overlap(prefix, other));
-    if (provided !== undefined) return text(prefix, 'another provided', provided);
-  }
-  return undefined;
+  const overlap = firstOverlap(wanted, present);
+  if (overlap === undefined) return undefined;
+  const what = overlap.isPresent ? 'an existing' : 'another provided';
+  return `Prefix '${overlap.prefix}' overlaps with ${what} prefix '${overlap.other}'. Prefixes for a single client must not overlap.`;
 }
 
 const tracking: ServerCommand = command({
@@ -189,7 +184,7 @@ const trackinginfo: ServerCommand = command({
     reply.bulkText('redirect');
     reply.integer(host.redirectionOf(client));
     reply.bulkText('prefixes');
-    const prefixes = [...(state?.prefixes ?? [])].sort();
+    const prefixes = state?.prefixes ?? [];
     reply.array(prefixes.length);
     for (const prefix of prefixes) {
       const bytes = Buffer.from(prefix, 'latin1');
