@@ -10,8 +10,10 @@ import { runLua } from './harness.js';
 import { RandomLoops } from './random-loops.js';
 import { RandomProgram } from './random-program.js';
 
-const programs = 120;
-const programsOfLoops = 60;
+/** LUA_SEEDS=2000 tries so many of each. */
+const wanted = process.env['LUA_SEEDS'];
+const programs = Number(wanted ?? 120);
+const programsOfLoops = Number(wanted ?? 60);
 const seedFirst = Number(process.env['LUA_SEED'] ?? 3000);
 
 const isMissing = spawnSync('lua5.1', ['-v']).error !== undefined;
