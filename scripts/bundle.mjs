@@ -18,7 +18,7 @@ const entries = {
   'kvasir-benchmark': 'src/apps/kvasir-benchmark.js',
   'kvasir-check-aof': 'src/apps/kvasir-check-aof.js',
   'kvasir-check-rdb': 'src/apps/kvasir-check-rdb.js',
-  'snapshot-worker': 'src/persistence/snapshot-worker.js',
+  'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
   'load-worker': 'src/bench/load-worker.js',
 };
 

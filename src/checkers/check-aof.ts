@@ -6,7 +6,7 @@
 import { dirname } from 'node:path';
 import { systemErrorText } from '../base/system-error.js';
 import { KVASIR_VERSION } from '../base/version.js';
-import { ManifestError, parseManifest } from '../persistence/aof-manifest.js';
+import { ManifestError, parseManifest } from '../persistence/aof/manifest.js';
 import { type Files, type OpenFile, readWhole } from '../io/files.js';
 import { ByteReader } from './byte-reader.js';
 import { type CheckOutput, RdbChecker, type RdbReport } from './check-rdb.js';

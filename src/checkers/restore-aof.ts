@@ -10,8 +10,8 @@
 
 import { dirname } from 'node:path';
 import { systemErrorText } from '../base/system-error.js';
-import { AofItem, AofReader } from '../persistence/aof-reader.js';
-import { type AofFile, AofManifest, parseManifest } from '../persistence/aof-manifest.js';
+import { AofItem, AofReader } from '../persistence/aof/reader.js';
+import { type AofFile, AofManifest, parseManifest } from '../persistence/aof/manifest.js';
 import { type Files, type OpenFile, readWhole, writeFully } from '../io/files.js';
 import { RdbChecker } from './check-rdb.js';
 

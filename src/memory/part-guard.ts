@@ -3,7 +3,7 @@
 // The structures call it where they change members and nodes, while the arena has one. `owner` is the ref of the collection: its
 // dict, quicklist or stream. What the guard does may allocate, but moves nothing.
 //
-// Not here: whole keys (keyspace/events, SnapshotBarrier), what a snapshot does with it (persistence/big-value).
+// Not here: whole keys (keyspace/events, SnapshotBarrier), what a snapshot does with it (persistence/snapshot/big-value).
 
 export interface PartGuard {
   /** An entry was added to a dict under this hash. */

@@ -1,13 +1,13 @@
 // data-loading: reads the files of a server into its keyspace at start, in slices, so that the loop can answer -LOADING.
 //
-// Not here: which files there are (append-only, persistence), the formats (rdb-reader, aof-reader).
+// Not here: which files there are (aof/append-only, persistence), the formats (rdb/reader, aof/reader).
 
 import { delay as pause, turn } from '../io/clock.js';
 import type { OpenFile } from '../io/files.js';
-import { AofItem, AofReader } from './aof-reader.js';
+import { AofItem, AofReader } from './aof/reader.js';
 import type { PersistenceHost } from './host.js';
-import { RdbLoader, type RdbLoaderOptions } from './rdb-loader.js';
-import { RdbError, RdbReader } from './rdb-reader.js';
+import { RdbLoader, type RdbLoaderOptions } from './rdb/loader.js';
+import { RdbError, RdbReader } from './rdb/reader.js';
 
 const CHUNK_BYTES = 1 << 20;
 const SLICE_MS = 20;

@@ -16,7 +16,7 @@ import { SortedSetWalk } from '../datatypes/sorted-set.js';
 import type { Database } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { chunkOf } from '../memory/layout.js';
-import { StreamEncoder } from './stream-encoder.js';
+import { StreamEncoder } from './rdb/stream-encoder.js';
 
 const DIGEST_BYTES = SHA1_BYTES;
 

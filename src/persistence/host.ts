@@ -5,8 +5,8 @@ import type { DataLimits, Part } from '../commands/engine.js';
 import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
-import type { SnapshotFileOptions } from './snapshot-file.js';
-import type { SnapshotSink } from './snapshot-sink.js';
+import type { SnapshotFileOptions } from './snapshot/snapshot-file.js';
+import type { SnapshotSink } from './snapshot/snapshot-sink.js';
 
 export type { LogLevel };
 

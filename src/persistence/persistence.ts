@@ -4,15 +4,15 @@
 // Only one snapshot is taken at a time: an AOF rewrite waits for a BGSAVE and the other way round. `cron` does what time
 // asks for: save rules, growth of the AOF, retries, the sync of every second.
 //
-// Not here: the parts: rdb-saver, append-only, data-loading; the commands (commands/); replication's snapshots.
+// Not here: the parts: rdb/saver, aof/append-only, data-loading; the commands (commands/); replication's snapshots.
 
-import { AppendOnly } from './append-only.js';
+import { AppendOnly } from './aof/append-only.js';
 import { errorCode } from '../base/system-error.js';
 import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
-import { parseSaveRules, RdbSaver } from './rdb-saver.js';
-import { Tolerance } from './value-repairs.js';
-import type { SnapshotRun } from './snapshot-run.js';
+import { parseSaveRules, RdbSaver } from './rdb/saver.js';
+import { Tolerance } from './rdb/value-repairs.js';
+import type { SnapshotRun } from './snapshot/snapshot-run.js';
 
 const SECOND_MS = 1000;
 const SNAPSHOT_BYTES_MIN = 256 << 20;

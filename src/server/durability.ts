@@ -10,8 +10,8 @@
 import type { Clock } from '../io/clock.js';
 import type { CommandPlaces, LogLevel, PersistenceHost } from '../persistence/host.js';
 import { Persistence } from '../persistence/persistence.js';
-import type { SnapshotFileOptions } from '../persistence/snapshot-file.js';
-import { DirectFileSink, WorkerFileSink, type SnapshotSink } from '../persistence/snapshot-sink.js';
+import type { SnapshotFileOptions } from '../persistence/snapshot/snapshot-file.js';
+import { DirectFileSink, WorkerFileSink, type SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
 import type { Command } from '../registry/command.js';
 import { type Client, Gate } from '../service/client.js';
 import type { OptionName } from '../service/config/options.js';

@@ -3,7 +3,7 @@
 // A command goes out as it was called unless it put something in its place. What belongs together (EXEC, a script, a command
 // with several effects) is collected and goes out between MULTI and EXEC, so that nobody ever sees half of it.
 //
-// Not here: what commands put in the place of themselves (server), the AOF's bytes (persistence/aof-log).
+// Not here: what commands put in the place of themselves (server), the AOF's bytes (persistence/aof/log).
 
 import type { Part } from '../commands/engine.js';
 import { argumentsOf, type ServerCall } from './server.js';

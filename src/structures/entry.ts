@@ -10,7 +10,7 @@
 // Strings up to INLINE_BYTES_MAX stand behind their key, so that a GET touches one block: 16 bytes of key and 16 of value
 // take 44 bytes, in a block of 48. Whoever changes an entry's size gets a new ref back and must tell the dict.
 // EPOCH is the snapshot barrier's: keys whose bit differs from the barrier's were there when the snapshot began; members of a
-// collection have it while one is written in parts (persistence/big-value).
+// collection have it while one is written in parts (persistence/snapshot/big-value).
 //
 // Not here: finding entries (dict), what types and encodings there are (datatypes/object).
 

@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
-import { CommandSnapshotEncoder } from '../../src/persistence/command-snapshot.js';
+import { CommandSnapshotEncoder } from '../../src/persistence/aof/command-snapshot.js';
 import { datasetDigest, hexadecimal } from '../../src/persistence/digest.js';
-import { RdbSnapshotEncoder } from '../../src/persistence/rdb-snapshot.js';
-import { Compression, RdbWriter } from '../../src/persistence/rdb-writer.js';
-import { Snapshot } from '../../src/persistence/snapshot.js';
-import { DirectFileSink } from '../../src/persistence/snapshot-sink.js';
+import { RdbSnapshotEncoder } from '../../src/persistence/rdb/snapshot-encoder.js';
+import { Compression, RdbWriter } from '../../src/persistence/rdb/writer.js';
+import { Snapshot } from '../../src/persistence/snapshot/snapshot.js';
+import { DirectFileSink } from '../../src/persistence/snapshot/snapshot-sink.js';
 import { type Engine, makeEngine } from './engine.js';
 import { digestOf, loadBytes, makeKeyspace } from './local.js';
 

@@ -8,10 +8,10 @@ import { RealFiles } from '../../src/io/files.js';
 import { Keyspace } from '../../src/keyspace/keyspace.js';
 import type { CommandPlaces, PersistenceHost } from '../../src/persistence/host.js';
 import { datasetDigest, hexadecimal } from '../../src/persistence/digest.js';
-import { RdbLoader } from '../../src/persistence/rdb-loader.js';
-import { RdbReader } from '../../src/persistence/rdb-reader.js';
-import { DirectFileSink, type SnapshotSink } from '../../src/persistence/snapshot-sink.js';
-import type { SnapshotFileOptions } from '../../src/persistence/snapshot-file.js';
+import { RdbLoader } from '../../src/persistence/rdb/loader.js';
+import { RdbReader } from '../../src/persistence/rdb/reader.js';
+import { DirectFileSink, type SnapshotSink } from '../../src/persistence/snapshot/snapshot-sink.js';
+import type { SnapshotFileOptions } from '../../src/persistence/snapshot/snapshot-file.js';
 
 export function makeKeyspace(): Keyspace {
   const keyspace = new Keyspace({ databaseCount: 16, random: new Prng(1), hashKey: [11, 22] });

@@ -7,8 +7,8 @@ import { defaultDataLimits } from '../../src/commands/engine.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
 import { Persistence } from '../../src/persistence/persistence.js';
-import { RdbError, RdbReader } from '../../src/persistence/rdb-reader.js';
-import { RdbLoader } from '../../src/persistence/rdb-loader.js';
+import { RdbError, RdbReader } from '../../src/persistence/rdb/reader.js';
+import { RdbLoader } from '../../src/persistence/rdb/loader.js';
 import { makeEngine } from './engine.js';
 import { digestOf, LocalHost, makeKeyspace } from './local.js';
 import {

@@ -12,11 +12,11 @@ import { Encoding, Type } from '../../src/datatypes/object.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
 import type { Database } from '../../src/keyspace/database.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
-import { RdbSnapshotEncoder } from '../../src/persistence/rdb-snapshot.js';
-import { Compression, RdbWriter } from '../../src/persistence/rdb-writer.js';
-import { Snapshot } from '../../src/persistence/snapshot.js';
+import { RdbSnapshotEncoder } from '../../src/persistence/rdb/snapshot-encoder.js';
+import { Compression, RdbWriter } from '../../src/persistence/rdb/writer.js';
+import { Snapshot } from '../../src/persistence/snapshot/snapshot.js';
 import { Persistence } from '../../src/persistence/persistence.js';
-import { DirectFileSink, type SnapshotSink, WorkerFileSink } from '../../src/persistence/snapshot-sink.js';
+import { DirectFileSink, type SnapshotSink, WorkerFileSink } from '../../src/persistence/snapshot/snapshot-sink.js';
 import { digestOf, LocalHost, loadBytes, makeKeyspace } from './local.js';
 
 const seed = Number(process.env.SEED ?? 31);

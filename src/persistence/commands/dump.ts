@@ -10,11 +10,11 @@ import { int, key, optional, str, token } from '../../registry/grammar.js';
 import { changed, notify } from '../../commands/access.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { DataLimits } from '../../commands/engine.js';
-import { knownType, RDB_VERSION_MAX, RDB_VERSION_VALKEY } from '../rdb-format.js';
-import { NO_EXPIRY, RdbError, RdbEvent, RdbReader } from '../rdb-reader.js';
-import { Compression, RdbWriter } from '../rdb-writer.js';
-import { ValueBuilder } from '../value-builder.js';
-import { ValueEncoder } from '../value-encoder.js';
+import { knownType, RDB_VERSION_MAX, RDB_VERSION_VALKEY } from '../rdb/format.js';
+import { NO_EXPIRY, RdbError, RdbEvent, RdbReader } from '../rdb/reader.js';
+import { Compression, RdbWriter } from '../rdb/writer.js';
+import { ValueBuilder } from '../rdb/value-builder.js';
+import { ValueEncoder } from '../rdb/value-encoder.js';
 import type { PersistenceCall, PersistenceCommand } from './call.js';
 
 const FOOTER_BYTES = 10;

@@ -3,9 +3,9 @@
 import { latin1Bytes } from '../../base/bytes.js';
 import { globMatches } from '../../base/glob.js';
 import { isDumpPayload } from '../../persistence/commands/dump.js';
-import { RDB_VERSION } from '../../persistence/rdb-format.js';
-import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb-reader.js';
-import { Compression, RdbWriter } from '../../persistence/rdb-writer.js';
+import { RDB_VERSION } from '../../persistence/rdb/format.js';
+import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb/reader.js';
+import { Compression, RdbWriter } from '../../persistence/rdb/writer.js';
 import { type CommandFlag, command, keysCounted } from '../../registry/command.js';
 import { int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';

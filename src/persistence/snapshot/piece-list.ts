@@ -1,6 +1,6 @@
 // piece-list: encoded bytes that wait for their turn, in pieces, so that a list that grows is never copied.
 
-import { RdbWriter } from './rdb-writer.js';
+import { RdbWriter } from '../rdb/writer.js';
 
 const FIRST_BYTES = 1024;
 const PIECE_BYTES = 256 * 1024;

@@ -1,4 +1,4 @@
-// rdb-format: the numbers of the RDB file format, versions 1 to 12 and Valkey's 80; docs/persistence.md has the byte tables.
+// format: the numbers of the RDB file format, versions 1 to 12 and Valkey's 80; docs/persistence.md has the byte tables.
 
 /** The version that files are written in: what redis-server 7.0 loads. */
 export const RDB_VERSION = 10;

@@ -1,4 +1,4 @@
-// rdb-reader: turns the bytes of an RDB, of any version and in any cutting, into a sequence of events.
+// reader: turns the bytes of an RDB, of any version and in any cutting, into a sequence of events.
 //
 //   reader.push(bytes);                       // as they come; reader.finish() after the last
 //   for (;;) switch (reader.next()) {
@@ -16,10 +16,10 @@
 //
 // Slices (`key`, `item`, `second`) are borrowed until the next call of `next` or `push`.
 //
-// Not here: putting values into a keyspace (rdb-loader), what the offsets look like in a report (checkers).
+// Not here: putting values into a keyspace (rdb/loader), what the offsets look like in a report (checkers).
 
-import { Crc64 } from '../base/crc64.js';
-import { lzfDecompress } from '../base/lzf.js';
+import { Crc64 } from '../../base/crc64.js';
+import { lzfDecompress } from '../../base/lzf.js';
 import { PackedCursor, PackedError, Packing, Slice } from './packed.js';
 import {
   ModuleOpcode,
@@ -35,7 +35,7 @@ import {
   ValueKind,
   knownType,
   valueKindOf,
-} from './rdb-format.js';
+} from './format.js';
 
 /** What `expireAtMs` is of a key without an expiry; any other negative time has passed. */
 export const NO_EXPIRY = -1;

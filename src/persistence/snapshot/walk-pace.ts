@@ -11,7 +11,7 @@
 //
 // Not here: slices while nobody is served (snapshot-run).
 
-import type { Clock } from '../io/clock.js';
+import type { Clock } from '../../io/clock.js';
 
 const SLICE_MS_MIN = 1.5;
 const SLICE_MS_MAX = 8;

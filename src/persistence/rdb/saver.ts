@@ -1,15 +1,15 @@
-// rdb-saver: the RDB file of the server: SAVE, BGSAVE, the save rules, and what INFO says about them.
+// saver: the RDB file of the server: SAVE, BGSAVE, the save rules, and what INFO says about them.
 //
 // Written to temp-<process>.rdb in `dir` (BGSAVE: temp-<process>.<number>.rdb, as a file that was given up may still be written
 // when the next begins), synced, renamed to `dbfilename`. Not here: how a snapshot is taken (snapshot-run).
 
-import type { Keyspace } from '../keyspace/keyspace.js';
-import type { PersistenceHost } from './host.js';
-import { RdbSnapshotEncoder, type RdbSnapshotOptions } from './rdb-snapshot.js';
-import { DirectFileSink } from './snapshot-sink.js';
-import type { SnapshotFileOptions } from './snapshot-file.js';
-import { saveWhole } from './whole-save.js';
-import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import type { PersistenceHost } from '../host.js';
+import { RdbSnapshotEncoder, type RdbSnapshotOptions } from './snapshot-encoder.js';
+import { DirectFileSink } from '../snapshot/snapshot-sink.js';
+import type { SnapshotFileOptions } from '../snapshot/snapshot-file.js';
+import { saveWhole } from '../snapshot/whole-save.js';
+import { SnapshotRun, type SnapshotResult } from '../snapshot/snapshot-run.js';
 
 /** After a failure the save rules wait so long. */
 const RETRY_MS = 5000;

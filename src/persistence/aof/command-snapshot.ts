@@ -3,21 +3,21 @@
 // Collections come in commands of up to 64 elements. A big stream is written whole all the same: its nodes cannot be read
 // without it. Only with aof-use-rdb-preamble off is that of any account.
 
-import { digitCount, latin1Bytes, writeInteger } from '../base/bytes.js';
-import { doubleText } from '../base/double.js';
-import { Encoding, Type } from '../datatypes/object.js';
-import { SortedSetWalk } from '../datatypes/sorted-set.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { chunkOf } from '../memory/layout.js';
-import { type DictRef, RefList } from '../structures/dict.js';
-import { Listpacks } from '../structures/listpack.js';
-import { isPacked, unpackBlock } from '../structures/packed-node.js';
-import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
-import { Intsets } from '../structures/intset.js';
-import { type BigBlocks, type BigValue, type PartHead, PartKind } from './big-value.js';
-import type { RdbWriter } from './rdb-writer.js';
-import type { SnapshotEncoder } from './snapshot.js';
-import { StreamEncoder } from './stream-encoder.js';
+import { digitCount, latin1Bytes, writeInteger } from '../../base/bytes.js';
+import { doubleText } from '../../base/double.js';
+import { Encoding, Type } from '../../datatypes/object.js';
+import { SortedSetWalk } from '../../datatypes/sorted-set.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { chunkOf } from '../../memory/layout.js';
+import { type DictRef, RefList } from '../../structures/dict.js';
+import { Listpacks } from '../../structures/listpack.js';
+import { isPacked, unpackBlock } from '../../structures/packed-node.js';
+import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../../structures/quicklist-nodes.js';
+import { Intsets } from '../../structures/intset.js';
+import { type BigBlocks, type BigValue, type PartHead, PartKind } from '../snapshot/big-value.js';
+import type { RdbWriter } from '../rdb/writer.js';
+import type { SnapshotEncoder } from '../snapshot/snapshot.js';
+import { StreamEncoder } from '../rdb/stream-encoder.js';
 
 const ELEMENTS_PER_COMMAND = 64;
 const scratch = new Uint8Array(24);

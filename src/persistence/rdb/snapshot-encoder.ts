@@ -1,10 +1,10 @@
-// rdb-snapshot: a snapshot as an RDB file: the header, what is known about the server, functions, entries with their ages.
+// snapshot-encoder: a snapshot as an RDB file: the header, what is known about the server, functions, entries with their ages.
 
-import type { Keyspace } from '../keyspace/keyspace.js';
-import type { BigBlocks, BigValue, PartHead } from './big-value.js';
-import { Opcode, RDB_VERSION, RDB_VERSION_FIELD_TTL } from './rdb-format.js';
-import type { RdbWriter } from './rdb-writer.js';
-import type { SnapshotEncoder } from './snapshot.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import type { BigBlocks, BigValue, PartHead } from '../snapshot/big-value.js';
+import { Opcode, RDB_VERSION, RDB_VERSION_FIELD_TTL } from './format.js';
+import type { RdbWriter } from './writer.js';
+import type { SnapshotEncoder } from '../snapshot/snapshot.js';
 import { ValueEncoder } from './value-encoder.js';
 
 export interface RdbSnapshotOptions {

@@ -6,19 +6,19 @@
 // which mends what can be mended (`tolerance`, `repairs`). Else a value that turns out to be wrong throws RdbError and leaves
 // nothing behind after `abandon`.
 //
-// Not here: databases, expiries (rdb-loader), the bytes (rdb-reader).
+// Not here: databases, expiries (rdb/loader), the bytes (rdb/reader).
 
-import { compareBytes } from '../base/bytes.js';
-import type { DataLimits } from '../commands/engine.js';
-import { AddFlag } from '../datatypes/sorted-set.js';
-import { Encoding, objectWord, Type } from '../datatypes/object.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { NUMBER } from '../structures/entry.js';
-import type { QuicklistRef } from '../structures/quicklist-nodes.js';
+import { compareBytes } from '../../base/bytes.js';
+import type { DataLimits } from '../../commands/engine.js';
+import { AddFlag } from '../../datatypes/sorted-set.js';
+import { Encoding, objectWord, Type } from '../../datatypes/object.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { NUMBER } from '../../structures/entry.js';
+import type { QuicklistRef } from '../../structures/quicklist-nodes.js';
 import { DuplicateFinder } from './duplicate-finder.js';
 import { PackedCursor, Packing, Slice } from './packed.js';
-import { RdbType } from './rdb-format.js';
-import { looseScore, NO_EXPIRY, parseScore, RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
+import { RdbType } from './format.js';
+import { looseScore, NO_EXPIRY, parseScore, RdbError, RdbEvent, type RdbReader } from './reader.js';
 import { StreamBuilder } from './stream-builder.js';
 import { Tolerance, ValueRepairs } from './value-repairs.js';
 

@@ -19,15 +19,15 @@
 //
 // Not here: when to walk and how long (snapshot-run), what bytes come out (the encoder), where they go (the sink).
 
-import type { Database } from '../keyspace/database.js';
-import type { SnapshotBarrier } from '../keyspace/events.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import type { PartGuard } from '../memory/part-guard.js';
-import { type DictRef, RefList } from '../structures/dict.js';
-import { EPOCH } from '../structures/entry.js';
+import type { Database } from '../../keyspace/database.js';
+import type { SnapshotBarrier } from '../../keyspace/events.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import type { PartGuard } from '../../memory/part-guard.js';
+import { type DictRef, RefList } from '../../structures/dict.js';
+import { EPOCH } from '../../structures/entry.js';
 import { BigString, type BigValue, BigValues, type PartEncoder, type PartHead } from './big-value.js';
 import { PieceList } from './piece-list.js';
-import { RdbWriter } from './rdb-writer.js';
+import { RdbWriter } from '../rdb/writer.js';
 import type { SnapshotSink } from './snapshot-sink.js';
 
 const CHUNK_BYTES = 224 * 1024;

@@ -5,10 +5,10 @@
 // the old file or the new one.
 
 import { dirname } from 'node:path';
-import { Crc64 } from '../base/crc64.js';
-import { lzfCompress } from '../base/lzf.js';
-import { type Files, type OpenFile, writeFully } from '../io/files.js';
-import { encodeLength } from './rdb-writer.js';
+import { Crc64 } from '../../base/crc64.js';
+import { lzfCompress } from '../../base/lzf.js';
+import { type Files, type OpenFile, writeFully } from '../../io/files.js';
+import { encodeLength } from '../rdb/writer.js';
 
 const OUT_BYTES = 1 << 20;
 /** With incremental sync the disk is never behind by more. */

@@ -20,18 +20,18 @@
 //
 // Not here: which values are next and where the bytes go (snapshot), what they look like (the encoders).
 
-import { Encoding, Type } from '../datatypes/object.js';
-import { Streams, type StreamRef } from '../datatypes/stream.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { chunkOf } from '../memory/layout.js';
-import { type DictRef, RefList } from '../structures/dict.js';
-import { EPOCH, EXTERNAL } from '../structures/entry.js';
-import { Listpacks } from '../structures/listpack.js';
-import { QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
-import { StreamId } from '../structures/stream-id.js';
+import { Encoding, Type } from '../../datatypes/object.js';
+import { Streams, type StreamRef } from '../../datatypes/stream.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { chunkOf } from '../../memory/layout.js';
+import { type DictRef, RefList } from '../../structures/dict.js';
+import { EPOCH, EXTERNAL } from '../../structures/entry.js';
+import { Listpacks } from '../../structures/listpack.js';
+import { QuicklistNodes, type QuicklistRef } from '../../structures/quicklist-nodes.js';
+import { StreamId } from '../../structures/stream-id.js';
 import { PieceList } from './piece-list.js';
-import type { RdbWriter } from './rdb-writer.js';
-import { streamIdBytes } from './stream-encoder.js';
+import type { RdbWriter } from '../rdb/writer.js';
+import { streamIdBytes } from '../rdb/stream-encoder.js';
 
 /** Collections of fewer members are never big, whatever they hold. */
 const MEMBERS_MIN = 64;

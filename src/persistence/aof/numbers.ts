@@ -1,4 +1,4 @@
-// aof-numbers: the lines of RESP that hold a number: digits, then \r\n.
+// numbers: the lines of RESP that hold a number: digits, then \r\n.
 
 export class AofNumbers {
   status: 'ok' | 'short' | 'wrong' = 'ok';

@@ -1,6 +1,6 @@
 // append-only: the append-only file as a whole: base and increments, its manifest, loading, rewriting, on and off at run time.
 //
-//   <dir>/<appenddirname>/<appendfilename>.manifest          which files, see aof-manifest
+//   <dir>/<appenddirname>/<appendfilename>.manifest          which files, see aof/manifest
 //                         <appendfilename>.<n>.base.rdb|aof   a snapshot
 //                         <appendfilename>.<n>.incr.aof       the commands since
 //
@@ -10,20 +10,20 @@
 //
 // Turned on at run time, there is no base yet: commands go to a temporary increment until the first rewrite is in place.
 
-import { type Files, type OpenFile } from '../io/files.js';
-import { AofLog, type SyncPolicy } from './aof-log.js';
-import { type AofFile, AofManifest, ManifestError, readManifest } from './aof-manifest.js';
+import { type Files, type OpenFile } from '../../io/files.js';
+import { AofLog, type SyncPolicy } from './log.js';
+import { type AofFile, AofManifest, ManifestError, readManifest } from './manifest.js';
 import { CommandSnapshotEncoder } from './command-snapshot.js';
-import { beginsAsRdb, LoadError, type LoadProgress, loadRdb, replayCommands } from './data-loading.js';
-import type { PersistenceHost } from './host.js';
-import { RdbSnapshotEncoder } from './rdb-snapshot.js';
-import { rdbOptions } from './rdb-saver.js';
-import type { RdbWriter } from './rdb-writer.js';
-import type { SnapshotFileOptions } from './snapshot-file.js';
-import { DirectFileSink, type SnapshotSink } from './snapshot-sink.js';
-import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
-import type { SnapshotEncoder } from './snapshot.js';
-import { saveWhole } from './whole-save.js';
+import { beginsAsRdb, LoadError, type LoadProgress, loadRdb, replayCommands } from '../data-loading.js';
+import type { PersistenceHost } from '../host.js';
+import { RdbSnapshotEncoder } from '../rdb/snapshot-encoder.js';
+import { rdbOptions } from '../rdb/saver.js';
+import type { RdbWriter } from '../rdb/writer.js';
+import type { SnapshotFileOptions } from '../snapshot/snapshot-file.js';
+import { DirectFileSink, type SnapshotSink } from '../snapshot/snapshot-sink.js';
+import { SnapshotRun, type SnapshotResult } from '../snapshot/snapshot-run.js';
+import type { SnapshotEncoder } from '../snapshot/snapshot.js';
+import { saveWhole } from '../snapshot/whole-save.js';
 
 /** off: no AOF. waiting: turned on, the first rewrite is not in place yet. on: as it should be. */
 export type AofState = 'off' | 'waiting' | 'on';

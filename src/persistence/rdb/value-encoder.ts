@@ -11,16 +11,16 @@
 //   sorted set         17 listpack (10), 5 members
 //   stream             19 (10)
 
-import { Encoding, Type } from '../datatypes/object.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { byteOffset, chunkOf } from '../memory/layout.js';
-import { type DictRef, RefList } from '../structures/dict.js';
-import { Listpacks } from '../structures/listpack.js';
-import { isPacked, unpackBlock } from '../structures/packed-node.js';
-import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../structures/quicklist-nodes.js';
-import { type BigBlocks, type BigValue, type PartHead, PartKind, STREAM_ID_BYTES } from './big-value.js';
-import { QuicklistContainer, RDB_VERSION, RDB_VERSION_FIELD_TTL, RdbType } from './rdb-format.js';
-import { RdbWriter } from './rdb-writer.js';
+import { Encoding, Type } from '../../datatypes/object.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { byteOffset, chunkOf } from '../../memory/layout.js';
+import { type DictRef, RefList } from '../../structures/dict.js';
+import { Listpacks } from '../../structures/listpack.js';
+import { isPacked, unpackBlock } from '../../structures/packed-node.js';
+import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../../structures/quicklist-nodes.js';
+import { type BigBlocks, type BigValue, type PartHead, PartKind, STREAM_ID_BYTES } from '../snapshot/big-value.js';
+import { QuicklistContainer, RDB_VERSION, RDB_VERSION_FIELD_TTL, RdbType } from './format.js';
+import { RdbWriter } from './writer.js';
 import { StreamEncoder } from './stream-encoder.js';
 
 const MEMBERS_AT_ONCE = 256;

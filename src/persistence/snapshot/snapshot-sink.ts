@@ -4,8 +4,8 @@
 // Not here: what is in the chunks (snapshot).
 
 import { Worker } from 'node:worker_threads';
-import { type Files, RealFiles } from '../io/files.js';
-import type { RdbWriter } from './rdb-writer.js';
+import { type Files, RealFiles } from '../../io/files.js';
+import type { RdbWriter } from '../rdb/writer.js';
 import { removeIfThere, SnapshotFile, type SnapshotFileOptions } from './snapshot-file.js';
 
 export interface SnapshotSink {

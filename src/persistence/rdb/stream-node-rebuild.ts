@@ -4,8 +4,8 @@
 // nor those at the entries' ends, so these may differ in what it loads. What it needs is needed here too: integers where they
 // belong and all elements of an entry. Cold: sound nodes are adopted as they are. Layout: structures/stream-node.
 
-import { ENTRY_DELETED, ENTRY_SAME_FIELDS } from '../structures/stream-node.js';
-import type { Listpacks } from '../structures/listpack.js';
+import { ENTRY_DELETED, ENTRY_SAME_FIELDS } from '../../structures/stream-node.js';
+import type { Listpacks } from '../../structures/listpack.js';
 import { PackedCursor, Packing, Slice } from './packed.js';
 
 /** Reads elements one by one; `failed` once one is missing or no integer. */

@@ -1,12 +1,12 @@
-// aof-reader: takes commands out of the bytes of an append-only file, in any cutting.
+// reader: takes commands out of the bytes of an append-only file, in any cutting.
 //
 //   *<count>\r\n then count times $<bytes>\r\n<bytes>\r\n      a command
 //   #TS:<seconds>\r\n                                          a note: what follows happened at this time or later
 //
 // The reader only moves on after a whole command, so `offset` always is where the file is sound up to.
 
-import { AofNumbers, parseCount } from './aof-numbers.js';
-import type { CommandPlaces } from './host.js';
+import { AofNumbers, parseCount } from './numbers.js';
+import type { CommandPlaces } from '../host.js';
 
 export const AofItem = { needInput: 0, command: 1, annotation: 2, malformed: 3 } as const;
 

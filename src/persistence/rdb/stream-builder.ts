@@ -3,15 +3,15 @@
 // Redis loads streams without counting: of wrong counts, nodes in which all is deleted (XTRIM of some versions leaves them), ids
 // that do not fit and pending entries that nobody has. All of that is mended; only with Tolerance.nothing is it refused.
 
-import { type ConsumerRef, ENTRIES_READ_UNKNOWN, type GroupRef } from '../datatypes/stream-groups.js';
-import { boundEntriesRead, entriesUpTo } from '../datatypes/stream-progress.js';
-import type { StreamRef } from '../datatypes/stream.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { Encoding, Type } from '../datatypes/object.js';
-import { StreamId } from '../structures/stream-id.js';
-import { validateStreamNode } from '../structures/stream-node.js';
-import { RdbType } from './rdb-format.js';
-import { RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
+import { type ConsumerRef, ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
+import { boundEntriesRead, entriesUpTo } from '../../datatypes/stream-progress.js';
+import type { StreamRef } from '../../datatypes/stream.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { Encoding, Type } from '../../datatypes/object.js';
+import { StreamId } from '../../structures/stream-id.js';
+import { validateStreamNode } from '../../structures/stream-node.js';
+import { RdbType } from './format.js';
+import { RdbError, RdbEvent, type RdbReader } from './reader.js';
 import { rebuildStreamNode } from './stream-node-rebuild.js';
 import { Tolerance, type ValueRepairs } from './value-repairs.js';
 

@@ -6,15 +6,15 @@
 //
 // Ids outside of nodes and pending lists are two lengths. Not here: loading (stream-builder).
 
-import { DELIVERIES_MAX, type GroupRef } from '../datatypes/stream-groups.js';
-import { Streams, type StreamRef } from '../datatypes/stream.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { byteOffset, chunkOf } from '../memory/layout.js';
-import { INT64_MAX, latin1Bytes } from '../base/bytes.js';
-import { Listpacks } from '../structures/listpack.js';
-import { StreamId } from '../structures/stream-id.js';
-import type { CommandWriter } from './command-snapshot.js';
-import type { RdbWriter } from './rdb-writer.js';
+import { DELIVERIES_MAX, type GroupRef } from '../../datatypes/stream-groups.js';
+import { Streams, type StreamRef } from '../../datatypes/stream.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { byteOffset, chunkOf } from '../../memory/layout.js';
+import { INT64_MAX, latin1Bytes } from '../../base/bytes.js';
+import { Listpacks } from '../../structures/listpack.js';
+import { StreamId } from '../../structures/stream-id.js';
+import type { CommandWriter } from '../aof/command-snapshot.js';
+import type { RdbWriter } from './writer.js';
 
 const idBytes = new Uint8Array(16);
 

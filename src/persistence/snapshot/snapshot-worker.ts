@@ -1,8 +1,8 @@
 // snapshot-worker: the thread that writes a snapshot's file, so that the engine only copies bytes.
 
 import { parentPort } from 'node:worker_threads';
-import { errorCode } from '../base/system-error.js';
-import { RealFiles } from '../io/files.js';
+import { errorCode } from '../../base/system-error.js';
+import { RealFiles } from '../../io/files.js';
 import { SnapshotFile } from './snapshot-file.js';
 import { FileState, type FromWorker, type ToWorker } from './snapshot-sink.js';
 

@@ -2,12 +2,12 @@
 //
 // While clients are served a slice is short and followed by a pause (walk-pace); when nobody is, the walk goes on at once.
 //
-// Not here: the cut itself (snapshot), names of files and what a result means (rdb-saver, append-only), saving in
+// Not here: the cut itself (snapshot), names of files and what a result means (rdb/saver, aof/append-only), saving in
 // one go (whole-save).
 
-import type { Timer } from '../io/clock.js';
-import type { PersistenceHost } from './host.js';
-import { Compression, RdbWriter } from './rdb-writer.js';
+import type { Timer } from '../../io/clock.js';
+import type { PersistenceHost } from '../host.js';
+import { Compression, RdbWriter } from '../rdb/writer.js';
 import { Snapshot, type SnapshotEncoder } from './snapshot.js';
 import type { SnapshotSink } from './snapshot-sink.js';
 import { WalkPace } from './walk-pace.js';

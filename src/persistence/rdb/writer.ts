@@ -1,14 +1,14 @@
-// rdb-writer: the bytes of RDB: lengths, strings, numbers, opcodes, into one growing buffer that is taken away in chunks.
+// writer: the bytes of RDB: lengths, strings, numbers, opcodes, into one growing buffer that is taken away in chunks.
 //
 // Strings longer than COMPRESS_BYTES_MIN can be compressed right here (DUMP, small files), or only marked: the writer
 // then notes where each stands, and the worker thread that writes the file compresses them (`marks`).
 //
 // Not here: what a value looks like (value-encoder), files (snapshot-file).
 
-import { Crc64 } from '../base/crc64.js';
-import { lzfCompress } from '../base/lzf.js';
-import { copyBytes } from '../base/bytes.js';
-import { Opcode, StringEncoding } from './rdb-format.js';
+import { Crc64 } from '../../base/crc64.js';
+import { lzfCompress } from '../../base/lzf.js';
+import { copyBytes } from '../../base/bytes.js';
+import { Opcode, StringEncoding } from './format.js';
 
 /** Shorter strings are never compressed. */
 export const COMPRESS_BYTES_MIN = 21;

@@ -1,4 +1,4 @@
-// aof-manifest: which files make up the append-only file, and in which order they are loaded.
+// manifest: which files make up the append-only file, and in which order they are loaded.
 //
 //   file appendonly.aof.1.base.rdb seq 1 type b      at most one base: a snapshot, as RDB or as commands
 //   file appendonly.aof.1.incr.aof seq 1 type i      commands since, in ascending order; the last one grows
@@ -7,9 +7,9 @@
 // A name with blanks or unprintable bytes stands in double quotes with backslash escapes. The file is always replaced as
 // a whole (temp file, sync, rename, sync of the folder), so a crash leaves the old or the new one.
 
-import { latin1, latin1Bytes } from '../base/bytes.js';
-import { quote, splitWords } from '../base/quoting.js';
-import { type Files, readWhole, replaceFile } from '../io/files.js';
+import { latin1, latin1Bytes } from '../../base/bytes.js';
+import { quote, splitWords } from '../../base/quoting.js';
+import { type Files, readWhole, replaceFile } from '../../io/files.js';
 
 const LINE_BYTES_MAX = 1024;
 

@@ -1,13 +1,13 @@
-// rdb-loader: puts what the reader finds into the keyspace.
+// loader: puts what the reader finds into the keyspace.
 //
 // `run` works for a while and returns, so that a server that loads can answer -LOADING in between. A key that exists
 // already is an error, as in Redis: an RDB never has one twice, and loading begins with empty databases; DEBUG RELOAD MERGE asks
 // for another way.
 
-import type { DataLimits } from '../commands/engine.js';
-import type { Database } from '../keyspace/database.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { NO_EXPIRY, RdbError, RdbEvent, type RdbReader } from './rdb-reader.js';
+import type { DataLimits } from '../../commands/engine.js';
+import type { Database } from '../../keyspace/database.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { NO_EXPIRY, RdbError, RdbEvent, type RdbReader } from './reader.js';
 import { ValueBuilder } from './value-builder.js';
 import { Tolerance } from './value-repairs.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Clock } from '../io/clock.js';
+import type { Clock } from '../../io/clock.js';
 import { WalkPace } from './walk-pace.js';
 
 /** A machine whose times a test moves: what passes, what the process works of it, and what it waits for events. */

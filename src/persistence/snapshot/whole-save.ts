@@ -4,9 +4,9 @@
 //
 // Not here: saving while commands go on (snapshot, snapshot-run).
 
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { RefList } from '../structures/dict.js';
-import { Compression, RdbWriter } from './rdb-writer.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { RefList } from '../../structures/dict.js';
+import { Compression, RdbWriter } from '../rdb/writer.js';
 import type { SnapshotEncoder } from './snapshot.js';
 import type { DirectFileSink } from './snapshot-sink.js';
 

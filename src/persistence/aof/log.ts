@@ -1,4 +1,4 @@
-// aof-log: the file that grows: commands are put into a buffer, written once per turn of the loop, and synced by policy.
+// log: the file that grows: commands are put into a buffer, written once per turn of the loop, and synced by policy.
 //
 //   always     written and synced before the replies of the turn go out: what was acknowledged is on the disk
 //   everysec   written every turn, synced off the loop once a second; while a sync runs, writes wait up to two seconds,
@@ -8,13 +8,13 @@
 // A write that fails (disk full) is taken back to the last whole turn and tried again by every `flush`; meanwhile
 // `failure` says why. Nothing of the buffer is dropped.
 //
-// Not here: which file (append-only), what the server does about a failure (persistence).
+// Not here: which file (aof/append-only), what the server does about a failure (persistence).
 
-import { copyBytes, digitCount, utf8, writeInteger } from '../base/bytes.js';
-import { errorCode, systemErrorText } from '../base/system-error.js';
-import type { Part } from '../commands/engine.js';
-import type { OpenFile } from '../io/files.js';
-import type { CommandPlaces, PersistenceHost } from './host.js';
+import { copyBytes, digitCount, utf8, writeInteger } from '../../base/bytes.js';
+import { errorCode, systemErrorText } from '../../base/system-error.js';
+import type { Part } from '../../commands/engine.js';
+import type { OpenFile } from '../../io/files.js';
+import type { CommandPlaces, PersistenceHost } from '../host.js';
 
 export type SyncPolicy = 'always' | 'everysec' | 'no';
 
