@@ -117,3 +117,26 @@ test('wide counts of deliveries outlive DUMP and RESTORE', async () => {
     assert.deepEqual((after as unknown[][])[0]![3], (before as unknown[][])[0]![3]);
   }
 });
+
+test('a command that waits counts its lookups once, however often it looks', async () => {
+  const counts = async (): Promise<string[]> =>
+    String(await call('info', 'stats')).match(/keyspace_(hits|misses):\d+/g)!;
+  for (const words of [
+    ['xread', 'block', 0, 'streams', 's', 'none', '$', '$'],
+    ['xreadgroup', 'group', 'g', 'c', 'block', 0, 'streams', 's', '>'],
+  ]) {
+    await call('del', 's');
+    await call('xgroup', 'create', 's', 'g', '$', 'mkstream');
+    const waiting = embedded.connect();
+    try {
+      const reply = waiting.call(String(words[0]), words.slice(1));
+      while (!/blocked_clients:1/.test(String(await call('info', 'clients')))) await new Promise(setImmediate);
+      const before = await counts();
+      await call('xadd', 's', '*', 'f', 'v');
+      await reply;
+      assert.deepEqual(await counts(), before, String(words[0]));
+    } finally {
+      waiting.disconnect();
+    }
+  }
+});
