@@ -118,6 +118,18 @@ test('wide counts of deliveries outlive DUMP and RESTORE', async () => {
   }
 });
 
+test('a payload whose group has read more than was added loads with what was added', async () => {
+  // One entry, and ENTRIESREAD 100, as redis-server 7.0 dumps it.
+  const payload = Buffer.from(
+    '130110000000000000000100000000000000011d1d0000000a0001010001010181660200010201000100018176020401ff0101010101000001' +
+      '0101670101406400000a009ecec39d5f7512d0',
+    'hex',
+  );
+  assert.equal(await embedded.client.restore('more', 0, payload), 'OK');
+  const [group] = (await call('xinfo', 'groups', 'more')) as unknown[][];
+  assert.deepEqual(group!.slice(-4), ['entries-read', 1, 'lag', 0]);
+});
+
 test('a command that waits counts its lookups once, however often it looks', async () => {
   const counts = async (): Promise<string[]> =>
     String(await call('info', 'stats')).match(/keyspace_(hits|misses):\d+/g)!;
