@@ -1,24 +1,32 @@
-// What users of node-redis do, done to Kvasir, in both versions of the protocol.
+// What users of node-redis do, done to Kvasir: with its versions 5 and 6, in both versions of the protocol.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { createClient, RESP_TYPES } from 'redis';
+import { createClient as createClient6 } from 'redis-6';
 import { startKvasir, type KvasirProcess } from '../kvasir.js';
 
-function makeClient(port: number, protocol: 2 | 3) {
-  const client = createClient({ url: `redis://127.0.0.1:${port}`, RESP: protocol, socket: { reconnectStrategy: 5 } });
+function makeClient(create: typeof createClient, port: number, protocol: 2 | 3) {
+  const client = create({ url: `redis://127.0.0.1:${port}`, RESP: protocol, socket: { reconnectStrategy: 5 } });
   client.on('error', () => undefined);
   return client;
 }
 
-for (const protocol of [2, 3] as const) {
-  describe(`node-redis with RESP${protocol}`, () => {
+const versions = [
+  [5, createClient, 2],
+  [5, createClient, 3],
+  [6, createClient6 as unknown as typeof createClient, 2],
+  [6, createClient6 as unknown as typeof createClient, 3],
+] as const;
+
+for (const [version, create, protocol] of versions) {
+  describe(`node-redis ${version} with RESP${protocol}`, () => {
     let kvasir: KvasirProcess;
     let client: ReturnType<typeof makeClient>;
     const others: ReturnType<typeof makeClient>[] = [];
 
     before(async () => {
       kvasir = await startKvasir();
-      client = makeClient(kvasir.port, protocol);
+      client = makeClient(create, kvasir.port, protocol);
       await client.connect();
     });
 
@@ -32,7 +40,7 @@ for (const protocol of [2, 3] as const) {
     });
 
     async function another(): Promise<ReturnType<typeof makeClient>> {
-      const made = makeClient(kvasir.port, protocol);
+      const made = makeClient(create, kvasir.port, protocol);
       others.push(made);
       await made.connect();
       return made;
