@@ -68,7 +68,7 @@ describe('the bundled programs', () => {
       await connection.call('EVAL', "return redis.call('SET', KEYS[1], 'x')", '1', 'key');
       await connection.call('BGSAVE');
       const file = join(server.folder, 'dump.rdb');
-      for (let tries = 0; tries < 500 && !existsSync(file); tries++)
+      for (let tries = 0; tries < 10_000 && !existsSync(file); tries++)
         await new Promise((resolve) => setTimeout(resolve, 20));
       connection.close();
       const rdb = await run('kvasir-check-rdb', file);

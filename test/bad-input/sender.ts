@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 
-const patienceMs = 30_000;
+const patienceMs = 180_000;
 const roundsToSettle = 2;
 
 export interface Answer {

@@ -244,8 +244,8 @@ describe('real servers in special ways', { skip: peerMissing('redis-server', 're
   test('--functions-rdb and SYNC typed as a command', async () => {
     const words = ['-p', String(redis.port), 'sync'];
     const [first, second] = [
-      await runRedis(words, { stopAfterMs: 1500 }),
-      await runKvasir(words, { stopAfterMs: 1500 }),
+      await runRedis(words, { stopAt: /Logging commands from master\.\n/ }),
+      await runKvasir(words, { stopAt: /Logging commands from master\.\n/ }),
     ];
     assert.match(second.stdout, /^Entering replica output mode\.\.\. {2}\(press Ctrl-C to quit\)\n/);
     assert.match(

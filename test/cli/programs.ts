@@ -16,11 +16,12 @@ export interface Outcome {
 export interface RunOptions {
   readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
-  /** Ends the program after this time, for those that run on. */
-  readonly stopAfterMs?: number;
+  /** Ends the program, which would run on, as soon as its output (or what it says of errors) is so. */
+  readonly stopAt?: RegExp;
 }
 
-const timeoutMs = 120_000;
+/** However slow the machine is, a program that is not through by then hangs. */
+const timeoutMs = 300_000;
 
 /** Output as one character per byte. */
 export function run(program: string, words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
@@ -29,14 +30,15 @@ export function run(program: string, words: readonly string[], options: RunOptio
     const child = spawn(program, [...words], { env });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    const collect = (chunks: Buffer[], chunk: Buffer): void => {
+      chunks.push(chunk);
+      if (options.stopAt?.test(Buffer.concat(chunks).toString('latin1')) === true) child.kill('SIGTERM');
+    };
+    child.stdout.on('data', (chunk: Buffer) => collect(stdout, chunk));
+    child.stderr.on('data', (chunk: Buffer) => collect(stderr, chunk));
     child.stdin.on('error', () => undefined); // a program that does not read its input
     child.stdin.end(options.stdin ?? '');
-    const timer = setTimeout(
-      () => child.kill(options.stopAfterMs === undefined ? 'SIGKILL' : 'SIGTERM'),
-      options.stopAfterMs ?? timeoutMs,
-    );
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     child.once('error', reject);
     child.once('close', (status, signal) => {
       clearTimeout(timer);

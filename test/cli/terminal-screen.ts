@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const runFile = promisify(execFile);
-const waitMs = 20_000;
+const waitMs = 180_000;
 let started = 0;
 
 export class TerminalScreen {

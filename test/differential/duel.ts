@@ -7,7 +7,7 @@ import { Comparison, show, type Excuse } from './comparing.js';
 import type { Words } from './generator.js';
 
 /** How long a server may think about one run of commands. */
-const patienceMs = 30_000;
+const patienceMs = 180_000;
 const databaseCount = 2;
 
 export interface Mismatch {

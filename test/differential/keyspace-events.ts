@@ -38,8 +38,7 @@ export class RemoteEvents {
     const events = new RemoteEvents(socket);
     socket.write('PSUBSCRIBE __keyevent@0__:* mark:*\r\n');
     while (events.waiting.split('psubscribe').length < 3) await new Promise<void>((resolve) => (events.wake = resolve));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    events.waiting = '';
+    await events.take(remote);
     return events;
   }
 

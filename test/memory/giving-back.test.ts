@@ -10,7 +10,7 @@ const MB = 1024 * 1024;
 /** Waits until the process has at most so much; fails only when it stays above for good. */
 async function shrinksTo(kvasir: KvasirProcess, bytes: number, what: string): Promise<void> {
   for (let tries = 0; kvasir.residentBytes()! > bytes; tries++) {
-    assert.ok(tries < 600, `${what}: ${Math.round(kvasir.residentBytes()! / MB)} MB stay`);
+    assert.ok(tries < 3000, `${what}: ${Math.round(kvasir.residentBytes()! / MB)} MB stay`);
     await sleep(100);
   }
 }

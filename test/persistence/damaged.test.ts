@@ -15,7 +15,7 @@ const seed = Number(process.env.SEED ?? 911);
 /** Mutations of each sample. */
 const rounds = Number(process.env.ROUNDS ?? 8);
 /** A peer that spins in a value that it took. */
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 /** A server that may crash: it is started again. */
 class Side<Peer extends RedisPeer = RedisPeer> {

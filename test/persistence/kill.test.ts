@@ -27,7 +27,7 @@ function ask(port: number, words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     let text = '';
-    socket.setTimeout(10_000, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(60_000, () => socket.destroy(new Error('no answer')));
     socket.on('error', reject);
     socket.on('data', (bytes) => {
       text += bytes.toString('latin1');
@@ -49,7 +49,7 @@ async function startServer(folder: string, flags: readonly string[]): Promise<Ru
     [program, '--port', String(port), '--dir', folder, '--logfile', log, ...flags],
     { stdio: 'ignore' },
   );
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 8000; tries++) {
     if (child.exitCode !== null) throw new Error(`the server ended: ${readFileSync(log, 'latin1').slice(-800)}`);
     try {
       if ((await ask(port, ['PING'])) === '+PONG') return { child, port };
@@ -163,7 +163,7 @@ test('a change right after a BGSAVE that counted one change less is in the AOF',
     // Without a command in between: the server would look at the count of changes then.
     for (
       let tries = 0;
-      tries < 400 && !readFileSync(join(folder, 'log'), 'latin1').includes('terminated with success');
+      tries < 20_000 && !readFileSync(join(folder, 'log'), 'latin1').includes('terminated with success');
       tries++
     )
       await sleep(10);

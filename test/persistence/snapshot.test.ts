@@ -428,7 +428,7 @@ test('a worker that was given up at any moment puts nothing in the place of a la
       assert.equal(isDone, wasDone);
       assert.equal(readFileSync(final, 'latin1'), `${round}`);
     }
-    for (let tries = 0; tries < 500 && readdirSync(folder).length > 1; tries++) await sleep(20);
+    for (let tries = 0; tries < 10_000 && readdirSync(folder).length > 1; tries++) await sleep(20);
     assert.deepEqual(readdirSync(folder), ['f']);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,7 +1,10 @@
 // Long scripts over real sockets: what others see meanwhile, how a script is ended, and that nobody sees half of one.
 // The drills run on redis-server too, where it is installed: the same words must come.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startKvasir } from '../kvasir.js';
 import { findProgram, startRedis, type RedisPeer } from '../peer.js';
 import { Terminal } from './terminal.js';
@@ -26,13 +29,12 @@ async function untilGone(terminal: Terminal): Promise<void> {
   });
 }
 
-/** Waits until a request of this client is not answered: a script has begun. */
-async function untilHeld(terminal: Terminal): Promise<void> {
-  for (;;) {
-    const answer = terminal.type('PING').catch(() => 'cut off');
-    const first = await Promise.race([answer, new Promise<string>((resolve) => setTimeout(() => resolve('held'), 50))]);
-    if (first === 'held' || first.includes('BUSY')) return;
-  }
+/** The start of a script that `untilBegun` waits for. */
+const begun = (mark: string): string => `redis.log(redis.LOG_WARNING, 'begun: ${mark}')`;
+
+/** Waits until the script with this mark runs, which the log tells: nobody else would be answered. */
+async function untilBegun(server: RedisPeer, mark: string): Promise<void> {
+  while (!readFileSync(join(server.folder, 'peer.log'), 'latin1').includes(`begun: ${mark}`)) await sleep(5);
 }
 
 interface Kind {
@@ -132,10 +134,10 @@ for (const { name, start } of kinds) {
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '60000');
         const script = first.type(
           'EVAL',
-          `redis.call('set', 'x', 'half') ${wait} redis.call('set', 'x', 'whole') return 1`,
+          `redis.call('set', 'x', 'half') ${begun('half')} ${wait} redis.call('set', 'x', 'whole') return 1`,
           '0',
         );
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await untilBegun(server, 'half');
         assert.deepEqual(await second.typeAll(['GET', 'x'], ['SET', 'x', 'later'], ['GET', 'x']), [
           'whole',
           'OK',
@@ -153,13 +155,13 @@ for (const { name, start } of kinds) {
         const replies = first.typeAll(
           ['MULTI'],
           ['SET', 'x', '1'],
-          ['EVAL', `${wait} return redis.call('incr', 'x')`, '0'],
+          ['EVAL', `${begun('transaction')} ${wait} return redis.call('incr', 'x')`, '0'],
           ['INCR', 'x'],
           ['EVAL', `${wait} return redis.call('incr', 'x')`, '0'],
           ['INCR', 'x'],
           ['EXEC'],
         );
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await untilBegun(server, 'transaction');
         assert.equal(await second.type('INCR', 'x'), '6');
         assert.equal((await replies).at(-1), '[OK 2 3 4 5]');
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '100');
@@ -171,7 +173,7 @@ for (const { name, start } of kinds) {
         await open();
         await second.type('CONFIG', 'SET', 'busy-reply-threshold', '60000');
         const popped = second.type('BLPOP', 'queue', '0');
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        while (!(await first.type('INFO', 'clients')).includes('blocked_clients:1')) await sleep(5);
         const script = first.type(
           'EVAL',
           `redis.call('rpush', 'queue', 'a') ${wait} redis.call('lpush', 'queue', 'b') return redis.call('llen', 'queue')`,
@@ -211,9 +213,13 @@ for (const { name, start } of kinds) {
         server = await start([...args, '--save', '900 1']);
         await open();
         const script = first
-          .type('EVAL', `redis.call('set', 'a', '1') ${wait} redis.call('set', 'b', '1') return 1`, '0')
+          .type(
+            'EVAL',
+            `redis.call('set', 'a', '1') ${begun('saved')} ${wait} redis.call('set', 'b', '1') return 1`,
+            '0',
+          )
           .catch(() => 'cut off');
-        await untilHeld(second);
+        await untilBegun(server, 'saved');
         await server.stop({ keepFolder: true });
         assert.match(await script, /1|cut off/);
         server = await start([...args, '--save', '900 1'], server.folder);
@@ -243,19 +249,19 @@ describe('the end of Kvasir while a script runs', () => {
   test('a transaction around a script is saved as a whole', async () => {
     const args = ['--save', '900 1', '--busy-reply-threshold', '60000'];
     const server = await startKvasir({ args });
-    const [first, second] = [await Terminal.open(server.port), await Terminal.open(server.port)];
+    const first = await Terminal.open(server.port);
     const replies = first
       .typeAll(
         ['MULTI'],
         ['SET', 'a', '1'],
-        ['EVAL', 'while true do end', '0'],
+        ['EVAL', `${begun('whole')} while true do end`, '0'],
         ['SET', 'b', '1'],
         ['EVAL', 'while true do end', '0'],
         ['SET', 'c', '1'],
         ['EXEC'],
       )
       .catch(() => 'cut off');
-    await untilHeld(second);
+    await untilBegun(server, 'whole');
     await server.stop({ keepFolder: true });
     await replies;
     const next = await startKvasir({ folder: server.folder });

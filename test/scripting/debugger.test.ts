@@ -172,7 +172,7 @@ function transcript(
   const { stdout } = spawnSync(
     name,
     [...first, '-p', String(port), mode, '--eval', file, 'k1', 'k2', ',', 'arg1', 'arg 2'],
-    { input: `${commands.join('\n')}\n`, encoding: 'latin1', timeout: 10_000 },
+    { input: `${commands.join('\n')}\n`, encoding: 'latin1', timeout: 180_000 },
   );
   return stdout.replace(/\x1b\[[0-9;]*m/g, '').replace(/0x[0-9a-f]+/g, '0x');
 }

@@ -6,7 +6,7 @@ import { End } from './twins.js';
 
 it(
   'a command that was put off runs before the one that comes in the turn in which the pause ends',
-  { timeout: 30_000 },
+  { timeout: 300_000 },
   async () => {
     const server = await startServer();
     const [pausing, writing] = [await End.open(server.port), await End.open(server.port)];

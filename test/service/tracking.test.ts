@@ -223,7 +223,7 @@ describe('client tracking beside redis-server', { skip: peerMissing('redis-serve
 });
 
 describe('client-side caching of node-redis', () => {
-  it('answers from the cache until another client changes the key', { timeout: 30_000 }, async () => {
+  it('answers from the cache until another client changes the key', { timeout: 300_000 }, async () => {
     const server = await startServer({ port: 0 });
     const options = { socket: { host: '127.0.0.1', port: server.port }, RESP: 3 as const };
     const caching = createClient({

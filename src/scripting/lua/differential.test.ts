@@ -23,7 +23,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 function runPeer(source: string): string {
   writeFileSync(join(folder, 'test.lua'), source, 'latin1');
-  const peer = spawnSync('lua5.1', ['test.lua'], { cwd: folder, encoding: 'latin1', timeout: 20_000 });
+  const peer = spawnSync('lua5.1', ['test.lua'], { cwd: folder, encoding: 'latin1', timeout: 180_000 });
   assert.equal(peer.error, undefined, 'lua5.1 must run when CI=true');
   return peer.stdout + peer.stderr.replace(/\nstack traceback:[^]*/, '\n');
 }

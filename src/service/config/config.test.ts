@@ -484,7 +484,7 @@ describe('config beside redis-server', { skip: peerMissing('redis-server') }, ()
         const theirs = spawnSync('redis-server', [join(folder, 'r.conf'), '--port', '0'], {
           cwd: folder,
           encoding: 'utf8',
-          timeout: 5000,
+          timeout: 60_000,
         });
         let ours = '';
         try {
