@@ -5,7 +5,7 @@
 //   npm run bench -- --only pause --pause-keys 10000000
 //   npm run bench -- --only big-values --big-elements 10000000
 //   npm run bench -- --only long-commands --long-groups string,list --long-match BITOP
-//   npm run bench -- --only scripts,pubsub
+//   npm run bench -- --only scripts,pubsub,connections
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
@@ -20,6 +20,7 @@ import { parseArgs, promisify } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { findProgram } from '../peer.js';
 import { measureBigValues } from './big-values.bench.js';
+import { measureConnections } from './connections.bench.js';
 import { fill } from './fill.js';
 import { measureLongCommands } from './long-commands.bench.js';
 import { measurePause } from './pause.bench.js';
@@ -58,6 +59,7 @@ const { values: flags } = parseArgs({
     'snapshot-keys': { type: 'string', default: '5000000' },
     'snapshot-members': { type: 'string', default: '1000000' },
     'load-keys': { type: 'string', default: '1000000' },
+    connections: { type: 'string', default: '10000' },
     subscribers: { type: 'string', default: '10000' },
     patterns: { type: 'string', default: '100000' },
     'no-write': { type: 'boolean', default: false },
@@ -342,6 +344,7 @@ of the rounds' ratios. \`npm run bench\` measures throughput, memory and start a
 
 const measures: Record<string, () => Promise<Section[]>> = {
   scripts: () => measureScripts(rounds, baseRequests),
+  connections: () => measureConnections(Number(flags.connections), Math.min(rounds, 3)),
   pubsub: () =>
     measurePubSub({
       subscribers: Number(flags.subscribers),
