@@ -21,6 +21,7 @@ import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
 import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
+import type { RefList } from '../structures/dict.js';
 import { StreamId } from '../structures/stream-id.js';
 import type { StreamIndexes, StreamIndexRef } from '../structures/stream-index.js';
 
@@ -185,6 +186,26 @@ export class StreamGroups {
     if (this.order(group) === 0) return;
     while (!indexes.freeStep(this.order(group), FREE_LEAVES, null)) continue;
     this.setWord(group, ORDER, 0);
+  }
+
+  /** The leaves of what is pending in a group, for `forEachOfLeaf`. */
+  pendingLeaves(group: GroupRef): RefList {
+    return this.indexes.leaves(this.groupPending(group));
+  }
+
+  consumerPendingLeaves(consumer: ConsumerRef): RefList {
+    return this.indexes.leaves(this.consumerPending(consumer));
+  }
+
+  /** Visits what is pending in a leaf, or a copy of one, of a group, or of a consumer, of which only `pendingId` is read. */
+  forEachOfLeaf(leaf: number, isOfGroup: boolean, visit: () => void): void {
+    const { indexes } = this;
+    const count = indexes.openLeaf(leaf, isOfGroup ? PENDING_WORDS : 0);
+    for (; indexes.slot < count; indexes.slot++) {
+      if (isOfGroup) this.readPending();
+      else indexes.readId(this.pendingId);
+      visit();
+    }
   }
 
   seenTime(consumer: ConsumerRef): number {

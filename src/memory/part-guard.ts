@@ -12,6 +12,8 @@ export interface PartGuard {
   beforeMember(owner: number, hash: number, entry: number): void;
   /** A block of a quicklist's or stream's node is about to be changed or freed. */
   beforeBlock(owner: number, block: number): void;
+  /** A leaf of a map of stream ids (structures/stream-index) is about to be changed or freed. */
+  beforeLeaf(leaf: number): void;
   /** Nodes of a quicklist or stream were cut off, and are the nodes of another one now, which is going to be freed. */
   nodesCut(owner: number, cut: number): void;
 }

@@ -178,6 +178,7 @@ test('removeMarked takes out what is marked, many or few, and leaves a sound dic
           told.add(entry);
         },
         beforeBlock: () => undefined,
+        beforeLeaf: () => undefined,
         nodesCut: () => undefined,
       };
       dicts.removeMarked(dict, marks);

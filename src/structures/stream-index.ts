@@ -16,6 +16,7 @@
 import { assert } from '../base/assert.js';
 import type { Arena } from '../memory/arena.js';
 import { CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
+import { RefList } from './dict.js';
 import { StreamId } from './stream-id.js';
 
 export type StreamIndexRef = number & { readonly brand: 'stream-index' };
@@ -139,8 +140,29 @@ export class StreamIndexes {
     ]!;
   }
 
+  /** Goes to the first slot of a leaf, or of a copy of one, of a map with so many words a value; returns how many it has. */
+  openLeaf(leaf: number, valueWords: number): number {
+    this.leaf = leaf;
+    this.slot = 0;
+    this.stride = ID_WORDS + valueWords;
+    return this.word(leaf, USED);
+  }
+
+  /** All leaves of a map, in their order. */
+  leaves(map: StreamIndexRef): RefList {
+    const list = new RefList(4);
+    for (let leaf = this.word(map, FIRST); leaf !== 0; leaf = this.word(leaf, NEXT)) list.push(leaf);
+    return list;
+  }
+
+  /** A leaf is about to be changed or freed. */
+  private beforeChange(leaf: number): void {
+    if (this.arena.guard !== null) this.arena.guard.beforeLeaf(leaf);
+  }
+
   /** @hot */
   setValue(index: number, value: number): void {
+    if (this.arena.guard !== null) this.arena.guard.beforeLeaf(this.leaf);
     this.arena.i32[this.leaf >>> CHUNK_SHIFT]![
       wordOffset(this.leaf) + HEADER_WORDS + this.slot * this.stride + ID_WORDS + index
     ] = value;
@@ -160,6 +182,7 @@ export class StreamIndexes {
     } else if (this.slot < this.word(this.leaf, USED) && this.compareAt(this.leaf, this.slot, id) === 0) {
       return false;
     }
+    this.beforeChange(this.leaf);
     this.makeRoom(map);
     const i32 = this.arena.i32[this.leaf >>> CHUNK_SHIFT]!;
     const base = wordOffset(this.leaf) + HEADER_WORDS;
@@ -176,6 +199,7 @@ export class StreamIndexes {
   remove(map: StreamIndexRef, id: StreamId): boolean {
     if (!this.find(map, id)) return false;
     const { leaf, slot, stride } = this;
+    this.beforeChange(leaf);
     const used = this.word(leaf, USED) - 1;
     const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
     const base = wordOffset(leaf) + HEADER_WORDS;
@@ -259,6 +283,7 @@ export class StreamIndexes {
   /** Moves the ids of a leaf that stay to its start; returns how many there are. */
   private sweepLeaf(leaf: number, used: number, goes: () => boolean): number {
     const { stride } = this;
+    this.beforeChange(leaf);
     const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
     const base = wordOffset(leaf) + HEADER_WORDS;
     let kept = 0;
@@ -291,6 +316,7 @@ export class StreamIndexes {
   freeStep(map: StreamIndexRef, budget: number, free: (() => void) | null): boolean {
     for (let left = budget; left > 0 && this.last(map); left--) {
       const { leaf } = this;
+      this.beforeChange(leaf);
       const id = new StreamId();
       const used = this.word(leaf, USED);
       for (let slot = 0; slot < used; slot++) {
@@ -552,6 +578,8 @@ export class StreamIndexes {
     const right = this.child(parent, place + 1);
     const more = this.word(right, USED);
     if (more > third) return false;
+    this.beforeChange(leaf);
+    this.beforeChange(right);
     const needed = (HEADER_WORDS + (used + more) * stride) * 4;
     let into = leaf;
     if (this.arena.usable(leaf) < needed) {

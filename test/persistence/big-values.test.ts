@@ -4,13 +4,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
+import type { ConsumerRef, GroupRef } from '../../src/datatypes/stream-groups.js';
+import { Type } from '../../src/datatypes/object.js';
+import type { StreamRef } from '../../src/datatypes/stream.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
+import { chunkOf } from '../../src/memory/layout.js';
 import { CommandSnapshotEncoder } from '../../src/persistence/aof/command-snapshot.js';
 import { datasetDigest, hexadecimal } from '../../src/persistence/digest.js';
 import { RdbSnapshotEncoder } from '../../src/persistence/rdb/snapshot-encoder.js';
 import { Compression, RdbWriter } from '../../src/persistence/rdb/writer.js';
 import { Snapshot } from '../../src/persistence/snapshot/snapshot.js';
 import { DirectFileSink } from '../../src/persistence/snapshot/snapshot-sink.js';
+import { StreamId } from '../../src/structures/stream-id.js';
 import { type Engine, makeEngine } from './engine.js';
 import { digestOf, loadBytes, makeKeyspace } from './local.js';
 
@@ -43,6 +48,35 @@ function takeSnapshot(keyspace: Keyspace, asCommands: boolean): Taken {
       return files.get('/f');
     },
   };
+}
+
+/** The consumer groups of all streams with what is pending, which a digest leaves out. */
+function groupsOf(keyspace: Keyspace): string[] {
+  const { entries, arena, dicts } = keyspace;
+  const { streams } = keyspace.values;
+  const { groups } = streams;
+  const lines: string[] = [];
+  const nameOf = (ref: GroupRef | ConsumerRef): string => {
+    const start = groups.nameStart(ref);
+    return Buffer.from(arena.u8[chunkOf(ref)]!.slice(start, start + groups.nameLength(ref))).toString('latin1');
+  };
+  for (const database of keyspace.databases) {
+    dicts.forEach(database.dict, (entry) => {
+      if (entries.type(entry) !== Type.STREAM) return;
+      const key = `${database.index} ${Buffer.from(entries.keyBytes(entry)).toString('latin1')}`;
+      const list = streams.groupList(entries.word2(entry) as StreamRef);
+      for (let index = 0; index < groups.listCount(list); index++) {
+        const group = groups.groupAt(list, index);
+        const id = groups.lastId(group, new StreamId()).toString();
+        lines.push(`${key} ${nameOf(group)} ${id} ${groups.pendingCount(group)}`);
+        for (let there = groups.firstPending(group); there; there = groups.nextPending())
+          lines.push(
+            `${key} ${nameOf(group)} ${groups.pendingId.toString()} ${groups.deliveryTime} ${groups.deliveryCount} ${nameOf(groups.consumer)}`,
+          );
+      }
+    });
+  }
+  return lines.sort();
 }
 
 /** Runs the commands of an AOF in another engine. */
@@ -96,6 +130,12 @@ class Commands {
       for (let count = 0; count < 3; count++)
         this.grow(kind, `${kind}:${count}`, 30 + this.random.below(kind === 'list' && count === 0 ? 5000 : 1200));
     for (let count = 0; count < 100; count++) engine.run('SET', `s${count}`, this.value());
+    for (let count = 0; count < 3; count++)
+      for (const group of ['g0', 'g1']) {
+        engine.run('XGROUP', 'CREATE', `stream:${count}`, group, '0');
+        for (const consumer of ['c0', 'c1', 'c0'])
+          engine.run('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 300, 'STREAMS', `stream:${count}`, '>');
+      }
     for (let count = 0; count < 3; count++) engine.run('SET', `long:${count}`, this.longString());
   }
 
@@ -159,10 +199,27 @@ class Commands {
     else if (dice < 44) engine.run('FLUSHDB');
     else if (dice < 48) engine.run('PEXPIREAT', key, 1_700_000_000_000 + random.below(3000));
     else if (dice < 52) engine.tick(random.below(50));
+    else if (dice >= 900 && kind === 'stream') this.changePending(key);
     else if (dice < 55) this.changeString(`long:${random.below(3)}`);
     else if (dice < 60) this.grow(kind, key, 200);
     else if (dice < 100) engine.run('SET', `s${random.below(100)}`, this.value());
     else this.change(kind, key);
+  }
+
+  /** A group with much pending, and changes of it. */
+  private changePending(key: string): void {
+    const { engine, random } = this;
+    const group = `g${random.below(3)}`;
+    const consumer = `c${random.below(3)}`;
+    const id = (): string => `${random.below(this.streamId)}-1`;
+    const dice = random.below(12);
+    if (dice < 2) engine.run('XGROUP', 'CREATE', key, group, '0');
+    else if (dice < 5) engine.run('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 400, 'STREAMS', key, '>');
+    else if (dice < 7) engine.run('XACK', key, group, id(), id(), id());
+    else if (dice < 9) engine.run('XCLAIM', key, group, consumer, 0, id(), id(), 'JUSTID');
+    else if (dice < 10) engine.run('XAUTOCLAIM', key, group, consumer, 0, id(), 'COUNT', 50, 'JUSTID');
+    else if (dice < 11) engine.run('XGROUP', 'DELCONSUMER', key, group, consumer);
+    else if (random.chance(30)) engine.run('XGROUP', 'DESTROY', key, group);
   }
 
   private change(kind: (typeof KINDS)[number], key: string): void {
@@ -245,6 +302,8 @@ for (const asCommands of [false, true]) {
         while (!keyspace.freeSome(10_000)) continue;
       };
       const wanted = digestOf(keyspace);
+      const wantedGroups = groupsOf(keyspace);
+      assert.ok(wantedGroups.length > 1000);
       const { snapshot, bytes } = takeSnapshot(keyspace, asCommands);
       const busy = 1 + random.below(6);
       for (let steps = 0; !snapshot.isOver && steps < 100_000; steps++) {
@@ -258,6 +317,7 @@ for (const asCommands of [false, true]) {
         const loaded = makeKeyspace();
         loadBytes(loaded, bytes());
         assert.equal(digestOf(loaded), wanted, `round ${round}`);
+        assert.deepEqual(groupsOf(loaded), wantedGroups, `round ${round}`);
       }
       freeAll();
       keyspace.verify();
@@ -305,4 +365,39 @@ test('a list that becomes a listpack of its last node, and elements with a node 
   loadBytes(loaded, bytes());
   assert.equal(digestOf(loaded), wanted);
   engine.keyspace.verify();
+});
+
+test('what is cut off or swept out in the midst of a snapshot is in it', () => {
+  const engine = makeEngine(seed);
+  const numbers = Array.from({ length: 6000 }, (_, index) => index);
+  engine.run('CONFIG', 'SET', 'stream-node-max-entries', 5);
+  for (const key of ['trimmed', 'pending'])
+    for (const number of numbers) engine.run('XADD', key, `${number + 1}-0`, 'f', 'v');
+  engine.run('ZADD', 'z', ...numbers.flatMap((number) => [number, `member-${number}`]));
+  for (const group of ['kept', 'destroyed']) {
+    engine.run('XGROUP', 'CREATE', 'pending', group, '0');
+    for (const consumer of ['a', 'b'])
+      engine.run('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 2500, 'STREAMS', 'pending', '>');
+  }
+  const wanted = digestOf(engine.keyspace);
+  const wantedGroups = groupsOf(engine.keyspace);
+  assert.equal(wantedGroups.length, 10_002);
+  const { snapshot, bytes } = takeSnapshot(engine.keyspace, false);
+  for (let steps = 0; steps < 3; steps++) snapshot.walk(() => true);
+  engine.run('XTRIM', 'trimmed', 'MAXLEN', 100);
+  engine.run('ZREMRANGEBYRANK', 'z', 0, 3999);
+  engine.run('XGROUP', 'DELCONSUMER', 'pending', 'kept', 'a');
+  engine.run('XGROUP', 'DESTROY', 'pending', 'destroyed');
+  while (!engine.keyspace.freeSome(1000)) continue;
+  for (const number of numbers) engine.run('XADD', 'trimmed', `${number + 7001}-0`, 'g', 'other');
+  snapshot.walk(() => false);
+  const loaded = makeKeyspace();
+  loadBytes(loaded, bytes());
+  assert.equal(digestOf(loaded), wanted);
+  assert.deepEqual(groupsOf(loaded), wantedGroups);
+  while (!engine.keyspace.freeSome(1000)) continue;
+  engine.keyspace.verify();
+  engine.run('FLUSHALL');
+  while (!engine.keyspace.freeSome(1000)) continue;
+  assert.equal(engine.keyspace.arena.guard, null);
 });

@@ -156,6 +156,8 @@ function runDestroy(call: DataCall): void {
   // What is pending in it may be much: it is freed like the value of a key.
   const remains = streams.create();
   streams.setGroupList(remains, streams.groups.listOf(group));
+  const { guard } = call.host.keyspace.arena;
+  if (guard !== null) guard.nodesCut(stream, remains);
   call.host.keyspace.releaseValue(Type.STREAM, Encoding.STREAM, remains);
   call.reply.integer(1);
   notify(call, EventClass.STREAM, 'xgroup-destroy', 2);

@@ -66,8 +66,8 @@ export class RdbSnapshotEncoder implements SnapshotEncoder {
     this.values.block(value, index);
   }
 
-  close(writer: RdbWriter, value: BigValue): void {
-    if (value.head.tail !== null) writer.append(value.head.tail);
+  close(): void {
+    return;
   }
 
   /** What stands before an entry's type. */

@@ -15,6 +15,7 @@ import { Listpacks } from '../../structures/listpack.js';
 import { StreamId } from '../../structures/stream-id.js';
 import type { CommandWriter } from '../aof/command-snapshot.js';
 import type { RdbWriter } from './writer.js';
+import { StreamTail } from './stream-tail.js';
 
 const idBytes = new Uint8Array(16);
 
@@ -63,10 +64,18 @@ export class StreamEncoder {
     return this.streams.indexes.count(this.streams.nodeIndex(ref as StreamRef));
   }
 
-  /** What stands behind the nodes. */
-  writeTail(ref: number, writer: RdbWriter): void {
+  /** What stands behind the nodes, at once. */
+  private writeTail(ref: number, writer: RdbWriter): void {
+    const tail = new StreamTail(this.keyspace.arena, this, writer.compression);
+    this.openTail(ref, tail);
+    while (!tail.step(writer)) continue;
+  }
+
+  /** Writes what stands behind the nodes but what is pending, of which the tail notes where it is. */
+  openTail(ref: number, tail: StreamTail): void {
     const { streams, id } = this;
     const stream = ref as StreamRef;
+    const { writer } = tail;
     writer.writeLength(streams.length(stream));
     this.writeId(writer, streams.lastId(stream, id));
     this.writeId(writer, streams.firstId(stream, id));
@@ -75,12 +84,25 @@ export class StreamEncoder {
     const groups = streams.groupList(stream);
     const count = streams.groups.listCount(groups);
     writer.writeLength(count);
-    for (let index = 0; index < count; index++) this.writeGroup(streams.groups.groupAt(groups, index), writer);
+    for (let index = 0; index < count; index++) this.openGroup(streams.groups.groupAt(groups, index), tail);
   }
 
-  private writeGroup(group: GroupRef, writer: RdbWriter): void {
+  /** Writes what is pending in a leaf of a group or of a consumer. */
+  writeLeaf(leaf: number, isOfGroup: boolean, writer: RdbWriter): void {
+    const { groups } = this.streams;
+    groups.forEachOfLeaf(leaf, isOfGroup, () => {
+      writer.raw(streamIdBytes(groups.pendingId), 0, 16);
+      if (!isOfGroup) return;
+      writer.int64(groups.deliveryTime);
+      if (groups.deliveryCount >= DELIVERIES_MAX) writer.writeLength64(INT64_MAX_BYTES, 0);
+      else writer.writeLength(groups.deliveryCount);
+    });
+  }
+
+  private openGroup(group: GroupRef, tail: StreamTail): void {
     const { groups } = this.streams;
     const { id } = this;
+    let { writer } = tail;
     const { arena } = this.keyspace;
     writer.string(arena.u8[chunkOf(group)]!, groups.nameStart(group), groups.nameLength(group));
     this.writeId(writer, groups.lastId(group, id));
@@ -88,12 +110,8 @@ export class StreamEncoder {
     if (entriesRead < 0) writer.writeLengthMinusOne();
     else writer.writeLength(entriesRead);
     writer.writeLength(groups.pendingCount(group));
-    for (let there = groups.firstPending(group); there; there = groups.nextPending()) {
-      writer.raw(streamIdBytes(groups.pendingId), 0, 16);
-      writer.int64(groups.deliveryTime);
-      if (groups.deliveryCount >= DELIVERIES_MAX) writer.writeLength64(INT64_MAX_BYTES, 0);
-      else writer.writeLength(groups.deliveryCount);
-    }
+    tail.addLeaves(groups.pendingLeaves(group), true);
+    ({ writer } = tail);
     const consumers = groups.consumers(group);
     const count = groups.listCount(consumers);
     const released = this.releasedIds(group);
@@ -112,9 +130,8 @@ export class StreamEncoder {
       const more = consumer === nobody ? released : [];
       writer.writeLength(groups.consumerPendingCount(consumer) + more.length);
       for (const one of more) writer.raw(streamIdBytes(one), 0, 16);
-      for (let there = groups.firstConsumerPending(consumer); there; there = groups.nextConsumerPending()) {
-        writer.raw(streamIdBytes(groups.pendingId), 0, 16);
-      }
+      tail.addLeaves(groups.consumerPendingLeaves(consumer), false);
+      ({ writer } = tail);
     }
   }
 

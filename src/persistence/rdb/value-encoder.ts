@@ -20,11 +20,11 @@ import { isPacked, unpackBlock } from '../../structures/packed-node.js';
 import { plainLength, plainStart, QuicklistNodes, type QuicklistRef } from '../../structures/quicklist-nodes.js';
 import { type BigBlocks, type BigValue, type PartHead, PartKind, STREAM_ID_BYTES } from '../snapshot/big-value.js';
 import { QuicklistContainer, RDB_VERSION, RDB_VERSION_FIELD_TTL, RdbType } from './format.js';
-import { RdbWriter } from './writer.js';
+import type { RdbWriter } from './writer.js';
 import { StreamEncoder } from './stream-encoder.js';
+import { StreamTail } from './stream-tail.js';
 
 const MEMBERS_AT_ONCE = 256;
-const TAIL_BYTES = 256;
 const NO_BYTES = new Uint8Array(0);
 
 export class ValueEncoder {
@@ -90,10 +90,10 @@ export class ValueEncoder {
     this.begin(entry, false, true);
     const { kind } = this;
     this.kind = 0;
-    let tail: RdbWriter | null = null;
+    let tail: StreamTail | null = null;
     if (kind === PartKind.streamNodes) {
-      tail = new RdbWriter(this.writer.compression, TAIL_BYTES);
-      this.streams.writeTail(entries.word2(entry), tail);
+      tail = new StreamTail(keyspace.arena, this.streams, this.writer.compression);
+      this.streams.openTail(entries.word2(entry), tail);
     }
     return { kind, key: NO_BYTES, expiresMs: -1, firstFieldMs: this.firstFieldMs, tail };
   }

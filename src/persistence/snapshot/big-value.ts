@@ -8,7 +8,8 @@
 //                           that is about to change or go is written at once, out of order, which RDB allows; its
 //                           EPOCH bit then tells the walk to pass it by. So does the bit of a member that is added.
 //   nodes (list, stream)    are written in their order, from a list of blocks made when the value was opened (4 bytes a
-//                           node). A block that is about to change or go is copied, and the copy takes its place.
+//                           node). A block that is about to change or go is copied, and the copy takes its place. What is
+//                           pending in the groups of a stream comes behind its nodes, in the same way (stream-tail).
 //   bytes (string)          are written in their order. The string keeps the old epoch until all are, so that a command which is
 //                           about to change it makes the snapshot write the rest first.
 //
@@ -32,11 +33,14 @@ import { StreamId } from '../../structures/stream-id.js';
 import { PieceList } from './piece-list.js';
 import type { RdbWriter } from '../rdb/writer.js';
 import { streamIdBytes } from '../rdb/stream-encoder.js';
+import type { StreamTail } from '../rdb/stream-tail.js';
 
 /** Collections of fewer members are never big, whatever they hold. */
 const MEMBERS_MIN = 64;
 const NODES_LOOKED_AT = 32;
 const MEMBERS_SAMPLED = 8;
+/** What is pending, a message, with its consumer. */
+const PENDING_BYTES = 48;
 const MEMBERS_PER_STEP = 64;
 const BLOCK_BYTES_PER_STEP = 64 * 1024;
 const STRING_BYTES_PER_STEP = 128 * 1024;
@@ -72,8 +76,8 @@ export interface PartHead {
   readonly expiresMs: number;
   /** With agingFields: no field expires before. */
   readonly firstFieldMs: number;
-  /** What was encoded already and stands behind the nodes of a stream. */
-  readonly tail: RdbWriter | null;
+  /** What stands behind the nodes of a stream. */
+  readonly tail: StreamTail | null;
 }
 
 export abstract class BigValue {
@@ -238,7 +242,8 @@ export class BigBlocks extends BigValue {
       this.encoder.block(this.writer, this, index);
       if (this.copies.has(index)) this.freeCopy(index);
     }
-    return this.next >= blocks.length;
+    if (this.next < blocks.length) return false;
+    return this.head.tail === null || this.head.tail.step(this.writer);
   }
 
   private freeCopy(index: number): void {
@@ -251,6 +256,7 @@ export class BigBlocks extends BigValue {
   override abandon(): boolean {
     for (const index of this.copies) this.freeCopy(index);
     this.places.clear();
+    this.head.tail?.abandon();
     return false;
   }
 }
@@ -351,7 +357,9 @@ export class BigValues {
   private isBigStream(stream: StreamRef): boolean {
     const { indexes } = this.streams;
     const index = this.streams.nodeIndex(stream);
+    const { groups } = this.streams;
     if (indexes.count(index) > NODES_LOOKED_AT) return true;
+    if (groups.weight(this.streams.groupList(stream)) * PENDING_BYTES > this.bigBytes) return true;
     let bytes = 0;
     for (let there = indexes.first(index); there; there = indexes.next())
       bytes += this.keyspace.arena.usable(indexes.value(0));

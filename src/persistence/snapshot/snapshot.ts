@@ -29,6 +29,7 @@ import { BigString, type BigValue, BigValues, type PartEncoder, type PartHead } 
 import { PieceList } from './piece-list.js';
 import { RdbWriter } from '../rdb/writer.js';
 import type { SnapshotSink } from './snapshot-sink.js';
+import type { StreamTail } from '../rdb/stream-tail.js';
 
 const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
@@ -78,6 +79,8 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
   private readonly opened = new Map<number, BigValue>();
   /** Lists of nodes that were cut off from lists that are opened. */
   private readonly cutOff = new Map<number, BigValue>();
+  /** Of the streams that are opened, what is pending in their groups. */
+  private readonly tails = new Set<StreamTail>();
   /** Of the values that were opened, the ones that wait to be written. */
   private readonly waiting: BigValue[] = [];
   private active: BigValue | null = null;
@@ -132,7 +135,9 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
   /** Bytes that the snapshot keeps in memory: encoded ones and copies of what has changed. */
   get heldBytes(): number {
     let bytes = this.sink.pendingBytes + this.writer.length + this.overflow.length;
-    for (const value of this.opened.values()) bytes += value.early.length + value.copiedBytes;
+    for (const value of this.opened.values()) {
+      bytes += value.early.length + value.copiedBytes + (value.head.tail?.copiedBytes ?? 0);
+    }
     return bytes;
   }
 
@@ -197,6 +202,10 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     this.opened.get(owner)?.beforeBlock(block);
   }
 
+  beforeLeaf(leaf: number): void {
+    for (const tail of this.tails) tail.beforeLeaf(leaf);
+  }
+
   nodesCut(owner: number, cut: number): void {
     const value = this.opened.get(owner);
     if (value !== undefined) this.cutOff.set(cut, value);
@@ -234,6 +243,7 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     const value = this.bigValues.open(this.encoder, head, keyspace.entries.word2(entry), early);
     value.database = index;
     this.opened.set(value.ref, value);
+    if (head.tail?.hasLeaves === true) this.tails.add(head.tail);
     this.waiting.push(value);
     keyspace.arena.guard = this;
     this.markTaken(entry);
@@ -347,6 +357,7 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
   /** An opened value is of no interest any more. */
   private forget(value: BigValue): void {
     this.opened.delete(value.ref);
+    if (value.head.tail !== null) this.tails.delete(value.head.tail);
     if (this.opened.size === 0) this.keyspace.arena.guard = null;
     this.release(value);
   }
@@ -383,6 +394,7 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     if (this.active instanceof BigString) keyspace.entries.setEpoch(this.active.entry, keyspace.epoch);
     this.active = null;
     this.waiting.length = 0;
+    this.tails.clear();
     this.overflow.take();
     for (const value of [...this.opened.values()]) {
       value.early.take();
