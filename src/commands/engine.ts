@@ -1,5 +1,6 @@
 // engine: what a data command needs besides its arguments; the server implements it, tests may too.
 
+import { utf8 } from '../base/bytes.js';
 import type { Call } from '../registry/call.js';
 import type { CommandDeclaration } from '../registry/command.js';
 import type { Database } from '../keyspace/database.js';
@@ -52,6 +53,11 @@ export function defaultDataLimits(): DataLimits {
 
 /** A part of a command that is propagated: bytes, ASCII text, or a whole number. */
 export type Part = Uint8Array | string | number | bigint;
+
+/** A part as the bytes that are propagated. */
+export function partBytes(part: Part): Uint8Array {
+  return part instanceof Uint8Array ? part : utf8(String(part));
+}
 
 export interface BlockRequest {
   /** Argument indexes of the keys to wait for; not kept. */

@@ -96,3 +96,10 @@ export class Call<Db = unknown, Host = unknown, Client = unknown> {
     this.count = args.length;
   }
 }
+
+/** Copies of a call's arguments. */
+export function argumentsOf(call: { count: number; copy(index: number): Uint8Array }): Uint8Array[] {
+  const args: Uint8Array[] = [];
+  for (let index = 0; index < call.count; index++) args.push(call.copy(index));
+  return args;
+}

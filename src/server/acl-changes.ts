@@ -1,13 +1,21 @@
 // acl-changes: what happens to connections when users change.
 
+import type { PubSub } from '../service/pubsub/pubsub.js';
 import type { AclListener } from '../service/acl/acl.js';
 import type { ChannelPattern } from '../service/acl/selector.js';
 import type { User } from '../service/acl/user.js';
 import type { Client } from '../service/client.js';
-import type { DataServer } from './server.js';
+
+/** The connections, and whose command changed the users. */
+export interface AclChangesHost {
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly pubsub: PubSub;
+  readonly actingClient: Client | undefined;
+  updateUserGates(client: Client): void;
+}
 
 export class AclChanges implements AclListener {
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: AclChangesHost) {}
 
   userDeleted(user: User): void {
     for (const client of this.server.clients.values()) if (client.user === user) this.close(client);

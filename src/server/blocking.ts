@@ -7,14 +7,31 @@
 // A key becomes ready when it is changed while somebody waits for it; ready keys are served after the command (or the
 // whole EXEC or script) that changed them, in the order of the changes; serving may make more keys ready.
 
-import type { Timer } from '../io/clock.js';
+import type { ReplyWriter } from '../protocol/reply.js';
+import type { CommandStats } from './command-stats.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import { argumentsOf } from '../registry/call.js';
+import type { Clock, Timer } from '../io/clock.js';
 import { latin1, latin1Bytes } from '../base/bytes.js';
-import type { BlockRequest } from '../commands/engine.js';
+import { type BlockRequest, partBytes } from '../commands/engine.js';
 import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
 import type { Client } from '../service/client.js';
-import { ITEM_BYTES, NAME_COPIES } from './client-bounds.js';
-import { argumentsOf, partBytes, type DataServer, type ServerCall } from './server.js';
+import { type ClientBounds, ITEM_BYTES, NAME_COPIES } from './client-bounds.js';
+import type { ServerCall } from './call.js';
+
+/** The part of the server that waiting needs: its clock and keys, and the way to run a command again. */
+export interface BlockingHost {
+  readonly keyspace: Keyspace;
+  readonly clock: Clock;
+  readonly clientBounds: ClientBounds;
+  readonly stats: CommandStats;
+  beginTurn(): void;
+  noteLatency(event: string, milliseconds: number): void;
+  runFor(client: Client, command: Command<ServerCall>, args: readonly Uint8Array[], database: number): Uint8Array;
+  send(client: Client, write: (reply: ReplyWriter) => void): void;
+  updateListening(): void;
+}
 
 interface BlockedState {
   readonly client: Client;
@@ -47,7 +64,7 @@ export class Blocking {
   private ready: string[] = [];
   private readonly readyNames = new Set<string>();
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: BlockingHost) {}
 
   get count(): number {
     return this.states.size;

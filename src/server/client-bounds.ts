@@ -5,9 +5,16 @@
 // client that holds most is closed, with a line in the log: the process must not end for the sake of one. `maxmemory-clients`
 // sets a lower bound, on everything that clients take.
 
+import type { LogLevel } from '../base/log-level.js';
 import type { Client } from '../service/client.js';
 import type { MemoryBounds } from './memory-bounds.js';
-import type { DataServer } from './server.js';
+
+/** All clients, and the log. */
+export interface ClientBoundsHost {
+  readonly clients: ReadonlyMap<number, Client>;
+  log(level: LogLevel, text: string): void;
+  describeClient(client: Client): string;
+}
 
 /** What one of those objects takes besides its name, in its tables of both directions. */
 export const ITEM_BYTES = 400;
@@ -19,7 +26,7 @@ export class ClientBounds {
   private queueTotal = 0;
 
   constructor(
-    private readonly server: DataServer,
+    private readonly server: ClientBoundsHost,
     readonly limits: MemoryBounds,
   ) {}
 

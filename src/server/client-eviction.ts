@@ -5,9 +5,19 @@
 //
 // Nobody is closed while messages are being delivered: that waits for the end of the request, or of the event.
 
+import type { Config } from '../service/config/config.js';
+import type { LogLevel } from '../base/log-level.js';
 import type { Client } from '../service/client.js';
-import { memoryOf } from './client-line.js';
-import type { DataServer } from './server.js';
+import { type ClientMemoryHost, memoryOf } from './client-line.js';
+
+/** All clients, what each takes, and the limit. */
+export interface ClientEvictionHost extends ClientMemoryHost {
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly config: Config;
+  readonly ticks: (() => void)[];
+  log(level: LogLevel, text: string): void;
+  describeClient(client: Client): string;
+}
 
 export class ClientEviction {
   /** Clients that were closed. */
@@ -17,7 +27,7 @@ export class ClientEviction {
   private readonly sizes = new Map<Client, number>();
   private scheduled = false;
 
-  constructor(private readonly server: DataServer) {
+  constructor(private readonly server: ClientEvictionHost) {
     server.config.onSet(['maxmemory-clients', 'maxmemory'], () => {
       this.readLimit();
       this.check();

@@ -1,11 +1,33 @@
 // client-line: one client as CLIENT LIST and the logs show it.
 
+import type { Config } from '../service/config/config.js';
+import type { Blocking } from './blocking.js';
+import type { Transactions } from './transactions.js';
+import type { Tracking } from './tracking.js';
+import type { PubSub } from '../service/pubsub/pubsub.js';
 import { ITEM_BYTES } from './client-bounds.js';
 import { fieldsetBytes } from '../commands/hash/import.js';
 import { type Client, Gate } from '../service/client.js';
-import type { DataServer } from './server.js';
 
-function flagsOf(server: DataServer, client: Client): string {
+/** Those who keep something for a client. */
+export interface ClientMemoryHost {
+  readonly pubsub: PubSub;
+  readonly tracking: Tracking;
+  readonly transactions: Transactions;
+  /** Bytes of the arguments of the command that a client runs or waits with. */
+  argumentBytes(client: Client): number;
+}
+
+/** Everything that a line shows. */
+export interface ClientLineHost extends ClientMemoryHost {
+  readonly blocking: Blocking;
+  readonly config: Config;
+  readonly keyspace: { readonly nowMs: number };
+  requestBytes(client: Client): number;
+  redirectionOf(client: Client): number;
+}
+
+function flagsOf(server: ClientLineHost, client: Client): string {
   let flags = '';
   if (client.monitors) flags += 'O';
   if (client.kind === 'replica') flags += 'S';
@@ -26,7 +48,7 @@ function flagsOf(server: DataServer, client: Client): string {
 }
 
 /** The fields of CLIENT LIST, in Redis's order, without a line end. */
-export function clientLine(server: DataServer, client: Client): string {
+export function clientLine(server: ClientLineHost, client: Client): string {
   const nowMs = server.keyspace.nowMs;
   const { connection, pubsub } = { connection: client.connection, pubsub: server.pubsub };
   const queryBytes = (connection?.shownQueryBytes ?? 0) + server.requestBytes(client);
@@ -71,7 +93,7 @@ export function clientLine(server: DataServer, client: Client): string {
 }
 
 /** Bytes that a client takes: its buffers, its transaction, its subscriptions and prefixes, its fieldsets, and a fixed part. */
-export function memoryOf(server: DataServer, client: Client): number {
+export function memoryOf(server: ClientMemoryHost, client: Client): number {
   const connection = client.connection;
   const { transactions, pubsub } = server;
   const items =

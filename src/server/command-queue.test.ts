@@ -4,7 +4,7 @@ import { Prng } from '../base/prng.js';
 import { Call } from '../registry/call.js';
 import type { Command } from '../registry/command.js';
 import { CommandQueue } from './command-queue.js';
-import type { ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
 
 function randomArgument(prng: Prng): Uint8Array {
   const kind = prng.below(100);

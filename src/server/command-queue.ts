@@ -8,7 +8,7 @@
 // A queued GET costs 24 bytes and its arguments. Segments double from 256 bytes to 256 KB; a longer record has its own.
 
 import type { Command } from '../registry/command.js';
-import type { ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
 
 const SEGMENT_BYTES_MIN = 256;
 const SEGMENT_BYTES_MAX = 256 * 1024;

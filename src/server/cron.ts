@@ -3,10 +3,36 @@
 // A tick runs `hz` times a second. What may take long is done in slices of at most SLICE_MS, each in a turn of its own, so
 // that clients are served in between.
 
+import type { ExpireCycle } from './expire-cycle.js';
+import type { Settings } from './settings.js';
+import type { CommandStats } from './command-stats.js';
+import type { Client } from '../service/client.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
 import { performance } from 'node:perf_hooks';
-import type { Timer } from '../io/clock.js';
+import type { Clock, Timer } from '../io/clock.js';
 import { bufferBytes, collectGarbage, heapBytes, residentBytes } from './process-memory.js';
-import type { DataServer } from './server.js';
+
+/** The work that a tick does, and the figures that it keeps. */
+export interface CronHost {
+  readonly clock: Clock;
+  readonly keyspace: Keyspace;
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly stats: CommandStats;
+  readonly settings: Settings;
+  readonly expireCycle: ExpireCycle;
+  readonly scripting: { readonly parked: { readonly active: boolean } };
+  readonly ownsProcess: boolean;
+  readonly ticks: readonly (() => void)[];
+  readonly usedBytes: number;
+  pendingShutdown: (() => void) | undefined;
+  beginTurn(): void;
+  checkSoftLimits(): void;
+  closeIdleClients(): void;
+  countClientBytes(): void;
+  evictSome(): boolean;
+  fieldExpireStep(isOver: () => boolean): void;
+  noteLatency(event: string, milliseconds: number): void;
+}
 
 const SLICE_MS = 1;
 /** Share of a tick's time that deleting expired keys may take. */
@@ -109,7 +135,7 @@ export class Cron {
   private commandsSeen = 0;
   ticks = 0;
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: CronHost) {}
 
   start(): void {
     this.schedule();

@@ -7,18 +7,68 @@
 //
 // Not here: what persistence does (persistence), replies that wait (service/connection), what is fed (effects).
 
+import type { ReplyWriter } from '../protocol/reply.js';
+import type { Scripting } from './scripting/scripting.js';
+import type { Transactions } from './transactions.js';
+import type { Info } from '../service/info/info.js';
+import type { CommandStats } from './command-stats.js';
+import type { FunctionStore, ServerCall, ServerOptions, ShutdownOptions } from './call.js';
+import type { Config } from '../service/config/config.js';
+import type { Files } from '../io/files.js';
+import type { DataLimits } from '../commands/engine.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Clock } from '../io/clock.js';
-import type { CommandPlaces, LogLevel, PersistenceHost } from '../persistence/host.js';
-import { Persistence } from '../persistence/persistence.js';
+import type { LogLevel } from '../base/log-level.js';
+import type { CommandPlaces, PersistenceHost } from '../persistence/host.js';
+import { Persistence, type ReloadOptions } from '../persistence/persistence.js';
 import type { SnapshotFileOptions } from '../persistence/snapshot/snapshot-file.js';
 import { DirectFileSink, WorkerFileSink, type SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
 import type { Command } from '../registry/command.js';
 import { type Client, Gate } from '../service/client.js';
 import type { OptionName } from '../service/config/options.js';
 import { fromByteString } from '../service/config/special-settings.js';
-import type { EffectSink } from './effects.js';
-import type { DataServer } from './server.js';
+import type { Effects, EffectSink } from './effects.js';
 import { SERVER_VERSION } from '../base/version.js';
+
+/** The part of the server that persistence reads, and the places where it hooks in. */
+export interface DurabilityHost {
+  readonly keyspace: Keyspace;
+  readonly limits: DataLimits;
+  readonly files: Files;
+  readonly clock: Clock;
+  readonly config: Config;
+  readonly options: ServerOptions;
+  readonly stats: CommandStats;
+  readonly info: Info;
+  readonly effects: Effects;
+  readonly transactions: Transactions;
+  readonly scripting: Scripting;
+  readonly functionStore: FunctionStore;
+  readonly role: 'master' | 'replica';
+  readonly call: ServerCall;
+  readonly writer: ReplyWriter;
+  readonly cron: { aofMicros: number };
+  readonly ticks: (() => void)[];
+  readonly flushes: ((index: number) => void)[];
+  gates: number;
+  loading: boolean;
+  holdsReplies: boolean;
+  repliesHeld: () => void;
+  beforeServing: () => Promise<void>;
+  beforeShutdown: (how: ShutdownOptions) => Promise<string | undefined>;
+  onStop: () => Promise<void>;
+  debugReload: (options: ReloadOptions) => Promise<string | undefined>;
+  debugLoadAof: () => Promise<string | undefined>;
+  debugAofDelay: (microseconds: number) => void;
+  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined;
+  log(level: LogLevel, text: string): void;
+  noteLatency(event: string, milliseconds: number): void;
+  inTransaction(): boolean;
+  internalClient(): Client;
+  resolve(call: ServerCall): Command<ServerCall> | undefined;
+  run(call: ServerCall, command: Command<ServerCall>): void;
+  releaseReplies(isDurable: boolean): void;
+}
 
 /** Directives that persistence acts on at once; it reads the others when it needs them. */
 const watchedOptions: readonly OptionName[] = [
@@ -29,14 +79,6 @@ const watchedOptions: readonly OptionName[] = [
   'stop-writes-on-bgsave-error',
 ];
 
-/** What scripting tells persistence about function libraries. */
-export interface FunctionStore {
-  codes(): readonly Uint8Array[];
-  /** Takes a library over, in the place of one of its name only if `replaces`. Throws an Error with the reason. */
-  load(code: Uint8Array, replaces: boolean): void;
-  clear(): void;
-}
-
 export class ServerPersistenceHost implements PersistenceHost {
   readonly serverVersion = SERVER_VERSION;
   /** Set by replication: fields for the RDB's header. */
@@ -44,17 +86,17 @@ export class ServerPersistenceHost implements PersistenceHost {
   onRefusalChanged: () => void = () => undefined;
   private replayClient: Client | undefined;
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: DurabilityHost) {}
 
-  get keyspace(): DataServer['keyspace'] {
+  get keyspace(): DurabilityHost['keyspace'] {
     return this.server.keyspace;
   }
 
-  get limits(): DataServer['limits'] {
+  get limits(): DurabilityHost['limits'] {
     return this.server.limits;
   }
 
-  get files(): DataServer['files'] {
+  get files(): DurabilityHost['files'] {
     return this.server.files;
   }
 
@@ -176,7 +218,7 @@ export class ServerPersistenceHost implements PersistenceHost {
 }
 
 /** Gives a server its persistence; `load` is for the starter to call. */
-export function attachPersistence(server: DataServer): Persistence {
+export function attachPersistence(server: DurabilityHost): Persistence {
   const host = new ServerPersistenceHost(server);
   const persistence = new Persistence(host);
   let turnIsOpen = false;

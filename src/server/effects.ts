@@ -5,8 +5,9 @@
 //
 // Not here: what commands put in the place of themselves (server), the AOF's bytes (persistence/aof/log).
 
+import { argumentsOf } from '../registry/call.js';
 import type { Part } from '../commands/engine.js';
-import { argumentsOf, type ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
 
 /** The database of a command that is the same in each: no SELECT stands before it. */
 export const ANY_DATABASE = -1;

@@ -1,6 +1,6 @@
 // hot-keys: HOTKEYS: which keys take most of the server's time and of the network's bytes while a session runs.
 //
-// While one runs every command passes through `DataServer.run`, where it is timed by itself and counted for its keys; without
+// While one runs every command passes through `HotKeysHost.run`, where it is timed by itself and counted for its keys; without
 // one nothing is paid. A command with several keys counts for each with an equal share, a script for the keys of its EVAL,
 // a command of a transaction for its own.
 //
@@ -12,7 +12,14 @@ import type { Call } from '../registry/call.js';
 import type { Command } from '../registry/command.js';
 import { findKeys, FoundKeys } from '../registry/find-keys.js';
 import { Gate } from '../service/client.js';
-import type { DataServer, ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
+
+/** The gate that makes commands pass by here, a clock, and chance. */
+export interface HotKeysHost {
+  gates: number;
+  readonly keyspace: { readonly random: RandomSource };
+  nowMs(): number;
+}
 
 /** Counts that are kept for each key that is reported. */
 const KEPT_PER_KEY = 200;
@@ -123,7 +130,7 @@ export class HotKeysSession {
 export class HotKeys {
   private last: HotKeysSession | undefined;
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: HotKeysHost) {}
 
   /** The last session, which is stopped here when its time is over. */
   get session(): HotKeysSession | undefined {

@@ -4,21 +4,59 @@
 // Fields are Redis's, with its names and units, because monitoring reads them. What only makes sense for another program
 // (jemalloc, forks) is there with the value that means "none".
 
+import type { ServerCall, ServerOptions } from './call.js';
+import type { Scripting } from './scripting/scripting.js';
+import type { Pause } from './pause.js';
+import type { ClientEviction } from './client-eviction.js';
+import type { Blocking } from './blocking.js';
+import type { Cron } from './cron.js';
+import type { LatencyHistogram } from '../service/watch/latency-histogram.js';
+import type { CommandTable } from '../registry/table.js';
+import type { CommandStats } from './command-stats.js';
+import type { Client } from '../service/client.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import type { Clock } from '../io/clock.js';
+import type { Settings } from './settings.js';
+import type { Config } from '../service/config/config.js';
 import { machine, release, totalmem, type } from 'node:os';
 import { denials } from '../service/acl/denial.js';
 import { formatPercentile } from '../service/config/special-settings.js';
-import { humanBytes, type InfoField } from '../service/info/info.js';
-import { memoryOf } from './client-line.js';
+import { humanBytes, type Info, type InfoField } from '../service/info/info.js';
+import { type ClientMemoryHost, memoryOf } from './client-line.js';
 import { keySizeFields } from './key-sizes.js';
-import type { DataServer } from './server.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
+
+/** Everything that INFO shows. */
+export interface InfoHost extends ClientMemoryHost {
+  readonly info: Info;
+  readonly config: Config;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly keyspace: Keyspace;
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly stats: CommandStats;
+  readonly table: CommandTable<ServerCall>;
+  readonly histograms: ReadonlyMap<string, LatencyHistogram>;
+  readonly cron: Cron;
+  readonly blocking: Blocking;
+  readonly clientEviction: ClientEviction;
+  readonly pause: Pause;
+  readonly scripting: Scripting;
+  readonly startedMs: number;
+  readonly usedBytes: number;
+  readonly executable: string;
+  readonly mode: 'standalone' | 'cluster';
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly options: Pick<ServerOptions, 'runId'>;
+}
 
 const MICROSECONDS = 1_000_000;
 const DAY_SECONDS = 86400;
 /** Slots of the index of expiry times that `avg_ttl` is taken from. */
 const TTL_SLOTS = 4096;
 
-export function provideInfo(server: DataServer): void {
+export function provideInfo(server: InfoHost): void {
   const { info } = server;
   info.provide('server', () => serverFields(server));
   info.provide('clients', () => clientFields(server));
@@ -37,7 +75,7 @@ export function provideInfo(server: DataServer): void {
   info.provide('debug', () => debugFields(server));
 }
 
-function serverFields(server: DataServer): InfoField[] {
+function serverFields(server: InfoHost): InfoField[] {
   const { config } = server;
   const nowMs = server.clock.wallMs();
   const seconds = Math.floor((nowMs - server.startedMs) / 1000);
@@ -72,7 +110,7 @@ function serverFields(server: DataServer): InfoField[] {
 }
 
 /** The ports that clients come to. */
-function listenerFields(server: DataServer): InfoField[] {
+function listenerFields(server: InfoHost): InfoField[] {
   const addresses = server.config
     .special('bind')
     .value.map((host) => `bind=${host}`)
@@ -86,7 +124,7 @@ function listenerFields(server: DataServer): InfoField[] {
     .map(([name, port], index) => [`listener${index}`, `name=${name},${addresses},port=${port}`]);
 }
 
-function clientFields(server: DataServer): InfoField[] {
+function clientFields(server: InfoHost): InfoField[] {
   let inputMax = 0;
   let outputMax = 0;
   for (const client of server.clients.values()) {
@@ -117,7 +155,7 @@ function sizeFields(name: string, bytes: number): InfoField[] {
   ];
 }
 
-function memoryFields(server: DataServer): InfoField[] {
+function memoryFields(server: InfoHost): InfoField[] {
   const { cron, keyspace, config } = server;
   const arena = keyspace.arena.stats();
   const scripts = server.scripting.figures;
@@ -193,7 +231,7 @@ function persistenceFields(): InfoField[] {
   ];
 }
 
-function statsFields(server: DataServer): InfoField[] {
+function statsFields(server: InfoHost): InfoField[] {
   const { stats, keyspace, cron } = server;
   const { bytesIn, bytesOut, reads, writes } = cron.traffic();
   return [
@@ -268,7 +306,7 @@ function statsFields(server: DataServer): InfoField[] {
 }
 
 /** Where the loop's time goes, in microseconds; shown only when the section is named. */
-function debugFields({ cron }: DataServer): InfoField[] {
+function debugFields({ cron }: InfoHost): InfoField[] {
   cron.compareCycles();
   return [
     ['eventloop_duration_aof_sum', Math.round(cron.aofMicros)],
@@ -279,7 +317,7 @@ function debugFields({ cron }: DataServer): InfoField[] {
 }
 
 /** Of a master that nobody follows. */
-function replicationFields(server: DataServer): InfoField[] {
+function replicationFields(server: InfoHost): InfoField[] {
   return [
     ['role', 'master'],
     ['connected_slaves', 0],
@@ -308,7 +346,7 @@ function cpuFields(): InfoField[] {
   ];
 }
 
-function commandFields(server: DataServer): InfoField[] {
+function commandFields(server: InfoHost): InfoField[] {
   const fields: InfoField[] = [];
   for (const command of server.table.all()) {
     const { calls, microseconds, rejected, failed } = server.stats.figures(command.id);
@@ -322,13 +360,13 @@ function commandFields(server: DataServer): InfoField[] {
   return fields;
 }
 
-function errorFields(server: DataServer): InfoField[] {
+function errorFields(server: InfoHost): InfoField[] {
   return [...server.stats.errors]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
 }
 
-function latencyFields(server: DataServer): InfoField[] {
+function latencyFields(server: InfoHost): InfoField[] {
   const percentiles = server.config.special('latency-tracking-info-percentiles').value;
   const fields: InfoField[] = [];
   for (const [name, histogram] of server.histograms) {
@@ -341,7 +379,7 @@ function latencyFields(server: DataServer): InfoField[] {
   return fields;
 }
 
-function keyspaceFields(server: DataServer): InfoField[] {
+function keyspaceFields(server: InfoHost): InfoField[] {
   const fields: InfoField[] = [];
   for (const database of server.keyspace.databases) {
     const { size } = database;

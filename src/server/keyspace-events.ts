@@ -1,9 +1,23 @@
 // keyspace-events: hears what happens to keys and passes it on: to WATCH, waiting clients, pub/sub, AOF and replicas.
 
+import type { Effects } from './effects.js';
+import type { Transactions } from './transactions.js';
+import type { Blocking } from './blocking.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
 import { latin1 } from '../base/bytes.js';
 import { EventClass, type KeyspaceListener } from '../keyspace/events.js';
 import type { Client } from '../service/client.js';
-import type { DataServer } from './server.js';
+
+/** Those who hear of changed keys. */
+export interface KeyspaceEventsHost {
+  readonly keyspace: Keyspace;
+  readonly blocking: Blocking;
+  readonly transactions: Transactions;
+  readonly effects: Effects;
+  readonly propagates: boolean;
+  readonly actingClient: Client | undefined;
+  reclaimCommand(reason: 'expired' | 'evicted'): 'DEL' | 'UNLINK';
+}
 
 /** A name that may have any bytes, after its length. */
 function measured(name: string): string {
@@ -17,7 +31,7 @@ export class KeyspaceEvents implements KeyspaceListener {
   invalidate: ((key: Uint8Array, offset: number, length: number, changer: Client | undefined) => void) | undefined;
   private reclaims = false;
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: KeyspaceEventsHost) {}
 
   keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
     this.server.transactions.keyChanged(database, key, offset, length);

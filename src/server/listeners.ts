@@ -1,5 +1,9 @@
 // listeners: the server's doors: TCP on every bound address, with and without TLS, and a unix socket.
 
+import type { Connection } from '../service/connection.js';
+import type { Wire } from '../io/wire.js';
+import type { Config } from '../service/config/config.js';
+import type { LogLevel } from '../base/log-level.js';
 import { createServer, type Server, type Socket } from 'node:net';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -7,8 +11,17 @@ import { errorCode, systemErrorText } from '../base/system-error.js';
 import type { Listener, Network } from '../io/network.js';
 import { listenOnPort } from '../io/network-system.js';
 import { listen, makeDoor, serveSocket } from '../io/sockets.js';
-import type { DataServer } from './server.js';
 import { Tls } from './tls.js';
+
+/** The server behind the doors. */
+export interface ListenersHost {
+  readonly config: Config;
+  readonly ticks: (() => void)[];
+  log(level: LogLevel, text: string): void;
+  /** Milliseconds since 1970. */
+  nowMs(): number;
+  accept(wire: Wire, unixSocket: boolean): Connection;
+}
 
 export interface DoorOptions {
   readonly hosts: readonly string[];
@@ -123,7 +136,7 @@ export class Listeners {
   private keepAliveSeconds: () => number = () => 0;
 
   constructor(
-    private readonly server: DataServer,
+    private readonly server: ListenersHost,
     network: Network,
   ) {
     this.plainDoors = new PortDoors((host, port, backlog) =>
@@ -142,7 +155,7 @@ export class Listeners {
       (level, text) => server.log(level, text),
       (socket) => this.serve(socket),
     );
-    server.ticks.push(() => this.tls.watch(server.keyspace.nowMs));
+    server.ticks.push(() => this.tls.watch(server.nowMs()));
   }
 
   /** The port for clients without TLS that is really listened on, -1 for none. */

@@ -1,7 +1,7 @@
 // log: the server's log, in Redis's format: `pid:role day month year time mark message`.
 
+import type { LogLevel } from '../base/log-level.js';
 import { appendFileSync } from 'node:fs';
-import type { LogLevel } from './server.js';
 
 const order: Readonly<Record<LogLevel | 'nothing', number>> = {
   debug: 0,

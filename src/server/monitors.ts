@@ -1,9 +1,17 @@
 // monitors: MONITOR: every command that runs is told to who asked for it, secrets left out.
 
+import type { Clock } from '../io/clock.js';
 import { latin1 } from '../base/bytes.js';
 import { latin1Bytes } from '../base/bytes.js';
 import { type Client, Gate } from '../service/client.js';
-import type { DataServer, ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
+
+/** The gate that makes commands pass by here, and how arguments are shown. */
+export interface MonitorsHost {
+  gates: number;
+  readonly clock: Clock;
+  shownArgument(call: ServerCall, index: number): Uint8Array;
+}
 
 /** A word in double quotes with everything that is not printable escaped, as MONITOR and the logs show arguments. */
 export function quoted(bytes: Uint8Array): string {
@@ -30,7 +38,7 @@ export class Monitors {
   private wallAnchorMs = 0;
   private steadyAnchorMs = 0;
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: MonitorsHost) {}
 
   get count(): number {
     return this.clients.size;

@@ -3,8 +3,16 @@
 // What stood there when the directive was turned on comes back when it is turned off. The third value of oom-score-adj-values, of
 // a background process, is kept but has no use: snapshots are written by a thread of this process.
 
+import type { Config } from '../service/config/config.js';
+import type { LogLevel } from '../base/log-level.js';
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { DataServer } from './server.js';
+
+/** The directive, and the role that it asks for. */
+export interface OomScoreHost {
+  readonly config: Config;
+  readonly role: 'master' | 'replica';
+  log(level: LogLevel, text: string): void;
+}
 
 const PATH = '/proc/self/oom_score_adj';
 const SCORE_MAX = 1000;
@@ -13,7 +21,7 @@ export class OomScore {
   /** The score before the directive was on; undefined while it is off. */
   private before: number | undefined;
 
-  constructor(private readonly server: DataServer) {
+  constructor(private readonly server: OomScoreHost) {
     if (process.platform !== 'linux') return;
     server.config.onSet(['oom-score-adj', 'oom-score-adj-values'], () =>
       this.apply() ? undefined : 'Failed to set current oom_score_adj. Check server logs.',

@@ -1,9 +1,21 @@
 // pause: CLIENT PAUSE: commands are put off until the time is over or CLIENT UNPAUSE comes.
 
-import type { Timer } from '../io/clock.js';
+import type { Transactions } from './transactions.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import { argumentsOf } from '../registry/call.js';
+import type { Clock, Timer } from '../io/clock.js';
 import { type Command, commandFlags } from '../registry/command.js';
 import { type Client, Gate } from '../service/client.js';
-import { argumentsOf, type DataServer, type ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
+
+/** The gate of the pause, and the way back for what was put off. */
+export interface PauseHost {
+  gates: number;
+  readonly clock: Clock;
+  readonly keyspace: Keyspace;
+  readonly transactions: Transactions;
+  replay(client: Client, args: readonly Uint8Array[]): void;
+}
 
 export type PauseMode = 'all' | 'write';
 
@@ -13,7 +25,7 @@ export class Pause {
   private timer: Timer | undefined;
   private readonly putOffCalls = new Map<Client, readonly Uint8Array[]>();
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: PauseHost) {}
 
   /** A pause that is under way is never shortened or weakened by another. */
   begin(durationMs: number, mode: PauseMode): void {

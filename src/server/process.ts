@@ -1,5 +1,6 @@
 // process: the data server as a process of its own: configuration from file and command line, log, signals.
 
+import type { LogLevel } from '../base/log-level.js';
 import { systemClock } from '../io/clock.js';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -9,7 +10,6 @@ import { warmUpCompiler } from '../scripting/warm-up.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 import { RealFiles } from '../io/files.js';
 import type { Command } from '../registry/command.js';
-import { CommandTable } from '../registry/table.js';
 import { Acl } from '../service/acl/acl.js';
 import { AclCommands } from '../service/acl/selector.js';
 import { Config } from '../service/config/config.js';
@@ -21,8 +21,7 @@ import { isDaemon, reportFailure, reportListening, startDaemon } from './daemon.
 import { collectDirectives, launch, type RunningServer, StartError } from './start.js';
 import { describeBounds, heapWarning, memoryBounds } from './memory-bounds.js';
 import { Log } from './log.js';
-import { allDeclarations } from './declarations.js';
-import type { LogLevel } from './server.js';
+import { makeTable } from './declarations.js';
 import { stackOf } from './stack.js';
 
 function exitWith(code: number, output: string, stream: NodeJS.WriteStream = process.stdout): never {
@@ -51,7 +50,7 @@ interface Loaded {
 
 /** Knows which commands there are, so that a wrong `user` line is told with its number. */
 function makeRules(): Acl {
-  return new Acl(new AclCommands(new CommandTable(allDeclarations).all() as Iterable<Command<never>>), () => false);
+  return new Acl(new AclCommands(makeTable().all() as Iterable<Command<never>>), () => false);
 }
 
 function loadConfig(args: readonly string[]): Loaded {

@@ -12,23 +12,28 @@
 
 import { digitCount, utf8 } from '../base/bytes.js';
 import type { LogLevel } from '../base/log-level.js';
-import type { RandomSource } from '../base/prng.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { forgetFieldsets } from '../commands/hash/import.js';
-import { type BlockRequest, type DataLimits, defaultDataLimits, type Engine, type Part } from '../commands/engine.js';
+import {
+  type BlockRequest,
+  type DataCall,
+  type DataLimits,
+  defaultDataLimits,
+  type Engine,
+  type Part,
+} from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
 import { Keyspace, type ReclaimTimer } from '../keyspace/keyspace.js';
 import { errors, wrongArity } from '../protocol/errors.js';
 import { type DeferredLength, ReplyTooLarge, ReplyWriter } from '../protocol/reply.js';
 import { RequestReader } from '../protocol/request.js';
-import { Call } from '../registry/call.js';
-import { type Command, type CommandDeclaration, commandFlags, fitsArity } from '../registry/command.js';
-import { CommandTable } from '../registry/table.js';
+import { argumentsOf, Call } from '../registry/call.js';
+import { type Command, commandFlags, fitsArity } from '../registry/command.js';
+import type { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/client.js';
 import { Connection, type ConnectionHost } from '../service/connection.js';
 import type { Clock } from '../io/clock.js';
-import type { Environment } from '../io/environment.js';
 import type { Files } from '../io/files.js';
 import type { Persistence, ReloadOptions } from '../persistence/persistence.js';
 import type { Wire } from '../io/wire.js';
@@ -47,14 +52,15 @@ import { LatencyMonitor } from '../service/watch/latency-monitor.js';
 import { shownArgument } from '../service/watch/secrets.js';
 import { AclChanges } from './acl-changes.js';
 import { Blocking } from './blocking.js';
+import type { CommandFor, FunctionStore, ServerCall, ServerOptions, ShutdownOptions } from './call.js';
 import { ClientBounds } from './client-bounds.js';
 import type { CommandQueue } from './command-queue.js';
 import { memoryBounds } from './memory-bounds.js';
 import { ClientEviction } from './client-eviction.js';
 import { clientLine } from './client-line.js';
-import { attachPersistence, type FunctionStore } from './durability.js';
+import { attachPersistence } from './durability.js';
 import { Effects, REPLICAS } from './effects.js';
-import { allDeclarations } from './declarations.js';
+import { allDeclarations, makeTable } from './declarations.js';
 import { CommandStats } from './command-stats.js';
 import { ExpireCycle } from './expire-cycle.js';
 import { provideInfo } from './info.js';
@@ -68,24 +74,6 @@ import { Settings, UNSENT_BYTES_MIN } from './settings.js';
 import { stackOf } from './stack.js';
 import { Tracking } from './tracking.js';
 import { Transactions } from './transactions.js';
-
-export type ServerCall = Call<Database, DataServer, Client>;
-export type ServerCommand = CommandDeclaration<ServerCall>;
-
-export interface ServerOptions {
-  readonly databaseCount: number;
-  readonly random: RandomSource;
-  readonly hashKey: readonly [number, number];
-  /** 40 hex digits that no other run has. */
-  readonly runId: string;
-  readonly environment: Environment;
-  readonly log: (level: LogLevel, text: string) => void;
-  readonly config: Config;
-  /** Ends the process (or the embedded server) after an orderly shutdown. */
-  readonly exit: (code: number) => void;
-}
-
-export type { LogLevel };
 
 const MILLION = 1_000_000;
 /** Commands of constant time are timed once in so many, and count for all of them, when they are no longer rare. */
@@ -194,7 +182,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
         `Errorstats stopped adding new errors because the number of errors reached the limit (${codes.length}). Current errors code list: ${codes.join(', ')}`,
       );
     };
-    this.table = new CommandTable<ServerCall>(allDeclarations);
+    this.table = makeTable();
     this.call.host = this;
     this.settings = new Settings(this.config);
     this.aclCommands = new AclCommands(this.table.all() as Iterable<Command<never>>);
@@ -1211,19 +1199,19 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   // --- effects ------------------------------------------------------------------------------------------------------
 
-  block(call: ServerCall, request: BlockRequest): void {
-    this.blocking.block(call, request);
+  block(call: DataCall | ServerCall, request: BlockRequest): void {
+    this.blocking.block(call as ServerCall, request);
   }
 
-  rewrite(_call: ServerCall, args: readonly Part[]): void {
+  rewrite(_call: unknown, args: readonly Part[]): void {
     this.rewritten = [...args];
   }
 
-  alsoPropagate(_call: ServerCall, args: readonly Part[]): void {
+  alsoPropagate(_call: unknown, args: readonly Part[]): void {
     this.propagatedToo.push(args);
   }
 
-  preventPropagation(_call: ServerCall): void {
+  preventPropagation(_call: unknown): void {
     this.prevented = true;
   }
 
@@ -1264,6 +1252,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 }
 
+/** The compiler checks here that the server has everything that its commands reach. */
+allDeclarations satisfies readonly CommandFor<DataServer>[];
+
 /** No more output than this never counts against the limit: in Redis it lies in a buffer of each client's own. */
 const FREE_OUTPUT_BYTES = 16384;
 
@@ -1300,23 +1291,6 @@ function wireBytes(call: ServerCall): number {
   let bytes = 3 + digitCount(call.count);
   for (let index = 0; index < call.count; index++) bytes += 5 + digitCount(call.lengths[index]!) + call.lengths[index]!;
   return bytes;
-}
-
-/** Copies of a call's arguments. */
-export function argumentsOf(call: { count: number; copy(index: number): Uint8Array }): Uint8Array[] {
-  const args: Uint8Array[] = [];
-  for (let index = 0; index < call.count; index++) args.push(call.copy(index));
-  return args;
-}
-
-export interface ShutdownOptions {
-  readonly save: boolean | undefined;
-  readonly now: boolean;
-  readonly force: boolean;
-}
-
-export function partBytes(part: Part): Uint8Array {
-  return part instanceof Uint8Array ? part : utf8(String(part));
 }
 
 function clip(text: string, length: number): string {

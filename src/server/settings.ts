@@ -1,6 +1,10 @@
 // settings: what the configuration says, as plain fields for hot code; renewed after every CONFIG SET.
 
-import type { EvictionPolicy } from '../keyspace/eviction.js';
+import type { ClientBounds } from './client-bounds.js';
+import type { RequestReader } from '../protocol/request.js';
+import type { Keyspace, ReclaimTimer } from '../keyspace/keyspace.js';
+import type { DataLimits } from '../commands/engine.js';
+import type { Eviction, EvictionPolicy } from '../keyspace/eviction.js';
 import { scriptMemory } from '../scripting/lua/script-memory.js';
 import { collectGarbage } from './process-memory.js';
 import { Gate } from '../service/client.js';
@@ -8,7 +12,20 @@ import type { Config } from '../service/config/config.js';
 import { clampHz } from '../service/config/file.js';
 import type { OptionName } from '../service/config/options.js';
 import type { ClientClass, OutputLimit } from '../service/config/special-settings.js';
-import type { DataServer } from './server.js';
+
+/** Those who hold copies of settings. */
+export interface SettingsTarget {
+  readonly limits: DataLimits;
+  readonly keyspace: Keyspace;
+  readonly eviction: Eviction;
+  readonly reader: RequestReader;
+  readonly clientBounds: ClientBounds;
+  readonly reclaimTimer: ReclaimTimer;
+  gates: number;
+  queryBytesMax: number;
+  unsentBytesMax: number;
+  timesAll: boolean;
+}
 
 /** Replies that a client may leave unread before its further requests wait, where no limit allows more. */
 export const UNSENT_BYTES_MIN = 32 * 1024 * 1024;
@@ -42,7 +59,7 @@ export class Settings {
   }
 
   /** Reads everything anew and brings it to those who hold copies. */
-  apply(server: DataServer): void {
+  apply(server: SettingsTarget): void {
     const { config } = this;
     const { limits, keyspace } = server;
     clampHz(config);

@@ -3,18 +3,20 @@
 // Both ways to a server go through here: the executable (a process of its own, configured by file and command line) and
 // `startServer` (inside another program, any number of them).
 
+import type { LogLevel } from '../base/log-level.js';
 import { writeFileSync, rmSync } from 'node:fs';
 import { Prng } from '../base/prng.js';
 import { type Environment, systemEnvironment } from '../io/environment.js';
 import type { Config } from '../service/config/config.js';
 import type { Directives } from '../service/config/file.js';
-import { CommandTable } from '../registry/table.js';
-import { allDeclarations } from './declarations.js';
+import type { CommandTable } from '../registry/table.js';
+import { makeTable } from './declarations.js';
 import { DataLocks } from './data-lock.js';
 import { ListenError, Listeners } from './listeners.js';
 import { Log } from './log.js';
 import { OomScore } from './oom-score.js';
-import { DataServer, type LogLevel, type ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
+import { DataServer } from './server.js';
 import { tlsDirectives } from './tls.js';
 
 export interface Launch {
@@ -58,7 +60,7 @@ export function collectDirectives(checkUser: Directives['user'] = () => undefine
     },
     renameCommand(from, to) {
       renamed.push([from, to]);
-      return (table ??= new CommandTable(allDeclarations)).rename(from, to);
+      return (table ??= makeTable()).rename(from, to);
     },
     loadModule: () => 'modules are native code, which Kvasir does not load',
   };

@@ -11,15 +11,32 @@
 // Prefixes are found by their lengths: a changed key is cut to each length that some prefix has, so that ten thousand prefixes of
 // five lengths cost five lookups.
 //
-// Not here: the order of messages and replies (DataServer.push), the commands (commands/tracking).
+// Not here: the order of messages and replies (TrackingHost.push), the commands (commands/tracking).
 
+import type { KeyspaceEvents } from './keyspace-events.js';
+import type { Config } from '../service/config/config.js';
+import type { Clock } from '../io/clock.js';
+import type { ClientBounds } from './client-bounds.js';
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import type { Command } from '../registry/command.js';
 import { commandFlags } from '../registry/command.js';
 import { findKeys, FoundKeys } from '../registry/find-keys.js';
 import { type Client, Gate } from '../service/client.js';
 import { lowerBound } from './prefix-overlap.js';
-import type { DataServer, ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
+
+/** The clients that are told of changes, and those who say what changes. */
+export interface TrackingHost {
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly actingClient: Client | undefined;
+  readonly clientBounds: ClientBounds;
+  readonly clock: Clock;
+  readonly config: Config;
+  readonly events: Pick<KeyspaceEvents, 'invalidate'>;
+  readonly flushes: ((index: number) => void)[];
+  readonly ticks: (() => void)[];
+  updateListening(): void;
+}
 
 export interface TrackingOptions {
   /** Number of the client that gets the messages; 0: the tracking client itself. */
@@ -82,7 +99,7 @@ export class Tracking {
     return this.server.clientBounds.limits.trackingBytes;
   }
 
-  constructor(private readonly server: DataServer) {
+  constructor(private readonly server: TrackingHost) {
     server.flushes.push(() => this.flushed());
     server.ticks.push(() => this.trim());
     const readLimit = (): undefined => {

@@ -1,12 +1,25 @@
 // transactions: MULTI, EXEC, DISCARD, WATCH: queued commands run in one go, if no watched key was touched.
 
+import type { ClientBounds } from './client-bounds.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
 import { latin1 } from '../base/bytes.js';
 import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
 import { commandFlags } from '../registry/command.js';
 import { type Client, Gate } from '../service/client.js';
 import { CommandQueue } from './command-queue.js';
-import type { DataServer, ServerCall } from './server.js';
+import type { ServerCall } from './call.js';
+
+/** The keys that are watched, and the way to run what was queued. */
+export interface TransactionsHost {
+  readonly keyspace: Keyspace;
+  readonly clientBounds: ClientBounds;
+  readonly queryBytesMax: number;
+  queryLimitReached(client: Client): void;
+  reject(client: Client, command: Command<ServerCall>, text: string): false;
+  runQueued(client: Client, queue: CommandQueue): void;
+  updateListening(): void;
+}
 
 interface Watched {
   readonly database: number;
@@ -41,7 +54,7 @@ export class Transactions {
   /** Commands that were queued, by their numbers. */
   private readonly commands: (Command<ServerCall> | undefined)[] = [];
 
-  constructor(private readonly server: DataServer) {}
+  constructor(private readonly server: TransactionsHost) {}
 
   of(client: Client): Transaction | undefined {
     return states.get(client);

@@ -1,15 +1,28 @@
 // client: CLIENT and its subcommands: connections, seen and steered.
 
+import type { Pause } from '../pause.js';
+import type { Acl } from '../../service/acl/acl.js';
 import { command } from '../../registry/command.js';
 import { int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import { replyHelp } from '../../registry/help.js';
 import { type Client, Gate } from '../../service/client.js';
 import { unknownSubcommand } from '../../service/commands/replies.js';
-import { clientLine } from '../client-line.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import { clientLine, type ClientLineHost } from '../client-line.js';
+import type { CallFor, CommandFor } from '../call.js';
 import { wrongName } from './connection.js';
-import { trackingSubcommands } from './tracking.js';
+import { type Host as TrackingHost, trackingSubcommands } from './tracking.js';
+
+/** The part of the server that these commands reach. */
+export interface Host extends ClientLineHost, TrackingHost {
+  readonly acl: Acl;
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly pause: Pause;
+  nowMs(): number;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const plain = ['noscript', 'loading', 'stale'] as const;
 const admin = ['admin', 'noscript', 'loading', 'stale'] as const;

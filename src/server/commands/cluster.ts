@@ -5,7 +5,9 @@
 import { errors } from '../../protocol/errors.js';
 import { type CommandFlag, command } from '../../registry/command.js';
 import { type Argument, block, int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CommandFor, ServerCall } from '../call.js';
+
+type ServerCommand = CommandFor<unknown>;
 
 /** Of what changes the cluster. */
 const changing: readonly CommandFlag[] = ['admin', 'stale', 'no_async_loading'];

@@ -1,5 +1,6 @@
 // command: COMMAND and its subcommands: what the server can do, told from the declarations.
 
+import type { CommandTable } from '../../registry/table.js';
 import { globMatches } from '../../base/glob.js';
 import { utf8 } from '../../base/bytes.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
@@ -16,7 +17,15 @@ import { many, oneof, optional, pattern, str } from '../../registry/grammar.js';
 import { Call } from '../../registry/call.js';
 import { findKeys, flagsOfKey, FoundKeys } from '../../registry/find-keys.js';
 import { replyHelp } from '../../registry/help.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor } from '../call.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly table: CommandTable<ServerCall>;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 /** Flags that are the server's own business, also in Redis. */
 const hiddenFlags: readonly string[] = ['may_replicate', 'protected', 'sentinel', 'only_sentinel'];

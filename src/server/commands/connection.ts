@@ -1,10 +1,25 @@
 // connection: PING, ECHO, SELECT, QUIT, HELLO, RESET and AUTH: a client about itself.
 
+import type { Client } from '../../service/client.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command } from '../../registry/command.js';
 import { block, int, optional, str } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor, ServerCall as AnyCall } from '../call.js';
 import { SERVER_VERSION } from '../../base/version.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly keyspace: Keyspace;
+  readonly mode: 'standalone' | 'cluster';
+  readonly role: 'master' | 'replica';
+  readonly requiresPassword: boolean;
+  authenticate(client: Client, userName: string, password: string): boolean;
+  resetClient(client: Client): void;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const freely = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'] as const;
 
@@ -154,7 +169,7 @@ function isClientName(name: string): boolean {
 const NAME_BYTES_MAX = 4096;
 
 /** Why an argument cannot be the name of a client or of its library; undefined where it can. `what` is how the error begins. */
-export function wrongName(what: string, call: ServerCall, index: number): string | undefined {
+export function wrongName(what: string, call: AnyCall, index: number): string | undefined {
   if (call.lengths[index]! > NAME_BYTES_MAX) return `ERR ${what} cannot be longer than ${NAME_BYTES_MAX} bytes.`;
   if (!isClientName(call.text(index))) return `ERR ${what} cannot contain spaces, newlines or special characters.`;
   return undefined;

@@ -1,5 +1,15 @@
 // debug: DEBUG and its subcommands, for tests and for looking inside; closed unless enable-debug-command opens it.
 
+import type { LateReply } from '../../service/host.js';
+import type { Acl } from '../../service/acl/acl.js';
+import type { Files } from '../../io/files.js';
+import type { Persistence, ReloadOptions } from '../../persistence/persistence.js';
+import type { ExpireCycle } from '../expire-cycle.js';
+import type { Cron } from '../cron.js';
+import type { DataLimits } from '../../commands/engine.js';
+import type { LogLevel } from '../../base/log-level.js';
+import type { Clock } from '../../io/clock.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
 import { globMatches } from '../../base/glob.js';
 import { utf8 } from '../../base/bytes.js';
 import { systemErrorText } from '../../base/system-error.js';
@@ -12,8 +22,31 @@ import { replyHelp } from '../../registry/help.js';
 import { rewriteConfigFile } from '../../service/config/rewrite.js';
 import type { DictRef } from '../../structures/dict.js';
 import type { QuicklistRef } from '../../structures/quicklist.js';
-import type { ServerCall, ServerCommand } from '../server.js';
-import { mayUse } from './protected.js';
+import type { CallFor, CommandFor } from '../call.js';
+import { type Host as ProtectedHost, mayUse } from './protected.js';
+
+/** The part of the server that these commands reach. */
+export interface Host extends ProtectedHost {
+  readonly keyspace: Keyspace;
+  readonly limits: DataLimits;
+  readonly clock: Clock;
+  readonly cron: Cron;
+  readonly expireCycle: ExpireCycle;
+  readonly persistence: Persistence;
+  readonly files: Files;
+  readonly acl: Acl;
+  readonly processTag: string;
+  allowsAllInScripts: boolean;
+  debugReload(options: ReloadOptions): Promise<string | undefined>;
+  debugLoadAof(): Promise<string | undefined>;
+  debugAofDelay(microseconds: number): void;
+  onChangeReplicationId(): void;
+  log(level: LogLevel, text: string): void;
+  suspend(call: ServerCall): LateReply;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 type Run = (call: ServerCall) => void;
 

@@ -1,5 +1,8 @@
 // functions: FCALL, FCALL_RO and FUNCTION: libraries of functions that stay with the data.
 
+import type { Scripting } from '../scripting/scripting.js';
+import type { Persistence } from '../../persistence/persistence.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
 import { latin1Bytes } from '../../base/bytes.js';
 import { globMatches } from '../../base/glob.js';
 import { isDumpPayload } from '../../persistence/commands/dump.js';
@@ -11,8 +14,18 @@ import { int, key, many, oneof, optional, str, token } from '../../registry/gram
 import { replyHelp } from '../../registry/help.js';
 import { type Library, LibraryError } from '../../scripting/libraries.js';
 import { unknownSubcommand } from '../../service/commands/replies.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor } from '../call.js';
 import { flushModes, isFlushMode } from './scripting.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly keyspace: Keyspace;
+  readonly persistence: Persistence;
+  readonly scripting: Scripting;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const FOOTER_BYTES = 10;
 const running: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys'];

@@ -1,6 +1,7 @@
 // hotkeys: HOTKEYS and its subcommands, as Redis 8.6 has them: sessions that find the keys that cost most.
 //
 // SLOTS is for clusters; what is told of all slots holds for the one range that there is without.
+import type { HotKeys } from '../hot-keys.js';
 import { command } from '../../registry/command.js';
 import { block, int, many, optional, token } from '../../registry/grammar.js';
 import { latin1Bytes } from '../../base/bytes.js';
@@ -8,7 +9,16 @@ import { errors } from '../../protocol/errors.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
 import { replyHelp } from '../../registry/help.js';
 import type { HotKeysOptions, HotKeysSession, TopCounts } from '../hot-keys.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor } from '../call.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly hotKeys: HotKeys;
+  nowMs(): number;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const facts = {
   since: '8.6.0',

@@ -1,6 +1,5 @@
 // Commands that need the server itself, beyond the Engine that data commands see.
 
-import type { ServerCommand } from '../server.js';
 import { clientCommand } from './client.js';
 import { clusterCommand } from './cluster.js';
 import { commandCommand } from './command.js';
@@ -18,7 +17,7 @@ import { wholeServerCommands } from './server.js';
 import { transactionCommands } from './transactions.js';
 import { waitCommands } from './wait.js';
 
-export const serverCommands: readonly ServerCommand[] = [
+export const serverCommands = [
   clientCommand,
   clusterCommand,
   commandCommand,

@@ -1,9 +1,22 @@
 // keyspace: DBSIZE, FLUSHDB, FLUSHALL and SWAPDB: databases as a whole.
 
+import type { DataLimits } from '../../commands/engine.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command } from '../../registry/command.js';
 import { int, oneof, optional, since, token } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor } from '../call.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly keyspace: Keyspace;
+  readonly limits: DataLimits;
+  flush(index: number): void;
+  swapDatabases(first: number, second: number): void;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const dbsize: ServerCommand = command({
   name: 'dbsize',

@@ -1,12 +1,29 @@
 // memory: MEMORY and its subcommands: where the memory is.
 
+import type { Scripting } from '../scripting/scripting.js';
+import type { Cron } from '../cron.js';
+import type { Client } from '../../service/client.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, optional } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import { replyHelp } from '../../registry/help.js';
-import type { ServerCall, ServerCommand } from '../server.js';
-import { memoryOf } from '../client-line.js';
+import type { CallFor, CommandFor } from '../call.js';
+import { type ClientMemoryHost, memoryOf } from '../client-line.js';
 import { residentBytes } from '../process-memory.js';
+
+/** The part of the server that these commands reach. */
+export interface Host extends ClientMemoryHost {
+  readonly keyspace: Keyspace;
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly cron: Cron;
+  readonly scripting: Scripting;
+  readonly baseBytes: number;
+  readonly usedBytes: number;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const facts = { group: 'server', flags: [] } as const;
 const SAMPLES_DEFAULT = 5;

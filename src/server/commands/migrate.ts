@@ -3,7 +3,9 @@
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CommandFor, ServerCall } from '../call.js';
+
+type ServerCommand = CommandFor<unknown>;
 
 const KEY_INDEX = 3;
 const FIRST_OPTION = 6;

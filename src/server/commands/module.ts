@@ -1,10 +1,19 @@
 // module: MODULE: modules are native code made for another program, so there never is one here.
 
+import type { LogLevel } from '../../base/log-level.js';
 import { command } from '../../registry/command.js';
 import { block, many, optional, str } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
-import type { ServerCall, ServerCommand } from '../server.js';
-import { mayUse } from './protected.js';
+import type { CallFor, CommandFor } from '../call.js';
+import { type Host as ProtectedHost, mayUse } from './protected.js';
+
+/** The part of the server that these commands reach. */
+export interface Host extends ProtectedHost {
+  log(level: LogLevel, text: string): void;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const facts = { group: 'server', complexity: 'O(1)' } as const;
 const guarded = ['admin', 'noscript', 'no_async_loading', 'protected'] as const;

@@ -1,6 +1,14 @@
 // protected: commands that only a configured server gives away: DEBUG and MODULE.
 
-import type { ServerCall } from '../server.js';
+import type { Config } from '../../service/config/config.js';
+import type { CallFor } from '../call.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly config: Config;
+}
+
+type ServerCall = CallFor<Host>;
 
 const directives = { DEBUG: 'enable-debug-command', MODULE: 'enable-module-command' } as const;
 

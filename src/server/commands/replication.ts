@@ -6,7 +6,9 @@
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { block, int, oneof, optional, str, token } from '../../registry/grammar.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CommandFor, ServerCall } from '../call.js';
+
+type ServerCommand = CommandFor<unknown>;
 
 const notYet = 'replication is not available in this version of Kvasir';
 const facts = { group: 'server', complexity: 'O(1)' } as const;

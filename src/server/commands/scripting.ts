@@ -1,9 +1,18 @@
 // scripting: EVAL and its kin, SCRIPT: scripts that clients bring; what runs them is in ../scripting.
 
+import type { Scripting } from '../scripting/scripting.js';
 import { command, type CommandFlag, keysCounted } from '../../registry/command.js';
 import { int, key, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor } from '../call.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly scripting: Scripting;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const reading: readonly CommandFlag[] = ['readonly', 'noscript', 'stale', 'skip_monitor', 'no_mandatory_keys'];
 const running: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys'];

@@ -1,10 +1,33 @@
 // server: TIME, LASTSAVE's neighbours, MONITOR, SHUTDOWN, ROLE, LOLWUT: the server as a whole.
 
+import type { LateReply } from '../../service/host.js';
+import type { Scripting } from '../scripting/scripting.js';
+import type { Monitors } from '../monitors.js';
+import type { LogLevel } from '../../base/log-level.js';
+import type { Clock } from '../../io/clock.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command } from '../../registry/command.js';
 import { int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor, ShutdownOptions } from '../call.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../../base/version.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly keyspace: Keyspace;
+  readonly clock: Clock;
+  readonly depth: number;
+  readonly monitors: Monitors;
+  readonly scripting: Scripting;
+  pendingShutdown: (() => void) | undefined;
+  log(level: LogLevel, text: string): void;
+  nowMs(): number;
+  shutdown(how: ShutdownOptions): Promise<string | undefined>;
+  suspend(call: ServerCall): LateReply;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const time: ServerCommand = command({
   name: 'time',

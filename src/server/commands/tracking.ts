@@ -1,11 +1,23 @@
 // tracking: CLIENT TRACKING, CACHING, GETREDIR and TRACKINGINFO: client-side caching, as clients ask for it.
 
+import type { Client } from '../../service/client.js';
+import type { Tracking } from '../tracking.js';
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { int, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { firstOverlap } from '../prefix-overlap.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor } from '../call.js';
 import type { TrackingOptions, TrackingState } from '../tracking.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly tracking: Tracking;
+  redirectionOf(client: Client): number;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const plain = ['noscript', 'loading', 'stale'] as const;
 const facts = { group: 'connection', categories: ['connection'] } as const;

@@ -1,8 +1,16 @@
 // transactions: MULTI, EXEC, DISCARD, WATCH and UNWATCH; what they do is in ../transactions.
 
+import type { Transactions } from '../transactions.js';
 import { command, keysFrom } from '../../registry/command.js';
 import { key, many } from '../../registry/grammar.js';
-import type { ServerCommand } from '../server.js';
+import type { CommandFor } from '../call.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly transactions: Transactions;
+}
+
+type ServerCommand = CommandFor<Host>;
 
 const multi: ServerCommand = command({
   name: 'multi',

@@ -4,11 +4,23 @@
 // put into the AOF so far is the mark, and the wait is over when as much has been synced. The mark is kept as a
 // further argument of the command that waits, which no client can send: the arity forbids it.
 
+import type { BlockRequest } from '../../commands/engine.js';
+import type { Persistence } from '../../persistence/persistence.js';
 import { errors } from '../../protocol/errors.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
 import { command } from '../../registry/command.js';
 import { int } from '../../registry/grammar.js';
-import type { ServerCall, ServerCommand } from '../server.js';
+import type { CallFor, CommandFor } from '../call.js';
+
+/** The part of the server that these commands reach. */
+export interface Host {
+  readonly persistence: Persistence;
+  block(call: ServerCall, request: BlockRequest): void;
+  nowMs(): number;
+}
+
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
 
 const tips = ['request_policy:all_shards', 'response_policy:agg_min'];
 /** How often a waiting client looks whether the AOF has been synced. */

@@ -12,6 +12,9 @@
 //
 // Not here: what redis-server does not do either: setting variables, stopping in function libraries.
 
+import type { LogLevel } from '../../base/log-level.js';
+import type { Clock } from '../../io/clock.js';
+import type { ReplyWriter } from '../../protocol/reply.js';
 import { latin1, latin1Bytes, parseInteger } from '../../base/bytes.js';
 import type { Command } from '../../registry/command.js';
 import { compile } from '../../scripting/lua/compile.js';
@@ -21,10 +24,20 @@ import { machine, suspend } from '../../scripting/lua/machine.js';
 import { type LuaError, LuaTable, type LuaValue } from '../../scripting/lua/values.js';
 import { errorText } from '../../scripting/redis-api.js';
 import type { Client } from '../../service/client.js';
-import type { DataServer, ServerCall } from '../server.js';
+import type { ServerCall } from '../call.js';
 import { describeReply, describeValue } from './debug-text.js';
-import type { CallWatcher } from './script-calls.js';
-import { Undo } from './undo.js';
+import type { Run } from './run.js';
+import type { CallWatcher, ScriptCalls } from './script-calls.js';
+import { Undo, type UndoHost } from './undo.js';
+
+/** The script that is debugged, and the client's requests. */
+export interface DebugHost extends UndoHost {
+  readonly call: ServerCall;
+  readonly writer: ReplyWriter;
+  readonly clock: Clock;
+  readonly scripting: { readonly calls: ScriptCalls; readonly current: Run | undefined };
+  log(level: LogLevel, text: string): void;
+}
 
 const BREAKPOINTS_MAX = 64;
 const LIST_CONTEXT = 5;
@@ -97,7 +110,7 @@ export class DebugSession implements CallWatcher {
   private knowsMaxlen = false;
 
   constructor(
-    private readonly server: DataServer,
+    private readonly server: DebugHost,
     private readonly engine: Engine,
     readonly client: Client,
     source: string,

@@ -4,12 +4,44 @@
 // all, after busy-reply-threshold they are answered with -BUSY, except those few commands that touch no data. The cron does not
 // touch data either. When the script ends, what was held is run in the order in which it came.
 
+import type { LogLevel } from '../../base/log-level.js';
+import type { Settings } from '../settings.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import type { Clock } from '../../io/clock.js';
+import { argumentsOf } from '../../registry/call.js';
 import type { Command } from '../../registry/command.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { LuaError, LuaTable } from '../../scripting/lua/values.js';
 import { type Client, Gate } from '../../service/client.js';
-import { argumentsOf, type DataServer, type ServerCall } from '../server.js';
-import type { Run, Scripting } from './scripting.js';
+import type { ServerCall } from '../call.js';
+import type { DebugSession } from './debug-session.js';
+import type { Run } from './run.js';
+
+/** The call that a parked script replies in, the gate that holds others back, and time. */
+export interface ParkedHost {
+  readonly call: ServerCall;
+  readonly clock: Clock;
+  readonly keyspace: Keyspace;
+  readonly settings: Settings;
+  gates: number;
+  log(level: LogLevel, text: string): void;
+  beginTurn(): void;
+  finishLate(call: ServerCall, micros: number, replyBytes: number): void;
+  replay(client: Client, args: readonly Uint8Array[]): void;
+  serveReady(): void;
+}
+
+/** Runs the slices of a script and knows how it ends. */
+export interface ScriptRunner {
+  readonly calls: { readonly hasWritten: boolean };
+  readonly current: Run | undefined;
+  readonly session: DebugSession | undefined;
+  /** Runs another slice; true when the script has ended. */
+  advance(run: Run): boolean;
+  finish(call: ServerCall, run: Run): void;
+  /** Ends a debugging session; whether there was one. */
+  endSession(): boolean;
+}
 
 const busyTexts = {
   script: 'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
@@ -55,8 +87,8 @@ export class ParkedScript {
   private settled: (() => void) | undefined;
 
   constructor(
-    private readonly server: DataServer,
-    private readonly scripting: Scripting,
+    private readonly server: ParkedHost,
+    private readonly scripting: ScriptRunner,
   ) {}
 
   get active(): boolean {

@@ -4,18 +4,42 @@
 // client's replies. Commands go through gates of their own: what a script may do depends on the script's flags, on its
 // caller's user and on what it did before.
 
+import type { AclContext } from '../../service/acl/log.js';
+import type { CommandTable } from '../../registry/table.js';
+import type { Tracking } from '../tracking.js';
+import type { CommandStats } from '../command-stats.js';
+import type { Effects } from '../effects.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import type { LogLevel } from '../../base/log-level.js';
 import { viewOf, writeLatin1 } from '../../base/bytes.js';
 import { Call } from '../../registry/call.js';
 import { type Command, commandFlags, fitsArity } from '../../registry/command.js';
 import { errors } from '../../protocol/errors.js';
 import { scriptCallErrors, type ScriptHost } from '../../scripting/redis-api.js';
 import type { LuaValue } from '../../scripting/lua/values.js';
-import { denials } from '../../service/acl/denial.js';
+import { type AclCheck, type Denial, denials } from '../../service/acl/denial.js';
 import { type Client, Gate } from '../../service/client.js';
 import { forgetFieldsets } from '../../commands/hash/import.js';
 import type { Database } from '../../keyspace/database.js';
-import type { DataServer, LogLevel, ServerCall } from '../server.js';
+import type { ServerCall } from '../call.js';
 import { SERVER_VERSION } from '../../base/version.js';
+
+/** The gates, tables and keys that a command of a script meets. */
+export interface ScriptCallsHost {
+  readonly keyspace: Keyspace;
+  readonly table: CommandTable<ServerCall>;
+  readonly aclCheck: AclCheck<Call<never, never, never>>;
+  readonly effects: Effects;
+  readonly stats: CommandStats;
+  readonly tracking: Tracking;
+  gates: number;
+  readonly allowsAllInScripts: boolean;
+  internalClient(): Client;
+  log(level: LogLevel, text: string): void;
+  logDenial(client: Client, call: ServerCall, denial: Denial, context: AclContext): void;
+  refuseWrite(client: Client, command: Command<ServerCall>): string | undefined;
+  run(call: ServerCall, command: Command<ServerCall>): void;
+}
 
 const ARGUMENT_BYTES_MIN = 4096;
 const logLevels: readonly LogLevel[] = ['debug', 'verbose', 'notice', 'warning'];
@@ -53,7 +77,7 @@ export class ScriptCalls implements ScriptHost {
   readonly versionNumber: number;
   /** The script has run a command that writes: it cannot be killed any more. */
   hasWritten = false;
-  private readonly call_: ServerCall = new Call<Database, DataServer, Client>();
+  private readonly call_: ServerCall = new Call<Database, unknown, Client>();
   /** Of the buffer of the arguments. */
   private view: DataView;
   private readonly client: Client;
@@ -64,7 +88,7 @@ export class ScriptCalls implements ScriptHost {
   /** Set while a script is debugged. */
   watcher: CallWatcher | undefined;
 
-  constructor(private readonly server: DataServer) {
+  constructor(private readonly server: ScriptCallsHost) {
     const [major, minor, patch] = SERVER_VERSION.split('.').map(Number) as [number, number, number];
     this.versionNumber = (major << 16) | (minor << 8) | patch;
     this.client = server.internalClient();

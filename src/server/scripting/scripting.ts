@@ -10,6 +10,11 @@
 //
 // Not here: what scripts can call (script-calls), who waits meanwhile (parked-script), compiling and running Lua (scripting).
 
+import type { Monitors } from '../monitors.js';
+import type { ClientBounds } from '../client-bounds.js';
+import type { CommandStats } from '../command-stats.js';
+import type { Settings } from '../settings.js';
+import type { Config } from '../../service/config/config.js';
 import { latin1, latin1Bytes } from '../../base/bytes.js';
 import { sha1Hex } from '../../base/sha1.js';
 import { shortText } from '../../base/short-text.js';
@@ -25,11 +30,31 @@ import { errorReply, RedisApi, writeReply } from '../../scripting/redis-api.js';
 import { Script, ScriptCache } from '../../scripting/script-cache.js';
 import { COMPATIBLE, readEvalShebang, scriptFlags, ShebangError } from '../../scripting/shebang.js';
 import type { Client } from '../../service/client.js';
-import type { DataServer, ServerCall } from '../server.js';
+import type { FunctionStore, ServerCall } from '../call.js';
 import { stackOf } from '../stack.js';
-import { DebugSession } from './debug-session.js';
-import { ParkedScript } from './parked-script.js';
-import { ScriptCalls } from './script-calls.js';
+import { type DebugHost, DebugSession } from './debug-session.js';
+import { type ParkedHost, ParkedScript } from './parked-script.js';
+import type { Run } from './run.js';
+import { ScriptCalls, type ScriptCallsHost } from './script-calls.js';
+
+/** The part of the server that running scripts needs, besides the needs of their commands and of parking. */
+export interface ScriptingHost extends ScriptCallsHost, ParkedHost, DebugHost {
+  readonly config: Config;
+  readonly settings: Settings;
+  readonly stats: CommandStats;
+  readonly monitors: Monitors;
+  readonly clientBounds: ClientBounds;
+  readonly loading: boolean;
+  readonly mode: 'standalone' | 'cluster';
+  readonly role: 'master' | 'replica';
+  readonly usedBytes: number;
+  readonly startedMsOfCommand: number;
+  depth: number;
+  functionStore: FunctionStore;
+  evictSome(): boolean;
+  inTransaction(): boolean;
+  preventPropagation(call: ServerCall): void;
+}
 
 /** How long a script may run before the event loop gets its turn. */
 const SLICE_MS = 10;
@@ -52,18 +77,6 @@ export interface ScriptFigures {
   readonly functionEngineBytes: number;
 }
 
-/** One script from its start to its end. */
-export interface Run {
-  readonly execution: Execution;
-  readonly api: RedisApi;
-  /** Digest of a script, name of a function. */
-  readonly name: string;
-  readonly isFunction: boolean;
-  readonly client: Client;
-  readonly commandId: number;
-  readonly startedMs: number;
-}
-
 export class Scripting {
   readonly cache = new ScriptCache();
   readonly calls: ScriptCalls;
@@ -83,7 +96,7 @@ export class Scripting {
   private readonly mayContinue = (): boolean => this.clock() < this.sliceEndMs;
   private readonly goesOn = (): boolean => true;
 
-  constructor(private readonly server: DataServer) {
+  constructor(private readonly server: ScriptingHost) {
     this.clock = () => server.clock.steadyMs();
     this.calls = new ScriptCalls(server);
     this.parked = new ParkedScript(server, this);

@@ -6,13 +6,24 @@
 //
 // What is not taken back: messages published, clocks of LRU and LFU, and that WATCH saw a change.
 
+import type { Effects } from '../effects.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
 import { latin1, latin1Bytes } from '../../base/bytes.js';
 import type { Database } from '../../keyspace/database.js';
 import { Call } from '../../registry/call.js';
 import type { Command } from '../../registry/command.js';
 import { findKeys, FoundKeys } from '../../registry/find-keys.js';
 import type { Client } from '../../service/client.js';
-import type { DataServer, ServerCall } from '../server.js';
+import type { ServerCall } from '../call.js';
+
+/** The keys, and the way to run commands that nobody hears of. */
+export interface UndoHost {
+  readonly keyspace: Keyspace;
+  readonly effects: Effects;
+  internalClient(): Client;
+  resolve(call: ServerCall): Command<ServerCall> | undefined;
+  run(call: ServerCall, command: Command<ServerCall>): void;
+}
 
 interface Saved {
   readonly database: number;
@@ -27,10 +38,10 @@ export class Undo {
   private readonly saved = new Map<string, Saved>();
   private hasAll = false;
   private readonly found = new FoundKeys();
-  private readonly call: ServerCall = new Call<Database, DataServer, Client>();
+  private readonly call: ServerCall = new Call<Database, unknown, Client>();
   private readonly dirty: number;
 
-  constructor(private readonly server: DataServer) {
+  constructor(private readonly server: UndoHost) {
     this.dirty = server.keyspace.dirty;
     this.call.host = server;
     this.call.client = server.internalClient();
