@@ -86,9 +86,31 @@ class PatternNode {
     readonly b: number,
     readonly fault: string,
   ) {}
+
+  /** The bytes of which one must follow, where that is known. */
+  wanted: Uint8Array | null = null;
+  /** The match is complete after this, or the subject must end. */
+  isLast = false;
 }
 
-interface Program {
+/** The bytes of which the subject must have one where this node is met; null where it may end, or have any. */
+function bytesAt({ op, table, a }: PatternNode): Uint8Array | null {
+  switch (op) {
+    case Op.byte:
+      return table;
+    case Op.greedy:
+      return a === 1 ? table : null;
+    case Op.balance:
+      return onlyByte(a);
+    case Op.frontier:
+      // The end of the subject counts as a zero byte.
+      return table[0] === 0 ? table : null;
+    default:
+      return null;
+  }
+}
+
+export interface Program {
   readonly nodes: readonly PatternNode[];
   readonly isAnchored: boolean;
   /** The bytes that a match can begin with, or null where it may be empty. */
@@ -115,11 +137,20 @@ class Compiler {
       if (!(thrown instanceof PatternFault)) throw thrown;
       this.add(Op.fault, noBytes, 0, 0, thrown.message);
     }
-    let at = 0;
-    while (this.nodes[at]!.op === Op.open) at++;
-    const node = this.nodes[at]!;
-    const takesByte = node.op === Op.byte || (node.op === Op.greedy && node.a === 1);
-    return { nodes: this.nodes, isAnchored, first: takesByte ? node.table : null, captureCount: this.isOpen.length };
+    this.nodes.forEach((node, at) => {
+      const next = this.significant(at + 1);
+      node.wanted = next === undefined ? null : bytesAt(next);
+      node.isLast = next?.op === Op.match || next?.op === Op.end;
+    });
+    const first = bytesAt(this.significant(0)!);
+    return { nodes: this.nodes, isAnchored, first, captureCount: this.isOpen.length };
+  }
+
+  /** The first node from `from` on that is no bracket of a capture. */
+  private significant(from: number): PatternNode | undefined {
+    let at = from;
+    while (this.nodes[at]?.op === Op.open || this.nodes[at]?.op === Op.close) at++;
+    return this.nodes[at];
   }
 
   private add(op: Op, table: Uint8Array = noBytes, a = 0, b = 0, fault = ''): void {
@@ -258,7 +289,8 @@ const cached = new Map<string, Program>();
 /** Of patterns in which a circumflex at the start stands for itself. */
 const cachedPlain = new Map<string, Program>();
 
-function compilePattern(pattern: string, mayBeAnchored: boolean): Program {
+/** `mayBeAnchored` says whether a circumflex at the start is an anchor. */
+export function compilePattern(pattern: string, mayBeAnchored: boolean): Program {
   const cache = mayBeAnchored ? cached : cachedPlain;
   let program = cache.get(pattern);
   if (program === undefined) {
@@ -291,10 +323,10 @@ export class Matcher {
     return this.program.isAnchored;
   }
 
-  /** Makes the matcher one for another pair; `mayBeAnchored` says whether a circumflex at the start is an anchor. */
-  reset(subject: string, pattern: string, mayBeAnchored: boolean): this {
+  /** Makes the matcher one for another pair. */
+  reset(subject: string, program: Program): this {
     this.subject = subject;
-    this.program = compilePattern(pattern, mayBeAnchored);
+    this.program = program;
     return this;
   }
 
@@ -395,9 +427,8 @@ export class Matcher {
             break;
           }
           if (last > least) {
-            const next = nodes[pc + 1]!.op;
             // No shorter run helps where the match is complete then, or where the subject would have to end.
-            if (next !== Op.match && next !== Op.end) size = this.push(size, pc, least, last);
+            if (!node.isLast) size = this.push(size, pc, least, last);
           }
           at = last;
           break;
@@ -439,14 +470,13 @@ export class Matcher {
     const { nodes } = this.program;
     const pc = stack[size - 3]!;
     const node = nodes[pc]!;
-    const next = nodes[pc + 1]!;
     let at = stack[size - 1]!;
     if (node.op === Op.optional) {
       stack[size - 1] = -1;
       return at;
     }
     // A byte that must follow is looked for at once.
-    const wanted = next.op === Op.byte || (next.op === Op.greedy && next.a === 1) ? next.table : null;
+    const { wanted } = node;
     const before = at;
     if (node.op === Op.greedy) {
       const least = stack[size - 2]!;
@@ -541,10 +571,10 @@ export class Matcher {
 let spare: Matcher | null = null;
 
 /** A matcher that nobody else uses until it is given back. */
-export function takeMatcher(subject: string, pattern: string, mayBeAnchored: boolean): Matcher {
+export function takeMatcher(subject: string, program: Program): Matcher {
   const matcher = spare ?? new Matcher();
   spare = null;
-  return matcher.reset(subject, pattern, mayBeAnchored);
+  return matcher.reset(subject, program);
 }
 
 export function giveBack(matcher: Matcher): void {

@@ -18,7 +18,7 @@ import {
 } from './machine.js';
 import { checkFunction, checkInteger, checkString, native, optionalInteger, setFunctions } from './native.js';
 import { numberToString } from './numbers.js';
-import { giveBack, takeMatcher } from './pattern.js';
+import { compilePattern, giveBack, takeMatcher } from './pattern.js';
 import type { Matcher } from './pattern.js';
 import { argumentError, LuaError, LuaFunction, LuaTable, nativeError, typeName } from './values.js';
 import type { LuaValue, Results } from './values.js';
@@ -83,7 +83,7 @@ function find(args: LuaValue[], isFind: boolean): Results {
     spend((at < 0 ? subject.length - start : at - start) >> 4);
     return at < 0 ? undefined : [at + 1, at + pattern.length];
   }
-  const matcher = takeMatcher(subject, pattern, true);
+  const matcher = takeMatcher(subject, compilePattern(pattern, true));
   matcher.begin(start);
   return searchOn(matcher, isFind);
 }
@@ -91,6 +91,7 @@ function find(args: LuaValue[], isFind: boolean): Results {
 function gmatch(...args: LuaValue[]): Results {
   const subject = checkString(args, 1);
   const pattern = checkString(args, 2);
+  const program = compilePattern(pattern, false);
   let from = 0;
   const searchNext = (matcher: Matcher): Results => {
     let isFound: boolean;
@@ -111,7 +112,7 @@ function gmatch(...args: LuaValue[]): Results {
     return results;
   };
   return native(() => {
-    const matcher = takeMatcher(subject, pattern, false);
+    const matcher = takeMatcher(subject, program);
     matcher.begin(from);
     return searchNext(matcher);
   });
@@ -180,7 +181,7 @@ class Gsub extends Frame {
     private readonly countMax: number,
   ) {
     super();
-    this.matcher = takeMatcher(subject, pattern, true);
+    this.matcher = takeMatcher(subject, compilePattern(pattern, true));
     this.matcher.begin(0);
   }
 
@@ -295,6 +296,19 @@ class Gsub extends Frame {
   }
 }
 
+const notAscii = /[\x80-\xff]/;
+const asciiLoopMax = 40;
+
+/** Whether JavaScript changes the case of the same letters as C: it knows those over 127, too. */
+function isAscii(text: string): boolean {
+  if (text.length > asciiLoopMax) return !notAscii.test(text);
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return false;
+  return true;
+}
+
+/** Up to here joining characters is faster than a Buffer. */
+const reverseShortMax = 16;
+
 export function stringLibrary(): LuaTable {
   return setFunctions(new LuaTable(), {
     byte(...args) {
@@ -343,7 +357,7 @@ export function stringLibrary(): LuaTable {
     lower(...args) {
       const text = checkString(args, 1);
       chargeMemory(text.length);
-      return text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
+      return isAscii(text) ? text.toLowerCase() : text.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
     },
     match: (...args) => find(args, false),
     rep(...args) {
@@ -357,7 +371,10 @@ export function stringLibrary(): LuaTable {
     reverse(...args) {
       const text = checkString(args, 1);
       chargeMemory(text.length);
-      return Buffer.from(text, 'latin1').reverse().toString('latin1');
+      if (text.length > reverseShortMax) return Buffer.from(text, 'latin1').reverse().toString('latin1');
+      let reversed = '';
+      for (let at = text.length - 1; at >= 0; at--) reversed += text[at]!;
+      return reversed;
     },
     sub(...args) {
       const text = checkString(args, 1);
@@ -368,7 +385,7 @@ export function stringLibrary(): LuaTable {
     upper(...args) {
       const text = checkString(args, 1);
       chargeMemory(text.length);
-      return text.replace(/[a-z]+/g, (lower) => lower.toUpperCase());
+      return isAscii(text) ? text.toUpperCase() : text.replace(/[a-z]+/g, (lower) => lower.toUpperCase());
     },
   });
 }
