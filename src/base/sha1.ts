@@ -86,13 +86,18 @@ function addBlock(bytes: Uint8Array, offset: number): void {
   state[4] = state[4]! + e;
 }
 
-const digest = new Uint8Array(SHA1_BYTES);
+const digest = Buffer.alloc(SHA1_BYTES);
+/** Short strings are hashed from here, without an object for each. */
+const shortBytes = new Uint8Array(256);
 
 /** The hash in 40 lower-case hexadecimal digits; each character of a string counts as one byte. */
 export function sha1Hex(input: string | Uint8Array): string {
-  const bytes = typeof input === 'string' ? latin1Bytes(input) : input;
-  sha1(bytes, 0, bytes.length, digest);
-  let text = '';
-  for (const byte of digest) text += (byte + 256).toString(16).slice(1);
-  return text;
+  if (typeof input === 'string' && input.length <= shortBytes.length) {
+    for (let at = 0; at < input.length; at++) shortBytes[at] = input.charCodeAt(at);
+    sha1(shortBytes, 0, input.length, digest);
+  } else {
+    const bytes = typeof input === 'string' ? latin1Bytes(input) : input;
+    sha1(bytes, 0, bytes.length, digest);
+  }
+  return digest.toString('hex');
 }

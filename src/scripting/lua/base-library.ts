@@ -1,6 +1,6 @@
 // base-library: the global functions and `coroutine`, as far as Redis lets scripts have them.
 import { coroutineLibrary } from './coroutine.js';
-import { compile, setIterators } from './compile.js';
+import { compile, setKnownFunctions } from './compile.js';
 import { LuaSyntaxError } from './lexer.js';
 import {
   callFromNative,
@@ -64,7 +64,20 @@ const ipairsStep = native(function ipairsStep(...args) {
   return value === undefined ? [] : [next, value];
 });
 
-setIterators(nextFunction, ipairsStep);
+const selectFunction = native(function select(...args) {
+  const [number] = args;
+  if (number === '#') return args.length - 1;
+  const at = checkInteger(args, 1);
+  const count = args.length;
+  if (at < 0) {
+    if (count + at < 1) throw argumentError(1, 'index out of range');
+    return args.slice(count + at);
+  }
+  if (at === 0) throw argumentError(1, 'index out of range');
+  return args.slice(at);
+});
+
+setKnownFunctions(nextFunction, ipairsStep, selectFunction);
 
 function checkAny(args: LuaValue[], number: number): LuaValue {
   if (args.length < number) throw argumentError(number, 'value expected');
@@ -203,18 +216,6 @@ export function openBase(globals: LuaTable): void {
       table.set(args[1], args[2]);
       return table;
     },
-    select(...args) {
-      const [number] = args;
-      if (number === '#') return args.length - 1;
-      const at = checkInteger(args, 1);
-      const count = args.length;
-      if (at < 0) {
-        if (count + at < 1) throw argumentError(1, 'index out of range');
-        return args.slice(count + at);
-      }
-      if (at === 0) throw argumentError(1, 'index out of range');
-      return args.slice(at);
-    },
     setmetatable(...args) {
       const table = checkTable(args, 1);
       const meta = args[1];
@@ -264,6 +265,7 @@ export function openBase(globals: LuaTable): void {
     },
   });
   globals.set('next', nextFunction);
+  globals.set('select', selectFunction);
   globals.set('_VERSION', 'Lua 5.1');
   globals.set('_G', globals);
   globals.set('coroutine', coroutineLibrary());

@@ -1,6 +1,6 @@
 // cjson-library: `cjson`, JSON for scripts, with the options, limits and messages of lua-cjson 2.1 as Redis ships it.
 import { checkInteger, checkString, setFunctions } from './native.js';
-import { formatGeneral, parseNumber } from './numbers.js';
+import { formatGeneral, numberToString, parseNumber } from './numbers.js';
 import { argumentError, LuaTable, LuaUserdata, nativeError, traversalEnd, typeName } from './values.js';
 import type { LuaValue, Results } from './values.js';
 
@@ -41,8 +41,20 @@ Object.assign(escapes, { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r', 34
 const needsEscape = /[\x00-\x1f"/\\\x7f]/;
 const allEscapes = new RegExp(needsEscape, 'g');
 
+/** Up to here a loop is faster than a regular expression. */
+const loopMax = 32;
+
+function isPlain(text: string): boolean {
+  if (text.length > loopMax) return !needsEscape.test(text);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 32 || code === 34 || code === 47 || code === 92 || code === 127) return false;
+  }
+  return true;
+}
+
 function encodeString(text: string): string {
-  if (!needsEscape.test(text)) return `"${text}"`;
+  if (isPlain(text)) return `"${text}"`;
   return `"${text.replace(allEscapes, (c) => escapes[c.charCodeAt(0)]!)}"`;
 }
 
@@ -78,7 +90,7 @@ class Encoder {
       if (this.settings.encodeInvalid === 2) return 'null';
       return value !== value ? 'nan' : value > 0 ? 'inf' : '-inf';
     }
-    return formatGeneral(value, this.settings.precision);
+    return this.settings.precision === 14 ? numberToString(value) : formatGeneral(value, this.settings.precision);
   }
 
   /** The array length when all keys are positive integers and not too sparse, else -1. */
@@ -107,9 +119,9 @@ class Encoder {
     const length = this.arrayLength(table);
     let result: string;
     if (length > 0) {
-      const parts: string[] = [];
-      for (let at = 1; at <= length; at++) parts.push(this.encode(table.getNumber(at)));
-      result = `[${parts.join(',')}]`;
+      result = '[';
+      for (let at = 1; at <= length; at++) result += (at === 1 ? '' : ',') + this.encode(table.getNumber(at));
+      result += ']';
     } else {
       result = this.object(table);
     }
@@ -118,16 +130,16 @@ class Encoder {
   }
 
   private object(table: LuaTable): string {
-    const parts: string[] = [];
+    let result = '{';
     for (let position = table.after(0); position !== traversalEnd; position = table.after(position)) {
       const key = table.keyAt(position);
       let name: string;
       if (typeof key === 'number') name = `"${this.number(key)}"`;
       else if (typeof key === 'string') name = encodeString(key);
       else throw this.refuse(key, 'table key must be a number or string');
-      parts.push(`${name}:${this.encode(table.valueAt(position))}`);
+      result += (result.length === 1 ? '' : ',') + name + ':' + this.encode(table.valueAt(position));
     }
-    return `{${parts.join(',')}}`;
+    return result + '}';
   }
 }
 
@@ -232,8 +244,12 @@ class Decoder {
 
   private next(): void {
     const { text } = this;
-    while (/[ \t\n\r]/.test(text[this.position] ?? '')) this.position++;
+    let code = text.charCodeAt(this.position);
+    while (code === 32 || code === 9 || code === 10 || code === 13) code = text.charCodeAt(++this.position);
     this.tokenAt = this.position;
+    // In the order in which they are common.
+    if (code === 34) return this.string();
+    if (code >= 48 && code <= 57 && this.shortNumber()) return;
     const char = text[this.position];
     if (char === undefined) {
       this.token = 'T_END';
@@ -245,7 +261,6 @@ class Decoder {
       this.position++;
       return;
     }
-    if (char === '"') return this.string();
     if (/[-0-9]/.test(char) || (this.settings.decodeInvalid && /[+iInN]/.test(char))) {
       if (this.settings.decodeInvalid && text.startsWith('null', this.position))
         return this.literal('null', 'T_NULL', jsonNull);
@@ -262,6 +277,26 @@ class Decoder {
     this.token = token;
     this.value = value;
     this.position += word.length;
+  }
+
+  /** A number of a few digits, with nothing behind that could belong to it. */
+  private shortNumber(): boolean {
+    const { text, position } = this;
+    let at = position;
+    let value = 0;
+    let code = text.charCodeAt(at);
+    if (code === 48) return false;
+    while (code >= 48 && code <= 57) {
+      value = value * 10 + code - 48;
+      code = text.charCodeAt(++at);
+    }
+    // A comma, a bracket, a blank or the end.
+    const isEnd = code === 44 || code === 93 || code === 125 || code === 32 || code !== code;
+    if (!isEnd || at - position > 15) return false;
+    this.token = 'T_NUMBER';
+    this.value = value;
+    this.position = at;
+    return true;
   }
 
   private number(char: string): boolean {

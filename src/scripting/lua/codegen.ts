@@ -20,7 +20,8 @@
 // a value. Functions are not nested: `mk3(u0, u1)` makes a closure of function 3 from its upvalues.
 import { inferNumbers } from './infer.js';
 import type { Place, VisibleLocal } from './machine.js';
-import type { Chunk, Clause, Expression, FunctionScope, Local, Statement } from './syntax.js';
+import type { Chunk, Clause, Expression, FunctionScope, Local, Statement, TableItem } from './syntax.js';
+import { scanMax } from './values.js';
 
 type OperandKind = 'any' | 'number' | 'string' | 'boolean' | 'nil' | 'object';
 
@@ -94,6 +95,19 @@ function nameOf(expression: Expression): string | null {
 
 function isKnownTrue(expression: Expression): boolean {
   return expression.kind === 'number' || expression.kind === 'string' || expression.kind === 'true';
+}
+
+/** By the number of fields. */
+const recordHelpers: readonly (string | undefined)[] = [undefined, 'recordOfOne', 'recordOfTwo', 'recordOfThree'];
+
+/** The fields with which a table constructor begins, as far as they are different names and a short row of keys. */
+function leadingFields(items: readonly TableItem[]): TableItem[] {
+  const names = new Set<string>();
+  for (const { key } of items) {
+    if (key?.kind !== 'string' || names.has(key.value) || names.size === scanMax) break;
+    names.add(key.value);
+  }
+  return items.slice(0, names.size);
 }
 
 /** Stands for the frame's size until it is known; no quoted Lua string can contain it. */
@@ -518,8 +532,10 @@ class FunctionWriter {
     const mark = this.tempNext;
     // The fields may read what the target holds now, so the table is built apart.
     const result = this.temp();
-    const { items } = expression;
-    this.simple(`${result}=new LuaTable();`);
+    const fields = this.isDebugged ? [] : leadingFields(expression.items);
+    const items = expression.items.slice(fields.length);
+    if (fields.length > 0) this.record(result, fields);
+    else this.simple(`${result}=new LuaTable();`);
     const inner = this.tempNext;
     let count = 0;
     const all: string[] = [];
@@ -556,6 +572,20 @@ class FunctionWriter {
     }
     this.simple(`${target}=${result};`);
     return { js: target, kind: 'object' };
+  }
+
+  /** A table with fields alone, made at once. */
+  private record(result: string, fields: readonly TableItem[]): void {
+    const mark = this.tempNext;
+    const keys = fields.map(({ key }) => quote((key as Expression & { kind: 'string' }).value)).join(',');
+    const values = fields.map(({ value }) => this.argument(value));
+    this.tempNext = mark;
+    const helper = recordHelpers[fields.length];
+    this.simple(
+      helper === undefined
+        ? `${result}=R.record([${keys}],[${values.join(',')}]);`
+        : `${result}=R.${helper}([${keys}],${values.join(',')});`,
+    );
   }
 
   /** Every value of a call or `...` as an array or a single value (a Results). */
@@ -595,7 +625,8 @@ class FunctionWriter {
     });
     this.tempNext = mark;
     let js: string;
-    if (rest !== null) js = `R.callSpread(${callee},[${args.join(',')}],${rest as string})`;
+    if (rest === 'rest' && args.length === 1 && adjust === 'first') js = `R.selectFirst(${callee},${args[0]},rest)`;
+    else if (rest !== null) js = `R.callSpread(${callee},[${args.join(',')}],${rest as string})`;
     else if (callee === 'self') js = `self.f(${args.join(',')})`;
     else js = `${callee} instanceof LuaFunction?${callee}.f(${args.join(',')}):R.call(${callee},[${args.join(',')}])`;
     if (adjust === 'first') js += `;if(${target} instanceof Array){if(${target}===W)break L;${target}=${target}[0];}`;

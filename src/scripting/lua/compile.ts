@@ -34,6 +34,10 @@ const helpers = {
   concatAll: runtime.concatAll,
   call: runtime.call,
   callSpread: runtime.callSpread,
+  record: runtime.record,
+  recordOfOne: runtime.recordOfOne,
+  recordOfTwo: runtime.recordOfTwo,
+  recordOfThree: runtime.recordOfThree,
   forBound: runtime.forBound,
   trace: runtime.trace,
   catchThrown: runtime.catchThrown,
@@ -43,6 +47,15 @@ const helpers = {
   },
   nextFunction: null as LuaFunction | null,
   ipairsStep: null as LuaFunction | null,
+  selectFunction: null as LuaFunction | null,
+  /** The first result of `select(number, ...)`, as long as `select` is what it was: without a list of the rest. */
+  selectFirst(callee: LuaValue, number: LuaValue, rest: LuaValue[]): Results {
+    if (callee === helpers.selectFunction) {
+      if (number === '#') return rest.length;
+      if (typeof number === 'number' && number >= 1 && (number | 0) === number) return rest[number - 1];
+    }
+    return runtime.callSpread(callee, [number], rest);
+  },
   append(values: LuaValue[], rest: Results): Results {
     if (rest instanceof Array) for (let at = 0; at < rest.length; at++) values.push(rest[at]);
     else values.push(rest);
@@ -62,10 +75,11 @@ const helpers = {
   },
 };
 
-/** Tells the loops which functions `next` and the step of `ipairs` are. */
-export function setIterators(next: LuaFunction, ipairsStep: LuaFunction): void {
+/** Tells generated code which functions `next`, the step of `ipairs` and `select` are. */
+export function setKnownFunctions(next: LuaFunction, ipairsStep: LuaFunction, select: LuaFunction): void {
   helpers.nextFunction = next;
   helpers.ipairsStep = ipairsStep;
+  helpers.selectFunction = select;
 }
 
 const parameterNames = ['S', 'R', 'G', 'LuaFunction', 'LuaTable', 'W', 'codes'];

@@ -196,3 +196,29 @@ test('limits of the parser are the same', { skip }, () => {
   ];
   for (const source of sources) assert.equal(runLua(source).output, runPeer(source), source.slice(0, 60));
 });
+
+/** What has a faster way of its own, beside what it must not change. */
+const apart = [
+  `local t = {a = 1, b = nil, c = 3} for k, v in pairs(t) do print(k, v) end t.b = 2 t.a = nil print(next({a = nil}), t.a, t.b, t.c)`,
+  `local t = {a = 1, a = 2, 'x', b = 3, ['c'] = 4, [1] = 'y', 'z'} print(t.a, t.b, t.c, t[1], t[2], #t)`,
+  `local t = {a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8, i = 9, j = 10} local n = 0 for _, v in pairs(t) do n = n + v end t.k = 11 print(n, t.k, t.a, t.j)`,
+  `local function make(v) return {x = v, y = v} end local a, b = make(1), make(2) a.z = 3 b.x = 5 print(a.x, a.z, b.x, b.z, make(3).x, make(3).z)`,
+  `local x = 1 local function set() x = 2 return 3 end local t = {a = x, b = set(), c = x} print(t.a, t.b, t.c)`,
+  `print(pcall(function() local t = {a = 1, b = nil + 1} end))`,
+  `local t = {a = 'a', b = {c = {d = 1}}} t = {a = t.b, b = t.a} print(t.a.c.d, t.b)`,
+  `local function f(...) return (select(2, ...)), (select(-1, ...)), (select('#', ...)), (select('2', ...)), (select(2.7, ...)) end print(f(1, 2, 3)) print(f(nil, nil))`,
+  `local function f(n, ...) return (select(n, ...)) end print(f(1), f(5, 1), pcall(f, 0, 1)) print(pcall(f, -3, 1), pcall(f, {}, 1), pcall(f))`,
+  `local function f(...) local select = function(a, b) return b, a end return (select(7, ...)) end print(f('x', 'y'))`,
+  `local m = {} local t = setmetatable({}, m) print(t.x) m.__index = {x = 1} print(t.x) m.__index = {x = 2} print(t.x) m.__index = nil print(t.x) rawset(m, '__index', function(_, k) return k end) print(t.x)`,
+  `local m = {__index = {x = 1}} local t = setmetatable({}, m) print(t.x) for k in pairs(m) do m[k] = nil end print(t.x) m.a = 1 m.__index = {x = 3} print(t.x)`,
+  `local t = setmetatable({}, {__index = setmetatable({}, {__index = 5})}) print(pcall(function() return t.x end))`,
+  `local a = {} setmetatable(a, {__index = a}) print(pcall(function() return a.x end))`,
+  `print(pcall(function() return ('x').nosuch end), pcall(function() return ('x'):nosuch() end))`,
+  `print(('Az\\200\\255z'):upper():byte(1, -1)) print(('AZ\\192\\223'):lower():byte(1, -1)) print(('x'):rep(50):upper() .. '\\181', (('ab\\0c'):rep(9)):reverse())`,
+  `for _, p in ipairs{'(.-)%s*$', '^(%s*)(.-)(%s*)$', '([^/]*)$', '()a*()$', '(a+)(a+)$', '(a-)(b)', '(a*)()b', '((a*))$', '%b()', '(%b())', '%f[%z]', '()%f[%a]', '(a?)(a?)a', '^(a-)$', '(.-)(.-)b'} do
+  for _, s in ipairs{'', 'a', 'aaa', '  aa b ', 'x/y/z', 'aab', '(a(b)) c', 'x(', 'ba'} do print(p, s, s:find(p)) print(s:gsub(p, '<%0>')) for a, b in s:gmatch(p) do print(a, b) end end end`,
+];
+
+test('forms that are compiled apart print the same', { skip }, () => {
+  for (const source of apart) checkAgainstPeer(source, new Prng(1));
+});

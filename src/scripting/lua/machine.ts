@@ -440,6 +440,30 @@ export function callSpread(callee: LuaValue, args: LuaValue[], rest: Results): R
   return call(callee, args);
 }
 
+/** A table of the constructor `{a = ..., b = ...}`. */
+export function record(keys: LuaValue[], vals: LuaValue[]): LuaTable {
+  return LuaTable.ofFields(keys, vals);
+}
+
+// Lists of values made here hold anything from the start. Made where the values are known to be numbers V8 would keep bare
+// numbers in them, and every place that reads fields would have to tell three kinds of lists apart.
+
+export function recordOfOne(keys: LuaValue[], a: LuaValue): LuaTable {
+  return LuaTable.ofFields(keys, [a]);
+}
+
+export function recordOfTwo(keys: LuaValue[], a: LuaValue, b: LuaValue): LuaTable {
+  return LuaTable.ofFields(keys, [a, b]);
+}
+
+export function recordOfThree(keys: LuaValue[], a: LuaValue, b: LuaValue, c: LuaValue): LuaTable {
+  return LuaTable.ofFields(keys, [a, b, c]);
+}
+
+recordOfOne(['a'], '');
+recordOfTwo(['a', 'b'], '', '');
+recordOfThree(['a', 'b', 'c'], '', '', '');
+
 /** In the place of a native call whose caller needs no more than its first result. */
 class BoundaryFrame extends Frame {
   resume(value: Results): Results {
@@ -493,12 +517,28 @@ export function indexName(object: LuaValue, key: string): LuaValue {
   if (object instanceof LuaTable) {
     const value = object.getHash(key);
     if (value !== undefined || object.meta === null) return value;
-    // A class: its methods are one step away.
-    const parent = object.meta.getHash('__index');
-    if (parent instanceof LuaTable) {
-      const inherited = parent.getHash(key);
-      if (inherited !== undefined) return inherited;
+    return inheritedName(object, object.meta, key);
+  }
+  if (typeof object === 'string' && machine.stringMeta !== null) {
+    const methods = machine.stringMeta.indexHandler;
+    if (methods instanceof LuaTable) {
+      const method = methods.getHash(key);
+      if (method !== undefined) return method;
     }
+  }
+  return indexByMeta(object, key);
+}
+
+/** A field that the object itself lacks: classes are chains of tables. @hot */
+function inheritedName(object: LuaTable, objectMeta: LuaTable, key: string): LuaValue {
+  let meta = objectMeta;
+  for (let loop = 1; loop < metaLoopMax; loop++) {
+    const parent = meta.indexHandler;
+    if (parent === undefined) return undefined;
+    if (!(parent instanceof LuaTable)) break;
+    const value = parent.getHash(key);
+    if (value !== undefined || parent.meta === null) return value;
+    ({ meta } = parent);
   }
   return indexByMeta(object, key);
 }

@@ -105,6 +105,16 @@ class Format {
 }
 
 function integerBytes(value: number, size: number, isLittle: boolean): string {
+  if (value >= 0 && value <= 0xffffffff && size <= 4) {
+    let rest = Math.trunc(value);
+    let short = '';
+    for (let at = 0; at < size; at++) {
+      const byte = String.fromCharCode(rest & 255);
+      rest >>>= 8;
+      short = isLittle ? short + byte : byte + short;
+    }
+    return short;
+  }
   let whole: bigint;
   if (!Number.isFinite(value)) whole = -(2n ** 63n);
   else if (value >= 2 ** 63) whole = BigInt.asIntN(64, BigInt(Math.trunc(value)));
@@ -122,6 +132,15 @@ function integerBytes(value: number, size: number, isLittle: boolean): string {
 }
 
 function readInteger(data: string, at: number, size: number, isLittle: boolean, isSigned: boolean): number {
+  if (size <= 4) {
+    let short = 0;
+    for (let step = 0; step < size; step++) {
+      short = (short << 8) | data.charCodeAt(isLittle ? at + size - 1 - step : at + step);
+    }
+    if (!isSigned || size === 0) return short >>> 0;
+    const spare = 32 - 8 * size;
+    return (short << spare) >> spare;
+  }
   let value = 0n;
   for (let step = 0; step < size; step++) {
     value = (value << 8n) | BigInt(data.charCodeAt(isLittle ? at + size - 1 - step : at + step));

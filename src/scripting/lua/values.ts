@@ -16,10 +16,12 @@ export type Results = LuaValue | LuaValue[];
 /** `this` is the LuaFunction. */
 export type NativeCode = (...args: LuaValue[]) => Results;
 
-const scanMax = 8;
+export const scanMax = 8;
 
 /** The end of a traversal, see `LuaTable.after`. */
 export const traversalEnd = -0x7fffffff;
+
+const unknown = { isUnknown: true } as const;
 
 /** Both lists of a hash part that holds nothing: most arrays never get one. Never written to. */
 const nothing: LuaValue[] = [];
@@ -33,9 +35,31 @@ export class LuaTable {
   private index: Map<LuaValue, number> | null = null;
   /** Hash places whose value is not nil. */
   private live = 0;
+  /** What `__index` holds, as long as it is known: every look through a metatable asks for it. */
+  private indexValue: LuaValue | typeof unknown = unknown;
 
   /** With `arr` as its array part, which is the table's from then on. */
   constructor(readonly arr: LuaValue[] = []) {}
+
+  /** With this hash part, which is the table's from then on: up to eight strings, all different. @hot */
+  static ofFields(keys: LuaValue[], vals: LuaValue[]): LuaTable {
+    const table = new LuaTable();
+    table.keys = keys;
+    table.vals = vals;
+    let live = 0;
+    for (let slot = 0; slot < vals.length; slot++) if (vals[slot] !== undefined) live++;
+    table.live = live;
+    return table;
+  }
+
+  /** `__index` of a metatable. @hot */
+  get indexHandler(): LuaValue {
+    const { indexValue } = this;
+    if (indexValue !== unknown) return indexValue as LuaValue;
+    const value = this.getHash('__index');
+    this.indexValue = value;
+    return value;
+  }
 
   private find(key: LuaValue): number {
     if (this.index !== null) {
@@ -98,6 +122,7 @@ export class LuaTable {
   }
 
   setHash(key: LuaValue, value: LuaValue): void {
+    if (this.indexValue !== unknown) this.indexValue = unknown;
     const slot = this.find(key);
     if (slot >= 0) {
       if (this.vals[slot] === undefined) {
@@ -125,6 +150,7 @@ export class LuaTable {
   replace(key: LuaValue, value: LuaValue): boolean {
     const slot = this.find(key);
     if (slot < 0 || this.vals[slot] === undefined) return false;
+    if (this.indexValue !== unknown) this.indexValue = unknown;
     if (value === undefined) this.live--;
     this.vals[slot] = value;
     return true;
