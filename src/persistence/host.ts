@@ -40,6 +40,8 @@ export interface PersistenceHost {
   clearFunctions(): void;
   /** Auxiliary fields of replication for RDB files. */
   replicationAux(): readonly (readonly [string, string])[];
+  /** The offset of the stream of writes that replicas follow; 0 while there is no such stream. */
+  streamOffset(): number;
   /** Whether this server is a master: expired keys of an RDB file are then left out. */
   readonly isMaster: boolean;
   /** Begins to run commands of an AOF file: database 0, no transaction. */

@@ -1,10 +1,10 @@
 // persistence: everything durable of one server: loads at start, saves by rule and command, keeps the AOF, refuses writes
 // when the disk does.
 //
-// Only one snapshot is taken at a time: an AOF rewrite waits for a BGSAVE and the other way round. `cron` does what time
-// asks for: save rules, growth of the AOF, retries, the sync of every second.
+// Only one snapshot is taken at a time: BGSAVE, the AOF rewrite and every other consumer queue for it (`cuts`). `cron` does
+// what time asks for: save rules, growth of the AOF, retries, the sync of every second.
 //
-// Not here: the parts: rdb/saver, aof/append-only, data-loading; the commands (commands/); replication's snapshots.
+// Not here: the parts: rdb/saver, aof/append-only, snapshot/cuts, data-loading; the commands (commands/).
 
 import { AppendOnly } from './aof/append-only.js';
 import { errorCode } from '../base/system-error.js';
@@ -12,7 +12,7 @@ import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
 import { parseSaveRules, RdbSaver } from './rdb/saver.js';
 import { Tolerance } from './rdb/value-repairs.js';
-import type { SnapshotRun } from './snapshot/snapshot-run.js';
+import { Cuts } from './snapshot/cuts.js';
 
 const SECOND_MS = 1000;
 const SNAPSHOT_BYTES_MIN = 256 << 20;
@@ -25,6 +25,8 @@ export interface ReloadOptions {
 }
 
 export class Persistence {
+  /** Where every consumer of a snapshot asks for one. */
+  readonly cuts: Cuts;
   readonly rdb: RdbSaver;
   readonly aof: AppendOnly;
   /** Set while data is being loaded. */
@@ -37,12 +39,9 @@ export class Persistence {
   private wasRefusing = false;
 
   constructor(private readonly host: PersistenceHost) {
-    this.rdb = new RdbSaver(host, () => this.refusalMayHaveChanged());
-    this.aof = new AppendOnly(
-      host,
-      () => this.refusalMayHaveChanged(),
-      () => this.hasSnapshot,
-    );
+    this.cuts = new Cuts(host);
+    this.rdb = new RdbSaver(host, this.cuts, () => this.refusalMayHaveChanged());
+    this.aof = new AppendOnly(host, this.cuts, () => this.refusalMayHaveChanged());
     this.readOptions();
   }
 
@@ -81,7 +80,7 @@ export class Persistence {
   }
 
   get hasSnapshot(): boolean {
-    return this.rdb.isRunning || this.aof.isRewriting;
+    return this.cuts.current !== undefined;
   }
 
   // --- at start -------------------------------------------------------------------------------------------------------
@@ -174,24 +173,22 @@ export class Persistence {
   /** About ten times a second. */
   cron(): void {
     if (this.loading !== null) return;
-    const { aof, rdb, host } = this;
+    const { aof, rdb, cuts, host } = this;
     aof.log.holdsSyncs = this.hasSnapshot && host.option('no-appendfsync-on-rewrite') === true;
     aof.log.flush(false);
     if (this.hasSnapshot) {
-      (rdb.current ?? aof.current)!.watchMemory(this.snapshotBytesMax);
+      cuts.watchMemory(this.snapshotBytesMax);
       return;
     }
-    if (aof.isScheduled && aof.mayRetry) this.tryRewrite();
-    else if (rdb.isScheduled) this.trySave();
-    else {
-      const rule = rdb.dueRule(this.rules);
-      if (rule !== undefined) {
-        host.log('notice', `${rule.changes} changes in ${rule.seconds} seconds. Saving...`);
-        this.trySave();
-      } else if (aof.isRewriteDue) {
-        host.log('notice', 'Starting automatic rewriting of AOF');
-        this.tryRewrite();
-      }
+    if (aof.retry() || cuts.advance()) return;
+    const rule = rdb.dueRule(this.rules);
+    if (rule !== undefined) {
+      if (!cuts.isFree) return;
+      host.log('notice', `${rule.changes} changes in ${rule.seconds} seconds. Saving...`);
+      rdb.saveInBackground();
+    } else if (aof.isRewriteDue) {
+      host.log('notice', 'Starting automatic rewriting of AOF');
+      aof.rewrite();
     }
   }
 
@@ -201,84 +198,49 @@ export class Persistence {
     return configured > 0 ? configured : Math.max(SNAPSHOT_BYTES_MIN, this.host.keyspace.usedBytes / 2);
   }
 
-  private trySave(): void {
-    if (!this.walkIsFree()) return;
-    this.rdb.saveInBackground();
-    this.lastRun = this.rdb.current;
-  }
-
-  /** Begins a rewrite; the reason when it cannot. */
-  private tryRewrite(): string | undefined {
-    if (!this.walkIsFree()) {
-      this.aof.isScheduled = true;
-      return undefined;
-    }
-    try {
-      this.aof.rewrite();
-      this.lastRun = this.aof.current;
-      return undefined;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.aof.rewriteFailed(reason);
-      return reason;
-    }
-  }
-
-  private lastRun: SnapshotRun | undefined;
-
-  /** Whether the walk of an aborted snapshot is over too, so that another cut can be made. */
-  private walkIsFree(): boolean {
-    // In the middle of a transaction a snapshot would hold half of it.
-    return !this.host.inTransaction && (this.lastRun === undefined || this.lastRun.snapshot.isOver);
-  }
-
   // --- what commands ask for ------------------------------------------------------------------------------------------
 
   /** SAVE. The text is the error reply. */
   save(): string | undefined {
-    if (this.rdb.isRunning) return 'ERR Background save already in progress';
+    if (this.cuts.isSaving) return 'ERR Background save already in progress';
     return this.rdb.save() ? undefined : 'ERR';
   }
 
-  /** A BGSAVE is running, or will be in a moment: it waits for the walk of one that was given up, or for the next tick. */
+  /** A save is running, or will be in a moment: it waits for the walk of one that was given up, or for the next tick. */
   private get isSaving(): boolean {
-    return this.rdb.isRunning || (this.rdb.isScheduled && !this.aof.isRewriting);
+    return this.cuts.isSaving || (this.rdb.isScheduled && !this.hasSnapshot);
   }
 
   /** BGSAVE [SCHEDULE]: the reply, an error when it starts with `-`. */
   backgroundSave(schedule: boolean): string {
     if (this.isSaving) return '-ERR Background save already in progress';
-    if (this.aof.isRewriting) {
+    if (this.hasSnapshot) {
       if (!schedule) {
         return "-ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
       }
-      this.rdb.isScheduled = true;
+      this.rdb.saveInBackground();
       return 'Background saving scheduled';
     }
-    if (this.walkIsFree()) this.trySave();
-    else {
-      this.rdb.isScheduled = true;
-      if (this.host.inTransaction) return 'Background saving scheduled';
-    }
-    return 'Background saving started';
+    this.rdb.saveInBackground();
+    return this.rdb.isScheduled && this.host.inTransaction
+      ? 'Background saving scheduled'
+      : 'Background saving started';
   }
 
   /** BGREWRITEAOF: the reply, an error when it starts with `-`. */
   backgroundRewrite(): string {
-    if (this.aof.isRewriting) return '-ERR Background append only file rewriting already in progress';
-    if (this.rdb.isRunning || !this.walkIsFree()) {
-      this.aof.isScheduled = true;
-      return 'Background append only file rewriting scheduled';
-    }
-    const failure = this.tryRewrite();
-    if (failure !== undefined)
+    const { aof } = this;
+    if (aof.isRewriting) return '-ERR Background append only file rewriting already in progress';
+    if (aof.rewrite() !== undefined)
       return "-ERR Can't execute an AOF background rewriting. Please check the server logs for more information.";
-    return 'Background append only file rewriting started';
+    return aof.isScheduled
+      ? 'Background append only file rewriting scheduled'
+      : 'Background append only file rewriting started';
   }
 
   /** After FLUSHALL: a running BGSAVE is of no use any more; with save rules the empty data set is saved. */
   flushedAll(): void {
-    if (this.rdb.isRunning) this.rdb.abort();
+    this.rdb.abort();
     if (!this.hasSaveRules || this.loading !== null) return;
     this.rdb.save();
   }
@@ -298,7 +260,7 @@ export class Persistence {
         }
         // An RDB that is being written does not help; the rewrite starts as soon as it can.
         if (!this.hasSnapshot) {
-          const failure = this.tryRewrite();
+          const failure = aof.rewrite();
           if (failure !== undefined && aof.log.isOpen === false) {
             aof.turnOff();
             return 'Unable to turn on AOF. Check server logs.';
@@ -326,7 +288,6 @@ export class Persistence {
     if (this.loading !== null) return undefined;
     rdb.abort();
     aof.abortRewrite();
-    aof.isScheduled = false;
     if (aof.state !== 'off') {
       if (aof.state === 'waiting') host.log('warning', 'Writing initial AOF, exiting before it is complete');
       host.log('notice', 'Calling fsync() on the AOF file.');
@@ -365,8 +326,8 @@ export class Persistence {
 
   /** The lines of INFO persistence. */
   info(): (readonly [string, string | number])[] {
-    const { rdb, aof, host, loading } = this;
-    const run = rdb.current ?? aof.current;
+    const { rdb, aof, cuts, host, loading } = this;
+    const run = cuts.current;
     const sinceSeconds = (startedMs: number | undefined): number =>
       startedMs === undefined ? -1 : Math.floor((host.clock.wallMs() - startedMs) / SECOND_MS);
     const lines: (readonly [string, string | number])[] = [
@@ -388,7 +349,7 @@ export class Persistence {
       ['rdb_last_save_time', Math.floor(rdb.lastSaveMs / SECOND_MS)],
       ['rdb_last_bgsave_status', rdb.lastStatusOk ? 'ok' : 'err'],
       ['rdb_last_bgsave_time_sec', rdb.lastDurationSeconds],
-      ['rdb_current_bgsave_time_sec', sinceSeconds(rdb.current?.startedMs)],
+      ['rdb_current_bgsave_time_sec', sinceSeconds(cuts.isSaving ? run?.startedMs : undefined)],
       ['rdb_saves', rdb.saves],
       ['rdb_last_cow_size', rdb.lastHeldBytes],
       ['rdb_last_load_keys_expired', this.lastLoadKeysExpired],

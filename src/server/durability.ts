@@ -83,6 +83,8 @@ export class ServerPersistenceHost implements PersistenceHost {
   readonly serverVersion = SERVER_VERSION;
   /** Set by replication: fields for the RDB's header. */
   auxFields: () => readonly (readonly [string, string])[] = () => [];
+  /** Set by replication: how far the stream of writes is. */
+  streamOffset: () => number = () => 0;
   onRefusalChanged: () => void = () => undefined;
   private replayClient: Client | undefined;
 

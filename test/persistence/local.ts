@@ -132,6 +132,10 @@ export class LocalHost implements PersistenceHost {
     return [];
   }
 
+  streamOffset(): number {
+    return this.keyspace.dirty;
+  }
+
   beginReplay(): void {
     this.database = 0;
     this.queue = undefined;

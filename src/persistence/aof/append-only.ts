@@ -18,10 +18,11 @@ import { beginsAsRdb, LoadError, type LoadProgress, loadRdb, replayCommands } fr
 import type { PersistenceHost } from '../host.js';
 import { RdbSnapshotEncoder } from '../rdb/snapshot-encoder.js';
 import { rdbOptions } from '../rdb/saver.js';
-import type { RdbWriter } from '../rdb/writer.js';
+import { Compression, type RdbWriter } from '../rdb/writer.js';
 import type { SnapshotFileOptions } from '../snapshot/snapshot-file.js';
-import { DirectFileSink, type SnapshotSink } from '../snapshot/snapshot-sink.js';
-import { SnapshotRun, type SnapshotResult } from '../snapshot/snapshot-run.js';
+import { DirectFileSink } from '../snapshot/snapshot-sink.js';
+import type { Cut, Cuts } from '../snapshot/cuts.js';
+import type { SnapshotResult, SnapshotRun } from '../snapshot/snapshot-run.js';
 import type { SnapshotEncoder } from '../snapshot/snapshot.js';
 import { saveWhole } from '../snapshot/whole-save.js';
 
@@ -36,7 +37,6 @@ export class AppendOnly {
   readonly log: AofLog;
   /** Size of the files after the last rewrite (or at start): what growth is measured against. */
   sizeAtRewrite = 0;
-  isScheduled = false;
   lastRewriteOk = true;
   lastRewriteSeconds = -1;
   rewrites = 0;
@@ -47,16 +47,18 @@ export class AppendOnly {
   /** Size of all live files but the one that grows. */
   private settledBytes = 0;
   private baseBytes = 0;
-  private run: SnapshotRun | undefined;
+  private cut: Cut | undefined;
+  /** The first rewrite of an AOF that was turned on is to be asked for again. */
+  private wantsRetry = false;
   private retryAtMs = 0;
 
   constructor(
     private readonly host: PersistenceHost,
+    private readonly cuts: Cuts,
     failureChanged: () => void,
-    hasSnapshot: () => boolean,
   ) {
     this.manifest = new AofManifest(this.fileName);
-    this.log = new AofLog(host, failureChanged, hasSnapshot);
+    this.log = new AofLog(host, failureChanged, () => cuts.current !== undefined);
     this.readOptions();
   }
 
@@ -73,11 +75,16 @@ export class AppendOnly {
   }
 
   get isRewriting(): boolean {
-    return this.run !== undefined;
+    return this.cut?.state === 'running';
+  }
+
+  /** A rewrite waits for the end of another cut or of a transaction, or for the time of its next try. */
+  get isScheduled(): boolean {
+    return this.wantsRetry || this.cut?.state === 'waiting';
   }
 
   get current(): SnapshotRun | undefined {
-    return this.run;
+    return this.isRewriting ? this.cut?.run : undefined;
   }
 
   get size(): number {
@@ -256,54 +263,78 @@ export class AppendOnly {
     return `${this.folder}/temp-${this.fileName}.incr`;
   }
 
-  /** BGREWRITEAOF; the caller has made sure that no snapshot is running. Throws when the new increment cannot be made. */
-  rewrite(): void {
-    const { host, files } = this;
-    this.isScheduled = false;
-    files.makeFolder(this.folder);
+  /** BGREWRITEAOF: asks for a cut. Returns the reason when it failed at once. */
+  rewrite(): string | undefined {
+    const { host } = this;
+    let isRdb = true;
+    let startedMs = -1;
     let firstKept: AofFile | undefined;
-    if (this.state === 'on') {
-      // What was acknowledged before the cut is durable before anything depends on the new file.
-      if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
-      const next = this.manifest.clone();
-      firstKept = next.addIncr();
-      const file = files.open(this.pathOf(firstKept), 'append');
-      try {
-        next.save(files, this.folder);
-      } catch (error) {
-        file.close();
-        throw error;
-      }
-      this.settledBytes += this.log.size;
-      this.log.release()?.close();
-      this.manifest = next;
-      this.log.switchTo(file, file.size());
-    } else if (this.state === 'waiting') {
+    this.wantsRetry = false;
+    if (this.cut?.state === 'waiting') {
+      // One that waits is enough, unless it need not wait any longer.
+      if (!this.cuts.isFree) return undefined;
+      this.cut.abort();
+    }
+    const cut = this.cuts.request({
+      name: 'AOF rewrite',
+      goesFirst: true,
+      isReady: () => this.mayRetry,
+      compression: () => (this.compresses ? Compression.marked : Compression.none),
+      makeSink: () => {
+        firstKept = this.beginIncrement();
+        isRdb = this.writesRdb;
+        const base = this.manifest.clone().replaceBase(isRdb, undefined);
+        return host.makeSink(this.fileOptions(this.pathOf(base), isRdb));
+      },
+      makeEncoder: (writer) => this.encoder(isRdb, writer),
+      onStart: () => {
+        startedMs = host.clock.wallMs();
+        this.rewrites++;
+        host.log('notice', 'Background append only file rewriting started');
+      },
+      onEnd: (result) => {
+        if (startedMs < 0) {
+          this.rewriteFailed(result.error!.message);
+          return;
+        }
+        this.lastHeldBytes = this.cut?.run?.heldBytesMax ?? 0;
+        this.lastRewriteSeconds = Math.floor((host.clock.wallMs() - startedMs) / 1000);
+        this.finishRewrite(result, isRdb, firstKept);
+      },
+    });
+    this.cut = cut;
+    return cut.startFailure?.message;
+  }
+
+  /** At the cut: makes the increment that holds what comes after it; returns it when the manifest names it. */
+  private beginIncrement(): AofFile | undefined {
+    const { files } = this;
+    this.wantsRetry = false;
+    files.makeFolder(this.folder);
+    if (this.state === 'off') return undefined;
+    if (this.state === 'waiting') {
       const file = files.open(this.temporaryIncrPath, 'create');
       this.log.release()?.close();
       this.log.discardBuffer();
       this.log.switchTo(file, 0);
+      return undefined;
     }
-    const isRdb = this.writesRdb;
-    const probe = this.manifest.clone();
-    const base = probe.replaceBase(isRdb, undefined);
-    const sink: SnapshotSink = host.makeSink(this.fileOptions(this.pathOf(base), isRdb));
-    const started = host.clock.wallMs();
-    this.rewrites++;
-    host.log('notice', 'Background append only file rewriting started');
-    this.run = new SnapshotRun(
-      host,
-      (writer) => this.encoder(isRdb, writer),
-      sink,
-      this.compresses,
-      (result) => {
-        this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
-        this.run = undefined;
-        this.lastRewriteSeconds = Math.floor((host.clock.wallMs() - started) / 1000);
-        this.finishRewrite(result, isRdb, firstKept);
-      },
-    );
-    this.run.start();
+    // What was acknowledged before the cut is durable before anything depends on the new file.
+    if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
+    const next = this.manifest.clone();
+    const increment = next.addIncr();
+    const file = files.open(this.pathOf(increment), 'append');
+    try {
+      next.save(files, this.folder);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    this.settledBytes += this.log.size;
+    this.log.release()?.close();
+    this.manifest = next;
+    this.log.switchTo(file, file.size());
+    return increment;
   }
 
   private finishRewrite(result: SnapshotResult, isRdb: boolean, firstKept: AofFile | undefined): void {
@@ -341,7 +372,7 @@ export class AppendOnly {
     this.removeHistory();
   }
 
-  rewriteFailed(reason: string): void {
+  private rewriteFailed(reason: string): void {
     this.lastRewriteOk = false;
     this.consecutiveFailures++;
     this.host.log('warning', `Background AOF rewrite terminated with an error: ${reason}`);
@@ -350,7 +381,14 @@ export class AppendOnly {
       const minutes = Math.min(DELAY_MINUTES_MAX, 2 ** (this.consecutiveFailures - FAILURES_BEFORE_DELAY));
       this.retryAtMs = this.host.clock.wallMs() + minutes * 60_000;
     }
-    if (this.state === 'waiting') this.isScheduled = true;
+    if (this.state === 'waiting') this.wantsRetry = true;
+  }
+
+  /** Asks again for a first rewrite that failed, when its time has come. Returns whether that was so. */
+  retry(): boolean {
+    if (!this.wantsRetry || !this.mayRetry) return false;
+    this.rewrite();
+    return true;
   }
 
   /** Removes the files that the manifest names as history. */
@@ -391,12 +429,14 @@ export class AppendOnly {
     return (this.size * 100) / base - 100 >= percentage;
   }
 
-  get mayRetry(): boolean {
+  private get mayRetry(): boolean {
     return this.consecutiveFailures < FAILURES_BEFORE_DELAY || this.host.clock.wallMs() >= this.retryAtMs;
   }
 
+  /** Ends a rewrite that runs and forgets one that is scheduled. */
   abortRewrite(): void {
-    this.run?.abort();
+    this.cut?.abort();
+    this.wantsRetry = false;
   }
 
   // --- on and off -----------------------------------------------------------------------------------------------------
@@ -405,17 +445,16 @@ export class AppendOnly {
   turnOn(): void {
     this.files.makeFolder(this.folder);
     this.state = 'waiting';
-    this.isScheduled = true;
+    this.wantsRetry = true;
   }
 
   /** CONFIG SET appendonly no. */
   turnOff(): void {
-    this.isScheduled = false;
     this.log.drain();
     this.state = 'off';
-    if (this.run !== undefined)
+    if (this.isRewriting)
       this.host.log('notice', 'Killing AOF child: the rewrite that is running is of no use any more');
-    this.run?.abort();
+    this.abortRewrite();
     this.log.release()?.close();
     this.log.discardBuffer();
     this.sizeAtRewrite = 0;

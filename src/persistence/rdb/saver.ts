@@ -6,10 +6,12 @@
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { PersistenceHost } from '../host.js';
 import { RdbSnapshotEncoder, type RdbSnapshotOptions } from './snapshot-encoder.js';
-import { DirectFileSink } from '../snapshot/snapshot-sink.js';
 import type { SnapshotFileOptions } from '../snapshot/snapshot-file.js';
 import { saveWhole } from '../snapshot/whole-save.js';
-import { SnapshotRun, type SnapshotResult } from '../snapshot/snapshot-run.js';
+import type { Cut, Cuts } from '../snapshot/cuts.js';
+import type { SnapshotResult, SnapshotRun } from '../snapshot/snapshot-run.js';
+import { DirectFileSink, type SnapshotSink } from '../snapshot/snapshot-sink.js';
+import { Compression, type RdbWriter } from './writer.js';
 
 /** After a failure the save rules wait so long. */
 const RETRY_MS = 5000;
@@ -36,25 +38,29 @@ export class RdbSaver {
   saves = 0;
   /** The most memory that the last snapshot took beside the data. */
   lastHeldBytes = 0;
-  /** A BGSAVE that waits for the end of an AOF rewrite. */
-  isScheduled = false;
-  private run: SnapshotRun | undefined;
+  private cut: Cut | undefined;
   private lastTryMs = 0;
   private dirtyAtStart = 0;
 
   constructor(
     private readonly host: PersistenceHost,
+    private readonly cuts: Cuts,
     private readonly statusChanged: () => void,
   ) {
     this.lastSaveMs = host.clock.wallMs();
   }
 
   get isRunning(): boolean {
-    return this.run !== undefined;
+    return this.cut?.state === 'running';
+  }
+
+  /** A BGSAVE waits for the end of another cut or of a transaction. */
+  get isScheduled(): boolean {
+    return this.cut?.state === 'waiting';
   }
 
   get current(): SnapshotRun | undefined {
-    return this.run;
+    return this.isRunning ? this.cut?.run : undefined;
   }
 
   private fileOptions(temporaryName: string): SnapshotFileOptions {
@@ -94,45 +100,54 @@ export class RdbSaver {
     this.dirtyAtStart = host.keyspace.dirty;
     this.saves++;
     const sink = new DirectFileSink(host.files, this.fileOptions(String(host.processId)));
-    const error = saveWhole(
-      host.keyspace,
-      (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer),
-      sink,
-      this.compresses,
-    );
+    const error = saveWhole(host.keyspace, (writer) => this.encoder(writer), sink, this.compresses);
     this.settle({ error, bytes: 0, aborted: false }, started, 'Error saving DB on disk');
     if (error === null) host.log('notice', 'DB saved on disk');
     return error === null;
   }
 
-  /** BGSAVE; the caller has made sure that no snapshot is running. */
+  /** BGSAVE: asks for a cut; one that waits already is enough. */
   saveInBackground(): void {
     const { host } = this;
-    this.isScheduled = false;
-    this.lastTryMs = host.clock.wallMs();
-    this.dirtyAtStart = host.keyspace.dirty;
-    this.saves++;
-    const started = host.clock.wallMs();
-    host.log('notice', 'Background saving started');
-    const sink = host.makeSink(this.fileOptions(`${host.processId}.${this.saves}`));
-    this.run = new SnapshotRun(
-      host,
-      (writer) => new RdbSnapshotEncoder(host.keyspace, rdbOptions(host, false), writer),
-      sink,
-      this.compresses,
-      (result) => {
-        this.lastHeldBytes = this.run?.heldBytesMax ?? 0;
-        this.run = undefined;
-        this.settle(result, started, 'Background saving error');
-        if (result.aborted) host.log('notice', 'Background saving stopped');
-        else if (result.error === null) host.log('notice', 'Background saving terminated with success');
+    if (this.isScheduled) return;
+    let startedMs = 0;
+    this.cut = this.cuts.request({
+      name: 'BGSAVE',
+      isSave: true,
+      compression: () => (this.compresses ? Compression.marked : Compression.none),
+      makeSink: () => {
+        startedMs = host.clock.wallMs();
+        return this.makeSink(startedMs);
       },
-    );
-    this.run.start();
+      makeEncoder: (writer) => this.encoder(writer),
+      onEnd: (result) => this.ended(result, startedMs),
+    });
   }
 
+  private makeSink(startedMs: number): SnapshotSink {
+    const { host } = this;
+    this.lastTryMs = startedMs;
+    this.dirtyAtStart = host.keyspace.dirty;
+    this.saves++;
+    host.log('notice', 'Background saving started');
+    return host.makeSink(this.fileOptions(`${host.processId}.${this.saves}`));
+  }
+
+  private encoder(writer: RdbWriter): RdbSnapshotEncoder {
+    return new RdbSnapshotEncoder(this.host.keyspace, rdbOptions(this.host, false), writer);
+  }
+
+  private ended(result: SnapshotResult, startedMs: number): void {
+    const { host } = this;
+    this.lastHeldBytes = this.cut?.run?.heldBytesMax ?? 0;
+    this.settle(result, startedMs, 'Background saving error');
+    if (result.aborted) host.log('notice', 'Background saving stopped');
+    else if (result.error === null) host.log('notice', 'Background saving terminated with success');
+  }
+
+  /** Ends a BGSAVE that runs; one that waits goes on waiting. */
   abort(): void {
-    this.run?.abort();
+    if (this.isRunning) this.cut?.abort();
   }
 
   /** The save rule that asks for a snapshot now. */

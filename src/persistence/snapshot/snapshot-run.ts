@@ -7,7 +7,7 @@
 
 import type { Timer } from '../../io/clock.js';
 import type { PersistenceHost } from '../host.js';
-import { Compression, RdbWriter } from '../rdb/writer.js';
+import { RdbWriter } from '../rdb/writer.js';
 import { Snapshot, type SnapshotEncoder } from './snapshot.js';
 import type { SnapshotSink } from './snapshot-sink.js';
 import { WalkPace } from './walk-pace.js';
@@ -34,10 +34,10 @@ export class SnapshotRun {
     private readonly host: PersistenceHost,
     makeEncoder: (writer: RdbWriter) => SnapshotEncoder,
     private readonly sink: SnapshotSink,
-    compresses: boolean,
+    compression: number,
     private readonly done: (result: SnapshotResult) => void,
   ) {
-    const writer = new RdbWriter(compresses ? Compression.marked : Compression.none, CHUNK_BYTES);
+    const writer = new RdbWriter(compression, CHUNK_BYTES);
     this.startedMs = host.clock.wallMs();
     this.lastCommandCount = host.commandCount;
     this.pace = new WalkPace(host.clock);
