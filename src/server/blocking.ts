@@ -8,7 +8,7 @@
 // whole EXEC or script) that changed them, in the order of the changes; serving may make more keys ready.
 
 import type { ReplyWriter } from '../protocol/reply.js';
-import type { CommandStats } from './command-stats.js';
+import type { CommandStats } from '../service/watch/command-stats.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { argumentsOf } from '../registry/call.js';
 import type { Clock, Timer } from '../io/clock.js';
@@ -16,7 +16,7 @@ import { latin1, latin1Bytes } from '../base/bytes.js';
 import { type BlockRequest, partBytes } from '../commands/engine.js';
 import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
-import type { Client } from '../service/client.js';
+import type { Client } from '../service/clients/client.js';
 import { type ClientBounds, ITEM_BYTES, NAME_COPIES } from './client-bounds.js';
 import type { ServerCall } from './call.js';
 

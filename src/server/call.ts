@@ -9,7 +9,7 @@ import type { Environment } from '../io/environment.js';
 import type { Database } from '../keyspace/database.js';
 import type { Call } from '../registry/call.js';
 import type { Command, CommandDeclaration } from '../registry/command.js';
-import type { Client } from '../service/client.js';
+import type { Client } from '../service/clients/client.js';
 import type { Config } from '../service/config/config.js';
 
 /** A call whose command reaches the server as `Host`. */

@@ -6,7 +6,7 @@
 // sets a lower bound, on everything that clients take.
 
 import type { LogLevel } from '../base/log-level.js';
-import type { Client } from '../service/client.js';
+import type { Client } from '../service/clients/client.js';
 import type { MemoryBounds } from './memory-bounds.js';
 
 /** All clients, and the log. */

@@ -7,7 +7,7 @@
 
 import type { Config } from '../service/config/config.js';
 import type { LogLevel } from '../base/log-level.js';
-import type { Client } from '../service/client.js';
+import type { Client } from '../service/clients/client.js';
 import { type ClientMemoryHost, memoryOf } from './client-line.js';
 
 /** All clients, what each takes, and the limit. */

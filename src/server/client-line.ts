@@ -7,7 +7,7 @@ import type { Tracking } from './tracking.js';
 import type { PubSub } from '../service/pubsub/pubsub.js';
 import { ITEM_BYTES } from './client-bounds.js';
 import { fieldsetBytes } from '../commands/hash/import.js';
-import { type Client, Gate } from '../service/client.js';
+import { type Client, Gate } from '../service/clients/client.js';
 
 /** Those who keep something for a client. */
 export interface ClientMemoryHost {

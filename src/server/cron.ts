@@ -5,12 +5,12 @@
 
 import type { ExpireCycle } from './expire-cycle.js';
 import type { Settings } from './settings.js';
-import type { CommandStats } from './command-stats.js';
-import type { Client } from '../service/client.js';
+import type { CommandStats } from '../service/watch/command-stats.js';
+import type { Client } from '../service/clients/client.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../io/clock.js';
-import { bufferBytes, collectGarbage, heapBytes, residentBytes } from './process-memory.js';
+import { bufferBytes, collectGarbage, heapBytes, residentBytes } from '../service/process/process-memory.js';
 
 /** The work that a tick does, and the figures that it keeps. */
 export interface CronHost {

@@ -5,13 +5,13 @@
 //   end of turn  the buffer is written once; with appendfsync always it is durable before the turn's replies are sent
 //   tick         cron; CONFIG SET, FLUSHALL, SHUTDOWN, DEBUG and INFO come through the server's hooks
 //
-// Not here: what persistence does (persistence), replies that wait (service/connection), what is fed (effects).
+// Not here: what persistence does (persistence), replies that wait (service/clients/connection), what is fed (effects).
 
 import type { ReplyWriter } from '../protocol/reply.js';
 import type { Scripting } from './scripting/scripting.js';
 import type { Transactions } from './transactions.js';
 import type { Info } from '../service/info/info.js';
-import type { CommandStats } from './command-stats.js';
+import type { CommandStats } from '../service/watch/command-stats.js';
 import type { FunctionStore, ServerCall, ServerOptions, ShutdownOptions } from './call.js';
 import type { Config } from '../service/config/config.js';
 import type { Files } from '../io/files.js';
@@ -24,7 +24,7 @@ import { Persistence, type ReloadOptions } from '../persistence/persistence.js';
 import type { SnapshotFileOptions } from '../persistence/snapshot/snapshot-file.js';
 import { DirectFileSink, WorkerFileSink, type SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
 import type { Command } from '../registry/command.js';
-import { type Client, Gate } from '../service/client.js';
+import { type Client, Gate } from '../service/clients/client.js';
 import type { OptionName } from '../service/config/options.js';
 import { fromByteString } from '../service/config/special-settings.js';
 import type { Effects, EffectSink } from './effects.js';

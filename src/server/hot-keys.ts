@@ -11,7 +11,7 @@ import type { RandomSource } from '../base/prng.js';
 import type { Call } from '../registry/call.js';
 import type { Command } from '../registry/command.js';
 import { findKeys, FoundKeys } from '../registry/find-keys.js';
-import { Gate } from '../service/client.js';
+import { Gate } from '../service/clients/client.js';
 import type { ServerCall } from './call.js';
 
 /** The gate that makes commands pass by here, a clock, and chance. */

@@ -6,7 +6,7 @@ import type { Blocking } from './blocking.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { latin1 } from '../base/bytes.js';
 import { EventClass, type KeyspaceListener } from '../keyspace/events.js';
-import type { Client } from '../service/client.js';
+import type { Client } from '../service/clients/client.js';
 
 /** Those who hear of changed keys. */
 export interface KeyspaceEventsHost {

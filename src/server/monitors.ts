@@ -3,7 +3,7 @@
 import type { Clock } from '../io/clock.js';
 import { latin1 } from '../base/bytes.js';
 import { latin1Bytes } from '../base/bytes.js';
-import { type Client, Gate } from '../service/client.js';
+import { type Client, Gate } from '../service/clients/client.js';
 import type { ServerCall } from './call.js';
 
 /** The gate that makes commands pass by here, and how arguments are shown. */

@@ -5,7 +5,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import { argumentsOf } from '../registry/call.js';
 import type { Clock, Timer } from '../io/clock.js';
 import { type Command, commandFlags } from '../registry/command.js';
-import { type Client, Gate } from '../service/client.js';
+import { type Client, Gate } from '../service/clients/client.js';
 import type { ServerCall } from './call.js';
 
 /** The gate of the pause, and the way back for what was put off. */

@@ -15,14 +15,14 @@ import { AclCommands } from '../service/acl/selector.js';
 import { Config } from '../service/config/config.js';
 import { ConfigError, ConfigFileMissing } from '../service/config/config-error.js';
 import { ConfigReader, parseCommandLine } from '../service/config/file.js';
-import { ListenError } from './listeners.js';
+import { ListenError } from '../service/doors/listeners.js';
 import { withoutEffect } from '../service/config/without-effect.js';
 import { isDaemon, reportFailure, reportListening, startDaemon } from './daemon.js';
 import { collectDirectives, launch, type RunningServer, StartError } from './start.js';
 import { describeBounds, heapWarning, memoryBounds } from './memory-bounds.js';
-import { Log } from './log.js';
+import { Log } from '../service/process/log.js';
 import { makeTable } from './declarations.js';
-import { stackOf } from './stack.js';
+import { stackOf } from '../service/process/stack.js';
 
 function exitWith(code: number, output: string, stream: NodeJS.WriteStream = process.stdout): never {
   stream.write(output);

@@ -8,7 +8,7 @@
 //   5. Keys that became ready serve blocked clients, before the next command.
 // A handler that throws is a bug: the client gets an error, the log gets the stack, the server lives on.
 //
-// Not here: reading and sending (service/connection), time-driven work (cron), transactions, blocking.
+// Not here: reading and sending (service/clients/connection), time-driven work (cron), transactions, blocking.
 
 import { digitCount, utf8 } from '../base/bytes.js';
 import type { LogLevel } from '../base/log-level.js';
@@ -31,8 +31,8 @@ import { RequestReader } from '../protocol/request.js';
 import { argumentsOf, Call } from '../registry/call.js';
 import { type Command, commandFlags, fitsArity } from '../registry/command.js';
 import type { CommandTable } from '../registry/table.js';
-import { Client, type ClientOwner, Gate } from '../service/client.js';
-import { Connection, type ConnectionHost } from '../service/connection.js';
+import { Client, type ClientOwner, Gate } from '../service/clients/client.js';
+import { Connection, type ConnectionHost } from '../service/clients/connection.js';
 import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
 import type { Persistence, ReloadOptions } from '../persistence/persistence.js';
@@ -50,7 +50,7 @@ import { CommandLog, cutArguments } from '../service/watch/command-log.js';
 import { LatencyHistogram } from '../service/watch/latency-histogram.js';
 import { LatencyMonitor } from '../service/watch/latency-monitor.js';
 import { shownArgument } from '../service/watch/secrets.js';
-import { AclChanges } from './acl-changes.js';
+import { AclChanges } from '../service/acl/acl-changes.js';
 import { Blocking } from './blocking.js';
 import type { CommandFor, FunctionStore, ServerCall, ServerOptions, ShutdownOptions } from './call.js';
 import { ClientBounds } from './client-bounds.js';
@@ -61,7 +61,7 @@ import { clientLine } from './client-line.js';
 import { attachPersistence } from './durability.js';
 import { Effects, REPLICAS } from './effects.js';
 import { allDeclarations, makeTable } from './declarations.js';
-import { CommandStats } from './command-stats.js';
+import { CommandStats } from '../service/watch/command-stats.js';
 import { ExpireCycle } from './expire-cycle.js';
 import { provideInfo } from './info.js';
 import { KeyspaceEvents } from './keyspace-events.js';
@@ -71,7 +71,7 @@ import { Monitors } from './monitors.js';
 import { Scripting } from './scripting/scripting.js';
 import { Pause } from './pause.js';
 import { Settings, UNSENT_BYTES_MIN } from './settings.js';
-import { stackOf } from './stack.js';
+import { stackOf } from '../service/process/stack.js';
 import { Tracking } from './tracking.js';
 import { Transactions } from './transactions.js';
 

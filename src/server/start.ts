@@ -12,12 +12,12 @@ import type { Directives } from '../service/config/file.js';
 import type { CommandTable } from '../registry/table.js';
 import { makeTable } from './declarations.js';
 import { DataLocks } from './data-lock.js';
-import { ListenError, Listeners } from './listeners.js';
-import { Log } from './log.js';
-import { OomScore } from './oom-score.js';
+import { ListenError, Listeners } from '../service/doors/listeners.js';
+import { Log } from '../service/process/log.js';
+import { OomScore } from '../service/process/oom-score.js';
 import type { ServerCall } from './call.js';
 import { DataServer } from './server.js';
-import { tlsDirectives } from './tls.js';
+import { tlsDirectives } from '../service/doors/tls.js';
 
 export interface Launch {
   readonly config: Config;

@@ -21,7 +21,7 @@ import { latin1, latin1Bytes } from '../base/bytes.js';
 import type { Command } from '../registry/command.js';
 import { commandFlags } from '../registry/command.js';
 import { findKeys, FoundKeys } from '../registry/find-keys.js';
-import { type Client, Gate } from '../service/client.js';
+import { type Client, Gate } from '../service/clients/client.js';
 import { lowerBound } from './prefix-overlap.js';
 import type { ServerCall } from './call.js';
 

@@ -6,7 +6,7 @@ import { latin1 } from '../base/bytes.js';
 import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
 import { commandFlags } from '../registry/command.js';
-import { type Client, Gate } from '../service/client.js';
+import { type Client, Gate } from '../service/clients/client.js';
 import { CommandQueue } from './command-queue.js';
 import type { ServerCall } from './call.js';
 

@@ -6,7 +6,7 @@ import { command } from '../../registry/command.js';
 import { int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import { replyHelp } from '../../registry/help.js';
-import { type Client, Gate } from '../../service/client.js';
+import { type Client, Gate } from '../../service/clients/client.js';
 import { unknownSubcommand } from '../../service/commands/replies.js';
 import { clientLine, type ClientLineHost } from '../client-line.js';
 import type { CallFor, CommandFor } from '../call.js';

@@ -1,6 +1,6 @@
 // connection: PING, ECHO, SELECT, QUIT, HELLO, RESET and AUTH: a client about itself.
 
-import type { Client } from '../../service/client.js';
+import type { Client } from '../../service/clients/client.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command } from '../../registry/command.js';
 import { block, int, optional, str } from '../../registry/grammar.js';

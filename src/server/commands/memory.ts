@@ -2,7 +2,7 @@
 
 import type { Scripting } from '../scripting/scripting.js';
 import type { Cron } from '../cron.js';
-import type { Client } from '../../service/client.js';
+import type { Client } from '../../service/clients/client.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, optional } from '../../registry/grammar.js';
@@ -10,7 +10,7 @@ import { errors } from '../../protocol/errors.js';
 import { replyHelp } from '../../registry/help.js';
 import type { CallFor, CommandFor } from '../call.js';
 import { type ClientMemoryHost, memoryOf } from '../client-line.js';
-import { residentBytes } from '../process-memory.js';
+import { residentBytes } from '../../service/process/process-memory.js';
 
 /** The part of the server that these commands reach. */
 export interface Host extends ClientMemoryHost {

@@ -1,6 +1,6 @@
 // tracking: CLIENT TRACKING, CACHING, GETREDIR and TRACKINGINFO: client-side caching, as clients ask for it.
 
-import type { Client } from '../../service/client.js';
+import type { Client } from '../../service/clients/client.js';
 import type { Tracking } from '../tracking.js';
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';

@@ -23,7 +23,7 @@ import { LuaSyntaxError } from '../../scripting/lua/lexer.js';
 import { machine, suspend } from '../../scripting/lua/machine.js';
 import { type LuaError, LuaTable, type LuaValue } from '../../scripting/lua/values.js';
 import { errorText } from '../../scripting/redis-api.js';
-import type { Client } from '../../service/client.js';
+import type { Client } from '../../service/clients/client.js';
 import type { ServerCall } from '../call.js';
 import { describeReply, describeValue } from './debug-text.js';
 import type { Run } from './run.js';

@@ -12,7 +12,7 @@ import { argumentsOf } from '../../registry/call.js';
 import type { Command } from '../../registry/command.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { LuaError, LuaTable } from '../../scripting/lua/values.js';
-import { type Client, Gate } from '../../service/client.js';
+import { type Client, Gate } from '../../service/clients/client.js';
 import type { ServerCall } from '../call.js';
 import type { DebugSession } from './debug-session.js';
 import type { Run } from './run.js';

@@ -2,7 +2,7 @@
 
 import type { Execution } from '../../scripting/lua/engine.js';
 import type { RedisApi } from '../../scripting/redis-api.js';
-import type { Client } from '../../service/client.js';
+import type { Client } from '../../service/clients/client.js';
 
 /** One script from its start to its end. */
 export interface Run {

@@ -7,7 +7,7 @@
 import type { AclContext } from '../../service/acl/log.js';
 import type { CommandTable } from '../../registry/table.js';
 import type { Tracking } from '../tracking.js';
-import type { CommandStats } from '../command-stats.js';
+import type { CommandStats } from '../../service/watch/command-stats.js';
 import type { Effects } from '../effects.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { LogLevel } from '../../base/log-level.js';
@@ -18,7 +18,7 @@ import { errors } from '../../protocol/errors.js';
 import { scriptCallErrors, type ScriptHost } from '../../scripting/redis-api.js';
 import type { LuaValue } from '../../scripting/lua/values.js';
 import { type AclCheck, type Denial, denials } from '../../service/acl/denial.js';
-import { type Client, Gate } from '../../service/client.js';
+import { type Client, Gate } from '../../service/clients/client.js';
 import { forgetFieldsets } from '../../commands/hash/import.js';
 import type { Database } from '../../keyspace/database.js';
 import type { ServerCall } from '../call.js';

@@ -12,7 +12,7 @@
 
 import type { Monitors } from '../monitors.js';
 import type { ClientBounds } from '../client-bounds.js';
-import type { CommandStats } from '../command-stats.js';
+import type { CommandStats } from '../../service/watch/command-stats.js';
 import type { Settings } from '../settings.js';
 import type { Config } from '../../service/config/config.js';
 import { latin1, latin1Bytes } from '../../base/bytes.js';
@@ -29,9 +29,9 @@ import { LuaError, type LuaFunction, LuaTable, type LuaValue } from '../../scrip
 import { errorReply, RedisApi, writeReply } from '../../scripting/redis-api.js';
 import { Script, ScriptCache } from '../../scripting/script-cache.js';
 import { COMPATIBLE, readEvalShebang, scriptFlags, ShebangError } from '../../scripting/shebang.js';
-import type { Client } from '../../service/client.js';
+import type { Client } from '../../service/clients/client.js';
 import type { FunctionStore, ServerCall } from '../call.js';
-import { stackOf } from '../stack.js';
+import { stackOf } from '../../service/process/stack.js';
 import { type DebugHost, DebugSession } from './debug-session.js';
 import { type ParkedHost, ParkedScript } from './parked-script.js';
 import type { Run } from './run.js';

@@ -13,7 +13,7 @@ import type { Database } from '../../keyspace/database.js';
 import { Call } from '../../registry/call.js';
 import type { Command } from '../../registry/command.js';
 import { findKeys, FoundKeys } from '../../registry/find-keys.js';
-import type { Client } from '../../service/client.js';
+import type { Client } from '../../service/clients/client.js';
 import type { ServerCall } from '../call.js';
 
 /** The keys, and the way to run commands that nobody hears of. */

@@ -1,10 +1,10 @@
 // acl-changes: what happens to connections when users change.
 
-import type { PubSub } from '../service/pubsub/pubsub.js';
-import type { AclListener } from '../service/acl/acl.js';
-import type { ChannelPattern } from '../service/acl/selector.js';
-import type { User } from '../service/acl/user.js';
-import type { Client } from '../service/client.js';
+import type { PubSub } from '../pubsub/pubsub.js';
+import type { AclListener } from './acl.js';
+import type { ChannelPattern } from './selector.js';
+import type { User } from './user.js';
+import type { Client } from '../clients/client.js';
 
 /** The connections, and whose command changed the users. */
 export interface AclChangesHost {

@@ -1,6 +1,6 @@
 // log: the server's log, in Redis's format: `pid:role day month year time mark message`.
 
-import type { LogLevel } from '../base/log-level.js';
+import type { LogLevel } from '../../base/log-level.js';
 import { appendFileSync } from 'node:fs';
 
 const order: Readonly<Record<LogLevel | 'nothing', number>> = {

@@ -5,7 +5,7 @@
 //
 // Not here: bytes and sockets (connection), what commands do with it (server).
 
-import type { User } from './acl/user.js';
+import type { User } from '../acl/user.js';
 import type { Connection, Session } from './connection.js';
 
 /** Bits of Client.gates and of the server's own mask. */

@@ -17,7 +17,7 @@
 //
 // Not here: what requests mean (server), listening (listener).
 
-import type { Wire, WireEvents } from '../io/wire.js';
+import type { Wire, WireEvents } from '../../io/wire.js';
 import {
   COMPLETE,
   INCOMPLETE,
@@ -25,8 +25,8 @@ import {
   type ArgumentPlaces,
   type RequestReader,
   ResumePoint,
-} from '../protocol/request.js';
-import type { ReplyWriter } from '../protocol/reply.js';
+} from '../../protocol/request.js';
+import type { ReplyWriter } from '../../protocol/reply.js';
 
 /** Replies are handed to the socket when there are so many of them, before the last request of the chunk has run. */
 const FLUSH_BYTES = 1024 * 1024;

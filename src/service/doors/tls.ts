@@ -11,14 +11,14 @@
 //
 // Not here: outgoing connections (client/open-stream), the ports (listeners).
 
-import type { LogLevel } from '../base/log-level.js';
+import type { LogLevel } from '../../base/log-level.js';
 import { constants } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext, createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import type { Config } from '../service/config/config.js';
-import type { OptionName } from '../service/config/options.js';
+import type { Config } from '../config/config.js';
+import type { OptionName } from '../config/options.js';
 
 /** A configuration that TLS cannot work with; the message is Redis's log line. */
 export class TlsError extends Error {}

@@ -1,16 +1,16 @@
 // listeners: the server's doors: TCP on every bound address, with and without TLS, and a unix socket.
 
-import type { Connection } from '../service/connection.js';
-import type { Wire } from '../io/wire.js';
-import type { Config } from '../service/config/config.js';
-import type { LogLevel } from '../base/log-level.js';
+import type { Connection } from '../clients/connection.js';
+import type { Wire } from '../../io/wire.js';
+import type { Config } from '../config/config.js';
+import type { LogLevel } from '../../base/log-level.js';
 import { createServer, type Server, type Socket } from 'node:net';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errorCode, systemErrorText } from '../base/system-error.js';
-import type { Listener, Network } from '../io/network.js';
-import { listenOnPort } from '../io/network-system.js';
-import { listen, makeDoor, serveSocket } from '../io/sockets.js';
+import { errorCode, systemErrorText } from '../../base/system-error.js';
+import type { Listener, Network } from '../../io/network.js';
+import { listenOnPort } from '../../io/network-system.js';
+import { listen, makeDoor, serveSocket } from '../../io/sockets.js';
 import { Tls } from './tls.js';
 
 /** The server behind the doors. */

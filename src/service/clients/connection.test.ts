@@ -1,11 +1,11 @@
 // A connection on a socket of the test's own, which takes as much as the test says; each request has a reply of 1,000 bytes.
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { latin1Bytes } from '../base/bytes.js';
-import type { Wire } from '../io/wire.js';
-import { ReplyWriter } from '../protocol/reply.js';
-import { RequestReader } from '../protocol/request.js';
-import { Call } from '../registry/call.js';
+import { latin1Bytes } from '../../base/bytes.js';
+import type { Wire } from '../../io/wire.js';
+import { ReplyWriter } from '../../protocol/reply.js';
+import { RequestReader } from '../../protocol/request.js';
+import { Call } from '../../registry/call.js';
 import { Connection, type ConnectionHost, type Session } from './connection.js';
 
 const REPLY_BYTES = 1000;

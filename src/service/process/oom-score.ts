@@ -3,8 +3,8 @@
 // What stood there when the directive was turned on comes back when it is turned off. The third value of oom-score-adj-values, of
 // a background process, is kept but has no use: snapshots are written by a thread of this process.
 
-import type { Config } from '../service/config/config.js';
-import type { LogLevel } from '../base/log-level.js';
+import type { Config } from '../config/config.js';
+import type { LogLevel } from '../../base/log-level.js';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** The directive, and the role that it asks for. */
