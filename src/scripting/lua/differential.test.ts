@@ -215,6 +215,8 @@ const apart = [
   `local a = {} setmetatable(a, {__index = a}) print(pcall(function() return a.x end))`,
   `print(pcall(function() return ('x').nosuch end), pcall(function() return ('x'):nosuch() end))`,
   `print(('Az\\200\\255z'):upper():byte(1, -1)) print(('AZ\\192\\223'):lower():byte(1, -1)) print(('x'):rep(50):upper() .. '\\181', (('ab\\0c'):rep(9)):reverse())`,
+  `for _, r in ipairs{print, 'x', '%1', {x = 1}} do for _, p in ipairs{'(', '()(', '(.)(', '()()(', '(.)', '%1', '[', '%'} do print(pcall(function() return ('xyz'):gsub(p, r) end)) end end`,
+  `for _, p in ipairs{'(', '()(', 'y()('} do print(pcall(function() return ('xyz'):find(p) end)) print(pcall(function() for a, b in ('xyz'):gmatch(p) do print(a, b) end end)) end`,
   `for _, p in ipairs{'(.-)%s*$', '^(%s*)(.-)(%s*)$', '([^/]*)$', '()a*()$', '(a+)(a+)$', '(a-)(b)', '(a*)()b', '((a*))$', '%b()', '(%b())', '%f[%z]', '()%f[%a]', '(a?)(a?)a', '^(a-)$', '(.-)(.-)b'} do
   for _, s in ipairs{'', 'a', 'aaa', '  aa b ', 'x/y/z', 'aab', '(a(b)) c', 'x(', 'ba'} do print(p, s, s:find(p)) print(s:gsub(p, '<%0>')) for a, b in s:gmatch(p) do print(a, b) end end end`,
 ];

@@ -223,13 +223,18 @@ class Gsub extends Frame {
     const { stack, nativeCalls } = machine;
     if (nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
     let results: Results;
+    // A capture that was not closed is gsub's error, not the callee's.
+    const { level } = matcher;
+    const one = matcher.capture(0);
+    const two = level < 2 ? undefined : matcher.capture(1);
+    const all = level <= 2 ? null : matcher.captures(true);
     this.isCalling = true;
     machine.stack = stack - callbackStackBytes;
     machine.nativeCalls = nativeCalls + 1;
     try {
-      if (matcher.level <= 1) results = callee.f(matcher.capture(0));
-      else if (matcher.level === 2) results = callee.f(matcher.capture(0), matcher.capture(1));
-      else results = callee.f(...matcher.captures(true));
+      if (level <= 1) results = callee.f(one);
+      else if (all === null) results = callee.f(one, two);
+      else results = callee.f(...all);
       results = first(results);
     } catch (thrown) {
       if (thrown instanceof LuaError) passNative(thrown);
