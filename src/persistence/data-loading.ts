@@ -1,15 +1,16 @@
-// data-loading: reads the files of a server into its keyspace at start, in slices, so that the loop can answer -LOADING.
+// data-loading: reads an RDB or commands from a source into the keyspace, in slices, so that the loop can answer -LOADING.
 //
-// Not here: which files there are (aof/append-only, persistence), the formats (rdb/reader, aof/reader).
+// Not here: where the bytes come from (byte-source), which files there are (aof/append-only, persistence), the formats
+// (rdb/reader, aof/reader).
 
 import { delay as pause, turn } from '../io/clock.js';
 import type { OpenFile } from '../io/files.js';
+import type { ByteSource } from './byte-source.js';
 import { AofItem, AofReader } from './aof/reader.js';
 import type { PersistenceHost } from './host.js';
 import { RdbLoader, type RdbLoaderOptions } from './rdb/loader.js';
 import { RdbError, RdbReader } from './rdb/reader.js';
 
-const CHUNK_BYTES = 1 << 20;
 const SLICE_MS = 20;
 const COMMANDS_PER_LOOK = 256;
 
@@ -58,40 +59,43 @@ export class LoadProgress {
   }
 }
 
-function readChunk(file: OpenFile, position: number): Uint8Array {
-  const chunk = new Uint8Array(CHUNK_BYTES);
-  return chunk.subarray(0, file.read(chunk, 0, CHUNK_BYTES, position));
-}
-
 /** Whether the file begins as an RDB does. */
 export function beginsAsRdb(file: OpenFile): boolean {
   const head = new Uint8Array(5);
   return file.read(head, 0, 5, 0) === 5 && String.fromCharCode(...head) === 'REDIS';
 }
 
-/** Loads the RDB at the file's start; returns the offset behind it. */
+export interface LoadedRdb {
+  /** Bytes of the RDB. */
+  readonly bytes: number;
+  /** Bytes after it that were taken from the source already; the source has those that follow. */
+  readonly rest: Uint8Array;
+}
+
+/**
+ * Loads an RDB from a source, up to the RDB's own end. Throws LoadError when it is damaged or the source ends before it;
+ * an error of the source itself comes through as it is.
+ */
 export async function loadRdb(
   host: PersistenceHost,
-  file: OpenFile,
+  source: ByteSource,
   progress: LoadProgress,
   options: RdbLoaderOptions,
-): Promise<number> {
+): Promise<LoadedRdb> {
   const reader = new RdbReader();
   reader.verifyChecksum = host.option('rdbchecksum') !== false;
   const loader = new RdbLoader(host.keyspace, host.limits, options);
   loader.refusesDamage = host.option('sanitize-dump-payload') === 'yes';
   const loadedBefore = progress.loadedBytes;
-  let position = 0;
   try {
     for (;;) {
       loader.keysPerRun = progress.batch;
       const state = loader.run(reader);
       if (state === 'end') break;
       if (state === 'input') {
-        const chunk = readChunk(file, position);
-        if (chunk.length === 0) reader.finish();
+        const chunk = await source.next();
+        if (chunk === null) reader.finish();
         else reader.push(chunk);
-        position += chunk.length;
       }
       progress.loadedBytes = loadedBefore + reader.offset;
       progress.keysLoaded = loader.keysLoaded;
@@ -99,7 +103,7 @@ export async function loadRdb(
     }
   } catch (error) {
     if (!(error instanceof RdbError)) throw error;
-    throw new LoadError(`${file.path}: ${error.message}`, -1);
+    throw new LoadError(`${source.name}: ${error.message}`, -1);
   }
   progress.keysLoaded = loader.keysLoaded;
   progress.keysExpired += loader.keysExpired;
@@ -107,16 +111,16 @@ export async function loadRdb(
     'notice',
     `Done loading RDB, keys loaded: ${loader.keysLoaded}, keys expired: ${loader.keysExpired}, empty keys skipped: ${loader.emptyKeysSkipped}.`,
   );
-  return reader.offset;
+  return { bytes: reader.offset, rest: reader.unread };
 }
 
 /**
- * Runs the commands of an AOF file from `start` on. Throws LoadError with the offset up to which it is sound when it
+ * Runs the commands of an AOF, whose source begins at offset `start` of its file. Throws LoadError with the offset up to which it is sound when it
  * ends within a command or a transaction, or holds something else.
  */
 export async function replayCommands(
   host: PersistenceHost,
-  file: OpenFile,
+  source: ByteSource,
   start: number,
   progress: LoadProgress,
 ): Promise<void> {
@@ -131,7 +135,8 @@ export async function replayCommands(
       if (item === AofItem.command) {
         const wasInTransaction = host.replayInTransaction;
         const complaint = host.replay(reader);
-        if (complaint !== undefined) throw new LoadError(`${complaint} reading the append only file ${file.path}`, -1);
+        if (complaint !== undefined)
+          throw new LoadError(`${complaint} reading the append only file ${source.name}`, -1);
         if (!host.replayInTransaction) soundUpTo = reader.offset;
         else if (!wasInTransaction) soundUpTo = reader.itemOffset;
         if (count % Math.min(COMMANDS_PER_LOOK, progress.batch) === 0) {
@@ -142,12 +147,12 @@ export async function replayCommands(
         if (!host.replayInTransaction) soundUpTo = reader.offset;
       } else if (item === AofItem.malformed) {
         throw new LoadError(
-          `Bad file format reading the append only file ${file.path} at offset ${reader.itemOffset}: make a backup of your AOF file, then use kvasir-check-aof --fix <filename.manifest>`,
+          `Bad file format reading the append only file ${source.name} at offset ${reader.itemOffset}: make a backup of your AOF file, then use kvasir-check-aof --fix <filename.manifest>`,
           -1,
         );
       } else {
-        const chunk = readChunk(file, position);
-        if (chunk.length === 0) break;
+        const chunk = await source.next();
+        if (chunk === null) break;
         reader.push(chunk);
         position += chunk.length;
         progress.loadedBytes = loadedBefore + position - start;
@@ -156,7 +161,7 @@ export async function replayCommands(
     }
     if (reader.hasRest || host.replayInTransaction) {
       throw new LoadError(
-        `Unexpected end of file reading the append only file ${file.path}. You can: 1) Make a backup of your AOF file, then use kvasir-check-aof --fix <filename.manifest>. ` +
+        `Unexpected end of file reading the append only file ${source.name}. You can: 1) Make a backup of your AOF file, then use kvasir-check-aof --fix <filename.manifest>. ` +
           "2) Alternatively you can set the 'aof-load-truncated' configuration option to yes and restart the server.",
         soundUpTo,
       );

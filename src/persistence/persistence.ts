@@ -8,6 +8,7 @@
 
 import { AppendOnly } from './aof/append-only.js';
 import { errorCode } from '../base/system-error.js';
+import { FileSource } from './byte-source.js';
 import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
 import { parseSaveRules, RdbSaver } from './rdb/saver.js';
@@ -136,7 +137,7 @@ export class Persistence {
     const { host } = this;
     const file = host.files.open(path, 'read');
     try {
-      await loadRdb(host, file, progress, {
+      await loadRdb(host, new FileSource(file), progress, {
         dropsExpired: host.isMaster,
         merges,
         loadFunction: (code, replaces) => host.loadFunction(code, replaces),

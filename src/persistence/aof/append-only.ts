@@ -14,6 +14,7 @@ import { type Files, type OpenFile } from '../../io/files.js';
 import { AofLog, type SyncPolicy } from './log.js';
 import { type AofFile, AofManifest, ManifestError, readManifest } from './manifest.js';
 import { CommandSnapshotEncoder } from './command-snapshot.js';
+import { FileSource } from '../byte-source.js';
 import { beginsAsRdb, LoadError, type LoadProgress, loadRdb, replayCommands } from '../data-loading.js';
 import type { PersistenceHost } from '../host.js';
 import { RdbSnapshotEncoder } from '../rdb/snapshot-encoder.js';
@@ -181,9 +182,10 @@ export class AppendOnly {
       loadFunction: (code: Uint8Array) => host.loadFunction(code, false),
       log: (text: string) => host.log('notice', text),
     };
-    const start = beginsAsRdb(file) ? await loadRdb(host, file, progress, options) : 0;
+    // Commands follow an RDB in the same file: they are read anew from its end.
+    const start = beginsAsRdb(file) ? (await loadRdb(host, new FileSource(file), progress, options)).bytes : 0;
     try {
-      await replayCommands(host, file, start, progress);
+      await replayCommands(host, new FileSource(file, start), start, progress);
     } catch (error) {
       if (
         !(error instanceof LoadError) ||
