@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // kvasir-cli: the command line client; see docs/cli.md.
-import type { CommandHints } from '../cli/hints/command-hints.js';
+import type { CommandHints } from '../cli/hints/command-docs.js';
 
 /** Loaded only for a server that cannot describe its commands. */
 async function loadHints(): Promise<CommandHints> {

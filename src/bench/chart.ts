@@ -1,5 +1,5 @@
 // chart: latency over the time of a test as text, one column for each slice of time, latency on a logarithmic scale.
-import type { Sample, TestResult } from './runner.js';
+import type { Sample, TestResult } from './test-result.js';
 
 const columnsMax = 60;
 const rowCount = 12;

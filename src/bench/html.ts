@@ -1,7 +1,7 @@
 // html: the results as one page that needs nothing else: drawings are inline SVG, a few lines of script show values.
 import { latencySummary, requestsPerSecond } from './report.js';
 import type { Options } from './options.js';
-import type { Sample, TestResult } from './runner.js';
+import type { Sample, TestResult } from './test-result.js';
 import { joinSamples } from './chart.js';
 
 const width = 720;

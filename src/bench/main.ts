@@ -13,7 +13,7 @@ import { csvHeader, csvReport, fullReport, quietReport } from './report.js';
 import type { ReportContext, ServerConfig } from './report.js';
 import { encodeCommand } from './request.js';
 import { Runner } from './runner.js';
-import type { TestResult } from './runner.js';
+import type { TestResult } from './test-result.js';
 import { makeData, selectTests } from './tests.js';
 import type { BenchmarkTest } from './tests.js';
 import { compare } from './versus.js';

@@ -1,6 +1,6 @@
 // report: the results of a test in redis-benchmark's three formats, to the letter.
 import type { Options } from './options.js';
-import type { TestResult } from './runner.js';
+import type { TestResult } from './test-result.js';
 
 export interface ServerConfig {
   save: string;

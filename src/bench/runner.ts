@@ -6,27 +6,10 @@ import { Histogram } from './histogram.js';
 import type { HistogramShape } from './histogram.js';
 import { formatFixed } from './report.js';
 import type { Options } from './options.js';
+import type { Sample, TestResult } from './test-result.js';
 import type { BenchmarkTest } from './tests.js';
 import { encodeCommand } from './request.js';
 import type { WorkerOrder, WorkerReport } from './load-worker.js';
-
-/** What happened in one slice of a test. */
-export interface Sample {
-  /** End of the slice, from the start of the test. */
-  endMs: number;
-  requestsPerSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  maxMs: number;
-}
-
-export interface TestResult {
-  title: string;
-  finished: number;
-  elapsedMs: number;
-  histogram: Histogram;
-  samples: Sample[];
-}
 
 const progressIntervalMs = 250;
 const sampleIntervalMs = 100;

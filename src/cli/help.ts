@@ -2,7 +2,8 @@
 import { KVASIR_VERSION } from '../base/version.js';
 import type { Console } from './console.js';
 import { renderArguments } from './hints/syntax.js';
-import { loadCommandHints, type CommandHints } from './hints/command-hints.js';
+import type { CommandHints } from './hints/command-docs.js';
+import { loadCommandHints } from './hints/command-hints.js';
 import type { CommandDoc } from './hints/command-docs.js';
 import type { Session } from './session.js';
 

@@ -2,7 +2,7 @@
 // come; after the last line they are all that is waited for.
 import { ConnectionLost } from '../client/connection.js';
 import { Exit } from './exit.js';
-import type { LineSource } from './prompt.js';
+import type { LineSource } from './line-source.js';
 import type { Session } from './session.js';
 
 const readingNotice = 'Reading messages... (press Ctrl-C to quit or any key to type command)\r';

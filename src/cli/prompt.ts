@@ -3,25 +3,14 @@ import { splitWords } from '../base/quoting.js';
 import type { Reply } from '../client/reply.js';
 import type { Console } from './console.js';
 import { printHelp } from './help.js';
-import type { CommandHints } from './hints/command-hints.js';
 import { readLeadingInteger } from './c-numbers.js';
+import type { LineSource } from './line-source.js';
 import type { CliOptions } from './options.js';
 import { terminalPalette } from './output/terminal-palette.js';
-import type { Preferences } from './preferences.js';
 import { Session } from './session.js';
 
 /** Time from which on the prompt tells how long a command took. */
 const slowMs = 500;
-
-/** Where lines come from; text of one character per byte, as typed and as to be kept. */
-export interface LineSource {
-  read(): Promise<string | undefined>;
-  remember(line: string, secret: boolean): void;
-  readonly preferences: Preferences;
-  readonly hints: CommandHints | undefined;
-  clearScreen(): void;
-  close(): void;
-}
 
 export async function runPrompt(options: CliOptions, console: Console): Promise<number> {
   const session = new Session(options, console, await terminalPalette(console));

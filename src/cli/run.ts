@@ -4,7 +4,7 @@ import { KVASIR_VERSION } from '../base/version.js';
 import { commandBytes, readStandardInput } from './command-input.js';
 import { Console } from './console.js';
 import { Exit } from './exit.js';
-import type { CommandHints } from './hints/command-hints.js';
+import type { CommandHints } from './hints/command-docs.js';
 import { fallbackHints } from './hints/fallback.js';
 import { parseCommandLine, usage, type ClusterCall, type CliOptions } from './options.js';
 import { terminalPalette } from './output/terminal-palette.js';

@@ -1,11 +1,12 @@
 // terminal: the prompt as a person sees it: editor, history, hints, messages above the line, Ctrl-C, paging.
 import type { Reply } from '../client/reply.js';
 import { LineEditor } from './editor/line-editor.js';
-import { hintWhileTyping, loadCommandHints, noHints, type CommandHints } from './hints/command-hints.js';
+import type { CommandHints } from './hints/command-docs.js';
+import { hintWhileTyping, loadCommandHints, noHints } from './hints/command-hints.js';
 import { History } from './history.js';
 import { isLongerThanScreen, showPaged } from './pager.js';
 import { loadPreferences, type Preferences } from './preferences.js';
-import type { LineSource } from './prompt.js';
+import type { LineSource } from './line-source.js';
 import type { Session } from './session.js';
 
 /** Replies up to this size are laid out to see whether they need paging; larger ones are written as they are. */

@@ -17,10 +17,10 @@ import { chunkOf } from '../memory/layout.js';
 import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { checkKeyLength, type Entries, EXTERNAL, NUMBER } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
+import type { Container } from './container.js';
 import { allEntries, entriesBytes, isWorthPlaces, sampleEntries } from './dict-entries.js';
 import { FieldExpiries } from './hash-expiries.js';
 import { Encoding } from './object.js';
-import type { Container } from './values.js';
 
 /** The thresholds of the encodings, from the configuration. */
 export interface HashLimits {

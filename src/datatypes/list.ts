@@ -12,8 +12,8 @@ import { HEADER_BYTES } from '../structures/listpack-format.js';
 import type { Entries } from '../structures/entry.js';
 import type { Listpacks } from '../structures/listpack.js';
 import { exceedsNode, nodeBytesMax, nodeCountMax, Quicklists, type QuicklistRef } from '../structures/quicklist.js';
+import type { Container } from './container.js';
 import { Encoding } from './object.js';
-import type { Container } from './values.js';
 
 export class Lists implements Container {
   readonly quicklists: Quicklists;

@@ -16,9 +16,9 @@ import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { checkKeyLength, type Entries } from '../structures/entry.js';
 import { Intsets } from '../structures/intset.js';
 import { Listpacks } from '../structures/listpack.js';
+import type { Container } from './container.js';
 import { allEntries, entriesBytes, isWorthPlaces, sampleEntries } from './dict-entries.js';
 import { Encoding } from './object.js';
-import type { Container } from './values.js';
 
 /** The thresholds of the encodings, from the configuration. */
 export interface SetLimits {

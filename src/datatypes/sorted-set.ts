@@ -18,10 +18,10 @@ import { type DictRef, type Dicts, RefList } from '../structures/dict.js';
 import { type Entries, NUMBER } from '../structures/entry.js';
 import type { Listpacks } from '../structures/listpack.js';
 import { SortedIndexes } from '../structures/sorted-index.js';
+import type { Container } from './container.js';
 import { allEntries, isWorthPlaces } from './dict-entries.js';
 import { Encoding } from './object.js';
 import { SortedListpacks } from './sorted-set-listpack.js';
-import type { Container } from './values.js';
 
 /** A listpack beyond this many bytes would not be safe in Redis either. */
 const LISTPACK_BYTES_MAX = 1 << 30;

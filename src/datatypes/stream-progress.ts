@@ -6,7 +6,8 @@
 
 import { StreamId } from '../structures/stream-id.js';
 import { ENTRIES_READ_UNKNOWN, type GroupRef } from './stream-groups.js';
-import type { StreamRef, Streams } from './stream.js';
+import type { Streams } from './stream.js';
+import type { StreamRef } from './stream-ref.js';
 
 const deletedId = new StreamId();
 const firstId = new StreamId();

@@ -5,9 +5,19 @@
 //
 // The stream must not change while a reader walks through it. Two readers may walk at once.
 
+import type { Listpacks } from '../structures/listpack.js';
 import { StreamId } from '../structures/stream-id.js';
-import { ENTRY_DELETED, ENTRY_SAME_FIELDS } from '../structures/stream-node.js';
-import type { StreamRef, Streams } from './stream.js';
+import type { StreamIndexes, StreamIndexRef } from '../structures/stream-index.js';
+import { ENTRY_DELETED, ENTRY_SAME_FIELDS, type StreamNodes } from '../structures/stream-node.js';
+import type { StreamRef } from './stream-ref.js';
+
+/** The structures that a stream is made of. */
+export interface StreamParts {
+  readonly listpacks: Listpacks;
+  readonly indexes: StreamIndexes;
+  readonly nodes: StreamNodes;
+  nodeIndex(stream: StreamRef): StreamIndexRef;
+}
 
 export class StreamReader {
   /** The entry: its id, its place in its node, the node and its id. */
@@ -31,7 +41,7 @@ export class StreamReader {
   private masterFields = 0;
   private entriesAt = 0;
 
-  constructor(private readonly streams: Streams) {}
+  constructor(private readonly streams: StreamParts) {}
 
   /** Begins a walk over the ids from `start` to `end`, both included; backward begins at `end`. */
   open(stream: StreamRef, start: StreamId, end: StreamId, backward: boolean): void {

@@ -4,7 +4,8 @@
 // deletes only what every group has read and acknowledged.
 
 import { StreamId } from '../structures/stream-id.js';
-import type { StreamRef, Streams, Trimming } from './stream.js';
+import type { Streams, Trimming } from './stream.js';
+import type { StreamRef } from './stream-ref.js';
 
 export const ReferencePolicy = { KEEP: 0, DELETE: 1, ACKED: 2 } as const;
 

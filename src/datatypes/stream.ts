@@ -16,12 +16,11 @@ import type { Listpacks } from '../structures/listpack.js';
 import { StreamId } from '../structures/stream-id.js';
 import { StreamIndexes, type StreamIndexRef } from '../structures/stream-index.js';
 import { ENTRY_DELETED, StreamNodes } from '../structures/stream-node.js';
+import type { Container } from './container.js';
 import { StreamIdempotency } from './stream-idempotency.js';
 import { StreamGroups } from './stream-groups.js';
 import { StreamReader } from './stream-reader.js';
-import type { Container } from './values.js';
-
-export type StreamRef = number & { readonly brand: 'stream' };
+import type { StreamRef } from './stream-ref.js';
 
 const HANDLE_BYTES = 80;
 const LENGTH = 0;

@@ -6,27 +6,13 @@ import type { Entries } from '../structures/entry.js';
 import type { Dicts } from '../structures/dict.js';
 import { EXTERNAL } from '../structures/entry.js';
 import { Listpacks } from '../structures/listpack.js';
+import type { Container } from './container.js';
 import { Hashes } from './hash.js';
 import { Lists } from './list.js';
 import { Streams } from './stream.js';
 import { Type } from './object.js';
 import { Sets } from './set.js';
 import { SortedSets } from './sorted-set.js';
-
-/** What each collection type offers to those who do not care which type it is. */
-export interface Container {
-  /** Count of elements. */
-  count(encoding: number, ref: number): number;
-  /**
-   * Frees at least one and about `budget` elements, or all of a small value. Returns false when there is more to free;
-   * the value must not be used meanwhile.
-   */
-  freeStep(encoding: number, ref: number, budget: number): boolean;
-  /** Makes an independent copy with the same encoding (COPY); returns its ref. */
-  copy(encoding: number, ref: number): number;
-  /** Bytes of the value's blocks; of a big one extrapolated from about `samples` elements (0: all of them). */
-  memoryBytes(encoding: number, ref: number, samples: number): number;
-}
 
 export class Values {
   readonly listpacks: Listpacks;

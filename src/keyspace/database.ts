@@ -9,16 +9,54 @@
 //
 // An expired key is deleted when somebody looks it up (never on a replica, where it only is not there).
 
+import type { RandomSource } from '../base/prng.js';
 import { chunkOf } from '../memory/layout.js';
 import { Dicts, type DictRef, RefList } from '../structures/dict.js';
 import { type Entries, NUMBER } from '../structures/entry.js';
 import { Encoding, objectWord, Type } from '../datatypes/object.js';
+import type { Values } from '../datatypes/values.js';
 import { ExpiryIndex } from './expiry.js';
-import type { Keyspace } from './keyspace.js';
 
 /** What the tables of a database without keys take at most, if it never had many. */
 const EMPTY_BYTES_MAX = 16 * 1024;
 const STRING_WORD = objectWord(Type.STRING, Encoding.STRING);
+
+/** Told how long the deletion of each key took that is past its time or in the way. */
+export interface ReclaimTimer {
+  /** Milliseconds from any point, with fractions. */
+  clock(): number;
+  took(reason: 'expired' | 'evicted', milliseconds: number): void;
+}
+
+/** The keyspace as its databases see it: what they share, and what they report. */
+export interface DatabaseOwner {
+  readonly dicts: Dicts;
+  readonly entries: Entries;
+  readonly values: Values;
+  readonly random: RandomSource;
+  readonly nowMs: number;
+  /** The EPOCH bit of new entries. */
+  readonly epoch: number;
+  readonly expiryPaused: boolean;
+  readonly hidesExpired: boolean;
+  readonly stats: { hits: number; misses: number; expired: number; evicted: number };
+  readonly reclaimTimer: ReclaimTimer | undefined;
+  readonly notifyMask: number;
+  readonly barrier: { takesDict(database: Database, dict: DictRef): boolean } | null;
+  passBarrier(database: Database, entry: number, hash: number): void;
+  newClock(): number;
+  touch(entry: number): void;
+  notifyMiss(database: Database, key: Uint8Array, offset: number, length: number): void;
+  notifyNew(database: Database, key: Uint8Array, offset: number, length: number): void;
+  reclaimed(reason: 'expired' | 'evicted', database: Database, key: Uint8Array): void;
+  releaseEntry(entry: number): void;
+  releaseDict(dict: DictRef): void;
+  releaseIndex(dict: DictRef): void;
+  /** The time when the first field of a hash expires, or -1. */
+  nextFieldExpiry(entry: number): number;
+  rememberFieldExpiry(database: Database, entry: number, hash: number): void;
+  forgetFieldExpiry(database: Database, entry: number, hash: number): void;
+}
 
 export class Database {
   /** Hash of the key that was looked up last. */
@@ -31,7 +69,7 @@ export class Database {
   private readonly entries: Entries;
 
   constructor(
-    readonly keyspace: Keyspace,
+    readonly keyspace: DatabaseOwner,
     public index: number,
   ) {
     this.dicts = keyspace.dicts;

@@ -11,7 +11,7 @@ import { Dicts, type DictRef, type RefList } from '../structures/dict.js';
 import { Entries } from '../structures/entry.js';
 import { Encoding, Type } from '../datatypes/object.js';
 import { Values } from '../datatypes/values.js';
-import { Database } from './database.js';
+import { Database, type ReclaimTimer } from './database.js';
 import { EventClass, SUBKEY_CLASSES, type KeyspaceListener, type SnapshotBarrier } from './events.js';
 
 /** How a new key's LFU counter starts: high enough not to be evicted before it had a chance. */
@@ -35,13 +35,6 @@ export interface KeyspaceStats {
   expiredFields: number;
   /** Keys and values that were freed in slices. */
   lazyFreed: number;
-}
-
-/** Told how long the deletion of each key took that is past its time or in the way. */
-export interface ReclaimTimer {
-  /** Milliseconds from any point, with fractions. */
-  clock(): number;
-  took(reason: 'expired' | 'evicted', milliseconds: number): void;
 }
 
 /** Something big that is freed bit by bit. */

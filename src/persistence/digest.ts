@@ -13,7 +13,6 @@ import { doubleText } from '../base/double.js';
 import { sha1, SHA1_BYTES } from '../base/sha1.js';
 import { Type } from '../datatypes/object.js';
 import { SortedSetWalk } from '../datatypes/sorted-set.js';
-import type { Database } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { chunkOf } from '../memory/layout.js';
 import { StreamEncoder } from './rdb/stream-encoder.js';
@@ -39,9 +38,9 @@ function bigEndian32(value: number): Uint8Array {
 }
 
 /** The digest of a key's value alone (DEBUG DIGEST-VALUE). */
-export function valueDigest(database: Database, entry: number): Uint8Array {
+export function valueDigest(keyspace: Keyspace, entry: number): Uint8Array {
   const digest = new Uint8Array(DIGEST_BYTES);
-  addValue(database.keyspace, entry, digest);
+  addValue(keyspace, entry, digest);
   return digest;
 }
 

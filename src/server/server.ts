@@ -22,9 +22,9 @@ import {
   type Engine,
   type Part,
 } from '../commands/engine.js';
-import type { Database } from '../keyspace/database.js';
+import type { Database, ReclaimTimer } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
-import { Keyspace, type ReclaimTimer } from '../keyspace/keyspace.js';
+import { Keyspace } from '../keyspace/keyspace.js';
 import { errors, wrongArity } from '../protocol/errors.js';
 import { type DeferredLength, ReplyTooLarge, ReplyWriter } from '../protocol/reply.js';
 import { RequestReader } from '../protocol/request.js';

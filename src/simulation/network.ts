@@ -6,7 +6,6 @@
 
 import type { ConnectEvents, ConnectTarget, ListenAddress, Listener, Network } from '../io/network.js';
 import type { Wire, WireEvents } from '../io/wire.js';
-import type { Host } from './host.js';
 import type { World } from './world.js';
 
 /** What the systems' buffers at both ends take. */
@@ -16,6 +15,16 @@ const CONNECT_MS_MAX = 120_000;
 const FIRST_FREE_PORT = 40_000;
 /** Share of writes that arrive in two pieces, in percent. */
 const SPLIT_PERCENT = 10;
+
+/** A machine as the network sees it. */
+export interface NetworkHost {
+  readonly name: string;
+  readonly address: string;
+  readonly world: World;
+  readonly isUp: boolean;
+  /** Runs something on the machine later, unless its process has died by then. */
+  schedule(delayMs: number, run: () => void): unknown;
+}
 
 /** How bytes travel from one host to another, one way. */
 export interface Link {
@@ -33,7 +42,7 @@ function systemError(code: string, action: string): Error {
 }
 
 export class SimulatedNetwork {
-  private readonly hosts = new Map<string, Host>();
+  private readonly hosts = new Map<string, NetworkHost>();
   private readonly links = new Map<string, Link>();
   readonly listeners = new Map<string, Door>();
   readonly connections = new Set<SimulatedConnection>();
@@ -42,16 +51,16 @@ export class SimulatedNetwork {
 
   constructor(readonly world: World) {}
 
-  register(host: Host): void {
+  register(host: NetworkHost): void {
     this.hosts.set(host.address, host);
   }
 
-  hostAt(address: string, from: Host): Host | undefined {
+  hostAt(address: string, from: NetworkHost): NetworkHost | undefined {
     return address === '127.0.0.1' || address === 'localhost' ? from : this.hosts.get(address);
   }
 
   /** The way from one host to another. */
-  link(from: Host, to: Host): Link {
+  link(from: NetworkHost, to: NetworkHost): Link {
     const key = `${from.name}>${to.name}`;
     let link = this.links.get(key);
     if (link === undefined) {
@@ -63,8 +72,8 @@ export class SimulatedNetwork {
   }
 
   /** Cuts both ways between every host of one side and every host of the other. */
-  partition(side: readonly Host[], other: readonly Host[]): void {
-    const names = (hosts: readonly Host[]): string => hosts.map((host) => host.name).join(',');
+  partition(side: readonly NetworkHost[], other: readonly NetworkHost[]): void {
+    const names = (hosts: readonly NetworkHost[]): string => hosts.map((host) => host.name).join(',');
     this.world.note('network', `partition ${names(side)} | ${names(other)}`);
     for (const a of side) {
       for (const b of other) {
@@ -75,7 +84,7 @@ export class SimulatedNetwork {
   }
 
   /** Nothing gets from one host to the other any more; the other way stays open. */
-  cutOneWay(from: Host, to: Host): void {
+  cutOneWay(from: NetworkHost, to: NetworkHost): void {
     this.world.note('network', `cut ${from.name} > ${to.name}`);
     this.link(from, to).cut = true;
   }
@@ -90,7 +99,7 @@ export class SimulatedNetwork {
 
 /** A port that somebody listens on. */
 export interface Door {
-  readonly host: Host;
+  readonly host: NetworkHost;
   readonly accept: (wire: Wire) => WireEvents;
 }
 
@@ -101,7 +110,7 @@ export class HostNetwork implements Network {
 
   constructor(
     private readonly net: SimulatedNetwork,
-    private readonly host: Host,
+    private readonly host: NetworkHost,
   ) {
     net.register(host);
   }
@@ -164,7 +173,7 @@ export class SimulatedConnection {
 
   constructor(
     readonly net: SimulatedNetwork,
-    from: Host,
+    from: NetworkHost,
     fromPort: number,
     private readonly target: ConnectTarget,
     private readonly clientEvents: ConnectEvents,
@@ -223,7 +232,7 @@ export class SimulatedConnection {
     }
   }
 
-  hostDied(host: Host, resets: boolean): void {
+  hostDied(host: NetworkHost, resets: boolean): void {
     for (const end of [this.client, this.server]) {
       if (end.host !== host || end.isClosed) continue;
       end.isClosed = true;
@@ -267,7 +276,7 @@ export class SimulatedWire implements Wire {
 
   constructor(
     private readonly connection: SimulatedConnection,
-    readonly host: Host,
+    readonly host: NetworkHost,
     readonly local: string,
     readonly remote: string,
   ) {}

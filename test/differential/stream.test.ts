@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
 import { Type } from '../../src/datatypes/object.js';
-import type { StreamRef } from '../../src/datatypes/stream.js';
+import type { StreamRef } from '../../src/datatypes/stream-ref.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
 import { Local, Remote, type Words } from './side-by-side.js';
 

@@ -6,7 +6,7 @@ import { Prng } from '../../src/base/prng.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
 import type { ConsumerRef, GroupRef } from '../../src/datatypes/stream-groups.js';
 import { Type } from '../../src/datatypes/object.js';
-import type { StreamRef } from '../../src/datatypes/stream.js';
+import type { StreamRef } from '../../src/datatypes/stream-ref.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
 import { chunkOf } from '../../src/memory/layout.js';
 import { CommandSnapshotEncoder } from '../../src/persistence/aof/command-snapshot.js';

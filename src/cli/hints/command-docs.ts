@@ -26,6 +26,12 @@ export interface CommandDoc {
   readonly args: readonly ArgumentDoc[];
 }
 
+/** The commands that the prompt knows. */
+export interface CommandHints {
+  /** All commands, subcommands as entries of their own, sorted by name. */
+  readonly commands: readonly CommandDoc[];
+}
+
 const nestingMax = 16;
 
 /** All commands and subcommands of a COMMAND DOCS reply, sorted by name. */

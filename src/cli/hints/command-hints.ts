@@ -2,14 +2,9 @@
 import { splitWords } from '../../base/quoting.js';
 import { isError } from '../../client/reply.js';
 import type { Session } from '../session.js';
-import { readCommandDocs, readCommandNames, type CommandDoc } from './command-docs.js';
+import { readCommandDocs, readCommandNames, type CommandDoc, type CommandHints } from './command-docs.js';
 import { fallbackHints } from './fallback.js';
 import { matchArguments, type SyntaxMatch } from './syntax.js';
-
-export interface CommandHints {
-  /** All commands, subcommands as entries of their own, sorted by name. */
-  readonly commands: readonly CommandDoc[];
-}
 
 export const noHints: CommandHints = { commands: [] };
 

@@ -3,7 +3,8 @@ import { quote, splitWords } from '../../base/quoting.js';
 import { isAggregate, isError, replyText } from '../../client/reply.js';
 import type { Session } from '../session.js';
 import { leadingTokens } from './syntax.js';
-import { matchLine, type CommandHints } from './command-hints.js';
+import type { CommandHints } from './command-docs.js';
+import { matchLine } from './command-hints.js';
 
 const scanCount = 1000;
 const scanStepsMax = 20;

@@ -2,7 +2,7 @@
 import type { CommandDeclaration } from '../../registry/command.js';
 import type { Argument } from '../../registry/grammar.js';
 import type { ArgumentDoc, CommandDoc } from './command-docs.js';
-import type { CommandHints } from './command-hints.js';
+import type { CommandHints } from './command-docs.js';
 
 type Declaration = Pick<CommandDeclaration<never>, 'name' | 'summary' | 'since' | 'group' | 'args'> & {
   readonly subcommands?: readonly Declaration[];

@@ -5,7 +5,7 @@ import { commandBytes } from '../command-input.js';
 import type { Console } from '../console.js';
 import { Exit } from '../exit.js';
 import type { CliOptions } from '../options.js';
-import type { LineSource } from '../prompt.js';
+import type { LineSource } from '../line-source.js';
 import { terminalPalette } from '../output/terminal-palette.js';
 import { Session } from '../session.js';
 

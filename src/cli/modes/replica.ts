@@ -10,10 +10,10 @@ import type { Console } from '../console.js';
 import { Exit } from '../exit.js';
 import type { CliOptions } from '../options.js';
 import { writeCsv } from '../output/csv.js';
-import type { Session } from '../session.js';
+import type { ServerSession } from '../server-session.js';
 import { sendReplconf } from './replica-handshake.js';
 
-export async function runReplicaMode(session: Session, _options: CliOptions, _console: Console): Promise<number> {
+export async function runReplicaMode(session: ServerSession, _options: CliOptions, _console: Console): Promise<number> {
   await session.connectOrExit();
   await sendReplconf(session, 'capa', 'eof');
   await sendReplconf(session, 'rdb-filter-only', '');
@@ -22,7 +22,7 @@ export async function runReplicaMode(session: Session, _options: CliOptions, _co
 }
 
 /** Runs until the connection ends; the session has none afterwards. */
-export async function runReplica(session: Session, sendSync: boolean): Promise<void> {
+export async function runReplica(session: ServerSession, sendSync: boolean): Promise<void> {
   const { console } = session;
   const { stream, rest } = session.connection!.detach();
   session.connection = undefined;

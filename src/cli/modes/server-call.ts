@@ -5,9 +5,9 @@ import { ConnectError } from '../../client/open-stream.js';
 import { isError, replyText, type Reply } from '../../client/reply.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Exit } from '../exit.js';
-import type { Session } from '../session.js';
+import type { ServerSession } from '../server-session.js';
 
-export async function call(session: Session, ...args: CommandArgument[]): Promise<Reply> {
+export async function call(session: ServerSession, ...args: CommandArgument[]): Promise<Reply> {
   try {
     return await session.connection!.call(...args);
   } catch (error) {
@@ -18,7 +18,10 @@ export async function call(session: Session, ...args: CommandArgument[]): Promis
 }
 
 /** Sends the commands together and gives their replies in order. */
-export async function callAll(session: Session, commands: readonly (readonly CommandArgument[])[]): Promise<Reply[]> {
+export async function callAll(
+  session: ServerSession,
+  commands: readonly (readonly CommandArgument[])[],
+): Promise<Reply[]> {
   const connection = session.connection!;
   try {
     for (const command of commands) connection.send(command);
@@ -33,7 +36,7 @@ export async function callAll(session: Session, commands: readonly (readonly Com
 }
 
 /** As `call`, trying again every second when the server is gone: for figures that run for days. */
-export async function callReconnecting(session: Session, ...args: CommandArgument[]): Promise<Reply> {
+export async function callReconnecting(session: ServerSession, ...args: CommandArgument[]): Promise<Reply> {
   const { console } = session;
   for (let tries = 0; ;) {
     if (session.connection !== undefined && session.connection.lost === undefined) {
@@ -66,13 +69,13 @@ export async function callReconnecting(session: Session, ...args: CommandArgumen
   }
 }
 
-async function logInAgain(session: Session): Promise<void> {
+async function logInAgain(session: ServerSession): Promise<void> {
   const { password, user } = session.options;
   if (password !== undefined) await session.connection!.call('AUTH', ...(user === undefined ? [] : [user]), password);
 }
 
 /** DBSIZE, for progress and totals. */
-export async function readDatabaseSize(session: Session): Promise<number> {
+export async function readDatabaseSize(session: ServerSession): Promise<number> {
   const { console } = session;
   const reply = await call(session, 'DBSIZE');
   if (reply.kind === 'integer') return Number(reply.value);
@@ -82,7 +85,7 @@ export async function readDatabaseSize(session: Session): Promise<number> {
 }
 
 /** Lets a replica of a cluster answer for its keys; other servers do not know what is meant, which is fine. */
-export async function sendReadOnly(session: Session): Promise<void> {
+export async function sendReadOnly(session: ServerSession): Promise<void> {
   const reply = await call(session, 'READONLY');
   if (!isError(reply)) return;
   const text = replyText(reply);

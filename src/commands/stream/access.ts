@@ -3,7 +3,8 @@
 import { Encoding, Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
 import type { StreamReader } from '../../datatypes/stream-reader.js';
-import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import type { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { chunkOf } from '../../memory/layout.js';
 import { STREAM_ID_TEXT_BYTES_MAX, StreamId, writeUint64 } from '../../structures/stream-id.js';
 import { block, int, many, str } from '../../registry/grammar.js';

@@ -4,7 +4,8 @@
 
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
-import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import type { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, many, optional, str, token, unixTime } from '../../registry/grammar.js';

@@ -3,7 +3,7 @@
 import { Type } from '../../datatypes/object.js';
 import type { GroupRef } from '../../datatypes/stream-groups.js';
 import { isReferenced, ReferencePolicy, removeReferences } from '../../datatypes/stream-references.js';
-import type { StreamRef } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';

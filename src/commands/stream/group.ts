@@ -3,7 +3,8 @@
 import { Encoding, Type } from '../../datatypes/object.js';
 import { ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
 import { boundEntriesRead } from '../../datatypes/stream-progress.js';
-import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import type { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';

@@ -2,7 +2,8 @@
 
 import { Type } from '../../datatypes/object.js';
 import { ProducerTable } from '../../datatypes/stream-idempotency.js';
-import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import type { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, optional, str } from '../../registry/grammar.js';

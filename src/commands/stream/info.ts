@@ -3,7 +3,8 @@
 import { Type } from '../../datatypes/object.js';
 import { ENTRIES_READ_UNKNOWN, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';
 import { lagOf } from '../../datatypes/stream-progress.js';
-import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import type { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { replyHelp } from '../../registry/help.js';

@@ -5,7 +5,7 @@
 
 import { Type } from '../../datatypes/object.js';
 import { DELIVERIES_MAX, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';
-import type { StreamRef } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, oneof, optional, str, token } from '../../registry/grammar.js';

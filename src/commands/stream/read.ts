@@ -9,7 +9,8 @@
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
 import { advanceGroup } from '../../datatypes/stream-progress.js';
-import type { StreamRef, Streams } from '../../datatypes/stream.js';
+import type { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, type KeySpec } from '../../registry/command.js';

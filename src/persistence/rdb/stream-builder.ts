@@ -5,7 +5,7 @@
 
 import { type ConsumerRef, ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
 import { boundEntriesRead, entriesUpTo } from '../../datatypes/stream-progress.js';
-import type { StreamRef } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { Encoding, Type } from '../../datatypes/object.js';
 import { StreamId } from '../../structures/stream-id.js';

@@ -7,7 +7,8 @@
 // Ids outside of nodes and pending lists are two lengths. Not here: loading (stream-builder).
 
 import { DELIVERIES_MAX, type GroupRef } from '../../datatypes/stream-groups.js';
-import { Streams, type StreamRef } from '../../datatypes/stream.js';
+import { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { byteOffset, chunkOf } from '../../memory/layout.js';
 import { INT64_MAX, latin1Bytes } from '../../base/bytes.js';

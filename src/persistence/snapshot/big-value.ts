@@ -22,7 +22,8 @@
 // Not here: which values are next and where the bytes go (snapshot), what they look like (the encoders).
 
 import { Encoding, Type } from '../../datatypes/object.js';
-import { Streams, type StreamRef } from '../../datatypes/stream.js';
+import { Streams } from '../../datatypes/stream.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { chunkOf } from '../../memory/layout.js';
 import { type DictRef, RefList } from '../../structures/dict.js';

@@ -207,7 +207,7 @@ function digestValue(call: ServerCall): void {
   call.reply.array(call.count - 2);
   for (let index = 2; index < call.count; index++) {
     const entry = call.db.peek(call.bytes, call.starts[index]!, call.lengths[index]!);
-    call.reply.simple(entry === 0 ? '0'.repeat(40) : hexadecimal(valueDigest(call.db, entry)));
+    call.reply.simple(entry === 0 ? '0'.repeat(40) : hexadecimal(valueDigest(call.host.keyspace, entry)));
   }
 }
 
