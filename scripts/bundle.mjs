@@ -7,11 +7,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rollup } from 'rollup';
 
-const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
-const folder = join(dist, 'bundle');
+const ownDist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 
 /** Name of the file -> module. Files that a thread starts from have the name that `new Worker` looks for. */
-const entries = {
+const ownEntries = {
   index: 'src/index.js',
   'kvasir-server': 'src/apps/kvasir-server.js',
   'kvasir-cli': 'src/apps/kvasir-cli.js',
@@ -35,10 +34,8 @@ const transpiled = {
 };
 
 /** True if all bundles are younger than every module. */
-function isUpToDate(modules) {
-  const writtenMs = Object.keys(entries).map(
-    (name) => statSync(join(folder, `${name}.js`), { throwIfNoEntry: false })?.mtimeMs ?? 0,
-  );
+function isUpToDate(modules, folder, names) {
+  const writtenMs = names.map((name) => statSync(join(folder, `${name}.js`), { throwIfNoEntry: false })?.mtimeMs ?? 0);
   const oldestMs = Math.min(...writtenMs);
   return modules.every((path) => statSync(path).mtimeMs < oldestMs);
 }
@@ -56,16 +53,17 @@ function refuseCircles(output) {
   }
 }
 
-/** Writes the bundles unless those that are there are younger than `modules`. */
-export async function bundle(modules) {
-  if (isUpToDate(modules)) return;
+/** Writes the bundles of a folder `dist` unless those that are there are younger than `modules`. */
+export async function bundle(modules, dist = ownDist, entries = ownEntries) {
+  const folder = join(dist, 'bundle');
+  if (isUpToDate(modules, folder, Object.keys(entries))) return;
   const made = await rollup({
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(dist, path)])),
     external: /^node:/,
     plugins: [transpiled],
+    // A circular dependency too: whether such modules work depends on which of them is loaded first.
     onwarn(warning) {
-      // Modules that refer to each other's classes and functions, used when all are there.
-      if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message);
+      throw new Error(warning.message);
     },
   });
   const { output } = await made.generate({

@@ -2,7 +2,8 @@
 
 import type { ClientBounds } from './client-bounds.js';
 import type { RequestReader } from '../protocol/request.js';
-import type { Keyspace, ReclaimTimer } from '../keyspace/keyspace.js';
+import type { ReclaimTimer } from '../keyspace/database.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
 import type { DataLimits } from '../commands/engine.js';
 import type { Eviction, EvictionPolicy } from '../keyspace/eviction.js';
 import { scriptMemory } from '../scripting/lua/script-memory.js';
