@@ -83,7 +83,7 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   const stop = async (): Promise<void> => {
     // After SHUTDOWN everything is done, and NOSAVE meant it.
     if (running.isClosed) return;
-    await running.server.beforeShutdown({ save: undefined, now: true, force: true });
+    await running.server.prepareShutdown({ save: undefined, now: true, force: true });
     await running.close();
   };
   const close = (): Promise<void> => (closing ??= stop());

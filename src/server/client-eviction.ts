@@ -14,7 +14,7 @@ import { type ClientMemoryHost, memoryOf } from './client-line.js';
 export interface ClientEvictionHost extends ClientMemoryHost {
   readonly clients: ReadonlyMap<number, Client>;
   readonly config: Config;
-  readonly ticks: (() => void)[];
+  readonly hooks: { readonly ticks: (() => void)[] };
   log(level: LogLevel, text: string): void;
   describeClient(client: Client): string;
 }
@@ -33,7 +33,7 @@ export class ClientEviction {
       this.check();
       return undefined;
     });
-    server.ticks.push(() => this.measureAll());
+    server.hooks.ticks.push(() => this.measureAll());
     this.readLimit();
   }
 

@@ -1,19 +1,16 @@
 // client-line: one client as CLIENT LIST and the logs show it.
 
+import type { ClientFeatures } from '../service/clients/client-features.js';
 import type { Config } from '../service/config/config.js';
 import type { Blocking } from './blocking.js';
 import type { Transactions } from './transactions.js';
 import type { Tracking } from './tracking.js';
 import type { PubSub } from '../service/pubsub/pubsub.js';
-import { ITEM_BYTES } from './client-bounds.js';
-import { fieldsetBytes } from '../commands/hash/import.js';
 import { type Client, Gate } from '../service/clients/client.js';
 
-/** Those who keep something for a client. */
+/** The parts that know what a client takes. */
 export interface ClientMemoryHost {
-  readonly pubsub: PubSub;
-  readonly tracking: Tracking;
-  readonly transactions: Transactions;
+  readonly clientFeatures: ClientFeatures;
   /** Bytes of the arguments of the command that a client runs or waits with. */
   argumentBytes(client: Client): number;
 }
@@ -23,6 +20,9 @@ export interface ClientLineHost extends ClientMemoryHost {
   readonly blocking: Blocking;
   readonly config: Config;
   readonly keyspace: { readonly nowMs: number };
+  readonly pubsub: PubSub;
+  readonly tracking: Tracking;
+  readonly transactions: Transactions;
   requestBytes(client: Client): number;
   redirectionOf(client: Client): number;
 }
@@ -92,23 +92,10 @@ export function clientLine(server: ClientLineHost, client: Client): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-/** Bytes that a client takes: its buffers, its transaction, its subscriptions and prefixes, its fieldsets, and a fixed part. */
+/** Bytes that a client takes: its buffers, what features keep for it, and a fixed part. */
 export function memoryOf(server: ClientMemoryHost, client: Client): number {
-  const connection = client.connection;
-  const { transactions, pubsub } = server;
-  const items =
-    transactions.watchedCount(client) + pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels');
+  const { connection } = client;
   const buffers = (connection?.queryBufferBytes ?? 0) + (connection?.wire.unsentBytes ?? 0);
-  return (
-    2048 +
-    buffers +
-    server.argumentBytes(client) +
-    transactions.segmentBytes(client) +
-    client.name.length +
-    client.libraryName.length +
-    client.libraryVersion.length +
-    server.tracking.bytesOf(client) +
-    fieldsetBytes(client) +
-    items * ITEM_BYTES
-  );
+  const names = client.name.length + client.libraryName.length + client.libraryVersion.length;
+  return 2048 + buffers + names + server.argumentBytes(client) + server.clientFeatures.bytes(client);
 }

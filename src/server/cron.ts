@@ -22,7 +22,7 @@ export interface CronHost {
   readonly expireCycle: ExpireCycle;
   readonly scripting: { readonly parked: { readonly active: boolean } };
   readonly ownsProcess: boolean;
-  readonly ticks: readonly (() => void)[];
+  readonly hooks: { readonly ticks: readonly (() => void)[] };
   readonly usedBytes: number;
   pendingShutdown: (() => void) | undefined;
   beginTurn(): void;
@@ -194,7 +194,7 @@ export class Cron {
       server.keyspace.arena.age();
       if (server.ownsProcess) this.collectWhenQuiet();
     }
-    for (const told of server.ticks) told();
+    for (const tick of server.hooks.ticks) tick();
     this.cronMicros += (clock.steadyMs() - startMs) * 1000;
   }
 

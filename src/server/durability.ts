@@ -12,7 +12,7 @@ import type { Scripting } from './scripting/scripting.js';
 import type { Transactions } from './transactions.js';
 import type { Info } from '../service/info/info.js';
 import type { CommandStats } from '../service/watch/command-stats.js';
-import type { FunctionStore, ServerCall, ServerOptions, ShutdownOptions } from './call.js';
+import type { FunctionStore, ServerCall, ServerOptions } from './call.js';
 import type { Config } from '../service/config/config.js';
 import type { Files } from '../io/files.js';
 import type { DataLimits } from '../commands/engine.js';
@@ -20,7 +20,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Clock } from '../io/clock.js';
 import type { LogLevel } from '../base/log-level.js';
 import type { CommandPlaces, PersistenceHost } from '../persistence/host.js';
-import { Persistence, type ReloadOptions } from '../persistence/persistence.js';
+import { Persistence } from '../persistence/persistence.js';
 import type { SnapshotFileOptions } from '../persistence/snapshot/snapshot-file.js';
 import { DirectFileSink, WorkerFileSink, type SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
 import type { Command } from '../registry/command.js';
@@ -28,6 +28,7 @@ import { type Client, Gate } from '../service/clients/client.js';
 import type { OptionName } from '../service/config/options.js';
 import { fromByteString } from '../service/config/special-settings.js';
 import type { Effects, EffectSink } from './effects.js';
+import type { Hooks } from './hooks.js';
 import { SERVER_VERSION } from '../base/version.js';
 
 /** The part of the server that persistence reads, and the places where it hooks in. */
@@ -48,19 +49,10 @@ export interface DurabilityHost {
   readonly call: ServerCall;
   readonly writer: ReplyWriter;
   readonly cron: { aofMicros: number };
-  readonly ticks: (() => void)[];
-  readonly flushes: ((index: number) => void)[];
+  readonly hooks: Hooks;
   gates: number;
   loading: boolean;
   holdsReplies: boolean;
-  repliesHeld: () => void;
-  beforeServing: () => Promise<void>;
-  beforeShutdown: (how: ShutdownOptions) => Promise<string | undefined>;
-  onStop: () => Promise<void>;
-  debugReload: (options: ReloadOptions) => Promise<string | undefined>;
-  debugLoadAof: () => Promise<string | undefined>;
-  debugAofDelay: (microseconds: number) => void;
-  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined;
   log(level: LogLevel, text: string): void;
   noteLatency(event: string, milliseconds: number): void;
   inTransaction(): boolean;
@@ -256,19 +248,19 @@ export function attachPersistence(server: DurabilityHost): Persistence {
     server.holdsReplies = persistence.holdsReplies;
   };
   persistence.aof.log.onOpenChanged = update;
-  server.repliesHeld = openTurn;
+  server.hooks.repliesHeld.push(openTurn);
   server.effects.attach(sink);
-  server.ticks.push(() => persistence.cron());
-  server.flushes.push((index) => {
+  server.hooks.ticks.push(() => persistence.cron());
+  server.hooks.flushes.push((index) => {
     // What a debugged script does is taken back: the file on the disk stays true.
     const isUndone = server.scripting.session?.isSilent === true;
     if (index < 0 && !server.loading && !isUndone) persistence.flushedAll();
   });
-  server.beforeServing = async () => {
+  server.hooks.beforeServing.push(async () => {
     await persistence.load();
     update();
-  };
-  server.beforeShutdown = async (how) => {
+  });
+  server.hooks.beforeShutdown.push(async (how) => {
     // The log was turned on and does not hold the data yet: whoever starts the server again would find nothing.
     if (persistence.aof.state === 'waiting' && !how.force) return "Writing initial AOF, can't exit.";
     if (how.save !== false) await server.scripting.parked.settle();
@@ -276,11 +268,11 @@ export function attachPersistence(server: DurabilityHost): Persistence {
     if (refusal === undefined || how.force) return undefined;
     server.scripting.parked.serveAgain();
     return refusal;
-  };
-  server.onStop = () => {
+  });
+  server.hooks.stops.push(() => {
     persistence.shutdown(false);
     return Promise.resolve();
-  };
+  });
   for (const name of watchedOptions) {
     server.config.onSet([name], () => {
       const refusal = persistence.optionChanged(name);
@@ -288,11 +280,7 @@ export function attachPersistence(server: DurabilityHost): Persistence {
       return refusal;
     });
   }
-  server.debugReload = (options) => persistence.reload(options);
-  server.debugLoadAof = () => persistence.loadAof();
-  server.debugAofDelay = (microseconds) => (persistence.aof.log.writeDelayMicroseconds = microseconds);
-  const refuseBefore = server.refuseWrite;
-  server.refuseWrite = (client, command) => persistence.writesRefused ?? refuseBefore(client, command);
+  server.hooks.writeRefusals.push(() => persistence.writesRefused);
   // The gate costs a look at every command, so it is only up while there may be a reason.
   host.onRefusalChanged = () => {
     if (persistence.writesRefused !== undefined) server.gates |= Gate.WRITES;

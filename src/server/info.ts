@@ -23,11 +23,17 @@ import { denials } from '../service/acl/denial.js';
 import { formatPercentile } from '../service/config/special-settings.js';
 import { humanBytes, type Info, type InfoField } from '../service/info/info.js';
 import { type ClientMemoryHost, memoryOf } from './client-line.js';
+import type { PubSub } from '../service/pubsub/pubsub.js';
+import type { Tracking } from './tracking.js';
+import type { Transactions } from './transactions.js';
 import { keySizeFields } from './key-sizes.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 
 /** Everything that INFO shows. */
 export interface InfoHost extends ClientMemoryHost {
+  readonly pubsub: PubSub;
+  readonly tracking: Tracking;
+  readonly transactions: Transactions;
   readonly info: Info;
   readonly config: Config;
   readonly settings: Settings;

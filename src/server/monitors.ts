@@ -50,10 +50,14 @@ export class Monitors {
     this.server.gates |= Gate.MONITORED;
   }
 
-  remove(client: Client): void {
+  forget(client: Client): void {
     if (!this.clients.delete(client)) return;
     client.monitors = false;
     if (this.clients.size === 0) this.server.gates &= ~Gate.MONITORED;
+  }
+
+  reset(client: Client): void {
+    this.forget(client);
   }
 
   /** The time with microseconds. */

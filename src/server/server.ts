@@ -13,7 +13,7 @@
 import { digitCount, utf8 } from '../base/bytes.js';
 import type { LogLevel } from '../base/log-level.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
-import { forgetFieldsets } from '../commands/hash/import.js';
+import { fieldsetBytes, forgetFieldsets } from '../commands/hash/import.js';
 import {
   type BlockRequest,
   type DataCall,
@@ -32,10 +32,11 @@ import { argumentsOf, Call } from '../registry/call.js';
 import { type Command, commandFlags, fitsArity } from '../registry/command.js';
 import type { CommandTable } from '../registry/table.js';
 import { Client, type ClientOwner, Gate } from '../service/clients/client.js';
+import { ClientFeatures } from '../service/clients/client-features.js';
 import { Connection, type ConnectionHost } from '../service/clients/connection.js';
 import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
-import type { Persistence, ReloadOptions } from '../persistence/persistence.js';
+import type { Persistence } from '../persistence/persistence.js';
 import type { Wire } from '../io/wire.js';
 import { Acl } from '../service/acl/acl.js';
 import { AclCheck, type Denial, denials, denialText } from '../service/acl/denial.js';
@@ -53,7 +54,7 @@ import { shownArgument } from '../service/watch/secrets.js';
 import { AclChanges } from '../service/acl/acl-changes.js';
 import { Blocking } from './blocking.js';
 import type { CommandFor, FunctionStore, ServerCall, ServerOptions, ShutdownOptions } from './call.js';
-import { ClientBounds } from './client-bounds.js';
+import { ClientBounds, ITEM_BYTES } from './client-bounds.js';
 import type { CommandQueue } from './command-queue.js';
 import { memoryBounds } from './memory-bounds.js';
 import { ClientEviction } from './client-eviction.js';
@@ -66,6 +67,7 @@ import { ExpireCycle } from './expire-cycle.js';
 import { provideInfo } from './info.js';
 import { KeyspaceEvents } from './keyspace-events.js';
 import { Cron } from './cron.js';
+import { Hooks } from './hooks.js';
 import { HotKeys } from './hot-keys.js';
 import { Monitors } from './monitors.js';
 import { Scripting } from './scripting/scripting.js';
@@ -97,7 +99,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly places = this.call;
   readonly reader = new RequestReader();
   readonly writer: ReplyWriter = this.call.reply;
+  readonly hooks = new Hooks();
   readonly clients = new Map<number, Client>();
+  readonly clientFeatures = new ClientFeatures();
   readonly stats = new CommandStats();
   readonly config: Config;
   readonly settings: Settings;
@@ -219,6 +223,28 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       return undefined;
     });
     this.persistence = attachPersistence(this);
+    this.hooks.writeRefusals.push(() => (this.lacksReplicas ? errors.noReplicas : undefined));
+    this.addClientFeatures();
+  }
+
+  /** Everything that is kept for a client beside the client itself. */
+  private addClientFeatures(): void {
+    const { clientFeatures, transactions, pubsub } = this;
+    clientFeatures.add(this.blocking);
+    clientFeatures.add(transactions);
+    clientFeatures.add(this.monitors);
+    clientFeatures.add(this.pause);
+    clientFeatures.add(this.scripting);
+    clientFeatures.add({
+      forget: (client) => pubsub.forget(client),
+      reset: (client) => pubsub.forget(client),
+      bytes: (client) => (pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels')) * ITEM_BYTES,
+    });
+    clientFeatures.add(this.tracking);
+    clientFeatures.add({ reset: forgetFieldsets, bytes: fieldsetBytes });
+    clientFeatures.add(this.clientBounds);
+    clientFeatures.add(this.clientEviction);
+    clientFeatures.add({ forget: (client) => void this.overSoftLimit.delete(client) });
   }
 
   /** Whether anybody keeps or repeats effects. */
@@ -285,25 +311,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   clientClosed(client: Client): void {
     this.clients.delete(client.id);
-    this.blocking.forget(client);
-    this.transactions.forget(client);
-    this.monitors.remove(client);
-    this.pause.forget(client);
-    this.scripting.forget(client);
-    this.pubsub.forget(client);
-    this.tracking.forget(client);
-    this.clientBounds.forget(client);
-    this.clientEviction.forget(client);
-    this.overSoftLimit.delete(client);
+    this.clientFeatures.forget(client);
     this.stats.bytesIn += client.connection?.bytesIn ?? 0;
     this.stats.bytesOut += client.connection?.bytesOut ?? 0;
     this.stats.reads += client.connection?.reads ?? 0;
     this.stats.writes += client.connection?.writes ?? 0;
-    this.onClientClosed(client);
   }
-
-  /** Told of clients that are gone; tracking and replication listen. */
-  onClientClosed: (client: Client) => void = () => undefined;
 
   private readonly overSoftLimit = new Set<Client>();
 
@@ -446,12 +459,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** RESET: the client is as it was after connecting. */
   resetClient(client: Client): void {
-    this.transactions.end(client);
-    this.monitors.remove(client);
-    this.pubsub.forget(client);
-    this.tracking.disable(client);
-    this.onClientReset(client);
-    forgetFieldsets(client);
+    this.clientFeatures.reset(client);
     client.kind = 'normal';
     client.protocol = 2;
     client.databaseIndex = 0;
@@ -462,8 +470,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     client.gates &= ~(Gate.SILENT | Gate.NO_TOUCH | Gate.SUBSCRIBED);
     this.login(client, this.acl.defaultUser, this.acl.defaultUser.noPassword && this.acl.defaultUser.enabled);
   }
-
-  onClientReset: (client: Client) => void = () => undefined;
 
   subscriptionsChanged(client: ServiceClient): void {
     const own = client as Client;
@@ -501,10 +507,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.cron.resetStatistics();
     this.clientEviction.count = 0;
     this.scripting.cache.evictedCount = 0;
-    this.onResetStatistics();
+    for (const reset of this.hooks.statisticsResets) reset();
   }
-
-  onResetStatistics: () => void = () => undefined;
 
   /** An argument as logs and monitors show it: secrets are left out. */
   shownArgument(call: ServerCall, index: number): Uint8Array {
@@ -916,8 +920,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   }
 
   /** Why a write is refused now (a read-only replica, MISCONF, too few replicas); undefined when it is not. */
-  refuseWrite: (client: Client, command: Command<ServerCall>) => string | undefined = () =>
-    this.lacksReplicas ? errors.noReplicas : undefined;
+  refuseWrite(client: Client, command: Command<ServerCall>): string | undefined {
+    for (const refusal of this.hooks.writeRefusals) {
+      const text = refusal(client, command);
+      if (text !== undefined) return text;
+    }
+    return undefined;
+  }
 
   /** Fewer good replicas than min-replicas-to-write asks for. */
   private get lacksReplicas(): boolean {
@@ -1139,11 +1148,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     // Even when nothing was there, replicas and the AOF hear of it.
     this.keyspace.dirty++;
     this.blocking.allChanged();
-    for (const told of this.flushes) told(index);
+    for (const flushed of this.hooks.flushes) flushed(index);
   }
-
-  /** Told after FLUSHDB (an index) and FLUSHALL (-1): persistence saves, tracking invalidates everything. */
-  readonly flushes: ((index: number) => void)[] = [];
 
   swapDatabases(first: number, second: number): void {
     this.transactions.databaseChanged(first, second);
@@ -1169,27 +1175,24 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (this.expireCycle.active) this.fieldExpireCycle.run(isOver);
   }
 
-  /** Told at every tick of the cron. */
-  readonly ticks: (() => void)[] = [];
+  /** Loads what must be there before the first client is served. */
+  async prepareServing(): Promise<void> {
+    for (const prepare of this.hooks.beforeServing) await prepare();
+  }
 
-  /** DEBUG RELOAD and LOADAOF; set by persistence. */
-  debugReload: (options: ReloadOptions) => Promise<string | undefined> = () =>
-    Promise.resolve('ERR persistence is not available');
-  debugLoadAof: () => Promise<string | undefined> = () => Promise.resolve('ERR persistence is not available');
-  /** DEBUG AOF-FLUSH-SLEEP: microseconds to wait before each write to the AOF. */
-  debugAofDelay: (microseconds: number) => void = () => undefined;
+  /** Saves what must be saved; returns the reason when that failed and the shutdown must not go on. */
+  async prepareShutdown(how: ShutdownOptions): Promise<string | undefined> {
+    for (const prepare of this.hooks.beforeShutdown) {
+      const refusal = await prepare(how);
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
+  }
 
-  /** DEBUG CHANGE-REPL-ID; set by replication. */
-  onChangeReplicationId: () => void = () => undefined;
-
-  /** What must be there before the first client is served: data from disk. */
-  beforeServing: () => Promise<void> = () => Promise.resolve();
-
-  /** Saves what must be saved; the reason when that failed and the shutdown must not go on. */
-  beforeShutdown: (how: ShutdownOptions) => Promise<string | undefined> = () => Promise.resolve(undefined);
-
-  /** The last thing before the end: files are closed. */
-  onStop: () => Promise<void> = () => Promise.resolve();
+  /** Closes files: the last thing before the end. */
+  async stop(): Promise<void> {
+    for (const stop of this.hooks.stops) await stop();
+  }
 
   /** A signal asked for the end: the next tick begins it, unless SHUTDOWN ABORT comes before. */
   pendingShutdown: (() => void) | undefined;
@@ -1238,12 +1241,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   holdsReplies = false;
   private readonly waiting: Connection[] = [];
 
-  /** Told when replies are held; must see to `releaseReplies` being called at the end of the turn. */
-  repliesHeld: () => void = () => undefined;
-
   holdReplies(connection: Connection): void {
     this.waiting.push(connection);
-    this.repliesHeld();
+    for (const held of this.hooks.repliesHeld) held();
   }
 
   /** Sends what was held; if it is not durable the clients are cut off instead: they must not believe it. */

@@ -114,7 +114,7 @@ export class RunningServer {
     this.listeners.close();
     for (const client of [...this.server.clients.values()]) client.connection?.destroy();
     if (this.pidFile !== '') rmSync(this.pidFile, { force: true });
-    await this.server.onStop();
+    await this.server.stop();
     this.locks.release();
   }
 }
@@ -239,7 +239,7 @@ async function finishStart(
   onListening?.();
   server.shutdown = async (how) => {
     server.log('notice', 'User requested shutdown...');
-    const refusal = await server.beforeShutdown(how);
+    const refusal = await server.prepareShutdown(how);
     if (refusal !== undefined) {
       server.log('warning', refusal);
       return refusal;
@@ -251,7 +251,7 @@ async function finishStart(
   };
   server.log('notice', 'Server initialized');
   try {
-    if (loads) await server.beforeServing();
+    if (loads) await server.prepareServing();
   } catch (error) {
     throw new StartError(error instanceof Error ? error.message : String(error));
   }

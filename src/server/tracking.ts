@@ -24,6 +24,7 @@ import { findKeys, FoundKeys } from '../registry/find-keys.js';
 import { type Client, Gate } from '../service/clients/client.js';
 import { lowerBound } from './prefix-overlap.js';
 import type { ServerCall } from './call.js';
+import type { Hooks } from './hooks.js';
 
 /** The clients that are told of changes, and those who say what changes. */
 export interface TrackingHost {
@@ -33,8 +34,7 @@ export interface TrackingHost {
   readonly clock: Clock;
   readonly config: Config;
   readonly events: Pick<KeyspaceEvents, 'invalidate'>;
-  readonly flushes: ((index: number) => void)[];
-  readonly ticks: (() => void)[];
+  readonly hooks: Pick<Hooks, 'flushes' | 'ticks'>;
   updateListening(): void;
 }
 
@@ -100,8 +100,8 @@ export class Tracking {
   }
 
   constructor(private readonly server: TrackingHost) {
-    server.flushes.push(() => this.flushed());
-    server.ticks.push(() => this.trim());
+    server.hooks.flushes.push(() => this.flushed());
+    server.hooks.ticks.push(() => this.trim());
     const readLimit = (): undefined => {
       this.keysMax = server.config.number('tracking-table-max-keys').value;
       this.trim();
@@ -135,7 +135,7 @@ export class Tracking {
   }
 
   /** Bytes that a client's prefixes take. */
-  bytesOf(client: Client): number {
+  bytes(client: Client): number {
     return this.states.get(client)?.prefixBytes ?? 0;
   }
 
@@ -162,6 +162,10 @@ export class Tracking {
     this.states.delete(client);
     client.gates &= ~Gate.TRACKING;
     this.updateListening();
+  }
+
+  reset(client: Client): void {
+    this.disable(client);
   }
 
   /** The client is gone; without anybody who tracks, what was read is of no use. */

@@ -1,6 +1,6 @@
 // transactions: MULTI, EXEC, DISCARD, WATCH: queued commands run in one go, if no watched key was touched.
 
-import type { ClientBounds } from './client-bounds.js';
+import { type ClientBounds, ITEM_BYTES } from './client-bounds.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { latin1 } from '../base/bytes.js';
 import { errors } from '../protocol/errors.js';
@@ -135,7 +135,7 @@ export class Transactions {
   }
 
   /** Bytes that the queue takes, with the room that is left in it. */
-  segmentBytes(client: Client): number {
+  private segmentBytes(client: Client): number {
     return states.get(client)?.queue?.segmentBytes ?? 0;
   }
 
@@ -305,6 +305,15 @@ export class Transactions {
   forget(client: Client): void {
     this.unwatch(client);
     states.delete(client);
+  }
+
+  reset(client: Client): void {
+    this.end(client);
+  }
+
+  /** Bytes that the queue and the watched keys take. */
+  bytes(client: Client): number {
+    return this.segmentBytes(client) + this.watchedCount(client) * ITEM_BYTES;
   }
 
   /** Ends MULTI, whatever came of it, and lets go of watched keys. */

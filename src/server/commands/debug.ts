@@ -3,7 +3,8 @@
 import type { LateReply } from '../../service/host.js';
 import type { Acl } from '../../service/acl/acl.js';
 import type { Files } from '../../io/files.js';
-import type { Persistence, ReloadOptions } from '../../persistence/persistence.js';
+import type { Hooks } from '../hooks.js';
+import type { Persistence } from '../../persistence/persistence.js';
 import type { ExpireCycle } from '../expire-cycle.js';
 import type { Cron } from '../cron.js';
 import type { DataLimits } from '../../commands/engine.js';
@@ -37,10 +38,7 @@ export interface Host extends ProtectedHost {
   readonly acl: Acl;
   readonly processTag: string;
   allowsAllInScripts: boolean;
-  debugReload(options: ReloadOptions): Promise<string | undefined>;
-  debugLoadAof(): Promise<string | undefined>;
-  debugAofDelay(microseconds: number): void;
-  onChangeReplicationId(): void;
+  readonly hooks: Pick<Hooks, 'replicationIdChanges'>;
   log(level: LogLevel, text: string): void;
   suspend(call: ServerCall): LateReply;
 }
@@ -275,7 +273,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
   'config-rewrite-force-all': { run: rewriteWithDefaults, args: [0, 0] },
   'change-repl-id': {
     run(call) {
-      call.host.onChangeReplicationId();
+      for (const change of call.host.hooks.replicationIdChanges) change();
       call.reply.ok();
     },
     args: [0, 0],
@@ -343,7 +341,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
         }
       }
       const late = call.host.suspend(call);
-      void call.host.debugReload({ saves, flushes, merges }).then((refusal) => {
+      void call.host.persistence.reload({ saves, flushes, merges }).then((refusal) => {
         late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal)));
       });
     },
@@ -351,7 +349,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
   },
   'aof-flush-sleep': {
     run(call) {
-      call.host.debugAofDelay(Math.max(0, Number.parseInt(call.text(2), 10) || 0));
+      call.host.persistence.aof.log.writeDelayMicroseconds = Math.max(0, Number.parseInt(call.text(2), 10) || 0);
       call.reply.ok();
     },
     args: [1, 1],
@@ -359,8 +357,8 @@ const table: Readonly<Record<string, DebugEntry>> = {
   loadaof: {
     run(call) {
       const late = call.host.suspend(call);
-      void call.host
-        .debugLoadAof()
+      void call.host.persistence
+        .loadAof()
         .then((refusal) => late.resume((reply) => (refusal === undefined ? reply.ok() : reply.error(refusal))));
     },
     args: [0, 0],

@@ -16,7 +16,7 @@ import { Tls } from './tls.js';
 /** The server behind the doors. */
 export interface ListenersHost {
   readonly config: Config;
-  readonly ticks: (() => void)[];
+  readonly hooks: { readonly ticks: (() => void)[] };
   log(level: LogLevel, text: string): void;
   /** Milliseconds since 1970. */
   nowMs(): number;
@@ -155,7 +155,7 @@ export class Listeners {
       (level, text) => server.log(level, text),
       (socket) => this.serve(socket),
     );
-    server.ticks.push(() => this.tls.watch(server.nowMs()));
+    server.hooks.ticks.push(() => this.tls.watch(server.nowMs()));
   }
 
   /** The port for clients without TLS that is really listened on, -1 for none. */

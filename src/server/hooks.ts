@@ -1,0 +1,31 @@
+// hooks: the places where features join in with what the server does.
+//
+// Each is a list, so that any number of features (persistence, tracking, replication) can use the same one. Features add themselves
+// once, when they are made; nothing is ever taken out. None of these lists is walked on the way of a plain command.
+//
+// Not here: what a feature keeps for a client and lets go of with it (service/clients/client-features).
+
+import type { Command } from '../registry/command.js';
+import type { Client } from '../service/clients/client.js';
+import type { ServerCall, ShutdownOptions } from './call.js';
+
+export class Hooks {
+  /** Called at every tick of the cron. */
+  readonly ticks: (() => void)[] = [];
+  /** Called after FLUSHDB (with an index) and FLUSHALL (-1): persistence saves, tracking invalidates everything. */
+  readonly flushes: ((index: number) => void)[] = [];
+  /** Called by CONFIG RESETSTAT. */
+  readonly statisticsResets: (() => void)[] = [];
+  /** Called when replies are held; one of them must see to `releaseReplies` being called at the end of the turn. */
+  readonly repliesHeld: (() => void)[] = [];
+  /** Awaited, one after the other, before the first client is served: data comes from disk. A rejection ends the start. */
+  readonly beforeServing: (() => Promise<void>)[] = [];
+  /** Awaited, one after the other, before the server ends: each saves what it must, or returns why the server must not end. */
+  readonly beforeShutdown: ((how: ShutdownOptions) => Promise<string | undefined>)[] = [];
+  /** Awaited last of all: files are closed. */
+  readonly stops: (() => Promise<void>)[] = [];
+  /** Each may return why a write is refused now; the first reason counts. Asked only while Gate.WRITES is up. */
+  readonly writeRefusals: ((client: Client, command: Command<ServerCall>) => string | undefined)[] = [];
+  /** Called by DEBUG CHANGE-REPL-ID. */
+  readonly replicationIdChanges: (() => void)[] = [];
+}
