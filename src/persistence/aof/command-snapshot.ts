@@ -3,7 +3,7 @@
 // Collections come in commands of up to 64 elements. A big stream is written whole all the same: its nodes cannot be read
 // without it. Only with aof-use-rdb-preamble off is that of any account.
 
-import { digitCount, latin1Bytes, writeInteger } from '../../base/bytes.js';
+import { latin1Bytes } from '../../base/bytes.js';
 import { doubleText } from '../../base/double.js';
 import { Encoding, Type } from '../../datatypes/object.js';
 import { SortedSetWalk } from '../../datatypes/sorted-set.js';
@@ -18,53 +18,9 @@ import { type BigBlocks, type BigValue, type PartHead, PartKind } from '../snaps
 import type { RdbWriter } from '../rdb/writer.js';
 import type { SnapshotEncoder } from '../snapshot/snapshot.js';
 import { StreamEncoder } from '../rdb/stream-encoder.js';
+import { CommandWriter } from './command-writer.js';
 
 const ELEMENTS_PER_COMMAND = 64;
-const scratch = new Uint8Array(24);
-
-/** Writes commands into a writer. */
-export class CommandWriter {
-  writer!: RdbWriter;
-
-  private line(letter: number, value: number): void {
-    scratch[0] = letter;
-    const end = writeInteger(scratch, 1, value);
-    scratch[end] = 13;
-    scratch[end + 1] = 10;
-    this.writer.raw(scratch, 0, end + 2);
-  }
-
-  begin(count: number): void {
-    this.line(0x2a, count);
-  }
-
-  argument(bytes: Uint8Array, offset: number, length: number): void {
-    this.argumentHead(length);
-    this.writer.raw(bytes, offset, length);
-    this.argumentEnd();
-  }
-
-  /** What stands before the bytes of an argument that comes in parts. */
-  argumentHead(length: number): void {
-    this.line(0x24, length);
-  }
-
-  argumentEnd(): void {
-    this.writer.byte(13);
-    this.writer.byte(10);
-  }
-
-  text(text: string): void {
-    const bytes = latin1Bytes(text);
-    this.argument(bytes, 0, bytes.length);
-  }
-
-  integer(value: number): void {
-    const bytes = new Uint8Array(value < 0 ? 1 + digitCount(-value) : digitCount(value));
-    writeInteger(bytes, 0, value);
-    this.argument(bytes, 0, bytes.length);
-  }
-}
 
 const MEMBERS_AT_ONCE = 256;
 

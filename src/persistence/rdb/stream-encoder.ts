@@ -14,20 +14,10 @@ import { byteOffset, chunkOf } from '../../memory/layout.js';
 import { INT64_MAX, latin1Bytes } from '../../base/bytes.js';
 import { Listpacks } from '../../structures/listpack.js';
 import { StreamId } from '../../structures/stream-id.js';
-import type { CommandWriter } from '../aof/command-snapshot.js';
+import type { CommandWriter } from '../aof/command-writer.js';
+import { streamIdBytes } from './stream-id-bytes.js';
 import type { RdbWriter } from './writer.js';
 import { StreamTail } from './stream-tail.js';
-
-const idBytes = new Uint8Array(16);
-
-/** The 16 bytes of an id, big endian; borrowed until the next call. */
-export function streamIdBytes(id: StreamId): Uint8Array {
-  const words = [id.msHigh, id.msLow, id.seqHigh, id.seqLow];
-  for (let word = 0; word < 4; word++) {
-    for (let byte = 0; byte < 4; byte++) idBytes[4 * word + byte] = words[word]! >>> (24 - 8 * byte);
-  }
-  return idBytes;
-}
 
 const INT64_MAX_BYTES = Uint8Array.of(0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
 const NO_NAME = new Uint8Array(0);

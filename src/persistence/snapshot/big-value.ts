@@ -33,7 +33,7 @@ import { QuicklistNodes, type QuicklistRef } from '../../structures/quicklist-no
 import { StreamId } from '../../structures/stream-id.js';
 import { PieceList } from './piece-list.js';
 import type { RdbWriter } from '../rdb/writer.js';
-import { streamIdBytes } from '../rdb/stream-encoder.js';
+import { streamIdBytes } from '../rdb/stream-id-bytes.js';
 import type { StreamTail } from '../rdb/stream-tail.js';
 
 /** Collections of fewer members are never big, whatever they hold. */
