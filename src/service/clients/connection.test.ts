@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { latin1Bytes } from '../../base/bytes.js';
+import { SystemClock } from '../../io/clock.js';
 import type { Wire } from '../../io/wire.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import { RequestReader } from '../../protocol/request.js';
@@ -67,6 +68,7 @@ describe('a connection', () => {
     isClosed = false;
     isLimited = false;
     const host: ConnectionHost = {
+      clock: new SystemClock(),
       reader: new RequestReader(),
       writer,
       places,

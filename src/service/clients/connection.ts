@@ -17,6 +17,7 @@
 //
 // Not here: what requests mean (server), listening (listener).
 
+import type { Clock } from '../../io/clock.js';
 import type { Wire, WireEvents } from '../../io/wire.js';
 import {
   COMPLETE,
@@ -42,6 +43,7 @@ const KEEP_BYTES_IDLE_MAX = 64 * 1024;
 
 /** What a connection needs of the server; the reader, writer and places are shared by all connections. */
 export interface ConnectionHost {
+  readonly clock: Clock;
   readonly reader: RequestReader;
   readonly writer: ReplyWriter;
   readonly places: ArgumentPlaces;
@@ -238,7 +240,7 @@ export class Connection implements WireEvents {
   private proceedSoon(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
-    setImmediate(() => {
+    this.host.clock.soon(() => {
       this.isScheduled = false;
       this.proceed();
       this.resumeReading();
