@@ -625,7 +625,8 @@ class FunctionWriter {
     });
     this.tempNext = mark;
     let js: string;
-    if (rest === 'rest' && args.length === 1 && adjust === 'first') js = `R.selectFirst(${callee},${args[0]},rest)`;
+    if (rest !== null && args.length === 1 && adjust === 'first')
+      js = `R.selectFirst(${callee},${args[0]},${rest as string})`;
     else if (rest !== null) js = `R.callSpread(${callee},[${args.join(',')}],${rest as string})`;
     else if (callee === 'self') js = `self.f(${args.join(',')})`;
     else js = `${callee} instanceof LuaFunction?${callee}.f(${args.join(',')}):R.call(${callee},[${args.join(',')}])`;

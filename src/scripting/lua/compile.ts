@@ -48,9 +48,9 @@ const helpers = {
   nextFunction: null as LuaFunction | null,
   ipairsStep: null as LuaFunction | null,
   selectFunction: null as LuaFunction | null,
-  /** The first result of `select(number, ...)`, as long as `select` is what it was: without a list of the rest. */
-  selectFirst(callee: LuaValue, number: LuaValue, rest: LuaValue[]): Results {
-    if (callee === helpers.selectFunction) {
+  /** The first result of `select(number, ...)`, or of a call in place of `...`: without a list of the rest. */
+  selectFirst(callee: LuaValue, number: LuaValue, rest: Results): Results {
+    if (callee === helpers.selectFunction && rest instanceof Array) {
       if (number === '#') return rest.length;
       if (typeof number === 'number' && number >= 1 && (number | 0) === number) return rest[number - 1];
     }

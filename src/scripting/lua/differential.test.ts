@@ -209,6 +209,9 @@ const apart = [
   `local function f(...) return (select(2, ...)), (select(-1, ...)), (select('#', ...)), (select('2', ...)), (select(2.7, ...)) end print(f(1, 2, 3)) print(f(nil, nil))`,
   `local function f(n, ...) return (select(n, ...)) end print(f(1), f(5, 1), pcall(f, 0, 1)) print(pcall(f, -3, 1), pcall(f, {}, 1), pcall(f))`,
   `local function f(...) local select = function(a, b) return b, a end return (select(7, ...)) end print(f('x', 'y'))`,
+  `local function two() return 1, 2 end local function none() end local function one() return 'x' end
+  print((select(2, two())), (select('#', two())), (select('#', none())), (select('#', one())), (select(1, one())), (select(2, one())), (select(1, none())), pcall(function() return (select(0, two())) end))`,
+  `local co = coroutine.wrap(function() print((select(2, coroutine.yield(1)))) print((select('#', coroutine.yield(2)))) end) co() co('a', 'b') co()`,
   `local m = {} local t = setmetatable({}, m) print(t.x) m.__index = {x = 1} print(t.x) m.__index = {x = 2} print(t.x) m.__index = nil print(t.x) rawset(m, '__index', function(_, k) return k end) print(t.x)`,
   `local m = {__index = {x = 1}} local t = setmetatable({}, m) print(t.x) for k in pairs(m) do m[k] = nil end print(t.x) m.a = 1 m.__index = {x = 3} print(t.x)`,
   `local t = setmetatable({}, {__index = setmetatable({}, {__index = 5})}) print(pcall(function() return t.x end))`,
