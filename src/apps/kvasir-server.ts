@@ -28,5 +28,6 @@ if (onlyWord === '-v' || onlyWord === '--version') {
   process.stdout.write(usage);
 } else {
   const { runServer } = await import('../server/process.js');
-  await runServer(args);
+  const { attachReplication } = await import('../replication/replication.js');
+  await runServer(args, attachReplication);
 }

@@ -70,6 +70,8 @@ export interface LoadedRdb {
   readonly bytes: number;
   /** Bytes after it that were taken from the source already; the source has those that follow. */
   readonly rest: Uint8Array;
+  /** Auxiliary fields of its header. */
+  readonly aux: ReadonlyMap<string, string>;
 }
 
 /**
@@ -111,7 +113,7 @@ export async function loadRdb(
     'notice',
     `Done loading RDB, keys loaded: ${loader.keysLoaded}, keys expired: ${loader.keysExpired}, empty keys skipped: ${loader.emptyKeysSkipped}.`,
   );
-  return { bytes: reader.offset, rest: reader.unread };
+  return { bytes: reader.offset, rest: reader.unread, aux: loader.aux };
 }
 
 /**

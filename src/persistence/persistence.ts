@@ -39,7 +39,7 @@ export class Persistence {
   private rules = parseSaveRules('');
   private wasRefusing = false;
 
-  constructor(private readonly host: PersistenceHost) {
+  constructor(readonly host: PersistenceHost) {
     this.cuts = new Cuts(host);
     this.rdb = new RdbSaver(host, this.cuts, () => this.refusalMayHaveChanged());
     this.aof = new AppendOnly(host, this.cuts, () => this.refusalMayHaveChanged());
@@ -133,16 +133,25 @@ export class Persistence {
     return `${String(this.host.option('dir'))}/${String(this.host.option('dbfilename'))}`;
   }
 
-  private async loadRdbFile(path: string, progress: LoadProgress, merges = false): Promise<void> {
+  /** Fields of the header of the RDB file that was loaded last. */
+  lastAux: ReadonlyMap<string, string> = new Map();
+
+  private async loadRdbFile(
+    path: string,
+    progress: LoadProgress,
+    merges = false,
+    dropsExpired = this.host.isMaster,
+  ): Promise<void> {
     const { host } = this;
     const file = host.files.open(path, 'read');
     try {
-      await loadRdb(host, new FileSource(file), progress, {
-        dropsExpired: host.isMaster,
+      const { aux } = await loadRdb(host, new FileSource(file), progress, {
+        dropsExpired,
         merges,
         loadFunction: (code, replaces) => host.loadFunction(code, replaces),
         log: (text) => host.log('notice', text),
       });
+      this.lastAux = aux;
     } finally {
       file.close();
     }
@@ -391,6 +400,36 @@ export class Persistence {
       );
     }
     return lines;
+  }
+
+  // --- replication ------------------------------------------------------------------------------------------------------
+
+  /** Puts what an RDB file holds in the place of all data; rejects with the reason, and then the data is empty. */
+  async replaceWith(path: string): Promise<void> {
+    const { host } = this;
+    const { keyspace } = host;
+    this.rdb.abort();
+    const wasOn = host.option('appendonly') === true;
+    if (wasOn) this.aof.turnOff();
+    for (const database of keyspace.databases) database.clear();
+    host.clearFunctions();
+    this.loading = new LoadProgress(host, Math.max(0, host.files.sizeOf(path)));
+    host.loadingChanged(true);
+    try {
+      await this.loadRdbFile(path, this.loading, false, false);
+    } catch (error) {
+      for (const database of keyspace.databases) database.clear();
+      throw error;
+    } finally {
+      this.lastLoadKeysLoaded = this.loading.keysLoaded;
+      this.loading = null;
+      host.loadingChanged(false);
+      // The files of the AOF hold another data set: a rewrite begins them anew.
+      if (wasOn) {
+        const refusal = this.optionChanged('appendonly');
+        if (refusal !== undefined) host.log('warning', refusal);
+      }
+    }
   }
 
   // --- DEBUG ----------------------------------------------------------------------------------------------------------

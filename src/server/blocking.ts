@@ -232,6 +232,24 @@ export class Blocking {
     this.goOn(client);
   }
 
+  /** Runs WAIT and its kin again, which wait for no key. */
+  retryWaits(): void {
+    if (this.states.size === 0) return;
+    for (const state of [...this.states.values()]) if (state.queues.length === 0) this.serve(state);
+  }
+
+  /** Ends all waits for keys with an error. */
+  releaseAll(text: string): void {
+    for (const state of [...this.states.values()]) {
+      if (state.queues.length === 0) continue;
+      this.release(state);
+      this.server.stats.count(state.command.id);
+      this.server.stats.countError(state.command.id, text);
+      this.server.send(state.client, (reply) => reply.error(text));
+      this.goOn(state.client);
+    }
+  }
+
   /** CLIENT UNBLOCK: ends the wait as if the time were over, or with an error. */
   unblock(client: Client, withError: boolean): boolean {
     const state = this.states.get(client);

@@ -7,12 +7,12 @@
 //
 // Not here: what persistence does (persistence), replies that wait (service/clients/connection), what is fed (effects).
 
-import type { ReplyWriter } from '../protocol/reply.js';
+import type { ReplicationPort } from './replication-port.js';
 import type { Scripting } from './scripting/scripting.js';
 import type { Transactions } from './transactions.js';
 import type { Info } from '../service/info/info.js';
 import type { CommandStats } from '../service/watch/command-stats.js';
-import type { FunctionStore, ServerCall, ServerOptions } from './call.js';
+import type { FunctionStore, ServerOptions } from './call.js';
 import type { Config } from '../service/config/config.js';
 import type { Files } from '../io/files.js';
 import type { DataLimits } from '../commands/engine.js';
@@ -23,7 +23,6 @@ import type { CommandPlaces, PersistenceHost } from '../persistence/host.js';
 import { Persistence } from '../persistence/persistence.js';
 import type { SnapshotFileOptions } from '../persistence/snapshot/snapshot-file.js';
 import { DirectFileSink, WorkerFileSink, type SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
-import type { Command } from '../registry/command.js';
 import { type Client, Gate } from '../service/clients/client.js';
 import type { OptionName } from '../service/config/options.js';
 import { fromByteString } from '../service/config/special-settings.js';
@@ -46,8 +45,7 @@ export interface DurabilityHost {
   readonly scripting: Scripting;
   readonly functionStore: FunctionStore;
   readonly role: 'master' | 'replica';
-  readonly call: ServerCall;
-  readonly writer: ReplyWriter;
+  readonly replication: ReplicationPort | undefined;
   readonly cron: { aofMicros: number };
   readonly hooks: Hooks;
   gates: number;
@@ -57,8 +55,7 @@ export interface DurabilityHost {
   noteLatency(event: string, milliseconds: number): void;
   inTransaction(): boolean;
   internalClient(): Client;
-  resolve(call: ServerCall): Command<ServerCall> | undefined;
-  run(call: ServerCall, command: Command<ServerCall>): void;
+  obey(client: Client, command: CommandPlaces): { readonly unknown?: string };
   releaseReplies(isDurable: boolean): void;
 }
 
@@ -73,10 +70,6 @@ const watchedOptions: readonly OptionName[] = [
 
 export class ServerPersistenceHost implements PersistenceHost {
   readonly serverVersion = SERVER_VERSION;
-  /** Set by replication: fields for the RDB's header. */
-  auxFields: () => readonly (readonly [string, string])[] = () => [];
-  /** Set by replication: how far the stream of writes is. */
-  streamOffset: () => number = () => 0;
   onRefusalChanged: () => void = () => undefined;
   private replayClient: Client | undefined;
 
@@ -141,8 +134,12 @@ export class ServerPersistenceHost implements PersistenceHost {
     this.server.functionStore.clear();
   }
 
+  streamOffset(): number {
+    return this.server.replication?.offset ?? 0;
+  }
+
   replicationAux(): readonly (readonly [string, string])[] {
-    return this.auxFields();
+    return this.server.replication?.auxFields() ?? [];
   }
 
   get isMaster(): boolean {
@@ -158,30 +155,8 @@ export class ServerPersistenceHost implements PersistenceHost {
 
   /** Runs a command as a client's would be, but past the gates, which are for clients. */
   replay(command: CommandPlaces): string | undefined {
-    const { server } = this;
-    const client = this.replayClient!;
-    const { call } = server;
-    call.reserve(command.count);
-    for (let index = 0; index < command.count; index++) {
-      call.starts[index] = command.starts[index]!;
-      call.lengths[index] = command.lengths[index]!;
-    }
-    call.bytes = command.bytes;
-    call.count = command.count;
-    call.client = client;
-    call.db = server.keyspace.databases[client.databaseIndex]!;
-    const known = server.resolve(call);
-    if (known === undefined) {
-      const name = call.shown(0);
-      server.writer.clear();
-      return `Unknown command '${name}'`;
-    }
-    call.command = known as Command<never>;
-    if ((client.gates & Gate.MULTI) !== 0 && server.transactions.queues(known))
-      server.transactions.queue(client, call, known, known.flags);
-    else server.run(call, known);
-    server.writer.clear();
-    return undefined;
+    const { unknown } = this.server.obey(this.replayClient!, command);
+    return unknown === undefined ? undefined : `Unknown command '${unknown}'`;
   }
 
   get replayInTransaction(): boolean {

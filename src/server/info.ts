@@ -4,6 +4,7 @@
 // Fields are Redis's, with its names and units, because monitoring reads them. What only makes sense for another program
 // (jemalloc, forks) is there with the value that means "none".
 
+import type { ReplicationPort } from './replication-port.js';
 import type { ServerCall, ServerOptions } from './call.js';
 import type { Scripting } from './scripting/scripting.js';
 import type { Pause } from './pause.js';
@@ -55,6 +56,7 @@ export interface InfoHost extends ClientMemoryHost {
   readonly port: number;
   readonly tlsPort: number;
   readonly options: Pick<ServerOptions, 'runId'>;
+  readonly replication: ReplicationPort | undefined;
 }
 
 const MICROSECONDS = 1_000_000;
@@ -207,7 +209,7 @@ function memoryFields(server: InfoHost): InfoField[] {
     ['mem_fragmentation_ratio', (resident / Math.max(1, used)).toFixed(2)],
     ['mem_fragmentation_bytes', resident - used],
     ['mem_not_counted_for_evict', 0],
-    ['mem_replication_backlog', 0],
+    ['mem_replication_backlog', server.replication?.memoryBytes ?? 0],
     ['mem_total_replication_buffers', 0],
     ['mem_clients_slaves', 0],
     ['mem_clients_normal', clients],
@@ -253,9 +255,9 @@ function statsFields(server: InfoHost): InfoField[] {
     ['instantaneous_input_repl_kbps', '0.00'],
     ['instantaneous_output_repl_kbps', '0.00'],
     ['rejected_connections', stats.rejectedConnections],
-    ['sync_full', 0],
-    ['sync_partial_ok', 0],
-    ['sync_partial_err', 0],
+    ['sync_full', server.replication?.syncs.full ?? 0],
+    ['sync_partial_ok', server.replication?.syncs.partial ?? 0],
+    ['sync_partial_err', server.replication?.syncs.refused ?? 0],
     ['expired_subkeys', keyspace.stats.expiredFields],
     ['expired_keys', keyspace.stats.expired],
     ['expired_stale_perc', '0.00'],
@@ -322,8 +324,8 @@ function debugFields({ cron }: InfoHost): InfoField[] {
   ];
 }
 
-/** Of a master that nobody follows. */
 function replicationFields(server: InfoHost): InfoField[] {
+  if (server.replication !== undefined) return server.replication.infoFields();
   return [
     ['role', 'master'],
     ['connected_slaves', 0],

@@ -18,7 +18,7 @@ import { ConfigReader, parseCommandLine } from '../service/config/file.js';
 import { ListenError } from '../service/doors/listeners.js';
 import { withoutEffect } from '../service/config/without-effect.js';
 import { isDaemon, reportFailure, reportListening, startDaemon } from './daemon.js';
-import { collectDirectives, launch, type RunningServer, StartError } from './start.js';
+import { collectDirectives, type Launch, launch, type RunningServer, StartError } from './start.js';
 import { describeBounds, heapWarning, memoryBounds } from './memory-bounds.js';
 import { Log } from '../service/process/log.js';
 import { makeTable } from './declarations.js';
@@ -118,7 +118,7 @@ function checkUsers(config: Config, users: Loaded['users']): void {
 }
 
 /** Serves until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
-export async function runServer(args: readonly string[]): Promise<void> {
+export async function runServer(args: readonly string[], attach: NonNullable<Launch['attach']>): Promise<void> {
   raiseInliningBudget();
   if (args.includes('--sentinel')) exitWith(1, 'There is no sentinel mode yet.\n', process.stderr);
   const checksOnly = args[0] === '--check-config';
@@ -157,6 +157,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
   let running: RunningServer;
   try {
     running = await launch({
+      attach,
       config,
       renamed,
       users,

@@ -10,6 +10,7 @@
 //
 // Not here: reading and sending (service/clients/connection), time-driven work (cron), transactions, blocking.
 
+import type { CommandPlaces } from '../persistence/host.js';
 import { digitCount, utf8 } from '../base/bytes.js';
 import type { LogLevel } from '../base/log-level.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
@@ -72,6 +73,7 @@ import { HotKeys } from './hot-keys.js';
 import { Monitors } from './monitors.js';
 import { Scripting } from './scripting/scripting.js';
 import { Pause } from './pause.js';
+import type { ReplicationPort } from './replication-port.js';
 import { Settings, UNSENT_BYTES_MIN } from './settings.js';
 import { stackOf } from '../service/process/stack.js';
 import { Tracking } from './tracking.js';
@@ -897,6 +899,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     }
     if ((gates & Gate.LOADING) !== 0 && (flags & commandFlags.loading) === 0)
       return this.reject(client, command, errors.loading);
+    if ((gates & Gate.STALE) !== 0 && (flags & commandFlags.stale) === 0)
+      return this.reject(client, command, errors.masterDown);
     if ((gates & Gate.BUSY) !== 0 && (flags & commandFlags.allow_busy) === 0)
       return this.reject(client, command, this.scripting.parked.busyText);
     if (
@@ -1092,6 +1096,38 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     return bytes;
   }
 
+  /**
+   * Runs a command of a client that is obeyed (the AOF, the master), past the gates, which are for other clients. Its reply is
+   * dropped; the text says why it could not run, or is the error that it replied with.
+   */
+  obey(client: Client, command: CommandPlaces): { readonly unknown?: string; readonly error?: string } {
+    const { call } = this;
+    call.reserve(command.count);
+    for (let index = 0; index < command.count; index++) {
+      call.starts[index] = command.starts[index]!;
+      call.lengths[index] = command.lengths[index]!;
+    }
+    call.bytes = command.bytes;
+    call.count = command.count;
+    call.client = client;
+    call.db = this.keyspace.databases[client.databaseIndex]!;
+    const { errorCount } = this.writer;
+    const known = this.resolve(call);
+    if (known === undefined) {
+      const name = call.shown(0);
+      this.writer.clear();
+      return { unknown: name };
+    }
+    call.command = known as Command<never>;
+    if ((client.gates & Gate.MULTI) !== 0 && this.transactions.queues(known))
+      this.transactions.queue(client, call, known, known.flags);
+    else this.run(call, known);
+    const hasFailed = this.writer.errorCount !== errorCount;
+    const error = hasFailed ? this.writer.lastError : '';
+    this.writer.clear();
+    return hasFailed ? { error } : NOTHING_WRONG;
+  }
+
   /** Gives a put-off request of a client to `dispatch` and sends its reply. */
   replay(client: Client, args: readonly Uint8Array[]): void {
     if (client.connection?.closed === true) return;
@@ -1189,6 +1225,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     return undefined;
   }
 
+  /** Set by whoever gives the server its replication. */
+  replication: ReplicationPort | undefined;
+
   /** Closes files: the last thing before the end. */
   async stop(): Promise<void> {
     for (const stop of this.hooks.stops) await stop();
@@ -1254,6 +1293,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
 /** The compiler checks here that the server has everything that its commands reach. */
 allDeclarations satisfies readonly CommandFor<DataServer>[];
+const NOTHING_WRONG = {};
 
 /** No more output than this never counts against the limit: in Redis it lies in a buffer of each client's own. */
 const FREE_OUTPUT_BYTES = 16384;

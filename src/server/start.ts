@@ -33,6 +33,8 @@ export interface Launch {
   readonly renamed?: readonly (readonly [string, string])[];
   /** Words of `user` lines. */
   readonly users?: readonly (readonly string[])[];
+  /** Gives the server what stands above it: replication. */
+  readonly attach?: (server: DataServer) => void;
   /** Ends the process after a shutdown; absent in an embedded server, which just stops. */
   readonly exit?: (code: number) => void;
   /** Called when the doors are open and the pid file is written; data may still be loading. */
@@ -110,6 +112,7 @@ export class RunningServer {
 
   private async stop(): Promise<void> {
     this.server.cron.stop();
+    this.server.replication?.stop();
     this.server.scripting.parked.abandon();
     this.listeners.close();
     for (const client of [...this.server.clients.values()]) client.connection?.destroy();
@@ -154,6 +157,7 @@ async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer>
     loads = true,
     renamed = [],
     users = [],
+    attach,
     exit,
   } = launched;
   const { clock } = environment;
@@ -176,6 +180,7 @@ async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer>
     return undefined;
   });
   if (environment.sharesDisk) followWithLocks(server, locks);
+  attach?.(server);
   for (const [from, to] of renamed) server.renameCommand(from, to);
   configureUsers(server, users);
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
@@ -256,6 +261,7 @@ async function finishStart(
     throw new StartError(error instanceof Error ? error.message : String(error));
   }
   server.cron.start();
+  server.replication?.start(server.persistence.lastAux);
   if (listeners.port >= 0) server.log('notice', 'Ready to accept connections tcp');
   if (listeners.tlsPort >= 0) server.log('notice', 'Ready to accept connections tls');
   if (listeners.unixPath !== undefined) server.log('notice', 'Ready to accept connections unix');

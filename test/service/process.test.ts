@@ -182,7 +182,7 @@ describe('the start of the process', () => {
     assert.match(String(nowhere.stderr), /^Configured to not listen anywhere, exiting\.\n$/);
   });
 
-  it('says what is asked for in vain: no door, a sentinel, a master', async () => {
+  it('says what is asked for in vain: no door, a sentinel, a cluster', async () => {
     const start = (...args: string[]): ReturnType<typeof spawnSync> =>
       spawnSync(process.execPath, [serverScript, '--save', '', ...args], { cwd: folder, encoding: 'utf8' });
     const nowhere = start('--port', '0');
@@ -191,9 +191,9 @@ describe('the start of the process', () => {
     const sentinel = start('--sentinel');
     assert.equal(sentinel.status, 1);
     assert.match(String(sentinel.stderr), /no sentinel mode/);
-    const replica = await startKvasir({ args: ['--replicaof', '127.0.0.1', '1'] });
-    assert.match(replica.log(), /replicaof: not there yet; this server is a master/);
-    await replica.stop();
+    const node = await startKvasir({ args: ['--cluster-enabled', 'yes'] });
+    assert.match(node.log(), /cluster-enabled: not there yet; this server keeps all keys alone/);
+    await node.stop();
   });
 
   it(

@@ -1,5 +1,6 @@
 // debug: DEBUG and its subcommands, for tests and for looking inside; closed unless enable-debug-command opens it.
 
+import type { ReplicationPort } from '../replication-port.js';
 import type { LateReply } from '../../service/host.js';
 import type { Acl } from '../../service/acl/acl.js';
 import type { Files } from '../../io/files.js';
@@ -28,6 +29,7 @@ import { type Host as ProtectedHost, mayUse } from './protected.js';
 
 /** The part of the server that these commands reach. */
 export interface Host extends ProtectedHost {
+  readonly replication: ReplicationPort | undefined;
   readonly keyspace: Keyspace;
   readonly limits: DataLimits;
   readonly clock: Clock;

@@ -1,16 +1,27 @@
-// replication: REPLICAOF, SYNC and their kin: the answers of a master that has no replicas.
+// replication: REPLICAOF, PSYNC, REPLCONF and their kin: what they mean is the port's to know (replication-port).
 //
-// The commands are declared in full, so that renaming, rules and COMMAND know them. Whatever would need another server
-// is refused in plain words, and everything else is answered as Redis answers without replicas.
+// A server that was started without replication answers as a master that has no replicas, and refuses whatever would need another
+// server.
 
+import { utf8 } from '../../base/bytes.js';
 import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { block, int, oneof, optional, str, token } from '../../registry/grammar.js';
-import type { CommandFor, ServerCall } from '../call.js';
+import type { LogLevel } from '../../base/log-level.js';
+import type { Client } from '../../service/clients/client.js';
+import type { CallFor, CommandFor } from '../call.js';
+import type { ReplicationPort } from '../replication-port.js';
 
-type ServerCommand = CommandFor<unknown>;
+export interface Host {
+  readonly replication: ReplicationPort | undefined;
+  log(level: LogLevel, text: string): void;
+  describeClient(client: Client): string;
+}
 
-const notYet = 'replication is not available in this version of Kvasir';
+type ServerCall = CallFor<Host>;
+type ServerCommand = CommandFor<Host>;
+
+const notHere = 'replication is not available in this server';
 const facts = { group: 'server', complexity: 'O(1)' } as const;
 
 const masterArgs = [
@@ -18,13 +29,39 @@ const masterArgs = [
 ];
 
 function runReplicaOf(call: ServerCall): void {
+  const { host } = call;
+  const { replication } = host;
   if (call.is(1, 'no') && call.is(2, 'one')) {
+    if (replication?.promote() === true)
+      host.log('notice', `MASTER MODE enabled (user request from '${host.describeClient(call.client)}')`);
     call.reply.ok();
     return;
   }
+  // A replica of this server cannot make its master one of its own.
+  if (call.client.kind === 'replica') {
+    call.reply.error('ERR Command is not valid when client is a replica.');
+    return;
+  }
   const port = call.integer(2);
-  if (!(port >= 0 && port <= 65535)) call.reply.error('ERR Invalid master port');
-  else call.reply.error(`ERR ${notYet}: the server remains a master with its own data`);
+  if (!(port >= 0 && port <= 65535)) {
+    call.reply.error('ERR Invalid master port');
+    return;
+  }
+  if (replication === undefined) {
+    call.reply.error(`ERR ${notHere}: the server remains a master with its own data`);
+    return;
+  }
+  const master = call.utf8(1);
+  if (!replication.replicaOf(master, port)) {
+    host.log(
+      'notice',
+      'REPLICAOF would result into synchronization with the master we are already connected with. No operation performed.',
+    );
+    call.reply.raw(utf8('+OK Already connected to specified master\r\n'));
+    return;
+  }
+  host.log('notice', `REPLICAOF ${master}:${port} enabled (user request from '${host.describeClient(call.client)}')`);
+  call.reply.ok();
 }
 
 const replicaof: ServerCommand = command({
@@ -59,7 +96,10 @@ const sync: ServerCommand = command({
   arity: 1,
   flags: ['admin', 'noscript', 'no_async_loading', 'no_multi'],
   summary: 'Begins to replicate, as replicas of old versions ask for it.',
-  run: (call: ServerCall) => call.reply.error(`ERR ${notYet}`),
+  run(call: ServerCall) {
+    if (call.host.replication === undefined) call.reply.error(`ERR ${notHere}`);
+    else call.host.replication.psync(call, undefined, -1);
+  },
 });
 
 const psync: ServerCommand = command({
@@ -71,7 +111,11 @@ const psync: ServerCommand = command({
   args: [str('replicationid'), int('offset')],
   summary: 'Begins to replicate, or goes on where it was interrupted.',
   run(call: ServerCall) {
-    call.reply.error(Number.isNaN(call.integer(2)) ? errors.notInteger : `ERR ${notYet}`);
+    const { replication } = call.host;
+    const offset = call.integer(2);
+    if (Number.isNaN(offset)) call.reply.error(errors.notInteger);
+    else if (replication === undefined) call.reply.error(`ERR ${notHere}`);
+    else replication.psync(call, call.text(1), offset);
   },
 });
 
@@ -80,7 +124,18 @@ function checkOption(call: ServerCall, index: number): string | false | undefine
   const value = index + 1;
   if (call.is(index, 'listening-port')) return Number.isNaN(call.integer(value)) ? errors.notInteger : undefined;
   if (call.is(index, 'ip-address') || call.is(index, 'capa')) return undefined;
-  if (call.is(index, 'ack') || call.is(index, 'getack')) return false;
+  if (call.is(index, 'ack')) {
+    const offset = call.integer(value);
+    const inAof = call.count > index + 3 && call.is(index + 2, 'fack') ? call.integer(index + 3) : NaN;
+    if (offset >= 0) call.host.replication?.acknowledge(call.client, offset, inAof >= 0 ? inAof : undefined);
+    return false;
+  }
+  if (call.is(index, 'getack')) {
+    call.host.replication?.answerGetAck(call.client);
+    return false;
+  }
+  // Versions of servers, and what is for later ones.
+  if (call.is(index, 'version')) return undefined;
   if (call.is(index, 'rdb-only')) {
     const flag = call.integer(value);
     return flag === 0 || flag === 1 ? undefined : 'ERR value is out of range, value must between 0 and 1';
@@ -93,6 +148,10 @@ function checkOption(call: ServerCall, index: number): string | false | undefine
     return unknown === undefined ? undefined : `ERR Unsupported rdb-filter-only option: ${unknown}`;
   }
   return `ERR Unrecognized REPLCONF option: ${call.text(index)}`;
+}
+
+function describe(call: ServerCall, index: number): string | undefined {
+  return call.host.replication?.describeReplica(call.client, call.text(index).toLowerCase(), call.text(index + 1));
 }
 
 const replconf: ServerCommand = command({
@@ -109,7 +168,7 @@ const replconf: ServerCommand = command({
       return;
     }
     for (let index = 1; index < call.count; index += 2) {
-      const refusal = checkOption(call, index);
+      const refusal = checkOption(call, index) ?? describe(call, index);
       if (refusal === false) return;
       if (refusal !== undefined) {
         call.reply.error(refusal);

@@ -1,5 +1,6 @@
 // server: TIME, LASTSAVE's neighbours, MONITOR, SHUTDOWN, ROLE, LOLWUT: the server as a whole.
 
+import type { ReplicationPort } from '../replication-port.js';
 import type { LateReply } from '../../service/host.js';
 import type { Scripting } from '../scripting/scripting.js';
 import type { Monitors } from '../monitors.js';
@@ -14,6 +15,7 @@ import { KVASIR_VERSION, SERVER_VERSION } from '../../base/version.js';
 
 /** The part of the server that these commands reach. */
 export interface Host {
+  readonly replication: ReplicationPort | undefined;
   readonly keyspace: Keyspace;
   readonly clock: Clock;
   readonly depth: number;
@@ -162,6 +164,11 @@ export const role: ServerCommand = command({
   summary: 'Returns the part that the server plays in replication.',
   complexity: 'O(1)',
   run(call: ServerCall) {
+    const { replication } = call.host;
+    if (replication !== undefined) {
+      replication.writeRole(call);
+      return;
+    }
     call.reply.array(3);
     call.reply.bulkText('master');
     call.reply.integer(0);

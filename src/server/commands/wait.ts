@@ -1,6 +1,6 @@
 // wait: WAIT and WAITAOF: a client waits until its writes are on replicas, or synced to disk.
 //
-// There are no replicas, so a wait for one lasts until its time is over. Local syncs are counted in bytes: what was
+// A wait for replicas asks them how far they are, and is looked at again when one answers. Local syncs are counted in bytes: what was
 // put into the AOF so far is the mark, and the wait is over when as much has been synced. The mark is kept as a
 // further argument of the command that waits, which no client can send: the arity forbids it.
 
@@ -10,10 +10,12 @@ import { errors } from '../../protocol/errors.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
 import { command } from '../../registry/command.js';
 import { int } from '../../registry/grammar.js';
+import type { ReplicationPort } from '../replication-port.js';
 import type { CallFor, CommandFor } from '../call.js';
 
 /** The part of the server that these commands reach. */
 export interface Host {
+  readonly replication: ReplicationPort | undefined;
   readonly persistence: Persistence;
   block(call: ServerCall, request: BlockRequest): void;
   nowMs(): number;
@@ -26,6 +28,8 @@ const tips = ['request_policy:all_shards', 'response_policy:agg_min'];
 /** How often a waiting client looks whether the AOF has been synced. */
 const LOOK_EVERY_MS = 10;
 
+/** Where WAIT keeps the end of the stream that it waits for. */
+const WAIT_MARK_INDEX = 3;
 const TIMEOUT_MAX = 2 ** 63;
 
 /** The time to wait at an argument, or -1 with the error replied. */
@@ -58,21 +62,38 @@ const wait: ServerCommand = command({
     }
     const timeoutMs = waitMs(call, 2);
     if (timeoutMs < 0) return;
-    if (wanted <= 0 || call.denyBlocking) {
-      call.reply.integer(0);
+    const { replication } = call.host;
+    if (replication?.isMaster === false) {
+      call.reply.error(
+        'ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.',
+      );
       return;
     }
-    call.host.block(call, { keys: [], timeoutMs, onTimeout: (reply) => reply.integer(0) });
+    const isAgain = call.count > WAIT_MARK_INDEX;
+    const mark = isAgain ? call.integer(WAIT_MARK_INDEX) : call.client.writtenOffset;
+    const reached = (): number => replication?.countReplicas(mark, false) ?? 0;
+    if (reached() >= wanted || call.denyBlocking) {
+      call.reply.integer(reached());
+      return;
+    }
+    if (!isAgain) replication?.requestAcks();
+    call.host.block(call, {
+      keys: [],
+      timeoutMs,
+      args: ['WAIT', wanted, timeoutMs, mark],
+      onTimeout: (reply) => reply.integer(reached()),
+    });
   },
 });
 
-function replySynced(reply: ReplyWriter, local: boolean): void {
+function replySynced(reply: ReplyWriter, local: boolean, replicas: number): void {
   reply.array(2);
   reply.integer(local ? 1 : 0);
-  reply.integer(0);
+  reply.integer(replicas);
 }
 
 const MARK_INDEX = 4;
+const OFFSET_INDEX = 5;
 
 const waitaof: ServerCommand = command({
   name: 'waitaof',
@@ -109,16 +130,19 @@ const waitaof: ServerCommand = command({
     }
     const mark = call.count > MARK_INDEX ? call.integer(MARK_INDEX) : log.appendedBytes;
     const isSynced = (): boolean => log.isOpen && log.syncedBytes >= mark;
-    if (((local === 0 || isSynced()) && replicas === 0) || call.denyBlocking) {
-      replySynced(call.reply, isSynced());
+    const offset = call.count > OFFSET_INDEX ? call.integer(OFFSET_INDEX) : call.client.writtenOffset;
+    const reached = (): number => host.replication?.countReplicas(offset, true) ?? 0;
+    if (((local === 0 || isSynced()) && reached() >= replicas) || call.denyBlocking) {
+      replySynced(call.reply, isSynced(), reached());
       return;
     }
+    if (call.count <= OFFSET_INDEX) host.replication?.requestAcks();
     host.block(call, {
       keys: [],
       timeoutMs,
-      args: ['WAITAOF', local, replicas, timeoutMs, mark],
+      args: ['WAITAOF', local, replicas, timeoutMs, mark, offset],
       ...(local > 0 && !isSynced() ? { retryAtMs: host.nowMs() + LOOK_EVERY_MS } : {}),
-      onTimeout: (reply) => replySynced(reply, isSynced()),
+      onTimeout: (reply) => replySynced(reply, isSynced(), reached()),
     });
   },
 });

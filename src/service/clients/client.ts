@@ -40,6 +40,8 @@ export const Gate = {
   HOT_KEYS: 1 << 14,
   /** Server: the replies of ordinary clients are limited. */
   OUTPUT: 1 << 15,
+  /** Server: a replica without its master, which must not serve what may be old. */
+  STALE: 1 << 16,
 } as const;
 
 export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';
@@ -70,6 +72,8 @@ export class Client implements Session {
   kind: ClientKind = 'normal';
   /** See DataClient: set for the AOF and the master. */
   obeyed = false;
+  /** The end of the stream of writes after this client's last write. */
+  writtenOffset = 0;
   authenticated = false;
   /** The ACL user; undefined until the first authentication where one is needed. */
   user: User | undefined;

@@ -378,7 +378,12 @@ export class Connection implements WireEvents {
     else this.held = true;
   }
 
+  /** Called when everything that was written is sent, and when the connection has ended: for whoever sends without being asked. */
+  whenDrained: (() => void) | undefined;
+  whenClosed: (() => void) | undefined;
+
   onDrain(): void {
+    this.whenDrained?.();
     if (!this.held) return;
     this.held = false;
     this.proceed();
@@ -430,6 +435,7 @@ export class Connection implements WireEvents {
     this.kept = undefined;
     this.spare = undefined;
     this.session.onClose(error);
+    this.whenClosed?.();
   }
 
   /** Puts bytes behind those that are kept already. */

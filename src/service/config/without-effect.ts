@@ -10,11 +10,6 @@ interface MissingFeature {
 
 const missingFeatures: readonly MissingFeature[] = [
   {
-    directive: 'replicaof',
-    isWanted: (config) => config.special('replicaof').value !== undefined,
-    effect: 'not there yet; this server is a master of its own data',
-  },
-  {
     directive: 'cluster-enabled',
     isWanted: (config) => config.flag('cluster-enabled').value,
     effect: 'not there yet; this server keeps all keys alone',

@@ -1,0 +1,241 @@
+// full-sync: snapshots for replicas that need everything: one at a time, shared by all that wait when it begins.
+//
+// Without a file (repl-diskless-sync yes, and the replica knows how to find the end) the data goes to the sockets while it
+// is encoded, and replicas are waited for repl-diskless-sync-delay seconds, so that they share it. Else it is written to a file first
+// and sent from there, with its length.
+//
+// The cut of the snapshot and the offset in the stream belong together: each replica reads the stream from that offset on, so
+// those bytes are kept until it has them.
+
+import { utf8 } from '../base/bytes.js';
+import type { OpenFile } from '../io/files.js';
+import { RdbSnapshotEncoder } from '../persistence/rdb/snapshot-encoder.js';
+import { rdbOptions } from '../persistence/rdb/saver.js';
+import { Compression } from '../persistence/rdb/writer.js';
+import type { SnapshotResult } from '../persistence/snapshot/snapshot-run.js';
+import type { SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
+import type { PersistenceHost } from '../persistence/host.js';
+import type { DataServer } from '../server/server.js';
+import type { History } from './history.js';
+import type { Replica } from './replica.js';
+import { ReplicaSink } from './replica-sink.js';
+
+const SECOND_MS = 1000;
+const FILE_CHUNK_BYTES = 256 * 1024;
+/** Bytes of a file that a replica's connection may hold. */
+const WINDOW_BYTES = 1 << 20;
+const MARK_DIGITS = 20;
+
+export interface FullSyncOwner {
+  /** The replica has, or will have, all data: the stream follows. */
+  becomeOnline(replica: Replica, waitsForAck: boolean): void;
+}
+
+export class FullSync {
+  owner!: FullSyncOwner;
+  private readonly waiting = new Map<Replica, { readonly speaksPsync: boolean; readonly sinceMs: number }>();
+  /** The replicas of the snapshot that is made now. */
+  private served: Replica[] = [];
+  private sink: ReplicaSink | undefined;
+  private isRunning = false;
+  private count = 0;
+  private path = '';
+
+  constructor(
+    private readonly server: DataServer,
+    private readonly history: History,
+    private readonly persistenceHost: PersistenceHost,
+    private readonly forgetDatabase: () => void,
+  ) {}
+
+  get isActive(): boolean {
+    return this.isRunning;
+  }
+
+  add(replica: Replica, speaksPsync: boolean): void {
+    this.waiting.set(replica, { speaksPsync, sinceMs: this.server.clock.steadyMs() });
+    this.server.clock.soon(() => this.tick());
+  }
+
+  remove(replica: Replica): void {
+    this.waiting.delete(replica);
+    if (!this.served.includes(replica)) return;
+    this.served = this.served.filter((other) => other !== replica);
+    this.sink?.replicaLeft();
+  }
+
+  /** Asks for a snapshot when one is due. Called at every tick. */
+  tick(): void {
+    if (this.isRunning || this.waiting.size === 0) return;
+    const ready = this.open;
+    const isStreamed = this.mayStream(ready);
+    if (isStreamed && !this.waitIsOver(ready.length)) return;
+    this.isRunning = true;
+    const { config } = this.server;
+    const compression = isStreamed || !config.flag('rdbcompression').value ? Compression.none : Compression.marked;
+    this.server.persistence.cuts.request({
+      name: 'full sync',
+      isSave: true,
+      makeSink: () => this.begin(isStreamed),
+      makeEncoder: (writer) =>
+        new RdbSnapshotEncoder(this.server.keyspace, rdbOptions(this.persistenceHost, false), writer),
+      compression: () => compression,
+      onEnd: (result) => this.written(result, isStreamed),
+    });
+  }
+
+  private get open(): Replica[] {
+    return [...this.waiting.keys()].filter((replica) => !replica.isClosed);
+  }
+
+  private mayStream(replicas: readonly Replica[]): boolean {
+    return this.server.config.flag('repl-diskless-sync').value && replicas.every((replica) => replica.knowsEof);
+  }
+
+  private waitIsOver(count: number): boolean {
+    const { config, clock } = this.server;
+    const delayMs = config.number('repl-diskless-sync-delay').value * SECOND_MS;
+    const enough = config.number('repl-diskless-sync-max-replicas').value;
+    if (enough > 0 && count >= enough) return true;
+    let oldest = Infinity;
+    for (const { sinceMs } of this.waiting.values()) oldest = Math.min(oldest, sinceMs);
+    return clock.steadyMs() - oldest >= delayMs;
+  }
+
+  /** The cut is made in this turn: everybody who waits by now takes part. */
+  private begin(isStreamed: boolean): SnapshotSink {
+    const { server, history } = this;
+    // One that knows no end mark may have come since; it waits for the next snapshot.
+    const replicas = this.open.filter((replica) => !isStreamed || replica.knowsEof);
+    if (replicas.length === 0) throw new Error('no replica is left that waits for it');
+    this.served = replicas;
+    server.log(
+      'notice',
+      `Starting BGSAVE for SYNC with target: ${isStreamed ? 'replicas sockets' : 'disk'} (${replicas.length} replica${replicas.length === 1 ? '' : 's'})`,
+    );
+    // From here on the stream is what comes after the cut.
+    this.forgetDatabase();
+    const offset = history.offset;
+    for (const replica of replicas) {
+      const { speaksPsync } = this.waiting.get(replica)!;
+      this.waiting.delete(replica);
+      replica.state = 'transfer';
+      replica.reader = history.stream!.enter(offset);
+      replica.ackOffset = 0;
+      replica.heardMs = server.clock.steadyMs();
+      if (speaksPsync) replica.client.connection!.send(utf8(`+FULLRESYNC ${history.id} ${offset}\r\n`));
+    }
+    return isStreamed ? this.socketSink() : this.fileSink();
+  }
+
+  private socketSink(): SnapshotSink {
+    const { server } = this;
+    const mark = utf8(Buffer.from(server.options.environment.entropy(MARK_DIGITS)).toString('hex'));
+    for (const { client } of this.served)
+      client.connection!.send(utf8(`$EOF:${Buffer.from(mark).toString('latin1')}\r\n`));
+    this.sink = new ReplicaSink(this.served, mark, (replica) => (replica.heardMs = server.clock.steadyMs()));
+    return this.sink;
+  }
+
+  private fileSink(): SnapshotSink {
+    const { server } = this;
+    const { processId } = server.options.environment;
+    this.path = `${server.config.path('dir')}/temp-repl-${processId}.${++this.count}.rdb`;
+    return this.persistenceHost.makeSink({
+      temporaryPath: `${this.path}.tmp`,
+      finalPath: this.path,
+      checksum: server.config.flag('rdbchecksum').value ? 'on' : 'off',
+      incrementalSync: false,
+    });
+  }
+
+  private written({ error, aborted }: SnapshotResult, isStreamed: boolean): void {
+    const { server } = this;
+    this.sink = undefined;
+    if (error !== null || aborted) this.fail(error?.message ?? 'the snapshot was stopped');
+    else if (isStreamed) {
+      server.log('notice', 'Diskless rdb transfer, done reading from pipe, all replicas have the data.');
+      for (const replica of this.served) this.owner.becomeOnline(replica, true);
+    } else {
+      server.log('notice', 'Background saving terminated with success');
+      this.sendFile();
+    }
+    this.isRunning = false;
+    this.served = [];
+    server.clock.soon(() => this.tick());
+  }
+
+  private sendFile(): void {
+    const { files } = this.server;
+    const { path } = this;
+    try {
+      const file = files.open(path, 'read');
+      new FileToReplicas(file, this.served, this.owner, () => {
+        file.close();
+        files.remove(path);
+      }).start();
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private fail(reason: string): void {
+    this.server.log('warning', `SYNC failed: ${reason}`);
+    for (const { client } of this.served) client.connection?.destroy();
+  }
+}
+
+/** Sends a file to several replicas, each at its own pace. */
+class FileToReplicas {
+  private open: number;
+  private readonly size: number;
+
+  constructor(
+    private readonly file: OpenFile,
+    private readonly replicas: readonly Replica[],
+    private readonly owner: FullSyncOwner,
+    private readonly done: () => void,
+  ) {
+    this.open = replicas.length;
+    this.size = file.size();
+  }
+
+  start(): void {
+    if (this.replicas.length === 0) this.done();
+    for (const replica of this.replicas) {
+      const { connection } = replica.client;
+      if (connection === undefined || connection.isClosing) {
+        this.finish();
+        continue;
+      }
+      connection.send(utf8(`$${this.size}\r\n`));
+      let position = 0;
+      let isOver = false;
+      const pump = (): void => {
+        if (isOver) return;
+        replica.heardMs = Math.max(replica.heardMs, 0);
+        while (position < this.size && connection.wire.unsentBytes < WINDOW_BYTES && !connection.isClosing) {
+          const chunk = new Uint8Array(Math.min(FILE_CHUNK_BYTES, this.size - position));
+          const count = this.file.read(chunk, 0, chunk.length, position);
+          if (count <= 0) {
+            connection.destroy();
+            break;
+          }
+          position += count;
+          connection.send(chunk.subarray(0, count));
+        }
+        if (position < this.size && !connection.isClosing) return;
+        isOver = true;
+        if (!connection.isClosing) this.owner.becomeOnline(replica, false);
+        this.finish();
+      };
+      connection.whenDrained = pump;
+      connection.whenClosed = pump;
+      pump();
+    }
+  }
+
+  private finish(): void {
+    if (--this.open === 0) this.done();
+  }
+}

@@ -1,0 +1,88 @@
+// history: the name of this server's data set as it changes, and the stream of its changes.
+//
+// A master makes up an id and counts the bytes of its stream. A replica takes over the id and the offset of its master and
+// keeps the same stream, so that replicas of its own, and after a promotion its siblings, can go on from it.
+
+import { type History as PsyncHistory, NO_ID, type ReplicationId } from './psync.js';
+import { WriteStream } from './write-stream.js';
+
+export class History {
+  id: ReplicationId;
+  secondId: ReplicationId = NO_ID;
+  /** Counted from 1; -1 for none. */
+  secondOffset = -1;
+  /** Undefined until somebody follows, and after the backlog was dropped. */
+  stream: WriteStream | undefined;
+  /** The offset while there is no stream. */
+  private restingOffset = 0;
+
+  constructor(private readonly makeId: () => ReplicationId) {
+    this.id = makeId();
+  }
+
+  /** master_repl_offset. */
+  get offset(): number {
+    return this.stream?.endOffset ?? this.restingOffset;
+  }
+
+  /** For `decidePsync`. */
+  get forPsync(): PsyncHistory {
+    const { id, secondId, secondOffset, stream } = this;
+    return {
+      id,
+      secondId,
+      secondOffset,
+      backlog: stream === undefined ? undefined : { first: stream.startOffset + 1, next: stream.endOffset + 1 },
+    };
+  }
+
+  /** Begins to keep the stream. A stream that was not kept has a gap, so nobody can follow under the old name. */
+  keepStream(sizeBytes: number): WriteStream {
+    if (this.stream === undefined) {
+      this.renew();
+      this.stream = new WriteStream(this.restingOffset, sizeBytes);
+    }
+    return this.stream;
+  }
+
+  /** The backlog was not used for long. */
+  dropStream(): void {
+    this.restingOffset = this.offset;
+    this.stream = undefined;
+    // Redis: the writes that come now are in nobody's backlog.
+    this.renew();
+  }
+
+  /** Another name, which nobody knows. */
+  renew(): void {
+    this.id = this.makeId();
+    this.forgetSecond();
+  }
+
+  forgetSecond(): void {
+    this.secondId = NO_ID;
+    this.secondOffset = -1;
+  }
+
+  /** A replica becomes a master: those who followed the same master can go on up to here. */
+  promote(): void {
+    this.secondId = this.id;
+    this.secondOffset = this.offset + 1;
+    this.id = this.makeId();
+  }
+
+  /** The data set of a master was taken over. */
+  adopt(id: ReplicationId, offset: number, sizeBytes: number): void {
+    this.id = id;
+    this.forgetSecond();
+    this.stream = new WriteStream(offset, sizeBytes);
+  }
+
+  /** The master's history goes on under another name (PSYNC2). */
+  rename(id: ReplicationId): void {
+    if (id === this.id) return;
+    this.secondId = this.id;
+    this.secondOffset = this.offset + 1;
+    this.id = id;
+  }
+}

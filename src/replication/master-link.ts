@@ -1,0 +1,292 @@
+// master-link: a replica's connection to its master, from the first attempt to the stream, and again after each end.
+//
+//   connect ──> connecting ──> handshake ──> transfer ──> loading ──> connected
+//      ^             │             │  └── +CONTINUE ─────────────────────^ │
+//      └──────── backoff <─────────┴──── any failure, silence, end <───────┘
+//
+// The old data is served until the new has come whole; then it is replaced. A link that comes to an end goes on where it
+// was, if the master still has what follows.
+//
+// Not here: what the lines say (handshake), where the data ends (data-transfer), commands (stream-applier), what becomes of the
+// data (LinkOwner).
+
+import { encodeCommand } from '../client/encode-command.js';
+import type { Clock, Timer } from '../io/clock.js';
+import type { Network } from '../io/network.js';
+import type { Wire } from '../io/wire.js';
+import { DataTransfer } from './data-transfer.js';
+import { Handshake, type HandshakeOptions, type HandshakeStep } from './handshake.js';
+
+export type LinkState = 'connect' | 'connecting' | 'handshake' | 'transfer' | 'loading' | 'connected';
+
+const RETRY_MS_MIN = 1000;
+const RETRY_MS_MAX = 16_000;
+/** A line of the handshake is short; what is longer comes from something else. */
+const LINE_BYTES_MAX = 4096;
+
+export interface LinkOwner {
+  readonly clock: Clock;
+  readonly network: Network;
+  log(level: 'notice' | 'warning', text: string): void;
+  /** repl-timeout in milliseconds. */
+  readonly timeoutMs: number;
+  handshakeOptions(): HandshakeOptions;
+  /** The data set begins to come; `bytes` is its length or -1. */
+  beginData(bytes: number): void;
+  takeData(bytes: Uint8Array): void;
+  /** All has come: takes it over; rejects with the reason when that cannot be. `id` is undefined after SYNC. */
+  finishData(id: string | undefined, offset: number): Promise<void>;
+  /** The transfer ended before the data was whole. */
+  dropData(): void;
+  /** The stream goes on; with an id, under this name. */
+  continueStream(id: string | undefined): void;
+  /** Bytes of the stream, void after the call; returns why the link must end, if it must. */
+  takeStream(bytes: Uint8Array, count: number): string | undefined;
+  /** The stream is up, or down. */
+  linkChanged(isUp: boolean): void;
+}
+
+export class MasterLink {
+  state: LinkState = 'connect';
+  /** Steady time of the last byte from the master, and since when the link is down. */
+  heardMs: number;
+  downSinceMs: number;
+  private wire: Wire | undefined;
+  private timer: Timer | undefined;
+  private handshake: Handshake | undefined;
+  private transfer: DataTransfer | undefined;
+  private line = '';
+  /** Bytes of the stream that came while the data was loaded. */
+  private early: Uint8Array[] = [];
+  private retryMs = RETRY_MS_MIN;
+  private isStopped = false;
+  /** Bytes of the data set that have come, and how many there will be (-1: unknown). */
+  transferBytes = 0;
+  transferTotal = -1;
+  bytesIn = 0;
+
+  constructor(
+    readonly host: string,
+    readonly port: number,
+    private readonly owner: LinkOwner,
+  ) {
+    this.heardMs = owner.clock.steadyMs();
+    this.downSinceMs = this.heardMs;
+  }
+
+  start(): void {
+    this.state = 'connect';
+    this.timer = this.owner.clock.after(0, () => this.connect());
+  }
+
+  /** Ends the link for good. */
+  stop(): void {
+    this.isStopped = true;
+    this.timer?.cancel();
+    const wasTransferring = this.state === 'transfer';
+    const wasUp = this.state === 'connected';
+    const { wire } = this;
+    this.wire = undefined;
+    wire?.destroy();
+    if (wasTransferring) this.owner.dropData();
+    if (wasUp) this.owner.linkChanged(false);
+  }
+
+  get isUp(): boolean {
+    return this.state === 'connected';
+  }
+
+  private connect(): void {
+    const { owner } = this;
+    this.state = 'connecting';
+    this.heardMs = owner.clock.steadyMs();
+    owner.log('notice', `Connecting to MASTER ${this.host}:${this.port}`);
+    const wire = owner.network.connect(
+      { host: this.host, port: this.port, timeoutMs: owner.timeoutMs },
+      {
+        onOpen: () => {
+          if (this.wire === wire) this.opened();
+        },
+        onData: (bytes, count) => {
+          if (this.wire === wire) this.take(bytes, count);
+        },
+        onDrain: () => undefined,
+        onEnd: () => this.ended(wire, 'the master has closed the connection'),
+        onClose: (error) => this.ended(wire, error === undefined ? 'the connection has ended' : error.message),
+      },
+    );
+    this.wire = wire;
+  }
+
+  private opened(): void {
+    const { owner } = this;
+    owner.log('notice', 'MASTER <-> REPLICA sync started');
+    this.state = 'handshake';
+    this.heardMs = owner.clock.steadyMs();
+    this.line = '';
+    this.early = [];
+    this.handshake = new Handshake(owner.handshakeOptions());
+    this.follow(this.handshake.begin());
+  }
+
+  private ended(wire: Wire, reason: string): void {
+    if (this.wire === wire) this.fail(reason);
+  }
+
+  /** The connection is given up; another is tried, each time after a longer while until one succeeds. */
+  private fail(reason: string): void {
+    const { owner, state, wire } = this;
+    this.wire = undefined;
+    wire?.destroy();
+    if (this.isStopped) return;
+    owner.log('warning', `The link to the master is lost (${stateNames[state]}): ${reason}`);
+    if (state === 'transfer') owner.dropData();
+    this.state = 'connect';
+    if (state === 'connected') {
+      this.downSinceMs = owner.clock.steadyMs();
+      owner.linkChanged(false);
+    }
+    const waitMs = state === 'connected' ? 0 : this.retryMs;
+    // Full syncs that fail again and again cost the master a snapshot each.
+    if (state === 'transfer' || state === 'loading') this.retryMs = Math.min(RETRY_MS_MAX, this.retryMs * 2);
+    this.timer = owner.clock.after(waitMs, () => this.connect());
+  }
+
+  private take(bytes: Uint8Array, count: number): void {
+    this.heardMs = this.owner.clock.steadyMs();
+    this.bytesIn += count;
+    let at = 0;
+    while (this.state === 'handshake' && at < count) at = this.takeLine(bytes, at, count);
+    if (at >= count || this.wire === undefined) return;
+    const rest = bytes.subarray(at, count);
+    if (this.state === 'transfer') this.transfer!.push(rest);
+    else if (this.state === 'loading') this.early.push(rest.slice());
+    else if (this.state === 'connected') this.takeStream(rest);
+  }
+
+  private takeStream(bytes: Uint8Array): void {
+    const refusal = this.owner.takeStream(bytes, bytes.length);
+    if (refusal !== undefined) this.fail(refusal);
+  }
+
+  /** Takes one line of the handshake, or its beginning; returns where the rest begins. */
+  private takeLine(bytes: Uint8Array, from: number, limit: number): number {
+    let end = from;
+    while (end < limit && bytes[end] !== 10) end++;
+    this.line += Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from).toString('latin1');
+    if (this.line.length > LINE_BYTES_MAX) {
+      this.fail('the master answers with a line without end');
+      return limit;
+    }
+    if (end === limit) return limit;
+    const line = this.line.replace(/\r$/, '');
+    this.line = '';
+    this.follow(this.handshake!.take(line));
+    return end + 1;
+  }
+
+  private follow(step: HandshakeStep): void {
+    switch (step.kind) {
+      case 'wait':
+        return;
+      case 'send':
+        this.wire?.write(encodeCommand(step.command));
+        if (this.handshake!.isSync) this.beginTransfer(undefined, -1);
+        return;
+      case 'fail':
+        this.fail(step.reason);
+        return;
+      case 'continue':
+        this.owner.log('notice', 'Successful partial resynchronization with master.');
+        this.owner.continueStream(step.id);
+        this.becomeConnected();
+        return;
+      case 'full':
+        this.owner.log('notice', `Full resync from master: ${step.id}:${step.offset}`);
+        this.beginTransfer(step.id, step.offset);
+    }
+  }
+
+  private beginTransfer(id: string | undefined, offset: number): void {
+    const { owner } = this;
+    this.state = 'transfer';
+    this.transferBytes = 0;
+    this.transferTotal = -1;
+    this.transfer = new DataTransfer({
+      onHeader: (bytes) => {
+        this.transferTotal = bytes;
+        owner.log(
+          'notice',
+          `MASTER <-> REPLICA sync: receiving ${bytes < 0 ? 'streamed RDB from master with EOF' : `${bytes} bytes from master`}`,
+        );
+        this.attempt(() => owner.beginData(bytes));
+      },
+      onBytes: (bytes) => {
+        this.transferBytes += bytes.length;
+        this.attempt(() => owner.takeData(bytes));
+      },
+      onEnd: (rest) => {
+        if (this.state !== 'transfer') return;
+        this.state = 'loading';
+        if (rest.length > 0) this.early.push(rest.slice());
+        const { wire } = this;
+        owner.finishData(id, offset).then(
+          () => {
+            // The connection may have ended meanwhile; the data is here all the same.
+            if (this.wire === wire && wire !== undefined) this.becomeConnected();
+          },
+          (error: Error) => {
+            if (this.wire === wire && wire !== undefined) this.fail(error.message);
+          },
+        );
+      },
+      onFailure: (reason) => this.fail(reason),
+    });
+  }
+
+  /** What the owner does with the data may fail: a disk that is full. */
+  private attempt(action: () => void): void {
+    if (this.state !== 'transfer') return;
+    try {
+      action();
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  private becomeConnected(): void {
+    this.state = 'connected';
+    this.retryMs = RETRY_MS_MIN;
+    this.transfer = undefined;
+    this.handshake = undefined;
+    this.owner.linkChanged(true);
+    for (const bytes of this.early.splice(0)) if (this.state === 'connected') this.takeStream(bytes);
+  }
+
+  /** Sends a command to the master; nothing when there is no connection. */
+  send(...words: readonly string[]): void {
+    this.wire?.write(encodeCommand(words));
+  }
+
+  /** Something that keeps the master from taking this side for dead while it loads. */
+  sendNewline(): void {
+    this.wire?.write(Uint8Array.of(10));
+  }
+
+  /** To be called about once a second: gives up a master that says nothing. */
+  tick(): void {
+    if (this.wire === undefined) return;
+    const silentMs = this.owner.clock.steadyMs() - this.heardMs;
+    if (this.state === 'loading') this.sendNewline();
+    else if (silentMs > this.owner.timeoutMs) this.fail(`no byte for ${Math.round(silentMs / 1000)} seconds`);
+  }
+}
+
+const stateNames: Readonly<Record<LinkState, string>> = {
+  connect: 'not connected',
+  connecting: 'connecting',
+  handshake: 'in the handshake',
+  transfer: 'while the data came',
+  loading: 'while the data was loaded',
+  connected: 'in the stream',
+};

@@ -1,0 +1,62 @@
+// replica: what a master knows of one of its replicas.
+
+import type { Client } from '../service/clients/client.js';
+import type { StreamReader } from './write-stream.js';
+
+/** wait: for a snapshot to begin. transfer: gets the data. online: follows the stream. */
+export type ReplicaState = 'wait' | 'transfer' | 'online';
+
+export class Replica {
+  state: ReplicaState = 'wait';
+  /** The port that it says it listens on. */
+  port = 0;
+  /** The address that it wants to be known by; empty for that of the connection. */
+  announcedAddress = '';
+  /** It takes data that ends with a mark. */
+  knowsEof = false;
+  /** It takes a new replication id with +CONTINUE. */
+  knowsPsync2 = false;
+  /** It wants the data alone, not the stream. */
+  rdbOnly = false;
+  /** It wants the function libraries alone. */
+  functionsOnly = false;
+  /** Offset that it has applied, and synced to its AOF. */
+  ackOffset = 0;
+  ackAofOffset = 0;
+  /** Steady time at which it was last heard of. */
+  heardMs: number;
+  /** Where it reads the stream; kept from the cut of its snapshot on. */
+  reader: StreamReader | undefined;
+  /** The stream is sent once it has acknowledged the data. */
+  waitsForAck = false;
+
+  constructor(
+    readonly client: Client,
+    nowMs: number,
+  ) {
+    this.heardMs = nowMs;
+  }
+
+  /** The address that INFO and ROLE show. */
+  get address(): string {
+    if (this.announcedAddress !== '') return this.announcedAddress;
+    const { remote } = this.client;
+    const host = remote.slice(0, remote.lastIndexOf(':'));
+    return host.startsWith('[') ? host.slice(1, -1) : host;
+  }
+
+  /** As INFO shows the state. */
+  get stateName(): string {
+    if (this.state === 'wait') return 'wait_bgsave';
+    return this.state === 'transfer' ? 'send_bulk' : 'online';
+  }
+
+  /** For log lines. */
+  get name(): string {
+    return `${this.address}:${this.port === 0 ? '<unknown-port>' : this.port}`;
+  }
+
+  get isClosed(): boolean {
+    return this.client.connection === undefined || this.client.connection.isClosing;
+  }
+}

@@ -1,0 +1,315 @@
+// replicas: the master's side: who follows, who may go on where it was, who needs everything, and the stream to each.
+//
+//   REPLCONF ... , PSYNC ──┬─> +CONTINUE ───────────────────────────────> online
+//                          └─> wait ─> transfer (a snapshot, shared) ─┬─> online
+//                                                                     └─> (data with a mark) first ACK ─> online
+//
+// The stream lies in one place (write-stream); a replica is an offset in it. Bytes go to a replica's socket while it takes
+// them; those that it has not taken yet count against client-output-buffer-limit, as do in Redis.
+
+import { utf8 } from '../base/bytes.js';
+import { errors } from '../protocol/errors.js';
+import type { Client } from '../service/clients/client.js';
+import type { CallFor } from '../server/call.js';
+import type { DataServer } from '../server/server.js';
+import { CommandEncoder } from '../protocol/command-encoder.js';
+import type { FullSync } from './full-sync.js';
+import type { History } from './history.js';
+import { decidePsync } from './psync.js';
+import { Replica } from './replica.js';
+
+/** Bytes that are handed to a socket before it has taken those before. */
+const WINDOW_BYTES = 1 << 20;
+const SECOND_MS = 1000;
+const NEWLINE = Uint8Array.of(10);
+
+export class Replicas {
+  /** REPLCONF may come long before PSYNC, or without it. */
+  private readonly known = new Map<Client, Replica>();
+  readonly followers = new Set<Replica>();
+  readonly encoder = new CommandEncoder();
+  /** Requests, by what became of them. */
+  readonly syncs = { full: 0, partial: 0, refused: 0 };
+  private feedIsDue = false;
+  /** Steady time since when nobody follows; 0: somebody does. */
+  private aloneSinceMs = 0;
+  private lastPingMs = 0;
+  private lastSecondMs = 0;
+  /** Called when a replica has acknowledged more, or left: WAIT looks again. */
+  onAcknowledged: () => void = () => undefined;
+
+  constructor(
+    private readonly server: DataServer,
+    private readonly history: History,
+    private readonly fullSync: FullSync,
+  ) {}
+
+  // --- the stream -----------------------------------------------------------------------------------------------------
+
+  /** Puts what the encoder holds into the stream. */
+  publish(): void {
+    const { encoder, history } = this;
+    history.stream!.append(encoder.bytes, 0, encoder.length);
+    encoder.clear();
+    this.feedSoon();
+  }
+
+  /** Bytes of the master of this server, which are passed on as they are. */
+  passOn(bytes: Uint8Array, from: number, to: number): void {
+    this.history.stream!.append(bytes, from, to);
+    if (this.followers.size > 0) this.feedSoon();
+  }
+
+  private feedSoon(): void {
+    if (this.feedIsDue || this.followers.size === 0) return;
+    this.feedIsDue = true;
+    this.server.clock.soon(this.feedAll);
+  }
+
+  private readonly feedAll = (): void => {
+    this.feedIsDue = false;
+    for (const replica of this.followers) this.feed(replica);
+  };
+
+  private feed(replica: Replica): void {
+    const { reader, client } = replica;
+    const { connection } = client;
+    const { stream } = this.history;
+    if (replica.state !== 'online' || replica.waitsForAck || reader === undefined) return;
+    if (connection === undefined || connection.isClosing || stream === undefined || replica.rdbOnly) return;
+    while (connection.wire.unsentBytes < WINDOW_BYTES) {
+      const slice = stream.peek(reader);
+      if (slice === undefined) break;
+      connection.send(slice.bytes.subarray(slice.start, slice.end));
+      if (connection.isClosing) return;
+      stream.advance(reader, slice.end - slice.start);
+    }
+    const behind = stream.endOffset - reader.offset;
+    if (behind > 0) this.server.checkOutput(client, connection.wire.unsentBytes + behind);
+  }
+
+  /** Adds a command of the server itself to the stream. */
+  private say(...words: string[]): void {
+    if (this.history.stream === undefined) return;
+    this.encoder.parts(-1, words);
+    this.publish();
+  }
+
+  // --- commands of replicas -------------------------------------------------------------------------------------------
+
+  /** The state of a connection that speaks as a replica does. */
+  of(client: Client): Replica {
+    let replica = this.known.get(client);
+    if (replica === undefined) {
+      replica = new Replica(client, this.server.clock.steadyMs());
+      this.known.set(client, replica);
+    }
+    return replica;
+  }
+
+  /** REPLCONF ACK <offset> [FACK <offset>]: no reply. */
+  acknowledge(client: Client, offset: number, aofOffset: number | undefined): void {
+    const replica = this.known.get(client);
+    if (replica === undefined || !this.followers.has(replica)) return;
+    replica.heardMs = this.server.clock.steadyMs();
+    if (offset > replica.ackOffset) replica.ackOffset = offset;
+    if (aofOffset !== undefined && aofOffset > replica.ackAofOffset) replica.ackAofOffset = aofOffset;
+    if (replica.waitsForAck && replica.state === 'online') {
+      replica.waitsForAck = false;
+      this.server.log('notice', `Synchronization with replica ${replica.name} succeeded`);
+      this.feedSoon();
+    }
+    this.countGood();
+    this.onAcknowledged();
+  }
+
+  /** PSYNC, or SYNC with `id` undefined. */
+  sync(call: Pick<CallFor<never>, 'client' | 'reply'>, id: string | undefined, offset: number): void {
+    const { client } = call;
+    const { server, history } = this;
+    const replica = this.of(client);
+    if (this.followers.has(replica)) return;
+    if ((client.connection?.wire.unsentBytes ?? 0) > 0 || call.reply.pendingBytes > 0) {
+      call.reply.error('ERR SYNC and PSYNC are invalid with pending output');
+      return;
+    }
+    server.log('notice', `Replica ${replica.name} asks for synchronization`);
+    const stream = history.keepStream(server.config.number('repl-backlog-size').value);
+    if (id !== undefined) {
+      const decision = decidePsync(history.forPsync, id, offset);
+      if (decision.kind === 'continue') {
+        replica.reader = stream.enter(decision.offset - 1);
+        replica.state = 'online';
+        replica.ackOffset = decision.offset - 1;
+        this.follow(replica);
+        this.syncs.partial++;
+        call.reply.raw(utf8(replica.knowsPsync2 ? `+CONTINUE ${history.id}\r\n` : '+CONTINUE\r\n'));
+        server.log(
+          'notice',
+          `Partial resynchronization request from ${replica.name} accepted. Sending ${stream.endOffset - decision.offset + 1} bytes of backlog starting from offset ${decision.offset}.`,
+        );
+        this.feedSoon();
+        return;
+      }
+      if (id !== '?') this.syncs.refused++;
+      const advice = decision.advice === undefined ? '' : ` (${decision.advice})`;
+      server.log('notice', `Full resynchronization of replica ${replica.name}: ${decision.cause}${advice}`);
+    } else server.log('notice', `Full resynchronization of replica ${replica.name}: it asks with SYNC`);
+    this.syncs.full++;
+    replica.state = 'wait';
+    this.follow(replica);
+    this.fullSync.add(replica, id !== undefined);
+  }
+
+  private follow(replica: Replica): void {
+    replica.client.kind = 'replica';
+    replica.heardMs = this.server.clock.steadyMs();
+    this.followers.add(replica);
+    this.aloneSinceMs = 0;
+    const { connection } = replica.client;
+    if (connection !== undefined) connection.whenDrained = () => this.feed(replica);
+    this.server.effects.update();
+    this.countGood();
+  }
+
+  /** The data is on its way to the replica; the stream follows, at once or after its word. */
+  becomeOnline(replica: Replica, waitsForAck: boolean): void {
+    replica.state = 'online';
+    replica.waitsForAck = waitsForAck;
+    replica.heardMs = this.server.clock.steadyMs();
+    const { connection } = replica.client;
+    if (connection !== undefined) connection.whenDrained = () => this.feed(replica);
+    if (replica.rdbOnly) return;
+    if (!waitsForAck) this.server.log('notice', `Synchronization with replica ${replica.name} succeeded`);
+    this.countGood();
+    this.feedSoon();
+  }
+
+  /** A client has gone. */
+  forget(client: Client): void {
+    const replica = this.known.get(client);
+    if (replica === undefined) return;
+    this.known.delete(client);
+    if (!this.followers.delete(replica)) return;
+    this.server.log('notice', `Connection with replica ${replica.name} lost.`);
+    if (replica.reader !== undefined) this.history.stream?.leave(replica.reader);
+    this.fullSync.remove(replica);
+    if (this.followers.size === 0) this.aloneSinceMs = this.server.clock.steadyMs();
+    this.server.effects.update();
+    this.countGood();
+    this.onAcknowledged();
+  }
+
+  /** Cuts off everybody: the data set has become another. */
+  disconnectAll(): void {
+    for (const { client } of this.followers) client.connection?.destroy();
+  }
+
+  // --- WAIT -----------------------------------------------------------------------------------------------------------
+
+  /** How many replicas have applied the stream up to `offset`, or synced it to their AOF. */
+  countAt(offset: number, inAof: boolean): number {
+    let count = 0;
+    for (const replica of this.followers) {
+      if (replica.state === 'online' && (inAof ? replica.ackAofOffset : replica.ackOffset) >= offset) count++;
+    }
+    return count;
+  }
+
+  /** Asks all replicas how far they are. */
+  requestAcks(): void {
+    if (this.followers.size > 0) this.say('REPLCONF', 'GETACK', '*');
+  }
+
+  // --- time -----------------------------------------------------------------------------------------------------------
+
+  /** Seconds since a replica was heard of. */
+  lagSeconds(replica: Replica): number {
+    return replica.state === 'online' && !replica.waitsForAck
+      ? Math.floor((this.server.clock.steadyMs() - replica.heardMs) / SECOND_MS)
+      : 0;
+  }
+
+  private countGood(): void {
+    const maxLag = this.server.config.number('min-replicas-max-lag').value;
+    let count = 0;
+    for (const replica of this.followers) if (replica.state === 'online' && this.lagSeconds(replica) <= maxLag) count++;
+    this.server.goodReplicas = count;
+  }
+
+  /** Called at every tick of the cron; works about once a second. */
+  tick(isMaster: boolean): void {
+    const { server, history } = this;
+    const nowMs = server.clock.steadyMs();
+    if (nowMs - this.lastSecondMs < SECOND_MS) return;
+    this.lastSecondMs = nowMs;
+    const pingMs = server.config.number('repl-ping-replica-period').value * SECOND_MS;
+    if (isMaster && this.followers.size > 0 && nowMs - this.lastPingMs >= pingMs) {
+      this.lastPingMs = nowMs;
+      this.say('PING');
+    }
+    const timeoutMs = server.config.number('repl-timeout').value * SECOND_MS;
+    for (const replica of this.followers) {
+      // A replica that waits for the data must not take us for dead.
+      if (replica.state === 'wait') replica.client.connection?.send(NEWLINE);
+      else if (nowMs - replica.heardMs > timeoutMs) {
+        const what = replica.state === 'transfer' ? 'takes no data' : 'says nothing';
+        server.log(
+          'warning',
+          `Disconnecting timedout replica: ${replica.name} ${what} for ${timeoutMs / SECOND_MS} seconds (repl-timeout)`,
+        );
+        replica.client.connection?.destroy();
+      }
+    }
+    this.countGood();
+    const keepMs = server.config.number('repl-backlog-ttl').value * SECOND_MS;
+    const isUnused = isMaster && history.stream !== undefined && this.followers.size === 0;
+    if (isUnused && keepMs > 0 && this.aloneSinceMs > 0 && nowMs - this.aloneSinceMs > keepMs) {
+      server.log('notice', `Replication backlog freed after ${keepMs / SECOND_MS} seconds without connected replicas.`);
+      history.dropStream();
+      server.effects.update();
+    }
+  }
+
+  // --- INFO and ROLE --------------------------------------------------------------------------------------------------
+
+  infoFields(): [string, string | number][] {
+    const fields: [string, string | number][] = [['connected_slaves', this.followers.size]];
+    let index = 0;
+    for (const replica of this.followers) {
+      fields.push([
+        `slave${index++}`,
+        `ip=${replica.address},port=${replica.port},state=${replica.stateName},offset=${replica.ackOffset},lag=${this.lagSeconds(replica)}`,
+      ]);
+    }
+    return fields;
+  }
+
+  /** The part of REPLCONF that describes a replica; the error, if there is one. */
+  describe(client: Client, option: string, value: string): string | undefined {
+    const replica = this.of(client);
+    switch (option) {
+      case 'listening-port': {
+        const port = Number(value);
+        if (!Number.isInteger(port)) return errors.notInteger;
+        replica.port = port;
+        return undefined;
+      }
+      case 'ip-address':
+        replica.announcedAddress = value.slice(0, 255);
+        return undefined;
+      case 'capa':
+        if (value.toLowerCase() === 'eof') replica.knowsEof = true;
+        else if (value.toLowerCase() === 'psync2') replica.knowsPsync2 = true;
+        return undefined;
+      case 'rdb-only':
+        replica.rdbOnly = value === '1';
+        return undefined;
+      case 'rdb-filter-only':
+        replica.functionsOnly = value.toLowerCase().split(/\s+/).includes('functions');
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,502 @@
+// replication: the role of this server, and everything that follows from it: the stream that it sends or obeys.
+//
+// A master feeds its effects into the stream (history, replicas). A replica gets the stream from its master (master-link),
+// applies it past the gates, and keeps it, byte for byte, for replicas of its own; it changes nothing by itself, so keys that
+// are past their time are hidden but stay until the master says so.
+//
+// Not here: the sides in detail (replicas, full-sync, master-link), the commands (server/commands/replication).
+
+import { errors } from '../protocol/errors.js';
+import { SERVER_VERSION } from '../base/version.js';
+import type { Clock } from '../io/clock.js';
+import type { OpenFile } from '../io/files.js';
+import type { Network } from '../io/network.js';
+import { Call } from '../registry/call.js';
+import type { Database } from '../keyspace/database.js';
+import { type Client, Gate } from '../service/clients/client.js';
+import type { EffectSink } from '../server/effects.js';
+import type { CallFor } from '../server/call.js';
+import type { DataServer } from '../server/server.js';
+import type { ReplicationPort } from '../server/replication-port.js';
+import { FullSync } from './full-sync.js';
+import type { HandshakeOptions } from './handshake.js';
+import { History } from './history.js';
+import { MasterLink, type LinkOwner } from './master-link.js';
+import { NO_ID } from './psync.js';
+import { Replicas } from './replicas.js';
+import { StreamApplier, type StreamTarget } from './stream-applier.js';
+
+const SECOND_MS = 1000;
+const ID_BYTES = 20;
+const ID_PATTERN = /^[0-9a-f]{40}$/;
+const ACK_EVERY_MS = 1000;
+
+export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
+  readonly clock: Clock;
+  readonly network: Network;
+  readonly places = new Call<Database, DataServer, Client>();
+  readonly history: History;
+  readonly replicas: Replicas;
+  readonly fullSync: FullSync;
+  private link: MasterLink | undefined;
+  private applier = new StreamApplier(this);
+  /** Runs the commands of the master. */
+  private masterClient: Client;
+  private dataFile: OpenFile | undefined;
+  private dataPath = '';
+  private dataCount = 0;
+  private lastAckMs = 0;
+  /** Offset that the last full sync brought: the replica can go on from what it has. */
+  private hasHistory = false;
+
+  constructor(private readonly server: DataServer) {
+    const { environment } = server.options;
+    this.clock = server.clock;
+    this.network = environment.network;
+    this.history = new History(() => Buffer.from(environment.entropy(ID_BYTES)).toString('hex'));
+    this.fullSync = new FullSync(server, this.history, server.persistence.host, () =>
+      this.replicas.encoder.forgetDatabase(),
+    );
+    this.replicas = new Replicas(server, this.history, this.fullSync);
+    this.fullSync.owner = this.replicas;
+    this.masterClient = this.makeMasterClient();
+    this.replicas.onAcknowledged = () => server.blocking.retryWaits();
+    server.effects.attach(this.sink);
+    server.hooks.ticks.push(() => this.tick());
+    server.hooks.statisticsResets.push(() => this.resetStatistics());
+    server.hooks.writeRefusals.push((client) => this.refuseWrite(client));
+    server.hooks.replicationIdChanges.push(() => this.history.renew());
+    server.clientFeatures.add({ forget: (client) => this.replicas.forget(client) });
+    server.config.onSet(['repl-backlog-size'], () => {
+      this.history.stream?.resize(server.config.number('repl-backlog-size').value);
+      return undefined;
+    });
+    server.config.onSet(['replica-read-only', 'replica-serve-stale-data'], () => {
+      this.updateGates();
+      return undefined;
+    });
+  }
+
+  private makeMasterClient(): Client {
+    const client = this.server.internalClient();
+    client.kind = 'master';
+    client.obeyed = true;
+    return client;
+  }
+
+  // --- the master's side ----------------------------------------------------------------------------------------------
+
+  private get feeds(): boolean {
+    return this.link === undefined && this.history.stream !== undefined;
+  }
+
+  private readonly sink: EffectSink = ((replication: Replication): EffectSink => ({
+    bit: 2,
+    get wants() {
+      return replication.feeds;
+    },
+    append(database, call) {
+      replication.replicas.encoder.command(database, call);
+      replication.replicas.publish();
+      replication.noteWriter();
+    },
+    appendParts(database, parts) {
+      replication.replicas.encoder.parts(database, parts);
+      replication.replicas.publish();
+      replication.noteWriter();
+    },
+  }))(this);
+
+  /** WAIT waits for what the client itself has written. */
+  private noteWriter(): void {
+    const client = this.server.actingClient;
+    if (client !== undefined) client.writtenOffset = this.history.offset;
+  }
+
+  get isMaster(): boolean {
+    return this.link === undefined;
+  }
+
+  get offset(): number {
+    return this.history.offset;
+  }
+
+  get id(): string {
+    return this.history.id;
+  }
+
+  psync(call: Pick<CallFor<never>, 'client' | 'reply'>, id: string | undefined, offset: number): void {
+    if (this.link !== undefined && !this.link.isUp) {
+      call.reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
+      return;
+    }
+    this.replicas.sync(call, id, offset);
+  }
+
+  describeReplica(client: Client, option: string, value: string): string | undefined {
+    return this.replicas.describe(client, option, value);
+  }
+
+  acknowledge(client: Client, offset: number, aofOffset: number | undefined): void {
+    this.replicas.acknowledge(client, offset, aofOffset);
+  }
+
+  /** REPLCONF GETACK came in the stream. */
+  answerGetAck(client: Client): void {
+    if (client === this.masterClient) this.sendAck();
+  }
+
+  countReplicas(offset: number, inAof: boolean): number {
+    return this.replicas.countAt(offset, inAof);
+  }
+
+  requestAcks(): void {
+    this.replicas.requestAcks();
+  }
+
+  // --- roles ----------------------------------------------------------------------------------------------------------
+
+  replicaOf(host: string, port: number): boolean {
+    const { server } = this;
+    if (this.link !== undefined && this.link.host === host && this.link.port === port) return false;
+    const wasMaster = this.link === undefined;
+    this.link?.stop();
+    server.config.special('replicaof').value = { host, port };
+    // A master that becomes a replica may be known to its new master: its history goes on if the offset fits.
+    if (wasMaster) this.hasHistory = this.history.stream !== undefined;
+    this.replicas.disconnectAll();
+    server.blocking.releaseAll(
+      'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
+    );
+    this.link = new MasterLink(host, port, this);
+    this.applier = new StreamApplier(this);
+    this.masterClient = this.makeMasterClient();
+    this.roleChanged();
+    this.link.start();
+    return true;
+  }
+
+  /** REPLICAOF NO ONE; false: it is a master already. */
+  promote(): boolean {
+    const { server, link } = this;
+    if (link === undefined) return false;
+    this.link = undefined;
+    link.stop();
+    server.config.special('replicaof').value = undefined;
+    this.history.promote();
+    this.replicas.encoder.forgetDatabase();
+    server.transactions.forget(this.masterClient);
+    // Replicas learn the new name of the history when they come back.
+    this.replicas.disconnectAll();
+    this.roleChanged();
+    return true;
+  }
+
+  private roleChanged(): void {
+    const { server } = this;
+    const isMaster = this.link === undefined;
+    server.role = isMaster ? 'master' : 'replica';
+    server.keyspace.expiryPaused = !isMaster;
+    server.keyspace.hidesExpired = !isMaster;
+    server.effects.update();
+    this.updateGates();
+    for (const told of server.hooks.roleChanges) told();
+  }
+
+  private updateGates(): void {
+    const { server } = this;
+    if (this.link !== undefined) server.gates |= Gate.WRITES;
+    const isStale = this.link !== undefined && !this.link.isUp && !server.config.flag('replica-serve-stale-data').value;
+    server.gates = isStale ? server.gates | Gate.STALE : server.gates & ~Gate.STALE;
+  }
+
+  /** Why a write is refused because of the role. */
+  private refuseWrite(client: Client): string | undefined {
+    if (this.link === undefined || client.obeyed || !this.server.config.flag('replica-read-only').value)
+      return undefined;
+    return errors.readOnly;
+  }
+
+  // --- the replica's side ---------------------------------------------------------------------------------------------
+
+  get timeoutMs(): number {
+    return this.server.config.number('repl-timeout').value * SECOND_MS;
+  }
+
+  log(level: 'notice' | 'warning', text: string): void {
+    this.server.log(level, text);
+  }
+
+  handshakeOptions(): HandshakeOptions {
+    const { server, history } = this;
+    const { config } = server;
+    const announced = config.number('replica-announce-port').value;
+    return {
+      user: config.text('masteruser').value,
+      password: config.text('masterauth').value,
+      announcedPort: announced > 0 ? announced : server.port,
+      announcedAddress: config.text('replica-announce-ip').value,
+      version: SERVER_VERSION,
+      id: this.hasHistory ? history.id : '?',
+      offset: this.hasHistory ? history.offset + 1 : -1,
+    };
+  }
+
+  beginData(): void {
+    const { server } = this;
+    this.dataPath = `${server.config.path('dir')}/temp-sync-${server.options.environment.processId}.${++this.dataCount}.rdb`;
+    this.dataFile = server.files.open(this.dataPath, 'create');
+  }
+
+  takeData(bytes: Uint8Array): void {
+    let done = 0;
+    while (done < bytes.length) {
+      const count = this.dataFile!.write(bytes, done, bytes.length - done);
+      if (count <= 0) throw new Error('no space left on device for the data of the master');
+      done += count;
+    }
+  }
+
+  dropData(): void {
+    this.dataFile?.close();
+    this.dataFile = undefined;
+    if (this.dataPath !== '' && this.server.files.sizeOf(this.dataPath) >= 0) this.server.files.remove(this.dataPath);
+    this.dataPath = '';
+  }
+
+  async finishData(id: string | undefined, offset: number): Promise<void> {
+    const { server, history } = this;
+    this.dataFile?.close();
+    this.dataFile = undefined;
+    this.log('notice', 'MASTER <-> REPLICA sync: Flushing old data');
+    // Who followed the old history must come anew.
+    this.replicas.disconnectAll();
+    this.hasHistory = false;
+    try {
+      this.log('notice', 'MASTER <-> REPLICA sync: Loading DB in memory');
+      await server.persistence.replaceWith(this.dataPath);
+    } finally {
+      this.dropData();
+    }
+    this.masterClient = this.makeMasterClient();
+    this.applier = new StreamApplier(this);
+    history.adopt(id ?? NO_ID, Math.max(0, offset), server.config.number('repl-backlog-size').value);
+    this.hasHistory = id !== undefined;
+    this.log('notice', 'MASTER <-> REPLICA sync: Finished with success');
+  }
+
+  continueStream(id: string | undefined): void {
+    if (id !== undefined && id !== this.history.id) {
+      this.log('notice', `Master replication ID changed to ${id}`);
+      this.history.rename(id);
+      this.replicas.disconnectAll();
+    }
+    // Bytes of a command that had not come whole come again.
+    this.applier = new StreamApplier(this);
+    this.server.transactions.forget(this.masterClient);
+  }
+
+  takeStream(bytes: Uint8Array, count: number): string | undefined {
+    return this.applier.push(bytes, count);
+  }
+
+  linkChanged(isUp: boolean): void {
+    this.updateGates();
+    if (isUp) {
+      this.sendAck();
+      this.server.log('notice', 'MASTER <-> REPLICA sync: the stream is up');
+    }
+  }
+
+  get mustWait(): boolean {
+    return this.server.scripting.parked.active;
+  }
+
+  apply(): boolean {
+    const { server, places, masterClient } = this;
+    const { keyspace } = server;
+    server.beginTurn();
+    keyspace.arena.setInput(places.bytes);
+    const hidden = keyspace.hidesExpired;
+    keyspace.hidesExpired = false;
+    const { unknown, error } = server.obey(masterClient, places);
+    keyspace.hidesExpired = hidden;
+    if (unknown !== undefined || error !== undefined)
+      this.log(
+        'warning',
+        `== CRITICAL == This replica is sending an error to its master: '${error ?? `unknown command '${unknown}'`}' after processing the command '${places.shown(0)}'`,
+      );
+    server.serveReady();
+    return (masterClient.gates & Gate.MULTI) !== 0;
+  }
+
+  applied(bytes: Uint8Array, from: number, to: number): void {
+    this.replicas.passOn(bytes, from, to);
+  }
+
+  private sendAck(): void {
+    if (this.link === undefined || !this.link.isUp) return;
+    this.lastAckMs = this.clock.steadyMs();
+    const { log } = this.server.persistence.aof;
+    const words = ['REPLCONF', 'ACK', String(this.history.offset)];
+    if (log.isOpen) words.push('FACK', String(log.syncedBytes >= log.appendedBytes ? this.history.offset : 0));
+    this.link.send(...words);
+  }
+
+  // --- time -----------------------------------------------------------------------------------------------------------
+
+  private tick(): void {
+    this.fullSync.tick();
+    this.replicas.tick(this.link === undefined);
+    const { link } = this;
+    if (link === undefined) return;
+    link.tick();
+    if (link.isUp && this.applier.pendingBytes > 0 && !this.mustWait) this.applier.proceed();
+    if (this.clock.steadyMs() - this.lastAckMs >= ACK_EVERY_MS) this.sendAck();
+  }
+
+  /**
+   * The data from the disk is there: a history that its header names goes on, for a replica with its master, for a master
+   * with the replicas that come back (under its second id, as it may have forgotten writes). Then follows what `replicaof` names.
+   */
+  start(aux: ReadonlyMap<string, string>): void {
+    const id = aux.get('repl-id') ?? '';
+    const offset = Number(aux.get('repl-offset') ?? NaN);
+    const size = this.server.config.number('repl-backlog-size').value;
+    const isReplica = this.server.config.special('replicaof').value !== undefined;
+    if (ID_PATTERN.test(id) && Number.isSafeInteger(offset) && offset >= 0) {
+      this.history.adopt(id, offset, size);
+      this.hasHistory = isReplica;
+      this.masterClient.databaseIndex = this.databaseOf(aux.get('repl-stream-db'));
+      if (!isReplica) this.history.promote();
+    }
+
+    const configured = this.server.config.special('replicaof').value;
+    if (configured === undefined) return;
+    const { databaseIndex } = this.masterClient;
+    const { hasHistory } = this;
+    this.replicaOf(configured.host, configured.port);
+    this.hasHistory = hasHistory;
+    this.masterClient.databaseIndex = databaseIndex;
+  }
+
+  private databaseOf(text: string | undefined): number {
+    const index = Number(text ?? 0);
+    return this.server.keyspace.databases[index] === undefined ? 0 : index;
+  }
+
+  stop(): void {
+    this.link?.stop();
+  }
+
+  // --- INFO and ROLE --------------------------------------------------------------------------------------------------
+
+  infoFields(): [string, string | number][] {
+    const { history, link, replicas, server } = this;
+    const { config } = server;
+    const { stream } = history;
+    const fields: [string, string | number][] = [['role', link === undefined ? 'master' : 'slave']];
+    if (link !== undefined) {
+      const nowMs = this.clock.steadyMs();
+      const seconds = (ms: number): number => Math.floor((nowMs - ms) / SECOND_MS);
+      const isTransferring = link.state === 'transfer' || link.state === 'loading';
+      fields.push(
+        ['master_host', link.host],
+        ['master_port', link.port],
+        ['master_link_status', link.isUp ? 'up' : 'down'],
+        ['master_last_io_seconds_ago', link.isUp ? seconds(link.heardMs) : -1],
+        ['master_sync_in_progress', isTransferring ? 1 : 0],
+        ['slave_read_repl_offset', history.offset + this.applier.pendingBytes],
+        ['slave_repl_offset', history.offset],
+      );
+      if (isTransferring)
+        fields.push(
+          ['master_sync_total_bytes', link.transferTotal],
+          ['master_sync_read_bytes', link.transferBytes],
+          ['master_sync_left_bytes', link.transferTotal < 0 ? -1 : link.transferTotal - link.transferBytes],
+          [
+            'master_sync_perc',
+            link.transferTotal <= 0 ? '0.00' : ((100 * link.transferBytes) / link.transferTotal).toFixed(2),
+          ],
+          ['master_sync_last_io_seconds_ago', seconds(link.heardMs)],
+        );
+      if (!link.isUp) fields.push(['master_link_down_since_seconds', seconds(link.downSinceMs)]);
+      fields.push(
+        ['slave_priority', config.number('replica-priority').value],
+        ['slave_read_only', config.flag('replica-read-only').value ? 1 : 0],
+        ['replica_announced', config.flag('replica-announced').value ? 1 : 0],
+      );
+    }
+    const followers = replicas.infoFields();
+    fields.push(followers[0]!);
+    if (config.number('min-replicas-to-write').value > 0 && config.number('min-replicas-max-lag').value > 0)
+      fields.push(['min_slaves_good_slaves', server.goodReplicas]);
+    fields.push(
+      ...followers.slice(1),
+      ['master_failover_state', 'no-failover'],
+      ['master_replid', history.id],
+      ['master_replid2', history.secondId],
+      ['master_repl_offset', history.offset],
+      ['second_repl_offset', history.secondOffset],
+      ['repl_backlog_active', stream === undefined ? 0 : 1],
+      ['repl_backlog_size', config.number('repl-backlog-size').value],
+      ['repl_backlog_first_byte_offset', stream === undefined ? 0 : stream.startOffset + 1],
+      ['repl_backlog_histlen', stream?.length ?? 0],
+    );
+    return fields;
+  }
+
+  writeRole(call: Pick<CallFor<never>, 'reply'>): void {
+    const { reply } = call;
+    const { link } = this;
+    if (link === undefined) {
+      const online = [...this.replicas.followers].filter((replica) => replica.state === 'online');
+      reply.array(3);
+      reply.bulkText('master');
+      reply.integer(this.history.offset);
+      reply.array(online.length);
+      for (const replica of online) {
+        reply.array(3);
+        reply.bulkText(replica.address);
+        reply.bulkText(String(replica.port));
+        reply.bulkText(String(replica.ackOffset));
+      }
+      return;
+    }
+    reply.array(5);
+    reply.bulkText('slave');
+    reply.bulkText(link.host);
+    reply.integer(link.port);
+    reply.bulkText(link.state === 'transfer' || link.state === 'loading' ? 'sync' : link.state);
+    reply.integer(link.isUp ? this.history.offset : -1);
+  }
+
+  /** Fields of an RDB's header: whoever loads the file can go on from it. */
+  auxFields(): readonly (readonly [string, string])[] {
+    const database = this.link === undefined ? this.replicas.encoder.database : this.masterClient.databaseIndex;
+    return [
+      ['repl-stream-db', String(Math.max(0, database))],
+      ['repl-id', this.history.id],
+      ['repl-offset', String(this.history.offset)],
+    ];
+  }
+
+  get syncs(): ReplicationPort['syncs'] {
+    return this.replicas.syncs;
+  }
+
+  private resetStatistics(): void {
+    Object.assign(this.replicas.syncs, { full: 0, partial: 0, refused: 0 });
+  }
+
+  /** Bytes of memory that the stream takes. */
+  get memoryBytes(): number {
+    return this.history.stream?.memoryBytes ?? 0;
+  }
+}
+
+export function attachReplication(server: DataServer): Replication {
+  const replication = new Replication(server);
+  server.replication = replication;
+  return replication;
+}

@@ -1,0 +1,155 @@
+// write-stream: the stream of writes that replicas follow, kept once for the backlog and all replicas.
+//
+// A byte of the stream has an offset: how many bytes came before it since the replication id began. The bytes lie in
+// blocks of fixed size that are written once from front to back, so a slice of one may be handed to a socket and stays
+// as it is however long the socket takes. Each reader (a replica) is an offset; a block goes when it is older than the
+// backlog's size and no reader has it ahead, so memory does not grow with the number of replicas.
+//
+//   startOffset              endOffset
+//   v                        v
+//   [ block ][ block ][ block .... ]
+//        ^ a replica    ^ another
+//
+// In PSYNC and INFO offsets count from 1: `PSYNC id n` asks for the byte at offset n - 1 here, and master_repl_offset
+// is `endOffset`.
+//
+// Not here: what is in the stream (command-encoder), who may read from where (psync), the disk.
+
+const BLOCK_BYTES = 64 * 1024;
+/** Bytes that a block takes beside its content. */
+const BLOCK_COST = 128;
+
+/** A place from which the stream is read; blocks are kept for it. */
+export interface StreamReader {
+  /** Offset of the next byte to read. */
+  offset: number;
+}
+
+/** Bytes of the stream, in place: they do not change. */
+export interface StreamSlice {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class WriteStream {
+  private blocks: Uint8Array[] = [];
+  /** Offset of the first byte of `blocks[0]`. */
+  private blocksOffset: number;
+  private start: number;
+  private end: number;
+  private readonly readers = new Set<StreamReader>();
+
+  /** `offset`: where the stream begins. `sizeBytes`: how much of it is kept for readers that come back. */
+  constructor(
+    offset: number,
+    private sizeBytes: number,
+  ) {
+    this.blocksOffset = offset;
+    this.start = offset;
+    this.end = offset;
+  }
+
+  /** Offset of the oldest byte that is kept for readers that come back. */
+  get startOffset(): number {
+    return this.start;
+  }
+
+  /** Offset of the byte that comes next. */
+  get endOffset(): number {
+    return this.end;
+  }
+
+  /** How many bytes may be asked for. */
+  get length(): number {
+    return this.end - this.start;
+  }
+
+  /** Bytes of memory that the stream takes. */
+  get memoryBytes(): number {
+    return this.blocks.length * (BLOCK_BYTES + BLOCK_COST);
+  }
+
+  get readerCount(): number {
+    return this.readers.size;
+  }
+
+  get size(): number {
+    return this.sizeBytes;
+  }
+
+  resize(sizeBytes: number): void {
+    this.sizeBytes = sizeBytes;
+    this.trim();
+  }
+
+  /** Adds `bytes[from]` to `bytes[to - 1]`. */
+  append(bytes: Uint8Array, from = 0, to = bytes.length): void {
+    let at = from;
+    while (at < to) {
+      const used = this.end - this.blocksOffset;
+      const inBlock = used % BLOCK_BYTES;
+      if (used === this.blocks.length * BLOCK_BYTES) this.blocks.push(new Uint8Array(BLOCK_BYTES));
+      const block = this.blocks[this.blocks.length - 1]!;
+      const count = Math.min(to - at, BLOCK_BYTES - inBlock);
+      block.set(bytes.subarray(at, at + count), inBlock);
+      at += count;
+      this.end += count;
+    }
+    if (this.end - this.start > this.sizeBytes) this.trim();
+  }
+
+  /** Whether the byte at `offset` is kept, or is the one that comes next. */
+  has(offset: number): boolean {
+    return offset >= this.start && offset <= this.end;
+  }
+
+  /** Begins to read at `offset`, which `has`; what follows is kept until it is read, or `leave`. */
+  enter(offset: number): StreamReader {
+    if (!this.has(offset))
+      throw new RangeError(`the stream has no byte ${offset}: it holds ${this.start} to ${this.end}`);
+    const reader = { offset };
+    this.readers.add(reader);
+    return reader;
+  }
+
+  leave(reader: StreamReader): void {
+    if (this.readers.delete(reader)) this.trim();
+  }
+
+  /** What can be read next in one piece; undefined at the end. */
+  peek(reader: StreamReader): StreamSlice | undefined {
+    if (reader.offset >= this.end) return undefined;
+    const position = reader.offset - this.blocksOffset;
+    const bytes = this.blocks[Math.floor(position / BLOCK_BYTES)]!;
+    const start = position % BLOCK_BYTES;
+    return { bytes, start, end: Math.min(BLOCK_BYTES, start + this.end - reader.offset) };
+  }
+
+  /** The reader has read so many bytes more. */
+  advance(reader: StreamReader, count: number): void {
+    const before = reader.offset;
+    reader.offset += count;
+    // Only the first block can go, and only once every reader has left it.
+    if (before - this.blocksOffset < BLOCK_BYTES && reader.offset - this.blocksOffset >= BLOCK_BYTES) this.trim();
+  }
+
+  /** Everything is forgotten: the stream goes on at `offset` as if nothing had come before. Readers must have left. */
+  restart(offset: number): void {
+    this.readers.clear();
+    this.blocks = [];
+    this.blocksOffset = offset;
+    this.start = offset;
+    this.end = offset;
+  }
+
+  private trim(): void {
+    this.start = Math.max(this.start, this.end - this.sizeBytes);
+    let needed = this.start;
+    for (const { offset } of this.readers) needed = Math.min(needed, offset);
+    const count = Math.floor((needed - this.blocksOffset) / BLOCK_BYTES);
+    if (count <= 0) return;
+    this.blocks.splice(0, count);
+    this.blocksOffset += count * BLOCK_BYTES;
+  }
+}

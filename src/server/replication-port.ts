@@ -1,0 +1,44 @@
+// replication-port: what the server and its commands need of replication, and how a server without it answers.
+//
+// Replication stands above the server (it uses it), so it is handed in by whoever starts one.
+
+import type { Client } from '../service/clients/client.js';
+import type { InfoField } from '../service/info/info.js';
+import type { CallFor } from './call.js';
+
+/** A call that replication replies to, whatever its command reaches besides. */
+type ReplyingCall = Pick<CallFor<never>, 'client' | 'reply'>;
+
+export interface ReplicationPort {
+  readonly isMaster: boolean;
+  /** Bytes of the stream of writes so far. */
+  readonly offset: number;
+  /** The replication id. */
+  readonly id: string;
+  /** Begins to follow a master; false: it follows that one already. */
+  replicaOf(host: string, port: number): boolean;
+  /** Becomes a master; false: it is one already. */
+  promote(): boolean;
+  /** PSYNC; SYNC has no id. Replies, now or later. */
+  psync(call: ReplyingCall, id: string | undefined, offset: number): void;
+  /** An option of REPLCONF that says something about a replica; the error, if it is wrong. */
+  describeReplica(client: Client, option: string, value: string): string | undefined;
+  /** REPLCONF ACK. */
+  acknowledge(client: Client, offset: number, aofOffset: number | undefined): void;
+  /** REPLCONF GETACK. */
+  answerGetAck(client: Client): void;
+  /** How many replicas have applied the stream up to here, or synced it to their AOF. */
+  countReplicas(offset: number, inAof: boolean): number;
+  /** Asks all replicas how far they are. */
+  requestAcks(): void;
+  writeRole(call: ReplyingCall): void;
+  infoFields(): InfoField[];
+  /** Fields of the header of an RDB file. */
+  auxFields(): readonly (readonly [string, string])[];
+  /** The data from the disk is there, with what its header said. */
+  start(aux: ReadonlyMap<string, string>): void;
+  stop(): void;
+  readonly memoryBytes: number;
+  /** How many replicas asked for a synchronization, by what became of it. */
+  readonly syncs: { readonly full: number; readonly partial: number; readonly refused: number };
+}
