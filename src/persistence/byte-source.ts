@@ -21,7 +21,7 @@ const CHUNK_BYTES = 1 << 20;
 const PUSHED_BYTES_MAX = 4 << 20;
 
 export interface ByteSource {
-  /** What is read, for messages: a path or a peer. */
+  /** The name for messages: a path or a peer. */
   readonly name: string;
   /** The next bytes, at least one; null at the end. Rejects when the source fails. */
   next(): Uint8Array | null | Promise<Uint8Array | null>;

@@ -14,7 +14,7 @@ import { RdbError, RdbReader } from './rdb/reader.js';
 const SLICE_MS = 20;
 const COMMANDS_PER_LOOK = 256;
 
-/** What cannot be loaded, in words for the log; `hint` says what to do. */
+/** A file or stream that cannot be loaded; the message is for the log. */
 export class LoadError extends Error {
   constructor(
     message: string,

@@ -286,7 +286,7 @@ export class Persistence {
     }
     const policyBefore = aof.log.policy;
     this.readOptions();
-    // What was written under a looser policy is made durable before `always` promises anything.
+    // Writes made under a looser policy become durable before `always` promises anything.
     if (name === 'appendfsync' && aof.log.policy === 'always' && policyBefore !== 'always') aof.log.drain();
     this.refusalMayHaveChanged();
     return undefined;

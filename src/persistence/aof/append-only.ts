@@ -321,7 +321,7 @@ export class AppendOnly {
       this.log.switchTo(file, 0);
       return undefined;
     }
-    // What was acknowledged before the cut is durable before anything depends on the new file.
+    // All acknowledged writes are durable before anything depends on the new file.
     if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
     const next = this.manifest.clone();
     const increment = next.addIncr();

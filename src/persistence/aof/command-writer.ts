@@ -29,7 +29,7 @@ export class CommandWriter {
     this.argumentEnd();
   }
 
-  /** What stands before the bytes of an argument that comes in parts. */
+  /** Writes the length of an argument whose bytes follow in parts. */
   argumentHead(length: number): void {
     this.line(0x24, length);
   }

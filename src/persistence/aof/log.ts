@@ -132,7 +132,7 @@ export class AofLog {
     this.buffer[this.length++] = 10;
   }
 
-  /** What must stand before a command: the time, the database (below 0: any will do). */
+  /** Writes the annotations before a command: the time, the database (below 0: any will do). */
   private prepare(database: number, nowMs: number): void {
     if (this.notesTime) {
       const seconds = Math.floor(nowMs / 1000);

@@ -1,4 +1,4 @@
-// What the commands of persistence find in their call besides what every data command does.
+// call: the call of a persistence command, which adds `persistence` to the host of every data command.
 
 import type { DataClient, Engine } from '../../commands/engine.js';
 import type { Database } from '../../keyspace/database.js';

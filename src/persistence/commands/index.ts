@@ -1,4 +1,4 @@
-// The commands of persistence.
+// index: the commands of persistence.
 
 import type { PersistenceCommand } from './call.js';
 import { dump, restore, restoreAsking } from './dump.js';

@@ -73,7 +73,7 @@ export const Opcode = {
 
 export const ModuleOpcode = { end: 0, signed: 1, unsigned: 2, float: 3, double: 4, string: 5 } as const;
 
-/** What stands in the low bits of a length byte whose top bits are 11: the string is an integer, or compressed. */
+/** The low bits of a length byte whose top bits are 11 say that the string is an integer, or compressed. */
 export const StringEncoding = { int8: 0, int16: 1, int32: 2, lzf: 3 } as const;
 
 /** The five kinds of value, with the numbers that Redis gives them. */
@@ -81,7 +81,7 @@ export const ValueKind = { string: 0, list: 1, set: 2, zset: 3, hash: 4, module:
 
 export const QuicklistContainer = { plain: 1, packed: 2 } as const;
 
-/** What redis-check-rdb calls the types. */
+/** The names that redis-check-rdb gives the types. */
 export const rdbTypeNames: readonly (string | undefined)[] = [
   'string',
   'list-linked',

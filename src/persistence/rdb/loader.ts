@@ -15,7 +15,7 @@ export interface RdbLoaderOptions {
   /** Keys past their time are left out (a master's RDB file), or kept (AOF base, replica). */
   readonly dropsExpired: boolean;
   readonly loadFunction: (code: Uint8Array, replaces: boolean) => void;
-  /** What is loaded takes the place of what is there; else that is an error. */
+  /** A key that exists is replaced; else it is an error. */
   readonly merges?: boolean;
   readonly log: (text: string) => void;
 }

@@ -159,7 +159,7 @@ export class RdbSaver {
   }
 }
 
-/** What stands in the header of an RDB that this server writes. */
+/** The contents of the header of an RDB that this server writes. */
 export function rdbOptions(host: PersistenceHost, isAofBase: boolean): RdbSnapshotOptions {
   const aux: (readonly [string, string])[] = [
     ['redis-ver', host.serverVersion],

@@ -70,7 +70,7 @@ export class RdbSnapshotEncoder implements SnapshotEncoder {
     return;
   }
 
-  /** What stands before an entry's type. */
+  /** Writes the fields before an entry's type. */
   private attributes(writer: RdbWriter, entry: number): void {
     const { entries } = this.keyspace;
     if (entries.hasNumber(entry)) {

@@ -194,7 +194,7 @@ export class StreamBuilder {
     if (this.group !== 0) this.releaseNamelessly();
   }
 
-  /** What a consumer without a name was never given was released by XNACK (see StreamEncoder.releasedIds). */
+  /** Messages of a consumer without a name were released by XNACK (see StreamEncoder.releasedIds). */
   private releaseNamelessly(): void {
     const { groups } = this.keyspace.values.streams;
     const nobody = groups.findConsumer(this.group, NO_NAME, 0, 0);

@@ -55,7 +55,7 @@ export class StreamEncoder {
     return this.streams.indexes.count(this.streams.nodeIndex(ref as StreamRef));
   }
 
-  /** What stands behind the nodes, at once. */
+  /** Writes everything after the nodes, at once. */
   private writeTail(ref: number, writer: RdbWriter): void {
     const tail = new StreamTail(this.keyspace.arena, this, writer.compression);
     this.openTail(ref, tail);

@@ -27,9 +27,9 @@ const NO_ENTRY = 0;
 const FIELD_EXPIRY_MAX = 2 ** 48 - 1;
 
 export class ValueBuilder {
-  /** What is mended instead of refused (Tolerance). */
+  /** Damage that is mended instead of refused (Tolerance). */
   tolerance: number = Tolerance.everything;
-  /** What was mended of the value that began last. */
+  /** Repairs of the value that began last. */
   readonly repairs = new ValueRepairs();
   private type = -1;
   private encoding = 0;
@@ -173,7 +173,7 @@ export class ValueBuilder {
       this.encoding = sortedSets.encoding;
       this.ref = sortedSets.ref;
     }
-    // What was packed keeps the texts of its scores.
+    // A packed sorted set keeps the texts of its scores.
     sortedSets.small.keepsMinusZero = reader.rdbType === RdbType.zsetZiplist || reader.rdbType === RdbType.zsetListpack;
     const result = sortedSets.add(
       this.encoding,

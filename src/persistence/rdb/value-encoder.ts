@@ -28,7 +28,7 @@ const MEMBERS_AT_ONCE = 256;
 const NO_BYTES = new Uint8Array(0);
 
 export class ValueEncoder {
-  /** What is written at present (PartKind), 0: all is written. */
+  /** The kind of part that is being written (PartKind); 0 when all are. */
   private kind = 0;
   private firstFieldMs = 0;
   private readonly refs = new RefList();

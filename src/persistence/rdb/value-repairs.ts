@@ -4,17 +4,17 @@
 // it is clear what they say, and refused where they cannot be understood. A payload of RESTORE is refused wherever redis-server
 // 7.0 refuses it, so that the same payload has the same fate on both.
 
-/** What a builder may mend. */
+/** How much a builder may mend. */
 export const Tolerance = {
   /** Nothing (sanitize-dump-payload): what redis-server finds with deep checks is refused. */
   nothing: 0,
-  /** What redis-server 7.0 takes without deep checks: RESTORE. */
+  /** Payloads that redis-server 7.0 takes without deep checks: RESTORE. */
   redis: 1,
   /** Everything whose meaning is clear: files. */
   everything: 2,
 } as const;
 
-/** What can be mended, in the words of the log. */
+/** Kinds of damage that can be mended, in the words of the log. */
 const texts = {
   duplicates: 'duplicate elements dropped (the first of each is kept)',
   unordered: 'elements out of order sorted',

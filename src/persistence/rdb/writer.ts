@@ -15,7 +15,7 @@ export const COMPRESS_BYTES_MIN = 21;
 const INTEGER_DIGITS_MAX = 11;
 const INITIAL_BYTES = 64 * 1024;
 
-/** What happens to long strings. */
+/** How long strings are treated. */
 export const Compression = { none: 0, inline: 1, marked: 2 } as const;
 
 const doubleBytes = new Uint8Array(8);
@@ -114,7 +114,7 @@ export class RdbWriter {
     this.length += length;
   }
 
-  /** What stands before the bytes of a long string, which follow bit by bit. */
+  /** Writes the length of a long string, whose bytes follow in parts. */
   longStringHead(length: number): void {
     if (this.compression === Compression.marked) this.mark(this.length);
     this.writeLength(length);

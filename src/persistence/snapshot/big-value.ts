@@ -1,6 +1,6 @@
 // big-value: a collection that a snapshot writes in parts, while commands go on to change it.
 //
-// What is written is the collection at the moment it was opened: by the walk, or by the first command that was about to change
+// The snapshot holds the collection as it was when it was opened: by the walk, or by the first command that was about to change
 // it. Its head (key, count of elements) is written then. From then on the structures tell of each part that changes
 // (memory/part-guard), and a part that is not written yet is kept as it was:
 //
@@ -40,7 +40,7 @@ import type { StreamTail } from '../rdb/stream-tail.js';
 const MEMBERS_MIN = 64;
 const NODES_LOOKED_AT = 32;
 const MEMBERS_SAMPLED = 8;
-/** What is pending, a message, with its consumer. */
+/** One pending message with its consumer. */
 const PENDING_BYTES = 48;
 const MEMBERS_PER_STEP = 64;
 const BLOCK_BYTES_PER_STEP = 64 * 1024;
@@ -50,7 +50,7 @@ const BIG_STRING_TIMES = 16;
 export const STREAM_ID_BYTES = 16;
 const NO_IDS = new Uint8Array(0);
 
-/** What the elements are. */
+/** The kind of the elements. */
 export const PartKind = {
   members: 1,
   scores: 2,
@@ -65,11 +65,11 @@ export const PartKind = {
 export interface PartEncoder {
   members(writer: RdbWriter, value: BigValue, members: Int32Array, count: number): void;
   block(writer: RdbWriter, value: BigBlocks, index: number): void;
-  /** What stands behind the last part. */
+  /** Writes the end of a value, after its last part. */
   close(writer: RdbWriter, value: BigValue): void;
 }
 
-/** What an encoder says of a value that it opens. */
+/** The description of a value that an encoder opens. */
 export interface PartHead {
   readonly kind: number;
   readonly key: Uint8Array;
@@ -77,14 +77,14 @@ export interface PartHead {
   readonly expiresMs: number;
   /** With agingFields: no field expires before. */
   readonly firstFieldMs: number;
-  /** What stands behind the nodes of a stream. */
+  /** The part of a stream after its nodes. */
   readonly tail: StreamTail | null;
 }
 
 export abstract class BigValue {
   /** The database's number at the cut. */
   database = 0;
-  /** What was written before the walk came to this value. */
+  /** Bytes written before the walk came to this value. */
   readonly early: PieceList;
   /** Set while the value is being written: where parts go. */
   out: RdbWriter | null = null;

@@ -39,7 +39,7 @@ import { SnapshotRun, type SnapshotResult } from './snapshot-run.js';
 import type { SnapshotSink } from './snapshot-sink.js';
 
 export interface CutRequest {
-  /** Who asks, for the log. */
+  /** The consumer, for the log. */
   readonly name: string;
   readonly makeSink: () => SnapshotSink;
   readonly makeEncoder: (writer: RdbWriter) => SnapshotEncoder;

@@ -169,6 +169,6 @@ export function removeIfThere(files: Files, path: string): void {
   try {
     files.remove(path);
   } catch {
-    // What stays is in nobody's way.
+    // A file that stays is in nobody's way.
   }
 }

@@ -37,9 +37,9 @@ const BIG_BYTES = 256 * 1024;
 
 /** Turns entries into bytes. */
 export interface SnapshotEncoder extends PartEncoder {
-  /** What stands before the first entry. */
+  /** Writes the header, before the first entry. */
   start(writer: RdbWriter): void;
-  /** What stands before the entries of a database; called again when entries of another one came between. */
+  /** Selects the database of the entries that follow; called again when entries of another one came between. */
   selectDatabase(writer: RdbWriter, index: number): void;
   /** Hints on a database's size, once, after it was selected for the first time. */
   announceDatabase(writer: RdbWriter, keys: number, expires: number): void;

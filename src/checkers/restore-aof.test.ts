@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runCheckAof } from '../../src/checkers/check-aof.js';
-import { SimulatedFiles } from '../../src/io/files-simulated.js';
-import { Persistence } from '../../src/persistence/persistence.js';
-import { LocalHost } from './local.js';
+import { runCheckAof } from './check-aof.js';
+import { SimulatedFiles } from '../io/files-simulated.js';
+import { Persistence } from '../persistence/persistence.js';
+import { LocalHost } from '../../test/persistence/local.js';
 
 const folder = '/data/appendonlydir';
 const manifestPath = `${folder}/appendonly.aof.manifest`;

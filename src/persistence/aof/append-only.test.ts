@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Prng } from '../../src/base/prng.js';
-import { type FileOperation, SimulatedFiles } from '../../src/io/files-simulated.js';
-import { LoadError } from '../../src/persistence/data-loading.js';
-import { Persistence } from '../../src/persistence/persistence.js';
-import { LocalHost } from './local.js';
+import { Prng } from '../../base/prng.js';
+import { type FileOperation, SimulatedFiles } from '../../io/files-simulated.js';
+import { LoadError } from '../data-loading.js';
+import { Persistence } from '../persistence.js';
+import { LocalHost } from '../../../test/persistence/local.js';
 
 const seed = Number(process.env.SEED ?? 5150);
 const folder = '/data/appendonlydir';

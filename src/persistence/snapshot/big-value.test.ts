@@ -2,22 +2,22 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Prng } from '../../src/base/prng.js';
-import { SimulatedFiles } from '../../src/io/files-simulated.js';
-import type { ConsumerRef, GroupRef } from '../../src/datatypes/stream-groups.js';
-import { Type } from '../../src/datatypes/object.js';
-import type { StreamRef } from '../../src/datatypes/stream-ref.js';
-import type { Keyspace } from '../../src/keyspace/keyspace.js';
-import { chunkOf } from '../../src/memory/layout.js';
-import { CommandSnapshotEncoder } from '../../src/persistence/aof/command-snapshot.js';
-import { datasetDigest, hexadecimal } from '../../src/persistence/digest.js';
-import { RdbSnapshotEncoder } from '../../src/persistence/rdb/snapshot-encoder.js';
-import { Compression, RdbWriter } from '../../src/persistence/rdb/writer.js';
-import { Snapshot } from '../../src/persistence/snapshot/snapshot.js';
-import { DirectFileSink } from '../../src/persistence/snapshot/snapshot-sink.js';
-import { StreamId } from '../../src/structures/stream-id.js';
-import { type Engine, makeEngine } from './engine.js';
-import { digestOf, loadBytes, makeKeyspace } from './local.js';
+import { Prng } from '../../base/prng.js';
+import { SimulatedFiles } from '../../io/files-simulated.js';
+import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
+import { Type } from '../../datatypes/object.js';
+import type { StreamRef } from '../../datatypes/stream-ref.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { chunkOf } from '../../memory/layout.js';
+import { CommandSnapshotEncoder } from '../aof/command-snapshot.js';
+import { datasetDigest, hexadecimal } from '../digest.js';
+import { RdbSnapshotEncoder } from '../rdb/snapshot-encoder.js';
+import { Compression, RdbWriter } from '../rdb/writer.js';
+import { Snapshot } from './snapshot.js';
+import { DirectFileSink } from './snapshot-sink.js';
+import { StreamId } from '../../structures/stream-id.js';
+import { type Engine, makeEngine } from '../../../test/persistence/engine.js';
+import { digestOf, loadBytes, makeKeyspace } from '../../../test/persistence/local.js';
 
 const seed = Number(process.env.SEED ?? 57);
 const BIG_BYTES = 2048;
