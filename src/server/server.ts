@@ -58,8 +58,8 @@ import type { CommandFor, FunctionStore, ServerCall, ServerOptions, ShutdownOpti
 import { ClientBounds, ITEM_BYTES } from './client-bounds.js';
 import type { CommandQueue } from './command-queue.js';
 import { memoryBounds } from './memory-bounds.js';
-import { ClientEviction } from './client-eviction.js';
-import { clientLine } from './client-line.js';
+import { ClientEviction } from '../service/clients/client-eviction.js';
+import { clientLine, type ClientState } from '../service/clients/client-line.js';
 import { attachPersistence } from './durability.js';
 import { Effects, REPLICAS } from './effects.js';
 import { allDeclarations, makeTable } from './declarations.js';
@@ -70,10 +70,10 @@ import { KeyspaceEvents } from './keyspace-events.js';
 import { Cron } from './cron.js';
 import { Hooks } from './hooks.js';
 import { HotKeys } from './hot-keys.js';
-import { Monitors } from './monitors.js';
+import { Monitors } from '../service/watch/monitors.js';
 import { Scripting } from './scripting/scripting.js';
-import { Pause } from './pause.js';
 import type { ReplicationPort } from './replication-port.js';
+import { Pause } from '../service/clients/pause.js';
 import { Settings, UNSENT_BYTES_MIN } from './settings.js';
 import { stackOf } from '../service/process/stack.js';
 import { Tracking } from './tracking.js';
@@ -1136,6 +1136,37 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.writer.protocol = client.protocol;
     this.dispatch(client);
     client.connection?.flush();
+  }
+
+  /** The state of a client in the features of this server, as CLIENT LIST shows it. */
+  stateOf(client: Client): ClientState {
+    const { transactions } = this;
+    const tracking = this.tracking.of(client);
+    return {
+      isBlocked: this.blocking.isBlocked(client),
+      isTrackingBroken: tracking?.isBroken === true,
+      broadcasts: tracking?.options.broadcasts === true,
+      redirection: this.redirectionOf(client),
+      isTouched: transactions.isTouched(client),
+      watchedCount: transactions.watchedCount(client),
+      queuedCount: transactions.queuedCount(client),
+      queuedBytes: transactions.queuedBytes(client),
+    };
+  }
+
+  /** CLIENT UNBLOCK: ends a client's waiting as if its time were over, or with an error; whether it waited. */
+  unblock(client: Client, withError: boolean): boolean {
+    return this.blocking.unblock(client, withError);
+  }
+
+  hasQueued(client: Client, flags: number): boolean {
+    return this.transactions.has(client, flags);
+  }
+
+  /** During a pause keys past their time stay, but are not shown. */
+  pauseExpiry(isPaused: boolean): void {
+    this.keyspace.expiryPaused = isPaused;
+    this.keyspace.hidesExpired = isPaused;
   }
 
   /** Client id that a tracking client's messages go to; -1 without tracking, 0 to itself. */

@@ -25,7 +25,7 @@ import { rewriteConfigFile } from '../../service/config/rewrite.js';
 import type { DictRef } from '../../structures/dict.js';
 import type { QuicklistRef } from '../../structures/quicklist.js';
 import type { CallFor, CommandFor } from '../call.js';
-import { type Host as ProtectedHost, mayUse } from './protected.js';
+import { type Host as ProtectedHost, mayUse } from '../../service/commands/protected.js';
 
 /** The part of the server that these commands reach. */
 export interface Host extends ProtectedHost {

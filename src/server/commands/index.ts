@@ -1,16 +1,14 @@
 // Commands that need the server itself, beyond the Engine that data commands see.
 
 import { clientCommand } from './client.js';
+import { databaseCommands } from './connection.js';
 import { clusterCommand } from './cluster.js';
-import { commandCommand } from './command.js';
-import { connectionCommands } from './connection.js';
 import { debugCommand } from './debug.js';
 import { functionCommands } from './functions.js';
 import { hotkeysCommand } from './hotkeys.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
 import { migrateCommand } from './migrate.js';
-import { moduleCommand } from './module.js';
 import { replicationCommands } from './replication.js';
 import { scriptingCommands } from './scripting.js';
 import { wholeServerCommands } from './server.js';
@@ -20,13 +18,11 @@ import { waitCommands } from './wait.js';
 export const serverCommands = [
   clientCommand,
   clusterCommand,
-  commandCommand,
   debugCommand,
   hotkeysCommand,
   memoryCommand,
   migrateCommand,
-  moduleCommand,
-  ...connectionCommands,
+  ...databaseCommands,
   ...functionCommands,
   ...keyspaceCommands,
   ...replicationCommands,

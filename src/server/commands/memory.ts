@@ -9,7 +9,7 @@ import { int, key, optional } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import { replyHelp } from '../../registry/help.js';
 import type { CallFor, CommandFor } from '../call.js';
-import { type ClientMemoryHost, memoryOf } from '../client-line.js';
+import { type ClientMemoryHost, memoryOf } from '../../service/clients/client-line.js';
 import { residentBytes } from '../../service/process/process-memory.js';
 
 /** The part of the server that these commands reach. */

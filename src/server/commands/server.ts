@@ -3,7 +3,7 @@
 import type { ReplicationPort } from '../replication-port.js';
 import type { LateReply } from '../../service/host.js';
 import type { Scripting } from '../scripting/scripting.js';
-import type { Monitors } from '../monitors.js';
+import type { Monitors } from '../../service/watch/monitors.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { Clock } from '../../io/clock.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';

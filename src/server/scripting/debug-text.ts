@@ -3,7 +3,7 @@
 import { latin1Bytes } from '../../base/bytes.js';
 import { formatGeneral } from '../../scripting/lua/numbers.js';
 import { addressOf, LuaTable, type LuaValue, traversalEnd, typeName } from '../../scripting/lua/values.js';
-import { quoted } from '../monitors.js';
+import { quoted } from '../../service/watch/monitors.js';
 
 const DEPTH_MAX = 10;
 const NUMBER_DIGITS = 6;

@@ -10,7 +10,7 @@
 //
 // Not here: what scripts can call (script-calls), who waits meanwhile (parked-script), compiling and running Lua (scripting).
 
-import type { Monitors } from '../monitors.js';
+import type { Monitors } from '../../service/watch/monitors.js';
 import type { ClientBounds } from '../client-bounds.js';
 import type { CommandStats } from '../../service/watch/command-stats.js';
 import type { Settings } from '../settings.js';

@@ -1,16 +1,16 @@
 // monitors: MONITOR: every command that runs is told to who asked for it, secrets left out.
 
-import type { Clock } from '../io/clock.js';
-import { latin1 } from '../base/bytes.js';
-import { latin1Bytes } from '../base/bytes.js';
-import { type Client, Gate } from '../service/clients/client.js';
-import type { ServerCall } from './call.js';
+import type { Clock } from '../../io/clock.js';
+import { latin1 } from '../../base/bytes.js';
+import { latin1Bytes } from '../../base/bytes.js';
+import { type Client, Gate } from '../clients/client.js';
+import type { ClientCall } from '../call.js';
 
 /** The gate that makes commands pass by here, and how arguments are shown. */
 export interface MonitorsHost {
   gates: number;
   readonly clock: Clock;
-  shownArgument(call: ServerCall, index: number): Uint8Array;
+  shownArgument(call: ClientCall, index: number): Uint8Array;
 }
 
 /** A word in double quotes with everything that is not printable escaped, as MONITOR and the logs show arguments. */
@@ -74,7 +74,7 @@ export class Monitors {
   }
 
   /** Tells a command; `origin` stands for the address of commands that come from no socket ('lua'). */
-  feed(call: ServerCall, database: number, origin: string | undefined): void {
+  feed(call: ClientCall, database: number, origin: string | undefined): void {
     let line = `+${(this.preciseMs() / 1000).toFixed(6)} [${database} ${origin ?? (call.client.unixSocket ? `unix:${call.client.local}` : call.client.remote)}]`;
     for (let index = 0; index < call.count; index++) line += ` ${quoted(this.server.shownArgument(call, index))}`;
     const bytes = latin1Bytes(`${line}\r\n`);

@@ -1,6 +1,6 @@
 // protected: commands that only a configured server gives away: DEBUG and MODULE.
 
-import type { Config } from '../../service/config/config.js';
+import type { Config } from '../config/config.js';
 import type { CallFor } from '../call.js';
 
 /** The part of the server that these commands reach. */

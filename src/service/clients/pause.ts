@@ -1,19 +1,20 @@
 // pause: CLIENT PAUSE: commands are put off until the time is over or CLIENT UNPAUSE comes.
 
-import type { Transactions } from './transactions.js';
-import type { Keyspace } from '../keyspace/keyspace.js';
-import { argumentsOf } from '../registry/call.js';
-import type { Clock, Timer } from '../io/clock.js';
-import { type Command, commandFlags } from '../registry/command.js';
-import { type Client, Gate } from '../service/clients/client.js';
-import type { ServerCall } from './call.js';
+import type { ClientCall } from '../call.js';
+import { argumentsOf } from '../../registry/call.js';
+import type { Clock, Timer } from '../../io/clock.js';
+import { type Command, commandFlags } from '../../registry/command.js';
+import { type Client, Gate } from './client.js';
 
 /** The gate of the pause, and the way back for what was put off. */
 export interface PauseHost {
   gates: number;
   readonly clock: Clock;
-  readonly keyspace: Keyspace;
-  readonly transactions: Transactions;
+  nowMs(): number;
+  /** During a pause no key expires, so that a replica is as its master. */
+  pauseExpiry(isPaused: boolean): void;
+  /** Whether the client has queued a command with one of these flags for EXEC. */
+  hasQueued(client: Client, flags: number): boolean;
   replay(client: Client, args: readonly Uint8Array[]): void;
 }
 
@@ -31,10 +32,9 @@ export class Pause {
   begin(durationMs: number, mode: PauseMode): void {
     const active = this.timer !== undefined;
     if (!active || mode === 'all') this.mode = mode;
-    this.endMs = Math.max(active ? this.endMs : 0, this.server.keyspace.nowMs + durationMs);
+    this.endMs = Math.max(active ? this.endMs : 0, this.server.nowMs() + durationMs);
     this.server.gates |= Gate.PAUSED;
-    this.server.keyspace.expiryPaused = true;
-    this.server.keyspace.hidesExpired = true;
+    this.server.pauseExpiry(true);
     this.arm();
   }
 
@@ -64,8 +64,7 @@ export class Pause {
     this.timer?.cancel();
     this.timer = undefined;
     this.server.gates &= ~Gate.PAUSED;
-    this.server.keyspace.expiryPaused = false;
-    this.server.keyspace.hidesExpired = false;
+    this.server.pauseExpiry(false);
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
       // What comes meanwhile must stay behind the command that was put off.
@@ -78,14 +77,14 @@ export class Pause {
   }
 
   /** Whether this command, whose flags are these now, must wait. With mode 'all' that goes for CLIENT UNPAUSE too. */
-  holds(client: Client, command: Command<ServerCall>, flags: number): boolean {
+  holds(client: Client, command: Pick<Command, 'name'>, flags: number): boolean {
     if (client.kind === 'replica') return false;
     const writes = commandFlags.write | commandFlags.may_replicate;
     if (this.mode === 'all' || (flags & writes) !== 0) return true;
-    return command.name === 'exec' && this.server.transactions.has(client, writes);
+    return command.name === 'exec' && this.server.hasQueued(client, writes);
   }
 
-  putOff(client: Client, call: ServerCall): void {
+  putOff(client: Client, call: ClientCall): void {
     this.putOffCalls.set(client, argumentsOf(call));
     client.paused = true;
   }

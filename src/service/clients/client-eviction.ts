@@ -5,9 +5,9 @@
 //
 // Nobody is closed while messages are being delivered: that waits for the end of the request, or of the event.
 
-import type { Config } from '../service/config/config.js';
-import type { LogLevel } from '../base/log-level.js';
-import type { Client } from '../service/clients/client.js';
+import type { Config } from '../config/config.js';
+import type { LogLevel } from '../../base/log-level.js';
+import type { Client } from './client.js';
 import { type ClientMemoryHost, memoryOf } from './client-line.js';
 
 /** All clients, what each takes, and the limit. */

@@ -21,7 +21,7 @@ import type { CallFor, CommandFor } from '../call.js';
 
 /** The part of the server that these commands reach. */
 export interface Host {
-  readonly table: CommandTable<ServerCall>;
+  readonly table: CommandTable<never>;
 }
 
 type ServerCall = CallFor<Host>;
@@ -54,7 +54,7 @@ function legacyRange(keys: readonly KeySpec[]): readonly [number, number, number
   return [first, last, step];
 }
 
-function replyInfo(reply: ReplyWriter, found: Command<ServerCall>): void {
+function replyInfo(reply: ReplyWriter, found: Command<never>): void {
   const flags = flagNames.filter(([, bit]) => (found.flags & bit) !== 0).map(([name]) => name);
   const [first, last, step] = legacyRange(found.keys);
   reply.array(10);
@@ -133,7 +133,7 @@ class Fields {
   }
 }
 
-function replyDocs(reply: ReplyWriter, found: Command<ServerCall>): void {
+function replyDocs(reply: ReplyWriter, found: Command<never>): void {
   const { declaration } = found;
   const fields = new Fields(reply);
   fields.text('summary', declaration.summary);
@@ -201,7 +201,7 @@ function replyArguments(reply: ReplyWriter, args: readonly Argument[]): void {
 }
 
 /** The commands named from argument `from` on, undefined where there is none; all when none is named. */
-function named(call: ServerCall, from: number): (Command<ServerCall> | undefined)[] {
+function named(call: ServerCall, from: number): (Command<never> | undefined)[] {
   if (call.count <= from) return [...call.host.table.commands.values()];
   return Array.from({ length: call.count - from }, (_, index) =>
     call.host.table.byFullName(call.text(from + index).toLowerCase()),
@@ -322,7 +322,7 @@ function runGetKeys(call: ServerCall, withFlags: boolean): void {
     call.reply.error('ERR Invalid number of arguments specified for command');
     return;
   }
-  const fits = findKeys(found, target as unknown as ServerCall, false, foundKeys);
+  const fits = findKeys(found, target as never, false, foundKeys);
   if (!fits || (foundKeys.count === 0 && (found.flags & commandFlags.no_mandatory_keys) === 0)) {
     call.reply.error('ERR Invalid arguments specified for command');
     return;
@@ -334,7 +334,7 @@ function runGetKeys(call: ServerCall, withFlags: boolean): void {
     call.reply.bulk(target.bytes, target.starts[argument]!, target.lengths[argument]!);
     if (!withFlags) continue;
     // A command that names its keys itself names all of them, whatever its specifications can.
-    const flags = flagsOfKey(found, target as unknown as ServerCall, foundKeys, index).filter(
+    const flags = flagsOfKey(found, target as never, foundKeys, index).filter(
       (flag) => found.declaration.findKeys === undefined || flag !== 'incomplete',
     );
     call.reply.set(flags.length);
