@@ -86,5 +86,5 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['eslint.config.mjs'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['eslint*.config.mjs'], rules: { 'no-restricted-syntax': 'off' } },
 );

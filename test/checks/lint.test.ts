@@ -6,9 +6,11 @@ import { projectRoot } from './plant.js';
 
 const eslint = new ESLint({ cwd: projectRoot });
 
+const typed = new ESLint({ cwd: projectRoot, overrideConfigFile: join(projectRoot, 'eslint.typed.config.mjs') });
+
 /** The rules that a text breaks as if it stood in a file of the project. */
-async function rulesBroken(path: string, text: string): Promise<(string | null)[]> {
-  const [result] = await eslint.lintText(text, { filePath: join(projectRoot, path) });
+async function rulesBroken(path: string, text: string, linter = eslint): Promise<(string | null)[]> {
+  const [result] = await linter.lintText(text, { filePath: join(projectRoot, path) });
   return result!.messages.map((message) => message.ruleId);
 }
 
@@ -36,3 +38,11 @@ for (const [text, rule] of violations) {
     assert.deepEqual(await rulesBroken('src/io/clock.ts', `${text}\n`), []);
   });
 }
+
+test('lint refuses a promise that nobody waits for', async () => {
+  const text = 'export const later = async (): Promise<void> => {};\n';
+  assert.deepEqual(await rulesBroken('src/base/assert.ts', `${text}void later();\n`, typed), []);
+  assert.deepEqual(await rulesBroken('src/base/assert.ts', `${text}later();\n`, typed), [
+    '@typescript-eslint/no-floating-promises',
+  ]);
+});

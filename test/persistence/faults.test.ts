@@ -57,8 +57,8 @@ const savers: Readonly<Record<string, (files: SimulatedFiles) => Promise<Saver> 
     let timeout = 0;
     return {
       path: config.file,
-      save() {
-        config.set([['timeout', String(++timeout)]], { loading: false, local: true });
+      async save() {
+        await config.set([['timeout', String(++timeout)]], { loading: false, local: true });
         rewriteConfigFile(files, config, undefined, 'tmp');
         return true;
       },
