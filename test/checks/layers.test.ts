@@ -134,6 +134,11 @@ const violations: readonly [string, Readonly<Record<string, string>>, RegExp][] 
     { 'ARCHITECTURE.md': table.replace('| `base` | |', '| `base` | `io` |') },
     /base names io, which has no row above it/,
   ],
+  [
+    'a row for a folder that is not there',
+    { 'ARCHITECTURE.md': `${table}| \`proxy\` | \`service\` | | |\n` },
+    /the row of proxy stands for nothing in src/,
+  ],
   ['no table', { 'ARCHITECTURE.md': '# Architecture\n' }, /ARCHITECTURE\.md has no table/],
 ];
 
