@@ -11,7 +11,7 @@
 // Not here: reading and sending (service/clients/connection), time-driven work (cron), transactions, blocking.
 
 import type { CommandPlaces } from '../persistence/host.js';
-import { digitCount, utf8 } from '../base/bytes.js';
+import { utf8 } from '../base/bytes.js';
 import type { LogLevel } from '../base/log-level.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { fieldsetBytes, forgetFieldsets } from '../commands/hash/import.js';
@@ -39,19 +39,21 @@ import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
 import type { Persistence } from '../persistence/persistence.js';
 import type { Wire } from '../io/wire.js';
+import { Accounting, wireBytes } from '../service/dispatch/accounting.js';
+import { Permissions } from '../service/dispatch/permissions.js';
+import { OutputLimits } from '../service/clients/output-limits.js';
 import { Acl } from '../service/acl/acl.js';
-import { AclCheck, type Denial, denials, denialText } from '../service/acl/denial.js';
+import { AclCheck, type Denial } from '../service/acl/denial.js';
 import { type AclContext, AclLog } from '../service/acl/log.js';
-import { AclCommands, READ } from '../service/acl/selector.js';
+import { AclCommands } from '../service/acl/selector.js';
 import type { User } from '../service/acl/user.js';
 import type { Config } from '../service/config/config.js';
 import type { LateReply, ServiceClient, ServiceHost } from '../service/host.js';
 import { Info } from '../service/info/info.js';
 import { PubSub } from '../service/pubsub/pubsub.js';
-import { CommandLog, cutArguments } from '../service/watch/command-log.js';
-import { LatencyHistogram } from '../service/watch/latency-histogram.js';
+import { CommandLog } from '../service/watch/command-log.js';
+import type { LatencyHistogram } from '../service/watch/latency-histogram.js';
 import { LatencyMonitor } from '../service/watch/latency-monitor.js';
-import { shownArgument } from '../service/watch/secrets.js';
 import { AclChanges } from '../service/acl/acl-changes.js';
 import { Blocking } from './blocking.js';
 import type { CommandFor, FunctionStore, ServerCall, ServerOptions, ShutdownOptions } from './call.js';
@@ -83,15 +85,6 @@ const MILLION = 1_000_000;
 /** Commands of constant time are timed once in so many, and count for all of them, when they are no longer rare. */
 const SAMPLE_EVERY = 16;
 const HTTP_WARNING_INTERVAL_MS = 60_000;
-
-/** Why a queued command is refused by EXEC, by Denial. */
-const lateReasons = [
-  '',
-  'no permission to execute the command or subcommand',
-  'no permission to touch the specified keys',
-  '',
-  'no permission to access one of the channels used as arguments',
-] as const;
 
 export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceHost {
   readonly keyspace: Keyspace;
@@ -128,6 +121,9 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   readonly pause: Pause;
   readonly tracking: Tracking;
   readonly clientEviction: ClientEviction;
+  private readonly outputLimits: OutputLimits;
+  private readonly permissions: Permissions;
+  private readonly accounting: Accounting;
   readonly clientBounds: ClientBounds = new ClientBounds(this, memoryBounds());
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
@@ -173,7 +169,6 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   /** A waiting client whose command is run again now, inside the turn of the one that is served. */
   private waking: Client | undefined;
   private readonly wakingMessages: Uint8Array[] = [];
-  private readonly isSensitive = (directive: string): boolean => this.config.find(directive)?.option.sensitive === true;
 
   constructor(readonly options: ServerOptions) {
     this.config = options.config;
@@ -191,6 +186,8 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.table = makeTable();
     this.call.host = this;
     this.settings = new Settings(this.config);
+    this.permissions = new Permissions(this);
+    this.accounting = new Accounting(this);
     this.aclCommands = new AclCommands(this.table.all() as Iterable<Command<never>>);
     this.acl = new Acl(this.aclCommands, () => this.config.choice('acl-pubsub-default').value === 'allchannels');
     this.acl.listener = new AclChanges(this);
@@ -203,6 +200,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.events = new KeyspaceEvents(this);
     this.tracking = new Tracking(this);
     this.clientEviction = new ClientEviction(this);
+    this.outputLimits = new OutputLimits(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
     this.fieldExpireCycle = new FieldExpireCycle(this.keyspace, (database, args) => {
       this.effects.add(database, args);
@@ -246,7 +244,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     clientFeatures.add({ reset: forgetFieldsets, bytes: fieldsetBytes });
     clientFeatures.add(this.clientBounds);
     clientFeatures.add(this.clientEviction);
-    clientFeatures.add({ forget: (client) => void this.overSoftLimit.delete(client) });
+    clientFeatures.add(this.outputLimits);
   }
 
   /** Whether anybody keeps or repeats effects. */
@@ -320,38 +318,14 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     this.stats.writes += client.connection?.writes ?? 0;
   }
 
-  private readonly overSoftLimit = new Set<Client>();
-
   /** A soft limit passes with time, also when nothing more is sent. */
   checkSoftLimits(): void {
-    for (const client of this.overSoftLimit) this.checkOutput(client, client.connection?.wire.unsentBytes ?? 0);
+    this.outputLimits.checkSoftLimits();
   }
 
   /** Closes clients whose unsent output passes client-output-buffer-limit. */
   checkOutput(client: Client, unsentBytes: number): void {
-    const { hardBytes, softBytes, softSeconds } =
-      this.settings.outputLimits[
-        client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind
-      ];
-    const nowMs = this.clock.steadyMs();
-    if (softBytes === 0 || unsentBytes <= softBytes) {
-      client.softLimitSinceMs = 0;
-      this.overSoftLimit.delete(client);
-    } else if (client.softLimitSinceMs === 0) {
-      client.softLimitSinceMs = nowMs;
-      this.overSoftLimit.add(client);
-    }
-    const softPassed = client.softLimitSinceMs > 0 && nowMs - client.softLimitSinceMs > softSeconds * 1000;
-    if ((hardBytes === 0 || unsentBytes <= hardBytes) && !softPassed) {
-      if (this.clientEviction.isOn) this.clientEviction.grew(client);
-      return;
-    }
-    this.stats.outputLimitDisconnections++;
-    this.log(
-      'warning',
-      `Client ${this.describeClient(client)} scheduled to be closed ASAP for overcoming of output buffer limits.`,
-    );
-    client.connection?.destroy();
+    this.outputLimits.check(client, unsentBytes);
   }
 
   protocolError(client: Client, text: string): void {
@@ -435,28 +409,14 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   role: 'master' | 'replica' = 'master';
 
   get requiresPassword(): boolean {
-    return !this.acl.defaultUser.noPassword || !this.acl.defaultUser.enabled;
+    return this.permissions.requiresPassword;
   }
 
   /** Checks a name and password and, when they are right, makes the client that user. */
   authenticate(client: Client, userName: string, password: string): boolean {
-    const user = this.acl.authenticate(userName, password);
-    if (user === undefined) {
-      this.stats.authFailures++;
-      const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
-      this.aclLog.add(
-        denials.auth,
-        context,
-        this.call.text(0),
-        userName,
-        this.describeClient(client),
-        this.nowMs(),
-        this.settings.aclLogLength,
-      );
-      return false;
-    }
-    this.login(client, user, true);
-    return true;
+    const user = this.permissions.authenticate(client, userName, password, this.call.text(0));
+    if (user !== undefined) this.login(client, user, true);
+    return user !== undefined;
   }
 
   /** RESET: the client is as it was after connecting. */
@@ -514,7 +474,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
 
   /** An argument as logs and monitors show it: secrets are left out. */
   shownArgument(call: ServerCall, index: number): Uint8Array {
-    return shownArgument(call.command.fullName, call as unknown as Call, index, this.isSensitive);
+    return this.accounting.shownArgument(call, index);
   }
 
   /** rename-command; an empty name takes the command away. Throws when there is no such command or the name is taken. */
@@ -783,7 +743,7 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
       call.bytes.length >= settings.largeRequestBytes ||
       call.reply.pendingBytes - pendingBytes >= settings.largeReplyBytes
     ) {
-      this.recordLarge(call, command, call.reply.pendingBytes - pendingBytes);
+      this.accounting.recordLarge(call, command, call.reply.pendingBytes - pendingBytes);
     }
   }
 
@@ -801,23 +761,12 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
     if (this.blocking.count > 0 && this.blocking.isWaiting(call.client)) return;
     // A parked script goes on; it is measured when it has ended.
     if (this.scripting.parked.isFor(call)) return;
-    this.account(call, command, (clock.steadyMs() - startMs) * 1000, times);
-  }
-
-  /** What a command's time is kept for. */
-  private account(call: ServerCall, command: Command<ServerCall>, micros: number, times: number): void {
-    this.stats.addTime(command.id, micros * times);
-    if (this.settings.latencyTracking) this.recordLatency(command, micros, times);
-    if (this.settings.slowerThanMicros >= 0 && micros >= this.settings.slowerThanMicros)
-      this.recordSlow(call, command, micros);
-    this.noteLatency((command.flags & commandFlags.fast) !== 0 ? 'fast-command' : 'command', micros / 1000);
+    this.accounting.account(call, command, (clock.steadyMs() - startMs) * 1000, times);
   }
 
   /** LATENCY: notes an event if it took as long as latency-monitor-threshold. */
   noteLatency(event: string, milliseconds: number): void {
-    const { latencyThresholdMs } = this.settings;
-    if (latencyThresholdMs > 0 && milliseconds >= latencyThresholdMs)
-      this.latency.add(event, Math.floor(milliseconds), Math.floor(this.nowMs() / 1000));
+    this.accounting.noteLatency(event, milliseconds);
   }
 
   /** For LATENCY: keys that go by themselves, one by one. */
@@ -831,47 +780,13 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   finishLate(call: ServerCall, micros: number, replyBytes: number): void {
     const command = call.command as unknown as Command<ServerCall>;
     this.stats.count(command.id);
-    this.account(call, command, micros, 1);
-    if (replyBytes >= this.settings.largeReplyBytes) this.recordLargeReply(call, command, replyBytes);
+    this.accounting.account(call, command, micros, 1);
+    this.accounting.recordLargeReply(call, command, replyBytes);
   }
 
   /** Serves clients that wait for keys, if something was put in them; not inside a transaction or script. */
   serveReady(): void {
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
-  }
-
-  private recordLatency(command: Command<ServerCall>, micros: number, times: number): void {
-    let histogram = this.histograms.get(command.fullName);
-    if (histogram === undefined) {
-      histogram = new LatencyHistogram();
-      this.histograms.set(command.fullName, histogram);
-    }
-    histogram.record(micros * 1000, times);
-  }
-
-  private recordSlow(call: ServerCall, command: Command<ServerCall>, micros: number): void {
-    if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
-    this.logCommand(this.slowLog, call, Math.floor(micros), this.settings.slowLogLength);
-  }
-
-  /** COMMANDLOG of large requests and replies. The reply of a parked script comes later (`finishLate`). */
-  private recordLarge(call: ServerCall, command: Command<ServerCall>, replyBytes: number): void {
-    if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
-    const { settings, config } = this;
-    const bytes = wireBytes(call);
-    if (bytes >= settings.largeRequestBytes)
-      this.logCommand(this.largeRequests, call, bytes, config.number('commandlog-large-request-max-len').value);
-    if (replyBytes >= settings.largeReplyBytes) this.recordLargeReply(call, command, replyBytes);
-  }
-
-  private recordLargeReply(call: ServerCall, command: Command<ServerCall>, replyBytes: number): void {
-    if ((command.flags & commandFlags.skip_slowlog) !== 0 || call.client === undefined) return;
-    this.logCommand(this.largeReplies, call, replyBytes, this.config.number('commandlog-large-reply-max-len').value);
-  }
-
-  private logCommand(log: CommandLog, call: ServerCall, value: number, limit: number): void {
-    const args = cutArguments(call.count, (index) => this.shownArgument(call, index));
-    log.add(args, value, Math.floor(this.nowMs() / 1000), call.client.remote, call.client.name, limit);
   }
 
   private replyCrash(call: ServerCall, command: Command<ServerCall>, error: unknown): void {
@@ -941,58 +856,29 @@ export class DataServer implements Engine, ClientOwner, ConnectionHost, ServiceH
   goodReplicas = 0;
 
   private isAllowed(client: Client, command: Command<ServerCall>, call: ServerCall): boolean {
-    const denial = this.aclCheck.check(
-      client.user!,
-      command as unknown as Command<Call<never, never, never>>,
-      call as unknown as Call<never, never, never>,
-    );
-    if (denial === denials.none) return true;
-    const context = (client.gates & Gate.MULTI) !== 0 ? 'multi' : 'toplevel';
-    this.logDenial(client, call, denial, context);
-    this.reject(client, command, `NOPERM ${denialText(denial, client.userName, command.fullName, undefined)}`);
-    return false;
+    const text = this.permissions.refusal(client, command, call);
+    return text === undefined || this.reject(client, command, text);
   }
 
   mayReadEveryKey(call: { readonly client: unknown }): boolean {
-    const { user } = call.client as Client;
-    if (user === undefined || user.unrestricted) return true;
-    const own = call as unknown as Call<never, never, never>;
-    return this.aclCheck.allowsEveryKey(user, own.command as unknown as Command<Call<never, never, never>>, own, READ);
+    return this.permissions.mayReadEveryKey(call);
   }
 
   /** As isAllowed, for a command of a transaction: it was allowed when it was queued. */
   private isStillAllowed(client: Client, command: Command<ServerCall>, call: ServerCall): boolean {
-    const denial = this.aclCheck.check(
-      client.user!,
-      command as unknown as Command<Call<never, never, never>>,
-      call as unknown as Call<never, never, never>,
-    );
-    if (denial === denials.none) return true;
-    this.logDenial(client, call, denial, 'multi');
-    call.reply.error(
-      `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${lateReasons[denial]}`,
-    );
-    return false;
+    const text = this.permissions.lateRefusal(client, command, call);
+    if (text !== undefined) call.reply.error(text);
+    return text === undefined;
   }
 
   logDenial(client: Client, call: ServerCall, denial: Denial, context: AclContext): void {
-    const object = denial === denials.command ? call.command.fullName : call.text(this.aclCheck.deniedIndex);
-    this.stats.aclDenials[denial]!++;
-    this.aclLog.add(
-      denial,
-      context,
-      object,
-      client.userName,
-      this.describeClient(client),
-      this.nowMs(),
-      this.settings.aclLogLength,
-    );
+    this.permissions.logDenial(client, call, denial, context);
   }
 
   private passMemoryGate(client: Client, command: Command<ServerCall>, flags: number): boolean {
     if (this.usedBytes <= this.settings.maxMemory) return true;
     const enough = this.evictSome();
-    // That keys went came before what the command answers.
+    // Send invalidations for evicted keys before this reply.
     if (this.ownMessages.length > 0 && (client.gates & Gate.SILENT) === 0) this.writeOwnMessages(client);
     const inMulti = (client.gates & Gate.MULTI) !== 0;
     const refused =
@@ -1355,13 +1241,6 @@ function isErrorOfExec(text: string): boolean {
 /** EXEC's own words for an error that ends the transaction. */
 function execAborted(text: string): string {
   return `EXECABORT Transaction discarded because of: ${text.replace(/^ERR /, '')}`;
-}
-
-/** Bytes of a request in the protocol. */
-function wireBytes(call: ServerCall): number {
-  let bytes = 3 + digitCount(call.count);
-  for (let index = 0; index < call.count; index++) bytes += 5 + digitCount(call.lengths[index]!) + call.lengths[index]!;
-  return bytes;
 }
 
 function clip(text: string, length: number): string {
