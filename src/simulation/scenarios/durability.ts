@@ -213,7 +213,11 @@ export async function runDurability(world: World, { policy, plant }: DurabilityO
       writer.start();
     }
     await world.run(200 + world.random.below(4000));
-    if (world.random.chance(30)) await fillDisk(world, machine.files);
+    let troubleMs = Infinity;
+    if (world.random.chance(30)) {
+      troubleMs = world.nowMs;
+      await fillDisk(world, machine.files);
+    }
     if (world.random.chance(30)) {
       machine.pause();
       await world.run(world.random.below(500));
@@ -223,6 +227,8 @@ export async function runDurability(world: World, { policy, plant }: DurabilityO
     await world.run(world.random.below(300));
     for (const writer of writers) writer.isCurrent = false;
     savedUntilMs = crash(world, machine, policy, saves.savedUntilMs);
+    // A write that the disk refuses is kept and tried again; `everysec` has acknowledged it by then.
+    if (policy === 'everysec') savedUntilMs = Math.min(savedUntilMs, troubleMs);
     for (const writer of writers) writer.stop();
     net.heal();
     await world.run(100);

@@ -1,4 +1,5 @@
 import { durabilityScenarios } from './durability.js';
+import { replicationScenarios } from './replication.js';
 import type { Scenario } from './scenario.js';
 
-export const scenarios: readonly Scenario[] = [...durabilityScenarios];
+export const scenarios: readonly Scenario[] = [...durabilityScenarios, ...replicationScenarios];
