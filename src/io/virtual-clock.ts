@@ -124,7 +124,8 @@ export class VirtualClock implements Clock {
   freeze(): void {
     if (this.frozen) return;
     this.wallOffsetMs = this.wallMs();
-    this.steadyOffsetMs = this.steadyMs();
+    // Whole, so that steps of whole milliseconds add up exactly.
+    this.steadyOffsetMs = Math.ceil(this.steadyMs());
     this.frozen = true;
     this.waker?.cancel();
     this.waker = undefined;
