@@ -48,9 +48,10 @@ export class FullSync {
     private readonly forgetDatabase: () => void,
   ) {}
 
-  get isActive(): boolean {
-    return this.isRunning;
-  }
+  /** A replica has taken some of the data: the replication timeout begins anew. */
+  private readonly noteProgress = (replica: Replica): void => {
+    replica.heardMs = this.server.clock.steadyMs();
+  };
 
   add(replica: Replica, speaksPsync: boolean): void {
     this.waiting.set(replica, { speaksPsync, sinceMs: this.server.clock.steadyMs() });
@@ -133,7 +134,7 @@ export class FullSync {
     const mark = utf8(Buffer.from(server.options.environment.entropy(MARK_DIGITS)).toString('hex'));
     for (const { client } of this.served)
       client.connection!.send(utf8(`$EOF:${Buffer.from(mark).toString('latin1')}\r\n`));
-    this.sink = new ReplicaSink(this.served, mark, (replica) => (replica.heardMs = server.clock.steadyMs()));
+    this.sink = new ReplicaSink(this.served, mark, this.noteProgress);
     return this.sink;
   }
 
@@ -170,7 +171,7 @@ export class FullSync {
     const { path } = this;
     try {
       const file = files.open(path, 'read');
-      new FileToReplicas(file, this.served, this.owner, () => {
+      new FileToReplicas(file, this.served, this.owner, this.noteProgress, () => {
         file.close();
         files.remove(path);
       }).start();
@@ -194,6 +195,7 @@ class FileToReplicas {
     private readonly file: OpenFile,
     private readonly replicas: readonly Replica[],
     private readonly owner: FullSyncOwner,
+    private readonly noteProgress: (replica: Replica) => void,
     private readonly done: () => void,
   ) {
     this.open = replicas.length;
@@ -213,7 +215,8 @@ class FileToReplicas {
       let isOver = false;
       const pump = (): void => {
         if (isOver) return;
-        replica.heardMs = Math.max(replica.heardMs, 0);
+        // The replica takes the data: it is alive, however long the file is.
+        this.noteProgress(replica);
         while (position < this.size && connection.wire.unsentBytes < WINDOW_BYTES && !connection.isClosing) {
           const chunk = new Uint8Array(Math.min(FILE_CHUNK_BYTES, this.size - position));
           const count = this.file.read(chunk, 0, chunk.length, position);
