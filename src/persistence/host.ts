@@ -3,20 +3,13 @@
 import type { LogLevel } from '../base/log-level.js';
 import type { DataLimits, Part } from '../commands/engine.js';
 import type { Clock } from '../io/clock.js';
+import type { CommandPlaces } from '../protocol/command-encoder.js';
 import type { Files } from '../io/files.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { SnapshotFileOptions } from './snapshot/snapshot-file.js';
 import type { SnapshotSink } from './snapshot/snapshot-sink.js';
 
 export type { LogLevel };
-
-/** A command as places in a buffer, as in a Call. */
-export interface CommandPlaces {
-  readonly bytes: Uint8Array;
-  readonly starts: Int32Array;
-  readonly lengths: Int32Array;
-  readonly count: number;
-}
 
 export interface PersistenceHost {
   readonly keyspace: Keyspace;
@@ -64,4 +57,4 @@ export interface PersistenceHost {
   readonly serverVersion: string;
 }
 
-export type { Part };
+export type { CommandPlaces, Part };

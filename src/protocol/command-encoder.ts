@@ -38,6 +38,12 @@ export class CommandEncoder {
     if (this.bytes.length > KEPT_BYTES_MAX) this.bytes = new Uint8Array(BUFFER_BYTES);
   }
 
+  /** The first bytes were taken; the others move to the front. */
+  dropFirst(count: number): void {
+    this.bytes.copyWithin(0, count, this.length);
+    this.length -= count;
+  }
+
   /** Adds a command as it was called; a database below 0 means that any will do. @hot */
   command(database: number, command: CommandPlaces): void {
     this.select(database);

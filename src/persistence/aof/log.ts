@@ -10,17 +10,15 @@
 //
 // Not here: which file (aof/append-only), what the server does about a failure (persistence).
 
-import { copyBytes, digitCount, utf8, writeInteger } from '../../base/bytes.js';
+import { utf8 } from '../../base/bytes.js';
 import { errorCode, systemErrorText } from '../../base/system-error.js';
 import type { Part } from '../../commands/engine.js';
 import type { OpenFile } from '../../io/files.js';
-import type { CommandPlaces, PersistenceHost } from '../host.js';
+import { CommandEncoder, type CommandPlaces } from '../../protocol/command-encoder.js';
+import type { PersistenceHost } from '../host.js';
 
 export type SyncPolicy = 'always' | 'everysec' | 'no';
 
-const BUFFER_BYTES = 64 * 1024;
-/** A larger buffer is dropped when it is empty. */
-const BUFFER_BYTES_KEPT_MAX = 4 << 20;
 const SYNC_INTERVAL_MS = 1000;
 const POSTPONE_MS_MAX = 2000;
 const LOG_ERROR_EVERY_MS = 30_000;
@@ -41,9 +39,7 @@ export class AofLog {
   /** Told when there is a file to write to, or none any more. */
   onOpenChanged: () => void = () => undefined;
   private file: OpenFile | undefined;
-  private buffer: Uint8Array = new Uint8Array(BUFFER_BYTES);
-  private length = 0;
-  private selected = -1;
+  private readonly encoder = new CommandEncoder();
   private lastNoteSeconds = 0;
   private unsyncedBytes = 0;
   /** Bytes written by this process, to whatever file. */
@@ -64,12 +60,12 @@ export class AofLog {
   }
 
   get pendingBytes(): number {
-    return this.length;
+    return this.encoder.length;
   }
 
   /** Bytes of commands so far, written or not; see `syncedBytes`. */
   get appendedBytes(): number {
-    return this.writtenBytes + this.length;
+    return this.writtenBytes + this.encoder.length;
   }
 
   /** How many of `appendedBytes` are on the disk for sure. */
@@ -85,7 +81,7 @@ export class AofLog {
   switchTo(file: OpenFile, size: number): void {
     this.file = file;
     this.size = size;
-    this.selected = -1;
+    this.encoder.forgetDatabase();
     this.lastNoteSeconds = 0;
     this.unsyncedBytes = 0;
     this.lastSyncMs = this.host.clock.steadyMs();
@@ -102,75 +98,29 @@ export class AofLog {
 
   /** Forgets what was not written. */
   discardBuffer(): void {
-    this.length = 0;
+    this.encoder.clear();
     this.failure = null;
   }
 
   // --- commands into the buffer ---------------------------------------------------------------------------------------
 
-  private reserve(count: number): void {
-    if (this.length + count <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.length + count));
-    grown.set(this.buffer.subarray(0, this.length));
-    this.buffer = grown;
-  }
-
-  private line(letter: number, value: number): void {
-    const { buffer } = this;
-    buffer[this.length++] = letter;
-    this.length = writeInteger(buffer, this.length, value);
-    buffer[this.length++] = 13;
-    buffer[this.length++] = 10;
-  }
-
-  private argument(bytes: Uint8Array, offset: number, length: number): void {
-    this.reserve(length + digitCount(length) + 5);
-    this.line(0x24, length);
-    copyBytes(this.buffer, this.length, bytes, offset, length);
-    this.length += length;
-    this.buffer[this.length++] = 13;
-    this.buffer[this.length++] = 10;
-  }
-
-  /** Writes the annotations before a command: the time, the database (below 0: any will do). */
-  private prepare(database: number, nowMs: number): void {
-    if (this.notesTime) {
-      const seconds = Math.floor(nowMs / 1000);
-      if (seconds > this.lastNoteSeconds) {
-        this.lastNoteSeconds = seconds;
-        const note = utf8(`#TS:${seconds}\r\n`);
-        this.reserve(note.length);
-        this.buffer.set(note, this.length);
-        this.length += note.length;
-      }
-    }
-    if (database !== this.selected && database >= 0) {
-      this.selected = database;
-      const number = utf8(String(database));
-      this.reserve(32);
-      this.line(0x2a, 2);
-      this.argument(SELECT, 0, SELECT.length);
-      this.argument(number, 0, number.length);
-    }
+  /** Writes a note with the time, where notes are wanted and a second has begun. */
+  private noteTime(nowMs: number): void {
+    const seconds = Math.floor(nowMs / 1000);
+    if (seconds <= this.lastNoteSeconds) return;
+    this.lastNoteSeconds = seconds;
+    this.encoder.raw(utf8(`#TS:${seconds}\r\n`));
   }
 
   /** @hot */
   append(database: number, command: CommandPlaces, nowMs: number): void {
-    this.prepare(database, nowMs);
-    this.reserve(16);
-    this.line(0x2a, command.count);
-    for (let index = 0; index < command.count; index++)
-      this.argument(command.bytes, command.starts[index]!, command.lengths[index]!);
+    if (this.notesTime) this.noteTime(nowMs);
+    this.encoder.command(database, command);
   }
 
   appendParts(database: number, parts: readonly Part[], nowMs: number): void {
-    this.prepare(database, nowMs);
-    this.reserve(16);
-    this.line(0x2a, parts.length);
-    for (const part of parts) {
-      const bytes = part instanceof Uint8Array ? part : utf8(String(part));
-      this.argument(bytes, 0, bytes.length);
-    }
+    if (this.notesTime) this.noteTime(nowMs);
+    this.encoder.parts(database, parts);
   }
 
   // --- the buffer into the file ---------------------------------------------------------------------------------------
@@ -179,7 +129,7 @@ export class AofLog {
   flush(force: boolean): boolean {
     const { file } = this;
     if (file === undefined) return true;
-    if (this.length > 0) {
+    if (this.encoder.length > 0) {
       if (this.policy === 'everysec' && !force && this.mustPostpone()) return true;
       this.postponedSinceMs = 0;
       if (!this.write(file)) return false;
@@ -227,8 +177,8 @@ export class AofLog {
     if (this.writeDelayMicroseconds > 0)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.writeDelayMicroseconds / 1000);
     try {
-      while (done < this.length) {
-        const count = file.write(this.buffer, done, this.length - done);
+      while (done < this.encoder.length) {
+        const count = file.write(this.encoder.bytes, done, this.encoder.length - done);
         if (count <= 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
         done += count;
       }
@@ -240,8 +190,7 @@ export class AofLog {
     this.size += done;
     this.writtenBytes += done;
     this.unsyncedBytes += done;
-    this.length = 0;
-    if (this.buffer.length > BUFFER_BYTES_KEPT_MAX) this.buffer = new Uint8Array(BUFFER_BYTES);
+    this.encoder.clear();
     this.succeed();
     return true;
   }
@@ -253,8 +202,7 @@ export class AofLog {
       file.truncate(this.size);
     } catch (error) {
       this.host.log('warning', `Could not remove short write from the append-only file: ${errorCode(error)}`);
-      this.buffer.copyWithin(0, done, this.length);
-      this.length -= done;
+      this.encoder.dropFirst(done);
       this.size += done;
     }
   }
@@ -300,7 +248,7 @@ export class AofLog {
   drain(): boolean {
     const { file } = this;
     if (file === undefined) return true;
-    if (this.length > 0 && !this.write(file)) return false;
+    if (this.encoder.length > 0 && !this.write(file)) return false;
     return this.syncNow(file);
   }
 
@@ -316,12 +264,10 @@ export class AofLog {
   }
 
   private succeed(): void {
-    if (this.failure === null || this.length > 0) return;
+    if (this.failure === null || this.encoder.length > 0) return;
     this.host.log('warning', 'AOF write error looks solved. Kvasir can write again.');
     this.failure = null;
     this.lastLoggedMs = -Infinity;
     this.failureChanged();
   }
 }
-
-const SELECT = utf8('SELECT');
