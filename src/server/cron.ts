@@ -26,9 +26,9 @@ export interface CronHost {
   readonly usedBytes: number;
   pendingShutdown: (() => void) | undefined;
   beginTurn(): void;
-  checkSoftLimits(): void;
-  closeIdleClients(): void;
-  countClientBytes(): void;
+  readonly outputLimits: { checkSoftLimits(): void };
+  readonly registry: { closeIdle(): void };
+  readonly memoryLimit: { countClientBytes(): void };
   evictSome(): boolean;
   fieldExpireStep(isOver: () => boolean): void;
   noteLatency(event: string, milliseconds: number): void;
@@ -177,7 +177,7 @@ export class Cron {
     const expireMs = clock.steadyMs() - startMs;
     this.expireMicros += expireMs * 1000;
     server.noteLatency('expire-cycle', expireMs);
-    server.countClientBytes();
+    server.memoryLimit.countClientBytes();
     server.evictSome();
     this.trackLimit(intervalMs);
     this.freeSoon();
@@ -186,8 +186,8 @@ export class Cron {
       this.sampledMs = nowMs;
       this.sample(nowMs);
     }
-    server.closeIdleClients();
-    server.checkSoftLimits();
+    server.registry.closeIdle();
+    server.outputLimits.checkSoftLimits();
     if (nowMs - this.trimmedMs >= 1000) {
       this.trimmedMs = nowMs;
       for (const { connection } of server.clients.values()) connection?.trimWhenQuiet();

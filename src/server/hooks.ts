@@ -7,17 +7,12 @@
 
 import type { Command } from '../registry/command.js';
 import type { Client } from '../service/clients/client.js';
+import { ServiceHooks } from '../service/hooks.js';
 import type { ServerCall, ShutdownOptions } from './call.js';
 
-export class Hooks {
-  /** Called at every tick of the cron. */
-  readonly ticks: (() => void)[] = [];
+export class Hooks extends ServiceHooks {
   /** Called after FLUSHDB (with an index) and FLUSHALL (-1): persistence saves, tracking invalidates everything. */
   readonly flushes: ((index: number) => void)[] = [];
-  /** Called by CONFIG RESETSTAT. */
-  readonly statisticsResets: (() => void)[] = [];
-  /** Called when replies are held; one of them must see to `releaseReplies` being called at the end of the turn. */
-  readonly repliesHeld: (() => void)[] = [];
   /** Awaited, one after the other, before the first client is served: data comes from disk. A rejection ends the start. */
   readonly beforeServing: (() => Promise<void>)[] = [];
   /** Awaited, one after the other, before the server ends: each saves what it must, or returns why the server must not end. */

@@ -16,7 +16,6 @@ export interface TransactionsHost {
   readonly clientBounds: ClientBounds;
   readonly queryBytesMax: number;
   queryLimitReached(client: Client): void;
-  reject(client: Client, command: Command<ServerCall>, text: string): false;
   runQueued(client: Client, queue: CommandQueue): void;
   updateListening(): void;
 }
@@ -87,7 +86,7 @@ export class Transactions {
   }
 
   /** Whether a command inside MULTI is queued instead of run. */
-  queues(command: Command<ServerCall>): boolean {
+  queues(command: Pick<Command, 'name'>): boolean {
     return !(
       command.name === 'exec' ||
       command.name === 'discard' ||
@@ -98,24 +97,23 @@ export class Transactions {
     );
   }
 
-  queue(client: Client, call: ServerCall, command: Command<ServerCall>, flags: number): void {
-    if ((command.flags & commandFlags.no_multi) !== 0) {
-      this.server.reject(client, command, 'ERR Command not allowed inside a transaction');
-      return;
-    }
+  /** Keeps a command for EXEC; returns why it is refused, undefined when it has been dealt with. */
+  queue(client: Client, call: ServerCall, command: Command<ServerCall>, flags: number): string | undefined {
+    if ((command.flags & commandFlags.no_multi) !== 0) return 'ERR Command not allowed inside a transaction';
     const state = this.ensure(client);
     const queue = (state.queue ??= new CommandQueue(this.commands));
     const { segmentBytes } = queue;
     queue.push(call, command, flags);
-    if (!this.server.clientBounds.admitQueue(client, queue.segmentBytes - segmentBytes)) return;
+    if (!this.server.clientBounds.admitQueue(client, queue.segmentBytes - segmentBytes)) return undefined;
     const { connection } = client;
     // As Redis: what is queued counts as a part of what the client has sent and is not done.
     if (connection !== undefined && queue.bytes + connection.queryBytes > this.server.queryBytesMax) {
       this.server.queryLimitReached(client);
       connection.destroy();
-      return;
+      return undefined;
     }
     call.reply.queued();
+    return undefined;
   }
 
   /** Whether one of the queued commands has one of these flags. */

@@ -25,6 +25,9 @@ export interface ServiceClient extends Subscriber {
   readonly isLocal: boolean;
 }
 
+/** How a server names itself in HELLO and INFO. */
+export type ServerMode = 'standalone' | 'cluster' | 'sentinel';
+
 /** A command that replies later; see ServiceHost.suspend. */
 export interface LateReply {
   resume(write: (reply: ReplyWriter) => void): void;

@@ -5,11 +5,12 @@ import { command } from '../../registry/command.js';
 import { block, int, optional, str } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import type { CallFor, ClientCall, CommandFor } from '../call.js';
+import type { ServerMode } from '../host.js';
 import { SERVER_VERSION } from '../../base/version.js';
 
 /** The part of a server that these commands reach. */
 export interface Host {
-  readonly mode: 'standalone' | 'cluster';
+  readonly mode: ServerMode;
   readonly role: 'master' | 'replica';
   readonly requiresPassword: boolean;
   authenticate(client: Client, userName: string, password: string): boolean;
@@ -120,7 +121,9 @@ function runHello(call: ServerCall): void {
   call.client.protocol = protocol;
   call.reply.protocol = protocol;
   const { reply } = call;
-  reply.map(7);
+  // A sentinel has no role.
+  const hasRole = call.host.mode !== 'sentinel';
+  reply.map(hasRole ? 7 : 6);
   reply.bulkText('server');
   reply.bulkText('redis');
   reply.bulkText('version');
@@ -131,8 +134,10 @@ function runHello(call: ServerCall): void {
   reply.integer(call.client.id);
   reply.bulkText('mode');
   reply.bulkText(call.host.mode);
-  reply.bulkText('role');
-  reply.bulkText(call.host.role);
+  if (hasRole) {
+    reply.bulkText('role');
+    reply.bulkText(call.host.role);
+  }
   reply.bulkText('modules');
   reply.array(0);
 }
