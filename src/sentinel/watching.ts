@@ -1,0 +1,63 @@
+// watching: connects to instances and asks them what must be asked from time to time.
+
+import { INFO_PERIOD_IN_FAILOVER_MS } from './timing.js';
+import type { Instance, Replica } from './instance.js';
+import { masterOf } from './instance.js';
+import { hasRoom, introduce, request, sendHello, sendPing } from './requests.js';
+import { takeInfo } from './info.js';
+import type { SentinelState } from './state.js';
+
+/** Opens the connections that are missing, at most once in a ping period. */
+export function reconnect(state: SentinelState, instance: Instance): void {
+  const { link } = instance;
+  // A sentinel whose place others have taken has port 0 until it says where it is now.
+  if (!link.disconnected || instance.address.port === 0) return;
+  if (state.nowMs - link.lastReconnectMs < state.timing['ping-period']) return;
+  link.lastReconnectMs = state.nowMs;
+  refreshAddress(state, instance);
+  if (!link.hasCommands) {
+    link.hasCommands = true;
+    link.pending = 0;
+    link.commandsSinceMs = state.nowMs;
+    state.sink.open(link, 'commands', instance.address);
+    introduce(state, instance, 'commands');
+    sendPing(state, instance);
+  }
+  if (instance.kind !== 'sentinel' && !link.hasPubSub) {
+    link.hasPubSub = true;
+    link.pubSubSinceMs = state.nowMs;
+    link.pubSubActivityMs = state.nowMs;
+    state.sink.open(link, 'pubsub', instance.address);
+    introduce(state, instance, 'pubsub');
+  }
+  link.disconnected = !link.hasCommands || (instance.kind !== 'sentinel' && !link.hasPubSub);
+}
+
+/** A name may have another address by now; when it has none any more, the last one stays. */
+function refreshAddress(state: SentinelState, instance: Instance): void {
+  if (!state.settings.resolveHostnames) return;
+  const ip = state.names.ip(instance.address.host);
+  if (ip !== '' && ip !== instance.address.ip) instance.address = { ...instance.address, ip };
+}
+
+export function sendPeriodic(state: SentinelState, instance: Instance): void {
+  const { link } = instance;
+  const { nowMs, timing } = state;
+  if (link.disconnected || !hasRoom(instance)) return;
+  if (instance.kind !== 'sentinel') {
+    const sinceInfo = nowMs - instance.infoRefreshMs;
+    const isDue = instance.infoRefreshMs === 0 || sinceInfo > infoPeriod(state, instance);
+    if (isDue) request(state, instance, ['INFO'], (reply) => takeInfo(state, instance, reply));
+  }
+  const pingPeriod = Math.min(instance.downAfterMs, timing['ping-period']);
+  if (nowMs - link.lastPongMs > pingPeriod && nowMs - link.lastPingMs > pingPeriod / 2) sendPing(state, instance);
+  if (nowMs - instance.lastPublishMs > timing['publish-period']) sendHello(state, instance);
+}
+
+function infoPeriod(state: SentinelState, instance: Instance): number {
+  const period = state.timing['info-period'];
+  if (instance.kind !== 'slave') return period;
+  const master = masterOf(instance);
+  const matters = master.isObjectivelyDown || master.failsOver || (instance as Replica).masterLinkDownMs !== 0;
+  return matters ? Math.min(INFO_PERIOD_IN_FAILOVER_MS, period) : period;
+}
