@@ -326,6 +326,10 @@ export interface Directives {
   readonly 'repl-disable-tcp-nodelay'?: Flag | undefined;
   /** Bytes of recent writes kept for replicas that come back. Default: `1mb`. */
   readonly 'repl-backlog-size'?: number | string | undefined;
+  /** Bytes of older writes kept on disk for replicas that were away for long; 0 for none. Default: `0`. */
+  readonly 'repl-backlog-disk-size'?: number | string | undefined;
+  /** Bytes a second to a replica in a full sync; 0 for no limit. Default: `0`. */
+  readonly 'repl-sync-rate-limit'?: number | string | undefined;
   /** Seconds to keep them when no replica is connected; 0 for ever. Default: `3600`. */
   readonly 'repl-backlog-ttl'?: number | string | undefined;
   /** Bytes that a replica buffers during a full sync; 0: as client-output-buffer-limit. Default: `0`. */

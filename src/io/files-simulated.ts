@@ -8,7 +8,7 @@
 import { dirname } from 'node:path';
 import type { Prng } from '../base/prng.js';
 import { systemClock } from './clock.js';
-import type { Files, OpenFile, OpenMode } from './files.js';
+import type { FileCallback, Files, OpenFile, OpenMode } from './files.js';
 
 export type FileOperation =
   'open' | 'read' | 'write' | 'truncate' | 'sync' | 'rename' | 'remove' | 'makeFolder' | 'syncFolder';
@@ -262,6 +262,36 @@ class SimulatedFile implements OpenFile {
     content.bytes.set(bytes.subarray(offset, offset + count), content.length);
     content.length += count;
     return count;
+  }
+
+  writeAt(bytes: Uint8Array, offset: number, length: number, position: number): number {
+    const content = this.content;
+    if (position > content.length) throw new Error(`${this.path}: a write at ${position} leaves a hole`);
+    // Bytes that are written again become what they were: only those after the end are new.
+    const known = Math.min(length, content.length - position);
+    content.bytes.set(bytes.subarray(offset, offset + known), position);
+    return known === length ? known : known + this.write(bytes, offset + known, length - known);
+  }
+
+  readSoon(into: Uint8Array, offset: number, length: number, position: number, done: FileCallback): void {
+    this.soon(done, () => this.read(into, offset, length, position));
+  }
+
+  writeSoon(bytes: Uint8Array, offset: number, length: number, position: number, done: FileCallback): void {
+    this.soon(done, () => this.writeAt(bytes, offset, length, position));
+  }
+
+  private soon(done: FileCallback, operation: () => number): void {
+    this.files.later(() => {
+      let count = 0;
+      try {
+        count = operation();
+      } catch (error) {
+        done(error as Error, 0);
+        return;
+      }
+      done(null, count);
+    });
   }
 
   truncate(bytes: number): void {

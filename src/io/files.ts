@@ -2,6 +2,7 @@
 //
 // Calls that move bytes to or from the page cache are synchronous: they cost what a copy costs. Making data durable takes
 // as long as the disk likes, so `syncSoon` does it off the loop; `sync` is for worker threads and for shutting down.
+// `readSoon` and `writeSoon` move bytes off the loop too, for what nobody waits for and what may not be in the page cache.
 // Every failure throws an Error with the `code` of the system (ENOSPC, EACCES, ...), from both implementations.
 //
 // Not here: the simulated file system (files-simulated), which files there are and what is in them (persistence).
@@ -15,11 +16,13 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  read,
   readdirSync,
   readSync,
   renameSync,
   statSync,
   unlinkSync,
+  write,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -28,6 +31,9 @@ import { errorCode } from '../base/system-error.js';
 /** read: must exist. create: made new or emptied. append: made if missing, writes go to the end. update: must exist, read and cut. */
 export type OpenMode = 'read' | 'create' | 'append' | 'update';
 
+/** What became of reading or writing off the loop. */
+export type FileCallback = (error: Error | null, count: number) => void;
+
 export interface OpenFile {
   readonly path: string;
   size(): number;
@@ -35,6 +41,12 @@ export interface OpenFile {
   read(into: Uint8Array, offset: number, length: number, position: number): number;
   /** Writes at the end (create, append); returns how many bytes were taken, which can be fewer on a full disk. */
   write(bytes: Uint8Array, offset: number, length: number): number;
+  /** Writes at a place (create, update); returns how many bytes were taken. */
+  writeAt(bytes: Uint8Array, offset: number, length: number, position: number): number;
+  /** Reads off the loop; the bytes must be left alone until `done`, which gets how many came, 0 at the end. */
+  readSoon(into: Uint8Array, offset: number, length: number, position: number, done: FileCallback): void;
+  /** Writes at a place (create, update) off the loop; the bytes must not change until `done`, which gets how many were taken. */
+  writeSoon(bytes: Uint8Array, offset: number, length: number, position: number, done: FileCallback): void;
   truncate(bytes: number): void;
   /** Returns when the data is durable. */
   sync(): void;
@@ -63,7 +75,8 @@ export interface Files {
 const openFlags = { read: 'r', create: 'w', append: 'a', update: 'r+' } as const;
 
 class RealFile implements OpenFile {
-  private syncsRunning = 0;
+  /** Operations off the loop that are not done. */
+  private runningCount = 0;
   private isClosing = false;
 
   constructor(
@@ -83,6 +96,31 @@ class RealFile implements OpenFile {
     return writeSync(this.descriptor, bytes, offset, length);
   }
 
+  writeAt(bytes: Uint8Array, offset: number, length: number, position: number): number {
+    return writeSync(this.descriptor, bytes, offset, length, position);
+  }
+
+  readSoon(into: Uint8Array, offset: number, length: number, position: number, done: FileCallback): void {
+    this.runningCount++;
+    read(this.descriptor, into, offset, length, position, (error, count) => {
+      this.ended();
+      done(error, count);
+    });
+  }
+
+  writeSoon(bytes: Uint8Array, offset: number, length: number, position: number, done: FileCallback): void {
+    this.runningCount++;
+    write(this.descriptor, bytes, offset, length, position, (error, count) => {
+      this.ended();
+      done(error, count);
+    });
+  }
+
+  private ended(): void {
+    this.runningCount--;
+    if (this.isClosing && this.runningCount === 0) closeSync(this.descriptor);
+  }
+
   truncate(bytes: number): void {
     ftruncateSync(this.descriptor, bytes);
   }
@@ -92,19 +130,18 @@ class RealFile implements OpenFile {
   }
 
   syncSoon(done: (error: Error | null) => void): void {
-    this.syncsRunning++;
+    this.runningCount++;
     fdatasync(this.descriptor, (error) => {
-      this.syncsRunning--;
-      if (this.isClosing && this.syncsRunning === 0) closeSync(this.descriptor);
+      this.ended();
       done(error);
     });
   }
 
-  /** A descriptor that is being synced must not be given to another file: it is closed after that. */
+  /** A descriptor that is in use off the loop must not be given to another file: it is closed after that. */
   close(): void {
     if (this.isClosing) return;
     this.isClosing = true;
-    if (this.syncsRunning === 0) closeSync(this.descriptor);
+    if (this.runningCount === 0) closeSync(this.descriptor);
   }
 }
 

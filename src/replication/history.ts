@@ -3,8 +3,23 @@
 // A master makes up an id and counts the bytes of its stream. A replica takes over the id and the offset of its master and
 // keeps the same stream, so that replicas of its own, and after a promotion its siblings, can go on from it.
 
-import { type History as PsyncHistory, NO_ID, type ReplicationId } from './psync.js';
+import { type EarlierId, type History as PsyncHistory, NO_ID, type ReplicationId } from './psync.js';
 import { WriteStream } from './write-stream.js';
+
+/** Keeps more of the stream than the memory does. */
+export interface StreamArchive {
+  /** Offset of the first byte that it has, without a gap before those in memory; undefined: it has none. */
+  readonly startOffset: number | undefined;
+  readonly earlierIds: readonly EarlierId[];
+  /** A stream begins whose past nobody may ask for, or which has none. */
+  begin(stream: WriteStream, id: ReplicationId): void;
+  /** The stream goes on after what is archived of this history up to its beginning, if that is there. */
+  resume(stream: WriteStream, id: ReplicationId): void;
+  /** From here on the history has another name. */
+  rename(id: ReplicationId): void;
+  /** There is no stream any more. */
+  drop(): void;
+}
 
 export class History {
   id: ReplicationId;
@@ -15,6 +30,7 @@ export class History {
   stream: WriteStream | undefined;
   /** The offset while there is no stream. */
   private restingOffset = 0;
+  archive: StreamArchive | undefined;
 
   constructor(private readonly makeId: () => ReplicationId) {
     this.id = makeId();
@@ -27,12 +43,15 @@ export class History {
 
   /** For `decidePsync`. */
   get forPsync(): PsyncHistory {
-    const { id, secondId, secondOffset, stream } = this;
+    const { archive, id, secondId, secondOffset, stream } = this;
+    if (stream === undefined) return { id, secondId, secondOffset, backlog: undefined };
+    const start = Math.min(stream.startOffset, archive?.startOffset ?? Infinity);
     return {
       id,
       secondId,
       secondOffset,
-      backlog: stream === undefined ? undefined : { first: stream.startOffset + 1, next: stream.endOffset + 1 },
+      backlog: { first: start + 1, next: stream.endOffset + 1 },
+      earlier: archive?.earlierIds ?? [],
     };
   }
 
@@ -41,6 +60,7 @@ export class History {
     if (this.stream === undefined) {
       this.renew();
       this.stream = new WriteStream(this.restingOffset, sizeBytes);
+      this.archive?.begin(this.stream, this.id);
     }
     return this.stream;
   }
@@ -49,6 +69,7 @@ export class History {
   dropStream(): void {
     this.restingOffset = this.offset;
     this.stream = undefined;
+    this.archive?.drop();
     // Redis: the writes that come now are in nobody's backlog.
     this.renew();
   }
@@ -57,6 +78,7 @@ export class History {
   renew(): void {
     this.id = this.makeId();
     this.forgetSecond();
+    if (this.stream !== undefined) this.archive?.begin(this.stream, this.id);
   }
 
   forgetSecond(): void {
@@ -69,6 +91,7 @@ export class History {
     this.secondId = this.id;
     this.secondOffset = this.offset + 1;
     this.id = this.makeId();
+    this.archive?.rename(this.id);
   }
 
   /** The data set of a master was taken over. */
@@ -76,6 +99,15 @@ export class History {
     this.id = id;
     this.forgetSecond();
     this.stream = new WriteStream(offset, sizeBytes);
+    this.archive?.begin(this.stream, id);
+  }
+
+  /** The data from the disk is at this offset of the history. */
+  resume(id: ReplicationId, offset: number, sizeBytes: number): void {
+    this.id = id;
+    this.forgetSecond();
+    this.stream = new WriteStream(offset, sizeBytes);
+    this.archive?.resume(this.stream, id);
   }
 
   /** The master's history goes on under another name (PSYNC2). */
@@ -84,5 +116,6 @@ export class History {
     this.secondId = this.id;
     this.secondOffset = this.offset + 1;
     this.id = id;
+    this.archive?.rename(id);
   }
 }

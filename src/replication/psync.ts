@@ -9,6 +9,13 @@ export type ReplicationId = string;
 
 export const NO_ID: ReplicationId = '0'.repeat(40);
 
+/** A name that the history had before. */
+export interface EarlierId {
+  readonly id: ReplicationId;
+  /** How many bytes of the stream that name covers. */
+  readonly endOffset: number;
+}
+
 export interface History {
   readonly id: ReplicationId;
   /** The id of an earlier history that this one continues; NO_ID for none. */
@@ -17,6 +24,8 @@ export interface History {
   readonly secondOffset: number;
   /** Offsets, counted from 1, of the first byte that is kept and of the one that comes next; undefined without a backlog. */
   readonly backlog: { readonly first: number; readonly next: number } | undefined;
+  /** Names before the second id, which a backlog on disk remembers. */
+  readonly earlier?: readonly EarlierId[];
 }
 
 export type PsyncDecision =
@@ -28,17 +37,15 @@ export type PsyncDecision =
 export function decidePsync(history: History, id: string, offset: number): PsyncDecision {
   const full = (cause: string, advice?: string): PsyncDecision => ({ kind: 'full', cause, advice });
   if (id === '?') return full('it has no data of a master yet');
-  const isSame = id.toLowerCase() === history.id;
-  if (!isSame) {
-    if (id.toLowerCase() !== history.secondId || history.secondId === NO_ID)
-      return full(
-        `its replication id is ${clip(id)}, ours is ${history.id}: it followed another master, or another life of this one`,
-      );
-    if (offset > history.secondOffset)
-      return full(
-        `it has gone on to offset ${offset} with the replication id ${clip(id)}, which is ours only up to ${history.secondOffset}`,
-      );
-  }
+  const validUpTo = validOffset(history, id.toLowerCase());
+  if (validUpTo === undefined)
+    return full(
+      `its replication id is ${clip(id)}, ours is ${history.id}: it followed another master, or another life of this one`,
+    );
+  if (offset > validUpTo)
+    return full(
+      `it has gone on to offset ${offset} with the replication id ${clip(id)}, which is ours only up to ${validUpTo}`,
+    );
   const { backlog } = history;
   if (backlog === undefined) return full('there is no backlog', 'repl-backlog-ttl keeps one without replicas');
   if (offset < backlog.first)
@@ -48,6 +55,15 @@ export function decidePsync(history: History, id: string, offset: number): Psync
     );
   if (!(offset <= backlog.next)) return full(`its offset ${offset} is ahead of ours, ${backlog.next}`);
   return { kind: 'continue', offset };
+}
+
+/** The highest offset that may be asked for under this name; undefined: the name is not one of the history's. */
+function validOffset(history: History, id: string): number | undefined {
+  if (id === NO_ID) return undefined;
+  if (id === history.id) return Infinity;
+  if (id === history.secondId) return history.secondOffset;
+  const earlier = history.earlier?.findLast((known) => known.id === id);
+  return earlier === undefined ? undefined : earlier.endOffset + 1;
 }
 
 const ID_LENGTH = 40;

@@ -1,6 +1,7 @@
 // replica: what a master knows of one of its replicas.
 
 import type { Client } from '../service/clients/client.js';
+import type { SegmentReader } from './disk/segment-reader.js';
 import type { StreamReader } from './write-stream.js';
 
 /** wait: for a snapshot to begin. transfer: gets the data. online: follows the stream. */
@@ -27,6 +28,8 @@ export class Replica {
   heardMs: number;
   /** Where it reads the stream; kept from the cut of its snapshot on. */
   reader: StreamReader | undefined;
+  /** Reads the stream for it as long as what it needs is not in memory any more. */
+  disk: SegmentReader | undefined;
   /** The stream is sent once it has acknowledged the data. */
   waitsForAck = false;
 

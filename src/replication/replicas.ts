@@ -13,10 +13,13 @@ import type { Client } from '../service/clients/client.js';
 import type { CallFor } from '../server/call.js';
 import type { DataServer } from '../server/server.js';
 import { CommandEncoder } from '../protocol/command-encoder.js';
+import type { DiskBacklog } from './disk/disk-backlog.js';
+import type { SegmentReader } from './disk/segment-reader.js';
 import type { FullSync } from './full-sync.js';
 import type { History } from './history.js';
 import { decidePsync } from './psync.js';
 import { Replica } from './replica.js';
+import type { WriteStream } from './write-stream.js';
 
 /** Bytes that are handed to a socket before it has taken those before. */
 const WINDOW_BYTES = 1 << 20;
@@ -37,6 +40,9 @@ export class Replicas {
   private lastSecondMs = 0;
   /** Called when a replica has acknowledged more, or left: WAIT looks again. */
   onAcknowledged: () => void = () => undefined;
+
+  /** What has left the memory. */
+  disk!: DiskBacklog;
 
   constructor(
     private readonly server: DataServer,
@@ -75,8 +81,10 @@ export class Replicas {
     const { reader, client } = replica;
     const { connection } = client;
     const { stream } = this.history;
-    if (replica.state !== 'online' || replica.waitsForAck || reader === undefined) return;
-    if (connection === undefined || connection.isClosing || stream === undefined || replica.rdbOnly) return;
+    if (replica.state !== 'online' || replica.waitsForAck || replica.rdbOnly) return;
+    if (connection === undefined || connection.isClosing || stream === undefined) return;
+    if (replica.disk !== undefined) this.feedFromDisk(replica, replica.disk, stream);
+    if (reader === undefined) return;
     while (connection.wire.unsentBytes < WINDOW_BYTES) {
       const slice = stream.peek(reader);
       if (slice === undefined) break;
@@ -86,6 +94,55 @@ export class Replicas {
     }
     const behind = stream.endOffset - reader.offset;
     if (behind > 0) this.server.checkOutput(client, connection.wire.unsentBytes + behind);
+  }
+
+  /** Sends what has left the memory, until the memory has what follows. */
+  private feedFromDisk(replica: Replica, disk: SegmentReader, stream: WriteStream): void {
+    const connection = replica.client.connection!;
+    if (disk.isBusy || connection.wire.unsentBytes >= WINDOW_BYTES) return;
+    if (stream.covers(disk.offset)) {
+      this.readOn(replica, disk.offset);
+      this.feed(replica);
+      return;
+    }
+    disk.read(
+      (bytes) => {
+        if (!connection.isClosing) connection.send(bytes);
+      },
+      (problem) => {
+        if (connection.isClosing) return;
+        if (problem === undefined) {
+          this.feed(replica);
+          return;
+        }
+        this.server.log(
+          'warning',
+          `Disconnecting replica ${replica.name}: the replication backlog on disk cannot be read on: ${problem} (repl-backlog-disk-size)`,
+        );
+        connection.destroy();
+      },
+    );
+  }
+
+  /** The replica reads on at this offset, which `decidePsync` has found to be there: in memory if possible, else on disk. */
+  private readOn(replica: Replica, offset: number): void {
+    const stream = this.history.stream!;
+    replica.disk?.close();
+    replica.disk = stream.covers(offset) ? undefined : this.disk.read(offset);
+    replica.reader = replica.disk === undefined ? stream.enter(offset) : undefined;
+  }
+
+  /** The bytes that a replica lags behind are not kept in memory when they are on the disk. */
+  useDisk(): void {
+    const { stream } = this.history;
+    if (stream === undefined) return;
+    for (const replica of this.followers) {
+      const { reader } = replica;
+      if (reader === undefined || reader.offset >= stream.startOffset || !this.disk.covers(reader.offset)) continue;
+      stream.leave(reader);
+      replica.reader = undefined;
+      replica.disk = this.disk.read(reader.offset);
+    }
   }
 
   /** Adds a command of the server itself to the stream. */
@@ -138,7 +195,7 @@ export class Replicas {
     if (id !== undefined) {
       const decision = decidePsync(history.forPsync, id, offset);
       if (decision.kind === 'continue') {
-        replica.reader = stream.enter(decision.offset - 1);
+        this.readOn(replica, decision.offset - 1);
         replica.state = 'online';
         replica.ackOffset = decision.offset - 1;
         this.follow(replica);
@@ -146,7 +203,7 @@ export class Replicas {
         call.reply.raw(utf8(replica.knowsPsync2 ? `+CONTINUE ${history.id}\r\n` : '+CONTINUE\r\n'));
         server.log(
           'notice',
-          `Partial resynchronization request from ${replica.name} accepted. Sending ${stream.endOffset - decision.offset + 1} bytes of backlog starting from offset ${decision.offset}.`,
+          `Partial resynchronization request from ${replica.name} accepted. Sending ${stream.endOffset - decision.offset + 1} bytes of backlog starting from offset ${decision.offset}${replica.disk === undefined ? '' : ', from the disk'}.`,
         );
         this.feedSoon();
         return;
@@ -193,6 +250,7 @@ export class Replicas {
     if (!this.followers.delete(replica)) return;
     this.server.log('notice', `Connection with replica ${replica.name} lost.`);
     if (replica.reader !== undefined) this.history.stream?.leave(replica.reader);
+    replica.disk?.close();
     this.fullSync.remove(replica);
     if (this.followers.size === 0) this.aloneSinceMs = this.server.clock.steadyMs();
     this.server.effects.update();
@@ -264,7 +322,8 @@ export class Replicas {
     this.countGood();
     const keepMs = server.config.number('repl-backlog-ttl').value * SECOND_MS;
     const isUnused = isMaster && history.stream !== undefined && this.followers.size === 0;
-    if (isUnused && keepMs > 0 && this.aloneSinceMs > 0 && nowMs - this.aloneSinceMs > keepMs) {
+    // A backlog on disk is for replicas that are away for longer.
+    if (isUnused && !this.disk.isOn && keepMs > 0 && this.aloneSinceMs > 0 && nowMs - this.aloneSinceMs > keepMs) {
       server.log('notice', `Replication backlog freed after ${keepMs / SECOND_MS} seconds without connected replicas.`);
       history.dropStream();
       server.effects.update();

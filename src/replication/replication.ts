@@ -18,17 +18,19 @@ import type { EffectSink } from '../server/effects.js';
 import type { CallFor } from '../server/call.js';
 import type { DataServer } from '../server/server.js';
 import type { ReplicationPort } from '../server/replication-port.js';
+import { attachDiskBacklog } from './disk/attach.js';
+import type { DiskBacklog } from './disk/disk-backlog.js';
 import { FullSync } from './full-sync.js';
 import type { HandshakeOptions } from './handshake.js';
 import { History } from './history.js';
 import { MasterLink, type LinkOwner } from './master-link.js';
 import { NO_ID } from './psync.js';
 import { Replicas } from './replicas.js';
+import { placeOfAof, placeOfRdb } from './restored-place.js';
 import { StreamApplier, type StreamTarget } from './stream-applier.js';
 
 const SECOND_MS = 1000;
 const ID_BYTES = 20;
-const ID_PATTERN = /^[0-9a-f]{40}$/;
 const ACK_EVERY_MS = 1000;
 
 export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
@@ -38,6 +40,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
   readonly history: History;
   readonly replicas: Replicas;
   readonly fullSync: FullSync;
+  private readonly disk: DiskBacklog;
   private link: MasterLink | undefined;
   private applier = new StreamApplier(this);
   /** Runs the commands of the master. */
@@ -60,6 +63,9 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     this.replicas = new Replicas(server, this.history, this.fullSync);
     this.fullSync.owner = this.replicas;
     this.masterClient = this.makeMasterClient();
+    this.disk = attachDiskBacklog(server, this);
+    this.history.archive = this.disk;
+    this.replicas.disk = this.disk;
     this.replicas.onAcknowledged = () => server.blocking.retryWaits();
     server.effects.attach(this.sink);
     server.hooks.ticks.push(() => this.tick());
@@ -356,21 +362,12 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
   }
 
   /**
-   * The data from the disk is there: a history that its header names goes on, for a replica with its master, for a master
+   * The data from the disk is there: a history that it belongs to goes on, for a replica with its master, for a master
    * with the replicas that come back (under its second id, as it may have forgotten writes). Then follows what `replicaof` names.
    */
   start(aux: ReadonlyMap<string, string>): void {
-    const id = aux.get('repl-id') ?? '';
-    const offset = Number(aux.get('repl-offset') ?? NaN);
-    const size = this.server.config.number('repl-backlog-size').value;
-    const isReplica = this.server.config.special('replicaof').value !== undefined;
-    if (ID_PATTERN.test(id) && Number.isSafeInteger(offset) && offset >= 0) {
-      this.history.adopt(id, offset, size);
-      this.hasHistory = isReplica;
-      this.masterClient.databaseIndex = this.databaseOf(aux.get('repl-stream-db'));
-      if (!isReplica) this.history.promote();
-    }
-
+    this.disk.load();
+    this.goOn(aux, this.server.config.special('replicaof').value !== undefined);
     const configured = this.server.config.special('replicaof').value;
     if (configured === undefined) return;
     const { databaseIndex } = this.masterClient;
@@ -380,13 +377,44 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     this.masterClient.databaseIndex = databaseIndex;
   }
 
-  private databaseOf(text: string | undefined): number {
-    const index = Number(text ?? 0);
+  /** Takes up the history that the data from the disk belongs to, if it is known. */
+  private goOn(aux: ReadonlyMap<string, string>, isReplica: boolean): void {
+    const { history, server } = this;
+    const { aof } = server.persistence;
+    const place = aof.state === 'on' ? placeOfAof(server.files, aof.increments, this.disk) : placeOfRdb(aux);
+    if (place === undefined || (isReplica && place.commands.length > 0)) {
+      this.disk.dropUnplaced();
+      return;
+    }
+    history.resume(place.id, place.offset, server.config.number('repl-backlog-size').value);
+    this.hasHistory = isReplica;
+    this.masterClient.databaseIndex = this.databaseOf(place.streamDatabase);
+    if (isReplica) return;
+    history.promote();
+    // Writes go to the stream from the first one on, also before a replica comes back.
+    server.effects.update();
+    if (place.commands.length === 0) return;
+    this.replicas.encoder.raw(place.commands);
+    this.replicas.publish();
+  }
+
+  /** The database that the stream ends in, -1 for unknown. */
+  get streamDatabase(): number {
+    return this.link === undefined ? this.replicas.encoder.database : this.masterClient.databaseIndex;
+  }
+
+  /** More of the stream is on the disk. */
+  written(): void {
+    this.replicas.useDisk();
+  }
+
+  private databaseOf(index: number): number {
     return this.server.keyspace.databases[index] === undefined ? 0 : index;
   }
 
   stop(): void {
     this.link?.stop();
+    this.disk.finish();
   }
 
   // --- INFO and ROLE --------------------------------------------------------------------------------------------------
@@ -443,6 +471,12 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
       ['repl_backlog_first_byte_offset', stream === undefined ? 0 : stream.startOffset + 1],
       ['repl_backlog_histlen', stream?.length ?? 0],
     );
+    if (this.disk.isOn)
+      fields.push(
+        ['repl_backlog_disk_size', config.number('repl-backlog-disk-size').value],
+        ['repl_backlog_disk_bytes', this.disk.bytes],
+        ['repl_backlog_disk_first_byte_offset', (this.disk.startOffset ?? -1) + 1],
+      );
     return fields;
   }
 
@@ -473,9 +507,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
 
   /** Fields of an RDB's header: whoever loads the file can go on from it. */
   auxFields(): readonly (readonly [string, string])[] {
-    const database = this.link === undefined ? this.replicas.encoder.database : this.masterClient.databaseIndex;
     return [
-      ['repl-stream-db', String(Math.max(0, database))],
+      ['repl-stream-db', String(Math.max(0, this.streamDatabase))],
       ['repl-id', this.history.id],
       ['repl-offset', String(this.history.offset)],
     ];

@@ -73,7 +73,10 @@ test('what is not there cannot be entered; the end can', () => {
   const stream = new WriteStream(100, 50);
   stream.append(new Uint8Array(80));
   assert.equal(stream.startOffset, 130);
-  assert.throws(() => stream.enter(129), RangeError);
+  assert.equal(stream.has(129), false);
+  // The block is still there, and who comes from the disk may use it.
+  assert.equal(stream.covers(129), true);
+  assert.throws(() => stream.enter(99), RangeError);
   assert.throws(() => stream.enter(181), RangeError);
   const reader = stream.enter(180);
   assert.equal(stream.peek(reader), undefined);

@@ -39,6 +39,8 @@ export class WriteStream {
   private start: number;
   private end: number;
   private readonly readers = new Set<StreamReader>();
+  /** Told that bytes were added: the backlog on disk. */
+  onAppend: (() => void) | undefined;
 
   /** `offset`: where the stream begins. `sizeBytes`: how much of it is kept for readers that come back. */
   constructor(
@@ -97,6 +99,7 @@ export class WriteStream {
       this.end += count;
     }
     if (this.end - this.start > this.sizeBytes) this.trim();
+    if (this.onAppend !== undefined) this.onAppend();
   }
 
   /** Whether the byte at `offset` is kept, or is the one that comes next. */
@@ -104,10 +107,15 @@ export class WriteStream {
     return offset >= this.start && offset <= this.end;
   }
 
-  /** Begins to read at `offset`, which `has`; what follows is kept until it is read, or `leave`. */
+  /** As `has`, but also true for bytes that are there only because their block is needed. */
+  covers(offset: number): boolean {
+    return offset >= this.blocksOffset && offset <= this.end;
+  }
+
+  /** Begins to read at `offset`, which the stream `covers`; what follows is kept until it is read, or `leave`. */
   enter(offset: number): StreamReader {
-    if (!this.has(offset))
-      throw new RangeError(`the stream has no byte ${offset}: it holds ${this.start} to ${this.end}`);
+    if (!this.covers(offset))
+      throw new RangeError(`the stream has no byte ${offset}: it holds ${this.blocksOffset} to ${this.end}`);
     const reader = { offset };
     this.readers.add(reader);
     return reader;

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startKvasir } from '../kvasir.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
+import { assertSame, field, linked, until } from './mixed.js';
 
 type Kind = 'kvasir' | 'redis';
 const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--save', ''];
@@ -15,33 +16,9 @@ function start(kind: Kind, more: readonly string[] = [], folder?: string): Promi
   return kind === 'kvasir' ? startKvasir(options) : startRedis(options);
 }
 
-/** Waits until `holds`; the test's own limit ends it. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(50);
-}
-
-async function field(server: RedisPeer, section: string, name: string): Promise<string> {
-  const text = await server.send('INFO', section);
-  return new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(text)?.[1] ?? '';
-}
-
 async function follow(replica: RedisPeer, master: RedisPeer): Promise<void> {
   await replica.send('REPLICAOF', '127.0.0.1', String(master.port));
   await linked(replica);
-}
-
-function linked(replica: RedisPeer): Promise<void> {
-  return until(async () => (await field(replica, 'replication', 'master_link_status')) === 'up');
-}
-
-/** Waits until the replica has everything, and compares. */
-async function assertSame(master: RedisPeer, ...replicas: readonly RedisPeer[]): Promise<void> {
-  const offset = await field(master, 'replication', 'master_repl_offset');
-  const digest = await master.send('DEBUG', 'DIGEST');
-  for (const replica of replicas) {
-    await until(async () => Number(await field(replica, 'replication', 'master_repl_offset')) >= Number(offset));
-    assert.equal(await replica.send('DEBUG', 'DIGEST'), digest);
-  }
 }
 
 /** Writes of every type, with what is replicated otherwise than it was called. */

@@ -30,6 +30,15 @@ import { saveWhole } from '../snapshot/whole-save.js';
 /** off: no AOF. waiting: turned on, the first rewrite is not in place yet. on: as it should be. */
 export type AofState = 'off' | 'waiting' | 'on';
 
+/** The end of the AOF as it grows. */
+export interface AofTail {
+  readonly sequence: number;
+  readonly path: string;
+  readonly writtenBytes: number;
+  readonly bytes: number;
+  readonly database: number;
+}
+
 const FAILURES_BEFORE_DELAY = 3;
 const DELAY_MINUTES_MAX = 60;
 
@@ -462,6 +471,25 @@ export class AppendOnly {
     this.sizeAtRewrite = 0;
     this.settledBytes = 0;
     if (this.files.sizeOf(this.temporaryIncrPath) >= 0) this.files.remove(this.temporaryIncrPath);
+  }
+
+  /** Paths of the increments that the data consists of, by sequence. */
+  get increments(): readonly { readonly sequence: number; readonly path: string }[] {
+    return this.manifest.incr.map((file) => ({ sequence: file.sequence, path: this.pathOf(file) }));
+  }
+
+  /** The increment that grows: bytes of it, written or not, and the database of its last command (-1: unknown). */
+  get tail(): AofTail | undefined {
+    const last = this.manifest.incr[this.manifest.incr.length - 1];
+    const { log } = this;
+    if (this.state !== 'on' || !log.isOpen || last === undefined) return undefined;
+    return {
+      sequence: last.sequence,
+      path: this.pathOf(last),
+      writtenBytes: log.size,
+      bytes: log.size + log.pendingBytes,
+      database: log.database,
+    };
   }
 
   /** Writes and syncs all; false when that failed. */

@@ -59,6 +59,11 @@ export class AofLog {
     return this.file !== undefined;
   }
 
+  /** The database of the last command; -1: the next one selects its own. */
+  get database(): number {
+    return this.encoder.database;
+  }
+
   get pendingBytes(): number {
     return this.encoder.length;
   }

@@ -528,6 +528,15 @@ export const options = [
     { unit: 'memory' },
     'Bytes of recent writes kept for replicas that come back.',
   ),
+  size(
+    'repl-backlog-disk-size',
+    0,
+    0,
+    longMax,
+    {},
+    'Bytes of older writes kept on disk for replicas that were away for long; 0 for none.',
+  ),
+  size('repl-sync-rate-limit', 0, 0, longMax, {}, 'Bytes a second to a replica in a full sync; 0 for no limit.'),
   number('repl-backlog-ttl', 3600, 0, longMax, {}, 'Seconds to keep them when no replica is connected; 0 for ever.'),
   size(
     'replica-full-sync-buffer-limit',
