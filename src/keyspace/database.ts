@@ -16,6 +16,7 @@ import { type Entries, NUMBER } from '../structures/entry.js';
 import { Encoding, objectWord, Type } from '../datatypes/object.js';
 import type { Values } from '../datatypes/values.js';
 import { ExpiryIndex } from './expiry.js';
+import { firstHashOf, SLOT_BITS, type SlotKeys } from './slot-keys.js';
 
 /** What the tables of a database without keys take at most, if it never had many. */
 const EMPTY_BYTES_MAX = 16 * 1024;
@@ -68,19 +69,31 @@ export class Database {
   private readonly dicts: Dicts;
   private readonly entries: Entries;
 
+  /** How many leading bits of a hash are the key's slot. */
+  private readonly slotBits: number;
+
   constructor(
     readonly keyspace: DatabaseOwner,
     public index: number,
+    /** In a cluster: the keys of each slot. */
+    readonly slots: SlotKeys | null = null,
   ) {
     this.dicts = keyspace.dicts;
     this.entries = keyspace.entries;
-    this.dict = this.dicts.create();
-    this.expiries = new ExpiryIndex(this.dicts);
-    this.fieldExpiries = new ExpiryIndex(this.dicts);
+    this.slotBits = slots === null ? 0 : SLOT_BITS;
+    this.dict = this.dicts.create(this.slotBits);
+    this.expiries = new ExpiryIndex(this.dicts, this.slotBits);
+    this.fieldExpiries = new ExpiryIndex(this.dicts, this.slotBits);
   }
 
   get size(): number {
     return this.dicts.count(this.dict);
+  }
+
+  /** The hash under which a key stands in the dict. @hot */
+  hashOf(key: Uint8Array, offset: number, length: number): number {
+    const hash = this.dicts.hash(key, offset, length);
+    return this.slots === null ? hash : this.slots.place(hash, key, offset, length);
   }
 
   /** The key's entry, or 0; counts a hit or miss and renews the clock. @hot */
@@ -121,7 +134,7 @@ export class Database {
 
   /** The key's entry, or 0, without a trace but for the deletion of an expired one. @hot */
   peek(key: Uint8Array, offset: number, length: number): number {
-    const hash = this.dicts.hash(key, offset, length);
+    const hash = this.hashOf(key, offset, length);
     this.hash = hash;
     const entry = this.dicts.find(this.dict, key, offset, length, hash);
     if (entry === 0 || !this.entries.hasNumber(entry)) return entry;
@@ -206,8 +219,14 @@ export class Database {
   }
 
   private insertEntry(entry: number, hash: number, key: Uint8Array, offset: number, length: number): void {
-    this.dicts.insert(this.dict, hash, entry);
+    this.putEntry(entry, hash);
     if (this.keyspace.notifyMask !== 0) this.keyspace.notifyNew(this, key, offset, length);
+  }
+
+  /** @hot */
+  private putEntry(entry: number, hash: number): void {
+    this.dicts.insert(this.dict, hash, entry);
+    if (this.slots !== null) this.slots.added(hash);
   }
 
   /**
@@ -235,7 +254,7 @@ export class Database {
       length,
       0,
     );
-    this.dicts.insert(this.dict, hash, entry);
+    this.putEntry(entry, hash);
     return entry;
   }
 
@@ -271,7 +290,7 @@ export class Database {
         valueOffset,
         valueLength,
       );
-      this.dicts.insert(this.dict, hash, made);
+      this.putEntry(made, hash);
       return expiry < 0 ? made : this.setExpiry(made, hash, expiry);
     }
     let current = entry;
@@ -340,12 +359,13 @@ export class Database {
     if (this.entries.hasNumber(entry)) this.expiries.remove(hash, this.entries.number(entry));
     if (this.fieldExpiries.count !== 0) keyspace.forgetFieldExpiry(this, entry, hash);
     this.dicts.remove(this.dict, hash, entry);
+    if (this.slots !== null) this.slots.removed(hash);
   }
 
   /** Puts a whole entry, expiry included, under a key that is not there; the entry was detached or made by COPY. */
   attach(entry: number, hash: number): void {
     this.entries.setEpoch(entry, this.keyspace.epoch);
-    this.dicts.insert(this.dict, hash, entry);
+    this.putEntry(entry, hash);
     if (this.entries.hasNumber(entry)) this.expiries.add(hash, this.entries.number(entry));
     this.keyspace.rememberFieldExpiry(this, entry, hash);
     if (this.keyspace.notifyMask !== 0) {
@@ -365,7 +385,8 @@ export class Database {
       this.dicts.overheadBytes(this.dict) + this.expiries.overheadBytes + this.fieldExpiries.overheadBytes;
     if (this.size === 0 && overheadBytes < EMPTY_BYTES_MAX) return;
     const old = this.dict;
-    this.dict = this.dicts.create();
+    this.dict = this.dicts.create(this.slotBits);
+    this.slots?.counts.fill(0);
     if (this.keyspace.barrier?.takesDict(this, old) !== true) this.keyspace.releaseDict(old);
     this.keyspace.releaseIndex(this.expiries.reset());
     this.keyspace.releaseIndex(this.fieldExpiries.reset());
@@ -376,18 +397,28 @@ export class Database {
     return this.dicts.scan(this.dict, cursor, count, out);
   }
 
+  /** In a cluster: emits about `count` entries of a slot, expired ones too, from `cursor` on (see `firstHashOf`); returns where the rest begins. */
+  scanSlot(slot: number, cursor: number, count: number, out: RefList): number {
+    return this.dicts.scanTo(this.dict, cursor, firstHashOf(slot + 1), count, out);
+  }
+
   /** Throws where the indexes contradict the entries. For tests. */
   verify(): void {
     this.dicts.verify(this.dict);
     this.expiries.verify();
     this.fieldExpiries.verify();
+    const counts = new Int32Array(1 << SLOT_BITS);
     let withExpiry = 0;
     let withFieldExpiry = 0;
     this.dicts.forEach(this.dict, (entry, hash) => {
-      if (this.dicts.hashOfEntry(entry) !== hash) throw new Error('an entry lies under another hash');
+      const key = this.entries.keyBytes(entry);
+      if (this.hashOf(key, 0, key.length) !== hash) throw new Error('an entry lies under another hash');
+      counts[hash >>> (32 - SLOT_BITS)]!++;
       if ((this.entries.flags(entry) & NUMBER) !== 0) withExpiry++;
       if (this.entries.type(entry) === Type.HASH && this.keyspace.nextFieldExpiry(entry) >= 0) withFieldExpiry++;
     });
+    if (this.slots !== null && counts.some((count, slot) => count !== this.slots!.counts[slot]))
+      throw new Error('a slot counts other keys than it has');
     if (withExpiry !== this.expiries.count)
       throw new Error(`${withExpiry} keys expire, ${this.expiries.count} are in the index`);
     if (withFieldExpiry !== this.fieldExpiries.count) {

@@ -47,7 +47,7 @@ export class Eviction {
     const chosen = this.policy.endsWith('-random') ? this.drawRandom() : this.drawBest();
     if (chosen === undefined) return false;
     const { database, key } = chosen;
-    const hash = this.keyspace.dicts.hash(key, 0, key.length);
+    const hash = database.hashOf(key, 0, key.length);
     const entry = this.keyspace.dicts.find(database.dict, key, 0, key.length, hash);
     database.reclaim(entry, hash, key, 0, key.length, 'evicted');
     return true;
@@ -88,7 +88,7 @@ export class Eviction {
 
   private isThere({ database, key }: Candidate): boolean {
     const { dicts, entries } = this.keyspace;
-    const entry = dicts.find(database.dict, key, 0, key.length, dicts.hash(key, 0, key.length));
+    const entry = dicts.find(database.dict, key, 0, key.length, database.hashOf(key, 0, key.length));
     return entry !== 0 && (!this.isVolatile || entries.hasNumber(entry));
   }
 

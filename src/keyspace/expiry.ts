@@ -27,8 +27,12 @@ export class ExpiryIndex {
   /** Lowest unit that the present walk has seen and left. */
   private lowestSeen = UNIT_MAX;
 
-  constructor(private readonly dicts: Dicts) {
-    this.dict = dicts.create();
+  constructor(
+    private readonly dicts: Dicts,
+    /** As for the dict of the keys. */
+    private readonly sharedBits = 0,
+  ) {
+    this.dict = dicts.create(sharedBits);
   }
 
   get count(): number {
@@ -96,7 +100,7 @@ export class ExpiryIndex {
   /** Hands the old dict out to be freed in slices and starts anew. */
   reset(): DictRef {
     const old = this.dict;
-    this.dict = this.dicts.create();
+    this.dict = this.dicts.create(this.sharedBits);
     this.lowest = UNIT_MAX;
     this.lowestSeen = UNIT_MAX;
     this.cursor = 0;

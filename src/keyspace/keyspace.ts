@@ -12,6 +12,7 @@ import { Entries } from '../structures/entry.js';
 import { Encoding, Type } from '../datatypes/object.js';
 import { Values } from '../datatypes/values.js';
 import { Database, type ReclaimTimer } from './database.js';
+import { SlotKeys } from './slot-keys.js';
 import { EventClass, SUBKEY_CLASSES, type KeyspaceListener, type SnapshotBarrier } from './events.js';
 
 /** How a new key's LFU counter starts: high enough not to be evicted before it had a chance. */
@@ -25,6 +26,8 @@ export interface KeyspaceOptions {
   readonly random: RandomSource;
   /** Key of the hash: two words that no client can know. */
   readonly hashKey: readonly [number, number];
+  /** The keys are kept by the slots of a cluster. */
+  readonly hasSlots?: boolean;
 }
 
 export interface KeyspaceStats {
@@ -92,7 +95,8 @@ export class Keyspace {
     this.values = new Values(this.entries, this.dicts);
     this.values.sortedSets.release = (removed) => this.releaseMembers(removed);
     this.values.streams.release = (stream) => this.releaseValue(Type.STREAM, Encoding.STREAM, stream);
-    for (let index = 0; index < options.databaseCount; index++) this.databases.push(new Database(this, index));
+    for (let index = 0; index < options.databaseCount; index++)
+      this.databases.push(new Database(this, index, options.hasSlots === true ? new SlotKeys() : null));
   }
 
   /** Changes that the last save does not have. */

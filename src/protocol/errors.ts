@@ -37,6 +37,11 @@ export const errors = {
   unblocked: 'UNBLOCKED client unblocked via CLIENT UNBLOCK',
   busy: 'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
   noScript: 'NOSCRIPT No matching script. Please use EVAL.',
+  crossSlot: "CROSSSLOT Keys in request don't hash to the same slot",
+  tryAgain: 'TRYAGAIN Multiple keys request during rehashing of slot',
+  slotNotServed: 'CLUSTERDOWN Hash slot not served',
+  clusterDown: 'CLUSTERDOWN The cluster is down',
+  clusterDownReadOnly: 'CLUSTERDOWN The cluster is down and only accepts read commands',
   noCluster: 'ERR This instance has cluster support disabled',
   noProto: 'NOPROTO unsupported protocol version',
 } as const;

@@ -250,6 +250,21 @@ export class Blocking {
     }
   }
 
+  /** Ends the waits for whose first key `refusal` has an error. */
+  releaseIf(refusal: (client: Client, command: Command<ServerCall>, key: Uint8Array) => string | undefined): void {
+    for (const state of [...this.states.values()]) {
+      const name = state.queues[0];
+      if (name === undefined) continue;
+      const text = refusal(state.client, state.command, latin1Bytes(name.slice(name.indexOf(':') + 1)));
+      if (text === undefined) continue;
+      this.release(state);
+      this.server.stats.count(state.command.id);
+      this.server.stats.countError(state.command.id, text);
+      this.server.send(state.client, (reply) => reply.error(text));
+      this.goOn(state.client);
+    }
+  }
+
   /** CLIENT UNBLOCK: ends the wait as if the time were over, or with an error. */
   unblock(client: Client, withError: boolean): boolean {
     const state = this.states.get(client);

@@ -30,12 +30,12 @@ export class CommandQueue {
   private readonly segments: Segment[] = [];
   /** End of the last segment's records. */
   private end = 0;
-  private readSegment = 0;
-  private readAt = 0;
-  private readCount = 0;
+  private readonly own: QueueReader;
 
   /** `commands` finds a command by its number; the queue adds those that it meets. */
-  constructor(private readonly commands: (Command<ServerCall> | undefined)[]) {}
+  constructor(private readonly commands: (Command<ServerCall> | undefined)[]) {
+    this.own = this.reader();
+  }
 
   /** Adds the call that is there. */
   push(call: ServerCall, command: Command<ServerCall>, flags: number): void {
@@ -73,10 +73,36 @@ export class CommandQueue {
   }
 
   get hasNext(): boolean {
-    return this.readCount < this.count;
+    return this.own.hasNext;
   }
 
   /** Puts the next command's arguments into the call; they stay valid as long as the queue. */
+  next(call: ServerCall): Command<ServerCall> {
+    return this.own.next(call);
+  }
+
+  /** Reads the commands without taking them. */
+  reader(): QueueReader {
+    return new QueueReader(this, this.segments, this.commands);
+  }
+}
+
+/** A place in a queue. */
+export class QueueReader {
+  private readSegment = 0;
+  private readAt = 0;
+  private readCount = 0;
+
+  constructor(
+    private readonly queue: { readonly count: number },
+    private readonly segments: readonly Segment[],
+    private readonly commands: readonly (Command<ServerCall> | undefined)[],
+  ) {}
+
+  get hasNext(): boolean {
+    return this.readCount < this.queue.count;
+  }
+
   next(call: ServerCall): Command<ServerCall> {
     let { bytes, view } = this.segments[this.readSegment]!;
     // What follows the last record of a segment is zero, and no record has no argument.

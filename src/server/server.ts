@@ -51,6 +51,9 @@ import { HotKeys } from './hot-keys.js';
 import { BASE_BYTES, MemoryLimit } from './memory-limit.js';
 import { Propagation } from './propagation.js';
 import { Scripting } from './scripting/scripting.js';
+import { ClusterGate } from './cluster-gate.js';
+import { SlotKeysOfServer } from './cluster-keys.js';
+import type { ClusterPort } from './cluster-port.js';
 import type { ReplicationPort } from './replication-port.js';
 import { Settings } from './settings.js';
 import { Tracking } from './tracking.js';
@@ -67,6 +70,8 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly transactions: Transactions;
   readonly scripting: Scripting;
   readonly tracking: Tracking;
+  readonly clusterGate: ClusterGate;
+  readonly clusterKeys: SlotKeysOfServer;
   readonly clientBounds: ClientBounds = new ClientBounds(this, memoryBounds());
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
@@ -99,12 +104,16 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   constructor(readonly options: ServerOptions) {
     super(options, makeTable(), { settings: new Settings(options.config), hooks: new Hooks() });
-    this.keyspace = new Keyspace(options);
+    const isInCluster = this.config.flag('cluster-enabled').value;
+    this.mode = isInCluster ? 'cluster' : 'standalone';
+    this.keyspace = new Keyspace({ ...options, hasSlots: isInCluster });
     this.monitors = new Monitors(this);
     this.hotKeys = new HotKeys(this);
     this.blocking = new Blocking(this);
     this.transactions = new Transactions(this);
     this.scripting = new Scripting(this);
+    this.clusterGate = new ClusterGate(this);
+    this.clusterKeys = new SlotKeysOfServer(this);
     this.events = new KeyspaceEvents(this);
     this.tracking = new Tracking(this);
     this.expireCycle = new ExpireCycle(this.keyspace);
@@ -233,6 +242,7 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   /** @hot */
   protected override leave(): void {
+    if (this.call.db.slots !== null) this.call.db.slots.forget();
     if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
   }
 
@@ -245,7 +255,7 @@ export class DataServer extends RespServer<Database> implements Engine {
   protected override refusalOf(client: Client, command: Command<ServerCall>, text: string): string {
     if (command.name !== 'exec') return text;
     this.transactions.end(client);
-    return execAborted(text);
+    return isRedirection(text) ? text : execAborted(text);
   }
 
   protected override requestRefused(client: Client): void {
@@ -261,6 +271,17 @@ export class DataServer extends RespServer<Database> implements Engine {
     if ((gates & Gate.NO_TOUCH) !== 0) this.keyspace.leavesClocks = true;
     super.runGated(client, command, gates);
     this.keyspace.leavesClocks = left;
+    if ((gates & Gate.ASKING) !== 0) this.endAsking(client, command.name);
+  }
+
+  /** ASKING holds for one command, or for a transaction. */
+  private endAsking(client: Client, name: string): void {
+    if ((client.gates & Gate.MULTI) === 0 && name !== 'asking') client.gates &= ~Gate.ASKING;
+  }
+
+  /** @hot */
+  protected override admits(command: Command<ServerCall>): boolean {
+    return this.clusterGate.admits(this.call, command);
   }
 
   /** A command that waits is measured when it replies, a parked script when it has ended. */
@@ -348,6 +369,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     return [
       { bit: Gate.BUSY, check: holdIfParked },
       ...this.serviceGates(),
+      { bit: Gate.CLUSTER, check: (client, command, flags) => this.slotGate(client, command, flags) },
       { bit: Gate.LOADING, check: refuseUnless(commandFlags.loading, () => errors.loading) },
       { bit: Gate.STALE, check: refuseUnless(commandFlags.stale, () => errors.masterDown) },
       { bit: Gate.BUSY, check: refuseUnless(commandFlags.allow_busy, () => scripting.parked.busyText) },
@@ -361,6 +383,13 @@ export class DataServer extends RespServer<Database> implements Engine {
   /** Whether a command has one of these flags, or is an EXEC of a command that has. */
   private hasFlag(client: Client, command: Command<never>, flags: number, mask: number): boolean {
     return (flags & mask) !== 0 || (command.name === 'exec' && this.transactions.has(client, mask));
+  }
+
+  private slotGate(client: Client, command: Command<never>, flags: number): Verdict {
+    if (client.obeyed) return undefined;
+    const text = this.clusterGate.refuse(client, command as Command<ServerCall>, this.call, flags);
+    if (text !== undefined) this.endAsking(client, command.name);
+    return text;
   }
 
   private writesGate(client: Client, command: Command<never>, flags: number): Verdict {
@@ -490,6 +519,18 @@ export class DataServer extends RespServer<Database> implements Engine {
   /** Set by whoever gives the server its replication. */
   replication: ReplicationPort | undefined;
 
+  private cluster_: ClusterPort | undefined;
+
+  get cluster(): ClusterPort | undefined {
+    return this.cluster_;
+  }
+
+  /** Set by whoever makes the server a node of a cluster. */
+  set cluster(cluster: ClusterPort | undefined) {
+    this.cluster_ = cluster;
+    this.gates = cluster === undefined ? this.gates & ~Gate.CLUSTER : this.gates | Gate.CLUSTER;
+  }
+
   /** Closes files: the last thing before the end. */
   async stop(): Promise<void> {
     for (const stop of this.hooks.stops) await stop();
@@ -526,6 +567,11 @@ allDeclarations satisfies readonly CommandFor<DataServer>[];
 /** Whether an error comes from EXEC itself, not from a command in it. */
 function isErrorOfExec(text: string): boolean {
   return text.startsWith('EXECABORT') || text === errors.execWithoutMulti;
+}
+
+/** Whether clients read an error by its first word and look for another node. */
+function isRedirection(text: string): boolean {
+  return /^(MOVED|ASK|CROSSSLOT|TRYAGAIN|CLUSTERDOWN) /.test(text);
 }
 
 /** EXEC's own words for an error that ends the transaction. */

@@ -116,6 +116,12 @@ export class Transactions {
     return undefined;
   }
 
+  /** What a client has queued; undefined outside MULTI and where that is nothing. */
+  queueOf(client: Client): CommandQueue | undefined {
+    const state = states.get(client);
+    return state?.active === true ? state.queue : undefined;
+  }
+
   /** Whether one of the queued commands has one of these flags. */
   has(client: Client, mask: number): boolean {
     return ((states.get(client)?.queue?.flags ?? 0) & mask) !== 0;
@@ -182,7 +188,7 @@ export class Transactions {
     if (watched.wasExpired) return false;
     const keyspace = this.server.keyspace;
     const database = keyspace.databases[watched.database]!;
-    const hash = keyspace.dicts.hash(watched.key, 0, watched.key.length);
+    const hash = keyspace.databases[watched.database]!.hashOf(watched.key, 0, watched.key.length);
     const entry = keyspace.dicts.find(database.dict, watched.key, 0, watched.key.length, hash);
     return entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
   }
@@ -217,7 +223,7 @@ export class Transactions {
     const name = watchName(database, key, 0, key.length);
     if (state.watched.has(name) || !this.server.clientBounds.admitItem(call.client, key.length)) return;
     const keyspace = this.server.keyspace;
-    const entry = keyspace.dicts.find(call.db.dict, key, 0, key.length, keyspace.dicts.hash(key, 0, key.length));
+    const entry = keyspace.dicts.find(call.db.dict, key, 0, key.length, call.db.hashOf(key, 0, key.length));
     const wasExpired =
       entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
     state.watched.set(name, { database, key, wasExpired });
@@ -268,7 +274,7 @@ export class Transactions {
 
   private exists(watched: Watched): boolean {
     const keyspace = this.server.keyspace;
-    const hash = keyspace.dicts.hash(watched.key, 0, watched.key.length);
+    const hash = keyspace.databases[watched.database]!.hashOf(watched.key, 0, watched.key.length);
     return (
       keyspace.dicts.find(keyspace.databases[watched.database]!.dict, watched.key, 0, watched.key.length, hash) !== 0
     );
@@ -295,7 +301,7 @@ export class Transactions {
 
   private stateOf(index: number, key: Uint8Array): number {
     const { dicts, entries, databases, nowMs } = this.server.keyspace;
-    const entry = dicts.find(databases[index]!.dict, key, 0, key.length, dicts.hash(key, 0, key.length));
+    const entry = dicts.find(databases[index]!.dict, key, 0, key.length, databases[index]!.hashOf(key, 0, key.length));
     if (entry === 0) return GONE;
     return entries.hasNumber(entry) && entries.number(entry) < nowMs ? EXPIRED : THERE;
   }

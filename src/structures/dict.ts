@@ -9,9 +9,15 @@
 // probing, is the order of the hashes, which is what makes SCAN exact: its cursor is a hash, each call emits all
 // entries of one interval of hashes, and neither growing nor shrinking changes any entry's hash.
 //
-//   handle  word 0 count, 1 directory depth, 2 directory ref (depth 0: the only segment), 3 segments, 4-7 the owner's
+// The first bits of a hash may stand for something that many payloads share (the slot of keys in a cluster). Such a dict is
+// made with the count of these bits: they order the segments like any others, but a place within a segment comes from the bits
+// after them, or all keys of one slot would be at home in one place.
+//
+//   handle  word 0 count, 1 directory depth, 2 directory ref (depth 0: the only segment), 3 segments (bits 0-24) and shared
+//           bits (25-30), 4-7 the owner's
 //   directory  2^depth words: segment refs; a segment of local depth l stands 2^(depth - l) times
-//   segment word 0 local depth, 1 slots, 2 used slots, 3 unused, then slots of (hash, payload); payload 0 = empty
+//   segment word 0 local depth, 1 slots, 2 used slots, 3 bits of a hash before those of its place, then slots of (hash, payload);
+//           payload 0 = empty
 //
 // Cost per entry: 8 bytes a slot at a load of 0.51 to 0.81, 10 to 16 bytes; up to 20 in dicts below 416 entries. A lookup touches directory, segment, entry.
 // The hash must be keyed (HalfSipHash): equal hashes in great number would make one segment grow beyond its size.
@@ -34,12 +40,16 @@ const COUNT = 0;
 const DEPTH = 1;
 const DIRECTORY = 2;
 const SEGMENTS = 3;
+const SEGMENT_COUNT_MASK = 0x1ffffff;
+const SHARED_SHIFT = 25;
 /** First of the four words of the handle that belong to the dict's owner. */
 export const OWNER_WORD = 4;
 
 const LOCAL_DEPTH = 0;
 const SLOTS = 1;
 const USED = 2;
+/** The local depth, or the dict's shared bits where these are more: then the segment's order is not that of the hashes. */
+const HOME_SHIFT = 3;
 const HEADER_WORDS = 4;
 /** Slots of the smallest and the largest segment, which take 64 and 8192 bytes. */
 const SLOTS_MIN = 6;
@@ -66,9 +76,9 @@ function segmentBytes(slots: number): number {
   return (HEADER_WORDS + 2 * slots) * 4;
 }
 
-/** The slot where the search for a hash begins: its bits after the segment's prefix, scaled to the slots. */
-function homeOf(hash: number, localDepth: number, slots: number): number {
-  const bits = (hash << localDepth) >>> 16;
+/** The slot where the search for a hash begins: its bits after the first `homeShift`, scaled to the slots. */
+function homeOf(hash: number, homeShift: number, slots: number): number {
+  const bits = (hash << homeShift) >>> 16;
   return slots <= SLOTS_MAX ? (bits * slots) >>> 16 : Math.floor((bits * slots) / 65536);
 }
 
@@ -106,15 +116,15 @@ export class Dicts {
     readonly hasher: HalfSipHash,
   ) {}
 
-  /** Makes an empty dict. */
-  create(): DictRef {
-    const segment = this.createSegment(0, SLOTS_MIN);
+  /** Makes an empty dict; the first `sharedBits` of its hashes may be the same in many. */
+  create(sharedBits = 0): DictRef {
+    const segment = this.createSegment(0, SLOTS_MIN, sharedBits);
     const dict = this.arena.alloc(HANDLE_BYTES) as DictRef;
     const i32 = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
     i32.fill(0, at, at + HANDLE_BYTES / 4);
     i32[at + DIRECTORY] = segment;
-    i32[at + SEGMENTS] = 1;
+    i32[at + SEGMENTS] = (sharedBits << SHARED_SHIFT) | 1;
     return dict;
   }
 
@@ -206,7 +216,7 @@ export class Dicts {
     const slots = i32[base + SLOTS]!;
     const first = base + HEADER_WORDS;
     const end = first + 2 * slots;
-    let at = first + 2 * homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+    let at = first + 2 * homeOf(hash, i32[base + HOME_SHIFT]!, slots);
     for (;;) {
       const ref = i32[at + 1]!;
       if (ref === 0) return 0;
@@ -242,7 +252,7 @@ export class Dicts {
     const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
     const base = wordOffset(segment);
     const slots = i32[base + SLOTS]!;
-    let slot = homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+    let slot = homeOf(hash, i32[base + HOME_SHIFT]!, slots);
     for (;;) {
       const payload = i32[base + HEADER_WORDS + 2 * slot + 1]!;
       if (payload === 0) return 0;
@@ -388,9 +398,14 @@ export class Dicts {
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
     const depth = handle[at + DEPTH]!;
+    const segments = handle[at + SEGMENTS]! & SEGMENT_COUNT_MASK;
+    // Where few hashes made the directory deep, hardly any draw of a place would be the first of its segment.
+    const walks = 1 << depth > segments * segments;
     for (;;) {
       let segment = handle[at + DIRECTORY]!;
-      if (depth > 0) {
+      if (depth > 0 && walks) {
+        segment = this.nthSegment(segment, depth, prng.below(segments));
+      } else if (depth > 0) {
         const index = prng.uint32() >>> (32 - depth);
         segment = this.directoryEntry(segment, index);
         // A segment that stands several times in the directory counts once.
@@ -407,17 +422,31 @@ export class Dicts {
     }
   }
 
+  /** The segment that has `number` others before it. */
+  private nthSegment(directory: number, depth: number, number: number): number {
+    let index = 0;
+    for (let left = number; left > 0; left--)
+      index += 1 << (depth - this.segmentWord(this.directoryEntry(directory, index), LOCAL_DEPTH));
+    return this.directoryEntry(directory, index);
+  }
+
   /**
    * Emits all payloads of the interval of hashes that starts at `cursor` and is long enough for about `count` of them.
    * Returns the next cursor, 0 at the end. Whatever is in the dict from the first call to the last is emitted just once.
    */
   scan(dict: DictRef, cursor: number, count: number, out: RefList): number {
+    const next = this.scanTo(dict, cursor, HASHES, count, out);
+    return next >= HASHES ? 0 : next;
+  }
+
+  /** As `scan`, up to the hash `end`, which is returned where nothing is left before it. */
+  scanTo(dict: DictRef, cursor: number, end: number, count: number, out: RefList): number {
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
     const wanted = out.length + count;
     let slotsLeft = count * 10;
     let from = cursor >>> 0;
-    while (from < 4294967296 && out.length < wanted && slotsLeft > 0) {
+    while (from < end && out.length < wanted && slotsLeft > 0) {
       const depth = handle[at + DEPTH]!;
       const segment =
         depth === 0 ? handle[at + DIRECTORY]! : this.directoryEntry(handle[at + DIRECTORY]!, from >>> (32 - depth));
@@ -425,8 +454,13 @@ export class Dicts {
       const base = wordOffset(segment);
       const localDepth = i32[base + LOCAL_DEPTH]!;
       const slots = i32[base + SLOTS]!;
-      const span = 4294967296 / 2 ** localDepth;
+      const span = HASHES / 2 ** localDepth;
       const prefix = Math.floor(from / span) * span;
+      if (i32[base + HOME_SHIFT] !== localDepth) {
+        from = this.emitLowest(i32, base, from, Math.min(prefix + span, end), wanted - out.length, out);
+        slotsLeft -= slots;
+        continue;
+      }
       const home = homeOf(from | 0, localDepth, slots);
       // As many home slots as the load makes likely to hold what is still wanted.
       const load = Math.max(i32[base + USED]!, 1) / slots;
@@ -437,11 +471,34 @@ export class Dicts {
         to = Math.min(to, prefix + Math.ceil((bits * span) / 65536));
         if (to <= from) to = from + 1;
       }
+      if (to > end) to = end;
       this.emitInterval(i32, base, home, home + step, from, to, out);
       slotsLeft -= Math.min(step, slots - home);
       from = to;
     }
-    return from >= 4294967296 ? 0 : from;
+    return from;
+  }
+
+  /**
+   * Emits the `wanted` payloads of the lowest hashes in [from, to) of a segment that is not in their order, with those that have
+   * the last one's hash; returns where the rest begins.
+   */
+  private emitLowest(i32: Int32Array, base: number, from: number, to: number, wanted: number, out: RefList): number {
+    if (i32[base + USED] === 0) return to;
+    const first = base + HEADER_WORDS;
+    const last = first + 2 * i32[base + SLOTS]!;
+    const hashes: number[] = [];
+    for (let at = first; at < last; at += 2) {
+      const hash = i32[at]! >>> 0;
+      if (i32[at + 1] !== 0 && hash >= from && hash < to) hashes.push(hash);
+    }
+    let next = to;
+    if (hashes.length > wanted) next = Uint32Array.from(hashes).sort()[wanted - 1]! + 1;
+    for (let at = first; at < last; at += 2) {
+      const hash = i32[at]! >>> 0;
+      if (i32[at + 1] !== 0 && hash >= from && hash < next) out.push(i32[at + 1]!);
+    }
+    return next;
   }
 
   /** Emits the payloads of one segment whose hash is in [from, to); those are at home in the slots [start, end). */
@@ -510,7 +567,7 @@ export class Dicts {
     if (depth === 0) return bytes + this.arena.usable(handle[at + DIRECTORY]!);
     bytes += this.arena.usable(handle[at + DIRECTORY]!);
     // Segments of a deep dict all have the full size but for the few that shrank.
-    return bytes + handle[at + SEGMENTS]! * segmentBytes(SLOTS_MAX);
+    return bytes + (handle[at + SEGMENTS]! & SEGMENT_COUNT_MASK) * segmentBytes(SLOTS_MAX);
   }
 
   /** Figures for DEBUG HTSTATS: payloads, slots, segments, the longest way from home. */
@@ -538,7 +595,7 @@ export class Dicts {
       result.segments++;
       for (let slot = 0; slot < slots; slot++) {
         if (i32[base + HEADER_WORDS + 2 * slot + 1] === 0) continue;
-        const home = homeOf(i32[base + HEADER_WORDS + 2 * slot]!, i32[base + LOCAL_DEPTH]!, slots);
+        const home = homeOf(i32[base + HEADER_WORDS + 2 * slot]!, i32[base + HOME_SHIFT]!, slots);
         const distance = (slot - home + slots) % slots;
         result.distanceMax = Math.max(result.distanceMax, distance);
         result.distanceSum += distance;
@@ -568,7 +625,9 @@ export class Dicts {
             hash >>> (32 - localDepth) === index >>> (depth - localDepth),
             'a hash is in the segment of its prefix',
           );
-        for (let home = homeOf(hash, localDepth, slots); home !== slot; home = (home + 1) % slots) {
+        const homeShift = Math.max(localDepth, this.sharedBits(dict));
+        assert(i32[base + HOME_SHIFT] === homeShift, 'a segment knows its first bits');
+        for (let home = homeOf(hash, homeShift, slots); home !== slot; home = (home + 1) % slots) {
           assert(i32[base + HEADER_WORDS + 2 * home + 1] !== 0, 'no gap lies between a hash and its home');
         }
       }
@@ -580,7 +639,7 @@ export class Dicts {
     const at = wordOffset(dict);
     assert(expected === 1 << handle[at + DEPTH]!, 'segments cover the directory');
     assert(count === handle[at + COUNT], 'a dict counts its payloads');
-    assert(segments === handle[at + SEGMENTS], 'a dict counts its segments');
+    assert(segments === (handle[at + SEGMENTS]! & SEGMENT_COUNT_MASK), 'a dict counts its segments');
   }
 
   private forEachSegment(
@@ -603,6 +662,10 @@ export class Dicts {
     }
   }
 
+  private sharedBits(dict: DictRef): number {
+    return this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + SEGMENTS]! >>> SHARED_SHIFT;
+  }
+
   private segmentOf(dict: DictRef, hash: number): number {
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
@@ -620,13 +683,14 @@ export class Dicts {
     return this.arena.i32[segment >>> CHUNK_SHIFT]![wordOffset(segment) + word]!;
   }
 
-  private createSegment(localDepth: number, slots: number): number {
+  private createSegment(localDepth: number, slots: number, sharedBits: number): number {
     const segment = this.arena.alloc(segmentBytes(slots));
     const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
     const base = wordOffset(segment);
     i32.fill(0, base, base + HEADER_WORDS + 2 * slots);
     i32[base + LOCAL_DEPTH] = localDepth;
     i32[base + SLOTS] = slots;
+    i32[base + HOME_SHIFT] = Math.max(localDepth, sharedBits);
     return segment;
   }
 
@@ -639,8 +703,9 @@ export class Dicts {
       return;
     }
     const ones = this.countOnes(segment, localDepth);
-    const zero = this.createSegment(localDepth + 1, slotsFor(this.segmentWord(segment, USED) - ones));
-    const one = this.createSegment(localDepth + 1, slotsFor(ones));
+    const shared = this.sharedBits(dict);
+    const zero = this.createSegment(localDepth + 1, slotsFor(this.segmentWord(segment, USED) - ones), shared);
+    const one = this.createSegment(localDepth + 1, slotsFor(ones), shared);
     this.pourSegment(segment, zero, 1 << (31 - localDepth), 0);
     this.pourSegment(segment, one, 1 << (31 - localDepth), 1 << (31 - localDepth));
     if (this.arena.i32[dict >>> CHUNK_SHIFT]![wordOffset(dict) + DEPTH] === localDepth) this.doubleDirectory(dict);
@@ -701,7 +766,7 @@ export class Dicts {
   /** Puts a segment's content into a table of another size. */
   private rebuildSegment(dict: DictRef, segment: number, hash: number, slots: number): void {
     const localDepth = this.segmentWord(segment, LOCAL_DEPTH);
-    const made = this.createSegment(localDepth, slots);
+    const made = this.createSegment(localDepth, slots, this.sharedBits(dict));
     this.pourSegment(segment, made);
     const handle = this.arena.i32[dict >>> CHUNK_SHIFT]!;
     const at = wordOffset(dict);
@@ -719,7 +784,7 @@ export class Dicts {
     const end = first + 2 * from[first - HEADER_WORDS + SLOTS]!;
     const base = wordOffset(into);
     const slots = to[base + SLOTS]!;
-    const localDepth = to[base + LOCAL_DEPTH]!;
+    const homeShift = to[base + HOME_SHIFT]!;
     const toFirst = base + HEADER_WORDS;
     const toEnd = toFirst + 2 * slots;
     let used = to[base + USED]!;
@@ -727,7 +792,7 @@ export class Dicts {
       const payload = from[at + 1]!;
       const hash = from[at]!;
       if (payload === 0 || (hash & mask) !== bits) continue;
-      let place = toFirst + 2 * homeOf(hash, localDepth, slots);
+      let place = toFirst + 2 * homeOf(hash, homeShift, slots);
       while (to[place + 1] !== 0) if ((place += 2) === toEnd) place = toFirst;
       to[place] = hash;
       to[place + 1] = payload;
@@ -752,7 +817,7 @@ export class Dicts {
     const sibling = this.directoryEntry(handle[at + DIRECTORY]!, (hash ^ bit) >>> (32 - depth));
     const together = this.segmentWord(sibling, USED) + used;
     if (this.segmentWord(sibling, LOCAL_DEPTH) !== localDepth || together > SLOTS_MAX >>> 1) return;
-    const made = this.createSegment(localDepth - 1, slotsFor(together));
+    const made = this.createSegment(localDepth - 1, slotsFor(together), this.sharedBits(dict));
     this.pourSegment(segment, made);
     this.pourSegment(sibling, made);
     handle[at + SEGMENTS]!--;
@@ -769,7 +834,7 @@ export class Dicts {
     for (let depth = handle[at + DEPTH]!; depth > 0; depth--) {
       const directory = handle[at + DIRECTORY]!;
       // Fewer segments than half of the places are a hint; the walk is the proof.
-      if (handle[at + SEGMENTS]! > 1 << (depth - 1)) return;
+      if ((handle[at + SEGMENTS]! & SEGMENT_COUNT_MASK) > 1 << (depth - 1)) return;
       for (let index = 0; index < 1 << depth; index += 2) {
         if (this.directoryEntry(directory, index) !== this.directoryEntry(directory, index + 1)) return;
       }
@@ -790,7 +855,7 @@ export class Dicts {
 /** Puts (hash, payload) into the first empty slot from its home on; the segment has one. @hot */
 function placeSlot(i32: Int32Array, base: number, hash: number, payload: number): void {
   const slots = i32[base + SLOTS]!;
-  let slot = homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+  let slot = homeOf(hash, i32[base + HOME_SHIFT]!, slots);
   while (i32[base + HEADER_WORDS + 2 * slot + 1] !== 0) if (++slot === slots) slot = 0;
   i32[base + HEADER_WORDS + 2 * slot] = hash;
   i32[base + HEADER_WORDS + 2 * slot + 1] = payload;
@@ -800,7 +865,7 @@ function placeSlot(i32: Int32Array, base: number, hash: number, payload: number)
 /** The slot of (hash, payload), or -1. @hot */
 function slotOf(i32: Int32Array, base: number, hash: number, payload: number): number {
   const slots = i32[base + SLOTS]!;
-  let slot = homeOf(hash, i32[base + LOCAL_DEPTH]!, slots);
+  let slot = homeOf(hash, i32[base + HOME_SHIFT]!, slots);
   for (;;) {
     const found = i32[base + HEADER_WORDS + 2 * slot + 1]!;
     if (found === 0) return -1;
@@ -812,7 +877,7 @@ function slotOf(i32: Int32Array, base: number, hash: number, payload: number): n
 /** Empties a slot and shifts back what follows, so that no gap lies between a hash and its home. @hot */
 function closeGap(i32: Int32Array, base: number, slot: number): void {
   const slots = i32[base + SLOTS]!;
-  const localDepth = i32[base + LOCAL_DEPTH]!;
+  const homeShift = i32[base + HOME_SHIFT]!;
   const first = base + HEADER_WORDS;
   let gap = slot;
   let next = slot;
@@ -821,7 +886,7 @@ function closeGap(i32: Int32Array, base: number, slot: number): void {
     const payload = i32[first + 2 * next + 1]!;
     if (payload === 0) break;
     const hash = i32[first + 2 * next]!;
-    const home = homeOf(hash, localDepth, slots);
+    const home = homeOf(hash, homeShift, slots);
     // It may move into the gap only if the gap is not before its home, going round.
     const fits = gap <= next ? home <= gap || home > next : home <= gap && home > next;
     if (!fits) continue;

@@ -123,6 +123,10 @@ export const move: DataCommand = command({
   run(call) {
     const { db, bytes, starts, lengths } = call;
     const { keyspace } = call.host;
+    if (db.slots !== null) {
+      call.reply.error('ERR MOVE is not allowed in cluster mode');
+      return;
+    }
     const target = databaseAt(call, 2);
     if (target === undefined) return;
     if (target === db) {

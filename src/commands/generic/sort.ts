@@ -5,6 +5,7 @@
 
 import { latin1, latin1Bytes } from '../../base/bytes.js';
 import { parseDoubleLoosely } from '../../base/double.js';
+import { keySlot } from '../../base/key-slot.js';
 import { chunkOf } from '../../memory/layout.js';
 import { Encoding, Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
@@ -33,6 +34,20 @@ interface SortOptions {
 function mayLookUp(call: DataCall, option: 'BY' | 'GET'): boolean {
   if (call.host.mayReadEveryKey?.(call) !== false) return true;
   call.reply.error(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`);
+  return false;
+}
+
+/** Whether all keys that a pattern makes up are in the slot of the key that is sorted, where there are slots; false after the error. */
+function staysInSlot(call: DataCall, glob: string, option: 'BY' | 'GET'): boolean {
+  if (call.db.slots === null || glob === '#') return true;
+  const star = glob.indexOf('*');
+  // The tag must end before the first star, or nobody knows it yet.
+  const fixed = latin1Bytes(star < 0 ? glob : glob.slice(0, star));
+  const hasTag = /^[^{]*\{[^}]+\}/.test(latin1(fixed));
+  if ((hasTag || star < 0) && keySlot(fixed) === keySlot(call.bytes, call.starts[1]!, call.lengths[1]!)) return true;
+  call.reply.error(
+    `ERR ${option} option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.`,
+  );
   return false;
 }
 
@@ -65,10 +80,11 @@ function readOptions(call: DataCall, mayStore: boolean): SortOptions | undefined
     else if (call.is(index, 'by') && left >= 1) {
       options.by = call.text(++index);
       options.unsorted = !options.by.includes('*');
-      if (!options.unsorted && !mayLookUp(call, 'BY')) return undefined;
+      if (!options.unsorted && !(staysInSlot(call, options.by, 'BY') && mayLookUp(call, 'BY'))) return undefined;
     } else if (call.is(index, 'get') && left >= 1) {
-      if (!mayLookUp(call, 'GET')) return undefined;
-      options.gets.push(call.text(++index));
+      const glob = call.text(++index);
+      if (!staysInSlot(call, glob, 'GET') || !mayLookUp(call, 'GET')) return undefined;
+      options.gets.push(glob);
     } else {
       call.reply.error(errors.syntax);
       return undefined;

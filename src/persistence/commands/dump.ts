@@ -201,7 +201,7 @@ function runRestore(call: PersistenceCall): void {
   }
   if (ttl > 0) keyspace.entries.setNumber(made, expireAtMs);
   keyspace.entries.setClock(made, clockOf(keyspace, options));
-  db.attach(made, keyspace.dicts.hash(bytes, keyOffset, keyLength));
+  db.attach(made, db.hashOf(bytes, keyOffset, keyLength));
   if (ttl > 0 && !options.isAbsolute && call.host.propagates) {
     const args: (Uint8Array | string | number)[] = [];
     for (let index = 0; index < call.count; index++) args.push(index === 2 ? expireAtMs : call.copy(index));

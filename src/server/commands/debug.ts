@@ -56,7 +56,7 @@ function entryAt(call: ServerCall, index: number): number {
   const { bytes } = call;
   const start = call.starts[index]!;
   const length = call.lengths[index]!;
-  const entry = dicts.find(call.db.dict, bytes, start, length, dicts.hash(bytes, start, length));
+  const entry = dicts.find(call.db.dict, bytes, start, length, call.db.hashOf(bytes, start, length));
   if (entry === 0) call.reply.error(errors.noSuchKey);
   return entry;
 }

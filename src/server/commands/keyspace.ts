@@ -11,6 +11,7 @@ import type { CallFor, CommandFor } from '../call.js';
 export interface Host {
   readonly keyspace: Keyspace;
   readonly limits: DataLimits;
+  readonly mode: 'standalone' | 'cluster';
   flush(index: number): void;
   swapDatabases(first: number, second: number): void;
 }
@@ -102,7 +103,8 @@ const swapdb: ServerCommand = command({
     const first = call.integer(1);
     const second = call.integer(2);
     const { keyspace } = call.host;
-    if (!(Math.abs(first) < 2 ** 31)) call.reply.error('ERR invalid first DB index');
+    if (call.host.mode === 'cluster') call.reply.error('ERR SWAPDB is not allowed in cluster mode');
+    else if (!(Math.abs(first) < 2 ** 31)) call.reply.error('ERR invalid first DB index');
     else if (!(Math.abs(second) < 2 ** 31)) call.reply.error('ERR invalid second DB index');
     else if (keyspace.databases[first] === undefined || keyspace.databases[second] === undefined)
       call.reply.error(errors.databaseOutOfRange);

@@ -6,6 +6,7 @@
 
 import type { AclContext } from '../../service/acl/log.js';
 import type { CommandTable } from '../../registry/table.js';
+import type { ClusterGate } from '../cluster-gate.js';
 import type { Tracking } from '../tracking.js';
 import type { CommandStats } from '../../service/watch/command-stats.js';
 import type { Effects } from '../effects.js';
@@ -32,6 +33,7 @@ export interface ScriptCallsHost {
   readonly effects: Effects;
   readonly stats: CommandStats;
   readonly tracking: Tracking;
+  readonly clusterGate: ClusterGate;
   gates: number;
   readonly allowsAllInScripts: boolean;
   internalClient(): Client;
@@ -49,6 +51,7 @@ const refusals = {
   readOnlyScript: 'ERR Write commands are not allowed from read-only scripts.',
   command: "ERR The user executing the script can't run this command or subcommand",
   key: "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+  slots: 'ERR Script attempted to access keys that do not hash to the same slot',
   channel: "ERR The user executing the script can't publish to the channel mentioned in the command",
 } as const;
 
@@ -56,6 +59,8 @@ const refusals = {
 export interface CallRules {
   readonly isReadOnly: boolean;
   readonly allowsOutOfMemory: boolean;
+  /** In a cluster: keys of several slots. */
+  readonly allowsSlots: boolean;
 }
 
 /** Who looks over every call: the debugger. */
@@ -82,7 +87,9 @@ export class ScriptCalls implements ScriptHost {
   private view: DataView;
   private readonly client: Client;
   private caller: Client | undefined;
-  private rules: CallRules = { isReadOnly: false, allowsOutOfMemory: false };
+  private rules: CallRules = { isReadOnly: false, allowsOutOfMemory: false, allowsSlots: false };
+  /** In a cluster: the slot of the keys that were declared or used first; -1: of none yet. */
+  private slot = -1;
   private outOfMemory = false;
   private replication = 3;
   /** Set while a script is debugged. */
@@ -114,6 +121,11 @@ export class ScriptCalls implements ScriptHost {
     this.outOfMemory = outOfMemory;
     this.hasWritten = false;
     this.replication = this.watcher?.isSilent === true ? 0 : 3;
+  }
+
+  /** As `begin`, in a cluster; `call` is the script's own. */
+  beginInCluster(call: ServerCall): void {
+    this.slot = this.server.clusterGate.slotOf(call.command as unknown as Command<ServerCall>, call);
   }
 
   /** @hot */
@@ -184,6 +196,10 @@ export class ScriptCalls implements ScriptHost {
         return denial === denials.command ? refusals.command : denial === denials.key ? refusals.key : refusals.channel;
       }
     }
+    if ((server.gates & Gate.CLUSTER) !== 0 && !caller.obeyed) {
+      const text = this.refuseInCluster(caller, command);
+      if (text !== undefined) return text;
+    }
     if ((flags & commandFlags.write) !== 0) {
       if (this.rules.isReadOnly) return refusals.readOnlyScript;
       if ((server.gates & Gate.WRITES) !== 0 && caller.kind !== 'master') {
@@ -197,6 +213,14 @@ export class ScriptCalls implements ScriptHost {
     if (this.outOfMemory && (flags & commandFlags.denyoom) !== 0 && !this.rules.allowsOutOfMemory && !this.hasWritten)
       return errors.outOfMemory;
     return undefined;
+  }
+
+  private refuseInCluster(caller: Client, command: Command<ServerCall>): string | undefined {
+    const { clusterGate } = this.server;
+    const text = clusterGate.refuseScripted(caller, command, this.call_);
+    if (text !== undefined || this.rules.allowsSlots || clusterGate.lastSlot < 0) return text;
+    if (this.slot < 0) this.slot = clusterGate.lastSlot;
+    return this.slot === clusterGate.lastSlot ? undefined : refusals.slots;
   }
 
   /** The error of a command that did not run; `command` is undefined where there is none. */

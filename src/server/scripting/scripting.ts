@@ -29,7 +29,7 @@ import { LuaError, type LuaFunction, LuaTable, type LuaValue } from '../../scrip
 import { errorReply, RedisApi, writeReply } from '../../scripting/redis-api.js';
 import { Script, ScriptCache } from '../../scripting/script-cache.js';
 import { COMPATIBLE, readEvalShebang, scriptFlags, ShebangError } from '../../scripting/shebang.js';
-import type { Client } from '../../service/clients/client.js';
+import { type Client, Gate } from '../../service/clients/client.js';
 import type { FunctionStore, ServerCall } from '../call.js';
 import { stackOf } from '../../service/process/stack.js';
 import { type DebugHost, DebugSession } from './debug-session.js';
@@ -424,9 +424,11 @@ export class Scripting {
     const isCompatible = (flags & COMPATIBLE) !== 0;
     const rules = {
       isReadOnly: isReadOnly || (!isCompatible && (flags & scriptFlags['no-writes']) !== 0),
+      allowsSlots: !isCompatible && (flags & scriptFlags['allow-cross-slot-keys']) !== 0,
       allowsOutOfMemory: !isCompatible && (flags & scriptFlags['allow-oom']) !== 0,
     };
     calls.begin(client, call.db, rules, this.isOutOfMemory());
+    if ((server.gates & Gate.CLUSTER) !== 0) calls.beginInCluster(call);
     const startedMs = server.startedMsOfCommand;
     const run: Run = {
       execution: this.execution(engine, main, args),

@@ -110,7 +110,7 @@ export class ClientRegistry {
     client.noEvict = false;
     client.readOnly = false;
     client.replyMode = 'on';
-    client.gates &= ~(Gate.SILENT | Gate.NO_TOUCH | Gate.SUBSCRIBED);
+    client.gates &= ~(Gate.SILENT | Gate.NO_TOUCH | Gate.SUBSCRIBED | Gate.ASKING);
     this.loginByDefault(client);
   }
 

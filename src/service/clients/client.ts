@@ -42,6 +42,10 @@ export const Gate = {
   OUTPUT: 1 << 15,
   /** Server: a replica without its master, which must not serve what may be old. */
   STALE: 1 << 16,
+  /** Server: a node of a cluster, which serves some slots only. */
+  CLUSTER: 1 << 17,
+  /** ASKING: the next command may use a slot that moves here. */
+  ASKING: 1 << 18,
 } as const;
 
 export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';

@@ -86,6 +86,11 @@ export abstract class Dispatcher<Database> {
   /** A request of this client is about to be looked at: what the call needs besides the client. @hot */
   protected enter(_client: Client): void {}
 
+  /** Whether a call may run although Gate.CLUSTER, and only it, is up: its keys are this node's. @hot */
+  protected admits(_command: RunCommand<Database>): boolean {
+    return false;
+  }
+
   /** The request has run; its reply is complete but for messages. @hot */
   protected leave(): void {}
 
@@ -125,11 +130,13 @@ export abstract class Dispatcher<Database> {
     call.client = client;
     this.enter(client);
     const command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
+    const gates = this.gates | client.gates;
     if (
       command !== undefined &&
-      (this.gates | client.gates) === 0 &&
+      (gates === 0 || gates === Gate.CLUSTER) &&
       command.runsByName &&
-      fitsArity(command, call.count)
+      fitsArity(command, call.count) &&
+      (gates === 0 || this.admits(command))
     ) {
       call.command = command as Command<never>;
       client.lastCommand = command.fullName;

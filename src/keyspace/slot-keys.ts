@@ -1,0 +1,61 @@
+// slot-keys: which keys belong to which slot of a cluster: a count for each slot, and the hashes that keep them together.
+//
+// In cluster mode the first 14 bits of a key's hash in the dict of its database are its slot, and the other 18 are those of the
+// keyed hash. So the keys of a slot stand side by side in the order of the dict: they are found, listed, and deleted without an
+// index, and no entry is larger for it. The counts are 64 KB.
+//
+// The price is 14 bits of the hash: in a slot with more than 2^18 keys, which one hash tag can fill, several keys share a hash,
+// and a lookup compares as many keys as there are more than 2^18.
+//
+// A command's slot is looked at twice, by the gate that may redirect it and by the lookup. `remember` spares the second time.
+
+import { keySlot, SLOT_COUNT } from '../base/key-slot.js';
+
+/** Bits of a hash that are the slot. */
+export const SLOT_BITS = 14;
+const HASH_BITS = 32 - SLOT_BITS;
+
+export class SlotKeys {
+  readonly counts = new Int32Array(SLOT_COUNT);
+  private bytes: Uint8Array | undefined;
+  private offset = 0;
+  private length = 0;
+  private slot = 0;
+
+  /** The slot of a key that is looked up before `forget`; its bytes do not change until then. @hot */
+  remember(bytes: Uint8Array, offset: number, length: number, slot: number): void {
+    this.bytes = bytes;
+    this.offset = offset;
+    this.length = length;
+    this.slot = slot;
+  }
+
+  /** @hot */
+  forget(): void {
+    this.bytes = undefined;
+  }
+
+  /** The hash under which a key stands in the dict; `hash` is what its bytes give. @hot */
+  place(hash: number, bytes: Uint8Array, offset: number, length: number): number {
+    const slot =
+      bytes === this.bytes && offset === this.offset && length === this.length
+        ? this.slot
+        : keySlot(bytes, offset, length);
+    return (slot << HASH_BITS) | (hash >>> SLOT_BITS);
+  }
+
+  /** @hot */
+  added(hash: number): void {
+    this.counts[hash >>> HASH_BITS]!++;
+  }
+
+  /** @hot */
+  removed(hash: number): void {
+    this.counts[hash >>> HASH_BITS]!--;
+  }
+}
+
+/** The lowest hash of a slot's keys (unsigned); the one of the slot after the last is 2^32. */
+export function firstHashOf(slot: number): number {
+  return slot * 2 ** HASH_BITS;
+}

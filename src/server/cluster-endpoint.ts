@@ -1,0 +1,21 @@
+// cluster-endpoint: where clients are told to find a node: its address, its host name, or where they are already.
+
+import type { Config } from '../service/config/config.js';
+import type { ClusterNodeView } from './cluster-port.js';
+
+/** What stands for a node in redirections and CLUSTER SLOTS; undefined: the client knows better (`unknown-endpoint`). */
+export function endpointOf(node: ClusterNodeView, config: Config): string | undefined {
+  switch (config.choice('cluster-preferred-endpoint-type').value) {
+    case 'hostname':
+      return node.hostname === '' ? '?' : node.hostname;
+    case 'unknown-endpoint':
+      return undefined;
+    default:
+      return node.ip;
+  }
+}
+
+/** The port of a node for clients that come as this one does, or the one that there is. */
+export function portOf(node: ClusterNodeView, isSecure: boolean): number {
+  return isSecure ? node.tlsPort || node.port : node.port || node.tlsPort;
+}
