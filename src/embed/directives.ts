@@ -402,7 +402,7 @@ export interface Directives {
   readonly 'cluster-config-file'?: string | undefined;
   /** Milliseconds of silence after which a node is taken for failed. Default: `15000`. */
   readonly 'cluster-node-timeout'?: number | string | undefined;
-  /** Milliseconds between two random pings. Default: `1000`. */
+  /** Milliseconds after which a node is pinged; 0: half the node timeout. Default: `0`. */
   readonly 'cluster-ping-interval'?: number | string | undefined;
   /** Port of the cluster bus; 0: the port plus 10000. Default: `0`. */
   readonly 'cluster-port'?: number | string | undefined;

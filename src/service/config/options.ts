@@ -667,7 +667,14 @@ export const options = [
     {},
     'Milliseconds of silence after which a node is taken for failed.',
   ),
-  number('cluster-ping-interval', 1000, 0, longMax, { hidden: true }, 'Milliseconds between two random pings.'),
+  number(
+    'cluster-ping-interval',
+    0,
+    0,
+    longMax,
+    { hidden: true },
+    'Milliseconds after which a node is pinged; 0: half the node timeout.',
+  ),
   number('cluster-port', 0, 0, 65535, immutable, 'Port of the cluster bus; 0: the port plus 10000.'),
   number(
     'cluster-replica-validity-factor',

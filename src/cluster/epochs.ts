@@ -1,0 +1,31 @@
+// epochs: the numbers that order decisions. A new one normally needs a majority; here are the two ways without.
+
+import type { Bus } from './bus.js';
+import type { ClusterNode } from './node.js';
+
+/** Gives this node the greatest epoch, unless it has that already. Only for what a user or manager asks for. */
+export function bumpEpoch(bus: Bus): boolean {
+  const { state } = bus;
+  const { myself } = state;
+  if (myself.configEpoch !== 0 && myself.configEpoch === state.maxEpoch) return false;
+  state.currentEpoch++;
+  myself.configEpoch = state.currentEpoch;
+  bus.save();
+  bus.log('notice', `New configEpoch set to ${myself.configEpoch}`);
+  return true;
+}
+
+/** Two masters have the same epoch: the one with the smaller id takes a new one. */
+export function resolveCollision(bus: Bus, sender: ClusterNode): void {
+  const { state } = bus;
+  const { myself } = state;
+  if (!sender.isMaster || !myself.isMaster || sender.configEpoch !== myself.configEpoch) return;
+  if (sender.id <= myself.id) return;
+  state.currentEpoch++;
+  myself.configEpoch = state.currentEpoch;
+  bus.save();
+  bus.log(
+    'verbose',
+    `WARNING: configEpoch collision with node ${bus.name(sender)}. configEpoch set to ${myself.configEpoch}`,
+  );
+}
