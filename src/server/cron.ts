@@ -5,10 +5,10 @@
 
 import type { ExpireCycle } from './expire-cycle.js';
 import type { Settings } from './settings.js';
+import type { Activity } from '../service/watch/activity.js';
 import type { CommandStats } from '../service/watch/command-stats.js';
 import type { Client } from '../service/clients/client.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
-import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../io/clock.js';
 import { bufferBytes, collectGarbage, heapBytes, residentBytes } from '../service/process/process-memory.js';
 
@@ -18,6 +18,7 @@ export interface CronHost {
   readonly keyspace: Keyspace;
   readonly clients: ReadonlyMap<number, Client>;
   readonly stats: CommandStats;
+  readonly activity: Activity;
   readonly settings: Settings;
   readonly expireCycle: ExpireCycle;
   readonly scripting: { readonly parked: { readonly active: boolean } };
@@ -43,80 +44,17 @@ const FREE_BUDGET = 500;
 const QUIET_SECONDS = 5;
 const QUIET_COMMANDS_MAX = 100;
 const STRAY_BYTES_MAX = 32 * 1024 * 1024;
-const SAMPLE_COUNT = 16;
-const SAMPLE_MS = 100;
-
-/** Operations per second over the last samples. */
-class Rate {
-  private readonly samples: number[] = [];
-  private lastCount = 0;
-  private lastMs = 0;
-
-  track(count: number, nowMs: number): void {
-    const elapsed = nowMs - this.lastMs;
-    // A count that went back was reset meanwhile.
-    if (this.lastMs > 0 && elapsed > 0 && count >= this.lastCount)
-      this.samples.push(((count - this.lastCount) * 1000) / elapsed);
-    if (this.samples.length > SAMPLE_COUNT) this.samples.shift();
-    this.lastCount = count;
-    this.lastMs = nowMs;
-  }
-
-  reset(): void {
-    this.samples.length = 0;
-    this.lastMs = 0;
-  }
-
-  get perSecond(): number {
-    if (this.samples.length === 0) return 0;
-    return this.samples.reduce((sum, value) => sum + value, 0) / this.samples.length;
-  }
-}
-
-/** Turns of the event loop and the time in which it did not wait. They are the process's: all its servers share the loop. */
-class LoopClock {
-  /** Bun and Deno lack some of it: the figures are 0 then. */
-  private readonly measures = performance as {
-    readonly nodeTiming?: { readonly uvMetricsInfo?: { readonly loopCount: number } };
-    eventLoopUtilization?(): { readonly active: number };
-  };
-  private cyclesBefore = 0;
-  private microsBefore = 0;
-
-  get cycles(): number {
-    return (this.measures.nodeTiming?.uvMetricsInfo?.loopCount ?? 0) - this.cyclesBefore;
-  }
-
-  get activeMicros(): number {
-    return Math.round((this.measures.eventLoopUtilization?.().active ?? 0) * 1000) - this.microsBefore;
-  }
-
-  reset(): void {
-    this.cyclesBefore += this.cycles;
-    this.microsBefore += this.activeMicros;
-  }
-}
 
 export class Cron {
-  readonly commands = new Rate();
-  readonly bytesIn = new Rate();
-  readonly bytesOut = new Rate();
-  readonly loop = new LoopClock();
-  readonly loopCycles = new Rate();
-  readonly loopMicros = new Rate();
   /** Microseconds in ticks, in expiring keys, and in writing the AOF at the end of turns. */
   cronMicros = 0;
   expireMicros = 0;
   aofMicros = 0;
   /** How often expiring ended because its share of time was used up. */
   expireCapCount = 0;
-  /** The most commands in a turn of the loop, each turn as the mean of about a tenth of a second. */
-  commandsPerCycleMax = 0;
   /** Milliseconds in which memory was over `maxmemory`: in all, and since it last was not. */
   overLimitTotalMs = 0;
   overLimitMs = 0;
-  /** Longest time between two turns of the loop that a tick saw, in ms. */
-  pauseMsMax = 0;
   residentBytes = 0;
   residentBytesMax = 0;
   heapBytes = 0;
@@ -129,10 +67,7 @@ export class Cron {
   private quietSeconds = 0;
   /** Bytes of buffers that were in use when garbage was collected last. */
   private buffersKept = 0;
-  private sampledMs = 0;
   private trimmedMs = 0;
-  private cyclesSeen = 0;
-  private commandsSeen = 0;
   ticks = 0;
 
   constructor(private readonly server: CronHost) {}
@@ -150,7 +85,8 @@ export class Cron {
     const intervalMs = 1000 / this.server.settings.hz;
     const due = this.server.clock.steadyMs() + intervalMs;
     this.timer = this.server.clock.after(intervalMs, () => {
-      this.pauseMsMax = Math.max(this.pauseMsMax, this.server.clock.steadyMs() - due);
+      const { activity, clock } = this.server;
+      activity.pauseMsMax = Math.max(activity.pauseMsMax, clock.steadyMs() - due);
       this.tick(intervalMs);
       if (this.timer !== undefined) this.schedule();
     });
@@ -182,10 +118,7 @@ export class Cron {
     this.trackLimit(intervalMs);
     this.freeSoon();
     const nowMs = server.keyspace.nowMs;
-    if (nowMs - this.sampledMs >= SAMPLE_MS) {
-      this.sampledMs = nowMs;
-      this.sample(nowMs);
-    }
+    if (server.activity.sample(nowMs) && this.ticks % 10 === 1) this.sampleMemory();
     server.registry.closeIdle();
     server.outputLimits.checkSoftLimits();
     if (nowMs - this.trimmedMs >= 1000) {
@@ -198,20 +131,6 @@ export class Cron {
     this.cronMicros += (clock.steadyMs() - startMs) * 1000;
   }
 
-  /** Brings `commandsPerCycleMax` up to now. */
-  compareCycles(): void {
-    const { cycles } = this.loop;
-    const commands = this.server.stats.processed;
-    if (cycles > this.cyclesSeen && commands >= this.commandsSeen) {
-      this.commandsPerCycleMax = Math.max(
-        this.commandsPerCycleMax,
-        (commands - this.commandsSeen) / (cycles - this.cyclesSeen),
-      );
-    }
-    this.cyclesSeen = cycles;
-    this.commandsSeen = commands;
-  }
-
   private trackLimit(intervalMs: number): void {
     const { maxMemory } = this.server.settings;
     const isOver = maxMemory > 0 && this.server.usedBytes > maxMemory;
@@ -219,51 +138,16 @@ export class Cron {
     if (isOver) this.overLimitTotalMs += intervalMs;
   }
 
-  /** What came and went over all connections, also those that are gone. */
-  traffic(): { readonly bytesIn: number; readonly bytesOut: number; readonly reads: number; readonly writes: number } {
-    let { bytesIn, bytesOut, reads, writes } = this.server.stats;
-    for (const { connection } of this.server.clients.values()) {
-      if (connection === undefined) continue;
-      bytesIn += connection.bytesIn;
-      bytesOut += connection.bytesOut;
-      reads += connection.reads;
-      writes += connection.writes;
-    }
-    return { bytesIn, bytesOut, reads, writes };
-  }
-
   /** CONFIG RESETSTAT. */
   resetStatistics(): void {
-    this.pauseMsMax = 0;
-    // What the open connections have counted is taken off the others' sum.
-    const { stats } = this.server;
-    const { bytesIn, bytesOut, reads, writes } = this.traffic();
-    stats.bytesIn -= bytesIn;
-    stats.bytesOut -= bytesOut;
-    stats.reads -= reads;
-    stats.writes -= writes;
-    for (const rate of [this.commands, this.bytesIn, this.bytesOut, this.loopCycles, this.loopMicros]) rate.reset();
-    this.loop.reset();
-    this.cyclesSeen = 0;
-    this.commandsSeen = 0;
     this.cronMicros = 0;
     this.expireMicros = 0;
     this.aofMicros = 0;
     this.expireCapCount = 0;
-    this.commandsPerCycleMax = 0;
     this.overLimitTotalMs = 0;
   }
 
-  private sample(nowMs: number): void {
-    const { server } = this;
-    const { bytesIn, bytesOut } = this.traffic();
-    this.compareCycles();
-    this.commands.track(server.stats.processed, nowMs);
-    this.bytesIn.track(bytesIn, nowMs);
-    this.bytesOut.track(bytesOut, nowMs);
-    this.loopCycles.track(this.loop.cycles, nowMs);
-    this.loopMicros.track(this.loop.activeMicros, nowMs);
-    if (this.ticks % 10 !== 1) return;
+  private sampleMemory(): void {
     this.residentBytes = residentBytes();
     this.residentBytesMax = Math.max(this.residentBytesMax, this.residentBytes);
     this.heapBytes = heapBytes();

@@ -90,11 +90,6 @@ export class DataServer extends RespServer<Database> implements Engine {
   depth = 0;
   /** DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what is otherwise not allowed there; for tests. */
   allowsAllInScripts = false;
-  /** The port that clients connect to; -1: none. */
-  port = -1;
-  /** The port for TLS; -1: none. */
-  tlsPort = -1;
-  executable = '';
   /** The process is the server's alone, and so is its heap. */
   ownsProcess = false;
   /** `keyspace.dirty` after the last command. */

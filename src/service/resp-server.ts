@@ -40,12 +40,15 @@ import { ServiceHooks } from './hooks.js';
 import type { LateReply, ServerMode, ServiceClient, ServiceHost } from './host.js';
 import { Info } from './info/info.js';
 import { PubSub } from './pubsub/pubsub.js';
+import { Activity } from './watch/activity.js';
 import { CommandLog } from './watch/command-log.js';
 import { CommandStats } from './watch/command-stats.js';
 import type { LatencyHistogram } from './watch/latency-histogram.js';
 import { LatencyMonitor } from './watch/latency-monitor.js';
 
 export interface RespServerOptions {
+  /** 40 hex digits that no other run has. */
+  readonly runId: string;
   readonly environment: Environment;
   readonly log: (level: LogLevel, text: string) => void;
   readonly config: Config;
@@ -76,6 +79,8 @@ export abstract class RespServer<Database = undefined>
   readonly latency = new LatencyMonitor();
   readonly histograms = new Map<string, LatencyHistogram>();
   readonly info = new Info();
+  readonly activity: Activity;
+  readonly runId: string;
   readonly permissions: Permissions;
   readonly registry: ClientRegistry;
   /** All clients with a connection, by id. */
@@ -87,6 +92,11 @@ export abstract class RespServer<Database = undefined>
   protected readonly accounting: Accounting;
   queryBytesMax = 1024 * 1024 * 1024;
   unsentBytesMax = UNSENT_BYTES_MIN;
+  /** The port that clients connect to; -1: none. */
+  port = -1;
+  /** The port for TLS; -1: none. */
+  tlsPort = -1;
+  executable = '';
   loading = false;
   role: 'master' | 'replica' = 'master';
   mode: ServerMode = 'standalone';
@@ -118,6 +128,8 @@ export abstract class RespServer<Database = undefined>
     this.accounting = new Accounting(this);
     this.registry = new ClientRegistry(this);
     this.clients = this.registry.all;
+    this.activity = new Activity(this);
+    this.runId = serviceOptions.runId;
     this.outbox = new Outbox(this);
     this.aclCommands = new AclCommands(table.all() as Iterable<Command<never>>);
     this.acl = new Acl(this.aclCommands, () => config.choice('acl-pubsub-default').value === 'allchannels');
@@ -171,6 +183,7 @@ export abstract class RespServer<Database = undefined>
   /** Work that time brings; for a server without a cron of its own. */
   tick(): void {
     this.beginTurn();
+    this.activity.sample(this.turnMs);
     this.registry.closeIdle();
     this.outputLimits.checkSoftLimits();
     for (const tick of this.hooks.ticks) tick();
@@ -337,6 +350,7 @@ export abstract class RespServer<Database = undefined>
   /** CONFIG RESETSTAT. */
   resetStatistics(): void {
     this.stats.reset();
+    this.activity.reset();
     this.histograms.clear();
     this.clientEviction.count = 0;
     for (const reset of this.hooks.statisticsResets) reset();

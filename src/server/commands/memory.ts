@@ -2,24 +2,18 @@
 
 import type { Scripting } from '../scripting/scripting.js';
 import type { Cron } from '../cron.js';
-import type { Client } from '../../service/clients/client.js';
-import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, optional } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
 import { replyHelp } from '../../registry/help.js';
 import type { CallFor, CommandFor } from '../call.js';
-import { type ClientMemoryHost, memoryOf } from '../../service/clients/client-line.js';
-import { residentBytes } from '../../service/process/process-memory.js';
+import { memoryOf } from '../../service/clients/client-line.js';
+import { memoryFigures, type MemoryFiguresHost } from '../memory-figures.js';
 
 /** The part of the server that these commands reach. */
-export interface Host extends ClientMemoryHost {
-  readonly keyspace: Keyspace;
-  readonly clients: ReadonlyMap<number, Client>;
+export interface Host extends MemoryFiguresHost {
   readonly cron: Cron;
   readonly scripting: Scripting;
-  readonly baseBytes: number;
-  readonly usedBytes: number;
 }
 
 type ServerCall = CallFor<Host>;
@@ -75,46 +69,35 @@ const stats: ServerCommand = command({
   run(call: ServerCall) {
     const { host, reply } = call;
     const { keyspace } = host;
-    const arena = keyspace.arena.stats();
-    const used = host.usedBytes;
-    const resident = residentBytes();
-    let clients = 0;
-    for (const client of host.clients.values()) clients += memoryOf(host, client);
+    const all = memoryFigures(host);
+    const { arena, usedBytes: used, residentBytes: resident } = all;
     const databases = keyspace.databases.filter((database) => database.size > 0);
     const keys = databases.reduce((sum, database) => sum + database.size, 0);
     const figures: (readonly [string, number])[] = [
-      ['peak.allocated', Math.max(arena.peakBytes + host.baseBytes, used)],
+      ['peak.allocated', all.peakBytes],
       ['total.allocated', used],
-      ['startup.allocated', host.baseBytes],
-      ['replication.backlog', 0],
-      ['clients.slaves', 0],
-      ['clients.normal', clients],
+      ['startup.allocated', all.baseBytes],
+      ['replication.backlog', all.backlogBytes],
+      ['clients.slaves', all.replicaBytes],
+      ['clients.normal', all.clientBytes],
       ['cluster.links', 0],
       ['aof.buffer', 0],
       ['lua.caches', host.scripting.figures.scriptBytes],
       ['functions.caches', host.scripting.figures.functionBytes],
     ];
-    const tables = databases.reduce(
-      (sum, database) => sum + keyspace.dicts.overheadBytes(database.dict) + database.expiries.overheadBytes,
-      0,
-    );
-    const overhead = clients + tables;
     const totals: (readonly [string, number])[] = [
-      ['overhead.db.hashtable.lut', tables],
+      ['overhead.db.hashtable.lut', all.tableBytes],
       // A dict grows by splitting one segment, so that there are never two tables.
       ['overhead.db.hashtable.rehashing', 0],
       ['db.dict.rehashing.count', 0],
-      ['overhead.total', overhead + host.baseBytes],
+      ['overhead.total', all.overheadBytes],
       ['keys.count', keys],
-      ['keys.bytes-per-key', keys === 0 ? 0 : Math.floor((used - host.baseBytes) / keys)],
-      ['dataset.bytes', Math.max(0, used - overhead - host.baseBytes)],
+      ['keys.bytes-per-key', keys === 0 ? 0 : Math.floor((used - all.baseBytes) / keys)],
+      ['dataset.bytes', all.dataBytes],
     ];
     const shares: (readonly [string, number])[] = [
-      [
-        'dataset.percentage',
-        used === 0 ? 0 : (100 * Math.max(0, used - overhead - host.baseBytes)) / Math.max(1, used - host.baseBytes),
-      ],
-      ['peak.percentage', (100 * used) / Math.max(1, arena.peakBytes + host.baseBytes)],
+      ['dataset.percentage', all.dataPercent],
+      ['peak.percentage', (100 * used) / all.peakBytes],
     ];
     const allocator: (readonly [string, number])[] = [
       ['allocator.allocated', arena.usedBytes],

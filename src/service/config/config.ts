@@ -8,7 +8,7 @@
 import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
 import { latin1Bytes } from '../../base/bytes.js';
-import type { SpecialOption } from './option.js';
+import type { Option, SpecialOption } from './option.js';
 import {
   options,
   type ChoiceName,
@@ -38,12 +38,15 @@ export class Config {
   /** The config file in use, absolute; undefined without one. */
   file: string | undefined;
 
-  /** `folder` is what `dir` says until it is set. */
-  constructor(folder: string) {
-    for (const option of options) {
+  /**
+   * `folder` is what `dir` says until it is set. `table` holds the directives of the program: all of the data server's if absent;
+   * a program with fewer takes at least `serviceOptions`, which the typed accessors of `service` read.
+   */
+  constructor(folder: string, table: readonly Option[] = options) {
+    for (const option of table) {
       const setting = makeSetting(option, folder);
       this.settings.set(option.name, setting);
-      if ('alias' in option) this.settings.set(option.alias, setting);
+      if (option.alias !== undefined) this.settings.set(option.alias, setting);
     }
   }
 
@@ -96,7 +99,9 @@ export class Config {
   /** Runs `hook` after CONFIG SET changed any of the settings; for one CONFIG SET, a hook runs once. */
   onSet(names: readonly OptionName[], hook: ApplyHook): void {
     for (const name of names) {
-      const setting = this.settings.get(name)!;
+      const setting = this.settings.get(name);
+      // A directive that this program has not cannot change.
+      if (setting === undefined) continue;
       const hooks = this.hooks.get(setting);
       if (hooks === undefined) this.hooks.set(setting, [hook]);
       else hooks.push(hook);
@@ -225,7 +230,7 @@ function failed(name: string, reason: string): string {
   return `ERR CONFIG SET failed (possibly related to argument '${name}')${reason === '' ? '' : ` - ${reason}`}`;
 }
 
-function makeSetting(option: (typeof options)[number], folder: string): Setting {
+function makeSetting(option: Option, folder: string): Setting {
   switch (option.kind) {
     case 'flag':
       return new FlagSetting(option);

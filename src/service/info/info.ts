@@ -1,9 +1,21 @@
 // info: the sections of INFO as a table; each part of a server fills its own.
 //
-// A section is a function that gives fields when it is asked, so that what costs time is only done for those who want it. Later
-// parts (persistence, replication, cluster) may replace a section, add one, or give some of its fields.
+// Fields whose names are known are declared once (`declare`), with kind and help; INFO and monitoring read the same declarations.
+// Lists that depend on the moment (a line for each command, database or replica) come from a function (`provide`). Either
+// is read only when somebody asks for the section.
 
-export type InfoField = readonly [name: string, value: string | number];
+import type { Field, FieldKind, FieldValue } from './field.js';
+
+export type InfoField = readonly [name: string, value: FieldValue];
+
+/** A figure for monitoring. */
+export interface Metric {
+  readonly section: string;
+  readonly name: string;
+  readonly kind: FieldKind;
+  readonly help: string;
+  readonly value: number;
+}
 
 /** When a section is shown: without a word, with `all`, or only when it is named. */
 type Shown = 'default' | 'all' | 'named';
@@ -12,9 +24,9 @@ interface Section {
   readonly name: string;
   readonly title: string;
   readonly shown: Shown;
+  readonly declared: Field[];
+  /** Lines that come after the declared ones. */
   fields: () => readonly InfoField[];
-  /** Fields of other parts: they replace those of the same name, or come last. */
-  readonly amendments: (() => readonly InfoField[])[];
 }
 
 const layout: readonly (readonly [name: string, title: string, shown: Shown])[] = [
@@ -40,21 +52,37 @@ const layout: readonly (readonly [name: string, title: string, shown: Shown])[] 
 export class Info {
   private readonly sections = new Map<string, Section>();
 
-  /** Gives a section its content, in place of what it had. */
+  /** Adds fields to a section; one of a known name takes the place of the other. */
+  declare(name: string, fields: readonly Field[]): void {
+    const { declared } = this.section(name);
+    for (const field of fields) {
+      const index = declared.findIndex((known) => known.name === field.name);
+      if (index < 0) declared.push(field);
+      else declared[index] = field;
+    }
+  }
+
+  /** Gives a section the lines that come after the declared ones, in place of those that it had. */
   provide(name: string, fields: () => readonly InfoField[]): void {
     this.section(name).fields = fields;
   }
 
-  /** Gives some fields of a section: in place of those of the same name, or behind the others. */
-  amend(name: string, fields: () => readonly InfoField[]): void {
-    this.section(name).amendments.push(fields);
+  /** Every declared figure that is a number now. */
+  *metrics(): IterableIterator<Metric> {
+    for (const { name: section, declared } of this.ordered()) {
+      for (const { name, kind, help, read } of declared) {
+        if (kind === 'text') continue;
+        const value = Number(read());
+        if (!Number.isNaN(value)) yield { section, name, kind, help, value };
+      }
+    }
   }
 
   private section(name: string): Section {
     const known = this.sections.get(name);
     if (known !== undefined) return known;
     const row = layout.find(([each]) => each === name) ?? [name, name[0]!.toUpperCase() + name.slice(1), 'default'];
-    const section: Section = { name, title: row[1], shown: row[2], fields: () => [], amendments: [] };
+    const section: Section = { name, title: row[1], shown: row[2], declared: [], fields: () => [] };
     this.sections.set(name, section);
     return section;
   }
@@ -73,7 +101,8 @@ export class Info {
       )
         continue;
       let text = `# ${section.title}\r\n`;
-      for (const [field, value] of fieldsOf(section)) text += `${field}:${value}\r\n`;
+      for (const { name, read } of section.declared) text += `${name}:${read()}\r\n`;
+      for (const [name, value] of section.fields()) text += `${name}:${value}\r\n`;
       parts.push(text);
     }
     return parts.join('\r\n');
@@ -86,23 +115,4 @@ export class Info {
     };
     return [...this.sections.values()].sort((a, b) => place(a.name) - place(b.name));
   }
-}
-
-function fieldsOf(section: Section): Iterable<InfoField> {
-  if (section.amendments.length === 0) return section.fields();
-  const fields = new Map<string, string | number>(section.fields());
-  for (const amendment of section.amendments) for (const [name, value] of amendment()) fields.set(name, value);
-  return fields;
-}
-
-/** A size as INFO shows it beside the bytes: 1.23M. */
-export function humanBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes}B`;
-  let unit = 0;
-  let value = bytes / 1024;
-  while (value >= 1024 && unit < 4) {
-    value /= 1024;
-    unit++;
-  }
-  return `${value.toFixed(2)}${'KMGTP'[unit]!}`;
 }

@@ -1,0 +1,68 @@
+// memory-figures: where the memory of a data server is, counted once for INFO memory and MEMORY STATS.
+
+import type { ArenaStats } from '../memory/arena.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import type { Client } from '../service/clients/client.js';
+import { type ClientMemoryHost, memoryOf } from '../service/clients/client-line.js';
+import { residentBytes } from '../service/process/process-memory.js';
+import type { ReplicationPort } from './replication-port.js';
+
+export interface MemoryFiguresHost extends ClientMemoryHost {
+  readonly keyspace: Keyspace;
+  readonly clients: ReadonlyMap<number, Client>;
+  readonly usedBytes: number;
+  readonly baseBytes: number;
+  readonly replication: ReplicationPort | undefined;
+}
+
+export interface MemoryFigures {
+  readonly arena: ArenaStats;
+  /** What counts against maxmemory. */
+  readonly usedBytes: number;
+  readonly peakBytes: number;
+  readonly residentBytes: number;
+  /** What an empty server counts. */
+  readonly baseBytes: number;
+  readonly clientBytes: number;
+  readonly replicaBytes: number;
+  readonly backlogBytes: number;
+  /** Tables of keys and of their times of expiry. */
+  readonly tableBytes: number;
+  /** All that is no data: base, clients, backlog and tables. */
+  readonly overheadBytes: number;
+  readonly dataBytes: number;
+  /** Share of the data in what came after the start, in percent. */
+  readonly dataPercent: number;
+}
+
+export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
+  const { keyspace, usedBytes, baseBytes } = host;
+  const arena = keyspace.arena.stats();
+  let clientBytes = 0;
+  let replicaBytes = 0;
+  for (const client of host.clients.values()) {
+    if (client.kind === 'replica') replicaBytes += memoryOf(host, client);
+    else clientBytes += memoryOf(host, client);
+  }
+  let tableBytes = 0;
+  for (const { size, dict, expiries } of keyspace.databases) {
+    if (size > 0) tableBytes += keyspace.dicts.overheadBytes(dict) + expiries.overheadBytes;
+  }
+  const backlogBytes = host.replication?.memoryBytes ?? 0;
+  const overheadBytes = baseBytes + clientBytes + replicaBytes + backlogBytes + tableBytes;
+  const dataBytes = Math.max(0, usedBytes - overheadBytes);
+  return {
+    arena,
+    usedBytes,
+    peakBytes: Math.max(arena.peakBytes + baseBytes, usedBytes),
+    residentBytes: residentBytes(),
+    baseBytes,
+    clientBytes,
+    replicaBytes,
+    backlogBytes,
+    tableBytes,
+    overheadBytes,
+    dataBytes,
+    dataPercent: (100 * dataBytes) / Math.max(1, usedBytes - baseBytes),
+  };
+}
