@@ -26,6 +26,8 @@ const outsideSimulation = [
   'src/bench/**',
   'src/checkers/terminal.ts',
   'src/client/open-stream.ts',
+  // Writes the files of a backup.
+  'src/manager/commands/backup.ts',
   // The rim of a server that is a process of its own: its log, title, signals, /proc, its data folder's lock.
   'src/service/process/**',
   'src/server/process.ts',

@@ -5,7 +5,7 @@
 // on it. Newer options of redis-cli (7.2 to 8.0) are there too.
 import { unquote } from '../base/quoting.js';
 import { KVASIR_VERSION } from '../base/version.js';
-import { readLeadingInteger, readLeadingNumber } from './c-numbers.js';
+import { readLeadingInteger, readLeadingNumber } from '../base/c-numbers.js';
 import { parseRedisUri } from './uri.js';
 
 export type OutputFormat = 'standard' | 'raw' | 'csv' | 'json' | 'quoted-json';
@@ -517,6 +517,8 @@ const clusterValues = [
   'timeout',
   'pipeline',
   'threshold',
+  'balance-by',
+  'join-timeout',
 ];
 const clusterSwitches = [
   'only-masters',
@@ -530,6 +532,7 @@ const clusterSwitches = [
   'use-empty-masters',
   'search-multiple-owners',
   'fix-with-unreachable-masters',
+  'dry-run',
 ];
 
 function defaultOptions(terminal: boolean): CliOptions {
@@ -606,6 +609,10 @@ export function parseCommandLine(words: readonly string[], terminal: boolean): P
         if (end >= 0) args.length = end;
         options.cluster = { command: words[index + 1]!, args, options: parsing.clusterOptions };
         index += 1 + args.length;
+        continue;
+      }
+      if (word === '--dry-run' && options.cluster !== undefined) {
+        parsing.clusterOptions.set('dry-run', []);
         continue;
       }
       if (word.startsWith('--cluster-')) {
@@ -700,7 +707,7 @@ export function usage(): string {
   }
   lines.push(
     '  --cluster <command> ...',
-    `${' '.repeat(helpColumn)}A command of the cluster manager, with its --cluster-... options.`,
+    `${' '.repeat(helpColumn)}A command of the cluster manager, with its --cluster-... options; --cluster help names them.`,
     `${'  --help'.padEnd(helpColumn)}This text.`,
     `${'  -v, --version'.padEnd(helpColumn)}The version.`,
     '',

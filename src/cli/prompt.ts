@@ -3,7 +3,7 @@ import { splitWords } from '../base/quoting.js';
 import type { Reply } from '../client/reply.js';
 import type { Console } from './console.js';
 import { printHelp } from './help.js';
-import { readLeadingInteger } from './c-numbers.js';
+import { readLeadingInteger } from '../base/c-numbers.js';
 import type { LineSource } from './line-source.js';
 import type { CliOptions } from './options.js';
 import { terminalPalette } from './output/terminal-palette.js';

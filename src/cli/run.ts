@@ -6,16 +6,12 @@ import { Console } from './console.js';
 import { Exit } from './exit.js';
 import type { CommandHints } from './hints/command-docs.js';
 import { fallbackHints } from './hints/fallback.js';
-import { parseCommandLine, usage, type ClusterCall, type CliOptions } from './options.js';
+import { parseCommandLine, usage, type CliOptions } from './options.js';
 import { terminalPalette } from './output/terminal-palette.js';
 import { Session } from './session.js';
 
-/** Runs a command of the cluster manager and returns the exit status. */
-export type ClusterManager = (call: ClusterCall, options: CliOptions) => Promise<number>;
-
 /** What the executable adds. */
 export interface Parts {
-  readonly cluster?: ClusterManager;
   /** Hints for servers that give none themselves. */
   readonly loadHints?: () => Promise<CommandHints>;
 }
@@ -25,7 +21,7 @@ export async function runCli(words: readonly string[], parts: Parts = {}): Promi
   fallbackHints.load = parts.loadHints;
   const console = new Console();
   try {
-    return await start(words, console, parts.cluster);
+    return await start(words, console);
   } catch (error) {
     if (error instanceof Exit) return error.status;
     throw error;
@@ -34,7 +30,7 @@ export async function runCli(words: readonly string[], parts: Parts = {}): Promi
   }
 }
 
-async function start(words: readonly string[], console: Console, cluster: ClusterManager | undefined): Promise<number> {
+async function start(words: readonly string[], console: Console): Promise<number> {
   const parsed = parseCommandLine(words, console.formatsForTerminal);
   switch (parsed.kind) {
     case 'help':
@@ -57,9 +53,8 @@ async function start(words: readonly string[], console: Console, cluster: Cluste
   }
   if (options.cluster !== undefined) {
     if (process.env.REDISCLI_CLUSTER_YES === '1') options.cluster.options.set('yes', []);
-    if (cluster !== undefined) return cluster(options.cluster, options);
-    console.complain(`--cluster ${options.cluster.command}: the cluster manager is not part of this version yet.\n`);
-    return 1;
+    const { runCluster } = await import('./modes/cluster.js');
+    return runCluster(options.cluster, options, console);
   }
   if (options.modes.size > 0 || options.testHint !== undefined || options.testHintFile !== undefined) {
     const { runMode } = await import('./modes/run-mode.js');

@@ -8,7 +8,7 @@ import type { CommandArgument } from '../client/encode-command.js';
 import { ConnectError, type Endpoint } from '../client/open-stream.js';
 import { isAggregate, isError, replyText, type AggregateReply, type Reply } from '../client/reply.js';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readLeadingInteger } from './c-numbers.js';
+import { readLeadingInteger } from '../base/c-numbers.js';
 import type { Console } from './console.js';
 import { Exit } from './exit.js';
 import type { CliOptions } from './options.js';

@@ -1,5 +1,5 @@
 // uri: redis://[[user:]password@][host[:port]][/db], and rediss:// for TLS.
-import { readLeadingInteger } from './c-numbers.js';
+import { readLeadingInteger } from '../base/c-numbers.js';
 
 export interface RedisUri {
   tls: boolean;

@@ -5,7 +5,7 @@ import { quote } from '../../base/quoting.js';
 import type { Console } from '../console.js';
 import type { CliOptions } from '../options.js';
 import type { Session } from '../session.js';
-import { humanBytes } from './human-size.js';
+import { humanBytes } from '../../base/human-size.js';
 import { catchInterrupt } from './interrupt.js';
 import { readLengths, readMemory, readTypes, TypeTable, type TypeTotals } from './key-sizes.js';
 import { keyText, scanStep } from './scan-keys.js';

@@ -1,7 +1,7 @@
 // progress: one line on standard error that tells how far a long transfer is, how fast, and how long it will take.
 // Only when standard error is a terminal; the output itself stays what it is without.
 import type { Console } from '../console.js';
-import { humanBytes, humanCount, humanDuration } from './human-size.js';
+import { humanBytes, humanCount, humanDuration } from '../../base/human-size.js';
 
 const refreshMs = 100;
 const barWidth = 30;

@@ -5,7 +5,7 @@ import type { Console } from '../console.js';
 import { Exit } from '../exit.js';
 import type { CliOptions } from '../options.js';
 import type { Session } from '../session.js';
-import { humanBytes } from './human-size.js';
+import { humanBytes } from '../../base/human-size.js';
 import { callReconnecting } from './server-call.js';
 
 const linesPerHeader = 20;
