@@ -11,20 +11,22 @@ import { utf8 } from '../base/bytes.js';
 import type { OpenFile } from '../io/files.js';
 import { RdbSnapshotEncoder } from '../persistence/rdb/snapshot-encoder.js';
 import { rdbOptions } from '../persistence/rdb/saver.js';
-import { Compression } from '../persistence/rdb/writer.js';
+import { Compression, RdbWriter } from '../persistence/rdb/writer.js';
+import type { Cut } from '../persistence/snapshot/cuts.js';
 import type { SnapshotResult } from '../persistence/snapshot/snapshot-run.js';
 import type { SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
 import type { PersistenceHost } from '../persistence/host.js';
 import type { DataServer } from '../server/server.js';
 import type { History } from './history.js';
 import type { Replica } from './replica.js';
-import { ReplicaSink } from './replica-sink.js';
+import { NO_CHECKSUM, ReplicaSink } from './replica-sink.js';
 
 const SECOND_MS = 1000;
 const FILE_CHUNK_BYTES = 256 * 1024;
 /** Bytes of a file that a replica's connection may hold. */
 const WINDOW_BYTES = 1 << 20;
 const MARK_DIGITS = 20;
+const PART_BYTES = 4096;
 
 export interface FullSyncOwner {
   /** The replica has, or will have, all data: the stream follows. */
@@ -38,6 +40,7 @@ export class FullSync {
   private served: Replica[] = [];
   private sink: ReplicaSink | undefined;
   private isRunning = false;
+  private cut: Cut | undefined;
   private count = 0;
   private path = '';
 
@@ -54,6 +57,10 @@ export class FullSync {
   };
 
   add(replica: Replica, speaksPsync: boolean): void {
+    if (replica.content !== 'all') {
+      this.sendPart(replica, speaksPsync);
+      return;
+    }
     this.waiting.set(replica, { speaksPsync, sinceMs: this.server.clock.steadyMs() });
     this.server.clock.soon(() => this.tick());
   }
@@ -62,7 +69,37 @@ export class FullSync {
     this.waiting.delete(replica);
     if (!this.served.includes(replica)) return;
     this.served = this.served.filter((other) => other !== replica);
+    if (this.served.length === 0 && this.sink !== undefined)
+      this.server.log('warning', 'Diskless rdb transfer, last replica dropped, killing fork child.');
+    // A file that nobody waits for is given up, but not where Redis would have it as a save.
+    else if (this.served.length === 0 && !this.server.persistence.hasSaveRules) this.cut?.abort();
     this.sink?.replicaLeft();
+  }
+
+  /** REPLCONF rdb-filter-only: what has no keys needs no snapshot. */
+  private sendPart(replica: Replica, speaksPsync: boolean): void {
+    const { server } = this;
+    const connection = replica.client.connection!;
+    const { offset } = this.history;
+    const options = rdbOptions(this.persistenceHost, false);
+    const writer = new RdbWriter(Compression.none, PART_BYTES);
+    const functions = replica.content === 'functions' ? options.functions : [];
+    const encoder = new RdbSnapshotEncoder(server.keyspace, { ...options, functions }, writer);
+    encoder.start(writer);
+    encoder.end(writer);
+    replica.state = 'transfer';
+    replica.reader = this.history.stream!.enter(offset);
+    if (speaksPsync) connection.send(utf8(`+FULLRESYNC ${this.history.id} ${offset}\r\n`));
+    const mark = this.makeMark();
+    connection.send(utf8(`$EOF:${Buffer.from(mark).toString('latin1')}\r\n`));
+    connection.send(writer.bytes.slice(0, writer.length));
+    connection.send(NO_CHECKSUM);
+    connection.send(mark);
+    this.owner.becomeOnline(replica, true);
+  }
+
+  private makeMark(): Uint8Array {
+    return utf8(Buffer.from(this.server.options.environment.entropy(MARK_DIGITS)).toString('hex'));
   }
 
   /** Asks for a snapshot when one is due. Called at every tick. */
@@ -74,7 +111,7 @@ export class FullSync {
     this.isRunning = true;
     const { config } = this.server;
     const compression = isStreamed || !config.flag('rdbcompression').value ? Compression.none : Compression.marked;
-    this.server.persistence.cuts.request({
+    this.cut = this.server.persistence.cuts.request({
       name: 'full sync',
       isSave: true,
       makeSink: () => this.begin(isStreamed),
@@ -114,6 +151,7 @@ export class FullSync {
       'notice',
       `Starting BGSAVE for SYNC with target: ${isStreamed ? 'replicas sockets' : 'disk'} (${replicas.length} replica${replicas.length === 1 ? '' : 's'})`,
     );
+    server.log('notice', `Background RDB transfer started by pid ${server.options.environment.processId}`);
     // From here on the stream is what comes after the cut.
     this.forgetDatabase();
     const offset = history.offset;
@@ -121,6 +159,7 @@ export class FullSync {
       const { speaksPsync } = this.waiting.get(replica)!;
       this.waiting.delete(replica);
       replica.state = 'transfer';
+      replica.getsFile = false;
       replica.reader = history.stream!.enter(offset);
       replica.ackOffset = 0;
       replica.heardMs = server.clock.steadyMs();
@@ -130,8 +169,7 @@ export class FullSync {
   }
 
   private socketSink(): SnapshotSink {
-    const { server } = this;
-    const mark = utf8(Buffer.from(server.options.environment.entropy(MARK_DIGITS)).toString('hex'));
+    const mark = this.makeMark();
     for (const { client } of this.served)
       client.connection!.send(utf8(`$EOF:${Buffer.from(mark).toString('latin1')}\r\n`));
     this.sink = new ReplicaSink(this.served, mark, this.noteProgress);
@@ -155,7 +193,7 @@ export class FullSync {
     this.sink = undefined;
     if (error !== null || aborted) this.fail(error?.message ?? 'the snapshot was stopped');
     else if (isStreamed) {
-      server.log('notice', 'Diskless rdb transfer, done reading from pipe, all replicas have the data.');
+      server.log('notice', `Diskless rdb transfer, done reading from pipe, ${this.served.length} replicas still up.`);
       for (const replica of this.served) this.owner.becomeOnline(replica, true);
     } else {
       server.log('notice', 'Background saving terminated with success');
@@ -210,6 +248,7 @@ class FileToReplicas {
         this.finish();
         continue;
       }
+      replica.getsFile = true;
       connection.send(utf8(`$${this.size}\r\n`));
       let position = 0;
       let isOver = false;

@@ -19,6 +19,8 @@ export interface HandshakeOptions {
   /** The history that the replica has, and the offset, counted from 1, at which it wants to go on; `?` and -1 for none. */
   readonly id: ReplicationId | '?';
   readonly offset: number;
+  /** The master is to make itself one before it answers (FAILOVER). */
+  readonly isFailover?: boolean;
 }
 
 export type HandshakeStep =
@@ -30,7 +32,7 @@ export type HandshakeStep =
   /** The stream goes on; with a new id, the master's history has another name now. */
   | { readonly kind: 'continue'; readonly id: ReplicationId | undefined }
   /** The connection is of no use; `reason` is for the log. */
-  | { readonly kind: 'fail'; readonly reason: string };
+  | { readonly kind: 'fail'; readonly reason: string; readonly isRefusal?: boolean };
 
 type Stage = 'ping' | 'auth' | 'port' | 'address' | 'capabilities' | 'version' | 'psync' | 'sync';
 
@@ -71,8 +73,15 @@ export class Handshake {
         return send('REPLCONF', 'version', this.options.version);
       case 'version':
         this.stage = 'psync';
-        return send('PSYNC', this.options.id, String(this.options.offset));
+        return send(
+          'PSYNC',
+          this.options.id,
+          String(this.options.offset),
+          ...(this.options.isFailover === true ? ['FAILOVER'] : []),
+        );
       case 'psync':
+        if (isError && this.options.isFailover === true)
+          return { ...fail(`the master refuses the failover: ${shown(line)}`), isRefusal: true };
         return this.takePsyncReply(line, isError);
       case 'sync':
         return fail(`unexpected line instead of the data: '${shown(line)}'`);
@@ -135,7 +144,7 @@ function send(...command: string[]): HandshakeStep {
   return { kind: 'send', command };
 }
 
-function fail(reason: string): HandshakeStep {
+function fail(reason: string): { readonly kind: 'fail'; readonly reason: string } {
   return { kind: 'fail', reason };
 }
 

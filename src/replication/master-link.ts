@@ -42,6 +42,8 @@ export interface LinkOwner {
   continueStream(id: string | undefined): void;
   /** Bytes of the stream, void after the call; returns why the link must end, if it must. */
   takeStream(bytes: Uint8Array, count: number): string | undefined;
+  /** The master has answered the PSYNC with data or stream, or refused a failover. */
+  answered(isAccepted: boolean): void;
   /** The stream is up, or down. */
   linkChanged(isUp: boolean): void;
 }
@@ -64,6 +66,8 @@ export class MasterLink {
   transferBytes = 0;
   transferTotal = -1;
   bytesIn = 0;
+  /** As `bytesIn`, of this connection. */
+  connectionBytes = 0;
 
   constructor(
     readonly host: string,
@@ -96,6 +100,20 @@ export class MasterLink {
     return this.state === 'connected';
   }
 
+  /** The addresses of the connection. */
+  get remote(): string {
+    return this.wire?.remote ?? '';
+  }
+
+  get local(): string {
+    return this.wire?.local ?? '';
+  }
+
+  /** Ends the connection, not the link: it is made anew. */
+  cut(reason: string): void {
+    if (this.wire !== undefined) this.fail(reason);
+  }
+
   private connect(): void {
     const { owner } = this;
     this.state = 'connecting';
@@ -124,6 +142,7 @@ export class MasterLink {
     this.state = 'handshake';
     this.heardMs = owner.clock.steadyMs();
     this.line = '';
+    this.connectionBytes = 0;
     this.early = [];
     this.handshake = new Handshake(owner.handshakeOptions());
     this.follow(this.handshake.begin());
@@ -139,6 +158,7 @@ export class MasterLink {
     this.wire = undefined;
     wire?.destroy();
     if (this.isStopped) return;
+    if (state === 'connected') owner.log('notice', 'Connection with master lost.');
     owner.log('warning', `The link to the master is lost (${stateNames[state]}): ${reason}`);
     if (state === 'transfer') owner.dropData();
     this.state = 'connect';
@@ -155,6 +175,7 @@ export class MasterLink {
   private take(bytes: Uint8Array, count: number): void {
     this.heardMs = this.owner.clock.steadyMs();
     this.bytesIn += count;
+    this.connectionBytes += count;
     let at = 0;
     while (this.state === 'handshake' && at < count) at = this.takeLine(bytes, at, count);
     if (at >= count || this.wire === undefined) return;
@@ -195,15 +216,18 @@ export class MasterLink {
         return;
       case 'fail':
         this.fail(step.reason);
+        if (step.isRefusal === true) this.owner.answered(false);
         return;
       case 'continue':
         this.owner.log('notice', 'Successful partial resynchronization with master.');
         this.owner.continueStream(step.id);
         this.becomeConnected();
+        this.owner.answered(true);
         return;
       case 'full':
         this.owner.log('notice', `Full resync from master: ${step.id}:${step.offset}`);
         this.beginTransfer(step.id, step.offset);
+        this.owner.answered(true);
     }
   }
 
@@ -278,7 +302,8 @@ export class MasterLink {
     if (this.wire === undefined) return;
     const silentMs = this.owner.clock.steadyMs() - this.heardMs;
     if (this.state === 'loading') this.sendNewline();
-    else if (silentMs > this.owner.timeoutMs) this.fail(`no byte for ${Math.round(silentMs / 1000)} seconds`);
+    else if (silentMs > this.owner.timeoutMs)
+      this.fail(`${timeoutTexts[this.state]} (no byte for ${Math.round(silentMs / 1000)} seconds)`);
   }
 }
 
@@ -289,4 +314,15 @@ const stateNames: Readonly<Record<LinkState, string>> = {
   transfer: 'while the data came',
   loading: 'while the data was loaded',
   connected: 'in the stream',
+};
+
+const connectTimeout = 'Timeout connecting to the MASTER...';
+const timeoutTexts: Readonly<Record<LinkState, string>> = {
+  connect: connectTimeout,
+  connecting: connectTimeout,
+  handshake: connectTimeout,
+  transfer:
+    "Timeout receiving bulk data from MASTER... If the problem persists try to set the 'repl-timeout' parameter in redis.conf to a larger value.",
+  loading: 'Timeout while the data was loaded',
+  connected: 'MASTER timeout: no data nor PING received...',
 };

@@ -10,7 +10,7 @@ import type { Replica } from './replica.js';
 
 /** Bytes that a replica's connection may hold before the walk pauses. */
 const WINDOW_BYTES = 4 << 20;
-const NO_CHECKSUM = new Uint8Array(8);
+export const NO_CHECKSUM = new Uint8Array(8);
 
 export class ReplicaSink implements SnapshotSink {
   onRoom = (): void => undefined;

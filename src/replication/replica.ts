@@ -7,6 +7,9 @@ import type { StreamReader } from './write-stream.js';
 /** wait: for a snapshot to begin. transfer: gets the data. online: follows the stream. */
 export type ReplicaState = 'wait' | 'transfer' | 'online';
 
+/** What a full sync sends: REPLCONF rdb-filter-only. */
+export type ReplicaContent = 'all' | 'functions' | 'nothing';
+
 export class Replica {
   state: ReplicaState = 'wait';
   /** The port that it says it listens on. */
@@ -19,8 +22,8 @@ export class Replica {
   knowsPsync2 = false;
   /** It wants the data alone, not the stream. */
   rdbOnly = false;
-  /** It wants the function libraries alone. */
-  functionsOnly = false;
+  /** The part of the data set that it wants. */
+  content: ReplicaContent = 'all';
   /** Offset that it has applied, and synced to its AOF. */
   ackOffset = 0;
   ackAofOffset = 0;
@@ -32,6 +35,10 @@ export class Replica {
   disk: SegmentReader | undefined;
   /** The stream is sent once it has acknowledged the data. */
   waitsForAck = false;
+  /** The data is in a file and on its way. */
+  getsFile = false;
+  /** What its connection had sent before it became a replica. */
+  sentBefore = 0;
 
   constructor(
     readonly client: Client,
@@ -48,10 +55,15 @@ export class Replica {
     return host.startsWith('[') ? host.slice(1, -1) : host;
   }
 
-  /** As INFO shows the state. */
+  /** As INFO shows the state: a snapshot that goes to sockets is to Redis one that is being made. */
   get stateName(): string {
-    if (this.state === 'wait') return 'wait_bgsave';
-    return this.state === 'transfer' ? 'send_bulk' : 'online';
+    if (this.state === 'online') return 'online';
+    return this.getsFile ? 'send_bulk' : 'wait_bgsave';
+  }
+
+  /** Bytes that were sent to it since it became a replica. */
+  get sentBytes(): number {
+    return (this.client.connection?.bytesOut ?? 0) - this.sentBefore;
   }
 
   /** For log lines. */

@@ -9,7 +9,8 @@
 
 import { utf8 } from '../base/bytes.js';
 import { errors } from '../protocol/errors.js';
-import type { Client } from '../service/clients/client.js';
+import type { Part } from '../commands/engine.js';
+import { type Client, Gate } from '../service/clients/client.js';
 import type { CallFor } from '../server/call.js';
 import type { DataServer } from '../server/server.js';
 import { CommandEncoder } from '../protocol/command-encoder.js';
@@ -33,11 +34,17 @@ export class Replicas {
   readonly encoder = new CommandEncoder();
   /** Requests, by what became of them. */
   readonly syncs = { full: 0, partial: 0, refused: 0 };
+  /** How long the connection of a replica stays that wanted the RDB alone. */
+  rdbClientDelayMs = 0;
   private feedIsDue = false;
   /** Steady time since when nobody follows; 0: somebody does. */
   private aloneSinceMs = 0;
   private lastPingMs = 0;
   private lastSecondMs = 0;
+  /** Bytes that were sent to replicas which have gone. */
+  private sentBytes = 0;
+  /** Acknowledgements are to be asked for as soon as no pause forbids it. */
+  private wantsAcks = false;
   /** Called when a replica has acknowledged more, or left: WAIT looks again. */
   onAcknowledged: () => void = () => undefined;
 
@@ -146,7 +153,7 @@ export class Replicas {
   }
 
   /** Adds a command of the server itself to the stream. */
-  private say(...words: string[]): void {
+  say(...words: readonly Part[]): void {
     if (this.history.stream === undefined) return;
     this.encoder.parts(-1, words);
     this.publish();
@@ -180,6 +187,17 @@ export class Replicas {
     this.onAcknowledged();
   }
 
+  /** Bytes that were sent to replicas: data and stream. */
+  get bytesOut(): number {
+    let bytes = this.sentBytes;
+    for (const replica of this.followers) bytes += replica.sentBytes;
+    return bytes;
+  }
+
+  resetTraffic(): void {
+    this.sentBytes -= this.bytesOut;
+  }
+
   /** PSYNC, or SYNC with `id` undefined. */
   sync(call: Pick<CallFor<never>, 'client' | 'reply'>, id: string | undefined, offset: number): void {
     const { client } = call;
@@ -188,6 +206,10 @@ export class Replicas {
     if (this.followers.has(replica)) return;
     if ((client.connection?.wire.unsentBytes ?? 0) > 0 || call.reply.pendingBytes > 0) {
       call.reply.error('ERR SYNC and PSYNC are invalid with pending output');
+      return;
+    }
+    if (replica.content !== 'all' && !replica.knowsEof) {
+      call.reply.error('ERR Filtered replica requires EOF capability');
       return;
     }
     server.log('notice', `Replica ${replica.name} asks for synchronization`);
@@ -220,6 +242,9 @@ export class Replicas {
 
   private follow(replica: Replica): void {
     replica.client.kind = 'replica';
+    // From now on it may only tell how far it is.
+    replica.client.gates |= Gate.REPLICA;
+    replica.sentBefore = replica.client.connection?.bytesOut ?? 0;
     replica.heardMs = this.server.clock.steadyMs();
     this.followers.add(replica);
     this.aloneSinceMs = 0;
@@ -236,10 +261,22 @@ export class Replicas {
     replica.heardMs = this.server.clock.steadyMs();
     const { connection } = replica.client;
     if (connection !== undefined) connection.whenDrained = () => this.feed(replica);
-    if (replica.rdbOnly) return;
+    if (replica.rdbOnly) {
+      this.dismiss(replica);
+      return;
+    }
     if (!waitsForAck) this.server.log('notice', `Synchronization with replica ${replica.name} succeeded`);
     this.countGood();
     this.feedSoon();
+  }
+
+  /** It wanted the data alone, and has it. */
+  private dismiss(replica: Replica): void {
+    const { server } = this;
+    server.log('notice', `RDB transfer completed, rdb only replica (${replica.name}) should be disconnected asap`);
+    const close = (): void => replica.client.connection?.closeAfterReply();
+    if (this.rdbClientDelayMs === 0) close();
+    else server.clock.after(this.rdbClientDelayMs, close);
   }
 
   /** A client has gone. */
@@ -248,6 +285,7 @@ export class Replicas {
     if (replica === undefined) return;
     this.known.delete(client);
     if (!this.followers.delete(replica)) return;
+    this.sentBytes += replica.sentBytes;
     this.server.log('notice', `Connection with replica ${replica.name} lost.`);
     if (replica.reader !== undefined) this.history.stream?.leave(replica.reader);
     replica.disk?.close();
@@ -274,9 +312,32 @@ export class Replicas {
     return count;
   }
 
-  /** Asks all replicas how far they are. */
+  /** Asks all replicas how far they are; later, when the stream must stand still now. */
   requestAcks(): void {
-    if (this.followers.size > 0) this.say('REPLCONF', 'GETACK', '*');
+    this.wantsAcks = this.server.pause.active;
+    if (this.followers.size > 0 && !this.wantsAcks) this.say('REPLCONF', 'GETACK', '*');
+  }
+
+  /** Whether every replica that follows the stream has acknowledged all of it. */
+  get areInSync(): boolean {
+    for (const replica of this.followers)
+      if (!replica.rdbOnly && replica.ackOffset !== this.history.offset) return false;
+    return true;
+  }
+
+  lagLines(): string[] {
+    const lines: string[] = [];
+    let count = 0;
+    for (const replica of this.followers) {
+      if (replica.rdbOnly) continue;
+      count++;
+      if (replica.ackOffset === this.history.offset) continue;
+      lines.push(
+        `Lagging replica ${replica.name} reported offset ${this.history.offset - replica.ackOffset} behind master, lag=${this.lagSeconds(replica)}, state=${replica.stateName}.`,
+      );
+    }
+    if (count > 0) lines.push(`${count - lines.length} of ${count} replicas are in sync when shutting down.`);
+    return lines;
   }
 
   // --- time -----------------------------------------------------------------------------------------------------------
@@ -299,10 +360,11 @@ export class Replicas {
   tick(isMaster: boolean): void {
     const { server, history } = this;
     const nowMs = server.clock.steadyMs();
+    if (this.wantsAcks && isMaster) this.requestAcks();
     if (nowMs - this.lastSecondMs < SECOND_MS) return;
     this.lastSecondMs = nowMs;
     const pingMs = server.config.number('repl-ping-replica-period').value * SECOND_MS;
-    if (isMaster && this.followers.size > 0 && nowMs - this.lastPingMs >= pingMs) {
+    if (isMaster && this.followers.size > 0 && !server.pause.active && nowMs - this.lastPingMs >= pingMs) {
       this.lastPingMs = nowMs;
       this.say('PING');
     }
@@ -311,10 +373,10 @@ export class Replicas {
       // A replica that waits for the data must not take us for dead.
       if (replica.state === 'wait') replica.client.connection?.send(NEWLINE);
       else if (nowMs - replica.heardMs > timeoutMs) {
-        const what = replica.state === 'transfer' ? 'takes no data' : 'says nothing';
+        const isFull = replica.state === 'transfer';
         server.log(
           'warning',
-          `Disconnecting timedout replica: ${replica.name} ${what} for ${timeoutMs / SECOND_MS} seconds (repl-timeout)`,
+          `Disconnecting timedout replica (${isFull ? 'full' : 'streaming'} sync): ${replica.name} ${isFull ? 'takes no data' : 'says nothing'} for ${timeoutMs / SECOND_MS} seconds (repl-timeout)`,
         );
         replica.client.connection?.destroy();
       }
@@ -365,7 +427,7 @@ export class Replicas {
         replica.rdbOnly = value === '1';
         return undefined;
       case 'rdb-filter-only':
-        replica.functionsOnly = value.toLowerCase().split(/\s+/).includes('functions');
+        replica.content = value.toLowerCase().split(/\s+/).includes('functions') ? 'functions' : 'nothing';
         return undefined;
       default:
         return undefined;

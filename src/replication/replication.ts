@@ -14,17 +14,22 @@ import type { Network } from '../io/network.js';
 import { Call } from '../registry/call.js';
 import type { Database } from '../keyspace/database.js';
 import { type Client, Gate } from '../service/clients/client.js';
+import { Rate } from '../service/watch/activity.js';
 import type { EffectSink } from '../server/effects.js';
 import type { CallFor } from '../server/call.js';
 import type { DataServer } from '../server/server.js';
 import type { ReplicationPort } from '../server/replication-port.js';
 import { attachDiskBacklog } from './disk/attach.js';
 import type { DiskBacklog } from './disk/disk-backlog.js';
+import type { FailoverRequest } from '../server/replication-port.js';
+import { Failover, type FailoverHost } from './failover.js';
 import { FullSync } from './full-sync.js';
 import type { HandshakeOptions } from './handshake.js';
 import { History } from './history.js';
+import { MasterClient } from './master-client.js';
 import { MasterLink, type LinkOwner } from './master-link.js';
 import { NO_ID } from './psync.js';
+import type { Replica } from './replica.js';
 import { Replicas } from './replicas.js';
 import { placeOfAof, placeOfRdb } from './restored-place.js';
 import { StreamApplier, type StreamTarget } from './stream-applier.js';
@@ -32,8 +37,9 @@ import { StreamApplier, type StreamTarget } from './stream-applier.js';
 const SECOND_MS = 1000;
 const ID_BYTES = 20;
 const ACK_EVERY_MS = 1000;
+const SAMPLE_MS = 100;
 
-export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
+export class Replication implements ReplicationPort, LinkOwner, StreamTarget, FailoverHost {
   readonly clock: Clock;
   readonly network: Network;
   readonly places = new Call<Database, DataServer, Client>();
@@ -43,8 +49,14 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
   private readonly disk: DiskBacklog;
   private link: MasterLink | undefined;
   private applier = new StreamApplier(this);
+  private readonly handOver: Failover;
   /** Runs the commands of the master. */
-  private masterClient: Client;
+  private readonly master: MasterClient;
+  /** Bytes from masters whose links have ended. */
+  private receivedBytes = 0;
+  private readonly inRate = new Rate();
+  private readonly outRate = new Rate();
+  private sampledMs = 0;
   private dataFile: OpenFile | undefined;
   private dataPath = '';
   private dataCount = 0;
@@ -62,11 +74,16 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     );
     this.replicas = new Replicas(server, this.history, this.fullSync);
     this.fullSync.owner = this.replicas;
-    this.masterClient = this.makeMasterClient();
+    this.master = new MasterClient(server);
+    this.handOver = new Failover(this);
     this.disk = attachDiskBacklog(server, this);
     this.history.archive = this.disk;
     this.replicas.disk = this.disk;
-    this.replicas.onAcknowledged = () => server.blocking.retryWaits();
+    this.replicas.onAcknowledged = () => {
+      server.blocking.retryWaits();
+      // The role must not change in the midst of the replica's command.
+      if (this.handOver.isActive) this.clock.soon(() => this.handOver.check());
+    };
     server.effects.attach(this.sink);
     server.hooks.ticks.push(() => this.tick());
     server.hooks.statisticsResets.push(() => this.resetStatistics());
@@ -81,13 +98,6 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
       this.updateGates();
       return undefined;
     });
-  }
-
-  private makeMasterClient(): Client {
-    const client = this.server.internalClient();
-    client.kind = 'master';
-    client.obeyed = true;
-    return client;
   }
 
   // --- the master's side ----------------------------------------------------------------------------------------------
@@ -131,12 +141,67 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     return this.history.id;
   }
 
-  psync(call: Pick<CallFor<never>, 'client' | 'reply'>, id: string | undefined, offset: number): void {
+  psync(
+    call: Pick<CallFor<never>, 'client' | 'reply'>,
+    id: string | undefined,
+    offset: number,
+    isFailover: boolean,
+  ): void {
+    if (call.client.kind === 'replica') return;
+    if (isFailover && !this.takeOver(call, id)) return;
+    if (this.handOver.isActive) {
+      call.reply.error("NOMASTERLINK Can't SYNC while failing over");
+      return;
+    }
     if (this.link !== undefined && !this.link.isUp) {
       call.reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
       return;
     }
     this.replicas.sync(call, id, offset);
+  }
+
+  /** PSYNC FAILOVER: the master of this replica wants to follow it; false after an error. */
+  private takeOver(call: Pick<CallFor<never>, 'client' | 'reply'>, id: string | undefined): boolean {
+    this.log('notice', `Failover request received for replid ${(id ?? '').slice(0, ID_BYTES * 2)}.`);
+    if (this.link === undefined) call.reply.error("ERR PSYNC FAILOVER can't be sent to a master.");
+    else if (id?.toLowerCase() !== this.history.id) call.reply.error('ERR PSYNC FAILOVER replid must match my replid.');
+    else {
+      this.promote();
+      this.log('notice', `MASTER MODE enabled (failover request from '${this.server.describeClient(call.client)}')`);
+      return true;
+    }
+    return false;
+  }
+
+  // --- failover -------------------------------------------------------------------------------------------------------
+
+  get pause(): DataServer['pause'] {
+    return this.server.pause;
+  }
+
+  get followers(): ReadonlySet<Replica> {
+    return this.replicas.followers;
+  }
+
+  get isFailingOver(): boolean {
+    return this.handOver.isActive;
+  }
+
+  failover(request: FailoverRequest): string | undefined {
+    return this.handOver.begin(request);
+  }
+
+  abortFailover(): string | undefined {
+    return this.handOver.cancel();
+  }
+
+  /** The failover did not come about. */
+  resume(): void {
+    this.promote();
+  }
+
+  answered(isAccepted: boolean): void {
+    this.handOver.answered(isAccepted);
   }
 
   describeReplica(client: Client, option: string, value: string): string | undefined {
@@ -149,7 +214,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
 
   /** REPLCONF GETACK came in the stream. */
   answerGetAck(client: Client): void {
-    if (client === this.masterClient) this.sendAck();
+    if (client === this.master.client) this.sendAck();
   }
 
   countReplicas(offset: number, inAof: boolean): number {
@@ -163,35 +228,48 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
   // --- roles ----------------------------------------------------------------------------------------------------------
 
   replicaOf(host: string, port: number): boolean {
-    const { server } = this;
     if (this.link !== undefined && this.link.host === host && this.link.port === port) return false;
+    this.follow(host, port);
+    return true;
+  }
+
+  /**
+   * Follows a master. Replicas of this server stay: if the history goes on they need not even know; else they are cut off when
+   * it is replaced or renamed.
+   */
+  follow(host: string, port: number): void {
+    const { server } = this;
     const wasMaster = this.link === undefined;
-    this.link?.stop();
+    this.endLink();
     server.config.special('replicaof').value = { host, port };
     // A master that becomes a replica may be known to its new master: its history goes on if the offset fits.
     if (wasMaster) this.hasHistory = this.history.stream !== undefined;
-    this.replicas.disconnectAll();
     server.blocking.releaseAll(
       'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
     );
     this.link = new MasterLink(host, port, this);
     this.applier = new StreamApplier(this);
-    this.masterClient = this.makeMasterClient();
     this.roleChanged();
     this.link.start();
-    return true;
+  }
+
+  private endLink(): void {
+    const { link } = this;
+    if (link === undefined) return;
+    this.link = undefined;
+    link.stop();
+    this.receivedBytes += link.bytesIn;
+    this.master.leave();
   }
 
   /** REPLICAOF NO ONE; false: it is a master already. */
   promote(): boolean {
-    const { server, link } = this;
-    if (link === undefined) return false;
-    this.link = undefined;
-    link.stop();
+    const { server } = this;
+    if (this.link === undefined) return false;
+    this.endLink();
     server.config.special('replicaof').value = undefined;
     this.history.promote();
     this.replicas.encoder.forgetDatabase();
-    server.transactions.forget(this.masterClient);
     // Replicas learn the new name of the history when they come back.
     this.replicas.disconnectAll();
     this.roleChanged();
@@ -202,8 +280,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     const { server } = this;
     const isMaster = this.link === undefined;
     server.role = isMaster ? 'master' : 'replica';
-    server.keyspace.expiryPaused = !isMaster;
-    server.keyspace.hidesExpired = !isMaster;
+    server.pauseExpiry(server.pause.active);
     server.effects.update();
     this.updateGates();
     for (const told of server.hooks.roleChanges) told();
@@ -245,6 +322,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
       version: SERVER_VERSION,
       id: this.hasHistory ? history.id : '?',
       offset: this.hasHistory ? history.offset + 1 : -1,
+      isFailover: this.handOver.isInProgress,
     };
   }
 
@@ -284,7 +362,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     } finally {
       this.dropData();
     }
-    this.masterClient = this.makeMasterClient();
+    this.master.begin();
     this.applier = new StreamApplier(this);
     history.adopt(id ?? NO_ID, Math.max(0, offset), server.config.number('repl-backlog-size').value);
     this.hasHistory = id !== undefined;
@@ -299,16 +377,18 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     }
     // Bytes of a command that had not come whole come again.
     this.applier = new StreamApplier(this);
-    this.server.transactions.forget(this.masterClient);
   }
 
   takeStream(bytes: Uint8Array, count: number): string | undefined {
+    this.master.received(count);
     return this.applier.push(bytes, count);
   }
 
   linkChanged(isUp: boolean): void {
     this.updateGates();
-    if (isUp) {
+    if (!isUp) this.master.leave();
+    else if (this.link !== undefined) {
+      this.master.join(this.link);
       this.sendAck();
       this.server.log('notice', 'MASTER <-> REPLICA sync: the stream is up');
     }
@@ -319,21 +399,39 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
   }
 
   apply(): boolean {
-    const { server, places, masterClient } = this;
+    const { server, places } = this;
+    const { client } = this.master;
     const { keyspace } = server;
     server.beginTurn();
     keyspace.arena.setInput(places.bytes);
     const hidden = keyspace.hidesExpired;
     keyspace.hidesExpired = false;
-    const { unknown, error } = server.obey(masterClient, places);
+    const { unknown, error } = server.obey(client, places);
     keyspace.hidesExpired = hidden;
+    client.lastInteractionMs = keyspace.nowMs;
     if (unknown !== undefined || error !== undefined)
-      this.log(
-        'warning',
-        `== CRITICAL == This replica is sending an error to its master: '${error ?? `unknown command '${unknown}'`}' after processing the command '${places.shown(0)}'`,
-      );
+      this.failed(error ?? `ERR unknown command '${unknown}'`, places.shown(0));
     server.serveReady();
-    return (masterClient.gates & Gate.MULTI) !== 0;
+    return (client.gates & Gate.MULTI) !== 0;
+  }
+
+  /** A command of the master has failed here: the data sets may differ from now on. */
+  private failed(error: string, command: string): void {
+    const { server } = this;
+    server.stats.unexpectedErrors++;
+    // The error of a command that is not known names it already.
+    const name = error.startsWith('ERR unknown command') ? '<unknown>' : command;
+    this.log(
+      'warning',
+      `== CRITICAL == This replica is sending an error to its master: '${error}' after processing the command '${name}'`,
+    );
+    const behavior = server.config.choice('propagation-error-behavior').value;
+    if (behavior === 'ignore' || !server.config.flag('replica-read-only').value) return;
+    this.log(
+      'warning',
+      `This replica panicked sending an error to its master after processing the command '${name}' (propagation-error-behavior ${behavior}): it ends, so that nobody reads data that differs`,
+    );
+    server.options.exit(1);
   }
 
   applied(bytes: Uint8Array, from: number, to: number): void {
@@ -354,11 +452,22 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
   private tick(): void {
     this.fullSync.tick();
     this.replicas.tick(this.link === undefined);
+    this.handOver.check();
+    this.sampleTraffic();
     const { link } = this;
     if (link === undefined) return;
     link.tick();
     if (link.isUp && this.applier.pendingBytes > 0 && !this.mustWait) this.applier.proceed();
     if (this.clock.steadyMs() - this.lastAckMs >= ACK_EVERY_MS) this.sendAck();
+  }
+
+  private sampleTraffic(): void {
+    const nowMs = this.clock.wallMs();
+    if (nowMs - this.sampledMs < SAMPLE_MS) return;
+    this.sampledMs = nowMs;
+    const { bytesIn, bytesOut } = this.traffic;
+    this.inRate.track(bytesIn, nowMs);
+    this.outRate.track(bytesOut, nowMs);
   }
 
   /**
@@ -370,11 +479,9 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     this.goOn(aux, this.server.config.special('replicaof').value !== undefined);
     const configured = this.server.config.special('replicaof').value;
     if (configured === undefined) return;
-    const { databaseIndex } = this.masterClient;
     const { hasHistory } = this;
     this.replicaOf(configured.host, configured.port);
     this.hasHistory = hasHistory;
-    this.masterClient.databaseIndex = databaseIndex;
   }
 
   /** Takes up the history that the data from the disk belongs to, if it is known. */
@@ -388,7 +495,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
     }
     history.resume(place.id, place.offset, server.config.number('repl-backlog-size').value);
     this.hasHistory = isReplica;
-    this.masterClient.databaseIndex = this.databaseOf(place.streamDatabase);
+    this.master.client.databaseIndex = this.databaseOf(place.streamDatabase);
     if (isReplica) return;
     history.promote();
     // Writes go to the stream from the first one on, also before a replica comes back.
@@ -400,7 +507,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
 
   /** The database that the stream ends in, -1 for unknown. */
   get streamDatabase(): number {
-    return this.link === undefined ? this.replicas.encoder.database : this.masterClient.databaseIndex;
+    return this.link === undefined ? this.replicas.encoder.database : this.master.client.databaseIndex;
   }
 
   /** More of the stream is on the disk. */
@@ -461,7 +568,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
       fields.push(['min_slaves_good_slaves', server.goodReplicas]);
     fields.push(
       ...followers.slice(1),
-      ['master_failover_state', 'no-failover'],
+      ['master_failover_state', this.handOver.state],
       ['master_replid', history.id],
       ['master_replid2', history.secondId],
       ['master_repl_offset', history.offset],
@@ -520,9 +627,47 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget {
 
   private resetStatistics(): void {
     Object.assign(this.replicas.syncs, { full: 0, partial: 0, refused: 0 });
+    this.receivedBytes = -(this.link?.bytesIn ?? 0);
+    this.replicas.resetTraffic();
+    this.inRate.reset();
+    this.outRate.reset();
   }
 
-  /** Bytes of memory that the stream takes. */
+  get traffic(): ReplicationPort['traffic'] {
+    return {
+      bytesIn: this.receivedBytes + (this.link?.bytesIn ?? 0),
+      bytesOut: this.replicas.bytesOut,
+      bytesInPerSecond: this.inRate.perSecond,
+      bytesOutPerSecond: this.outRate.perSecond,
+    };
+  }
+
+  get followerCount(): number {
+    return this.replicas.followers.size;
+  }
+
+  get areInSync(): boolean {
+    return this.replicas.areInSync;
+  }
+
+  lagLines(): readonly string[] {
+    return this.replicas.lagLines();
+  }
+
+  replicate(parts: readonly Uint8Array[]): void {
+    if (this.feeds) this.replicas.say(...parts);
+  }
+
+  delayRdbClients(seconds: number): void {
+    this.replicas.rdbClientDelayMs = seconds * SECOND_MS;
+  }
+
+  /** Bytes of memory that the stream takes: what replicas that come back may ask for, and in all. */
+  get backlogBytes(): number {
+    const { stream } = this.history;
+    return stream === undefined ? 0 : Math.min(stream.memoryBytes, stream.size);
+  }
+
   get memoryBytes(): number {
     return this.history.stream?.memoryBytes ?? 0;
   }

@@ -23,6 +23,8 @@ const BLOCK_COST = 128;
 export interface StreamReader {
   /** Offset of the next byte to read. */
   offset: number;
+  /** What is kept for it may be asked for by others. */
+  readonly shares: boolean;
 }
 
 /** Bytes of the stream, in place: they do not change. */
@@ -113,10 +115,10 @@ export class WriteStream {
   }
 
   /** Begins to read at `offset`, which the stream `covers`; what follows is kept until it is read, or `leave`. */
-  enter(offset: number): StreamReader {
+  enter(offset: number, shares = true): StreamReader {
     if (!this.covers(offset))
       throw new RangeError(`the stream has no byte ${offset}: it holds ${this.blocksOffset} to ${this.end}`);
-    const reader = { offset };
+    const reader = { offset, shares };
     this.readers.add(reader);
     return reader;
   }
@@ -126,7 +128,7 @@ export class WriteStream {
   }
 
   /** What can be read next in one piece; undefined at the end. */
-  peek(reader: StreamReader): StreamSlice | undefined {
+  peek(reader: Pick<StreamReader, 'offset'>): StreamSlice | undefined {
     if (reader.offset >= this.end) return undefined;
     const position = reader.offset - this.blocksOffset;
     const bytes = this.blocks[Math.floor(position / BLOCK_BYTES)]!;
@@ -151,10 +153,15 @@ export class WriteStream {
     this.end = offset;
   }
 
+  /** What is kept for a reader that lags may be asked for by others as well. */
   private trim(): void {
-    this.start = Math.max(this.start, this.end - this.sizeBytes);
-    let needed = this.start;
-    for (const { offset } of this.readers) needed = Math.min(needed, offset);
+    let needed = this.end - this.sizeBytes;
+    let start = needed;
+    for (const { offset, shares } of this.readers) {
+      needed = Math.min(needed, offset);
+      if (shares) start = Math.min(start, offset);
+    }
+    this.start = Math.max(this.start, start);
     const count = Math.floor((needed - this.blocksOffset) / BLOCK_BYTES);
     if (count <= 0) return;
     this.blocks.splice(0, count);

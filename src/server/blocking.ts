@@ -238,15 +238,14 @@ export class Blocking {
     for (const state of [...this.states.values()]) if (state.queues.length === 0) this.serve(state);
   }
 
-  /** Ends all waits for keys with an error. */
+  /** Ends all waits with an error, and the connections of those who waited. */
   releaseAll(text: string): void {
     for (const state of [...this.states.values()]) {
-      if (state.queues.length === 0) continue;
       this.release(state);
       this.server.stats.count(state.command.id);
       this.server.stats.countError(state.command.id, text);
       this.server.send(state.client, (reply) => reply.error(text));
-      this.goOn(state.client);
+      state.client.connection?.closeAfterReply();
     }
   }
 

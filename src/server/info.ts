@@ -13,8 +13,10 @@ import type { Blocking } from './blocking.js';
 import type { Cron } from './cron.js';
 import { keySizeFields } from './key-sizes.js';
 import { memoryFigures, type MemoryFigures, type MemoryFiguresHost } from './memory-figures.js';
+import type { ReplicationTraffic } from './replication-port.js';
 import type { Scripting } from './scripting/scripting.js';
 import type { Settings } from './settings.js';
+import type { Shutdown } from './shutdown.js';
 import type { Tracking } from './tracking.js';
 import type { Transactions } from './transactions.js';
 
@@ -27,6 +29,9 @@ export interface InfoHost extends ServiceFieldsHost, MemoryFiguresHost {
   readonly blocking: Blocking;
   readonly scripting: Scripting;
   readonly cron: Cron;
+  readonly shutdown: Pick<Shutdown, 'remainingMs'>;
+  /** Clients that wait for a file, or the end. */
+  readonly suspendedCount: number;
 }
 
 /** Slots of the index of expiry times that `avg_ttl` is taken from. */
@@ -36,6 +41,7 @@ export function provideInfo(server: InfoHost): void {
   const { info } = server;
   provideServiceInfo(server);
   info.declare('server', serverFields(server));
+  info.provide('server', () => shutdownLines(server));
   info.declare('clients', clientFields(server));
   info.declare('memory', memoryFields(server));
   info.provide('persistence', persistenceLines);
@@ -57,9 +63,24 @@ function serverFields({ settings, config, keyspace }: InfoHost): readonly Field[
   ];
 }
 
-function clientFields({ blocking, pause, tracking, transactions }: InfoHost): readonly Field[] {
+/** While a shutdown waits for replicas. */
+function shutdownLines({ shutdown }: InfoHost): InfoField[] {
+  return shutdown.remainingMs === undefined ? [] : [['shutdown_in_milliseconds', shutdown.remainingMs]];
+}
+
+function clientFields(server: InfoHost): readonly Field[] {
+  const { blocking, pause, tracking, transactions } = server;
   return [
-    gauge('blocked_clients', 'Clients whose command waits.', () => blocking.count + pause.count),
+    gauge(
+      'connected_clients',
+      'Connections of clients that are no replicas.',
+      () => server.clients.size - (server.replication?.followerCount ?? 0),
+    ),
+    gauge(
+      'blocked_clients',
+      'Clients whose command waits.',
+      () => blocking.count + pause.count + server.suspendedCount,
+    ),
     gauge('tracking_clients', 'Clients with CLIENT TRACKING.', () => tracking.clientCount),
     gauge('watching_clients', 'Clients that watch keys.', () => transactions.watchingClients),
     gauge('clients_in_timeout_table', 'Clients that wait for a limited time.', () => blocking.timedCount),
@@ -183,7 +204,11 @@ function otherMemoryFields(server: InfoHost): readonly Field[] {
       'Bytes of the stream of writes that replicas share.',
       () => figures().backlogBytes,
     ),
-    fixed('mem_total_replication_buffers', 'Unused: replicas share the backlog.', 0),
+    gauge(
+      'mem_total_replication_buffers',
+      'Bytes of the stream, with what replicas that lag have not taken.',
+      () => server.replication?.memoryBytes ?? 0,
+    ),
     gauge('mem_clients_slaves', 'Bytes of replicas as clients.', () => figures().replicaBytes),
     gauge('mem_clients_normal', 'Bytes of other clients.', () => figures().clientBytes),
     fixed('mem_cluster_links', 'Bytes of the cluster bus.', 0),
@@ -228,14 +253,22 @@ function keyspaceStats({ keyspace, cron }: InfoHost): readonly Field[] {
   ];
 }
 
+const noTraffic: ReplicationTraffic = { bytesIn: 0, bytesOut: 0, bytesInPerSecond: 0, bytesOutPerSecond: 0 };
+
 function otherStats(server: InfoHost): readonly Field[] {
   const { scripting, cron, tracking } = server;
+  const traffic = (): ReplicationTraffic => server.replication?.traffic ?? noTraffic;
+  const kilobytes = (perSecond: number): string => (perSecond / 1024).toFixed(2);
   const syncs = (kind: 'full' | 'partial' | 'refused') => (): number => server.replication?.syncs[kind] ?? 0;
   return [
-    fixed('total_net_repl_input_bytes', 'Bytes from the master.', 0),
-    fixed('total_net_repl_output_bytes', 'Bytes to replicas.', 0),
-    fixed('instantaneous_input_repl_kbps', 'Kilobytes per second from the master.', '0.00'),
-    fixed('instantaneous_output_repl_kbps', 'Kilobytes per second to replicas.', '0.00'),
+    counter('total_net_repl_input_bytes', 'Bytes from the master.', () => traffic().bytesIn),
+    counter('total_net_repl_output_bytes', 'Bytes to replicas.', () => traffic().bytesOut),
+    gauge('instantaneous_input_repl_kbps', 'Kilobytes per second from the master.', () =>
+      kilobytes(traffic().bytesInPerSecond),
+    ),
+    gauge('instantaneous_output_repl_kbps', 'Kilobytes per second to replicas.', () =>
+      kilobytes(traffic().bytesOutPerSecond),
+    ),
     counter('sync_full', 'Full synchronizations of replicas.', syncs('full')),
     counter('sync_partial_ok', 'Partial synchronizations that were granted.', syncs('partial')),
     counter('sync_partial_err', 'Partial synchronizations that were refused.', syncs('refused')),

@@ -48,7 +48,7 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
   for (const { size, dict, expiries } of keyspace.databases) {
     if (size > 0) tableBytes += keyspace.dicts.overheadBytes(dict) + expiries.overheadBytes;
   }
-  const backlogBytes = host.replication?.memoryBytes ?? 0;
+  const backlogBytes = host.replication?.backlogBytes ?? 0;
   const overheadBytes = baseBytes + clientBytes + replicaBytes + backlogBytes + tableBytes;
   const dataBytes = Math.max(0, usedBytes - overheadBytes);
   return {

@@ -14,6 +14,8 @@ export interface MemoryLimitHost {
   readonly settings: Settings;
   readonly clients: ReadonlyMap<number, Client>;
   readonly loading: boolean;
+  readonly role: 'master' | 'replica';
+  readonly pause: { readonly active: boolean };
   noteLatency(event: string, milliseconds: number): void;
 }
 
@@ -54,8 +56,9 @@ export class MemoryLimit {
 
   /** Deletes keys until memory suffices, the policy finds none, or the time for it is over; false: memory does not suffice. */
   evictSome(): boolean {
-    const { keyspace, settings, clock, loading } = this.host;
-    if (settings.maxMemory === 0 || loading || keyspace.expiryPaused || !this.isPassed) return true;
+    const { keyspace, settings, clock, loading, pause, role } = this.host;
+    if (settings.maxMemory === 0 || loading || pause.active || !this.isPassed) return true;
+    if (role === 'replica' && settings.replicaIgnoresMaxMemory) return true;
     // Clients may have gone since the last tick: no key goes for their sake.
     if (this.clientBytes > 0 && this.clientBytesCountedMs !== keyspace.nowMs) {
       this.countClientBytes();

@@ -99,7 +99,7 @@ function watchSignals(running: RunningServer): void {
     const save = how.includes('save') ? true : how.includes('nosave') ? false : undefined;
     server.pendingShutdown = () => {
       isEnding = true;
-      void server.shutdown({ save, now: how.includes('now'), force: how.includes('force') }).then((refusal) => {
+      void server.shutdown.begin({ save, now: how.includes('now'), force: how.includes('force') }).then((refusal) => {
         if (refusal !== undefined) isEnding = false;
       });
     };

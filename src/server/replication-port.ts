@@ -9,6 +9,22 @@ import type { CallFor } from './call.js';
 /** A call that replication replies to, whatever its command reaches besides. */
 type ReplyingCall = Pick<CallFor<never>, 'client' | 'reply'>;
 
+/** What FAILOVER asks for. */
+export interface FailoverRequest {
+  readonly target: { readonly host: string; readonly port: number } | undefined;
+  readonly forces: boolean;
+  /** 0: none. */
+  readonly timeoutMs: number;
+}
+
+/** Bytes from the master, and to replicas. */
+export interface ReplicationTraffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly bytesInPerSecond: number;
+  readonly bytesOutPerSecond: number;
+}
+
 export interface ReplicationPort {
   readonly isMaster: boolean;
   /** Bytes of the stream of writes so far. */
@@ -20,7 +36,12 @@ export interface ReplicationPort {
   /** Becomes a master; false: it is one already. */
   promote(): boolean;
   /** PSYNC; SYNC has no id. Replies, now or later. */
-  psync(call: ReplyingCall, id: string | undefined, offset: number): void;
+  psync(call: ReplyingCall, id: string | undefined, offset: number, isFailover: boolean): void;
+  /** FAILOVER and FAILOVER ABORT; the text is the error. */
+  failover(request: FailoverRequest): string | undefined;
+  abortFailover(): string | undefined;
+  /** A failover is under way: nobody may change the role meanwhile. */
+  readonly isFailingOver: boolean;
   /** An option of REPLCONF that says something about a replica; the error, if it is wrong. */
   describeReplica(client: Client, option: string, value: string): string | undefined;
   /** REPLCONF ACK. */
@@ -31,6 +52,16 @@ export interface ReplicationPort {
   countReplicas(offset: number, inAof: boolean): number;
   /** Asks all replicas how far they are. */
   requestAcks(): void;
+  /** Every replica has acknowledged everything. */
+  readonly areInSync: boolean;
+  /** How many replicas there are, and how far those that lag are behind: for the log at a shutdown. */
+  lagLines(): readonly string[];
+  readonly followerCount: number;
+  readonly traffic: ReplicationTraffic;
+  /** Adds a command to the stream that no command of this server made: DEBUG REPLICATE. */
+  replicate(parts: readonly Uint8Array[]): void;
+  /** How many seconds the connection of a replica stays that wanted the RDB alone: DEBUG. */
+  delayRdbClients(seconds: number): void;
   writeRole(call: ReplyingCall): void;
   infoFields(): InfoField[];
   /** Fields of the header of an RDB file. */
@@ -38,6 +69,8 @@ export interface ReplicationPort {
   /** The data from the disk is there, with what its header said. */
   start(aux: ReadonlyMap<string, string>): void;
   stop(): void;
+  /** Bytes of memory of the stream: of the backlog's part, and in all. */
+  readonly backlogBytes: number;
   readonly memoryBytes: number;
   /** How many replicas asked for a synchronization, by what became of it. */
   readonly syncs: { readonly full: number; readonly partial: number; readonly refused: number };

@@ -56,6 +56,7 @@ import { SlotKeysOfServer } from './cluster-keys.js';
 import type { ClusterPort } from './cluster-port.js';
 import type { ReplicationPort } from './replication-port.js';
 import { Settings } from './settings.js';
+import { Shutdown } from './shutdown.js';
 import { Tracking } from './tracking.js';
 import { Transactions } from './transactions.js';
 
@@ -205,8 +206,9 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   /** During a pause keys past their time stay, but are not shown. */
   override pauseExpiry(isPaused: boolean): void {
-    this.keyspace.expiryPaused = isPaused;
-    this.keyspace.hidesExpired = isPaused;
+    const stays = isPaused || this.role === 'replica';
+    this.keyspace.expiryPaused = stays;
+    this.keyspace.hidesExpired = stays;
   }
 
   /** Client id that a tracking client's messages go to; -1 without tracking, 0 to itself. */
@@ -365,6 +367,7 @@ export class DataServer extends RespServer<Database> implements Engine {
       { bit: Gate.BUSY, check: holdIfParked },
       ...this.serviceGates(),
       { bit: Gate.CLUSTER, check: (client, command, flags) => this.slotGate(client, command, flags) },
+      { bit: Gate.REPLICA, check: refuseReplica },
       { bit: Gate.LOADING, check: refuseUnless(commandFlags.loading, () => errors.loading) },
       { bit: Gate.STALE, check: refuseUnless(commandFlags.stale, () => errors.masterDown) },
       { bit: Gate.BUSY, check: refuseUnless(commandFlags.allow_busy, () => scripting.parked.busyText) },
@@ -534,8 +537,8 @@ export class DataServer extends RespServer<Database> implements Engine {
   /** A signal asked for the end: the next tick begins it, unless SHUTDOWN ABORT comes before. */
   pendingShutdown: (() => void) | undefined;
 
-  /** Ends the server: saves as configured, closes clients, exits. Set by whoever started it. */
-  shutdown: (how: ShutdownOptions) => Promise<string | undefined> = () => Promise.resolve(undefined);
+  /** How the server ends: saves as configured, closes clients, exits. */
+  readonly shutdown = new Shutdown(this);
 
   // --- effects ------------------------------------------------------------------------------------------------------
 
@@ -554,6 +557,13 @@ export class DataServer extends RespServer<Database> implements Engine {
   preventPropagation(_call: unknown): void {
     this.propagation.prevent();
   }
+}
+
+const keyFlags = commandFlags.write | commandFlags.readonly | commandFlags.may_replicate;
+
+/** The connection of a replica is for the stream. */
+function refuseReplica(_client: Client, _command: unknown, flags: number): Verdict {
+  return (flags & keyFlags) === 0 ? undefined : "ERR Replica can't interact with the keyspace";
 }
 
 /** The compiler checks here that the server has everything that its commands reach. */

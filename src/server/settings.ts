@@ -29,6 +29,8 @@ export class Settings extends ServiceSettings {
   busyReplyThresholdMs = 5000;
   /** Writes need so many good replicas; 0: none. */
   minReplicas = 0;
+  /** A replica evicts only what its master evicts. */
+  replicaIgnoresMaxMemory = true;
   lazyExpire = false;
   lazyEviction = false;
 
@@ -49,6 +51,7 @@ export class Settings extends ServiceSettings {
     scriptMemory.collect = collectGarbage;
     this.minReplicas =
       config.number('min-replicas-max-lag').value === 0 ? 0 : config.number('min-replicas-to-write').value;
+    this.replicaIgnoresMaxMemory = config.flag('replica-ignore-maxmemory').value;
     this.lazyExpire = config.flag('lazyfree-lazy-expire').value;
     this.lazyEviction = config.flag('lazyfree-lazy-eviction').value;
 
@@ -90,6 +93,7 @@ export class Settings extends ServiceSettings {
     'maxmemory-clients',
     'maxmemory-eviction-tenacity',
     'busy-reply-threshold',
+    'replica-ignore-maxmemory',
     'min-replicas-to-write',
     'min-replicas-max-lag',
     'lazyfree-lazy-expire',

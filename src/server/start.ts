@@ -242,17 +242,10 @@ async function finishStart(
   }
   const running = new RunningServer(server, listeners, locks, pidFile);
   onListening?.();
-  server.shutdown = async (how) => {
-    server.log('notice', 'User requested shutdown...');
-    const refusal = await server.prepareShutdown(how);
-    if (refusal !== undefined) {
-      server.log('warning', refusal);
-      return refusal;
-    }
+  server.shutdown.finish = async () => {
     await running.close();
     server.log('notice', 'Redis is now ready to exit, bye bye...');
     server.options.exit(0);
-    return undefined;
   };
   server.log('notice', 'Server initialized');
   try {

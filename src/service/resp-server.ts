@@ -197,8 +197,8 @@ export abstract class RespServer<Database = undefined>
   }
 
   /** A client without a socket, for commands that the server or its embedder runs. */
-  internalClient(): Client {
-    return this.registry.internal();
+  internalClient(remote = '', local = ''): Client {
+    return this.registry.internal(remote, local);
   }
 
   login(client: Client, user: User | undefined, authenticated: boolean): void {
@@ -287,13 +287,18 @@ export abstract class RespServer<Database = undefined>
     return false;
   }
 
+  /** Clients that wait until `resume`: for a file to be loaded, or the end. */
+  suspendedCount = 0;
+
   /** The running command's client waits until `resume`. */
   suspend(call: { readonly client: unknown }): LateReply {
     const client = call.client as Client;
     client.blocked = true;
+    this.suspendedCount++;
     return {
       resume: (write) => {
         client.blocked = false;
+        this.suspendedCount--;
         this.send(client, write);
         client.connection?.proceed();
       },

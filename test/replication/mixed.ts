@@ -27,3 +27,8 @@ export async function assertSame(master: RedisPeer, ...replicas: readonly RedisP
     assert.equal(await replica.send('DEBUG', 'DIGEST'), digest);
   }
 }
+
+export async function follow(replica: RedisPeer, master: RedisPeer): Promise<void> {
+  await replica.send('REPLICAOF', '127.0.0.1', String(master.port));
+  await linked(replica);
+}

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startKvasir } from '../kvasir.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
-import { assertSame, field, linked, until } from './mixed.js';
+import { assertSame, field, follow, linked, until } from './mixed.js';
 
 type Kind = 'kvasir' | 'redis';
 const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--save', ''];
@@ -14,11 +14,6 @@ const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'
 function start(kind: Kind, more: readonly string[] = [], folder?: string): Promise<RedisPeer> {
   const options = { args: [...args, ...more], ...(folder === undefined ? {} : { folder }) };
   return kind === 'kvasir' ? startKvasir(options) : startRedis(options);
-}
-
-async function follow(replica: RedisPeer, master: RedisPeer): Promise<void> {
-  await replica.send('REPLICAOF', '127.0.0.1', String(master.port));
-  await linked(replica);
 }
 
 /** Writes of every type, with what is replicated otherwise than it was called. */

@@ -65,7 +65,7 @@ export class SegmentWriter {
     id: ReplicationId,
   ) {
     this.writtenOffset = offset;
-    this.reader = stream.enter(offset);
+    this.reader = stream.enter(offset, false);
     this.names = [];
     const { last } = chain;
     if (last?.id === id && last.bytes >= HEADER_BYTES) {

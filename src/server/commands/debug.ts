@@ -275,6 +275,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
   'config-rewrite-force-all': { run: rewriteWithDefaults, args: [0, 0] },
   'change-repl-id': {
     run(call) {
+      call.host.log('notice', 'Changing replication IDs after receiving change-repl-id');
       for (const change of call.host.hooks.replicationIdChanges) change();
       call.reply.ok();
     },
@@ -326,7 +327,27 @@ const table: Readonly<Record<string, DebugEntry>> = {
     args: [1, 1],
   },
   'client-enforce-reply-list': { run: accept, args: [1, 1] },
-  replicate: { run: accept, args: [1, Infinity] },
+  replicate: {
+    run(call) {
+      const parts: Uint8Array[] = [];
+      for (let index = 2; index < call.count; index++) parts.push(call.copy(index));
+      call.host.replication?.replicate(parts);
+      call.reply.ok();
+    },
+    args: [1, Infinity],
+  },
+  'delay-rdb-client-free-seconds': {
+    run(call) {
+      const seconds = call.integer(2);
+      if (!(seconds >= 0)) {
+        call.reply.error(errors.notInteger);
+        return;
+      }
+      call.host.replication?.delayRdbClients(seconds);
+      call.reply.ok();
+    },
+    args: [1, 1],
+  },
   stringmatch: { run: stringMatch, args: [2, 2] },
   reload: {
     run(call) {
@@ -387,6 +408,10 @@ const table: Readonly<Record<string, DebugEntry>> = {
       replyHelp(call, 'DEBUG', [
         ['AOF-FLUSH-SLEEP <microsec>', 'Server will sleep before flushing the AOF, this is used for testing.'],
         ['CHANGE-REPL-ID', 'Change the replication IDs of the instance.'],
+        [
+          'DELAY-RDB-CLIENT-FREE-SECONDS <seconds>',
+          'How long the connection stays of a replica that wanted the RDB alone.',
+        ],
         ['DIGEST', 'Output a hex signature representing the current DB content.'],
         ['DIGEST-VALUE <key> [<key> ...]', 'Output a hex signature of the values of all the specified keys.'],
         ['ERROR <string>', 'Return a Redis protocol error with <string> as message.'],
@@ -415,6 +440,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
           '* NOFLUSH: the existing database will not be removed before load.',
           '* NOSAVE: the database will be loaded from an existing RDB file.',
         ],
+        ['REPLICATE <command>', 'Replicates the provided string to replicas, allowing data divergence.'],
         ['REPLYBUFFER <option> ...', 'Accepted for compatibility: reply buffers are not adaptive here.'],
         [
           'SET-ACTIVE-EXPIRE <0|1>',

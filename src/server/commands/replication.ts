@@ -10,7 +10,7 @@ import { block, int, oneof, optional, str, token } from '../../registry/grammar.
 import type { LogLevel } from '../../base/log-level.js';
 import type { Client } from '../../service/clients/client.js';
 import type { CallFor, CommandFor } from '../call.js';
-import type { ReplicationPort } from '../replication-port.js';
+import type { FailoverRequest, ReplicationPort } from '../replication-port.js';
 
 export interface Host {
   readonly replication: ReplicationPort | undefined;
@@ -22,6 +22,8 @@ type ServerCall = CallFor<Host>;
 type ServerCommand = CommandFor<Host>;
 
 const notHere = 'replication is not available in this server';
+/** The length of a host name. */
+const ADDRESS_BYTES_MAX = 255;
 const facts = { group: 'server', complexity: 'O(1)' } as const;
 
 const masterArgs = [
@@ -31,6 +33,10 @@ const masterArgs = [
 function runReplicaOf(call: ServerCall): void {
   const { host } = call;
   const { replication } = host;
+  if (replication?.isFailingOver === true) {
+    call.reply.error('ERR REPLICAOF not allowed while failing over.');
+    return;
+  }
   if (call.is(1, 'no') && call.is(2, 'one')) {
     if (replication?.promote() === true)
       host.log('notice', `MASTER MODE enabled (user request from '${host.describeClient(call.client)}')`);
@@ -98,7 +104,7 @@ const sync: ServerCommand = command({
   summary: 'Begins to replicate, as replicas of old versions ask for it.',
   run(call: ServerCall) {
     if (call.host.replication === undefined) call.reply.error(`ERR ${notHere}`);
-    else call.host.replication.psync(call, undefined, -1);
+    else call.host.replication.psync(call, undefined, -1, false);
   },
 });
 
@@ -113,9 +119,11 @@ const psync: ServerCommand = command({
   run(call: ServerCall) {
     const { replication } = call.host;
     const offset = call.integer(2);
-    if (Number.isNaN(offset)) call.reply.error(errors.notInteger);
-    else if (replication === undefined) call.reply.error(`ERR ${notHere}`);
-    else replication.psync(call, call.text(1), offset);
+    if (Number.isNaN(offset)) {
+      call.host.log('warning', `Replica ${call.client.remote} asks for synchronization but with a wrong offset`);
+      call.reply.error(errors.notInteger);
+    } else if (replication === undefined) call.reply.error(`ERR ${notHere}`);
+    else replication.psync(call, call.text(1), offset, call.count > 3 && call.is(3, 'failover'));
   },
 });
 
@@ -123,7 +131,13 @@ const psync: ServerCommand = command({
 function checkOption(call: ServerCall, index: number): string | false | undefined {
   const value = index + 1;
   if (call.is(index, 'listening-port')) return Number.isNaN(call.integer(value)) ? errors.notInteger : undefined;
-  if (call.is(index, 'ip-address') || call.is(index, 'capa')) return undefined;
+  if (call.is(index, 'capa')) return undefined;
+  if (call.is(index, 'ip-address')) {
+    const bytes = call.lengths[value]!;
+    return bytes <= ADDRESS_BYTES_MAX
+      ? undefined
+      : `ERR REPLCONF ip-address provided by replica instance is too long: ${bytes} bytes`;
+  }
   if (call.is(index, 'ack')) {
     const offset = call.integer(value);
     const inAof = call.count > index + 3 && call.is(index + 2, 'fack') ? call.integer(index + 3) : NaN;
@@ -179,33 +193,30 @@ const replconf: ServerCommand = command({
   },
 });
 
-interface FailoverOptions {
-  host: string;
-  timeoutMs: number;
-  forces: boolean;
-  aborts: boolean;
-}
-
 /** Reads FAILOVER's options; the text of the error when they are wrong. */
-function failoverOptions(call: ServerCall): FailoverOptions | string {
-  const options: FailoverOptions = { host: '', timeoutMs: 0, forces: false, aborts: false };
+function failoverOptions(call: ServerCall): (FailoverRequest & { readonly aborts: boolean }) | string {
+  let target: FailoverRequest['target'];
+  let timeoutMs = 0;
+  let forces = false;
+  let aborts = false;
   for (let index = 1; index < call.count; index++) {
     const more = call.count - 1 - index;
-    if (call.is(index, 'timeout') && more >= 1 && options.timeoutMs === 0) {
-      options.timeoutMs = call.integer(++index);
-      if (Number.isNaN(options.timeoutMs)) return errors.notInteger;
-      if (options.timeoutMs <= 0) return 'ERR FAILOVER timeout must be greater than 0';
+    if (call.is(index, 'timeout') && more >= 1 && timeoutMs === 0) {
+      timeoutMs = call.integer(++index);
+      if (Number.isNaN(timeoutMs)) return errors.notInteger;
+      if (timeoutMs <= 0) return 'ERR FAILOVER timeout must be greater than 0';
     } else if (call.is(index, 'abort') && call.count === 2) {
-      options.aborts = true;
-    } else if (call.is(index, 'to') && more >= 2 && options.host === '') {
-      options.host = call.text(index + 1);
-      if (Number.isNaN(call.integer(index + 2))) return errors.notInteger;
+      aborts = true;
+    } else if (call.is(index, 'to') && more >= 2 && target === undefined) {
+      const port = call.integer(index + 2);
+      if (Number.isNaN(port)) return errors.notInteger;
+      target = { host: call.utf8(index + 1), port };
       index += 2;
-    } else if (call.is(index, 'force') && !options.forces) {
-      options.forces = true;
+    } else if (call.is(index, 'force') && !forces) {
+      forces = true;
     } else return errors.syntax;
   }
-  return options;
+  return { target, timeoutMs, forces, aborts };
 }
 
 const failover: ServerCommand = command({
@@ -222,9 +233,19 @@ const failover: ServerCommand = command({
   summary: 'Hands the part of the master over to a replica.',
   run(call: ServerCall) {
     const options = failoverOptions(call);
-    if (typeof options === 'string') call.reply.error(options);
-    else if (options.aborts) call.reply.error('ERR No failover in progress.');
-    else call.reply.error('ERR FAILOVER requires connected replicas.');
+    if (typeof options === 'string') {
+      call.reply.error(options);
+      return;
+    }
+    const { replication } = call.host;
+    const refusal =
+      replication === undefined
+        ? `ERR ${options.aborts ? 'No failover in progress.' : 'FAILOVER requires connected replicas.'}`
+        : options.aborts
+          ? replication.abortFailover()
+          : replication.failover(options);
+    if (refusal === undefined) call.reply.ok();
+    else call.reply.error(refusal);
   },
 });
 

@@ -10,7 +10,8 @@ import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command } from '../../registry/command.js';
 import { int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
-import type { CallFor, CommandFor, ShutdownOptions } from '../call.js';
+import type { CallFor, CommandFor } from '../call.js';
+import type { Shutdown } from '../shutdown.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../../base/version.js';
 
 /** The part of the server that these commands reach. */
@@ -24,7 +25,7 @@ export interface Host {
   pendingShutdown: (() => void) | undefined;
   log(level: LogLevel, text: string): void;
   nowMs(): number;
-  shutdown(how: ShutdownOptions): Promise<string | undefined>;
+  readonly shutdown: Pick<Shutdown, 'begin' | 'abort'>;
   suspend(call: ServerCall): LateReply;
 }
 
@@ -69,6 +70,18 @@ const monitor: ServerCommand = command({
   },
 });
 
+function abortShutdown(call: ServerCall): void {
+  const { host } = call;
+  if (host.pendingShutdown !== undefined) {
+    host.pendingShutdown = undefined;
+    host.log('notice', 'Shutdown manually aborted.');
+  } else if (!host.shutdown.abort()) {
+    call.reply.error('ERR No shutdown in progress.');
+    return;
+  }
+  call.reply.ok();
+}
+
 const shutdown: ServerCommand = command({
   name: 'shutdown',
   since: '1.0.0',
@@ -105,13 +118,7 @@ const shutdown: ServerCommand = command({
       return;
     }
     if (abort) {
-      if (call.host.pendingShutdown === undefined) {
-        call.reply.error('ERR No shutdown in progress.');
-        return;
-      }
-      call.host.pendingShutdown = undefined;
-      call.host.log('notice', 'Shutdown manually aborted.');
-      call.reply.ok();
+      abortShutdown(call);
       return;
     }
     if (save !== false && call.host.scripting.parked.isBusy) {
@@ -120,7 +127,7 @@ const shutdown: ServerCommand = command({
     }
     const late = call.host.suspend(call);
     const failed = (): void => late.resume((reply) => reply.error('ERR Errors trying to SHUTDOWN. Check logs.'));
-    call.host.shutdown({ save, now, force }).then((refusal) => {
+    call.host.shutdown.begin({ save, now, force }).then((refusal) => {
       if (refusal !== undefined) failed();
     }, failed);
   },

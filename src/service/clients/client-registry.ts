@@ -63,10 +63,15 @@ export class ClientRegistry {
   }
 
   /** A client without a socket, for commands that the server or its embedder runs. */
-  internal(): Client {
-    const client = new Client(this.nextId++, this.host, this.host.nowMs(), '', '', false);
+  internal(remote = '', local = ''): Client {
+    const client = new Client(this.nextId++, this.host, this.host.nowMs(), remote, local, false);
     client.authenticated = true;
     return client;
+  }
+
+  /** A client whose connection this server has opened, its master: it is listed, and can be killed. */
+  list(client: Client): void {
+    this.all.set(client.id, client);
   }
 
   /** The client is this user from now on. */

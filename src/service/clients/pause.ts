@@ -1,4 +1,6 @@
-// pause: CLIENT PAUSE: commands are put off until the time is over or CLIENT UNPAUSE comes.
+// pause: commands are put off for a while: CLIENT PAUSE, a shutdown that waits for replicas, a failover.
+//
+// Pauses of several reasons may overlap: a command waits until none holds it any more.
 
 import type { ClientCall } from '../call.js';
 import { argumentsOf } from '../../registry/call.js';
@@ -20,51 +22,106 @@ export interface PauseHost {
 
 export type PauseMode = 'all' | 'write';
 
+/** Who asked for a pause: each ends only what it began. */
+export type PauseReason = 'client' | 'shutdown' | 'failover';
+
+const reasonNames: Readonly<Record<PauseReason, string>> = {
+  client: 'client_pause',
+  shutdown: 'shutdown_in_progress',
+  failover: 'failover_in_progress',
+};
+
+interface Period {
+  mode: PauseMode;
+  /** Infinity: until `end`. */
+  endMs: number;
+}
+
 export class Pause {
+  private readonly periods = new Map<PauseReason, Period>();
+  /** The strictest mode of the pauses that are under way. */
   private mode: PauseMode = 'write';
-  private endMs = 0;
   private timer: Timer | undefined;
   private readonly putOffCalls = new Map<Client, readonly Uint8Array[]>();
 
   constructor(private readonly server: PauseHost) {}
 
-  /** A pause that is under way is never shortened or weakened by another. */
-  begin(durationMs: number, mode: PauseMode): void {
-    const active = this.timer !== undefined;
-    if (!active || mode === 'all') this.mode = mode;
-    this.endMs = Math.max(active ? this.endMs : 0, this.server.nowMs() + durationMs);
+  /** A pause that is under way is never shortened or weakened by another of the same reason. */
+  begin(durationMs: number, mode: PauseMode, reason: PauseReason = 'client'): void {
+    const endMs = this.server.nowMs() + durationMs;
+    const period = this.periods.get(reason);
+    if (period === undefined) this.periods.set(reason, { mode, endMs });
+    else {
+      if (mode === 'all') period.mode = mode;
+      period.endMs = Math.max(period.endMs, endMs);
+    }
     this.server.gates |= Gate.PAUSED;
     this.server.pauseExpiry(true);
-    this.arm();
+    this.update();
   }
 
+  get active(): boolean {
+    return this.periods.size > 0;
+  }
+
+  /** The reason of the pause that lasts longest, as INFO shows it. */
   get reason(): string {
-    return this.timer === undefined ? 'none' : 'client_pause';
+    let found = 'none';
+    let endMs = -1;
+    for (const [reason, period] of this.periods) {
+      if (period.endMs <= endMs) continue;
+      endMs = period.endMs;
+      found = reasonNames[reason];
+    }
+    return found;
   }
 
+  /** Milliseconds until the last pause with a known end is over. */
   get remainingMs(): number {
-    return this.timer === undefined ? 0 : Math.max(0, this.endMs - this.server.clock.wallMs());
+    let endMs = 0;
+    for (const period of this.periods.values()) if (period.endMs < Infinity) endMs = Math.max(endMs, period.endMs);
+    return Math.max(0, endMs - this.server.clock.wallMs());
   }
 
   get modeName(): string {
-    return this.timer === undefined ? 'none' : this.mode;
+    return this.active ? this.mode : 'none';
   }
 
-  private arm(): void {
-    this.timer?.cancel();
-    const waitMs = this.endMs - this.server.clock.wallMs();
-    this.timer = this.server.clock.after(waitMs, () => {
-      if (this.server.clock.wallMs() < this.endMs) this.arm();
-      else this.end();
-    });
-  }
-
-  end(): void {
-    if (this.timer === undefined) return;
+  /** Finds the strictest mode, and waits for the next pause to end by itself. */
+  private update(): void {
+    const periods = [...this.periods.values()];
+    this.mode = periods.some(({ mode }) => mode === 'all') ? 'all' : 'write';
     this.timer?.cancel();
     this.timer = undefined;
-    this.server.gates &= ~Gate.PAUSED;
-    this.server.pauseExpiry(false);
+    const endMs = Math.min(...periods.map((period) => period.endMs));
+    if (endMs === Infinity) return;
+    this.timer = this.server.clock.after(endMs - this.server.clock.wallMs(), () => this.endDue());
+  }
+
+  private endDue(): void {
+    const nowMs = this.server.clock.wallMs();
+    let hasEnded = false;
+    for (const [reason, { endMs }] of this.periods) {
+      if (endMs > nowMs) continue;
+      this.periods.delete(reason);
+      hasEnded = true;
+    }
+    this.update();
+    if (hasEnded) this.weakened();
+  }
+
+  end(reason: PauseReason = 'client'): void {
+    if (!this.periods.delete(reason)) return;
+    this.update();
+    this.weakened();
+  }
+
+  /** A pause is over: the commands that were put off try again, and those that another pause holds wait on. */
+  private weakened(): void {
+    if (!this.active) {
+      this.server.gates &= ~Gate.PAUSED;
+      this.server.pauseExpiry(false);
+    }
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
       // What comes meanwhile must stay behind the command that was put off.

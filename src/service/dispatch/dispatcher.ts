@@ -77,6 +77,8 @@ export abstract class Dispatcher<Database> {
   }
 
   abstract log(level: LogLevel, text: string): void;
+  /** The client as logs show it. */
+  abstract describeClient(client: Client): string;
 
   // --- what a kind of server adds -----------------------------------------------------------------------------------
 
@@ -142,6 +144,8 @@ export abstract class Dispatcher<Database> {
       client.lastCommand = command.fullName;
       client.commandCount++;
       this.runUngated(call, command);
+    } else if ((client.gates & Gate.REPLICA) !== 0) {
+      this.dispatchReplica(client, command);
     } else {
       this.dispatchWithCare(client, command);
     }
@@ -152,6 +156,26 @@ export abstract class Dispatcher<Database> {
       this.clientEviction.measure(client);
       this.clientEviction.check();
     }
+  }
+
+  /** As `dispatch`, for a replica: a reply would end up in the midst of its stream, so it is cut off instead. */
+  private dispatchReplica(client: Client, found: RunCommand<Database> | undefined): void {
+    const { writer } = this;
+    const { pendingBytes, errorCount } = writer;
+    this.dispatchWithCare(client, found);
+    if (writer.pendingBytes <= pendingBytes) return;
+    const name = client.lastCommand === '' ? '<unknown>' : client.lastCommand;
+    if (writer.errorCount !== errorCount)
+      this.log(
+        'warning',
+        `== CRITICAL == This master is sending an error to its replica: '${writer.lastError}' after processing the command '${name}'`,
+      );
+    this.log(
+      'warning',
+      `Replica generated a reply to command '${name}', disconnecting it: ${this.describeClient(client)}`,
+    );
+    writer.clear();
+    client.connection?.destroy();
   }
 
   /** As `dispatch`, for requests that may be wrong, have subcommands, or must pass gates. */

@@ -169,7 +169,7 @@ function commandFields({ stats, activity }: ServiceFieldsHost): readonly Field[]
   const cycleMicros = (): number => Math.round(loopMicros.perSecond / Math.max(1, loopCycles.perSecond));
   const denied = (index: number) => (): number => stats.aclDenials[index]!;
   return [
-    fixed('unexpected_error_replies', 'Unused.', 0),
+    counter('unexpected_error_replies', 'Errors of commands that the master sent.', () => stats.unexpectedErrors),
     counter('total_error_replies', 'Error replies.', () => stats.errorReplies),
     counter('eventloop_cycles', 'Turns of the event loop.', () => loop.cycles),
     counter('eventloop_duration_sum', 'Microseconds in which the loop did not wait.', () => loop.activeMicros),

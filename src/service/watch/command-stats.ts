@@ -40,6 +40,8 @@ export class CommandStats {
   /** Error replies by their code. */
   readonly errors = new Map<string, number>();
   errorReplies = 0;
+  /** Errors of commands that came from the master, where none should be. */
+  unexpectedErrors = 0;
 
   /** @hot */
   count(id: number): void {
@@ -118,6 +120,7 @@ export class CommandStats {
     this.processed = 0;
     this.commandMicros = 0;
     this.errorReplies = 0;
+    this.unexpectedErrors = 0;
     this.calls.fill(0);
     this.micros.fill(0);
     this.failed.fill(0);
