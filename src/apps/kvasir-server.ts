@@ -28,6 +28,6 @@ if (onlyWord === '-v' || onlyWord === '--version') {
   process.stdout.write(usage);
 } else {
   const { runServer } = await import('../server/process.js');
-  const { attachReplication } = await import('../replication/replication.js');
-  await runServer(args, attachReplication);
+  const { attachCluster } = await import('../cluster/cluster.js');
+  await runServer(args, attachCluster);
 }

@@ -7,7 +7,7 @@ import { systemClock } from '../io/clock.js';
 import { systemEnvironment } from '../io/environment.js';
 import { RealFiles } from '../io/files.js';
 import { connectInProcess } from '../io/in-process.js';
-import { attachReplication } from '../replication/replication.js';
+import { attachCluster } from '../cluster/cluster.js';
 import { withoutEffect } from '../service/config/without-effect.js';
 import { collectDirectives, launch, type RunningServer } from '../server/start.js';
 import type { EmbeddedServer, StartOptions } from './embedded-server.js';
@@ -74,7 +74,7 @@ export async function startServer(options: StartOptions = {}): Promise<EmbeddedS
   const running = await launch({
     config,
     environment: { ...systemEnvironment, clock },
-    attach: attachReplication,
+    attach: attachCluster,
     loads,
     renamed: collected.renamed,
     users: collected.users,

@@ -61,6 +61,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private dataPath = '';
   private dataCount = 0;
   private lastAckMs = 0;
+  /** When the link to a master last went down; minus infinity before it was ever up. */
+  private linkLostMs = -Infinity;
   /** Offset that the last full sync brought: the replica can go on from what it has. */
   private hasHistory = false;
 
@@ -385,6 +387,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   }
 
   linkChanged(isUp: boolean): void {
+    if (!isUp) this.linkLostMs = this.clock.steadyMs();
     this.updateGates();
     if (!isUp) this.master.leave();
     else if (this.link !== undefined) {
@@ -436,6 +439,12 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
 
   applied(bytes: Uint8Array, from: number, to: number): void {
     this.replicas.passOn(bytes, from, to);
+  }
+
+  /** Milliseconds since this replica was up to date with its master; Infinity if it never was. */
+  get masterDataAgeMs(): number {
+    const { link } = this;
+    return this.clock.steadyMs() - (link?.isUp === true ? link.heardMs : this.linkLostMs);
   }
 
   private sendAck(): void {

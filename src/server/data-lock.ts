@@ -5,7 +5,8 @@
 // stays then, refuses connections and is taken over. The owner answers with its process id and host name. Process ids
 // decide nothing: in containers that share a volume both servers may have id 1, and a socket works across them.
 //
-// There is a lock for the RDB file where there are save points, and one for the append-only file where it is on. Servers with
+// There is a lock for the RDB file where there are save points, one for the append-only file where it is on, and one for the
+// nodes.conf of a cluster node. Servers with
 // other file names share a folder as before.
 //
 // Limits: over NFS the servers of other machines are not seen. Where a socket cannot be made (a read-only folder, a file system
@@ -89,6 +90,7 @@ export class DataLocks {
     if (config.special('save').value.length > 0) files.push(config.text('dbfilename').value);
     if (config.flag('appendonly').value)
       files.push(`${config.text('appenddirname').value}/${config.text('appendfilename').value}`);
+    if (config.flag('cluster-enabled').value) files.push(config.text('cluster-config-file').value);
     const folder = config.path('dir');
     return new Map(
       files.map((file) => {

@@ -33,7 +33,7 @@ export interface Launch {
   readonly renamed?: readonly (readonly [string, string])[];
   /** Words of `user` lines. */
   readonly users?: readonly (readonly string[])[];
-  /** Gives the server what stands above it: replication. */
+  /** Gives the server what stands above it: replication, and its place in a cluster. */
   readonly attach?: (server: DataServer) => void;
   /** Ends the process after a shutdown; absent in an embedded server, which just stops. */
   readonly exit?: (code: number) => void;
@@ -112,6 +112,7 @@ export class RunningServer {
 
   private async stop(): Promise<void> {
     this.server.cron.stop();
+    this.server.cluster?.stop();
     this.server.replication?.stop();
     this.server.scripting.parked.abandon();
     this.listeners.close();
@@ -248,6 +249,8 @@ async function finishStart(
     server.options.exit(0);
   };
   server.log('notice', 'Server initialized');
+  // The other nodes need not take this one for dead while it loads.
+  await server.cluster?.start();
   try {
     if (loads) await server.prepareServing();
   } catch (error) {

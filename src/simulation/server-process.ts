@@ -2,7 +2,7 @@
 
 import type { Environment } from '../io/environment.js';
 import { Prng } from '../base/prng.js';
-import { attachReplication } from '../replication/replication.js';
+import { attachCluster } from '../cluster/cluster.js';
 import { collectDirectives, launch, type RunningServer } from '../server/start.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
@@ -72,7 +72,7 @@ export class ServerProcess {
     return launch({
       config,
       environment,
-      attach: attachReplication,
+      attach: attachCluster,
       renamed: collected.renamed,
       users: collected.users,
       log: (level, text) => this.onLog(`${level} ${text}`),

@@ -134,6 +134,17 @@ const sunsubscribe: ServiceCommand = command({
   run: unsubscribeFrom('shardChannels', 'sunsubscribe'),
 });
 
+/** Delivers a message here and takes care that it gets to the other servers: over the bus of a cluster, or to the replicas. */
+function publishFor(call: ServiceCall, sharded: boolean): void {
+  const { pubsub } = call.host;
+  const channel = call.copy(1);
+  const payload = call.copy(2);
+  const count = sharded ? pubsub.publishShard(channel, payload) : pubsub.publish(channel, payload);
+  if (pubsub.relay === undefined) call.host.forwardToReplicas(call);
+  else pubsub.relay(sharded, channel, payload);
+  call.reply.integer(count);
+}
+
 const publish: ServiceCommand = command({
   name: 'publish',
   since: '2.0.0',
@@ -145,9 +156,7 @@ const publish: ServiceCommand = command({
   complexity:
     'O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number of subscribed patterns (by any client).',
   run(call) {
-    const count = call.host.pubsub.publish(call.copy(1), call.copy(2));
-    call.host.forwardToReplicas(call);
-    call.reply.integer(count);
+    publishFor(call, false);
   },
 });
 
@@ -162,9 +171,7 @@ const spublish: ServiceCommand = command({
   summary: 'Sends a message to a shard channel.',
   complexity: 'O(N) where N is the number of clients subscribed to the receiving shard channel.',
   run(call) {
-    const count = call.host.pubsub.publishShard(call.copy(1), call.copy(2));
-    call.host.forwardToReplicas(call);
-    call.reply.integer(count);
+    publishFor(call, true);
   },
 });
 

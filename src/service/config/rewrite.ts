@@ -109,7 +109,10 @@ export function rewriteText(
   sentinel: SentinelLines | undefined = undefined,
 ): string {
   const lines = new Lines(text, config);
+  const isInCluster = config.flag('cluster-enabled').value;
   for (const setting of config.all()) {
+    // In a cluster the master stands in nodes.conf, and the directive is refused.
+    if (isInCluster && setting.option.name === 'replicaof') continue;
     for (const { line, force } of setting.rewrite()) lines.put(setting.option.name, line, force || withDefaults);
     lines.close(setting.option.name);
   }

@@ -41,6 +41,8 @@ export class PubSub {
 
   /** Asked before a client gets a subscription; false: it gets none. */
   admits: (subscriber: Subscriber, nameBytes: number) => boolean = () => true;
+  /** Takes messages of this server's clients to other servers, where there are any. */
+  relay: ((sharded: boolean, channel: Uint8Array, payload: Uint8Array) => void) | undefined;
   /** Told of every subscription that ends. */
   released: (subscriber: Subscriber, nameBytes: number) => void = () => undefined;
 

@@ -1,5 +1,6 @@
+import { clusterScenarios } from './cluster.js';
 import { durabilityScenarios } from './durability.js';
 import { replicationScenarios } from './replication.js';
 import type { Scenario } from './scenario.js';
 
-export const scenarios: readonly Scenario[] = [...durabilityScenarios, ...replicationScenarios];
+export const scenarios: readonly Scenario[] = [...durabilityScenarios, ...replicationScenarios, ...clusterScenarios];
