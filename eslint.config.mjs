@@ -38,6 +38,8 @@ const outsideSimulation = [
   'src/scripting/warm-up.ts',
   // Doors of the real network: TLS and unix sockets.
   'src/service/doors/**',
+  'src/proxy/doors/**',
+  'src/proxy/process/**',
   // Looks whether a path in the configuration can be used.
   'src/service/config/special-settings.ts',
   // The thread that encodes snapshots; a simulated server encodes on its own thread.

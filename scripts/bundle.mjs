@@ -17,6 +17,7 @@ const ownEntries = {
   'kvasir-benchmark': 'src/apps/kvasir-benchmark.js',
   'kvasir-check-aof': 'src/apps/kvasir-check-aof.js',
   'kvasir-check-rdb': 'src/apps/kvasir-check-rdb.js',
+  'kvasir-proxy': 'src/apps/kvasir-proxy.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
   'load-worker': 'src/bench/load-worker.js',
 };

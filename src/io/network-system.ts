@@ -1,8 +1,9 @@
 // network-system: the machine's TCP as a Network.
 
-import { type Server, Socket } from 'node:net';
+import type { Server } from 'node:net';
 import type { ConnectEvents, ConnectTarget, ListenAddress, Listener, Network } from './network.js';
-import { listen, makeDoor, SocketWire } from './sockets.js';
+import { OutgoingWire } from './outgoing-wire.js';
+import { listen, makeDoor } from './sockets.js';
 import type { Wire, WireEvents } from './wire.js';
 
 /** Opens a server of sockets on a port; an IPv6 address means IPv6 alone. */
@@ -24,22 +25,6 @@ export class SystemNetwork implements Network {
   }
 
   connect(target: ConnectTarget, events: ConnectEvents): Wire {
-    const { host, port, timeoutMs, sourceAddress } = target;
-    const socket = new Socket({ allowHalfOpen: true });
-    const wire = new SocketWire(socket);
-    wire.attach(events);
-    if (timeoutMs > 0) {
-      socket.setTimeout(timeoutMs, () =>
-        socket.destroy(Object.assign(new Error('connection timed out'), { code: 'ETIMEDOUT' })),
-      );
-    }
-    socket.once('connect', () => {
-      socket.setTimeout(0);
-      socket.setNoDelay(true);
-      wire.connected();
-      events.onOpen();
-    });
-    socket.connect({ host, port, ...(sourceAddress === undefined ? {} : { localAddress: sourceAddress }) });
-    return wire;
+    return new OutgoingWire(target, events);
   }
 }

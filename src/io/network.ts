@@ -26,6 +26,8 @@ export interface Listener {
 export interface ConnectTarget {
   readonly host: string;
   readonly port: number;
+  /** A unix socket; host and port are unused then. */
+  readonly path?: string;
   /** Gives up after so long; 0 leaves it to the system. */
   readonly timeoutMs: number;
   /** The address to come from; any of this host's if absent. */

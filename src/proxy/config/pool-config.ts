@@ -1,0 +1,70 @@
+// pool-config: what a pool is, whichever file it was read from.
+import type { DistributionName } from '../placement/distribution.js';
+
+export interface ListenConfig {
+  readonly text: string;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string | undefined;
+  /** Of a unix socket; 0 leaves them. */
+  readonly permissions: number;
+}
+
+export interface ServerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string | undefined;
+  readonly weight: number;
+  /** What is hashed. */
+  readonly name: string;
+  /** As the file says it, without the name. */
+  readonly label: string;
+}
+
+export type PoolKind = 'twemproxy' | 'cluster' | 'sentinel';
+export type ReadPolicy = 'master' | 'prefer_replica' | 'replica';
+
+export interface TlsConfig {
+  readonly caFile: string | undefined;
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  /** Servers: accept any certificate. */
+  readonly isInsecure: boolean;
+}
+
+export interface PoolConfig {
+  readonly name: string;
+  readonly line: number;
+  readonly kind: PoolKind;
+  readonly listen: ListenConfig;
+  readonly listenTls: ListenConfig | undefined;
+  readonly listenTlsFiles: TlsConfig;
+  readonly hash: string;
+  /** Two characters, or none. */
+  readonly hashTag: string;
+  readonly distribution: DistributionName;
+  readonly timeoutMs: number;
+  readonly backlog: number;
+  readonly clientConnections: number;
+  readonly tcpKeepAlive: boolean;
+  readonly reusePort: boolean;
+  readonly password: string | undefined;
+  readonly serverUser: string | undefined;
+  readonly databaseIndex: number;
+  readonly databaseCount: number;
+  readonly preconnects: boolean;
+  readonly ejects: boolean;
+  readonly serverConnections: number;
+  readonly retryTimeoutMs: number;
+  readonly failureLimit: number;
+  /** Sorted as twemproxy sorts them. */
+  readonly servers: readonly ServerConfig[];
+  /** Nodes of a cluster, or sentinels. */
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly masterName: string;
+  readonly readPolicy: ReadPolicy;
+  /** Each in the words of ACL SETUSER. */
+  readonly users: readonly string[];
+  readonly serverTls: TlsConfig | undefined;
+  readonly clientOutputBytesMax: number;
+}

@@ -1,0 +1,390 @@
+// proxy: the whole of it: pools with their doors, the clients, statistics, reload and end.
+//
+// A reload compares the new configuration with the old by name: a pool that stays keeps its door and its clients, and gets other
+// servers or rules between two requests; requests that are on their way come back over the old connections, which close after them.
+
+import type { LogLevel } from '../base/log-level.js';
+import { utf8 } from '../base/bytes.js';
+import { Prng } from '../base/prng.js';
+import { splitWords } from '../base/quoting.js';
+import { systemErrorText } from '../base/system-error.js';
+import type { Environment } from '../io/environment.js';
+import type { Listener } from '../io/network.js';
+import type { Wire, WireEvents } from '../io/wire.js';
+import type { Call } from '../registry/call.js';
+import type { CommandDeclaration } from '../registry/command.js';
+import { CommandTable } from '../registry/table.js';
+import { proxyDeclaration } from './commands/declaration.js';
+import { runLocalCommand, type LocalHost } from './commands/local-commands.js';
+import { runPubSubCommand } from './commands/pubsub-command.js';
+import type { PoolConfig } from './config/pool-config.js';
+import { openDoors, type Door } from './doors/doors.js';
+import type { BackendHost } from './pool/backend.js';
+import { makeRouter } from './pool/make-router.js';
+import { NutcrackerRouter } from './pool/nutcracker-router.js';
+import { Pool, type PoolOptions } from './pool/pool.js';
+import type { Plan } from './routing/plan.js';
+import type { Router } from './routing/router.js';
+import { connectSecurely } from './doors/secure-wire.js';
+import { Dispatcher, type DispatcherHost } from './session/dispatcher.js';
+import { PubSubHub } from './session/pubsub-hub.js';
+import { Session } from './session/session.js';
+import { ProxyUsers } from './session/users.js';
+import { statisticsInfo, statisticsJson, statisticsMetrics, type StatisticsSource } from './stats/statistics.js';
+import { Turn } from './wire/output.js';
+
+const SHUTDOWN_POLL_MS = 20;
+
+export interface ProxyOptions {
+  readonly environment: Environment;
+  readonly log: (level: LogLevel, text: string) => void;
+  /** All commands that servers may have. */
+  readonly declarations: readonly CommandDeclaration<never>[];
+  readonly hostName: string;
+  readonly memoryBytes: () => number;
+  /** Reads the configuration anew. */
+  readonly readPools: () => { readonly pools: readonly PoolConfig[]; readonly mistakes: readonly string[] };
+  readonly stopped: () => void;
+}
+
+interface RunningPool {
+  config: PoolConfig;
+  readonly pool: Pool;
+  readonly hub: PubSubHub;
+  doors: Door[];
+}
+
+export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
+  readonly table: CommandTable<never>;
+  readonly sessions = new Map<number, Session>();
+  readonly startedMs: number;
+  totalConnections = 0;
+  private readonly turn: Turn;
+  private readonly dispatcher: Dispatcher;
+  private readonly running = new Map<string, RunningPool>();
+  private readonly prng: Prng;
+  private nextId = 1;
+  private statsListener: Listener | undefined;
+  private isStopping = false;
+
+  constructor(private readonly options: ProxyOptions) {
+    const { environment, declarations } = options;
+    const { clock } = environment;
+    this.table = new CommandTable<never>([...declarations, proxyDeclaration]);
+    this.turn = new Turn(clock);
+    this.dispatcher = new Dispatcher(this.table, this.turn, clock, this);
+    this.startedMs = clock.wallMs();
+    const [a, b, c, d] = environment.entropy(4);
+    this.prng = new Prng((a! << 24) | (b! << 16) | (c! << 8) | d!);
+  }
+
+  // --- pools
+
+  private backendHost(config: PoolConfig): BackendHost {
+    const { environment, log } = this.options;
+    const { serverTls, timeoutMs } = config;
+    return {
+      clock: environment.clock,
+      network: environment.network,
+      turn: this.turn,
+      log,
+      ...(serverTls === undefined
+        ? {}
+        : { connectSecurely: (address, events) => connectSecurely(address, serverTls, timeoutMs, events) }),
+    };
+  }
+
+  private poolOptions(config: PoolConfig, router: Router): PoolOptions {
+    const users = config.users.length === 0 ? undefined : new ProxyUsers(this.table);
+    for (const line of config.users) {
+      const mistake = users!.add(splitWords(line) ?? []);
+      if (mistake !== undefined) throw new Error(`pool '${config.name}', user '${line}': ${mistake}`);
+    }
+    return {
+      name: config.name,
+      router,
+      password: config.password,
+      users,
+      isLikeTwemproxy: config.kind === 'twemproxy',
+      databaseCount: config.databaseCount,
+      clientOutputBytesMax: config.clientOutputBytesMax,
+      log: this.options.log,
+    };
+  }
+
+  private makeRouter(config: PoolConfig): Router {
+    return makeRouter(config, this.backendHost(config), this.options.environment.clock, this.prng);
+  }
+
+  /** Opens all pools; rejects with what is wrong with the first that does not open. */
+  async start(configs: readonly PoolConfig[]): Promise<void> {
+    for (const config of configs) await this.open(config);
+  }
+
+  private async open(config: PoolConfig): Promise<void> {
+    const router = this.makeRouter(config);
+    const pool = new Pool(this.poolOptions(config, router));
+    const hub = new PubSubHub(router, this.options.environment.clock);
+    const running: RunningPool = { config, pool, hub, doors: [] };
+    try {
+      running.doors = await openDoors(this.options.environment.network, config, (wire) => this.accept(pool, wire));
+    } catch (error) {
+      router.close();
+      throw new Error(`pool '${config.name}' cannot listen on ${config.listen.text}: ${systemErrorText(error)}`, {
+        cause: error,
+      });
+    }
+    this.running.set(config.name, running);
+    if (config.preconnects) for (const backend of router.backends) backend.preconnect();
+    this.options.log(
+      'notice',
+      `pool '${config.name}' listens on ${running.doors.map((door) => door.text).join(' and ')}`,
+    );
+  }
+
+  private accept(pool: Pool, wire: Wire): WireEvents {
+    const id = this.nextId++;
+    const session = new Session(id, id, pool, this.dispatcher);
+    session.attachTo(wire);
+    this.totalConnections++;
+    pool.clientCount++;
+    this.sessions.set(id, session);
+    const max = this.running.get(pool.name)?.config.clientConnections ?? 0;
+    if (this.isStopping || (max > 0 && pool.clientCount > max)) {
+      session.answerError(this.isStopping ? 'ERR the proxy is shutting down' : 'ERR max number of clients reached');
+      session.closeAfterReplies();
+    }
+    return session;
+  }
+
+  sessionClosed(session: Session, error: Error | undefined): void {
+    const { pool } = session;
+    this.hubOf(pool)?.forget(session);
+    this.sessions.delete(session.id);
+    pool.clientCount--;
+    if (error === undefined) pool.clientEofCount++;
+    else pool.clientErrorCount++;
+  }
+
+  private hubOf(pool: Pool): PubSubHub | undefined {
+    return this.running.get(pool.name)?.hub;
+  }
+
+  /** Compares with what runs; resolves with the mistakes, and changes nothing when there are any. */
+  async reload(): Promise<readonly string[]> {
+    const { pools, mistakes } = this.options.readPools();
+    if (mistakes.length > 0) {
+      for (const mistake of mistakes) this.options.log('warning', `the configuration stays as it was: ${mistake}`);
+      return mistakes;
+    }
+    const failures: string[] = [];
+    for (const [name, running] of [...this.running]) {
+      if (pools.some((config) => config.name === name)) continue;
+      for (const door of running.doors) door.close();
+      this.running.delete(name);
+      for (const session of this.sessions.values()) if (session.pool === running.pool) session.closeAfterReplies();
+      running.hub.close();
+      running.pool.router.close();
+      this.options.log('notice', `pool '${name}' is gone`);
+    }
+    for (const config of pools) {
+      try {
+        const running = this.running.get(config.name);
+        if (running === undefined) await this.open(config);
+        else await this.change(running, config);
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        this.options.log('warning', text);
+        failures.push(text);
+      }
+    }
+    this.options.log('notice', 'the configuration is reloaded');
+    return failures;
+  }
+
+  private async change(running: RunningPool, config: PoolConfig): Promise<void> {
+    const old = running.config;
+    if (JSON.stringify({ ...old, line: 0 }) === JSON.stringify({ ...config, line: 0 })) return;
+    const options = this.poolOptions(config, this.makeRouter(config));
+    const movesDoor = old.listen.text !== config.listen.text || old.listenTls?.text !== config.listenTls?.text;
+    if (movesDoor) {
+      const before = running.doors;
+      const doors = openDoors(this.options.environment.network, config, (wire) => this.accept(running.pool, wire));
+      running.doors = await doors;
+      for (const door of before) door.close();
+    }
+    running.config = config;
+    running.pool.change(options);
+    running.hub.useRouter(options.router);
+    if (config.preconnects) for (const backend of options.router.backends) backend.preconnect();
+    this.options.log('notice', `pool '${config.name}' has ${config.servers.length} servers now`);
+  }
+
+  // --- commands
+
+  runLocal(session: Session, plan: Plan, call: Call): void {
+    runLocalCommand(this, session, plan, call);
+  }
+
+  runPubSub(session: Session, plan: Plan, call: Call): void {
+    const hub = this.hubOf(session.pool);
+    if (hub === undefined) session.answerError('ERR this pool is gone');
+    else runPubSubCommand(hub, this.dispatcher, session, plan, call);
+  }
+
+  forget(session: Session): void {
+    this.hubOf(session.pool)?.forget(session);
+  }
+
+  runSchemeCommand(): boolean {
+    return false;
+  }
+
+  settings(): ReadonlyMap<string, string> {
+    const settings = new Map<string, string>();
+    for (const { config } of this.running.values()) {
+      settings.set(`${config.name}.listen`, config.listen.text);
+      settings.set(`${config.name}.timeout`, String(config.timeoutMs));
+      settings.set(`${config.name}.hash`, config.hash);
+      settings.set(`${config.name}.distribution`, config.distribution);
+      settings.set(`${config.name}.auto_eject_hosts`, String(config.ejects));
+    }
+    // Clients ask for these before they do anything.
+    settings.set(
+      'databases',
+      String(Math.max(1, ...[...this.running.values()].map(({ config }) => config.databaseCount))),
+    );
+    settings.set('maxmemory', '0');
+    settings.set('save', '');
+    settings.set('appendonly', 'no');
+    return settings;
+  }
+
+  set(name: string): string | undefined {
+    return `ERR CONFIG SET failed (possibly related to argument '${name}') - edit the proxy's file and call PROXY RELOAD`;
+  }
+
+  resetStatistics(): void {
+    this.totalConnections = 0;
+    for (const plan of this.plans) {
+      plan.calls = 0;
+      plan.failures = 0;
+    }
+  }
+
+  servers(session: Session): string {
+    return session.pool.router.backends
+      .map(
+        (backend) =>
+          `${backend.options.name} ${backend.options.label} weight=${backend.options.weight} connections=${backend.openCount} ejected=${backend.ejectedUntilMs > 0 ? 1 : 0}\n`,
+      )
+      .join('');
+  }
+
+  // --- statistics
+
+  get hostName(): string {
+    return this.options.hostName;
+  }
+
+  get processId(): number {
+    return this.options.environment.processId;
+  }
+
+  get memoryBytes(): number {
+    return this.options.memoryBytes();
+  }
+
+  get currentConnections(): number {
+    return this.sessions.size;
+  }
+
+  get pools(): { pool: Pool; ejectCount: number }[] {
+    return [...this.running.values()].map(({ pool }) => ({
+      pool,
+      ejectCount: pool.router instanceof NutcrackerRouter ? pool.router.ejectCount : 0,
+    }));
+  }
+
+  get plans(): Plan[] {
+    return this.dispatcher.plans.flatMap((plan) =>
+      plan === undefined ? [] : [plan, ...(plan.subplans?.values() ?? [])],
+    );
+  }
+
+  nowMs(): number {
+    return this.options.environment.clock.wallMs();
+  }
+
+  info(sections: readonly string[]): string {
+    return statisticsInfo(this, sections);
+  }
+
+  statistics(): string {
+    return statisticsJson(this);
+  }
+
+  metrics(): string {
+    return statisticsMetrics(this);
+  }
+
+  /** Opens the port that tells the statistics to whoever connects; as HTTP, with /metrics, to whoever asks in HTTP. */
+  async openStatistics(host: string, port: number): Promise<void> {
+    this.statsListener = await this.options.environment.network.listen(
+      { host, port, backlog: 128, keepAliveSeconds: () => 0 },
+      (wire) => {
+        // twemproxy tells at once and closes. Who asks in HTTP has sent its request by then.
+        const timer = this.options.environment.clock.after(50, () => answer(statisticsJson(this)));
+        let isDone = false;
+        const answer = (text: string): void => {
+          if (isDone) return;
+          isDone = true;
+          timer.cancel();
+          wire.write(utf8(text));
+          wire.end();
+        };
+        return {
+          onData: (bytes, count) => {
+            const line = Buffer.from(bytes.subarray(0, Math.min(count, 256))).toString('latin1');
+            if (!line.startsWith('GET ')) answer(statisticsJson(this));
+            else if (line.startsWith('GET /metrics')) answer(httpAnswer('text/plain; version=0.0.4', this.metrics()));
+            else answer(httpAnswer('application/json', statisticsJson(this)));
+          },
+          onDrain: () => undefined,
+          onEnd: () => answer(statisticsJson(this)),
+          onClose: () => timer.cancel(),
+        };
+      },
+    );
+  }
+
+  // --- the end
+
+  /** Accepts nobody any more, answers what is asked already, then calls `stopped`. */
+  shutdown(): void {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    this.options.log('notice', 'shutting down: open requests are answered first');
+    for (const { doors } of this.running.values()) for (const door of doors) door.close();
+    this.statsListener?.close();
+    for (const session of this.sessions.values()) session.closeAfterReplies();
+    const giveUpMs = this.nowMs() + 10_000;
+    const poll = (): void => {
+      if (this.sessions.size > 0 && this.nowMs() < giveUpMs) {
+        this.options.environment.clock.after(SHUTDOWN_POLL_MS, poll, true);
+        return;
+      }
+      for (const session of [...this.sessions.values()]) session.destroy();
+      for (const { pool, hub } of this.running.values()) {
+        hub.close();
+        pool.router.close();
+      }
+      this.options.stopped();
+    };
+    poll();
+  }
+}
+
+function httpAnswer(type: string, body: string): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
+}

@@ -1,0 +1,44 @@
+// router: which server a key belongs to; one kind for each scheme (twemproxy's pools, codis slots, cluster slots, a master with
+// replicas).
+//
+// A session asks it for each request and knows nothing of schemes. Where a request may have to be repeated elsewhere (a cluster's
+// redirections, a slot on its way), the router takes the whole request over.
+
+import type { ReplySink } from '../wire/reply-sink.js';
+import type { Backend } from '../pool/backend.js';
+import type { Plan } from './plan.js';
+
+/** A request as bytes, valid during the call only. */
+export interface Frame {
+  bytes: Uint8Array;
+  from: number;
+  count: number;
+  /** The key that says where it goes; length -1 when it has none. */
+  keyStart: number;
+  keyLength: number;
+}
+
+/** Who asks: decides which of a server's connections is used. */
+export interface Asker {
+  readonly lane: number;
+  readonly databaseIndex: number;
+  readonly protocol: 2 | 3;
+}
+
+export interface Router {
+  /** Why `pick` found no server: an error for the client, without the '-'. */
+  readonly error: string;
+  /** The server of a key. @hot */
+  pick(bytes: Uint8Array, start: number, length: number, isWrite: boolean): Backend | undefined;
+  /** A number that is the same for keys that a transaction or a script may name together. */
+  placeOf(bytes: Uint8Array, start: number, length: number): number;
+  /** One server for each part of the data. */
+  readonly backends: readonly Backend[];
+  any(): Backend | undefined;
+  /** What is published at one server is heard at all of them. */
+  readonly publishesEverywhere: boolean;
+  /** Sends the request itself, because it may have to be repeated. */
+  readonly forward: ((owner: ReplySink, tag: number, asker: Asker, plan: Plan, frame: Frame) => void) | undefined;
+  /** Gives up its connections and timers, when what is on its way has come. */
+  close(): void;
+}

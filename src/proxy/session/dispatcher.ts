@@ -1,0 +1,429 @@
+// dispatcher: what becomes of one request: sent on as it is, split, asked of all servers, or answered here.
+//
+// `execute` is the hot path: a command with a key, from a client in no special state, is found, placed and appended to a server's
+// output without an object being made. All else leaves it early for one of the functions below or a file of its own.
+
+import type { Clock } from '../../io/clock.js';
+import { errors, wrongArity } from '../../protocol/errors.js';
+import { RequestReader } from '../../protocol/request.js';
+import { Call } from '../../registry/call.js';
+import { fitsArity, type Command } from '../../registry/command.js';
+import { findKeys, FoundKeys } from '../../registry/find-keys.js';
+import type { CommandTable } from '../../registry/table.js';
+import type { Backend } from '../pool/backend.js';
+import { Merge } from '../routing/merge.js';
+import { planOf, type Plan } from '../routing/plan.js';
+import type { Frame } from '../routing/router.js';
+import type { ReplySink } from '../wire/reply-sink.js';
+import type { Turn } from '../wire/output.js';
+import { FrameWriter } from './frame-writer.js';
+import { runBlocking } from './borrowing.js';
+import { runScan } from './scan.js';
+import type { DispatchParts } from './dispatch-parts.js';
+import type { Session, SessionHost } from './session.js';
+import { runInTransaction, runTransactionCommand } from './transaction.js';
+
+export interface DispatcherHost {
+  /** Commands that the proxy answers, PING to CONFIG. */
+  runLocal(session: Session, plan: Plan, call: Call): void;
+  runPubSub(session: Session, plan: Plan, call: Call): void;
+  sessionClosed(session: Session, error: Error | undefined): void;
+}
+
+/** A reply that nobody wants. */
+const nobody: ReplySink = {
+  takeReply: () => undefined,
+  takePart: () => true,
+  takeFailure: () => undefined,
+};
+
+const crossServer = 'CROSSSLOT Keys in request do not lie on the same server';
+
+export class Dispatcher implements SessionHost, DispatchParts {
+  readonly reader = new RequestReader();
+  readonly call = new Call();
+  readonly frame: Frame = { bytes: this.call.bytes, from: 0, count: 0, keyStart: 0, keyLength: -1 };
+  readonly found = new FoundKeys();
+  readonly frames = new FrameWriter();
+  readonly plans: (Plan | undefined)[] = [];
+  /** Clients that are being monitored and the like look here; undefined most of the time. */
+  onCommand: ((session: Session, plan: Plan, call: Call) => void) | undefined;
+
+  constructor(
+    readonly table: CommandTable<never>,
+    readonly turn: Turn,
+    readonly clock: Clock,
+    private readonly host: DispatcherHost,
+  ) {
+    for (const command of table.commands.values()) this.plans[command.id] = planOf(command as Command);
+  }
+
+  /** Milliseconds since 1970. */
+  nowMs(): number {
+    return this.clock.wallMs();
+  }
+
+  sessionClosed(session: Session, error: Error | undefined): void {
+    this.host.sessionClosed(session, error);
+  }
+
+  /** Runs the request in `call`; it lies in its buffer from `start` to `end`, or `start` is -1 for a line of words. @hot */
+  execute(session: Session, start: number, end: number): void {
+    const { call } = this;
+    const command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
+    if (command === undefined) {
+      this.refuseUnknown(session);
+      return;
+    }
+    let plan = this.plans[command.id]!;
+    if (plan.subplans !== undefined && call.count > 1) {
+      const subplan = plan.subplans.get(call.text(1).toLowerCase());
+      if (subplan === undefined && plan.kind !== 'local') {
+        session.answerError(`ERR unknown subcommand '${call.shown(1)}'. Try ${command.name.toUpperCase()} HELP.`);
+        return;
+      }
+      plan = subplan ?? plan;
+    }
+    plan.calls++;
+    session.lastCommand = plan.command.fullName;
+    if (!session.isAuthenticated && !this.mayRunUnauthenticated(session, plan)) return;
+    if (!fitsArity(plan.command, call.count) && (plan.subplans === undefined || plan.kind !== 'local')) {
+      this.refuse(session, plan, wrongArity(plan.command.fullName));
+      return;
+    }
+    if (session.user !== undefined && !session.user.unrestricted && !this.isAllowed(session, plan)) return;
+    const { frame } = this;
+    if (start >= 0) {
+      frame.bytes = call.bytes;
+      frame.from = start;
+      frame.count = end - start;
+    } else {
+      this.frames.begin(call.count);
+      for (let index = 0; index < call.count; index++)
+        this.frames.argument(call.bytes, call.starts[index]!, call.lengths[index]!);
+      this.frames.finish(frame);
+    }
+    if (this.onCommand !== undefined) this.onCommand(session, plan, call);
+    if (session.transaction !== undefined || session.subscriptionCount > 0 || session.replyMode !== 'on') {
+      this.executeInState(session, plan);
+      return;
+    }
+    this.run(session, plan);
+  }
+
+  /** @hot */
+  private run(session: Session, plan: Plan): void {
+    if (plan.kind === 'key') this.sendByKey(session, plan);
+    else this.runOther(session, plan);
+  }
+
+  /** @hot */
+  private sendByKey(session: Session, plan: Plan): void {
+    const { call, frame } = this;
+    const { router } = session.pool;
+    let { keyIndex } = plan;
+    if (!plan.isDirect || keyIndex >= call.count) {
+      keyIndex = this.keyOf(session, plan);
+      if (keyIndex < 0) return;
+    }
+    frame.keyStart = call.starts[keyIndex]!;
+    frame.keyLength = call.lengths[keyIndex]!;
+    if (router.forward !== undefined) {
+      router.forward(session, session.order.take(), session, plan, frame);
+      return;
+    }
+    const backend = router.pick(call.bytes, frame.keyStart, frame.keyLength, plan.isWrite);
+    if (backend === undefined) {
+      this.refuse(session, plan, router.error);
+      return;
+    }
+    this.sendTo(session, backend);
+  }
+
+  /** @hot */
+  private sendTo(session: Session, backend: Backend): void {
+    const { frame } = this;
+    const connection = backend.connection(session.lane, session.databaseIndex, session.protocol);
+    connection.send(session, session.order.take(), frame.bytes, frame.from, frame.count);
+    if (connection.isCongested) backend.whenDrained(session.waitForServer());
+  }
+
+  /** The argument that says where the command goes; -1 when it was refused. */
+  private keyOf(session: Session, plan: Plan): number {
+    const { call, found } = this;
+    if (!findKeys(plan.command as Command<Call>, call, false, found)) {
+      this.refuse(
+        session,
+        plan,
+        plan.command.name === 'eval' ? 'ERR value is not an integer or out of range' : errors.syntax,
+      );
+      return -1;
+    }
+    if (found.count === 0) {
+      // A script without keys, MIGRATE's kin: any server will do.
+      const backend = session.pool.router.any();
+      if (backend === undefined) this.refuse(session, plan, session.pool.router.error);
+      else this.sendTo(session, backend);
+      return -1;
+    }
+    if (plan.checksKeys && !this.areTogether(session)) {
+      this.refuse(session, plan, crossServer);
+      return -1;
+    }
+    return found.indexes[0]!;
+  }
+
+  /** Whether the keys in `found` have one place. */
+  areTogether(session: Session): boolean {
+    const { call, found } = this;
+    const { router } = session.pool;
+    let place = -1;
+    for (let index = 0; index < found.count; index++) {
+      const at = found.indexes[index]!;
+      const next = router.placeOf(call.bytes, call.starts[at]!, call.lengths[at]!);
+      if (place >= 0 && next !== place) return false;
+      place = next;
+    }
+    return true;
+  }
+
+  private runOther(session: Session, plan: Plan): void {
+    switch (plan.kind) {
+      case 'split':
+        this.split(session, plan);
+        return;
+      case 'all':
+        this.askAll(session, plan);
+        return;
+      case 'any':
+        this.sendToAny(session, plan);
+        return;
+      case 'local':
+        this.host.runLocal(session, plan, this.call);
+        return;
+      case 'blocking':
+        runBlocking(this, session, plan);
+        return;
+      case 'transaction':
+        runTransactionCommand(this, session, plan);
+        return;
+      case 'pubsub':
+        this.host.runPubSub(session, plan, this.call);
+        return;
+      case 'scan':
+        runScan(this, session);
+        return;
+      default:
+        this.refuse(session, plan, `ERR the proxy does not support '${plan.command.fullName}': ${plan.reason}`);
+    }
+  }
+
+  /** In MULTI, subscribed, or with replies off. */
+  private executeInState(session: Session, plan: Plan): void {
+    const { name } = plan.command;
+    if (session.replyMode !== 'on') {
+      if (plan.command.fullName === 'client|reply') this.run(session, plan);
+      else this.runSilently(session, plan);
+      return;
+    }
+    if (session.subscriptionCount > 0 && session.protocol === 2) {
+      if (plan.kind !== 'pubsub' && !['ping', 'quit', 'reset'].includes(name)) {
+        session.answerError(
+          `ERR Can't execute '${plan.command.fullName.replace('|', ' ')}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+        );
+        return;
+      }
+    }
+    if (session.transaction !== undefined && plan.kind !== 'transaction') {
+      if (runInTransaction(this, session, plan)) return;
+    }
+    this.run(session, plan);
+  }
+
+  /** CLIENT REPLY OFF and SKIP: the request runs, its reply is dropped. */
+  private runSilently(session: Session, plan: Plan): void {
+    if (session.replyMode === 'skip') session.replyMode = 'on';
+    const { call, frame } = this;
+    const { router } = session.pool;
+    if (plan.kind === 'key' && plan.keyIndex > 0 && plan.keyIndex < call.count) {
+      const backend = router.pick(call.bytes, call.starts[plan.keyIndex]!, call.lengths[plan.keyIndex]!, plan.isWrite);
+      backend
+        ?.connection(session.lane, session.databaseIndex, session.protocol)
+        .send(nobody, 0, frame.bytes, frame.from, frame.count);
+      return;
+    }
+    session.muted(() => this.run(session, plan));
+  }
+
+  private sendToAny(session: Session, plan: Plan): void {
+    const backend = session.pool.router.any();
+    if (backend === undefined) this.refuse(session, plan, session.pool.router.error);
+    else this.sendTo(session, backend);
+  }
+
+  /** A part for each server that has some of the keys; with one key, or all on one server, the request goes as it is. */
+  private split(session: Session, plan: Plan): void {
+    const { call, frame, frames } = this;
+    const { router } = session.pool;
+    const step = plan.keyStep;
+    const keyCount = Math.floor((call.count - 1) / step);
+    if ((call.count - 1) % step !== 0) {
+      this.refuse(session, plan, wrongArity(plan.command.fullName));
+      return;
+    }
+    const parts = this.parts;
+    parts.length = 0;
+    const partOfKey = new Int32Array(keyCount);
+    for (let key = 0; key < keyCount; key++) {
+      const at = 1 + key * step;
+      const place = router.placeOf(call.bytes, call.starts[at]!, call.lengths[at]!);
+      let part = parts.indexOf(place);
+      if (part < 0) part = parts.push(place) - 1;
+      partOfKey[key] = part;
+    }
+    if (parts.length === 1) {
+      this.sendWhole(session, plan);
+      return;
+    }
+    const sequence = session.order.take();
+    const { isLikeTwemproxy } = session.pool;
+    const merge = new Merge(session, sequence, plan.merge, parts.length, isLikeTwemproxy && plan.merge !== 'values');
+    if (plan.merge === 'values') merge.partOfKey = partOfKey;
+    for (let part = 0; part < parts.length; part++) {
+      let count = 0;
+      let first = -1;
+      for (let key = 0; key < keyCount; key++) {
+        if (partOfKey[key] !== part) continue;
+        count++;
+        if (first < 0) first = key;
+      }
+      frames.begin(1 + count * step);
+      frames.argument(call.bytes, call.starts[0]!, call.lengths[0]!);
+      for (let key = first; key < keyCount; key++) {
+        if (partOfKey[key] !== part) continue;
+        for (let index = 1 + key * step; index < 1 + (key + 1) * step; index++)
+          frames.argument(call.bytes, call.starts[index]!, call.lengths[index]!);
+      }
+      const at = 1 + first * step;
+      frames.finish(frame);
+      this.sendPart(session, merge, part, plan, at);
+    }
+  }
+
+  private readonly parts: number[] = [];
+
+  private sendPart(session: Session, merge: Merge, part: number, plan: Plan, keyIndex: number): void {
+    const { call, frame } = this;
+    const { router } = session.pool;
+    if (router.forward !== undefined) {
+      // The key as it stands in the frame: behind the header and the name.
+      frame.keyStart = this.frames.keyStart;
+      frame.keyLength = call.lengths[keyIndex]!;
+      router.forward(merge, part, session, plan, frame);
+      return;
+    }
+    const backend = router.pick(call.bytes, call.starts[keyIndex]!, call.lengths[keyIndex]!, plan.isWrite);
+    if (backend === undefined) {
+      merge.takeFailure(part, router.error);
+      return;
+    }
+    const connection = backend.connection(session.lane, session.databaseIndex, session.protocol);
+    connection.send(merge, part, frame.bytes, frame.from, frame.count);
+    if (connection.isCongested) backend.whenDrained(session.waitForServer());
+  }
+
+  private sendWhole(session: Session, plan: Plan): void {
+    const { call, frame } = this;
+    const { router } = session.pool;
+    frame.keyStart = call.starts[1]!;
+    frame.keyLength = call.lengths[1]!;
+    if (router.forward !== undefined) {
+      router.forward(session, session.order.take(), session, plan, frame);
+      return;
+    }
+    const backend = router.pick(call.bytes, frame.keyStart, frame.keyLength, plan.isWrite);
+    if (backend === undefined) this.refuse(session, plan, router.error);
+    else this.sendTo(session, backend);
+  }
+
+  private askAll(session: Session, plan: Plan): void {
+    const { frame } = this;
+    const { backends } = session.pool.router;
+    if (backends.length === 0) {
+      this.refuse(session, plan, session.pool.router.error);
+      return;
+    }
+    if (backends.length === 1) {
+      this.sendTo(session, backends[0]!);
+      return;
+    }
+    const merge = new Merge(session, session.order.take(), plan.merge, backends.length, false);
+    for (let index = 0; index < backends.length; index++)
+      backends[index]!.connection(session.lane, session.databaseIndex, session.protocol).send(
+        merge,
+        index,
+        frame.bytes,
+        frame.from,
+        frame.count,
+      );
+  }
+
+  private mayRunUnauthenticated(session: Session, plan: Plan): boolean {
+    if (plan.command.declaration.flags.includes('no_auth')) return true;
+    // twemproxy's words have no full stop.
+    session.answerError(session.pool.isLikeTwemproxy ? 'NOAUTH Authentication required' : errors.noAuth);
+    return false;
+  }
+
+  private isAllowed(session: Session, plan: Plan): boolean {
+    const refusal = session.pool.users?.refusal(session.user!, plan.command, this.call);
+    if (refusal === undefined) return true;
+    this.refuse(session, plan, refusal);
+    return false;
+  }
+
+  /** Answers with an error; inside MULTI the transaction fails with it. */
+  refuse(session: Session, plan: Plan, text: string): void {
+    plan.failures++;
+    session.transaction?.fail();
+    session.answerError(text);
+  }
+
+  private refuseUnknown(session: Session): void {
+    const { call } = this;
+    if (!session.isAuthenticated) {
+      session.answerError(errors.noAuth);
+      return;
+    }
+    session.transaction?.fail();
+    let shown = '';
+    for (let index = 1; index < call.count && shown.length < 128; index++)
+      shown += `'${call.shown(index).slice(0, 128 - shown.length)}' `;
+    session.answerError(
+      `ERR unknown command '${call.shown(0).slice(0, 128)}', with args beginning with: ${shown}`.replace(
+        /[\r\n]/g,
+        ' ',
+      ),
+    );
+  }
+
+  /** The backend of the keys of a call: undefined after an answer. `key` -1 when it has none. */
+  backendOfCall(session: Session, plan: Plan): { backend: Backend | undefined; isRefused: boolean } {
+    const { call, found } = this;
+    const { router } = session.pool;
+    if (!findKeys(plan.command as Command<Call>, call, false, found)) {
+      this.refuse(session, plan, errors.syntax);
+      return { backend: undefined, isRefused: true };
+    }
+    if (found.count === 0) return { backend: undefined, isRefused: false };
+    if (!this.areTogether(session)) {
+      this.refuse(session, plan, crossServer);
+      return { backend: undefined, isRefused: true };
+    }
+    const at = found.indexes[0]!;
+    const backend = router.pick(call.bytes, call.starts[at]!, call.lengths[at]!, true);
+    if (backend !== undefined) return { backend, isRefused: false };
+    this.refuse(session, plan, router.error);
+    return { backend: undefined, isRefused: true };
+  }
+}

@@ -1,0 +1,374 @@
+// session: a client's connection: requests are read, each is sent where it belongs, replies go back in order.
+//
+// The life of a request:
+//   1. Bytes come in the read buffer that all connections share; what is incomplete is kept, and later bytes are put behind it.
+//   2. RequestReader finds the arguments; the command's plan says what to do. Most requests go on as the bytes they came in,
+//      appended to the output of a shared connection to a server.
+//   3. When the turn of the event loop ends, each server and each client gets all of its bytes in one write.
+// A session stops reading requests while too many of its replies are open or unsent, while the server that it needs is congested,
+// and while one of its commands waits (BLPOP); its bytes then stay here, and reading pauses, so memory stays bounded.
+//
+// Not here: requests that are more than one frame to one server (dispatcher).
+
+import { latin1Bytes } from '../../base/bytes.js';
+import type { Wire, WireEvents } from '../../io/wire.js';
+import { COMPLETE, INCOMPLETE, MALFORMED, type RequestReader, ResumePoint } from '../../protocol/request.js';
+import type { Clock } from '../../io/clock.js';
+import type { Call } from '../../registry/call.js';
+import type { Pool } from '../pool/pool.js';
+import { Output, type Turn } from '../wire/output.js';
+import type { ReplySink } from '../wire/reply-sink.js';
+import type { Asker } from '../routing/router.js';
+import { ReplyOrder } from './reply-order.js';
+import type { ProxyUser } from './users.js';
+
+/** With more replies open, further requests wait. */
+const OPEN_REPLIES_MAX = 16 * 1024;
+/** With more unsent, further requests wait. */
+const UNSENT_BYTES_MAX = 1024 * 1024;
+/** Kept requests of a client that must wait: with more, reading pauses. */
+const KEPT_BYTES_PAUSE = 256 * 1024;
+const KEPT_BYTES_MIN = 4 * 1024;
+const KEPT_BYTES_IDLE_MAX = 64 * 1024;
+const STAR = 42;
+
+/** A transaction as the session sees it. */
+export interface OpenTransaction {
+  readonly isMulti: boolean;
+  /** A command was refused, so EXEC will be. */
+  fail(): void;
+}
+
+/** Who runs the session's requests; reader and call are shared by all sessions. */
+export interface SessionHost {
+  readonly turn: Turn;
+  readonly clock: Clock;
+  readonly reader: RequestReader;
+  readonly call: Call;
+  nowMs(): number;
+  /** Runs the request in `call`; it lies in its buffer from `start` to `end`, or `start` is -1 for a line of words. */
+  execute(session: Session, start: number, end: number): void;
+  sessionClosed(session: Session, error: Error | undefined): void;
+}
+
+export class Session implements WireEvents, ReplySink, Asker {
+  readonly output: Output;
+  readonly order: ReplyOrder;
+  wire!: Wire;
+  databaseIndex = 0;
+  protocol: 2 | 3 = 2;
+  isAuthenticated: boolean;
+  user: ProxyUser | undefined;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  lastCommand = '';
+  commandCount = 0;
+  bytesIn = 0;
+  lastActiveMs: number;
+  readonly createdMs: number;
+  /** CLIENT REPLY. */
+  replyMode: 'on' | 'off' | 'skip' = 'on';
+  transaction: OpenTransaction | undefined;
+  subscriptionCount = 0;
+  isReadOnly = false;
+  /** QUIT: the connection closes after this reply. */
+  closesSoon = false;
+  /** A command waits: later ones may not overtake it. */
+  isWaiting = false;
+  /** Called when the client goes away while something of it is under way. */
+  readonly cleanUps = new Set<() => void>();
+
+  private kept: Uint8Array | undefined;
+  private keptStart = 0;
+  private keptEnd = 0;
+  private neededBytes = 0;
+  private resume: ResumePoint | null = null;
+  private isRunning = false;
+  private isPaused = false;
+  private isCongested = false;
+  private isScheduled = false;
+  private closes = false;
+  isClosed = false;
+  private hasEnded = false;
+
+  constructor(
+    readonly id: number,
+    readonly lane: number,
+    public pool: Pool,
+    private readonly host: SessionHost,
+  ) {
+    this.output = new Output(host.turn);
+    this.order = new ReplyOrder(this.output);
+    this.output.onUnsent = () => this.noteUnsent();
+    this.isAuthenticated = !pool.needsAuth;
+    this.createdMs = this.lastActiveMs = host.clock.wallMs();
+  }
+
+  attachTo(wire: Wire): void {
+    this.wire = wire;
+    this.output.wire = wire;
+  }
+
+  get queryBytes(): number {
+    return this.keptEnd - this.keptStart;
+  }
+
+  onData(bytes: Uint8Array, count: number): void {
+    this.bytesIn += count;
+    if (this.closes || this.isClosed) return;
+    if (this.kept === undefined && !this.mustWait()) {
+      const rest = this.run(bytes, 0, count);
+      if (rest < count && !this.closes) this.keep(bytes, rest, count);
+      return;
+    }
+    this.keep(bytes, 0, count);
+    if (this.keptEnd - this.keptStart >= this.neededBytes) this.proceed();
+    if (this.keptEnd - this.keptStart > Math.max(KEPT_BYTES_PAUSE, this.neededBytes) && this.mustWait()) this.pause();
+  }
+
+  private mustWait(): boolean {
+    return (
+      this.isWaiting ||
+      this.isCongested ||
+      this.order.openCount >= OPEN_REPLIES_MAX ||
+      this.order.heldBytes + this.output.bytes + this.wire.unsentBytes > UNSENT_BYTES_MAX
+    );
+  }
+
+  private pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.wire.pauseReading();
+  }
+
+  /** Runs what is kept as far as it is complete. */
+  proceed(): void {
+    if (this.isRunning || this.closes || this.isClosed) return;
+    const { kept } = this;
+    if (kept === undefined) {
+      this.resumeReading();
+      return;
+    }
+    if (this.mustWait() || this.keptEnd - this.keptStart < this.neededBytes) return;
+    this.keptStart = this.run(kept, this.keptStart, this.keptEnd);
+    if (this.keptStart < this.keptEnd || this.closes) {
+      if (!this.mustWait()) this.resumeReading();
+      return;
+    }
+    this.keptStart = 0;
+    this.keptEnd = 0;
+    this.kept = undefined;
+    if (kept.length <= KEPT_BYTES_IDLE_MAX) this.spare = kept;
+    this.resumeReading();
+    if (this.hasEnded) this.closeAfterReplies();
+  }
+
+  private spare: Uint8Array | undefined;
+
+  private resumeReading(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.wire.resumeReading();
+  }
+
+  /** As `proceed`, in another turn of the loop. */
+  proceedSoon(): void {
+    if (this.isScheduled || this.isClosed) return;
+    this.isScheduled = true;
+    this.host.clock.soon(this.proceedScheduled);
+  }
+
+  private readonly proceedScheduled = (): void => {
+    this.isScheduled = false;
+    this.proceed();
+  };
+
+  /** Requests wait until the server takes more. */
+  waitForServer(): () => void {
+    this.isCongested = true;
+    return () => {
+      this.isCongested = false;
+      this.proceedSoon();
+    };
+  }
+
+  /** Later requests wait until `endWaiting`. */
+  beginWaiting(): void {
+    this.isWaiting = true;
+  }
+
+  endWaiting(): void {
+    this.isWaiting = false;
+    this.proceedSoon();
+  }
+
+  /** @hot */
+  private run(bytes: Uint8Array, at: number, limit: number): number {
+    const { host } = this;
+    const { reader, call } = host;
+    this.isRunning = true;
+    this.neededBytes = 0;
+    this.lastActiveMs = host.nowMs();
+    let position = at;
+    while (position < limit) {
+      const answer = reader.read(bytes, position, limit, call, this.resume, this.isAuthenticated);
+      if (answer === INCOMPLETE) {
+        this.neededBytes = reader.neededBytes;
+        this.resume ??= new ResumePoint();
+        break;
+      }
+      if (answer === MALFORMED) {
+        this.answerError(reader.error);
+        this.closeAfterReplies();
+        break;
+      }
+      const start = position;
+      position = reader.end;
+      if (this.resume !== null) this.resume.clear();
+      if (answer !== COMPLETE) continue;
+      this.commandCount++;
+      host.execute(this, bytes[start] === STAR ? start : -1, position);
+      if (this.closes || this.isClosed || this.mustWait()) break;
+    }
+    this.isRunning = false;
+    return position;
+  }
+
+  private keep(bytes: Uint8Array, from: number, to: number): void {
+    const count = to - from;
+    const length = this.keptEnd - this.keptStart;
+    let { kept } = this;
+    if (kept === undefined || this.keptEnd + count > kept.length) {
+      const size = Math.max(KEPT_BYTES_MIN, length + count, Math.min(2 * length, length + 64 * 1024 * 1024));
+      const target =
+        kept === undefined && this.spare !== undefined && this.spare.length >= length + count
+          ? this.spare
+          : kept !== undefined && length + count <= kept.length && this.keptStart > kept.length / 2
+            ? kept
+            : new Uint8Array(Math.max(size, Math.min(this.neededBytes, 64 * 1024 * 1024)));
+      if (kept !== undefined) {
+        if (target === kept) kept.copyWithin(0, this.keptStart, this.keptEnd);
+        else target.set(kept.subarray(this.keptStart, this.keptEnd));
+      }
+      this.spare = undefined;
+      this.keptStart = 0;
+      this.keptEnd = length;
+      this.kept = kept = target;
+    }
+    kept.set(bytes.subarray(from, to), this.keptEnd);
+    this.keptEnd += count;
+  }
+
+  // --- replies
+
+  /** @hot */
+  takeReply(tag: number, bytes: Uint8Array, from: number, to: number): void {
+    if (this.isClosed) return;
+    this.order.put(tag, bytes, from, to);
+    this.afterReply();
+  }
+
+  takePart(tag: number, bytes: Uint8Array, from: number, to: number, _isFirst: boolean, isLast: boolean): boolean {
+    if (this.isClosed) return true;
+    const isTaken = this.order.putPart(tag, bytes, from, to, isLast);
+    if (isTaken && isLast) this.afterReply();
+    return isTaken;
+  }
+
+  takeFailure(tag: number, text: string): void {
+    if (this.order.isPassing && tag === this.order.head) {
+      // The client has the first half of a reply whose second half will never come.
+      this.destroy();
+      return;
+    }
+    this.pool.forwardErrors++;
+    const bytes = latin1Bytes(`-${text}\r\n`);
+    this.takeReply(tag, bytes, 0, bytes.length);
+  }
+
+  /** @hot */
+  private afterReply(): void {
+    if (this.order.openCount === 0) {
+      if (this.closes) this.output.close();
+    }
+    if (this.kept !== undefined && !this.isRunning) this.proceedSoon();
+  }
+
+  /** A reply of the proxy's own, in its turn. */
+  answer(bytes: Uint8Array): void {
+    if (this.isMuted) return;
+    const sequence = this.order.take();
+    this.order.put(sequence, bytes, 0, bytes.length);
+    if (this.closes && this.order.openCount === 0) this.output.close();
+  }
+
+  answerError(text: string): void {
+    this.answer(latin1Bytes(`-${text}\r\n`));
+  }
+
+  finishMerge(sequence: number, reply: Uint8Array, isError: boolean): void {
+    if (isError) this.pool.forwardErrors++;
+    this.takeReply(sequence, reply, 0, reply.length);
+  }
+
+  private isMuted = false;
+
+  /** What `run` answers at once goes nowhere. */
+  muted(run: () => void): void {
+    this.isMuted = true;
+    run();
+    this.isMuted = false;
+  }
+
+  /** A message that is no reply: goes out between replies. */
+  push(bytes: Uint8Array, from: number, count: number): void {
+    if (this.isClosed) return;
+    this.output.append(bytes, from, count);
+  }
+
+  // --- the end
+
+  private noteUnsent(): void {
+    const unsent = this.wire.unsentBytes;
+    if (unsent > this.pool.clientOutputBytesMax) {
+      this.pool.log('warning', `client ${this.wire.remote} is closed: ${unsent} bytes of replies are unread`);
+      this.destroy();
+    }
+  }
+
+  onDrain(): void {
+    if (this.kept !== undefined || this.isPaused) this.proceedSoon();
+  }
+
+  onEnd(): void {
+    this.hasEnded = true;
+    // Requests that came before the end are answered.
+    if (this.kept === undefined || !this.mustWait()) this.closeAfterReplies();
+  }
+
+  /** No more requests are read; the connection closes when the open replies are sent. */
+  closeAfterReplies(): void {
+    this.closes = true;
+    if (this.order.openCount === 0) this.output.close();
+  }
+
+  destroy(): void {
+    if (this.isClosed) return;
+    this.wire.destroy();
+    this.onClose(undefined);
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.closes = true;
+    this.output.wire = undefined;
+    this.output.clear();
+    this.kept = undefined;
+    this.spare = undefined;
+    for (const cleanUp of this.cleanUps) cleanUp();
+    this.cleanUps.clear();
+    this.host.sessionClosed(this, error);
+  }
+}
