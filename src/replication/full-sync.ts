@@ -8,6 +8,7 @@
 // those bytes are kept until it has them.
 
 import { utf8 } from '../base/bytes.js';
+import type { Clock, Timer } from '../io/clock.js';
 import type { OpenFile } from '../io/files.js';
 import { RdbSnapshotEncoder } from '../persistence/rdb/snapshot-encoder.js';
 import { rdbOptions } from '../persistence/rdb/saver.js';
@@ -17,9 +18,11 @@ import type { SnapshotResult } from '../persistence/snapshot/snapshot-run.js';
 import type { SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
 import type { PersistenceHost } from '../persistence/host.js';
 import type { DataServer } from '../server/server.js';
+import type { Connection } from '../service/clients/connection.js';
 import type { History } from './history.js';
 import type { Replica } from './replica.js';
 import { NO_CHECKSUM, ReplicaSink } from './replica-sink.js';
+import { SyncPace } from './sync-pace.js';
 
 const SECOND_MS = 1000;
 const FILE_CHUNK_BYTES = 256 * 1024;
@@ -33,9 +36,16 @@ export interface FullSyncOwner {
   becomeOnline(replica: Replica, waitsForAck: boolean): void;
 }
 
+interface Waiting {
+  readonly speaksPsync: boolean;
+  readonly sinceMs: number;
+  /** Steady time before which no snapshot is made for this replica; it may share one that others need. */
+  readonly notBeforeMs: number;
+}
+
 export class FullSync {
   owner!: FullSyncOwner;
-  private readonly waiting = new Map<Replica, { readonly speaksPsync: boolean; readonly sinceMs: number }>();
+  private readonly waiting = new Map<Replica, Waiting>();
   /** The replicas of the snapshot that is made now. */
   private served: Replica[] = [];
   private sink: ReplicaSink | undefined;
@@ -56,12 +66,14 @@ export class FullSync {
     replica.heardMs = this.server.clock.steadyMs();
   };
 
-  add(replica: Replica, speaksPsync: boolean): void {
+  /** The replica waits for a snapshot, which is not begun for it alone within `delayMs`. */
+  add(replica: Replica, speaksPsync: boolean, delayMs = 0): void {
     if (replica.content !== 'all') {
       this.sendPart(replica, speaksPsync);
       return;
     }
-    this.waiting.set(replica, { speaksPsync, sinceMs: this.server.clock.steadyMs() });
+    const nowMs = this.server.clock.steadyMs();
+    this.waiting.set(replica, { speaksPsync, sinceMs: nowMs, notBeforeMs: nowMs + delayMs });
     this.server.clock.soon(() => this.tick());
   }
 
@@ -107,7 +119,7 @@ export class FullSync {
     if (this.isRunning || this.waiting.size === 0) return;
     const ready = this.open;
     const isStreamed = this.mayStream(ready);
-    if (isStreamed && !this.waitIsOver(ready.length)) return;
+    if (!this.isDue || (isStreamed && !this.waitIsOver(ready.length))) return;
     this.isRunning = true;
     const { config } = this.server;
     const compression = isStreamed || !config.flag('rdbcompression').value ? Compression.none : Compression.marked;
@@ -124,6 +136,18 @@ export class FullSync {
 
   private get open(): Replica[] {
     return [...this.waiting.keys()].filter((replica) => !replica.isClosed);
+  }
+
+  /** A replica waits that need not wait any longer. */
+  private get isDue(): boolean {
+    const nowMs = this.server.clock.steadyMs();
+    for (const [replica, { notBeforeMs }] of this.waiting) if (!replica.isClosed && notBeforeMs <= nowMs) return true;
+    return false;
+  }
+
+  private pace(): SyncPace {
+    const limit = this.server.config.number('repl-sync-rate-limit');
+    return new SyncPace(this.server.clock, () => limit.value);
   }
 
   private mayStream(replicas: readonly Replica[]): boolean {
@@ -172,7 +196,7 @@ export class FullSync {
     const mark = this.makeMark();
     for (const { client } of this.served)
       client.connection!.send(utf8(`$EOF:${Buffer.from(mark).toString('latin1')}\r\n`));
-    this.sink = new ReplicaSink(this.served, mark, this.noteProgress);
+    this.sink = new ReplicaSink(this.served, mark, this.noteProgress, this.pace(), this.server.clock);
     return this.sink;
   }
 
@@ -209,10 +233,11 @@ export class FullSync {
     const { path } = this;
     try {
       const file = files.open(path, 'read');
-      new FileToReplicas(file, this.served, this.owner, this.noteProgress, () => {
+      const sending = new FileToReplicas(file, this.served, this.owner, this.server.clock, this.noteProgress, () => {
         file.close();
         files.remove(path);
-      }).start();
+      });
+      sending.start(() => this.pace());
     } catch (error) {
       this.fail(error instanceof Error ? error.message : String(error));
     }
@@ -233,6 +258,7 @@ class FileToReplicas {
     private readonly file: OpenFile,
     private readonly replicas: readonly Replica[],
     private readonly owner: FullSyncOwner,
+    private readonly clock: Clock,
     private readonly noteProgress: (replica: Replica) => void,
     private readonly done: () => void,
   ) {
@@ -240,7 +266,7 @@ class FileToReplicas {
     this.size = file.size();
   }
 
-  start(): void {
+  start(makePace: () => SyncPace): void {
     if (this.replicas.length === 0) this.done();
     for (const replica of this.replicas) {
       const { connection } = replica.client;
@@ -250,31 +276,46 @@ class FileToReplicas {
       }
       replica.getsFile = true;
       connection.send(utf8(`$${this.size}\r\n`));
-      let position = 0;
-      let isOver = false;
-      const pump = (): void => {
-        if (isOver) return;
-        // The replica takes the data: it is alive, however long the file is.
-        this.noteProgress(replica);
-        while (position < this.size && connection.wire.unsentBytes < WINDOW_BYTES && !connection.isClosing) {
-          const chunk = new Uint8Array(Math.min(FILE_CHUNK_BYTES, this.size - position));
-          const count = this.file.read(chunk, 0, chunk.length, position);
-          if (count <= 0) {
-            connection.destroy();
-            break;
-          }
-          position += count;
-          connection.send(chunk.subarray(0, count));
-        }
-        if (position < this.size && !connection.isClosing) return;
-        isOver = true;
-        if (!connection.isClosing) this.owner.becomeOnline(replica, false);
-        this.finish();
-      };
-      connection.whenDrained = pump;
-      connection.whenClosed = pump;
-      pump();
+      this.sendTo(replica, connection, makePace());
     }
+  }
+
+  private sendTo(replica: Replica, connection: Connection, pace: SyncPace): void {
+    let position = 0;
+    let isOver = false;
+    let timer: Timer | undefined;
+    const pump = (): void => {
+      if (isOver) return;
+      // The replica takes the data: it is alive, however long the file is.
+      this.noteProgress(replica);
+      while (position < this.size && connection.wire.unsentBytes < WINDOW_BYTES && !connection.isClosing) {
+        const { waitMs } = pace;
+        if (waitMs > 0) {
+          timer ??= this.clock.after(waitMs, () => {
+            timer = undefined;
+            pump();
+          });
+          return;
+        }
+        const chunk = new Uint8Array(Math.min(FILE_CHUNK_BYTES, this.size - position));
+        const count = this.file.read(chunk, 0, chunk.length, position);
+        if (count <= 0) {
+          connection.destroy();
+          break;
+        }
+        position += count;
+        pace.sent(count);
+        connection.send(chunk.subarray(0, count));
+      }
+      if (position < this.size && !connection.isClosing) return;
+      isOver = true;
+      timer?.cancel();
+      if (!connection.isClosing) this.owner.becomeOnline(replica, false);
+      this.finish();
+    };
+    connection.whenDrained = pump;
+    connection.whenClosed = pump;
+    pump();
   }
 
   private finish(): void {

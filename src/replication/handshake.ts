@@ -48,6 +48,12 @@ export class Handshake {
     return { kind: 'send', command: ['PING'] };
   }
 
+  /** Where we wanted to go on, for messages; undefined: we have nothing to go on with. */
+  get asked(): string | undefined {
+    const { id, offset } = this.options;
+    return id === '?' ? undefined : `${id}:${offset}`;
+  }
+
   /** The name of the step whose answer is waited for, for messages. */
   get waitsFor(): string {
     return this.stage === 'psync' || this.stage === 'sync' ? this.stage.toUpperCase() : `answer to ${this.stage}`;

@@ -21,6 +21,8 @@ export type LinkState = 'connect' | 'connecting' | 'handshake' | 'transfer' | 'l
 
 const RETRY_MS_MIN = 1000;
 const RETRY_MS_MAX = 16_000;
+/** A link that ends so soon after a full sync has not been worth it. */
+const IN_VAIN_MS = 10_000;
 /** A line of the handshake is short; what is longer comes from something else. */
 const LINE_BYTES_MAX = 4096;
 
@@ -61,6 +63,8 @@ export class MasterLink {
   /** Bytes of the stream that came while the data was loaded. */
   private early: Uint8Array[] = [];
   private retryMs = RETRY_MS_MIN;
+  /** Steady time at which the last full sync was done. */
+  private syncedMs = -Infinity;
   private isStopped = false;
   /** Bytes of the data set that have come, and how many there will be (-1: unknown). */
   transferBytes = 0;
@@ -166,9 +170,11 @@ export class MasterLink {
       this.downSinceMs = owner.clock.steadyMs();
       owner.linkChanged(false);
     }
-    const waitMs = state === 'connected' ? 0 : this.retryMs;
-    // Full syncs that fail again and again cost the master a snapshot each.
-    if (state === 'transfer' || state === 'loading') this.retryMs = Math.min(RETRY_MS_MAX, this.retryMs * 2);
+    // Full syncs that fail, or are followed by the end of the link, cost the master a snapshot each.
+    const isInVain = state === 'transfer' || state === 'loading' || owner.clock.steadyMs() - this.syncedMs < IN_VAIN_MS;
+    const waitMs = state === 'connected' && this.retryMs === RETRY_MS_MIN ? 0 : this.retryMs;
+    if (isInVain) this.retryMs = Math.min(RETRY_MS_MAX, this.retryMs * 2);
+    else if (state === 'connected') this.retryMs = RETRY_MS_MIN;
     this.timer = owner.clock.after(waitMs, () => this.connect());
   }
 
@@ -226,6 +232,11 @@ export class MasterLink {
         return;
       case 'full':
         this.owner.log('notice', `Full resync from master: ${step.id}:${step.offset}`);
+        if (this.handshake!.asked !== undefined)
+          this.owner.log(
+            'notice',
+            `The master has not gone on with ${this.handshake!.asked}, as we asked: its log says why`,
+          );
         this.beginTransfer(step.id, step.offset);
         this.owner.answered(true);
     }
@@ -279,8 +290,9 @@ export class MasterLink {
   }
 
   private becomeConnected(): void {
+    if (this.state === 'loading') this.syncedMs = this.owner.clock.steadyMs();
+    else this.retryMs = RETRY_MS_MIN;
     this.state = 'connected';
-    this.retryMs = RETRY_MS_MIN;
     this.transfer = undefined;
     this.handshake = undefined;
     this.owner.linkChanged(true);

@@ -6,7 +6,9 @@
 
 import type { RdbWriter } from '../persistence/rdb/writer.js';
 import type { SnapshotSink } from '../persistence/snapshot/snapshot-sink.js';
+import type { Clock, Timer } from '../io/clock.js';
 import type { Replica } from './replica.js';
+import type { SyncPace } from './sync-pace.js';
 
 /** Bytes that a replica's connection may hold before the walk pauses. */
 const WINDOW_BYTES = 4 << 20;
@@ -17,12 +19,15 @@ export class ReplicaSink implements SnapshotSink {
   onError: (error: Error) => void = () => undefined;
   private sentBytes = 0;
   private isOver = false;
+  private timer: Timer | undefined;
 
-  /** `mark`: what the data ends with. */
+  /** `mark`: what the data ends with. `pace`: how fast it may go. */
   constructor(
     private readonly replicas: readonly Replica[],
     private readonly mark: Uint8Array,
     private readonly noteProgress: (replica: Replica) => void,
+    private readonly pace: SyncPace,
+    private readonly clock: Clock,
   ) {
     for (const replica of replicas) {
       const { connection } = replica.client;
@@ -39,7 +44,18 @@ export class ReplicaSink implements SnapshotSink {
   }
 
   get room(): boolean {
-    return this.pendingBytes < WINDOW_BYTES;
+    return this.pendingBytes < WINDOW_BYTES && this.isInPace();
+  }
+
+  /** False: the limit of the rate is reached, and `onRoom` is called when more may go. */
+  private isInPace(): boolean {
+    const { waitMs } = this.pace;
+    if (waitMs === 0) return true;
+    this.timer ??= this.clock.after(waitMs, () => {
+      this.timer = undefined;
+      if (!this.isOver && this.room) this.onRoom();
+    });
+    return false;
   }
 
   private drained(replica: Replica): void {
@@ -60,6 +76,7 @@ export class ReplicaSink implements SnapshotSink {
 
   private sendAll(bytes: Uint8Array): void {
     this.sentBytes += bytes.length;
+    this.pace.sent(bytes.length);
     for (const replica of this.open) {
       replica.client.connection!.send(bytes);
       if (replica.client.connection!.wire.unsentBytes === 0) this.noteProgress(replica);

@@ -29,6 +29,10 @@ export class Replica {
   ackAofOffset = 0;
   /** Steady time at which it was last heard of. */
   heardMs: number;
+  /** Steady time at which it began to follow the stream; 0: it does not yet. */
+  onlineSinceMs = 0;
+  /** We have ended its connection, and have said why. */
+  isCut = false;
   /** Where it reads the stream; kept from the cut of its snapshot on. */
   reader: StreamReader | undefined;
   /** Reads the stream for it as long as what it needs is not in memory any more. */

@@ -20,6 +20,7 @@ import type { FullSync } from './full-sync.js';
 import type { History } from './history.js';
 import { decidePsync } from './psync.js';
 import { Replica } from './replica.js';
+import { SyncRecord } from './sync-record.js';
 import type { WriteStream } from './write-stream.js';
 
 /** Bytes that are handed to a socket before it has taken those before. */
@@ -36,6 +37,7 @@ export class Replicas {
   readonly syncs = { full: 0, partial: 0, refused: 0 };
   /** How long the connection of a replica stays that wanted the RDB alone. */
   rdbClientDelayMs = 0;
+  private readonly record: SyncRecord;
   private feedIsDue = false;
   /** Steady time since when nobody follows; 0: somebody does. */
   private aloneSinceMs = 0;
@@ -55,7 +57,9 @@ export class Replicas {
     private readonly server: DataServer,
     private readonly history: History,
     private readonly fullSync: FullSync,
-  ) {}
+  ) {
+    this.record = new SyncRecord(() => server.clock.steadyMs());
+  }
 
   // --- the stream -----------------------------------------------------------------------------------------------------
 
@@ -81,12 +85,48 @@ export class Replicas {
 
   private readonly feedAll = (): void => {
     this.feedIsDue = false;
-    for (const replica of this.followers) this.feed(replica);
+    for (const replica of this.followers) {
+      this.feed(replica);
+      this.checkLag(replica);
+    }
   };
 
-  private feed(replica: Replica): void {
-    const { reader, client } = replica;
+  /**
+   * Cuts a replica off that pins more of the stream than client-output-buffer-limit allows, also while it gets the data. The backlog is there
+   * anyway, so what is in it does not count.
+   */
+  private checkLag(replica: Replica): void {
+    const { client, reader } = replica;
     const { connection } = client;
+    const { stream } = this.history;
+    if (reader === undefined || stream === undefined || connection === undefined || connection.isClosing) return;
+    const behind = stream.endOffset - reader.offset;
+    if (behind === 0) return;
+    const unsent = replica.state === 'online' ? connection.wire.unsentBytes : 0;
+    if (unsent + behind <= stream.size) {
+      client.softLimitSinceMs = 0;
+      return;
+    }
+    this.server.checkOutput(client, unsent + behind);
+    if (!connection.isClosing) return;
+    this.cut(
+      replica,
+      `it was cut off with ${unsent + behind} bytes of the stream waiting for it${replica.state === 'transfer' ? ' while it got the data' : ''}`,
+      'a larger client-output-buffer-limit replica, or repl-backlog-disk-size, would have kept it',
+    );
+  }
+
+  /** We end the connection of a replica, or have done so; the log of the next sync tells why. */
+  private cut(replica: Replica, cause: string, advice: string): void {
+    replica.isCut = true;
+    this.record.cut(replica, cause, advice);
+    this.server.log('warning', `Replica ${replica.name}: ${cause} (${advice})`);
+    replica.client.connection?.destroy();
+  }
+
+  private feed(replica: Replica): void {
+    const { reader } = replica;
+    const { connection } = replica.client;
     const { stream } = this.history;
     if (replica.state !== 'online' || replica.waitsForAck || replica.rdbOnly) return;
     if (connection === undefined || connection.isClosing || stream === undefined) return;
@@ -99,8 +139,6 @@ export class Replicas {
       if (connection.isClosing) return;
       stream.advance(reader, slice.end - slice.start);
     }
-    const behind = stream.endOffset - reader.offset;
-    if (behind > 0) this.server.checkOutput(client, connection.wire.unsentBytes + behind);
   }
 
   /** Sends what has left the memory, until the memory has what follows. */
@@ -122,11 +160,11 @@ export class Replicas {
           this.feed(replica);
           return;
         }
-        this.server.log(
-          'warning',
-          `Disconnecting replica ${replica.name}: the replication backlog on disk cannot be read on: ${problem} (repl-backlog-disk-size)`,
+        this.cut(
+          replica,
+          `the replication backlog on disk could not be read on: ${problem}`,
+          'a larger repl-backlog-disk-size helps if the offset has left it',
         );
-        connection.destroy();
       },
     );
   }
@@ -219,6 +257,7 @@ export class Replicas {
       if (decision.kind === 'continue') {
         this.readOn(replica, decision.offset - 1);
         replica.state = 'online';
+        replica.onlineSinceMs = server.clock.steadyMs();
         replica.ackOffset = decision.offset - 1;
         this.follow(replica);
         this.syncs.partial++;
@@ -232,12 +271,22 @@ export class Replicas {
       }
       if (id !== '?') this.syncs.refused++;
       const advice = decision.advice === undefined ? '' : ` (${decision.advice})`;
-      server.log('notice', `Full resynchronization of replica ${replica.name}: ${decision.cause}${advice}`);
-    } else server.log('notice', `Full resynchronization of replica ${replica.name}: it asks with SYNC`);
+      this.logFull(replica, decision.cause + advice);
+    } else this.logFull(replica, 'it asks with SYNC');
     this.syncs.full++;
     replica.state = 'wait';
     this.follow(replica);
-    this.fullSync.add(replica, id !== undefined);
+    this.fullSync.add(replica, id !== undefined, this.record.delayMs(replica));
+  }
+
+  private logFull(replica: Replica, cause: string): void {
+    const delayMs = this.record.delayMs(replica);
+    const delay =
+      delayMs === 0 ? '' : `; its syncs fail again and again, so it waits for ${delayMs / SECOND_MS} seconds`;
+    this.server.log(
+      'notice',
+      `Full resynchronization of replica ${replica.name}: ${cause}${this.record.explain(replica)}${delay}`,
+    );
   }
 
   private follow(replica: Replica): void {
@@ -257,6 +306,7 @@ export class Replicas {
   /** The data is on its way to the replica; the stream follows, at once or after its word. */
   becomeOnline(replica: Replica, waitsForAck: boolean): void {
     replica.state = 'online';
+    replica.onlineSinceMs = this.server.clock.steadyMs();
     replica.waitsForAck = waitsForAck;
     replica.heardMs = this.server.clock.steadyMs();
     const { connection } = replica.client;
@@ -286,6 +336,8 @@ export class Replicas {
     this.known.delete(client);
     if (!this.followers.delete(replica)) return;
     this.sentBytes += replica.sentBytes;
+    const hasData = replica.state === 'online' && !replica.waitsForAck;
+    if (!replica.isCut && !hasData && replica.state !== 'wait' && !replica.rdbOnly) this.record.lost(replica);
     this.server.log('notice', `Connection with replica ${replica.name} lost.`);
     if (replica.reader !== undefined) this.history.stream?.leave(replica.reader);
     replica.disk?.close();
@@ -376,10 +428,14 @@ export class Replicas {
         const isFull = replica.state === 'transfer';
         server.log(
           'warning',
-          `Disconnecting timedout replica (${isFull ? 'full' : 'streaming'} sync): ${replica.name} ${isFull ? 'takes no data' : 'says nothing'} for ${timeoutMs / SECOND_MS} seconds (repl-timeout)`,
+          `Disconnecting timedout replica (${isFull ? 'full' : 'streaming'} sync): ${replica.name}`,
         );
-        replica.client.connection?.destroy();
-      }
+        this.cut(
+          replica,
+          `it ${isFull ? 'took no data' : 'said nothing'} for ${timeoutMs / SECOND_MS} seconds`,
+          'repl-timeout is how long we wait',
+        );
+      } else this.checkLag(replica);
     }
     this.countGood();
     const keepMs = server.config.number('repl-backlog-ttl').value * SECOND_MS;

@@ -1,0 +1,74 @@
+// sync-record: how the syncs of each replica ended, so that the next full sync can say why it had to be, and comes later each time.
+//
+// A full sync costs a snapshot. A replica that is cut off during or soon after each of them would cost one after the other for ever,
+// with nothing to show for it. So failures are counted for each address and port until the replica has followed for a minute;
+// from some on it waits, and the log says why and which setting helps.
+
+import type { Replica } from './replica.js';
+
+const SECOND_MS = 1000;
+/** A replica that has followed for so long has recovered. */
+const STABLE_MS = 60_000;
+const FORGET_MS = 600_000;
+const ENTRIES_MAX = 1000;
+/** An end that we brought about counts double: the next sync ends in the same way if nobody changes a setting. */
+const OWN_CUT = 2;
+const LOST = 1;
+const FAILURES_BEFORE_DELAY = 4;
+const DELAY_SECONDS_MAX = 30;
+
+interface Entry {
+  cause: string;
+  advice: string;
+  atMs: number;
+  failures: number;
+}
+
+export class SyncRecord {
+  private readonly entries = new Map<string, Entry>();
+
+  constructor(private readonly steadyMs: () => number) {}
+
+  /** We have cut the replica off; `advice` is the setting that would have avoided it. */
+  cut(replica: Replica, cause: string, advice: string): void {
+    this.add(replica, cause, advice, OWN_CUT);
+  }
+
+  /** The connection ended while the replica got the data. */
+  lost(replica: Replica): void {
+    this.add(replica, 'its connection ended while it got the data', 'the log of the replica may say why', LOST);
+  }
+
+  private add(replica: Replica, cause: string, advice: string, weight: number): void {
+    const { name } = replica;
+    const atMs = this.steadyMs();
+    const isStable = replica.onlineSinceMs > 0 && atMs - replica.onlineSinceMs >= STABLE_MS;
+    const before = this.entries.get(name);
+    const failures = (before === undefined || isStable ? 0 : before.failures) + weight;
+    this.entries.delete(name);
+    if (this.entries.size >= ENTRIES_MAX) this.entries.delete(this.entries.keys().next().value!);
+    this.entries.set(name, { cause, advice, atMs, failures });
+  }
+
+  private of({ name }: Replica): Entry | undefined {
+    const entry = this.entries.get(name);
+    if (entry === undefined || this.steadyMs() - entry.atMs < FORGET_MS) return entry;
+    this.entries.delete(name);
+    return undefined;
+  }
+
+  /** What came before, as the end of a log line; empty when there is nothing to tell. */
+  explain(replica: Replica): string {
+    const entry = this.of(replica);
+    if (entry === undefined) return '';
+    const seconds = Math.round((this.steadyMs() - entry.atMs) / SECOND_MS);
+    return `; ${seconds} seconds ago ${entry.cause} (${entry.advice})`;
+  }
+
+  /** Milliseconds that the replica waits for its next full sync. */
+  delayMs(replica: Replica): number {
+    const failures = this.of(replica)?.failures ?? 0;
+    if (failures < FAILURES_BEFORE_DELAY) return 0;
+    return SECOND_MS * Math.min(DELAY_SECONDS_MAX, 2 ** (failures - FAILURES_BEFORE_DELAY));
+  }
+}
