@@ -202,11 +202,11 @@ export class Cluster implements ClusterPort, RunnerOwner {
   }
 
   pauseWrites(durationMs: number): void {
-    this.server.pause.begin(durationMs, 'write');
+    this.server.pause.begin(durationMs, 'write', 'failover');
   }
 
   resumeWrites(): void {
-    this.server.pause.end();
+    this.server.pause.end('failover');
   }
 
   dropKeys(slots: readonly number[]): void {
