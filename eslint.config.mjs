@@ -24,6 +24,7 @@ const outsideSimulation = [
   // The tools and their connections: people run them, and no server loads them.
   'src/cli/**',
   'src/bench/**',
+  'src/transfer/**',
   'src/checkers/terminal.ts',
   'src/client/open-stream.ts',
   // Writes the files of a backup.

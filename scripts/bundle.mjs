@@ -18,6 +18,8 @@ const ownEntries = {
   'kvasir-check-aof': 'src/apps/kvasir-check-aof.js',
   'kvasir-check-rdb': 'src/apps/kvasir-check-rdb.js',
   'kvasir-proxy': 'src/apps/kvasir-proxy.js',
+  'kvasir-dump': 'src/apps/kvasir-dump.js',
+  'kvasir-load': 'src/apps/kvasir-load.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
   'load-worker': 'src/bench/load-worker.js',
 };

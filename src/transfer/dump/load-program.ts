@@ -1,0 +1,248 @@
+// load-program: kvasir-load puts JSON lines of kvasir-dump or redis-dump into a server, a cluster, or behind a proxy.
+//
+// Files of redis-dump are loaded as redis-load does it: elements are added to what is there, a time to live counts from now.
+// Kvasir's own files replace the keys. `--replace`, `--merge` and `--skip-existing` say otherwise.
+
+import { KVASIR_VERSION } from '../../base/version.js';
+import { Filters, filterOptions } from '../filters.js';
+import { ClusterSink } from '../link/cluster.js';
+import { probeServer } from '../link/probe.js';
+import { Pipeline } from '../link/pipeline.js';
+import { addressOf, connectOptions, progressMode, progressOptions } from '../program/connect.js';
+import { type Options, type OptionTable, UsageError } from '../program/options.js';
+import { PositionFile } from '../program/position-file.js';
+import type { Interrupt, ProgramSpec } from '../program/program.js';
+import { Progress } from '../program/progress.js';
+import { TransferError, type Batch, type Sink, type Source } from '../record/record.js';
+import { RateLimit, runTransfer } from '../run-transfer.js';
+import {
+  restoreVersionOf,
+  ServerSink,
+  type ServerSinkOptions,
+  shownKey,
+  type WriteMode,
+} from '../sinks/server-sink.js';
+import { fileChunks, fileSize, standardInput } from '../sources/file-chunks.js';
+import { JsonSource } from '../sources/json-source.js';
+import { RdbSource } from '../sources/rdb-source.js';
+
+const ERRORS_SHOWN_MAX = 20;
+
+const options = {
+  uri: {
+    kind: 'text',
+    letter: 'u',
+    value: 'URI',
+    help: 'Server: host:port or redis://:pass@host:port.',
+    variable: 'REDIS_URI',
+  },
+  database: { kind: 'integer', letter: 'd', value: 'N', help: 'Only records of this database (default 0 to 15).' },
+  sleep: { kind: 'number', letter: 's', value: 'SECONDS', help: 'Rest so long after each batch.' },
+  base64: { kind: 'flag', letter: 'b', help: 'String values are base64.' },
+  no_check_utf8: { kind: 'flag', letter: 'n', help: 'Take bytes that are no UTF-8 as they are.' },
+  debug: { kind: 'flag', letter: 'D', help: 'Show what is done.' },
+  nosafe: { kind: 'flag', help: 'Taken for compatibility; nothing changes.' },
+  replace: { kind: 'flag', help: 'Replace keys that exist.' },
+  merge: { kind: 'flag', help: 'Add elements to keys that exist.' },
+  'skip-existing': { kind: 'flag', help: 'Leave keys that exist as they are.' },
+  'no-restore': { kind: 'flag', help: 'Write by commands only, not by RESTORE.' },
+  position: {
+    kind: 'text',
+    value: 'FILE',
+    help: 'Note there how far the load has come, and go on there; implies --replace.',
+  },
+  rdb: { kind: 'text', value: 'FILE', help: 'Load an RDB file.' },
+  aof: { kind: 'text', value: 'FILE', help: 'Load the data of an append-only file or its manifest.' },
+  'limit-bytes': { kind: 'size', value: 'BYTES', help: 'At most so many bytes of input a second.' },
+  'limit-keys': { kind: 'integer', value: 'N', help: 'At most so many keys a second.' },
+  ...filterOptions,
+  ...connectOptions,
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export const loadProgram: ProgramSpec = {
+  name: 'kvasir-load',
+  version: `redis-load v0.6.0 (kvasir-load ${KVASIR_VERSION})`,
+  usage: `Usage: kvasir-load [-u URI] [-d N] [options] < FILE
+       kvasir-load [-u URI] [options] FILE
+
+Puts the records that kvasir-dump or redis-dump wrote into a server.`,
+  options,
+  after: `Exit code: 0 all records were loaded, 1 some were not (the error output says which), 2 wrong options, 130 interrupted.
+See docs/dump.md.`,
+  run: runLoad,
+};
+
+/** A record that cannot be read or written, in the words of redis-load. */
+class Complaints {
+  count = 0;
+
+  constructor(private readonly clear: () => void) {}
+
+  add(key: string, message: string): void {
+    this.clear();
+    if (++this.count > ERRORS_SHOWN_MAX) return;
+    process.stderr.write(`#<${(Date.now() / 1000).toFixed(4)}>: (key: ${key}) ${message}\n`);
+  }
+}
+
+async function runLoad(words: Options, interrupt: Interrupt): Promise<number> {
+  const rest = [...words.words];
+  if (rest[0] === 'load') rest.shift();
+  if (rest.length > 1) throw new UsageError(`unexpected word '${rest[1]!}'`);
+  const [path] = rest;
+  const isFile = words.has('rdb') || words.has('aof') || (path !== undefined && path !== '-');
+  if (!isFile && process.stdin.isTTY) {
+    process.stderr.write('Usage: cat dumpfile_db15.json | redis-load -d 15\n');
+    return 1;
+  }
+  const positionPath = words.text('position');
+  if (positionPath !== undefined && (path === undefined || path === '-' || words.has('rdb') || words.has('aof')))
+    throw new UsageError('--position needs the name of a JSON file');
+  const positions = positionPath === undefined ? undefined : new PositionFile(positionPath);
+  let clear: () => void = () => undefined;
+  const complaints = new Complaints(() => clear());
+  const source = await openSource(words, path, complaints, positions);
+  const filtered = new WithinDatabases(source, words.number('database'));
+  const progress = new Progress(source, progressMode(words));
+  clear = () => progress.clear();
+  const mode = modeOf(words, source, positions !== undefined);
+  const sink = await openSink(words, mode, complaints);
+  const limits =
+    words.has('limit-bytes') || words.has('limit-keys')
+      ? new RateLimit(words.number('limit-bytes') ?? Infinity, words.number('limit-keys') ?? Infinity)
+      : undefined;
+  const isDone = await runTransfer(filtered, sink, {
+    filters: new Filters(words),
+    progress,
+    interrupt,
+    positions,
+    limits,
+  });
+  await sink.close();
+  progress.clear();
+  // A position at the end says that there is nothing left to do: a second run must not load again.
+  progress.counts.errors = complaints.count;
+  for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
+  if (complaints.count > ERRORS_SHOWN_MAX) process.stderr.write(`... ${complaints.count} records in all failed\n`);
+  if (words.flag('json')) process.stdout.write(`${JSON.stringify({ done: isDone, ...progress.summary() })}\n`);
+  if (!isDone) process.stderr.write('Exiting... \n');
+  return isDone ? (complaints.count > 0 ? 1 : 0) : 130;
+}
+
+/** The first bytes tell the format, and the format how keys that exist are treated. */
+function modeOf(words: Options, source: Source, hasPositions: boolean): () => WriteMode {
+  const chosen = (['replace', 'merge', 'skip-existing'] as const).filter((name) => words.flag(name));
+  if (chosen.length > 1) throw new UsageError(`--${chosen[0]!} and --${chosen[1]!} exclude each other`);
+  if (chosen[0] !== undefined) return () => (chosen[0] === 'skip-existing' ? 'skip' : chosen[0]!) as WriteMode;
+  if (hasPositions || !(source instanceof JsonSource)) return () => 'replace';
+  return () => (source.isKvasir === true ? 'replace' : 'merge');
+}
+
+async function openSource(
+  words: Options,
+  path: string | undefined,
+  complaints: Complaints,
+  positions: PositionFile | undefined,
+): Promise<Source> {
+  const rdb = words.text('rdb');
+  if (rdb !== undefined) return new RdbSource(rdb, fileChunks(rdb), fileSize(rdb));
+  const aof = words.text('aof');
+  if (aof !== undefined) {
+    // The server's engine takes a moment to load.
+    const { AofDataSource } = await import('../sources/aof-engine.js');
+    return new AofDataSource(aof);
+  }
+  const isFile = path !== undefined && path !== '-';
+  const from = positions?.read();
+  const offset = from === undefined ? 0 : Number(from.offset);
+  const chunks = isFile ? fileChunks(path, offset) : standardInput();
+  return new JsonSource(isFile ? path : 'standard input', chunks, isFile ? fileSize(path) : undefined, {
+    base64: words.flag('base64'),
+    acceptsAnyBytes: words.flag('no_check_utf8'),
+    nowMs: () => Date.now(),
+    onBadRecord: (key, reason) => complaints.add(key, reason),
+    offset,
+    ...(from === undefined ? {} : { format: from.format === 'kvasir' ? 'kvasir' : 'redis' }),
+  });
+}
+
+/** Opens the target when the first batch is there, as only then the format is known. */
+async function openSink(words: Options, mode: () => WriteMode, complaints: Complaints): Promise<Sink> {
+  const address = addressOf(words.text('uri') ?? '127.0.0.1:6379', words);
+  const { version, isCluster } = await probeServer(address);
+  if (words.flag('debug')) process.stderr.write(`connected to ${address.name}, version ${version ?? 'unknown'}\n`);
+  const sinkOptions = (): ServerSinkOptions => ({
+    mode: mode(),
+    restoreVersion: version === undefined || words.flag('no-restore') ? 0 : restoreVersionOf(version),
+    nowMs: () => Date.now(),
+    onError: (key, message) => complaints.add(shownKey(key), message),
+  });
+  const open = async (): Promise<Sink> =>
+    isCluster ? ClusterSink.open(address, sinkOptions()) : new ServerSink(await Pipeline.open(address), sinkOptions());
+  return new LateSink(address.name, open, (words.number('sleep') ?? 0) * 1000);
+}
+
+class LateSink implements Sink {
+  private sink: Sink | undefined;
+
+  constructor(
+    readonly name: string,
+    private readonly open: () => Promise<Sink>,
+    private readonly restMs: number,
+  ) {}
+
+  async write(batch: Batch): Promise<void> {
+    this.sink ??= await this.open();
+    await this.sink.write(batch);
+    if (this.restMs > 0) await new Promise((resolve) => setTimeout(resolve, this.restMs));
+  }
+
+  async flush(): Promise<void> {
+    await this.sink?.flush();
+  }
+
+  async close(): Promise<void> {
+    this.sink ??= await this.open();
+    await this.sink.close();
+  }
+}
+
+/** As redis-load: records of other databases are passed over without a word. */
+class WithinDatabases implements Source {
+  constructor(
+    private readonly source: Source,
+    private readonly database: number | undefined,
+  ) {
+    if (database !== undefined && (database < 0 || !Number.isSafeInteger(database)))
+      throw new TransferError(`${database} is no database number`, 2);
+  }
+
+  get name(): string {
+    return this.source.name;
+  }
+
+  get totalBytes(): number | undefined {
+    return this.source.totalBytes;
+  }
+
+  get totalKeys(): number | undefined {
+    return this.source.totalKeys;
+  }
+
+  get warnings(): readonly string[] {
+    return this.source.warnings;
+  }
+
+  async *batches(): AsyncGenerator<Batch, void> {
+    for await (const batch of this.source.batches()) {
+      const { database } = this;
+      if (database === undefined) yield batch;
+      else
+        yield {
+          ...batch,
+          records: batch.records.filter((record) => record.what !== 'key' || record.database === database),
+        };
+    }
+  }
+}

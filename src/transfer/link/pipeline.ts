@@ -1,0 +1,188 @@
+// pipeline: many commands to one server, their replies in order, with a bound on what is on its way.
+//
+// `add` only encodes; `send` writes what was added. Each command has a function that takes its reply, so a caller sees replies
+// without an array in between. `ready` waits while more than WINDOW_BYTES or WINDOW_COMMANDS wait for replies.
+
+import type { Duplex } from 'node:stream';
+import { openStream, streamErrorText } from '../../client/open-stream.js';
+import { ReplyReader } from '../../client/reply-reader.js';
+import { isError, type Reply, replyText } from '../../client/reply.js';
+import { TransferError } from '../record/record.js';
+import type { Word } from '../record/commands.js';
+import type { ServerAddress } from './address.js';
+import { RespEncoder } from './resp-encoder.js';
+
+const WINDOW_BYTES = 8 << 20;
+const WINDOW_COMMANDS = 20_000;
+const SEND_BYTES = 256 * 1024;
+
+export type TakeReply = (reply: Reply) => void;
+
+/** The connection is gone. What was not answered may have happened or not. */
+export class LinkLost extends TransferError {}
+
+export class Pipeline {
+  private readonly encoder = new RespEncoder();
+  private readonly reader = new ReplyReader();
+  /** Replies that are waited for: what takes them, and the bytes of the command. */
+  private readonly takers: (TakeReply | undefined)[] = [];
+  private readonly sizes: number[] = [];
+  private taken = 0;
+  private bytesOut = 0;
+  private failure: LinkLost | undefined;
+  private waiting: (() => void) | undefined;
+  /** Push messages, and messages of subscriptions once `takesMessages`. */
+  onPush: ((reply: Reply) => void) | undefined;
+  takesMessages = false;
+
+  private constructor(
+    private readonly stream: Duplex,
+    readonly name: string,
+  ) {
+    stream.on('data', (chunk: Buffer) => this.receive(chunk));
+    stream.on('error', (error) => this.fail(streamErrorText(error)));
+    stream.on('close', () => this.fail('the server closed the connection'));
+    stream.on('end', () => this.fail('the server closed the connection'));
+  }
+
+  /** Connects, authenticates and selects the address's database. */
+  static async open(address: ServerAddress): Promise<Pipeline> {
+    let stream: Duplex;
+    try {
+      stream = await openStream(address.endpoint);
+    } catch (error) {
+      throw new LinkLost(
+        `cannot connect to ${address.name}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+    const pipeline = new Pipeline(stream, address.name);
+    if (address.password !== undefined) {
+      const words = address.user === undefined ? [address.password] : [address.user, address.password];
+      const reply = await pipeline.call('AUTH', ...words);
+      if (isError(reply)) {
+        pipeline.close();
+        throw new TransferError(`${address.name} refuses the password: ${replyText(reply)}`);
+      }
+    }
+    return pipeline;
+  }
+
+  get pending(): number {
+    return this.takers.length - this.taken;
+  }
+
+  add(words: readonly Word[], take?: TakeReply): void {
+    const before = this.encoder.length;
+    this.encoder.command(words);
+    const bytes = this.encoder.length - before;
+    this.takers.push(take);
+    this.sizes.push(bytes);
+    this.bytesOut += bytes;
+    if (this.encoder.length >= SEND_BYTES) this.send();
+  }
+
+  send(): void {
+    if (this.encoder.length === 0) return;
+    const bytes = this.encoder.take();
+    if (this.failure === undefined) this.stream.write(bytes);
+  }
+
+  /** Waits until there is room for more commands. */
+  async ready(): Promise<void> {
+    while (this.bytesOut > WINDOW_BYTES || this.pending > WINDOW_COMMANDS) await this.progress();
+    this.check();
+  }
+
+  /** Sends everything and waits for all replies. */
+  async drain(): Promise<void> {
+    while (this.pending > 0) await this.progress();
+    this.check();
+  }
+
+  private check(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  private async progress(): Promise<void> {
+    this.send();
+    this.check();
+    await new Promise<void>((resolve) => (this.waiting = resolve));
+  }
+
+  async call(...words: Word[]): Promise<Reply> {
+    this.check();
+    return new Promise((resolve, reject) => {
+      this.add(words, (reply) => {
+        if (this.failure !== undefined) reject(this.failure);
+        else resolve(reply);
+      });
+      this.send();
+    });
+  }
+
+  /** The reply of a command that must not fail. */
+  async must(...words: Word[]): Promise<Reply> {
+    const reply = await this.call(...words);
+    if (isError(reply)) throw new TransferError(`${this.name} replies to ${String(words[0])}: ${replyText(reply)}`);
+    return reply;
+  }
+
+  private receive(chunk: Buffer): void {
+    this.reader.feed(chunk);
+    try {
+      for (;;) {
+        const reply = this.reader.next();
+        if (reply === undefined) break;
+        if (reply.kind === 'push' || (this.takesMessages && isMessage(reply))) this.onPush?.(reply);
+        else this.answer(reply);
+      }
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+      this.stream.destroy();
+    }
+    this.wake();
+  }
+
+  private answer(reply: Reply): void {
+    if (this.pending === 0) return;
+    const take = this.takers[this.taken];
+    this.bytesOut -= this.sizes[this.taken]!;
+    this.taken++;
+    if (this.taken > 4096 && this.taken * 2 > this.takers.length) {
+      this.takers.splice(0, this.taken);
+      this.sizes.splice(0, this.taken);
+      this.taken = 0;
+    }
+    take?.(reply);
+  }
+
+  private wake(): void {
+    const { waiting } = this;
+    this.waiting = undefined;
+    waiting?.();
+  }
+
+  private fail(reason: string): void {
+    if (this.failure !== undefined) return;
+    this.failure = new LinkLost(`${this.name}: ${reason}`);
+    const lost: Reply = { kind: 'error', bytes: Buffer.from(`ERR ${reason}`) };
+    while (this.pending > 0) this.answer(lost);
+    this.wake();
+  }
+
+  get lost(): LinkLost | undefined {
+    return this.failure;
+  }
+
+  close(): void {
+    this.failure ??= new LinkLost(`${this.name}: closed`);
+    this.stream.destroy();
+    this.wake();
+  }
+}
+
+function isMessage(reply: Reply): boolean {
+  if (reply.kind !== 'array') return false;
+  const kind = replyText(reply.elements[0]);
+  return kind === 'message' || kind === 'pmessage';
+}

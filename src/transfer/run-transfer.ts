@@ -1,0 +1,77 @@
+// run-transfer: pulls batches from a source through the filters into a sink, and counts.
+
+import type { Filters } from './filters.js';
+import type { PositionFile } from './program/position-file.js';
+import type { Interrupt } from './program/program.js';
+import type { Progress } from './program/progress.js';
+import type { Batch, Position, Sink, Source } from './record/record.js';
+
+export interface TransferOptions {
+  readonly filters?: Filters | undefined;
+  readonly progress: Progress;
+  readonly interrupt: Interrupt;
+  /** Saves where to go on, once the sink has everything up to there. */
+  readonly positions?: PositionFile | undefined;
+  /** What the sink adds to the position. */
+  readonly extra?: () => Position;
+  /** Bytes a second and records a second at most. */
+  readonly limits?: RateLimit | undefined;
+}
+
+/** Waits so that no more than so many bytes and records go through in a second. */
+export class RateLimit {
+  private readonly startedMs = performance.now();
+  private bytes = 0;
+  private records = 0;
+
+  constructor(
+    private readonly bytesPerSecond: number,
+    private readonly recordsPerSecond: number,
+  ) {}
+
+  async take(bytes: number, records: number): Promise<void> {
+    this.bytes += bytes;
+    this.records += records;
+    const dueMs = Math.max((this.bytes / this.bytesPerSecond) * 1000, (this.records / this.recordsPerSecond) * 1000);
+    const waitMs = dueMs - (performance.now() - this.startedMs);
+    if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** True when the source came to its end, false after an interruption. */
+export async function runTransfer(source: Source, sink: Sink, options: TransferOptions): Promise<boolean> {
+  const { filters, progress, interrupt, positions, limits } = options;
+  const { counts } = progress;
+  let last: Position | undefined;
+  let bytesBefore = 0;
+  const save = async (): Promise<void> => {
+    if (positions === undefined || last === undefined) return;
+    await sink.flush();
+    positions.save({ ...last, ...options.extra?.() });
+  };
+  for await (const batch of source.batches()) {
+    const passed = filters === undefined ? batch : filtered(batch, filters);
+    for (const record of passed.records) {
+      if (record.what === 'key' && (record.part === 'whole' || record.part === 'last')) counts.keys++;
+      else if (record.what === 'command') counts.commands++;
+    }
+    await sink.write(passed);
+    counts.bytes = batch.sourceBytes;
+    progress.update();
+    await limits?.take(batch.sourceBytes - bytesBefore, passed.records.length);
+    bytesBefore = batch.sourceBytes;
+    if (batch.position !== undefined) last = batch.position;
+    if (interrupt.isAsked) {
+      await save();
+      return false;
+    }
+    if (batch.position !== undefined && positions?.isDue === true) await save();
+  }
+  await sink.flush();
+  await save();
+  return true;
+}
+
+function filtered(batch: Batch, filters: Filters): Batch {
+  return { ...batch, records: batch.records.flatMap((record) => filters.apply(record) ?? []) };
+}

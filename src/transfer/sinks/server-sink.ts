@@ -1,0 +1,251 @@
+// server-sink: writes records into a server, by RESTORE where it takes the payload, else by the commands that make the value.
+//
+//   replace   what the target has under the key goes away first (RESTORE REPLACE, or DEL and the commands)
+//   merge     elements are added to what is there (only commands), as redis-load does
+//   skip      keys that are there stay as they are
+//
+// A RESTORE that is refused because of its version or the proxy is tried again as commands; a server that does not know RESTORE
+// gets no more of them. Through a cluster's node, redirected records go to `onRedirect`.
+
+import { isError, replyText } from '../../client/reply.js';
+import { escape } from '../../base/quoting.js';
+import { latin1 } from '../../base/bytes.js';
+import { RdbError } from '../../persistence/rdb/reader.js';
+import { expireCommand, valueCommands } from '../record/commands.js';
+import { valueOf } from '../record/decode.js';
+import { dumpPayload } from '../record/encode.js';
+import {
+  type Batch,
+  type CommandRecord,
+  type FunctionRecord,
+  type KeyRecord,
+  NO_EXPIRY,
+  type Sink,
+  TransferError,
+  type TransferRecord,
+} from '../record/record.js';
+import type { Pipeline, TakeReply } from '../link/pipeline.js';
+
+export type WriteMode = 'replace' | 'merge' | 'skip';
+
+/** What redis-server of a version takes in RESTORE: the RDB version of its payloads. */
+export function restoreVersionOf(redisVersion: string): number {
+  const [major = 0, minor = 0] = redisVersion.split('.').map(Number);
+  if (major >= 8 || (major === 7 && minor >= 4)) return 12;
+  if (major === 7) return minor >= 2 ? 11 : 10;
+  if (major >= 5) return 9;
+  if (major === 4) return 8;
+  return major === 3 && minor >= 2 ? 7 : major > 2 || (major === 2 && minor >= 6) ? 6 : 0;
+}
+
+export interface ServerSinkOptions {
+  readonly mode: WriteMode;
+  /** Highest version of payloads that the target takes; 0: use commands only. */
+  readonly restoreVersion: number;
+  readonly nowMs: () => number;
+  readonly onError: (key: Uint8Array, message: string) => void;
+  readonly onRedirect?: (record: TransferRecord, reply: string) => void;
+}
+
+/** Bytes of a payload above which a value goes as commands: a server has a limit, and stalls while it takes it. */
+const PAYLOAD_BYTES_MAX = 64 << 20;
+const VERSION_ABSOLUTE_TTL = 9;
+
+export class ServerSink implements Sink {
+  private database = 0;
+  private restoreVersion: number;
+  private retry: KeyRecord[] = [];
+  private fatal: TransferError | undefined;
+  private skipped: Uint8Array | undefined;
+  private asking = false;
+
+  constructor(
+    private readonly pipeline: Pipeline,
+    private readonly options: ServerSinkOptions,
+  ) {
+    this.restoreVersion = options.mode === 'merge' ? 0 : options.restoreVersion;
+  }
+
+  get name(): string {
+    return this.pipeline.name;
+  }
+
+  async write(batch: Batch): Promise<void> {
+    const skipped = this.options.mode === 'skip' ? await this.findExisting(batch) : undefined;
+    for (const record of batch.records) {
+      if (record.what === 'key' && skipped?.has(record) === true) continue;
+      this.put(record);
+      await this.pipeline.ready();
+    }
+    this.pipeline.send();
+    await this.sendAgain();
+    this.check();
+  }
+
+  put(record: TransferRecord, asking = false): void {
+    if (record.what === 'aux') return;
+    this.asking = asking;
+    if (record.what === 'key') this.putKey(record);
+    else if (record.what === 'function') this.putFunction(record);
+    else this.putCommand(record);
+    this.asking = false;
+  }
+
+  /** Each command needs an ASKING of its own. */
+  private add(words: readonly (Uint8Array | string)[], take: TakeReply): void {
+    if (this.asking) this.pipeline.add(['ASKING']);
+    this.pipeline.add(words, take);
+  }
+
+  private check(): void {
+    if (this.fatal !== undefined) throw this.fatal;
+  }
+
+  /** Commands in the place of payloads that were refused. */
+  private async sendAgain(): Promise<void> {
+    while (this.retry.length > 0) {
+      for (const record of this.retry.splice(0)) this.putCommands(record);
+      await this.pipeline.ready();
+    }
+  }
+
+  private select(database: number): void {
+    if (database === this.database) return;
+    this.database = database;
+    this.pipeline.add(['SELECT', String(database)], (reply) => {
+      if (!isError(reply)) return;
+      this.fatal ??= new TransferError(`${this.name} does not select database ${database}: ${replyText(reply)}`);
+    });
+  }
+
+  private async findExisting(batch: Batch): Promise<Set<TransferRecord>> {
+    const found = new Set<TransferRecord>();
+    for (const record of batch.records) {
+      if (record.what !== 'key') continue;
+      if (record.part === 'more' || record.part === 'last') {
+        if (this.skipped !== undefined && Buffer.compare(this.skipped, record.key) === 0) found.add(record);
+        continue;
+      }
+      this.select(record.database);
+      this.pipeline.add(['EXISTS', record.key], (reply) => {
+        if (replyText(reply) === '1') found.add(record);
+      });
+    }
+    await this.pipeline.drain();
+    this.check();
+    for (const record of found) if (record.what === 'key' && record.part === 'first') this.skipped = record.key;
+    return found;
+  }
+
+  private putKey(record: KeyRecord): void {
+    this.select(record.database);
+    const isSmall = record.raw !== undefined ? record.raw.length <= PAYLOAD_BYTES_MAX : record.value?.kind === 'stream';
+    if (this.restoreVersion === 0 || record.part !== 'whole' || !isSmall) {
+      this.putCommands(record);
+      return;
+    }
+    const { options, restoreVersion } = this;
+    const isAbsolute = restoreVersion >= VERSION_ABSOLUTE_TTL;
+    const hasExpiry = record.expireAtMs !== NO_EXPIRY;
+    let ttl = 0;
+    if (hasExpiry) ttl = Math.max(1, isAbsolute ? record.expireAtMs : record.expireAtMs - options.nowMs());
+    let payload: Uint8Array;
+    try {
+      payload = dumpPayload(record, restoreVersion);
+    } catch (error) {
+      this.refuse(record, error);
+      return;
+    }
+    const words = ['RESTORE', record.key, String(ttl), payload];
+    if (options.mode === 'replace') words.push('REPLACE');
+    if (hasExpiry && isAbsolute) words.push('ABSTTL');
+    if (isAbsolute && record.idleSeconds >= 0) words.push('IDLETIME', String(record.idleSeconds));
+    else if (isAbsolute && record.frequency >= 0) words.push('FREQ', String(record.frequency));
+    this.add(words, (reply) => {
+      if (isError(reply)) this.takeRestoreError(record, replyText(reply));
+    });
+  }
+
+  private takeRestoreError(record: KeyRecord, text: string): void {
+    if (this.redirected(record, text)) return;
+    if (text.startsWith('BUSYKEY') && this.options.mode === 'skip') return;
+    if (/unknown command|NOPERM|not allowed|unsupported|unknown option/i.test(text)) this.restoreVersion = 0;
+    else if (!/payload version|Bad data format|syntax/i.test(text)) {
+      this.options.onError(record.key, text);
+      return;
+    }
+    this.retry.push(record);
+  }
+
+  private redirected(record: TransferRecord, text: string): boolean {
+    const { onRedirect } = this.options;
+    if (onRedirect === undefined || !/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) ?/.test(text)) return false;
+    onRedirect(record, text);
+    return true;
+  }
+
+  private putCommands(record: KeyRecord): void {
+    const { options } = this;
+    this.select(record.database);
+    const isFirst = record.part === 'whole' || record.part === 'first';
+    const isLast = record.part === 'whole' || record.part === 'last';
+    // The first error of the record tells enough.
+    let hasFailed = false;
+    const take = (words: (Uint8Array | string)[]): void =>
+      this.add(words, (reply) => {
+        if (hasFailed || !isError(reply)) return;
+        hasFailed = true;
+        const text = replyText(reply);
+        if (!this.redirected(record, text)) options.onError(record.key, `${String(words[0])}: ${text}`);
+      });
+    try {
+      const value = valueOf(record);
+      if (options.mode === 'replace' && isFirst) take(['DEL', record.key]);
+      if (!valueCommands(record.key, value, take))
+        options.onError(record.key, 'a module value can only be moved by RESTORE, which the target refused');
+      else if (isLast) expireCommand(record.key, record.expireAtMs, take);
+    } catch (error) {
+      this.refuse(record, error);
+    }
+  }
+
+  private refuse(record: KeyRecord, error: unknown): void {
+    if (!(error instanceof RdbError)) throw error;
+    this.options.onError(record.key, `damaged value: ${error.reason}`);
+  }
+
+  private putFunction(record: FunctionRecord): void {
+    this.pipeline.add(['FUNCTION', 'LOAD', 'REPLACE', record.code], (reply) => {
+      if (isError(reply)) this.options.onError(Buffer.from('function library'), replyText(reply));
+    });
+  }
+
+  private putCommand(record: CommandRecord): void {
+    this.select(record.database);
+    this.add(record.args, (reply) => {
+      if (!isError(reply)) return;
+      const text = replyText(reply);
+      if (!this.redirected(record, text))
+        this.options.onError(record.args[1] ?? Buffer.alloc(0), `${latin1(record.args[0]!)}: ${text}`);
+    });
+  }
+
+  async flush(): Promise<void> {
+    do {
+      await this.pipeline.drain();
+      await this.sendAgain();
+    } while (this.pipeline.pending > 0 || this.retry.length > 0);
+    this.check();
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    this.pipeline.close();
+  }
+}
+
+/** A key as a message shows it. */
+export function shownKey(key: Uint8Array): string {
+  const text = escape(latin1(key, 0, Math.min(key.length, 100)));
+  return key.length > 100 ? `${text}...` : text;
+}

@@ -1,0 +1,44 @@
+// file-chunks: the bytes of a file or of standard input, chunk by chunk; each chunk belongs to who takes it.
+
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+const CHUNK_BYTES = 1 << 20;
+
+export function fileSize(path: string): number {
+  const descriptor = openSync(path, 'r');
+  try {
+    return fstatSync(descriptor).size;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export function* fileChunks(path: string, from = 0, to = Infinity): Generator<Uint8Array, void> {
+  const descriptor = openSync(path, 'r');
+  try {
+    for (let at = from; at < to;) {
+      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, to - at));
+      const count = readSync(descriptor, chunk, 0, chunk.length, at);
+      if (count === 0) return;
+      at += count;
+      yield chunk.subarray(0, count);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+export async function* standardInput(): AsyncGenerator<Uint8Array, void> {
+  for await (const chunk of process.stdin) yield chunk as Buffer;
+}
+
+/** The first bytes of a file. */
+export function fileHead(path: string, count: number): Buffer {
+  const descriptor = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(count);
+    return head.subarray(0, readSync(descriptor, head, 0, count, 0));
+  } finally {
+    closeSync(descriptor);
+  }
+}

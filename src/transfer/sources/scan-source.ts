@@ -1,0 +1,361 @@
+// scan-source: records out of a running server, key by key: SCAN, then DUMP, which any client may do.
+//
+// A collection with more than BIG_ELEMENTS elements is read in pieces, since its payload would stall the server and fill the
+// memory here. What changes meanwhile is seen or not: for an exact moment there is replication (psync-source).
+//
+// Servers and proxies that refuse SCAN are asked by KEYS, as redis-dump does; those that refuse DUMP are asked for the elements.
+
+import { isError, type Reply, replyText } from '../../client/reply.js';
+import { ValueKind } from '../../persistence/rdb/format.js';
+import { looseScore } from '../../persistence/rdb/reader.js';
+import type { Pipeline } from '../link/pipeline.js';
+import { bytesOf, elementsOf, listOf, numberOf } from '../link/replies.js';
+import { recordOfPayload } from '../record/payload.js';
+import {
+  type Batch,
+  type KeyRecord,
+  keyRecord,
+  NO_EXPIRY,
+  type Position,
+  type Source,
+  TransferError,
+  type TransferRecord,
+} from '../record/record.js';
+import { kindNumber, type Value } from '../record/values.js';
+
+const BIG_ELEMENTS = 100_000;
+const PIECE = 5000;
+/** Keys whose values are asked for at once, and bytes of values that end a batch. */
+const KEYS_AT_ONCE = 200;
+
+export interface ScanSourceOptions {
+  /** Undefined: all that have keys. */
+  readonly databases: readonly number[] | undefined;
+  /** A pattern that the server filters by. */
+  readonly match?: Uint8Array | string | undefined;
+  readonly count: number;
+  readonly nowMs: () => number;
+  readonly from?: Position | undefined;
+  readonly withFunctions: boolean;
+  /** Called between the chunks of keys. */
+  readonly pause?: () => Promise<void>;
+  readonly isStopping?: () => boolean;
+}
+
+interface Found {
+  readonly key: Uint8Array;
+  type: string;
+  expireAtMs: number;
+  size: number;
+  payload: Uint8Array | undefined;
+}
+
+const sizeCommands: Readonly<Record<string, string>> = {
+  list: 'LLEN',
+  set: 'SCARD',
+  zset: 'ZCARD',
+  hash: 'HLEN',
+  stream: 'XLEN',
+};
+
+export class ScanSource implements Source {
+  totalBytes = undefined;
+  totalKeys: number | undefined;
+  readonly warnings: string[] = [];
+  private hasScan = true;
+  private hasDump = true;
+  private hasExpireTime = true;
+  private hasWarnedStreams = false;
+  private sourceBytes = 0;
+
+  constructor(
+    private readonly pipeline: Pipeline,
+    private readonly options: ScanSourceOptions,
+  ) {}
+
+  get name(): string {
+    return this.pipeline.name;
+  }
+
+  /** Databases that have keys; 0 to 15 where INFO does not tell. */
+  private async findDatabases(): Promise<readonly number[]> {
+    const reply = await this.pipeline.call('INFO', 'keyspace');
+    const wanted = this.options.databases;
+    const text = isError(reply) ? '' : replyText(reply);
+    if (!/# Keyspace/i.test(text) && !/^db\d+:/m.test(text)) return wanted ?? Array.from({ length: 16 }, (_, n) => n);
+    const found: number[] = [];
+    this.totalKeys = 0;
+    for (const [, number, keys] of text.matchAll(/^db(\d+):keys=(\d+)/gm)) {
+      if (wanted !== undefined && !wanted.includes(Number(number))) continue;
+      found.push(Number(number));
+      this.totalKeys += Number(keys);
+    }
+    return found.sort((a, b) => a - b);
+  }
+
+  async *batches(): AsyncGenerator<Batch, void> {
+    const { options } = this;
+    const databases = await this.findDatabases();
+    if (options.withFunctions && options.from === undefined) yield* this.functions();
+    let selected = 0;
+    for (const database of databases) {
+      if (options.from !== undefined && database < Number(options.from.database)) continue;
+      if (database !== selected) {
+        const reply = await this.pipeline.call('SELECT', String(database));
+        if (isError(reply)) {
+          // Without INFO nobody says how many there are.
+          if (options.databases === undefined && this.totalKeys === undefined) return;
+          throw new TransferError(`${this.name} does not select database ${database}: ${replyText(reply)}`);
+        }
+        selected = database;
+      }
+      yield* this.scan(database);
+      if (options.isStopping?.() === true) return;
+    }
+  }
+
+  private async *functions(): AsyncGenerator<Batch, void> {
+    const reply = await this.pipeline.call('FUNCTION', 'LIST', 'WITHCODE');
+    if (isError(reply)) return;
+    const records: TransferRecord[] = [];
+    for (const library of elementsOf(reply)) {
+      const fields = elementsOf(library);
+      const at = fields.findIndex((field) => replyText(field) === 'library_code');
+      if (at >= 0) records.push({ what: 'function', code: Buffer.from(replyText(fields[at + 1]), 'latin1') });
+    }
+    if (records.length > 0) yield { records, sourceBytes: 0 };
+  }
+
+  private async *scan(database: number): AsyncGenerator<Batch, void> {
+    const { options } = this;
+    const isFrom = options.from !== undefined && Number(options.from.database) === database;
+    let cursor = isFrom ? String(options.from!.cursor) : '0';
+    do {
+      const keys: Uint8Array[] = [];
+      cursor = await this.nextKeys(cursor, keys);
+      for (let at = 0; at < keys.length; at += KEYS_AT_ONCE)
+        yield* this.read(database, keys.slice(at, at + KEYS_AT_ONCE));
+      const next = cursor === '0' ? { database: database + 1, cursor: '0' } : { database, cursor };
+      yield { records: [], sourceBytes: this.sourceBytes, position: next };
+      if (options.isStopping?.() === true) return;
+      await options.pause?.();
+    } while (cursor !== '0');
+  }
+
+  private async nextKeys(cursor: string, keys: Uint8Array[]): Promise<string> {
+    const { options, pipeline } = this;
+    if (this.hasScan) {
+      const words: (string | Uint8Array)[] = ['SCAN', cursor, 'COUNT', String(options.count)];
+      if (options.match !== undefined) words.push('MATCH', options.match);
+      const reply = await pipeline.call(...words);
+      if (!isError(reply)) {
+        const [next, list] = elementsOf(reply);
+        keys.push(...listOf(list));
+        return replyText(next);
+      }
+      if (!/unknown command|not allowed|unsupported|NOPERM/i.test(replyText(reply)) && pipeline.lost === undefined)
+        throw new TransferError(`${this.name} replies to SCAN: ${replyText(reply)}`);
+      this.hasScan = false;
+    }
+    const reply = await pipeline.call('KEYS', options.match ?? '*');
+    if (isError(reply)) throw new TransferError(`${this.name} has neither SCAN nor KEYS: ${replyText(reply)}`);
+    keys.push(...listOf(reply));
+    return '0';
+  }
+
+  private async *read(database: number, keys: readonly Uint8Array[]): AsyncGenerator<Batch, void> {
+    const { pipeline } = this;
+    const found: Found[] = keys.map((key) => ({
+      key,
+      type: 'none',
+      expireAtMs: NO_EXPIRY,
+      size: 0,
+      payload: undefined,
+    }));
+    for (const one of found) {
+      pipeline.add(['TYPE', one.key], (reply) => (one.type = replyText(reply)));
+      this.askExpiry(one);
+    }
+    await pipeline.drain();
+    for (const one of found) {
+      const command = sizeCommands[one.type];
+      if (command !== undefined) pipeline.add([command, one.key], (reply) => (one.size = numberOf(reply) || 0));
+    }
+    await pipeline.drain();
+    const small = found.filter((one) => one.type !== 'none' && !this.isBig(one));
+    if (this.hasDump) await this.dump(small);
+    const records: TransferRecord[] = [];
+    for (const one of small) {
+      const { expireAtMs } = one;
+      if (one.payload === undefined && this.hasDump) continue;
+      const made =
+        one.payload === undefined
+          ? await this.elements(one, database, expireAtMs)
+          : recordOfPayload(one.payload, one.key, { database, expireAtMs });
+      if (made === undefined) {
+        this.warnings.push(`key '${Buffer.from(one.key).toString()}' (${one.type}) could not be read`);
+        continue;
+      }
+      records.push(made);
+      this.sourceBytes += one.key.length + (one.payload?.length ?? 0);
+    }
+    if (records.length > 0) yield { records, sourceBytes: this.sourceBytes };
+    for (const one of found) if (one.type !== 'none' && this.isBig(one)) yield* this.pieces(one, database);
+  }
+
+  /** The exact time where the server tells it (since 7.0), else what is left from now on. */
+  private askExpiry(one: Found): void {
+    const { pipeline, options } = this;
+    if (!this.hasExpireTime) {
+      pipeline.add(['PTTL', one.key], (reply) => {
+        if (!isError(reply) && numberOf(reply) >= 0) one.expireAtMs = options.nowMs() + numberOf(reply);
+      });
+      return;
+    }
+    pipeline.add(['PEXPIRETIME', one.key], (reply) => {
+      if (!isError(reply)) {
+        if (numberOf(reply) >= 0) one.expireAtMs = numberOf(reply);
+        return;
+      }
+      this.hasExpireTime = false;
+      this.askExpiry(one);
+    });
+  }
+
+  private isBig(one: Found): boolean {
+    return one.size > BIG_ELEMENTS && one.type !== 'stream';
+  }
+
+  private async dump(found: readonly Found[]): Promise<void> {
+    for (const one of found) {
+      this.pipeline.add(['DUMP', one.key], (reply) => {
+        if (isError(reply)) this.hasDump = false;
+        else one.payload = bytesOf(reply);
+      });
+    }
+    await this.pipeline.drain();
+    if (!this.hasDump) for (const one of found) one.payload = undefined;
+  }
+
+  /** A key's value where DUMP is refused. */
+  private async elements(one: Found, database: number, expireAtMs: number): Promise<KeyRecord | undefined> {
+    const value = await this.wholeValue(one);
+    if (value === undefined) return undefined;
+    return keyRecord({ key: one.key, kind: kindNumber(value.kind), database, expireAtMs, value });
+  }
+
+  private async wholeValue(one: Found): Promise<Value | undefined> {
+    const { pipeline } = this;
+    switch (one.type) {
+      case 'string': {
+        const reply = await pipeline.must('GET', one.key);
+        return reply.kind === 'bulk' ? { kind: 'string', bytes: reply.bytes } : undefined;
+      }
+      case 'list':
+        return { kind: 'list', elements: listOf(await pipeline.must('LRANGE', one.key, '0', '-1')) };
+      case 'set':
+        return { kind: 'set', elements: listOf(await pipeline.must('SMEMBERS', one.key)) };
+      case 'zset':
+        return pairsToValue('zset', listOf(await pipeline.must('ZRANGE', one.key, '0', '-1', 'WITHSCORES')));
+      case 'hash':
+        return pairsToValue('hash', listOf(await pipeline.must('HGETALL', one.key)));
+      case 'stream':
+        return this.streamEntries(one);
+      default:
+        return undefined;
+    }
+  }
+
+  private async streamEntries(one: Found): Promise<Value> {
+    if (!this.hasWarnedStreams) this.warnings.push('the server refuses DUMP: consumer groups of streams are left out');
+    this.hasWarnedStreams = true;
+    const entries = elementsOf(await this.pipeline.must('XRANGE', one.key, '-', '+')).map((entry) => {
+      const [id, pairs] = elementsOf(entry);
+      return { id: replyText(id), pairs: listOf(pairs) };
+    });
+    const lastId = entries[entries.length - 1]?.id ?? '0-0';
+    return { kind: 'stream', entries, lastId, maxDeletedId: '0-0', entriesAdded: entries.length, groups: [] };
+  }
+
+  /** A big collection, PIECE elements at a time. What moves meanwhile is seen once at most. */
+  private async *pieces(one: Found, database: number): AsyncGenerator<Batch, void> {
+    const { expireAtMs } = one;
+    const kind = kindNumber(one.type);
+    let pending: Value | undefined;
+    let isFirst = true;
+    for await (const value of kind === ValueKind.list || kind === ValueKind.zset ? this.ranges(one) : this.scans(one)) {
+      if (pending !== undefined) {
+        const part = isFirst ? 'first' : 'more';
+        isFirst = false;
+        yield this.piece(keyRecord({ key: one.key, kind, database, expireAtMs, part, value: pending }));
+      }
+      pending = value;
+    }
+    if (pending === undefined) return;
+    yield this.piece(
+      keyRecord({ key: one.key, kind, database, expireAtMs, part: isFirst ? 'whole' : 'last', value: pending }),
+    );
+  }
+
+  private piece(record: KeyRecord): Batch {
+    return { records: [record], sourceBytes: this.sourceBytes };
+  }
+
+  private async *ranges(one: Found): AsyncGenerator<Value, void> {
+    const isList = one.type === 'list';
+    const seen = new Set<string>();
+    for (let from = 0; ; from += PIECE) {
+      const words = [String(from), String(from + PIECE - 1)];
+      const reply = isList
+        ? await this.pipeline.must('LRANGE', one.key, ...words)
+        : await this.pipeline.must('ZRANGE', one.key, ...words, 'WITHSCORES');
+      const list = listOf(reply);
+      if (list.length === 0) return;
+      yield isList ? { kind: 'list', elements: list } : pairsToValue('zset', withoutRepeats(list, 2, seen));
+    }
+  }
+
+  private async *scans(one: Found): AsyncGenerator<Value, void> {
+    const isSet = one.type === 'set';
+    const seen = new Set<string>();
+    let cursor = '0';
+    do {
+      const reply: Reply = await this.pipeline.must(isSet ? 'SSCAN' : 'HSCAN', one.key, cursor, 'COUNT', String(PIECE));
+      const [next, list] = elementsOf(reply);
+      cursor = replyText(next);
+      const fresh = withoutRepeats(listOf(list), isSet ? 1 : 2, seen);
+      if (isSet) yield { kind: 'set', elements: fresh };
+      else yield await this.withFieldExpiry(one.key, pairsToValue('hash', fresh));
+    } while (cursor !== '0');
+  }
+
+  private async withFieldExpiry(key: Uint8Array, value: Value): Promise<Value> {
+    if (value.kind !== 'hash' || value.fields.length === 0) return value;
+    const reply = await this.pipeline.call('HPEXPIRETIME', key, 'FIELDS', String(value.fields.length), ...value.fields);
+    if (isError(reply)) return value;
+    const times = elementsOf(reply).map((time) => Math.max(0, numberOf(time)));
+    return times.some((time) => time > 0) ? { ...value, expireAtMs: times } : value;
+  }
+}
+
+function withoutRepeats(list: readonly Uint8Array[], each: number, seen: Set<string>): Uint8Array[] {
+  const fresh: Uint8Array[] = [];
+  for (let index = 0; index < list.length; index += each) {
+    const name = Buffer.from(list[index]!).toString('latin1');
+    if (seen.has(name)) continue;
+    seen.add(name);
+    for (let part = 0; part < each; part++) fresh.push(list[index + part]!);
+  }
+  return fresh;
+}
+
+function pairsToValue(kind: 'hash' | 'zset', list: readonly Uint8Array[]): Value {
+  const firsts: Uint8Array[] = [];
+  const seconds: Uint8Array[] = [];
+  for (let index = 0; index + 1 < list.length; index += 2) {
+    firsts.push(list[index]!);
+    seconds.push(list[index + 1]!);
+  }
+  if (kind === 'hash') return { kind, fields: firsts, values: seconds, expireAtMs: [] };
+  return { kind, elements: firsts, scores: seconds.map((text) => looseScore(Buffer.from(text).toString('latin1'))) };
+}
