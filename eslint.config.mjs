@@ -34,6 +34,8 @@ const outsideSimulation = [
   'src/server/process.ts',
   'src/server/daemon.ts',
   'src/server/data-lock.ts',
+  'src/sentinel/process.ts',
+  'src/sentinel/outgoing-tls.ts',
   'src/server/memory-bounds.ts',
   'src/server/start.ts',
   'src/scripting/warm-up.ts',

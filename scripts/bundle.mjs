@@ -13,6 +13,7 @@ const ownDist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 const ownEntries = {
   index: 'src/index.js',
   'kvasir-server': 'src/apps/kvasir-server.js',
+  'kvasir-sentinel': 'src/apps/kvasir-sentinel.js',
   'kvasir-cli': 'src/apps/kvasir-cli.js',
   'kvasir-benchmark': 'src/apps/kvasir-benchmark.js',
   'kvasir-check-aof': 'src/apps/kvasir-check-aof.js',

@@ -7,6 +7,7 @@ const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
        kvasir-server -v or --version
        kvasir-server -h or --help
        kvasir-server --check-config [/path/to/redis.conf] [options]
+       kvasir-server /path/to/sentinel.conf --sentinel
 
 Examples:
        kvasir-server (run the server with default conf)
@@ -26,6 +27,18 @@ if (onlyWord === '-v' || onlyWord === '--version') {
   );
 } else if (onlyWord === '-h' || onlyWord === '--help') {
   process.stdout.write(usage);
+} else if (args.includes('--sentinel')) {
+  const { runSentinel } = await import('../sentinel/process.js');
+  const daemon = await import('../server/daemon.js');
+  await runSentinel(
+    args.filter((word) => word !== '--sentinel'),
+    {
+      isDaemon: daemon.isDaemon,
+      start: daemon.startDaemon,
+      reportListening: daemon.reportListening,
+      reportFailure: daemon.reportFailure,
+    },
+  );
 } else {
   const { runServer } = await import('../server/process.js');
   const { attachCluster } = await import('../cluster/cluster.js');

@@ -3,7 +3,6 @@
 // A peer may be anything that listens at an address that somebody named. What is no RESP, or more than a sentinel ever asks for,
 // closes the connection.
 
-import type { LogLevel } from '../base/log-level.js';
 import { systemErrorText } from '../base/system-error.js';
 import { encodeCommand } from '../client/encode-command.js';
 import { isAggregate, type Reply, replyText } from '../client/reply.js';
@@ -22,7 +21,6 @@ export interface LinkListener {
   lost(link: Link, channel: Channel, reason: string): void;
   /** Something came by pub/sub; `text` when it is a message of the hello channel. */
   heard(link: Link, text: string | undefined): void;
-  log(level: LogLevel, text: string): void;
 }
 
 /** INFO of a server with ten thousand replicas and as many databases has less. */
@@ -55,7 +53,7 @@ class Talk implements ConnectEvents {
 
   send(args: readonly string[], answered: (reply: Reply) => void): void {
     if (this.isOver || this.wire === undefined) return;
-    if (this.channel === 'commands') this.waiting.push(answered);
+    this.waiting.push(answered);
     this.wire.write(encodeCommand(args.map((arg) => Buffer.from(arg, 'latin1'))));
   }
 
@@ -99,7 +97,10 @@ class Talk implements ConnectEvents {
       return;
     }
     const [kind, channel, text] = isAggregate(reply) ? reply.elements : [];
-    const isHello = replyText(kind) === 'message' && replyText(channel) === HELLO_CHANNEL;
+    const isMessage = replyText(kind) === 'message';
+    if (!isMessage) this.waiting.shift()?.(reply);
+    if (this.isOver) return;
+    const isHello = isMessage && replyText(channel) === HELLO_CHANNEL;
     this.listener.heard(this.link, isHello ? replyText(text) : undefined);
   }
 

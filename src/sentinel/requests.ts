@@ -40,9 +40,14 @@ export function hasRoom(instance: Instance): boolean {
 
 /** Authenticates and names a new connection; the pub/sub connection then subscribes. */
 export function introduce(state: SentinelState, instance: Instance, channel: 'commands' | 'pubsub'): void {
+  const { link } = instance;
   const say = (...args: string[]): void => {
     if (channel === 'commands') request(state, instance, args);
-    else state.sink.send(instance.link, channel, [nameFor(instance, args[0]!), ...args.slice(1)], () => undefined);
+    else
+      state.sink.send(link, channel, [nameFor(instance, args[0]!), ...args.slice(1)], (reply) => {
+        // Without a subscription the connection is of no use: it is tried anew, with a password that may be right by then.
+        if (args[0] === 'SUBSCRIBE' && reply.kind === 'error') state.closeChannel(link, channel);
+      });
   };
   const { user, pass } = credentials(state, instance);
   if (pass !== '') say('AUTH', ...(user === '' ? [] : [user]), pass);

@@ -120,7 +120,6 @@ function checkUsers(config: Config, users: Loaded['users']): void {
 /** Serves until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
 export async function runServer(args: readonly string[], attach: NonNullable<Launch['attach']>): Promise<void> {
   raiseInliningBudget();
-  if (args.includes('--sentinel')) exitWith(1, 'There is no sentinel mode yet.\n', process.stderr);
   const checksOnly = args[0] === '--check-config';
   const { config, renamed, users, input, warnings } = loadConfig(checksOnly ? args.slice(1) : args);
   if (checksOnly) checkUsers(config, users);

@@ -111,9 +111,11 @@ export function rewriteText(
   const lines = new Lines(text, config);
   const isInCluster = config.flag('cluster-enabled').value;
   for (const setting of config.all()) {
-    // In a cluster the master stands in nodes.conf, and the directive is refused.
+    // In a cluster the master stands in nodes.conf, and the directive is refused. A sentinel has no data to save.
     if (isInCluster && setting.option.name === 'replicaof') continue;
-    for (const { line, force } of setting.rewrite()) lines.put(setting.option.name, line, force || withDefaults);
+    const isVoid = sentinel !== undefined && setting.option.name === 'save';
+    const found = isVoid ? [] : setting.rewrite();
+    for (const { line, force } of found) lines.put(setting.option.name, line, force || withDefaults);
     lines.close(setting.option.name);
   }
   for (const user of users ?? []) lines.put('user', `user ${user}`, true);
@@ -129,8 +131,14 @@ export function rewriteConfigFile(
   users: readonly string[] | undefined,
   temporarySuffix: string,
   withDefaults = false,
+  sentinel: SentinelLines | undefined = undefined,
 ): void {
   const path = config.file!;
   const text = files.sizeOf(path) < 0 ? '' : latin1(readWhole(files, path));
-  replaceFile(files, path, `${path}.${temporarySuffix}`, latin1Bytes(rewriteText(text, config, users, withDefaults)));
+  replaceFile(
+    files,
+    path,
+    `${path}.${temporarySuffix}`,
+    latin1Bytes(rewriteText(text, config, users, withDefaults, sentinel)),
+  );
 }
