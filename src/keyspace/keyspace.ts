@@ -54,6 +54,7 @@ export class Keyspace {
   readonly dicts: Dicts;
   readonly values: Values;
   readonly databases: Database[] = [];
+  private readonly hasSlots: boolean;
   readonly random: RandomSource;
   readonly stats: KeyspaceStats = { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0, lazyFreed: 0 };
 
@@ -95,8 +96,8 @@ export class Keyspace {
     this.values = new Values(this.entries, this.dicts);
     this.values.sortedSets.release = (removed) => this.releaseMembers(removed);
     this.values.streams.release = (stream) => this.releaseValue(Type.STREAM, Encoding.STREAM, stream);
-    for (let index = 0; index < options.databaseCount; index++)
-      this.databases.push(new Database(this, index, options.hasSlots === true ? new SlotKeys() : null));
+    this.hasSlots = options.hasSlots === true;
+    for (let index = 0; index < options.databaseCount; index++) this.databases.push(this.makeDatabase(index));
   }
 
   /** Changes that the last save does not have. */
@@ -315,6 +316,23 @@ export class Keyspace {
     databases[second] = kept;
     databases[first]!.index = first;
     databases[second]!.index = second;
+  }
+
+  private makeDatabase(index: number): Database {
+    return new Database(this, index, this.hasSlots ? new SlotKeys() : null);
+  }
+
+  /** As many empty databases as there are, which belong to the keyspace only after `exchange`. */
+  spareDatabases(): Database[] {
+    return this.databases.map((_, index) => this.makeDatabase(index));
+  }
+
+  /** Puts other databases in the place of all: `others` has the old ones afterwards. */
+  exchange(others: Database[]): void {
+    this.databases.forEach((database, index) => {
+      this.databases[index] = others[index]!;
+      others[index] = database;
+    });
   }
 
   /** Bytes of a string value as a view (borrowed until anything changes). Cold paths only. */

@@ -46,6 +46,11 @@ export class LoadProgress {
     return delay > 0 ? Math.max(1, Math.floor(1000 / delay)) : Infinity;
   }
 
+  /** Waits for a moment. */
+  pause(): Promise<void> {
+    return pause(this.host.clock, SLICE_MS);
+  }
+
   /** Lets the loop run when a slice is over, or after a batch when there is a delay. */
   async rest(): Promise<void> {
     const delay = Number(this.host.option('key-load-delay'));

@@ -47,6 +47,11 @@ export interface PersistenceHost {
   endReplay(): void;
   /** Loading began or ended: the server's gate. */
   loadingChanged(isLoading: boolean): void;
+  /** As `loadingChanged`, of data that is loaded while other data is served. */
+  loadingAsideChanged(isLoading: boolean): void;
+  /** All data is about to be replaced, and has been: watched and tracked keys are others now. */
+  dataWillGo(): void;
+  dataCame(): void;
   /** Whether writes are refused (`writesRefused` says why) may have changed. */
   refusalChanged(): void;
   /** The write of a snapshot's file, off the loop. */

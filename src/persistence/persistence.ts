@@ -8,9 +8,10 @@
 
 import { AppendOnly } from './aof/append-only.js';
 import { errorCode } from '../base/system-error.js';
-import { FileSource } from './byte-source.js';
+import { type ByteSource, FileSource } from './byte-source.js';
 import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
+import { Replacement, type ReplacementMode } from './replacement.js';
 import { parseSaveRules, RdbSaver } from './rdb/saver.js';
 import { Tolerance } from './rdb/value-repairs.js';
 import { Cuts } from './snapshot/cuts.js';
@@ -32,6 +33,8 @@ export class Persistence {
   readonly aof: AppendOnly;
   /** Set while data is being loaded. */
   loading: LoadProgress | null = null;
+  /** As `loading`, of data that is loaded while other data is served. */
+  loadingAside: LoadProgress | null = null;
   lastLoadKeysLoaded = 0;
   lastLoadKeysExpired = 0;
   /** False: RESTORE takes payloads with a wrong checksum (DEBUG SET-SKIP-CHECKSUM-VALIDATION). */
@@ -342,7 +345,7 @@ export class Persistence {
       startedMs === undefined ? -1 : Math.floor((host.clock.wallMs() - startedMs) / SECOND_MS);
     const lines: (readonly [string, string | number])[] = [
       ['loading', loading === null ? 0 : 1],
-      ['async_loading', 0],
+      ['async_loading', this.loadingAside === null ? 0 : 1],
       ['current_cow_peak', run?.heldBytesMax ?? 0],
       ['current_cow_size', run?.snapshot.heldBytes ?? 0],
       ['current_cow_size_age', 0],
@@ -404,31 +407,18 @@ export class Persistence {
 
   // --- replication ------------------------------------------------------------------------------------------------------
 
-  /** Puts what an RDB file holds in the place of all data; rejects with the reason, and then the data is empty. */
+  /** Puts another data set in the place of all data; `isQuiet`: see Replacement. */
+  replace(source: ByteSource, totalBytes: number, mode: ReplacementMode, isQuiet: () => boolean): Promise<void> {
+    return new Replacement(this, source, totalBytes, mode, isQuiet).done;
+  }
+
+  /** As `replace`, with what an RDB file holds. */
   async replaceWith(path: string): Promise<void> {
-    const { host } = this;
-    const { keyspace } = host;
-    this.rdb.abort();
-    const wasOn = host.option('appendonly') === true;
-    if (wasOn) this.aof.turnOff();
-    for (const database of keyspace.databases) database.clear();
-    host.clearFunctions();
-    this.loading = new LoadProgress(host, Math.max(0, host.files.sizeOf(path)));
-    host.loadingChanged(true);
+    const file = this.host.files.open(path, 'read');
     try {
-      await this.loadRdbFile(path, this.loading, false, false);
-    } catch (error) {
-      for (const database of keyspace.databases) database.clear();
-      throw error;
+      await this.replace(new FileSource(file), file.size(), 'direct', () => true);
     } finally {
-      this.lastLoadKeysLoaded = this.loading.keysLoaded;
-      this.loading = null;
-      host.loadingChanged(false);
-      // The files of the AOF hold another data set: a rewrite begins them anew.
-      if (wasOn) {
-        const refusal = this.optionChanged('appendonly');
-        if (refusal !== undefined) host.log('warning', refusal);
-      }
+      file.close();
     }
   }
 

@@ -25,6 +25,8 @@ const RETRY_MS_MAX = 16_000;
 const IN_VAIN_MS = 10_000;
 /** A line of the handshake is short; what is longer comes from something else. */
 const LINE_BYTES_MAX = 4096;
+/** Bytes of the stream that are kept while the data is loaded. */
+const EARLY_BYTES_MAX = 1 << 20;
 
 export interface LinkOwner {
   readonly clock: Clock;
@@ -33,9 +35,13 @@ export interface LinkOwner {
   /** repl-timeout in milliseconds. */
   readonly timeoutMs: number;
   handshakeOptions(): HandshakeOptions;
-  /** The data set begins to come; `bytes` is its length or -1. */
-  beginData(bytes: number): void;
-  takeData(bytes: Uint8Array): void;
+  /**
+   * The data set begins to come; `bytes` is its length or -1, `id` its history's name, unknown after SYNC. `onFailure` hears why
+   * it cannot be taken, `onRoom` that more may come after `takeData` returned false.
+   */
+  beginData(bytes: number, id: string | undefined, onFailure: (reason: string) => void, onRoom: () => void): void;
+  /** False: no more until there is room. */
+  takeData(bytes: Uint8Array): boolean;
   /** All has come: takes it over; rejects with the reason when that cannot be. `id` is undefined after SYNC. */
   finishData(id: string | undefined, offset: number): Promise<void>;
   /** The transfer ended before the data was whole. */
@@ -62,6 +68,7 @@ export class MasterLink {
   private line = '';
   /** Bytes of the stream that came while the data was loaded. */
   private early: Uint8Array[] = [];
+  private earlyBytes = 0;
   private retryMs = RETRY_MS_MIN;
   /** Steady time at which the last full sync was done. */
   private syncedMs = -Infinity;
@@ -147,7 +154,9 @@ export class MasterLink {
     this.heardMs = owner.clock.steadyMs();
     this.line = '';
     this.connectionBytes = 0;
+    this.pausesReading = false;
     this.early = [];
+    this.earlyBytes = 0;
     this.handshake = new Handshake(owner.handshakeOptions());
     this.follow(this.handshake.begin());
   }
@@ -187,8 +196,15 @@ export class MasterLink {
     if (at >= count || this.wire === undefined) return;
     const rest = bytes.subarray(at, count);
     if (this.state === 'transfer') this.transfer!.push(rest);
-    else if (this.state === 'loading') this.early.push(rest.slice());
+    else if (this.state === 'loading') this.keepEarly(rest);
     else if (this.state === 'connected') this.takeStream(rest);
+  }
+
+  /** The master keeps what is not read for longer. */
+  private keepEarly(bytes: Uint8Array): void {
+    this.early.push(bytes.slice());
+    this.earlyBytes += bytes.length;
+    if (this.earlyBytes > EARLY_BYTES_MAX) this.pauseReading();
   }
 
   private takeStream(bytes: Uint8Array): void {
@@ -254,16 +270,30 @@ export class MasterLink {
           'notice',
           `MASTER <-> REPLICA sync: receiving ${bytes < 0 ? 'streamed RDB from master with EOF' : `${bytes} bytes from master`}`,
         );
-        this.attempt(() => owner.beginData(bytes));
+        const { wire } = this;
+        this.attempt(() =>
+          owner.beginData(
+            bytes,
+            id,
+            (reason) => {
+              if (this.wire === wire && this.state === 'transfer') this.fail(reason);
+            },
+            () => {
+              if (this.wire === wire) this.resumeReading();
+            },
+          ),
+        );
       },
       onBytes: (bytes) => {
         this.transferBytes += bytes.length;
-        this.attempt(() => owner.takeData(bytes));
+        this.attempt(() => {
+          if (!owner.takeData(bytes)) this.pauseReading();
+        });
       },
       onEnd: (rest) => {
         if (this.state !== 'transfer') return;
         this.state = 'loading';
-        if (rest.length > 0) this.early.push(rest.slice());
+        if (rest.length > 0) this.keepEarly(rest);
         const { wire } = this;
         owner.finishData(id, offset).then(
           () => {
@@ -277,6 +307,22 @@ export class MasterLink {
       },
       onFailure: (reason) => this.fail(reason),
     });
+  }
+
+  /** Whether the master is not read from: then it is not silent. */
+  private pausesReading = false;
+
+  private pauseReading(): void {
+    if (this.pausesReading) return;
+    this.pausesReading = true;
+    this.wire?.pauseReading();
+  }
+
+  private resumeReading(): void {
+    if (!this.pausesReading) return;
+    this.pausesReading = false;
+    this.heardMs = this.owner.clock.steadyMs();
+    this.wire?.resumeReading();
   }
 
   /** What the owner does with the data may fail: a disk that is full. */
@@ -297,6 +343,8 @@ export class MasterLink {
     this.handshake = undefined;
     this.owner.linkChanged(true);
     for (const bytes of this.early.splice(0)) if (this.state === 'connected') this.takeStream(bytes);
+    this.earlyBytes = 0;
+    this.resumeReading();
   }
 
   /** Sends a command to the master; nothing when there is no connection. */
@@ -313,7 +361,7 @@ export class MasterLink {
   tick(): void {
     if (this.wire === undefined) return;
     const silentMs = this.owner.clock.steadyMs() - this.heardMs;
-    if (this.state === 'loading') this.sendNewline();
+    if (this.state === 'loading' || this.pausesReading) this.sendNewline();
     else if (silentMs > this.owner.timeoutMs)
       this.fail(`${timeoutTexts[this.state]} (no byte for ${Math.round(silentMs / 1000)} seconds)`);
   }

@@ -183,7 +183,8 @@ export class Replicas {
     if (stream === undefined) return;
     for (const replica of this.followers) {
       const { reader } = replica;
-      if (reader === undefined || reader.offset >= stream.startOffset || !this.disk.covers(reader.offset)) continue;
+      const isNear = reader === undefined || reader.offset >= stream.endOffset - stream.size;
+      if (isNear || !this.disk.covers(reader.offset)) continue;
       stream.leave(reader);
       replica.reader = undefined;
       replica.disk = this.disk.read(reader.offset);

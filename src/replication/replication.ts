@@ -9,7 +9,6 @@
 import { errors } from '../protocol/errors.js';
 import { SERVER_VERSION } from '../base/version.js';
 import type { Clock } from '../io/clock.js';
-import type { OpenFile } from '../io/files.js';
 import type { Network } from '../io/network.js';
 import { Call } from '../registry/call.js';
 import type { Database } from '../keyspace/database.js';
@@ -26,6 +25,7 @@ import { Failover, type FailoverHost } from './failover.js';
 import { FullSync } from './full-sync.js';
 import type { HandshakeOptions } from './handshake.js';
 import { History } from './history.js';
+import { IncomingData } from './incoming-data.js';
 import { MasterClient } from './master-client.js';
 import { MasterLink, type LinkOwner } from './master-link.js';
 import { NO_ID } from './psync.js';
@@ -57,9 +57,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private readonly inRate = new Rate();
   private readonly outRate = new Rate();
   private sampledMs = 0;
-  private dataFile: OpenFile | undefined;
-  private dataPath = '';
-  private dataCount = 0;
+  private readonly incoming: IncomingData;
   private lastAckMs = 0;
   /** When the link to a master last went down; minus infinity before it was ever up. */
   private linkLostMs = -Infinity;
@@ -77,6 +75,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.replicas = new Replicas(server, this.history, this.fullSync);
     this.fullSync.owner = this.replicas;
     this.master = new MasterClient(server);
+    this.incoming = new IncomingData(server, this);
     this.handOver = new Failover(this);
     this.disk = attachDiskBacklog(server, this);
     this.history.archive = this.disk;
@@ -328,42 +327,32 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     };
   }
 
-  beginData(): void {
-    const { server } = this;
-    this.dataPath = `${server.config.path('dir')}/temp-sync-${server.options.environment.processId}.${++this.dataCount}.rdb`;
-    this.dataFile = server.files.open(this.dataPath, 'create');
+  beginData(bytes: number, id: string | undefined, onFailure: (reason: string) => void, onRoom: () => void): void {
+    this.incoming.begin(bytes, id, onFailure, onRoom);
   }
 
-  takeData(bytes: Uint8Array): void {
-    let done = 0;
-    while (done < bytes.length) {
-      const count = this.dataFile!.write(bytes, done, bytes.length - done);
-      if (count <= 0) throw new Error('no space left on device for the data of the master');
-      done += count;
-    }
+  takeData(bytes: Uint8Array): boolean {
+    return this.incoming.take(bytes);
   }
 
   dropData(): void {
-    this.dataFile?.close();
-    this.dataFile = undefined;
-    if (this.dataPath !== '' && this.server.files.sizeOf(this.dataPath) >= 0) this.server.files.remove(this.dataPath);
-    this.dataPath = '';
+    this.incoming.drop();
+  }
+
+  isSameHistory(id: string | undefined): boolean {
+    return this.hasHistory && id === this.history.id;
+  }
+
+  dataGoes(): void {
+    // Who followed the old history must come anew.
+    this.replicas.disconnectAll();
+    this.hasHistory = false;
   }
 
   async finishData(id: string | undefined, offset: number): Promise<void> {
     const { server, history } = this;
-    this.dataFile?.close();
-    this.dataFile = undefined;
-    this.log('notice', 'MASTER <-> REPLICA sync: Flushing old data');
-    // Who followed the old history must come anew.
-    this.replicas.disconnectAll();
-    this.hasHistory = false;
-    try {
-      this.log('notice', 'MASTER <-> REPLICA sync: Loading DB in memory');
-      await server.persistence.replaceWith(this.dataPath);
-    } finally {
-      this.dropData();
-    }
+    await this.incoming.finish();
+    this.dataGoes();
     this.master.begin();
     this.applier = new StreamApplier(this);
     history.adopt(id ?? NO_ID, Math.max(0, offset), server.config.number('repl-backlog-size').value);

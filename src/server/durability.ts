@@ -46,7 +46,8 @@ export interface DurabilityHost {
   readonly functionStore: FunctionStore;
   readonly role: 'master' | 'replica';
   readonly replication: ReplicationPort | undefined;
-  readonly cron: { aofMicros: number };
+  readonly cron: { aofMicros: number; freeSoon(): void };
+  readonly blocking: { allChanged(): void };
   readonly hooks: Hooks;
   gates: number;
   loading: boolean;
@@ -174,6 +175,24 @@ export class ServerPersistenceHost implements PersistenceHost {
     const { server } = this;
     server.loading = isLoading;
     server.gates = isLoading ? server.gates | Gate.LOADING : server.gates & ~Gate.LOADING;
+  }
+
+  loadingAsideChanged(isLoading: boolean): void {
+    const { server } = this;
+    server.gates = isLoading ? server.gates | Gate.LOADING_ASIDE : server.gates & ~Gate.LOADING_ASIDE;
+  }
+
+  dataWillGo(): void {
+    this.server.transactions.databaseChanged(-1);
+  }
+
+  dataCame(): void {
+    const { server } = this;
+    // The data set is another than that of the last save.
+    server.keyspace.dirty++;
+    server.blocking.allChanged();
+    for (const replaced of server.hooks.replacements) replaced();
+    server.cron.freeSoon();
   }
 
   refusalChanged(): void {

@@ -369,6 +369,7 @@ export class DataServer extends RespServer<Database> implements Engine {
       { bit: Gate.CLUSTER, check: (client, command, flags) => this.slotGate(client, command, flags) },
       { bit: Gate.REPLICA, check: refuseReplica },
       { bit: Gate.LOADING, check: refuseUnless(commandFlags.loading, () => errors.loading) },
+      { bit: Gate.LOADING_ASIDE, check: refuseLoadingAside },
       { bit: Gate.STALE, check: refuseUnless(commandFlags.stale, () => errors.masterDown) },
       { bit: Gate.BUSY, check: refuseUnless(commandFlags.allow_busy, () => scripting.parked.busyText) },
       { bit: Gate.WRITES, check: (client, command, flags) => this.writesGate(client, command, flags) },
@@ -557,6 +558,11 @@ export class DataServer extends RespServer<Database> implements Engine {
   preventPropagation(_call: unknown): void {
     this.propagation.prevent();
   }
+}
+
+/** Some commands would meet the data that comes, or the history that goes with it. */
+function refuseLoadingAside(_client: Client, _command: unknown, flags: number): Verdict {
+  return (flags & commandFlags.no_async_loading) === 0 ? undefined : errors.loading;
 }
 
 const keyFlags = commandFlags.write | commandFlags.readonly | commandFlags.may_replicate;

@@ -51,6 +51,7 @@ export class Settings extends ServiceSettings {
     scriptMemory.collect = collectGarbage;
     this.minReplicas =
       config.number('min-replicas-max-lag').value === 0 ? 0 : config.number('min-replicas-to-write').value;
+    this.backlogBytes = config.number('repl-backlog-size').value;
     this.replicaIgnoresMaxMemory = config.flag('replica-ignore-maxmemory').value;
     this.lazyExpire = config.flag('lazyfree-lazy-expire').value;
     this.lazyEviction = config.flag('lazyfree-lazy-eviction').value;
@@ -93,6 +94,7 @@ export class Settings extends ServiceSettings {
     'maxmemory-clients',
     'maxmemory-eviction-tenacity',
     'busy-reply-threshold',
+    'repl-backlog-size',
     'replica-ignore-maxmemory',
     'min-replicas-to-write',
     'min-replicas-max-lag',

@@ -34,7 +34,7 @@ export interface TrackingHost {
   readonly clock: Clock;
   readonly config: Config;
   readonly events: Pick<KeyspaceEvents, 'invalidate'>;
-  readonly hooks: Pick<Hooks, 'flushes' | 'ticks'>;
+  readonly hooks: Pick<Hooks, 'flushes' | 'replacements' | 'ticks'>;
   updateListening(): void;
 }
 
@@ -101,6 +101,7 @@ export class Tracking {
 
   constructor(private readonly server: TrackingHost) {
     server.hooks.flushes.push(() => this.flushed());
+    server.hooks.replacements.push(() => this.flushed());
     server.hooks.ticks.push(() => this.trim());
     const readLimit = (): undefined => {
       this.keysMax = server.config.number('tracking-table-max-keys').value;

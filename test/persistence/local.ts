@@ -203,6 +203,12 @@ export class LocalHost implements PersistenceHost {
     return;
   }
 
+  loadingAsideChanged(): void {}
+
+  dataWillGo(): void {}
+
+  dataCame(): void {}
+
   refusalChanged(): void {
     this.refusals++;
   }

@@ -18,6 +18,8 @@ export interface RdbLoaderOptions {
   /** A key that exists is replaced; else it is an error. */
   readonly merges?: boolean;
   readonly log: (text: string) => void;
+  /** Where the keys go; those of the keyspace if absent. */
+  readonly databases?: readonly Database[];
 }
 
 const EMPTY_KEYS_LOGGED_MAX = 10;
@@ -31,6 +33,7 @@ export class RdbLoader {
   functionsLoaded = 0;
   readonly aux = new Map<string, string>();
   private readonly builder: ValueBuilder;
+  private readonly databases: readonly Database[];
   private database: Database;
 
   constructor(
@@ -39,7 +42,8 @@ export class RdbLoader {
     private readonly options: RdbLoaderOptions,
   ) {
     this.builder = new ValueBuilder(keyspace, limits);
-    this.database = keyspace.databases[0]!;
+    this.databases = options.databases ?? keyspace.databases;
+    this.database = this.databases[0]!;
   }
 
   /** sanitize-dump-payload: values that contradict themselves are refused instead of mended. */
@@ -98,9 +102,9 @@ export class RdbLoader {
   }
 
   private selectDatabase(reader: RdbReader): void {
-    const database = this.keyspace.databases[reader.database];
+    const database = this.databases[reader.database];
     if (database === undefined) {
-      const count = this.keyspace.databases.length;
+      const count = this.databases.length;
       throw new RdbError(
         reader.offset,
         `FATAL: Data file was created with a Redis server configured to handle more than ${count} databases. Exiting`,

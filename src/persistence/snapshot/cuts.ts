@@ -109,8 +109,12 @@ export class Cuts {
     return this.running !== undefined && this.runningIsSave;
   }
 
+  /** No cut is made: data is being loaded that belongs to none. */
+  isHeld = false;
+
   /** Whether a cut can be made at this moment. */
   get isFree(): boolean {
+    if (this.isHeld) return false;
     // In the middle of a transaction a snapshot would hold half of it.
     return (
       this.running === undefined &&

@@ -123,13 +123,20 @@ const waitaof: ServerCommand = command({
     }
     const timeoutMs = waitMs(call, 3);
     if (timeoutMs < 0) return;
+    if (host.replication?.isMaster === false) {
+      call.reply.error(
+        'ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.',
+      );
+      return;
+    }
     const { log } = host.persistence.aof;
-    if (local > 0 && !log.isOpen) {
+    // Before the first rewrite has ended nothing is in the log yet, but will be.
+    if (local > 0 && host.persistence.aof.state === 'off') {
       call.reply.error('ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.');
       return;
     }
     const mark = call.count > MARK_INDEX ? call.integer(MARK_INDEX) : log.appendedBytes;
-    const isSynced = (): boolean => log.isOpen && log.syncedBytes >= mark;
+    const isSynced = (): boolean => host.persistence.aof.state === 'on' && log.isOpen && log.syncedBytes >= mark;
     const offset = call.count > OFFSET_INDEX ? call.integer(OFFSET_INDEX) : call.client.writtenOffset;
     const reached = (): number => host.replication?.countReplicas(offset, true) ?? 0;
     if (((local === 0 || isSynced()) && reached() >= replicas) || call.denyBlocking) {

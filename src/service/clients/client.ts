@@ -46,6 +46,8 @@ export const Gate = {
   CLUSTER: 1 << 17,
   /** ASKING: the next command may use a slot that moves here. */
   ASKING: 1 << 18,
+  /** Server: other data is being loaded, while that which is there is served. */
+  LOADING_ASIDE: 1 << 20,
   /** The client is a replica: it may say how far it is, and gets no replies. */
   REPLICA: 1 << 19,
 } as const;

@@ -9,7 +9,11 @@ import type { Client } from './client.js';
 /** The limits, and what hears of output that piles up. */
 export interface OutputLimitsHost {
   readonly clock: Clock;
-  readonly settings: { readonly outputLimits: Readonly<Record<ClientClass, OutputLimit>> };
+  readonly settings: {
+    readonly outputLimits: Readonly<Record<ClientClass, OutputLimit>>;
+    /** A replica's limits are not below this: it may get so much at once when it comes back. */
+    readonly backlogBytes: number;
+  };
   readonly stats: CommandStats;
   readonly clientEviction: { readonly isOn: boolean; grew(client: Client): void };
   log(level: LogLevel, text: string): void;
@@ -23,16 +27,22 @@ export class OutputLimits {
 
   /** A soft limit passes with time, also when nothing more is sent. */
   checkSoftLimits(): void {
-    for (const client of this.overSoftLimit) this.check(client, client.connection?.wire.unsentBytes ?? 0);
+    // What a replica has not taken lies in the stream: replication looks at it.
+    for (const client of this.overSoftLimit)
+      if (client.kind !== 'replica') this.check(client, client.connection?.wire.unsentBytes ?? 0);
   }
 
   /** Closes the client if its unsent output passes its limit. */
   check(client: Client, unsentBytes: number): void {
     const { host } = this;
-    const { hardBytes, softBytes, softSeconds } =
+    const isReplica = client.kind === 'replica';
+    const { softSeconds, ...limits } =
       host.settings.outputLimits[
         client.kind === 'replica' ? 'slave' : client.kind === 'master' ? 'normal' : client.kind
       ];
+    const atLeast = isReplica ? host.settings.backlogBytes : 0;
+    const hardBytes = limits.hardBytes === 0 ? 0 : Math.max(limits.hardBytes, atLeast);
+    const softBytes = limits.softBytes === 0 ? 0 : Math.max(limits.softBytes, atLeast);
     const nowMs = host.clock.steadyMs();
     if (softBytes === 0 || unsentBytes <= softBytes) {
       client.softLimitSinceMs = 0;

@@ -32,6 +32,8 @@ export class ServiceSettings {
   latencyTracking = true;
   aclLogLength = 128;
   outputLimits: Record<ClientClass, OutputLimit>;
+  /** The limits of replicas are not below this; see OutputLimits. */
+  backlogBytes = 0;
 
   constructor(protected readonly config: Config) {
     this.outputLimits = config.special('client-output-buffer-limit').value;
