@@ -40,6 +40,8 @@ export interface DatabaseOwner {
   readonly epoch: number;
   readonly expiryPaused: boolean;
   readonly hidesExpired: boolean;
+  readonly deletesHidden: boolean;
+  readonly expiryWatch: { expirySet(database: Database, entry: number): void } | null;
   readonly stats: { hits: number; misses: number; expired: number; evicted: number };
   readonly reclaimTimer: ReclaimTimer | undefined;
   readonly notifyMask: number;
@@ -119,10 +121,32 @@ export class Database {
   /** The key's entry, or 0, ready to be changed; counts neither hit nor miss. @hot */
   lookupWrite(key: Uint8Array, offset: number, length: number): number {
     const entry = this.peek(key, offset, length);
-    if (entry === 0) return 0;
+    if (entry === 0) {
+      if (this.keyspace.deletesHidden) this.dropHidden(key, offset, length);
+      return 0;
+    }
     if (this.keyspace.barrier !== null) this.keyspace.passBarrier(this, entry, this.hash);
     this.keyspace.touch(entry);
     return entry;
+  }
+
+  /** A client of a writable replica is about to write a key that is past its time: it must not be there twice. */
+  private dropHidden(key: Uint8Array, offset: number, length: number): void {
+    if (!this.keyspace.hidesExpired) return;
+    const { hash } = this;
+    const entry = this.dicts.find(this.dict, key, offset, length, hash);
+    if (entry !== 0) this.reclaim(entry, hash, key, offset, length, 'expired');
+    this.hash = hash;
+  }
+
+  /** Deletes a key if it is past its time, whoever may do that otherwise; whether it is there and has one that is yet to come. */
+  settleExpired(key: Uint8Array): boolean {
+    const hash = this.hashOf(key, 0, key.length);
+    const entry = this.dicts.find(this.dict, key, 0, key.length, hash);
+    if (entry === 0 || !this.entries.hasNumber(entry)) return false;
+    if (this.entries.number(entry) >= this.keyspace.nowMs) return true;
+    this.reclaim(entry, hash, key, 0, key.length, 'expired');
+    return false;
   }
 
   /** As `lookupWrite`, for the commands that Redis counts among the readers although they change what they find. */
@@ -326,6 +350,7 @@ export class Database {
     else current = this.resizeForNumber(entry, hash, true);
     this.entries.setNumber(current, ms);
     this.expiries.add(hash, ms);
+    if (this.keyspace.expiryWatch !== null) this.keyspace.expiryWatch.expirySet(this, current);
     return current;
   }
 
@@ -366,7 +391,10 @@ export class Database {
   attach(entry: number, hash: number): void {
     this.entries.setEpoch(entry, this.keyspace.epoch);
     this.putEntry(entry, hash);
-    if (this.entries.hasNumber(entry)) this.expiries.add(hash, this.entries.number(entry));
+    if (this.entries.hasNumber(entry)) {
+      this.expiries.add(hash, this.entries.number(entry));
+      if (this.keyspace.expiryWatch !== null) this.keyspace.expiryWatch.expirySet(this, entry);
+    }
     this.keyspace.rememberFieldExpiry(this, entry, hash);
     if (this.keyspace.notifyMask !== 0) {
       this.keyspace.notifyNew(

@@ -21,6 +21,11 @@ export const FREQUENCY_NEW = 5;
 const FREE_AT_ONCE_MAX = 64;
 const CLOCK_MASK = 0xffffff;
 
+/** Who hears of keys that get an age. */
+export interface ExpiryWatch {
+  expirySet(database: Database, entry: number): void;
+}
+
 export interface KeyspaceOptions {
   readonly databaseCount: number;
   readonly random: RandomSource;
@@ -79,6 +84,10 @@ export class Keyspace {
   expiryPaused = false;
   /** With `expiryPaused`: expired keys are not found (a replica's clients) or are (its master's commands). */
   hidesExpired = false;
+  /** A write deletes expired keys that are hidden: on a writable replica. */
+  deletesHidden = false;
+  /** Told of keys that get an age, on a writable replica. */
+  expiryWatch: ExpiryWatch | null = null;
   /** Whether entries count uses (LFU) instead of remembering the last one (LRU). */
   usesFrequency = false;
   lfuLogFactor = 10;

@@ -18,6 +18,10 @@ import { Cuts } from './snapshot/cuts.js';
 
 const SECOND_MS = 1000;
 const SNAPSHOT_BYTES_MIN = 256 << 20;
+/** With more of them a replica is better off with a full sync. */
+const EXPIRED_KEYS_MAX = 100_000;
+
+type ExpiredKey = readonly [database: number, key: Uint8Array];
 
 /** What DEBUG RELOAD does besides loading the file: saving it before, emptying the databases, replacing what is there. */
 export interface ReloadOptions {
@@ -136,6 +140,25 @@ export class Persistence {
     return `${String(this.host.option('dir'))}/${String(this.host.option('dbfilename'))}`;
   }
 
+  /** Undefined: nobody wants them, or there were too many. */
+  private expired: ExpiredKey[] | undefined = [];
+
+  private noteExpired(database: number, key: Uint8Array): void {
+    if (this.expired === undefined) return;
+    this.expired.push([database, key]);
+    if (this.expired.length > EXPIRED_KEYS_MAX) this.expired = undefined;
+  }
+
+  /**
+   * The keys that were past their time when the RDB file was loaded at the start: replicas that go on from it have them still.
+   * Undefined: there were too many to remember. To be taken once.
+   */
+  takeExpired(): readonly ExpiredKey[] | undefined {
+    const { expired } = this;
+    this.expired = undefined;
+    return expired;
+  }
+
   /** Fields of the header of the RDB file that was loaded last. */
   lastAux: ReadonlyMap<string, string> = new Map();
 
@@ -151,6 +174,7 @@ export class Persistence {
       const { aux } = await loadRdb(host, new FileSource(file), progress, {
         dropsExpired,
         merges,
+        onExpired: (database, key) => this.noteExpired(database, key),
         loadFunction: (code, replaces) => host.loadFunction(code, replaces),
         log: (text) => host.log('notice', text),
       });

@@ -26,6 +26,7 @@ import { FullSync } from './full-sync.js';
 import type { HandshakeOptions } from './handshake.js';
 import { History } from './history.js';
 import { IncomingData } from './incoming-data.js';
+import { LocalExpiry } from './local-expiry.js';
 import { MasterClient } from './master-client.js';
 import { MasterLink, type LinkOwner } from './master-link.js';
 import { NO_ID } from './psync.js';
@@ -54,6 +55,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private readonly master: MasterClient;
   /** Bytes from masters whose links have ended. */
   private receivedBytes = 0;
+  private readonly localExpiry: LocalExpiry;
   private readonly inRate = new Rate();
   private readonly outRate = new Rate();
   private sampledMs = 0;
@@ -75,6 +77,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.replicas = new Replicas(server, this.history, this.fullSync);
     this.fullSync.owner = this.replicas;
     this.master = new MasterClient(server);
+    this.localExpiry = new LocalExpiry(server.keyspace);
     this.incoming = new IncomingData(server, this);
     this.handOver = new Failover(this);
     this.disk = attachDiskBacklog(server, this);
@@ -290,6 +293,9 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private updateGates(): void {
     const { server } = this;
     if (this.link !== undefined) server.gates |= Gate.WRITES;
+    const isWritable = this.link !== undefined && !server.config.flag('replica-read-only').value;
+    server.keyspace.deletesHidden = isWritable;
+    server.keyspace.expiryWatch = isWritable ? this.localExpiry : null;
     const isStale = this.link !== undefined && !this.link.isUp && !server.config.flag('replica-serve-stale-data').value;
     server.gates = isStale ? server.gates | Gate.STALE : server.gates & ~Gate.STALE;
   }
@@ -344,6 +350,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   }
 
   dataGoes(): void {
+    this.localExpiry.clear();
     // Who followed the old history must come anew.
     this.replicas.disconnectAll();
     this.hasHistory = false;
@@ -396,10 +403,12 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     const { keyspace } = server;
     server.beginTurn();
     keyspace.arena.setInput(places.bytes);
-    const hidden = keyspace.hidesExpired;
+    const { hidesExpired, expiryWatch } = keyspace;
     keyspace.hidesExpired = false;
+    keyspace.expiryWatch = null;
     const { unknown, error } = server.obey(client, places);
-    keyspace.hidesExpired = hidden;
+    keyspace.hidesExpired = hidesExpired;
+    keyspace.expiryWatch = expiryWatch;
     client.lastInteractionMs = keyspace.nowMs;
     if (unknown !== undefined || error !== undefined)
       this.failed(error ?? `ERR unknown command '${unknown}'`, places.shown(0));
@@ -452,6 +461,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.replicas.tick(this.link === undefined);
     this.handOver.check();
     this.sampleTraffic();
+    if (this.link !== undefined) this.localExpiry.tick();
     const { link } = this;
     if (link === undefined) return;
     link.tick();
@@ -487,7 +497,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     const { history, server } = this;
     const { aof } = server.persistence;
     const place = aof.state === 'on' ? placeOfAof(server.files, aof.increments, this.disk) : placeOfRdb(aux);
-    if (place === undefined || (isReplica && place.commands.length > 0)) {
+    const expired = server.persistence.takeExpired();
+    if (place === undefined || expired === undefined || (isReplica && place.commands.length > 0)) {
       this.disk.dropUnplaced();
       return;
     }
@@ -496,6 +507,10 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.master.client.databaseIndex = this.databaseOf(place.streamDatabase);
     if (isReplica) return;
     history.promote();
+    this.replicas.encoder.forgetDatabase();
+    for (const [database, key] of expired)
+      this.replicas.encoder.parts(database, [server.reclaimCommand('expired'), key]);
+    this.replicas.publish();
     // Writes go to the stream from the first one on, also before a replica comes back.
     server.effects.update();
     if (place.commands.length === 0) return;
@@ -642,6 +657,10 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
 
   get followerCount(): number {
     return this.replicas.followers.size;
+  }
+
+  get localExpiryCount(): number {
+    return this.localExpiry.count;
   }
 
   get areInSync(): boolean {

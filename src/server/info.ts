@@ -281,7 +281,11 @@ function otherStats(server: InfoHost): readonly Field[] {
     fixed('latest_fork_usec', 'Nothing forks.', 0),
     fixed('total_forks', 'Nothing forks.', 0),
     fixed('migrate_cached_sockets', 'Connections kept for MIGRATE.', 0),
-    fixed('slave_expires_tracked_keys', 'Unused.', 0),
+    gauge(
+      'slave_expires_tracked_keys',
+      'Keys with an age that clients set on this writable replica.',
+      () => server.replication?.localExpiryCount ?? 0,
+    ),
     fixed('active_defrag_hits', 'Unused.', 0),
     fixed('active_defrag_misses', 'Unused.', 0),
     fixed('active_defrag_key_hits', 'Unused.', 0),

@@ -57,6 +57,8 @@ export interface ReplicationPort {
   /** How many replicas there are, and how far those that lag are behind: for the log at a shutdown. */
   lagLines(): readonly string[];
   readonly followerCount: number;
+  /** Keys with an age that clients of this writable replica have set. */
+  readonly localExpiryCount: number;
   readonly traffic: ReplicationTraffic;
   /** Adds a command to the stream that no command of this server made: DEBUG REPLICATE. */
   replicate(parts: readonly Uint8Array[]): void;

@@ -195,3 +195,45 @@ describe('links as clients', { timeout: 60_000 }, () => {
     await master.stop();
   });
 });
+
+describe('expiry around replicas', { timeout: 60_000 }, () => {
+  it('a writable replica looks after the keys that its clients gave an age, and makes no key twice', async () => {
+    const [master, replica] = await pairOf();
+    await master.send('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
+    await master.send('SET', 'theirs', '5', 'PX', '1');
+    await assertSame(master, replica);
+    await replica.send('CONFIG', 'SET', 'replica-read-only', 'no');
+    await replica.send('SET', 'own', '1', 'PX', '20');
+    await until(async () => (await field(replica, 'stats', 'slave_expires_tracked_keys')) === '0');
+    assert.equal(await replica.send('DBSIZE'), '1');
+    assert.equal(await replica.send('GET', 'theirs'), '');
+    assert.equal(await replica.send('DBSIZE'), '1');
+    assert.equal(await replica.send('INCR', 'theirs'), '1');
+    assert.equal(await replica.send('TTL', 'theirs'), '-1');
+    assert.equal(await replica.send('DBSIZE'), '1');
+    assert.equal(await replica.send('DEBUG', 'VERIFY'), 'OK');
+    await master.stop();
+    await replica.stop();
+  });
+
+  it('a master that starts again tells its replicas of keys that it did not load because of their age', async () => {
+    let master = await start('--save', '900 1');
+    const replica = await start();
+    await follow(replica, master);
+    await master.send('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
+    for (let index = 0; index < 10; index++) await master.send('SET', `key:${index}`, 'value', 'PX', '1');
+    await master.send('SET', 'stays', '1');
+    await assertSame(master, replica);
+    assert.equal(await replica.send('DBSIZE'), '11');
+    const { port, folder } = master;
+    await master.stop({ keepFolder: true });
+    master = await startKvasir({ args: [...args, '--save', '900 1'], port, folder });
+    await linked(replica);
+    await assertSame(master, replica);
+    assert.equal(await replica.send('DBSIZE'), '1');
+    assert.equal(await field(master, 'stats', 'sync_full'), '0');
+    assert.equal(await field(master, 'stats', 'sync_partial_ok'), '1');
+    await master.stop();
+    await replica.stop();
+  });
+});

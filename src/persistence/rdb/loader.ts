@@ -17,6 +17,8 @@ export interface RdbLoaderOptions {
   readonly loadFunction: (code: Uint8Array, replaces: boolean) => void;
   /** A key that exists is replaced; else it is an error. */
   readonly merges?: boolean;
+  /** A key was left out. */
+  readonly onExpired?: (database: number, key: Uint8Array) => void;
   readonly log: (text: string) => void;
   /** Where the keys go; those of the keyspace if absent. */
   readonly databases?: readonly Database[];
@@ -139,6 +141,7 @@ export class RdbLoader {
     if (expireAtMs !== NO_EXPIRY && this.options.dropsExpired && expireAtMs < keyspace.nowMs) {
       builder.abandon();
       this.keysExpired++;
+      this.options.onExpired?.(database.index, key.bytes.slice(key.start, key.start + key.length));
       return;
     }
     const present = database.peek(key.bytes, key.start, key.length);
