@@ -16,6 +16,8 @@ const ownEntries = {
   'kvasir-sentinel': 'src/apps/kvasir-sentinel.js',
   'kvasir-cli': 'src/apps/kvasir-cli.js',
   'kvasir-benchmark': 'src/apps/kvasir-benchmark.js',
+  'kvasir-cluster': 'src/apps/kvasir-cluster.js',
+  'kvasir-trib': 'src/apps/kvasir-trib.js',
   'kvasir-check-aof': 'src/apps/kvasir-check-aof.js',
   'kvasir-check-rdb': 'src/apps/kvasir-check-rdb.js',
   'kvasir-proxy': 'src/apps/kvasir-proxy.js',

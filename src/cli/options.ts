@@ -519,6 +519,7 @@ const clusterValues = [
   'threshold',
   'balance-by',
   'join-timeout',
+  'answer-timeout',
 ];
 const clusterSwitches = [
   'only-masters',

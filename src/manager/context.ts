@@ -42,13 +42,13 @@ export class NodeLost extends Error {
   }
 }
 
-const answerMsMax = 15_000;
 const ok: Reply = { kind: 'status', bytes: latin1Bytes('OK') };
 
 export class Context {
   readonly output: Output;
   /** Commands that `--dry-run` showed. */
   readonly wouldSend: string[] = [];
+  private readonly answerMsMax: number;
 
   constructor(
     readonly environment: ManagerEnvironment,
@@ -56,6 +56,7 @@ export class Context {
     readonly dialect: Dialect,
   ) {
     this.output = new Output(environment.terminal, options.json);
+    this.answerMsMax = options.answerSeconds * 1000;
   }
 
   /** Connects and logs in, unless that is done; says on failure what failed. */
@@ -66,7 +67,7 @@ export class Context {
     try {
       connection = await this.environment.open(node);
       node.connection = connection;
-      await this.inTime(node, logIn(connection, this.environment.login), answerMsMax);
+      await this.inTime(node, logIn(connection, this.environment.login), this.answerMsMax);
       return true;
     } catch (error) {
       connection?.close();
@@ -83,7 +84,7 @@ export class Context {
 
   /** Asks a node something; error replies are replies. Throws NodeLost when none comes. */
   call(node: ClusterNode, ...args: CommandArgument[]): Promise<Reply> {
-    return this.callWithin(node, answerMsMax, args);
+    return this.callWithin(node, this.answerMsMax, args);
   }
 
   async callWithin(node: ClusterNode, timeoutMs: number, args: readonly CommandArgument[]): Promise<Reply> {
@@ -102,7 +103,7 @@ export class Context {
     const replies: Reply[] = [];
     for (let from = 0; from < commands.length; from += 1024) {
       const part = commands.slice(from, from + 1024);
-      const settled = await Promise.allSettled(part.map((args) => this.callWithin(node, answerMsMax, args)));
+      const settled = await Promise.allSettled(part.map((args) => this.callWithin(node, this.answerMsMax, args)));
       for (const result of settled) {
         if (result.status === 'rejected') throw result.reason;
         replies.push(result.value);

@@ -36,12 +36,15 @@ export interface ManagerOptions {
   verbose: boolean;
   /** Seconds to wait for nodes to join. */
   joinSeconds: number;
+  /** Seconds that a node may take to answer. */
+  answerSeconds: number;
 }
 
 /** A value that no number or word of the option is. */
 export class OptionError extends Error {}
 
 const defaultJoinSeconds = 60;
+const defaultAnswerSeconds = 15;
 
 /** Options by their names without `--cluster-`, with their values. */
 export function readManagerOptions(given: ReadonlyMap<string, readonly string[]>): ManagerOptions {
@@ -82,6 +85,7 @@ export function readManagerOptions(given: ReadonlyMap<string, readonly string[]>
     json: has('json'),
     verbose: has('verbose'),
     joinSeconds: Math.max(1, integer('join-timeout', defaultJoinSeconds)),
+    answerSeconds: Math.max(1, integer('answer-timeout', defaultAnswerSeconds)),
   };
 }
 

@@ -16,10 +16,12 @@ export async function runCluster(call: ClusterCall, options: CliOptions, console
     return 1;
   }
   const found = findCommand(call.command, words.length);
-  if (found === 'arity') console.complain('[ERR] Wrong number of arguments for specified --cluster sub command\n');
-  // As redis-cli, which says this after the other as well.
   if (typeof found === 'string') {
-    console.complain('Unknown --cluster subcommand\n');
+    console.complain(
+      found === 'arity'
+        ? '[ERR] Wrong number of arguments for specified --cluster sub command\n'
+        : 'Unknown --cluster subcommand\n',
+    );
     return 1;
   }
   const given = new Map(call.options);

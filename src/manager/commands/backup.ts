@@ -71,7 +71,6 @@ async function saveSnapshot(context: Context, node: ClusterNode, folder: string)
   const file = join(folder, `redis-node-${node.host}-${node.port}-${node.id}.rdb`);
   const shown = `${folder}${folder.endsWith('/') ? '' : '/'}redis-node-${node.host}-${node.port}-${node.id}.rdb`;
   await context.call(node, 'REPLCONF', 'rdb-only', '1');
-  await context.call(node, 'REPLCONF', 'capa', 'eof');
   const { stream, rest } = node.connection!.detach();
   node.connection = undefined;
   let target: FileHandle | undefined;

@@ -18,6 +18,7 @@ export function help(context: Context): Promise<boolean> {
   lines.push(`  ${'--cluster-yes'.padEnd(nameWidth)}Automatic yes to cluster commands prompts`);
   lines.push('', 'Beyond redis-cli:', ...further);
   lines.push(
+    '  --cluster-answer-timeout <seconds>   How long a node may take to answer (default 15)',
     '  --cluster-dry-run        Show what would be sent, and change nothing',
     '  --json                   Print one JSON document; the text goes to standard error',
     '',
