@@ -2,6 +2,7 @@
 
 import type { Effects } from './effects.js';
 import type { Transactions } from './transactions.js';
+import type { Migrations } from './migrations.js';
 import type { Blocking } from './blocking.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { latin1 } from '../base/bytes.js';
@@ -13,6 +14,7 @@ export interface KeyspaceEventsHost {
   readonly keyspace: Keyspace;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
+  readonly migrations: Migrations;
   readonly effects: Effects;
   readonly propagates: boolean;
   readonly actingClient: Client | undefined;
@@ -36,6 +38,7 @@ export class KeyspaceEvents implements KeyspaceListener {
   keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
     this.server.transactions.keyChanged(database, key, offset, length);
     this.server.blocking.keyChanged(database, key, offset, length);
+    this.server.migrations.keyChanged(database, key, offset, length);
     if (this.invalidate === undefined) return;
     this.invalidate(key, offset, length, this.reclaims ? undefined : this.server.actingClient);
     this.reclaims = false;

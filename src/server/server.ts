@@ -49,12 +49,14 @@ import { Cron } from './cron.js';
 import { Hooks } from './hooks.js';
 import { HotKeys } from './hot-keys.js';
 import { BASE_BYTES, MemoryLimit } from './memory-limit.js';
+import { Migrations } from './migrations.js';
 import { Propagation } from './propagation.js';
 import { Scripting } from './scripting/scripting.js';
 import { ClusterGate } from './cluster-gate.js';
 import { SlotKeysOfServer } from './cluster-keys.js';
 import type { ClusterPort } from './cluster-port.js';
 import type { ReplicationPort } from './replication-port.js';
+import { SlotStats } from './slot-stats.js';
 import { Settings } from './settings.js';
 import { Shutdown } from './shutdown.js';
 import { Tracking } from './tracking.js';
@@ -72,7 +74,9 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly scripting: Scripting;
   readonly tracking: Tracking;
   readonly clusterGate: ClusterGate;
+  readonly migrations: Migrations;
   readonly clusterKeys: SlotKeysOfServer;
+  readonly slotStats = new SlotStats();
   readonly clientBounds: ClientBounds = new ClientBounds(this, memoryBounds());
   readonly events: KeyspaceEvents;
   readonly expireCycle: ExpireCycle;
@@ -109,6 +113,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     this.transactions = new Transactions(this);
     this.scripting = new Scripting(this);
     this.clusterGate = new ClusterGate(this);
+    this.migrations = new Migrations(this);
     this.clusterKeys = new SlotKeysOfServer(this);
     this.events = new KeyspaceEvents(this);
     this.tracking = new Tracking(this);
@@ -126,6 +131,11 @@ export class DataServer extends RespServer<Database> implements Engine {
     this.beginTurn();
     this.settings.apply(this);
     provideInfo(this);
+    this.slotStats.isOn = isInCluster && this.config.flag('cluster-slot-stats-enabled').value;
+    this.config.onSet(['cluster-slot-stats-enabled'], () => {
+      this.slotStats.isOn = isInCluster && this.config.flag('cluster-slot-stats-enabled').value;
+      return undefined;
+    });
     this.config.onSet(Settings.applied, () => {
       this.settings.apply(this);
       return undefined;
@@ -142,6 +152,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     clientFeatures.add(this.transactions);
     clientFeatures.add(this.monitors);
     clientFeatures.add(this.scripting);
+    clientFeatures.add(this.migrations);
     this.addServiceFeatures();
     clientFeatures.add({
       bytes: (client) => (pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels')) * ITEM_BYTES,
@@ -179,6 +190,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     Object.assign(this.keyspace.stats, { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0, lazyFreed: 0 });
     this.cron.resetStatistics();
     this.scripting.cache.evictedCount = 0;
+    this.slotStats.reset();
   }
 
   override stateOf(client: Client): ClientState {
@@ -266,9 +278,22 @@ export class DataServer extends RespServer<Database> implements Engine {
   protected override runGated(client: Client, command: Command<ServerCall>, gates: number): void {
     const left = this.keyspace.leavesClocks;
     if ((gates & Gate.NO_TOUCH) !== 0) this.keyspace.leavesClocks = true;
-    super.runGated(client, command, gates);
+    if (this.slotStats.isOn) this.runForSlot(client, command, gates);
+    else super.runGated(client, command, gates);
     this.keyspace.leavesClocks = left;
     if ((gates & Gate.ASKING) !== 0) this.endAsking(client, command.name);
+  }
+
+  /** Runs a command and counts what it costs for its slot. */
+  private runForSlot(client: Client, command: Command<ServerCall>, gates: number): void {
+    const slot = this.clusterGate.lastSlot;
+    const { call, clock } = this;
+    const before = call.reply.pendingBytes;
+    const bytesIn = wireBytes(call);
+    const startMs = clock.steadyMs();
+    super.runGated(client, command, gates);
+    if (slot >= 0)
+      this.slotStats.count(slot, (clock.steadyMs() - startMs) * 1000, bytesIn, call.reply.pendingBytes - before);
   }
 
   /** ASKING holds for one command, or for a transaction. */
@@ -278,7 +303,7 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   /** @hot */
   protected override admits(command: Command<ServerCall>): boolean {
-    return this.clusterGate.admits(this.call, command);
+    return !this.slotStats.isOn && this.clusterGate.admits(this.call, command);
   }
 
   /** A command that waits is measured when it replies, a parked script when it has ended. */
@@ -376,6 +401,7 @@ export class DataServer extends RespServer<Database> implements Engine {
       { bit: Gate.MEMORY, check: (client, command, flags) => this.memoryGate(client, command, flags) },
       { bit: Gate.MULTI, check: (client, command, flags) => this.multiGate(client, command, flags) },
       { bit: Gate.PAUSED, check: (client, command, flags) => this.pauseGate(client, command, flags) },
+      { bit: Gate.MOVING, check: (client, command, flags) => this.movingGate(client, command, flags) },
     ];
   }
 
@@ -412,6 +438,12 @@ export class DataServer extends RespServer<Database> implements Engine {
   private pauseGate(client: Client, command: Command<never>, flags: number): Verdict {
     if (!this.pause.holds(client, command, flags)) return undefined;
     this.pause.putOff(client, this.call);
+    return HELD;
+  }
+
+  private movingGate(client: Client, command: Command<never>, flags: number): Verdict {
+    if (client.obeyed || !this.migrations.holds(client, command as Command<ServerCall>, this.call, flags)) return undefined;
+    this.migrations.putOff(client, this.call);
     return HELD;
   }
 
@@ -486,7 +518,10 @@ export class DataServer extends RespServer<Database> implements Engine {
   /** Whether anybody wants to hear of changed keys; called when watchers, trackers or waiting clients come or go. */
   updateListening(): void {
     this.keyspace.listening =
-      this.transactions.isWatching || this.blocking.count > 0 || this.events.invalidate !== undefined;
+      this.transactions.isWatching ||
+      this.blocking.count > 0 ||
+      this.events.invalidate !== undefined ||
+      this.migrations.isActive;
   }
 
   /** What replicas and the AOF get for a key that was deleted by age or for memory. */

@@ -1,13 +1,21 @@
-// cluster: CLUSTER and its subcommands, declared in full so that rules, renaming and COMMAND know them.
+// cluster: CLUSTER and its subcommands, as they are declared.
 //
 // A server alone has no cluster: Redis then answers every subcommand, HELP included, with one error, and so does this.
+//
+// Not here: what they do (cluster-slots, cluster-nodes, cluster-views, cluster-slot-stats).
 
 import { errors } from '../../protocol/errors.js';
 import { type CommandFlag, command } from '../../registry/command.js';
 import { type Argument, block, int, many, oneof, optional, since, str, token } from '../../registry/grammar.js';
-import type { CommandFor, ServerCall } from '../call.js';
+import type { CommandFor } from '../call.js';
+import type { ClusterCall, ClusterHost, ClusterRun } from './cluster-host.js';
+import { help } from './cluster-help.js';
+import * as nodes from './cluster-nodes.js';
+import * as slots from './cluster-slots.js';
+import { slotStats } from './cluster-slot-stats.js';
+import * as views from './cluster-views.js';
 
-type ServerCommand = CommandFor<unknown>;
+type ServerCommand = CommandFor<ClusterHost>;
 
 /** Of what changes the cluster. */
 const changing: readonly CommandFlag[] = ['admin', 'stale', 'no_async_loading'];
@@ -33,6 +41,7 @@ function subcommand(
   arity: number,
   flags: readonly CommandFlag[],
   summary: string,
+  run: ClusterRun,
   { varies, ...facts }: Facts = {},
 ): ServerCommand {
   return command({
@@ -46,7 +55,11 @@ function subcommand(
     arity,
     flags,
     summary,
-    run: (call: ServerCall) => call.reply.error(errors.noCluster),
+    run(call: ClusterCall) {
+      const { cluster } = call.host;
+      if (cluster === undefined) call.reply.error(errors.noCluster);
+      else run(call, cluster);
+    },
   });
 }
 
@@ -54,26 +67,26 @@ const perSlot = 'O(N), N slots';
 const perNode = 'O(N), N nodes of the cluster';
 
 const slotCommands: readonly ServerCommand[] = [
-  subcommand('addslots', -3, changing, 'Gives hash slots to this node.', {
+  subcommand('addslots', -3, changing, 'Gives hash slots to this node.', slots.addSlots, {
     args: [many(int('slot'))],
     complexity: perSlot,
   }),
-  subcommand('addslotsrange', -4, changing, 'Gives ranges of hash slots to this node.', {
+  subcommand('addslotsrange', -4, changing, 'Gives ranges of hash slots to this node.', slots.addSlotRanges, {
     since: '7.0.0',
     args: [slotRanges],
     complexity: perSlot,
   }),
-  subcommand('delslots', -3, changing, 'Takes hash slots from their nodes, as this node sees it.', {
+  subcommand('delslots', -3, changing, 'Takes hash slots from their nodes, as this node sees it.', slots.deleteSlots, {
     args: [many(int('slot'))],
     complexity: perSlot,
   }),
-  subcommand('delslotsrange', -4, changing, 'Takes ranges of hash slots from their nodes, as this node sees it.', {
+  subcommand('delslotsrange', -4, changing, 'Takes ranges of hash slots from their nodes, as this node sees it.', slots.deleteSlotRanges, {
     since: '7.0.0',
     args: [slotRanges],
     complexity: perSlot,
   }),
-  subcommand('flushslots', 2, changing, 'Takes all hash slots from this node.'),
-  subcommand('setslot', -4, changing, 'Binds a hash slot to a node, or marks it as moving.', {
+  subcommand('flushslots', 2, changing, 'Takes all hash slots from this node.', slots.flushSlots),
+  subcommand('setslot', -4, changing, 'Binds a hash slot to a node, or marks it as moving.', slots.setSlot, {
     args: [
       int('slot'),
       oneof(
@@ -85,17 +98,17 @@ const slotCommands: readonly ServerCommand[] = [
       ),
     ],
   }),
-  subcommand('countkeysinslot', 3, open, 'Counts the keys of a hash slot on this node.', { args: [int('slot')] }),
-  subcommand('getkeysinslot', 4, open, 'Returns keys of a hash slot on this node.', {
+  subcommand('countkeysinslot', 3, open, 'Counts the keys of a hash slot on this node.', slots.countKeysInSlot, { args: [int('slot')] }),
+  subcommand('getkeysinslot', 4, open, 'Returns keys of a hash slot on this node.', slots.getKeysInSlot, {
     args: [int('slot'), int('count')],
     complexity: 'O(N), N keys asked for',
     varies: true,
   }),
-  subcommand('keyslot', 3, open, 'Returns the hash slot of a key.', {
+  subcommand('keyslot', 3, open, 'Returns the hash slot of a key.', slots.keySlotOf, {
     args: [str('key')],
     complexity: 'O(N), N bytes of the key',
   }),
-  subcommand('slot-stats', -4, ['readonly', ...open], "Returns figures about this node's hash slots.", {
+  subcommand('slot-stats', -4, ['readonly', ...open], "Returns figures about this node's hash slots.", slotStats, {
     since: '8.2.0',
     args: [
       oneof(
@@ -112,7 +125,7 @@ const slotCommands: readonly ServerCommand[] = [
     complexity: 'O(N log(N)) with ORDERBY, else O(N); N slots',
     varies: true,
   }),
-  subcommand('migration', -4, changing, 'Begins, cancels or shows moves of hash slots to this node.', {
+  subcommand('migration', -4, changing, 'Begins, cancels or shows moves of hash slots to this node.', slots.keySlotOf, {
     since: '8.4.0',
     args: [
       oneof(
@@ -128,35 +141,35 @@ const slotCommands: readonly ServerCommand[] = [
 ];
 
 const nodeCommands: readonly ServerCommand[] = [
-  subcommand('meet', -4, changing, 'Brings another node into the cluster.', {
+  subcommand('meet', -4, changing, 'Brings another node into the cluster.', nodes.meet, {
     args: [str('ip'), int('port'), optional(since('4.0.0', int('cluster_bus_port')))],
     history: [['4.0.0', 'Added the optional `cluster_bus_port` argument.']],
   }),
-  subcommand('forget', 3, changing, 'Forgets another node.', { args: [nodeId] }),
-  subcommand('replicate', 3, changing, 'Makes this node a replica of another.', { args: [nodeId] }),
-  subcommand('failover', -2, changing, 'Makes this replica take the place of its master.', {
+  subcommand('forget', 3, changing, 'Forgets another node.', nodes.forget, { args: [nodeId] }),
+  subcommand('replicate', 3, changing, 'Makes this node a replica of another.', nodes.replicate, { args: [nodeId] }),
+  subcommand('failover', -2, changing, 'Makes this replica take the place of its master.', nodes.failover, {
     args: [optional(oneof('options', token('FORCE'), token('TAKEOVER')))],
   }),
-  subcommand('reset', -2, ['admin', 'noscript', 'stale'], 'Forgets the cluster.', {
+  subcommand('reset', -2, ['admin', 'noscript', 'stale'], 'Forgets the cluster.', nodes.reset, {
     args: [optional(oneof('hard_soft', token('HARD'), token('SOFT')))],
     complexity: `${perNode}; a replica's keys are deleted too`,
   }),
-  subcommand('bumpepoch', 2, changing, 'Raises the configuration epoch.', { varies: true }),
-  subcommand('set-config-epoch', 3, changing, 'Sets the configuration epoch of a new node.', {
+  subcommand('bumpepoch', 2, changing, 'Raises the configuration epoch.', nodes.bumpEpoch, { varies: true }),
+  subcommand('set-config-epoch', 3, changing, 'Sets the configuration epoch of a new node.', nodes.setConfigEpoch, {
     args: [int('config-epoch')],
   }),
-  subcommand('saveconfig', 2, changing, 'Writes the state of the cluster to disk.'),
+  subcommand('saveconfig', 2, changing, 'Writes the state of the cluster to disk.', nodes.saveConfig),
 ];
 
 const viewCommands: readonly ServerCommand[] = [
-  subcommand('info', 2, open, 'Returns the state of the cluster.', { varies: true }),
-  subcommand('nodes', 2, open, 'Returns all nodes as this one sees them.', { complexity: perNode, varies: true }),
-  subcommand('shards', 2, open, 'Returns the shards: slots and their nodes.', {
+  subcommand('info', 2, open, 'Returns the state of the cluster.', views.info, { varies: true }),
+  subcommand('nodes', 2, open, 'Returns all nodes as this one sees them.', views.nodes, { complexity: perNode, varies: true }),
+  subcommand('shards', 2, open, 'Returns the shards: slots and their nodes.', views.shards, {
     since: '7.0.0',
     complexity: perNode,
     varies: true,
   }),
-  subcommand('slots', 2, open, 'Returns which nodes serve which ranges of slots.', {
+  subcommand('slots', 2, open, 'Returns which nodes serve which ranges of slots.', views.slots, {
     complexity: perNode,
     varies: true,
     history: [
@@ -166,30 +179,30 @@ const viewCommands: readonly ServerCommand[] = [
     deprecatedSince: '7.0.0',
     replacedBy: '`CLUSTER SHARDS`',
   }),
-  subcommand('links', 2, open, 'Returns the connections between this node and the others.', {
+  subcommand('links', 2, open, 'Returns the connections between this node and the others.', views.links, {
     since: '7.0.0',
     complexity: perNode,
     varies: true,
   }),
-  subcommand('myid', 2, open, 'Returns the id of this node.'),
-  subcommand('myshardid', 2, open, "Returns the id of this node's shard.", { since: '7.2.0', varies: true }),
-  subcommand('replicas', 3, inspecting, 'Returns the replicas of a master.', {
+  subcommand('myid', 2, open, 'Returns the id of this node.', views.myId),
+  subcommand('myshardid', 2, open, "Returns the id of this node's shard.", views.myShardId, { since: '7.2.0', varies: true }),
+  subcommand('replicas', 3, inspecting, 'Returns the replicas of a master.', nodes.replicas, {
     since: '5.0.0',
     args: [nodeId],
     varies: true,
   }),
-  subcommand('slaves', 3, inspecting, 'Returns the replicas of a master.', {
+  subcommand('slaves', 3, inspecting, 'Returns the replicas of a master.', nodes.replicas, {
     args: [nodeId],
     varies: true,
     deprecatedSince: '5.0.0',
     replacedBy: '`CLUSTER REPLICAS`',
   }),
-  subcommand('count-failure-reports', 3, inspecting, 'Counts the nodes that say a node has failed.', {
+  subcommand('count-failure-reports', 3, inspecting, 'Counts the nodes that say a node has failed.', nodes.countFailureReports, {
     args: [nodeId],
     complexity: 'O(N), N reports',
     varies: true,
   }),
-  subcommand('help', 2, ['loading', 'stale'], 'Lists the subcommands.', { since: '5.0.0' }),
+  subcommand('help', 2, ['loading', 'stale'], 'Lists the subcommands.', help, { since: '5.0.0' }),
 ];
 
 export const clusterCommand: ServerCommand = command({

@@ -44,6 +44,8 @@ export const Gate = {
   STALE: 1 << 16,
   /** Server: a node of a cluster, which serves some slots only. */
   CLUSTER: 1 << 17,
+  /** Server: keys are on their way to another server (MIGRATE). */
+  MOVING: 1 << 19,
   /** ASKING: the next command may use a slot that moves here. */
   ASKING: 1 << 18,
   /** Server: other data is being loaded, while that which is there is served. */

@@ -1,0 +1,321 @@
+// migrations: MIGRATE at work: keys go to another server while this one serves everybody else.
+//
+// redis-server does nothing else until the other side has answered. Here a key that is under way can be read, and commands that
+// would write it wait until it has gone or is known to stay; so MIGRATE is as atomic as it is there. A write that nobody could
+// foresee (a script's undeclared key) is noticed, and the key is sent again in its new state.
+//
+// Keys are dumped as the connection takes them, so that a request with many keys takes neither a long turn nor much memory.
+
+import { latin1, utf8 } from '../base/bytes.js';
+import type { Clock } from '../io/clock.js';
+import type { Environment } from '../io/environment.js';
+import type { Database } from '../keyspace/database.js';
+import type { Keyspace } from '../keyspace/keyspace.js';
+import { EventClass } from '../keyspace/events.js';
+import { dumpEntry } from '../persistence/commands/dump.js';
+import { Compression, RdbWriter } from '../persistence/rdb/writer.js';
+import { argumentsOf, Call } from '../registry/call.js';
+import { type Command, commandFlags } from '../registry/command.js';
+import { findKeys, FoundKeys } from '../registry/find-keys.js';
+import type { Client } from '../service/clients/client.js';
+import { Gate } from '../service/clients/client.js';
+import type { ServerCall } from './call.js';
+import type { CommandQueue } from './command-queue.js';
+import type { Effects } from './effects.js';
+import type { Hooks } from './hooks.js';
+import { type LinkFailure, type LinkRequest, type MigrationLink, MigrationLinks } from './migration-link.js';
+
+const UNSENT_BYTES_MAX = 1024 * 1024;
+const SLICE_MS = 2;
+const RESENDS_MAX = 8;
+
+export interface MigrationsHost {
+  readonly keyspace: Keyspace;
+  readonly clock: Clock;
+  readonly options: { readonly environment: Environment };
+  readonly effects: Effects;
+  readonly hooks: Hooks;
+  readonly mode: string;
+  gates: number;
+  readonly transactions: { queueOf(client: Client): CommandQueue | undefined };
+  beginTurn(): void;
+  updateListening(): void;
+  serveReady(): void;
+  replay(client: Client, args: readonly Uint8Array[]): void;
+}
+
+/** What MIGRATE asks for. */
+export interface MigrationRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly database: number;
+  readonly timeoutMs: number;
+  readonly copies: boolean;
+  readonly replaces: boolean;
+  /** Words after AUTH, if the other side wants them. */
+  readonly credentials: readonly Uint8Array[];
+  readonly source: Database;
+  readonly keys: readonly Uint8Array[];
+}
+
+interface MovingKey {
+  readonly bytes: Uint8Array;
+  readonly name: string;
+  /** It was written while it was under way. */
+  hasChanged: boolean;
+  resends: number;
+}
+
+export class Migrations {
+  private readonly links: MigrationLinks;
+  private readonly moving = new Map<string, MovingKey>();
+  private readonly putOffCalls = new Map<Client, readonly Uint8Array[]>();
+  private readonly found = new FoundKeys();
+
+  constructor(readonly server: MigrationsHost) {
+    this.links = new MigrationLinks(server.clock, server.options.environment.network);
+    server.hooks.ticks.push(() => this.links.tick());
+    server.hooks.stops.push(() => {
+      this.links.stop();
+      return Promise.resolve();
+    });
+  }
+
+  /** Whether keys are under way. */
+  get isActive(): boolean {
+    return this.moving.size > 0;
+  }
+
+  /** Moves keys; `done` gets the error, or nothing. None of the keys is under way already. */
+  start(request: MigrationRequest, done: (error: string | undefined) => void): void {
+    const keys = new Map<string, MovingKey>();
+    for (const bytes of request.keys) {
+      const name = nameOf(request.source.index, bytes, 0, bytes.length);
+      keys.set(name, { bytes, name, hasChanged: false, resends: 0 });
+    }
+    for (const [name, key] of keys) this.moving.set(name, key);
+    this.server.gates |= Gate.MOVING;
+    this.server.updateListening();
+    new Migration(this, this.links, request, [...keys.values()], (error) => {
+      for (const name of keys.keys()) this.moving.delete(name);
+      done(error);
+      this.settled();
+    }).begin(true);
+  }
+
+  private settled(): void {
+    const { server } = this;
+    if (!this.isActive) server.gates &= ~Gate.MOVING;
+    server.updateListening();
+    for (const [client, args] of [...this.putOffCalls]) {
+      this.putOffCalls.delete(client);
+      server.clock.soon(() => {
+        client.paused = false;
+        server.replay(client, args);
+        client.connection?.proceed();
+      });
+    }
+  }
+
+  // --- the gate -----------------------------------------------------------------------------------------------------
+
+  /** Whether a command must wait for keys that are under way. */
+  holds(client: Client, command: Command<ServerCall>, call: ServerCall, flags: number): boolean {
+    if (command.name === 'exec') {
+      const reader = this.server.transactions.queueOf(client)?.reader();
+      const queued = new Call<Database, unknown, Client>();
+      while (reader?.hasNext === true) {
+        const each = reader.next(queued);
+        if (this.touches(each, queued, client.databaseIndex, each.flags)) return true;
+      }
+      return false;
+    }
+    return this.touches(command, call, client.databaseIndex, flags);
+  }
+
+  private touches(command: Command<ServerCall>, call: ServerCall, database: number, flags: number): boolean {
+    if ((flags & (commandFlags.write | commandFlags.may_replicate)) === 0) return false;
+    if (command.name === 'flushall' || command.name === 'flushdb' || command.name === 'swapdb') return true;
+    if (!findKeys(command, call, false, this.found)) return false;
+    for (let index = 0; index < this.found.count; index++) {
+      const at = this.found.indexes[index]!;
+      if (this.moving.has(nameOf(database, call.bytes, call.starts[at]!, call.lengths[at]!))) return true;
+    }
+    return false;
+  }
+
+  putOff(client: Client, call: ServerCall): void {
+    this.putOffCalls.set(client, argumentsOf(call));
+    client.paused = true;
+  }
+
+  forget(client: Client): void {
+    this.putOffCalls.delete(client);
+  }
+
+  keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
+    if (this.moving.size === 0) return;
+    const moving = this.moving.get(nameOf(database, key, offset, length));
+    if (moving !== undefined) moving.hasChanged = true;
+  }
+}
+
+/** One MIGRATE. */
+class Migration implements LinkRequest {
+  readonly timeoutMs: number;
+  private link!: MigrationLink;
+  private mayRetry = true;
+  private isOver = false;
+  /** Whose turn it is to be sent. */
+  private next = 0;
+  /** What each reply that is still to come is about. */
+  private readonly expected: ('auth' | 'select' | 'asking' | 'gone' | MovingKey)[] = [];
+  private error: string | undefined;
+  private isLoginRefused = false;
+
+  constructor(
+    private readonly owner: Migrations,
+    private readonly links: MigrationLinks,
+    private readonly request: MigrationRequest,
+    private readonly keys: readonly MovingKey[],
+    private readonly done: (error: string | undefined) => void,
+  ) {
+    this.timeoutMs = request.timeoutMs;
+  }
+
+  begin(mayRetry: boolean): void {
+    const { request } = this;
+    this.mayRetry = mayRetry;
+    this.next = 0;
+    this.expected.length = 0;
+    this.link = this.links.get(request.host, request.port, request.timeoutMs);
+    this.link.join(this);
+    if (request.credentials.length > 0) this.send('auth', ['AUTH', ...request.credentials]);
+    if (this.link.database !== request.database) {
+      this.link.database = request.database;
+      this.send('select', ['SELECT', String(request.database)]);
+    }
+    this.pump();
+  }
+
+  private send(about: (typeof this.expected)[number], words: readonly (Uint8Array | string)[]): void {
+    this.expected.push(about);
+    this.link.send(this, encodeCommand(words));
+  }
+
+  drained(): void {
+    this.pump();
+  }
+
+  /** Sends keys as long as the connection takes them. */
+  private pump(): void {
+    if (this.isOver) return;
+    const { clock } = this.owner.server;
+    const endMs = clock.steadyMs() + SLICE_MS;
+    while (this.next < this.keys.length && this.link.unsentBytes < UNSENT_BYTES_MAX) {
+      this.sendKey(this.keys[this.next++]!, this.request.replaces);
+      if (clock.steadyMs() < endMs || this.next === this.keys.length) continue;
+      clock.soon(() => this.pump());
+      break;
+    }
+    this.endIfDone();
+  }
+
+  private sendKey(key: MovingKey, replaces: boolean): void {
+    const { keyspace, mode } = this.owner.server;
+    const { bytes } = key;
+    key.hasChanged = false;
+    const entry = this.request.source.peek(bytes, 0, bytes.length);
+    // It was there when MIGRATE came; it has expired since.
+    if (entry === 0) return;
+    const expiryMs = this.request.source.expiryOf(entry);
+    const ttlMs = expiryMs < 0 ? 0 : Math.max(1, expiryMs - keyspace.nowMs);
+    const writer = new RdbWriter(Compression.inline);
+    dumpEntry(keyspace, entry, writer);
+    const name = mode === 'cluster' ? 'RESTORE-ASKING' : 'RESTORE';
+    const payload = writer.bytes.subarray(0, writer.length);
+    this.send(key, [name, bytes, String(ttlMs), payload, ...(replaces ? ['REPLACE'] : [])]);
+  }
+
+  reply(line: string): void {
+    const about = this.expected.shift()!;
+    const isError = line.startsWith('-');
+    this.owner.server.beginTurn();
+    if (isError && about !== 'gone' && about !== 'asking') {
+      if (about === 'auth' || about === 'select') {
+        this.isLoginRefused = true;
+        this.link.database = -1;
+      }
+      this.error ??= `ERR Target instance replied with error: ${line.slice(1)}`;
+    } else if (typeof about === 'object' && !this.isLoginRefused) this.arrived(about);
+    this.owner.server.serveReady();
+    this.endIfDone();
+  }
+
+  /** The other side has a key. */
+  private arrived(key: MovingKey): void {
+    const { source, copies } = this.request;
+    const { keyspace, effects } = this.owner.server;
+    const { bytes } = key;
+    if (key.hasChanged) {
+      this.resend(key);
+      return;
+    }
+    if (copies) return;
+    const entry = source.lookupWrite(bytes, 0, bytes.length);
+    if (entry === 0) return;
+    source.remove(entry, source.hash);
+    keyspace.changed(source, bytes, 0, bytes.length, 1);
+    keyspace.notify(EventClass.GENERIC, 'del', source, bytes, 0, bytes.length);
+    effects.add(source.index, ['DEL', bytes]);
+  }
+
+  /** What arrived is not what the key is now. */
+  private resend(key: MovingKey): void {
+    const { source } = this.request;
+    if (source.peek(key.bytes, 0, key.bytes.length) === 0) {
+      if (this.owner.server.mode === 'cluster') this.send('asking', ['ASKING']);
+      this.send('gone', ['DEL', key.bytes]);
+    } else if (++key.resends > RESENDS_MAX) {
+      this.error ??= 'ERR A key was written again and again while it was migrated';
+    } else {
+      this.sendKey(key, true);
+    }
+  }
+
+  fail(what: LinkFailure, mayRetry: boolean): void {
+    if (this.isOver) return;
+    this.link.leave(this);
+    if (mayRetry && this.mayRetry) {
+      this.begin(false);
+      return;
+    }
+    if (what === 'connecting') this.end('IOERR error or timeout connecting to the client');
+    else this.end(`IOERR error or timeout ${what} to target instance`);
+  }
+
+  private endIfDone(): void {
+    if (this.isOver || this.next < this.keys.length || this.expected.length > 0) return;
+    this.link.leave(this);
+    this.end(this.error);
+  }
+
+  private end(error: string | undefined): void {
+    this.isOver = true;
+    this.done(error);
+  }
+}
+
+function nameOf(database: number, bytes: Uint8Array, offset: number, length: number): string {
+  return `${database}:${latin1(bytes, offset, length)}`;
+}
+
+/** A command in RESP. */
+function encodeCommand(words: readonly (Uint8Array | string)[]): Uint8Array {
+  const parts: Uint8Array[] = [utf8(`*${words.length}\r\n`)];
+  for (const word of words) {
+    const bytes = typeof word === 'string' ? utf8(word) : word;
+    parts.push(utf8(`$${bytes.length}\r\n`), bytes, utf8('\r\n'));
+  }
+  return Buffer.concat(parts);
+}
