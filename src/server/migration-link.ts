@@ -65,7 +65,7 @@ export class MigrationLink {
           for (const user of this.users) user.drained();
         },
         onEnd: () => this.die('reading'),
-        onClose: () => this.die(this.isOpen ? 'reading' : 'connecting'),
+        onClose: (error) => this.die(this.isOpen ? 'reading' : whatFailed(error)),
       },
     );
   }
@@ -142,6 +142,11 @@ export class MigrationLink {
     const mayRetry = this.isOld && !this.gotReply && !isTimeout;
     for (const user of [...this.users]) user.fail(what, mayRetry);
   }
+}
+
+/** redis-server notices only when it writes that nobody listens. */
+function whatFailed(error: Error | undefined): LinkFailure {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED' ? 'writing' : 'connecting';
 }
 
 export class MigrationLinks {
