@@ -45,6 +45,7 @@ export class SlotKeysOfServer implements ClusterKeys {
     const { host } = this;
     const { cluster, clusterGate } = host;
     if (cluster === undefined) return;
+    host.beginTurn();
     host.blocking.releaseIf((client, command, key) => clusterGate.refuseWaiting(client, command, key));
     host.pubsub.dropShardChannels(
       (name) => cluster.owner(keySlot(name)) !== cluster.shardMaster,

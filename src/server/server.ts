@@ -264,11 +264,13 @@ export class DataServer extends RespServer<Database> implements Engine {
   protected override refusalOf(client: Client, command: Command<ServerCall>, text: string): string {
     if (command.name !== 'exec') return text;
     this.transactions.end(client);
+    client.gates &= ~Gate.ASKING;
     return isRedirection(text) ? text : execAborted(text);
   }
 
   protected override requestRefused(client: Client): void {
     if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
+    else client.gates &= ~Gate.ASKING;
   }
 
   protected override requestEnded(client: Client, command: Command<ServerCall> | undefined): void {
@@ -412,9 +414,7 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   private slotGate(client: Client, command: Command<never>, flags: number): Verdict {
     if (client.obeyed) return undefined;
-    const text = this.clusterGate.refuse(client, command as Command<ServerCall>, this.call, flags);
-    if (text !== undefined) this.endAsking(client, command.name);
-    return text;
+    return this.clusterGate.refuse(client, command as Command<ServerCall>, this.call, flags);
   }
 
   private writesGate(client: Client, command: Command<never>, flags: number): Verdict {

@@ -182,7 +182,7 @@ describe('the start of the process', () => {
     assert.match(String(nowhere.stderr), /^Configured to not listen anywhere, exiting\.\n$/);
   });
 
-  it('says what is asked for in vain: no door, a sentinel, a cluster', async () => {
+  it('says what is asked for in vain: no door, a sentinel, a system log', async () => {
     const start = (...args: string[]): ReturnType<typeof spawnSync> =>
       spawnSync(process.execPath, [serverScript, '--save', '', ...args], { cwd: folder, encoding: 'utf8' });
     const nowhere = start('--port', '0');
@@ -191,8 +191,8 @@ describe('the start of the process', () => {
     const sentinel = start('--sentinel');
     assert.equal(sentinel.status, 1);
     assert.match(String(sentinel.stderr), /no sentinel mode/);
-    const node = await startKvasir({ args: ['--cluster-enabled', 'yes'] });
-    assert.match(node.log(), /cluster-enabled: not there yet; this server keeps all keys alone/);
+    const node = await startKvasir({ args: ['--syslog-enabled', 'yes'] });
+    assert.match(node.log(), /syslog-enabled: there is no way to the system log/);
     await node.stop();
   });
 

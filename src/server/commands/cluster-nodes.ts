@@ -10,8 +10,8 @@ export const meet: ClusterRun = (call, cluster) => {
   }
   const port = call.integer(3);
   const busPort = call.count === 5 ? call.integer(4) : 0;
-  if (Number.isNaN(port)) call.reply.error(`ERR Invalid base port specified: ${call.shown(3)}`);
-  else if (Number.isNaN(busPort)) call.reply.error(`ERR Invalid bus port specified: ${call.shown(4)}`);
+  if (Number.isNaN(port)) call.reply.error(`ERR Invalid TCP base port specified: ${call.shown(3)}`);
+  else if (Number.isNaN(busPort)) call.reply.error(`ERR Invalid TCP bus port specified: ${call.shown(4)}`);
   else replyDone(call, cluster.meet(call.text(2), port, busPort));
 };
 

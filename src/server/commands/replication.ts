@@ -14,6 +14,7 @@ import type { FailoverRequest, ReplicationPort } from '../replication-port.js';
 
 export interface Host {
   readonly replication: ReplicationPort | undefined;
+  readonly mode: string;
   log(level: LogLevel, text: string): void;
   describeClient(client: Client): string;
 }
@@ -33,6 +34,10 @@ const masterArgs = [
 function runReplicaOf(call: ServerCall): void {
   const { host } = call;
   const { replication } = host;
+  if (host.mode === 'cluster') {
+    call.reply.error('ERR REPLICAOF not allowed in cluster mode.');
+    return;
+  }
   if (replication?.isFailingOver === true) {
     call.reply.error('ERR REPLICAOF not allowed while failing over.');
     return;
@@ -232,6 +237,10 @@ const failover: ServerCommand = command({
   ],
   summary: 'Hands the part of the master over to a replica.',
   run(call: ServerCall) {
+    if (call.host.mode === 'cluster') {
+      call.reply.error('ERR FAILOVER not allowed in cluster mode.');
+      return;
+    }
     const options = failoverOptions(call);
     if (typeof options === 'string') {
       call.reply.error(options);

@@ -424,7 +424,7 @@ export class Scripting {
     const isCompatible = (flags & COMPATIBLE) !== 0;
     const rules = {
       isReadOnly: isReadOnly || (!isCompatible && (flags & scriptFlags['no-writes']) !== 0),
-      allowsSlots: !isCompatible && (flags & scriptFlags['allow-cross-slot-keys']) !== 0,
+      allowsSlots: isCompatible || (flags & scriptFlags['allow-cross-slot-keys']) !== 0,
       allowsOutOfMemory: !isCompatible && (flags & scriptFlags['allow-oom']) !== 0,
     };
     calls.begin(client, call.db, rules, this.isOutOfMemory());

@@ -30,7 +30,7 @@ const swap = 'virtual memory is gone since Redis 2.6: all data is in memory';
 const disk = 'the disk store never left its trial: all data is in memory';
 const notBuilt = 'belongs to a build for tests';
 const otherThreads = 'tunes threads that are not here';
-const noCluster = 'belongs to a cluster, which is not there yet';
+const noCluster = 'tunes a part of the cluster that is not here';
 const noReplication = 'belongs to replication, which is not there yet';
 const memoryOnly = 'values would have to live outside of memory, and all data lives in memory here';
 

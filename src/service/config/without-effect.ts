@@ -10,11 +10,6 @@ interface MissingFeature {
 
 const missingFeatures: readonly MissingFeature[] = [
   {
-    directive: 'cluster-enabled',
-    isWanted: (config) => config.flag('cluster-enabled').value,
-    effect: 'not there yet; this server keeps all keys alone',
-  },
-  {
     directive: 'syslog-enabled',
     isWanted: (config) => config.flag('syslog-enabled').value,
     effect: 'there is no way to the system log from here; the log goes to logfile or standard output',
