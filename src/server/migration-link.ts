@@ -111,7 +111,8 @@ export class MigrationLink {
     this.timer?.cancel();
     this.progress = this.progressNow();
     this.timer = this.clock.after(timeoutMs, () => {
-      if (this.progress === this.progressNow()) this.die(this.isOpen ? (this.unsentBytes > 0 ? 'writing' : 'reading') : 'connecting', true);
+      if (this.progress === this.progressNow())
+        this.die(this.isOpen ? (this.unsentBytes > 0 ? 'writing' : 'reading') : 'connecting', true);
       else this.watch(timeoutMs);
     });
   }

@@ -442,7 +442,8 @@ export class DataServer extends RespServer<Database> implements Engine {
   }
 
   private movingGate(client: Client, command: Command<never>, flags: number): Verdict {
-    if (client.obeyed || !this.migrations.holds(client, command as Command<ServerCall>, this.call, flags)) return undefined;
+    if (client.obeyed || !this.migrations.holds(client, command as Command<ServerCall>, this.call, flags))
+      return undefined;
     this.migrations.putOff(client, this.call);
     return HELD;
   }

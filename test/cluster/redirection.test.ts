@@ -40,7 +40,9 @@ describe('a node of a cluster', { skip: peerMissing('redis-server', 'redis-cli')
     try {
       for (const [index, step] of steps.entries()) {
         const words = step.map((word) =>
-          word.replace(/^id(\d)$/, (_, at: string) => nodes[Number(at)]!.id).replace(/^port(\d)$/, (_, at: string) => String(nodes[Number(at)]!.port)),
+          word
+            .replace(/^id(\d)$/, (_, at: string) => nodes[Number(at)]!.id)
+            .replace(/^port(\d)$/, (_, at: string) => String(nodes[Number(at)]!.port)),
         );
         seen.push(`${index} ${step.join(' ')} -> ${mask(nodes, await ask(link, ...words))}`);
       }

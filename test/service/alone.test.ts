@@ -41,7 +41,10 @@ describe('a server alone', () => {
     const server = await startServer();
     const client = new Redis(server.port, server.host);
     await client.set('k', 'v');
-    await assert.rejects(client.call('MIGRATE', '127.0.0.1', '1', 'k', '0', '10'), /^ReplyError: IOERR error or timeout writing to target instance/);
+    await assert.rejects(
+      client.call('MIGRATE', '127.0.0.1', '1', 'k', '0', '60000'),
+      /^ReplyError: IOERR error or timeout writing to target instance/,
+    );
     assert.equal(await client.get('k'), 'v');
     client.disconnect();
     await server.close();

@@ -80,11 +80,18 @@ const slotCommands: readonly ServerCommand[] = [
     args: [many(int('slot'))],
     complexity: perSlot,
   }),
-  subcommand('delslotsrange', -4, changing, 'Takes ranges of hash slots from their nodes, as this node sees it.', slots.deleteSlotRanges, {
-    since: '7.0.0',
-    args: [slotRanges],
-    complexity: perSlot,
-  }),
+  subcommand(
+    'delslotsrange',
+    -4,
+    changing,
+    'Takes ranges of hash slots from their nodes, as this node sees it.',
+    slots.deleteSlotRanges,
+    {
+      since: '7.0.0',
+      args: [slotRanges],
+      complexity: perSlot,
+    },
+  ),
   subcommand('flushslots', 2, changing, 'Takes all hash slots from this node.', slots.flushSlots),
   subcommand('setslot', -4, changing, 'Binds a hash slot to a node, or marks it as moving.', slots.setSlot, {
     args: [
@@ -98,7 +105,9 @@ const slotCommands: readonly ServerCommand[] = [
       ),
     ],
   }),
-  subcommand('countkeysinslot', 3, open, 'Counts the keys of a hash slot on this node.', slots.countKeysInSlot, { args: [int('slot')] }),
+  subcommand('countkeysinslot', 3, open, 'Counts the keys of a hash slot on this node.', slots.countKeysInSlot, {
+    args: [int('slot')],
+  }),
   subcommand('getkeysinslot', 4, open, 'Returns keys of a hash slot on this node.', slots.getKeysInSlot, {
     args: [int('slot'), int('count')],
     complexity: 'O(N), N keys asked for',
@@ -163,7 +172,10 @@ const nodeCommands: readonly ServerCommand[] = [
 
 const viewCommands: readonly ServerCommand[] = [
   subcommand('info', 2, open, 'Returns the state of the cluster.', views.info, { varies: true }),
-  subcommand('nodes', 2, open, 'Returns all nodes as this one sees them.', views.nodes, { complexity: perNode, varies: true }),
+  subcommand('nodes', 2, open, 'Returns all nodes as this one sees them.', views.nodes, {
+    complexity: perNode,
+    varies: true,
+  }),
   subcommand('shards', 2, open, 'Returns the shards: slots and their nodes.', views.shards, {
     since: '7.0.0',
     complexity: perNode,
@@ -185,7 +197,10 @@ const viewCommands: readonly ServerCommand[] = [
     varies: true,
   }),
   subcommand('myid', 2, open, 'Returns the id of this node.', views.myId),
-  subcommand('myshardid', 2, open, "Returns the id of this node's shard.", views.myShardId, { since: '7.2.0', varies: true }),
+  subcommand('myshardid', 2, open, "Returns the id of this node's shard.", views.myShardId, {
+    since: '7.2.0',
+    varies: true,
+  }),
   subcommand('replicas', 3, inspecting, 'Returns the replicas of a master.', nodes.replicas, {
     since: '5.0.0',
     args: [nodeId],
@@ -197,11 +212,18 @@ const viewCommands: readonly ServerCommand[] = [
     deprecatedSince: '5.0.0',
     replacedBy: '`CLUSTER REPLICAS`',
   }),
-  subcommand('count-failure-reports', 3, inspecting, 'Counts the nodes that say a node has failed.', nodes.countFailureReports, {
-    args: [nodeId],
-    complexity: 'O(N), N reports',
-    varies: true,
-  }),
+  subcommand(
+    'count-failure-reports',
+    3,
+    inspecting,
+    'Counts the nodes that say a node has failed.',
+    nodes.countFailureReports,
+    {
+      args: [nodeId],
+      complexity: 'O(N), N reports',
+      varies: true,
+    },
+  ),
   subcommand('help', 2, ['loading', 'stale'], 'Lists the subcommands.', help, { since: '5.0.0' }),
 ];
 
