@@ -12,6 +12,12 @@ const ownDist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 /** Name of the file -> module. Files that a thread starts from have the name that `new Worker` looks for. */
 const ownEntries = {
   index: 'src/index.js',
+  testing: 'src/testing/index.js',
+  ioredis: 'src/testing/ioredis.js',
+  'node-redis': 'src/testing/node-redis.js',
+  'node-test': 'src/testing/node-test.js',
+  jest: 'src/testing/jest.js',
+  vitest: 'src/testing/vitest.js',
   'kvasir-server': 'src/apps/kvasir-server.js',
   'kvasir-sentinel': 'src/apps/kvasir-sentinel.js',
   'kvasir-cli': 'src/apps/kvasir-cli.js',

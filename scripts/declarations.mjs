@@ -1,7 +1,7 @@
-// declarations: makes the package's one declaration file, dist/bundle/index.d.ts, of the few files that declare its public face.
-// Called by build.mjs.
+// declarations: makes the package's declaration files, one for each entry (dist/bundle/index.d.ts, testing.d.ts, ...), of the few
+// files that declare its public face. Called by build.mjs.
 //
-// The declarations of src/index.ts and of what they refer to are put one after the other, without their imports. Nothing but
+// The declarations of an entry and of what they refer to are put one after the other, without their imports. Nothing but
 // those files is looked at, so this takes a moment. It refuses what would not work that way: a name that is imported under another
 // one, and a public type that needs a package.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -10,8 +10,17 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const target = join(root, 'dist/bundle/index.d.ts');
-const entry = join(root, 'src/index.ts');
+
+/** Name of the declaration file -> source. */
+const entries = {
+  index: 'src/index.ts',
+  testing: 'src/testing/index.ts',
+  ioredis: 'src/testing/ioredis.ts',
+  'node-redis': 'src/testing/node-redis.ts',
+  'node-test': 'src/testing/node-test.ts',
+  jest: 'src/testing/jest.ts',
+  vitest: 'src/testing/vitest.ts',
+};
 
 /** Names of a statement's import or export clause; undefined where it has none. */
 function namesOf(statement) {
@@ -71,13 +80,16 @@ function withoutHeader(statement, source) {
   return source.text.slice(start, statement.end);
 }
 
-/** Writes the declaration file unless it is there as it should be. */
+/** Writes the declaration files that are not there as they should be. */
 export function writeDeclarations() {
-  const rollUp = new RollUp();
-  rollUp.add(entry);
-  if (existsSync(target) && readFileSync(target, 'utf8') === rollUp.text) return;
-  mkdirSync(dirname(target), { recursive: true });
-  const temporary = `${target}.${process.pid}.tmp`;
-  writeFileSync(temporary, rollUp.text);
-  renameSync(temporary, target);
+  for (const [name, entry] of Object.entries(entries)) {
+    const rollUp = new RollUp();
+    rollUp.add(join(root, entry));
+    const target = join(root, `dist/bundle/${name}.d.ts`);
+    if (existsSync(target) && readFileSync(target, 'utf8') === rollUp.text) continue;
+    mkdirSync(dirname(target), { recursive: true });
+    const temporary = `${target}.${process.pid}.tmp`;
+    writeFileSync(temporary, rollUp.text);
+    renameSync(temporary, target);
+  }
 }

@@ -205,3 +205,16 @@ export function copyBytes(to: Uint8Array, toOffset: number, from: Uint8Array, fr
     to.set(from.subarray(fromOffset, fromOffset + count), toOffset);
   }
 }
+
+/** The parts one after the other, in an array of their own. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

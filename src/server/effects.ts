@@ -51,6 +51,12 @@ export class Effects {
     this.update();
   }
 
+  /** The sink gets nothing more. */
+  detach(sink: EffectSink): void {
+    this.sinks.splice(this.sinks.indexOf(sink), 1);
+    this.update();
+  }
+
   /** A sink began or ended to want effects. */
   update(): void {
     this.wanted = !this.muted && this.sinks.some((sink) => sink.wants && (sink.bit & this.reach) !== 0);

@@ -252,7 +252,7 @@ export class DataServer extends RespServer<Database> implements Engine {
   /** @hot */
   protected override leave(): void {
     if (this.call.db.slots !== null) this.call.db.slots.forget();
-    if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
+    this.serveReady();
   }
 
   /** What a script may do stands in its first line. */
@@ -378,7 +378,7 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   /** Serves clients that wait for keys, if something was put in them; not inside a transaction or script. */
   serveReady(): void {
-    this.leave();
+    if (this.blocking.hasReadyKeys && this.depth === 0) this.blocking.serveReadyKeys();
   }
 
   // --- gates --------------------------------------------------------------------------------------------------------

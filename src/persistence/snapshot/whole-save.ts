@@ -8,7 +8,13 @@ import type { Keyspace } from '../../keyspace/keyspace.js';
 import { RefList } from '../../structures/dict.js';
 import { Compression, RdbWriter } from '../rdb/writer.js';
 import type { SnapshotEncoder } from './snapshot.js';
-import type { DirectFileSink } from './snapshot-sink.js';
+
+/** Where the bytes go: a file, or memory. It is done when `finish` returns. */
+export interface WholeSink {
+  /** Takes what the writer holds, and leaves it empty. */
+  send(writer: RdbWriter): void;
+  finish(done: (error: Error | null) => void): void;
+}
 
 const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
@@ -17,7 +23,7 @@ const BATCH = 64;
 export function saveWhole(
   keyspace: Keyspace,
   makeEncoder: (writer: RdbWriter) => SnapshotEncoder,
-  sink: DirectFileSink,
+  sink: WholeSink,
   compresses: boolean,
 ): Error | null {
   const writer = new RdbWriter(compresses ? Compression.marked : Compression.none);

@@ -17,6 +17,7 @@
 //
 // Not here: what requests mean (server), listening (listener).
 
+import { joinBytes } from '../../base/bytes.js';
 import type { Clock } from '../../io/clock.js';
 import type { Wire, WireEvents } from '../../io/wire.js';
 import {
@@ -80,18 +81,6 @@ export interface Session {
   onQueryGrown(): void;
   /** The client's requests passed client-query-buffer-limit. */
   onQueryLimit(): void;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 export class Connection implements WireEvents {
@@ -345,7 +334,7 @@ export class Connection implements WireEvents {
     const parts = this.messages;
     if (parts.length === 0) return;
     this.messages = [];
-    this.send(parts.length === 1 ? parts[0]! : joined(parts));
+    this.send(parts.length === 1 ? parts[0]! : joinBytes(parts));
   }
 
   /** What waits for the end of the turn. */

@@ -34,6 +34,7 @@ const CLOCKS_APART_MS_MAX = 2;
 
 export class Monitors {
   private readonly clients = new Set<Client>();
+  private readonly listeners = new Set<(call: ClientCall, database: number) => void>();
   /** A moment on both clocks: the wall's counts milliseconds, the steady one parts of them. */
   private wallAnchorMs = 0;
   private steadyAnchorMs = 0;
@@ -41,7 +42,21 @@ export class Monitors {
   constructor(private readonly server: MonitorsHost) {}
 
   get count(): number {
-    return this.clients.size;
+    return this.clients.size + this.listeners.size;
+  }
+
+  /** Calls `listener` for every command that MONITOR shows; returns what ends that. */
+  watch(listener: (call: ClientCall, database: number) => void): () => void {
+    this.listeners.add(listener);
+    this.server.gates |= Gate.MONITORED;
+    return () => {
+      this.listeners.delete(listener);
+      this.lowerGate();
+    };
+  }
+
+  private lowerGate(): void {
+    if (this.clients.size === 0 && this.listeners.size === 0) this.server.gates &= ~Gate.MONITORED;
   }
 
   add(client: Client): void {
@@ -53,7 +68,7 @@ export class Monitors {
   forget(client: Client): void {
     if (!this.clients.delete(client)) return;
     client.monitors = false;
-    if (this.clients.size === 0) this.server.gates &= ~Gate.MONITORED;
+    this.lowerGate();
   }
 
   reset(client: Client): void {
@@ -75,6 +90,8 @@ export class Monitors {
 
   /** Tells a command; `origin` stands for the address of commands that come from no socket ('lua'). */
   feed(call: ClientCall, database: number, origin: string | undefined): void {
+    for (const listener of this.listeners) listener(call, database);
+    if (this.clients.size === 0) return;
     let line = `+${(this.preciseMs() / 1000).toFixed(6)} [${database} ${origin ?? (call.client.unixSocket ? `unix:${call.client.local}` : call.client.remote)}]`;
     for (let index = 0; index < call.count; index++) line += ` ${quoted(this.server.shownArgument(call, index))}`;
     const bytes = latin1Bytes(`${line}\r\n`);

@@ -1,0 +1,16 @@
+// The test kit's public face: `import { createServer } from 'kvasir/testing'`.
+
+export { createServer } from './create-server.js';
+export type {
+  CallArgument,
+  DiskOperation,
+  RecordedCommand,
+  Recording,
+  Snapshot,
+  TestServer,
+  TestServerOptions,
+} from './test-kit.js';
+export type { DataDump, DumpedValue, Fixtures, FixtureValue } from './data-dump.js';
+export type { PlainReply } from './plain-reply.js';
+export { RedisMemoryServer, type RedisInstanceData, type RedisMemoryServerOptions } from './redis-memory-server.js';
+export { fakeTimersClock, virtualClock, type Duration, type VirtualClock } from '../io/virtual-clock.js';

@@ -1,0 +1,13 @@
+// jest: the preset for jest, and for other runners with global hooks:
+//
+//   import { setup } from 'kvasir/jest';
+//   const redis = setup();                    // hooks beforeAll, beforeEach and afterAll
+//   test('...', () => redis.server.run('SET', 'a', 'b'));
+
+import { type RunningPreset, setupByHooks } from './setup-by-hooks.js';
+import type { TestServerOptions } from './test-kit.js';
+
+/** Starts a server before the tests of this file, restores its data before each, and stops it after the last. */
+export function setup(options: TestServerOptions = {}): RunningPreset {
+  return setupByHooks(undefined, options);
+}

@@ -1,0 +1,37 @@
+// preset: what the presets of the test runners share: one server for the process, its URL in the environment, and data that is
+// as it was before each test.
+
+import { createServer } from './create-server.js';
+import type { TestServer, TestServerOptions } from './test-kit.js';
+
+/** Hooks of a test runner. */
+export interface TestHooks {
+  beforeEach(run: () => void): void;
+  afterAll(run: () => Promise<void>): void;
+}
+
+export interface Preset {
+  readonly server: TestServer;
+  /** Keeps the present data as what every later test begins with: call it after seeding. */
+  keep(): void;
+}
+
+/**
+ * Starts a server, sets REDIS_URL, REDIS_HOST and REDIS_PORT, and restores the data before each test. Each worker process of a
+ * runner that loads the preset has a server of its own, so tests run side by side.
+ */
+export async function usePreset(hooks: TestHooks, options: TestServerOptions = {}): Promise<Preset> {
+  const server = await createServer(options);
+  process.env.REDIS_URL = server.url;
+  process.env.REDIS_HOST = server.host;
+  process.env.REDIS_PORT = String(server.port);
+  let kept = server.snapshot();
+  hooks.beforeEach(() => server.restore(kept));
+  hooks.afterAll(() => server.close());
+  return {
+    server,
+    keep() {
+      kept = server.snapshot();
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// The examples of the documents that are marked to run do run, as a user would run them: from the package's own entries.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const root = join(fileURLToPath(import.meta.url), '../../../..');
+const run = promisify(execFile);
+
+/** Pages, and how many examples each has at least. */
+const pages: Readonly<Record<string, number>> = { 'testing.md': 7 };
+
+for (const [page, atLeast] of Object.entries(pages)) {
+  describe(`docs/${page}`, () => {
+    const text = readFileSync(join(root, 'docs', page), 'utf8');
+    const examples = [...text.matchAll(/^```js run\n([^]*?)^```$/gm)].map(([, code]) => code!);
+
+    it('has examples', () => assert.ok(examples.length >= atLeast, `${examples.length} examples`));
+
+    examples.forEach((code, index) => {
+      it(`example ${index + 1} runs`, async () => {
+        // Within the package, so that its name leads to it.
+        const folder = join(root, 'dist/test/examples');
+        mkdirSync(folder, { recursive: true });
+        const path = join(folder, `${page}-${index}-${process.pid}.mjs`);
+        writeFileSync(path, code);
+        try {
+          await run(process.execPath, [path], { timeout: 120_000 });
+        } finally {
+          rmSync(path);
+        }
+      });
+    });
+  });
+}
