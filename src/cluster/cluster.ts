@@ -5,12 +5,14 @@
 import type { LogLevel } from '../base/log-level.js';
 import type { RandomSource } from '../base/prng.js';
 import type { Clock } from '../io/clock.js';
-import type { ConnectEvents, Listener } from '../io/network.js';
+import type { ConnectEvents } from '../io/network.js';
 import type { Wire } from '../io/wire.js';
 import { attachReplication, type Replication } from '../replication/replication.js';
 import type { ClusterLinkView, ClusterNodeView, ClusterPort } from '../server/cluster-port.js';
 import type { DataServer } from '../server/server.js';
 import { StartError } from '../server/start.js';
+import { OutgoingTls } from '../service/doors/outgoing-tls.js';
+import { PeerDoor } from '../service/doors/peer-door.js';
 import { ClusterSettings } from './cluster-settings.js';
 import * as commands from './commands.js';
 import { bumpEpoch } from './epochs.js';
@@ -36,7 +38,8 @@ export class Cluster implements ClusterPort, RunnerOwner {
   readonly messageTypeNames = messageTypeNames;
   private readonly runner: NodeRunner;
   private readonly state: ClusterState;
-  private listeners: Listener[] = [];
+  private readonly door: PeerDoor;
+  private readonly tls: OutgoingTls;
   /** The data is loaded: roles may change. */
   private isServing = false;
   private willTell = false;
@@ -57,6 +60,14 @@ export class Cluster implements ClusterPort, RunnerOwner {
       throw new StartError(`Unrecoverable error: corrupted cluster config file ${path}, ${error.message}`);
     }
     this.state = this.runner.bus.state;
+    this.tls = new OutgoingTls(config, (level, text) => server.log(level, text));
+    this.door = new PeerDoor(
+      server,
+      options.environment.network,
+      () => this.settings.usesTls,
+      KEEP_ALIVE_SECONDS,
+      (wire) => this.runner.links.accept(wire),
+    );
     this.ensureRole();
     server.hooks.beforeServing.push(() => {
       this.adoptKeys();
@@ -77,6 +88,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
       throw new StartError(
         `Redis port number too high for cluster mode: the port of the cluster bus would be ${port}. Use a port of ${PORT_MAX - 10_000} or less, or set cluster-port`,
       );
+    if (!this.door.prepare()) throw new StartError('Failed to configure TLS. Check logs for more info.');
     const backlog = server.config.number('tcp-backlog').value;
     for (const word of server.config.special('bind').value) {
       const isOptional = word.startsWith('-');
@@ -85,12 +97,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
         .replace(/^\*$/, '0.0.0.0')
         .replace(/^::\*$/, '::');
       try {
-        this.listeners.push(
-          await server.options.environment.network.listen(
-            { host, port, backlog, keepAliveSeconds: () => KEEP_ALIVE_SECONDS },
-            (wire) => this.runner.links.accept(wire),
-          ),
-        );
+        await this.door.open(host, port, backlog);
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
         if (isOptional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) continue;
@@ -102,7 +109,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
   }
 
   stop(): void {
-    for (const listener of this.listeners.splice(0)) listener.close();
+    this.door.close();
     this.runner.stop();
   }
 
@@ -163,6 +170,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
 
   connect(host: string, port: number, events: ConnectEvents): Wire {
     const source = this.server.config.text('bind-source-addr').value;
+    if (this.settings.usesTls) return this.tls.dial(host, port, events, source === '' ? undefined : source);
     return this.server.options.environment.network.connect(
       { host, port, timeoutMs: CONNECT_MS_MAX, ...(source === '' ? {} : { sourceAddress: source }) },
       events,

@@ -13,6 +13,7 @@ import type { Network } from '../io/network.js';
 import { Call } from '../registry/call.js';
 import type { Database } from '../keyspace/database.js';
 import { type Client, Gate } from '../service/clients/client.js';
+import { OutgoingTls } from '../service/doors/outgoing-tls.js';
 import { Rate } from '../service/watch/activity.js';
 import type { EffectSink } from '../server/effects.js';
 import type { CallFor } from '../server/call.js';
@@ -39,6 +40,22 @@ const SECOND_MS = 1000;
 const ID_BYTES = 20;
 const ACK_EVERY_MS = 1000;
 const SAMPLE_MS = 100;
+
+function usesTls(server: DataServer): boolean {
+  return server.config.flag('tls-replication').value;
+}
+
+/** Links to masters have TLS where tls-replication says so. */
+function secureNetwork(server: DataServer, network: Network): Network {
+  const tls = new OutgoingTls(server.config, (level, text) => server.log(level, text));
+  return {
+    listen: (address, accept) => network.listen(address, accept),
+    connect: (target, events) =>
+      usesTls(server)
+        ? tls.dial(target.host, target.port, events, target.sourceAddress)
+        : network.connect(target, events),
+  };
+}
 
 export class Replication implements ReplicationPort, LinkOwner, StreamTarget, FailoverHost {
   readonly clock: Clock;
@@ -69,7 +86,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   constructor(private readonly server: DataServer) {
     const { environment } = server.options;
     this.clock = server.clock;
-    this.network = environment.network;
+    this.network = secureNetwork(server, environment.network);
     this.history = new History(() => Buffer.from(environment.entropy(ID_BYTES)).toString('hex'));
     this.fullSync = new FullSync(server, this.history, server.persistence.host, () =>
       this.replicas.encoder.forgetDatabase(),
@@ -324,7 +341,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     return {
       user: config.text('masteruser').value,
       password: config.text('masterauth').value,
-      announcedPort: announced > 0 ? announced : server.port,
+      announcedPort: announced > 0 ? announced : usesTls(server) && server.tlsPort > 0 ? server.tlsPort : server.port,
       announcedAddress: config.text('replica-announce-ip').value,
       version: SERVER_VERSION,
       id: this.hasHistory ? history.id : '?',

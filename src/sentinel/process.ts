@@ -20,7 +20,7 @@ import { stackOf } from '../service/process/stack.js';
 import { History, historyPath } from './history.js';
 import { SENTINEL_PORT, type RunningSentinel, launchSentinel, SentinelStartError } from './launch.js';
 import type { Dial } from './links.js';
-import { OutgoingTls } from './outgoing-tls.js';
+import { OutgoingTls } from '../service/doors/outgoing-tls.js';
 import type { Spawn } from './scripts.js';
 import { collectSentinelDirectives, type SentinelDirectives } from './directives.js';
 import { makeSentinelTable } from './sentinel-server.js';

@@ -62,6 +62,15 @@ const defaultProtocols = ['tlsv1.2', 'tlsv1.3'];
 const defaultSuites = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256'];
 const allSuites = new Set([...defaultSuites, 'TLS_AES_128_CCM_SHA256', 'TLS_AES_128_CCM_8_SHA256']);
 
+/** What TLS is for: the clients' port, unless something else says so. */
+export interface TlsUse {
+  readonly isWanted: (config: Config) => boolean;
+  /** Who connects must show a certificate, whatever tls-auth-clients says. */
+  readonly asksAlways: boolean;
+}
+
+const forClients: TlsUse = { isWanted: (config) => config.number('tls-port').value > 0, asksAlways: false };
+
 export class Tls {
   private handshaker: Server | undefined;
   private readonly opening = new Set<Socket>();
@@ -73,11 +82,12 @@ export class Tls {
     private readonly config: Config,
     private readonly log: (level: LogLevel, text: string) => void,
     private readonly serve: (socket: TLSSocket) => void,
+    private readonly use: TlsUse = forClients,
   ) {}
 
-  /** Whether there is a port for which certificates are needed. */
+  /** Whether certificates are needed. */
   get isWanted(): boolean {
-    return this.config.number('tls-port').value > 0;
+    return this.use.isWanted(this.config);
   }
 
   /** Reads the configuration and all files; false, after a log line, when TLS cannot work so: then all stays as it was. */
@@ -138,7 +148,7 @@ export class Tls {
 
   private makeHandshaker(): Server {
     const { config } = this;
-    const { value: asks } = config.choice('tls-auth-clients');
+    const asks = this.use.asksAlways ? 'yes' : config.choice('tls-auth-clients').value;
     const server = createServer({
       ...this.contextOptions(asks !== 'no'),
       requestCert: asks !== 'no',

@@ -1,17 +1,18 @@
-// outgoing-tls: connections with TLS to servers and other sentinels, with certificates that are read anew when their files change.
+// outgoing-tls: connections with TLS to other servers and sentinels, with certificates that are read anew when their files change.
 //
-// The configuration is that of replication: `tls-replication yes`, the client's certificate or else the server's, and the
-// authorities. As in Redis the chain must be trusted, and the name in the certificate is not compared.
+// Whoever uses it looks at its own directive (tls-replication, tls-cluster) first. The certificate is the client's or else the
+// server's. As in Redis the chain must be trusted, and the name in the certificate is not compared.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
-import { systemErrorText } from '../base/system-error.js';
-import { ipVersion } from '../io/ip-address.js';
-import { SocketWire } from '../io/sockets.js';
-import type { LogLevel } from '../base/log-level.js';
-import type { Config } from '../service/config/config.js';
-import type { Dial } from './links.js';
+import { systemErrorText } from '../../base/system-error.js';
+import { ipVersion } from '../../io/ip-address.js';
+import type { ConnectEvents } from '../../io/network.js';
+import { SocketWire } from '../../io/sockets.js';
+import type { Wire } from '../../io/wire.js';
+import type { LogLevel } from '../../base/log-level.js';
+import type { Config } from '../config/config.js';
 
 const files = [
   'tls-cert-file',
@@ -31,11 +32,12 @@ export class OutgoingTls {
     private readonly log: (level: LogLevel, text: string) => void,
   ) {}
 
-  readonly dial: Dial = (host, port, events) => {
+  readonly dial = (host: string, port: number, events: ConnectEvents, sourceAddress?: string): Wire => {
     const socket = connect({
       host,
       port,
       secureContext: this.renewed(),
+      ...(sourceAddress === undefined ? {} : { localAddress: sourceAddress }),
       checkServerIdentity: () => undefined,
       ...(ipVersion(host) === 0 ? { servername: host } : {}),
     });
