@@ -37,8 +37,18 @@ export interface Daemon {
 /** As an executable that cannot be run ends, in a shell and in redis-sentinel. */
 const CANNOT_EXECUTE = 2;
 
-const spawnScript: Spawn = (path, args, ended) => {
-  const child = spawn(path, args, { stdio: 'ignore' });
+/** Relative paths of scripts are in `dir`, which redis-sentinel makes its own folder. */
+function makeSpawn(folder: string): Spawn {
+  return (path, args, ended) => spawnScript(folder, path, args, ended);
+}
+
+function spawnScript(
+  folder: string,
+  path: string,
+  args: readonly string[],
+  ended: Parameters<Spawn>[2],
+): ReturnType<Spawn> {
+  const child = spawn(resolve(folder, path), args, { stdio: 'ignore', cwd: folder });
   let isOver = false;
   const end = (exitCode: number, signal: number): void => {
     if (isOver) return;
@@ -48,7 +58,7 @@ const spawnScript: Spawn = (path, args, ended) => {
   child.on('error', () => end(CANNOT_EXECUTE, 0));
   child.on('close', (code, signal) => end(code ?? 0, signal === null ? 0 : osConstants.signals[signal]));
   return { pid: child.pid ?? 0, kill: () => void child.kill('SIGKILL') };
-};
+}
 
 const addressHost: AddressHost = {
   addresses: () =>
@@ -65,7 +75,7 @@ const addressHost: AddressHost = {
     }),
 };
 
-export function isExecutable(path: string): boolean {
+function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
@@ -167,8 +177,8 @@ export async function runSentinel(args: readonly string[], daemon: Daemon): Prom
       log: write,
       dial: (host, port, events) => (config.flag('tls-replication').value ? tls.dial : plain)(host, port, events),
       resolve: resolveName,
-      spawn: spawnScript,
-      isExecutable,
+      spawn: makeSpawn(config.path('dir')),
+      isExecutable: (path) => isExecutable(resolve(config.path('dir'), path)),
       addressHost,
       history:
         config.file === undefined
