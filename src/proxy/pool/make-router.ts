@@ -1,11 +1,18 @@
 // make-router: the router that a pool's configuration asks for.
+import type { LogLevel } from '../../base/log-level.js';
 import type { Prng } from '../../base/prng.js';
 import type { Clock } from '../../io/clock.js';
 import type { PoolConfig } from '../config/pool-config.js';
 import { hashFunctions } from '../placement/hash-functions.js';
 import type { Router } from '../routing/router.js';
 import { Backend, type BackendHost } from './backend.js';
+import { addressText, type NodeAddress } from '../../client/slot-map.js';
+import { ClusterRouter } from './cluster-router.js';
 import { NutcrackerRouter } from './nutcracker-router.js';
+import { SentinelRouter } from './sentinel-router.js';
+
+/** A server that says nothing for so long is looked for anew, where the pool sets no time. */
+const DISCOVERED_TIMEOUT_MS = 10_000;
 
 /** What a pool says to each of its servers first. */
 export function authOf(config: PoolConfig): string[] {
@@ -15,6 +22,7 @@ export function authOf(config: PoolConfig): string[] {
 
 export function makeRouter(config: PoolConfig, host: BackendHost, clock: Clock, prng: Prng): Router {
   const auth = authOf(config);
+  if (config.kind !== 'twemproxy') return makeDiscoveringRouter(config, host, clock, prng);
   const backends = config.servers.map(
     ({ host: serverHost, port, path, label, name, weight }) =>
       new Backend(host, {
@@ -46,4 +54,36 @@ export function makeRouter(config: PoolConfig, host: BackendHost, clock: Clock, 
       `server '${backend.options.name}' of pool '${config.name}' is ejected for ${config.retryTimeoutMs} ms`,
     ),
   );
+}
+
+/** A router that finds its servers itself. */
+function makeDiscoveringRouter(config: PoolConfig, host: BackendHost, clock: Clock, prng: Prng): Router {
+  const auth = authOf(config);
+  const make = (address: NodeAddress, greeting: readonly (readonly string[])[], password: readonly string[]): Backend =>
+    new Backend(host, {
+      ...address,
+      label: addressText(address),
+      name: addressText(address),
+      weight: 1,
+      timeoutMs: config.timeoutMs > 0 ? config.timeoutMs : DISCOVERED_TIMEOUT_MS,
+      connectionCount: config.serverConnections,
+      auth: password,
+      databaseIndex: config.databaseIndex,
+      greeting,
+    });
+  const common = { readPolicy: config.readPolicy, clock, prng, log: (level: LogLevel, text: string) => host.log(level, `pool '${config.name}': ${text}`) };
+  if (config.kind === 'cluster') {
+    return new ClusterRouter({
+      ...common,
+      seeds: config.nodes,
+      makeBackend: (address, isReplica) => make(address, isReplica ? [['READONLY']] : [], auth),
+    });
+  }
+  return new SentinelRouter({
+    ...common,
+    sentinels: config.nodes,
+    masterName: config.masterName,
+    makeBackend: (address) => make(address, [], auth),
+    makeSentinel: (address) => make(address, [], []),
+  });
 }

@@ -1,0 +1,70 @@
+// raw-client: sends requests to a server and gives back its replies as the bytes they are, for comparing.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { encodeCommand } from '../../src/client/encode-command.js';
+import { COMPLETE } from '../../src/protocol/request.js';
+import { ReplyScanner } from '../../src/proxy/wire/reply-scanner.js';
+
+export class RawClient {
+  private kept = Buffer.alloc(0);
+  private readonly scanner = new ReplyScanner();
+  private waiting: ((reply: string | undefined) => void)[] = [];
+  isClosed = false;
+
+  private constructor(readonly socket: Socket) {
+    socket.on('data', (chunk: Buffer) => {
+      this.kept = Buffer.concat([this.kept, chunk]);
+      this.deliver();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.isClosed = true;
+      for (const waiter of this.waiting.splice(0)) waiter(undefined);
+    });
+  }
+
+  static async open(place: number | string): Promise<RawClient> {
+    const socket = typeof place === 'string' ? connect(place) : connect(place, '127.0.0.1');
+    await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  private deliver(): void {
+    while (this.waiting.length > 0 && this.kept.length > 0) {
+      const bytes = new Uint8Array(this.kept);
+      if (this.scanner.scan(bytes, 0, bytes.length) !== COMPLETE) return;
+      const { end } = this.scanner;
+      const reply = this.kept.subarray(0, end).toString('latin1');
+      this.kept = this.kept.subarray(end);
+      this.waiting.shift()!(reply);
+    }
+  }
+
+  /** The next reply; undefined when the connection ends before. */
+  next(): Promise<string | undefined> {
+    if (this.isClosed) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+      this.deliver();
+    });
+  }
+
+  write(bytes: string | Buffer): void {
+    this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  }
+
+  call(...words: (string | Uint8Array)[]): Promise<string | undefined> {
+    this.socket.write(encodeCommand(words));
+    return this.next();
+  }
+
+  /** Sends all at once. */
+  pipeline(commands: readonly (readonly string[])[]): Promise<(string | undefined)[]> {
+    this.socket.write(Buffer.concat(commands.map((words) => encodeCommand(words))));
+    return Promise.all(commands.map(() => this.next()));
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
