@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import * as prettier from 'prettier';
 import { allDeclarations } from '../dist/src/server/declarations.js';
 import { directiveTypes } from '../dist/src/service/config/directive-types.js';
+import { proxyDeclaration } from '../dist/src/proxy/commands/declaration.js';
+import { planTable } from '../dist/src/proxy/routing/reference.js';
 import { configReference, sampleConfig } from '../dist/src/service/config/reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -36,6 +38,14 @@ function readme() {
   );
 }
 
+function proxyPage() {
+  const text = readFileSync(join(root, 'docs/proxy.md'), 'utf8');
+  return text.replace(
+    /(<!-- commands: begin[^\n]*-->\n)[\s\S]*?(<!-- commands: end -->)/,
+    (_, begin, end) => `${begin}\n${planTable([...allDeclarations, proxyDeclaration])}\n\n${end}`,
+  );
+}
+
 /** Laid out as `npm run format` would do it. */
 async function directivesModule() {
   const filepath = join(root, 'src/embed/directives.ts');
@@ -46,6 +56,7 @@ const stale = [];
 for (const [path, made] of [
   ['README.md', readme()],
   ['docs/config.md', configReference()],
+  ['docs/proxy.md', proxyPage()],
   ['kvasir.conf', sampleConfig()],
   ['src/embed/directives.ts', await directivesModule()],
 ]) {

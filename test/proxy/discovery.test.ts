@@ -91,58 +91,69 @@ describe('in front of a Redis Cluster', { skip: peerMissing('redis-server', 'red
   });
 });
 
-describe('in front of a master with Sentinel', { skip: peerMissing('redis-server', 'redis-sentinel', 'redis-cli') }, () => {
-  test('writes follow a failover, and reads may go to replicas', async () => {
-    const master = await startRedis();
-    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
-    const folder = mkdtempSync(join(tmpdir(), 'kvasir-sentinel-'));
-    const sentinelPort = await findFreePort();
-    const file = join(folder, 'sentinel.conf');
-    writeFileSync(
-      file,
-      `port ${sentinelPort}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor main 127.0.0.1 ${master.port} 1\nsentinel down-after-milliseconds main 2000\nsentinel failover-timeout main 10000\n`,
-    );
-    const sentinel = spawn('redis-sentinel', [file], { stdio: 'ignore' });
-    const port = await findFreePort();
-    await until(async () => (await replica.send('INFO', 'replication')).includes('master_link_status:up'));
-    const asking = await (async () => {
-      for (;;) {
-        try {
-          return await RawClient.open(sentinelPort);
-        } catch {
-          await sleep(20);
+describe(
+  'in front of a master with Sentinel',
+  { skip: peerMissing('redis-server', 'redis-sentinel', 'redis-cli') },
+  () => {
+    test('writes follow a failover, and reads may go to replicas', async () => {
+      const master = await startRedis();
+      const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
+      const folder = mkdtempSync(join(tmpdir(), 'kvasir-sentinel-'));
+      const sentinelPort = await findFreePort();
+      const file = join(folder, 'sentinel.conf');
+      writeFileSync(
+        file,
+        `port ${sentinelPort}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor main 127.0.0.1 ${master.port} 1\nsentinel down-after-milliseconds main 2000\nsentinel failover-timeout main 10000\n`,
+      );
+      const sentinel = spawn('redis-sentinel', [file], { stdio: 'ignore' });
+      const port = await findFreePort();
+      await until(async () => (await replica.send('INFO', 'replication')).includes('master_link_status:up'));
+      const asking = await (async () => {
+        for (;;) {
+          try {
+            return await RawClient.open(sentinelPort);
+          } catch {
+            await sleep(20);
+          }
         }
+      })();
+      await until(async () => (await asking.call('SENTINEL', 'REPLICAS', 'main'))!.includes(String(replica.port)));
+      const proxy = await startKvasirProxy(
+        `pool:\n  type: sentinel\n  listen: 127.0.0.1:${port}\n  master_name: main\n  read_policy: prefer_replica\n  nodes:\n   - 127.0.0.1:${sentinelPort}\n`,
+        port,
+      );
+      const client = await RawClient.open(port);
+      try {
+        assert.equal(await client.call('SET', 'a', '1'), '+OK\r\n');
+        await until(async () => (await client.call('GET', 'a')) === '$1\r\n1\r\n');
+        await until(
+          async () =>
+            /cmdstat_get/.test(await replica.send('INFO', 'commandstats')) ||
+            (await client.call('GET', 'a')) === undefined,
+        );
+        // Sentinel refuses until it has seen the replica ready.
+        await until(async () => (await asking.call('SENTINEL', 'FAILOVER', 'main'))! === '+OK\r\n');
+        await until(async () =>
+          (await asking.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'))!.includes(String(replica.port)),
+        );
+        // Each write works or waits: none is told of the failover.
+        for (let index = 0; index < 50; index++) {
+          assert.equal(await client.call('SET', 'b', String(index)), '+OK\r\n');
+          if ((await replica.send('GET', 'b')) === String(index) && (await replica.send('ROLE')).startsWith('master'))
+            break;
+          await sleep(100);
+        }
+        assert.match(await replica.send('ROLE'), /^master/);
+        assert.match(await replica.send('GET', 'b'), /^\d+$/);
+      } finally {
+        client.close();
+        asking.close();
+        await proxy.stop('SIGKILL');
+        sentinel.kill('SIGKILL');
+        await master.stop();
+        await replica.stop();
+        rmSync(folder, { recursive: true, force: true });
       }
-    })();
-    await until(async () => (await asking.call('SENTINEL', 'REPLICAS', 'main'))!.includes(String(replica.port)));
-    const proxy = await startKvasirProxy(
-      `pool:\n  type: sentinel\n  listen: 127.0.0.1:${port}\n  master_name: main\n  read_policy: prefer_replica\n  nodes:\n   - 127.0.0.1:${sentinelPort}\n`,
-      port,
-    );
-    const client = await RawClient.open(port);
-    try {
-      assert.equal(await client.call('SET', 'a', '1'), '+OK\r\n');
-      await until(async () => (await client.call('GET', 'a')) === '$1\r\n1\r\n');
-      await until(async () => /cmdstat_get/.test(await replica.send('INFO', 'commandstats')) || (await client.call('GET', 'a')) === undefined);
-      // Sentinel refuses until it has seen the replica ready.
-      await until(async () => (await asking.call('SENTINEL', 'FAILOVER', 'main'))! === '+OK\r\n');
-      await until(async () => (await asking.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'))!.includes(String(replica.port)));
-      // Each write works or waits: none is told of the failover.
-      for (let index = 0; index < 50; index++) {
-        assert.equal(await client.call('SET', 'b', String(index)), '+OK\r\n');
-        if ((await replica.send('GET', 'b')) === String(index) && (await replica.send('ROLE')).startsWith('master')) break;
-        await sleep(100);
-      }
-      assert.match(await replica.send('ROLE'), /^master/);
-      assert.match(await replica.send('GET', 'b'), /^\d+$/);
-    } finally {
-      client.close();
-      asking.close();
-      await proxy.stop('SIGKILL');
-      sentinel.kill('SIGKILL');
-      await master.stop();
-      await replica.stop();
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-});
+    });
+  },
+);

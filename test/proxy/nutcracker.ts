@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../peer.js';
 
 const startTimeoutMs = 120_000;
@@ -89,4 +90,14 @@ export function startNutcracker(
   flags?: readonly string[],
 ): Promise<RunningProxy> {
   return startProxy(['nutcracker'], configuration, port, flags);
+}
+
+/** Our own program in nutcracker's place. */
+export function startKvasirProxy(
+  configuration: string,
+  port: number | string,
+  flags?: readonly string[],
+): Promise<RunningProxy> {
+  const script = fileURLToPath(new URL('../../src/apps/kvasir-proxy.js', import.meta.url));
+  return startProxy([process.execPath, script], configuration, port, flags);
 }

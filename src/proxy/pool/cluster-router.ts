@@ -42,7 +42,9 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
   private readonly masters = new Map<string, Backend>();
   private readonly replicas = new Map<string, Backend>();
   private owners: (Backend | undefined)[] = new Array<Backend | undefined>(SLOT_COUNT).fill(undefined);
-  private readers: (readonly Backend[] | undefined)[] = new Array<readonly Backend[] | undefined>(SLOT_COUNT).fill(undefined);
+  private readers: (readonly Backend[] | undefined)[] = new Array<readonly Backend[] | undefined>(SLOT_COUNT).fill(
+    undefined,
+  );
   private current: Backend[] = [];
   private map: SlotMap | undefined;
   private isRefreshing = false;
@@ -111,7 +113,8 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
     this.isRefreshing = false;
     if (this.isClosed) return;
     if (!isRead) {
-      if (!this.error.endsWith(reason)) this.options.log('warning', `no node of the cluster tells its slots; ${reason}`);
+      if (!this.error.endsWith(reason))
+        this.options.log('warning', `no node of the cluster tells its slots; ${reason}`);
       this.error = `CLUSTERDOWN No node of the cluster tells its slots; ${reason}`;
     }
     this.timer = this.clock.after(isRead && !this.isDirty ? REFRESH_MS : REFRESH_SOON_MS, () => void this.refresh());

@@ -71,7 +71,12 @@ function makeDiscoveringRouter(config: PoolConfig, host: BackendHost, clock: Clo
       databaseIndex: config.databaseIndex,
       greeting,
     });
-  const common = { readPolicy: config.readPolicy, clock, prng, log: (level: LogLevel, text: string) => host.log(level, `pool '${config.name}': ${text}`) };
+  const common = {
+    readPolicy: config.readPolicy,
+    clock,
+    prng,
+    log: (level: LogLevel, text: string) => host.log(level, `pool '${config.name}': ${text}`),
+  };
   if (config.kind === 'cluster') {
     return new ClusterRouter({
       ...common,

@@ -83,7 +83,8 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
     for (const sentinel of this.sentinels) {
       try {
         const reply = await ask(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.options.masterName]);
-        if (!isAggregate(reply) || reply.elements.length !== 2) throw new Error(replyText(reply) || 'it does not know the master');
+        if (!isAggregate(reply) || reply.elements.length !== 2)
+          throw new Error(replyText(reply) || 'it does not know the master');
         const [host, port] = reply.elements.map(replyText);
         this.useMaster({ host: host!, port: Number(port) });
         if (this.options.readPolicy !== 'master')

@@ -96,9 +96,7 @@ export class Attempt implements ReplySink {
     this.backend = backend;
     this.sendCount++;
     const { asker } = this;
-    backend
-      .connection(asker.lane, asker.databaseIndex, asker.protocol)
-      .send(this, 0, this.bytes, 0, this.count);
+    backend.connection(asker.lane, asker.databaseIndex, asker.protocol).send(this, 0, this.bytes, 0, this.count);
   }
 
   /** Tries once more after a while, or tells `text` when the time is over. */
@@ -120,7 +118,9 @@ export class Attempt implements ReplySink {
           return;
         case 'ask': {
           const { asker } = this;
-          verdict.backend.connection(asker.lane, asker.databaseIndex, asker.protocol).send(swallow, 0, askingFrame, 0, askingFrame.length);
+          verdict.backend
+            .connection(asker.lane, asker.databaseIndex, asker.protocol)
+            .send(swallow, 0, askingFrame, 0, askingFrame.length);
           this.sendTo(verdict.backend);
           return;
         }

@@ -41,6 +41,8 @@ export interface Plan {
   readonly checksKeys: boolean;
   /** The key at `keyIndex` alone says where it goes. */
   readonly isDirect: boolean;
+  /** It goes over, or leads to, another connection than the requests before it, so these must be answered first. */
+  readonly drains: boolean;
   /** Why it is refused. */
   readonly reason: string;
   /** A repeated call does no harm: a read. */
@@ -77,11 +79,17 @@ const localNames = new Set([
   'time',
 ]);
 
+/** After these, requests go over other connections. */
+const drainingNames = new Set(['multi', 'watch', 'hello', 'select', 'reset']);
+
 const refusals: Readonly<Record<string, string>> = {
   bgrewriteaof: 'it is about one server, connect to that',
   bgsave: 'it is about one server, connect to that',
   debug: 'it is about one server, connect to that',
   failover: 'it is about one server, connect to that',
+  commandlog: 'it is about one server, connect to that',
+  himport: 'a server keeps what it prepares for one connection, and connections are shared',
+  hotkeys: 'it is about one server, connect to that',
   lastsave: 'it is about one server, connect to that',
   migrate: 'keys stay where placement puts them',
   module: 'it is about one server, connect to that',
@@ -208,6 +216,7 @@ export function planOf(command: Command): Plan {
     merge: mergeOf(command),
     isWrite: !isReadonly,
     checksKeys,
+    drains: kind === 'blocking' || drainingNames.has(command.name),
     isDirect: keyIndex > 0 && (!checksKeys || hasOneKey(command)),
     reason: refusals[command.parent?.name ?? command.name] ?? 'it is about one server, connect to that',
     isRepeatable: isReadonly,

@@ -84,6 +84,7 @@ export class Dispatcher implements SessionHost, DispatchParts {
       }
       plan = subplan ?? plan;
     }
+    if (plan.drains && !session.isDrained()) return;
     plan.calls++;
     session.lastCommand = plan.command.fullName;
     if (!session.isAuthenticated && !this.mayRunUnauthenticated(session, plan)) return;

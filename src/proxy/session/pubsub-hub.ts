@@ -56,6 +56,8 @@ class Upstream {
     readonly backend: Backend,
     private readonly clock: Clock,
     private readonly received: (upstream: Upstream, bytes: Uint8Array, from: number, to: number) => void,
+    /** Its topics must be subscribed to anew, here or where they belong now. */
+    private readonly wasLost: (upstream: Upstream) => void,
   ) {}
 
   send(word: string, name: string): void {
@@ -76,8 +78,7 @@ class Upstream {
     this.connection = undefined;
     if (this.isClosed || this.topics.size === 0) return;
     this.clock.after(RECONNECT_MS, () => {
-      if (this.isClosed || this.connection !== undefined) return;
-      for (const topic of this.topics) this.send(subscribeWords[topic.kind], topic.name);
+      if (!this.isClosed) this.wasLost(this);
     });
   }
 
@@ -136,8 +137,11 @@ export class PubSubHub {
     return backends.map((backend) => {
       let upstream = this.upstreams.get(backend);
       if (upstream === undefined) {
-        upstream = new Upstream(backend, this.clock, (from, bytes, start, end) =>
-          this.received(from, bytes, start, end),
+        upstream = new Upstream(
+          backend,
+          this.clock,
+          (from, bytes, start, end) => this.received(from, bytes, start, end),
+          (lost) => this.reopen(lost),
         );
         this.upstreams.set(backend, upstream);
       }
@@ -154,6 +158,18 @@ export class PubSubHub {
       upstream.send(subscribeWords[kind], name);
     }
     return topic;
+  }
+
+  private reopen(upstream: Upstream): void {
+    this.upstreams.delete(upstream.backend);
+    upstream.close();
+    for (const old of upstream.topics) {
+      if (this.topics[old.kind].get(old.name) !== old) continue;
+      for (const other of old.upstreams) other.topics.delete(old);
+      const topic = this.openTopic(old.kind, old.name);
+      for (const listener of old.listeners) topic.listeners.add(listener);
+      topic.waiting = old.waiting;
+    }
   }
 
   private closeTopic(topic: Topic): void {

@@ -84,6 +84,8 @@ export class Session implements WireEvents, ReplySink, Asker {
   private keptEnd = 0;
   private neededBytes = 0;
   private resume: ResumePoint | null = null;
+  /** The request that was just read may only run when all before it are answered. */
+  private isDraining = false;
   private isRunning = false;
   private isPaused = false;
   private isCongested = false;
@@ -131,6 +133,7 @@ export class Session implements WireEvents, ReplySink, Asker {
     return (
       this.isWaiting ||
       this.isCongested ||
+      (this.isDraining && this.order.openCount > 0) ||
       this.order.openCount >= OPEN_REPLIES_MAX ||
       this.order.heldBytes + this.output.bytes + this.wire.unsentBytes > UNSENT_BYTES_MAX
     );
@@ -193,6 +196,15 @@ export class Session implements WireEvents, ReplySink, Asker {
     };
   }
 
+  /**
+   * For a request that goes over another connection than those before it: true when these are answered, else the request is
+   * run again when they are.
+   */
+  isDrained(): boolean {
+    this.isDraining = this.order.openCount > 0;
+    return !this.isDraining;
+  }
+
   /** Later requests wait until `endWaiting`. */
   beginWaiting(): void {
     this.isWaiting = true;
@@ -208,6 +220,7 @@ export class Session implements WireEvents, ReplySink, Asker {
     const { host } = this;
     const { reader, call } = host;
     this.isRunning = true;
+    this.isDraining = false;
     this.neededBytes = 0;
     this.lastActiveMs = host.nowMs();
     let position = at;
@@ -229,6 +242,12 @@ export class Session implements WireEvents, ReplySink, Asker {
       if (answer !== COMPLETE) continue;
       this.commandCount++;
       host.execute(this, bytes[start] === STAR ? start : -1, position);
+      if (this.isDraining) {
+        // It is read again then.
+        position = start;
+        this.commandCount--;
+        break;
+      }
       if (this.closes || this.isClosed || this.mustWait()) break;
     }
     this.isRunning = false;
@@ -343,6 +362,11 @@ export class Session implements WireEvents, ReplySink, Asker {
 
   onEnd(): void {
     this.hasEnded = true;
+    if (this.isWaiting) {
+      // As with Redis: nothing may be popped for a client that is gone.
+      this.destroy();
+      return;
+    }
     // Requests that came before the end are answered.
     if (this.kept === undefined || !this.mustWait()) this.closeAfterReplies();
   }

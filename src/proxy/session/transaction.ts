@@ -168,6 +168,7 @@ export class Transaction implements OpenTransaction {
       session.answerError('ERR Connection reset by peer');
       return;
     }
+    session.beginWaiting();
     const borrower = new Borrower(session, this.backend!, connection, this.databaseIndex, this.protocol);
     this.sendWords(words, borrower, session.order.take());
     this.end();
