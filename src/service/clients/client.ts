@@ -44,14 +44,14 @@ export const Gate = {
   STALE: 1 << 16,
   /** Server: a node of a cluster, which serves some slots only. */
   CLUSTER: 1 << 17,
-  /** Server: keys are on their way to another server (MIGRATE). */
-  MOVING: 1 << 19,
   /** ASKING: the next command may use a slot that moves here. */
   ASKING: 1 << 18,
   /** Server: other data is being loaded, while that which is there is served. */
   LOADING_ASIDE: 1 << 20,
   /** The client is a replica: it may say how far it is, and gets no replies. */
   REPLICA: 1 << 19,
+  /** Server: keys are on their way to another server (MIGRATE). */
+  MOVING: 1 << 21,
 } as const;
 
 export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';
