@@ -12,7 +12,7 @@
 
 import { encodeCommand } from '../client/encode-command.js';
 import type { Clock, Timer } from '../io/clock.js';
-import type { Network } from '../io/network.js';
+import type { ConnectEvents } from '../io/network.js';
 import type { Wire } from '../io/wire.js';
 import { DataTransfer } from './data-transfer.js';
 import { Handshake, type HandshakeOptions, type HandshakeStep } from './handshake.js';
@@ -30,7 +30,8 @@ const EARLY_BYTES_MAX = 1 << 20;
 
 export interface LinkOwner {
   readonly clock: Clock;
-  readonly network: Network;
+  /** Begins to connect to the master. */
+  dial(host: string, port: number, events: ConnectEvents): Wire;
   log(level: 'notice' | 'warning', text: string): void;
   /** repl-timeout in milliseconds. */
   readonly timeoutMs: number;
@@ -130,21 +131,29 @@ export class MasterLink {
     this.state = 'connecting';
     this.heardMs = owner.clock.steadyMs();
     owner.log('notice', `Connecting to MASTER ${this.host}:${this.port}`);
-    const wire = owner.network.connect(
-      { host: this.host, port: this.port, timeoutMs: owner.timeoutMs },
-      {
-        onOpen: () => {
-          if (this.wire === wire) this.opened();
-        },
-        onData: (bytes, count) => {
-          if (this.wire === wire) this.take(bytes, count);
-        },
-        onDrain: () => undefined,
-        onEnd: () => this.ended(wire, 'the master has closed the connection'),
-        onClose: (error) => this.ended(wire, error === undefined ? 'the connection has ended' : error.message),
+    const wire: Wire | undefined = this.dial({
+      onOpen: () => {
+        if (this.wire === wire) this.opened();
       },
-    );
+      onData: (bytes, count) => {
+        if (this.wire === wire) this.take(bytes, count);
+      },
+      onDrain: () => undefined,
+      onEnd: () => this.ended(wire, 'the master has closed the connection'),
+      onClose: (error) => this.ended(wire, error === undefined ? 'the connection has ended' : error.message),
+    });
+    if (wire === undefined) return;
     this.wire = wire;
+  }
+
+  /** An address or a certificate may be such that no attempt can be made. */
+  private dial(events: ConnectEvents): Wire | undefined {
+    try {
+      return this.owner.dial(this.host, this.port, events);
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
   }
 
   private opened(): void {
@@ -161,7 +170,7 @@ export class MasterLink {
     this.follow(this.handshake.begin());
   }
 
-  private ended(wire: Wire, reason: string): void {
+  private ended(wire: Wire | undefined, reason: string): void {
     if (this.wire === wire) this.fail(reason);
   }
 

@@ -9,7 +9,8 @@
 import { errors } from '../protocol/errors.js';
 import { SERVER_VERSION } from '../base/version.js';
 import type { Clock } from '../io/clock.js';
-import type { Network } from '../io/network.js';
+import type { ConnectEvents, Network } from '../io/network.js';
+import type { Wire } from '../io/wire.js';
 import { Call } from '../registry/call.js';
 import type { Database } from '../keyspace/database.js';
 import { type Client, Gate } from '../service/clients/client.js';
@@ -41,25 +42,10 @@ const ID_BYTES = 20;
 const ACK_EVERY_MS = 1000;
 const SAMPLE_MS = 100;
 
-function usesTls(server: DataServer): boolean {
-  return server.config.flag('tls-replication').value;
-}
-
-/** Links to masters have TLS where tls-replication says so. */
-function secureNetwork(server: DataServer, network: Network): Network {
-  const tls = new OutgoingTls(server.config, (level, text) => server.log(level, text));
-  return {
-    listen: (address, accept) => network.listen(address, accept),
-    connect: (target, events) =>
-      usesTls(server)
-        ? tls.dial(target.host, target.port, events, target.sourceAddress)
-        : network.connect(target, events),
-  };
-}
-
 export class Replication implements ReplicationPort, LinkOwner, StreamTarget, FailoverHost {
   readonly clock: Clock;
-  readonly network: Network;
+  private readonly network: Network;
+  private readonly tls: OutgoingTls;
   readonly places = new Call<Database, DataServer, Client>();
   readonly history: History;
   readonly replicas: Replicas;
@@ -86,7 +72,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   constructor(private readonly server: DataServer) {
     const { environment } = server.options;
     this.clock = server.clock;
-    this.network = secureNetwork(server, environment.network);
+    this.network = environment.network;
+    this.tls = new OutgoingTls(server.config, (level, text) => server.log(level, text));
     this.history = new History(() => Buffer.from(environment.entropy(ID_BYTES)).toString('hex'));
     this.fullSync = new FullSync(server, this.history, server.persistence.host, () =>
       this.replicas.encoder.forgetDatabase(),
@@ -330,6 +317,18 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     return this.server.config.number('repl-timeout').value * SECOND_MS;
   }
 
+  private get usesTls(): boolean {
+    return this.server.config.flag('tls-replication').value;
+  }
+
+  dial(host: string, port: number, events: ConnectEvents): Wire {
+    const { value } = this.server.config.text('bind-source-addr');
+    const sourceAddress = value === '' ? undefined : value;
+    if (this.usesTls) return this.tls.dial(host, port, events, sourceAddress);
+    const source = sourceAddress === undefined ? {} : { sourceAddress };
+    return this.network.connect({ host, port, timeoutMs: this.timeoutMs, ...source }, events);
+  }
+
   log(level: 'notice' | 'warning', text: string): void {
     this.server.log(level, text);
   }
@@ -341,7 +340,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     return {
       user: config.text('masteruser').value,
       password: config.text('masterauth').value,
-      announcedPort: announced > 0 ? announced : usesTls(server) && server.tlsPort > 0 ? server.tlsPort : server.port,
+      announcedPort: announced > 0 ? announced : this.usesTls && server.tlsPort > 0 ? server.tlsPort : server.port,
       announcedAddress: config.text('replica-announce-ip').value,
       version: SERVER_VERSION,
       id: this.hasHistory ? history.id : '?',

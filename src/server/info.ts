@@ -7,7 +7,7 @@ import { totalmem } from 'node:os';
 import { counter, type Field, fixed, gauge, size, text } from '../service/info/field.js';
 import { humanBytes } from '../service/info/human-bytes.js';
 import type { InfoField } from '../service/info/info.js';
-import { provideServiceInfo, type ServiceFieldsHost } from '../service/info/service-fields.js';
+import { listenerLines, provideServiceInfo, type ServiceFieldsHost } from '../service/info/service-fields.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Blocking } from './blocking.js';
 import type { Cron } from './cron.js';
@@ -41,7 +41,7 @@ export function provideInfo(server: InfoHost): void {
   const { info } = server;
   provideServiceInfo(server);
   info.declare('server', serverFields(server));
-  info.provide('server', () => shutdownLines(server));
+  info.provide('server', () => [...listenerLines(server), ...shutdownLines(server)]);
   info.declare('clients', clientFields(server));
   info.declare('memory', memoryFields(server));
   info.provide('persistence', persistenceLines);

@@ -13,6 +13,7 @@ import { SocketWire } from '../../io/sockets.js';
 import type { Wire } from '../../io/wire.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { Config } from '../config/config.js';
+import { ciphersOf, protocolOptionsOf } from './tls.js';
 
 const files = [
   'tls-cert-file',
@@ -32,6 +33,7 @@ export class OutgoingTls {
     private readonly log: (level: LogLevel, text: string) => void,
   ) {}
 
+  /** Begins to connect; `sourceAddress` is the address to come from, any of this host's if absent. */
   readonly dial = (host: string, port: number, events: ConnectEvents, sourceAddress?: string): Wire => {
     const socket = connect({
       host,
@@ -96,6 +98,10 @@ export class OutgoingTls {
         if (content.includes('BEGIN CERTIFICATE')) authorities.push(content);
       }
     return createSecureContext({
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.3',
+      secureOptions: protocolOptionsOf(config),
+      ciphers: ciphersOf(config),
       ...(authorities.length > 0 ? { ca: authorities } : {}),
       ...(cert === '' ? {} : { cert: readFileSync(cert) }),
       ...(key === '' ? {} : { key: readFileSync(key) }),

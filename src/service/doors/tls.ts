@@ -192,7 +192,7 @@ export class Tls {
     const options: SecureContextOptions = {
       minVersion: 'TLSv1',
       maxVersion: 'TLSv1.3',
-      secureOptions: this.protocolOptions(),
+      secureOptions: protocolOptionsOf(config),
       honorCipherOrder: config.flag('tls-prefer-server-ciphers').value,
       dhparam: 'auto',
     };
@@ -218,7 +218,7 @@ export class Tls {
       if (!options.dhparam.includes('BEGIN DH PARAMETERS'))
         throw new TlsError(unreadable(config.text('tls-dh-params-file').value));
     }
-    options.ciphers = this.ciphers();
+    options.ciphers = ciphersOf(config);
     return options;
   }
 
@@ -256,42 +256,43 @@ export class Tls {
       throw new TlsError(`Failed to configure CA certificate(s) file/directory: ${reasonOf(error)}`);
     }
   }
+}
 
-  private protocolOptions(): number {
-    const words = this.config
-      .text('tls-protocols')
-      .value.toLowerCase()
-      .split(' ')
-      .filter((word) => word !== '');
-    const allowed = words.length === 0 ? defaultProtocols : words;
-    if (allowed.some((word) => !(word in forbidding))) {
-      throw new TlsError(
-        "Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', 'TLSv1.2' and 'TLSv1.3'.",
-      );
-    }
-    let options = constants.SSL_OP_NO_COMPRESSION | constants.SSL_OP_NO_SSLv2 | constants.SSL_OP_NO_SSLv3;
-    for (const [name, flag] of Object.entries(forbidding)) if (!allowed.includes(name)) options |= flag;
-    if (!this.config.flag('tls-session-caching').value) options |= constants.SSL_OP_NO_TICKET;
-    return options;
+/** OpenSSL's options for `tls-protocols`; a TlsError where a word is none. */
+export function protocolOptionsOf(config: Config): number {
+  const words = config
+    .text('tls-protocols')
+    .value.toLowerCase()
+    .split(' ')
+    .filter((word) => word !== '');
+  const allowed = words.length === 0 ? defaultProtocols : words;
+  if (allowed.some((word) => !(word in forbidding))) {
+    throw new TlsError(
+      "Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', 'TLSv1.2' and 'TLSv1.3'.",
+    );
   }
+  let options = constants.SSL_OP_NO_COMPRESSION | constants.SSL_OP_NO_SSLv2 | constants.SSL_OP_NO_SSLv3;
+  for (const [name, flag] of Object.entries(forbidding)) if (!allowed.includes(name)) options |= flag;
+  if (!config.flag('tls-session-caching').value) options |= constants.SSL_OP_NO_TICKET;
+  return options;
+}
 
-  /** Node takes both kinds in one list and knows them by their names. */
-  private ciphers(): string {
-    const older = this.config.text('tls-ciphers').value || 'DEFAULT';
-    const suites = this.config
-      .text('tls-ciphersuites')
-      .value.split(':')
-      .filter((name) => name !== '');
-    if (suites.some((name) => !allSuites.has(name)))
-      throw new TlsError(`Failed to configure ciphersuites: ${suites.join(':')}`);
-    const list = [...(suites.length === 0 ? defaultSuites : suites), older].join(':');
-    try {
-      createSecureContext({ ciphers: list });
-    } catch {
-      throw new TlsError(`Failed to configure ciphers: ${older}`);
-    }
-    return list;
+/** Node takes both kinds of ciphers in one list and knows them by their names. */
+export function ciphersOf(config: Config): string {
+  const older = config.text('tls-ciphers').value || 'DEFAULT';
+  const suites = config
+    .text('tls-ciphersuites')
+    .value.split(':')
+    .filter((name) => name !== '');
+  if (suites.some((name) => !allSuites.has(name)))
+    throw new TlsError(`Failed to configure ciphersuites: ${suites.join(':')}`);
+  const list = [...(suites.length === 0 ? defaultSuites : suites), older].join(':');
+  try {
+    createSecureContext({ ciphers: list });
+  } catch {
+    throw new TlsError(`Failed to configure ciphers: ${older}`);
   }
+  return list;
 }
 
 function reasonOf(error: unknown): string {

@@ -93,7 +93,7 @@ function serverFields(server: ServiceFieldsHost): readonly Field[] {
 }
 
 /** The ports that clients come to. */
-function listenerLines(server: ServiceFieldsHost): InfoField[] {
+export function listenerLines(server: ServiceFieldsHost): InfoField[] {
   const addresses = server.config
     .special('bind')
     .value.map((host) => `bind=${host}`)
