@@ -67,7 +67,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   /** When the link to a master last went down; minus infinity before it was ever up. */
   private linkLostMs = -Infinity;
   /** Offset that the last full sync brought: the replica can go on from what it has. */
-  private hasHistory = false;
+  hasHistory = false;
 
   constructor(private readonly server: DataServer) {
     const { environment } = server.options;

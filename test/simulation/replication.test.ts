@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runScenario } from '../../src/simulation/run-scenario.js';
+import { hostilePeersScenarios } from '../../src/simulation/scenarios/hostile-peers.js';
+import { replicationRolesScenario } from '../../src/simulation/scenarios/replication-roles.js';
 import { replicationScenarios } from '../../src/simulation/scenarios/replication.js';
 
 const seeds = Number(process.env.SIM_SEEDS ?? 3);
 
-for (const scenario of replicationScenarios) {
+for (const scenario of [...replicationScenarios, replicationRolesScenario, ...hostilePeersScenarios]) {
   test(`${scenario.name}: ${seeds} seeds`, async () => {
     for (let seed = 1; seed <= seeds; seed++) {
       const { error, timeline } = await runScenario(scenario, seed);

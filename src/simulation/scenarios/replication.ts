@@ -18,7 +18,7 @@ const FAULTS = 8;
 const CALM_MS_MAX = 300_000;
 const MEAN_PAUSE_MS = 15;
 
-interface Node {
+export interface Node {
   readonly host: Host;
   readonly process: ServerProcess;
   /** The highest value of the counter that was read here in this life of the process and of its master. */
@@ -27,7 +27,7 @@ interface Node {
 
 const directives = { save: '', 'repl-timeout': 5, 'repl-ping-replica-period': 1, 'repl-diskless-sync-delay': 0 };
 
-class Load {
+export class Load {
   private isStopped = false;
   private readonly client: SimulatedClient;
 
@@ -102,7 +102,7 @@ class Load {
   }
 }
 
-function linkIsUp({ process }: Node): boolean {
+export function linkIsUp({ process }: Node): boolean {
   const fields = process.running?.server.replication?.infoFields() ?? [];
   return process.serves && fields.some(([name, value]) => name === 'master_link_status' && value === 'up');
 }
