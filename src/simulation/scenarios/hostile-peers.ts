@@ -104,6 +104,7 @@ function data(random: Prng): (Uint8Array | 'endless' | 'silence')[] {
   }
 }
 
+/** What comes after the data. Not REPLICAOF and SHUTDOWN: a master may promote and end its replica, as in Redis. */
 function stream(random: Prng): (Uint8Array | 'endless' | 'silence')[] {
   return Array.from({ length: 1 + random.below(4) }, () => {
     switch (random.below(11)) {
@@ -122,11 +123,11 @@ function stream(random: Prng): (Uint8Array | 'endless' | 'silence')[] {
           '*1\r\n$7\r\nNOTHING\r\n*2\r\n$4\r\nINCR\r\n$1\r\nx\r\n*3\r\n$5\r\nLPUSH\r\n$1\r\nx\r\n$1\r\n1\r\n',
         );
       case 6:
-        return bytesOf('*3\r\n$9\r\nREPLICAOF\r\n$2\r\nNO\r\n$3\r\nONE\r\n');
+        return bytesOf('*1\r\n$7\r\nDISCARD\r\n*2\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n*0\r\n*-1\r\n');
       case 7:
         return bytesOf('*2\r\n$6\r\nSELECT\r\n$6\r\n999999\r\n*1\r\n$4\r\nEXEC\r\n*1\r\n$4\r\nQUIT\r\n');
       case 8:
-        return bytesOf('*1\r\n$8\r\nSHUTDOWN\r\n*1\r\n$4\r\nSYNC\r\n*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n');
+        return bytesOf('*1\r\n$4\r\nSYNC\r\n*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n');
       case 9:
         return 'silence';
       default:
