@@ -143,8 +143,10 @@ export class ServerPersistenceHost implements PersistenceHost {
     return this.server.replication?.auxFields() ?? [];
   }
 
+  /** Also while data is loaded at the start, when the role that is configured has not been taken yet. */
   get isMaster(): boolean {
-    return this.server.role === 'master';
+    const { config, role } = this.server;
+    return role === 'master' && config.special('replicaof').value === undefined;
   }
 
   beginReplay(): void {
