@@ -84,7 +84,7 @@ export class NodeRunner implements LinksOwner {
       this.timer = this.owner.clock.after(TICK_MS, run);
       this.tick();
     };
-    this.timer = this.owner.clock.after(TICK_MS, run);
+    run();
   }
 
   stop(): void {
