@@ -342,7 +342,8 @@ describe('commands that change', { skip: peerMissing('redis-server', 'redis-cli'
   test('a node that is no member', async () => {
     const other = await startRedis();
     const lonely = await startNode();
-    await lonely.send('SET', 'x', 'y');
+    await lonely.send('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await untilTrue(async () => (await lonely.send('SET', 'x', 'y')) === 'OK');
     for (const address of [at(other), at(lonely)]) await both((nodes) => ['add-node', address, at(nodes[0]!)]);
     await other.stop();
     await lonely.stop();

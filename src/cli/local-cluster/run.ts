@@ -3,6 +3,7 @@
 // The folder holds cluster.json, which tells what was started, and a folder for each node with its data and log.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorText } from '../../base/system-error.js';
 import { cliDialect } from '../../manager/dialect.js';
 import { readManagerOptions } from '../../manager/options.js';
@@ -22,6 +23,9 @@ import {
 import { localUsage, parseLocalCommandLine, type LocalOptions } from './options.js';
 
 const stateFile = 'cluster.json';
+/** Until the nodes have found each other and agreed, also on a slow machine. */
+const servingMsMax = 120_000;
+const lookMs = 50;
 
 /** What cluster.json holds. */
 interface State {
@@ -111,6 +115,10 @@ class LocalCluster {
       state.isJoined = true;
       this.save(state, nodes);
     }
+    if (!(await waitUntilServing(nodes)))
+      return this.refuse(
+        'The nodes run, but the cluster does not serve: kvasir-cluster status tells which node is not ok.',
+      );
     const verb = started.length === 0 ? 'runs already' : 'runs';
     this.console.print(
       `The cluster ${verb}: ${state.masters} masters with ${state.replicas} replicas each, ports ${state.port} to ${state.port + nodes.length - 1}.\n` +
@@ -273,6 +281,17 @@ function removeIfEmpty(folder: string): void {
     rmdirSync(folder);
   } catch {
     return; // somebody keeps something else there
+  }
+}
+
+/** Waits until each node serves; a cluster that starts again first counts votes. */
+async function waitUntilServing(nodes: readonly LocalNode[]): Promise<boolean> {
+  const giveUpMs = performance.now() + servingMsMax;
+  for (;;) {
+    const infos = await Promise.all(nodes.map((node) => askLocal(node, 'CLUSTER', 'INFO')));
+    if (infos.every((info) => info?.includes('cluster_state:ok') === true)) return true;
+    if (performance.now() > giveUpMs) return false;
+    await sleep(lookMs);
   }
 }
 
