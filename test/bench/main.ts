@@ -5,7 +5,7 @@
 //   npm run bench -- --only pause --pause-keys 10000000
 //   npm run bench -- --only big-values --big-elements 10000000
 //   npm run bench -- --only long-commands --long-groups string,list --long-match BITOP
-//   npm run bench -- --only scripts,pubsub,connections
+//   npm run bench -- --only scripts,pubsub,connections,proxy
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
@@ -25,6 +25,7 @@ import { fill } from './fill.js';
 import { measureLongCommands } from './long-commands.bench.js';
 import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
+import { measureProxy } from './proxy.bench.js';
 import { measurePubSub } from './pubsub.bench.js';
 import { measureScripts } from './scripts.bench.js';
 import { log, marked, type Section } from './report.js';
@@ -59,6 +60,7 @@ const { values: flags } = parseArgs({
     'snapshot-keys': { type: 'string', default: '5000000' },
     'snapshot-members': { type: 'string', default: '1000000' },
     'load-keys': { type: 'string', default: '1000000' },
+    'proxy-seconds': { type: 'string', default: '3' },
     connections: { type: 'string', default: '10000' },
     subscribers: { type: 'string', default: '10000' },
     patterns: { type: 'string', default: '100000' },
@@ -363,6 +365,7 @@ const measures: Record<string, () => Promise<Section[]>> = {
       flags['long-groups'],
       flags['long-match'],
     ),
+  proxy: () => measureProxy({ seconds: Number(flags['proxy-seconds']), rounds }),
   persistence: () =>
     measurePersistence({
       keys: Number(flags['snapshot-keys']),
