@@ -105,6 +105,8 @@ export class Cluster implements ClusterPort, RunnerOwner {
         throw new StartError(`Failed listening on port ${port} (cluster), aborting: ${message}`);
       }
     }
+    // A server that loads nothing has no hook before serving.
+    if (!this.isServing) this.adoptKeys();
     this.runner.start();
   }
 

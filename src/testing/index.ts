@@ -1,12 +1,21 @@
 // The test kit's public face: `import { createServer } from 'kvasir/testing'`.
 
 export { createServer } from './create-server.js';
+export { createCluster, createReplicated, createSentinel } from './create-groups.js';
 export type {
   CallArgument,
+  ClusterOptions,
   DiskOperation,
+  GroupOptions,
   RecordedCommand,
   Recording,
+  ReplicatedOptions,
+  SentinelOptions,
   Snapshot,
+  TestCluster,
+  TestGroup,
+  TestReplicated,
+  TestSentinel,
   TestServer,
   TestServerOptions,
 } from './test-kit.js';

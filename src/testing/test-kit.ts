@@ -3,6 +3,7 @@
 // These are the types that the package declares, so they name nothing of the server's inside.
 
 import type { EmbeddedServer, StartOptions } from '../embed/embedded-server.js';
+import type { VirtualClock } from '../io/virtual-clock.js';
 import type { DataDump, Fixtures } from './data-dump.js';
 import type { PlainReply } from './plain-reply.js';
 
@@ -85,4 +86,110 @@ export interface TestServer extends EmbeddedServer {
   healDisk(): void;
   /** The bytes of a file on the server's disk in memory, for instance `/data/dump.rdb`. Throws where there is none. */
   readFile(path: string): Uint8Array;
+}
+
+/** What all groups of nodes have in common. */
+export interface GroupOptions {
+  /** False: no ports at all; clients use `connect()` and the adapters. */
+  readonly sockets?: boolean | undefined;
+  /** Time of all nodes; one that runs on by itself if absent. */
+  readonly clock?: VirtualClock | undefined;
+  /** What every draw, node ids included, follows from. */
+  readonly seed?: number | undefined;
+  /** Directives for every node. */
+  readonly directives?: Omit<TestServerOptions, 'port' | 'clock' | 'seed' | 'fixtures'> | undefined;
+}
+
+/** Faults between the nodes of a group. `'client'` stands for the clients of the test. */
+export interface TestGroup {
+  /** Time of all nodes; it is moved on by what a failover takes. */
+  readonly clock: VirtualClock;
+  /** Names of the nodes that run. */
+  readonly names: readonly string[];
+  node(name: string): TestServer;
+  /** The node is gone at once, as by kill -9: nothing is saved, and connections break. */
+  kill(name: string): Promise<void>;
+  /** Starts a node that was killed, with what its disk kept. */
+  restart(name: string): Promise<TestServer>;
+  /** The node stands still, as by SIGSTOP: connections stay, and nothing is answered. */
+  pause(name: string): void;
+  /** A paused node goes on. */
+  resume(name: string): void;
+  /** Nothing gets from one side to the other, in both directions. */
+  partition(side: readonly string[], other: readonly string[]): void;
+  /** Ends all partitions; what waited arrives. */
+  heal(): void;
+  /** Every message takes so much longer, one way. */
+  addLatency(milliseconds: number): void;
+  /** Moves time on until a condition holds; rejects with `what` when it does not come true. */
+  settle(what: string, condition: () => boolean): Promise<void>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface ReplicatedOptions extends GroupOptions {
+  readonly replicas?: number | undefined;
+}
+
+/** A master with replicas, named `master`, `replica-1`, `replica-2`, ... after how they began. */
+export interface TestReplicated extends TestGroup {
+  /** The server that is the master now. */
+  readonly master: TestServer;
+  readonly replicas: readonly TestServer[];
+  /** Resolves when every replica has all that the master has. */
+  synced(): Promise<void>;
+  /** Makes a replica the master, without loss; the old master becomes its replica. */
+  failover(name?: string): Promise<void>;
+}
+
+export interface ClusterOptions extends GroupOptions {
+  readonly masters?: number | undefined;
+  /** Replicas of each master. */
+  readonly replicas?: number | undefined;
+}
+
+/** A cluster; nodes are named `m1`, `m2`, ... and `r1`, `r2`, ... after how they began. */
+export interface TestCluster extends TestGroup {
+  /** All nodes that run. */
+  readonly nodes: readonly TestServer[];
+  /** Addresses for clients that know a cluster. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  /** Slot of a key. */
+  slotOf(key: string): number;
+  /** The node that serves a key. */
+  masterOf(key: string): TestServer;
+  nameOf(server: TestServer): string;
+  /** Replicas of the node that serves a key. */
+  replicasOf(key: string): readonly TestServer[];
+  /** Runs a command on the node that serves its first argument. */
+  run(command: string, key: string, ...args: CallArgument[]): PlainReply;
+  /** Kills the node that serves a key, and resolves when a replica of it serves, or, without one, when the others know. */
+  killMaster(key: string): Promise<void>;
+  /** A replica takes over from the node that serves a key, as by CLUSTER FAILOVER. */
+  failover(key: string): Promise<void>;
+  /** Moves the slot of a key, with its keys, to another master. */
+  moveSlot(key: string, to: string): Promise<void>;
+  /** As `moveSlot`, but the slot stays open in the middle: clients get -ASK for keys that have gone. Call what it returns to end it. */
+  openSlot(key: string, to: string): Promise<() => Promise<void>>;
+}
+
+export interface SentinelOptions extends ReplicatedOptions {
+  readonly sentinels?: number | undefined;
+  /** How many sentinels must agree that the master is down; a majority if absent. */
+  readonly quorum?: number | undefined;
+  /** Name of the master; `mymaster` if absent. */
+  readonly name?: string | undefined;
+}
+
+/** A master with replicas and sentinels that watch them, named `sentinel-1`, ... */
+export interface TestSentinel extends TestGroup {
+  readonly masterName: string;
+  readonly master: TestServer;
+  readonly replicas: readonly TestServer[];
+  /** Addresses for clients that ask sentinels. */
+  readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  /** Kills the master, and resolves when the sentinels have made a replica the master. */
+  killMaster(): Promise<void>;
+  /** As SENTINEL FAILOVER. */
+  failover(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { Prng } from '../base/prng.js';
 import { startEmbedded, type Embedded } from '../embed/start-embedded.js';
 import { type Environment, systemEnvironment } from '../io/environment.js';
 import { readWhole } from '../io/files.js';
+import type { Network } from '../io/network.js';
 import { SimulatedFiles } from '../io/files-simulated.js';
 import { putImage, takeImage } from '../persistence/memory-image.js';
 import { type DataDump, dumpData, type Fixtures, loadFixtures } from './data-dump.js';
@@ -134,13 +135,29 @@ export class LocalTestServer implements TestServer {
     return this.embedded.shown.close();
   }
 
+  /** Ends without saving, as a process that was killed. */
+  kill(): Promise<void> {
+    this.recording?.stop();
+    return this.embedded.running.close();
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
 
+/** What a group of nodes gives its servers besides the options. */
+export interface TestServerSurroundings {
+  readonly network: Network;
+  /** A disk that outlives the server. */
+  readonly disk: SimulatedFiles;
+}
+
 /** As `createServer`. */
-export async function startTestServer(options: TestServerOptions = {}): Promise<LocalTestServer> {
+export async function startTestServer(
+  options: TestServerOptions = {},
+  surroundings: Partial<TestServerSurroundings> = {},
+): Promise<LocalTestServer> {
   const {
     seed = systemEnvironment.entropy(4).reduce((sum, byte) => sum * 256 + byte, 0),
     fixtures,
@@ -148,12 +165,13 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   } = options;
   if (!Number.isSafeInteger(seed)) throw new TypeError('option `seed` must be a whole number');
   const hasRealDisk = start.dir !== undefined || start.configFile !== undefined;
-  const disk = hasRealDisk ? undefined : new SimulatedFiles();
+  const disk = hasRealDisk ? undefined : (surroundings.disk ?? new SimulatedFiles());
   disk?.makeFolder('/data');
   const random = new Prng(seed | 0);
   const environment: Partial<Environment> = {
     entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
     ...(disk === undefined ? {} : { files: disk, hasThreads: false, sharesDisk: false }),
+    ...(surroundings.network === undefined ? {} : { network: surroundings.network }),
   };
   const embedded = await startEmbedded(start, environment, disk === undefined ? undefined : '/data');
   const server = new LocalTestServer(embedded, disk, options, seed);

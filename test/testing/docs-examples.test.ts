@@ -11,7 +11,7 @@ const root = join(fileURLToPath(import.meta.url), '../../../..');
 const run = promisify(execFile);
 
 /** Pages, and how many examples each has at least. */
-const pages: Readonly<Record<string, number>> = { 'testing.md': 7 };
+const pages: Readonly<Record<string, number>> = { 'testing.md': 9 };
 
 for (const [page, atLeast] of Object.entries(pages)) {
   describe(`docs/${page}`, () => {
