@@ -60,6 +60,7 @@ export type ServerRole = 'master' | 'slave';
 abstract class WatchedServer extends Watched {
   info = '';
   infoRefreshMs = 0;
+  infoAskedMs = 0;
   roleReported: ServerRole;
   roleReportedSinceMs: number;
   scriptKillSent = false;

@@ -7,6 +7,9 @@ import { hasRoom, introduce, request, sendHello, sendPing } from './requests.js'
 import { takeInfo } from './info.js';
 import type { SentinelState } from './state.js';
 
+/** Bounds how often INFO is asked while it is not answered. */
+const INFO_AGAIN_MS = 900;
+
 /** Opens the connections that are missing, at most once in a ping period. */
 export function reconnect(state: SentinelState, instance: Instance): void {
   const { link } = instance;
@@ -21,6 +24,7 @@ export function reconnect(state: SentinelState, instance: Instance): void {
     link.commandsSinceMs = state.nowMs;
     state.sink.open(link, 'commands', instance.address);
     introduce(state, instance, 'commands');
+    if (instance.kind !== 'sentinel') instance.infoAskedMs = 0;
     sendPing(state, instance);
   }
   if (instance.kind !== 'sentinel' && !link.hasPubSub) {
@@ -47,7 +51,11 @@ export function sendPeriodic(state: SentinelState, instance: Instance): void {
   if (instance.kind !== 'sentinel') {
     const sinceInfo = nowMs - instance.infoRefreshMs;
     const isDue = instance.infoRefreshMs === 0 || sinceInfo > infoPeriod(state, instance);
-    if (isDue) request(state, instance, ['INFO'], (reply) => takeInfo(state, instance, reply));
+    // One that does not answer is not asked at every tick, or PING would find no room.
+    if (isDue && nowMs - instance.infoAskedMs >= INFO_AGAIN_MS) {
+      instance.infoAskedMs = nowMs;
+      request(state, instance, ['INFO'], (reply) => takeInfo(state, instance, reply));
+    }
   }
   const pingPeriod = Math.min(instance.downAfterMs, timing['ping-period']);
   if (nowMs - link.lastPongMs > pingPeriod && nowMs - link.lastPingMs > pingPeriod / 2) sendPing(state, instance);

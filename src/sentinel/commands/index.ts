@@ -89,6 +89,10 @@ const shutdown: SentinelCommand = command({
   },
 });
 
+/** Nothing in a sentinel is touched. */
+const whole = makeClientCommand<CallFor<ClientHost>>([]);
+const clientCommand = { ...whole, subcommands: whole.subcommands!.filter(({ name }) => name !== 'no-touch') };
+
 /** Redis leaves these of its other commands. */
 const kept = [
   'acl',
@@ -108,7 +112,7 @@ export const sentinelCommands = [
   role,
   publish,
   shutdown,
-  makeClientCommand<CallFor<ClientHost>>([]),
+  clientCommand,
   ...serviceCommands.filter(({ name }) => kept.includes(name)),
   ...clientCommands.filter(({ name }) => kept.includes(name)),
 ];
