@@ -28,6 +28,8 @@ const ownEntries = {
   'kvasir-check-rdb': 'src/apps/kvasir-check-rdb.js',
   'kvasir-proxy': 'src/apps/kvasir-proxy.js',
   'kvasir-dump': 'src/apps/kvasir-dump.js',
+  'kvasir-rdb': 'src/apps/kvasir-rdb.js',
+  'kvasir-aof': 'src/apps/kvasir-aof.js',
   'kvasir-load': 'src/apps/kvasir-load.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
   'load-worker': 'src/bench/load-worker.js',

@@ -81,6 +81,18 @@ export function restoreAof(
   };
 }
 
+/** Where `restoreAof` would cut; nothing is written. */
+export function planRestore(
+  files: Files,
+  path: string,
+  point: RestorePoint,
+  nowMs: number,
+): Omit<RestoreResult, 'folder'> {
+  const sources = findSources(files, path);
+  const { file, offset, commands, reason } = findCut(files, sources, point, nowMs);
+  return { file: sources[file]!.path, offset, commands, reason };
+}
+
 function findSources(files: Files, path: string): Source[] {
   const head = new Uint8Array(4);
   let file: OpenFile;

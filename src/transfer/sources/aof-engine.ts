@@ -48,7 +48,8 @@ function partOf(path: string): AofPart {
 export interface AofEngineOptions {
   /** Told how many bytes were read so far. */
   readonly onProgress?: (bytes: number) => void;
-  /** Undefined: all of it. The offset is one in the last file. */
+  /** Where to stop: the path of a file and an offset in it. */
+  readonly untilFile?: string;
   readonly untilOffset?: number;
   readonly log?: (text: string) => void;
 }
@@ -81,9 +82,11 @@ export class AofEngine {
     this.host.beginReplay();
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;
-      const end = isLast ? (this.options.untilOffset ?? Infinity) : Infinity;
+      const isCut = part.path === this.options.untilFile;
+      const end = isCut ? (this.options.untilOffset ?? Infinity) : Infinity;
       const start = part.isRdb ? this.loadRdb(part) : 0;
-      if (start < end) await this.replay(part, start, end, isLast);
+      if (start < end) await this.replay(part, start, end, isLast || isCut);
+      if (isCut) break;
     }
     this.host.endReplay();
   }

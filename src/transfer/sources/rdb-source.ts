@@ -120,6 +120,8 @@ export class RdbSource implements Source {
   readonly totalKeys = undefined;
   readonly warnings: string[] = [];
   readonly reader = new RdbReader();
+  /** Offset after the last record that was read wholly. */
+  soundOffset = 0;
   private readonly window = new Window();
   private head: Head | undefined;
   private parts: PartReader | undefined;
@@ -162,6 +164,7 @@ export class RdbSource implements Source {
       if (event === RdbEvent.end) break;
       if (this.parts !== undefined && event !== RdbEvent.valueEnd) continue;
       const record = this.recordOf(event);
+      if (this.head === undefined || this.parts !== undefined) this.soundOffset = reader.offset;
       if (record === undefined) continue;
       if (this.parts !== undefined) {
         yield { records, sourceBytes: reader.offset };

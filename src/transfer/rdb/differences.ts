@@ -1,0 +1,69 @@
+// differences: which keys two sources do not have alike. The first one's keys are held as fingerprints, about 100 bytes a key.
+
+import { Fingerprint } from '../record/fingerprint.js';
+import { valueOf } from '../record/decode.js';
+import { type KeyRecord, type Source } from '../record/record.js';
+import { kindName } from '../record/values.js';
+
+interface Seen {
+  readonly kind: number;
+  readonly expireAtMs: number;
+  readonly print: bigint;
+}
+
+export interface Difference {
+  readonly database: number;
+  readonly key: Uint8Array;
+  /** '-' only in the first, '+' only in the second, '~' in both but not alike. */
+  readonly sign: '-' | '+' | '~';
+  readonly what: string;
+}
+
+const nameOf = (record: KeyRecord): string => `${record.database}:${Buffer.from(record.key).toString('latin1')}`;
+
+/** Visits each key of a source once, with its fingerprint. */
+export async function forEachPrint(source: Source, take: (record: KeyRecord, seen: Seen) => void): Promise<void> {
+  let print = new Fingerprint();
+  for await (const { records } of source.batches()) {
+    for (const record of records) {
+      if (record.what !== 'key') continue;
+      if (record.part === 'whole' || record.part === 'first') print = new Fingerprint();
+      print.take(valueOf(record));
+      if (record.part === 'whole' || record.part === 'last')
+        take(record, { kind: record.kind, expireAtMs: record.expireAtMs, print: print.value });
+    }
+  }
+}
+
+export async function* differences(
+  first: Source,
+  second: Source,
+  /** Milliseconds by which times to live may differ. */
+  toleranceMs: number,
+): AsyncGenerator<Difference, void> {
+  const seen = new Map<string, Seen>();
+  await forEachPrint(first, (record, print) => seen.set(nameOf(record), print));
+  const found: Difference[] = [];
+  await forEachPrint(second, (record, now) => {
+    const name = nameOf(record);
+    const before = seen.get(name);
+    seen.delete(name);
+    const { database, key } = record;
+    if (before === undefined) found.push({ database, key, sign: '+', what: kindName(now.kind) });
+    else if (before.kind !== now.kind)
+      found.push({ database, key, sign: '~', what: `type: ${kindName(before.kind)}, ${kindName(now.kind)}` });
+    else if (before.print !== now.print) found.push({ database, key, sign: '~', what: 'value' });
+    else if (!nearlyEqual(before.expireAtMs, now.expireAtMs, toleranceMs))
+      found.push({ database, key, sign: '~', what: `expires: ${before.expireAtMs}, ${now.expireAtMs}` });
+  });
+  yield* found;
+  for (const [name, { kind }] of seen) {
+    const colon = name.indexOf(':');
+    const key = Buffer.from(name.slice(colon + 1), 'latin1');
+    yield { database: Number(name.slice(0, colon)), key, sign: '-', what: kindName(kind) };
+  }
+}
+
+function nearlyEqual(a: number, b: number, toleranceMs: number): boolean {
+  return a === b || (a >= 0 && b >= 0 && Math.abs(a - b) <= toleranceMs);
+}

@@ -1,0 +1,114 @@
+// salvage: the keys of a torn or corrupt RDB file, as far as they can be read.
+//
+// After damage the file is searched, byte by byte, for a place from which RECORDS_BELIEVED keys can be read in a row, or the end
+// of the file is reached. What lies between is lost; a key that was damaged inside without breaking the format is not noticed
+// but by the checksum at the end.
+
+import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb/reader.js';
+import { RDB_TYPE_MAX } from '../../persistence/rdb/format.js';
+import { type Batch, type Source } from '../record/record.js';
+import { fileChunks, fileHead, fileSize } from '../sources/file-chunks.js';
+import { RdbDamage, RdbSource } from '../sources/rdb-source.js';
+
+const RECORDS_BELIEVED = 3;
+/** How much is read to believe a place. */
+const TRIAL_BYTES = 1 << 20;
+const HEADER_BYTES = 9;
+
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+}
+
+export class SalvageSource implements Source {
+  readonly totalKeys = undefined;
+  readonly totalBytes: number;
+  readonly warnings: string[] = [];
+  readonly gaps: Gap[] = [];
+  private readonly header: Uint8Array;
+
+  constructor(readonly name: string) {
+    this.totalBytes = fileSize(name);
+    const head = fileHead(name, HEADER_BYTES);
+    const isRdb = /^(REDIS\d{4}|VALKEY\d{3})$/.test(head.toString('latin1'));
+    this.header = isRdb ? head : Buffer.from('REDIS0012');
+    if (!isRdb) this.gaps.push({ from: 0, to: HEADER_BYTES, reason: 'the file does not begin as an RDB' });
+  }
+
+  async *batches(): AsyncGenerator<Batch, void> {
+    let database = 0;
+    let from = HEADER_BYTES;
+    while (from < this.totalBytes) {
+      // A header and SELECTDB of our own stand before what is read.
+      const select = Uint8Array.of(0xfe, 0x80, database >>> 24, database >>> 16, database >>> 8, database);
+      const shift = from - HEADER_BYTES - select.length;
+      const source = new RdbSource(this.name, this.chunks(select, from), undefined, { verifyChecksum: false });
+      try {
+        for await (const batch of source.batches()) {
+          yield { records: batch.records, sourceBytes: shift + batch.sourceBytes };
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof RdbDamage)) throw error;
+        database = source.reader.database;
+        const broken = Math.max(from, shift + source.soundOffset);
+        from = this.findNext(broken + 1);
+        const reason = error.message.replace(/^.*?: /, '').replace(/ at offset.*/, '');
+        this.gaps.push({ from: broken, to: Math.min(from, this.totalBytes), reason });
+      }
+    }
+  }
+
+  private *chunks(select: Uint8Array, from: number): Generator<Uint8Array, void> {
+    yield this.header;
+    yield select;
+    yield* fileChunks(this.name, from);
+  }
+
+  /** The next place from which keys can be read; the file's size when there is none. */
+  private findNext(from: number): number {
+    let window: Uint8Array = new Uint8Array(0);
+    let start = from;
+    for (let at = from; at < this.totalBytes; at++) {
+      if (at - start > window.length / 2 || window.length === 0) {
+        start = at;
+        window = readRange(this.name, at, Math.min(this.totalBytes, at + 2 * TRIAL_BYTES));
+      }
+      const byte = window[at - start]!;
+      if (byte > RDB_TYPE_MAX && byte < 0xf5) continue;
+      const end = Math.min(window.length, at - start + TRIAL_BYTES);
+      const isEnd = start + end >= this.totalBytes;
+      if (this.isPlausible(window.subarray(at - start, end), isEnd)) return at;
+    }
+    return this.totalBytes;
+  }
+
+  private isPlausible(bytes: Uint8Array, isEnd: boolean): boolean {
+    const reader = new RdbReader();
+    reader.verifyChecksum = false;
+    reader.push(this.header);
+    reader.push(bytes);
+    if (isEnd) reader.finish();
+    let keys = 0;
+    try {
+      for (;;) {
+        const event = reader.next();
+        if (event === RdbEvent.end) return reader.unread.length === 0;
+        if (event === RdbEvent.needInput) return false;
+        if (event === RdbEvent.valueEnd && ++keys >= RECORDS_BELIEVED) return true;
+      }
+    } catch (error) {
+      if (error instanceof RdbError) return false;
+      throw error;
+    }
+  }
+}
+
+function readRange(path: string, from: number, to: number): Uint8Array {
+  return Buffer.concat([...fileChunks(path, from, to)]);
+}
+
+export function describeGaps(gaps: readonly Gap[]): string {
+  return gaps.map(({ from, to, reason }) => `bytes ${from} to ${to} lost: ${reason}\n`).join('');
+}
