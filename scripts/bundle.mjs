@@ -30,6 +30,7 @@ const ownEntries = {
   'kvasir-dump': 'src/apps/kvasir-dump.js',
   'kvasir-rdb': 'src/apps/kvasir-rdb.js',
   'kvasir-aof': 'src/apps/kvasir-aof.js',
+  'kvasir-sync': 'src/apps/kvasir-sync.js',
   'kvasir-load': 'src/apps/kvasir-load.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
   'load-worker': 'src/bench/load-worker.js',

@@ -13,7 +13,6 @@ import { type Options, type OptionTable, UsageError } from '../program/options.j
 import { FileOutput, openOutput, syncFolder } from '../program/output.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { humanBytes, Progress } from '../program/progress.js';
-import { VERSION_MAX } from '../record/encode.js';
 import { TransferError } from '../record/record.js';
 import { runTransfer } from '../run-transfer.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
@@ -284,7 +283,7 @@ async function runCompact(words: Options, interrupt: Interrupt): Promise<number>
   const source = new AofDataSource(path);
   const progress = new Progress(source, progressMode(words));
   const output = new FileOutput(join(aof, 'appendonly.aof.1.base.rdb'));
-  const sink = new RdbSink(output, { version: VERSION_MAX, nowMs: () => Date.now(), compresses: true });
+  const sink = new RdbSink(output, { version: () => source.version, nowMs: () => Date.now(), compresses: true });
   const isDone = await runTransfer(source, sink, { progress, interrupt });
   progress.clear();
   if (!isDone) {

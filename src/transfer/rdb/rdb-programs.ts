@@ -16,7 +16,7 @@ import { type Batch, type KeyRecord, type Sink, type Source, TransferError } fro
 import { runTransfer } from '../run-transfer.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
 import { shownKey } from '../sinks/server-sink.js';
-import { fileChunks, fileSize } from '../sources/file-chunks.js';
+import { fileChunks, fileHead, fileSize } from '../sources/file-chunks.js';
 import { RdbSource } from '../sources/rdb-source.js';
 import { differences } from './differences.js';
 import { describeGaps, SalvageSource } from './salvage.js';
@@ -207,9 +207,18 @@ const writeOptions = {
   ...progressOptions,
 } as const satisfies OptionTable;
 
+/** The highest version of the files, so that the server that wrote them loads what is made of them. */
+function versionOfFiles(paths: readonly string[]): number {
+  const versions = paths.map((path) => {
+    const head = /^REDIS(\d{4})$/.exec(fileHead(path, 9).toString('latin1'));
+    return head === null ? VERSION_MAX : Math.min(VERSION_MAX, Math.max(VERSION_MIN, Number(head[1])));
+  });
+  return Math.max(...versions);
+}
+
 async function runExtract(words: Options, interrupt: Interrupt): Promise<number> {
   const [path] = filesOf(words, 1);
-  const { isDone } = await writeRdb(rdbFile(path!), words, interrupt, VERSION_MAX);
+  const { isDone } = await writeRdb(rdbFile(path!), words, interrupt, versionOfFiles([path!]));
   return isDone ? 0 : 130;
 }
 
@@ -253,7 +262,7 @@ class MergedSource implements Source {
 
 async function runMerge(words: Options, interrupt: Interrupt): Promise<number> {
   const paths = filesOf(words, 2, Infinity);
-  const { isDone } = await writeRdb(new MergedSource(paths), words, interrupt, VERSION_MAX);
+  const { isDone } = await writeRdb(new MergedSource(paths), words, interrupt, versionOfFiles(paths));
   return isDone ? 0 : 130;
 }
 
@@ -271,7 +280,7 @@ async function runRepair(words: Options, interrupt: Interrupt): Promise<number> 
   const [path] = filesOf(words, 1);
   const source = new SalvageSource(path!);
   let damaged = 0;
-  const { isDone, sink } = await writeRdb(source, words, interrupt, VERSION_MAX, (record, reason) => {
+  const { isDone, sink } = await writeRdb(source, words, interrupt, versionOfFiles([path!]), (record, reason) => {
     damaged++;
     process.stderr.write(`key '${shownKey(record.key)}' left out: ${reason}\n`);
   });

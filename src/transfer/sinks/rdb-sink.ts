@@ -21,7 +21,8 @@ const VERSION_USES = 9;
 const FIRST_EXPIRY = 1;
 
 export interface RdbSinkOptions {
-  readonly version: number;
+  /** Asked when the first record is there. */
+  readonly version: number | (() => number);
   readonly nowMs: () => number;
   readonly compresses: boolean;
   /** Told of keys whose bytes are damaged. */
@@ -53,6 +54,11 @@ export class RdbSink implements Sink {
     this.writer = new RdbWriter(this.compression, 2 * WRITE_BYTES);
   }
 
+  private get version(): number {
+    const { version } = this.options;
+    return typeof version === 'number' ? version : version();
+  }
+
   private get compression(): number {
     return this.options.compresses ? Compression.inline : Compression.none;
   }
@@ -65,8 +71,8 @@ export class RdbSink implements Sink {
     if (this.hasHeader) return;
     this.hasHeader = true;
     const { writer, options } = this;
-    writer.header(options.version);
-    if (options.version < VERSION_AUX) return;
+    writer.header(this.version);
+    if (this.version < VERSION_AUX) return;
     writer.aux('redis-ver', SERVER_VERSION);
     writer.aux('redis-bits', '64');
     writer.aux('ctime', String(Math.floor(options.nowMs() / 1000)));
@@ -77,7 +83,7 @@ export class RdbSink implements Sink {
     for (const record of batch.records) {
       if (record.what === 'key') this.put(record);
       else if (record.what === 'function') {
-        if (this.options.version >= VERSION_FUNCTIONS) this.writer.function(record.code);
+        if (this.version >= VERSION_FUNCTIONS) this.writer.function(record.code);
         else this.lose('function libraries (since RDB 10, Redis 7.0)', true);
       }
       if (this.writer.length >= WRITE_BYTES) this.hand();
@@ -94,7 +100,7 @@ export class RdbSink implements Sink {
   private put(record: KeyRecord): void {
     try {
       if (record.part === 'whole' || record.part === 'first') this.collected = undefined;
-      const { whole, what } = lossOf(record, this.options.version);
+      const { whole, what } = lossOf(record, this.version);
       if (what !== '' && (record.part === 'whole' || record.part === 'first')) this.lose(what, whole);
       if (whole) return;
       if (record.part === 'whole') this.putWhole(record);
@@ -106,7 +112,7 @@ export class RdbSink implements Sink {
   }
 
   private head(record: KeyRecord, rdbType: number): void {
-    const { writer, options } = this;
+    const { writer } = this;
     if (record.database !== this.database) {
       this.database = record.database;
       writer.selectDb(record.database);
@@ -115,10 +121,10 @@ export class RdbSink implements Sink {
       writer.byte(Opcode.expireMs);
       writer.int64(record.expireAtMs);
     }
-    if (options.version >= VERSION_USES && record.idleSeconds >= 0) {
+    if (this.version >= VERSION_USES && record.idleSeconds >= 0) {
       writer.byte(Opcode.idle);
       writer.writeLength(record.idleSeconds);
-    } else if (options.version >= VERSION_USES && record.frequency >= 0) {
+    } else if (this.version >= VERSION_USES && record.frequency >= 0) {
       writer.byte(Opcode.freq);
       writer.byte(record.frequency);
     }
@@ -128,15 +134,15 @@ export class RdbSink implements Sink {
   }
 
   private putWhole(record: KeyRecord): void {
-    const { writer, options } = this;
-    if (keepsRaw(record, options.version)) {
+    const { writer } = this;
+    if (keepsRaw(record, this.version)) {
       this.head(record, record.rdbType);
       writer.raw(record.raw!, 0, record.raw!.length);
       return;
     }
     // Decoded before anything is written: a damaged value must leave no half of a key.
     const value = valueOf(record);
-    const rdbType = plainType(value, options.version);
+    const rdbType = plainType(value, this.version);
     this.head(record, rdbType);
     writeValue(writer, value, rdbType);
   }
@@ -145,8 +151,8 @@ export class RdbSink implements Sink {
     const value = valueOf(record);
     if (record.part === 'first') {
       // Whether fields expire is not known before the last part, so the type is the one that can tell it.
-      const plain = plainType(value, this.options.version);
-      const canAge = plain === RdbType.hash && this.options.version >= 12;
+      const plain = plainType(value, this.version);
+      const canAge = plain === RdbType.hash && this.version >= 12;
       const rdbType = canAge ? RdbType.hashMetadata : plain;
       const body = new RdbWriter(this.compression, WRITE_BYTES);
       this.collected = { head: record, body, rdbType, count: 0 };

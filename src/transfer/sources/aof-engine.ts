@@ -11,9 +11,10 @@ import { RealFiles } from '../../io/files.js';
 import { AofItem, AofReader } from '../../persistence/aof/reader.js';
 import { parseManifest } from '../../persistence/aof/manifest.js';
 import { readWhole } from '../../io/files.js';
-import { valueKindOf } from '../../persistence/rdb/format.js';
+import { RDB_VERSION, valueKindOf } from '../../persistence/rdb/format.js';
 import { RdbLoader } from '../../persistence/rdb/loader.js';
 import { RdbError, RdbReader } from '../../persistence/rdb/reader.js';
+import { snapshotVersion } from '../../persistence/rdb/snapshot-encoder.js';
 import { ValueEncoder } from '../../persistence/rdb/value-encoder.js';
 import { Compression, RdbWriter } from '../../persistence/rdb/writer.js';
 import { ServerPersistenceHost } from '../../server/durability.js';
@@ -185,6 +186,8 @@ export class AofDataSource implements Source {
   readonly totalKeys = undefined;
   readonly totalBytes: number;
   readonly warnings: string[] = [];
+  /** The RDB version that the data needs; known with the first batch. */
+  version = RDB_VERSION;
 
   constructor(
     readonly name: string,
@@ -198,6 +201,7 @@ export class AofDataSource implements Source {
     await engine.load(aofParts(this.name));
     if (engine.isTorn)
       this.warnings.push(`${this.name} ends inside a command or transaction; what came before was taken`);
+    this.version = snapshotVersion(engine.server.keyspace);
     yield* engine.batches();
   }
 }

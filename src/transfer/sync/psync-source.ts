@@ -1,0 +1,237 @@
+// psync-source: a server's data and then its stream of writes, as a replica gets them.
+//
+// The connection is read at once, whatever the target does: the data set and the commands go into a spool on disk, so that the
+// source never cuts the link because of a full output buffer. Each second the offset that was received is acknowledged.
+//
+// The position is the replication id and the offset up to which the target has everything. A run that begins with one goes on
+// there when the source's backlog still has it, and gets the whole data set otherwise.
+
+import type { Duplex } from 'node:stream';
+import { ByteSource } from '../../client/byte-source.js';
+import { encodeCommand } from '../../client/encode-command.js';
+import { openStream } from '../../client/open-stream.js';
+import { readSnapshot, readSnapshotHeader, SnapshotError } from '../../client/snapshot-transfer.js';
+import { AofItem, AofReader } from '../../persistence/aof/reader.js';
+import type { ServerAddress } from '../link/address.js';
+import { LinkLost } from '../link/pipeline.js';
+import { type Batch, type CommandRecord, type Position, type Source, TransferError } from '../record/record.js';
+import { RdbSource } from '../sources/rdb-source.js';
+import { Spool } from './spool.js';
+
+const LINE_BYTES_MAX = 4096;
+const BATCH_COMMANDS = 1000;
+const ACKNOWLEDGE_MS = 1000;
+
+export interface PsyncOptions {
+  readonly spoolFolder: string;
+  readonly from: Position | undefined;
+  /** End after the data set and what came until it was written. */
+  readonly stopsAfterSnapshot: boolean;
+  readonly isStopping: () => boolean;
+}
+
+export class PsyncSource implements Source {
+  totalBytes: number | undefined;
+  readonly totalKeys = undefined;
+  readonly warnings: string[] = [];
+  phase: 'connecting' | 'receiving' | 'writing' | 'following' = 'connecting';
+  replicationId = '';
+  /** Offset up to which bytes were received, and up to which they were given out. */
+  receivedOffset = 0;
+  givenOffset = 0;
+  private stream: Duplex | undefined;
+  private readonly snapshot: Spool;
+  private readonly commands: Spool;
+  private database = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly address: ServerAddress,
+    private readonly options: PsyncOptions,
+  ) {
+    this.snapshot = new Spool(options.spoolFolder);
+    this.commands = new Spool(options.spoolFolder);
+  }
+
+  get name(): string {
+    return this.address.name;
+  }
+
+  /** Bytes that the target is behind. */
+  get lagBytes(): number {
+    return this.receivedOffset - this.givenOffset;
+  }
+
+  private send(...words: string[]): void {
+    this.stream?.write(encodeCommand(words));
+  }
+
+  private async ask(source: ByteSource, ...words: string[]): Promise<string> {
+    this.send(...words);
+    const line = await source.readLine(LINE_BYTES_MAX);
+    if (line === undefined) throw new LinkLost(`${this.name} closed the connection after ${words[0]!}`);
+    return line;
+  }
+
+  /** Connects and asks; true when the whole data set comes. */
+  private async begin(): Promise<{ isFull: boolean; source: ByteSource }> {
+    const { address, options } = this;
+    let stream: Duplex;
+    try {
+      stream = await openStream(address.endpoint);
+    } catch (error) {
+      throw new LinkLost(
+        `cannot connect to ${address.name}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+    this.stream = stream;
+    const source = new ByteSource(stream, new Uint8Array(0));
+    if (address.password !== undefined) {
+      const words = address.user === undefined ? [address.password] : [address.user, address.password];
+      const line = await this.ask(source, 'AUTH', ...words);
+      if (line.startsWith('-')) throw new TransferError(`${this.name} refuses the password: ${line.slice(1)}`);
+    }
+    await this.ask(source, 'REPLCONF', 'capa', 'eof', 'capa', 'psync2');
+    const { from } = options;
+    if (from === undefined) this.send('PSYNC', '?', '-1');
+    else this.send('PSYNC', String(from.id), String(Number(from.offset) + 1));
+    let header;
+    try {
+      header = await readSnapshotHeader(source);
+    } catch (error) {
+      if (error instanceof SnapshotError) throw new TransferError(`${this.name}: ${error.message}`);
+      throw error;
+    }
+    const words = (header.resync ?? '').split(' ');
+    if (!header.hasSnapshot) {
+      this.replicationId = words[1] ?? String(from!.id);
+      this.givenOffset = this.receivedOffset = Number(from!.offset);
+      this.database = Number(from!.database ?? 0);
+      return { isFull: false, source };
+    }
+    this.replicationId = words[1] ?? '';
+    this.givenOffset = this.receivedOffset = Number(words[2] ?? 0);
+    this.totalBytes = header.bytes;
+    this.phase = 'receiving';
+    // An empty line now and then tells the source that we live while it sends.
+    const beat = setInterval(() => stream.write('\n'), ACKNOWLEDGE_MS);
+    try {
+      for await (const part of readSnapshot(source, header)) this.snapshot.push(part);
+    } finally {
+      clearInterval(beat);
+    }
+    this.snapshot.end();
+    return { isFull: true, source };
+  }
+
+  /** Reads the stream of writes into the spool until it ends. */
+  private async receive(source: ByteSource): Promise<void> {
+    this.timer = setInterval(() => this.acknowledge(), ACKNOWLEDGE_MS);
+    this.acknowledge();
+    try {
+      for (;;) {
+        const chunk = await source.read();
+        if (chunk === undefined) break;
+        this.receivedOffset += chunk.length;
+        this.commands.push(chunk);
+      }
+      this.commands.fail(new LinkLost(`${this.name} closed the connection`));
+    } catch (error) {
+      this.commands.fail(new LinkLost(`${this.name}: ${error instanceof Error ? error.message : String(error)}`));
+    }
+  }
+
+  private acknowledge(): void {
+    this.send('REPLCONF', 'ACK', String(this.receivedOffset));
+  }
+
+  async *batches(): AsyncGenerator<Batch, void> {
+    const { isFull, source } = await this.begin();
+    void this.receive(source);
+    if (isFull) {
+      this.phase = 'writing';
+      const rdb = new RdbSource(`${this.name} (data set)`, this.spooled(), this.totalBytes);
+      for await (const batch of rdb.batches()) yield { records: batch.records, sourceBytes: batch.sourceBytes };
+      this.warnings.push(...rdb.warnings);
+      yield { records: [], sourceBytes: rdb.reader.offset, position: this.position };
+    }
+    this.phase = 'following';
+    yield* this.follow();
+  }
+
+  private async *spooled(): AsyncGenerator<Uint8Array, void> {
+    for (;;) {
+      const chunk = await this.snapshot.take();
+      if (chunk === undefined) return;
+      yield chunk;
+    }
+  }
+
+  get position(): Position {
+    return { id: this.replicationId, offset: this.givenOffset, database: this.database };
+  }
+
+  private async *follow(): AsyncGenerator<Batch, void> {
+    const reader = new AofReader(this.givenOffset);
+    let inTransaction = false;
+    let records: CommandRecord[] = [];
+    for (;;) {
+      const item = reader.next();
+      if (item === AofItem.malformed) throw new TransferError(`${this.name} sends something that is no command`);
+      if (item === AofItem.command) {
+        const name = reader.text(0).toUpperCase();
+        if (name === 'MULTI') inTransaction = true;
+        if (name === 'EXEC') inTransaction = false;
+        const record = this.recordOf(name, reader);
+        if (record !== undefined) records.push(record);
+        if (!inTransaction) this.givenOffset = reader.offset;
+        if (records.length < BATCH_COMMANDS || inTransaction) continue;
+      }
+      // Between transactions only: half of one must not be written when the link ends.
+      if (records.length > 0 && !inTransaction) {
+        yield { records, sourceBytes: this.givenOffset, position: this.position };
+        records = [];
+      }
+      if (item === AofItem.command) continue;
+      let chunk = await this.commands.take(0);
+      while (chunk === undefined) {
+        // Nothing comes: the target gets everything, and the position is noted.
+        yield { records: [], sourceBytes: this.givenOffset, position: this.position };
+        if (this.options.stopsAfterSnapshot || this.options.isStopping() || this.commands.hasEnded) return;
+        chunk = await this.commands.take(ACKNOWLEDGE_MS);
+      }
+      reader.push(chunk);
+    }
+  }
+
+  private recordOf(name: string, reader: AofReader): CommandRecord | undefined {
+    if (name === 'PING') return undefined;
+    if (name === 'REPLCONF') {
+      if (reader.count > 1 && reader.text(1).toUpperCase() === 'GETACK') this.acknowledge();
+      return undefined;
+    }
+    if (name === 'SELECT' && reader.count === 2) {
+      this.database = Number(reader.text(1));
+      return undefined;
+    }
+    const args: Uint8Array[] = [];
+    for (let index = 0; index < reader.count; index++) {
+      const start = reader.starts[index]!;
+      args.push(reader.bytes.subarray(start, start + reader.lengths[index]!));
+    }
+    return { what: 'command', database: this.database, args };
+  }
+
+  /** Wakes what waits for commands. */
+  stop(): void {
+    this.commands.end();
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.stream?.on('error', () => undefined);
+    this.stream?.destroy();
+    this.snapshot.close();
+    this.commands.close();
+  }
+}

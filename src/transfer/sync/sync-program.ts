@@ -1,0 +1,392 @@
+// sync-program: kvasir-sync carries data from a running server or a file to another place and keeps it up to date.
+
+import { readFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { Filters, filterOptions } from '../filters.js';
+import { ClusterSink } from '../link/cluster.js';
+import { LinkLost, Pipeline } from '../link/pipeline.js';
+import { probeServer } from '../link/probe.js';
+import { addressOf, connectOptions, progressMode, progressOptions } from '../program/connect.js';
+import { type Options, type OptionTable, UsageError } from '../program/options.js';
+import { openOutput } from '../program/output.js';
+import { PositionFile } from '../program/position-file.js';
+import type { Interrupt, ProgramSpec } from '../program/program.js';
+import { Progress } from '../program/progress.js';
+import { type Batch, type Sink, type Source, TransferError, type TransferRecord } from '../record/record.js';
+import { RateLimit, runTransfer } from '../run-transfer.js';
+import { JsonSink } from '../sinks/json-sink.js';
+import { RdbSink } from '../sinks/rdb-sink.js';
+import { restoreVersionOf, ServerSink, shownKey, type WriteMode } from '../sinks/server-sink.js';
+import { AofDataSource } from '../sources/aof-engine.js';
+import { fileChunks, fileSize } from '../sources/file-chunks.js';
+import { RdbSource } from '../sources/rdb-source.js';
+import { ScanSource } from '../sources/scan-source.js';
+import { readFlatYaml } from './flat-yaml.js';
+import { moveInstance } from './move.js';
+import { PsyncSource } from './psync-source.js';
+import { serveStatus, type Status } from './status-page.js';
+import { StreamFilter } from './stream-filter.js';
+import { verify } from './verify.js';
+
+const ERRORS_SHOWN_MAX = 20;
+const RECONNECT_MS = 1000;
+
+const options = {
+  config: { kind: 'text', letter: 'c', value: 'FILE', help: 'Options from a YAML file, by the same names.' },
+  from: { kind: 'text', value: 'PLACE', help: 'A server, scan:SERVER, rdb:FILE or aof:FILE.' },
+  to: { kind: 'text', value: 'PLACE', help: 'A server, cluster or proxy, rdb:FILE or json:FILE.' },
+  'from-password': { kind: 'text', value: 'PASSWORD', help: 'Password of the source.' },
+  'to-password': { kind: 'text', value: 'PASSWORD', help: 'Password of the target.' },
+  once: { kind: 'flag', help: 'End when the data set is there, and do not follow the writes.' },
+  mode: {
+    kind: 'text',
+    value: 'replace|skip|merge',
+    help: 'What becomes of keys that the target has (default replace).',
+  },
+  'no-restore': { kind: 'flag', help: 'Write by commands only, not by RESTORE.' },
+  position: { kind: 'text', value: 'FILE', help: 'Note there how far it came, and go on there.' },
+  spool: { kind: 'text', value: 'FOLDER', help: 'Where data waits for a slow target (default the temporary folder).' },
+  'rate-bytes': { kind: 'size', value: 'BYTES', help: 'At most so many bytes a second.' },
+  'rate-keys': { kind: 'integer', value: 'N', help: 'At most so many keys or commands a second.' },
+  http: { kind: 'text', value: '[HOST:]PORT', help: 'Serve progress there: / , /status.json and /metrics.' },
+  verify: { kind: 'flag', help: 'Only compare source and target; exit code 1 when they differ.' },
+  sample: { kind: 'number', value: 'SHARE', help: 'With --verify: look at this share of the keys (0.01).' },
+  repair: { kind: 'flag', help: 'With --verify: make the target like the source.' },
+  ...filterOptions,
+  ...connectOptions,
+  ...progressOptions,
+} as const satisfies OptionTable;
+
+export const syncProgram: ProgramSpec = {
+  name: 'kvasir-sync',
+  usage: `Usage: kvasir-sync --from PLACE --to PLACE [options]
+       kvasir-sync --from SERVER --to SERVER --verify [--repair]
+       kvasir-sync move --from SERVER --to SERVER [--hook COMMAND] [--stop-old]
+
+Copies the data and then follows the writes, as a replica does, until it is interrupted.`,
+  options,
+  after:
+    'Exit code: 0 done, 1 failed or differences, 2 wrong options, 130 interrupted (run it again to go on).\nSee docs/sync.md.',
+  run: runSync,
+};
+
+export const moveProgram: ProgramSpec = {
+  name: 'kvasir-sync move',
+  usage: `Usage: kvasir-sync move --from SERVER --to SERVER [options]
+
+Moves an instance to another host: the new one follows, catches up, becomes the master, and the old one is stopped.`,
+  options: {
+    from: options.from,
+    to: options.to,
+    'from-password': options['from-password'],
+    'to-password': options['to-password'],
+    hook: { kind: 'text', value: 'COMMAND', help: 'Run with both addresses when the new one is the master.' },
+    'stop-old': { kind: 'flag', help: 'Shut the old server down; else it follows the new one.' },
+    force: { kind: 'flag', help: 'Also if the new server has keys.' },
+    'copy-timeout': { kind: 'integer', value: 'SECONDS', help: 'How long the copy may take (default a day).' },
+    'pause-timeout': { kind: 'integer', value: 'SECONDS', help: 'How long writes may wait (default 10).' },
+    ...connectOptions,
+  },
+  async run(words) {
+    const { from, to } = places(words);
+    await moveInstance({
+      from: addressOf(from, sideOptions(words, 'from-password')),
+      to: addressOf(to, sideOptions(words, 'to-password')),
+      hook: words.text('hook'),
+      stopsOld: words.flag('stop-old'),
+      force: words.flag('force'),
+      copyMs: (words.number('copy-timeout') ?? 86_400) * 1000,
+      pauseMs: (words.number('pause-timeout') ?? 10) * 1000,
+      say: (text) => process.stdout.write(`${text}\n`),
+    });
+    return 0;
+  },
+};
+
+function places(words: Options): { from: string; to: string } {
+  const from = words.text('from');
+  const to = words.text('to');
+  if (from === undefined || to === undefined) throw new UsageError('--from and --to are needed');
+  return { from, to };
+}
+
+/** The options of one side, whose password may differ. */
+function sideOptions(words: Options, passwordName: string): Options {
+  const password = words.text(passwordName);
+  if (password === undefined) return words;
+  return Object.assign(Object.create(words) as Options, {
+    text: (name: string) => (name === 'password' ? password : words.text(name)),
+  });
+}
+
+function readConfig(words: Options): void {
+  const path = words.text('config');
+  if (path === undefined) return;
+  for (const { name, values, line } of readFlatYaml(readFileSync(path, 'utf8'))) {
+    const spec = words.table[name];
+    if (spec === undefined) throw new UsageError(`${path}, line ${line}: there is no option '${name}'`);
+    // The command line says it last.
+    if (words.has(name) && spec.kind !== 'list') continue;
+    if (spec.kind === 'flag') {
+      if (values[0] === 'true' || values[0] === 'yes') words.set(name, undefined);
+    } else if (spec.kind === 'list') for (const value of values) words.set(name, value);
+    else words.set(name, values[0] ?? '');
+  }
+}
+
+class Errors {
+  count = 0;
+
+  constructor(private readonly clear: () => void) {}
+
+  add(key: Uint8Array, message: string): void {
+    this.clear();
+    if (++this.count <= ERRORS_SHOWN_MAX) process.stderr.write(`key '${shownKey(key)}': ${message}\n`);
+  }
+}
+
+async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
+  readConfig(words);
+  if (words.flag('verify')) return runVerify(words);
+  const { from, to } = places(words);
+  const filters = new Filters(words);
+  let clear: () => void = () => undefined;
+  const errors = new Errors(() => clear());
+  const positionPath = words.text('position');
+  const positions = positionPath === undefined ? undefined : new PositionFile(positionPath);
+  const { sink, isCluster } = await openSink(to, words, errors);
+  const limits =
+    words.has('rate-bytes') || words.has('rate-keys')
+      ? new RateLimit(words.number('rate-bytes') ?? Infinity, words.number('rate-keys') ?? Infinity)
+      : undefined;
+  let progress: Progress | undefined;
+  let source: Source | undefined;
+  const status = (): Status => statusOf(from, to, source, progress, errors.count);
+  const http = words.has('http') ? await openStatus(words.text('http')!, status) : undefined;
+  let isDone = false;
+  try {
+    for (;;) {
+      source = await openSource(from, words, filters, positions, interrupt);
+      const counts = progress?.counts;
+      progress = new Progress(source, progressMode(words));
+      if (counts !== undefined) Object.assign(progress.counts, counts);
+      clear = () => progress!.clear();
+      const filtered = new FilteredSource(source, filters, isCluster);
+      try {
+        isDone = await runTransfer(filtered, sink, { filters, progress, interrupt, positions, limits });
+        break;
+      } catch (error) {
+        // A lost source is connected to again, and goes on at the position.
+        const isLost = error instanceof LinkLost && source instanceof PsyncSource && positions !== undefined;
+        if (!isLost || interrupt.isAsked || !error.message.startsWith(source.name)) throw error;
+        clear();
+        process.stderr.write(`${error.message}; connecting again\n`);
+        if (source instanceof PsyncSource) source.close();
+        await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+      } finally {
+        if (filtered.mixed > 0)
+          process.stderr.write(
+            `warning: ${filtered.mixed} commands had keys on both sides of the filter and were left out\n`,
+          );
+      }
+    }
+  } finally {
+    if (source instanceof PsyncSource) source.close();
+    http?.close();
+    http?.closeAllConnections();
+  }
+  await sink.close();
+  clear();
+  for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
+  progress.counts.errors = errors.count;
+  if (words.flag('json')) process.stdout.write(`${JSON.stringify({ done: isDone, ...progress.summary() })}\n`);
+  else if (!words.flag('quiet')) process.stderr.write(`${progress.line()}\n`);
+  return errors.count > 0 ? 1 : isDone ? 0 : 130;
+}
+
+function statusOf(
+  from: string,
+  to: string,
+  source: Source | undefined,
+  progress: Progress | undefined,
+  errors: number,
+): Status {
+  const hide = (place: string): string => place.replace(/:\/\/[^@/]*@/, '://***@');
+  const link =
+    source instanceof PsyncSource
+      ? {
+          phase: source.phase,
+          offset: source.givenOffset,
+          receivedOffset: source.receivedOffset,
+          lagBytes: source.lagBytes,
+        }
+      : {};
+  return { from: hide(from), to: hide(to), ...link, ...progress?.summary(), errors };
+}
+
+function openStatus(text: string, status: () => Status): Promise<Server> {
+  const match = /^(?:(.*):)?(\d{1,5})$/.exec(text);
+  if (match === null) throw new UsageError(`--http wants PORT or HOST:PORT, not '${text}'`);
+  return serveStatus(Number(match[2]), match[1] ?? '127.0.0.1', status);
+}
+
+async function openSource(
+  from: string,
+  words: Options,
+  filters: Filters,
+  positions: PositionFile | undefined,
+  interrupt: Interrupt,
+): Promise<Source> {
+  const [, kind, path] = /^(rdb|aof|scan):(.+)$/.exec(from) ?? [];
+  if (kind === 'rdb') return new RdbSource(path!, fileChunks(path!), fileSize(path!));
+  if (kind === 'aof') return new AofDataSource(path!);
+  const address = addressOf(path ?? from, sideOptions(words, 'from-password'));
+  if (kind === 'scan')
+    return new ScanSource(await Pipeline.open(address), {
+      databases: undefined,
+      match: filters.serverPattern,
+      count: 1000,
+      nowMs: () => Date.now(),
+      from: positions?.read(),
+      withFunctions: true,
+      isStopping: () => interrupt.isAsked,
+    });
+  const source = new PsyncSource(address, {
+    spoolFolder: words.text('spool') ?? tmpdir(),
+    from: positions?.read(),
+    stopsAfterSnapshot: words.flag('once'),
+    isStopping: () => interrupt.isAsked,
+  });
+  interrupt.onAsk(() => source.stop());
+  return source;
+}
+
+async function openSink(to: string, words: Options, errors: Errors): Promise<{ sink: Sink; isCluster: boolean }> {
+  const [, kind, path] = /^(rdb|json):(.+)$/.exec(to) ?? [];
+  if (kind !== undefined && !words.flag('once') && !/^(rdb|aof|scan):/.test(words.text('from')!))
+    throw new UsageError('a file cannot follow writes: add --once');
+  const nowMs = (): number => Date.now();
+  if (kind === 'rdb')
+    return { sink: new RdbSink(openOutput(path), { version: 10, nowMs, compresses: true }), isCluster: false };
+  if (kind === 'json') {
+    const onUnfit = (record: { key: Uint8Array }, reason: string): void => errors.add(record.key, reason);
+    return {
+      sink: new JsonSink(openOutput(path), { format: 'kvasir', base64: false, nowMs, onUnfit }),
+      isCluster: false,
+    };
+  }
+  const mode = words.text('mode') ?? 'replace';
+  if (!['replace', 'skip', 'merge'].includes(mode)) throw new UsageError("--mode is 'replace', 'skip' or 'merge'");
+  const address = addressOf(to, sideOptions(words, 'to-password'));
+  const { version, isCluster } = await probeServer(address);
+  const sinkOptions = {
+    mode: mode as WriteMode,
+    restoreVersion: version === undefined || words.flag('no-restore') ? 0 : restoreVersionOf(version),
+    nowMs,
+    onError: (key: Uint8Array, message: string) => errors.add(key, message),
+  };
+  const sink = isCluster
+    ? await ClusterSink.open(address, sinkOptions)
+    : new ServerSink(await Pipeline.open(address), sinkOptions);
+  return { sink, isCluster };
+}
+
+/** Filters commands of a stream; keys are filtered by the transfer itself. */
+class FilteredSource implements Source {
+  private readonly filter: StreamFilter;
+
+  constructor(
+    private readonly source: Source,
+    filters: Filters,
+    isCluster: boolean,
+  ) {
+    if (source instanceof PsyncSource && filters.looksAtValues)
+      throw new TransferError(
+        'filters by type, size, elements and ttl cannot follow writes: use scan:SERVER or --once',
+        2,
+      );
+    this.filter = new StreamFilter(filters, isCluster);
+  }
+
+  get mixed(): number {
+    return this.filter.mixed;
+  }
+
+  get name(): string {
+    return this.source.name;
+  }
+
+  get totalBytes(): number | undefined {
+    return this.source.totalBytes;
+  }
+
+  get totalKeys(): number | undefined {
+    return this.source.totalKeys;
+  }
+
+  get warnings(): readonly string[] {
+    return this.source.warnings;
+  }
+
+  async *batches(): AsyncGenerator<Batch, void> {
+    for await (const batch of this.source.batches()) {
+      const records = batch.records.flatMap((record): TransferRecord[] =>
+        record.what === 'command' ? this.filter.apply(record) : [record],
+      );
+      yield { ...batch, records };
+    }
+  }
+}
+
+async function runVerify(words: Options): Promise<number> {
+  const { from, to } = places(words);
+  const source = await Pipeline.open(addressOf(from.replace(/^scan:/, ''), sideOptions(words, 'from-password')));
+  const targetAddress = addressOf(to, sideOptions(words, 'to-password'));
+  const target = await Pipeline.open(targetAddress);
+  let failures = 0;
+  const { version } = await probeServer(targetAddress);
+  const repairs = words.flag('repair')
+    ? new ServerSink(await Pipeline.open(targetAddress), {
+        mode: 'replace',
+        restoreVersion: version === undefined ? 0 : restoreVersionOf(version),
+        nowMs: () => Date.now(),
+        onError: (key, message) => {
+          failures++;
+          process.stderr.write(`key '${shownKey(key)}': ${message}\n`);
+        },
+      })
+    : undefined;
+  const asJson = words.flag('json');
+  const result = await verify(source, target, {
+    filters: new Filters(words),
+    databases: await databasesOf(source, target),
+    share: words.number('sample') ?? 1,
+    random: Math.random,
+    repairs,
+    nowMs: () => Date.now(),
+    onDifference: (database, key, what) => {
+      if (!asJson) process.stdout.write(`db${database} ${shownKey(key)}: ${what}\n`);
+    },
+  });
+  source.close();
+  target.close();
+  await repairs?.close();
+  const differences = result.different + result.missing + result.extra;
+  if (asJson) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else
+    process.stdout.write(
+      `${result.compared} keys compared: ${result.different} differ, ${result.missing} missing, ${result.extra} extra, ${result.repaired} repaired\n`,
+    );
+  return differences === 0 || (repairs !== undefined && failures === 0) ? 0 : 1;
+}
+
+async function databasesOf(...sides: readonly Pipeline[]): Promise<number[]> {
+  const found = new Set<number>();
+  for (const side of sides) {
+    const reply = await side.must('INFO', 'keyspace');
+    const text = 'bytes' in reply ? Buffer.from(reply.bytes).toString('latin1') : '';
+    for (const [, number] of text.matchAll(/^db(\d+):/gm)) found.add(Number(number));
+  }
+  return [...found].sort((a, b) => a - b);
+}
