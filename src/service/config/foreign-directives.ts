@@ -31,7 +31,7 @@ const disk = 'the disk store never left its trial: all data is in memory';
 const notBuilt = 'belongs to a build for tests';
 const otherThreads = 'tunes threads that are not here';
 const noCluster = 'tunes a part of the cluster that is not here';
-const noReplication = 'belongs to replication, which is not there yet';
+const noReplication = 'belongs to a way of replication that is not here';
 const memoryOnly = 'values would have to live outside of memory, and all data lives in memory here';
 
 export const foreignGroups: readonly ForeignGroup[] = [
