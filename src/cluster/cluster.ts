@@ -420,6 +420,20 @@ export class Cluster implements ClusterPort, RunnerOwner {
     return reason === undefined ? undefined : `ERR error saving the cluster node config: ${reason}`;
   }
 
+  dropMessagesOfType(type: number): void {
+    this.runner.droppedType = type;
+  }
+
+  killLinks(direction: 'to' | 'from' | 'all', id: string): string | undefined {
+    const node = this.state.node(id);
+    if (node === undefined) return `ERR Unknown node ${id}`;
+    this.runner.change((bus) => {
+      if (direction !== 'from') bus.close(node.link);
+      if (direction !== 'to') bus.close(node.inboundLink);
+    });
+    return undefined;
+  }
+
   publish(channel: Uint8Array, message: Uint8Array): void {
     this.runner.change((bus) => sendPublication(bus, false, channel, message));
   }

@@ -53,6 +53,8 @@ export class NodeRunner implements LinksOwner {
   private isUnsaved = false;
   private triedSaveMs = -Infinity;
   private isStopped = false;
+  /** Messages of this type are dropped, for tests. */
+  droppedType = -1;
 
   /** Begins with what the file holds, or as a new node; throws a NodesFileError. */
   constructor(
@@ -211,6 +213,7 @@ export class NodeRunner implements LinksOwner {
   }
 
   message(link: BusLink, message: BusMessage): void {
+    if (message.header.type === this.droppedType) return;
     this.input({ kind: 'message', link, message });
   }
 }

@@ -111,6 +111,12 @@ export interface ClusterPort {
   publish(channel: Uint8Array, message: Uint8Array): void;
   publishShard(channel: Uint8Array, message: Uint8Array): void;
 
+  // --- for tests --------------------------------------------------------------------------------------------------------
+  /** Messages of this type that arrive are dropped from now on; -1: none. */
+  dropMessagesOfType(type: number): void;
+  /** Closes connections with a node; an error if it is not known. */
+  killLinks(direction: 'to' | 'from' | 'all', id: string): string | undefined;
+
   // --- life -----------------------------------------------------------------------------------------------------------
   /** The data is loaded and the doors are open: opens the port of the bus; rejects when it cannot. */
   start(): Promise<void>;

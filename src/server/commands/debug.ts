@@ -1,5 +1,6 @@
 // debug: DEBUG and its subcommands, for tests and for looking inside; closed unless enable-debug-command opens it.
 
+import type { ClusterPort } from '../cluster-port.js';
 import type { ReplicationPort } from '../replication-port.js';
 import type { LateReply } from '../../service/host.js';
 import type { Acl } from '../../service/acl/acl.js';
@@ -29,6 +30,7 @@ import { type Host as ProtectedHost, mayUse } from '../../service/commands/prote
 
 /** The part of the server that these commands reach. */
 export interface Host extends ProtectedHost {
+  readonly cluster: ClusterPort | undefined;
   readonly replication: ReplicationPort | undefined;
   readonly keyspace: Keyspace;
   readonly limits: DataLimits;
@@ -239,6 +241,31 @@ function setSwitch(call: ServerCall, index: number, apply: (on: boolean) => void
   }
 }
 
+function dropClusterMessages(call: ServerCall): void {
+  const type = call.integer(2);
+  if (Number.isNaN(type)) {
+    call.reply.error(errors.notInteger);
+    return;
+  }
+  // Redis takes it outside of a cluster too, where it means nothing.
+  call.host.cluster?.dropMessagesOfType(type);
+  call.reply.ok();
+}
+
+function killClusterLinks(call: ServerCall): void {
+  const { cluster } = call.host;
+  const direction = call.text(3).toLowerCase();
+  if (cluster === undefined) call.reply.error('ERR Debug option only available for cluster mode enabled setup!');
+  else if (call.text(2).toLowerCase() !== 'kill') call.reply.error(errors.syntax);
+  else if (direction !== 'to' && direction !== 'from' && direction !== 'all')
+    call.reply.error(`ERR Unknown direction ${call.text(3)}`);
+  else {
+    const refusal = cluster.killLinks(direction, call.text(4));
+    if (refusal === undefined) call.reply.ok();
+    else call.reply.error(refusal);
+  }
+}
+
 const accept: Run = (call) => call.reply.ok();
 
 interface DebugEntry {
@@ -271,6 +298,8 @@ const table: Readonly<Record<string, DebugEntry>> = {
     run: (call) => setSwitch(call, 2, (on) => (call.host.persistence.verifiesPayloads = !on)),
     args: [1, 1],
   },
+  'drop-cluster-packet-filter': { run: dropClusterMessages, args: [1, 1] },
+  clusterlink: { run: killClusterLinks, args: [3, 3] },
   'set-active-expire': { run: (call) => setSwitch(call, 2, (on) => (call.host.expireCycle.active = on)), args: [1, 1] },
   'config-rewrite-force-all': { run: rewriteWithDefaults, args: [0, 0] },
   'change-repl-id': {
@@ -414,6 +443,14 @@ const table: Readonly<Record<string, DebugEntry>> = {
         ],
         ['DIGEST', 'Output a hex signature representing the current DB content.'],
         ['DIGEST-VALUE <key> [<key> ...]', 'Output a hex signature of the values of all the specified keys.'],
+        [
+          'CLUSTERLINK KILL <to|from|all> <node-id>',
+          'Kills the link based on the direction to/from (both) with the provided node.',
+        ],
+        [
+          'DROP-CLUSTER-PACKET-FILTER <packet-type>',
+          'Drop all packets that match the filtered type. Set to -1 allow all packets.',
+        ],
         ['ERROR <string>', 'Return a Redis protocol error with <string> as message.'],
         ['LOG <message>', 'Write <message> to the server log.'],
         ['HTSTATS <dbid>', 'Return hash table statistics of the specified Redis database.'],
