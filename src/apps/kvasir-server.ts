@@ -7,6 +7,7 @@ const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
        kvasir-server -v or --version
        kvasir-server -h or --help
        kvasir-server --check-config [/path/to/redis.conf] [options]
+       kvasir-server --explain-config /path/to/redis.conf... [--json | --convert]
        kvasir-server /path/to/sentinel.conf --sentinel
 
 Examples:
@@ -39,6 +40,9 @@ if (onlyWord === '-v' || onlyWord === '--version') {
       reportFailure: daemon.reportFailure,
     },
   );
+} else if (args[0] === '--explain-config') {
+  const { explainConfig } = await import('../transfer/explain/explain-config.js');
+  process.exitCode = explainConfig(args.slice(1), (text) => process.stdout.write(text));
 } else {
   const { runServer } = await import('../server/process.js');
   const { attachCluster } = await import('../cluster/cluster.js');
