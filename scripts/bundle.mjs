@@ -26,6 +26,7 @@ const ownEntries = {
   'kvasir-trib': 'src/apps/kvasir-trib.js',
   'kvasir-check-aof': 'src/apps/kvasir-check-aof.js',
   'kvasir-check-rdb': 'src/apps/kvasir-check-rdb.js',
+  'kvasir-codis': 'src/apps/kvasir-codis.js',
   'kvasir-proxy': 'src/apps/kvasir-proxy.js',
   'kvasir-dump': 'src/apps/kvasir-dump.js',
   'kvasir-rdb': 'src/apps/kvasir-rdb.js',

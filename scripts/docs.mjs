@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import * as prettier from 'prettier';
 import { allDeclarations } from '../dist/src/server/declarations.js';
 import { directiveTypes } from '../dist/src/service/config/directive-types.js';
-import { proxyDeclaration } from '../dist/src/proxy/commands/declaration.js';
+import { ownDeclarations } from '../dist/src/proxy/commands/declaration.js';
 import { planTable } from '../dist/src/proxy/routing/reference.js';
 import { configReference, sampleConfig } from '../dist/src/service/config/reference.js';
 
@@ -42,7 +42,7 @@ function proxyPage() {
   const text = readFileSync(join(root, 'docs/proxy.md'), 'utf8');
   return text.replace(
     /(<!-- commands: begin[^\n]*-->\n)[\s\S]*?(<!-- commands: end -->)/,
-    (_, begin, end) => `${begin}\n${planTable([...allDeclarations, proxyDeclaration])}\n\n${end}`,
+    (_, begin, end) => `${begin}\n${planTable([...allDeclarations, ...ownDeclarations])}\n\n${end}`,
   );
 }
 

@@ -14,7 +14,9 @@ import type { Wire, WireEvents } from '../io/wire.js';
 import type { Call } from '../registry/call.js';
 import type { CommandDeclaration } from '../registry/command.js';
 import { CommandTable } from '../registry/table.js';
-import { proxyDeclaration } from './commands/declaration.js';
+import { CodisRouter } from './codis/codis-router.js';
+import { replySlotsMapping } from './codis/slots-mapping.js';
+import { ownDeclarations } from './commands/declaration.js';
 import { runLocalCommand, type LocalHost } from './commands/local-commands.js';
 import { runPubSubCommand } from './commands/pubsub-command.js';
 import type { PoolConfig } from './config/pool-config.js';
@@ -62,7 +64,7 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
   private readonly turn: Turn;
   private readonly dispatcher: Dispatcher;
   private readonly running = new Map<string, RunningPool>();
-  private readonly prng: Prng;
+  readonly random: Prng;
   private nextId = 1;
   private statsListener: Listener | undefined;
   private isStopping = false;
@@ -70,17 +72,21 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
   constructor(private readonly options: ProxyOptions) {
     const { environment, declarations } = options;
     const { clock } = environment;
-    this.table = new CommandTable<never>([...declarations, proxyDeclaration]);
+    this.table = new CommandTable<never>([
+      ...declarations,
+      ...ownDeclarations.filter(({ name }) => !declarations.some((other) => other.name === name)),
+    ]);
     this.turn = new Turn(clock);
     this.dispatcher = new Dispatcher(this.table, this.turn, clock, this);
     this.startedMs = clock.wallMs();
     const [a, b, c, d] = environment.entropy(4);
-    this.prng = new Prng((a! << 24) | (b! << 16) | (c! << 8) | d!);
+    this.random = new Prng((a! << 24) | (b! << 16) | (c! << 8) | d!);
   }
 
   // --- pools
 
-  private backendHost(config: PoolConfig): BackendHost {
+  /** What servers of a pool need of the proxy. */
+  backendHost(config: PoolConfig): BackendHost {
     const { environment, log } = this.options;
     const { serverTls, timeoutMs } = config;
     return {
@@ -113,7 +119,7 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
   }
 
   private makeRouter(config: PoolConfig): Router {
-    return makeRouter(config, this.backendHost(config), this.options.environment.clock, this.prng);
+    return makeRouter(config, this.backendHost(config), this.options.environment.clock, this.random);
   }
 
   /** Opens all pools; rejects with what is wrong with the first that does not open. */
@@ -121,8 +127,8 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     for (const config of configs) await this.open(config);
   }
 
-  private async open(config: PoolConfig): Promise<void> {
-    const router = this.makeRouter(config);
+  /** Opens a pool; `router` is for a scheme that is told its servers by somebody else. */
+  async open(config: PoolConfig, router: Router = this.makeRouter(config)): Promise<void> {
     const pool = new Pool(this.poolOptions(config, router));
     const hub = new PubSubHub(router, this.options.environment.clock);
     const running: RunningPool = { config, pool, hub, doors: [] };
@@ -236,8 +242,11 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     this.hubOf(session.pool)?.forget(session);
   }
 
-  runSchemeCommand(): boolean {
-    return false;
+  runSchemeCommand(session: Session, plan: Plan, call: Call): boolean {
+    const { router } = session.pool;
+    if (plan.command.name !== 'slotsmapping' || !(router instanceof CodisRouter)) return false;
+    replySlotsMapping(router, call);
+    return true;
   }
 
   settings(): ReadonlyMap<string, string> {
@@ -314,6 +323,26 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
 
   nowMs(): number {
     return this.options.environment.clock.wallMs();
+  }
+
+  /** The part of codis's statistics that is about requests and clients. */
+  codisStats(withCommands: boolean): Readonly<Record<string, unknown>> {
+    const called = this.plans.filter(({ calls }) => calls > 0);
+    const fails = this.pools.reduce((sum, { pool }) => sum + pool.forwardErrors, 0);
+    const cmd = called.map(({ command, calls, failures }) => ({
+      opstr: command.fullName.toUpperCase(),
+      calls,
+      fails: failures,
+    }));
+    return {
+      ops: {
+        total: called.reduce((sum, { calls }) => sum + calls, 0),
+        fails,
+        redis: { errors: 0 },
+        ...(withCommands ? { cmd } : {}),
+      },
+      sessions: { total: this.totalConnections, alive: this.currentConnections },
+    };
   }
 
   info(sections: readonly string[]): string {

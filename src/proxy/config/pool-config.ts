@@ -21,7 +21,7 @@ export interface ServerConfig {
   readonly label: string;
 }
 
-export type PoolKind = 'twemproxy' | 'cluster' | 'sentinel';
+export type PoolKind = 'twemproxy' | 'cluster' | 'sentinel' | 'codis';
 export type ReadPolicy = 'master' | 'prefer_replica' | 'replica';
 
 export interface TlsConfig {

@@ -22,7 +22,7 @@ export function authOf(config: PoolConfig): string[] {
 
 export function makeRouter(config: PoolConfig, host: BackendHost, clock: Clock, prng: Prng): Router {
   const auth = authOf(config);
-  if (config.kind !== 'twemproxy') return makeDiscoveringRouter(config, host, clock, prng);
+  if (config.kind === 'cluster' || config.kind === 'sentinel') return makeDiscoveringRouter(config, host, clock, prng);
   const backends = config.servers.map(
     ({ host: serverHost, port, path, label, name, weight }) =>
       new Backend(host, {

@@ -75,6 +75,7 @@ const localNames = new Set([
   'role',
   'select',
   'sentinel',
+  'slotsmapping',
   'slowlog',
   'time',
 ]);

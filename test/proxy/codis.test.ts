@@ -1,0 +1,133 @@
+// The proxy of codis over real servers: slots from a file and by HTTP, and a slot that moves, with a source that speaks SLOTSMGRT*.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, test } from 'node:test';
+import { codisSlotOf } from '../../src/proxy/codis/codis-router.js';
+import { readCodisConfig } from '../../src/proxy/codis/codis-config.js';
+import { xauthOf } from '../../src/proxy/codis/identity.js';
+import { findFreePort, peerMissing, startRedis } from '../peer.js';
+import { startFakeBackend } from './fake-backend.js';
+import { RawClient } from './raw-client.js';
+
+const slotOf = (key: string): number => codisSlotOf(new Uint8Array(Buffer.from(key)), 0, key.length);
+
+test('slots are those of codis, with empty tags too', () => {
+  assert.equal(slotOf('a'), 579);
+  assert.equal(slotOf('b'), 1017);
+  assert.equal(slotOf('c'), 879);
+  assert.equal(slotOf('x{a}y'), 579);
+  assert.equal(slotOf('{}x'), 0);
+  assert.equal(xauthOf('codis-demo'), '95b62887719520f17e312eaa76d28f2b');
+});
+
+test('proxy.toml is read, and each mistake has its line', () => {
+  const { config, mistakes } = readCodisConfig('product_name = "p-1" # ours\nbackend_primary_parallel = 2\n');
+  assert.deepEqual(mistakes, []);
+  assert.equal(config.product_name, 'p-1');
+  assert.equal(config.backend_primary_parallel, 2);
+  assert.equal(config.session_recv_timeout, '30m');
+  const wrong = readCodisConfig(
+    'product_name = -\nno\nnosuch = 1\nsession_recv_timeout = "soon"\nproxy_max_clients = "x"\nproto_type = "udp"\n',
+  );
+  assert.deepEqual(
+    wrong.mistakes.map(({ line }) => line),
+    [1, 2, 3, 4, 5, 6],
+  );
+});
+
+describe('kvasir-codis proxy', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
+  test('it takes slots by HTTP, and keys follow a slot that moves', async () => {
+    const servers = [await startRedis(), await startRedis()];
+    const folder = mkdtempSync(join(tmpdir(), 'kvasir-codis-'));
+    const [port, adminPort] = [await findFreePort(), await findFreePort()];
+    const file = join(folder, 'proxy.toml');
+    writeFileSync(
+      file,
+      `product_name = "shop"\nproxy_addr = "127.0.0.1:${port}"\nadmin_addr = "127.0.0.1:${adminPort}"\n`,
+    );
+    const script = fileURLToPath(new URL('../../src/apps/kvasir-codis.js', import.meta.url));
+    const proxy = spawn(process.execPath, [script, 'proxy', `--config=${file}`], { stdio: 'ignore' });
+    // A source that moves what it is asked for, and knows the wrapper of the semi-asynchronous method.
+    const moved: string[] = [];
+    let inWrapper = '0';
+    const source = await startFakeBackend((call) => {
+      if (call.is(0, 'slotsmgrttagone')) {
+        moved.push(call.text(4));
+        return ':1\r\n';
+      }
+      if (!call.is(0, 'slotsmgrt-exec-wrapper')) return '-ERR unexpected\r\n';
+      return inWrapper === '2' ? '*2\r\n:2\r\n$6\r\nsource\r\n' : `*2\r\n:${inWrapper}\r\n$3\r\nerr\r\n`;
+    });
+    const url = `http://127.0.0.1:${adminPort}`;
+    const ask = async (method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }> => {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: await response.json() };
+    };
+    try {
+      for (;;) {
+        try {
+          await ask('GET', '/proxy/model');
+          break;
+        } catch {
+          await sleep(20);
+        }
+      }
+      const model = (await ask('GET', '/api/proxy/model')).body as { token: string; product_name: string };
+      assert.equal(model.product_name, 'shop');
+      const xauth = xauthOf('shop', '', model.token);
+      const client = await RawClient.open(port);
+      assert.equal(await client.call('GET', 'a'), '-ERR router is not online\r\n');
+      assert.equal((await ask('PUT', '/api/proxy/start/wrong')).status, 800);
+      const address = (index: number): string => `127.0.0.1:${servers[index]!.port}`;
+      const slots = Array.from({ length: 1024 }, (_, id) => ({ id, backend_addr: address(id % 2) }));
+      assert.deepEqual(await ask('PUT', `/api/proxy/fillslots/${xauth}`, slots), { status: 200, body: 'OK' });
+      assert.equal((await ask('PUT', `/api/proxy/fillslots/${xauth}`, [{ id: 1024 }])).status, 800);
+      await ask('PUT', `/api/proxy/start/${xauth}`);
+      const keys = Array.from({ length: 100 }, (_, index) => `key:${index}`);
+      assert.equal(await client.call('MSET', ...keys.flatMap((key) => [key, key])), '+OK\r\n');
+      assert.equal(
+        await client.call('MGET', ...keys),
+        `*100\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join('')}`,
+      );
+      for (const key of keys.slice(0, 10)) assert.equal(await servers[slotOf(key) % 2]!.send('GET', key), key);
+      assert.match((await client.call('SLOTSMAPPING', '579'))!, /^\*4\r\n:579\r\n\$\d+\r\n127\.0\.0\.1:/);
+      // The slot of a moves from the source to the server.
+      const id = slotOf('a');
+      const moving = { id, backend_addr: address(0), migrate_from: `127.0.0.1:${source.port}` };
+      await ask('PUT', `/api/proxy/fillslots/${xauth}`, [{ ...moving, locked: true }]);
+      const held = client.call('SET', 'a', 'target');
+      const other = await RawClient.open(port);
+      assert.equal(await other.call('SET', 'key:1', 'x'), '+OK\r\n');
+      await ask('PUT', `/api/proxy/fillslots/${xauth}`, [moving]);
+      assert.equal(await held, '+OK\r\n');
+      assert.deepEqual(moved, ['a']);
+      await ask('PUT', `/api/proxy/fillslots/${xauth}`, [{ ...moving, forward_method: 1 }]);
+      assert.equal(await client.call('GET', 'a'), '$6\r\ntarget\r\n');
+      inWrapper = '2';
+      assert.equal(await client.call('GET', 'a'), '$6\r\nsource\r\n');
+      inWrapper = '1';
+      const waiting = client.call('GET', 'a');
+      while (source.requestCount < 5) await sleep(5);
+      inWrapper = '0';
+      assert.equal(await waiting, '$6\r\ntarget\r\n');
+      const stats = (await ask('GET', '/proxy/stats')).body as { online: boolean; ops: { total: number } };
+      assert.equal(stats.online, true);
+      assert.ok(stats.ops.total > 5);
+      client.close();
+      other.close();
+    } finally {
+      proxy.kill('SIGKILL');
+      await source.close();
+      for (const server of servers) await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
