@@ -206,3 +206,23 @@ describe('a pushed source', () => {
     assert.equal(source.pendingBytes, 0);
   });
 });
+
+test('an RDB that is torn at any byte leaves a sound memory behind', async () => {
+  const { bytes, digest } = makeRdb(4);
+  const host = new LocalHost(files, {}, makeKeyspace());
+  const { keyspace } = host;
+  const options = { dropsExpired: true, loadFunction: () => undefined, log: () => undefined };
+  const into = (part: Uint8Array): Promise<LoadedRdb> =>
+    loadRdb(host, fileOf(part), new LoadProgress(host, 0), options);
+  const empty = (): void => {
+    for (const database of keyspace.databases) database.clear();
+  };
+  for (let length = 0; length < bytes.length; length++) {
+    await assert.rejects(into(bytes.subarray(0, length)), LoadError, `cut at ${length}`);
+    keyspace.verify();
+    empty();
+    keyspace.verify();
+  }
+  await into(bytes);
+  assert.equal(digestOf(keyspace), digest);
+});

@@ -353,7 +353,12 @@ export class ValueBuilder {
    */
   finish(reader: RdbReader): number {
     const { entries, values } = this.keyspace;
-    if (this.type === Type.STRING) return this.entry;
+    if (this.type === Type.STRING) {
+      // It is the caller's from here on: `abandon` after a failure further on must not free it.
+      const made = this.entry;
+      this.entry = NO_ENTRY;
+      return made;
+    }
     if (this.isEmpty) {
       this.abandon();
       return NO_ENTRY;
