@@ -163,7 +163,15 @@ export class IncomingData {
     }
     const target = `${config.path('dir')}/${fromByteString(config.text('dbfilename').value)}`;
     try {
+      // A power cut must not leave a torn file under the name that the next start loads.
+      const file = files.open(this.path, 'append');
+      try {
+        file.sync();
+      } finally {
+        file.close();
+      }
       files.rename(this.path, target);
+      files.syncFolder(config.path('dir'));
     } catch (error) {
       this.log(
         'warning',
