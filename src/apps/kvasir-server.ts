@@ -9,6 +9,7 @@ const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
        kvasir-server --check-config [/path/to/redis.conf] [options]
        kvasir-server --explain-config /path/to/redis.conf... [--json | --convert]
        kvasir-server /path/to/sentinel.conf --sentinel
+       kvasir-server keepalived-notify --peer HOST:PORT master|backup|fault
 
 Examples:
        kvasir-server (run the server with default conf)
@@ -28,6 +29,10 @@ if (onlyWord === '-v' || onlyWord === '--version') {
   );
 } else if (onlyWord === '-h' || onlyWord === '--help') {
   process.stdout.write(usage);
+} else if (args[0] === 'keepalived-notify') {
+  const { notifyFromKeepalived } = await import('../sentinel/keepalived-notify.js');
+  const say = (text: string): void => void process.stderr.write(text);
+  process.exitCode = await notifyFromKeepalived(args.slice(1), process.env.REDISCLI_AUTH ?? '', say);
 } else if (args.includes('--sentinel')) {
   const { runSentinel } = await import('../sentinel/process.js');
   const daemon = await import('../server/daemon.js');
