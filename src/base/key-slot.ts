@@ -12,14 +12,13 @@ const closeBrace = 0x7d;
 /** The slot of the key that lies in `bytes` from `offset` on. @hot */
 export function keySlot(bytes: Uint8Array, offset = 0, length = bytes.length - offset): number {
   const end = offset + length;
-  for (let open = offset; open < end; open++) {
-    if (bytes[open] !== openBrace) continue;
-    for (let close = open + 1; close < end; close++) {
-      if (bytes[close] !== closeBrace) continue;
-      if (close === open + 1) break;
-      return crc16(bytes, open + 1, close - open - 1) & (SLOT_COUNT - 1);
-    }
-    break;
-  }
+  for (let at = offset; at < end; at++) if (bytes[at] === openBrace) return slotOfTagged(bytes, offset, end, at);
   return crc16(bytes, offset, length) & (SLOT_COUNT - 1);
+}
+
+function slotOfTagged(bytes: Uint8Array, offset: number, end: number, open: number): number {
+  let close = open + 1;
+  while (close < end && bytes[close] !== closeBrace) close++;
+  const hasTag = close < end && close > open + 1;
+  return (hasTag ? crc16(bytes, open + 1, close - open - 1) : crc16(bytes, offset, end - offset)) & (SLOT_COUNT - 1);
 }

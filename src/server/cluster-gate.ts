@@ -85,7 +85,10 @@ export class ClusterGate {
   /** Whether a call runs here without a closer look. @hot */
   admits(call: ServerCall, command: Command<ServerCall>): boolean {
     const place = this.keyPlaces[command.id]!;
-    if (place <= 1) return place === 1 || (place === 0 && this.placeOf(command) && this.admits(call, command));
+    if (place <= 1) {
+      this.slot = NO_SLOT;
+      return place === 1 || (place === 0 && this.placeOf(command) && this.admits(call, command));
+    }
     const count = this.counts[command.id]!;
     if (count !== 0 && call.count !== count) return false;
     const offset = call.starts[place - 1]!;
@@ -140,17 +143,12 @@ export class ClusterGate {
 
   /** As `refuse`, for a command of a script, in the words of scripts. `caller` is who called the script. */
   refuseScripted(caller: Client, command: Command<ServerCall>, call: ServerCall): string | undefined {
+    // Commands of a script come in one buffer: what was remembered of the last one is of no use.
+    this.host.keyspace.databases[0]!.slots!.forget();
+    if (this.admits(call, command)) return undefined;
     const text = this.refuse(caller, command, call, command.flags);
     if (text === undefined) return undefined;
     return scriptTexts.get(text) ?? 'ERR Script attempted to access a non local key in a cluster node';
-  }
-
-  /** The slot of a call's keys; -1 when it has none. */
-  slotOf(command: Command<ServerCall>, call: ServerCall): number {
-    const { found } = this;
-    if (!findKeys(command, call, false, found) || found.count === 0) return NO_SLOT;
-    const at = found.indexes[0]!;
-    return keySlot(call.bytes, call.starts[at]!, call.lengths[at]!);
   }
 
   /** Why a client may not go on waiting for a key with its command; undefined when it may. */
@@ -189,7 +187,7 @@ export class ClusterGate {
   /** Takes the keys of a command into account; returns the error of keys that nobody serves together. */
   private look(cluster: ClusterPort, command: Command<ServerCall>, call: ServerCall): string | undefined {
     const { found } = this;
-    const isOfShard = shardCommands.has(command.name);
+    const isOfShard = (command.flags & commandFlags.pubsub) !== 0;
     // Where the arguments do not fit, the command itself says so.
     if (!findKeys(command, call, isOfShard, found)) return undefined;
     for (let index = 0; index < found.count; index++) {
@@ -237,7 +235,8 @@ export class ClusterGate {
   ): string | undefined {
     const { owner, slot } = this;
     if (owner === undefined) return undefined;
-    const isOfShard = shardCommands.has(command.name);
+    // Of the commands with keys only those of shard channels have this flag, alone or in a transaction.
+    const isOfShard = (flags & commandFlags.pubsub) !== 0;
     const writes = (flags & commandFlags.write) !== 0;
     if (!cluster.isOk) {
       if (isOfShard) {

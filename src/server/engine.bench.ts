@@ -1,9 +1,10 @@
 // engine.bench: what a command costs from the bytes of its request to the bytes of its reply, without sockets.
 //
-//   node dist/src/server/engine.bench.js [test,test...] [--pipeline n] [--fresh]
+//   node dist/src/server/engine.bench.js [test,test...] [--pipeline n] [--fresh] [--cluster]
 //
 // One client sends pipelines of the commands that redis-benchmark sends. All of them run before the first is measured, as
 // in a server that has seen many kinds of commands; with --fresh only the measured one runs, with --after others before it.
+// With --cluster the server is a node that serves all slots.
 // Processor time of the best of many short rounds counts, so what else runs on the machine matters little.
 
 import { latin1Bytes } from '../base/bytes.js';
@@ -12,6 +13,7 @@ import { RealFiles } from '../io/files.js';
 import type { Wire } from '../io/wire.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
+import type { ClusterPort } from './cluster-port.js';
 import { collectDirectives, launch } from './start.js';
 
 const value = 'xxxxxxxxxxxxxxxx';
@@ -56,9 +58,29 @@ const config = new Config(process.cwd());
 new ConfigReader(config, new RealFiles(), collectDirectives()).load(
   undefined,
   '',
-  linesOfOptions({ port: 0, save: '', dir: process.env.TMPDIR ?? '/tmp', dbfilename: 'none.rdb' }),
+  linesOfOptions({
+    port: 0,
+    save: '',
+    dir: process.env.TMPDIR ?? '/tmp',
+    dbfilename: 'none.rdb',
+    ...(options.includes('--cluster') ? { 'cluster-enabled': true } : {}),
+  }),
 );
 const { server } = await launch({ config, log: () => undefined });
+if (options.includes('--cluster')) {
+  const owner = { isMyself: true };
+  server.cluster = {
+    isOk: true,
+    isMovingSlots: false,
+    isMine: () => true,
+    myself: owner,
+    shardMaster: owner,
+    owner: () => owner,
+    migratingTo: () => undefined,
+    importingFrom: () => undefined,
+    stop: () => undefined,
+  } as unknown as ClusterPort;
+}
 
 let written = 0;
 const wire: Wire = {

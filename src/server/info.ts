@@ -22,6 +22,7 @@ import type { Transactions } from './transactions.js';
 
 /** Everything that INFO shows. */
 export interface InfoHost extends ServiceFieldsHost, MemoryFiguresHost {
+  readonly migrations: { readonly connectionCount: number };
   readonly keyspace: Keyspace;
   readonly settings: Settings;
   readonly tracking: Tracking;
@@ -280,7 +281,7 @@ function otherStats(server: InfoHost): readonly Field[] {
     ),
     fixed('latest_fork_usec', 'Nothing forks.', 0),
     fixed('total_forks', 'Nothing forks.', 0),
-    fixed('migrate_cached_sockets', 'Connections kept for MIGRATE.', 0),
+    gauge('migrate_cached_sockets', 'Connections kept for MIGRATE.', () => server.migrations.connectionCount),
     gauge(
       'slave_expires_tracked_keys',
       'Keys with an age that clients set on this writable replica.',

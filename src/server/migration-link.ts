@@ -158,6 +158,10 @@ export class MigrationLinks {
     private readonly network: Network,
   ) {}
 
+  get count(): number {
+    return this.links.size;
+  }
+
   /** A connection to a server, which may still be opening. */
   get(host: string, port: number, timeoutMs: number): MigrationLink {
     const name = `${host}:${port}`;

@@ -81,6 +81,11 @@ export class Migrations {
     });
   }
 
+  /** Connections that are open or kept. */
+  get connectionCount(): number {
+    return this.links.count;
+  }
+
   /** Whether keys are under way. */
   get isActive(): boolean {
     return this.moving.size > 0;

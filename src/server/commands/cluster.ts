@@ -63,6 +63,12 @@ function subcommand(
   });
 }
 
+/** Slots are moved key by key. */
+const refuseMigration: ClusterRun = (call) =>
+  call.reply.error(
+    'ERR CLUSTER MIGRATION is not available in this version of Kvasir: move slots with CLUSTER SETSLOT and MIGRATE',
+  );
+
 const perSlot = 'O(N), N slots';
 const perNode = 'O(N), N nodes of the cluster';
 
@@ -134,7 +140,7 @@ const slotCommands: readonly ServerCommand[] = [
     complexity: 'O(N log(N)) with ORDERBY, else O(N); N slots',
     varies: true,
   }),
-  subcommand('migration', -4, changing, 'Begins, cancels or shows moves of hash slots to this node.', slots.keySlotOf, {
+  subcommand('migration', -4, changing, 'Begins, cancels or shows moves of hash slots to this node.', refuseMigration, {
     since: '8.4.0',
     args: [
       oneof(

@@ -123,9 +123,9 @@ export class ScriptCalls implements ScriptHost {
     this.replication = this.watcher?.isSilent === true ? 0 : 3;
   }
 
-  /** As `begin`, in a cluster; `call` is the script's own. */
-  beginInCluster(call: ServerCall): void {
-    this.slot = this.server.clusterGate.slotOf(call.command as unknown as Command<ServerCall>, call);
+  /** As `begin`, in a cluster, where the script's own keys have passed the gate last. */
+  beginInCluster(): void {
+    this.slot = this.server.clusterGate.lastSlot;
   }
 
   /** @hot */

@@ -428,7 +428,7 @@ export class Scripting {
       allowsOutOfMemory: !isCompatible && (flags & scriptFlags['allow-oom']) !== 0,
     };
     calls.begin(client, call.db, rules, this.isOutOfMemory());
-    if ((server.gates & Gate.CLUSTER) !== 0) calls.beginInCluster(call);
+    if ((server.gates & Gate.CLUSTER) !== 0) calls.beginInCluster();
     const startedMs = server.startedMsOfCommand;
     const run: Run = {
       execution: this.execution(engine, main, args),
