@@ -45,6 +45,8 @@ const outsideSimulation = [
   'src/proxy/process/**',
   // Looks whether a path in the configuration can be used.
   'src/service/config/special-settings.ts',
+  // The recipes run in the programs of users; their time and chance come in as Surroundings, of which this is the real one.
+  'src/recipes/surroundings.ts',
   // The thread that encodes snapshots; a simulated server encodes on its own thread.
   'src/persistence/snapshot/snapshot-sink.ts',
   'src/persistence/snapshot/snapshot-worker.ts',

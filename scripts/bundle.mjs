@@ -13,6 +13,7 @@ const ownDist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 const ownEntries = {
   index: 'src/index.js',
   testing: 'src/testing/index.js',
+  recipes: 'src/recipes/index.js',
   ioredis: 'src/testing/ioredis.js',
   'node-redis': 'src/testing/node-redis.js',
   'node-test': 'src/testing/node-test.js',

@@ -15,6 +15,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const entries = {
   index: 'src/index.ts',
   testing: 'src/testing/index.ts',
+  recipes: 'src/recipes/index.ts',
   ioredis: 'src/testing/ioredis.ts',
   'node-redis': 'src/testing/node-redis.ts',
   'node-test': 'src/testing/node-test.ts',

@@ -1,7 +1,7 @@
 // The examples of the documents that are marked to run do run, as a user would run them: from the package's own entries.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,8 @@ const root = join(fileURLToPath(import.meta.url), '../../../..');
 const run = promisify(execFile);
 
 /** Pages, and how many examples each has at least. */
-const pages: Readonly<Record<string, number>> = { 'testing.md': 9 };
+const pages: Record<string, number> = { 'testing.md': 9 };
+for (const name of readdirSync(join(root, 'docs/recipes'))) pages[`recipes/${name}`] = 1;
 
 for (const [page, atLeast] of Object.entries(pages)) {
   describe(`docs/${page}`, () => {
@@ -25,7 +26,7 @@ for (const [page, atLeast] of Object.entries(pages)) {
         // Within the package, so that its name leads to it.
         const folder = join(root, 'dist/test/examples');
         mkdirSync(folder, { recursive: true });
-        const path = join(folder, `${page}-${index}-${process.pid}.mjs`);
+        const path = join(folder, `${page.replace('/', '-')}-${index}-${process.pid}.mjs`);
         writeFileSync(path, code);
         try {
           await run(process.execPath, [path], { timeout: 120_000 });

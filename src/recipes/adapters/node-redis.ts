@@ -1,0 +1,35 @@
+// node-redis: `Commands` of a client of the package `redis`: single server, pool, Sentinel or cluster.
+
+import type { CommandArgument, Commands } from '../commands.js';
+
+/** What the adapter uses of a client, a pool or a Sentinel client of node-redis. */
+export interface NodeRedisLike {
+  sendCommand(args: (string | Buffer)[]): Promise<unknown>;
+}
+
+/** What the adapter uses of a cluster client of node-redis. */
+export interface NodeRedisClusterLike {
+  sendCommand(
+    firstKey: string | undefined,
+    isReadonly: boolean | undefined,
+    args: (string | Buffer)[],
+  ): Promise<unknown>;
+}
+
+/** `Commands` of a node-redis client. */
+export function fromNodeRedis(client: NodeRedisLike): Commands {
+  return { send: (command, args) => client.sendCommand([command, ...args.map(nodeRedisArgument)]) };
+}
+
+/** `Commands` of a node-redis cluster. Every command goes to a master, so that a recipe never reads a replica's past. */
+export function fromNodeRedisCluster(cluster: NodeRedisClusterLike): Commands {
+  return {
+    send: (command, args, key = String(args[0])) =>
+      cluster.sendCommand(key, false, [command, ...args.map(nodeRedisArgument)]),
+  };
+}
+
+function nodeRedisArgument(argument: CommandArgument): string | Buffer {
+  if (typeof argument === 'number') return String(argument);
+  return typeof argument === 'string' ? argument : Buffer.from(argument);
+}

@@ -1,0 +1,49 @@
+// The recipes' public face: `import { Lock } from 'kvasir/recipes'`. They need a client and nothing of the server.
+
+export type { CommandArgument, Commands } from './commands.js';
+export { machineSurroundings, type Surroundings } from './surroundings.js';
+export { makeScript, runScript, type Script } from './script.js';
+export { fromIoredis, type IoredisLike } from './adapters/ioredis.js';
+export {
+  fromNodeRedis,
+  fromNodeRedisCluster,
+  type NodeRedisClusterLike,
+  type NodeRedisLike,
+} from './adapters/node-redis.js';
+export { fromServer, fromStream, type CommandStream, type RunnableServer } from './adapters/server.js';
+
+export { Held, LockLostError, LockTimeoutError } from './lock/held.js';
+export { Lock, type LockOptions } from './lock/lock.js';
+export { fencedRead, fencedWrite } from './lock/fenced-store.js';
+export { ReadWriteLock } from './lock/read-write-lock.js';
+export { Semaphore, type SemaphoreAttempt } from './lock/semaphore.js';
+export { Redlock, type RedlockOptions } from './lock/redlock.js';
+
+export {
+  fixedWindow,
+  gcra,
+  limitKey,
+  resetLimit,
+  slidingLog,
+  slidingWindow,
+  take,
+  takeAll,
+  tokenBucket,
+  type AllVerdicts,
+  type LimitCheck,
+  type RateLimit,
+  type RateLimitKind,
+  type Verdict,
+} from './limits/rate-limit.js';
+export { takePlace, type ConcurrencyVerdict } from './limits/concurrency-limit.js';
+export { phoneLimit, phoneLimitScript, smsFailed, smsLimit, type SmsVerdict } from './limits/phone-limit.js';
+export {
+  expressLimit,
+  fastifyLimit,
+  honoLimit,
+  type ExpressMiddleware,
+  type ExpressResponse,
+  type FastifyReply,
+  type HonoContext,
+  type MiddlewareOptions,
+} from './limits/middleware.js';

@@ -1,0 +1,23 @@
+// fenced-store: a value in Redis that refuses writers whose lock has passed to somebody else: the resource's half of fencing.
+
+import { type Commands, replyNumber, replyText } from '../commands.js';
+import { makeScript, runScript } from '../script.js';
+
+const writeScript = makeScript(`
+local seen = tonumber(redis.call('HGET', KEYS[1], 'fence')) or 0
+if tonumber(ARGV[1]) < seen then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'value', ARGV[2])
+return 1
+`);
+
+/** Writes a value unless a writer with a greater fencing token has written before. False if it was refused. One round trip. */
+export async function fencedWrite(commands: Commands, key: string, fence: number, value: string): Promise<boolean> {
+  return replyNumber(await runScript(commands, writeScript, [key], [fence, value])) === 1;
+}
+
+/** The value that `fencedWrite` left. */
+export async function fencedRead(commands: Commands, key: string): Promise<string | undefined> {
+  return replyText(await commands.send('HGET', [key, 'value']));
+}
