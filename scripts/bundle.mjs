@@ -19,6 +19,7 @@ const ownEntries = {
   'node-test': 'src/testing/node-test.js',
   jest: 'src/testing/jest.js',
   vitest: 'src/testing/vitest.js',
+  kvasir: 'src/apps/kvasir.js',
   'kvasir-server': 'src/apps/kvasir-server.js',
   'kvasir-sentinel': 'src/apps/kvasir-sentinel.js',
   'kvasir-cli': 'src/apps/kvasir-cli.js',
