@@ -193,7 +193,8 @@ export class Replicas {
 
   /** Adds a command of the server itself to the stream. */
   say(...words: readonly Part[]): void {
-    if (this.history.stream === undefined) return;
+    // The stream of a replica is its master's: a byte of its own would shift all offsets after it.
+    if (this.history.stream === undefined || this.server.role !== 'master') return;
     this.encoder.parts(-1, words);
     this.publish();
   }
