@@ -6,6 +6,7 @@
 //   npm run bench -- --only big-values --big-elements 10000000
 //   npm run bench -- --only long-commands --long-groups string,list --long-match BITOP
 //   npm run bench -- --only scripts,pubsub,connections,proxy
+//   npm run bench -- --only replication --replication-keys 5000000 --replication-megabytes 1024
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
@@ -27,6 +28,7 @@ import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
 import { measureProxy } from './proxy.bench.js';
 import { measurePubSub } from './pubsub.bench.js';
+import { measureReplication } from './replication.bench.js';
 import { measureScripts } from './scripts.bench.js';
 import { log, marked, type Section } from './report.js';
 import {
@@ -60,6 +62,9 @@ const { values: flags } = parseArgs({
     'snapshot-keys': { type: 'string', default: '5000000' },
     'snapshot-members': { type: 'string', default: '1000000' },
     'load-keys': { type: 'string', default: '1000000' },
+    'replication-keys': { type: 'string', default: '5000000' },
+    'replication-requests': { type: 'string', default: '2000000' },
+    'replication-megabytes': { type: 'string', default: '1024' },
     'proxy-seconds': { type: 'string', default: '3' },
     connections: { type: 'string', default: '10000' },
     subscribers: { type: 'string', default: '10000' },
@@ -365,6 +370,12 @@ const measures: Record<string, () => Promise<Section[]>> = {
       flags['long-groups'],
       flags['long-match'],
     ),
+  replication: () =>
+    measureReplication({
+      keys: Number(flags['replication-keys']),
+      requests: Number(flags['replication-requests']),
+      megabytes: Number(flags['replication-megabytes']),
+    }),
   proxy: () => measureProxy({ seconds: Number(flags['proxy-seconds']), rounds }),
   persistence: () =>
     measurePersistence({
