@@ -47,3 +47,13 @@ export {
   type HonoContext,
   type MiddlewareOptions,
 } from './limits/middleware.js';
+
+export { Cache, type CacheOptions, type GetOptions } from './cache/cache.js';
+export { WriteBehind, type PendingWrite, type WriteBehindOptions } from './cache/write-behind.js';
+export { writeThrough } from './cache/write-through.js';
+
+export { BloomFilter, type MembershipFilter } from './bloom/bloom-filter.js';
+export { CountingBloomFilter } from './bloom/counting-bloom-filter.js';
+export { openBloomFilter } from './bloom/open-bloom-filter.js';
+export { ScalableBloomFilter } from './bloom/scalable-bloom-filter.js';
+export { bloomErrorRate, bloomSize, type BloomSize } from './bloom/sizing.js';
