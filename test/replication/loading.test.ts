@@ -113,6 +113,17 @@ describe('loading the data of a master', { timeout: 180_000 }, () => {
     }
   });
 
+  it('keys of DEBUG POPULATE stay on the server that made them', async () => {
+    const [master, replica] = [await start(), await start()];
+    await follow(replica, master);
+    await master.send('DEBUG', 'POPULATE', '100');
+    assert.equal(await field(master, 'persistence', 'rdb_changes_since_last_save'), '0');
+    await master.send('SET', 'after', '1');
+    await until(async () => (await replica.send('GET', 'after')) === '1');
+    assert.equal(await replica.send('DBSIZE'), '1');
+    await stopAll(replica, master);
+  });
+
   it('a slow loader is waited for', async () => {
     const [master, replica] = await startBoth('swapdb', '--key-load-delay', '2000');
     await master.send('DEBUG', 'POPULATE', '300', 'large', '100000');
