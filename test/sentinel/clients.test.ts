@@ -29,7 +29,7 @@ describe('clients in sentinel mode', () => {
       assert.deepEqual(await first.mget('a', 'b', 'c', 'd'), ['1', '2', '3', '4']);
     } finally {
       first.disconnect();
-      second.destroy();
+      void second.destroy();
       await fleet.stop();
     }
   });
