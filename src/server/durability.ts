@@ -277,6 +277,7 @@ export function attachPersistence(server: DurabilityHost): Persistence {
     });
   }
   server.hooks.writeRefusals.push(() => persistence.writesRefused);
+  server.hooks.pingRefusal = () => persistence.writesRefused;
   // The gate costs a look at every command, so it is only up while there may be a reason.
   host.onRefusalChanged = () => {
     if (persistence.writesRefused !== undefined) server.gates |= Gate.WRITES;

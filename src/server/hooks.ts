@@ -21,6 +21,8 @@ export class Hooks extends ServiceHooks {
   readonly stops: (() => Promise<void>)[] = [];
   /** Each may return why a write is refused now; the first reason counts. Asked only while Gate.WRITES is up. */
   readonly writeRefusals: ((client: Client, command: Command<ServerCall>) => string | undefined)[] = [];
+  /** Why PING is refused while Gate.WRITES is up: a watcher such as Sentinel then learns that the disk does not take the data. */
+  pingRefusal: () => string | undefined = () => undefined;
   /** Called when all data has been replaced by a master's. */
   readonly replacements: (() => void)[] = [];
   /** Called when the server has become a master or a replica. */

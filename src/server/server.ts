@@ -418,8 +418,8 @@ export class DataServer extends RespServer<Database> implements Engine {
   }
 
   private writesGate(client: Client, command: Command<never>, flags: number): Verdict {
-    if (!this.hasFlag(client, command, flags, commandFlags.write)) return undefined;
-    return this.refuseWrite(client, command);
+    if (this.hasFlag(client, command, flags, commandFlags.write)) return this.refuseWrite(client, command);
+    return command.name === 'ping' && !client.obeyed ? this.hooks.pingRefusal() : undefined;
   }
 
   private memoryGate(client: Client, command: Command<never>, flags: number): Verdict {
