@@ -25,11 +25,22 @@ import { NodesFile } from './nodes-file.js';
 import { NodesFileError } from './nodes-parser.js';
 import { type LinePort, nodeLine, nodesText } from './nodes-text.js';
 import type { ClusterState, DownReason } from './state.js';
+import { updateMyself } from './tick.js';
 
 const ID_BYTES = 20;
 const CONNECT_MS_MAX = 60_000;
 const PORT_MAX = 65_535;
 const KEEP_ALIVE_SECONDS = 30;
+/** Settings that say what a node tells the others about itself. */
+const ANNOUNCEMENTS = [
+  'cluster-announce-ip',
+  'cluster-announce-port',
+  'cluster-announce-tls-port',
+  'cluster-announce-bus-port',
+  'cluster-announce-hostname',
+  'cluster-announce-human-nodename',
+  'cluster-replica-no-failover',
+] as const;
 
 export class Cluster implements ClusterPort, RunnerOwner {
   readonly clock: Clock;
@@ -69,6 +80,11 @@ export class Cluster implements ClusterPort, RunnerOwner {
       (wire) => this.runner.links.accept(wire),
     );
     this.ensureRole();
+    // CLUSTER shows what CONFIG SET announces at once, not after the next tick.
+    config.onSet(ANNOUNCEMENTS, () => {
+      this.runner.change(updateMyself);
+      return undefined;
+    });
     server.hooks.beforeServing.push(() => {
       this.adoptKeys();
       return Promise.resolve();

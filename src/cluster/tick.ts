@@ -38,7 +38,7 @@ export function tick(bus: Bus): void {
 }
 
 /** What this node says about itself follows the configuration. */
-function updateMyself(bus: Bus): void {
+export function updateMyself(bus: Bus): void {
   const { settings, state } = bus;
   const { myself } = state;
   const { announcedIp, announcedPort, announcedTlsPort, announcedBusPort, hostname, humanName } = settings;
