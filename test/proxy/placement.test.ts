@@ -11,7 +11,7 @@ import { latin1 } from '../../src/base/bytes.js';
 import { Prng } from '../../src/base/prng.js';
 import { compareNames, makeDistribution, type DistributionName } from '../../src/proxy/placement/distribution.js';
 import { findTag, tag } from '../../src/proxy/placement/hash-tag.js';
-import { hashFunctions } from '../../src/proxy/placement/hash-functions.js';
+import { hashFunctions } from '../../src/base/hash-functions.js';
 import { peerMissing } from '../peer.js';
 import { startFakeBackend, type FakeBackend } from './fake-backend.js';
 import { startNutcracker, type RunningProxy } from './nutcracker.js';

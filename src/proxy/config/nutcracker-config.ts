@@ -4,7 +4,7 @@
 // twemproxy's where it has one.
 
 import { compareNames } from '../placement/distribution.js';
-import { hashFunctions } from '../placement/hash-functions.js';
+import { hashFunctions } from '../../base/hash-functions.js';
 import { splitWords } from '../../base/quoting.js';
 import type { ListenConfig, PoolConfig, PoolKind, ReadPolicy, ServerConfig } from './pool-config.js';
 import { readYml, type Mistake, type YmlEntry, type YmlPool, type YmlValue } from './yml.js';

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { latin1Bytes } from '../../base/bytes.js';
+import { ketamaPoints } from '../../base/ketama.js';
 import { Prng } from '../../base/prng.js';
-import { compareNames, ketamaPoints, makeDistribution } from './distribution.js';
+import { compareNames, makeDistribution } from './distribution.js';
 import { clusterTag, codisTag, findTag, tag } from './hash-tag.js';
 
 function servers(...weights: number[]): { name: string; weight: number }[] {

@@ -3,7 +3,7 @@ import type { LogLevel } from '../../base/log-level.js';
 import type { Prng } from '../../base/prng.js';
 import type { Clock } from '../../io/clock.js';
 import type { PoolConfig } from '../config/pool-config.js';
-import { hashFunctions } from '../placement/hash-functions.js';
+import { hashFunctions } from '../../base/hash-functions.js';
 import type { Router } from '../routing/router.js';
 import { Backend, type BackendHost } from './backend.js';
 import { addressText, type NodeAddress } from '../../client/slot-map.js';

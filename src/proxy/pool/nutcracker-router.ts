@@ -7,7 +7,7 @@ import type { Clock } from '../../io/clock.js';
 import type { Prng } from '../../base/prng.js';
 import type { Router } from '../routing/router.js';
 import { makeDistribution, type Distribution, type DistributionName } from '../placement/distribution.js';
-import type { HashFunction } from '../placement/hash-functions.js';
+import type { HashFunction } from '../../base/hash-functions.js';
 import { findTag, tag, type TagRule } from '../placement/hash-tag.js';
 import type { Backend, BackendWatcher } from './backend.js';
 

@@ -4,8 +4,8 @@
 // crc32 keeps 15 bits, crc16 never masks its register, fnv1a_64 is computed in 32 bits, and the byte-wise ones read a byte of
 // 128 and more as a negative number, because char is signed on the machines that twemproxy runs on.
 
-import { crc32 } from '../../base/crc32.js';
-import { digestWords, md5 } from '../../base/md5.js';
+import { crc32 } from './crc32.js';
+import { digestWords, md5 } from './md5.js';
 
 export type HashFunction = (bytes: Uint8Array, offset: number, length: number) => number;
 

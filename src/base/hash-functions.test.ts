@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { latin1Bytes } from '../../base/bytes.js';
-import { digestWords, md5 } from '../../base/md5.js';
+import { latin1Bytes } from './bytes.js';
+import { digestWords, md5 } from './md5.js';
 import { hashFunctions } from './hash-functions.js';
 
 const hashesOfApple = {
