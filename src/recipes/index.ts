@@ -57,3 +57,39 @@ export { CountingBloomFilter } from './bloom/counting-bloom-filter.js';
 export { openBloomFilter } from './bloom/open-bloom-filter.js';
 export { ScalableBloomFilter } from './bloom/scalable-bloom-filter.js';
 export { bloomErrorRate, bloomSize, type BloomSize } from './bloom/sizing.js';
+
+export {
+  Seckill,
+  type Order,
+  type Purchase,
+  type Refusal,
+  type SaleOptions,
+  type Settlement,
+} from './seckill/seckill.js';
+export { RedPacket, splitRedPacket, type Taken } from './seckill/red-packet.js';
+
+export { Leaderboard, mergeTops, scoresOf, weekOf, type Place } from './data/leaderboard.js';
+export { latest, pushLatest, Timeline, type TimelineEntry } from './data/timeline.js';
+export { FriendGraph, Tags, type Suggestion } from './data/graph.js';
+export { SignInCalendar, Visitors, type VisitorCount } from './data/visitors.js';
+export { JobQueue, type Job, type JobQueueOptions } from './data/job-queue.js';
+export { Sessions, type Session, type SessionOptions } from './data/sessions.js';
+export { Autocomplete } from './data/autocomplete.js';
+export { ExpiringSet } from './data/expiring-set.js';
+export { firstTime } from './data/first-time.js';
+export { Nearby, type NearbyPlace } from './data/nearby.js';
+export { TimeCounter } from './data/time-counter.js';
+
+export {
+  ketamaPlacement,
+  moduloPlacement,
+  movedShare,
+  prefixPlacement,
+  shardedJedisPlacement,
+  skewReport,
+  slotPlacement,
+  type Placement,
+  type Shard,
+  type ShardedJedisOptions,
+  type SkewReport,
+} from './sharding/sharding.js';
