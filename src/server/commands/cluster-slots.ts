@@ -80,7 +80,7 @@ export const flushSlots: ClusterRun = (call, cluster) => {
 
 export const setSlot: ClusterRun = (call, cluster) => {
   if (cluster.myself.isReplica) {
-    call.reply.error('ERR You can use SETSLOT only with masters.');
+    call.reply.error('ERR Please use SETSLOT only with masters.');
     return;
   }
   const slot = slotAt(call, 2);
