@@ -34,6 +34,7 @@ const ownEntries = {
   'kvasir-rdb': 'src/apps/kvasir-rdb.js',
   'kvasir-aof': 'src/apps/kvasir-aof.js',
   'kvasir-sync': 'src/apps/kvasir-sync.js',
+  'kvasir-backup': 'src/apps/kvasir-backup.js',
   'kvasir-load': 'src/apps/kvasir-load.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
   'load-worker': 'src/bench/load-worker.js',

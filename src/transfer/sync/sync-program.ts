@@ -1,6 +1,5 @@
 // sync-program: kvasir-sync carries data from a running server or a file to another place and keeps it up to date.
 
-import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { Filters, filterOptions } from '../filters.js';
@@ -22,7 +21,7 @@ import { AofDataSource } from '../sources/aof-engine.js';
 import { fileChunks, fileSize } from '../sources/file-chunks.js';
 import { RdbSource } from '../sources/rdb-source.js';
 import { ScanSource } from '../sources/scan-source.js';
-import { readFlatYaml } from './flat-yaml.js';
+import { readConfig } from '../program/config-file.js';
 import { moveInstance } from './move.js';
 import { PsyncSource } from './psync-source.js';
 import { serveStatus, type Status } from './status-page.js';
@@ -118,21 +117,6 @@ function sideOptions(words: Options, passwordName: string): Options {
   return Object.assign(Object.create(words) as Options, {
     text: (name: string) => (name === 'password' ? password : words.text(name)),
   });
-}
-
-function readConfig(words: Options): void {
-  const path = words.text('config');
-  if (path === undefined) return;
-  for (const { name, values, line } of readFlatYaml(readFileSync(path, 'utf8'))) {
-    const spec = words.table[name];
-    if (spec === undefined) throw new UsageError(`${path}, line ${line}: there is no option '${name}'`);
-    // The command line says it last.
-    if (words.has(name) && spec.kind !== 'list') continue;
-    if (spec.kind === 'flag') {
-      if (values[0] === 'true' || values[0] === 'yes') words.set(name, undefined);
-    } else if (spec.kind === 'list') for (const value of values) words.set(name, value);
-    else words.set(name, values[0] ?? '');
-  }
 }
 
 class Errors {

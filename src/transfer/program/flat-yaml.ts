@@ -1,4 +1,4 @@
-// flat-yaml: the configuration of kvasir-sync: options as a flat map of YAML, lists as `- item` lines or [a, b].
+// flat-yaml: options of a program as a flat map of YAML, lists as `- item` lines or [a, b].
 //
 //   from: redis://:secret@10.0.0.1:6379
 //   match:
@@ -7,7 +7,7 @@
 //
 // Nested maps, anchors and several documents are refused with the line's number.
 
-import { UsageError } from '../program/options.js';
+import { UsageError } from './options.js';
 
 export interface YamlOption {
   readonly name: string;

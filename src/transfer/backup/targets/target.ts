@@ -1,0 +1,21 @@
+// target: where backups are kept: a folder, an S3 bucket, or whatever a few commands reach.
+//
+// A file appears under its name when it is whole, or the target cannot promise that: then the checksum file, which comes last
+// and is small, tells whether the backup is whole.
+
+export interface StoredFile {
+  readonly name: string;
+  readonly bytes: number | undefined;
+}
+
+export interface Target {
+  /** For messages, without passwords. */
+  readonly name: string;
+  list(): Promise<StoredFile[]>;
+  /** Stores a local file; refuses to overwrite where it can. */
+  put(path: string, name: string): Promise<void>;
+  read(name: string): AsyncIterable<Uint8Array>;
+  remove(name: string): Promise<void>;
+  /** Removes what interrupted runs left that are older than a time; returns what it removed, or would with `isDry`. */
+  sweep(beforeMs: number, isDry: boolean): Promise<string[]>;
+}
