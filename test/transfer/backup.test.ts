@@ -18,7 +18,7 @@ const skip = peerMissing('redis-cli');
 
 async function withServer<T>(run: (server: KvasirProcess, folder: string) => Promise<T>): Promise<T> {
   return withFolder(async (folder) => {
-    const server = await startKvasir();
+    const server = await startKvasir({ args: ['--repl-diskless-sync-delay', '0'] });
     try {
       await server.send('MSET', 'a', '1', 'b', '2', 'c', 'x'.repeat(1000));
       return await run(server, folder);
@@ -60,7 +60,7 @@ describe('kvasir-backup', { skip }, () => {
 
   it('takes snapshots of redis-server, with a password', { skip: peerMissing('redis-server') }, async () => {
     await withFolder(async (folder) => {
-      const redis = await startRedis();
+      const redis = await startRedis({ args: ['--repl-diskless-sync-delay', '1'] });
       try {
         await redis.send('SET', 'k', 'v');
         await redis.send('CONFIG', 'SET', 'requirepass', 'secret');
@@ -233,7 +233,10 @@ describe('kvasir-backup', { skip }, () => {
           ...['--webhook', `http://127.0.0.1:${(hook.address() as AddressInfo).port}/x`],
         ]);
         assert.equal(ran.status, 1);
-        assert.match(readFileSync(join(folder, 'told'), 'utf8'), /run of redis on .* failed: .*the RDB in it is damaged/);
+        assert.match(
+          readFileSync(join(folder, 'told'), 'utf8'),
+          /run of redis on .* failed: .*the RDB in it is damaged/,
+        );
         assert.match((JSON.parse(bodies.join('')) as { error: string }).error, /damaged/);
         assert.deepEqual(readdirSync(join(folder, 'to')), []);
         const untold = await runTool('kvasir-backup', [

@@ -30,7 +30,14 @@ function signatureFault(request: IncomingMessage, body: Buffer): string | undefi
       request.headers.authorization ?? '',
     );
   if (match === null) return 'AuthorizationHeaderMalformed';
-  const [, access, day, region, names, signature] = match as unknown as [string, string, string, string, string, string];
+  const [, access, day, region, names, signature] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   if (access !== accessKey) return 'InvalidAccessKeyId';
   if (request.headers['x-amz-content-sha256'] !== hex(body)) return 'XAmzContentSHA256Mismatch';
   const signed = names.split(';');
@@ -92,10 +99,12 @@ export async function startS3(): Promise<S3Server> {
 
   function finish(response: ServerResponse, id: string, body: string): void {
     const upload = uploads.get(id)!;
-    const parts = [...body.matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>&quot;([^&]*)&quot;<\/ETag>/g)].map(([, n, tag]) => {
-      const part = upload.parts.get(Number(n));
-      return part !== undefined && hex(part) === tag ? part : undefined;
-    });
+    const parts = [...body.matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>&quot;([^&]*)&quot;<\/ETag>/g)].map(
+      ([, n, tag]) => {
+        const part = upload.parts.get(Number(n));
+        return part !== undefined && hex(part) === tag ? part : undefined;
+      },
+    );
     if (parts.length === 0 || parts.includes(undefined)) {
       answerError(response, 400, 'InvalidPart');
       return;

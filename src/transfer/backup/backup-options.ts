@@ -23,7 +23,11 @@ export const targetOptions = {
   config: { kind: 'text', letter: 'c', value: 'FILE', help: 'Options from a YAML file, by the same names.' },
   to: { kind: 'list', value: 'TARGET', help: "A folder, s3://bucket/prefix, or 'command'; several times for several." },
   name: { kind: 'text', letter: 'n', value: 'NAME', help: "What the files' names begin with (default redis)." },
-  work: { kind: 'text', value: 'FOLDER', help: 'Where files are made (default the target folder, else the temporary one).' },
+  work: {
+    kind: 'text',
+    value: 'FOLDER',
+    help: 'Where files are made (default the target folder, else the temporary one).',
+  },
   's3-endpoint': { kind: 'text', value: 'URL', help: "Another server than Amazon's.", variable: 'AWS_ENDPOINT_URL' },
   's3-region': { kind: 'text', value: 'REGION', help: 'Default us-east-1.', variable: 'AWS_REGION' },
   's3-virtual-host': { kind: 'flag', help: "The bucket's name is part of the host's name also with --s3-endpoint." },
@@ -40,8 +44,16 @@ export const targetOptions = {
 
 export const secretOptions = {
   'encrypt-key': { kind: 'text', value: 'FILE', help: 'Encrypt with the key in this file (kvasir-backup keygen).' },
-  'passphrase-file': { kind: 'text', value: 'FILE', help: 'Encrypt with the passphrase in the first line of this file.' },
-  passphrase: { kind: 'text', help: 'The passphrase itself; better by the variable.', variable: 'KVASIR_BACKUP_PASSPHRASE' },
+  'passphrase-file': {
+    kind: 'text',
+    value: 'FILE',
+    help: 'Encrypt with the passphrase in the first line of this file.',
+  },
+  passphrase: {
+    kind: 'text',
+    help: 'The passphrase itself; better by the variable.',
+    variable: 'KVASIR_BACKUP_PASSPHRASE',
+  },
 } as const satisfies OptionTable;
 
 export const keepOptions = {
@@ -108,7 +120,9 @@ function credentials(variables: NodeJS.ProcessEnv): Credentials {
     if (section === profile && match !== null) found[match[1]!] = match[2]!;
   }
   if (!found.aws_access_key_id || !found.aws_secret_access_key)
-    throw new UsageError(`S3 needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile '${profile}' in ${path}`);
+    throw new UsageError(
+      `S3 needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile '${profile}' in ${path}`,
+    );
   return {
     accessKey: found.aws_access_key_id,
     secretKey: found.aws_secret_access_key,
@@ -149,7 +163,8 @@ export interface Places {
 
 export function placesOf(words: Options): Places {
   const texts = words.list('to').filter((text) => text !== '');
-  if (texts.length === 0) throw new UsageError('--to says where the backups are: a folder, s3://bucket/prefix, command');
+  if (texts.length === 0)
+    throw new UsageError('--to says where the backups are: a folder, s3://bucket/prefix, command');
   const folders = texts.filter((text) => text !== 'command' && !/^[a-z0-9]+:\/\//i.test(text));
   const workFolder = words.text('work') ?? folders[0] ?? tmpdir();
   const commands = {
@@ -174,7 +189,8 @@ export function secretOf(words: Options): Secret | undefined {
   if (keyPath !== undefined) {
     if (phrasePath !== undefined) throw new UsageError('--encrypt-key and --passphrase-file exclude each other');
     const bytes = parseKey(readFileSync(keyPath));
-    if (bytes === undefined) throw new TransferError(`${keyPath} holds no key: 32 bytes, 64 hexadecimal digits or base64`);
+    if (bytes === undefined)
+      throw new TransferError(`${keyPath} holds no key: 32 bytes, 64 hexadecimal digits or base64`);
     return { kind: 'key', bytes };
   }
   const text =

@@ -188,7 +188,9 @@ interface Found {
 async function findBackup(words: Options, at: string): Promise<Found> {
   const timeMs = at === 'latest' ? Infinity : parseTime(at, nowMs());
   if (timeMs === undefined)
-    throw new UsageError(`--at wants 'latest', a time such as '2026-01-31 18:00' (UTC), or 2h for two hours ago, not '${at}'`);
+    throw new UsageError(
+      `--at wants 'latest', a time such as '2026-01-31 18:00' (UTC), or 2h for two hours ago, not '${at}'`,
+    );
   let best: Found | undefined;
   let skipped = 0;
   const { targets } = placesOf(words);

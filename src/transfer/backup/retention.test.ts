@@ -43,12 +43,23 @@ it('reads back the names that it makes, and no others', () => {
       assert.deepEqual(parseBackupName(made.file), made);
       assert.equal(made.timeMs, startMs);
     }
-  for (const bad of ['dump.rdb', '.a-20260101T000000Z.rdb.1.part', 'a-20260101T000000Z.rdb.sha256', 'a-20261399T000000Z.rdb'])
+  for (const bad of [
+    'dump.rdb',
+    '.a-20260101T000000Z.rdb.1.part',
+    'a-20260101T000000Z.rdb.sha256',
+    'a-20261399T000000Z.rdb',
+  ])
     assert.equal(parseBackupName(bad), undefined, bad);
 });
 
 it('reads times and durations', () => {
-  for (const text of ['2026-01-01', '2026-01-01 00:00', '2026-01-01T00:00:00Z', '2026-01-01 01:00+01:00', '20260101T000000Z'])
+  for (const text of [
+    '2026-01-01',
+    '2026-01-01 00:00',
+    '2026-01-01T00:00:00Z',
+    '2026-01-01 01:00+01:00',
+    '20260101T000000Z',
+  ])
     assert.equal(parseTime(text, 0), startMs, text);
   assert.equal(parseTime('2h ago', startMs), startMs - 2 * HOUR_MS);
   assert.equal(parseDuration('1.5h'), 1.5 * HOUR_MS);

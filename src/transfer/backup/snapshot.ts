@@ -14,7 +14,10 @@ import { TransferError } from '../record/record.js';
 const LINE_BYTES_MAX = 4096;
 const BEAT_MS = 1000;
 
-/** Ends a connection over which nothing comes, and tells a server that prepares its snapshot that we live. */
+/**
+ * Ends a connection over which nothing comes. It sends nothing itself: redis-server begins a diskless snapshot when a replica has
+ * been silent for repl-diskless-sync-delay.
+ */
 class Watch {
   private readonly timer: NodeJS.Timeout;
   private bytes = 0;
@@ -30,7 +33,6 @@ class Watch {
 
   private look(): void {
     const { stream } = this;
-    stream.write('\n');
     const nowMs = performance.now();
     // A full buffer waits for us, not for the server.
     if (stream.bytesRead !== this.bytes || stream.readableLength > 0) this.changedMs = nowMs;

@@ -124,7 +124,8 @@ async function readChecksum(target: Pick<Target, 'read'>, file: string): Promise
     if (text.length > CHECKSUM_BYTES_MAX) break;
   }
   const match = /^([0-9a-f]{64})\s+\*?(\S+)\s*$/i.exec(text);
-  if (match === null || match[2] !== file) throw new TransferError(`${file}${CHECKSUM_SUFFIX} is no checksum of ${file}`);
+  if (match === null || match[2] !== file)
+    throw new TransferError(`${file}${CHECKSUM_SUFFIX} is no checksum of ${file}`);
   return match[1]!.toLowerCase();
 }
 

@@ -38,7 +38,12 @@ export class CommandTarget implements Target {
 
   async list(): Promise<StoredFile[]> {
     const output = await runShell(this.command('list'));
-    const names = output.split('\n').map((line) => line.trim().split(/[\s/]+/).pop()!);
+    const names = output.split('\n').map((line) =>
+      line
+        .trim()
+        .split(/[\s/]+/)
+        .pop()!,
+    );
     return names.filter((name) => name !== '').map((name) => ({ name, bytes: undefined }));
   }
 

@@ -8,9 +8,21 @@ const time = '20130524T000000Z';
 const common = { host: 'examplebucket.s3.amazonaws.com', 'x-amz-content-sha256': sha256(''), 'x-amz-date': time };
 
 const examples: [string, string, Record<string, string>, Record<string, string>, string][] = [
-  ['GET of an object', '/test.txt', {}, { range: 'bytes=0-9' }, 'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41'],
+  [
+    'GET of an object',
+    '/test.txt',
+    {},
+    { range: 'bytes=0-9' },
+    'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41',
+  ],
   ['GET of a setting', '/', { lifecycle: '' }, {}, 'fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543'],
-  ['a list', '/', { 'max-keys': '2', prefix: 'J' }, {}, '34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7'],
+  [
+    'a list',
+    '/',
+    { 'max-keys': '2', prefix: 'J' },
+    {},
+    '34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7',
+  ],
 ];
 
 for (const [name, path, query, headers, signature] of examples)

@@ -32,7 +32,10 @@ function hmac(key: string | Buffer, text: string): Buffer {
 
 /** All but letters, digits and -._~ as %XX; encodeURIComponent leaves a few more. */
 export function encodeWord(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 export function encodePath(path: string): string {

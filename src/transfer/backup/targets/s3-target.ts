@@ -67,8 +67,7 @@ export class S3Target implements Target {
       const { size } = fstatSync(descriptor);
       const { headers, partBytes } = this.options;
       if (size > partBytes) await this.putParts(descriptor, size, this.key(name));
-      else
-        await this.client.call({ method: 'PUT', key: this.key(name), headers, body: readPart(descriptor, 0, size) });
+      else await this.client.call({ method: 'PUT', key: this.key(name), headers, body: readPart(descriptor, 0, size) });
     } finally {
       closeSync(descriptor);
     }
