@@ -708,7 +708,8 @@ export function usage(): string {
   }
   lines.push(
     '  --cluster <command> ...',
-    `${' '.repeat(helpColumn)}A command of the cluster manager, with its --cluster-... options; --cluster help names them.`,
+    `${' '.repeat(helpColumn)}A command of the cluster manager, with its --cluster-... options;`,
+    `${' '.repeat(helpColumn)}--cluster help names them.`,
     `${'  --help'.padEnd(helpColumn)}This text.`,
     `${'  -v, --version'.padEnd(helpColumn)}The version.`,
     '',
