@@ -58,6 +58,11 @@ const tools: Readonly<Record<string, Tool>> = {
     summary: 'keeps a target equal to a live source',
     load: () => import('./kvasir-sync.js'),
   },
+  backup: {
+    program: 'kvasir-backup',
+    summary: 'stores snapshots, checks them and gives them back',
+    load: () => import('./kvasir-backup.js'),
+  },
   'check-aof': {
     program: 'kvasir-check-aof',
     summary: 'checks and repairs an append only file',
