@@ -153,8 +153,10 @@ describe('the dialogue', { skip: peerMissing('redis-server', 'redis-cli') }, () 
     );
   });
 
-  test('import', async () => {
+  test('import', async (t) => {
     const source = await startRedis();
+    // A process that is left would keep the test file from ending.
+    t.after(() => source.stop());
     await source.send('SET', 'k1', 'v');
     const { stdout } = await trib(['import', '--from', at(source), at(nodes[0]!)]);
     assert.match(mask(stdout), /^>>> Importing data from 127\.0\.0\.1:\d+ to cluster \n>>> Performing Cluster Check/);
@@ -162,7 +164,6 @@ describe('the dialogue', { skip: peerMissing('redis-server', 'redis-cli') }, () 
       mask(stdout),
       />>> Connecting to the source Redis instance\n\*\*\* Importing 1 keys from DB 0\nMigrating k1 to N\d: OK\n$/,
     );
-    await source.stop();
     assert.equal((await runRedis(['-c', '-p', String(nodes[0]!.port), 'get', 'k1'])).stdout, 'v\n');
   });
 
