@@ -107,7 +107,7 @@ export class Replicas {
       client.softLimitSinceMs = 0;
       return;
     }
-    this.server.checkOutput(client, unsent + behind);
+    this.server.outputLimits.check(client, unsent + behind);
     if (!connection.isClosing) return;
     this.cut(
       replica,

@@ -254,8 +254,9 @@ export abstract class RespServer<Database = undefined>
     this.outbox.release(isDurable);
   }
 
+  /** A replica's output lies in the stream of writes as well: replication looks at both, and keeps why it cut one off. */
   checkOutput(client: Client, unsentBytes: number): void {
-    this.outputLimits.check(client, unsentBytes);
+    if (client.kind !== 'replica') this.outputLimits.check(client, unsentBytes);
   }
 
   protocolError(client: Client, text: string): void {
