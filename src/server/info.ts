@@ -92,28 +92,16 @@ function clientFields(server: InfoHost): readonly Field[] {
 }
 
 function memoryFields(server: InfoHost): readonly Field[] {
+  const figures = server.info.shared(() => memoryFigures(server));
   return [
-    ...usedMemoryFields(server),
+    ...usedMemoryFields(figures),
     ...scriptMemoryFields(server),
     ...limitFields(server),
-    ...otherMemoryFields(server),
+    ...otherMemoryFields(server, figures),
   ];
 }
 
-/** Counts everything once for the section, which reads its fields one after the other. */
-function figuresOf(server: InfoHost): () => MemoryFigures {
-  let figures: MemoryFigures | undefined;
-  return () => {
-    if (figures === undefined) {
-      figures = memoryFigures(server);
-      queueMicrotask(() => (figures = undefined));
-    }
-    return figures;
-  };
-}
-
-function usedMemoryFields(server: InfoHost): readonly Field[] {
-  const figures = figuresOf(server);
+function usedMemoryFields(figures: () => MemoryFigures): readonly Field[] {
   const percent = (part: number, whole: number): string => `${((part / Math.max(1, whole)) * 100).toFixed(2)}%`;
   return [
     ...size('used_memory', 'Bytes that count against maxmemory.', () => figures().usedBytes),
@@ -168,9 +156,7 @@ function limitFields({ settings, config }: InfoHost): readonly Field[] {
   ];
 }
 
-function otherMemoryFields(server: InfoHost): readonly Field[] {
-  const { keyspace, cron } = server;
-  const figures = figuresOf(server);
+function otherMemoryFields({ keyspace, cron }: InfoHost, figures: () => MemoryFigures): readonly Field[] {
   const ratio = (part: number, whole: number): string => (part / Math.max(1, whole)).toFixed(2);
   return [
     gauge('allocator_frag_ratio', 'Slabs by what is in use in them.', () =>
@@ -208,11 +194,11 @@ function otherMemoryFields(server: InfoHost): readonly Field[] {
     gauge(
       'mem_total_replication_buffers',
       'Bytes of the stream, with what replicas that lag have not taken.',
-      () => server.replication?.memoryBytes ?? 0,
+      () => figures().streamBytes,
     ),
     gauge('mem_clients_slaves', 'Bytes of replicas as clients.', () => figures().replicaBytes),
     gauge('mem_clients_normal', 'Bytes of other clients.', () => figures().clientBytes),
-    fixed('mem_cluster_links', 'Bytes of the cluster bus.', 0),
+    gauge('mem_cluster_links', 'Bytes that wait on the cluster bus.', () => figures().clusterLinkBytes),
     fixed('mem_aof_buffer', 'Unused.', 0),
     fixed('mem_allocator', 'What hands out memory.', 'kvasir-arena'),
     fixed('mem_overhead_db_hashtable_rehashing', 'Tables grow without a second table.', 0),

@@ -5,6 +5,7 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Client } from '../service/clients/client.js';
 import { type ClientMemoryHost, memoryOf } from '../service/clients/client-line.js';
 import { residentBytes } from '../service/process/process-memory.js';
+import type { ClusterPort } from './cluster-port.js';
 import type { ReplicationPort } from './replication-port.js';
 
 export interface MemoryFiguresHost extends ClientMemoryHost {
@@ -13,6 +14,7 @@ export interface MemoryFiguresHost extends ClientMemoryHost {
   readonly usedBytes: number;
   readonly baseBytes: number;
   readonly replication: ReplicationPort | undefined;
+  readonly cluster: ClusterPort | undefined;
 }
 
 export interface MemoryFigures {
@@ -26,6 +28,9 @@ export interface MemoryFigures {
   readonly clientBytes: number;
   readonly replicaBytes: number;
   readonly backlogBytes: number;
+  /** The stream of writes, with what replicas that lag have not taken. */
+  readonly streamBytes: number;
+  readonly clusterLinkBytes: number;
   /** Tables of keys and of their times of expiry. */
   readonly tableBytes: number;
   /** All that is no data: base, clients, backlog and tables. */
@@ -49,6 +54,8 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
     if (size > 0) tableBytes += keyspace.dicts.overheadBytes(dict) + expiries.overheadBytes;
   }
   const backlogBytes = host.replication?.backlogBytes ?? 0;
+  const streamBytes = host.replication?.memoryBytes ?? 0;
+  const clusterLinkBytes = host.cluster?.linkMemoryBytes ?? 0;
   const overheadBytes = baseBytes + clientBytes + replicaBytes + backlogBytes + tableBytes;
   const dataBytes = Math.max(0, usedBytes - overheadBytes);
   return {
@@ -60,6 +67,8 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
     clientBytes,
     replicaBytes,
     backlogBytes,
+    streamBytes,
+    clusterLinkBytes,
     tableBytes,
     overheadBytes,
     dataBytes,

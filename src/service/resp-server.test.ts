@@ -99,6 +99,22 @@ describe('a server without keys', () => {
     socket.destroy();
   });
 
+  it('gives its figures to monitoring, with kind and help', () => {
+    const server = makeServer();
+    const metrics = [...server.info.metrics()];
+    const of = (name: string): unknown => metrics.find((metric) => metric.name === name);
+    const help = 'Masters that are watched.';
+    assert.deepEqual(of('sentinel_masters'), {
+      section: 'sentinel',
+      name: 'sentinel_masters',
+      kind: 'gauge',
+      help,
+      value: 3,
+    });
+    assert.equal(of('redis_version'), undefined, 'a text is no figure');
+    assert.ok(metrics.every(({ value, help: text }) => Number.isFinite(value) && text !== ''));
+  });
+
   it('has a table of directives of its own', async () => {
     const server = makeServer();
     const socket = connectInProcess((wire) => server.accept(wire, false));

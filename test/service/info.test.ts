@@ -39,6 +39,17 @@ describe('INFO', () => {
     return Number((await fields(section)).get(name));
   }
 
+  it('counts anew for each INFO of a pipeline', async () => {
+    const [before, , after] = (await client
+      .pipeline()
+      .info('memory')
+      .set('big', 'x'.repeat(20_000))
+      .info('memory')
+      .exec())!;
+    const used = (reply: unknown): number => Number(/used_memory:(\d+)/.exec(String(reply))![1]);
+    assert.ok(used(after![1]) - used(before![1]) >= 20_000);
+  });
+
   async function waitFor(isTrue: () => Promise<boolean>): Promise<void> {
     while (!(await isTrue())) await client.ping();
   }

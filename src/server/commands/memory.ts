@@ -80,7 +80,7 @@ const stats: ServerCommand = command({
       ['replication.backlog', all.backlogBytes],
       ['clients.slaves', all.replicaBytes],
       ['clients.normal', all.clientBytes],
-      ['cluster.links', 0],
+      ['cluster.links', all.clusterLinkBytes],
       ['aof.buffer', 0],
       ['lua.caches', host.scripting.figures.scriptBytes],
       ['functions.caches', host.scripting.figures.functionBytes],

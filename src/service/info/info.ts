@@ -51,6 +51,21 @@ const layout: readonly (readonly [name: string, title: string, shown: Shown])[] 
 
 export class Info {
   private readonly sections = new Map<string, Section>();
+  /** Counts the times that fields were read. */
+  private readings = 0;
+
+  /** What `compute` gives, once for all fields that are read together: several fields show parts of one count. */
+  shared<Figures>(compute: () => Figures): () => Figures {
+    let reading = -1;
+    let figures!: Figures;
+    return () => {
+      if (reading !== this.readings) {
+        figures = compute();
+        reading = this.readings;
+      }
+      return figures;
+    };
+  }
 
   /** Adds fields to a section; one of a known name takes the place of the other. */
   declare(name: string, fields: readonly Field[]): void {
@@ -69,6 +84,7 @@ export class Info {
 
   /** Every declared figure that is a number now. */
   *metrics(): IterableIterator<Metric> {
+    this.readings++;
     for (const { name: section, declared } of this.ordered()) {
       for (const { name, kind, help, read } of declared) {
         if (kind === 'text') continue;
@@ -89,6 +105,7 @@ export class Info {
 
   /** The text for these section names, in lower case; the default sections for none. Unknown names give nothing. */
   render(wanted: readonly string[]): string {
+    this.readings++;
     const names = new Set(wanted);
     const all = names.has('all') || names.has('everything');
     const byDefault = names.size === 0 || names.has('default');

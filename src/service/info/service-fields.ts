@@ -128,14 +128,15 @@ function clientFields(server: ServiceFieldsHost): readonly Field[] {
   ];
 }
 
-function trafficFields({ stats, activity, clientEviction, pubsub }: ServiceFieldsHost): readonly Field[] {
+function trafficFields({ info, stats, activity, clientEviction, pubsub }: ServiceFieldsHost): readonly Field[] {
+  const traffic = info.shared(() => activity.traffic());
   const kilobytes = (perSecond: number): string => (perSecond / 1024).toFixed(2);
   return [
     counter('total_connections_received', 'Connections that were accepted.', () => stats.connections),
     counter('total_commands_processed', 'Commands that ran.', () => stats.processed),
     gauge('instantaneous_ops_per_sec', 'Commands per second.', () => Math.round(activity.commands.perSecond)),
-    counter('total_net_input_bytes', 'Bytes that clients sent.', () => activity.traffic().bytesIn),
-    counter('total_net_output_bytes', 'Bytes that clients were sent.', () => activity.traffic().bytesOut),
+    counter('total_net_input_bytes', 'Bytes that clients sent.', () => traffic().bytesIn),
+    counter('total_net_output_bytes', 'Bytes that clients were sent.', () => traffic().bytesOut),
     gauge('instantaneous_input_kbps', 'Kilobytes per second from clients.', () =>
       kilobytes(activity.bytesIn.perSecond),
     ),
@@ -147,8 +148,8 @@ function trafficFields({ stats, activity, clientEviction, pubsub }: ServiceField
     gauge('pubsub_channels', 'Channels with subscribers.', () => pubsub.channelCount),
     gauge('pubsub_patterns', 'Patterns with subscribers.', () => pubsub.patternCount),
     gauge('pubsubshard_channels', 'Shard channels with subscribers.', () => pubsub.shardChannelCount),
-    counter('total_reads_processed', 'Reads from sockets.', () => activity.traffic().reads),
-    counter('total_writes_processed', 'Writes to sockets.', () => activity.traffic().writes),
+    counter('total_reads_processed', 'Reads from sockets.', () => traffic().reads),
+    counter('total_writes_processed', 'Writes to sockets.', () => traffic().writes),
     counter(
       'client_query_buffer_limit_disconnections',
       'Clients closed at client-query-buffer-limit.',
