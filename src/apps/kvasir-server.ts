@@ -34,17 +34,7 @@ if (onlyWord === '-v' || onlyWord === '--version') {
   const say = (text: string): void => void process.stderr.write(text);
   process.exitCode = await notifyFromKeepalived(args.slice(1), process.env.REDISCLI_AUTH ?? '', say);
 } else if (args.includes('--sentinel')) {
-  const { runSentinel } = await import('../sentinel/process.js');
-  const daemon = await import('../server/daemon.js');
-  await runSentinel(
-    args.filter((word) => word !== '--sentinel'),
-    {
-      isDaemon: daemon.isDaemon,
-      start: daemon.startDaemon,
-      reportListening: daemon.reportListening,
-      reportFailure: daemon.reportFailure,
-    },
-  );
+  await import('./kvasir-sentinel.js');
 } else if (args[0] === '--explain-config') {
   const { explainConfig } = await import('../transfer/explain/explain-config.js');
   process.exitCode = explainConfig(args.slice(1), (text) => process.stdout.write(text));
