@@ -8,7 +8,7 @@ import { keySlot, SLOT_COUNT } from '../../base/key-slot.js';
 import { latin1Bytes } from '../../base/bytes.js';
 import { readRedirection } from '../../client/redirection.js';
 import { addressText, readClusterSlots, type NodeAddress, type SlotMap } from '../../client/slot-map.js';
-import type { Clock, Timer } from '../../io/clock.js';
+import type { Clock } from '../../io/clock.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { ReadPolicy } from '../config/pool-config.js';
 import { ask } from '../routing/ask.js';
@@ -17,9 +17,9 @@ import type { Plan } from '../routing/plan.js';
 import type { Asker, Frame, Router } from '../routing/router.js';
 import type { ReplySink } from '../wire/reply-sink.js';
 import type { Backend, BackendWatcher } from './backend.js';
+import { Refresher } from './refresher.js';
 
-const REFRESH_MS = 30_000;
-const REFRESH_SOON_MS = 100;
+const refreshTimes = { everyMs: 30_000, soonMs: 20, retryMs: 100 };
 const WAIT_MS = 50;
 const PATIENCE_MS = 15_000;
 const passing = /^(?:TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)\b/;
@@ -47,17 +47,15 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
   );
   private current: Backend[] = [];
   private map: SlotMap | undefined;
-  private isRefreshing = false;
-  private isDirty = false;
-  private timer: Timer | undefined;
-  private isClosed = false;
+  private readonly refresher: Refresher;
   private readonly patience: Patience;
   refreshCount = 0;
 
   constructor(private readonly options: ClusterRouterOptions) {
     this.clock = options.clock;
     this.patience = new Patience(options.clock, WAIT_MS);
-    void this.refresh();
+    this.refresher = new Refresher(options.clock, refreshTimes, () => this.readMap());
+    void this.refresher.refresh();
   }
 
   get backends(): readonly Backend[] {
@@ -86,16 +84,11 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
     return backend;
   }
 
-  /** Reads the map from the first node that tells it. */
-  private async refresh(): Promise<void> {
-    if (this.isRefreshing || this.isClosed) return;
-    this.isRefreshing = true;
-    this.isDirty = false;
-    this.timer?.cancel();
+  /** Reads the map from the first node that tells it; whether one did. */
+  private async readMap(): Promise<boolean> {
     const known = this.map === undefined ? [] : [...this.map.nodes];
     const asked = new Set<string>();
     let reason = '';
-    let isRead = false;
     for (const address of [...known, ...this.options.seeds]) {
       const key = addressText(address);
       if (asked.has(key)) continue;
@@ -104,29 +97,20 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
         const map = readClusterSlots(await ask(this.master(address), ['CLUSTER', 'SLOTS']), address);
         if (map.shards.length === 0) throw new Error('it serves no slot');
         this.useMap(map);
-        isRead = true;
-        break;
+        return true;
       } catch (error) {
         reason = `${key}: ${error instanceof Error ? error.message : String(error)}`;
       }
     }
-    this.isRefreshing = false;
-    if (this.isClosed) return;
-    if (!isRead) {
-      if (!this.error.endsWith(reason))
-        this.options.log('warning', `no node of the cluster tells its slots; ${reason}`);
-      this.error = `CLUSTERDOWN No node of the cluster tells its slots; ${reason}`;
-    }
-    this.timer = this.clock.after(isRead && !this.isDirty ? REFRESH_MS : REFRESH_SOON_MS, () => void this.refresh());
+    if (this.refresher.isClosed) return false;
+    if (!this.error.endsWith(reason)) this.options.log('warning', `no node of the cluster tells its slots; ${reason}`);
+    this.error = `CLUSTERDOWN No node of the cluster tells its slots; ${reason}`;
+    return false;
   }
 
   /** The map may be old. */
   refreshSoon(): void {
-    if (this.isDirty || this.isClosed) return;
-    this.isDirty = true;
-    if (this.isRefreshing) return;
-    this.timer?.cancel();
-    this.timer = this.clock.after(REFRESH_SOON_MS / 5, () => void this.refresh());
+    this.refresher.soon();
   }
 
   private useMap(map: SlotMap): void {
@@ -230,8 +214,7 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
   }
 
   close(): void {
-    this.isClosed = true;
-    this.timer?.cancel();
+    this.refresher.close();
     for (const backend of [...this.masters.values(), ...this.replicas.values()]) backend.close();
   }
 }

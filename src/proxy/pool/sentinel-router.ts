@@ -8,7 +8,7 @@ import type { LogLevel } from '../../base/log-level.js';
 import type { Prng } from '../../base/prng.js';
 import { isAggregate, replyText, type Reply } from '../../client/reply.js';
 import { addressText, type NodeAddress } from '../../client/slot-map.js';
-import type { Clock, Timer } from '../../io/clock.js';
+import type { Clock } from '../../io/clock.js';
 import type { ReadPolicy } from '../config/pool-config.js';
 import { ask } from '../routing/ask.js';
 import { Attempt, Patience, type AttemptHost, type Verdict } from '../routing/attempt.js';
@@ -17,9 +17,9 @@ import type { Asker, Frame, Router } from '../routing/router.js';
 import type { BackendConnection } from '../wire/backend-connection.js';
 import type { ReplySink } from '../wire/reply-sink.js';
 import type { Backend, BackendWatcher } from './backend.js';
+import { Refresher } from './refresher.js';
 
-const REFRESH_MS = 10_000;
-const REFRESH_SOON_MS = 100;
+const refreshTimes = { everyMs: 10_000, soonMs: 100, retryMs: 100 };
 const WAIT_MS = 50;
 const PATIENCE_MS = 30_000;
 const passing = /^(?:LOADING|MASTERDOWN|READONLY)\b/;
@@ -53,11 +53,8 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
   private master: Backend | undefined;
   private masterAddress = '';
   private replicas = new Map<string, Backend>();
-  private isRefreshing = false;
-  private isDirty = false;
-  private timer: Timer | undefined;
   private listening: BackendConnection | undefined;
-  private isClosed = false;
+  private readonly refresher: Refresher;
   private readonly patience: Patience;
   switchCount = 0;
 
@@ -66,20 +63,17 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
     this.error = `ERR No sentinel has told the address of master '${options.masterName}' yet`;
     this.patience = new Patience(options.clock, WAIT_MS);
     this.sentinels = options.sentinels.map((address) => options.makeSentinel(address));
-    void this.refresh();
+    this.refresher = new Refresher(options.clock, refreshTimes, () => this.readMaster());
+    void this.refresher.refresh();
   }
 
   get backends(): readonly Backend[] {
     return this.master === undefined ? [] : [this.master];
   }
 
-  private async refresh(): Promise<void> {
-    if (this.isRefreshing || this.isClosed) return;
-    this.isRefreshing = true;
-    this.isDirty = false;
-    this.timer?.cancel();
+  /** Reads the master's address from the first sentinel that tells it; whether one did. */
+  private async readMaster(): Promise<boolean> {
     let reason = '';
-    let isRead = false;
     for (const sentinel of this.sentinels) {
       try {
         const reply = await ask(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.options.masterName]);
@@ -90,28 +84,16 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
         if (this.options.readPolicy !== 'master')
           this.useReplicas(await ask(sentinel, ['SENTINEL', 'REPLICAS', this.options.masterName]));
         this.listen(sentinel);
-        isRead = true;
-        break;
+        return true;
       } catch (error) {
         reason = `${sentinel.options.label}: ${error instanceof Error ? error.message : String(error)}`;
       }
     }
-    this.isRefreshing = false;
-    if (this.isClosed) return;
-    if (!isRead) {
-      const text = `No sentinel tells the address of master '${this.options.masterName}'; ${reason}`;
-      if (!this.error.endsWith(text)) this.options.log('warning', text);
-      this.error = `ERR ${text}`;
-    }
-    this.timer = this.clock.after(isRead && !this.isDirty ? REFRESH_MS : REFRESH_SOON_MS, () => void this.refresh());
-  }
-
-  private refreshSoon(): void {
-    if (this.isDirty || this.isClosed) return;
-    this.isDirty = true;
-    if (this.isRefreshing) return;
-    this.timer?.cancel();
-    this.timer = this.clock.after(REFRESH_SOON_MS, () => void this.refresh());
+    if (this.refresher.isClosed) return false;
+    const text = `No sentinel tells the address of master '${this.options.masterName}'; ${reason}`;
+    if (!this.error.endsWith(text)) this.options.log('warning', text);
+    this.error = `ERR ${text}`;
+    return false;
   }
 
   private useMaster(address: NodeAddress): void {
@@ -151,9 +133,9 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
     this.listening = sentinel.subscriber(
       (bytes, from, to) => {
         const text = Buffer.from(bytes.subarray(from, to)).toString('latin1');
-        if (text.includes('+switch-master') && text.includes(this.options.masterName)) this.refreshSoon();
+        if (text.includes('+switch-master') && text.includes(this.options.masterName)) this.refresher.soon();
       },
-      () => this.refreshSoon(),
+      () => this.refresher.soon(),
     );
     const frame = new Uint8Array(Buffer.from('*2\r\n$9\r\nSUBSCRIBE\r\n$14\r\n+switch-master\r\n'));
     this.listening.output.append(frame, 0, frame.length);
@@ -188,12 +170,12 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
 
   judge(error: string): Verdict {
     if (!passing.test(error)) return { kind: 'final' };
-    this.refreshSoon();
+    this.refresher.soon();
     return { kind: 'wait' };
   }
 
   lost(): void {
-    this.refreshSoon();
+    this.refresher.soon();
   }
 
   wait(again: () => void): void {
@@ -201,7 +183,7 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
   }
 
   failed(): void {
-    this.refreshSoon();
+    this.refresher.soon();
   }
 
   worked(): void {
@@ -209,8 +191,7 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
   }
 
   close(): void {
-    this.isClosed = true;
-    this.timer?.cancel();
+    this.refresher.close();
     this.listening?.closeQuietly();
     for (const backend of [...this.sentinels, ...this.replicas.values()]) backend.close();
     this.master?.close();
