@@ -2,7 +2,7 @@
 //
 // Values (MGET) keep the order of the keys, numbers add up, OK stays OK. The first error is the reply, as with twemproxy.
 
-import { latin1, latin1Bytes } from '../../base/bytes.js';
+import { joinBytes, latin1, latin1Bytes } from '../../base/bytes.js';
 import { COMPLETE } from '../../protocol/request.js';
 import { ReplyScanner } from '../wire/reply-scanner.js';
 import type { ReplySink } from '../wire/reply-sink.js';
@@ -129,7 +129,7 @@ function mergedArrays(replies: readonly Uint8Array[]): Uint8Array | undefined {
     if (reply[0] !== 42 && reply[0] !== 126) return undefined;
     count += elementCount(reply);
   }
-  return joined([latin1Bytes(`*${count}\r\n`), ...replies.map((reply) => reply.subarray(reply.indexOf(10) + 1))]);
+  return joinBytes([latin1Bytes(`*${count}\r\n`), ...replies.map((reply) => reply.subarray(reply.indexOf(10) + 1))]);
 }
 
 /** SCRIPT EXISTS: an element is 1 if it is 1 everywhere. */
@@ -139,16 +139,4 @@ function mergedAnd(replies: readonly Uint8Array[]): Uint8Array | undefined {
   if (first === undefined) return undefined;
   const values = first.map((_, index) => (lists.every((list) => list[index] === ':1') ? ':1' : ':0'));
   return latin1Bytes(`*${values.length}\r\n${values.map((value) => `${value}\r\n`).join('')}`);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
