@@ -7,7 +7,7 @@
 
 import type { LogLevel } from '../base/log-level.js';
 import type { ConnectEvents } from '../io/network.js';
-import type { Wire, WireEvents } from '../io/wire.js';
+import { noWire, type Wire, type WireEvents } from '../io/wire.js';
 import { BusFormatError, decodeMessage } from './decode.js';
 import { FrameReader } from './frame-reader.js';
 import type { BusMessage } from './message.js';
@@ -170,16 +170,3 @@ function nameOf({ isInbound, node, remoteAddress }: BusLink): string {
 function hostOf(text: string): string {
   return text.slice(0, Math.max(0, text.lastIndexOf(':'))).replace(/^\[|\]$/g, '');
 }
-
-/** Stands in until `connect` has returned. */
-const noWire: Wire = {
-  unsentBytes: 0,
-  remote: '',
-  local: '',
-  write: () => true,
-  writeAll: () => true,
-  pauseReading: () => undefined,
-  resumeReading: () => undefined,
-  end: () => undefined,
-  destroy: () => undefined,
-};

@@ -29,6 +29,19 @@ export interface WireEvents {
   onClose(error: Error | undefined): void;
 }
 
+/** Leads nowhere: stands in for a connection that is not there yet, or never will be. */
+export const noWire: Wire = {
+  unsentBytes: 0,
+  remote: '',
+  local: '',
+  write: () => true,
+  writeAll: () => true,
+  pauseReading: () => undefined,
+  resumeReading: () => undefined,
+  end: () => undefined,
+  destroy: () => undefined,
+};
+
 export function addressText(address: string | undefined, port: number | undefined): string {
   if (address === undefined) return '';
   const plain = address.startsWith('::ffff:') ? address.slice(7) : address;

@@ -9,7 +9,7 @@
 import type { Clock } from '../io/clock.js';
 import type { ConnectEvents, ConnectTarget, ListenAddress, Listener, Network } from '../io/network.js';
 import { SystemNetwork } from '../io/network-system.js';
-import type { Wire, WireEvents } from '../io/wire.js';
+import { noWire, type Wire, type WireEvents } from '../io/wire.js';
 
 /** More bytes than this that wait for a receiver count as unsent. */
 const WINDOW_BYTES = 64 * 1024;
@@ -261,17 +261,7 @@ export class NodeNetwork implements Network {
 /** A connection to a port that nobody listens on. */
 function refusedWire(net: KitNetwork, target: ConnectTarget, events: ConnectEvents): Wire {
   net.clock.soon(() => events.onClose(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })));
-  return {
-    unsentBytes: 0,
-    remote: `${target.host}:${target.port}`,
-    local: '',
-    write: () => true,
-    writeAll: () => true,
-    pauseReading: () => undefined,
-    resumeReading: () => undefined,
-    end: () => undefined,
-    destroy: () => undefined,
-  };
+  return { ...noWire, remote: `${target.host}:${target.port}` };
 }
 
 /** A client's real socket on its way to a node: what it brings waits while the node is paused, or for the latency. */
