@@ -13,6 +13,7 @@ import { type Options, type OptionTable, UsageError } from '../program/options.j
 import { PositionFile } from '../program/position-file.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
+import { DerivedSource } from '../record/derived-source.js';
 import { TransferError, type Batch, type Sink, type Source } from '../record/record.js';
 import { RateLimit, runTransfer } from '../run-transfer.js';
 import {
@@ -209,40 +210,20 @@ class LateSink implements Sink {
 }
 
 /** As redis-load: records of other databases are passed over without a word. */
-class WithinDatabases implements Source {
+class WithinDatabases extends DerivedSource {
   constructor(
-    private readonly source: Source,
+    source: Source,
     private readonly database: number | undefined,
   ) {
+    super(source);
     if (database !== undefined && (database < 0 || !Number.isSafeInteger(database)))
       throw new TransferError(`${database} is no database number`, 2);
   }
 
-  get name(): string {
-    return this.source.name;
-  }
-
-  get totalBytes(): number | undefined {
-    return this.source.totalBytes;
-  }
-
-  get totalKeys(): number | undefined {
-    return this.source.totalKeys;
-  }
-
-  get warnings(): readonly string[] {
-    return this.source.warnings;
-  }
-
-  async *batches(): AsyncGenerator<Batch, void> {
-    for await (const batch of this.source.batches()) {
-      const { database } = this;
-      if (database === undefined) yield batch;
-      else
-        yield {
-          ...batch,
-          records: batch.records.filter((record) => record.what !== 'key' || record.database === database),
-        };
-    }
+  protected override derive(batch: Batch): Batch {
+    const { database } = this;
+    if (database === undefined) return batch;
+    const records = batch.records.filter((record) => record.what !== 'key' || record.database === database);
+    return { ...batch, records };
   }
 }

@@ -12,6 +12,7 @@ import { openOutput } from '../program/output.js';
 import { PositionFile } from '../program/position-file.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
+import { DerivedSource } from '../record/derived-source.js';
 import { type Batch, type Sink, type Source, TransferError, type TransferRecord } from '../record/record.js';
 import { RateLimit, runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
@@ -277,14 +278,11 @@ async function openSink(to: string, words: Options, errors: Errors): Promise<{ s
 }
 
 /** Filters commands of a stream; keys are filtered by the transfer itself. */
-class FilteredSource implements Source {
+class FilteredSource extends DerivedSource {
   private readonly filter: StreamFilter;
 
-  constructor(
-    private readonly source: Source,
-    filters: Filters,
-    isCluster: boolean,
-  ) {
+  constructor(source: Source, filters: Filters, isCluster: boolean) {
+    super(source);
     if (source instanceof PsyncSource && filters.looksAtValues)
       throw new TransferError(
         'filters by type, size, elements and ttl cannot follow writes: use scan:SERVER or --once',
@@ -297,29 +295,11 @@ class FilteredSource implements Source {
     return this.filter.mixed;
   }
 
-  get name(): string {
-    return this.source.name;
-  }
-
-  get totalBytes(): number | undefined {
-    return this.source.totalBytes;
-  }
-
-  get totalKeys(): number | undefined {
-    return this.source.totalKeys;
-  }
-
-  get warnings(): readonly string[] {
-    return this.source.warnings;
-  }
-
-  async *batches(): AsyncGenerator<Batch, void> {
-    for await (const batch of this.source.batches()) {
-      const records = batch.records.flatMap((record): TransferRecord[] =>
-        record.what === 'command' ? this.filter.apply(record) : [record],
-      );
-      yield { ...batch, records };
-    }
+  protected override derive(batch: Batch): Batch {
+    const records = batch.records.flatMap((record): TransferRecord[] =>
+      record.what === 'command' ? this.filter.apply(record) : [record],
+    );
+    return { ...batch, records };
   }
 }
 
