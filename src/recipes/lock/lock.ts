@@ -7,8 +7,9 @@
 
 import { type Commands, replyList, replyNumber, requireCount, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
-import { machineSurroundings, pause, type Surroundings } from '../surroundings.js';
-import { Held, LockTimeoutError, whileHeld } from './held.js';
+import { machineSurroundings, type Surroundings } from '../surroundings.js';
+import { Held, whileHeld } from './held.js';
+import { waitInTurn } from './wait-in-turn.js';
 import { waitingLua } from './waiting.js';
 
 export interface LockOptions {
@@ -109,22 +110,22 @@ export class Lock {
     const merged = { ...this.options, ...options };
     const { surroundings = machineSurroundings, retryMs = 50, waitMs = Infinity, signal } = merged;
     const id = surroundings.token();
-    const deadlineMs = surroundings.steadyMs() + waitMs;
-    try {
-      for (;;) {
-        signal?.throwIfAborted();
+    return await waitInTurn({
+      surroundings,
+      retryMs,
+      waitMs,
+      signal,
+      complaint: `lock ${this.name} was not free`,
+      attempt: async () => {
         const answer = await this.attempt(id, merged, true);
-        if (answer instanceof Held) return answer;
-        const leftMs = deadlineMs - surroundings.steadyMs();
-        if (leftMs <= 0) throw new LockTimeoutError(`lock ${this.name} was not free within ${waitMs} ms`);
-        await pause(surroundings, Math.min(retryMs, leftMs), signal);
-      }
-    } catch (error) {
+        return answer instanceof Held ? answer : undefined;
+      },
       // Those behind need not wait until this waiter counts as dead; and the attempt may have succeeded without an answer.
-      await runScript(this.commands, leaveScript, this.keys.slice(2), [id]).catch(() => undefined);
-      await runScript(this.commands, releaseScript, [this.keys[0]], [merged.owner ?? id, id]).catch(() => undefined);
-      throw error;
-    }
+      giveUp: async () => {
+        await runScript(this.commands, leaveScript, this.keys.slice(2), [id]).catch(() => undefined);
+        await runScript(this.commands, releaseScript, [this.keys[0]], [merged.owner ?? id, id]).catch(() => undefined);
+      },
+    });
   }
 
   /** Runs `work` with the lock. Rejects with a LockLostError if the lock was lost before `work` ended. */

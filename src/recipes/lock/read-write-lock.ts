@@ -7,9 +7,10 @@
 
 import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
-import { machineSurroundings, pause } from '../surroundings.js';
-import { Held, LockTimeoutError, whileHeld } from './held.js';
+import { machineSurroundings } from '../surroundings.js';
+import { Held, whileHeld } from './held.js';
 import type { LockOptions } from './lock.js';
+import { waitInTurn } from './wait-in-turn.js';
 
 const timeLua = `
 local clock = redis.call('TIME')
@@ -109,34 +110,32 @@ export class ReadWriteLock {
     const merged = { ...this.options, ...options };
     const { surroundings = machineSurroundings, ttlMs = 10_000, retryMs = 50, waitMs = Infinity, signal } = merged;
     const id = surroundings.token();
-    const deadlineMs = surroundings.steadyMs() + waitMs;
+    const script = mode === 'read' ? readScript : writeScript;
     const release = async (): Promise<boolean> =>
       replyNumber(await runScript(this.commands, releaseScript, this.keys, [id])) === 1;
-    try {
-      for (;;) {
-        signal?.throwIfAborted();
-        const sinceMs = surroundings.steadyMs();
-        const script = mode === 'read' ? readScript : writeScript;
-        const reply = await runScript(this.commands, script, this.keys, [id, ttlMs, Math.max(20 * retryMs, 2000)]);
-        const [taken, fence] = replyList(reply).map(replyNumber);
-        if (taken === 1) {
-          return new Held(surroundings, {
-            what: `${mode} lock ${this.name}`,
-            ttlMs,
-            sinceMs,
-            fence: fence!,
-            renews: merged.renews ?? true,
-            extend: async () => replyNumber(await runScript(this.commands, extendScript, this.keys, [id, ttlMs])) === 1,
-            release,
-          });
-        }
-        const leftMs = deadlineMs - surroundings.steadyMs();
-        if (leftMs <= 0) throw new LockTimeoutError(`${mode} lock ${this.name} was not free within ${waitMs} ms`);
-        await pause(surroundings, Math.min(retryMs, leftMs), signal);
-      }
-    } catch (error) {
-      await release().catch(() => false);
-      throw error;
-    }
+    const attempt = async (): Promise<Held | undefined> => {
+      const sinceMs = surroundings.steadyMs();
+      const reply = await runScript(this.commands, script, this.keys, [id, ttlMs, Math.max(20 * retryMs, 2000)]);
+      const [taken, fence] = replyList(reply).map(replyNumber);
+      if (taken !== 1) return undefined;
+      return new Held(surroundings, {
+        what: `${mode} lock ${this.name}`,
+        ttlMs,
+        sinceMs,
+        fence: fence!,
+        renews: merged.renews ?? true,
+        extend: async () => replyNumber(await runScript(this.commands, extendScript, this.keys, [id, ttlMs])) === 1,
+        release,
+      });
+    };
+    return await waitInTurn({
+      surroundings,
+      retryMs,
+      waitMs,
+      signal,
+      complaint: `${mode} lock ${this.name} was not free`,
+      attempt,
+      giveUp: () => release().catch(() => false),
+    });
   }
 }

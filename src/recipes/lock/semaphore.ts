@@ -6,9 +6,10 @@
 
 import { type Commands, replyList, replyNumber, requireCount, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
-import { machineSurroundings, pause } from '../surroundings.js';
-import { Held, LockTimeoutError, whileHeld } from './held.js';
+import { machineSurroundings } from '../surroundings.js';
+import { Held, whileHeld } from './held.js';
 import type { LockOptions } from './lock.js';
+import { waitInTurn } from './wait-in-turn.js';
 import { waitingLua } from './waiting.js';
 
 const acquireScript = makeScript(`${waitingLua}
@@ -82,20 +83,15 @@ export class Semaphore {
     const merged = { ...this.options, ...options };
     const { surroundings = machineSurroundings, retryMs = 50, waitMs = Infinity, signal } = merged;
     const id = surroundings.token();
-    const deadlineMs = surroundings.steadyMs() + waitMs;
-    try {
-      for (;;) {
-        signal?.throwIfAborted();
-        const { held } = await this.attempt(id, merged, true);
-        if (held !== undefined) return held;
-        const leftMs = deadlineMs - surroundings.steadyMs();
-        if (leftMs <= 0) throw new LockTimeoutError(`semaphore ${this.name} had no place within ${waitMs} ms`);
-        await pause(surroundings, Math.min(retryMs, leftMs), signal);
-      }
-    } catch (error) {
-      await runScript(this.commands, releaseScript, this.keys, [id]).catch(() => undefined);
-      throw error;
-    }
+    return await waitInTurn({
+      surroundings,
+      retryMs,
+      waitMs,
+      signal,
+      complaint: `semaphore ${this.name} had no place`,
+      attempt: async () => (await this.attempt(id, merged, true)).held,
+      giveUp: () => runScript(this.commands, releaseScript, this.keys, [id]).catch(() => undefined),
+    });
   }
 
   async run<T>(work: (held: Held) => Promise<T> | T, options: LockOptions = {}): Promise<T> {
