@@ -68,8 +68,20 @@ export function peerMissing(...programs: string[]): string | false {
   return reason;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
+/** Ports that this process has been given: the system may offer one again before anybody listens on it. */
+const givenPorts = new Set<number>();
+
+/** A port of 127.0.0.1 that was free a moment ago; never the same twice. */
 export async function findFreePort(): Promise<number> {
+  for (;;) {
+    const port = await offeredPort();
+    if (givenPorts.has(port)) continue;
+    givenPorts.add(port);
+    return port;
+  }
+}
+
+async function offeredPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
