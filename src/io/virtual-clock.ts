@@ -52,7 +52,10 @@ export class VirtualClock implements Clock {
     const now = options.now === undefined ? machine.wallMs() : Number(options.now);
     if (!Number.isFinite(now)) throw new RangeError('now is not a time');
     this.wallOffsetMs = now - machine.wallMs();
-    if (options.frozen === true) this.freeze();
+    if (options.frozen !== true) return;
+    this.freeze();
+    // The machine's time has gone on since it was read above.
+    this.wallOffsetMs = Math.floor(now);
   }
 
   wallMs(): number {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { fakeTimersClock, startServer, virtualClock, type VirtualClock } from '../../src/index.js';
-import { durationMs } from '../../src/io/virtual-clock.js';
+import { fakeTimersClock, startServer, virtualClock } from '../../src/index.js';
+import { systemClock } from '../../src/io/clock.js';
+import { durationMs, VirtualClock } from '../../src/io/virtual-clock.js';
 
 async function withServer(clock: VirtualClock, use: (redis: Redis) => Promise<void>): Promise<void> {
   const server = await startServer({ clock });
@@ -48,6 +49,14 @@ test('blocking commands end and streams get their ids by the clock', async () =>
     assert.equal(Number((await redis.time())[0]), Date.parse('2030-01-01T00:00:11Z') / 1000);
     other.disconnect();
   });
+});
+
+test('a clock that is frozen from the start begins exactly at the given time', () => {
+  // A machine whose time goes on between any two readings.
+  let machineMs = 5_000.4;
+  const machine = { ...systemClock, wallMs: () => (machineMs += 0.7), steadyMs: () => (machineMs += 0.7) };
+  const clock = new VirtualClock({ now: 1_893_456_000_000, frozen: true }, machine);
+  assert.equal(clock.wallMs(), 1_893_456_000_000);
 });
 
 test('a frozen clock stands still, one that runs goes on from where it was', async () => {
