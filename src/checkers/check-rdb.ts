@@ -12,7 +12,7 @@ import { rdbTypeNames } from '../persistence/rdb/format.js';
 import { NO_EXPIRY } from '../persistence/rdb/reader.js';
 import { ValueBuilder } from '../persistence/rdb/value-builder.js';
 import { Prng } from '../base/prng.js';
-import { defaultDataLimits } from '../commands/engine.js';
+import { defaultDataLimits } from '../registry/data-limits.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import type { Files, OpenFile } from '../io/files.js';
 

@@ -3,53 +3,9 @@
 import { utf8 } from '../base/bytes.js';
 import type { Call } from '../registry/call.js';
 import type { CommandDeclaration } from '../registry/command.js';
+import type { DataLimits } from '../registry/data-limits.js';
 import type { Database } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
-
-/** Limits and thresholds from the configuration, as plain numbers; changed by CONFIG SET. */
-export interface DataLimits {
-  hashMaxListpackEntries: number;
-  hashMaxListpackValue: number;
-  listMaxListpackSize: number;
-  setMaxIntsetEntries: number;
-  setMaxListpackEntries: number;
-  setMaxListpackValue: number;
-  zsetMaxListpackEntries: number;
-  zsetMaxListpackValue: number;
-  hllSparseMaxBytes: number;
-  streamNodeMaxBytes: number;
-  streamNodeMaxEntries: number;
-  streamIdmpDuration: number;
-  streamIdmpMaxsize: number;
-  protoMaxBulkBytes: number;
-  lazyfreeLazyUserDel: boolean;
-  lazyfreeLazyUserFlush: boolean;
-  /** What OBJECT REFCOUNT says of small numbers: a key's clock of use is its own where eviction goes by it. */
-  sharesSmallNumbers: boolean;
-}
-
-/** Redis's defaults. */
-export function defaultDataLimits(): DataLimits {
-  return {
-    hashMaxListpackEntries: 512,
-    hashMaxListpackValue: 64,
-    listMaxListpackSize: -2,
-    setMaxIntsetEntries: 512,
-    setMaxListpackEntries: 128,
-    setMaxListpackValue: 64,
-    zsetMaxListpackEntries: 128,
-    zsetMaxListpackValue: 64,
-    hllSparseMaxBytes: 3000,
-    streamNodeMaxBytes: 4096,
-    streamNodeMaxEntries: 100,
-    streamIdmpDuration: 100,
-    streamIdmpMaxsize: 100,
-    protoMaxBulkBytes: 512 * 1024 * 1024,
-    lazyfreeLazyUserDel: false,
-    lazyfreeLazyUserFlush: false,
-    sharesSmallNumbers: true,
-  };
-}
 
 /** A part of a command that is propagated: bytes, ASCII text, or a whole number. */
 export type Part = Uint8Array | string | number | bigint;

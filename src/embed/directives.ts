@@ -220,8 +220,6 @@ export interface Directives {
   readonly 'list-max-listpack-size'?: number | string | undefined;
   /** Another name of `list-max-listpack-size`. */
   readonly 'list-max-ziplist-size'?: number | string | undefined;
-  /** Nodes of 2 KB at either end of a list that are not compressed, while all between them are (LZF); 0 compresses none. Default: `0`. */
-  readonly 'list-compress-depth'?: number | string | undefined;
   /** Members up to which a set of integers is one sorted block. Default: `512`. */
   readonly 'set-max-intset-entries'?: number | string | undefined;
   /** Members up to which a set is one compact block. Default: `128`. */
@@ -246,6 +244,8 @@ export interface Directives {
   readonly 'stream-idmp-duration'?: number | string | undefined;
   /** How many names of messages of each producer a stream remembers. Default: `100`. */
   readonly 'stream-idmp-maxsize'?: number | string | undefined;
+  /** Nodes of 2 KB at either end of a list that are not compressed, while all between them are (LZF); 0 compresses none. Default: `0`. */
+  readonly 'list-compress-depth'?: number | string | undefined;
   /** Pairs of seconds and changes: a snapshot is made after so many changes in so long. Default: `3600 1 300 100 60 10000`. */
   readonly save?: Words | undefined;
   /** Name of the RDB file. Default: `dump.rdb`. */

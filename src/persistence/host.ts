@@ -1,7 +1,8 @@
 // host: what persistence needs of the server; tests implement it with a few lines.
 
 import type { LogLevel } from '../base/log-level.js';
-import type { DataLimits, Part } from '../commands/engine.js';
+import type { DataLimits } from '../registry/data-limits.js';
+import type { Part } from '../commands/engine.js';
 import type { Clock } from '../io/clock.js';
 import type { CommandPlaces } from '../protocol/command-encoder.js';
 import type { Files } from '../io/files.js';

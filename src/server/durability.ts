@@ -15,7 +15,7 @@ import type { CommandStats } from '../service/watch/command-stats.js';
 import type { FunctionStore, ServerOptions } from './call.js';
 import type { Config } from '../service/config/config.js';
 import type { Files } from '../io/files.js';
-import type { DataLimits } from '../commands/engine.js';
+import type { DataLimits } from '../registry/data-limits.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Clock } from '../io/clock.js';
 import type { LogLevel } from '../base/log-level.js';

@@ -12,14 +12,8 @@
 import type { CommandPlaces } from '../persistence/host.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { fieldsetBytes, forgetFieldsets } from '../commands/hash/import.js';
-import {
-  type BlockRequest,
-  type DataCall,
-  type DataLimits,
-  defaultDataLimits,
-  type Engine,
-  type Part,
-} from '../commands/engine.js';
+import { type DataLimits, defaultDataLimits } from '../registry/data-limits.js';
+import { type BlockRequest, type DataCall, type Engine, type Part } from '../commands/engine.js';
 import type { Database, ReclaimTimer } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
 import { Keyspace } from '../keyspace/keyspace.js';

@@ -3,7 +3,7 @@
 import type { ClientBounds } from './client-bounds.js';
 import type { ReclaimTimer } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
-import type { DataLimits } from '../commands/engine.js';
+import { type DataLimits, dataLimitNames, renewDataLimits } from '../registry/data-limits.js';
 import type { Eviction, EvictionPolicy } from '../keyspace/eviction.js';
 import { scriptMemory } from '../scripting/lua/script-memory.js';
 import { collectGarbage } from '../service/process/process-memory.js';
@@ -56,23 +56,8 @@ export class Settings extends ServiceSettings {
     this.lazyExpire = config.flag('lazyfree-lazy-expire').value;
     this.lazyEviction = config.flag('lazyfree-lazy-eviction').value;
 
-    limits.hashMaxListpackEntries = config.number('hash-max-listpack-entries').value;
-    limits.hashMaxListpackValue = config.number('hash-max-listpack-value').value;
-    limits.listMaxListpackSize = config.number('list-max-listpack-size').value;
+    renewDataLimits(limits, (name) => config.plain(name));
     keyspace.values.lists.quicklists.compressDepth = config.number('list-compress-depth').value;
-    limits.setMaxIntsetEntries = config.number('set-max-intset-entries').value;
-    limits.setMaxListpackEntries = config.number('set-max-listpack-entries').value;
-    limits.setMaxListpackValue = config.number('set-max-listpack-value').value;
-    limits.zsetMaxListpackEntries = config.number('zset-max-listpack-entries').value;
-    limits.zsetMaxListpackValue = config.number('zset-max-listpack-value').value;
-    limits.hllSparseMaxBytes = config.number('hll-sparse-max-bytes').value;
-    limits.streamNodeMaxBytes = config.number('stream-node-max-bytes').value;
-    limits.streamNodeMaxEntries = config.number('stream-node-max-entries').value;
-    limits.streamIdmpDuration = config.number('stream-idmp-duration').value;
-    limits.streamIdmpMaxsize = config.number('stream-idmp-maxsize').value;
-    limits.protoMaxBulkBytes = config.number('proto-max-bulk-len').value;
-    limits.lazyfreeLazyUserDel = config.flag('lazyfree-lazy-user-del').value;
-    limits.lazyfreeLazyUserFlush = config.flag('lazyfree-lazy-user-flush').value;
 
     const policy = config.choice('maxmemory-policy').value as EvictionPolicy;
     limits.sharesSmallNumbers = this.maxMemory === 0 || !/-l[rf]u$/.test(policy);
@@ -89,6 +74,7 @@ export class Settings extends ServiceSettings {
   /** All settings whose change is brought to the server by `apply`. */
   static readonly applied: readonly OptionName[] = [
     ...ServiceSettings.appliedByService,
+    ...dataLimitNames,
     'hz',
     'maxmemory',
     'maxmemory-clients',
@@ -100,22 +86,7 @@ export class Settings extends ServiceSettings {
     'min-replicas-max-lag',
     'lazyfree-lazy-expire',
     'lazyfree-lazy-eviction',
-    'hash-max-listpack-entries',
-    'hash-max-listpack-value',
-    'list-max-listpack-size',
     'list-compress-depth',
-    'set-max-intset-entries',
-    'set-max-listpack-entries',
-    'set-max-listpack-value',
-    'zset-max-listpack-entries',
-    'zset-max-listpack-value',
-    'hll-sparse-max-bytes',
-    'stream-node-max-bytes',
-    'stream-node-max-entries',
-    'stream-idmp-duration',
-    'stream-idmp-maxsize',
-    'lazyfree-lazy-user-del',
-    'lazyfree-lazy-user-flush',
     'maxmemory-policy',
     'maxmemory-samples',
     'lfu-log-factor',

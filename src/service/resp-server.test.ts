@@ -10,7 +10,7 @@ import type { CallFor, CommandFor, RunCall } from './call.js';
 import { makeClientCommand } from './commands/client.js';
 import { clientCommands, serviceCommands } from './commands/index.js';
 import { Config } from './config/config.js';
-import { number } from './config/option.js';
+import { number } from '../registry/option.js';
 import { serviceOptions } from './config/service-options.js';
 import { type GateEntry, HELD } from './dispatch/gates.js';
 import { gauge } from './info/field.js';

@@ -119,7 +119,7 @@ describe('bitmap commands answer as redis-server does', { skip: peerMissing('red
   test('a random history', async () => {
     const prng = new Prng(seed);
     const local = new Local(seed);
-    local.limits.protoMaxBulkBytes = 1024 * 1024;
+    local.limits.protoMaxBulkLen = 1024 * 1024;
     const remote = await Remote.connect(redis.port);
     await remote.run([
       ['CONFIG', 'SET', 'proto-max-bulk-len', String(1024 * 1024)],

@@ -6,12 +6,11 @@ import { connect, type Socket } from 'node:net';
 import { latin1, latin1Bytes } from '../../src/base/bytes.js';
 import { Prng } from '../../src/base/prng.js';
 import { dataCommands } from '../../src/commands/index.js';
+import { defaultDataLimits, type DataLimits } from '../../src/registry/data-limits.js';
 import {
-  defaultDataLimits,
   type BlockRequest,
   type DataCall,
   type DataClient,
-  type DataLimits,
   type Engine,
   type Part,
 } from '../../src/commands/engine.js';

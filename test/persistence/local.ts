@@ -2,7 +2,7 @@
 
 import { lookedAtClock } from './looked-at-clock.js';
 import { Prng } from '../../src/base/prng.js';
-import { defaultDataLimits } from '../../src/commands/engine.js';
+import { defaultDataLimits } from '../../src/registry/data-limits.js';
 import type { Files } from '../../src/io/files.js';
 import { RealFiles } from '../../src/io/files.js';
 import { Keyspace } from '../../src/keyspace/keyspace.js';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCheckRdb } from '../../src/checkers/check-rdb.js';
-import { defaultDataLimits } from '../../src/commands/engine.js';
+import { defaultDataLimits } from '../../src/registry/data-limits.js';
 import { SimulatedFiles } from '../../src/io/files-simulated.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
 import { Persistence } from '../../src/persistence/persistence.js';

@@ -22,7 +22,7 @@ export function parseBitOffset(call: DataCall, index: number, fieldBits: number)
     call.starts[index]!--;
     call.lengths[index]!++;
   }
-  if (offset >= 0 && Math.floor(offset / 8) < call.host.limits.protoMaxBulkBytes) return offset;
+  if (offset >= 0 && Math.floor(offset / 8) < call.host.limits.protoMaxBulkLen) return offset;
   call.reply.error('ERR bit offset is not an integer or out of range');
   return -1;
 }

@@ -7,14 +7,8 @@ import { EventClass } from '../../keyspace/events.js';
 import { Keyspace } from '../../keyspace/keyspace.js';
 import { Call } from '../../registry/call.js';
 import { buildCommand, type Command } from '../../registry/command.js';
-import {
-  type DataCall,
-  type DataClient,
-  type DataCommand,
-  defaultDataLimits,
-  type Engine,
-  type Part,
-} from '../engine.js';
+import { defaultDataLimits } from '../../registry/data-limits.js';
+import { type DataCall, type DataClient, type DataCommand, type Engine, type Part } from '../engine.js';
 
 export const START_MS = Date.UTC(2026, 0, 1);
 

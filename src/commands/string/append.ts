@@ -12,7 +12,7 @@ import { stringPlace } from './access.js';
 
 /** Whether a string may have this many bytes; the error reply is given if not. */
 function fitsString(call: DataCall, bytes: number): boolean {
-  if (bytes <= call.host.limits.protoMaxBulkBytes) return true;
+  if (bytes <= call.host.limits.protoMaxBulkLen) return true;
   call.reply.error(errors.stringTooLong);
   return false;
 }

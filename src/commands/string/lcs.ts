@@ -116,7 +116,7 @@ export const lcs: DataCommand = command({
       return;
     }
     const cells = (a.length + 1) * (b.length + 1);
-    if (cells > CELLS_MAX || cells * Uint32Array.BYTES_PER_ELEMENT > call.host.limits.protoMaxBulkBytes) {
+    if (cells > CELLS_MAX || cells * Uint32Array.BYTES_PER_ELEMENT > call.host.limits.protoMaxBulkLen) {
       call.reply.error('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len');
       return;
     }

@@ -9,7 +9,7 @@ import { type CommandFlag, command, keyAt } from '../../registry/command.js';
 import { int, key, optional, str, token } from '../../registry/grammar.js';
 import { changed, notify } from '../../commands/access.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
-import type { DataLimits } from '../../commands/engine.js';
+import type { DataLimits } from '../../registry/data-limits.js';
 import { knownType, RDB_VERSION_MAX, RDB_VERSION_VALKEY } from '../rdb/format.js';
 import { NO_EXPIRY, RdbError, RdbEvent, RdbReader } from '../rdb/reader.js';
 import { Compression, RdbWriter } from '../rdb/writer.js';

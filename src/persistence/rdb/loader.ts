@@ -4,7 +4,7 @@
 // already is an error, as in Redis: an RDB never has one twice, and loading begins with empty databases; DEBUG RELOAD MERGE asks
 // for another way.
 
-import type { DataLimits } from '../../commands/engine.js';
+import type { DataLimits } from '../../registry/data-limits.js';
 import type { Database } from '../../keyspace/database.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { NO_EXPIRY, RdbError, RdbEvent, type RdbReader } from './reader.js';

@@ -9,7 +9,7 @@
 // Not here: databases, expiries (rdb/loader), the bytes (rdb/reader).
 
 import { compareBytes } from '../../base/bytes.js';
-import type { DataLimits } from '../../commands/engine.js';
+import type { DataLimits } from '../../registry/data-limits.js';
 import { AddFlag } from '../../datatypes/sorted-set.js';
 import { Encoding, objectWord, Type } from '../../datatypes/object.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Prng } from '../../base/prng.js';
-import { defaultDataLimits } from '../../commands/engine.js';
+import { defaultDataLimits } from '../../registry/data-limits.js';
 import { Encoding, Type } from '../../datatypes/object.js';
 import { SimulatedFiles } from '../../io/files-simulated.js';
 import type { Database } from '../../keyspace/database.js';

@@ -9,7 +9,7 @@ import type { Hooks } from '../hooks.js';
 import type { Persistence } from '../../persistence/persistence.js';
 import type { ExpireCycle } from '../expire-cycle.js';
 import type { Cron } from '../cron.js';
-import type { DataLimits } from '../../commands/engine.js';
+import type { DataLimits } from '../../registry/data-limits.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { Clock } from '../../io/clock.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';

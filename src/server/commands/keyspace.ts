@@ -1,6 +1,6 @@
 // keyspace: DBSIZE, FLUSHDB, FLUSHALL and SWAPDB: databases as a whole.
 
-import type { DataLimits } from '../../commands/engine.js';
+import type { DataLimits } from '../../registry/data-limits.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { command } from '../../registry/command.js';
 import { int, oneof, optional, since, token } from '../../registry/grammar.js';

@@ -8,7 +8,7 @@
 import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
 import { latin1Bytes } from '../../base/bytes.js';
-import type { Option, SpecialOption } from './option.js';
+import type { Option, SpecialOption } from '../../registry/option.js';
 import {
   options,
   type ChoiceName,
@@ -56,6 +56,11 @@ export class Config {
 
   number(name: NumberName): NumberSetting {
     return this.settings.get(name) as NumberSetting;
+  }
+
+  /** The present value of a directive that is a number or a flag. */
+  plain(name: FlagName | NumberName): number | boolean {
+    return (this.settings.get(name) as FlagSetting | NumberSetting).value;
   }
 
   text(name: TextName): TextSetting {

@@ -3,7 +3,7 @@
 //
 // Made and not derived by a mapped type, because only members that are written out can have comments, and because the
 // declaration file of the package then needs nothing of the table.
-import type { Option } from './option.js';
+import type { Option } from '../../registry/option.js';
 import { options } from './options.js';
 import { initialText } from './reference.js';
 

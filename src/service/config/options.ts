@@ -3,6 +3,7 @@
 // CONFIG GET, SET and REWRITE, the reader of config files, and docs/config.md come from this table. A directive whose
 // feature Kvasir does not need (jemalloc, CPU affinity) is taken and kept, so that every existing file works; its
 // summary says so.
+import { encodingLimits, freeingLimits, sizeLimits } from '../../registry/data-limits.js';
 import {
   choice,
   flag,
@@ -17,7 +18,7 @@ import {
   unsignedLongMax,
   words,
   type Option,
-} from './option.js';
+} from '../../registry/option.js';
 
 const immutable = { immutable: true } as const;
 
@@ -149,7 +150,7 @@ export const options = [
     { unit: 'share' },
     'Memory for all clients together, or percent of maxmemory; the largest clients are closed above it.',
   ),
-  size('proto-max-bulk-len', 512 * MB, MB, longMax, { unsigned: false }, 'Longest argument that a client may send.'),
+  ...sizeLimits,
 
   // TLS
   number('tls-port', 0, 0, 65535, {}, 'TCP port for clients that speak TLS; 0 for none.'),
@@ -304,8 +305,7 @@ export const options = [
   flag('lazyfree-lazy-eviction', false, {}, 'Free evicted keys in the background.'),
   flag('lazyfree-lazy-expire', false, {}, 'Free expired keys in the background.'),
   flag('lazyfree-lazy-server-del', false, {}, 'Free overwritten values in the background.'),
-  flag('lazyfree-lazy-user-del', false, {}, 'DEL frees in the background, as UNLINK does.'),
-  flag('lazyfree-lazy-user-flush', false, {}, 'FLUSHALL and FLUSHDB free in the background.'),
+  ...freeingLimits,
   flag('activedefrag', false, {}, 'Move data to reduce fragmentation.'),
   size('active-defrag-ignore-bytes', 100 * MB, 1, longMax, {}, 'Fragmentation below this is left alone.'),
   number('active-defrag-threshold-lower', 10, 0, 1000, {}, 'Percent of fragmentation at which defragmentation begins.'),
@@ -322,30 +322,7 @@ export const options = [
   ),
 
   // Encodings
-  number(
-    'hash-max-listpack-entries',
-    512,
-    0,
-    longMax,
-    { unsigned: true, alias: 'hash-max-ziplist-entries' },
-    'Fields up to which a hash is one compact block.',
-  ),
-  size(
-    'hash-max-listpack-value',
-    64,
-    0,
-    longMax,
-    { alias: 'hash-max-ziplist-value' },
-    'Longest field or value in such a hash.',
-  ),
-  number(
-    'list-max-listpack-size',
-    -2,
-    intMin,
-    intMax,
-    { alias: 'list-max-ziplist-size' },
-    "Elements in a list's block; -1 to -5: 4, 8, 16, 32 or 64 KB.",
-  ),
+  ...encodingLimits,
   number(
     'list-compress-depth',
     0,
@@ -354,51 +331,6 @@ export const options = [
     {},
     'Nodes of 2 KB at either end of a list that are not compressed, while all between them are (LZF); 0 compresses none.',
   ),
-  number(
-    'set-max-intset-entries',
-    512,
-    0,
-    longMax,
-    { unsigned: true },
-    'Members up to which a set of integers is one sorted block.',
-  ),
-  number(
-    'set-max-listpack-entries',
-    128,
-    0,
-    longMax,
-    { unsigned: true },
-    'Members up to which a set is one compact block.',
-  ),
-  number('set-max-listpack-value', 64, 0, longMax, { unsigned: true }, 'Longest member in such a set.'),
-  number(
-    'zset-max-listpack-entries',
-    128,
-    0,
-    longMax,
-    { unsigned: true, alias: 'zset-max-ziplist-entries' },
-    'Members up to which a sorted set is one compact block.',
-  ),
-  size(
-    'zset-max-listpack-value',
-    64,
-    0,
-    longMax,
-    { alias: 'zset-max-ziplist-value' },
-    'Longest member in such a sorted set.',
-  ),
-  size('hll-sparse-max-bytes', 3000, 0, longMax, {}, 'Bytes up to which a HyperLogLog is kept sparse.'),
-  size('stream-node-max-bytes', 4096, 0, longMax, {}, "Bytes of a stream's block."),
-  number('stream-node-max-entries', 100, 0, longMax, {}, "Entries of a stream's block."),
-  number(
-    'stream-idmp-duration',
-    100,
-    1,
-    86400,
-    {},
-    'Seconds for which a stream remembers the names of messages (XADD IDMP), unless XCFGSET says otherwise.',
-  ),
-  number('stream-idmp-maxsize', 100, 1, 10000, {}, 'How many names of messages of each producer a stream remembers.'),
 
   // Snapshots
   special(

@@ -1,6 +1,6 @@
 // reference: docs/config.md and kvasir.conf, made from the table of options.
 import { foreignGroups } from './foreign-directives.js';
-import type { Option } from './option.js';
+import type { Option } from '../../registry/option.js';
 import { options } from './options.js';
 import { formatMemory } from './setting.js';
 

@@ -2,7 +2,7 @@
 //
 // The parts of `service` read these; a program without keys makes its table of them and its own (`new Config(folder, table)`).
 
-import type { Option } from './option.js';
+import type { Option } from '../../registry/option.js';
 import { options, type OptionName } from './options.js';
 
 const names: ReadonlySet<string> = new Set<OptionName>([

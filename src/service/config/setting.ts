@@ -5,7 +5,7 @@
 //
 // Not here: what directives there are (options), those with a grammar of their own (special-settings).
 import { quote } from '../../base/quoting.js';
-import type { ChoiceOption, FlagOption, NumberOption, Option, TextOption, WordsOption } from './option.js';
+import type { ChoiceOption, FlagOption, NumberOption, Option, TextOption, WordsOption } from '../../registry/option.js';
 
 /** A line that CONFIG REWRITE writes for a directive. */
 export interface RewriteLine {

@@ -5,7 +5,7 @@ import { latin1, utf8 } from '../../base/bytes.js';
 import { quote } from '../../base/quoting.js';
 import { systemErrorText } from '../../base/system-error.js';
 import { parseKeyspaceEvents, printKeyspaceEvents } from '../keyspace-events.js';
-import type { SpecialOption } from './option.js';
+import type { SpecialOption } from '../../registry/option.js';
 import type { SpecialName } from './options.js';
 import { formatMemory, parseMemory, type RewriteLine, type Setting } from './setting.js';
 
