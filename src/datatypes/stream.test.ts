@@ -278,7 +278,7 @@ test('bytes from outside that are no node of a stream are refused without harm',
   const start = byteOffset(good);
   const bytes = arena.u8[chunkOf(good)]!.slice(start, start + length);
   assert.ok(validateStreamNode(bytes, 0, length));
-  for (let round = 0; round < 20_000; round++) {
+  for (let round = 0; round < 4_000; round++) {
     const bad = bytes.slice();
     for (let flips = 1 + prng.below(3); flips > 0; flips--) bad[prng.below(length)] = prng.below(256);
     if (!validateStreamNode(bad, 0, bad.length)) continue;

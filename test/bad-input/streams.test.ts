@@ -1,5 +1,5 @@
-// A hundred thousand broken streams: Kvasir answers and closes as redis-server does, serves others, and keeps no memory.
-// KVASIR_SEED and KVASIR_STREAMS choose others and more.
+// Thousands of broken streams: Kvasir answers and closes as redis-server does, serves others, and keeps no memory.
+// KVASIR_SEED chooses others, KVASIR_STREAMS=100000 tries more.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { Sender } from './sender.js';
 import { randomStream } from './streams.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
-const streamCount = Number(process.env.KVASIR_STREAMS ?? 100_000);
+const streamCount = Number(process.env.KVASIR_STREAMS ?? 15_000);
 const connectionsAtOnce = 48;
 const socketName = 'socket';
 

@@ -190,7 +190,10 @@ describe('the start of the process', () => {
     assert.match(String(nowhere.stdout), /Configured to not listen anywhere, exiting\.\n$/);
     const sentinel = start('--sentinel');
     assert.equal(sentinel.status, 1);
-    assert.match(String(sentinel.stdout) + String(sentinel.stderr), /Sentinel needs config file on disk to save state\. Exiting/);
+    assert.match(
+      String(sentinel.stdout) + String(sentinel.stderr),
+      /Sentinel needs config file on disk to save state\. Exiting/,
+    );
     const node = await startKvasir({ args: ['--syslog-enabled', 'yes'] });
     assert.match(node.log(), /syslog-enabled: there is no way to the system log/);
     await node.stop();

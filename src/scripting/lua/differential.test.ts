@@ -12,8 +12,8 @@ import { RandomProgram } from './random-program.js';
 
 /** LUA_SEEDS=2000 tries so many of each. */
 const wanted = process.env['LUA_SEEDS'];
-const programs = Number(wanted ?? 120);
-const programsOfLoops = Number(wanted ?? 60);
+const programs = Number(wanted ?? 40);
+const programsOfLoops = Number(wanted ?? 25);
 const seedFirst = Number(process.env['LUA_SEED'] ?? 3000);
 
 const isMissing = spawnSync('lua5.1', ['-v']).error !== undefined;
