@@ -33,6 +33,10 @@ export class Connection {
   private readonly reader = new ReplyReader();
   private readonly waiters: Waiter[] = [];
   private waitingBytes = 0;
+  /** Bytes since the last reply that was whole. */
+  private incompleteBytes = 0;
+  /** A longer reply ends the connection; set it where the server is a stranger. */
+  replyBytesMax = Infinity;
   private failure: ConnectionLost | undefined;
   /** Told when the connection ends while nobody reads. */
   onLost: ((error: ConnectionLost) => void) | undefined;
@@ -55,6 +59,13 @@ export class Connection {
   /** Why the connection ended, or undefined while it lives. */
   get lost(): ConnectionLost | undefined {
     return this.failure;
+  }
+
+  /** When the certificate that the server has shown ends, in ms since 1970; undefined without TLS. */
+  get certificateEndsMs(): number | undefined {
+    const { getPeerCertificate } = this.stream as { getPeerCertificate?: () => { valid_to?: string } | null };
+    const ends = Date.parse(getPeerCertificate?.call(this.stream)?.valid_to ?? '');
+    return Number.isNaN(ends) ? undefined : ends;
   }
 
   /** Sends a command without waiting; false asks to wait for `drained` first (as streams do). */
@@ -138,6 +149,12 @@ export class Connection {
 
   private readonly onData = (chunk: Buffer): void => {
     this.reader.feed(chunk);
+    this.incompleteBytes += chunk.length;
+    if (this.incompleteBytes > this.replyBytesMax) {
+      this.fail(new ConnectionLost('protocol', `a reply of more than ${this.replyBytesMax} bytes`));
+      this.stream.destroy();
+      return;
+    }
     if (this.waiters.length === 0) {
       this.waitingBytes += chunk.length;
       if (this.waitingBytes > readAheadBytesMax) this.stream.pause();
@@ -161,7 +178,9 @@ export class Connection {
 
   private parse(): Reply | undefined {
     try {
-      return this.reader.next();
+      const reply = this.reader.next();
+      if (reply !== undefined) this.incompleteBytes = 0;
+      return reply;
     } catch (error) {
       this.fail(new ConnectionLost('protocol', error instanceof Error ? error.message : String(error)));
       this.stream.destroy();
