@@ -10,11 +10,13 @@ import type { CommandStats } from '../service/watch/command-stats.js';
 import type { Client } from '../service/clients/client.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Clock, Timer } from '../io/clock.js';
-import { bufferBytes, collectGarbage, heapBytes, residentBytes } from '../service/process/process-memory.js';
+import type { Usage } from '../io/usage.js';
+import { collectGarbage } from '../service/process/process-memory.js';
 
 /** The work that a tick does, and the figures that it keeps. */
 export interface CronHost {
   readonly clock: Clock;
+  readonly usage: Usage;
   readonly keyspace: Keyspace;
   readonly clients: ReadonlyMap<number, Client>;
   readonly stats: CommandStats;
@@ -148,9 +150,10 @@ export class Cron {
   }
 
   private sampleMemory(): void {
-    this.residentBytes = residentBytes();
+    const { usage } = this.server;
+    this.residentBytes = usage.residentBytes();
     this.residentBytesMax = Math.max(this.residentBytesMax, this.residentBytes);
-    this.heapBytes = heapBytes();
+    this.heapBytes = usage.heapBytes();
   }
 
   /** Frees deleted values in slices until nothing is left. */
@@ -195,11 +198,11 @@ export class Cron {
     this.quietSeconds = isQuiet ? this.quietSeconds + 1 : 0;
     if (this.quietSeconds < QUIET_SECONDS) return;
     this.quietSeconds = 0;
-    const buffers = bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
+    const buffers = this.server.usage.bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
     if (buffers > this.buffersKept + STRAY_BYTES_MAX) {
       collectGarbage();
       // What is still there is in use.
-      this.buffersKept = bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
+      this.buffersKept = this.server.usage.bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
     } else this.buffersKept = Math.min(this.buffersKept, buffers);
   }
 }

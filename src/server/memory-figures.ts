@@ -4,13 +4,14 @@ import type { ArenaStats } from '../memory/arena.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Client } from '../service/clients/client.js';
 import { type ClientMemoryHost, memoryOf } from '../service/clients/client-line.js';
-import { residentBytes } from '../service/process/process-memory.js';
+import type { Usage } from '../io/usage.js';
 import type { ClusterPort } from './cluster-port.js';
 import type { ReplicationPort } from './replication-port.js';
 
 export interface MemoryFiguresHost extends ClientMemoryHost {
   readonly keyspace: Keyspace;
   readonly clients: ReadonlyMap<number, Client>;
+  readonly usage: Usage;
   readonly usedBytes: number;
   readonly baseBytes: number;
   readonly replication: ReplicationPort | undefined;
@@ -62,7 +63,7 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
     arena,
     usedBytes,
     peakBytes: Math.max(arena.peakBytes + baseBytes, usedBytes),
-    residentBytes: residentBytes(),
+    residentBytes: host.usage.residentBytes(),
     baseBytes,
     clientBytes,
     replicaBytes,

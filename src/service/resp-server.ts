@@ -10,6 +10,7 @@ import type { ReplyWriter } from '../protocol/reply.js';
 import type { Clock } from '../io/clock.js';
 import type { Environment } from '../io/environment.js';
 import type { Files } from '../io/files.js';
+import type { Usage } from '../io/usage.js';
 import type { Wire } from '../io/wire.js';
 import { RequestReader } from '../protocol/request.js';
 import type { Call } from '../registry/call.js';
@@ -62,6 +63,7 @@ export abstract class RespServer<Database = undefined>
   readonly settings: ServiceSettings;
   readonly files: Files;
   readonly clock: Clock;
+  readonly usage: Usage;
   readonly processTag: string;
   readonly startedMs: number;
   readonly reader = new RequestReader();
@@ -114,6 +116,7 @@ export abstract class RespServer<Database = undefined>
     this.config = config;
     this.files = environment.files;
     this.clock = environment.clock;
+    this.usage = environment.usage;
     this.processTag = String(environment.processId);
     this.turnMs = this.startedMs = this.clock.wallMs();
     this.settings = parts.settings ?? new ServiceSettings(config);

@@ -6,7 +6,7 @@
 
 import type { ConnectEvents, ConnectTarget, ListenAddress, Listener, Network } from '../io/network.js';
 import type { Wire, WireEvents } from '../io/wire.js';
-import type { World } from './world.js';
+import { FNV_OFFSET, FNV_PRIME, type World } from './world.js';
 
 /** What the systems' buffers at both ends take. */
 const WINDOW_BYTES = 256 * 1024;
@@ -421,7 +421,7 @@ export class SimulatedWire implements Wire {
 
 const SHOWN_BYTES = 60;
 
-/** The beginning of some bytes, readable. */
+/** The beginning of some bytes, readable, and a hash of all: two runs that differ in one byte have different traces. */
 function shown(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes.subarray(0, SHOWN_BYTES)) {
@@ -429,5 +429,11 @@ function shown(bytes: Uint8Array): string {
     else if (byte === 10) text += '\\n';
     else text += byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.';
   }
-  return bytes.length > SHOWN_BYTES ? `${bytes.length} bytes ${text}...` : text;
+  return bytes.length > SHOWN_BYTES ? `${bytes.length} bytes ${text}... ${hashOf(bytes)}` : text;
+}
+
+function hashOf(bytes: Uint8Array): string {
+  let hash = FNV_OFFSET;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, FNV_PRIME) >>> 0;
+  return hash.toString(16).padStart(8, '0');
 }

@@ -11,6 +11,7 @@ import type { SentinelServer } from '../sentinel/sentinel-server.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader } from '../service/config/file.js';
 import type { Host } from './host.js';
+import { simulatedUsage } from './usage.js';
 
 /** In the root, because `dir` must be a folder of the real machine too. */
 const FILE = '/sentinel.conf';
@@ -64,6 +65,7 @@ export class SentinelProcess {
       clock: host.clock,
       network: host.network,
       files,
+      usage: simulatedUsage,
       entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
       hasThreads: false,
       sharesDisk: false,
@@ -78,7 +80,7 @@ export class SentinelProcess {
       log: (level, text) => this.onLog(this, `${level} ${text}`),
       dial: (address, port, events) => host.network.connect({ host: address, port, timeoutMs: 0 }, events),
       resolve: (name) =>
-        ipVersion(name) !== 0 ? Promise.resolve(name) : Promise.reject(new Error(`no name server knows ${name}`)),
+        ipVersion(name) !== 0 ? Promise.resolve([name]) : Promise.reject(new Error(`no name server knows ${name}`)),
       spawn: () => undefined,
       isExecutable: () => true,
       addressHost: { addresses: () => [host.address], run: () => Promise.resolve(undefined) },

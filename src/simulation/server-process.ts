@@ -7,6 +7,7 @@ import { collectDirectives, launch, type RunningServer } from '../server/start.j
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
 import type { Host } from './host.js';
+import { simulatedUsage } from './usage.js';
 
 /** Directives by name, as in startServer. */
 export type Directives = Readonly<Record<string, string | number | boolean>>;
@@ -64,6 +65,7 @@ export class ServerProcess {
       clock: host.clock,
       network: host.network,
       files: host.files,
+      usage: simulatedUsage,
       entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
       hasThreads: false,
       sharesDisk: false,

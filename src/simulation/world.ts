@@ -12,8 +12,8 @@
 import { Prng } from '../base/prng.js';
 import { EventQueue, type ScheduledEvent } from './event-queue.js';
 
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
+export const FNV_OFFSET = 0x811c9dc5;
+export const FNV_PRIME = 0x01000193;
 /** The timeline keeps the last so many lines; the hash covers all. */
 const TIMELINE_LINES_MAX = 20_000;
 /** An event that runs so long in real time is a hang, whatever it does. */

@@ -3,6 +3,7 @@
 import { latin1Bytes } from '../base/bytes.js';
 import { Prng } from '../base/prng.js';
 import type { Environment } from '../io/environment.js';
+import { systemUsage } from '../io/usage.js';
 import { replaceFile } from '../io/files.js';
 import { SimulatedFiles } from '../io/files-simulated.js';
 import { collectSentinelDirectives } from '../sentinel/directives.js';
@@ -64,6 +65,7 @@ export class LocalSentinel extends LocalReplicated implements TestSentinel {
       clock,
       network,
       files,
+      usage: systemUsage,
       entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
       hasThreads: false,
       sharesDisk: false,
@@ -77,7 +79,7 @@ export class LocalSentinel extends LocalReplicated implements TestSentinel {
       renamed: directives.renamed,
       log: () => undefined,
       dial: (host, port, events) => network.connect({ host, port, timeoutMs: 0 }, events),
-      resolve: (host) => Promise.resolve(host),
+      resolve: (host) => Promise.resolve([host]),
       spawn: () => undefined,
       isExecutable: () => true,
       addressHost: { addresses: () => ['127.0.0.1'], run: () => Promise.resolve(undefined) },

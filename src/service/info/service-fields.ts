@@ -5,6 +5,7 @@
 
 import { KVASIR_VERSION, SERVER_VERSION } from '../../base/version.js';
 import type { Clock } from '../../io/clock.js';
+import type { Usage } from '../../io/usage.js';
 import type { CommandTable } from '../../registry/table.js';
 import { denials } from '../acl/denial.js';
 import type { Client } from '../clients/client.js';
@@ -26,6 +27,8 @@ export interface ServiceFieldsHost {
   readonly info: Info;
   readonly config: Config;
   readonly clock: Clock;
+  readonly usage: Usage;
+  readonly processTag: string;
   readonly mode: ServerMode;
   readonly startedMs: number;
   /** 40 hex digits that no other run has. */
@@ -54,7 +57,7 @@ export function provideServiceInfo(server: ServiceFieldsHost): void {
   info.declare('clients', clientFields(server));
   info.declare('stats', trafficFields(server));
   info.declare('stats', commandFields(server));
-  info.declare('cpu', cpuFields);
+  info.declare('cpu', cpuFields(server.usage));
   info.provide('modules', () => []);
   info.provide('commandstats', () => commandLines(server));
   info.provide('errorstats', () => errorLines(server));
@@ -78,7 +81,7 @@ function serverFields(server: ServiceFieldsHost): readonly Field[] {
     fixed('multiplexing_api', 'Source of network events.', 'libuv'),
     fixed('atomicvar_api', 'Unused.', 'none'),
     text('node_version', 'Version of Node.js.', () => process.versions.node),
-    text('process_id', 'Number of the process.', () => process.pid),
+    text('process_id', 'Number of the process.', () => server.processTag),
     text('process_supervised', 'Supervisor of the process.', () => config.choice('supervised').value),
     text('run_id', 'Word that no other run has.', () => server.runId),
     text('tcp_port', 'Port that clients connect to.', port),
@@ -191,14 +194,18 @@ function commandFields({ stats, activity }: ServiceFieldsHost): readonly Field[]
 
 const seconds = (micros: number): string => (micros / MICROSECONDS).toFixed(6);
 
-const cpuFields: readonly Field[] = [
-  counter('used_cpu_sys', 'Seconds of processor time in the system.', () => seconds(process.cpuUsage().system)),
-  counter('used_cpu_user', 'Seconds of processor time in the program.', () => seconds(process.cpuUsage().user)),
-  fixed('used_cpu_sys_children', 'There are no child processes.', seconds(0)),
-  fixed('used_cpu_user_children', 'There are no child processes.', seconds(0)),
-  text('used_cpu_sys_main_thread', 'As used_cpu_sys.', () => seconds(process.cpuUsage().system)),
-  text('used_cpu_user_main_thread', 'As used_cpu_user.', () => seconds(process.cpuUsage().user)),
-];
+function cpuFields(usage: Usage): readonly Field[] {
+  const system = (): string => seconds(usage.processorMicros().system);
+  const user = (): string => seconds(usage.processorMicros().user);
+  return [
+    counter('used_cpu_sys', 'Seconds of processor time in the system.', system),
+    counter('used_cpu_user', 'Seconds of processor time in the program.', user),
+    fixed('used_cpu_sys_children', 'There are no child processes.', seconds(0)),
+    fixed('used_cpu_user_children', 'There are no child processes.', seconds(0)),
+    text('used_cpu_sys_main_thread', 'As used_cpu_sys.', system),
+    text('used_cpu_user_main_thread', 'As used_cpu_user.', user),
+  ];
+}
 
 function commandLines(server: ServiceFieldsHost): InfoField[] {
   const fields: InfoField[] = [];

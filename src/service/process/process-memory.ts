@@ -1,32 +1,7 @@
-// process-memory: what the process takes from the system, cheaply.
+// process-memory: gives memory back to the system when nobody would notice.
 
-import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-
-const PAGE_BYTES = 4096;
-
-/** Resident bytes of the process; from /proc on Linux, where process.memoryUsage() walks much more. */
-export function residentBytes(): number {
-  if (process.platform === 'linux') {
-    try {
-      return Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[1]) * PAGE_BYTES;
-    } catch {
-      return process.memoryUsage.rss();
-    }
-  }
-  return process.memoryUsage.rss();
-}
-
-/** Bytes of the JavaScript heap in use. */
-export function heapBytes(): number {
-  return process.memoryUsage().heapUsed;
-}
-
-/** Bytes of buffers outside the heap, those included that only a garbage collection will free. */
-export function bufferBytes(): number {
-  return process.memoryUsage().arrayBuffers;
-}
 
 let collector: (() => void) | undefined;
 

@@ -2,6 +2,7 @@
 //
 // Counts are sampled about ten times a second; a rate is the mean of the last samples.
 
+import type { Usage } from '../../io/usage.js';
 import type { Client } from '../clients/client.js';
 import { LoopClock } from '../process/loop-clock.js';
 import type { CommandStats } from './command-stats.js';
@@ -13,6 +14,7 @@ const SAMPLE_MS = 100;
 export interface ActivityHost {
   readonly clients: ReadonlyMap<number, Client>;
   readonly stats: CommandStats;
+  readonly usage: Usage;
 }
 
 /** Bytes and system calls of all connections, also of those that are gone. */
@@ -54,7 +56,7 @@ export class Activity {
   readonly commands = new Rate();
   readonly bytesIn = new Rate();
   readonly bytesOut = new Rate();
-  readonly loop = new LoopClock();
+  readonly loop: LoopClock;
   readonly loopCycles = new Rate();
   readonly loopMicros = new Rate();
   /** The most commands in a turn of the loop, each turn as the mean of about a tenth of a second. */
@@ -65,7 +67,9 @@ export class Activity {
   private cyclesSeen = 0;
   private commandsSeen = 0;
 
-  constructor(private readonly host: ActivityHost) {}
+  constructor(private readonly host: ActivityHost) {
+    this.loop = new LoopClock(host.usage);
+  }
 
   /** Takes a sample when it is time for one; whether it did. */
   sample(nowMs: number): boolean {
