@@ -7,17 +7,23 @@ import type { Clock } from '../io/clock.js';
 import { ipVersion } from '../io/ip-address.js';
 import type { Names } from './address.js';
 
-/** Resolves to an IP address; rejects when the name has none. */
-export type Resolve = (host: string) => Promise<string>;
+/** Resolves to the IP addresses of a name; rejects when it has none. */
+export type Resolve = (host: string) => Promise<readonly string[]>;
 
 interface Known {
   ip: string;
   askedMs: number;
   isAsking: boolean;
+  /** Counts questions: the answer to an older one than the last means nothing. */
+  question: number;
   hasFailed: boolean;
 }
 
 const REFRESH_MS = 1000;
+/** Whoever waits for a name goes on without its address after so long. */
+const PREPARE_MS_MAX = 5000;
+/** A name server that has not answered by then is asked again. */
+const ANSWER_MS_MAX = 30_000;
 /** A flood of names fills no more than this. */
 const NAMES_MAX = 4096;
 
@@ -39,14 +45,15 @@ export class NameCache implements Names {
       void this.look(name);
       return '';
     }
-    if (!known.isAsking && this.clock.steadyMs() - known.askedMs > REFRESH_MS) void this.look(name);
+    if (this.clock.steadyMs() - known.askedMs > (known.isAsking ? ANSWER_MS_MAX : REFRESH_MS)) void this.look(name);
     return known.ip;
   }
 
-  /** Waits until a name has been looked up; its address then, or empty. */
+  /** Waits until a name has been looked up, but not for long; its address then, or empty. */
   async prepare(host: string): Promise<string> {
     if (ipVersion(host) !== 0) return host;
-    await this.look(host.toLowerCase());
+    const limit = new Promise<void>((resolve) => this.clock.after(PREPARE_MS_MAX, resolve));
+    await Promise.race([this.look(host.toLowerCase()), limit]);
     return this.known.get(host.toLowerCase())?.ip ?? '';
   }
 
@@ -54,16 +61,21 @@ export class NameCache implements Names {
     let known = this.known.get(name);
     if (known === undefined) {
       if (this.known.size >= NAMES_MAX) this.known.delete(this.known.keys().next().value!);
-      known = { ip: '', askedMs: 0, isAsking: false, hasFailed: false };
+      known = { ip: '', askedMs: 0, isAsking: false, question: 0, hasFailed: false };
       this.known.set(name, known);
     }
     known.isAsking = true;
+    known.askedMs = this.clock.steadyMs();
+    const question = ++known.question;
     try {
-      const ip = await this.resolve(name);
+      const ips = await this.resolve(name);
+      if (question !== known.question) return;
       if (known.hasFailed) this.onChange(name, true);
-      known.ip = ip;
+      // A name with several addresses names them in any order: the one in use stays while it is among them.
+      if (!ips.includes(known.ip)) known.ip = ips[0] ?? known.ip;
       known.hasFailed = false;
     } catch {
+      if (question !== known.question) return;
       if (!known.hasFailed) this.onChange(name, false);
       known.hasFailed = true;
     }

@@ -84,8 +84,8 @@ function isExecutable(path: string): boolean {
   }
 }
 
-async function resolveName(host: string): Promise<string> {
-  return (await lookup(host)).address;
+async function resolveName(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 interface Loaded {

@@ -13,6 +13,7 @@ const INFO_AGAIN_MS = 900;
 /** Opens the connections that are missing, at most once in a ping period. */
 export function reconnect(state: SentinelState, instance: Instance): void {
   const { link } = instance;
+  if (hasMoved(state, instance)) state.closeLink(link);
   // A sentinel whose place others have taken has port 0 until it says where it is now.
   if (!link.disconnected || instance.address.port === 0) return;
   if (state.nowMs - link.lastReconnectMs < state.timing['ping-period']) return;
@@ -35,6 +36,15 @@ export function reconnect(state: SentinelState, instance: Instance): void {
     introduce(state, instance, 'pubsub');
   }
   link.disconnected = !link.hasCommands || (instance.kind !== 'sentinel' && !link.hasPubSub);
+}
+
+/** The name of a server that is silent means another host now: the connections lead to where nobody is any more. */
+function hasMoved(state: SentinelState, { link, address }: Instance): boolean {
+  const { settings, timing, nowMs, names } = state;
+  if (!settings.resolveHostnames || link.unansweredPingMs === 0) return false;
+  if (link.disconnected || nowMs - link.unansweredPingMs < timing['ping-period']) return false;
+  const ip = names.ip(address.host);
+  return ip !== '' && ip !== address.ip;
 }
 
 /** A name may have another address by now; when it has none any more, the last one stays. */
