@@ -106,9 +106,8 @@ export class ScriptQueue {
     this.jobs = this.jobs.filter((other) => other !== job);
   }
 
-  /** Ends all that run. */
+  /** Starts nothing any more. Those that run go on to their end: half a reconfiguration is worse than a late one. */
   stop(): void {
-    for (const { process } of this.jobs) process?.kill();
     this.jobs = [];
   }
 }
