@@ -1,6 +1,7 @@
 // choose-replica: the replica that becomes the master: one that is well, by priority, then by how much it has, then by run id.
 
 import type { Master, Replica } from './instance.js';
+import { belongsElsewhere } from './ownership.js';
 import type { SentinelState } from './state.js';
 
 export function chooseReplica(state: SentinelState, master: Master): Replica | undefined {
@@ -12,7 +13,7 @@ export function chooseReplica(state: SentinelState, master: Master): Replica | u
   for (const replica of master.replicas.values()) {
     if (replica.isDown || replica.link.disconnected) continue;
     if (nowMs - replica.link.lastAvailableMs > timing['ping-period'] * 5) continue;
-    if (replica.priority === 0) continue;
+    if (replica.priority === 0 || belongsElsewhere(state, replica)) continue;
     if (replica.infoRefreshMs === 0 || nowMs - replica.infoRefreshMs > infoAgeMax) continue;
     if (replica.masterLinkDownMs > linkDownMsMax) continue;
     if (best === undefined || isBetter(replica, best)) best = replica;

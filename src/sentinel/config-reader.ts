@@ -137,16 +137,23 @@ const directives: Readonly<Record<string, Directive>> = {
     master.rebootDownAfterMs = ms;
     return undefined;
   }),
+  'stale-after': ofMaster(3, (master, words) => {
+    const ms = milliseconds(words[2]!, 0);
+    if (ms === undefined) return 'negative time parameter.';
+    master.staleAfterMs = ms;
+    return undefined;
+  }),
   vip: ofMaster(4, (master, [, , address, networkInterface]) => {
     const virtual = parseVirtualAddress(address!, networkInterface!);
     if (typeof virtual === 'string') return virtual;
     master.virtualAddress = virtual;
     return undefined;
   }),
-  'config-epoch': ofMaster(3, (master, words) => {
+  'config-epoch': ofMaster(3, (master, words, { state }) => {
     const value = epoch(words[2]!);
     if (value === undefined) return badEpoch;
     master.configEpoch = value;
+    state.currentEpoch = Math.max(state.currentEpoch, value);
     return undefined;
   }),
   'leader-epoch': ofMaster(3, (master, words) => {

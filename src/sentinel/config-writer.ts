@@ -2,7 +2,7 @@
 
 import { quote } from '../base/quoting.js';
 import type { SentinelLines } from '../service/config/rewrite.js';
-import type { Master } from './instance.js';
+import { type Master, STALE_AFTER_MS_DEFAULT } from './instance.js';
 import { sameAddress } from './address.js';
 import type { SentinelState } from './state.js';
 
@@ -50,6 +50,7 @@ function putMaster({ timing }: SentinelState, master: Master, put: Put): void {
   if (master.authPass !== '') put(true, 'auth-pass', name, master.authPass);
   if (master.authUser !== '') put(true, 'auth-user', name, master.authUser);
   put(master.rebootDownAfterMs !== 0, 'master-reboot-down-after-period', name, master.rebootDownAfterMs);
+  if (master.staleAfterMs !== STALE_AFTER_MS_DEFAULT) put(true, 'stale-after', name, master.staleAfterMs);
   if (master.virtualAddress !== undefined) {
     const { address, maskBits, networkInterface } = master.virtualAddress;
     put(true, 'vip', name, `${address}/${maskBits}`, networkInterface);

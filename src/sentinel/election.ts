@@ -11,11 +11,18 @@ export function isEpoch(epoch: number): boolean {
   return Number.isSafeInteger(epoch) && epoch >= 0;
 }
 
-/** Takes over an epoch that somebody else has reached. */
+/** Nobody has led so many failovers meanwhile: an epoch that is further ahead is a lie, after which no election could be won. */
+const EPOCHS_AHEAD_MAX = 2 ** 32;
+
+export function isBelievable(state: SentinelState, epoch: number): boolean {
+  return epoch - state.currentEpoch <= EPOCHS_AHEAD_MAX;
+}
+
+/** Takes over an epoch that somebody else has reached. What depends on it is made durable when a vote is given in it. */
 export function raiseEpoch(state: SentinelState, epoch: number, master: Master): void {
   if (epoch <= state.currentEpoch) return;
   state.currentEpoch = epoch;
-  state.save();
+  state.saveSoon();
   state.report('warning', '+new-epoch', String(epoch), master);
 }
 

@@ -11,7 +11,8 @@ import { changeMaster, endFailover, reportSwitch } from './change-master.js';
 import { chooseReplica } from './choose-replica.js';
 import { candidacy, countVotes } from './election.js';
 import type { FailoverKind, FailoverState, Master, Replica } from './instance.js';
-import { sendFailover, sendReplicaOf } from './requests.js';
+import { request, sendFailover, sendReplicaOf } from './requests.js';
+import { belongsElsewhere } from './ownership.js';
 import type { SentinelState } from './state.js';
 import { DESYNC_MS_MAX } from './timing.js';
 
@@ -68,7 +69,9 @@ export function advanceFailover(state: SentinelState, master: Master): void {
     case 'send_failover':
       return handOver(state, master);
     case 'wait_promotion':
-      if (hasTakenTooLong(state, master)) abort(state, master, '-failover-abort-slave-timeout');
+      if (!hasTakenTooLong(state, master)) return;
+      if (master.failoverKind === 'coordinated') request(state, master, ['FAILOVER', 'ABORT']);
+      abort(state, master, '-failover-abort-slave-timeout');
       return;
     case 'reconf_slaves':
       reconfigureNext(state, master);
@@ -146,7 +149,7 @@ function reconfigureNext(state: SentinelState, master: Master): void {
     if (reconfiguration === 'sent' || reconfiguration === 'inprog') under++;
   for (const replica of master.replicas.values()) {
     if (under >= master.parallelSyncs) return;
-    if (replica.isPromoted || replica.reconfiguration === 'done') continue;
+    if (replica.isPromoted || replica.reconfiguration === 'done' || belongsElsewhere(state, replica)) continue;
     const sentMs = state.nowMs - replica.reconfigurationSentMs;
     if (replica.reconfiguration === 'sent' && sentMs > state.timing['slave-reconf-timeout']) {
       // It is told again when its INFO shows that it still follows another.
@@ -163,6 +166,11 @@ function reconfigureNext(state: SentinelState, master: Master): void {
   }
 }
 
+function isWaitedFor(state: SentinelState, replica: Replica): boolean {
+  if (replica.isPromoted || replica.isDown || replica.reconfiguration === 'done') return false;
+  return !belongsElsewhere(state, replica);
+}
+
 function checkEnd(state: SentinelState, master: Master): void {
   const { promoted } = master;
   // A promoted replica that is down already must come back before anybody follows it.
@@ -170,14 +178,13 @@ function checkEnd(state: SentinelState, master: Master): void {
   const isLate = hasTakenTooLong(state, master);
   if (isLate) state.event('warning', '+failover-end-for-timeout', master);
   else {
-    for (const replica of master.replicas.values())
-      if (!replica.isPromoted && !replica.isDown && replica.reconfiguration !== 'done') return;
+    for (const replica of master.replicas.values()) if (isWaitedFor(state, replica)) return;
   }
   state.event('warning', '+failover-end', master);
   enter(state, master, 'update_config');
   if (!isLate) return;
   for (const replica of master.replicas.values()) {
-    if (replica.isPromoted || replica.link.disconnected) continue;
+    if (replica.isPromoted || replica.link.disconnected || belongsElsewhere(state, replica)) continue;
     if (replica.reconfiguration === 'done' || replica.reconfiguration === 'sent') continue;
     sendReplicaOf(state, replica, promoted.address);
     state.event('notice', '+slave-reconf-sent-be', replica);

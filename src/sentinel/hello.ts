@@ -7,7 +7,7 @@
 
 import { isHost, isPort, sameAddress } from './address.js';
 import { changeMaster, reportSwitch } from './change-master.js';
-import { isEpoch, raiseEpoch } from './election.js';
+import { isBelievable, isEpoch, raiseEpoch } from './election.js';
 import type { Master, Peer } from './instance.js';
 import { runReconfigScript } from './reconfig-script.js';
 import type { SentinelState } from './state.js';
@@ -52,15 +52,18 @@ export function parseHello(text: string): Hello | undefined {
     configEpoch: Number(configEpoch),
   };
   if (!isPort(hello.port) || !isPort(hello.masterPort) || hello.port === 0 || hello.masterPort === 0) return undefined;
-  return isEpoch(hello.currentEpoch) && isEpoch(hello.configEpoch) ? hello : undefined;
+  // A configuration is made in an epoch that its maker has reached.
+  const isTrue = isEpoch(hello.currentEpoch) && hello.configEpoch <= hello.currentEpoch;
+  return isTrue ? hello : undefined;
 }
 
-/** Takes a hello message that came over a server's pub/sub, or by PUBLISH from the sentinel itself. */
-export function takeHello(state: SentinelState, text: string): void {
+/** Takes a hello message that came over the pub/sub of a server of `about`, or by PUBLISH from the sentinel itself. */
+export function takeHello(state: SentinelState, text: string, about?: Master): void {
   const hello = parseHello(text);
   if (hello === undefined || hello.runId === state.myId) return;
   const master = state.master(hello.masterName);
-  if (master === undefined) return;
+  if (about !== undefined && about !== master) return;
+  if (master === undefined || !isBelievable(state, hello.currentEpoch)) return;
   const peer = meet(state, master, hello);
   raiseEpoch(state, hello.currentEpoch, master);
   if (peer === undefined) return;
@@ -99,7 +102,7 @@ function meet(state: SentinelState, master: Master, hello: Hello): Peer | undefi
   if (peer === undefined) return undefined;
   if (known === undefined) state.event('notice', '+sentinel', peer);
   else updateElsewhere(state, peer);
-  state.save();
+  state.saveSoon();
   return peer;
 }
 

@@ -5,6 +5,7 @@ import { type Reply, replyText } from '../client/reply.js';
 import { type InfoReply, parseInfo } from './info-reply.js';
 import type { Master, Replica, Server } from './instance.js';
 import { sameHost } from './address.js';
+import { belongsElsewhere } from './ownership.js';
 import { hurryHello, sendReplicaOf } from './requests.js';
 import { runReconfigScript } from './reconfig-script.js';
 import type { SentinelState } from './state.js';
@@ -26,7 +27,7 @@ export function takeInfo(state: SentinelState, server: Server, reply: Reply): vo
     state.event('verbose', type, server, ` new reported role is ${role}`);
   }
   // What the clock says may be wrong, so nothing is done that depends on it.
-  if (state.isTilted || server.kind !== 'slave') return;
+  if (state.isTilted || server.kind !== 'slave' || belongsElsewhere(state, server)) return;
   if (role === 'master') judgeMasterRole(state, server);
   else judgeReplicaRole(state, server);
 }
@@ -50,7 +51,7 @@ function findReplicas(state: SentinelState, master: Master, info: InfoReply): vo
     const replica = state.addReplica(master, address);
     if (replica === undefined) continue;
     state.event('notice', '+slave', replica);
-    state.save();
+    state.saveSoon();
   }
 }
 

@@ -137,6 +137,9 @@ export type FailoverState = (typeof failoverStates)[number];
 /** voted: the other sentinels agreed. forced: a user asked. coordinated: a user asked for the master's help, and it needs votes. */
 export type FailoverKind = 'voted' | 'forced' | 'coordinated';
 
+/** A day: long enough for a repair, or for a network that is cut over night. */
+export const STALE_AFTER_MS_DEFAULT = 86_400_000;
+
 /** The address that follows the master, moved by this sentinel where it runs on the master's host. */
 export interface VirtualAddress {
   readonly address: string;
@@ -156,6 +159,8 @@ export class Master extends WatchedServer {
   parallelSyncs = 1;
   failoverTimeoutMs: number;
   rebootDownAfterMs = 0;
+  /** What is silent for so long is forgotten when the others agree; 0: never. See stale. */
+  staleAfterMs = STALE_AFTER_MS_DEFAULT;
   authUser = '';
   authPass = '';
   notificationScript = '';

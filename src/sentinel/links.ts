@@ -93,7 +93,9 @@ class Talk implements ConnectEvents {
   private take(reply: Reply): void {
     if (this.channel === 'commands') {
       if (reply.kind === 'push') return;
-      this.waiting.shift()?.(reply);
+      const answered = this.waiting.shift();
+      if (answered === undefined) this.fail('a reply that nobody asked for');
+      else answered(reply);
       return;
     }
     const [kind, channel, text] = isAggregate(reply) ? reply.elements : [];

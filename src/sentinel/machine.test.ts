@@ -2,84 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Prng } from '../base/prng.js';
+import { alive, bulk, error, Stage, status } from '../../test/sentinel/stage.js';
 import type { Reply } from '../client/reply.js';
-import { noNames } from './address.js';
+import { chooseReplica } from './choose-replica.js';
 import { vote } from './election.js';
-import type { Link } from './instance.js';
-import { Machine } from './machine.js';
-import type { SentinelPort } from './port.js';
-import { PEERS_MAX, SentinelState } from './state.js';
-
-interface Sent {
-  readonly link: Link;
-  readonly args: readonly string[];
-  readonly answered: (reply: Reply) => void;
-}
-
-const bulk = (text: string): Reply => ({ kind: 'bulk', bytes: Buffer.from(text) });
-const status = (text: string): Reply => ({ kind: 'status', bytes: Buffer.from(text) });
-
-class Stage {
-  readonly events: string[] = [];
-  readonly sent: Sent[] = [];
-  readonly scripts: string[][] = [];
-  saves = 0;
-  readonly state: SentinelState;
-  readonly machine: Machine;
-  nowMs = 1_000_000;
-
-  constructor() {
-    const port: SentinelPort = {
-      open: () => undefined,
-      close: () => undefined,
-      send: (link, _channel, args, answered) => void this.sent.push({ link, args, answered }),
-      localHost: () => '10.0.0.9',
-      event: ({ type, text }) => void this.events.push(`${type} ${text}`),
-      log: () => undefined,
-      save: () => ++this.saves > 0,
-      runScript: (path, args) => void this.scripts.push([path, ...args]),
-      masterMoved: () => undefined,
-      crash: () => undefined,
-    };
-    this.state = new SentinelState(port, new Prng(1), noNames);
-    this.machine = new Machine(this.state);
-    this.state.nowMs = this.nowMs;
-    this.state.myId = 'f'.repeat(40);
-    this.state.addMaster('m', { host: '10.0.0.1', ip: '10.0.0.1', port: 6379 }, 2);
-  }
-
-  get master() {
-    return this.state.master('m')!;
-  }
-
-  /** Lets time pass in ticks of a tenth of a second; `answer` gives replies. */
-  pass(ms: number, answer: (args: readonly string[], link: Link) => Reply | undefined = () => undefined): void {
-    for (const endMs = this.nowMs + ms; this.nowMs < endMs;) {
-      this.nowMs += 100;
-      this.machine.tick(this.nowMs, this.nowMs);
-      for (const { link, args, answered } of this.sent.splice(0)) {
-        const reply = answer(args, link);
-        if (reply !== undefined) answered(reply);
-      }
-    }
-  }
-
-  hello(digit: string, more: { epoch?: number; config?: number; port?: number; master?: string } = {}): void {
-    const { epoch = 0, config = 0, port = 26380, master = '10.0.0.1,6379' } = more;
-    this.machine.pubSubMessage(
-      this.master.link,
-      `10.0.1.${digit.charCodeAt(0)},${port},${digit.repeat(40)},${epoch},m,${master},${config}`,
-      this.nowMs,
-    );
-  }
-
-  happened(type: string): boolean {
-    return this.events.some((event) => event.startsWith(`${type} `));
-  }
-}
-
-const alive = (args: readonly string[]): Reply | undefined => (args[0] === 'PING' ? status('PONG') : undefined);
+import { startFailover } from './failover.js';
+import { PEERS_MAX } from './state.js';
 
 test('a master that does not answer is down after its time, and up again when it answers', () => {
   const stage = new Stage();
@@ -221,4 +149,133 @@ test('replies of an instance that is forgotten change nothing', () => {
   stage.state.removeMaster(stage.master);
   for (const { answered } of late) answered(bulk('role:master\r\nslave0:ip=1.1.1.1,port=1\r\n'));
   assert.equal(stage.state.masters.size, 0);
+});
+
+test('epochs that nobody can have reached are not believed', () => {
+  const stage = new Stage();
+  stage.hello('a', { epoch: 2 ** 52 });
+  assert.equal(stage.state.currentEpoch, 0);
+  assert.equal(stage.master.peers.size, 0);
+  stage.hello('a', { epoch: 5000, config: 5001, master: '10.0.0.5,6379' });
+  assert.equal(stage.master.address.host, '10.0.0.1', 'no configuration is newer than its epoch');
+  stage.hello('a', { epoch: 5000, config: 4999, master: '10.0.0.5,6379' });
+  assert.equal(stage.master.address.host, '10.0.0.5');
+  assert.equal(stage.state.currentEpoch, 5000);
+});
+
+test('a flood of news costs one save a tick, and a disk that fails is tried again', () => {
+  const stage = new Stage();
+  stage.pass(100, alive);
+  const { saves } = stage;
+  for (let index = 1; index <= 1000; index++) stage.hello('a', { port: 26380 + (index % 2), epoch: index });
+  assert.equal(stage.saves, saves);
+  stage.pass(100, alive);
+  assert.equal(stage.saves, saves + 1);
+  stage.canSave = false;
+  stage.hello('a', { epoch: 2000 });
+  stage.pass(500, alive);
+  assert.equal(stage.saves, saves + 2, 'not at every tick');
+  stage.canSave = true;
+  stage.pass(2000, alive);
+  assert.equal(stage.saves, saves + 3);
+  stage.pass(3000, alive);
+  assert.equal(stage.saves, saves + 3);
+});
+
+test('a master that has another run id and does not answer is down after master-reboot-down-after-period', () => {
+  const stage = new Stage();
+  stage.master.downAfterMs = 60_000;
+  stage.master.rebootDownAfterMs = 3000;
+  let runId = 'a'.repeat(40);
+  let ping: Reply = status('PONG');
+  const answer = (args: readonly string[]): Reply | undefined =>
+    args[0] === 'INFO' ? bulk(`role:master\r\nrun_id:${runId}\r\n`) : args[0] === 'PING' ? ping : status('OK');
+  stage.pass(2000, answer);
+  runId = 'b'.repeat(40);
+  ping = error('LOADING');
+  stage.pass(11_000, answer);
+  assert.ok(stage.happened('+reboot'));
+  stage.pass(4000, answer);
+  assert.equal(stage.master.isDown, true);
+  ping = status('PONG');
+  stage.pass(2000, answer);
+  assert.equal(stage.master.isDown, false);
+});
+
+test('commands that the servers know by another name are sent under that', () => {
+  const stage = new Stage();
+  stage.master.renamed.set('ping', 'HELLO-THERE');
+  const sent = new Set<string>();
+  stage.pass(3000, (args) => void sent.add(args[0]!));
+  assert.ok(sent.has('HELLO-THERE') && !sent.has('PING'));
+});
+
+test('a silent server whose name means another host now is connected to there at once', () => {
+  let ip = '10.0.0.1';
+  const stage = new Stage({ ip: (host) => (host === 'master.example' ? ip : host) });
+  stage.state.settings.resolveHostnames = true;
+  stage.master.address = { host: 'master.example', ip, port: 6379 };
+  stage.pass(3000, alive);
+  assert.deepEqual(
+    new Set(stage.opened),
+    new Set(['commands master.example 10.0.0.1 6379', 'pubsub master.example 10.0.0.1 6379']),
+  );
+  // The name server has failed, the server has not: nothing is opened anew.
+  stage.opened.length = 0;
+  ip = '';
+  stage.pass(3000, alive);
+  assert.deepEqual(stage.opened, []);
+  ip = '10.0.0.7';
+  stage.pass(1500, alive);
+  assert.deepEqual(stage.opened, [], 'one that answers stays');
+  stage.pass(3000);
+  assert.match(stage.opened.join('\n'), /^commands master\.example 10\.0\.0\.7 6379$/m);
+});
+
+test('a coordinated failover asks the master, and lets it go on when it takes too long', () => {
+  const stage = new Stage();
+  stage.master.quorum = 1;
+  stage.master.failoverTimeoutMs = 3000;
+  stage.state.addReplica(stage.master, { host: '10.0.0.2', ip: '10.0.0.2', port: 6379 });
+  const orders: string[] = [];
+  let refusal: string | undefined;
+  const answer = (args: readonly string[], link: object): Reply | undefined => {
+    if (args[0] === 'FAILOVER') {
+      orders.push(args.join(' '));
+      return refusal === undefined ? status('OK') : error(refusal);
+    }
+    if (args[0] !== 'INFO') return alive(args) ?? status('OK');
+    return bulk(
+      link === stage.master.link
+        ? 'role:master\r\n'
+        : 'role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\nslave_priority:1\r\n',
+    );
+  };
+  stage.pass(2000, answer);
+  startFailover(stage.state, stage.master, 'coordinated');
+  stage.pass(6000, answer);
+  assert.deepEqual(orders, ['FAILOVER TO 10.0.0.2 6379 TIMEOUT 3000', 'FAILOVER ABORT']);
+  assert.ok(stage.happened('-failover-abort-slave-timeout'));
+  refusal = "ERR unknown command 'FAILOVER'";
+  startFailover(stage.state, stage.master, 'coordinated');
+  stage.pass(1000, answer);
+  assert.ok(stage.happened('-failover-abort-master-refused'));
+  assert.equal(stage.master.failsOver, false);
+  assert.ok([...stage.master.replicas.values()].every(({ isPromoted }) => !isPromoted));
+});
+
+test('replicas with replica-priority 0 are never chosen, among the others the lower number is, then the greater offset', () => {
+  const stage = new Stage();
+  const add = (host: string, priority: number, offset: number) => {
+    const replica = stage.state.addReplica(stage.master, { host, ip: host, port: 6379 })!;
+    Object.assign(replica, { priority, offset, infoRefreshMs: stage.nowMs });
+    Object.assign(replica.link, { disconnected: false, lastAvailableMs: stage.nowMs });
+  };
+  add('10.0.0.2', 0, 1000);
+  assert.equal(chooseReplica(stage.state, stage.master), undefined);
+  add('10.0.0.3', 100, 5);
+  add('10.0.0.4', 100, 9);
+  assert.equal(chooseReplica(stage.state, stage.master)?.address.host, '10.0.0.4');
+  add('10.0.0.5', 10, 1);
+  assert.equal(chooseReplica(stage.state, stage.master)?.address.host, '10.0.0.5');
 });

@@ -6,16 +6,20 @@
 import { askOthers, checkObjectivelyDown, checkSubjectivelyDown } from './down.js';
 import { advanceFailover, startIfNeeded, switchToPromoted } from './failover.js';
 import { takeHello } from './hello.js';
-import type { Instance, Link, Master } from './instance.js';
+import { type Instance, type Link, type Master, masterOf } from './instance.js';
 import type { Channel } from './port.js';
+import { StaleEntries } from './stale.js';
 import type { SentinelState } from './state.js';
 import { reconnect, sendPeriodic } from './watching.js';
 
 export class Machine {
   private lastWallMs: number | undefined;
   private lastTickMs = 0;
+  private readonly stale: StaleEntries;
 
-  constructor(readonly state: SentinelState) {}
+  constructor(readonly state: SentinelState) {
+    this.stale = new StaleEntries(state);
+  }
 
   /** To be called about ten times a second, with the steady time (see SentinelState) and the wall clock's. */
   tick(nowMs: number, wallMs: number): void {
@@ -23,6 +27,8 @@ export class Machine {
     state.nowMs = nowMs;
     this.checkTilt(wallMs);
     for (const master of [...state.masters.values()]) this.tickMaster(master);
+    this.stale.tick();
+    state.saveIfNeeded();
   }
 
   /**
@@ -86,7 +92,9 @@ export class Machine {
   pubSubMessage(link: Link, text: string | undefined, nowMs: number): void {
     this.state.nowMs = nowMs;
     link.pubSubActivityMs = nowMs;
-    if (text !== undefined) takeHello(this.state, text);
+    // Over the servers of one master nobody may speak of another's.
+    const instance = text === undefined ? undefined : this.instanceOf(link);
+    if (instance !== undefined) takeHello(this.state, text!, masterOf(instance));
   }
 
   private instanceOf(link: Link): Instance | undefined {

@@ -234,7 +234,8 @@ export class SentinelServer extends RespServer {
     if (this.config.file === undefined) return true;
     try {
       const users = this.config.text('aclfile').value === '' ? this.acl.describe() : undefined;
-      rewriteConfigFile(this.files, this.config, users, this.processTag, false, stateLines(this.state));
+      // One name for all saves: what a kill leaves behind is used again.
+      rewriteConfigFile(this.files, this.config, users, 'temp', false, stateLines(this.state));
       this.log('notice', 'Sentinel new configuration saved on disk');
       return true;
     } catch (error) {

@@ -37,6 +37,7 @@ export function defaultSettings(): GlobalSettings {
 
 /** Longer event texts are cut, so that a hostile name cannot fill the log. */
 const EVENT_BYTES_MAX = 1024;
+const SAVE_AGAIN_MS = 1000;
 /** A server that invents replicas, or a flood of hello messages, fills no more than this. */
 export const REPLICAS_MAX = 1000;
 export const PEERS_MAX = 500;
@@ -58,6 +59,9 @@ export class SentinelState {
   /** SENTINEL SIMULATE-FAILURE. */
   crashesAfterElection = false;
   crashesAfterPromotion = false;
+  private needsSave = false;
+  private hasFailedToSave = false;
+  private lastSaveMs = 0;
 
   constructor(
     readonly sink: SentinelPort,
@@ -199,7 +203,21 @@ export class SentinelState {
     this.sink.close(link, channel);
   }
 
+  /** Makes everything durable before it returns: for votes, and for what a client is told. */
   save(): boolean {
-    return this.sink.save();
+    this.needsSave = false;
+    this.lastSaveMs = this.nowMs;
+    this.hasFailedToSave = !this.sink.save();
+    return !this.hasFailedToSave;
+  }
+
+  /** For what would be learned again after a crash: a flood of news costs one save at each tick. */
+  saveSoon(): void {
+    this.needsSave = true;
+  }
+
+  /** Saves if somebody wants it; a disk that fails is tried again after a second. */
+  saveIfNeeded(): void {
+    if (this.hasFailedToSave ? this.nowMs - this.lastSaveMs >= SAVE_AGAIN_MS : this.needsSave) this.save();
   }
 }

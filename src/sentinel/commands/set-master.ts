@@ -2,6 +2,7 @@
 
 import { setDownAfter } from '../config-reader.js';
 import type { Master } from '../instance.js';
+import { parseVirtualAddress } from '../virtual-address.js';
 import { masterArgument, saveAndReply, type SentinelCall } from './host.js';
 
 const scriptsDenied =
@@ -60,6 +61,21 @@ const options: Readonly<Record<string, (change: Change) => Assigned>> = {
     master.rebootDownAfterMs = Number(values[0]!);
     return undefined;
   },
+  'stale-after': ({ master, values }) => {
+    if (!/^\d{1,15}$/.test(values[0]!)) return true;
+    master.staleAfterMs = Number(values[0]!);
+    return undefined;
+  },
+  vip: ({ master, call, values: [address, networkInterface] }) => {
+    if (call.host.state.settings.denyScriptsReconfig) return scriptsDenied;
+    if (address === '' && networkInterface === '') master.virtualAddress = undefined;
+    else {
+      const virtual = parseVirtualAddress(address!, networkInterface!);
+      if (typeof virtual === 'string') return `ERR ${virtual}`;
+      master.virtualAddress = virtual;
+    }
+    return undefined;
+  },
 };
 
 export function setMaster(call: SentinelCall): void {
@@ -72,7 +88,7 @@ export function setMaster(call: SentinelCall): void {
   for (let index = 3; index < call.count && error === undefined;) {
     const name = call.text(index);
     const option = name.toLowerCase();
-    const count = option === 'rename-command' ? 2 : 1;
+    const count = option === 'rename-command' || option === 'vip' ? 2 : 1;
     const set = options[option];
     if (set === undefined || index + count >= call.count) {
       error = `ERR Unknown option or number of arguments for SENTINEL SET '${call.shown(index)}'`;

@@ -3,7 +3,7 @@
 import { command } from '../../registry/command.js';
 import { int, many, optional, str } from '../../registry/grammar.js';
 import { errors } from '../../protocol/errors.js';
-import { isEpoch, vote } from '../election.js';
+import { isBelievable, isEpoch, vote } from '../election.js';
 import type { Master } from '../instance.js';
 import { adminFlags, masterArgument, type SentinelCall, type SentinelCommand } from './host.js';
 import { replyInstance, replyInstances } from './instance-fields.js';
@@ -117,7 +117,7 @@ const isMasterDown: SentinelCommand = command({
     const isDown = !state.isTilted && found?.isDown === true;
     let leader = '';
     let leaderEpoch = 0;
-    if (found !== undefined && /^[0-9a-zA-Z]{40}$/.test(runId))
+    if (found !== undefined && /^[0-9a-zA-Z]{40}$/.test(runId) && isBelievable(state, epoch))
       ({ leader, epoch: leaderEpoch } = vote(state, found, epoch, runId));
     call.reply.array(3);
     call.reply.integer(isDown ? 1 : 0);
