@@ -4,11 +4,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runScenario } from '../../src/simulation/run-scenario.js';
-import { sentinelScenarios } from '../../src/simulation/scenarios/sentinel.js';
+import { runSentinels, sentinelScenarios, type SentinelOptions } from '../../src/simulation/scenarios/sentinel.js';
+import type { Deployment } from '../../src/simulation/scenarios/sentinel-deployment.js';
+import { sentinelLiarScenario } from '../../src/simulation/scenarios/sentinel-liar.js';
+import { World } from '../../src/simulation/world.js';
 
 const seeds = Number(process.env.SIM_SEEDS ?? 2);
+const PLANTED_SEEDS_MAX = 200;
 
-for (const scenario of sentinelScenarios) {
+for (const scenario of [...sentinelScenarios, sentinelLiarScenario]) {
   test(`${scenario.name}: ${seeds} seeds`, async () => {
     for (let seed = 1; seed <= seeds; seed++) {
       const { error, timeline } = await runScenario(scenario, seed);
@@ -22,4 +26,33 @@ test('the same seed gives the same run of sentinels', async () => {
   const second = await runScenario(sentinelScenarios[0]!, 3);
   assert.equal(first.traceHash, second.traceHash);
   assert.equal(first.virtualMs, second.virtualMs);
+});
+
+/** The first failure that is found among many seeds. */
+async function firstFailure(options: SentinelOptions): Promise<string> {
+  for (let seed = 1; seed <= PLANTED_SEEDS_MAX; seed++) {
+    const failure = await runSentinels(new World(seed), options).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    if (failure !== undefined) return failure;
+  }
+  return 'nothing was found';
+}
+
+/** Sentinels forget whom they have voted for. */
+function forgetVotes({ world, sentinels }: Deployment): void {
+  world.invariants.push(() => {
+    for (const { server } of sentinels)
+      for (const master of server?.state.masters.values() ?? []) master.leaderEpoch = 0;
+  });
+}
+
+test('sentinels that vote twice in an epoch are found', async () => {
+  assert.match(await firstFailure({ sentinelCount: 3, plant: forgetVotes }), /votes for [0-9a-f]{40} and/);
+});
+
+test('two leaders of one epoch are found', async () => {
+  const failure = await firstFailure({ sentinelCount: 3, checksVotes: false, plant: forgetVotes });
+  assert.match(failure, /^\d+ is led by watch\d and watch\d$/);
 });

@@ -5,6 +5,7 @@ import { replicationScenarios } from './replication.js';
 import { replicationRolesScenario } from './replication-roles.js';
 import type { Scenario } from './scenario.js';
 import { sentinelScenarios } from './sentinel.js';
+import { sentinelLiarScenario } from './sentinel-liar.js';
 
 export const scenarios: readonly Scenario[] = [
   ...durabilityScenarios,
@@ -13,4 +14,5 @@ export const scenarios: readonly Scenario[] = [
   ...hostilePeersScenarios,
   ...clusterScenarios,
   ...sentinelScenarios,
+  sentinelLiarScenario,
 ];
