@@ -15,6 +15,7 @@ export type Kind = 'kvasir' | 'redis';
 
 const sentinelScript = fileURLToPath(new URL('../../src/apps/kvasir-sentinel.js', import.meta.url));
 
+const LOG_BYTES_MAX = 1 << 20;
 /** Bounds for machines that are many times slower. */
 const WAIT_MS = 180_000;
 
@@ -63,6 +64,8 @@ export function fieldsOf(reply: unknown): Map<string, string> {
 
 export class SentinelProcess {
   private child: ChildProcess | undefined;
+  /** What it has said lately. */
+  log = '';
 
   constructor(
     readonly kind: Kind,
@@ -73,7 +76,10 @@ export class SentinelProcess {
   async start(): Promise<void> {
     const [program, ...args] =
       this.kind === 'redis' ? ['redis-sentinel', this.file] : [process.execPath, sentinelScript, this.file];
-    this.child = spawn(program!, args, { stdio: 'ignore' });
+    const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (bytes: Buffer) => (this.log = (this.log + bytes.toString('latin1')).slice(-LOG_BYTES_MAX)));
     await until('the sentinel answers', async () => plain(await ask(this.port, 'PING')) === 'PONG');
   }
 
