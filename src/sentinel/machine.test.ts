@@ -238,11 +238,11 @@ test('a coordinated failover asks the master, and lets it go on when it takes to
   stage.master.failoverTimeoutMs = 3000;
   stage.state.addReplica(stage.master, { host: '10.0.0.2', ip: '10.0.0.2', port: 6379 });
   const orders: string[] = [];
-  let refusal: string | undefined;
+  let refusal = '';
   const answer = (args: readonly string[], link: object): Reply | undefined => {
     if (args[0] === 'FAILOVER') {
       orders.push(args.join(' '));
-      return refusal === undefined ? status('OK') : error(refusal);
+      return refusal === '' ? status('OK') : error(refusal);
     }
     if (args[0] !== 'INFO') return alive(args) ?? status('OK');
     return bulk(
