@@ -25,6 +25,7 @@ const outsideSimulation = [
   'src/cli/**',
   'src/bench/**',
   'src/transfer/**',
+  'src/mysql/**',
   'src/checkers/terminal.ts',
   'src/client/open-stream.ts',
   // Writes the files of a backup.

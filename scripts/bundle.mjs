@@ -5,6 +5,10 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isBuiltin } from 'node:module';
+import commonjs from '@rollup/plugin-commonjs';
+import json from '@rollup/plugin-json';
+import nodeResolve from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
 
 const ownDist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
@@ -46,6 +50,7 @@ const inlineMap = /\n\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\
 const transpiled = {
   name: 'transpiled',
   load(id) {
+    if (!id.startsWith('/') || id.includes('node_modules')) return null;
     const text = readFileSync(id, 'utf8');
     const map = inlineMap.exec(text);
     return map === null ? text : { code: text.slice(0, map.index), map: Buffer.from(map[1], 'base64').toString() };
@@ -78,10 +83,14 @@ export async function bundle(modules, dist = ownDist, entries = ownEntries) {
   if (isUpToDate(modules, folder, Object.keys(entries))) return;
   const made = await rollup({
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(dist, path)])),
-    external: /^node:/,
-    plugins: [transpiled],
-    // A circular dependency too: whether such modules work depends on which of them is loaded first.
+    external: (id) => isBuiltin(id),
+    // Libraries are bundled into the programs that use them, so that the package itself has no dependencies.
+    plugins: [transpiled, nodeResolve({ preferBuiltins: true }), json(), commonjs()],
+    // A circular dependency too: whether such modules work depends on which of them is loaded first. Libraries made for CommonJS
+    // are written for that.
     onwarn(warning) {
+      const places = [...(warning.ids ?? []), ...(warning.id === undefined ? [] : [warning.id])];
+      if (places.length > 0 && places.every((id) => id.includes('node_modules'))) return;
       throw new Error(warning.message);
     },
   });

@@ -3,8 +3,9 @@
 //   node scripts/check-layers.mjs [ROOT]
 //
 // A file of src may import what its folder's row permits: folders, and modules of Node. No file is part of an import circle,
-// with imports of types counted. The package has no dependencies, so only tests and scripts may import packages; nothing may
-// import a test. Tests may import everything: they test through the layer that users see.
+// with imports of types counted. The package has no dependencies: only tests and scripts may import packages, and folders whose row
+// names one as `npm:name`, because it is bundled into their program; nothing may import a test. Tests may import everything: they
+// test through the layer that users see.
 import { existsSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
@@ -27,7 +28,10 @@ function problemOf(table, row, { target, path }) {
     const within = path.slice('src/'.length);
     return table.permits(row, within) ? undefined : `${row} must not import ${within} (${target})`;
   }
-  if (!isBuiltin(target)) return `imports the package ${target}; the product has no dependencies`;
+  if (!isBuiltin(target)) {
+    if (table.rows.get(row).modules.includes(`npm:${target}`)) return undefined;
+    return `imports the package ${target}; the product has no dependencies`;
+  }
   if (!target.startsWith('node:')) return `imports ${target} without node:`;
   const name = target.slice('node:'.length);
   return table.rows.get(row).modules.includes(name) ? undefined : `${row} must not import ${target}`;

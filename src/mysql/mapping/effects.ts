@@ -1,0 +1,221 @@
+// effects: the commands that a change of a row means for one target.
+//
+// A target is a function of a row: it gives an entry (a key, and what the row puts there) or nothing. A change is then the
+// difference between the entry before and the entry after: the old one is taken away, the new one written. Secondary indexes,
+// changed primary keys and rows that enter or leave a filter need no cases of their own.
+//
+// The old entry comes from the image before, never from Redis, so nothing is read and the effects of many changes can be sent
+// together. This is right as long as no two rows have the same entry: see `check`, which compares with the unique keys.
+import type { MappingTarget, TableConfig } from '../config/sync-config.js';
+import { Decimal, type Value } from '../values/value.js';
+import { valueJson, valueNumber, valueText, valueWord } from '../values/value-text.js';
+import type { MappedRecord } from './record.js';
+import type { Word } from './template.js';
+
+export interface Command {
+  readonly key: Word;
+  readonly words: readonly Word[];
+}
+
+export type TakeCommand = (key: Word, ...words: Word[]) => void;
+
+/** What a row puts into a target. */
+export interface Entry {
+  readonly key: Word;
+  /** Field, member or element; undefined when the key belongs to the row alone. */
+  readonly part: Word | undefined;
+  /** The value of a string, JSON key, hash field, or the score. */
+  readonly value: Word | undefined;
+  /** The fields of a hash. */
+  readonly fields: ReadonlyMap<string, Word> | undefined;
+  /** Milliseconds since 1970, or undefined for ever. */
+  readonly expireAtMs: number | undefined;
+  /** Milliseconds from now. */
+  readonly ttlMs: number | undefined;
+}
+
+const plain = (key: Word): Entry => ({
+  key,
+  part: undefined,
+  value: undefined,
+  fields: undefined,
+  expireAtMs: undefined,
+  ttlMs: undefined,
+});
+
+export function sameWord(one: Word | undefined, other: Word | undefined): boolean {
+  if (one === other) return true;
+  if (one === undefined || other === undefined) return false;
+  if (typeof one === 'string' && typeof other === 'string') return false;
+  return Buffer.compare(wordBytes(one), wordBytes(other)) === 0;
+}
+
+export const wordBytes = (word: Word): Uint8Array => (typeof word === 'string' ? Buffer.from(word) : word);
+
+/** A row as a JSON object. */
+export function recordJson(
+  shown: ReadonlyMap<string, Value>,
+  config: Pick<TableConfig, 'numbers' | 'omitNulls'>,
+): string {
+  const members: string[] = [];
+  for (const [name, value] of shown) {
+    if (value === null && config.omitNulls) continue;
+    members.push(`${JSON.stringify(name)}:${valueJson(value, config.numbers)}`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+/** A score as Redis reads it; undefined when the value is no number. */
+function scoreText(value: Value): string | undefined {
+  if (value === null) return undefined;
+  if (value instanceof Decimal || typeof value === 'bigint') return valueText(value);
+  const number = valueNumber(value);
+  return Number.isNaN(number) ? undefined : String(number);
+}
+
+function lifeOf(target: MappingTarget, record: MappedRecord): Pick<Entry, 'expireAtMs' | 'ttlMs'> {
+  const none = { expireAtMs: undefined, ttlMs: undefined };
+  if (!('life' in target)) return none;
+  const { ttl, expireAt } = target.life;
+  const at = expireAt === undefined ? NaN : valueNumber(expireAt.evaluate(record.fields));
+  const after = ttl === undefined ? NaN : valueNumber(ttl.evaluate(record.fields));
+  return {
+    expireAtMs: Number.isFinite(at) ? Math.max(1, Math.round(at * 1000)) : undefined,
+    ttlMs: Number.isFinite(after) ? Math.max(1, Math.round(after * 1000)) : undefined,
+  };
+}
+
+/** What the row puts there, or undefined for nothing. */
+export function entryOf(target: MappingTarget, config: TableConfig, record: MappedRecord): Entry | undefined {
+  const key = target.key.render(record.fields);
+  if (key === undefined || key.length === 0) return undefined;
+  switch (target.kind) {
+    case 'hash': {
+      const fields = new Map<string, Word>();
+      for (const [name, value] of record.shown) if (value !== null) fields.set(name, valueWord(value));
+      return { ...plain(key), fields, ...lifeOf(target, record) };
+    }
+    case 'json':
+      return { ...plain(key), value: recordJson(record.shown, config), ...lifeOf(target, record) };
+    case 'string': {
+      const value = target.value.render(record.fields);
+      return value === undefined ? undefined : { ...plain(key), value, ...lifeOf(target, record) };
+    }
+    case 'field': {
+      const part = target.field.render(record.fields);
+      const value = target.value === undefined ? recordJson(record.shown, config) : target.value.render(record.fields);
+      return part === undefined || value === undefined ? undefined : { ...plain(key), part, value };
+    }
+    case 'set': {
+      const part = target.member.render(record.fields);
+      return part === undefined ? undefined : { ...plain(key), part };
+    }
+    case 'zset': {
+      const part = target.member.render(record.fields);
+      const value = scoreText(target.score.evaluate(record.fields));
+      return part === undefined || value === undefined ? undefined : { ...plain(key), part, value };
+    }
+    case 'list': {
+      const part =
+        target.element === undefined ? recordJson(record.shown, config) : target.element.render(record.fields);
+      return part === undefined ? undefined : { ...plain(key), part };
+    }
+    case 'stream':
+      return { ...plain(key), value: recordJson(record.shown, config) };
+  }
+}
+
+/** The commands that take the old entry away and write the new one. Streams are not here: they take changes, not entries. */
+export function changeEntry(
+  target: MappingTarget,
+  before: Entry | undefined,
+  after: Entry | undefined,
+  take: TakeCommand,
+): void {
+  if (before !== undefined && (after === undefined || !isSamePlace(before, after))) remove(target, before, take);
+  if (after === undefined) return;
+  const old = before !== undefined && isSamePlace(before, after) ? before : undefined;
+  write(target, old, after, take);
+}
+
+function isSamePlace(before: Entry, after: Entry): boolean {
+  return sameWord(before.key, after.key) && sameWord(before.part, after.part);
+}
+
+export function remove(target: MappingTarget, { key, part, fields }: Entry, take: TakeCommand): void {
+  switch (target.kind) {
+    case 'hash':
+      if (target.isShared) {
+        if (fields!.size > 0) take(key, 'HDEL', key, ...fields!.keys());
+      } else take(key, 'DEL', key);
+      return;
+    case 'json':
+    case 'string':
+      take(key, 'DEL', key);
+      return;
+    case 'field':
+      take(key, 'HDEL', key, part!);
+      return;
+    case 'set':
+      take(key, 'SREM', key, part!);
+      return;
+    case 'zset':
+      take(key, 'ZREM', key, part!);
+      return;
+    case 'list':
+      take(key, 'LREM', key, '1', part!);
+      return;
+    case 'stream':
+  }
+}
+
+function write(target: MappingTarget, old: Entry | undefined, entry: Entry, take: TakeCommand): void {
+  const { key, part, value } = entry;
+  switch (target.kind) {
+    case 'hash':
+      writeHash(target.isShared, old, entry, take);
+      return;
+    case 'json':
+    case 'string':
+      if (old !== undefined && sameWord(old.value, value) && !hasLife(entry)) return;
+      take(key, 'SET', key, value!, ...lifeWords(entry));
+      return;
+    case 'field':
+      if (old === undefined || !sameWord(old.value, value)) take(key, 'HSET', key, part!, value!);
+      return;
+    case 'set':
+      if (old === undefined) take(key, 'SADD', key, part!);
+      return;
+    case 'zset':
+      if (old === undefined || !sameWord(old.value, value)) take(key, 'ZADD', key, value!, part!);
+      return;
+    case 'list':
+      if (old === undefined) take(key, 'RPUSH', key, part!);
+      return;
+    case 'stream':
+  }
+}
+
+const hasLife = ({ expireAtMs, ttlMs }: Entry): boolean => expireAtMs !== undefined || ttlMs !== undefined;
+
+function lifeWords({ expireAtMs, ttlMs }: Entry): Word[] {
+  if (expireAtMs !== undefined) return ['PXAT', String(expireAtMs)];
+  return ttlMs === undefined ? [] : ['PX', String(ttlMs)];
+}
+
+function writeHash(isShared: boolean, old: Entry | undefined, entry: Entry, take: TakeCommand): void {
+  const { key, fields, expireAtMs, ttlMs } = entry;
+  // A key that lives on only while rows change may be gone: then the whole hash is written.
+  const known = hasLife(entry) ? undefined : old?.fields;
+  if (known === undefined && !isShared) take(key, 'DEL', key);
+  const words: Word[] = [];
+  for (const [name, value] of fields!)
+    if (known === undefined || !sameWord(known.get(name), value)) words.push(name, value);
+  const gone = known === undefined ? [] : [...known.keys()].filter((name) => !fields!.has(name));
+  if (isShared && known === undefined && old?.fields !== undefined)
+    gone.push(...[...old.fields.keys()].filter((name) => !fields!.has(name)));
+  if (gone.length > 0) take(key, 'HDEL', key, ...gone);
+  if (words.length > 0) take(key, 'HSET', key, ...words);
+  if (expireAtMs !== undefined) take(key, 'PEXPIREAT', key, String(expireAtMs));
+  else if (ttlMs !== undefined) take(key, 'PEXPIRE', key, String(ttlMs));
+}
