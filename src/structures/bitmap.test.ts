@@ -1,53 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.js';
-import {
-  type BitOperation,
-  combineBits,
-  countBitRange,
-  countBits,
-  findBit,
-  readField,
-  testBit,
-  writeField,
-} from './bitmap.js';
+import { type BitOperation, combineBits, countBits, findBit, readField, writeField } from './bitmap.js';
+import { bit } from './bitmap.fuzz.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
+
 const operations: BitOperation[] = ['and', 'or', 'xor', 'not', 'diff', 'diff1', 'andor', 'one'];
 
-function bit(bytes: Uint8Array, start: number, length: number, at: number): number {
-  return at < length * 8 ? (bytes[start + (at >> 3)]! >> (7 - (at & 7))) & 1 : 0;
-}
-
-test('bits are counted, found and read as one by one', () => {
-  const prng = new Prng(seed);
-  const bytes = new Uint8Array(1000);
-  for (let round = 0; round < 3000; round++) {
-    const message = `seed ${seed} round ${round}`;
-    const sparse = prng.chance(50);
-    const fill = prng.below(2) * 255;
-    for (let at = 0; at < bytes.length; at++) bytes[at] = sparse && !prng.chance(1) ? fill : prng.below(256);
-    const start = prng.below(20);
-    const length = 1 + prng.below(prng.chance(50) ? 20 : 900);
-    const first = prng.below(length * 8);
-    const last = first + prng.below(length * 8 - first);
-    let count = 0;
-    let all = 0;
-    const found = [-1, -1];
-    for (let at = 0; at < length * 8; at++) {
-      const value = bit(bytes, start, length, at);
-      all += value;
-      if (at < first || at > last) continue;
-      count += value;
-      if (found[value]! < 0) found[value] = at;
-    }
-    assert.equal(testBit(bytes, start, first), bit(bytes, start, length, first), message);
-    assert.equal(countBits(bytes, start, length), all, message);
-    assert.equal(countBitRange(bytes, start, first, last), count, message);
-    assert.equal(findBit(bytes, start, 0, first, last), found[0], message);
-    assert.equal(findBit(bytes, start, 1, first, last), found[1], message);
-  }
-});
+/** Pieces so short that words are used for them. */
+const PIECE = 1000;
 
 test('sources are combined bit by bit', () => {
   const prng = new Prng(seed);
@@ -96,9 +58,6 @@ test('a field is written where it is read, and nothing else changes', () => {
   }
   assert.equal(readField(Uint8Array.of(255), 0, 1, 4, 8), 0xf0n);
 });
-
-/** Pieces so short that words are used for them. */
-const PIECE = 1000;
 
 test('long strings are counted and combined as their pieces are', () => {
   const prng = new Prng(seed);

@@ -1,98 +1,12 @@
-import { chunkOf } from '../memory/layout.js';
 import { RefMarks } from '../memory/ref-marks.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.js';
 import { HalfSipHash } from '../base/siphash.js';
-import { Arena } from '../memory/arena.js';
-import { Dicts, RefList, type DictRef } from './dict.js';
-import { Entries } from './entry.js';
+import { RefList } from './dict.js';
+import { Harness, decoder } from './dict.fuzz.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('latin1');
-
-class Harness {
-  readonly arena = new Arena();
-  readonly dicts: Dicts;
-  readonly entries = new Entries(this.arena);
-  readonly dict: DictRef;
-
-  constructor(hasher = new HalfSipHash(seed, seed ^ 0x1234567)) {
-    this.dicts = new Dicts(this.arena, hasher);
-    this.dict = this.dicts.create();
-  }
-
-  set(key: string, value: string): void {
-    const keyBytes = encoder.encode(key);
-    const valueBytes = encoder.encode(value);
-    const hash = this.dicts.hash(keyBytes, 0, keyBytes.length);
-    const old = this.dicts.find(this.dict, keyBytes, 0, keyBytes.length, hash);
-    if (old === 0) {
-      this.dicts.insert(
-        this.dict,
-        hash,
-        this.entries.createString(0, 0, keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length),
-      );
-      return;
-    }
-    const moved = this.entries.setString(old, valueBytes, 0, valueBytes.length);
-    if (moved !== old) this.dicts.replace(this.dict, hash, old, moved);
-  }
-
-  find(key: string): number {
-    const bytes = encoder.encode(key);
-    return this.dicts.find(this.dict, bytes, 0, bytes.length, this.dicts.hash(bytes, 0, bytes.length));
-  }
-
-  get(key: string): string | undefined {
-    const ref = this.find(key);
-    return ref === 0 ? undefined : this.value(ref);
-  }
-
-  value(ref: number): string {
-    const start = this.entries.valueStart(ref);
-    return decoder.decode(
-      this.arena.u8[chunkOf(this.entries.valueBlock(ref))]!.subarray(start, start + this.entries.word2(ref)),
-    );
-  }
-
-  delete(key: string): boolean {
-    const ref = this.find(key);
-    if (ref === 0) return false;
-    assert.ok(this.dicts.remove(this.dict, this.dicts.hashOfEntry(ref), ref));
-    this.entries.free(ref);
-    return true;
-  }
-}
-
-test('random sets, gets and deletes agree with a Map, growing and shrinking', () => {
-  const prng = new Prng(seed);
-  const harness = new Harness();
-  const model = new Map<string, string>();
-  for (let step = 0; step < 200_000; step++) {
-    const shrinking = (step >> 15) & 1;
-    const key = `key:${prng.below(20_000)}`;
-    if (prng.chance(shrinking ? 20 : 70)) {
-      const value = 'v'.repeat(prng.chance(2) ? prng.below(3000) : prng.below(40));
-      harness.set(key, value);
-      model.set(key, value);
-    } else {
-      assert.equal(harness.delete(key), model.delete(key), `seed ${seed} step ${step}`);
-    }
-    if (step % 97 === 0) assert.equal(harness.get(key), model.get(key), `seed ${seed} step ${step}`);
-    if (step % 20_000 === 0) harness.dicts.verify(harness.dict);
-  }
-  harness.dicts.verify(harness.dict);
-  harness.arena.verify();
-  assert.equal(harness.dicts.count(harness.dict), model.size);
-  for (const [key, value] of model) assert.equal(harness.get(key), value, `seed ${seed}`);
-  for (const key of model.keys()) assert.ok(harness.delete(key));
-  harness.dicts.verify(harness.dict);
-  assert.equal(harness.dicts.stats(harness.dict).segments, 1, 'an emptied dict is small again');
-  harness.dicts.destroy(harness.dict);
-  assert.equal(harness.arena.usedBytes, 0);
-});
 
 test('a scan emits every key that stays just once, while others come and go', () => {
   const prng = new Prng(seed + 1);
@@ -146,7 +60,7 @@ test('random draws have equal chances', () => {
 });
 
 test('keys that all have one hash are still found and deleted', () => {
-  const harness = new Harness({ hash: () => 0x7fffffff, hashView: () => 0x7fffffff } as unknown as HalfSipHash);
+  const harness = new Harness(1, { hash: () => 0x7fffffff, hashView: () => 0x7fffffff } as unknown as HalfSipHash);
   for (let index = 0; index < 3000; index++) harness.set(`key:${index}`, `${index}`);
   harness.dicts.verify(harness.dict);
   for (let index = 0; index < 3000; index += 2) assert.ok(harness.delete(`key:${index}`));
