@@ -45,7 +45,10 @@ export interface DatabaseOwner {
   readonly stats: { hits: number; misses: number; expired: number; evicted: number };
   readonly reclaimTimer: ReclaimTimer | undefined;
   readonly notifyMask: number;
-  readonly barrier: { takesDict(database: Database, dict: DictRef): boolean } | null;
+  readonly barrier: {
+    takesDict(database: Database, dict: DictRef): boolean;
+    entryAdded(entry: number, hash: number): void;
+  } | null;
   passBarrier(database: Database, entry: number, hash: number): void;
   newClock(): number;
   touch(entry: number): void;
@@ -90,6 +93,19 @@ export class Database {
 
   get size(): number {
     return this.dicts.count(this.dict);
+  }
+
+  /** Keys that clients may see: all but those of slots that come or go. */
+  get shownSize(): number {
+    return this.slots === null ? this.size : this.size - this.slots.hiddenCount;
+  }
+
+  /** Whether an entry is of a slot that comes or goes. */
+  hides(entry: number): boolean {
+    if (this.slots?.hidden === undefined) return false;
+    const { entries } = this;
+    const bytes = entries.arena.u8[chunkOf(entry)]!;
+    return this.slots.hidesHash(this.hashOf(bytes, entries.keyStart(entry), entries.keyLength(entry)));
   }
 
   /** The hash under which a key stands in the dict. @hot */
@@ -250,7 +266,9 @@ export class Database {
   /** @hot */
   private putEntry(entry: number, hash: number): void {
     this.dicts.insert(this.dict, hash, entry);
-    if (this.slots !== null) this.slots.added(hash);
+    if (this.slots === null) return;
+    this.slots.added(hash);
+    if (this.keyspace.barrier !== null) this.keyspace.barrier.entryAdded(entry, hash);
   }
 
   /**

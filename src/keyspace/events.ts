@@ -49,6 +49,10 @@ export interface KeyspaceListener {
 
 /** Stands between a command and an entry of the old epoch while a snapshot is taken. */
 export interface SnapshotBarrier {
+  /** Whether the snapshot still needs an entry as it is. */
+  isDue(entry: number, hash: number): boolean;
+  /** An entry was added after the cut. */
+  entryAdded(entry: number, hash: number): void;
   /** The entry is about to change or go; whatever the snapshot needs of it must be taken now. */
   beforeChange(database: Database, entry: number, hash: number): void;
   /** All keys of the database go: true when the snapshot still needs the dict, and will release it itself. */

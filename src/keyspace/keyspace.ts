@@ -220,7 +220,7 @@ export class Keyspace {
   }
 
   passBarrier(database: Database, entry: number, hash: number): void {
-    if (this.entries.epoch(entry) !== this.epoch) this.barrier!.beforeChange(database, entry, hash);
+    if (this.barrier!.isDue(entry, hash)) this.barrier!.beforeChange(database, entry, hash);
   }
 
   // --- fields that expire ------------------------------------------------------------------------------------------

@@ -15,12 +15,41 @@ import { keySlot, SLOT_COUNT } from '../base/key-slot.js';
 export const SLOT_BITS = 14;
 const HASH_BITS = 32 - SLOT_BITS;
 
+/** Why the keys of a slot are not shown: they are being deleted, or come here and are not this node's yet. */
+export const Hidden = { trimmed: 1, staged: 2 } as const;
+
 export class SlotKeys {
   readonly counts = new Int32Array(SLOT_COUNT);
+  /** By slot, bits of `Hidden`; undefined while all keys are shown. */
+  hidden: Uint8Array | undefined;
   private bytes: Uint8Array | undefined;
   private offset = 0;
   private length = 0;
   private slot = 0;
+
+  /** Hides the keys of slots for a reason, and no others for it. */
+  hideOnly(slots: Iterable<number>, reason: number): void {
+    const hidden = this.hidden ?? new Uint8Array(SLOT_COUNT);
+    for (let slot = 0; slot < SLOT_COUNT; slot++) hidden[slot]! &= ~reason;
+    for (const slot of slots) hidden[slot]! |= reason;
+    this.hidden = hidden.some((bits) => bits !== 0) ? hidden : undefined;
+  }
+
+  isHidden(slot: number): boolean {
+    return this.hidden !== undefined && this.hidden[slot] !== 0;
+  }
+
+  /** Whether the key with this hash in the dict is hidden. */
+  hidesHash(hash: number): boolean {
+    return this.isHidden(hash >>> HASH_BITS);
+  }
+
+  get hiddenCount(): number {
+    let count = 0;
+    if (this.hidden !== undefined)
+      for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.hidden[slot] !== 0) count += this.counts[slot]!;
+    return count;
+  }
 
   /** The slot of a key that is looked up before `forget`; its bytes do not change until then. @hot */
   remember(bytes: Uint8Array, offset: number, length: number, slot: number): void {

@@ -26,7 +26,8 @@
 //   - `abort` of a request that waits withdraws it, and `onEnd` is not called. `abort` of one that runs ends its part
 //     with `aborted` set; the walk stops when the last consumer has left. The data set is intact in every case.
 //
-// Every cut holds the whole data set: a range of slots would be a choice of sections in Snapshot, and nothing here changes.
+// Every cut holds the whole data set. The snapshot of one slot, which is over soon, is taken outside of the queue: `lend` is
+// asked for the only walk, and `giveBack` ends it.
 //
 // Not here: the walk (snapshot, snapshot-run), the rules of BGSAVE and BGREWRITEAOF (persistence).
 
@@ -114,13 +115,28 @@ export class Cuts {
 
   /** Whether a cut can be made at this moment. */
   get isFree(): boolean {
-    if (this.isHeld) return false;
+    if (this.isHeld || this.isLent) return false;
     // In the middle of a transaction a snapshot would hold half of it.
     return (
       this.running === undefined &&
       !this.host.inTransaction &&
       (this.lastRun === undefined || this.lastRun.snapshot.isOver)
     );
+  }
+
+  private isLent = false;
+
+  /** Lets somebody else walk, if a cut could be made now; requests wait until `giveBack`. */
+  lend(): boolean {
+    if (!this.isFree || this.depth > 0 || this.waiting.some(({ request }) => request.isReady?.() !== false))
+      return false;
+    this.isLent = true;
+    return true;
+  }
+
+  giveBack(): void {
+    assert(this.isLent, 'what is given back was lent');
+    this.isLent = false;
   }
 
   /** Makes a cut now or as soon as it is possible. */

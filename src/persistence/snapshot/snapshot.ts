@@ -17,11 +17,15 @@
 // gives up when that is too much.
 // Outside of a snapshot all entries have the keyspace's epoch; after `abort` a walk sees to that again.
 //
+// A snapshot of one slot of a cluster leaves the epoch and all other entries alone. There the bit says the opposite: entries that
+// the walk must pass by, because they were handed over early or came after the cut, get it, and lose it when it comes there.
+//
 // Not here: when to walk and how long (snapshot-run), what bytes come out (the encoder), where they go (the sink).
 
 import type { Database } from '../../keyspace/database.js';
 import type { SnapshotBarrier } from '../../keyspace/events.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
+import { firstHashOf } from '../../keyspace/slot-keys.js';
 import type { PartGuard } from '../../memory/part-guard.js';
 import { type DictRef, RefList } from '../../structures/dict.js';
 import { EPOCH } from '../../structures/entry.js';
@@ -34,6 +38,7 @@ import type { StreamTail } from '../rdb/stream-tail.js';
 const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
 const BIG_BYTES = 256 * 1024;
+const HASHES = 2 ** 32;
 
 /** Turns entries into bytes. */
 export interface SnapshotEncoder extends PartEncoder {
@@ -58,6 +63,8 @@ interface Section {
   readonly keys: number;
   readonly expires: number;
   cursor: number;
+  /** Where it ends: 2^32, or where the next slot begins. */
+  readonly end: number;
   /** The dict is the snapshot's own to release. */
   isDetached: boolean;
 }
@@ -98,13 +105,23 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     private readonly writer: RdbWriter,
     /** Collections of more bytes are written in parts. */
     bigBytes = BIG_BYTES,
+    /** The slot that is written, of database 0; -1: everything. */
+    private readonly slot = -1,
   ) {
     this.bigValues = new BigValues(keyspace, bigBytes);
     this.overflow = new PieceList(writer.compression);
+    keyspace.databases.forEach((database, index) => this.indexes.set(database, index));
+    this.entriesTotal = slot < 0 ? this.addDatabases() : this.addSlot(slot);
+    if (slot < 0) keyspace.epoch ^= EPOCH;
+    keyspace.barrier = this;
+    encoder.start(writer);
+  }
+
+  /** Returns how many entries they have. */
+  private addDatabases(): number {
     let total = 0;
-    keyspace.databases.forEach((database, index) => {
-      this.indexes.set(database, index);
-      if (database.size === 0) return;
+    for (const [database, index] of this.indexes) {
+      if (database.size === 0) continue;
       total += database.size;
       this.sections.push({
         database,
@@ -113,13 +130,27 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
         keys: database.size,
         expires: database.expiries.count,
         cursor: 0,
+        end: HASHES,
         isDetached: false,
       });
+    }
+    return total;
+  }
+
+  private addSlot(slot: number): number {
+    const database = this.keyspace.databases[0]!;
+    const keys = database.slots!.counts[slot]!;
+    this.sections.push({
+      database,
+      index: 0,
+      dict: database.dict,
+      keys,
+      expires: 0,
+      cursor: firstHashOf(slot),
+      end: firstHashOf(slot + 1),
+      isDetached: false,
     });
-    this.entriesTotal = total;
-    keyspace.epoch ^= EPOCH;
-    keyspace.barrier = this;
-    encoder.start(writer);
+    return keys;
   }
 
   /** Whether the walk is over: all entries are of the present epoch again. */
@@ -141,9 +172,43 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     return bytes;
   }
 
+  /** What was sent last may be the first part of a string: nothing else may be put behind it. */
+  get isMidCommand(): boolean {
+    return this.active instanceof BigString;
+  }
+
   // --- the barrier --------------------------------------------------------------------------------------------------
 
-  beforeChange(database: Database, entry: number, _hash: number): void {
+  isDue(entry: number, hash: number): boolean {
+    const { keyspace } = this;
+    const isMarked = keyspace.entries.epoch(entry) !== keyspace.epoch;
+    if (this.slot < 0) return isMarked;
+    if (isMarked || !this.isOfSlot(hash)) return false;
+    return this.isAhead(hash) || this.isOfWalk(entry);
+  }
+
+  entryAdded(entry: number, hash: number): void {
+    if (this.slot < 0 || this.isDiscarding || !this.isOfSlot(hash) || !this.isAhead(hash)) return;
+    this.keyspace.entries.setEpoch(entry, this.keyspace.epoch ^ EPOCH);
+  }
+
+  private isOfSlot(hash: number): boolean {
+    const { slot } = this;
+    return hash >>> 0 >= firstHashOf(slot) && hash >>> 0 < firstHashOf(slot + 1);
+  }
+
+  /** Whether the walk of a slot has still to come by. */
+  private isAhead(hash: number): boolean {
+    return this.sectionIndex === 0 && hash >>> 0 >= this.sections[0]!.cursor;
+  }
+
+  /** The walk has come by, and has not written it to the end. */
+  private isOfWalk(entry: number): boolean {
+    if (this.active instanceof BigString && this.active.entry === entry) return true;
+    return this.found.some((value) => value.entry === entry);
+  }
+
+  beforeChange(database: Database, entry: number, hash: number): void {
     if (this.isDiscarding) return;
     this.entriesForced++;
     for (let at = 0; at < this.found.length; at++) {
@@ -158,6 +223,8 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     }
     const index = this.indexes.get(database)!;
     if (!this.bigValues.isBig(entry) || !this.open(entry, index)) this.takeWhole(entry, index);
+    // The walk will come by.
+    if (this.slot >= 0 && this.isAhead(hash)) this.keyspace.entries.setEpoch(entry, this.keyspace.epoch ^ EPOCH);
   }
 
   takesDict(_database: Database, dict: DictRef): boolean {
@@ -272,14 +339,17 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     const { keyspace, refs } = this;
     const { entries } = keyspace;
     refs.clear();
-    if (section.cursor === 0 && !this.isDiscarding) this.announce(section);
-    section.cursor = keyspace.dicts.scan(section.dict, section.cursor, BATCH, refs);
+    if (section.cursor === 0 && this.slot < 0 && !this.isDiscarding) this.announce(section);
+    section.cursor = keyspace.dicts.scanTo(section.dict, section.cursor, section.end, BATCH, refs);
     const list = refs.refs;
+    const isOfSlot = this.slot >= 0;
     // One after the other without more work between them, so that the processor fetches the entries side by side.
     let count = 0;
     for (let at = 0; at < refs.length; at++) {
       const entry = list[at]!;
-      if (entries.epoch(entry) !== keyspace.epoch) list[count++] = entry;
+      const isMarked = entries.epoch(entry) !== keyspace.epoch;
+      if (isMarked !== isOfSlot) list[count++] = entry;
+      else if (isOfSlot) entries.setEpoch(entry, keyspace.epoch);
     }
     for (let at = 0; at < count; at++) {
       const entry = list[at]!;
@@ -288,7 +358,7 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
         this.found.push({ entry, index: section.index });
       else this.takeWhole(entry, section.index);
     }
-    if (section.cursor === 0) this.sectionIndex++;
+    if (section.cursor >= section.end) this.sectionIndex++;
   }
 
   private announce(section: Section): void {
