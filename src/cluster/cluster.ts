@@ -23,6 +23,7 @@ import { type ClusterNode, SLOT_COUNT } from './node.js';
 import { NodeRunner, type RunnerOwner } from './node-runner.js';
 import { NodesFile } from './nodes-file.js';
 import { NodesFileError } from './nodes-parser.js';
+import { SlotMoves } from './migration/slot-moves.js';
 import { type LinePort, nodeLine, nodesText } from './nodes-text.js';
 import type { ClusterState, DownReason } from './state.js';
 import { updateMyself } from './tick.js';
@@ -49,6 +50,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
   readonly messageTypeNames = messageTypeNames;
   private readonly runner: NodeRunner;
   private readonly state: ClusterState;
+  readonly slotMoves: SlotMoves;
   private readonly door: PeerDoor;
   private readonly tls: OutgoingTls;
   /** The data is loaded: roles may change. */
@@ -71,6 +73,11 @@ export class Cluster implements ClusterPort, RunnerOwner {
       throw new StartError(`Unrecoverable error: corrupted cluster config file ${path}, ${error.message}`);
     }
     this.state = this.runner.bus.state;
+    this.slotMoves = new SlotMoves(server, {
+      runner: this.runner,
+      newId: () => this.newId(),
+      dialClientPort: (node, events) => this.dialClientPort(node, events),
+    });
     this.tls = new OutgoingTls(config, (level, text) => server.log(level, text));
     this.door = new PeerDoor(
       server,
@@ -141,6 +148,8 @@ export class Cluster implements ClusterPort, RunnerOwner {
         const owner = state.owners[slot];
         if (owner === state.myself || state.importingFrom.has(slot) || server.clusterKeys.countKeys(slot) === 0)
           continue;
+        // It was coming here in one step, and has not got here.
+        if (state.staged.has(slot)) continue;
         if (owner === undefined) {
           bus.log('notice', `I have keys for unassigned slot ${slot}. Taking responsibility for it.`);
           state.assign(slot, state.myself);
@@ -154,6 +163,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
         bus.changed();
       }
     });
+    this.slotMoves.dropLeftovers();
   }
 
   // --- RunnerOwner: what the machine asks and wants ---------------------------------------------------------------------
@@ -191,6 +201,20 @@ export class Cluster implements ClusterPort, RunnerOwner {
     if (this.settings.usesTls) return this.tls.dial(host, port, events, source === '' ? undefined : source);
     return this.server.options.environment.network.connect(
       { host, port, timeoutMs: CONNECT_MS_MAX, ...(source === '' ? {} : { sourceAddress: source }) },
+      events,
+    );
+  }
+
+  /** A connection to a node's port for clients, as replication would make it. */
+  private dialClientPort(node: ClusterNode, events: ConnectEvents): Wire | undefined {
+    const usesTls = this.server.config.flag('tls-replication').value;
+    const port = usesTls ? node.tlsPort : node.port;
+    if (node.ip === '' || port === 0) return undefined;
+    const { value } = this.server.config.text('bind-source-addr');
+    const source = value === '' ? undefined : value;
+    if (usesTls) return this.tls.dial(node.ip, port, events, source);
+    return this.server.options.environment.network.connect(
+      { host: node.ip, port, timeoutMs: CONNECT_MS_MAX, ...(source === undefined ? {} : { sourceAddress: source }) },
       events,
     );
   }
@@ -252,6 +276,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
     // Clients are told when the one that is served has its reply.
     this.clock.soon(() => {
       this.willTell = false;
+      this.slotMoves.check();
       this.server.clusterKeys.topologyChanged();
     });
   }
@@ -385,10 +410,12 @@ export class Cluster implements ClusterPort, RunnerOwner {
   }
 
   setSlotMigrating(slot: number, id: string): string | undefined {
+    if (this.slotMoves.has(slot)) return movingRefusal(slot);
     return this.runner.change((bus) => commands.setSlotMigrating(bus, slot, id));
   }
 
   setSlotImporting(slot: number, id: string): string | undefined {
+    if (this.slotMoves.has(slot)) return movingRefusal(slot);
     this.server.clusterKeys.finishDeleting(slot);
     return this.runner.change((bus) => commands.setSlotImporting(bus, slot, id));
   }
@@ -457,6 +484,10 @@ export class Cluster implements ClusterPort, RunnerOwner {
   publishShard(channel: Uint8Array, message: Uint8Array): void {
     this.runner.change((bus) => sendPublication(bus, true, channel, message));
   }
+}
+
+function movingRefusal(slot: number): string {
+  return `ERR Slot ${slot} is part of a slot migration that is under way. See CLUSTER MIGRATION STATUS ALL`;
 }
 
 /** Gives a server its replication and, with cluster-enabled, its place in a cluster. */

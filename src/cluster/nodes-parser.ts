@@ -1,5 +1,6 @@
 // nodes-parser: reads nodes.conf as Redis of any version writes it, and refuses what is torn or foreign, with the line.
 
+import { parseRanges, type SlotRange, slotsOf } from '../base/slot-ranges.js';
 import { ClusterNode, isNodeId, NodeFlag, SLOT_COUNT, BUS_PORT_OFFSET } from './node.js';
 import { ClusterState } from './state.js';
 
@@ -48,6 +49,7 @@ class NodesParser {
   private myself: ClusterNode | undefined;
   private currentEpoch = 0;
   private lastVoteEpoch = 0;
+  private staged: readonly SlotRange[] = [];
   private hasVars = false;
   private lineNumber = 0;
   private line = '';
@@ -101,9 +103,11 @@ class NodesParser {
     if (fields.length % 2 === 0) this.refuse('a variable has no value');
     this.hasVars = true;
     for (let index = 1; index < fields.length; index += 2) {
-      const value = this.number(fields[index + 1]!);
-      if (fields[index] === 'currentEpoch') this.currentEpoch = value;
-      else if (fields[index] === 'lastVoteEpoch') this.lastVoteEpoch = value;
+      const name = fields[index];
+      const text = fields[index + 1]!;
+      if (name === 'currentEpoch') this.currentEpoch = this.number(text);
+      else if (name === 'lastVoteEpoch') this.lastVoteEpoch = this.number(text);
+      else if (name === 'staged') this.staged = parseRanges(text) ?? this.refuse(`'${text}' are no ranges of slots`);
     }
   }
 
@@ -212,6 +216,7 @@ class NodesParser {
     }
     for (const [slot, direction, node] of this.moving)
       (direction === '->-' ? state.migratingTo : state.importingFrom).set(slot, node);
+    for (const slot of slotsOf(this.staged)) state.staged.add(slot);
     if (myself.isReplica && myself.master === undefined) this.refuse('myself is a slave without a master');
     state.currentEpoch = this.currentEpoch;
     state.lastVoteEpoch = this.lastVoteEpoch;

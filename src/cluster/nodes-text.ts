@@ -1,11 +1,12 @@
 // nodes-text: the state as text: the reply of CLUSTER NODES, and the content of nodes.conf, which has a little more.
 //
 //   <id> <ip>:<port>@<bus port>[,<host name>][,<aux>=<value>...] <flags> <master or -> <ping sent> <pong received> <epoch> <link> <slots...>
-//   vars currentEpoch <n> lastVoteEpoch <n>
+//   vars currentEpoch <n> lastVoteEpoch <n> [staged <slots>]
 //
 // Slots are `5`, `0-9`, and for this node itself `[7->-id]` (migrating) and `[8-<-id]` (importing). Only the file has the aux
 // fields (since Redis 7.2: shard-id, nodename, tls-port, tcp-port), after a host name that may then be empty, and the last line.
 
+import { rangesOf, rangesText } from '../base/slot-ranges.js';
 import type { Bus } from './bus.js';
 import { type ClusterNode, NodeFlag, slotRanges } from './node.js';
 
@@ -49,7 +50,10 @@ export function fileText(bus: Bus): string {
     const more = `,${node.hostname},tls-port=${node.tlsPort}${name},shard-id=${node.shardId}`;
     text += `${line(bus, node, node.port, more)}\n`;
   }
-  return `${text}vars currentEpoch ${state.currentEpoch} lastVoteEpoch ${state.lastVoteEpoch}\n`;
+  // Redis passes by variables that it does not know.
+  const staged = rangesOf([...state.staged].sort((one, other) => one - other));
+  const more = staged.length === 0 ? '' : ` staged ${rangesText(staged).replaceAll(' ', ',')}`;
+  return `${text}vars currentEpoch ${state.currentEpoch} lastVoteEpoch ${state.lastVoteEpoch}${more}\n`;
 }
 
 function line(bus: Bus, node: ClusterNode, port: number, more: string): string {

@@ -33,7 +33,8 @@ export function takeClaim(bus: Bus, sender: ClusterNode, epoch: number, slots: U
     }
     // The manager decides about a slot that is being imported here.
     if (state.importingFrom.has(slot)) continue;
-    if (!isUnclaimed(bus, slot) && owner!.configEpoch >= epoch) continue;
+    const isGranted = state.grantedTo.get(slot) === sender;
+    if (!isGranted && !isUnclaimed(bus, slot) && owner!.configEpoch >= epoch) continue;
     if (owner === myself && bus.world.keysInSlot(slot) > 0) lostWithKeys.push(slot);
     if (owner === master) lostCount++;
     // A slot that has gone cannot go any further from here.

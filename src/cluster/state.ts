@@ -38,6 +38,10 @@ export class ClusterState {
   /** Slots of this node that move away, and slots that move to it. */
   readonly migratingTo = new Map<number, ClusterNode>();
   readonly importingFrom = new Map<number, ClusterNode>();
+  /** Slots whose keys come here, or to this node's master, in one step: what is there of them is not to be seen yet. */
+  readonly staged = new Set<number>();
+  /** Slots that are being handed over, with the node that may claim them whatever its epoch is. */
+  readonly grantedTo = new Map<number, ClusterNode>();
   currentEpoch = 0;
   lastVoteEpoch = 0;
   isOk = false;
@@ -92,7 +96,7 @@ export class ClusterState {
   /** Takes a node out of everything that names it. Its links are the caller's. */
   remove(node: ClusterNode): void {
     for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) this.unassign(slot);
-    for (const moving of [this.migratingTo, this.importingFrom])
+    for (const moving of [this.migratingTo, this.importingFrom, this.grantedTo])
       for (const [slot, other] of moving) if (other === node) moving.delete(slot);
     for (const other of this.nodes.values()) {
       const reports = other.failureReports;

@@ -442,6 +442,12 @@ export interface Directives {
   readonly 'cluster-preferred-endpoint-type'?: 'ip' | 'hostname' | 'unknown-endpoint' | undefined;
   /** Percent of commands checked for use in a cluster. Default: `0`. */
   readonly 'cluster-compatibility-sample-ratio'?: number | string | undefined;
+  /** Changes that may be on their way when writes are paused to hand slots over. Default: `1mb`. */
+  readonly 'cluster-slot-migration-handoff-max-lag-bytes'?: number | string | undefined;
+  /** Milliseconds for which writes wait at most while slots are handed over. Default: `10000`. */
+  readonly 'cluster-slot-migration-write-pause-timeout'?: number | string | undefined;
+  /** Slot migrations that are remembered after their end. Default: `1000`. */
+  readonly 'cluster-slot-migration-log-max-len'?: number | string | undefined;
   /** Count the work of each slot. Default: `no`. */
   readonly 'cluster-slot-stats-enabled'?: Flag | undefined;
   /** Microseconds above which a command is logged; 0 all, negative none. Default: `10000`. */

@@ -4,6 +4,7 @@
 // A server without it has no `cluster`, and its commands say so.
 
 import type { Keyspace } from '../keyspace/keyspace.js';
+import type { SlotMovesPort } from './slot-moves-port.js';
 
 /** A node as the gate and the commands see it. */
 export interface ClusterNodeView {
@@ -106,6 +107,9 @@ export interface ClusterPort {
   bumpEpoch(): { readonly isBumped: boolean; readonly epoch: number };
   setConfigEpoch(epoch: number): string | undefined;
   saveConfig(): string | undefined;
+
+  /** Moves of slots in one step. */
+  readonly slotMoves: SlotMovesPort;
 
   // --- pub/sub over the bus, after the local delivery -------------------------------------------------------------------
   publish(channel: Uint8Array, message: Uint8Array): void;

@@ -43,6 +43,8 @@ export class ExpireCycle {
     this.finished = database.expiries.step(keyspace.nowMs, SLOTS_PER_STEP, due);
     let deleted = 0;
     for (const hash of due) {
+      // The source of a slot that comes here says when its keys go.
+      if (database.slots?.hidesHash(hash) === true) continue;
       const entry = keyspace.dicts.findByHash(
         database.dict,
         hash,

@@ -8,7 +8,7 @@
 
 import type { Clock, Timer } from '../io/clock.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
-import { firstHashOf } from '../keyspace/slot-keys.js';
+import { firstHashOf, Hidden } from '../keyspace/slot-keys.js';
 import { RefList } from '../structures/dict.js';
 import type { Effects } from './effects.js';
 
@@ -30,6 +30,9 @@ export class SlotTrim {
   private timer: Timer | undefined;
   /** Keys that were deleted since the start. */
   trimmedKeys = 0;
+  /** Slots whose keys were to be deleted, and whose keys are gone. */
+  startedSlots = 0;
+  finishedSlots = 0;
 
   constructor(private readonly host: TrimHost) {}
 
@@ -53,7 +56,10 @@ export class SlotTrim {
   /** Deletes the keys of a slot from now on. */
   begin(slot: number): void {
     if ((this.host.keyspace.databases[0]!.slots?.counts[slot] ?? 0) === 0) return;
+    if (this.slots.has(slot)) return;
     this.slots.add(slot);
+    this.startedSlots++;
+    this.hide();
     this.timer ??= this.host.clock.after(0, this.slice);
   }
 
@@ -67,6 +73,11 @@ export class SlotTrim {
     this.timer?.cancel();
     this.timer = undefined;
     this.slots.clear();
+  }
+
+  /** Nobody sees keys that are only waiting for their end. */
+  private hide(): void {
+    this.host.keyspace.databases[0]!.slots!.hideOnly(this.slots, Hidden.trimmed);
   }
 
   private readonly slice = (): void => {
@@ -101,6 +112,8 @@ export class SlotTrim {
     }
     if (database.slots!.counts[slot]! > 0) return false;
     this.slots.delete(slot);
+    this.finishedSlots++;
+    this.hide();
     return true;
   }
 }

@@ -78,7 +78,9 @@ export const keys: DataCommand = command({
     const glob = call.copy(1);
     found.clear();
     call.db.scan(0, 0x7fffffff, found);
-    keepFound((entry) => !isExpired(call, entry) && (isStar(glob) || keyMatches(call, entry, glob)));
+    keepFound(
+      (entry) => !isExpired(call, entry) && !call.db.hides(entry) && (isStar(glob) || keyMatches(call, entry, glob)),
+    );
     replyKeys(call);
   },
 });
@@ -148,7 +150,10 @@ export const scan: DataCommand = command({
     const next = call.db.scan(cursor, Math.min(count, 0x7fffffff), found);
     const { entries } = call.host.keyspace;
     keepFound(
-      (entry) => (type < 0 || entries.type(entry) === type) && (glob === undefined || keyMatches(call, entry, glob)),
+      (entry) =>
+        (type < 0 || entries.type(entry) === type) &&
+        (glob === undefined || keyMatches(call, entry, glob)) &&
+        !call.db.hides(entry),
     );
     removeExpired(call);
     call.reply.array(2);
@@ -174,6 +179,7 @@ export const randomkey: DataCommand = command({
       const entry = keyspace.dicts.random(call.db.dict, keyspace.random);
       if (entry === 0) break;
       const bytes = entries.keyBytes(entry);
+      if (call.db.hides(entry)) continue;
       if (isExpired(call, entry) && call.db.peek(bytes, 0, bytes.length) === 0 && tries < 99) continue;
       call.reply.bulk(bytes, 0, bytes.length);
       return;

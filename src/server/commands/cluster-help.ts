@@ -17,6 +17,18 @@ const entries: readonly (readonly string[])[] = [
     'DELSLOTSRANGE <start slot> <end slot> [<start slot> <end slot> ...]',
     'Delete slots information which are between <start-slot> and <end-slot> from current node.',
   ],
+  ['CANCELSLOTMIGRATIONS', 'Cancel all moves of slots from this node.'],
+  ['GETSLOTMIGRATIONS', 'Return the moves of slots from and to this node.'],
+  [
+    'MIGRATESLOTS SLOTSRANGE <start> <end> [<start> <end> ...] NODE <node-id> [SLOTSRANGE ... NODE <node-id> ...]',
+    'Move slots of this node to others in one step.',
+  ],
+  [
+    'MIGRATION IMPORT <start> <end> [<start> <end> ...]',
+    'Move slots of another node here in one step, and return an id.',
+  ],
+  ['MIGRATION (CANCEL|STATUS|PAUSE|RESUME) (ID <id>|ALL)', 'End, show, stop or go on with moves of slots.'],
+  ['MIGRATION THROTTLE <bytes-per-second> (ID <id>|ALL)', 'Slow moves of slots down; 0 for no limit.'],
   ['FAILOVER [FORCE|TAKEOVER]', 'Promote current replica node to being a master.'],
   ['FORGET <node-id>', 'Remove a node from the cluster.'],
   ['GETKEYSINSLOT <slot> <count>', 'Return key names stored by current node in a slot.'],

@@ -7,6 +7,7 @@ import { readSlot } from '../cluster-gate.js';
 import type { ClusterPort } from '../cluster-port.js';
 import type { ReplicationPort } from '../replication-port.js';
 import type { SlotStats } from '../slot-stats.js';
+import type { SlotTrim } from '../slot-trim.js';
 
 export interface ClusterHost {
   readonly cluster: ClusterPort | undefined;
@@ -15,6 +16,7 @@ export interface ClusterHost {
   readonly config: Config;
   readonly tlsPort: number;
   readonly slotStats: SlotStats;
+  readonly clusterKeys: { readonly trim: SlotTrim };
 }
 
 export type ClusterCall = CallFor<ClusterHost>;

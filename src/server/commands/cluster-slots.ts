@@ -97,8 +97,14 @@ export const countKeysInSlot: ClusterRun = (call) => {
   const slot = call.integer(2);
   if (Number.isNaN(slot)) call.reply.error(errors.notInteger);
   else if (slot < 0 || slot >= SLOT_COUNT) call.reply.error('ERR Invalid slot');
-  else call.reply.integer(call.host.keyspace.databases[0]!.slots!.counts[slot]!);
+  else call.reply.integer(shownKeys(call, slot));
 };
+
+/** Keys of a slot that comes here or goes are nobody's business. */
+function shownKeys(call: ClusterCall, slot: number): number {
+  const slots = call.host.keyspace.databases[0]!.slots!;
+  return slots.isHidden(slot) ? 0 : slots.counts[slot]!;
+}
 
 const found = new RefList();
 
@@ -114,7 +120,7 @@ export const getKeysInSlot: ClusterRun = (call) => {
     return;
   }
   const database = call.host.keyspace.databases[0]!;
-  const count = Math.min(wanted, database.slots!.counts[slot]!);
+  const count = Math.min(wanted, shownKeys(call, slot));
   found.clear();
   const end = firstHashOf(slot + 1);
   for (let cursor = firstHashOf(slot); cursor < end && found.length < count;)

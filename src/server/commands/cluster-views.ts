@@ -7,6 +7,7 @@ import { type ClusterCall, type ClusterRun, isSecure } from './cluster-host.js';
 
 export const info: ClusterRun = (call, cluster) => {
   const counts = slotCounts(cluster);
+  const { trim } = call.host.clusterKeys;
   const lines: (readonly [string, string | number])[] = [
     ['cluster_state', cluster.isOk ? 'ok' : 'fail'],
     ['cluster_slots_assigned', counts.assigned],
@@ -20,6 +21,13 @@ export const info: ClusterRun = (call, cluster) => {
     ...messageLines(cluster, cluster.messagesSent, 'sent'),
     ...messageLines(cluster, cluster.messagesReceived, 'received'),
     ['total_cluster_links_buffer_limit_exceeded', cluster.linkBufferLimitExceeded],
+    ['cluster_slot_migration_active_tasks', cluster.slotMoves.activeCount],
+    ['cluster_slot_migration_active_trim_running', trim.isActive ? 1 : 0],
+    ['cluster_slot_migration_active_trim_current_job_keys', trim.pendingKeys],
+    ['cluster_slot_migration_active_trim_current_job_trimmed', trim.trimmedKeys],
+    ['cluster_slot_migration_stats_active_trim_started', trim.startedSlots],
+    ['cluster_slot_migration_stats_active_trim_completed', trim.finishedSlots],
+    ['cluster_slot_migration_stats_active_trim_cancelled', 0],
   ];
   call.reply.verbatim(lines.map(([name, value]) => `${name}:${value}\r\n`).join(''));
 };

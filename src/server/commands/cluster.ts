@@ -12,6 +12,7 @@ import type { ClusterCall, ClusterHost, ClusterRun } from './cluster-host.js';
 import { help } from './cluster-help.js';
 import * as nodes from './cluster-nodes.js';
 import * as slots from './cluster-slots.js';
+import * as migration from './cluster-migration.js';
 import { slotStats } from './cluster-slot-stats.js';
 import * as views from './cluster-views.js';
 
@@ -23,6 +24,7 @@ const inspecting: readonly CommandFlag[] = ['admin', 'stale'];
 const open: readonly CommandFlag[] = ['stale'];
 
 const nodeId = str('node-id');
+const someMoves = (): Argument => oneof('tasks', str('id', { token: 'ID' }), token('ALL'));
 const slotRanges = many(block('start-slot_end-slot', int('start-slot'), int('end-slot')));
 
 interface Facts {
@@ -62,12 +64,6 @@ function subcommand(
     },
   });
 }
-
-/** Slots are moved key by key. */
-const refuseMigration: ClusterRun = (call) =>
-  call.reply.error(
-    'ERR CLUSTER MIGRATION is not available in this version of Kvasir: move slots with CLUSTER SETSLOT and MIGRATE',
-  );
 
 const perSlot = 'O(N), N slots';
 const perNode = 'O(N), N nodes of the cluster';
@@ -140,18 +136,69 @@ const slotCommands: readonly ServerCommand[] = [
     complexity: 'O(N log(N)) with ORDERBY, else O(N); N slots',
     varies: true,
   }),
-  subcommand('migration', -4, changing, 'Begins, cancels or shows moves of hash slots to this node.', refuseMigration, {
+  subcommand(
+    'migration',
+    -4,
+    changing,
+    'Begins, cancels or shows moves of hash slots to this node.',
+    migration.migration,
+    {
+      since: '8.4.0',
+      args: [
+        oneof(
+          'subcommand',
+          block('import', ...[slotRanges].map((ranges) => ({ ...ranges, token: 'IMPORT' }))),
+          block('cancel', token('CANCEL'), someMoves()),
+          block('status', token('STATUS'), someMoves()),
+          block('pause', token('PAUSE'), someMoves()),
+          block('resume', token('RESUME'), someMoves()),
+          block('throttle', int('bytes-per-second', { token: 'THROTTLE' }), someMoves()),
+        ),
+      ],
+      complexity: perSlot,
+      varies: true,
+    },
+  ),
+  subcommand(
+    'migrateslots',
+    -4,
+    changing,
+    'Begins to move hash slots of this node to others.',
+    migration.migrateSlots,
+    {
+      since: '9.0.0',
+      args: [
+        many(
+          block(
+            'migration',
+            ...[slotRanges].map((ranges) => ({ ...ranges, token: 'SLOTSRANGE' })),
+            str('node-id', { token: 'NODE' }),
+          ),
+        ),
+      ],
+      complexity: perSlot,
+    },
+  ),
+  subcommand(
+    'getslotmigrations',
+    2,
+    inspecting,
+    'Returns the moves of hash slots from and to this node.',
+    migration.getSlotMigrations,
+    { since: '9.0.0', complexity: 'O(N), N moves', varies: true },
+  ),
+  subcommand(
+    'cancelslotmigrations',
+    2,
+    changing,
+    'Cancels all moves of hash slots from this node.',
+    migration.cancelSlotMigrations,
+    { since: '9.0.0', complexity: 'O(N), N moves' },
+  ),
+  subcommand('syncslots', -3, changing, 'Used by nodes that move hash slots.', migration.syncSlots, {
     since: '8.4.0',
-    args: [
-      oneof(
-        'subcommand',
-        block('import', ...[slotRanges].map((ranges) => ({ ...ranges, token: 'IMPORT' }))),
-        block('cancel', token('CANCEL'), oneof('tasks', str('id', { token: 'ID' }), token('ALL'))),
-        block('status', token('STATUS'), oneof('tasks', optional(str('id', { token: 'ID' })), token('ALL'))),
-      ),
-    ],
+    args: [many(str('word'))],
     complexity: perSlot,
-    varies: true,
   }),
 ];
 

@@ -29,7 +29,7 @@ const dbsize: ServerCommand = command({
   tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
   summary: 'Returns how many keys the database has.',
   complexity: 'O(1)',
-  run: (call) => call.reply.integer(call.db.size),
+  run: (call) => call.reply.integer(call.db.shownSize),
 });
 
 /** Whether the mode is one. In either the keys go at once, and the memory of many of them little by little. */

@@ -23,12 +23,13 @@ export interface PauseHost {
 export type PauseMode = 'all' | 'write';
 
 /** Who asked for a pause: each ends only what it began. */
-export type PauseReason = 'client' | 'shutdown' | 'failover';
+export type PauseReason = 'client' | 'shutdown' | 'failover' | 'slots';
 
 const reasonNames: Readonly<Record<PauseReason, string>> = {
   client: 'client_pause',
   shutdown: 'shutdown_in_progress',
   failover: 'failover_in_progress',
+  slots: 'slot_handoff_in_progress',
 };
 
 interface Period {

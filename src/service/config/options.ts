@@ -649,6 +649,30 @@ export const options = [
     'What clients are redirected to.',
   ),
   number('cluster-compatibility-sample-ratio', 0, 0, 100, {}, 'Percent of commands checked for use in a cluster.'),
+  size(
+    'cluster-slot-migration-handoff-max-lag-bytes',
+    1024 * 1024,
+    1,
+    longMax,
+    {},
+    'Changes that may be on their way when writes are paused to hand slots over.',
+  ),
+  number(
+    'cluster-slot-migration-write-pause-timeout',
+    10000,
+    1,
+    longMax,
+    {},
+    'Milliseconds for which writes wait at most while slots are handed over.',
+  ),
+  number(
+    'cluster-slot-migration-log-max-len',
+    1000,
+    0,
+    intMax,
+    {},
+    'Slot migrations that are remembered after their end.',
+  ),
   flag('cluster-slot-stats-enabled', false, {}, 'Count the work of each slot.'),
 
   // Watching

@@ -1,0 +1,295 @@
+// slot-import: the destination's side of a move: asks the source for slots, applies what comes, and takes them over.
+//
+//   clearing ──> connecting ──> handshake ──> snapshot ──> streaming ──> handoff ──> completed
+//      ^                                          any failure
+//      └──────────────── waiting <──────────────────────┘ (an import asked for here)   ──> failed, canceled
+//
+// What comes are commands, applied past the gates as a master's would be; they go to the AOF and to the replicas. Until the
+// slots are this node's nobody can reach their keys, and nothing here lets them expire: the source says when a key goes.
+//
+// The slots may be taken only for a while after this node last said that it has everything (see slot-export).
+//
+// Not here: the connection (peer-link), the change of owners (takeover).
+
+import { Call } from '../../registry/call.js';
+import type { Database } from '../../keyspace/database.js';
+import type { Timer } from '../../io/clock.js';
+import { slotsOf } from '../../base/slot-ranges.js';
+import { StreamApplier, type StreamTarget } from '../../replication/stream-applier.js';
+import type { DataServer } from '../../server/server.js';
+import type { SlotMoveOrder } from '../../server/slot-moves-port.js';
+import type { Client } from '../../service/clients/client.js';
+import { PeerLink } from './peer-link.js';
+import type { SlotMove } from './slot-move.js';
+import type { MovesOwner } from './slot-moves-owner.js';
+
+const CLEARED_LOOK_MS = 5;
+const RETRY_MS = 1000;
+const ALIVE_EVERY_MS = 1000;
+const PENDING_BYTES_MAX = 4 << 20;
+
+export class SlotImport implements StreamTarget {
+  readonly places = new Call<Database, DataServer, Client>();
+  readonly slots: readonly number[];
+  private link: PeerLink | undefined;
+  private applier = new StreamApplier(this);
+  private timer: Timer | undefined;
+  private readonly client: Client;
+  private ackMs = -Infinity;
+  private aliveMs = 0;
+  private handoffMs = 0;
+  private isReadingPaused = false;
+  private isOver = false;
+
+  constructor(
+    private readonly owner: MovesOwner,
+    readonly move: SlotMove,
+  ) {
+    this.slots = slotsOf(move.ranges);
+    this.client = owner.server.internalClient();
+    this.client.obeyed = true;
+  }
+
+  start(): void {
+    const { owner, slots, move } = this;
+    move.enter('clearing');
+    move.restart();
+    owner.stage(slots);
+    owner.dropStaged(slots);
+    this.connectWhenCleared();
+  }
+
+  /** Nothing of an earlier attempt may mix with what comes. */
+  private connectWhenCleared(): void {
+    const { owner } = this;
+    if (this.slots.some((slot) => owner.keysInSlot(slot) > 0)) {
+      owner.dropStaged(this.slots);
+      this.timer = owner.clock.after(CLEARED_LOOK_MS, () => this.connectWhenCleared());
+      return;
+    }
+    this.connect();
+  }
+
+  private connect(): void {
+    const { owner, move } = this;
+    move.enter('connecting');
+    move.heard();
+    this.applier = new StreamApplier(this);
+    this.isReadingPaused = false;
+    const link = new PeerLink(
+      {
+        accepted: () => {
+          if (this.link === link) this.accepted();
+        },
+        bytes: (bytes, count) => {
+          if (this.link === link) this.take(bytes, count);
+        },
+        ended: (reason) => {
+          if (this.link === link) this.fail(reason);
+        },
+      },
+      owner,
+    );
+    this.link = link;
+    const ranges = move.ranges.flatMap(({ first, last }) => [String(first), String(last)]);
+    link.open(move.sourceId, ['CLUSTER', 'SYNCSLOTS', 'SYNC', move.id, owner.myId, ...ranges]);
+    if (this.link === link && move.phase === 'connecting') move.enter('handshake');
+  }
+
+  private accepted(): void {
+    const { move } = this;
+    move.heard();
+    move.enter('snapshot');
+    if (move.rateLimit > 0) this.say('PACE', 'LIMIT', String(move.rateLimit));
+    if (move.isPaused) this.say('PACE', 'PAUSE');
+  }
+
+  private say(...words: readonly string[]): void {
+    this.link?.send('CLUSTER', 'SYNCSLOTS', ...words);
+  }
+
+  // --- the stream -----------------------------------------------------------------------------------------------------
+
+  private take(bytes: Uint8Array, count: number): void {
+    const { owner, move } = this;
+    move.heard();
+    const { server } = owner;
+    if (server.memoryLimit.isPassed && !server.evictSome()) {
+      this.fail('OOM: more memory is in use than maxmemory allows');
+      return;
+    }
+    const refusal = this.applier.push(bytes, count);
+    if (refusal !== undefined) this.fail(refusal);
+    else this.pace();
+  }
+
+  private pace(): void {
+    const isFull = this.applier.pendingBytes > PENDING_BYTES_MAX && this.mustWait;
+    if (isFull === this.isReadingPaused || this.link === undefined) return;
+    this.isReadingPaused = isFull;
+    if (isFull) this.link.pauseReading();
+    else this.link.resumeReading();
+  }
+
+  get mustWait(): boolean {
+    return this.isOver || this.link === undefined || this.owner.server.scripting.parked.active;
+  }
+
+  apply(): boolean {
+    const { places, owner } = this;
+    if (places.is(0, 'cluster')) {
+      this.takeWords();
+      return false;
+    }
+    const { server } = owner;
+    const { keyspace } = server;
+    server.beginTurn();
+    keyspace.arena.setInput(places.bytes);
+    const { expiryPaused, hidesExpired } = keyspace;
+    keyspace.expiryPaused = true;
+    keyspace.hidesExpired = false;
+    const { unknown, error } = server.obey(this.client, places);
+    keyspace.expiryPaused = expiryPaused;
+    keyspace.hidesExpired = hidesExpired;
+    if (unknown !== undefined) this.fail(`The source sent the unknown command '${unknown}'`);
+    else if (error !== undefined) this.fail(`A command of the source failed: ${error}`);
+    server.serveReady();
+    return false;
+  }
+
+  applied(): void {
+    return;
+  }
+
+  /** The source says something about the move. */
+  private takeWords(): void {
+    const { places, move } = this;
+    const word = places.count > 2 ? places.text(2).toUpperCase() : '';
+    const number = (index: number): number => (index < places.count ? Number(places.text(index)) || 0 : 0);
+    if (word === 'MARK') {
+      if (move.phase === 'snapshot') move.enter('streaming');
+      this.ackMs = this.owner.clock.steadyMs();
+      this.say('ACK', String(number(3)));
+    } else if (word === 'STATUS') {
+      move.keysTotal = number(4);
+      move.progress(number(3), number(5));
+      move.isPaused = number(6) === 1;
+      move.rateLimit = number(7);
+    } else if (word === 'HANDOFF') {
+      move.enter('handoff');
+      this.handoffMs = this.owner.clock.steadyMs();
+      this.takeOverWhenDurable(number(4));
+    } else if (word === 'FAIL') this.fail(places.count > 3 ? places.text(3) : 'The source gave up');
+  }
+
+  private takeOverWhenDurable(leaseMs: number): void {
+    const { owner, move } = this;
+    if (this.isOver || move.phase !== 'handoff') return;
+    if (!owner.isDurable) {
+      this.timer = owner.clock.after(1, () => this.takeOverWhenDurable(leaseMs));
+      return;
+    }
+    if (owner.clock.steadyMs() - this.ackMs >= leaseMs) {
+      this.fail('The handoff of the slots came too late');
+      return;
+    }
+    const epoch = owner.takeOver(move, this.slots);
+    if (epoch === undefined) {
+      this.fail('The slots have another owner by now, or this node cannot serve them');
+      return;
+    }
+    move.writePauseMs = owner.clock.steadyMs() - this.handoffMs;
+    this.say('TAKEN', String(epoch));
+    this.close('completed', '');
+  }
+
+  // --- the end --------------------------------------------------------------------------------------------------------
+
+  order(order: SlotMoveOrder): void {
+    const { move } = this;
+    if (order.kind === 'limit') {
+      move.rateLimit = order.bytesPerSecond;
+      this.say('PACE', 'LIMIT', String(order.bytesPerSecond));
+    } else {
+      move.isPaused = order.kind === 'pause';
+      this.say('PACE', order.kind === 'pause' ? 'PAUSE' : 'RESUME');
+    }
+  }
+
+  /** Owners, roles or nodes have changed. */
+  check(): void {
+    const { owner, move, slots } = this;
+    if (this.isOver || move.phase === 'waiting') return;
+    if (!owner.isMaster) this.close('failed', 'This node has become a replica');
+    else if (slots.some((slot) => owner.ownerId(slot) !== move.sourceId)) this.fail('The slots changed their owner');
+  }
+
+  /** Called by the server's tick. */
+  tick(): void {
+    const { owner, move } = this;
+    if (this.isOver || this.link === undefined) return;
+    if (this.applier.pendingBytes > 0 && !this.mustWait) {
+      const refusal = this.applier.proceed();
+      if (refusal !== undefined) this.fail(refusal);
+    }
+    this.pace();
+    const nowMs = owner.clock.steadyMs();
+    if (nowMs - this.aliveMs >= ALIVE_EVERY_MS) {
+      this.aliveMs = nowMs;
+      if (move.phase === 'snapshot' || move.phase === 'streaming') this.say('ALIVE');
+    }
+    if (owner.clock.wallMs() - move.heardMs > owner.timeoutMs) this.fail('The source does not answer');
+  }
+
+  /** This attempt has failed. */
+  fail(reason: string): void {
+    const { owner, move } = this;
+    if (this.isOver) return;
+    if (!move.retriesFailures || !owner.isMaster) {
+      this.close('failed', reason);
+      return;
+    }
+    this.endLink();
+    move.lastError = reason;
+    owner.log('notice', `Slot migration ${move.id} failed and is tried again: ${reason}`);
+    move.enter('waiting');
+    owner.dropStaged(this.slots);
+    this.timer = owner.clock.after(RETRY_MS, () => this.retry());
+  }
+
+  private retry(): void {
+    const { owner, move } = this;
+    const sourceId = owner.ownerId(this.slots[0]!);
+    if (sourceId === owner.myId || this.slots.some((slot) => owner.ownerId(slot) !== sourceId)) {
+      this.close('failed', 'The slots do not belong to one other node any more');
+      return;
+    }
+    move.retries++;
+    move.sourceId = sourceId ?? move.sourceId;
+    this.start();
+  }
+
+  private endLink(): void {
+    const { link } = this;
+    this.link = undefined;
+    this.timer?.cancel();
+    this.timer = undefined;
+    link?.close();
+  }
+
+  cancel(): void {
+    this.close('canceled', 'canceled');
+  }
+
+  /** For good. */
+  close(phase: 'completed' | 'failed' | 'canceled', reason: string): void {
+    if (this.isOver) return;
+    const { move, owner } = this;
+    this.isOver = true;
+    this.endLink();
+    if (phase !== 'completed') move.lastError = reason;
+    move.enter(phase);
+    if (phase !== 'completed') owner.dropStaged(this.slots);
+    owner.importEnded(this);
+  }
+}

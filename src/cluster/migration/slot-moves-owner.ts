@@ -1,0 +1,56 @@
+// slot-moves-owner: what one move of slots needs of the node that it is a part of.
+
+import type { LogLevel } from '../../base/log-level.js';
+import type { Clock } from '../../io/clock.js';
+import type { ConnectEvents } from '../../io/network.js';
+import type { Wire } from '../../io/wire.js';
+import type { PersistenceHost } from '../../persistence/host.js';
+import type { DataServer } from '../../server/server.js';
+import type { SlotExport } from './slot-export.js';
+import type { SlotImport } from './slot-import.js';
+import type { SlotMove } from './slot-move.js';
+
+export interface MovesOwner {
+  readonly server: DataServer;
+  readonly host: PersistenceHost;
+  readonly clock: Clock;
+  /** cluster-slot-migration-handoff-max-lag-bytes. */
+  readonly handoffLagMax: number;
+  /** cluster-slot-migration-write-pause-timeout. */
+  readonly writePauseTimeoutMs: number;
+  /** Without a word of the other side for so long a move fails. */
+  readonly timeoutMs: number;
+  /** A bug for tests of the simulation: writes are not paused for the handoff. */
+  readonly skipsPause: boolean;
+  /** Something is half done that will write without a command: a parked script, a MIGRATE. */
+  readonly isInMidWrite: boolean;
+  /** What was written so far would survive a crash as appendfsync wants it. */
+  readonly isDurable: boolean;
+  readonly myId: string;
+  readonly isMaster: boolean;
+  isMine(slot: number): boolean;
+  ownerId(slot: number): string | undefined;
+  isMasterNode(id: string): boolean;
+  keysInSlot(slot: number): number;
+  log(level: LogLevel, text: string): void;
+  /** Begins to connect to a node's port for clients; undefined when its address is unknown. */
+  dial(nodeId: string, events: ConnectEvents): Wire | undefined;
+
+  // --- the source's side
+  grant(move: SlotMove, slots: readonly number[]): void;
+  /** The cluster is ok, as this node sees it. */
+  readonly isClusterOk: boolean;
+  /** Takes a new epoch, so that a node that comes back with old claims is not believed. */
+  reclaim(): void;
+  giveUp(move: SlotMove, slots: readonly number[], epoch: number): void;
+  exportEnded(ended: SlotExport): void;
+
+  // --- the destination's side
+  /** Keys of these slots are here, or will be, that nobody may see. */
+  stage(slots: readonly number[]): void;
+  /** Deletes what is staged, little by little. */
+  dropStaged(slots: readonly number[]): void;
+  /** This node owns the slots from now on; returns its epoch, or undefined when they are not the source's any more. */
+  takeOver(move: SlotMove, slots: readonly number[]): number | undefined;
+  importEnded(ended: SlotImport): void;
+}
