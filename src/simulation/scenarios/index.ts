@@ -6,6 +6,7 @@ import { replicationRolesScenario } from './replication-roles.js';
 import type { Scenario } from './scenario.js';
 import { sentinelScenarios } from './sentinel.js';
 import { sentinelLiarScenario } from './sentinel-liar.js';
+import { slotsScenario } from './slots.js';
 
 export const scenarios: readonly Scenario[] = [
   ...durabilityScenarios,
@@ -15,4 +16,5 @@ export const scenarios: readonly Scenario[] = [
   ...clusterScenarios,
   ...sentinelScenarios,
   sentinelLiarScenario,
+  slotsScenario('slots'),
 ];
