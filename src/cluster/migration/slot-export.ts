@@ -408,6 +408,6 @@ export class SlotExport implements SnapshotSink, EffectSink {
     move.enter(phase);
     if (client.connection !== undefined) client.connection.whenDrained = undefined;
     client.connection?.closeAfterReply();
-    owner.exportEnded(this);
+    owner.exportEnded(move);
   }
 }

@@ -290,6 +290,6 @@ export class SlotImport implements StreamTarget {
     if (phase !== 'completed') move.lastError = reason;
     move.enter(phase);
     if (phase !== 'completed') owner.dropStaged(this.slots);
-    owner.importEnded(this);
+    owner.importEnded(move);
   }
 }

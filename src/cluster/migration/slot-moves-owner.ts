@@ -6,8 +6,6 @@ import type { ConnectEvents } from '../../io/network.js';
 import type { Wire } from '../../io/wire.js';
 import type { PersistenceHost } from '../../persistence/host.js';
 import type { DataServer } from '../../server/server.js';
-import type { SlotExport } from './slot-export.js';
-import type { SlotImport } from './slot-import.js';
 import type { SlotMove } from './slot-move.js';
 
 export interface MovesOwner {
@@ -43,7 +41,7 @@ export interface MovesOwner {
   /** Takes a new epoch, so that a node that comes back with old claims is not believed. */
   reclaim(): void;
   giveUp(move: SlotMove, slots: readonly number[], epoch: number): void;
-  exportEnded(ended: SlotExport): void;
+  exportEnded(move: SlotMove): void;
 
   // --- the destination's side
   /** Keys of these slots are here, or will be, that nobody may see. */
@@ -52,5 +50,5 @@ export interface MovesOwner {
   dropStaged(slots: readonly number[]): void;
   /** This node owns the slots from now on; returns its epoch, or undefined when they are not the source's any more. */
   takeOver(move: SlotMove, slots: readonly number[]): number | undefined;
-  importEnded(ended: SlotImport): void;
+  importEnded(move: SlotMove): void;
 }

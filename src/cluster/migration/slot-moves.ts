@@ -482,9 +482,9 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     this.check();
   }
 
-  exportEnded(ended: SlotExport): void {
-    const { move } = ended;
-    this.exports.delete(move.id);
+  exportEnded(move: SlotMove): void {
+    const ended = this.exports.get(move.id);
+    if (ended?.move === move) this.exports.delete(move.id);
     for (const [client, exported] of this.byClient) if (exported === ended) this.byClient.delete(client);
     this.node.runner.change((bus) => withdrawGrant(bus, slotsOf(move.ranges)));
     this.ended(move);
@@ -512,9 +512,9 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     return epoch;
   }
 
-  importEnded(ended: SlotImport): void {
-    this.imports.delete(ended.move.id);
-    this.ended(ended.move);
+  importEnded(move: SlotMove): void {
+    this.imports.delete(move.id);
+    this.ended(move);
   }
 
   // --- what happens to the node -----------------------------------------------------------------------------------------
