@@ -5,7 +5,7 @@
 //   npm run bench -- --only pause --pause-keys 10000000
 //   npm run bench -- --only big-values --big-elements 10000000
 //   npm run bench -- --only long-commands --long-groups string,list --long-match BITOP
-//   npm run bench -- --only scripts,pubsub,connections,proxy
+//   npm run bench -- --only scripts,pubsub,connections,proxy,sentinel
 //   npm run bench -- --only replication --replication-keys 5000000 --replication-megabytes 1024
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
@@ -30,6 +30,7 @@ import { measureProxy } from './proxy.bench.js';
 import { measurePubSub } from './pubsub.bench.js';
 import { measureReplication } from './replication.bench.js';
 import { measureScripts } from './scripts.bench.js';
+import { measureSentinel } from './sentinel.bench.js';
 import { log, marked, type Section } from './report.js';
 import {
   type BenchServer,
@@ -376,6 +377,7 @@ const measures: Record<string, () => Promise<Section[]>> = {
       requests: Number(flags['replication-requests']),
       megabytes: Number(flags['replication-megabytes']),
     }),
+  sentinel: () => measureSentinel(rounds),
   proxy: () => measureProxy({ seconds: Number(flags['proxy-seconds']), rounds }),
   persistence: () =>
     measurePersistence({

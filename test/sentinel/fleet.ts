@@ -129,6 +129,7 @@ export class Fleet {
   }): Promise<Fleet> {
     const fleet = new Fleet();
     for (const kind of options.servers) await fleet.addServer(kind);
+    await fleet.linked();
     const { quorum = Math.floor(options.sentinels.length / 2) + 1, downAfterMs = 1500 } = options;
     for (const kind of options.sentinels)
       await fleet.addSentinel(kind, [
@@ -147,6 +148,15 @@ export class Fleet {
     const server = await (kind === 'redis' ? startRedis({ args, port }) : startKvasir({ args, port }));
     this.servers.push(server);
     return server;
+  }
+
+  /** All servers follow the first. Sentinels that start before that learn of the replicas ten seconds later. */
+  async linked(): Promise<void> {
+    const [master, ...replicas] = this.servers;
+    await until('the replicas follow', async () => {
+      const [, , followers] = plain(await ask(master!.port, 'ROLE')) as [string, number, unknown[]];
+      return followers.length === replicas.length;
+    });
   }
 
   async addSentinel(kind: Kind, lines: readonly string[]): Promise<SentinelProcess> {
