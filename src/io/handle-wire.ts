@@ -144,7 +144,10 @@ export class HandleWire implements Wire {
       this.queuedBytes = 0;
       if (this.closed) return;
       if (status !== 0) this.destroy();
-      else this.writeBacklog();
+      else {
+        this.writeBacklog();
+        if (this.queuedBytes > 0) this.events?.onProgress?.(this.unsentBytes);
+      }
     };
   }
 
@@ -177,6 +180,22 @@ export class HandleWire implements Wire {
     if (this.isReading || this.peerHasEnded || this.closed) return;
     this.isReading = true;
     this.handle.readStart();
+  }
+
+  get isReadingNow(): boolean {
+    return this.isReading;
+  }
+
+  /**
+   * Gives the handle up, so that another wire can serve it, in this thread or another; undefined while that cannot be, because bytes
+   * are unsent or one of the sides has ended. Afterwards this wire does and tells nothing.
+   */
+  detach(): AcceptedHandle | undefined {
+    if (this.closed || this.ending || this.peerHasEnded || this.unsentBytes > 0) return undefined;
+    this.pauseReading();
+    this.closed = true;
+    this.events = undefined;
+    return this.handle;
   }
 
   end(): void {

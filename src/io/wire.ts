@@ -23,6 +23,8 @@ export interface WireEvents {
   onData(bytes: Uint8Array, count: number): void;
   /** Everything written is sent. */
   onDrain(): void;
+  /** Some of what the system had not taken is sent; only some wires tell. */
+  onProgress?(unsentBytes: number): void;
   /** The peer will send nothing more. Called before the bytes of any other connection that came later. */
   onEnd(): void;
   /** The connection is gone; may be called twice. An error is told before later bytes of other connections. */

@@ -196,7 +196,9 @@ export abstract class RespServer<Database = undefined>
 
   accept(wire: Wire, unixSocket: boolean): Connection {
     this.beginTurn();
-    return this.registry.accept(wire, unixSocket);
+    const connection = this.registry.accept(wire, unixSocket);
+    for (const accepted of this.hooks.accepted) accepted(connection);
+    return connection;
   }
 
   /** A client without a socket, for commands that the server or its embedder runs. */

@@ -5,6 +5,7 @@
 //
 // Nobody is closed while messages are being delivered: that waits for the end of the request, or of the event.
 
+import { runUrgently } from '../../io/urgent.js';
 import type { Config } from '../config/config.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { Client } from './client.js';
@@ -81,7 +82,7 @@ export class ClientEviction {
   private checkSoon(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    queueMicrotask(() => {
+    runUrgently(() => {
       this.scheduled = false;
       this.check();
     });

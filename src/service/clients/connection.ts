@@ -19,6 +19,7 @@
 
 import { joinBytes } from '../../base/bytes.js';
 import type { Clock } from '../../io/clock.js';
+import { runUrgently } from '../../io/urgent.js';
 import type { Wire, WireEvents } from '../../io/wire.js';
 import {
   COMPLETE,
@@ -111,7 +112,8 @@ export class Connection implements WireEvents {
   writes = 0;
 
   constructor(
-    readonly wire: Wire,
+    /** Another one when the socket moves to an I/O thread or back. */
+    public wire: Wire,
     private readonly host: ConnectionHost,
     readonly session: Session,
   ) {}
@@ -164,7 +166,7 @@ export class Connection implements WireEvents {
     if (this.closed) return;
     this.closing = true;
     this.wire.destroy();
-    queueMicrotask(() => this.endNow(undefined));
+    runUrgently(() => this.endNow(undefined));
   }
 
   /** As destroy, and the session hears of it now. */
