@@ -41,6 +41,7 @@ const ownEntries = {
   'kvasir-backup': 'src/apps/kvasir-backup.js',
   'kvasir-load': 'src/apps/kvasir-load.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
+  'io-worker': 'src/io/threads/io-worker.js',
   'load-worker': 'src/bench/load-worker.js',
 };
 

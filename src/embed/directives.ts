@@ -143,9 +143,9 @@ export interface Directives {
   readonly 'oom-score-adj'?: boolean | 'no' | 'yes' | 'relative' | 'absolute' | 'relative' | undefined;
   /** Its scores for a master, a replica and a background process. Default: `0 200 800`. */
   readonly 'oom-score-adj-values'?: Words | undefined;
-  /** Threads for input and output; taken but without effect. Default: `1`. */
-  readonly 'io-threads'?: number | string | undefined;
-  /** Whether those threads read, too; taken but without effect. Default: `no`. */
+  /** Threads that may read from and write to sockets under load, the main one counted: 1 to 128, or auto for as many as the machine has to spare. Default: `1`. */
+  readonly 'io-threads'?: string | undefined;
+  /** Taken but without effect: I/O threads always read, too. Default: `no`. */
   readonly 'io-threads-do-reads'?: Flag | undefined;
   /** The allocator's own thread; taken but without effect. Default: `yes`. */
   readonly 'jemalloc-bg-thread'?: Flag | undefined;

@@ -6,6 +6,7 @@
 import { totalmem } from 'node:os';
 import { counter, type Field, fixed, gauge, size, text } from '../service/info/field.js';
 import { humanBytes } from '../service/info/human-bytes.js';
+import type { IoThreads } from '../service/doors/io-threads.js';
 import type { InfoField } from '../service/info/info.js';
 import { listenerLines, provideServiceInfo, type ServiceFieldsHost } from '../service/info/service-fields.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
@@ -23,6 +24,7 @@ import type { Transactions } from './transactions.js';
 /** Everything that INFO shows. */
 export interface InfoHost extends ServiceFieldsHost, MemoryFiguresHost {
   readonly migrations: { readonly connectionCount: number };
+  readonly ioThreads: IoThreads | undefined;
   readonly keyspace: Keyspace;
   readonly settings: Settings;
   readonly tracking: Tracking;
@@ -46,6 +48,7 @@ export function provideInfo(server: InfoHost): void {
   info.declare('clients', clientFields(server));
   info.declare('memory', memoryFields(server));
   info.provide('persistence', persistenceLines);
+  info.provide('threads', () => threadLines(server));
   info.declare('stats', keyspaceStats(server));
   info.declare('stats', otherStats(server));
   info.provide('replication', () => replicationFields(server));
@@ -55,13 +58,32 @@ export function provideInfo(server: InfoHost): void {
   info.declare('debug', debugFields(server));
 }
 
-function serverFields({ settings, config, keyspace }: InfoHost): readonly Field[] {
+function serverFields(server: InfoHost): readonly Field[] {
+  const { settings, config, keyspace } = server;
+  const ioThreads = (): IoThreads | undefined => server.ioThreads;
   return [
     gauge('hz', 'Ticks of the cron per second.', () => settings.hz),
     gauge('configured_hz', 'As `hz` in the configuration.', () => config.number('hz').value),
     text('lru_clock', 'Clock of use of keys.', () => keyspace.lruClock),
-    fixed('io_threads_active', 'Threads that serve sockets besides the main one.', 0),
+    gauge('io_threads_active', '1 while threads besides the main one serve sockets.', () =>
+      ioThreads()?.isActive === true ? 1 : 0,
+    ),
   ];
+}
+
+/** A line for the main thread and each I/O thread, as Redis 8 has them. */
+function threadLines({ ioThreads, clients, activity }: InfoHost): InfoField[] {
+  const traffic = activity.traffic();
+  const threads = ioThreads?.threads ?? [];
+  const moved = { clients: 0, ...(ioThreads?.figures ?? { reads: 0, writes: 0 }) };
+  const lines = threads.map((thread): InfoField => {
+    const { reads, writes } = thread.figures();
+    moved.clients += thread.connectionCount;
+    return [`io_thread_${thread.index + 1}`, `clients=${thread.connectionCount},reads=${reads},writes=${writes}`];
+  });
+  const own = [clients.size - moved.clients, traffic.reads - moved.reads, traffic.writes - moved.writes];
+  const [count, reads, writes] = own.map((figure) => Math.max(0, figure));
+  return [['io_thread_0', `clients=${count},reads=${reads},writes=${writes}`], ...lines];
 }
 
 /** While a shutdown waits for replicas. */
@@ -283,8 +305,8 @@ function otherStats(server: InfoHost): readonly Field[] {
     gauge('tracking_total_items', 'Pairs of tracking client and key.', () => tracking.items),
     gauge('tracking_total_prefixes', 'Prefixes that tracking clients follow.', () => tracking.prefixCount),
     fixed('dump_payload_sanitizations', 'Unused.', 0),
-    fixed('io_threaded_reads_processed', 'Reads by I/O threads.', 0),
-    fixed('io_threaded_writes_processed', 'Writes by I/O threads.', 0),
+    counter('io_threaded_reads_processed', 'Reads by I/O threads.', () => server.ioThreads?.figures.reads ?? 0),
+    counter('io_threaded_writes_processed', 'Writes by I/O threads.', () => server.ioThreads?.figures.writes ?? 0),
   ];
 }
 

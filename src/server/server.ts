@@ -24,6 +24,7 @@ import { type Client, Gate } from '../service/clients/client.js';
 import type { ClientState } from '../service/clients/client-line.js';
 import { wireBytes } from '../service/dispatch/accounting.js';
 import { type GateEntry, HELD, type Verdict } from '../service/dispatch/gates.js';
+import type { IoThreads } from '../service/doors/io-threads.js';
 import { RespServer } from '../service/resp-server.js';
 import { Monitors } from '../service/watch/monitors.js';
 import type { Persistence } from '../persistence/persistence.js';
@@ -63,6 +64,8 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly limits: DataLimits = defaultDataLimits();
   readonly monitors: Monitors;
   readonly hotKeys: HotKeys;
+  /** Threads that serve sockets; undefined where there can be none. */
+  ioThreads: IoThreads | undefined;
   readonly blocking: Blocking;
   readonly transactions: Transactions;
   readonly scripting: Scripting;

@@ -13,6 +13,7 @@ import type { CommandTable } from '../registry/table.js';
 import { makeTable } from './declarations.js';
 import { DataLocks } from './data-lock.js';
 import { ListenError, Listeners } from '../service/doors/listeners.js';
+import { allowedCount, IoThreads, parseForced } from '../service/doors/io-threads.js';
 import { Log } from '../service/process/log.js';
 import { OomScore } from '../service/process/oom-score.js';
 import type { ServerCall } from './call.js';
@@ -117,6 +118,7 @@ export class RunningServer {
     this.server.scripting.parked.abandon();
     this.listeners.close();
     for (const client of [...this.server.clients.values()]) client.connection?.destroy();
+    await this.server.ioThreads?.close();
     if (this.pidFile !== '') rmSync(this.pidFile, { force: true });
     await this.server.stop();
     this.locks.release();
@@ -185,6 +187,7 @@ async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer>
   for (const [from, to] of renamed) server.renameCommand(from, to);
   configureUsers(server, users);
   if (config.text('requirepass').value !== '') server.acl.setDefaultPassword(config.text('requirepass').value);
+  if (environment.hasThreads) await prepareIoThreads(server);
   const listeners = new Listeners(server, environment.network);
   if (loads) server.persistence.announceLoad();
   if (listeners.tls.isWanted && !listeners.tls.configure())
@@ -197,8 +200,32 @@ async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer>
     server.cron.stop();
     listeners.close();
     for (const client of [...server.clients.values()]) client.connection?.destroy();
+    await server.ioThreads?.close();
     throw error;
   }
+}
+
+/** `io-threads`, and what the environment forces for tests. */
+async function prepareIoThreads(server: DataServer): Promise<void> {
+  const setting = server.config.special('io-threads');
+  const forced = parseForced(process.env.KVASIR_IO_THREADS);
+  const count = allowedCount(setting.value);
+  server.ioThreads = new IoThreads(server, IoThreads.obstacle === undefined ? count : 0, process.env);
+  if (setting.value !== 1) {
+    const { obstacle } = IoThreads;
+    if (obstacle !== undefined)
+      server.log(
+        'notice',
+        `io-threads ${setting.print()} has no effect: ${obstacle}. The main thread serves all clients.`,
+      );
+    else if (count === 0)
+      server.log(
+        'notice',
+        `io-threads ${setting.print()} has no effect: it takes a machine with 4 processors or more. The main thread serves all clients.`,
+      );
+    else server.log('notice', `Up to ${count} I/O threads will serve clients when the load is high.`);
+  }
+  if (forced !== undefined) await server.ioThreads.force(forced);
 }
 
 /** What is left to do when the doors are open. */

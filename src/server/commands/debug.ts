@@ -26,10 +26,11 @@ import { rewriteConfigFile } from '../../service/config/rewrite.js';
 import type { DictRef } from '../../structures/dict.js';
 import type { QuicklistRef } from '../../structures/quicklist.js';
 import type { CallFor, CommandFor } from '../call.js';
+import { debugIoThreads, type IoThreadsDebugHost } from './debug-io-threads.js';
 import { type Host as ProtectedHost, mayUse } from '../../service/commands/protected.js';
 
 /** The part of the server that these commands reach. */
-export interface Host extends ProtectedHost {
+export interface Host extends ProtectedHost, IoThreadsDebugHost {
   readonly cluster: ClusterPort | undefined;
   readonly replication: ReplicationPort | undefined;
   readonly keyspace: Keyspace;
@@ -44,7 +45,7 @@ export interface Host extends ProtectedHost {
   allowsAllInScripts: boolean;
   readonly hooks: Pick<Hooks, 'replicationIdChanges'>;
   log(level: LogLevel, text: string): void;
-  suspend(call: ServerCall): LateReply;
+  suspend(call: { readonly client: unknown }): LateReply;
 }
 
 type ServerCall = CallFor<Host>;
@@ -347,6 +348,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
   },
   ziplist: { run: accept, args: [1, 1] },
   replybuffer: { run: accept, args: [1, 2] },
+  'io-threads': { run: debugIoThreads, args: [1, 3] },
   'pause-cron': {
     run: (call) => setSwitch(call, 2, (on) => (on ? call.host.cron.stop() : call.host.cron.start())),
     args: [1, 1],
@@ -457,6 +459,10 @@ const table: Readonly<Record<string, DebugEntry>> = {
         ['HTSTATS <dbid>', 'Return hash table statistics of the specified Redis database.'],
         ['HTSTATS-KEY <key>', "Like HTSTATS but for the hash table stored at <key>'s value."],
         ['HANDLES', 'Return how many sockets, timers and files the event loop has.'],
+        [
+          'IO-THREADS <FORCE [count]|SHUFFLE [count]|MOVE <client-id> <thread>|KILL <thread>|MOVES|OFF>',
+          'Make connections move to I/O threads whatever the load, or at random; thread 0 is the main one.',
+        ],
         ['LISTPACK <key>', 'Show low level info about the listpack encoding of <key>.'],
         ['LOADAOF', 'Flush the AOF buffers on disk and reload the AOF in memory.'],
         ['OBJECT <key>', 'Show low level info about `key` and associated value.'],

@@ -29,7 +29,7 @@ export interface ForeignGroup {
 const swap = 'virtual memory is gone since Redis 2.6: all data is in memory';
 const disk = 'the disk store never left its trial: all data is in memory';
 const notBuilt = 'belongs to a build for tests';
-const otherThreads = 'tunes threads that are not here';
+const otherThreads = 'tunes threads of another design';
 const noCluster = 'tunes a part of the cluster that is not here';
 const noReplication = 'belongs to a way of replication that is not here';
 const memoryOnly = 'values would have to live outside of memory, and all data lives in memory here';

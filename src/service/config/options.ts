@@ -254,8 +254,13 @@ export const options = [
     { multiple: true },
     'Its scores for a master, a replica and a background process.',
   ),
-  number('io-threads', 1, 1, 128, immutable, 'Threads for input and output; taken but without effect.'),
-  flag('io-threads-do-reads', false, immutable, 'Whether those threads read, too; taken but without effect.'),
+  special(
+    'io-threads',
+    '1',
+    immutable,
+    'Threads that may read from and write to sockets under load, the main one counted: 1 to 128, or auto for as many as the machine has to spare.',
+  ),
+  flag('io-threads-do-reads', false, immutable, 'Taken but without effect: I/O threads always read, too.'),
   flag('jemalloc-bg-thread', true, {}, "The allocator's own thread; taken but without effect."),
 
   // Data set

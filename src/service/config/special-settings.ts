@@ -7,7 +7,7 @@ import { systemErrorText } from '../../base/system-error.js';
 import { parseKeyspaceEvents, printKeyspaceEvents } from '../keyspace-events.js';
 import type { SpecialOption } from '../../registry/option.js';
 import type { SpecialName } from './options.js';
-import { formatMemory, parseMemory, type RewriteLine, type Setting } from './setting.js';
+import { formatMemory, NumberSetting, parseMemory, type RewriteLine, type Setting } from './setting.js';
 
 /** As C's strtoll reads it: an integer with spaces and a sign before it; undefined when there is more behind it. */
 function parseLoose(word: string): number | undefined {
@@ -303,6 +303,47 @@ export function formatPercentile(percentile: number): string {
   return percentile.toFixed(6).replace(/\.?0+$/, '');
 }
 
+/** A number of threads, or `auto`. */
+export class IoThreadsSetting implements Setting {
+  private readonly count: NumberSetting;
+  isAuto = false;
+
+  constructor(readonly option: SpecialOption) {
+    this.count = new NumberSetting({
+      ...option,
+      kind: 'number',
+      unit: 'plain',
+      initial: 1,
+      min: 1,
+      max: 128,
+      unsigned: false,
+    });
+  }
+
+  /** Threads with the main one; -1 for `auto`. */
+  get value(): number {
+    return this.isAuto ? -1 : this.count.value;
+  }
+
+  assign(words: readonly string[]): string | undefined {
+    if (words[0]!.toLowerCase() === 'auto') {
+      this.isAuto = true;
+      return undefined;
+    }
+    const refusal = this.count.assign(words);
+    if (refusal === undefined) this.isAuto = false;
+    return refusal;
+  }
+
+  print(): string {
+    return this.isAuto ? 'auto' : this.count.print();
+  }
+
+  rewrite(): readonly RewriteLine[] {
+    return [{ line: `${this.option.name} ${this.print()}`, force: this.print() !== this.option.initialText }];
+  }
+}
+
 export interface SpecialSettings extends Record<SpecialName, Setting> {
   readonly dir: DirectorySetting;
   readonly save: SaveSetting;
@@ -312,6 +353,7 @@ export interface SpecialSettings extends Record<SpecialName, Setting> {
   readonly 'oom-score-adj-values': OomScoreSetting;
   readonly 'notify-keyspace-events': KeyspaceEventsSetting;
   readonly 'latency-tracking-info-percentiles': PercentilesSetting;
+  readonly 'io-threads': IoThreadsSetting;
 }
 
 export function makeSpecialSetting(option: SpecialOption<SpecialName>, folder: string): Setting {
@@ -326,6 +368,8 @@ export function makeSpecialSetting(option: SpecialOption<SpecialName>, folder: s
       return new ReplicaOfSetting(option);
     case 'client-output-buffer-limit':
       return new OutputLimitSetting(option);
+    case 'io-threads':
+      return new IoThreadsSetting(option);
     case 'oom-score-adj-values':
       return new OomScoreSetting(option);
     case 'notify-keyspace-events':

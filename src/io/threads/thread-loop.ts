@@ -1,0 +1,182 @@
+// thread-loop: what an I/O thread does: it reads from its sockets into the ring of requests, and sends the replies.
+//
+// All sockets that are ready are read in one turn of the event loop; the check phase after it is the thread's turn: it publishes
+// what was read, wakes the engine, waits for it a little while, and sends the replies. Replies that come later wake it by the pipe.
+//
+// A full ring of requests stops the thread until the engine has made room, and with it the reading of its sockets, so that memory
+// stays bounded. A full ring of replies is the engine's matter (spill).
+//
+// Not here: one connection (thread-connection).
+
+import { performance } from 'node:perf_hooks';
+import type { AcceptedHandle } from '../handle-wire.js';
+import { connectChannel, type DescriptorPipe } from './descriptor-pipe.js';
+import { RUNNING, takeTurn, type ThreadSide, waitForRoom } from './handshake.js';
+import { Kind, PAYLOAD_BYTES_MAX, type ThreadStart, Word } from './layout.js';
+import { RingReader, RingWriter } from './ring.js';
+import { ThreadConnection } from './thread-connection.js';
+
+/** How long a thread waits for the engine before it looks at its sockets again. */
+const WAIT_MS = 2;
+const NO_BYTES = new Uint8Array(0);
+
+export class ThreadLoop implements ThreadSide {
+  readonly counters: Int32Array;
+  private readonly words: Int32Array;
+  private readonly engine: Int32Array;
+  private readonly requests: RingWriter;
+  private readonly replies: RingReader;
+  private readonly connections: (ThreadConnection | undefined)[] = [];
+  /** Sockets that came before the record that opens their slot. */
+  private readonly arrived = new Map<number, AcceptedHandle>();
+  private pipe: DescriptorPipe | undefined;
+  private hasTurn = false;
+  private stops = false;
+  private waitUntilMs = 0;
+  private readonly pause = new Int32Array(new SharedArrayBuffer(4));
+
+  constructor(private readonly start: ThreadStart) {
+    const { areas } = start;
+    this.words = new Int32Array(areas.words);
+    this.engine = new Int32Array(areas.engine);
+    this.counters = new Int32Array(areas.counters);
+    this.requests = new RingWriter(areas.requests, this.words, Word.requestHead, Word.requestTail);
+    this.replies = new RingReader(areas.replies, this.words, Word.replyHead, Word.replyTail);
+  }
+
+  /** Connects to the engine; resolves when it has, and goes on until it is told to stop. */
+  async run(): Promise<void> {
+    this.pipe = await connectChannel(this.start.path, {
+      onWake: () => this.turn(),
+      onSocket: (slot, handle) => {
+        const connection = this.connections[slot];
+        if (connection?.awaitsSocket === true) connection.open(handle);
+        else this.arrived.set(slot, handle);
+        this.turnSoon();
+      },
+      // The engine is gone.
+      onEnd: () => this.stop(),
+    });
+    this.turn();
+  }
+
+  // --- requests -----------------------------------------------------------------------------------------------------
+
+  /** Puts a record into the ring of requests; waits for room if there is none. @hot */
+  tell(slot: number, kind: number, bytes: Uint8Array = NO_BYTES, count = bytes.length): void {
+    // The engine takes nothing any more: waiting for room would be for ever.
+    if (this.stops) return;
+    let from = 0;
+    do {
+      const part = Math.min(count - from, PAYLOAD_BYTES_MAX);
+      while (!this.requests.put(slot, kind, bytes, from, part)) waitForRoom(this.engine, this.words, Word.state, this);
+      from += part;
+    } while (from < count);
+    this.turnSoon();
+  }
+
+  countRead(): void {
+    Atomics.store(this.words, Word.reads, Atomics.load(this.words, Word.reads) + 1);
+  }
+
+  countWrite(): void {
+    Atomics.store(this.words, Word.writes, Atomics.load(this.words, Word.writes) + 1);
+  }
+
+  /** Gives the socket of a slot back to the engine; false: that failed, it is still whole. */
+  sendSocket(slot: number, handle: AcceptedHandle): boolean {
+    return this.pipe!.sendSocket(slot, handle);
+  }
+
+  free(slot: number): void {
+    this.connections[slot] = undefined;
+  }
+
+  // --- turns --------------------------------------------------------------------------------------------------------
+
+  private turnSoon(): void {
+    if (this.hasTurn) return;
+    this.hasTurn = true;
+    // The engine need not ring while there is a turn to come.
+    Atomics.store(this.words, Word.state, RUNNING);
+    setImmediate(this.soon);
+  }
+
+  private readonly soon = (): void => {
+    this.hasTurn = false;
+    this.turn();
+  };
+
+  private turn(): void {
+    if (takeTurn(this.engine, this.words, Word.state, this) && !this.stops) this.turnSoon();
+    if (this.stops) this.stop();
+  }
+
+  private stop(): void {
+    this.stops = true;
+    this.pipe?.close();
+    for (const handle of this.arrived.values()) handle.close(() => undefined);
+    this.arrived.clear();
+    for (const connection of this.connections) connection?.destroy();
+  }
+
+  // ThreadSide
+
+  publish(): boolean {
+    this.delay();
+    return this.requests.publish();
+  }
+
+  takeReplies(): boolean {
+    this.delay();
+    const { replies } = this;
+    while (replies.next()) this.obey(replies.slot, replies.kind, replies.start, replies.length);
+    return replies.publish();
+  }
+
+  private obey(slot: number, kind: number, start: number, length: number): void {
+    if (kind === Kind.stop) this.stops = true;
+    else if (kind === Kind.open) {
+      const connection = new ThreadConnection(this, slot, this.replies.bytes[start] === 1);
+      this.connections[slot] = connection;
+      const handle = this.arrived.get(slot);
+      if (handle === undefined) return;
+      this.arrived.delete(slot);
+      connection.open(handle);
+    } else this.connections[slot]?.obey(kind, this.replies.bytes, start, length);
+  }
+
+  hasReplies(): boolean {
+    this.delay();
+    return this.replies.hasMore;
+  }
+
+  isServed(): boolean {
+    this.delay();
+    return this.requests.isTaken;
+  }
+
+  hasServedMore(): boolean {
+    this.delay();
+    return this.requests.hasMoved();
+  }
+
+  startWaiting(): void {
+    this.waitUntilMs = performance.now() + WAIT_MS;
+  }
+
+  waitMs(): number {
+    return this.stops ? 0 : this.waitUntilMs - performance.now();
+  }
+
+  ringEngine(): void {
+    this.delay();
+    this.pipe?.wake();
+  }
+
+  /** For a test: lets the other side run on between two steps. */
+  private delay(): void {
+    const { delays } = this.start;
+    if (delays > 0 && Math.random() < delays) Atomics.wait(this.pause, 0, 0, Math.random() * 2);
+  }
+}
