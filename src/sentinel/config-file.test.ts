@@ -154,8 +154,8 @@ test('a file that is torn or overwritten anywhere is read, or refused with the l
   shop.renamed.set('config', 'hidden');
   save(disk);
   const whole = latin1(disk.files.get(PATH));
-  const texts = Array.from({ length: whole.length }, (_, length) => whole.slice(0, length));
-  for (let round = 0; round < 2000; round++) {
+  const texts = Array.from({ length: whole.length >> 2 }, (_, index) => whole.slice(0, index * 4));
+  for (let round = 0; round < 300; round++) {
     const letters = whole.split('');
     for (let change = random.below(4); change >= 0; change--)
       letters[random.below(letters.length)] = random.chance(30) ? '\n' : String.fromCharCode(random.below(256));
@@ -176,5 +176,5 @@ test('a file that is torn or overwritten anywhere is read, or refused with the l
       );
     }
   }
-  assert.ok(refused > 100);
+  assert.ok(refused > 50);
 });

@@ -53,10 +53,10 @@ function ofMaster(counts: number | readonly number[], apply: ApplyToMaster): Dir
   };
 }
 
-function yesOrNo(name: string, assign: (state: SentinelState, on: boolean) => void): Directive {
+function yesOrNo(what: string, assign: (state: SentinelState, on: boolean) => void): Directive {
   return global((state, value) => {
     const word = value.toLowerCase();
-    if (word !== 'yes' && word !== 'no') return `Please specify yes or no for the ${name} options.`;
+    if (word !== 'yes' && word !== 'no') return `Please specify yes or no for the ${what}.`;
     assign(state, word === 'yes');
     return undefined;
   });
@@ -197,9 +197,12 @@ const directives: Readonly<Record<string, Directive>> = {
     state.settings.announcePort = Number(value);
     return undefined;
   }),
-  'deny-scripts-reconfig': yesOrNo('deny-scripts-reconfig', (state, on) => (state.settings.denyScriptsReconfig = on)),
-  'resolve-hostnames': yesOrNo('resolve-hostnames', (state, on) => (state.settings.resolveHostnames = on)),
-  'announce-hostnames': yesOrNo('announce-hostnames', (state, on) => (state.settings.announceHostnames = on)),
+  'deny-scripts-reconfig': yesOrNo(
+    'deny-scripts-reconfig options',
+    (state, on) => (state.settings.denyScriptsReconfig = on),
+  ),
+  'resolve-hostnames': yesOrNo('resolve-hostnames option', (state, on) => (state.settings.resolveHostnames = on)),
+  'announce-hostnames': yesOrNo('announce-hostnames option', (state, on) => (state.settings.announceHostnames = on)),
   'sentinel-user': global((state, value) => void (state.settings.sentinelUser = value)),
   'sentinel-pass': global((state, value) => void (state.settings.sentinelPass = value)),
 };

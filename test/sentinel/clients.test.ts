@@ -8,6 +8,9 @@ import { createSentinel } from 'redis';
 import { peerMissing } from '../peer.js';
 import { Fleet, type Kind, until } from './fleet.js';
 
+/** With KVASIR_LONG=1 the errors are compared with those that redis-sentinels bring about now. */
+const isLong = process.env.KVASIR_LONG === '1';
+
 /** An error without what differs with every run. */
 function kindOf(error: unknown): string {
   const { name, message, code } = error as Error & { code?: string };
@@ -56,9 +59,12 @@ async function followSwitch(kind: Kind): Promise<Set<string>> {
   }
 }
 
-describe('clients in sentinel mode', { skip: peerMissing('redis-sentinel') }, () => {
+describe('clients in sentinel mode', { skip: isLong && peerMissing('redis-sentinel') }, () => {
   test('ioredis and node-redis follow the switch, with no error beyond those of redis-sentinels', async () => {
-    const [ours, theirs] = await Promise.all([followSwitch('kvasir'), followSwitch('redis')]);
+    const [ours, theirs] = await Promise.all([
+      followSwitch('kvasir'),
+      isLong ? followSwitch('redis') : new Set<string>(),
+    ]);
     // Which of the ways a connection can break is seen first is chance.
     const broken = /ECONNREFUSED|ECONNRESET|EPIPE|SocketClosed|Socket closed|Connection is closed/;
     const beyond = [...ours].filter((error) => !theirs.has(error) && !broken.test(error));

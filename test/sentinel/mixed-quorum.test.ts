@@ -8,7 +8,7 @@ import { startKvasir } from '../kvasir.js';
 import { peerMissing, startRedis } from '../peer.js';
 import { ask, Fleet, fieldsOf, type Kind, plain, SentinelProcess, until } from './fleet.js';
 
-/** With KVASIR_LONG=1 both kinds of failure are tried with both kinds of quorum. */
+/** With KVASIR_LONG=1 the master is stopped, too, and the other quorum is tried. */
 const isLong = process.env.KVASIR_LONG === '1';
 
 const cases: readonly { servers: readonly Kind[]; sentinels: readonly Kind[] }[] = [
@@ -57,14 +57,14 @@ async function follows(port: number, master: number): Promise<void> {
 }
 
 describe('quorums of both kinds', { skip: peerMissing('redis-server', 'redis-sentinel') }, () => {
-  for (const [index, { servers, sentinels }] of cases.entries()) {
+  for (const { servers, sentinels } of cases.slice(0, isLong ? 2 : 1)) {
     test(`${sentinels.join(', ')} over ${servers.join(', ')}: the master fails, and comes back`, async () => {
       const fleet = await Fleet.make({ servers, sentinels });
       try {
         await fleet.ready();
-        if (isLong || index === 0) await killMaster(fleet, servers[0]!);
+        await killMaster(fleet, servers[0]!);
         if (isLong) await fleet.ready();
-        if (isLong || index === 1) await stopMaster(fleet);
+        if (isLong) await stopMaster(fleet);
         for (const sentinel of fleet.sentinels) {
           const fields = fieldsOf(await sentinel.ask('SENTINEL', 'MASTER', 'mymaster'));
           assert.notEqual(fields.get('config-epoch'), '0', `${sentinel.kind} has taken the new epoch over`);
