@@ -14,7 +14,7 @@ function tableAfter(zeros: number): Uint16Array {
   return table;
 }
 
-/** What a byte adds that so many others follow. */
+/** The contribution of a byte that so many others follow. */
 const after0 = tableAfter(0);
 const after1 = tableAfter(1);
 const after2 = tableAfter(2);

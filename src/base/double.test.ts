@@ -104,7 +104,7 @@ test('the ends of ranges are read more loosely', () => {
 });
 
 test('doubles are printed as redis-server prints them since 7.2', () => {
-  // What a redis-server of October 2024 (8.0-dev) said to ZADD and ZSCORE.
+  // Replies of a redis-server of October 2024 (8.0-dev) to ZADD and ZSCORE.
   const cases: [number, string][] = [
     [3.3, '3.3'],
     [-3.3, '-3.3'],

@@ -110,7 +110,7 @@ function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean):
 
 /**
  * (front * shift + back) / divisor, rounded once: the dividend is a sum of two doubles, and so is the quotient. NaN when
- * that is so near to the middle between two doubles that its last bits matter. What has 17 digits is not for Number():
+ * that is so near to the middle between two doubles that its last bits matter. Text with 17 digits is not for Number():
  * scores are printed like that, and come back from listpacks. @hot
  */
 function divideExactly(front: number, shift: number, back: number, divisor: number): number {

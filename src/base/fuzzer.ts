@@ -3,7 +3,7 @@
 // `npm test` runs each once, `npm run fuzz` for as long as wanted, seed after seed.
 
 export interface Fuzzer {
-  /** What holds, as a sentence. */
+  /** The property, as a sentence. */
   readonly name: string;
   /** Steps (or rounds, where one ends in a whole comparison) of a short run. */
   readonly steps: number;

@@ -11,7 +11,7 @@ const POINTS_PER_DIGEST = 4;
 
 /** A server as placement sees it. */
 export interface WeightedName {
-  /** What is hashed. */
+  /** The text that is hashed. */
   readonly name: string;
   readonly weight: number;
 }

@@ -2,7 +2,7 @@
 //
 // The generator is xoshiro128** (Blackman and Vigna), seeded through splitmix32. Not for secrets: `node:crypto` is.
 
-/** What most users need of a Prng; tests and simulations may put their own in its place. */
+/** A source of random numbers; tests and simulations may supply their own. */
 export interface RandomSource {
   uint32(): number;
   below(limit: number): number;

@@ -2,7 +2,7 @@
 //
 // Redis uses SipHash-1-2 so that nobody who does not know the key can make keys collide on purpose. SipHash needs 64-bit
 // arithmetic, which JavaScript has not; its 32-bit sister by the same authors (Aumasson and Bernstein, with the rounds that
-// the Linux kernel uses for hash tables) costs four additions, four rotations and four xors a word. What it costs in a
+// the Linux kernel uses for hash tables) costs four additions, four rotations and four xors a word. Its cost in a
 // GET is on docs/benchmarks.md.
 
 const SCRATCH_BYTES = 256;

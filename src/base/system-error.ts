@@ -36,7 +36,7 @@ export function errorCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
-/** What C's strerror says for the error of a system call; the error's own message where that is not known. */
+/** The text of C's strerror for a failed system call; the error's own message where that is not known. */
 export function systemErrorText(error: unknown): string {
   return texts[errorCode(error)] ?? (error instanceof Error ? error.message : String(error));
 }

@@ -16,7 +16,7 @@ test('published digests', () => {
   );
 });
 
-/** What the reference implementation gives for the first bytes of the sequence (7 i² + 13 i + 5) mod 256, by their count. */
+/** The hashes of the reference implementation for the first bytes of the sequence (7 i² + 13 i + 5) mod 256, by their count. */
 const reference: Readonly<Record<number, string>> = {
   1: '929e358d27ae3ee2',
   2: '7453273f744ec252',

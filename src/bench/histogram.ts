@@ -60,7 +60,7 @@ export class Histogram {
     for (let index = 0; index < this.counts.length; index++) this.counts[index]! += other.counts[index]!;
   }
 
-  /** What was counted since `before`, a copy of this one's counts. */
+  /** The counts since `before`, a copy of this one's counts. */
   since(before: Int32Array): Histogram {
     const difference = new Histogram(this.shape);
     for (let index = 0; index < before.length; index++) difference.counts[index] = this.counts[index]! - before[index]!;

@@ -7,7 +7,7 @@ export interface ServerConfig {
   appendonly: string;
 }
 
-/** What the report says about the server or servers. */
+/** The server or servers of a report. */
 export interface ReportContext {
   /** Undefined where CONFIG could not be read; one entry for each master of a cluster. */
   configs: (ServerConfig | undefined)[];

@@ -1,7 +1,7 @@
 // test-result: the figures that one test of the benchmark ends with.
 import type { Histogram } from './histogram.js';
 
-/** What happened in one slice of a test. */
+/** The figures of one slice of a test. */
 export interface Sample {
   /** End of the slice, from the start of the test. */
   endMs: number;

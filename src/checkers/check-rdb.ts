@@ -56,7 +56,7 @@ export class RdbChecker {
   private readonly keyspace = new Keyspace({ databaseCount: 1, random: new Prng(1), hashKey: [1, 2] });
   private readonly builder = new ValueBuilder(this.keyspace, defaultDataLimits());
   private keyName: string | undefined;
-  /** What redis-check-rdb shows as the type being read; it starts with 0 and is -1 after a key. */
+  /** The type being read, as redis-check-rdb shows it; it starts with 0 and is -1 after a key. */
   private typeShown = 0;
 
   constructor(

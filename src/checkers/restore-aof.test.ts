@@ -48,7 +48,7 @@ function multiPart(...parts: readonly (readonly Uint8Array[])[]): SimulatedFiles
   return files;
 }
 
-/** What a server that starts on this folder has. */
+/** The data of a server that starts on this folder. */
 async function keysIn(files: SimulatedFiles, dir: string): Promise<Record<string, string>> {
   const host = new LocalHost(files, { appendonly: true, dir });
   const persistence = new Persistence(host);
@@ -100,7 +100,7 @@ test('of several the last one is undone, FLUSHDB too, and another command by its
     [command('FLUSHALL'), set('b', '2'), command('FLUSHDB'), set('c', '3'), command('DEL', 'c'), set('d', '4')],
   );
   assert.equal(check(files, '--restore-to', '/new', manifestPath).code, 0);
-  // What was before the first FLUSHALL is gone in any case, so the replay would meet that one.
+  // Data from before the first FLUSHALL is gone in any case, so the replay would meet that one.
   const kept = Buffer.from(files.get('/new/appendonlydir/appendonly.aof.1.incr.aof')).toString();
   assert.equal(kept, Buffer.concat([command('FLUSHALL'), set('b', '2')]).toString());
   assert.equal(check(files, '--restore-to', '/second', '--before-last', 'del', manifestPath).code, 0);

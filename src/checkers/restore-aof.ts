@@ -24,7 +24,7 @@ export type RestorePoint =
   | { readonly kind: 'timestamp'; readonly seconds: number }
   | { readonly kind: 'offset'; readonly bytes: number };
 
-/** What cannot be restored, in words for the user. */
+/** The reason why a file cannot be restored, in words for the user. */
 export class RestoreError extends Error {}
 
 interface Cut {

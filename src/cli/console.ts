@@ -19,11 +19,11 @@ export class Console implements ByteSink {
   readonly stdinTerminal = isatty(0);
   readonly stdoutTerminal = isatty(1);
   readonly stderrTerminal = isatty(2);
-  /** What the output should look as if it went to: FAKETTY in the environment stands in for a terminal in tests. */
+  /** The kind of output to imitate: FAKETTY in the environment stands in for a terminal in tests. */
   readonly formatsForTerminal = this.stdoutTerminal || process.env.FAKETTY !== undefined;
   /** Colours: at a terminal, unless NO_COLOR is set or the terminal is dumb. */
   readonly colors = this.stdoutTerminal && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb';
-  /** What a vanished reader does: end the program, or (at the prompt) nothing. */
+  /** The reaction to a vanished reader: end the program, or (at the prompt) nothing. */
   endOnBrokenPipe = true;
   private text = '';
   private parts: Uint8Array[] = [];

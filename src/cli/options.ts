@@ -10,7 +10,7 @@ import { parseRedisUri } from './uri.js';
 
 export type OutputFormat = 'standard' | 'raw' | 'csv' | 'json' | 'quoted-json';
 
-/** What the program does instead of running a command. */
+/** The modes of the program other than running a command. */
 export type Mode =
   | 'latency'
   | 'latency-dist'
@@ -93,7 +93,7 @@ export interface ClusterCall {
   options: Map<string, string[]>;
 }
 
-/** What the command line asks for. Texts are for stdout (`say`) or stderr (`refuse`, `warnings`). */
+/** The parsed command line. Texts are for stdout (`say`) or stderr (`refuse`, `warnings`). */
 export type ParsedCommandLine =
   | { kind: 'run'; options: CliOptions; command: string[]; warnings: string[] }
   | { kind: 'help'; status: number }

@@ -10,7 +10,7 @@ import { parseCommandLine, usage, type CliOptions } from './options.js';
 import { terminalPalette } from './output/terminal-palette.js';
 import { Session } from './session.js';
 
-/** What the executable adds. */
+/** The parts that the executable adds. */
 export interface Parts {
   /** Hints for servers that give none themselves. */
   readonly loadHints?: () => Promise<CommandHints>;

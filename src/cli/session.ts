@@ -18,7 +18,7 @@ import type { Palette } from './output/standard.js';
 /** The wait for a reply was given up (Ctrl-C). */
 class Aborted extends Error {}
 
-/** What a command waits for decides how its replies are read. */
+/** The kind of wait of a command decides how its replies are read. */
 const subscribeCommands = ['subscribe', 'psubscribe', 'ssubscribe'];
 const unsubscribeCommands = ['unsubscribe', 'punsubscribe', 'sunsubscribe'];
 

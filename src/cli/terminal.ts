@@ -127,7 +127,7 @@ export function openTerminal(session: Session): LineSource {
   };
 }
 
-/** What a person types, as bytes; what is shown, as text. */
+/** Input as bytes, output as text. */
 function toBytes(text: string): string {
   return Buffer.from(text).toString('latin1');
 }

@@ -142,7 +142,7 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
   });
 }
 
-/** What a server's alert means, in words for users; OpenSSL's own text names its functions. */
+/** The meaning of a server's alert, in words for users; OpenSSL's own text names its functions. */
 const alertTexts: Readonly<Record<string, string>> = {
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the server wants a client certificate (--cert and --key)',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:

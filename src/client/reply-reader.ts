@@ -1,6 +1,6 @@
 // reply-reader: turns the bytes of an outgoing connection into replies, however they are cut into chunks.
 //
-// One resumable loop. What is open is a stack of aggregates, so nothing is parsed twice when more bytes come, and
+// One resumable loop. The open aggregates are a stack, so nothing is parsed twice when more bytes come, and
 // nesting costs no call stack. A bulk string that is longer than what has arrived is collected chunk by chunk and
 // joined once, so reading n bytes copies n bytes. Nothing is allocated for a length that a peer only claims.
 //

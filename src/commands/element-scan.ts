@@ -12,13 +12,13 @@ const COUNT_MAX = 0x7fffffff;
 export interface ElementScan {
   /** About how many elements a call emits. */
   readonly count: number;
-  /** What elements have to match; undefined: all do. */
+  /** The pattern that elements must match; undefined: all do. */
   readonly glob: Uint8Array | undefined;
   /** Fields come without their values, members without their scores. */
   readonly alone: boolean;
 }
 
-/** What the declarations share; `more` are options of one of them. */
+/** The common part of the declarations; `more` are options of one of them. */
 export function elementScan(elements: string, ...more: readonly Argument[]) {
   return {
     since: '2.8.0',

@@ -23,7 +23,7 @@ export interface BlockRequest {
   /** Writes the reply when the time is over, or CLIENT UNBLOCK says so. */
   readonly onTimeout: (reply: DataCall['reply']) => void;
   /**
-   * What to run again when a key has changed: the same command if absent. XREAD puts the ids that `$` stood for here.
+   * The command to run again when a key has changed: the same command if absent. XREAD puts the ids that `$` stood for here.
    */
   readonly args?: readonly Part[];
   /** The type that a key must have to wake the client: BLPOP goes on waiting when a key becomes a string. Any if absent. */
@@ -55,7 +55,7 @@ export interface Engine {
   preventPropagation(call: DataCall): void;
 }
 
-/** What commands know of the client that called them. */
+/** The calling client as commands see it. */
 export interface DataClient {
   readonly id: number;
   /** Number of the selected database. */

@@ -23,7 +23,7 @@ import type { Listpacks } from '../structures/listpack.js';
 const WHOLE_SCORE_MAX = 2 ** 62;
 const scoreText = new Uint8Array(DOUBLE_TEXT_BYTES_MAX);
 
-/** The score in the entry at a byte. What is no number (only a forged file has that) counts as 0. @hot */
+/** The score in the entry at a byte. Text that is no number (only in a forged file) counts as 0. @hot */
 function readScore(u8: Uint8Array, byte: number): number {
   const first = u8[byte]!;
   if (first < 128) return first;

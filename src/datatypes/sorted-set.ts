@@ -1,6 +1,6 @@
 // sorted-set: members with scores, in one listpack while they are few and short, else as a dict of members with an index.
 //
-// A value is an encoding and a ref (of the listpack, or of the dict). What changes a value leaves what it has become in
+// A value is an encoding and a ref (of the listpack, or of the dict). A change of a value leaves the new pair in
 // `encoding` and `ref`, as a listpack may move or turn into the big form. Ranges of any kind (ranks, scores, members) are
 // first turned into a range of ranks; a SortedSetWalk then visits it.
 //
@@ -56,7 +56,7 @@ export type AddResult = 'added' | 'updated' | 'same' | 'skipped' | 'nan';
 
 /** All sorted sets of one arena. */
 export class SortedSets implements Container {
-  /** What the value has become by the last change. */
+  /** The value after the last change. */
   encoding = 0;
   ref = 0;
   /** The score of the member after the last `add`. */
@@ -235,7 +235,7 @@ export class SortedSets implements Container {
     this.entries.setNumber(entry, next);
   }
 
-  /** What happens to a member that is there; sets `newScore`. */
+  /** Applies the flags to an existing member; sets `newScore`. */
   private decide(old: number, score: number, flags: number): AddResult {
     this.newScore = old;
     if ((flags & AddFlag.NEW) !== 0) return 'skipped';

@@ -11,7 +11,7 @@
 //   order     index of (time of the delivery, number) -> id: who asks for what is idle for longest (XREADGROUP CLAIM) gets it
 //             without a walk; what is released has time 0 and so comes first. It is made at the first such command or XNACK.
 //
-// What is pending thus costs 56 bytes a message and a little more, 88 with the order, and each delivery is stored once. Groups
+// A pending message thus costs 56 bytes and a little more, 88 with the order, and each delivery is stored once. Groups
 // and consumers keep their place as long as they are, lists move when they grow.
 //
 // Not here: entries (stream), what the commands make of it (commands/stream).
@@ -49,14 +49,14 @@ export const DELIVERIES_MAX = 2 ** 63;
 
 const orderKey = new StreamId();
 
-/** What `entriesRead` is when nobody knows. */
+/** The value of `entriesRead` when it is unknown. */
 export const ENTRIES_READ_UNKNOWN = -1;
 
 const doubleScratch = new Float64Array(1);
 const wordScratch = new Int32Array(doubleScratch.buffer);
 
 export class StreamGroups {
-  /** What was pending under the id that was found last. */
+  /** The pending entry of the id that was found last. */
   readonly pendingId = new StreamId();
   deliveryTime = 0;
   deliveryCount = 0;
@@ -296,7 +296,7 @@ export class StreamGroups {
   /** Stores a delivery of an id to a consumer (0: it is released), whether or not it was pending before, with it or another. */
   setPending(group: GroupRef, id: StreamId, consumer: ConsumerRef, timeMs: number, count: number): void {
     const { indexes } = this;
-    // What is released keeps the order in which it was.
+    // Released entries keep their order.
     const order = consumer === 0 ? this.keepOrder(group) : this.order(group);
     const added = indexes.insert(this.groupPending(group), id);
     const before = added ? 0 : (indexes.value(PENDING_CONSUMER) as ConsumerRef);

@@ -20,7 +20,7 @@ interface Remembered {
   readonly addedMs: number;
 }
 
-/** What is remembered of one stream. */
+/** The memory of one stream. */
 export class ProducerTable {
   /** Names that were ever remembered, and messages that were recognized. */
   added = 0;
@@ -66,7 +66,7 @@ export class ProducerTable {
     const copy = new StreamId();
     copy.set(id);
     names.delete(name);
-    // What is replayed from an AOF was added when its id says so.
+    // A message replayed from an AOF was added at the time of its id.
     names.set(name, { id: copy, addedMs: Math.min(nowMs, id.ms) });
     this.added++;
     for (const oldest of names.keys()) {

@@ -141,7 +141,7 @@ test('bytes from outside that are no node of a stream are refused without harm',
     const bad = bytes.slice();
     for (let flips = 1 + prng.below(3); flips > 0; flips--) bad[prng.below(length)] = prng.below(256);
     if (!validateStreamNode(bad, 0, bad.length)) continue;
-    // What is accepted can be read.
+    // An accepted node can be read.
     const other = new Harness();
     other.streams.appendNode(other.stream, idOf(1), other.listpacks.createFrom(bad, 0, bad.length));
     other.range(0, 1e9, false);

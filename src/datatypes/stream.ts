@@ -61,7 +61,7 @@ export class Streams implements Container {
   readonly indexes: StreamIndexes;
   readonly nodes: StreamNodes;
   readonly groups: StreamGroups;
-  /** What producers have added lately, of streams where they say so. */
+  /** The recent messages of named producers. */
   readonly idempotency = new StreamIdempotency();
   /** For walks through a stream's entries; one at a time. */
   readonly reader: StreamReader;
@@ -94,7 +94,7 @@ export class Streams implements Container {
   }
 
   count(_encoding: number, ref: number): number {
-    // What is to be freed counts here, and a group may have much of it without an entry in the stream.
+    // This counts what there is to free, and a group may have much without an entry in the stream.
     return this.length(ref as StreamRef) + this.groups.weight(this.groupList(ref as StreamRef));
   }
 

@@ -113,7 +113,7 @@ export interface Directives {
   readonly 'hide-user-data-from-log'?: Flag | undefined;
   /** Set the title of the process. Default: `yes`. */
   readonly 'set-proc-title'?: Flag | undefined;
-  /** What the title of the process says. Default: `{title} {listen-addr} {server-mode}`. */
+  /** Title of the process, with variables. Default: `{title} {listen-addr} {server-mode}`. */
   readonly 'proc-title-template'?: string | undefined;
   /** Locale by which SORT ALPHA compares. Default: `""`. */
   readonly 'locale-collate'?: string | undefined;
@@ -161,7 +161,7 @@ export interface Directives {
   readonly activerehashing?: Flag | undefined;
   /** How much time goes into finding expired keys. Default: `1`. */
   readonly 'active-expire-effort'?: number | string | undefined;
-  /** What contradicts itself in RDB files and payloads of RESTORE is mended where that is possible, as redis-server loads it; with yes it is refused, with clients only in payloads. Default: `no`. */
+  /** Repair contradictions in RDB files and payloads of RESTORE where possible, as redis-server loads them; yes refuses them, clients only in payloads. Default: `no`. */
   readonly 'sanitize-dump-payload'?: boolean | 'no' | 'yes' | 'clients' | undefined;
   /** Bytes of memory for data; 0 for no limit. Default: `0`. */
   readonly maxmemory?: number | string | undefined;
@@ -360,7 +360,7 @@ export interface Directives {
   readonly 'slave-ignore-maxmemory'?: Flag | undefined;
   /** A replica goes on when it cannot write to its disk. Default: `no`. */
   readonly 'replica-ignore-disk-write-errors'?: Flag | undefined;
-  /** What happens when a replicated command fails. Default: `ignore`. */
+  /** Reaction to a replicated command that fails. Default: `ignore`. */
   readonly 'propagation-error-behavior'?: 'ignore' | 'panic' | 'panic-on-replicas' | undefined;
   /** Refuse writes with fewer good replicas than this. Default: `0`. */
   readonly 'min-replicas-to-write'?: number | string | undefined;
@@ -378,11 +378,11 @@ export interface Directives {
   readonly 'acllog-max-len'?: number | string | undefined;
   /** Channels that new users may use. Default: `resetchannels`. */
   readonly 'acl-pubsub-default'?: 'allchannels' | 'resetchannels' | undefined;
-  /** Who may CONFIG SET the protected directives. Default: `no`. */
+  /** Clients that may CONFIG SET the protected directives. Default: `no`. */
   readonly 'enable-protected-configs'?: boolean | 'no' | 'yes' | 'local' | undefined;
-  /** Who may use DEBUG. Default: `no`. */
+  /** Clients that may use DEBUG. Default: `no`. */
   readonly 'enable-debug-command'?: boolean | 'no' | 'yes' | 'local' | undefined;
-  /** Who may use MODULE. Default: `no`. */
+  /** Clients that may use MODULE. Default: `no`. */
   readonly 'enable-module-command'?: boolean | 'no' | 'yes' | 'local' | undefined;
   /** Milliseconds after which others are told that a script is running. Default: `5000`. */
   readonly 'busy-reply-threshold'?: number | string | undefined;
@@ -438,7 +438,7 @@ export interface Directives {
   readonly 'cluster-announce-hostname'?: string | undefined;
   /** Name of this node in the logs. Default: `""`. */
   readonly 'cluster-announce-human-nodename'?: string | undefined;
-  /** What clients are redirected to. Default: `ip`. */
+  /** Kind of address in redirections. Default: `ip`. */
   readonly 'cluster-preferred-endpoint-type'?: 'ip' | 'hostname' | 'unknown-endpoint' | undefined;
   /** Percent of commands checked for use in a cluster. Default: `0`. */
   readonly 'cluster-compatibility-sample-ratio'?: number | string | undefined;

@@ -22,7 +22,7 @@ function isWord(value: unknown): value is string | number {
   return typeof value === 'string' || (typeof value === 'number' && !Number.isNaN(value));
 }
 
-/** What only a program without a compiler's help can give is refused, since as a text it would mean something else. */
+/** Refuses values that only a program without types can give, since as text they would mean something else. */
 function checkValue(name: string, value: unknown): DirectiveValue {
   if (isWord(value) || typeof value === 'boolean') return value;
   if (Array.isArray(value) && value.every(isWord)) return value;
@@ -63,7 +63,7 @@ export async function startEmbedded(
   const log = givenLog === undefined ? undefined : guardedLog(givenLog);
   const config = new Config(folder);
   const lines: Record<string, DirectiveValue> = {};
-  // What a config file says is not overruled by defaults.
+  // Defaults do not overrule a config file.
   if (configFile === undefined) Object.assign(lines, { bind: '127.0.0.1', save: '', port: 0 });
   if (port !== undefined) lines.port = port === false ? 0 : checkValue('port', port);
   for (const [name, value] of Object.entries(directives))

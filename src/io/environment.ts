@@ -21,7 +21,7 @@ export interface Environment {
   readonly hasThreads: boolean;
   /** Other processes may have the same files. */
   readonly sharesDisk: boolean;
-  /** What tells this process from others on the host. */
+  /** The number of this process on the host. */
   readonly processId: number;
 }
 

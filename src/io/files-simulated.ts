@@ -1,6 +1,6 @@
 // files-simulated: a file system in memory that fails when it is told to and loses what was not synced when it crashes.
 //
-// What is durable follows POSIX read strictly: a file's bytes only after `sync` of the file, its name (new, renamed,
+// Durability follows POSIX read strictly: a file's bytes only after `sync` of the file, its name (new, renamed,
 // removed) only after `syncFolder` of the folder. `afterCrash` makes the file system as it may look after a power cut: of the
 // bytes that were not synced any prefix is there, of the changes of names that were not synced any prefix took place.
 // A `kill -9` loses nothing that was written: simply go on with the same object.
@@ -18,7 +18,7 @@ interface Content {
   length: number;
   /** So many bytes at the beginning survive a power cut as they are. */
   durableLength: number;
-  /** What survives instead, once durable bytes were cut off; until the next sync. */
+  /** The bytes that survive instead after durable ones were cut off; until the next sync. */
   cutOff: Uint8Array | undefined;
   modifiedAt: number;
 }

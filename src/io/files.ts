@@ -31,7 +31,7 @@ import { errorCode } from '../base/system-error.js';
 /** read: must exist. create: made new or emptied. append: made if missing, writes go to the end. update: must exist, read and cut. */
 export type OpenMode = 'read' | 'create' | 'append' | 'update';
 
-/** What became of reading or writing off the loop. */
+/** The outcome of reading or writing off the loop. */
 export type FileCallback = (error: Error | null, count: number) => void;
 
 export interface OpenFile {

@@ -17,7 +17,7 @@ interface Address {
   port?: number;
 }
 
-/** What an accepted connection of Node's own (TCP, or Pipe for a unix socket) has. */
+/** The handle of an accepted connection of Node's own (TCP, or Pipe for a unix socket). */
 export interface AcceptedHandle extends StreamHandle {
   onread: (this: AcceptedHandle) => void;
   wire: HandleWire;

@@ -1,8 +1,8 @@
 // in-process: a connection without a socket: the client holds a stream, the server a wire, and bytes are handed over in memory.
 //
 // Either side gets what the other wrote in a turn of the loop of its own, never from within the other's call: a client's
-// handler that throws must not throw into the server, and a request must not run inside another. What is written in one turn
-// goes over together in the next.
+// handler that throws must not throw into the server, and a request must not run inside another. Bytes written in one turn
+// go over together in the next.
 
 import { Duplex } from 'node:stream';
 import type { Wire, WireEvents } from './wire.js';
@@ -10,7 +10,7 @@ import type { Wire, WireEvents } from './wire.js';
 /** More unread bytes than this count as unsent. */
 const UNREAD_BYTES = 64 * 1024;
 
-/** What a client that expects a net.Socket may call besides a stream's methods; nothing has to be done. */
+/** The methods of a net.Socket that a client may call besides a stream's; they do nothing. */
 export class InProcessSocket extends Duplex {
   readonly connecting = false;
 

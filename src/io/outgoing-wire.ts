@@ -12,7 +12,7 @@ import type { Wire } from './wire.js';
 
 export class OutgoingWire implements Wire {
   private inner: Wire | undefined;
-  /** What was written before the connection stood. */
+  /** Bytes written before the connection was open. */
   private early: Uint8Array[] = [];
   private earlyBytes = 0;
   private paused = false;

@@ -36,7 +36,7 @@ interface Due {
 }
 
 export class VirtualClock implements Clock {
-  /** What is added to the machine's time; while frozen, the time itself. */
+  /** The offset to the machine's time; while frozen, the time itself. */
   private wallOffsetMs: number;
   private steadyOffsetMs = 0;
   private frozen = false;

@@ -1,6 +1,6 @@
 // wire: a connection as the layers above see it: bytes in, bytes out, the end.
 
-/** What a connection needs of its socket; plain TCP, unix sockets, TLS and simulations look the same from above. */
+/** A socket as a connection uses it; plain TCP, unix sockets, TLS and simulations look the same from above. */
 export interface Wire {
   /** Bytes handed to `write` that the system has not taken yet. */
   readonly unsentBytes: number;

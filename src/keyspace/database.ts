@@ -18,7 +18,7 @@ import type { Values } from '../datatypes/values.js';
 import { ExpiryIndex } from './expiry.js';
 import { firstHashOf, SLOT_BITS, type SlotKeys } from './slot-keys.js';
 
-/** What the tables of a database without keys take at most, if it never had many. */
+/** The most bytes that the tables of a database without keys take, if it never had many. */
 const EMPTY_BYTES_MAX = 16 * 1024;
 const STRING_WORD = objectWord(Type.STRING, Encoding.STRING);
 

@@ -28,7 +28,7 @@ export const EventClass = {
 export const SUBKEY_CLASSES =
   EventClass.SUBKEYSPACE | EventClass.SUBKEYEVENT | EventClass.SUBKEYSPACE_ITEM | EventClass.SUBKEYSPACE_EVENT;
 
-/** What happens to keys, told to whoever lives above the keyspace; `key` is borrowed: copy what must stay. */
+/** Receives the events of keys above the keyspace; `key` is borrowed: copy it to keep it. */
 export interface KeyspaceListener {
   /** A key was changed, created, deleted or expired: watchers, trackers and blocked clients want to know. */
   keyChanged(database: number, key: Uint8Array, offset: number, length: number): void;

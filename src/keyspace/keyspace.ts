@@ -21,7 +21,7 @@ export const FREQUENCY_NEW = 5;
 const FREE_AT_ONCE_MAX = 64;
 const CLOCK_MASK = 0xffffff;
 
-/** Who hears of keys that get an age. */
+/** Hears of keys that get an age. */
 export interface ExpiryWatch {
   expirySet(database: Database, entry: number): void;
 }
@@ -68,9 +68,9 @@ export class Keyspace {
   lruClock = 0;
   /** Count of changes. It only grows: commands add to it, replication and AOF look whether it moved. */
   dirty = 0;
-  /** What `dirty` was when the data set was as the last save has it. */
+  /** The value of `dirty` at the last save. */
   savedDirty = 0;
-  /** What `notify` passes on: bits of EventClass. */
+  /** The events that `notify` passes on: bits of EventClass. */
   notifyMask = 0;
   /** Set while somebody watches, tracks or waits for keys: `changed` then tells the listener. */
   listening = false;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Arena } from './arena.js';
 import { byteOffset, chunkOf } from './layout.js';
 
-/** What the system counts as this process's memory; undefined where it does not tell. */
+/** The system's count of this process's memory; undefined where there is none. */
 function processBytes(): number | undefined {
   try {
     return Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[1]) * 4096;

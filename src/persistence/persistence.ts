@@ -23,7 +23,7 @@ const EXPIRED_KEYS_MAX = 100_000;
 
 type ExpiredKey = readonly [database: number, key: Uint8Array];
 
-/** What DEBUG RELOAD does besides loading the file: saving it before, emptying the databases, replacing what is there. */
+/** The steps of DEBUG RELOAD besides loading the file: saving it before, emptying the databases, replacing what is there. */
 export interface ReloadOptions {
   readonly saves: boolean;
   readonly flushes: boolean;

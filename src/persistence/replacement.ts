@@ -114,7 +114,7 @@ export class Replacement {
       host.log('notice', 'MASTER <-> REPLICA sync: Discarding temporary DB in background');
       throw error;
     } finally {
-      // What is left of them, the old data or what came of the new, is freed in slices.
+      // The rest, the old data or the part of the new, is freed in slices.
       for (const database of databases) database.clear();
       owner.cuts.isHeld = false;
       owner.loadingAside = null;

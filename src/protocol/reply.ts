@@ -123,7 +123,7 @@ export class ReplyWriter {
     return parts;
   }
 
-  /** What was taken is sent: its buffers may be used again. */
+  /** The bytes that were taken are sent: their buffers may be used again. */
   reuse(): void {
     for (const buffer of this.retired) if (this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer);
     this.retired.length = 0;
@@ -141,7 +141,7 @@ export class ReplyWriter {
   /** Parts of the buffer from its start, by their length: making one costs 100 ns. */
   private readonly parts: (Uint8Array | undefined)[] = [];
 
-  /** What is written in the buffer, without what is in `full`. @hot */
+  /** Bytes written in the buffer, without those in `full`. @hot */
   get written(): Uint8Array {
     const { length } = this;
     if (length >= KEPT_PARTS_MAX) return this.buffer.subarray(0, length);

@@ -4,7 +4,7 @@
 // again where reading stopped: places are relative to the request's first byte, so the bytes may move meanwhile, and a
 // request of a million arguments that comes in small pieces is still read in linear time.
 //
-// What is refused, and in which words, is Redis's: clients and attackers get the same protocol errors.
+// Refusals and their words are Redis's: clients and attackers get the same protocol errors.
 
 import { isSpace } from '../base/bytes.js';
 import { splitBytes } from '../base/quoting.js';
@@ -225,7 +225,7 @@ export class RequestReader {
   }
 }
 
-/** What is known of a request that has come in part. One per connection, made when it is first needed. */
+/** The state of a request that has come in part. One per connection, made when it is first needed. */
 export class ResumePoint {
   argumentCount = 0;
   /** Where reading goes on, from the request's first byte. */

@@ -101,7 +101,7 @@ export interface CommandDeclaration<C> {
   readonly docFlags?: readonly ('deprecated' | 'syscmd')[];
   /** For commands whose keys no specification can find: the argument indexes of the keys. */
   readonly findKeys?: (call: C) => number[];
-  /** What a call does to the key of a specification with 'variable_flags'. */
+  /** The flags of a call for the key of a specification with 'variable_flags'. */
   readonly variableFlags?: (call: C) => readonly KeyFlag[];
   /** Subcommands; then `run` is for the bare container (COMMAND, DEBUG), and usually absent. */
   readonly subcommands?: readonly CommandDeclaration<C>[];

@@ -90,7 +90,7 @@ export function findKeys<C extends Call>(
   return fits;
 }
 
-/** What a call does to the key that was found as number `index`. */
+/** The flags of a call for the key that was found as number `index`. */
 export function flagsOfKey<C extends Call>(
   command: Command<C>,
   call: C,

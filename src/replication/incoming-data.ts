@@ -17,7 +17,7 @@ import type { ReplacementMode } from '../persistence/replacement.js';
 import { fromByteString } from '../service/config/special-settings.js';
 import type { DataServer } from '../server/server.js';
 
-/** What hears of the data. */
+/** The receiver of the data. */
 export interface IncomingDataOwner {
   /** The id is that of the data which is there. */
   isSameHistory(id: string | undefined): boolean;

@@ -18,7 +18,7 @@ export interface LinkEnds {
   cut(reason: string): void;
 }
 
-/** What the connection of the master's client writes to: nothing. */
+/** The output of the master's client: nowhere. */
 class MutedWire implements Wire {
   readonly unsentBytes = 0;
 

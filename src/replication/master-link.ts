@@ -334,7 +334,7 @@ export class MasterLink {
     this.wire?.resumeReading();
   }
 
-  /** What the owner does with the data may fail: a disk that is full. */
+  /** The owner may fail to use the data: a disk that is full. */
   private attempt(action: () => void): void {
     if (this.state !== 'transfer') return;
     try {

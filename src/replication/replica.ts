@@ -7,7 +7,7 @@ import type { StreamReader } from './write-stream.js';
 /** wait: for a snapshot to begin. transfer: gets the data. online: follows the stream. */
 export type ReplicaState = 'wait' | 'transfer' | 'online';
 
-/** What a full sync sends: REPLCONF rdb-filter-only. */
+/** The parts that a full sync sends: REPLCONF rdb-filter-only. */
 export type ReplicaContent = 'all' | 'functions' | 'nothing';
 
 export class Replica {
@@ -41,7 +41,7 @@ export class Replica {
   waitsForAck = false;
   /** The data is in a file and on its way. */
   getsFile = false;
-  /** What its connection had sent before it became a replica. */
+  /** Bytes that its connection had sent before it became a replica. */
   sentBefore = 0;
 
   constructor(

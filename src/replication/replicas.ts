@@ -50,7 +50,7 @@ export class Replicas {
   /** Called when a replica has acknowledged more, or left: WAIT looks again. */
   onAcknowledged: () => void = () => undefined;
 
-  /** What has left the memory. */
+  /** The part of the stream that has left the memory. */
   disk!: DiskBacklog;
 
   constructor(

@@ -367,7 +367,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
 
   dataGoes(): void {
     this.localExpiry.clear();
-    // Who followed the old history must come anew.
+    // Replicas of the old history must sync again.
     this.replicas.disconnectAll();
     this.hasHistory = false;
   }

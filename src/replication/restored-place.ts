@@ -15,7 +15,7 @@ export interface RestoredPlace {
   readonly offset: number;
   /** The database that the stream is in there; -1 for unknown. */
   readonly streamDatabase: number;
-  /** What the data contains beyond that offset, as commands. */
+  /** The writes that the data contains beyond that offset, as commands. */
   readonly commands: Uint8Array;
 }
 

@@ -1,6 +1,6 @@
 // stream-applier: the stream of a master: cuts it into commands and hands them on, one after the other.
 //
-// What is applied is passed to replicas of this server byte for byte, up to the end of the last command that is complete.
+// The applied stream is passed to replicas of this server byte for byte, up to the end of the last command that is complete.
 // Within MULTI nothing counts as applied: after a cut the master sends the transaction again from its beginning.
 //
 // A stream is not a client: nothing is answered, a command that fails is logged and the stream goes on, and bytes that are no

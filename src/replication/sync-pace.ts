@@ -1,6 +1,6 @@
 // sync-pace: how fast the data of a full sync goes to a replica (`repl-sync-rate-limit`).
 //
-// What was sent is a debt that time pays at the rate that the limit allows; nothing is sent while there is a debt.
+// Sent bytes are a debt that time pays at the rate that the limit allows; nothing is sent while there is a debt.
 
 import type { Clock } from '../io/clock.js';
 

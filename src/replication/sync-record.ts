@@ -57,7 +57,7 @@ export class SyncRecord {
     return undefined;
   }
 
-  /** What came before, as the end of a log line; empty when there is nothing to tell. */
+  /** The earlier syncs, as the end of a log line; empty when there were none. */
   explain(replica: Replica): string {
     const entry = this.of(replica);
     if (entry === undefined) return '';

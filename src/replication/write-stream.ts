@@ -23,7 +23,7 @@ const BLOCK_COST = 128;
 export interface StreamReader {
   /** Offset of the next byte to read. */
   offset: number;
-  /** What is kept for it may be asked for by others. */
+  /** Other replicas may ask for the bytes kept for it. */
   readonly shares: boolean;
 }
 
@@ -127,7 +127,7 @@ export class WriteStream {
     if (this.readers.delete(reader)) this.trim();
   }
 
-  /** What can be read next in one piece; undefined at the end. */
+  /** The next bytes that lie in one piece; undefined at the end. */
   peek(reader: Pick<StreamReader, 'offset'>): StreamSlice | undefined {
     if (reader.offset >= this.end) return undefined;
     const position = reader.offset - this.blocksOffset;
@@ -153,7 +153,7 @@ export class WriteStream {
     this.end = offset;
   }
 
-  /** What is kept for a reader that lags may be asked for by others as well. */
+  /** Other replicas may ask for the bytes kept for a reader that lags. */
   private trim(): void {
     let needed = this.end - this.sizeBytes;
     let start = needed;

@@ -11,7 +11,7 @@ import { type FunctionDeclaration, type RedisApi, errorText } from './redis-api.
 import { flagBits, readLibraryShebang, ShebangError } from './shebang.js';
 
 const LOAD_MS_MAX = 500;
-/** What a library and a function take besides the code, roughly. */
+/** Approximate bytes of a library and of a function besides the code. */
 const LIBRARY_OVERHEAD_BYTES = 1000;
 const FUNCTION_OVERHEAD_BYTES = 300;
 
@@ -45,7 +45,7 @@ export class Libraries {
   private byName = new Map<string, Library>();
   /** By name in lower case: FCALL takes any. */
   private functions = new Map<string, ScriptFunction>();
-  /** What all library code sees as its globals: nothing of its own, but what its metatable's `__index` is at the time. */
+  /** The globals of all library code: an empty table whose metatable's `__index` changes. */
   private readonly environment = new LuaTable();
   private readonly environmentMeta = new LuaTable();
 

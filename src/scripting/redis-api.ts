@@ -25,7 +25,7 @@ import type { LuaValue } from './lua/values.js';
 /** From about this length on a string lies outside the JavaScript heap. */
 const LONG_STRING_BYTES = 1_000_000;
 
-/** What the server does for scripts. Replies are borrowed until the next call. */
+/** The server as scripts use it. Replies are borrowed until the next call. */
 export interface ScriptHost {
   /** Runs a command; arguments are one-byte strings. Errors are error replies, also those of the gates before it. */
   call(args: readonly string[], respVersion: 2 | 3): Uint8Array;
@@ -207,7 +207,7 @@ function oneLine(text: string): string {
   return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text;
 }
 
-/** What a C string of the text would hold. */
+/** The text up to its first NUL, as a C string holds it. */
 function beforeZero(text: string): string {
   const end = text.indexOf('\0');
   return end < 0 ? text : text.slice(0, end);
@@ -217,7 +217,7 @@ function isLineEnd(code: number): boolean {
   return code === 10 || code === 13;
 }
 
-/** What of an error's text is told: no line ends behind it. */
+/** The part of an error's text that a client gets: without line ends. */
 function errorLine(err: string): string {
   const text = beforeZero(err);
   let end = text.length;
@@ -360,7 +360,7 @@ export function errorText({ value }: LuaError): string {
   return `ERR ${beforeZero(text)}`;
 }
 
-/** What a failed script tells its client: the message with the script's name and the line, without `-` and line end. */
+/** The error of a failed script: the message with the script's name and the line, without `-` and line end. */
 export function errorReply(error: LuaError, scriptName: string): string {
   const place = error.where === null ? '' : `, on @${error.where.chunk}:${error.where.line}.`;
   return oneLine(`${errorText(error)} script: ${scriptName}${place}`);
@@ -395,7 +395,7 @@ const badArguments = 'ERR Lua redis lib command arguments must be strings or int
 
 /** State of the running script that its caller resets before each run. */
 export class RedisApi {
-  /** What `redis.setresp` chose. */
+  /** The protocol that `redis.setresp` chose. */
   respVersion: 2 | 3 = 2;
   private readonly reader = new ReplyReader();
 

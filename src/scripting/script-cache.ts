@@ -4,7 +4,7 @@
 // and all forty are compared then. EVAL finds it by the text itself, which costs less than hashing it anew.
 //
 // Scripts that only EVAL brought are forgotten when more than EVAL_SCRIPTS_MAX others were used since: programs that build
-// the text of each script anew would fill the memory. What SCRIPT LOAD brought stays.
+// the text of each script anew would fill the memory. Scripts from SCRIPT LOAD stay.
 import { latin1Bytes } from '../base/bytes.js';
 import { sha1Hex } from '../base/sha1.js';
 import type { LuaFunction } from './lua/values.js';
@@ -13,7 +13,7 @@ const SHA_BYTES = 40;
 export const EVAL_SCRIPTS_MAX = 500;
 /** Their texts together; compiled a text takes several times its size. */
 const EVAL_BYTES_MAX = 4 * 1024 * 1024;
-/** What a script takes besides its text, roughly: compiled code and its entries here. */
+/** Approximate bytes of a script besides its text: compiled code and its entries here. */
 const SCRIPT_OVERHEAD_BYTES = 2000;
 
 export class Script {

@@ -19,7 +19,7 @@ export const COMPATIBLE = 1 << 5;
 
 export type ScriptFlag = keyof typeof scriptFlags;
 
-/** What is wrong with a shebang, as the client is told. */
+/** The fault of a shebang, in words for the client. */
 export class ShebangError extends Error {}
 
 /** Bits of flag names. */

@@ -2,7 +2,7 @@
 //
 // V8 has not even compiled the front end at first: 300 lines then take 15 ms. After the warm-up they take 2 (Node 20). It is
 // a tenth of a second of work in steps of a millisecond or less, each in a turn of its own; no step runs before the loop has
-// come round, so that the start is not made longer. What V8 does with it on other threads takes twice that again, so a
+// come round, so that the start is not made longer. V8's work for it on other threads takes twice that again, so a
 // server that has commands to run is left alone.
 import { sha1Hex } from '../base/sha1.js';
 import { compile } from './lua/compile.js';
@@ -16,7 +16,7 @@ const COMMANDS_MAX = 10;
 const BUSY_INTERVAL_MS = 250;
 
 /**
- * A bit of everything that scripts are made of. What is missing here costs twice: V8 throws code away that meets a kind of
+ * A bit of everything that scripts are made of. A missing construct costs twice: V8 throws code away that meets a kind of
  * number, string or tree that it was not compiled for.
  */
 const parts = [

@@ -40,7 +40,7 @@ interface BlockedState {
   readonly database: number;
   /** Queue names (see `queueName`), each once. */
   readonly queues: readonly string[];
-  /** What it counts for against the bounds of clients. */
+  /** Bytes that it adds to what its client is charged for. */
   readonly heldBytes: number;
   /** When the wait is over, in wall-clock ms; 0: never. */
   readonly deadlineMs: number;
@@ -177,7 +177,7 @@ export class Blocking {
 
   /** Runs waiting commands again whose keys were changed. */
   serveReadyKeys(): void {
-    // What made the keys ready may have taken long: who is served sees the time as it is.
+    // The command that made the keys ready may have taken long: the clients served now see the present time.
     if (this.ready.length > 0) this.server.beginTurn();
     while (this.ready.length > 0) {
       const names = this.ready;
@@ -300,7 +300,7 @@ export class Blocking {
     this.server.updateListening();
   }
 
-  /** What the client sent meanwhile is run in a turn of its own, so that a chain of waiting clients does not nest. */
+  /** Requests that the client sent meanwhile run in a turn of their own, so that a chain of waiting clients does not nest. */
   private goOn(client: Client): void {
     this.server.clock.soon(() => client.connection?.proceed());
   }

@@ -16,7 +16,7 @@ export interface ClientBoundsHost {
   describeClient(client: Client): string;
 }
 
-/** What one of those objects takes besides its name, in its tables of both directions. */
+/** Bytes of one of those objects besides its name, in its tables of both directions. */
 export const ITEM_BYTES = 400;
 /** A name is kept as bytes and as a string. */
 export const NAME_COPIES = 2;

@@ -3,7 +3,7 @@
 import type { Config } from '../service/config/config.js';
 import type { ClusterNodeView } from './cluster-port.js';
 
-/** What stands for a node in redirections and CLUSTER SLOTS; undefined: the client knows better (`unknown-endpoint`). */
+/** The name of a node in redirections and CLUSTER SLOTS; undefined: the client uses the one it knows (`unknown-endpoint`). */
 export function endpointOf(node: ClusterNodeView, config: Config): string | undefined {
   switch (config.choice('cluster-preferred-endpoint-type').value) {
     case 'hostname':

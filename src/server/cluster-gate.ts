@@ -60,7 +60,7 @@ export class ClusterGate {
   private keyPlaces: Int16Array = new Int16Array(1024);
   /** By the number of a command: how many arguments a call has that has only one key; 0: any number. */
   private counts: Int16Array = new Int16Array(1024);
-  // What `look` has found so far.
+  // The findings of `look` so far.
   private slot = NO_SLOT;
   private owner: ClusterNodeView | undefined;
   private isMigrating = false;

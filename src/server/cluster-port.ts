@@ -127,7 +127,7 @@ export interface ClusterPort {
   stop(): void;
 }
 
-/** What the cluster needs of the server's keys and clients. */
+/** The server's keys and clients, as the cluster uses them. */
 export interface ClusterKeys {
   countKeys(slot: number): number;
   /** Deletes the keys of a slot that is no longer this node's, little by little, with their deletions to AOF and replicas. */

@@ -105,7 +105,7 @@ export class QueueReader {
 
   next(call: ServerCall): Command<ServerCall> {
     let { bytes, view } = this.segments[this.readSegment]!;
-    // What follows the last record of a segment is zero, and no record has no argument.
+    // A zero follows the last record of a segment, and every record has an argument.
     if (this.readAt + HEADER_BYTES > bytes.length || view.getUint32(this.readAt + 8) === 0) {
       ({ bytes, view } = this.segments[++this.readSegment]!);
       this.readAt = 0;

@@ -1,6 +1,6 @@
 // cron: work that time brings: expired keys, idle clients, freeing what was deleted, statistics over time.
 //
-// A tick runs `hz` times a second. What may take long is done in slices of at most SLICE_MS, each in a turn of its own, so
+// A tick runs `hz` times a second. Long work is done in slices of at most SLICE_MS, each in a turn of its own, so
 // that clients are served in between.
 
 import type { ExpireCycle } from './expire-cycle.js';
@@ -201,7 +201,7 @@ export class Cron {
     const buffers = this.server.usage.bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
     if (buffers > this.buffersKept + STRAY_BYTES_MAX) {
       collectGarbage();
-      // What is still there is in use.
+      // The rest is in use.
       this.buffersKept = this.server.usage.bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
     } else this.buffersKept = Math.min(this.buffersKept, buffers);
   }

@@ -14,7 +14,7 @@ export const isDaemon = process.env[mark] !== undefined;
 // Programs that the server starts are no daemons.
 delete process.env[mark];
 
-/** What the daemon says before it listens is kept up to so many characters. */
+/** Characters kept of the daemon's output before it listens. */
 const saidMax = 65_536;
 
 /** Starts the daemon, hands `input` on to it, and ends this process when the daemon listens or has ended. */

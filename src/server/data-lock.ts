@@ -27,7 +27,7 @@ const socketPathMax = 100;
 const answerMs = 2_000;
 const takeOversMax = 10;
 
-/** Who has a lock: its words for a message; 'nobody' when the lock is only a name that was left behind. */
+/** The holder of a lock, in words for a message; 'nobody' when only the name of a lock was left. */
 type Owner = { readonly kind: 'owner'; readonly text: string } | { readonly kind: 'nobody' };
 
 /** One lock that this process has. */

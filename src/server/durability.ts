@@ -248,7 +248,7 @@ export function attachPersistence(server: DurabilityHost): Persistence {
   server.effects.attach(sink);
   server.hooks.ticks.push(() => persistence.cron());
   server.hooks.flushes.push((index) => {
-    // What a debugged script does is taken back: the file on the disk stays true.
+    // The effects of a debugged script are undone, so the file on disk remains valid.
     const isUndone = server.scripting.session?.isSilent === true;
     if (index < 0 && !server.loading && !isUndone) persistence.flushedAll();
   });

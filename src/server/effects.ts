@@ -1,7 +1,7 @@
 // effects: what changed the data, on its way to those who keep or repeat it: the AOF, replicas.
 //
-// A command goes out as it was called unless it put something in its place. What belongs together (EXEC, a script, a command
-// with several effects) is collected and goes out between MULTI and EXEC, so that nobody ever sees half of it.
+// A command goes out as it was called unless it put something in its place. Effects that belong together (EXEC, a script, a command
+// with several effects) are collected and go out between MULTI and EXEC, so that nobody ever sees half of them.
 //
 // Not here: what commands put in the place of themselves (server), the AOF's bytes (persistence/aof/log).
 
@@ -15,7 +15,7 @@ export const ANY_DATABASE = -1;
 /** Bit of the replicas in `Effects.reach`; the AOF's is 1. */
 export const REPLICAS = 2;
 
-/** Who receives effects. */
+/** A receiver of effects. */
 export interface EffectSink {
   /** Whether it wants any now. */
   readonly wants: boolean;
@@ -62,7 +62,7 @@ export class Effects {
     this.wanted = !this.muted && this.sinks.some((sink) => sink.wants && (sink.bit & this.reach) !== 0);
   }
 
-  /** What follows belongs together until `end`. */
+  /** Groups the effects until `end`. */
   begin(): void {
     this.depth++;
   }

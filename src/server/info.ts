@@ -1,7 +1,7 @@
 // info: the sections of INFO that only the data server has; those of every server are in service/info/service-fields.
 //
-// Fields are Redis's, with its names and units, because monitoring reads them. What only makes sense for another program
-// (jemalloc, forks) is there with the value that means "none".
+// Fields are Redis's, with its names and units, because monitoring reads them. Fields that only make sense for another program
+// (jemalloc, forks) have the value that means "none".
 
 import { totalmem } from 'node:os';
 import { counter, type Field, fixed, gauge, size, text } from '../service/info/field.js';

@@ -75,7 +75,7 @@ export class KeyspaceEvents implements KeyspaceListener {
   }
 
   keyReclaimed(reason: 'expired' | 'evicted', database: number, key: Uint8Array, offset: number, length: number): void {
-    // What follows is keyChanged of the same key.
+    // The next call is keyChanged of the same key.
     this.reclaims = this.invalidate !== undefined;
     if (this.server.propagates)
       this.server.effects.add(database, [this.server.reclaimCommand(reason), key.slice(offset, offset + length)]);

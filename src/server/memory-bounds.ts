@@ -63,7 +63,7 @@ export function memoryBounds(): MemoryBounds {
   return known;
 }
 
-/** What the log says of them at the start. */
+/** The line that the log has of them at the start. */
 export function describeBounds(bounds: MemoryBounds): string {
   const mb = (bytes: number): string => `${Math.floor(bytes / MB)} MB`;
   return `Memory: ${mb(bounds.totalBytes)} (${bounds.isGroup ? 'control group' : 'machine'}), JavaScript heap up to ${mb(bounds.heapBytes)}; at most ${mb(bounds.stateBytes)} of it for clients' subscriptions and keys, ${mb(bounds.queueBytes)} for queued commands, ${mb(bounds.luaBytes)} for strings of scripts`;

@@ -20,11 +20,11 @@ export interface MemoryFiguresHost extends ClientMemoryHost {
 
 export interface MemoryFigures {
   readonly arena: ArenaStats;
-  /** What counts against maxmemory. */
+  /** Bytes that count against maxmemory. */
   readonly usedBytes: number;
   readonly peakBytes: number;
   readonly residentBytes: number;
-  /** What an empty server counts. */
+  /** Bytes that an empty server counts. */
   readonly baseBytes: number;
   readonly clientBytes: number;
   readonly replicaBytes: number;

@@ -19,7 +19,7 @@ export interface MemoryLimitHost {
   noteLatency(event: string, milliseconds: number): void;
 }
 
-/** What an empty server counts as used, so that figures and limits are of Redis's kind. */
+/** Bytes that an empty server counts as used, so that figures and limits compare with Redis's. */
 export const BASE_BYTES = 1_000_000;
 
 /** Values that are freed between two looks at what is left to free. */
@@ -70,7 +70,7 @@ export class MemoryLimit {
     let isEnough = true;
     let freeingMs = 0;
     while (isEnough && this.isPassed) {
-      // What was deleted already is freed before more keys go.
+      // Free what has been deleted already before evicting more keys.
       if (keyspace.hasGarbage) {
         const beforeMs = clock.steadyMs();
         keyspace.freeSome(FREE_BUDGET);

@@ -44,7 +44,7 @@ export interface MigrationsHost {
   replay(client: Client, args: readonly Uint8Array[]): void;
 }
 
-/** What MIGRATE asks for. */
+/** The arguments of MIGRATE. */
 export interface MigrationRequest {
   readonly host: string;
   readonly port: number;
@@ -171,9 +171,9 @@ class Migration implements LinkRequest {
   private link!: MigrationLink;
   private mayRetry = true;
   private isOver = false;
-  /** Whose turn it is to be sent. */
+  /** The key that is sent next. */
   private next = 0;
-  /** What each reply that is still to come is about. */
+  /** The subject of each outstanding reply. */
   private readonly expected: ('auth' | 'select' | 'asking' | 'gone' | MovingKey)[] = [];
   private error: string | undefined;
   private isLoginRefused = false;
@@ -275,7 +275,7 @@ class Migration implements LinkRequest {
     effects.add(source.index, ['DEL', bytes]);
   }
 
-  /** What arrived is not what the key is now. */
+  /** The key has changed since it was sent. */
   private resend(key: MovingKey): void {
     const { source } = this.request;
     if (source.peek(key.bytes, 0, key.bytes.length) === 0) {

@@ -52,7 +52,7 @@ function firstOfPair(texts: readonly string[], compare: CompareTexts): number {
   return found;
 }
 
-/** What Redis complains of first; undefined when no prefix overlaps with another. */
+/** The overlap that Redis reports first; undefined when no prefix overlaps with another. */
 export function firstOverlap(
   wanted: readonly string[],
   present: readonly string[],

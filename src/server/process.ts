@@ -43,7 +43,7 @@ interface Loaded {
   readonly config: Config;
   readonly renamed: readonly (readonly [string, string])[];
   readonly users: readonly (readonly string[])[];
-  /** What came from standard input. */
+  /** The text read from standard input. */
   readonly input: string;
   readonly warnings: readonly string[];
 }

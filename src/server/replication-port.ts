@@ -9,7 +9,7 @@ import type { CallFor } from './call.js';
 /** A call that replication replies to, whatever its command reaches besides. */
 type ReplyingCall = Pick<CallFor<never>, 'client' | 'reply'>;
 
-/** What FAILOVER asks for. */
+/** The options of FAILOVER. */
 export interface FailoverRequest {
   readonly target: { readonly host: string; readonly port: number } | undefined;
   readonly forces: boolean;

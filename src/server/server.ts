@@ -1,10 +1,10 @@
 // server: the data server: it owns the keyspace, runs commands one at a time, and is the Engine of data commands.
 //
-// What any server has (clients, dispatch, users, statistics) is service/resp-server. This class adds what keys bring to the life of
+// The parts of any server (clients, dispatch, users, statistics) are in service/resp-server. This class adds what keys bring to the life of
 // a command:
 //   1. `enter` gives the call the client's database.
 //   2. The gates of data: a script that keeps the server busy, loading, memory, transactions, pauses.
-//   3. What the command changed: `keyspace.dirty` moved, so the command (or what it put in its place) goes to AOF and replicas.
+//   3. Its changes: `keyspace.dirty` moved, so the command (or what it put in its place) goes to AOF and replicas.
 //   4. `leave`: keys that became ready serve blocked clients, before the next command.
 //
 // Not here: time-driven work (cron), transactions, blocking, the memory limit, start and stop (start).
@@ -84,7 +84,7 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly effects = new Effects();
   private readonly propagation = new Propagation(this.effects);
   private readonly kept = new KeptCommands(this);
-  /** What scripting keeps of functions, for snapshots. */
+  /** The functions that scripting holds, for snapshots. */
   functionStore: FunctionStore = { codes: () => [], load: () => undefined, clear: () => undefined };
   readonly persistence: Persistence;
   override mode: 'standalone' | 'cluster' = 'standalone';
@@ -96,7 +96,7 @@ export class DataServer extends RespServer<Database> implements Engine {
   ownsProcess = false;
   /** `keyspace.dirty` after the last command. */
   private dirtySeen = 0;
-  /** What of `usedBytes` was there before the first key. */
+  /** The share of `usedBytes` that existed before the first key. */
   readonly baseBytes = BASE_BYTES;
 
   constructor(readonly options: ServerOptions) {
@@ -252,7 +252,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     this.serveReady();
   }
 
-  /** What a script may do stands in its first line. */
+  /** The first line of a script states its rights. */
   protected override flagsOf(command: Command<ServerCall>): number {
     const runsScript = (command.flags & commandFlags.no_mandatory_keys) !== 0;
     return runsScript ? this.scripting.flagsOf(this.call, command) : command.flags;
@@ -351,7 +351,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     const { keyspace, propagation } = this;
     const dirty = keyspace.dirty;
     super.runUngated(call, command);
-    // What commands inside this one (EXEC, scripts) changed was passed on by them.
+    // Commands inside this one (EXEC, scripts) propagated their own changes.
     const hasEffect = keyspace.dirty > dirty && keyspace.dirty !== this.dirtySeen;
     this.dirtySeen = keyspace.dirty;
     if (hasEffect && this.effects.wanted) propagation.send(call);
@@ -522,7 +522,7 @@ export class DataServer extends RespServer<Database> implements Engine {
       this.migrations.isActive;
   }
 
-  /** What replicas and the AOF get for a key that was deleted by age or for memory. */
+  /** Propagates the deletion of a key that expired or was evicted to replicas and the AOF. */
   reclaimCommand(reason: 'expired' | 'evicted'): 'DEL' | 'UNLINK' {
     return (reason === 'expired' ? this.settings.lazyExpire : this.settings.lazyEviction) ? 'UNLINK' : 'DEL';
   }

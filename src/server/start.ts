@@ -22,7 +22,7 @@ import { tlsDirectives } from '../service/doors/tls.js';
 
 export interface Launch {
   readonly config: Config;
-  /** What the server takes from the machine; the real one if absent. */
+  /** Clock, network and files; the machine's own if absent. */
   readonly environment?: Environment;
   /** Called with everything that is worth a log line; the configured log if absent. */
   readonly log?: (level: LogLevel, text: string) => void;
@@ -42,7 +42,7 @@ export interface Launch {
   readonly onListening?: () => void;
 }
 
-/** What a configuration says besides settings, collected while it is read. */
+/** The directives of a configuration that are no settings, collected while it is read. */
 export interface CollectedDirectives extends Directives {
   readonly renamed: readonly (readonly [string, string])[];
   readonly users: readonly (readonly string[])[];
@@ -228,7 +228,7 @@ async function prepareIoThreads(server: DataServer): Promise<void> {
   if (forced !== undefined) await server.ioThreads.force(forced);
 }
 
-/** What is left to do when the doors are open. */
+/** The steps that remain once the listeners are open. */
 async function finishStart(
   server: DataServer,
   listeners: Listeners,
@@ -299,7 +299,7 @@ function isAddressFailure(error: unknown): boolean {
   return ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** What `ps` shows: proc-title-template with its variables filled in. */
+/** The title that `ps` shows: proc-title-template with its variables filled in. */
 function setProcessTitle(server: DataServer): void {
   const { config } = server;
   if (!config.flag('set-proc-title').value) return;

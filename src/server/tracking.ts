@@ -66,7 +66,7 @@ interface Prefix {
   changed: Map<string, Client | undefined>;
 }
 
-/** What a key of the table takes besides its name, and what one client that has read it takes, about. */
+/** Approximate bytes of a key in the table besides its name, and of one client that has read it. */
 const KEY_BYTES = 100;
 const ITEM_BYTES = 40;
 const CHANNEL = '__redis__:invalidate';
@@ -81,7 +81,7 @@ function bulk(text: string): string {
 
 export class Tracking {
   private readonly states = new Map<Client, TrackingState>();
-  /** Who has read a key: one client's number, or several. */
+  /** The readers of a key: one client's number, or several. */
   private readonly readers = new Map<string, number | Set<number>>();
   /** Where `trim` goes on. A new iterator would pass all places of keys that have gone, each time. */
   private oldest = this.readers.keys();
@@ -382,7 +382,7 @@ export class Tracking {
   }
 }
 
-/** What a prefix of a client is counted as besides its text. */
+/** Bytes charged for a client's prefix besides its text. */
 const PREFIX_BYTES = 96;
 
 function keyList(keys: readonly string[]): string {

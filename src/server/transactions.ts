@@ -116,7 +116,7 @@ export class Transactions {
     return undefined;
   }
 
-  /** What a client has queued; undefined outside MULTI and where that is nothing. */
+  /** The commands that a client has queued; undefined outside MULTI and while there are none. */
   queueOf(client: Client): CommandQueue | undefined {
     const state = states.get(client);
     return state?.active === true ? state.queue : undefined;

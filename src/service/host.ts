@@ -19,7 +19,7 @@ import type { LatencyMonitor } from './watch/latency-monitor.js';
 
 export interface ServiceClient extends Subscriber {
   readonly id: number;
-  /** Whose rules hold for this client; undefined for one that may do everything (a master). */
+  /** The user whose rules apply to this client; undefined for one that may do everything (a master). */
   readonly user: User | undefined;
   /** The connection is of this machine: loopback or a unix socket. */
   readonly isLocal: boolean;

@@ -37,7 +37,7 @@ const letters: Readonly<Record<string, number>> = {
   d: keyspaceEventFlags.module,
 };
 
-/** What A stands for: all of the letters but n and m, which report what is no change of a value. */
+/** The meaning of A: all letters but n and m, which report events that change no value. */
 const allClasses = Object.values(letters).reduce((all, bit) => all | bit, 0);
 
 const otherLetters: Readonly<Record<string, number>> = {

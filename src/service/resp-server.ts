@@ -155,7 +155,7 @@ export abstract class RespServer<Database = undefined>
     });
   }
 
-  /** What every server keeps for a client, added in the order in which the features are asked. */
+  /** The features that keep state for a client, in the order in which they are asked. */
   protected addServiceFeatures(): void {
     const { pubsub, clientFeatures } = this;
     clientFeatures.add(this.pause);

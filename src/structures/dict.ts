@@ -54,7 +54,7 @@ const HEADER_WORDS = 4;
 /** Slots of the smallest and the largest segment, which take 64 and 8192 bytes. */
 const SLOTS_MIN = 6;
 const SLOTS_MAX = 1022;
-/** What the halves of a full segment begin with: a size class of the arena, 5120 bytes. */
+/** The first capacity of the halves of a full segment: a size class of the arena, 5120 bytes. */
 const SLOTS_HALF = 638;
 /** Beyond this depth a full segment grows instead of splitting: its hashes are (nearly) equal. */
 const LOCAL_DEPTH_MAX = 22;

@@ -381,7 +381,7 @@ export class Hyperloglogs {
   }
 }
 
-/** What the hash just computed does to its register. @hot */
+/** Applies the hash just computed to its register. @hot */
 function valueOfHash(): number {
   const rest = ($low >>> INDEX_BITS) | ($high << (32 - INDEX_BITS));
   const top = ($high >>> INDEX_BITS) | (1 << (VALUE_BITS_MAX - 32));

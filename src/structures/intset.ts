@@ -74,7 +74,7 @@ export class Intsets {
     }
     let from = 0;
     let to = count;
-    // What comes in ascending order is common, and settled by the last integer alone.
+    // Ascending order is common, and settled by the last integer alone.
     if (count > 0 && compareAt(i32, at, width, count - 1, wanted) < 0) from = count;
     while (from < to) {
       const middle = (from + to) >>> 1;

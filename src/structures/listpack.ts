@@ -12,7 +12,7 @@
 //
 // A string that is the usual decimal form of a 64-bit integer is stored as that integer. An entry is named by its offset
 // from the start of the block; offset 0 means "none". Changes shift the tail, so that they cost O(bytes) and make all
-// offsets behind them wrong; whoever holds many entries wants another structure. What a change moves is the block, so
+// offsets behind them wrong; whoever holds many entries wants another structure. A change moves the block, so
 // every change returns the ref. Blocks grow to the next size class only: small listpacks are many, room ahead is dear.
 //
 // There is no bit to spare for the snapshot barrier: it is in the entry or the node that holds the listpack.

@@ -45,7 +45,7 @@ export class QuicklistNodes {
   /** The position that the last call found: a group (0: none) and a slot in it. */
   group = 0;
   slot = 0;
-  /** What was left to skip inside the node that `seek` found. */
+  /** The entries to skip inside the node that `seek` found. */
   offset = 0;
 
   constructor(readonly arena: Arena) {}

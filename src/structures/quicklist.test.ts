@@ -65,7 +65,7 @@ for (const fill of [1, 4, -2]) {
       model = [...model.slice(0, index), ...model.slice(index + count)];
       quicklists.verify(list);
       assert.equal(quicklists.count(list), model.length);
-      // What is left of two groups and two nodes is freed at once, the groups too.
+      // The rest of two groups and two nodes is freed at once, the groups too.
       assert.ok(frees <= 2 * 126 + 8, `${frees} blocks were freed at once`);
       if (cut === 0) continue;
       cuts++;

@@ -43,7 +43,7 @@ const SHORT_BYTES = 64;
 const DIGIT_FIRST = 0x30;
 const DIGIT_LAST = 0x39;
 const MINUS = 0x2d;
-/** What an entry takes besides its bytes, at most, for the estimate of whether it fits. */
+/** The most bytes that an entry takes besides its text, for the estimate of whether it fits. */
 const ENTRY_OVERHEAD_BYTES = 8;
 
 /** Most bytes of a node for this `fill`, Infinity when it limits the count. */
@@ -770,7 +770,7 @@ export class Quicklists {
       this.arena.free(this.packed);
       this.packed = 0;
       this.nodes.setBlock(this.group, this.slot, this.block);
-      // What was kept for unpacking is the node's now.
+      // The block kept for unpacking belongs to the node now.
       this.unpacked = 0;
     }
     this.isLoose = this.compressDepth !== 0;

@@ -6,7 +6,7 @@
 // The node's id is that of its first entry. An entry with SAMEFIELDS has the master entry's fields and stores values only. A
 // deleted entry stays, with a flag, until all entries of the node are. The element at an entry's end leads back to its start.
 //
-// What is read here are small integers and 64-bit differences; fields and values are read with Listpacks.read. Entries are
+// This file reads small integers and 64-bit differences; fields and values are read with Listpacks.read. Entries are
 // written in one go: the room for all of it is made once, not per element.
 //
 // Not here: which node an entry is in (datatypes/stream).
@@ -57,7 +57,7 @@ export class StreamNodes {
   readonly arena: Arena;
   private readonly decimal = new Decimal();
 
-  /** What `openMaster` found. */
+  /** The findings of `openMaster`. */
   live = 0;
   deleted = 0;
   masterFields = 0;
@@ -65,7 +65,7 @@ export class StreamNodes {
   masterFieldsAt = 0;
   entriesAt = 0;
 
-  /** What `openEntry` found; its fields or values begin at `dataAt`. */
+  /** The findings of `openEntry`; its fields or values begin at `dataAt`. */
   flags = 0;
   fieldCount = 0;
   dataAt = 0;

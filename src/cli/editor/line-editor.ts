@@ -17,7 +17,7 @@ export interface EditorOptions {
   /** Lines typed before, oldest first; looked at each time. */
   history(): readonly string[];
   complete(beforeCursor: string): Promise<EditorCompletion>;
-  /** What to show behind the cursor at the end of the line; '' for nothing. */
+  /** The hint after the cursor at the end of the line; '' for none. */
   hint(line: string): string;
   readonly colors: boolean;
   /** Show stars instead of the text, for passwords. */
@@ -317,7 +317,7 @@ export class LineEditor {
         search.found = true;
         break;
       }
-      // What was typed to search for is as good a line as any when nothing was found.
+      // When nothing was found, the search text becomes the line.
       this.buffer.set(search.found ? lines[search.index]! : search.query);
     };
     if (key.ctrl === true && (key.name === 'r' || key.name === 's')) {

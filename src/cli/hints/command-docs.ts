@@ -2,7 +2,7 @@
 import { isAggregate, replyText, type Reply } from '../../client/reply.js';
 
 export interface ArgumentDoc {
-  /** What to call the value in a hint. */
+  /** The name of the value in a hint. */
   readonly name: string;
   /** string, integer, double, key, pattern, unix-time, pure-token, oneof, block. */
   readonly type: string;

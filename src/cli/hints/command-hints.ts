@@ -45,7 +45,7 @@ export interface LineMatch extends SyntaxMatch {
   readonly nameWords: number;
 }
 
-/** What the finished words of a line amount to. */
+/** The command that the finished words of a line name. */
 export function matchLine(hints: CommandHints, words: readonly string[]): LineMatch | undefined {
   const skip = words.length > 1 && /^[1-9]\d*$/.test(words[0]!) ? 1 : 0; // "3 incr x" repeats
   const command = findCommand(hints, words.slice(skip));

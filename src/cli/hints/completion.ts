@@ -11,7 +11,7 @@ const scanStepsMax = 20;
 const keysMax = 200;
 const scanMsMax = 300;
 
-/** What the keys of a group of commands hold; other groups take any. */
+/** The type of keys that a group of commands takes; other groups take any. */
 const keyTypes: Readonly<Record<string, string>> = {
   string: 'string',
   bitmap: 'string',
@@ -27,7 +27,7 @@ const keyTypes: Readonly<Record<string, string>> = {
 export interface Completion {
   /** Where in the line the word begins that is replaced. */
   readonly start: number;
-  /** What it may become, sorted. */
+  /** The candidates, sorted. */
   readonly candidates: readonly string[];
 }
 

@@ -2,12 +2,12 @@
 //
 //   key value [NX|XX] [GET] [EX seconds|PX milliseconds]
 //
-// Matching walks declaration and words together. Neighbouring optional arguments may come in any order. What is left
+// Matching walks declaration and words together. Neighbouring optional arguments may come in any order. The rest
 // when the words run out is the hint; what may stand next is for completion. A word that fits nowhere ends both.
 import type { ArgumentDoc } from './command-docs.js';
 
 export interface SyntaxMatch {
-  /** What remains to be typed; '' when the command is complete. */
+  /** The rest to be typed; '' when the command is complete. */
   readonly hint: string;
   /** The arguments that may come next: optional ones, and the first that must. */
   readonly next: readonly ArgumentDoc[];
@@ -66,7 +66,7 @@ export function leadingTokens(arg: ArgumentDoc): string[] {
 interface Progress {
   /** The first word that is not used. */
   readonly next: number;
-  /** What is missing of the arguments that the words got into. */
+  /** The missing part of the arguments that the words have begun. */
   readonly rest: string;
 }
 

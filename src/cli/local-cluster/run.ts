@@ -27,7 +27,7 @@ const stateFile = 'cluster.json';
 const servingMsMax = 120_000;
 const lookMs = 50;
 
-/** What cluster.json holds. */
+/** The content of cluster.json. */
 interface State {
   readonly host: string;
   readonly port: number;

@@ -2,7 +2,7 @@
 import type { Reply } from '../../client/reply.js';
 import type { ByteSink } from '../console.js';
 
-/** What a status line becomes; the Lua debugger colours its own. Undefined prints it as it is. */
+/** Formats a status line; the Lua debugger colours its own. Undefined prints it as it is. */
 export type StatusHook = ((text: string) => string) | undefined;
 
 export function writeRaw(sink: ByteSink, reply: Reply, delimiter: string, status?: StatusHook): void {

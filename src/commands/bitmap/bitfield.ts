@@ -87,7 +87,7 @@ function parseOperations(call: DataCall): FieldOperation[] | undefined {
 }
 
 /**
- * What a field of this kind becomes by an increment (0 to set it): undefined when it does not fit and the operation fails
+ * The value of a field of this kind after an increment (0 to set it): undefined when it does not fit and the operation fails
  * then. Redis compares in 64 bits, with wrap-around: setting i8 to -2^63 is an overflow upwards.
  */
 function fit(operation: FieldOperation, value: bigint, increment: bigint): bigint | undefined {

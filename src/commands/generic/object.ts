@@ -11,7 +11,7 @@ import { stringPlace } from '../string/access.js';
 /** Strings up to this length that were never changed in place are 'embstr'. */
 const EMBEDDED_BYTES_MAX = 44;
 
-/** What Redis says of the numbers 0 to 9999, which it keeps once for all keys. No value is shared here, but tools ask. */
+/** The count that Redis reports for the numbers 0 to 9999, which it shares between keys. Nothing is shared here, but tools ask. */
 const SHARED = 2147483647;
 
 function isSmallNumber(call: DataCall, entry: number): boolean {
@@ -20,7 +20,7 @@ function isSmallNumber(call: DataCall, entry: number): boolean {
   return length <= 4 && bytes[start] !== 45;
 }
 
-/** What OBJECT ENCODING says of an entry. */
+/** The reply of OBJECT ENCODING for an entry. */
 export function encodingName(call: DataCall, entry: number): string {
   const { entries } = call.host.keyspace;
   const encoding = entries.encoding(entry);

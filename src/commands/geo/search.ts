@@ -192,7 +192,7 @@ class Search {
   }
 }
 
-/** What a search found: marks of members, their scores, and their distances in metres. */
+/** The result of a search: marks of members, their scores, and their distances in metres. */
 interface Found {
   readonly marks: number[];
   readonly scores: number[];

@@ -150,7 +150,7 @@ function copies(call: DataCall, first: number, step: number, end: number): Uint8
 }
 
 /**
- * What `findLive` did. EXPIRED: the field was there, past its time, and is deleted now. GONE: it was the last, so the
+ * The outcome of `findLive`. EXPIRED: the field was there, past its time, and is deleted now. GONE: it was the last, so the
  * whole hash is gone.
  */
 export const Found = { NO: 0, YES: 1, EXPIRED: 2, GONE: 3 } as const;

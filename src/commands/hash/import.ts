@@ -1,7 +1,7 @@
 // import: HIMPORT: making many hashes with the same fields, whose names are sent once.
 //
 // PREPARE gives a list of field names a name of its own, a fieldset, which only this connection knows, until RESET or its end.
-// SET then makes a hash of values alone, in place of a hash that was there. What goes to the AOF is HSET, as nobody else
+// SET then makes a hash of values alone, in place of a hash that was there. The AOF gets HSET, as nobody else
 // knows the fieldset.
 //
 // In memory such a hash is one like any other; Redis's encoding that shares the names between keys is not here.
@@ -15,7 +15,7 @@ import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataClient, DataCommand, Part } from '../engine.js';
 import { hashesOf } from './access.js';
 
-/** What a name takes besides its bytes, about. */
+/** Approximate bytes of a name besides its text. */
 const NAME_OVERHEAD_BYTES = 96;
 /** Room for a new listpack: strings of up to 63 bytes take two bytes more than they have. */
 const ENTRY_OVERHEAD_BYTES = 2;

@@ -36,7 +36,7 @@ export function membersRemoved(call: DataCall, index: number, entry: number, eve
 
 /**
  * Takes `count` members of the set of the key at argument `index` away, from this rank on, with the event and all else that
- * follows. What went is freed in slices if it is much.
+ * follows. A large removed part is freed in slices.
  */
 export function removeRanks(
   call: DataCall,

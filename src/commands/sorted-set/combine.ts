@@ -45,7 +45,7 @@ function aggregated(aggregate: Aggregate, a: number, b: number): number {
   return sum === sum ? sum : 0;
 }
 
-/** What a member of a source adds to the result; with COUNT, its weight whatever the score is. */
+/** The contribution of a source's member to the result; with COUNT, its weight whatever the score is. */
 function contribution(aggregate: Aggregate, source: Source, score: number): number {
   return aggregate === 'count' ? source.weight : source.weight * score;
 }

@@ -97,7 +97,7 @@ export function replyId(call: DataCall, id: StreamId): void {
   call.reply.bulk(idText, 0, writeUint64(idText, textMsBytes, id.seqHigh, id.seqLow));
 }
 
-/** What an id's text leaves open. */
+/** The parts of an id that its text leaves open. */
 export const IdForm = { INVALID: 0, FULL: 1, AUTO_SEQ: 2 } as const;
 
 /**

@@ -77,7 +77,7 @@ function runAdd(call: DataCall): void {
   if (call.host.propagates) rewriteAdd(call, streams, stream, options);
 }
 
-/** What names a message: what its producer says, or a hash of its fields and values. */
+/** The name of a message: given by its producer, or a hash of its fields and values. */
 function messageName(call: DataCall, options: StreamOptions, first: number): string {
   if (!options.namedByContent) return call.text(options.producerIndex + 1);
   const parts: string[] = [];
@@ -85,7 +85,7 @@ function messageName(call: DataCall, options: StreamOptions, first: number): str
   return latin1(Buffer.from(sha1Hex(latin1Bytes(parts.join(''))), 'hex'));
 }
 
-/** Replies with the id of a message that was added before; false when it was not. What is replayed was not. */
+/** Replies with the id of a message that was added before; false when it was not. A replayed message was not. */
 function replyDuplicate(
   call: DataCall,
   streams: Streams,
@@ -122,7 +122,7 @@ function chooseId(call: DataCall, options: StreamOptions): boolean {
 }
 
 function rewriteAdd(call: DataCall, streams: Streams, stream: StreamRef, options: StreamOptions): void {
-  // What is acknowledged is the same everywhere, so that a trim by it comes to the same without rewriting.
+  // Acknowledgements are the same everywhere, so a trim by them has the same result without rewriting.
   const approximate = options.trims && options.trimming.approximate && options.policy !== ReferencePolicy.ACKED;
   if (!options.auto && !options.autoSeq && !approximate) return;
   const parts: Part[] = [];

@@ -19,7 +19,7 @@ async function age(seconds: number, ...ids: string[]): Promise<void> {
 }
 
 const MAX = '9223372036854775807';
-/** What is pending: id, consumer, whether it has an idle time, deliveries. */
+/** The pending entries: id, consumer, whether it has an idle time, deliveries. */
 async function pending(): Promise<unknown> {
   const rows = (await call('xpending', 's', 'g', '-', '+', 100)) as [string, string, string, string][];
   return rows.map(([id, consumer, idle, count]) => `${id} ${consumer} ${idle === '-1' ? 'released' : 'idle'} ${count}`);

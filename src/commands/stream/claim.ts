@@ -114,7 +114,7 @@ function runClaim(call: DataCall): void {
     }
     if (!pending && !options.force) continue;
     if (pending && idleMin > 0 && nowMs - groups.deliveryTime < idleMin) continue;
-    // What FORCE makes has been delivered once already.
+    // A message that FORCE creates has been delivered once already.
     const before = pending ? groups.deliveryCount : 1;
     groups.setPending(
       group,
@@ -171,7 +171,7 @@ export const xclaim: DataCommand = command({
 
 const ATTEMPTS_PER_CLAIM = 10;
 const CLAIM_COUNT_DEFAULT = 100;
-/** What Redis can allocate ids for. */
+/** The number of ids that Redis can allocate. */
 const CLAIM_COUNT_MAX = Math.floor(2 ** 63 / 16);
 
 function runAutoClaim(call: DataCall): void {

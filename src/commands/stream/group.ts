@@ -154,7 +154,7 @@ function runDestroy(call: DataCall): void {
     return;
   }
   streams.setGroupList(stream, streams.groups.detach(streams.groupList(stream), group));
-  // What is pending in it may be much: it is freed like the value of a key.
+  // Its pending list may be large: it is freed like the value of a key.
   const remains = streams.create();
   streams.setGroupList(remains, streams.groups.listOf(group));
   const { guard } = call.host.keyspace.arena;

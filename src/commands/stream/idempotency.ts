@@ -15,7 +15,7 @@ import { parseId, streamOf, streamsOf } from './access.js';
 const DURATION_SECONDS_MAX = 86_400;
 const SIZE_MAX = 10_000;
 
-/** What is remembered of a stream's producers, made now if there is nothing yet. */
+/** The producers of a stream; an empty table is made if there is none. */
 export function producersOf(call: DataCall, streams: Streams, stream: StreamRef): ProducerTable {
   let table = streams.idempotency.get(stream);
   if (table === undefined) {

@@ -1,7 +1,7 @@
 // nack: XNACK: a consumer gives messages back to its group, where anybody may claim them at once.
 //
-// They stay pending, with nobody, and come first where idle messages are claimed. What becomes of the count of deliveries says
-// why: SILENT: the delivery does not count; FAIL: it does; FATAL: nobody should try again.
+// They stay pending, with nobody, and come first where idle messages are claimed. The count of deliveries depends on
+// the mode: SILENT: the delivery does not count; FAIL: it does; FATAL: nobody should try again.
 
 import { Type } from '../../datatypes/object.js';
 import { DELIVERIES_MAX, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';
@@ -77,7 +77,7 @@ function runNack(call: DataCall): void {
     groups.setPending(group, id, 0 as ConsumerRef, 0, countAfter(request, pending ? groups.deliveryCount : 0));
     released++;
   }
-  // Who waits with CLAIM can have them now.
+  // Clients that wait with CLAIM can have them now.
   if (released > 0) changed(call, 1, released);
   call.reply.integer(released);
 }

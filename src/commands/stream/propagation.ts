@@ -9,7 +9,7 @@ import type { DataCall, Part } from '../engine.js';
 
 const lastId = new StreamId();
 
-/** What is pending under `id` in the group, as the XCLAIM that makes it so. `groups` is at it (see findPending). */
+/** The pending entry of `id` in the group, as the XCLAIM that creates it. `groups` is at it (see findPending). */
 export function propagateClaim(
   call: DataCall,
   streams: Streams,

@@ -50,7 +50,7 @@ interface ReadRequest {
   streams: number;
 }
 
-/** What one of the streams is asked for. */
+/** The request for one of the streams. */
 interface Wanted {
   /** Entries above this id; not looked at with `onlyNew`. */
   readonly after: StreamId;
@@ -283,7 +283,7 @@ function nextIdleMs(call: DataCall, streams: Streams, request: ReadRequest, want
   return next;
 }
 
-/** What MAXCOUNT and MAXSIZE leave for the reply of the running command. */
+/** The rest of MAXCOUNT and MAXSIZE for the reply of the running command. */
 class Budget {
   private countLeft = 0;
   private bytesEnd = 0;

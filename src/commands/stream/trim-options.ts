@@ -19,7 +19,7 @@ export interface StreamOptions {
   /** Argument index of the threshold; the operator, when there is one, stands before it. */
   thresholdIndex: number;
   noMakeStream: boolean;
-  /** What becomes of references to trimmed entries: a ReferencePolicy. */
+  /** The treatment of references to trimmed entries: a ReferencePolicy. */
   policy: number;
   /** XADD: argument index of the producer's name, 0 for none; the message's follows it, unless its content names it. */
   producerIndex: number;
@@ -53,7 +53,7 @@ export function parsePolicy(call: DataCall, index: number): number {
   return call.is(index, 'acked') ? ReferencePolicy.ACKED : -1;
 }
 
-/** What becomes of references to entries that are trimmed. */
+/** The treatment of references to entries that are trimmed. */
 export const policyArgument = optional(
   since('8.2.0', oneof('condition', token('KEEPREF'), token('DELREF'), token('ACKED'))),
 );

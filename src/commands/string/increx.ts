@@ -1,7 +1,7 @@
 // increx: INCREX: adds to a number within bounds and decides about its life in one step, which is a rate limiter.
 //
 // A sum out of bounds leaves everything as it is, or becomes the bound with SATURATE. Without bounds the type's own hold:
-// 64-bit integers, or 80-bit floats. What comes out is propagated as SET, as Redis does.
+// 64-bit integers, or 80-bit floats. The result is propagated as SET, as Redis does.
 
 import { INT64_MAX, INT64_MIN, latin1Bytes, parseBigInteger } from '../../base/bytes.js';
 import {
@@ -83,7 +83,7 @@ function readOptions(call: DataCall): Options | undefined {
   return undefined;
 }
 
-/** What becomes of the number: its text (undefined: it stays as it is), and how the reply shows both its elements. */
+/** The result: the number's text (undefined: unchanged), and both elements of the reply. */
 interface Outcome {
   readonly text: string | undefined;
   readonly value: string;

@@ -95,7 +95,7 @@ test(`a power cut at any moment: with always nothing that was acknowledged is mi
       if (!server.persistence.beforeReplies()) break;
       for (const [key, value] of maybe.splice(0)) acknowledged.set(key, value);
     }
-    // What was on its way may or may not be there.
+    // Bytes in flight may or may not be there.
     for (const [key] of maybe) acknowledged.delete(key);
     files = files.afterCrash(random);
   }

@@ -82,7 +82,7 @@ export class AofLog {
     return this.syncsRunning;
   }
 
-  /** Goes on in this file, which is `size` bytes long. What is in the buffer goes there. */
+  /** Goes on in this file, which is `size` bytes long. The buffer goes there. */
   switchTo(file: OpenFile, size: number): void {
     this.file = file;
     this.size = size;

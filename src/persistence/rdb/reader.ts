@@ -37,7 +37,7 @@ import {
   valueKindOf,
 } from './format.js';
 
-/** What `expireAtMs` is of a key without an expiry; any other negative time has passed. */
+/** The `expireAtMs` of a key without an expiry; any other negative time has passed. */
 export const NO_EXPIRY = -1;
 
 export const RdbEvent = {
@@ -89,7 +89,7 @@ export const RdbEvent = {
   slotInfo: 21,
 } as const;
 
-/** What the reader was at, in the words of redis-check-rdb. */
+/** The place of the reader, in the words of redis-check-rdb. */
 export const RdbDoing = {
   start: 'start',
   type: 'read-type',
@@ -203,7 +203,7 @@ export class RdbReader {
   private lengthHigh = 0;
   /** A value ended, so what stood before its key is no longer true. */
   private ended = false;
-  /** What is being read, if its end in the midst of it has a complaint of its own (parts of streams). */
+  /** The part being read, if an end inside it has an error of its own (parts of streams). */
   private part = '';
   private lengthLow = 0;
 
@@ -553,7 +553,7 @@ export class RdbReader {
       case RdbType.hashValkey:
         this.string(this.item);
         this.string(this.second);
-        // Without an expiry -1. What has passed may be before 1970 and stays passed.
+        // Without an expiry -1. A time that has passed may be before 1970.
         this.fieldExpireAtMs = this.int64();
         this.fieldExpireAtMs = this.fieldExpireAtMs === -1 ? 0 : Math.max(1, this.fieldExpireAtMs);
         break;

@@ -127,7 +127,7 @@ export class StreamEncoder {
   }
 
   /**
-   * What XNACK has released is with nobody, which files of this version cannot say: there it is with a consumer without a name,
+   * Entries released by XNACK belong to nobody, which files of this version cannot say: there they belong to a consumer without a name,
    * never delivered (at time 0), which is how the loader knows it. An older server makes it that consumer's, for anybody to claim.
    */
   private releasedIds(group: GroupRef): readonly StreamId[] {

@@ -1,7 +1,7 @@
 // stream-node-rebuild: makes a stream's node anew out of one whose entries can be read but whose counts are wrong.
 //
 // Redis walks a node forward by the flags and field counts of its entries and believes neither the counts of the master entry
-// nor those at the entries' ends, so these may differ in what it loads. What it needs is needed here too: integers where they
+// nor those at the entries' ends, so these may differ in what it loads. Its requirements hold here too: integers where they
 // belong and all elements of an entry. Cold: sound nodes are adopted as they are. Layout: structures/stream-node.
 
 import { ENTRY_DELETED, ENTRY_SAME_FIELDS } from '../../structures/stream-node.js';

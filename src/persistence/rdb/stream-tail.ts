@@ -1,6 +1,6 @@
 // stream-tail: what stands behind the nodes of a stream in RDB, written in parts: groups, consumers, what is pending.
 //
-// Names, ids and counts are encoded when the stream is opened. What is pending can be a million messages, in the leaves of an
+// Names, ids and counts are encoded when the stream is opened. The pending list can hold a million messages, in the leaves of an
 // ordered map (structures/stream-index): only the leaves are noted then, about 27 messages each. A leaf that is about to change
 // is copied, and the copy takes its place.
 //

@@ -8,15 +8,15 @@
 //                           that is about to change or go is written at once, out of order, which RDB allows; its
 //                           EPOCH bit then tells the walk to pass it by. So does the bit of a member that is added.
 //   nodes (list, stream)    are written in their order, from a list of blocks made when the value was opened (4 bytes a
-//                           node). A block that is about to change or go is copied, and the copy takes its place. What is
-//                           pending in the groups of a stream comes behind its nodes, in the same way (stream-tail).
+//                           node). A block that is about to change or go is copied, and the copy takes its place. The
+//                           pending lists of a stream's groups follow its nodes, in the same way (stream-tail).
 //   bytes (string)          are written in their order. The string keeps the old epoch until all are, so that a command which is
 //                           about to change it makes the snapshot write the rest first.
 //
 // The walk clears each bit that it passes, so outside of it all members' bits are 0. A collection that is deleted is given to
 // the snapshot, which frees it when it is written.
 //
-// A change costs what one member or one node of 8 KB costs, never the whole value. What is written out of order before
+// A change costs what one member or one node of 8 KB costs, never the whole value. A part written out of order before
 // the walk gets there waits in memory: at most the changed parts. Opening a list costs about 0.1 us a node.
 //
 // Not here: which values are next and where the bytes go (snapshot), what they look like (the encoders).

@@ -2,7 +2,7 @@
 
 import type { CommandArgument, Commands } from '../commands.js';
 
-/** What the adapter uses of `Redis` and `Cluster`. */
+/** The part of `Redis` and `Cluster` that the adapter uses. */
 export interface IoredisLike {
   call(command: string, args: (string | number | Buffer)[]): Promise<unknown>;
 }

@@ -2,12 +2,12 @@
 
 import type { CommandArgument, Commands } from '../commands.js';
 
-/** What the adapter uses of a client, a pool or a Sentinel client of node-redis. */
+/** The part of a client, a pool or a Sentinel client of node-redis that the adapter uses. */
 export interface NodeRedisLike {
   sendCommand(args: (string | Buffer)[]): Promise<unknown>;
 }
 
-/** What the adapter uses of a cluster client of node-redis. */
+/** The part of a cluster client of node-redis that the adapter uses. */
 export interface NodeRedisClusterLike {
   sendCommand(
     firstKey: string | undefined,

@@ -18,7 +18,7 @@ export function fromServer(server: RunnableServer): Commands {
   };
 }
 
-/** What the adapter uses of a stream: that of `connect()` of an embedded server, or a socket. */
+/** The part of a stream that the adapter uses: from `connect()` of an embedded server, or a socket. */
 export interface CommandStream {
   write(bytes: Uint8Array): unknown;
   on(event: 'data', listener: (bytes: Uint8Array) => void): unknown;

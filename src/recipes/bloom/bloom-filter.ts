@@ -6,7 +6,7 @@
 import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
 import { type BloomSize, bloomPositions, bloomSize } from './sizing.js';
 
-/** What all Bloom filters here can do. */
+/** The interface of all Bloom filters here. */
 export interface MembershipFilter {
   /** For each item, true if it was certainly new. */
   addAll(items: readonly string[]): Promise<boolean[]>;

@@ -39,7 +39,7 @@ export interface GetOptions {
   readonly tags?: readonly string[] | undefined;
 }
 
-/** What is stored, as JSON. */
+/** The stored value, as JSON. */
 interface Envelope {
   /** The value; absent: there is none. */
   readonly v?: unknown;

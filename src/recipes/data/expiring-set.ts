@@ -18,7 +18,7 @@ export class ExpiringSet {
     await this.commands.send('ZADD', [this.key, endsAtMs, member]);
   }
 
-  /** Takes out up to `count` members that have ended by a time: each goes to one caller. What the caller loses is lost: see JobQueue. */
+  /** Takes out up to `count` members that have ended by a time: each goes to one caller. A member that the caller loses is lost: see JobQueue. */
   async takeEnded(timeMs: number, count: number): Promise<string[]> {
     return replyTexts(
       await runScript(this.commands, takeEndedScript, [this.key], [timeMs, requireCount('count', count)]),

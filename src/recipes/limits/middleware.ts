@@ -12,7 +12,7 @@ export interface MiddlewareOptions<Request> {
   readonly commands: Commands;
   /** All must allow the request. */
   readonly limits: readonly RateLimit[];
-  /** Who is limited: an account, an address. Undefined: this request is not limited. */
+  /** The name under which a request is limited: an account, an address. Undefined: it is not limited. */
   readonly subject: (request: Request) => string | undefined;
   readonly cost?: ((request: Request) => number) | undefined;
   /** `'pass'` if absent. */
@@ -54,7 +54,7 @@ function share(verdict: Verdict): number {
   return verdict.remaining / verdict.limit;
 }
 
-/** What the middleware uses of an express response. */
+/** The part of an express response that the middleware uses. */
 export interface ExpressResponse {
   setHeader(name: string, value: string): unknown;
   status(code: number): { send(text: string): unknown };
@@ -77,7 +77,7 @@ export function expressLimit<Request>(options: MiddlewareOptions<Request>): Expr
   };
 }
 
-/** What the hook uses of a fastify reply. */
+/** The part of a fastify reply that the hook uses. */
 export interface FastifyReply {
   header(name: string, value: string): unknown;
   code(status: number): { send(text: string): unknown };
@@ -95,7 +95,7 @@ export function fastifyLimit<Request>(
   };
 }
 
-/** What the middleware uses of a hono context. */
+/** The part of a hono context that the middleware uses. */
 export interface HonoContext {
   header(name: string, value: string): void;
   text(text: string, status: 429 | 503): Response;

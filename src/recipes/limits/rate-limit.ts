@@ -27,7 +27,7 @@ export interface Verdict {
   readonly allowed: boolean;
   /** The most that can be taken at once. */
   readonly limit: number;
-  /** What can still be taken now. */
+  /** The rest that can be taken now. */
   readonly remaining: number;
   /** Milliseconds until as much could be taken if nobody else takes any; 0 if it was allowed. */
   readonly retryAfterMs: number;

@@ -137,7 +137,7 @@ export async function whileHeld<T>(held: Held, work: (held: Held) => Promise<T> 
     held.assertValid();
     return result;
   } finally {
-    // What is lost or cannot be released ends by its expiry.
+    // A lock that is lost or cannot be released ends by its expiry.
     await held.release().catch(() => false);
   }
 }

@@ -21,7 +21,7 @@ export interface LockOptions {
   readonly retryMs?: number | undefined;
   /** False: the lock is not extended by itself. */
   readonly renews?: boolean | undefined;
-  /** Who locks: the same owner may lock again. Everybody is somebody else if absent. */
+  /** The owner, which may lock again. Each call is an owner of its own if absent. */
   readonly owner?: string | undefined;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;

@@ -48,7 +48,7 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 return redis.call('ZREM', KEYS[1], ARGV[1])
 `);
 
-/** What an attempt found. */
+/** The outcome of an attempt. */
 export interface SemaphoreAttempt {
   readonly held: Held | undefined;
   /** Places that are left. */

@@ -91,7 +91,7 @@ export class RedPacket {
     return { status: status === 0 ? 'empty' : 'unknown' };
   }
 
-  /** Who took how much. */
+  /** The share that each user took. */
   async taken(): Promise<ReadonlyMap<string, number>> {
     const pairs = replyPairs(await this.commands.send('HGETALL', [this.keys[1]]));
     return new Map(pairs.filter(([person]) => person !== '').map(([person, part]) => [person, Number(part)]));

@@ -1,7 +1,7 @@
 // sharding: which of several servers a key belongs to, decided by the client: ketama, ShardedJedis, modulo, slots.
 //
-// A placement is a function of the key and the list of servers alone, so all clients agree without talking. What it moves when the
-// list changes is what distinguishes them: modulo nearly everything, rings about a share of 1/n, slots what you say.
+// A placement is a function of the key and the list of servers alone, so all clients agree without talking. Kinds differ in the
+// share of keys that move when the list changes: with modulo nearly all, with rings about 1/n, with slots as you say.
 
 import { hashFunctions } from '../../base/hash-functions.js';
 import { keySlot, SLOT_COUNT } from '../../base/key-slot.js';
@@ -12,7 +12,7 @@ import { murmur64A } from './murmur-64a.js';
 
 /** A server to place keys on. */
 export interface Shard {
-  /** What the ring hashes: 'host:port:weight' of twemproxy's file, or its name there; Jedis's `name`. */
+  /** The text that the ring hashes: 'host:port:weight' of twemproxy's file, or its name there; Jedis's `name`. */
   readonly name?: string | undefined;
   /** 1 if absent. */
   readonly weight?: number | undefined;

@@ -2,7 +2,7 @@
 //
 // A replica that was away for longer than `repl-backlog-size` allows is served from here, with the same +CONTINUE. The files
 // survive a restart: with an RDB file its header says which offset the data is at, with an AOF the places that are noted
-// in the chunks do. What lies after that offset happened, but was lost with the crash; it is cut off, and the history goes on there
+// in the chunks do. Commands after that offset were lost with the crash; they are cut off, and the history goes on there
 // under another name.
 //
 // A disk that fails costs the files and nothing else: a line in the log, and a new beginning after a while.

@@ -68,7 +68,7 @@ function isMulti(expression: Expression): boolean {
   return expression.kind === 'call' || expression.kind === 'method' || expression.kind === 'vararg';
 }
 
-/** What messages call an operand, or null. */
+/** The name of an operand in messages, or null. */
 function nameOf(expression: Expression): string | null {
   switch (expression.kind) {
     case 'local':

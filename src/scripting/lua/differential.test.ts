@@ -197,7 +197,7 @@ test('limits of the parser are the same', { skip }, () => {
   for (const source of sources) assert.equal(runLua(source).output, runPeer(source), source.slice(0, 60));
 });
 
-/** What has a faster way of its own, beside what it must not change. */
+/** Constructs with a fast path, beside those that it must not change. */
 const apart = [
   `local t = {a = 1, b = nil, c = 3} for k, v in pairs(t) do print(k, v) end t.b = 2 t.a = nil print(next({a = nil}), t.a, t.b, t.c)`,
   `local t = {a = 1, a = 2, 'x', b = 3, ['c'] = 4, [1] = 'y', 'z'} print(t.a, t.b, t.c, t[1], t[2], #t)`,

@@ -33,7 +33,7 @@ export interface EngineOptions {
 }
 
 export class Engine {
-  /** What scripts see; scripts cannot add to it once `protect` was called. */
+  /** The globals of scripts; scripts cannot add to them once `protect` was called. */
   readonly globals = new LuaTable();
   /** The metatable of all strings. */
   readonly stringMeta = new LuaTable();
@@ -94,7 +94,7 @@ const noValues: LuaValue[] = [];
 /** A function that a stopped script is in, as a debugger shows it. */
 export interface StackLevel {
   readonly line: number;
-  /** What its caller calls it; null when it has no name. */
+  /** Its name at the call; null when it has none. */
   readonly name: string | null;
   readonly locals: readonly { readonly name: string; readonly value: LuaValue }[];
 }
@@ -104,11 +104,11 @@ export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 /** One run of a function, from its first call to its end. */
 export class Execution implements Activation {
   state: ExecutionState = 'suspended';
-  /** What it returned, once `done`. */
+  /** Its result, once `done`. */
   values = noValues;
-  /** What it died of, once `failed`. */
+  /** Its error, once `failed`. */
   error: LuaError | null = null;
-  /** What was thrown where the engine itself failed: for the log. */
+  /** The exception of a failure of the engine itself, for the log. */
   bug: unknown = null;
   coroutine: unknown = null;
   private readonly start: StartFrame;

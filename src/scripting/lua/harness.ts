@@ -6,7 +6,7 @@ import { call, first } from './machine.js';
 import { LuaSyntaxError } from './parser.js';
 
 export interface Outcome {
-  /** What `print` wrote, and the error as the lua5.1 executable would tell it. */
+  /** The output of `print`, and the error as the lua5.1 executable prints it. */
   readonly output: string;
   /** How often the run was parked. */
   readonly suspensions: number;

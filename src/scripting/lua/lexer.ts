@@ -6,7 +6,7 @@ import { parseNumber } from './numbers.js';
 
 export class LuaSyntaxError extends Error {}
 
-/** What a chunk is called in messages: `@file`, `=name`, or the source itself. */
+/** The name of a chunk in messages: `@file`, `=name`, or the source itself. */
 export function shortSource(chunkName: string): string {
   if (chunkName.startsWith('=')) return chunkName.slice(1, 60);
   if (chunkName.startsWith('@')) {
@@ -51,7 +51,7 @@ const keywords = new Map(
 const DIGIT = 1;
 const LETTER = 2;
 
-/** What a byte can be part of; a table, because most of the lexer's time goes here. */
+/** The kinds of token that a byte can be part of; a table, because most of the lexer's time goes here. */
 const classes = new Uint8Array(256);
 for (let code = 0; code < 256; code++) {
   const char = String.fromCharCode(code);
@@ -74,7 +74,7 @@ export class Lexer {
   line = 1;
   /** The line of the token before the current one. */
   lastLine = 1;
-  /** What the source says of the current token, for messages. */
+  /** The text of the current token, for messages. */
   private raw = '';
   private position = 0;
   private ahead: { kind: TokenKind; text: string; value: number; line: number; raw: string } | null = null;

@@ -10,12 +10,12 @@
 //   - coroutines: a yield saves the frames up to the `resume`;
 //   - errors: `machine.error` is set then, and the functions add their positions instead of saving frames.
 //
-// What is no call of a function may throw: a LuaError, or `suspension`. The function it happens in catches it and goes on as
+// Operations that are no calls of functions may throw: a LuaError, or `suspension`. The function around them catches it and goes on as
 // above, so a throw passes one function at most: V8 takes 1 to 10 us for each function that an exception passes, and a
 // return value takes nothing.
 //
 // Calls from native functions and from metamethods are counted (`nativeCalls`), as PUC Lua counts them, because each takes
-// a piece of its stack: 200 of them, one inside the other, are an error. What is moved to the heap leaves a boundary
+// a piece of its stack: 200 of them, one inside the other, are an error. Frames that move to the heap leave a boundary
 // frame for each.
 //
 // Why not generator functions, the first idea: a call of a generator costs 60 to 100 ns, and every expression that may
@@ -71,7 +71,7 @@ export interface GuardFunction {
   (state: unknown[], self: LuaFunction, place: number, value: Results): Results;
 }
 
-/** What a compiled function knows of itself. */
+/** The constants of a compiled function. */
 export interface CompiledFunction {
   readonly name: string;
   readonly line: number;
@@ -262,7 +262,7 @@ export function catchThrown(thrown: unknown): void {
   machine.error = error;
 }
 
-/** What to throw where a result is needed and a call is unwinding. */
+/** The value to throw where a result is needed and a call is unwinding. */
 function unwound(): unknown {
   return takeError() ?? suspension;
 }
@@ -687,7 +687,7 @@ function lessThanByMeta(left: LuaValue, right: LuaValue): boolean {
   throw compareError(left, right, 1);
 }
 
-/** What a native compares with: the call to make, or the answer. */
+/** A comparison of a native: the call to make, or the answer. */
 export function lessThanNative(left: LuaValue, right: LuaValue): boolean | LuaValue[] {
   if (typeof left === 'number' && typeof right === 'number') return left < right;
   if (typeof left === 'string' && typeof right === 'string') return left < right;
@@ -828,7 +828,7 @@ export function forBound(value: LuaValue, what: string): number {
   return number;
 }
 
-/** What a native that calls back asks for: a function and its arguments; null only passes time. */
+/** The request of a native that calls back: a function and its arguments; null only passes time. */
 export type CallRequest = LuaValue[] | null;
 export type NativeSteps = Generator<CallRequest, Results, Results>;
 
@@ -934,7 +934,7 @@ export function errorValue(error: LuaError): LuaValue {
   return error.value;
 }
 
-/** What pcall gives: Redis turns a table that is an error reply into its text. */
+/** The error value of pcall: Redis turns a table that is an error reply into its text. */
 function caughtValue(value: LuaValue): LuaValue {
   if (!(value instanceof LuaTable)) return value;
   const text = value.getHash('err');
@@ -1007,7 +1007,7 @@ export interface Activation {
 }
 
 /**
- * Runs frames as one script's. What another script that is under way left in the machine is put back afterwards. Throws
+ * Runs frames as one script's. The state of another script that is under way is put back afterwards. Throws
  * `suspension` when parked and LuaError when no frame caught it.
  */
 export function activate(frames: FrameStack, activation: Activation): Results {

@@ -49,7 +49,7 @@ export function formatGeneral(value: number, precision: number): string {
   return fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed;
 }
 
-/** What `tostring` makes of a number. */
+/** The text of a number, as `tostring` gives it. */
 export function numberToString(value: number): string {
   if ((value | 0) === value) return value === 0 && 1 / value < 0 ? '-0' : `${value}`;
   if (Number.isInteger(value) && value < 1e14 && value > -1e14) return `${value}`;

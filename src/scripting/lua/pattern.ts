@@ -55,7 +55,7 @@ function onlyByte(code: number): Uint8Array {
   return table;
 }
 
-/** What a letter after a percent sign stands for; what is no class stands for itself. */
+/** The class of a letter after a percent sign; any other character stands for itself. */
 function classTable(kind: number): Uint8Array {
   return members[kind] ?? onlyByte(kind);
 }

@@ -11,10 +11,10 @@ import type { Prng } from '../../base/prng.js';
 
 const depthMax = 4;
 
-/** What the text being written may do. */
+/** The statements that are allowed at this place of the program. */
 interface Context {
   readonly isInLoop: boolean;
-  /** What a `return` may give: an iterator's function ends its loop with it. */
+  /** The values that a `return` may give: an iterator's function ends its loop with it. */
   readonly returned: 'numbers' | 'nil' | null;
   readonly mayYield: boolean;
   readonly hasVarargs: boolean;

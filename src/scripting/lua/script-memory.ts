@@ -2,7 +2,7 @@
 //
 // Two stores can overflow. V8's heap holds tables, functions and ordinary strings. Strings of more than about a megabyte
 // that come from bytes lie outside of it, where V8 knows no limit. Both are measured after every 32 MB of long strings, the
-// heap also at each look at the clock. What is garbage counts too until it is collected, so a script is only refused
+// heap also at each look at the clock. Garbage counts too until it is collected, so a script is only refused
 // after a collection.
 import { getHeapStatistics } from 'node:v8';
 

@@ -141,7 +141,7 @@ function expand(replacement: string, matcher: Matcher): string {
   return result;
 }
 
-/** What a table's `__index` asks for, or the value itself. */
+/** The call that a table's `__index` needs, or the value itself. */
 function lookup(table: LuaTable, key: LuaValue): { value: LuaValue } | { call: LuaValue[] } {
   let object: LuaValue = table;
   for (let loop = 0; loop < 100; loop++) {

@@ -31,7 +31,7 @@ import { numberToString } from './numbers.js';
 import { LuaError, LuaFunction, LuaTable, nativeError, traversalEnd, typeName } from './values.js';
 import type { LuaValue, Results } from './values.js';
 
-/** What the sort does next; each but `take` compares two elements. */
+/** The next step of the sort; each but `take` compares two elements. */
 enum Step {
   take,
   ends,

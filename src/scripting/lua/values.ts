@@ -35,7 +35,7 @@ export class LuaTable {
   private index: Map<LuaValue, number> | null = null;
   /** Hash places whose value is not nil. */
   private live = 0;
-  /** What `__index` holds, as long as it is known: every look through a metatable asks for it. */
+  /** The value of `__index` while it is known: every lookup through a metatable reads it. */
   private indexValue: LuaValue | typeof unknown = unknown;
 
   /** With `arr` as its array part, which is the table's from then on. */
@@ -270,7 +270,7 @@ export class LuaTable {
   }
 }
 
-/** What the generated code's catch clause leaves of a suspended function. */
+/** The state of a suspended function, left by the generated code's catch clause. */
 export interface FunctionInfo {
   readonly name: string;
   readonly line: number;
@@ -288,7 +288,7 @@ export class LuaUserdata {
   constructor(readonly label: string) {}
 }
 
-/** What the other files need to know of a coroutine. */
+/** A coroutine as other files see it. */
 export abstract class LuaThread {
   abstract readonly status: 'suspended' | 'running' | 'normal' | 'dead';
 }

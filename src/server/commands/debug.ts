@@ -108,7 +108,7 @@ function object(call: ServerCall): void {
   );
 }
 
-/** What DEBUG OBJECT adds for a quicklist. */
+/** The fields that DEBUG OBJECT adds for a quicklist. */
 function quicklistText(call: ServerCall, entry: number): string {
   const { keyspace, limits } = call.host;
   const { lists } = keyspace.values;

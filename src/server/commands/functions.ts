@@ -101,7 +101,7 @@ function load(call: ServerCall): void {
     return;
   }
   const { scripting } = call.host;
-  // What comes from disk or a master is there already.
+  // Libraries from disk or a master have been loaded already.
   if (call.client.connection !== undefined && scripting.isFullFor(call.lengths[index]!)) {
     call.reply.error(
       'ERR the functions and scripts that are loaded take all the memory that they may have (see INFO memory); FUNCTION DELETE and SCRIPT FLUSH free it',
@@ -410,7 +410,7 @@ const functionCommand: ServerCommand = command({
           ['DUMP', 'Return all libraries as bytes for FUNCTION RESTORE.'],
           [
             'RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]',
-            'Load the libraries of a payload. What becomes of those that are there:',
+            'Load the libraries of a payload. Treatment of existing libraries:',
             '* FLUSH: they are deleted first.',
             '* APPEND: they stay; one of the same name is an error (this is the default).',
             '* REPLACE: those of the same name are replaced.',

@@ -41,7 +41,7 @@ function readNumber(call: ServerCall, index: number, least: number, most: number
   return undefined;
 }
 
-/** What START was asked for; undefined after an error reply. */
+/** The options of START; undefined after an error reply. */
 function readOptions(call: ServerCall): HotKeysOptions | undefined {
   const { reply } = call;
   const refuse = (text: string): undefined => {

@@ -164,7 +164,7 @@ const getredir: ServerCommand = command({
   run: (call: ServerCall) => call.reply.integer(call.host.redirectionOf(call.client)),
 });
 
-/** What TRACKINGINFO calls the way in which a client tracks. */
+/** The words of TRACKINGINFO for a client's mode of tracking. */
 function flagNames(state: TrackingState | undefined): string[] {
   if (state === undefined) return ['off'];
   const { options, caching: spoken } = state;

@@ -41,7 +41,7 @@ export interface DebugHost extends UndoHost {
 
 const BREAKPOINTS_MAX = 64;
 const LIST_CONTEXT = 5;
-/** What is shown of one value at first, and the least that `maxlen` takes. */
+/** Characters shown of one value at first, and the least that `maxlen` accepts. */
 const SHOWN_BYTES = 256;
 const SHOWN_BYTES_MIN = 60;
 const SHOWN_ARGUMENTS_MAX = 10;
@@ -80,7 +80,7 @@ const help = [
   '                     next line of code.',
 ] as const;
 
-/** What the session asks of the script that it debugs. */
+/** The interface of the script that a session debugs. */
 export interface Debuggee {
   readonly execution: Execution;
   /** Lets the script run on. */
@@ -119,7 +119,7 @@ export class DebugSession implements CallWatcher {
     this.source = source.replace(/[\r\n]+$/, '').split('\n');
     this.undo = rollsBack ? new Undo(server) : undefined;
     machine.atLine = (line) => this.atLine(line);
-    // What this client sends goes to the debugger until the session ends.
+    // The debugger receives this client's input until the session ends.
     client.execute = (): void => this.take();
     server.log('notice', 'Redis synchronous debugging eval session started');
   }

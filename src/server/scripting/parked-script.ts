@@ -70,7 +70,7 @@ interface Parked {
   readonly reply: ReplyWriter;
   /** Messages for the waiting client: they come behind its reply. */
   readonly messages: Uint8Array[];
-  /** What goes on when the script has ended: the rest of an EXEC. */
+  /** The continuation after the script: the rest of an EXEC. */
   afterwards: (() => void) | undefined;
 }
 
@@ -152,7 +152,7 @@ export class ParkedScript {
     server.clock.soon(this.goOn);
   }
 
-  /** What is to be done when the parked script has ended: the rest of a transaction. */
+  /** Sets the continuation after the parked script: the rest of a transaction. */
   continueWith(afterwards: () => void): void {
     this.parked!.afterwards = afterwards;
   }
@@ -212,7 +212,7 @@ export class ParkedScript {
     this.end(parked);
   };
 
-  /** What others ask is answered with -BUSY from now on. */
+  /** Replies -BUSY to other clients from now on. */
   private becomeBusy(): void {
     if (this.isBusy) return;
     this.isBusy = true;

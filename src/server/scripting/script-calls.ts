@@ -55,7 +55,7 @@ const refusals = {
   channel: "ERR The user executing the script can't publish to the channel mentioned in the command",
 } as const;
 
-/** What may be done by the script that runs now. */
+/** The rights of the script that runs now. */
 export interface CallRules {
   readonly isReadOnly: boolean;
   readonly allowsOutOfMemory: boolean;
@@ -63,7 +63,7 @@ export interface CallRules {
   readonly allowsSlots: boolean;
 }
 
-/** Who looks over every call: the debugger. */
+/** The debugger, which sees every call. */
 export interface CallWatcher {
   called(args: readonly string[]): void;
   refused(text: string): void;
@@ -73,7 +73,7 @@ export interface CallWatcher {
   beforeWrite(call: ServerCall, command: Command<ServerCall>): void;
   breakpoint(): boolean;
   debug(values: readonly LuaValue[]): void;
-  /** What is written reaches neither the AOF nor replicas. */
+  /** Its writes reach neither the AOF nor replicas. */
   readonly isSilent: boolean;
 }
 
@@ -180,7 +180,7 @@ export class ScriptCalls implements ScriptHost {
     effects.update();
   }
 
-  /** What the gates in front of a command say; undefined: it may run. */
+  /** The refusal of the gates in front of a command; undefined: it may run. */
   private refuse(command: Command<ServerCall>): string | undefined {
     const { server, call_: call } = this;
     const caller = this.caller!;
@@ -209,7 +209,7 @@ export class ScriptCalls implements ScriptHost {
     } else if ((flags & commandFlags.may_replicate) !== 0 && this.rules.isReadOnly) {
       return refusals.readOnlyScript;
     }
-    // What already writes may go on: half of a script's effects would be worse than too much memory.
+    // A script that has written may go on: half of its effects would be worse than too much memory.
     if (this.outOfMemory && (flags & commandFlags.denyoom) !== 0 && !this.rules.allowsOutOfMemory && !this.hasWritten)
       return errors.outOfMemory;
     return undefined;

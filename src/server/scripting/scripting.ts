@@ -61,7 +61,7 @@ const SLICE_MS = 10;
 
 const HASH = 0x23;
 
-/** What an engine takes with its libraries, as measured once. */
+/** Bytes of an engine with its libraries, measured once. */
 const ENGINE_BYTES = 30_000;
 
 /** Heap that a script or function takes for each byte that it counts for: about 10 KB for a short one, as measured. */
@@ -454,7 +454,7 @@ export class Scripting {
       this.finish(call, run);
       this.spare = run.execution;
     }
-    // What it changed was passed on command by command.
+    // Its changes were propagated command by command.
     server.preventPropagation(call);
   }
 
@@ -506,7 +506,7 @@ export class Scripting {
   private countFailure(run: Run, text: string, value: LuaValue): void {
     const { stats } = this.server;
     stats.countFailed(run.commandId);
-    // What a command in the script replied was counted there.
+    // The replies of commands in the script were counted there.
     const isCounted = value instanceof LuaTable && value.getHash('ignore_error_stats_update') === true;
     if (!isCounted) stats.countErrorReply(text);
   }

@@ -4,7 +4,7 @@
 // dump each key before the first command that may change it, and to put all of them back at the end. A command that names no
 // keys (FLUSHALL, SWAPDB) makes every key be dumped.
 //
-// What is not taken back: messages published, clocks of LRU and LFU, and that WATCH saw a change.
+// Not undone: published messages, the clocks of LRU and LFU, and the change that WATCH saw.
 
 import type { Effects } from '../effects.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
@@ -28,7 +28,7 @@ export interface UndoHost {
 interface Saved {
   readonly database: number;
   readonly key: Uint8Array;
-  /** What DUMP gave; undefined: there was no such key. */
+  /** The payload of DUMP; undefined: there was no such key. */
   readonly payload: Uint8Array | undefined;
   /** Milliseconds since 1970; 0: none. */
   readonly expiry: string;

@@ -34,7 +34,7 @@ export class AclChanges implements AclListener {
     }
   }
 
-  /** Who caused it is still answered. */
+  /** The client that caused the change still gets its reply. */
   private close(client: Client): void {
     if (client === this.server.actingClient) client.connection?.closeAfterReply();
     else client.connection?.destroy();

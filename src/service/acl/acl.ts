@@ -11,7 +11,7 @@ import { fromByteString } from '../config/special-settings.js';
 import { hasSpaces, ruleErrors, type AclCommands, type ChannelPattern } from './selector.js';
 import { mergeSelectorWords, User } from './user.js';
 
-/** What a change of users means for connections. */
+/** The consequences of a change of users for connections. */
 export interface AclListener {
   /** The user is gone: connections that use it are closed. */
   userDeleted(user: User): void;

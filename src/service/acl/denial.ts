@@ -115,7 +115,7 @@ export class AclCheck<C extends Call> {
   }
 }
 
-/** What the client is told, without the code NOPERM. `object` is the key or channel, or undefined to leave it out. */
+/** The error text for the client, without the code NOPERM. `object` is the key or channel, or undefined to omit it. */
 export function denialText(denial: Denial, userName: string, commandName: string, object: string | undefined): string {
   if (denial === denials.command) return `User ${userName} has no permissions to run the '${commandName}' command`;
   const kind = denial === denials.key ? 'key' : 'channel';

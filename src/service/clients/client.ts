@@ -56,7 +56,7 @@ export const Gate = {
 
 export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';
 
-/** Who runs clients' requests and hears of their end. */
+/** Runs clients' requests and hears of their end. */
 export interface ClientOwner {
   dispatch(client: Client): void;
   /** `dispatch` threw, which is a bug: the client is closed, the others are served on. */

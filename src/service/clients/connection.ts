@@ -43,7 +43,7 @@ const QUIET_SECONDS = 2;
 /** A kept buffer that is larger is dropped when it is empty. */
 const KEEP_BYTES_IDLE_MAX = 64 * 1024;
 
-/** What a connection needs of the server; the reader, writer and places are shared by all connections. */
+/** The server as a connection sees it; all connections share the reader, the writer and the places. */
 export interface ConnectionHost {
   readonly clock: Clock;
   readonly reader: RequestReader;
@@ -339,7 +339,7 @@ export class Connection implements WireEvents {
     this.send(parts.length === 1 ? parts[0]! : joinBytes(parts));
   }
 
-  /** What waits for the end of the turn. */
+  /** The work that waits for the end of the turn. */
   private waiting: Uint8Array[] = [];
 
   private hold(bytes: Uint8Array): void {

@@ -67,7 +67,7 @@ export class Outbox {
     if (bytes.length > 0) client.connection?.send(bytes);
   }
 
-  /** What `write` replies, and the messages that come for the client meanwhile. */
+  /** The reply of `write`, and the messages that come for the client meanwhile. */
   wake(client: Client, write: (reply: ReplyWriter) => void): Uint8Array {
     return this.compose(client, (reply) => {
       this.waking = client;

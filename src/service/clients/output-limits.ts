@@ -27,7 +27,7 @@ export class OutputLimits {
 
   /** A soft limit passes with time, also when nothing more is sent. */
   checkSoftLimits(): void {
-    // What a replica has not taken lies in the stream: replication looks at it.
+    // The stream holds what a replica has not read: replication checks it.
     for (const client of this.overSoftLimit)
       if (client.kind !== 'replica') this.check(client, client.connection?.wire.unsentBytes ?? 0);
   }

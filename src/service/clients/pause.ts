@@ -22,7 +22,7 @@ export interface PauseHost {
 
 export type PauseMode = 'all' | 'write';
 
-/** Who asked for a pause: each ends only what it began. */
+/** The reason of a pause: each ends only its own. */
 export type PauseReason = 'client' | 'shutdown' | 'failover' | 'slots';
 
 const reasonNames: Readonly<Record<PauseReason, string>> = {
@@ -125,7 +125,7 @@ export class Pause {
     }
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
-      // What comes meanwhile must stay behind the command that was put off.
+      // Later requests must stay behind the postponed command.
       this.server.clock.soon(() => {
         client.paused = false;
         this.server.replay(client, args);

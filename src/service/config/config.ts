@@ -187,7 +187,7 @@ export class Config {
     const hooks = [...due];
     return runHooks(hooks, 0, (name, reason) => {
       restore(changes);
-      // What the old values need is best effort: the reply already says what went wrong.
+      // Restoring the old values is best effort: the reply already names the failure.
       const undone = runHooks(hooks, 0, () => undefined);
       const reply = failed(name, reason);
       return undone instanceof Promise ? undone.then(() => reply) : reply;

@@ -49,7 +49,7 @@ export class ConfigReader {
     private readonly directives: Directives,
   ) {}
 
-  /** What the lines mean that do not mean what they say, each with its place. */
+  /** Warnings about lines that have another meaning here, each with its place. */
   get warnings(): readonly string[] {
     return this.found.map(({ text, place }) => `${describePlace(place)}: ${text}`);
   }
@@ -218,7 +218,7 @@ export class ConfigReader {
     return found.filter((each) => !this.files.isFolder(each));
   }
 
-  /** What only the whole configuration shows. */
+  /** Checks that need the whole configuration. */
   private checkWhole(): void {
     const first = this.found[0];
     if (first !== undefined && this.config.flag('strict-config').value) {

@@ -13,7 +13,7 @@ export interface ForeignDirective {
   readonly names: readonly string[];
   /** The directive that has its place now and takes its value. */
   readonly now?: OptionName;
-  /** What the line means here, as the rest of a sentence that begins with the directive. */
+  /** The meaning of the line here, as the rest of a sentence that begins with the directive. */
   readonly meaning: string;
   /** All other values end the start, for this reason. */
   readonly only?: { readonly values: readonly string[]; readonly reason: string };
@@ -213,7 +213,7 @@ export type ForeignLine =
   | { readonly kind: 'warning'; readonly text: string; readonly now: OptionName | undefined }
   | { readonly kind: 'error'; readonly text: string };
 
-/** What to do with a line of a directive that is no setting; undefined when nobody knows the directive. */
+/** The treatment of a directive that is no setting; undefined for an unknown directive. */
 export function judgeForeignLine(name: string, values: readonly string[]): ForeignLine | undefined {
   const found = byName.get(name);
   if (found === undefined) return judgePrefix(name);

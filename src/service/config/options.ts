@@ -206,7 +206,7 @@ export const options = [
     'proc-title-template',
     '{title} {listen-addr} {server-mode}',
     { refuse: refuseTitleTemplate },
-    'What the title of the process says.',
+    'Title of the process, with variables.',
   ),
   text('locale-collate', '', { refuse: refuseLocale }, 'Locale by which SORT ALPHA compares.'),
   flag('disable-thp', true, immutable, 'Turn off huge pages; taken but without effect.'),
@@ -275,7 +275,7 @@ export const options = [
     'no',
     ['no', 'yes', 'clients'],
     {},
-    'What contradicts itself in RDB files and payloads of RESTORE is mended where that is possible, as redis-server loads it; with yes it is refused, with clients only in payloads.',
+    'Repair contradictions in RDB files and payloads of RESTORE where possible, as redis-server loads them; yes refuses them, clients only in payloads.',
   ),
 
   // Memory
@@ -520,7 +520,7 @@ export const options = [
     'ignore',
     ['ignore', 'panic', 'panic-on-replicas'],
     {},
-    'What happens when a replicated command fails.',
+    'Reaction to a replicated command that fails.',
   ),
   number(
     'min-replicas-to-write',
@@ -555,10 +555,10 @@ export const options = [
     'no',
     ['no', 'yes', 'local'],
     immutable,
-    'Who may CONFIG SET the protected directives.',
+    'Clients that may CONFIG SET the protected directives.',
   ),
-  choice('enable-debug-command', 'no', ['no', 'yes', 'local'], immutable, 'Who may use DEBUG.'),
-  choice('enable-module-command', 'no', ['no', 'yes', 'local'], immutable, 'Who may use MODULE.'),
+  choice('enable-debug-command', 'no', ['no', 'yes', 'local'], immutable, 'Clients that may use DEBUG.'),
+  choice('enable-module-command', 'no', ['no', 'yes', 'local'], immutable, 'Clients that may use MODULE.'),
 
   // Scripts and shutdown
   number(
@@ -651,7 +651,7 @@ export const options = [
     'ip',
     ['ip', 'hostname', 'unknown-endpoint'],
     {},
-    'What clients are redirected to.',
+    'Kind of address in redirections.',
   ),
   number('cluster-compatibility-sample-ratio', 0, 0, 100, {}, 'Percent of commands checked for use in a cluster.'),
   size(

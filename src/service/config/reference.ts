@@ -117,7 +117,7 @@ export function configReference(): string {
   return lines.join('\n');
 }
 
-/** What is done with files of other versions and other servers. */
+/** The section on files of other versions and other servers. */
 function foreignLines(): string[] {
   const lines = [
     '',

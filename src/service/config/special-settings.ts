@@ -93,7 +93,7 @@ export function toByteString(text: string): string {
   return latin1(utf8(text));
 }
 
-/** What the system would say to a process that goes to this folder. */
+/** The system's error for a process that changes to this folder. */
 function folderProblem(path: string): string | undefined {
   try {
     if (!statSync(path).isDirectory()) return 'Not a directory';

@@ -9,7 +9,7 @@ import type { OptionName } from './options.js';
 
 export interface Repair {
   readonly words: readonly string[];
-  /** What was done and what to write instead. */
+  /** The repair, and the value to write instead. */
   readonly text: string;
 }
 
@@ -34,7 +34,7 @@ const repairers: Partial<Record<OptionName, Repairer>> = {
       : undefined,
 };
 
-/** What to take instead of a directive's only value; undefined when it can stand. */
+/** A replacement for a directive's only value; undefined when it can stand. */
 export function repairValue(name: string, values: readonly string[]): Repair | undefined {
   return values.length === 1 ? repairers[name as OptionName]?.(values[0]!) : undefined;
 }

@@ -4,7 +4,7 @@ import type { Config } from './config.js';
 interface MissingFeature {
   readonly directive: string;
   readonly isWanted: (config: Config) => boolean;
-  /** What the server does instead. */
+  /** The behaviour of the server instead. */
   readonly effect: string;
 }
 

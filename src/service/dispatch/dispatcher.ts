@@ -187,7 +187,7 @@ export abstract class Dispatcher<Database> {
     }
     const start = (client.gates & Gate.SILENT) === 0 ? undefined : call.reply.defer();
     const command = this.check(call, found);
-    // What was asked last, also where it was refused or queued.
+    // The last request, even if it was refused or queued.
     client.lastCommand = command?.fullName ?? (found?.subcommands.size === 0 ? found.fullName : '');
     if (command === undefined) {
       this.requestRefused(client);

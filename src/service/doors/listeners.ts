@@ -58,7 +58,7 @@ export class ListenError extends Error {
     return `Failed listening on port ${this.port} (${this.kind}), aborting.`;
   }
 
-  /** What the system said. */
+  /** The error of the system. */
   get reason(): string {
     return systemErrorText(this.cause);
   }

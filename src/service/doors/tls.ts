@@ -62,10 +62,10 @@ const defaultProtocols = ['tlsv1.2', 'tlsv1.3'];
 const defaultSuites = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256'];
 const allSuites = new Set([...defaultSuites, 'TLS_AES_128_CCM_SHA256', 'TLS_AES_128_CCM_8_SHA256']);
 
-/** What TLS is for: the clients' port, unless something else says so. */
+/** The use of TLS: the clients' port by default. */
 export interface TlsUse {
   readonly isWanted: (config: Config) => boolean;
-  /** Who connects must show a certificate, whatever tls-auth-clients says. */
+  /** Peers must present a certificate, whatever tls-auth-clients says. */
   readonly asksAlways: boolean;
 }
 

@@ -12,7 +12,7 @@ export type FieldValue = string | number;
 export interface Field {
   readonly name: string;
   readonly kind: FieldKind;
-  /** What it is, with its unit unless the name says it. */
+  /** Its meaning, with the unit unless the name says it. */
   readonly help: string;
   readonly read: () => FieldValue;
 }

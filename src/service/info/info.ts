@@ -54,7 +54,7 @@ export class Info {
   /** Counts the times that fields were read. */
   private readings = 0;
 
-  /** What `compute` gives, once for all fields that are read together: several fields show parts of one count. */
+  /** The result of `compute`, once for all fields that are read together: several fields show parts of one count. */
   shared<Figures>(compute: () => Figures): () => Figures {
     let reading = -1;
     let figures!: Figures;

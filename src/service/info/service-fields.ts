@@ -22,7 +22,7 @@ import type { LatencyHistogram } from '../watch/latency-histogram.js';
 import { counter, type Field, fixed, gauge, text } from './field.js';
 import type { Info, InfoField } from './info.js';
 
-/** What these fields are read from. */
+/** The source of these fields. */
 export interface ServiceFieldsHost {
   readonly info: Info;
   readonly config: Config;

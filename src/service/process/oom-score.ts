@@ -1,6 +1,6 @@
 // oom-score: oom-score-adj: tells Linux which process to end first when memory is short, through /proc/self/oom_score_adj.
 //
-// What stood there when the directive was turned on comes back when it is turned off. The third value of oom-score-adj-values, of
+// The value from before the directive was turned on comes back when it is turned off. The third value of oom-score-adj-values, of
 // a background process, is kept but has no use: snapshots are written by a thread of this process.
 
 import type { Config } from '../config/config.js';

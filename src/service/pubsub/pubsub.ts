@@ -20,7 +20,7 @@ interface Topic {
   readonly subscribers: Set<Subscriber>;
 }
 
-/** What one client is subscribed to, in the order in which it subscribed. */
+/** The subscriptions of one client, in the order in which it made them. */
 interface Subscriptions {
   readonly channels: Map<string, Topic>;
   readonly patterns: Map<string, Topic>;

@@ -111,7 +111,7 @@ export class Activity {
 
   /** CONFIG RESETSTAT. */
   reset(): void {
-    // What the open connections have counted is taken off the others' sum.
+    // Subtract the counts of open connections from the sum of the others.
     const { stats } = this.host;
     const { bytesIn, bytesOut, reads, writes } = this.traffic();
     stats.bytesIn -= bytesIn;

@@ -130,7 +130,7 @@ const advice: readonly (readonly [pattern: RegExp, text: string])[] = [
   [/^active-defrag-cycle$/, 'Defragmentation takes too long: lower active-defrag-cycle-max.'],
 ];
 
-/** What LATENCY DOCTOR says. */
+/** The report of LATENCY DOCTOR. */
 export function latencyReport(events: readonly LatencyEvent[], thresholdMs: number): string {
   if (thresholdMs === 0) {
     return 'Nothing is measured yet: latency monitoring is off. Turn it on with CONFIG SET latency-monitor-threshold <milliseconds>; 100 is a good start.\n';

@@ -1,4 +1,4 @@
-// What is watched: histograms against sorted values, logs that stay bounded, secrets that stay hidden.
+// Histograms against sorted values, logs that stay bounded, secrets that stay hidden.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { latin1, latin1Bytes } from '../../base/bytes.js';
