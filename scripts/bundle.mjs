@@ -40,6 +40,7 @@ const ownEntries = {
   'kvasir-sync': 'src/apps/kvasir-sync.js',
   'kvasir-backup': 'src/apps/kvasir-backup.js',
   'kvasir-load': 'src/apps/kvasir-load.js',
+  'kvasir-mysql': 'src/apps/kvasir-mysql.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',
   'io-worker': 'src/io/threads/io-worker.js',
   'load-worker': 'src/bench/load-worker.js',
@@ -51,12 +52,31 @@ const inlineMap = /\n\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\
 const transpiled = {
   name: 'transpiled',
   load(id) {
-    if (!id.startsWith('/') || id.includes('node_modules')) return null;
+    if (!id.startsWith('/') || isLibrary(id)) return null;
     const text = readFileSync(id, 'utf8');
     const map = inlineMap.exec(text);
     return map === null ? text : { code: text.slice(0, map.index), map: Buffer.from(map[1], 'base64').toString() };
   },
 };
+
+const isLibrary = (id) => id.includes('node_modules');
+const resolver = nodeResolve({ preferBuiltins: true });
+
+/** Only for what comes from packages: our own modules need none of it, and there are hundreds of them. */
+const libraries = [
+  {
+    ...resolver,
+    resolveId: {
+      order: 'post',
+      handler(source, importer, options) {
+        if (source.startsWith('.') && !isLibrary(importer ?? '')) return null;
+        return resolver.resolveId.handler.call(this, source, importer, options);
+      },
+    },
+  },
+  json({ include: '**/node_modules/**' }),
+  commonjs({ include: /node_modules/ }),
+];
 
 /** True if all bundles are younger than every module. */
 function isUpToDate(modules, folder, names) {
@@ -86,12 +106,12 @@ export async function bundle(modules, dist = ownDist, entries = ownEntries) {
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(dist, path)])),
     external: (id) => isBuiltin(id),
     // Libraries are bundled into the programs that use them, so that the package itself has no dependencies.
-    plugins: [transpiled, nodeResolve({ preferBuiltins: true }), json(), commonjs()],
+    plugins: [transpiled, ...libraries],
     // A circular dependency too: whether such modules work depends on which of them is loaded first. Libraries made for CommonJS
     // are written for that.
     onwarn(warning) {
       const places = [...(warning.ids ?? []), ...(warning.id === undefined ? [] : [warning.id])];
-      if (places.length > 0 && places.every((id) => id.includes('node_modules'))) return;
+      if (places.length > 0 && places.every(isLibrary)) return;
       throw new Error(warning.message);
     },
   });

@@ -63,6 +63,11 @@ const tools: Readonly<Record<string, Tool>> = {
     summary: 'stores snapshots, checks them and gives them back',
     load: () => import('./kvasir-backup.js'),
   },
+  mysql: {
+    program: 'kvasir-mysql',
+    summary: 'keeps keys equal to tables of MySQL',
+    load: () => import('./kvasir-mysql.js'),
+  },
   'check-aof': {
     program: 'kvasir-check-aof',
     summary: 'checks and repairs an append only file',

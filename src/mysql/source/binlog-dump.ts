@@ -228,7 +228,14 @@ export class BinlogDump {
     return this.reader.waitingBytes;
   }
 
-  /** True when the next event is there already. */
+  /** Waits for more bytes; throws when the connection is lost and nothing is left. */
+  async ready(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
+    if (this.stream.isPaused()) this.stream.resume();
+    await new Promise<void>((resolve) => (this.waiting = resolve));
+  }
+
+  /** The next event if it is there already. */
   takeReady(): Buffer | undefined {
     const body = this.reader.next();
     return body === undefined ? undefined : this.eventOf(body);

@@ -14,6 +14,8 @@ export interface TableSchema {
   readonly primaryKey: readonly string[];
   /** Sets of columns that are unique and not NULL, the primary key among them. */
   readonly uniqueKeys: readonly (readonly string[])[];
+  /** Unique keys with columns that may be NULL: rows with a NULL give no key, so the rest is unique as well. */
+  readonly nullableUniqueKeys?: readonly (readonly string[])[];
   readonly engine: string;
 }
 
@@ -77,12 +79,13 @@ export async function readSchemas(
   );
   for (const [database, table, engine] of found as string[][]) {
     const own = (row: (string | null)[]): boolean => row[0] === database && row[1] === table;
-    const indexes = new Map<string, { columns: string[]; isUsable: boolean }>();
+    const indexes = new Map<string, { columns: string[]; isUsable: boolean; isNullable: boolean }>();
     for (const [, , index, column, nullable, part] of keys.filter(own)) {
-      const entry = indexes.get(index!) ?? { columns: [], isUsable: true };
+      const entry = indexes.get(index!) ?? { columns: [], isUsable: true, isNullable: false };
       indexes.set(index!, entry);
-      if (column === null || column === undefined || nullable === 'YES' || part !== null) entry.isUsable = false;
+      if (column === null || column === undefined || part !== null) entry.isUsable = false;
       else entry.columns.push(column);
+      if (nullable === 'YES') entry.isNullable = true;
     }
     schemas.set(`${database}.${table}`, {
       database: database!,
@@ -98,7 +101,12 @@ export async function readSchemas(
         }),
       ),
       primaryKey: indexes.get('PRIMARY')?.columns ?? [],
-      uniqueKeys: [...indexes.values()].filter(({ isUsable }) => isUsable).map((index) => index.columns),
+      uniqueKeys: [...indexes.values()]
+        .filter((index) => index.isUsable && !index.isNullable)
+        .map((index) => index.columns),
+      nullableUniqueKeys: [...indexes.values()]
+        .filter((index) => index.isUsable && index.isNullable)
+        .map((index) => index.columns),
     });
   }
   return schemas;

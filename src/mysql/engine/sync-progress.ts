@@ -1,0 +1,86 @@
+// sync-progress: how a synchronization stands, for its page, for Prometheus and for alerts.
+
+import type { EventHeader } from '../binlog/event.js';
+import { type Position, positionText } from '../gtid/position.js';
+import type { AppliedBatch } from './batcher.js';
+
+export type Phase = 'connecting' | 'snapshot' | 'following' | 'waiting' | 'ended';
+
+export class SyncProgress {
+  phase: Phase = 'connecting';
+  source = '';
+  target = '';
+  table = '';
+  lastError = '';
+  isPaused = false;
+  reconnects = 0;
+  snapshots = 0;
+  snapshotRows = 0;
+  bytesRead = 0;
+  waitingBytes = 0;
+  appliedRows = 0;
+  appliedCommands = 0;
+  appliedTransactions = 0;
+  heardMs: number;
+  sourcePosition: Position | undefined;
+  appliedPosition: Position | undefined;
+  /** Time of the newest statement that was read, and of the newest that was applied; seconds. */
+  private readTimestamp = 0;
+  private appliedTimestamp = 0;
+
+  constructor(
+    readonly name: string,
+    private readonly clock: { now(): number },
+  ) {
+    this.heardMs = clock.now();
+  }
+
+  read({ timestamp }: EventHeader): void {
+    if (timestamp > this.readTimestamp) this.readTimestamp = timestamp;
+  }
+
+  applied({ rows, commands, position, timestamp }: AppliedBatch): void {
+    this.appliedRows += rows;
+    this.appliedCommands += commands;
+    this.appliedTransactions++;
+    if (position !== undefined) this.appliedPosition = position;
+    if (timestamp > this.appliedTimestamp) this.appliedTimestamp = timestamp;
+  }
+
+  /** Seconds that the keys are behind the source: 0 when everything that was read is applied. */
+  get lagSeconds(): number {
+    if (this.phase === 'following' && this.readTimestamp <= this.appliedTimestamp && this.waitingBytes === 0) return 0;
+    const newest = this.phase === 'following' ? this.readTimestamp : this.appliedTimestamp;
+    return newest === 0
+      ? 0
+      : Math.max(
+          0,
+          this.clock.now() / 1000 -
+            Math.max(this.appliedTimestamp, 0) -
+            (this.appliedTimestamp === 0 ? this.clock.now() / 1000 : 0),
+        );
+  }
+
+  get status(): Record<string, string | number> {
+    return {
+      name: this.name,
+      phase: this.isPaused ? 'paused' : this.phase,
+      source: this.source,
+      target: this.target,
+      table: this.table,
+      position: this.appliedPosition === undefined ? '' : positionText(this.appliedPosition),
+      sourcePosition: this.sourcePosition === undefined ? '' : positionText(this.sourcePosition),
+      lagSeconds: Math.round(this.lagSeconds * 1000) / 1000,
+      lagBytes: this.waitingBytes,
+      rowsApplied: this.appliedRows,
+      commandsApplied: this.appliedCommands,
+      batches: this.appliedTransactions,
+      snapshots: this.snapshots,
+      snapshotRows: this.snapshotRows,
+      bytesRead: this.bytesRead,
+      reconnects: this.reconnects,
+      isFollowing: this.phase === 'following' ? 1 : 0,
+      lastError: this.lastError,
+    };
+  }
+}

@@ -1,0 +1,142 @@
+// server-target: one server, or a proxy that knows WATCH and MULTI: each batch is one transaction with the state in it.
+//
+// Between batches the state's key is watched, and its owner was read after that. So EXEC does nothing when anybody else has
+// changed the state meanwhile: another process, or the commands of an own connection that was lost and whose last bytes the server
+// reads late. The two commands of the watch go out with the batch before, so a batch takes one round trip.
+
+import { isError, type Reply, replyText } from '../../client/reply.js';
+import type { ServerAddress } from '../../transfer/link/address.js';
+import { LinkLost, Pipeline } from '../../transfer/link/pipeline.js';
+import { elementsOf, listOf } from '../../transfer/link/replies.js';
+import type { Command } from '../mapping/effects.js';
+import {
+  CommandFailed,
+  OWNER_FIELD,
+  type RedisTarget,
+  TakenOver,
+  type TargetBatch,
+  TargetLost,
+  type TargetOptions,
+} from './redis-target.js';
+import { readFields, shownWord, stateCommands } from './state-commands.js';
+
+export class ServerTarget implements RedisTarget {
+  readonly isCluster = false;
+  readonly marks: ReadonlyMap<number, string> = new Map();
+  private watching: Promise<void> | undefined;
+
+  private constructor(
+    private readonly pipeline: Pipeline,
+    private readonly options: TargetOptions,
+    readonly state: ReadonlyMap<string, string>,
+  ) {}
+
+  get name(): string {
+    return this.pipeline.name;
+  }
+
+  static async open(address: ServerAddress, options: TargetOptions): Promise<ServerTarget> {
+    const pipeline = await lostAsTarget(() => Pipeline.open(address));
+    try {
+      if (address.database !== undefined && address.database !== 0)
+        await lostAsTarget(() => pipeline.must('SELECT', String(address.database)));
+      const { stateKey, token } = options;
+      const before = readFields(await lostAsTarget(() => pipeline.must('HGETALL', stateKey)));
+      if (options.expectsOwn && before.has(OWNER_FIELD) && before.get(OWNER_FIELD) !== token) throw takenOver(options);
+      if (!options.takesOver) return new ServerTarget(pipeline, options, before);
+      await lostAsTarget(() => pipeline.must('HSET', stateKey, OWNER_FIELD, token));
+      const watched = pipeline.call('WATCH', stateKey);
+      const state = readFields(await lostAsTarget(() => pipeline.must('HGETALL', stateKey)));
+      const reply = await lostAsTarget(() => watched);
+      if (isError(reply)) throw new Error(`${pipeline.name} refuses WATCH, which is needed: ${replyText(reply)}`);
+      if (state.get(OWNER_FIELD) !== token) throw takenOver(options);
+      return new ServerTarget(pipeline, options, state);
+    } catch (error) {
+      pipeline.close();
+      throw error;
+    }
+  }
+
+  async apply(batch: TargetBatch): Promise<void> {
+    await this.watching;
+    const { pipeline, options } = this;
+    const replies: Reply[] = [];
+    const take = (reply: Reply): void => void replies.push(reply);
+    const commands: Command[] = [...batch.commands, ...stateCommands(options.stateKey, batch.state)];
+    pipeline.add(['MULTI'], take);
+    for (const { words } of commands) pipeline.add([...words], take);
+    const executed = lostAsTarget(() => pipeline.call('EXEC'));
+    this.watching = this.watch();
+    this.watching.catch(() => undefined); // told at the next batch
+    const reply = await executed;
+    if (pipeline.lost !== undefined) throw new TargetLost(pipeline.lost.message);
+    if (reply.kind === 'nil') throw await this.conflict();
+    if (isError(reply)) {
+      const at = replies.findIndex((one) => isError(one));
+      const first = at < 0 ? replyText(reply) : replyText(replies[at]);
+      const key = commands[at - 1]?.key ?? '';
+      // What the server cannot do now (memory, replicas, loading) it may do later.
+      if (/^(?:OOM|LOADING|BUSY|MASTERDOWN|NOREPLICAS|READONLY|MISCONF|CLUSTERDOWN)/.test(first))
+        throw new TargetLost(`${pipeline.name}: ${first}`);
+      throw new CommandFailed(`${pipeline.name} refuses a command for key '${shownWord(key)}': ${first}`, key);
+    }
+    elementsOf(reply).forEach((one, index) => {
+      if (!isError(one)) return;
+      const { key, words } = commands[index]!;
+      throw new CommandFailed(
+        `${pipeline.name} replies to ${shownWord(words[0]!)} of key '${shownWord(key)}': ${replyText(one)}`,
+        key,
+      );
+    });
+  }
+
+  private async watch(): Promise<void> {
+    const { pipeline, options } = this;
+    const watched = pipeline.call('WATCH', options.stateKey);
+    const owner = await lostAsTarget(() => pipeline.call('HGET', options.stateKey, OWNER_FIELD));
+    await lostAsTarget(() => watched);
+    if (replyText(owner) !== options.token) throw takenOver(options);
+  }
+
+  private async conflict(): Promise<Error> {
+    const owner = await lostAsTarget(() => this.pipeline.call('HGET', this.options.stateKey, OWNER_FIELD));
+    return replyText(owner) === this.options.token
+      ? new TargetLost(`${this.name}: the state was changed by somebody else; reading it again`)
+      : takenOver(this.options);
+  }
+
+  async read(commands: readonly Command[]): Promise<Reply[]> {
+    const replies: Reply[] = [];
+    for (const { words } of commands) this.pipeline.add([...words], (reply) => void replies.push(reply));
+    await lostAsTarget(() => this.pipeline.drain());
+    return replies;
+  }
+
+  async *scan(glob: string): AsyncGenerator<Uint8Array[]> {
+    let cursor = '0';
+    do {
+      const reply = await lostAsTarget(() => this.pipeline.must('SCAN', cursor, 'MATCH', glob, 'COUNT', '1000'));
+      const [next, keys] = elementsOf(reply);
+      cursor = replyText(next);
+      yield listOf(keys);
+    } while (cursor !== '0');
+  }
+
+  close(): void {
+    this.pipeline.close();
+  }
+}
+
+export function takenOver({ stateKey }: TargetOptions): TakenOver {
+  return new TakenOver(`another kvasir-mysql has taken over the synchronization of ${stateKey}`);
+}
+
+/** Runs a call; a lost link becomes a lost target. */
+export async function lostAsTarget<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof LinkLost) throw new TargetLost(error.message);
+    throw error;
+  }
+}
