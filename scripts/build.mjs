@@ -65,6 +65,8 @@ for (const folder of withTests ? ['src', 'test'] : ['src']) {
         sourceMap: false,
         inlineSourceMap: true,
         inlineSources: false,
+        // They are a third of the text that the bundles would hold and every start would read.
+        removeComments: true,
       },
       fileName: source,
     });

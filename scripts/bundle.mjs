@@ -1,6 +1,8 @@
 // bundle: makes one file of the hundreds of modules that a program needs, because loading them one by one takes most of
 // the time that a start takes. Called by build.mjs; writes into dist/bundle what package.json names.
 //
+// What programs import is made as CommonJS too (`.cjs`).
+//
 // Rollup and not another bundler, because it leaves constants constant: V8 then treats them as such in hot code.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,6 +12,7 @@ import commonjs from '@rollup/plugin-commonjs';
 import json from '@rollup/plugin-json';
 import nodeResolve from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
+import { commonJs, neededBy } from './common-js.mjs';
 
 const ownDist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
 
@@ -21,8 +24,11 @@ const ownEntries = {
   ioredis: 'src/testing/ioredis.js',
   'node-redis': 'src/testing/node-redis.js',
   'node-test': 'src/testing/node-test.js',
+  'node-test-by-hooks': 'src/testing/node-test-by-hooks.js',
   jest: 'src/testing/jest.js',
   vitest: 'src/testing/vitest.js',
+  'jest-teardown': 'src/testing/jest-teardown.js',
+  'redis-memory-server': 'src/testing/memory-server-package.js',
   kvasir: 'src/apps/kvasir.js',
   'kvasir-server': 'src/apps/kvasir-server.js',
   'kvasir-sentinel': 'src/apps/kvasir-sentinel.js',
@@ -45,6 +51,20 @@ const ownEntries = {
   'io-worker': 'src/io/threads/io-worker.js',
   'load-worker': 'src/bench/load-worker.js',
 };
+
+/** What programs get by `require` as well; a module that waits at its top level has a stand-in. */
+const commonEntries = [
+  'index',
+  'testing',
+  'recipes',
+  'ioredis',
+  'node-redis',
+  'node-test-by-hooks',
+  'jest',
+  'jest-teardown',
+  'vitest',
+  'redis-memory-server',
+];
 
 const inlineMap = /\n\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/;
 
@@ -98,10 +118,8 @@ function refuseCircles(output) {
   }
 }
 
-/** Writes the bundles of a folder `dist` unless those that are there are younger than `modules`. */
-export async function bundle(modules, dist = ownDist, entries = ownEntries) {
-  const folder = join(dist, 'bundle');
-  if (isUpToDate(modules, folder, Object.keys(entries))) return;
+/** The files of the programs and of the library as modules, and those of the library as CommonJS, by their names. */
+async function bundles(dist, entries, common) {
   const made = await rollup({
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(dist, path)])),
     external: (id) => isBuiltin(id),
@@ -116,19 +134,30 @@ export async function bundle(modules, dist = ownDist, entries = ownEntries) {
     },
   });
   const { output } = await made.generate({
-    dir: folder,
+    dir: join(dist, 'bundle'),
     format: 'es',
     sourcemap: true,
     sourcemapExcludeSources: true,
     chunkFileNames: 'part-[name].js',
   });
   refuseCircles(output);
+  const modules = output.map((file) => [file.fileName, file.type === 'chunk' ? file.code : file.source]);
+  const commons = neededBy(common, output).map((file) => [file.fileName.replace(/js$/, 'cjs'), commonJs(file)]);
+  return [...modules, ...commons];
+}
+
+/** Writes the bundles of a folder `dist` unless those that are there are younger than `modules`. */
+export async function bundle(modules, dist = ownDist, entries = ownEntries) {
+  const folder = join(dist, 'bundle');
+  if (isUpToDate(modules, folder, Object.keys(entries))) return;
+  const files = await bundles(dist, entries, entries === ownEntries ? commonEntries : []);
   mkdirSync(folder, { recursive: true });
-  for (const file of output) {
-    const temporary = join(folder, `${file.fileName}.${process.pid}.tmp`);
-    writeFileSync(temporary, file.type === 'chunk' ? file.code : file.source, { mode: 0o755 });
-    renameSync(temporary, join(folder, file.fileName));
+  for (const [name, content] of files) {
+    const temporary = join(folder, `${name}.${process.pid}.tmp`);
+    writeFileSync(temporary, content, { mode: 0o755 });
+    renameSync(temporary, join(folder, name));
   }
-  const names = new Set(output.map((file) => file.fileName));
-  for (const name of readdirSync(folder)) if (/\.(js|map)$/.test(name) && !names.has(name)) rmSync(join(folder, name));
+  const names = new Set(files.map(([name]) => name));
+  for (const name of readdirSync(folder))
+    if (/\.(js|cjs|map)$/.test(name) && !names.has(name)) rmSync(join(folder, name));
 }

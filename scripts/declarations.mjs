@@ -19,8 +19,11 @@ const entries = {
   ioredis: 'src/testing/ioredis.ts',
   'node-redis': 'src/testing/node-redis.ts',
   'node-test': 'src/testing/node-test.ts',
+  'node-test-by-hooks': 'src/testing/node-test-by-hooks.ts',
   jest: 'src/testing/jest.ts',
   vitest: 'src/testing/vitest.ts',
+  'jest-teardown': 'src/testing/jest-teardown.ts',
+  'redis-memory-server': 'src/testing/memory-server-package.ts',
 };
 
 /** Names of a statement's import or export clause; undefined where it has none. */
@@ -86,11 +89,14 @@ export function writeDeclarations() {
   for (const [name, entry] of Object.entries(entries)) {
     const rollUp = new RollUp();
     rollUp.add(join(root, entry));
-    const target = join(root, `dist/bundle/${name}.d.ts`);
-    if (existsSync(target) && readFileSync(target, 'utf8') === rollUp.text) continue;
-    mkdirSync(dirname(target), { recursive: true });
-    const temporary = `${target}.${process.pid}.tmp`;
-    writeFileSync(temporary, rollUp.text);
-    renameSync(temporary, target);
+    // A compiler takes the kind of a module from the ending of its declarations.
+    for (const ending of ['d.ts', 'd.cts']) {
+      const target = join(root, `dist/bundle/${name}.${ending}`);
+      if (existsSync(target) && readFileSync(target, 'utf8') === rollUp.text) continue;
+      mkdirSync(dirname(target), { recursive: true });
+      const temporary = `${target}.${process.pid}.tmp`;
+      writeFileSync(temporary, rollUp.text);
+      renameSync(temporary, target);
+    }
   }
 }

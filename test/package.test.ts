@@ -1,22 +1,33 @@
 // The package as others get it: which files it holds, where its pages lead, and what a compiler makes of its declarations.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 import ts from 'typescript';
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   readonly main: string;
   readonly types: string;
   readonly bin: Readonly<Record<string, string>>;
-  readonly exports: { readonly '.': { readonly types: string; readonly default: string } };
+  readonly exports: Readonly<
+    Record<string, string | Readonly<Record<string, string | Readonly<Record<string, string>>>>>
+  >;
 };
+
+/** Paths of an entry under all its conditions. */
+function pathsOf(entry: (typeof manifest.exports)[string]): string[] {
+  return typeof entry === 'string' ? [entry] : Object.values(entry).flatMap(pathsOf);
+}
 
 describe('the package', () => {
   let paths: readonly string[];
   let bytes: number;
+  let packedBytes: number;
   before(() => {
     // Without scripts: the build is there, and must not run beside other tests.
     const { stdout, stderr } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
@@ -24,30 +35,28 @@ describe('the package', () => {
       shell: process.platform === 'win32',
     });
     assert.ok(stdout.includes('['), stderr);
-    const [packed] = JSON.parse(stdout) as { unpackedSize: number; files: { path: string }[] }[];
+    const [packed] = JSON.parse(stdout) as { size: number; unpackedSize: number; files: { path: string }[] }[];
     paths = packed!.files.map(({ path }) => path);
     bytes = packed!.unpackedSize;
+    packedBytes = packed!.size;
   });
 
-  it('is small: the bundles, their declarations, the sample configuration and the pages', () => {
+  it('is small: the bundles, their declarations, the sample configuration and the pages', (t) => {
+    t.diagnostic(`${paths.length} files, ${packedBytes} bytes packed, ${bytes} bytes installed`);
     const allowed =
-      /^(dist\/bundle\/[\w-]+\.js|dist\/bundle\/[\w-]+\.d\.ts|docs\/(recipes\/)?[\w-]+\.md|kvasir\.conf|package\.json|LICENSE|[A-Z]+\.md)$/;
+      /^(dist\/bundle\/[\w-]+\.c?js|dist\/bundle\/[\w-]+\.d\.c?ts|docs\/(recipes\/)?[\w-]+\.md|kvasir\.conf|package\.json|LICENSE|[A-Z]+\.md)$/;
     assert.deepEqual(
       paths.filter((path) => !allowed.test(path)),
       [],
     );
-    assert.ok(paths.length < 200, `${paths.length} files`);
-    assert.ok(bytes < 6_000_000, `${bytes} bytes`);
+    assert.ok(paths.length < 350, `${paths.length} files`);
+    assert.ok(packedBytes < 4_000_000, `${packedBytes} bytes packed`);
+    assert.ok(bytes < 12_000_000, `${bytes} bytes installed`);
   });
 
   it('holds all that its manifest names', () => {
     const { main, types, bin, exports } = manifest;
-    const named = [
-      main,
-      types,
-      ...Object.values(bin),
-      ...Object.values(exports).flatMap((entry) => Object.values(entry)),
-    ];
+    const named = [main, types, ...Object.values(bin), ...Object.values(exports).flatMap(pathsOf)];
     assert.deepEqual(
       named.filter((path) => !paths.includes(posix.normalize(path))),
       [],
@@ -67,12 +76,79 @@ describe('the package', () => {
   });
 });
 
+describe('the packed package', () => {
+  let folder: string;
+  let tarball: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'packed-'));
+    const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
+    const stdout = execFileSync('npm', words, { encoding: 'utf8', shell: process.platform === 'win32' });
+    tarball = join(folder, (JSON.parse(stdout) as { filename: string }[])[0]!.filename);
+    const installed = join(folder, 'node_modules/kvasir');
+    mkdirSync(installed, { recursive: true });
+    execFileSync('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1']);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('has nothing that publint finds fault with', async () => {
+    const { messages, pkg } = await publint({ pkgDir: join(folder, 'node_modules/kvasir'), pack: false, strict: true });
+    assert.deepEqual(
+      messages.map((message) => formatMessage(message, pkg)),
+      [],
+    );
+  });
+
+  it('has the right types by import and by require, with node16 and with bundlers', () => {
+    const command = createRequire(import.meta.url).resolve('@arethetypeswrong/cli/package.json');
+    const script = join(dirname(command), 'dist/index.js');
+    // node10 knows no entries besides the first, whose types another test compiles with it.
+    const { stdout, status } = spawnSync(process.execPath, [script, tarball, '--profile', 'node16'], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stdout);
+  });
+
+  it('gives the same names by import and by require, and serves by both', () => {
+    const entries = Object.keys(manifest.exports).filter((name) => name !== './package.json');
+    const names = entries
+      .map((name) => `kvasir${name.slice(1)}`)
+      .filter((name) => !/test|setup|environment/.test(name));
+    assert.ok(names.length >= 6);
+    writeFileSync(
+      join(folder, 'program.mjs'),
+      `import assert from 'node:assert/strict';
+       import { createRequire } from 'node:module';
+       const require = createRequire(import.meta.url);
+       for (const name of ${JSON.stringify([...names, 'kvasir/testing'])})
+         assert.deepEqual(Object.keys(require(name)).sort(), Object.keys(await import(name)).sort(), name);
+       const { startServer } = require('kvasir');
+       const { createServer } = require('kvasir/testing');
+       // A snapshot is written by a thread, which has to be found from here.
+       const server = await startServer({ port: false, dir: ${JSON.stringify(folder)}, save: '' });
+       const stream = server.connect();
+       let text = '';
+       stream.on('data', (bytes) => (text += bytes));
+       stream.write('SET a b\\r\\nBGSAVE\\r\\n');
+       while (!text.includes('rdb_bgsave_in_progress:0') || !text.includes('rdb_last_save_time'))
+         await new Promise((resolve) => { stream.write('INFO persistence\\r\\n'); stream.once('data', resolve); });
+       assert.match(text, /Background saving started/);
+       stream.destroy();
+       await server.close();
+       const other = await createServer();
+       other.run('SET', 'a', 'b');
+       assert.equal(other.run('GET', 'a'), 'b');
+       await other.close();`,
+    );
+    execFileSync(process.execPath, [join(folder, 'program.mjs')]);
+  });
+});
+
 describe("the package's declarations", () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'package-'));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-    for (const path of ['package.json', manifest.types]) {
+    for (const path of ['package.json', manifest.types, manifest.types.replace('.cts', '.ts')]) {
       const target = join(folder, 'node_modules/kvasir', path);
       mkdirSync(dirname(target), { recursive: true });
       cpSync(path, target);

@@ -5,6 +5,7 @@
 // go over together in the next.
 
 import { Duplex } from 'node:stream';
+import { systemClock } from './clock.js';
 import type { Wire, WireEvents } from './wire.js';
 
 /** More unread bytes than this count as unsent. */
@@ -120,7 +121,7 @@ class InProcessWire implements Wire {
   private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
-    setImmediate(() => {
+    systemClock.soon(() => {
       this.isScheduled = false;
       this.deliver();
     });

@@ -6,6 +6,7 @@
 // With several servers, the one whose port is asked for is connected to.
 
 import type { Duplex } from 'node:stream';
+import { InProcessSocket } from '../io/in-process.js';
 
 /** A server of this process: of `startServer`, `createServer`, or a node of a cluster. */
 export interface Connectable {
@@ -22,11 +23,24 @@ export interface IoredisConnector {
 
 export type IoredisConnectorClass = new (options: unknown) => IoredisConnector;
 
-function chosen(servers: readonly Connectable[], options: unknown): Connectable {
+/** The server that a client's options ask for. */
+export function serverFor(servers: readonly Connectable[], options: unknown): Connectable {
   const port = (options as { readonly port?: number } | undefined)?.port;
   const found = servers.length === 1 ? servers[0] : servers.find((server) => server.port === Number(port));
   if (found === undefined) throw new Error(`no server of this connector has port ${String(port)}`);
   return found;
+}
+
+/** A stream to a server; to one that is closed, a stream that fails as a socket does that nobody listens to. */
+export function streamTo(server: Connectable): Duplex {
+  try {
+    return server.connect();
+  } catch {
+    const refused = new InProcessSocket({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+    const error = new Error(`connect ECONNREFUSED 127.0.0.1:${server.port}`);
+    refused.destroy(Object.assign(error, { code: 'ECONNREFUSED', syscall: 'connect' }));
+    return refused;
+  }
 }
 
 /** The class for ioredis's option `Connector`. */
@@ -48,7 +62,7 @@ export function connector(...servers: readonly Connectable[]): IoredisConnectorC
       // ioredis listens in the turn in which this resolves.
       await Promise.resolve();
       if (!this.connecting) throw new Error('Connection is closed.');
-      this.stream = chosen(servers, this.options).connect();
+      this.stream = streamTo(serverFor(servers, this.options));
       return this.stream;
     }
 

@@ -3,11 +3,20 @@
 //   import { setup } from 'kvasir/jest';
 //   const redis = setup();                    // hooks beforeAll, beforeEach and afterAll
 //   test('...', () => redis.server.run('SET', 'a', 'b'));
+//
+// As `globalSetup: 'kvasir/jest'`, with `globalTeardown: 'kvasir/jest-teardown'`, it starts one server for the run.
 
+import { startRunServer } from './run-server.js';
 import { type RunningPreset, setupByHooks } from './setup-by-hooks.js';
 import type { TestServerOptions } from './test-kit.js';
 
 /** Starts a server before the tests of this file, restores its data before each, and stops it after the last. */
 export function setup(options: TestServerOptions = {}): RunningPreset {
   return setupByHooks(undefined, options);
+}
+
+/** For `globalSetup`: starts a server for the whole run. */
+// eslint-disable-next-line no-restricted-syntax -- jest calls the default export of a `globalSetup`
+export default async function globalSetup(): Promise<void> {
+  await startRunServer();
 }

@@ -16,15 +16,20 @@ export interface Preset {
   keep(): void;
 }
 
+/** Lets programs find the server. */
+export function setAddress(environment: NodeJS.ProcessEnv, server: TestServer): void {
+  environment.REDIS_URL = server.url;
+  environment.REDIS_HOST = server.host;
+  environment.REDIS_PORT = String(server.port);
+}
+
 /**
  * Starts a server, sets REDIS_URL, REDIS_HOST and REDIS_PORT, and restores the data before each test. Each worker process of a
  * runner that loads the preset has a server of its own, so tests run side by side.
  */
 export async function usePreset(hooks: TestHooks, options: TestServerOptions = {}): Promise<Preset> {
   const server = await createServer(options);
-  process.env.REDIS_URL = server.url;
-  process.env.REDIS_HOST = server.host;
-  process.env.REDIS_PORT = String(server.port);
+  setAddress(process.env, server);
   let kept = server.snapshot();
   hooks.beforeEach(() => server.restore(kept));
   hooks.afterAll(() => server.close());

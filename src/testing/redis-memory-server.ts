@@ -94,6 +94,3 @@ export class RedisMemoryServer {
     return true;
   }
 }
-
-// eslint-disable-next-line no-restricted-syntax -- as the package of that name, so that only the import's path changes
-export default RedisMemoryServer;

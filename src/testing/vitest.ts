@@ -6,7 +6,7 @@
 //   const redis = setup({ beforeAll, beforeEach, afterAll });
 
 import { type RunnerHooks, type RunningPreset, setupByHooks } from './setup-by-hooks.js';
-import { createServer } from './create-server.js';
+import { startRunServer, stopRunServer } from './run-server.js';
 import type { TestServerOptions } from './test-kit.js';
 
 /** As `setup` of kvasir/jest; the hooks are vitest's, or the global ones where `globals` is on. */
@@ -17,9 +17,6 @@ export function setup(hooks?: RunnerHooks, options: TestServerOptions = {}): Run
 /** For `globalSetup`: starts a server for the whole run; vitest calls what it returns at the end. */
 // eslint-disable-next-line no-restricted-syntax -- vitest calls the default export of a `globalSetup`
 export default async function globalSetup(): Promise<() => Promise<void>> {
-  const server = await createServer();
-  process.env.REDIS_URL = server.url;
-  process.env.REDIS_HOST = server.host;
-  process.env.REDIS_PORT = String(server.port);
-  return () => server.close();
+  await startRunServer();
+  return stopRunServer;
 }
