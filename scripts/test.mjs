@@ -18,8 +18,13 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches: ${words.join(' ')}\n`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...flags, ...files], {
-  cwd: root,
-  stdio: 'inherit',
-});
+// A test that hangs fails after twenty minutes; the slowest take one.
+const { status } = spawnSync(
+  process.execPath,
+  ['--test', '--test-concurrency=2', '--test-timeout=1200000', ...flags, ...files],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
+);
 process.exit(status ?? 1);

@@ -41,19 +41,19 @@ describe('full syncs', { skip: peerMissing('redis-server', 'redis-cli') }, () =>
     const master = await startKvasir({
       args: [...args, '--repl-backlog-size', '16384', '--client-output-buffer-limit', 'replica 100000 0 0'],
     });
-    // DEBUG SLEEP keeps it from reading, so the stream waits for it.
     const replica = await startRedis({ args: [...args, '--replicaof', '127.0.0.1', String(master.port)] });
     try {
       await linked(replica);
       for (let round = 1; round <= 3; round++) {
-        const asleep = replica.send('DEBUG', 'SLEEP', '1');
+        // A process that stands still reads nothing, so the stream waits for it.
+        process.kill(replica.pid, 'SIGSTOP');
         const disconnections = Number(await field(master, 'stats', 'client_output_buffer_limit_disconnections'));
         await until(async () => {
           await master.send('SETRANGE', 'big', '3000000', String(round));
           await master.send('EVAL', "redis.call('set', KEYS[1], string.rep('x', 4000000))", '1', 'large');
           return Number(await field(master, 'stats', 'client_output_buffer_limit_disconnections')) > disconnections;
         });
-        await asleep;
+        process.kill(replica.pid, 'SIGCONT');
         await until(async () => (await field(master, 'stats', 'sync_full')) === String(round + 1));
         await linked(replica);
         await assertSame(master, replica);
@@ -66,6 +66,7 @@ describe('full syncs', { skip: peerMissing('redis-server', 'redis-cli') }, () =>
       assert.match(log, /Full resynchronization .*; \d+ seconds ago it was cut off with/);
       assert.match(log, /its syncs fail again and again, so it waits for \d+ seconds/);
     } finally {
+      process.kill(replica.pid, 'SIGCONT');
       await Promise.all([master.stop(), replica.stop()]);
     }
   });
