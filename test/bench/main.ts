@@ -6,6 +6,7 @@
 //   npm run bench -- --only big-values --big-elements 10000000
 //   npm run bench -- --only long-commands --long-groups string,list --long-match BITOP
 //   npm run bench -- --only scripts,pubsub,connections,proxy,sentinel
+//   npm run bench -- --only io-threads --io-threads 2,4,6   (threads besides the main one)
 //   npm run bench -- --only replication --replication-keys 5000000 --replication-megabytes 1024
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
@@ -23,6 +24,7 @@ import { findProgram } from '../peer.js';
 import { measureBigValues } from './big-values.bench.js';
 import { measureConnections } from './connections.bench.js';
 import { fill } from './fill.js';
+import { measureIoThreads } from './io-threads.bench.js';
 import { measureLongCommands } from './long-commands.bench.js';
 import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
@@ -68,6 +70,7 @@ const { values: flags } = parseArgs({
     'replication-megabytes': { type: 'string', default: '1024' },
     'proxy-seconds': { type: 'string', default: '3' },
     connections: { type: 'string', default: '10000' },
+    'io-threads': { type: 'string', default: '1,2' },
     subscribers: { type: 'string', default: '10000' },
     patterns: { type: 'string', default: '100000' },
     'no-write': { type: 'boolean', default: false },
@@ -359,6 +362,7 @@ const measures: Record<string, () => Promise<Section[]>> = {
       patterns: Number(flags.patterns),
       rounds: Math.min(rounds, 3),
     }),
+  'io-threads': () => measureIoThreads(flags['io-threads'].split(',').map(Number), baseRequests, Math.min(rounds, 5)),
   throughput: measureThroughput,
   memory: measureMemory,
   pause: () => measurePause(Number(flags['pause-keys'])),

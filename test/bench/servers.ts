@@ -45,6 +45,7 @@ export async function startServer(
   moreFlags: readonly string[] = [],
   prepare: (folder: string) => void = () => undefined,
   nodeFlags: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<BenchServer> {
   const port = await findFreePort();
   const folder = mkdtempSync(join(tmpdir(), 'kvasir-bench-'));
@@ -65,7 +66,7 @@ export async function startServer(
   const [program, args] =
     kind === 'redis' ? ['redis-server', flags] : [process.execPath, [...nodeFlags, kvasirServer, ...flags]];
   const startedMs = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } });
   let printed = '';
   child.stdout.on('data', (chunk) => (printed += String(chunk)));
   let errors = '';

@@ -93,6 +93,10 @@ export class IoThreads {
     /** Threads besides the engine that may be used under load. */
     private readonly count: number,
     private readonly environment: Readonly<Record<string, string | undefined>>,
+    private readonly times: { readonly quietMs: number; readonly idleMs: number } = {
+      quietMs: QUIET_MS,
+      idleMs: IDLE_MS,
+    },
   ) {
     host.hooks.ticks.push(() => this.tick());
     host.hooks.accepted.push((connection) => {
@@ -304,7 +308,7 @@ export class IoThreads {
     const load = share + ((reads - this.lastReads) * READ_MS) / Math.max(1, elapsedMs);
     this.lastReads = reads;
     this.quietMs = load < QUIET_SHARE ? this.quietMs + elapsedMs : 0;
-    if (this.quietMs < QUIET_MS) return;
+    if (this.quietMs < this.times.quietMs) return;
     this.isActive = false;
     this.quietMs = 0;
     this.host.log('notice', 'Load is low: the main thread serves all clients again.');
@@ -313,7 +317,7 @@ export class IoThreads {
   private endIdleThreads(elapsedMs: number): void {
     if (this.returnAll(MOVES_PER_TICK) > 0) this.quietMs = 0;
     else this.quietMs += elapsedMs;
-    if (this.quietMs < IDLE_MS || this.threads.some((thread) => thread.connectionCount > 0)) return;
+    if (this.quietMs < this.times.idleMs || this.threads.some((thread) => thread.connectionCount > 0)) return;
     const { pool } = this;
     this.pool = undefined;
     this.quietMs = 0;

@@ -1,0 +1,110 @@
+// io-threads: what is left to the main thread when I/O threads have the sockets: its processor time for a request, read from /proc.
+//
+// All connections are forced onto the threads, because a machine with two processors would use none. The same build on one thread is measured
+// in the same run, in turns, and so is redis-server with the same `io-threads`; only ratios within a run mean something.
+//
+// The ceiling is derived, not measured: a million microseconds divided by the main thread's time for a request. It says what the main thread
+// could serve if it were never idle and the threads had processors enough. A machine with 8 or more processors can measure it:
+//
+//   npm run bench -- --only io-threads --io-threads 2,4,6 --requests 2000000
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { promisify } from 'node:util';
+import { median } from '../../src/bench/versus.js';
+import { log, marked, type Section } from './report.js';
+import { type BenchServer, cpuSeconds, residentBytes, startServer } from './servers.js';
+
+const execute = promisify(execFile);
+
+/** The main thread's time with threads, as a share of that on one thread: at most this. */
+const SHARE_GOAL = 0.7;
+const cases = [
+  { connections: 50, pipeline: 1, factor: 1 },
+  { connections: 500, pipeline: 1, factor: 1 },
+  { connections: 50, pipeline: 16, factor: 10 },
+  { connections: 50, pipeline: 100, factor: 30 },
+];
+const commands = ['get', 'set'];
+
+interface Figures {
+  /** Requests per second. */
+  readonly rate: number;
+  /** Microseconds of the main thread, and of all other threads, for each request. */
+  readonly mainMicros: number;
+  readonly otherMicros: number;
+}
+
+/** Processor time of a process's main thread so far, in seconds. */
+function mainSeconds(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
+}
+
+async function measure(
+  server: BenchServer,
+  command: string,
+  requests: number,
+  { connections, pipeline }: (typeof cases)[number],
+): Promise<Figures> {
+  const args = ['-p', server.port, '-t', command, '-n', requests, '-P', pipeline, '-c', connections, '-d', 16, '--csv'];
+  const allBefore = cpuSeconds(server.pid);
+  const mainBefore = mainSeconds(server.pid);
+  const { stdout } = await execute('redis-benchmark', args.map(String), { timeout: 300_000 });
+  const main = mainSeconds(server.pid) - mainBefore;
+  const others = cpuSeconds(server.pid) - allBefore - main;
+  const row = [...stdout.matchAll(/^"([^"]+)","([\d.]+)"/gm)].filter(([, name]) => name !== 'test').at(-1)!;
+  return { rate: Number(row[2]), mainMicros: (main / requests) * 1e6, otherMicros: (others / requests) * 1e6 };
+}
+
+async function startKinds(threads: number): Promise<Record<string, BenchServer>> {
+  const servers: Record<string, BenchServer> = {};
+  servers.one = await startServer('kvasir');
+  servers.threads = await startServer('kvasir', [], undefined, [], { KVASIR_IO_THREADS: `force:${threads}` });
+  servers.redis = await startServer('redis', ['--io-threads', String(threads + 1), '--io-threads-do-reads', 'yes']);
+  return servers;
+}
+
+/** `counts`: so many threads besides the main one. */
+export async function measureIoThreads(
+  counts: readonly number[],
+  requests: number,
+  rounds: number,
+): Promise<Section[]> {
+  const lines = [
+    '| threads | test | connections, pipeline | redis, k/s | one thread, k/s | threads, k/s | main thread, µs a request: one thread | with threads | share | other threads, µs | ceiling, k/s |',
+    '|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|',
+  ];
+  const memory: string[] = [];
+  for (const count of counts) {
+    const servers = await startKinds(count);
+    try {
+      const extra = residentBytes(servers.threads!.pid) - residentBytes(servers.one!.pid);
+      memory.push(`${count}: ${(extra / count / 1e6).toFixed(0)} MB`);
+      for (const shape of cases) {
+        for (const command of commands) {
+          const found: Record<string, Figures[]> = { one: [], threads: [], redis: [] };
+          for (let round = 0; round < rounds; round++)
+            for (const kind of round % 2 === 0 ? ['one', 'threads', 'redis'] : ['redis', 'threads', 'one'])
+              found[kind]!.push(await measure(servers[kind]!, command, requests * shape.factor, shape));
+          const of = (kind: string, what: keyof Figures): number =>
+            median(found[kind]!.map((figures) => figures[what]));
+          const share = median(
+            found.threads!.map(({ mainMicros }, round) => mainMicros / found.one![round]!.mainMicros),
+          );
+          const thousands = (rate: number): string => (rate / 1000).toFixed(0);
+          lines.push(
+            `| ${count} | ${command} | ${shape.connections}, ${shape.pipeline} | ${thousands(of('redis', 'rate'))} | ${thousands(of('one', 'rate'))} | ${thousands(of('threads', 'rate'))} | ${of('one', 'mainMicros').toFixed(2)} | ${of('threads', 'mainMicros').toFixed(2)} | ${marked(share, SHARE_GOAL, 'most')} | ${of('threads', 'otherMicros').toFixed(2)} | ${thousands(1e6 / of('threads', 'mainMicros'))} |`,
+          );
+          log(`io-threads: ${lines.at(-1)}`);
+        }
+      }
+    } finally {
+      for (const server of Object.values(servers)) await server.stop();
+    }
+  }
+  lines.push(
+    '',
+    `Connections are forced onto the threads. Processors of this machine: ${availableParallelism()}; with fewer than the threads, the load and the main thread need, rates say little, and the main thread sleeps after every few requests, which makes each dearer. The ceiling is derived from the main thread's time, not measured. Goal of the share: at most ${SHARE_GOAL}; bold is over it. Resident memory of a thread at rest: ${memory.join(', ')}.`,
+  );
+  return [{ title: 'I/O threads', command: 'npm run bench -- --only io-threads', lines }];
+}
