@@ -49,6 +49,7 @@ export class IoThread implements RingWireThread {
   private readCount = 0;
   private writeCount = 0;
   private readsSeen = 0;
+  private endsSeen = 0;
   private writesSeen = 0;
 
   constructor(
@@ -182,7 +183,9 @@ export class IoThread implements RingWireThread {
   /** Serves one record; false: there is none. @hot */
   serveOne(): boolean {
     const { requests } = this;
-    if (this.isOver || !requests.next()) return false;
+    if (this.isOver) return false;
+    if (requests.findMore()) this.tellEndsFirst();
+    if (!requests.next()) return false;
     const { slot, length, start, kind } = requests;
     const wire = this.wires[slot];
     if (wire === undefined) return true;
@@ -194,16 +197,35 @@ export class IoThread implements RingWireThread {
     return true;
   }
 
+  /**
+   * Tells of connections that have ended before the requests of others that came in the same batch: a client that waits for a key
+   * or for messages, and has closed, must get none that is sent later. Not before requests of its own.
+   */
+  private tellEndsFirst(): void {
+    // The thread counts an end before it publishes the record, so none is missed; some are counted that are not there yet.
+    if (Atomics.load(this.words, Word.ends) === this.endsSeen) return;
+    const talking = new Set<number>();
+    this.requests.scan((slot, kind, start, length) => {
+      const wire = this.wires[slot];
+      if (kind === Kind.data) talking.add(slot);
+      if (kind !== Kind.end && kind !== Kind.failed) return;
+      this.endsSeen = (this.endsSeen + 1) | 0;
+      if (wire === undefined || talking.has(slot)) return;
+      this.obey(wire, kind, start, length);
+      wire.isEndTold = true;
+    });
+  }
+
   private obey(wire: RingWire, kind: number, start: number, length: number): void {
     switch (kind) {
       case Kind.end:
-        if (!wire.closed) wire.events.onEnd();
+        if (!wire.closed && !wire.isEndTold) wire.events.onEnd();
         break;
       case Kind.drain:
         wire.drained();
         break;
       case Kind.failed:
-        if (wire.closed) break;
+        if (wire.closed || wire.isEndTold) break;
         copyOut(this.requests.bytes, start, length);
         wire.events.onClose(new Error(latin1.decode(payload.subarray(0, length))));
         break;

@@ -34,6 +34,8 @@ export const Word = {
   /** Written by the thread: reads from and writes to sockets, modulo 2^32. */
   reads: 5 * LINE,
   writes: 5 * LINE + 1,
+  /** Written by the thread: records that tell of the end of a connection, modulo 2^32. */
+  ends: 5 * LINE + 2,
 } as const;
 export const WORD_COUNT = 6 * LINE;
 

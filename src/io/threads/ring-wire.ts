@@ -22,6 +22,8 @@ const TWO_TO_32 = 2 ** 32;
 export class RingWire implements Wire {
   /** Bytes in records for which the ring had no room. */
   spilledBytes = 0;
+  /** The peer's end was told before its record was reached. */
+  isEndTold = false;
   /** Nothing of what the thread says is told any more. */
   closed = false;
   private writtenBytes = 0;

@@ -122,6 +122,29 @@ export class RingReader {
     this.mask = buffer.byteLength - 1;
   }
 
+  /** Whether all records are read that were there when it was looked last; if so, looks for more. */
+  findMore(): boolean {
+    if (this.tail !== this.head) return false;
+    this.head = Atomics.load(this.words, this.headAt);
+    return this.tail !== this.head;
+  }
+
+  /** Shows the records that are to be read, without reading them. */
+  scan(show: (slot: number, kind: number, start: number, length: number) => void): void {
+    let tail = this.tail;
+    while (tail !== this.head) {
+      let at = tail & this.mask;
+      if (this.ints[at >> 2] === SKIP) {
+        tail = (tail + this.mask + 1 - at) | 0;
+        at = 0;
+      }
+      const length = this.ints[at >> 2]!;
+      const what = this.ints[(at >> 2) + 1]!;
+      show(what >> 4, what & 15, at + HEADER_BYTES, length);
+      tail = (tail + recordBytes(length)) | 0;
+    }
+  }
+
   /** Goes to the next record; what the one before it had is the writer's once `publish` is called. @hot */
   next(): boolean {
     if (this.tail === this.head) {

@@ -66,6 +66,8 @@ export class ThreadLoop implements ThreadSide {
   tell(slot: number, kind: number, bytes: Uint8Array = NO_BYTES, count = bytes.length): void {
     // The engine takes nothing any more: waiting for room would be for ever.
     if (this.stops) return;
+    if (kind === Kind.end || kind === Kind.failed)
+      Atomics.store(this.words, Word.ends, (Atomics.load(this.words, Word.ends) + 1) | 0);
     let from = 0;
     do {
       const part = Math.min(count - from, PAYLOAD_BYTES_MAX);
