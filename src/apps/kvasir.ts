@@ -34,7 +34,11 @@ const tools: Readonly<Record<string, Tool>> = {
     summary: 'the cluster manager with the words of redis-trib.rb',
     load: () => import('./kvasir-trib.js'),
   },
-  codis: { program: 'kvasir-codis', summary: 'as codis-proxy', load: () => import('./kvasir-codis.js') },
+  codis: {
+    program: 'kvasir-codis',
+    summary: 'as codis-proxy, codis-dashboard and codis-admin',
+    load: () => import('./kvasir-codis.js'),
+  },
   proxy: {
     program: 'kvasir-proxy',
     summary: 'stands between clients and many servers',

@@ -398,6 +398,8 @@ export interface Directives {
   readonly 'shutdown-on-sigterm'?: Words | undefined;
   /** Be a node of a cluster. Default: `no`. */
   readonly 'cluster-enabled'?: Flag | undefined;
+  /** Be a server of a codis: keep keys by its slots, and know its commands. Default: `no`. */
+  readonly 'codis-enabled'?: Flag | undefined;
   /** File with this node's view of the cluster. Default: `nodes.conf`. */
   readonly 'cluster-config-file'?: string | undefined;
   /** Milliseconds of silence after which a node is taken for failed. Default: `15000`. */

@@ -12,7 +12,7 @@ import { Entries } from '../structures/entry.js';
 import { Encoding, Type } from '../datatypes/object.js';
 import { Values } from '../datatypes/values.js';
 import { Database, type ReclaimTimer } from './database.js';
-import { SlotKeys } from './slot-keys.js';
+import { type SlotFunction, SlotKeys } from './slot-keys.js';
 import { EventClass, SUBKEY_CLASSES, type KeyspaceListener, type SnapshotBarrier } from './events.js';
 
 /** How a new key's LFU counter starts: high enough not to be evicted before it had a chance. */
@@ -31,8 +31,8 @@ export interface KeyspaceOptions {
   readonly random: RandomSource;
   /** Key of the hash: two words that no client can know. */
   readonly hashKey: readonly [number, number];
-  /** The keys are kept by the slots of a cluster. */
-  readonly hasSlots?: boolean;
+  /** The keys are kept by slots that this tells. */
+  readonly slotOf?: SlotFunction | undefined;
 }
 
 export interface KeyspaceStats {
@@ -59,7 +59,7 @@ export class Keyspace {
   readonly dicts: Dicts;
   readonly values: Values;
   readonly databases: Database[] = [];
-  private readonly hasSlots: boolean;
+  private readonly slotOf: SlotFunction | undefined;
   readonly random: RandomSource;
   readonly stats: KeyspaceStats = { hits: 0, misses: 0, expired: 0, evicted: 0, expiredFields: 0, lazyFreed: 0 };
 
@@ -105,7 +105,7 @@ export class Keyspace {
     this.values = new Values(this.entries, this.dicts);
     this.values.sortedSets.release = (removed) => this.releaseMembers(removed);
     this.values.streams.release = (stream) => this.releaseValue(Type.STREAM, Encoding.STREAM, stream);
-    this.hasSlots = options.hasSlots === true;
+    this.slotOf = options.slotOf;
     for (let index = 0; index < options.databaseCount; index++) this.databases.push(this.makeDatabase(index));
   }
 
@@ -328,7 +328,7 @@ export class Keyspace {
   }
 
   private makeDatabase(index: number): Database {
-    return new Database(this, index, this.hasSlots ? new SlotKeys() : null);
+    return new Database(this, index, this.slotOf === undefined ? null : new SlotKeys(this.slotOf));
   }
 
   /** As many empty databases as there are, which belong to the keyspace only after `exchange`. */

@@ -16,7 +16,7 @@ export function makeKeyspace(seed = 1): Keyspace {
     databaseCount: 1,
     random: new Prng(seed),
     hashKey: [seed * 77, seed ^ 0x5555],
-    hasSlots: true,
+    slotOf: keySlot,
   });
 }
 

@@ -1,7 +1,7 @@
-// slot-keys: which keys belong to which slot of a cluster: a count for each slot, and the hashes that keep them together.
+// slot-keys: which keys belong to which slot: a count for each slot, and the hashes that keep them together.
 //
-// In cluster mode the first 14 bits of a key's hash in the dict of its database are its slot, and the other 18 are those of the
-// keyed hash. So the keys of a slot stand side by side in the order of the dict: they are found, listed, and deleted without an
+// In a cluster, and in a codis with its own slots, the first 14 bits of a key's hash in the dict of its database are its slot, and
+// the other 18 are those of the keyed hash. So the keys of a slot stand side by side in the order of the dict: they are found, listed, and deleted without an
 // index, and no entry is larger for it. The counts are 64 KB.
 //
 // The price is 14 bits of the hash: in a slot with more than 2^18 keys, which one hash tag can fill, several keys share a hash,
@@ -9,7 +9,7 @@
 //
 // A command's slot is looked at twice, by the gate that may redirect it and by the lookup. `remember` spares the second time.
 
-import { keySlot, SLOT_COUNT } from '../base/key-slot.js';
+import { SLOT_COUNT } from '../base/key-slot.js';
 
 /** Bits of a hash that are the slot. */
 export const SLOT_BITS = 14;
@@ -17,6 +17,9 @@ const HASH_BITS = 32 - SLOT_BITS;
 
 /** Why the keys of a slot are not shown: they are being deleted, or come here and are not this node's yet. */
 export const Hidden = { trimmed: 1, staged: 2 } as const;
+
+/** The slot of a key that lies in `bytes` from `offset` on, of 14 bits. */
+export type SlotFunction = (bytes: Uint8Array, offset: number, length: number) => number;
 
 export class SlotKeys {
   readonly counts = new Int32Array(SLOT_COUNT);
@@ -26,6 +29,8 @@ export class SlotKeys {
   private offset = 0;
   private length = 0;
   private slot = 0;
+
+  constructor(private readonly slotOf: SlotFunction) {}
 
   /** Hides the keys of slots for a reason, and no others for it. */
   hideOnly(slots: Iterable<number>, reason: number): void {
@@ -69,7 +74,7 @@ export class SlotKeys {
     const slot =
       bytes === this.bytes && offset === this.offset && length === this.length
         ? this.slot
-        : keySlot(bytes, offset, length);
+        : this.slotOf(bytes, offset, length);
     return (slot << HASH_BITS) | (hash >>> SLOT_BITS);
   }
 

@@ -15,7 +15,8 @@ import type { Call } from '../registry/call.js';
 import type { CommandDeclaration } from '../registry/command.js';
 import { CommandTable } from '../registry/table.js';
 import { CodisRouter } from './codis/codis-router.js';
-import { replySlotsMapping } from './codis/slots-mapping.js';
+import { runSlotCommand } from './codis/slot-commands.js';
+import { runClusterCommand, runSentinelCommand } from './commands/one-node.js';
 import { ownDeclarations } from './commands/declaration.js';
 import { runLocalCommand, type LocalHost } from './commands/local-commands.js';
 import { runPubSubCommand } from './commands/pubsub-command.js';
@@ -244,9 +245,10 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
 
   runSchemeCommand(session: Session, plan: Plan, call: Call): boolean {
     const { router } = session.pool;
-    if (plan.command.name !== 'slotsmapping' || !(router instanceof CodisRouter)) return false;
-    replySlotsMapping(router, call);
-    return true;
+    const top = plan.command.parent?.name ?? plan.command.name;
+    if (top === 'cluster') return runClusterCommand(session, plan, call);
+    if (top === 'sentinel') return runSentinelCommand(session, call);
+    return router instanceof CodisRouter && runSlotCommand(router, session, plan, call);
   }
 
   settings(): ReadonlyMap<string, string> {

@@ -56,9 +56,11 @@ export interface MigrationRequest {
   readonly credentials: readonly Uint8Array[];
   readonly source: Database;
   readonly keys: readonly Uint8Array[];
+  /** What the other side is told instead of RESTORE: a word whose keys always replace. */
+  readonly restoreWord?: string;
 }
 
-interface MovingKey {
+export interface MovingKey {
   readonly bytes: Uint8Array;
   readonly name: string;
   /** It was written while it was under way. */
@@ -70,6 +72,7 @@ export class Migrations {
   private readonly links: MigrationLinks;
   private readonly moving = new Map<string, MovingKey>();
   private readonly putOffCalls = new Map<Client, readonly Uint8Array[]>();
+  private waiting: (() => void)[] = [];
   private readonly found = new FoundKeys();
 
   constructor(readonly server: MigrationsHost) {
@@ -91,27 +94,58 @@ export class Migrations {
     return this.moving.size > 0;
   }
 
-  /** Moves keys; `done` gets the error, or nothing. None of the keys is under way already. */
-  start(request: MigrationRequest, done: (error: string | undefined) => void): void {
+  /**
+   * Moves keys; `done` gets the error, or nothing, and how many keys have gone. None of the keys is under way already.
+   */
+  start(request: MigrationRequest, done: (error: string | undefined, movedCount: number) => void): void {
+    const keys = this.claim(request.source.index, request.keys);
+    new Migration(this, this.links, request, keys, (error, movedCount) => {
+      for (const { name } of keys) this.moving.delete(name);
+      done(error, movedCount);
+      this.settled();
+    }).begin(true);
+  }
+
+  /** Writes to these keys wait from now on, until `release`. None of them is under way already. */
+  claim(database: number, names: readonly Uint8Array[]): MovingKey[] {
     const keys = new Map<string, MovingKey>();
-    for (const bytes of request.keys) {
-      const name = nameOf(request.source.index, bytes, 0, bytes.length);
+    for (const bytes of names) {
+      const name = nameOf(database, bytes, 0, bytes.length);
       keys.set(name, { bytes, name, hasChanged: false, resends: 0 });
     }
     for (const [name, key] of keys) this.moving.set(name, key);
     this.server.gates |= Gate.MOVING;
     this.server.updateListening();
-    new Migration(this, this.links, request, [...keys.values()], (error) => {
-      for (const name of keys.keys()) this.moving.delete(name);
-      done(error);
-      this.settled();
-    }).begin(true);
+    return [...keys.values()];
+  }
+
+  /** They have gone, or stay; whoever waits for them goes on in another turn. */
+  release(keys: readonly MovingKey[]): void {
+    for (const { name } of keys) this.moving.delete(name);
+    this.settled();
+  }
+
+  isMoving(database: number, key: Uint8Array): boolean {
+    return this.moving.size > 0 && this.moving.has(nameOf(database, key, 0, key.length));
+  }
+
+  /** Runs `proceed` when some of the keys that are under way no longer are. */
+  whenSettled(proceed: () => void): void {
+    this.waiting.push(proceed);
   }
 
   private settled(): void {
     const { server } = this;
     if (!this.isActive) server.gates &= ~Gate.MOVING;
     server.updateListening();
+    const { waiting } = this;
+    this.waiting = [];
+    for (const proceed of waiting) {
+      server.clock.soon(() => {
+        server.beginTurn();
+        proceed();
+      });
+    }
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
       server.clock.soon(() => {
@@ -177,13 +211,14 @@ class Migration implements LinkRequest {
   private readonly expected: ('auth' | 'select' | 'asking' | 'gone' | MovingKey)[] = [];
   private error: string | undefined;
   private isLoginRefused = false;
+  private movedCount = 0;
 
   constructor(
     private readonly owner: Migrations,
     private readonly links: MigrationLinks,
     private readonly request: MigrationRequest,
     private readonly keys: readonly MovingKey[],
-    private readonly done: (error: string | undefined) => void,
+    private readonly done: (error: string | undefined, movedCount: number) => void,
   ) {
     this.timeoutMs = request.timeoutMs;
   }
@@ -237,9 +272,11 @@ class Migration implements LinkRequest {
     const ttlMs = expiryMs < 0 ? 0 : Math.max(1, expiryMs - keyspace.nowMs);
     const writer = new RdbWriter(Compression.inline);
     dumpEntry(keyspace, entry, writer);
-    const name = mode === 'cluster' ? 'RESTORE-ASKING' : 'RESTORE';
+    const { restoreWord } = this.request;
+    const name = restoreWord ?? (mode === 'cluster' ? 'RESTORE-ASKING' : 'RESTORE');
     const payload = writer.bytes.subarray(0, writer.length);
-    this.send(key, [name, bytes, String(ttlMs), payload, ...(replaces ? ['REPLACE'] : [])]);
+    const options = replaces && restoreWord === undefined ? ['REPLACE'] : [];
+    this.send(key, [name, bytes, String(ttlMs), payload, ...options]);
   }
 
   reply(line: string): void {
@@ -266,6 +303,7 @@ class Migration implements LinkRequest {
       this.resend(key);
       return;
     }
+    this.movedCount++;
     if (copies) return;
     const entry = source.lookupWrite(bytes, 0, bytes.length);
     if (entry === 0) return;
@@ -307,7 +345,7 @@ class Migration implements LinkRequest {
 
   private end(error: string | undefined): void {
     this.isOver = true;
-    this.done(error);
+    this.done(error, this.movedCount);
   }
 }
 

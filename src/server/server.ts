@@ -35,7 +35,11 @@ import type { CommandQueue } from './command-queue.js';
 import { memoryBounds } from './memory-bounds.js';
 import { attachPersistence } from './durability.js';
 import { Effects, REPLICAS } from './effects.js';
+import { codisPart } from '../base/codis-slot.js';
+import { keySlot } from '../base/key-slot.js';
 import { allDeclarations, makeTable } from './declarations.js';
+import { codisCommands } from './codis/index.js';
+import { CodisMoves } from './codis/moves.js';
 import { ExpireCycle } from './expire-cycle.js';
 import { provideInfo } from './info.js';
 import { KeptCommands, type Outcome } from './kept-commands.js';
@@ -73,6 +77,8 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly clusterGate: ClusterGate;
   readonly migrations: Migrations;
   readonly clusterKeys: SlotKeysOfServer;
+  /** With `codis-enabled yes`: keys on their way to other servers of a codis. */
+  readonly codis: CodisMoves | undefined;
   readonly slotStats = new SlotStats();
   readonly clientBounds: ClientBounds = new ClientBounds(this, memoryBounds());
   readonly events: KeyspaceEvents;
@@ -100,10 +106,14 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly baseBytes = BASE_BYTES;
 
   constructor(readonly options: ServerOptions) {
-    super(options, makeTable(), { settings: new Settings(options.config), hooks: new Hooks() });
+    super(options, makeTable(options.config.flag('codis-enabled').value), {
+      settings: new Settings(options.config),
+      hooks: new Hooks(),
+    });
     const isInCluster = this.config.flag('cluster-enabled').value;
     this.mode = isInCluster ? 'cluster' : 'standalone';
-    this.keyspace = new Keyspace({ ...options, hasSlots: isInCluster });
+    const isInCodis = this.config.flag('codis-enabled').value;
+    this.keyspace = new Keyspace({ ...options, slotOf: isInCluster ? keySlot : isInCodis ? codisPart : undefined });
     this.monitors = new Monitors(this);
     this.hotKeys = new HotKeys(this);
     this.blocking = new Blocking(this);
@@ -111,6 +121,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     this.scripting = new Scripting(this);
     this.clusterGate = new ClusterGate(this);
     this.migrations = new Migrations(this);
+    this.codis = isInCodis ? new CodisMoves(this) : undefined;
     this.clusterKeys = new SlotKeysOfServer(this);
     this.events = new KeyspaceEvents(this);
     this.tracking = new Tracking(this);
@@ -606,7 +617,7 @@ function refuseReplica(_client: Client, _command: unknown, flags: number): Verdi
 }
 
 /** The compiler checks here that the server has everything that its commands reach. */
-allDeclarations satisfies readonly CommandFor<DataServer>[];
+[...allDeclarations, ...codisCommands] satisfies readonly CommandFor<DataServer>[];
 
 /** Whether an error comes from EXEC itself, not from a command in it. */
 function isErrorOfExec(text: string): boolean {

@@ -10,7 +10,7 @@ import { SlotTrim } from './slot-trim.js';
 
 class Harness {
   readonly clock = new VirtualClock({ frozen: true });
-  readonly keyspace = new Keyspace({ databaseCount: 1, random: new Prng(1), hashKey: [3, 4], hasSlots: true });
+  readonly keyspace = new Keyspace({ databaseCount: 1, random: new Prng(1), hashKey: [3, 4], slotOf: keySlot });
   readonly effects = new Effects();
   readonly trim = new SlotTrim(this);
   readonly unlinked: string[] = [];

@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'node:test';
-import { codisSlotOf } from '../../src/proxy/codis/codis-router.js';
+import { codisSlot } from '../../src/base/codis-slot.js';
 import { readCodisConfig } from '../../src/proxy/codis/codis-config.js';
 import { xauthOf } from '../../src/proxy/codis/identity.js';
 import { findFreePort, peerMissing, startRedis } from '../peer.js';
 import { startFakeBackend } from './fake-backend.js';
 import { RawClient } from './raw-client.js';
 
-const slotOf = (key: string): number => codisSlotOf(new Uint8Array(Buffer.from(key)), 0, key.length);
+const slotOf = (key: string): number => codisSlot(new Uint8Array(Buffer.from(key)), 0, key.length);
 
 test('slots are those of codis, with empty tags too', () => {
   assert.equal(slotOf('a'), 579);

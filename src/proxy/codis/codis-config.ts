@@ -1,9 +1,10 @@
 // codis-config: proxy.toml of codis 3.2: every key with its default, checked as codis-proxy checks it.
 import type { Mistake } from '../config/yml.js';
-import { readToml, type TomlValue } from './toml.js';
+import { defaultText, productMistake, readSettings, type TomlSettings } from './toml-settings.js';
+import type { TomlValue } from './toml.js';
 
 /** All keys of proxy.toml, with codis's defaults. */
-export const codisDefaults: Readonly<Record<string, TomlValue>> = {
+export const codisDefaults: TomlSettings = {
   product_name: 'codis-demo',
   product_auth: '',
   session_auth: '',
@@ -49,72 +50,21 @@ export const codisDefaults: Readonly<Record<string, TomlValue>> = {
   metrics_report_statsd_prefix: '',
 };
 
-const durationKeys = new Set(
-  Object.keys(codisDefaults).filter(
-    (key) =>
-      typeof codisDefaults[key] === 'string' &&
-      /^\d+[ms]s?$/.test(codisDefaults[key]) &&
-      !/mb|kb/.test(codisDefaults[key]),
-  ),
-);
-const sizeKeys = new Set(
-  Object.keys(codisDefaults).filter(
-    (key) => typeof codisDefaults[key] === 'string' && /^\d+[kmg]b$/.test(codisDefaults[key]),
-  ),
-);
+export type CodisConfig = TomlSettings;
 
-/** Milliseconds of '30s', '5m', '1h', '100ms'; NaN for anything else. A bare number is seconds. */
-export function durationMs(text: TomlValue): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(text));
-  if (match === null) return NaN;
-  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? 's') as 'ms' | 's' | 'm' | 'h'];
+function refuse(key: string, value: TomlValue): string | undefined {
+  if (key === 'product_name') return productMistake(value);
+  if (key === 'proto_type' && !['tcp', 'tcp4', 'tcp6', 'unix', 'unixpacket'].includes(String(value)))
+    return 'invalid proto_type';
+  if (key === 'jodis_name' && value !== '') return 'jodis_name: zookeeper and etcd are not spoken; leave it empty';
+  return undefined;
 }
-
-/** Bytes of '128kb'; NaN for anything else. */
-export function sizeBytes(text: TomlValue): number {
-  const match = /^(\d+)(kb|mb|gb|k|m|g|b)?$/i.exec(String(text));
-  if (match === null) return NaN;
-  return (
-    Number(match[1]) *
-    { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[(match[2] ?? 'b')[0]!.toLowerCase() as 'b' | 'k' | 'm' | 'g']
-  );
-}
-
-export type CodisConfig = Readonly<Record<string, TomlValue>>;
 
 export function readCodisConfig(text: string): { readonly config: CodisConfig; readonly mistakes: readonly Mistake[] } {
-  const mistakes: Mistake[] = [];
-  const config: Record<string, TomlValue> = { ...codisDefaults };
-  for (const [key, { value, line }] of readToml(text, mistakes)) {
-    const known = codisDefaults[key];
-    if (known === undefined) {
-      mistakes.push({ line, text: `${key} is no key of proxy.toml` });
-      continue;
-    }
-    const isText = durationKeys.has(key) || sizeKeys.has(key);
-    if (typeof value !== typeof known && !(isText && typeof value === 'number'))
-      mistakes.push({ line, text: `invalid ${key}: it is a ${typeof known}` });
-    else if (durationKeys.has(key) && Number.isNaN(durationMs(value)))
-      mistakes.push({ line, text: `invalid ${key}: a time such as 30s or 5m` });
-    else if (sizeKeys.has(key) && Number.isNaN(sizeBytes(value)))
-      mistakes.push({ line, text: `invalid ${key}: a size such as 128kb` });
-    else if (typeof value === 'number' && value < 0)
-      mistakes.push({ line, text: `invalid ${key}: it cannot be negative` });
-    else if (key === 'product_name' && !/^\w[\w.-]*$/.test(String(value)))
-      mistakes.push({ line, text: `bad product name = ${String(value)}` });
-    else if (key === 'proto_type' && !['tcp', 'tcp4', 'tcp6', 'unix', 'unixpacket'].includes(String(value)))
-      mistakes.push({ line, text: 'invalid proto_type' });
-    else if (key === 'jodis_name' && value !== '')
-      mistakes.push({ line, text: 'jodis_name: zookeeper and etcd are not spoken; leave it empty' });
-    else config[key] = value;
-  }
-  return { config, mistakes };
+  return readSettings(text, 'proxy.toml', codisDefaults, refuse);
 }
 
 /** What --default-config prints. */
 export function defaultCodisConfig(): string {
-  const rows = Object.entries(codisDefaults).map(
-    ([key, value]) => `${key} = ${typeof value === 'string' ? `"${value}"` : String(value)}\n`,
-  );
-  return `# proxy.toml: the keys of codis-proxy 3.2 with their defaults.\n${rows.join('')}`;
+  return defaultText('proxy.toml: the keys of codis-proxy 3.2 with their defaults.', codisDefaults);
 }

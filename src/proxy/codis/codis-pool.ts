@@ -2,8 +2,9 @@
 import type { Prng } from '../../base/prng.js';
 import type { PoolConfig } from '../config/pool-config.js';
 import { Backend, type BackendHost } from '../pool/backend.js';
-import { type CodisConfig, durationMs } from './codis-config.js';
+import type { CodisConfig } from './codis-config.js';
 import { CodisRouter } from './codis-router.js';
+import { durationMs } from './toml-settings.js';
 
 /** The pool, or what is wrong with its addresses. */
 export function codisPoolConfig(config: CodisConfig): PoolConfig | string {
@@ -56,6 +57,8 @@ export function makeCodisRouter(config: CodisConfig, pool: PoolConfig, host: Bac
   return new CodisRouter({
     clock: host.clock,
     prng,
+    primaryOnly: config.backend_primary_only === true,
+    pingPeriodMs: Math.max(100, durationMs(config.backend_ping_period!)),
     makeBackend(address) {
       const colon = address.lastIndexOf(':');
       return new Backend(host, {

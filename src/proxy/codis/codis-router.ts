@@ -1,161 +1,41 @@
 // codis-router: codis's 1024 slots by CRC-32, as its dashboard pushes them: who has a slot, and from whom it is moving.
 //
-// A slot that is locked holds its requests until it is unlocked. While a slot moves, keys are moved on demand: by the synchronous
-// method the source is told to hand over the key (with all of its tag) before the request goes to the target; by the semi-asynchronous
-// one the source runs the request itself if it still has the key, or says that the target does.
+// A slot that is locked holds its requests until it is unlocked. While a slot moves, keys are moved on demand (moving-request), and a
+// command with several keys goes by each of them alone, or by their common tag.
+//
+// Reads may go to replicas, where the dashboard says so: the nearest group with a server that answers. A replica that says that it has
+// lost its master is left alone until it has been asked again.
 
-import { crc32 } from '../../base/crc32.js';
-import { latin1, utf8 } from '../../base/bytes.js';
-import { encodeCommand } from '../../client/encode-command.js';
+import { codisCrc, CODIS_SLOT_COUNT, codisSlot, codisTag } from '../../base/codis-slot.js';
 import type { Prng } from '../../base/prng.js';
 import type { Clock } from '../../io/clock.js';
-import { COMPLETE } from '../../protocol/request.js';
 import type { Backend } from '../pool/backend.js';
-import { codisTag, findTag, tag } from '../placement/hash-tag.js';
 import type { Plan } from '../routing/plan.js';
 import type { Asker, Frame, Router } from '../routing/router.js';
-import { ReplyScanner } from '../wire/reply-scanner.js';
 import type { ReplySink } from '../wire/reply-sink.js';
+import type { CodisSlot } from './slot.js';
+import { MovingRequest, type MovingSlot, notReady } from './moving-request.js';
+import { ReplicaReads } from './replica-reads.js';
 
-export const CODIS_SLOT_COUNT = 1024;
-const MIGRATE_TIMEOUT_MS = '3000';
-const RETRY_MS = 10;
-const RETRIES_MAX = 500;
-
-/** A slot in the JSON of the dashboard. */
-export interface CodisSlot {
-  readonly id: number;
-  readonly locked?: boolean;
-  readonly backend_addr?: string;
-  readonly backend_addr_group_id?: number;
-  readonly migrate_from?: string;
-  readonly migrate_from_group_id?: number;
-  readonly forward_method?: number;
-  readonly replica_groups?: readonly (readonly string[])[];
-}
-
-interface OpenSlot {
+interface OpenSlot extends MovingSlot {
   slot: CodisSlot;
   backend: Backend | undefined;
   source: Backend | undefined;
-  /** Requests that came while it was locked. */
-  waiting: (() => void)[];
+  /** Servers to read from, nearest first. */
+  readers: readonly (readonly Backend[])[];
 }
 
 export interface CodisRouterOptions {
   readonly clock: Clock;
   readonly prng: Prng;
   makeBackend(address: string): Backend;
+  /** Reads never go to replicas. */
+  readonly primaryOnly: boolean;
+  readonly pingPeriodMs: number;
 }
 
-export function codisSlotOf(bytes: Uint8Array, start: number, length: number): number {
-  findTag(codisTag, bytes, start, length);
-  return crc32(bytes, tag.start, tag.length) % CODIS_SLOT_COUNT;
-}
-
-const notReady = 'ERR handle request, slot is not ready, may be offline';
-
-/** A request to a slot that is moving: kept until it is known where its key is. */
-class MovingRequest implements ReplySink {
-  private readonly bytes: Uint8Array;
-  private readonly key: Uint8Array;
-  private stage: 'key' | 'wrapped' | 'sent' = 'key';
-  private retries = 0;
-
-  constructor(
-    private readonly router: CodisRouter,
-    private readonly owner: ReplySink,
-    private readonly tag: number,
-    private readonly asker: Asker,
-    frame: Frame,
-  ) {
-    this.bytes = frame.bytes.slice(frame.from, frame.from + frame.count);
-    this.key = frame.bytes.slice(frame.keyStart, frame.keyStart + frame.keyLength);
-  }
-
-  send(): void {
-    const open = this.router.slotOf(this.key, 0, this.key.length);
-    if (open.slot.locked === true) {
-      open.waiting.push(() => this.send());
-    } else if (open.backend === undefined) {
-      this.owner.takeFailure(this.tag, notReady, false);
-    } else if (open.source === undefined) {
-      this.sendTo(open.backend);
-    } else if (open.slot.forward_method === 1) {
-      this.stage = 'wrapped';
-      const count = /^\*(\d+)\r\n/.exec(latin1(this.bytes, 0, Math.min(16, this.bytes.length)))!;
-      const head = utf8(`*${Number(count[1]) + 2}\r\n$22\r\nSLOTSMGRT-EXEC-WRAPPER\r\n`);
-      const keyPart = Buffer.concat([Buffer.from(`$${this.key.length}\r\n`), this.key, Buffer.from('\r\n')]);
-      const frame = new Uint8Array(Buffer.concat([head, keyPart, this.bytes.subarray(count[0].length)]));
-      this.connection(open.source).send(this, 0, frame, 0, frame.length);
-    } else {
-      this.stage = 'key';
-      const { host, port } = open.backend.options;
-      const frame = new Uint8Array(
-        encodeCommand(['SLOTSMGRTTAGONE', host, String(port), MIGRATE_TIMEOUT_MS, this.key]),
-      );
-      this.connection(open.source).send(this, 0, frame, 0, frame.length);
-    }
-  }
-
-  private connection(backend: Backend): ReturnType<Backend['connection']> {
-    return backend.connection(this.asker.lane, this.asker.databaseIndex, this.asker.protocol);
-  }
-
-  private sendTo(backend: Backend): void {
-    this.stage = 'sent';
-    this.connection(backend).send(this, 0, this.bytes, 0, this.bytes.length);
-  }
-
-  takeReply(_tag: number, bytes: Uint8Array, from: number, to: number): void {
-    if (this.stage === 'sent') {
-      this.owner.takeReply(this.tag, bytes, from, to);
-      return;
-    }
-    if (bytes[from] === 45) {
-      this.owner.takeReply(this.tag, bytes, from, to);
-      return;
-    }
-    const { backend } = this.router.slotOf(this.key, 0, this.key.length);
-    if (backend === undefined) {
-      this.owner.takeFailure(this.tag, notReady, false);
-    } else if (this.stage === 'key') {
-      this.sendTo(backend);
-    } else {
-      this.takeWrapped(bytes, from, to, backend);
-    }
-  }
-
-  /** [0, error]: the key is not there; [1, error]: it is on its way; [2, reply]. */
-  private takeWrapped(bytes: Uint8Array, from: number, to: number, backend: Backend): void {
-    const match = /^\*2\r\n:([012])\r\n/.exec(latin1(bytes, from, Math.min(to - from, 16)));
-    if (match === null) {
-      this.owner.takeFailure(this.tag, 'ERR bad reply of SLOTSMGRT-EXEC-WRAPPER', true);
-      return;
-    }
-    if (match[1] === '0') {
-      this.sendTo(backend);
-      return;
-    }
-    if (match[1] === '1') {
-      if (this.retries++ >= RETRIES_MAX) this.owner.takeFailure(this.tag, 'ERR the key is being moved', false);
-      else this.router.clock.after(RETRY_MS, () => this.send());
-      return;
-    }
-    const scanner = new ReplyScanner();
-    const start = from + match[0].length;
-    if (scanner.scan(bytes, start, to) === COMPLETE) this.owner.takeReply(this.tag, bytes, start, scanner.end);
-    else this.owner.takeFailure(this.tag, 'ERR bad reply of SLOTSMGRT-EXEC-WRAPPER', true);
-  }
-
-  takePart(_tag: number, bytes: Uint8Array, from: number, to: number, isFirst: boolean, isLast: boolean): boolean {
-    return this.stage === 'sent' && this.owner.takePart(this.tag, bytes, from, to, isFirst, isLast);
-  }
-
-  takeFailure(_tag: number, text: string, wasSent: boolean): void {
-    this.owner.takeFailure(this.tag, text, wasSent);
-  }
-}
+/** Their cursors mean something to the server that gave them only. */
+const ownCursor = new Set(['sscan', 'hscan', 'zscan']);
 
 export class CodisRouter implements Router {
   readonly publishesEverywhere = false;
@@ -165,41 +45,65 @@ export class CodisRouter implements Router {
     slot: { id },
     backend: undefined,
     source: undefined,
+    readers: [],
     waiting: [],
   }));
   private readonly known = new Map<string, Backend>();
+  private readonly replicas: ReplicaReads;
   isOnline = false;
 
   constructor(private readonly options: CodisRouterOptions) {
     this.clock = options.clock;
+    this.replicas = new ReplicaReads(options.clock, options.pingPeriodMs);
+  }
+
+  /** The backend of an address that some slot names; undefined when none does. */
+  backendNamed(address: string): Backend | undefined {
+    return this.known.get(address);
+  }
+
+  ownerOf(slot: number): Backend | undefined {
+    return this.isOnline ? this.open[slot]?.backend : undefined;
   }
 
   slotOf(bytes: Uint8Array, start: number, length: number): OpenSlot {
-    return this.open[codisSlotOf(bytes, start, length)]!;
+    return this.open[codisSlot(bytes, start, length)]!;
   }
 
   get slots(): CodisSlot[] {
     return this.open.map(({ slot }) => slot);
   }
 
-  /** What the dashboard says about some slots. */
-  fill(slots: readonly CodisSlot[]): void {
+  /**
+   * What the dashboard says about some slots. Resolves when requests that went to a slot before it was locked are answered: only
+   * then may its keys move.
+   */
+  async fill(slots: readonly CodisSlot[]): Promise<void> {
+    const busy = new Set<Backend>();
     for (const slot of slots) {
       const open = this.open[slot.id]!;
+      if (slot.locked === true && open.slot.locked !== true && open.backend !== undefined) busy.add(open.backend);
       open.slot = slot;
       open.backend = this.backendAt(slot.backend_addr);
       open.source = this.backendAt(slot.migrate_from);
+      open.readers = this.options.primaryOnly ? [] : this.readersOf(slot);
       if (slot.locked === true) continue;
       const { waiting } = open;
       open.waiting = [];
       for (const proceed of waiting) proceed();
     }
-    const used = new Set(this.open.flatMap(({ backend, source }) => [backend, source]));
+    const used = new Set(this.open.flatMap(({ backend, source, readers }) => [backend, source, ...readers.flat()]));
     for (const [address, backend] of this.known) {
       if (used.has(backend)) continue;
       this.known.delete(address);
+      this.replicas.forget(backend);
       backend.close();
     }
+    await Promise.all([...busy].map((backend) => backend.settle()));
+  }
+
+  private readersOf({ replica_groups: groups }: CodisSlot): Backend[][] {
+    return (groups ?? []).map((group) => group.map((address) => this.backendAt(address)!).filter(Boolean));
   }
 
   private backendAt(address: string | undefined): Backend | undefined {
@@ -213,7 +117,13 @@ export class CodisRouter implements Router {
   }
 
   get backends(): readonly Backend[] {
-    return [...new Set(this.open.flatMap(({ backend }) => (backend === undefined ? [] : [backend])))];
+    const found = new Set<Backend>();
+    for (const { backend, source } of this.open) {
+      if (backend !== undefined) found.add(backend);
+      // Keys that have not moved yet.
+      if (source !== undefined) found.add(source);
+    }
+    return [...found];
   }
 
   any(): Backend | undefined {
@@ -227,31 +137,59 @@ export class CodisRouter implements Router {
     return this.isOnline && open.slot.locked !== true && open.source === undefined ? open.backend : undefined;
   }
 
-  /** Keys of one server go together unless their slot moves, when each slot is a place of its own. */
+  /** Keys of one server go together unless their slot moves: then those of one tag do, and without a tag each key alone. */
   placeOf(bytes: Uint8Array, start: number, length: number): number {
-    const slot = codisSlotOf(bytes, start, length);
-    const { backend, source } = this.open[slot]!;
-    if (backend === undefined || source !== undefined || this.open[slot]!.slot.locked === true)
-      return CODIS_SLOT_COUNT + slot;
-    return this.backends.indexOf(backend);
+    const crc = codisCrc(bytes, start, length);
+    const slot = crc % CODIS_SLOT_COUNT;
+    const { backend, source, slot: told } = this.open[slot]!;
+    if (backend === undefined || source !== undefined || told.locked === true)
+      return CODIS_SLOT_COUNT + crc * 2 + (codisTag.isTag ? 1 : 0);
+    return this.placeOfBackend(backend);
   }
 
-  readonly forward = (owner: ReplySink, tag: number, asker: Asker, _plan: Plan, frame: Frame): void => {
+  private readonly places = new Map<Backend, number>();
+
+  private placeOfBackend(backend: Backend): number {
+    let place = this.places.get(backend);
+    if (place === undefined) {
+      if (this.places.size > 4 * CODIS_SLOT_COUNT) this.places.clear();
+      place = this.places.size;
+      this.places.set(backend, place);
+    }
+    return place;
+  }
+
+  readonly forward = (owner: ReplySink, tag: number, asker: Asker, plan: Plan, frame: Frame): void => {
     if (!this.isOnline) {
       owner.takeFailure(tag, 'ERR router is not online', false);
       return;
     }
     const open = this.slotOf(frame.bytes, frame.keyStart, frame.keyLength);
     if (open.source === undefined && open.slot.locked !== true && open.backend !== undefined) {
+      if (
+        open.readers.length > 0 &&
+        !plan.isWrite &&
+        !ownCursor.has(plan.command.name) &&
+        this.replicas.send(open.readers, open.backend, owner, tag, asker, frame)
+      )
+        return;
       open.backend
         .connection(asker.lane, asker.databaseIndex, asker.protocol)
         .send(owner, tag, frame.bytes, frame.from, frame.count);
       return;
     }
-    new MovingRequest(this, owner, tag, asker, frame).send();
+    new MovingRequest(this, owner, tag, asker, frame, !plan.hasOneKey && hasMore(plan, frame)).send();
   };
 
   close(): void {
+    this.replicas.close();
     for (const backend of this.known.values()) backend.close();
   }
+}
+
+/** Whether the request has arguments after its first key that may be keys too. */
+function hasMore({ keyIndex, keyStep }: Plan, { bytes, from }: Frame): boolean {
+  let count = 0;
+  for (let at = from + 1; bytes[at] !== 13; at++) count = count * 10 + bytes[at]! - 48;
+  return keyStep === 0 || count > keyIndex + keyStep;
 }

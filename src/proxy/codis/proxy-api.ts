@@ -3,7 +3,9 @@
 // A failure has status 800 and JSON with Cause and Stack, as codis's clients expect. Requests that change or tell something carry the
 // key that follows from the product's name, its password and the proxy's token.
 
-import { CODIS_SLOT_COUNT, type CodisRouter, type CodisSlot } from './codis-router.js';
+import { CODIS_SLOT_COUNT } from '../../base/codis-slot.js';
+import type { CodisRouter } from './codis-router.js';
+import type { CodisSlot } from './slot.js';
 
 export interface ProxyModel {
   readonly token: string;
@@ -83,7 +85,7 @@ function overview(host: ProxyApiHost): unknown {
   };
 }
 
-function put(host: ProxyApiHost, words: readonly string[], body: string): unknown {
+async function put(host: ProxyApiHost, words: readonly string[], body: string): Promise<unknown> {
   const [action, first, second] = words;
   const xauth = action === 'stats' ? second : first;
   checkAuth(host, xauth);
@@ -104,7 +106,7 @@ function put(host: ProxyApiHost, words: readonly string[], body: string): unknow
       if (!host.setLogLevel(second ?? '')) throw new ApiError('invalid loglevel');
       return 'OK';
     case 'fillslots':
-      host.router.fill(readSlots(body));
+      await host.router.fill(readSlots(body));
       return 'OK';
     case 'sentinels':
       return 'OK';
@@ -129,8 +131,13 @@ function get(host: ProxyApiHost, words: readonly string[]): unknown {
   }
 }
 
-/** Answers one request; never throws. */
-export function answerProxyApi(host: ProxyApiHost, method: string, path: string, body: string): ApiAnswer {
+/** Answers one request; rejects only by a fault of ours. */
+export async function answerProxyApi(
+  host: ProxyApiHost,
+  method: string,
+  path: string,
+  body: string,
+): Promise<ApiAnswer> {
   const words = path
     .split('?')[0]!
     .split('/')
@@ -151,7 +158,7 @@ export function answerProxyApi(host: ProxyApiHost, method: string, path: string,
     }
     if (words[0] !== 'api' || words[1] !== 'proxy') throw new ApiError('not found');
     const rest = words.slice(2);
-    return { status: 200, body: method === 'PUT' ? put(host, rest, body) : get(host, rest) };
+    return { status: 200, body: method === 'PUT' ? await put(host, rest, body) : get(host, rest) };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     return { status: FAILURE_STATUS, body: { Cause: error.message, Stack: '' } };

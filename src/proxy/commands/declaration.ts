@@ -1,4 +1,4 @@
-// declaration: the commands that only the proxy has: PROXY, and codis's SLOTSMAPPING.
+// declaration: the commands that only the proxy has: PROXY, what it says as a Sentinel, and codis's questions about slots.
 import { command, type CommandDeclaration } from '../../registry/command.js';
 
 export const proxyDeclaration: CommandDeclaration<never> = command<never>({
@@ -11,14 +11,35 @@ export const proxyDeclaration: CommandDeclaration<never> = command<never>({
   complexity: 'O(1)',
 });
 
-export const slotsMappingDeclaration: CommandDeclaration<never> = command<never>({
-  name: 'slotsmapping',
-  since: '7.4.0',
-  group: 'server',
-  arity: -1,
-  flags: ['loading', 'stale'],
-  summary: "Returns which server has which of codis's slots.",
-  complexity: 'O(N) where N is the number of slots.',
+/** A question about codis's slots, which the proxy answers or sends on to the server that it names. */
+function slotCommand(name: string, summary: string): CommandDeclaration<never> {
+  return command<never>({
+    name,
+    since: '7.4.0',
+    group: 'server',
+    arity: -1,
+    flags: ['loading', 'stale'],
+    summary,
+    complexity: 'O(N) where N is the number of slots.',
+  });
+}
+
+/** What clients that look for a master by Sentinel ask. */
+const sentinelDeclaration: CommandDeclaration<never> = command<never>({
+  name: 'sentinel',
+  since: '2.8.4',
+  group: 'sentinel',
+  arity: -2,
+  flags: ['admin', 'loading', 'stale'],
+  summary: 'Answers as a Sentinel whose every master is this pool.',
+  complexity: 'O(1)',
 });
 
-export const ownDeclarations: readonly CommandDeclaration<never>[] = [proxyDeclaration, slotsMappingDeclaration];
+export const ownDeclarations: readonly CommandDeclaration<never>[] = [
+  proxyDeclaration,
+  sentinelDeclaration,
+  slotCommand('slotshashkey', "Returns codis's slots of keys."),
+  slotCommand('slotsinfo', 'Asks a server of a codis how many keys its slots have.'),
+  slotCommand('slotsmapping', "Returns which server has which of codis's slots."),
+  slotCommand('slotsscan', 'Walks over the keys of a codis slot.'),
+];

@@ -1,5 +1,5 @@
 // http-door: an HTTP interface that speaks JSON.
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { listen } from '../../io/sockets.js';
 
 /** A body that is longer is refused. */
@@ -11,11 +11,21 @@ export interface HttpAnswer {
   readonly location?: string;
 }
 
+function send(response: ServerResponse, { status, body, location }: HttpAnswer): void {
+  const text = JSON.stringify(body, undefined, 4) ?? '';
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    ...(location === undefined ? {} : { Location: location }),
+  });
+  response.end(text);
+}
+
 /** Opens the interface; rejects with the system's error. */
 export async function openHttp(
   host: string,
   port: number,
-  answer: (method: string, path: string, body: string) => HttpAnswer,
+  answer: (method: string, path: string, body: string) => Promise<HttpAnswer>,
 ): Promise<{ readonly port: number; close(): void }> {
   const server: Server = createServer((request, response) => {
     const parts: Buffer[] = [];
@@ -27,18 +37,14 @@ export async function openHttp(
     });
     request.on('error', () => undefined);
     request.on('end', () => {
-      const { status, body, location } = answer(
-        request.method ?? 'GET',
-        request.url ?? '/',
-        Buffer.concat(parts).toString('utf8'),
+      const body = Buffer.concat(parts).toString('utf8');
+      void answer(request.method ?? 'GET', request.url ?? '/', body).then(
+        (given) => send(response, given),
+        (error: unknown) => {
+          const cause = error instanceof Error ? error.message : String(error);
+          send(response, { status: 500, body: { Cause: cause, Stack: null } });
+        },
       );
-      const text = JSON.stringify(body, undefined, 4);
-      response.writeHead(status, {
-        'Content-Type': 'application/json; charset=utf-8',
-        'Content-Length': Buffer.byteLength(text),
-        ...(location === undefined ? {} : { Location: location }),
-      });
-      response.end(text);
     });
   });
   await listen(server, { host, port, backlog: 128 });

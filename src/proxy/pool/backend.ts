@@ -72,6 +72,8 @@ export class BackendStatistics implements BackendCounters {
 /** Errors after which twemproxy counts a failure, though the connection stands. */
 const failureCodes = ['OOM ', 'BUSY ', 'LOADING '];
 
+const pingFrame = new Uint8Array(Buffer.from('*1\r\n$4\r\nPING\r\n'));
+
 class Host implements BackendConnectionHost {
   readonly turn: Turn;
   readonly clock: Clock;
@@ -263,6 +265,21 @@ export class Backend {
   private *shared(): IterableIterator<BackendConnection> {
     for (const connection of this.lanes) if (connection !== undefined && !connection.isClosed) yield connection;
     for (const connection of this.others.values()) if (!connection.isClosed) yield connection;
+  }
+
+  /** Resolves when all that was sent on shared connections so far is answered, or will never be. */
+  async settle(): Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const connection of [...this.shared()]) {
+      if (connection.waitingCount === 0) continue;
+      waits.push(
+        new Promise((resolve) => {
+          const sink = { takeReply: () => resolve(), takePart: () => false, takeFailure: () => resolve() };
+          connection.send(sink, 0, pingFrame, 0, pingFrame.length);
+        }),
+      );
+    }
+    await Promise.all(waits);
   }
 
   /** Connects before anybody asks. */

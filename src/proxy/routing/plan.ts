@@ -41,6 +41,8 @@ export interface Plan {
   readonly checksKeys: boolean;
   /** The key at `keyIndex` alone says where it goes. */
   readonly isDirect: boolean;
+  /** It never has more than one key. */
+  readonly hasOneKey: boolean;
   /** It goes over, or leads to, another connection than the requests before it, so these must be answered first. */
   readonly drains: boolean;
   /** Why it is refused. */
@@ -75,7 +77,10 @@ const localNames = new Set([
   'role',
   'select',
   'sentinel',
+  'slotshashkey',
+  'slotsinfo',
   'slotsmapping',
+  'slotsscan',
   'slowlog',
   'time',
 ]);
@@ -219,6 +224,7 @@ export function planOf(command: Command): Plan {
     checksKeys,
     drains: kind === 'blocking' || drainingNames.has(command.name),
     isDirect: keyIndex > 0 && (!checksKeys || hasOneKey(command)),
+    hasOneKey: hasOneKey(command),
     reason: refusals[command.parent?.name ?? command.name] ?? 'it is about one server, connect to that',
     isRepeatable: isReadonly,
     subplans,

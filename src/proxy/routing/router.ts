@@ -23,6 +23,9 @@ export interface Asker {
   readonly lane: number;
   readonly databaseIndex: number;
   readonly protocol: 2 | 3;
+  /** Its later requests wait until `letGo`: the present one takes another way, on which they could overtake it. */
+  hold?(): void;
+  letGo?(): void;
 }
 
 export interface Router {

@@ -89,6 +89,8 @@ export class Session implements WireEvents, ReplySink, Asker {
   private isRunning = false;
   private isPaused = false;
   private isCongested = false;
+  /** Requests that no later one may overtake. */
+  private holdCount = 0;
   private isScheduled = false;
   private closes = false;
   isClosed = false;
@@ -132,6 +134,7 @@ export class Session implements WireEvents, ReplySink, Asker {
   private mustWait(): boolean {
     return (
       this.isWaiting ||
+      this.holdCount > 0 ||
       this.isCongested ||
       (this.isDraining && this.order.openCount > 0) ||
       this.order.openCount >= OPEN_REPLIES_MAX ||
@@ -213,6 +216,14 @@ export class Session implements WireEvents, ReplySink, Asker {
   endWaiting(): void {
     this.isWaiting = false;
     this.proceedSoon();
+  }
+
+  hold(): void {
+    this.holdCount++;
+  }
+
+  letGo(): void {
+    if (--this.holdCount === 0) this.proceedSoon();
   }
 
   /** @hot */

@@ -236,6 +236,9 @@ export class ConfigReader {
       if (this.config.special('replicaof').value !== undefined) {
         throw new ConfigError('replicaof directive not allowed in cluster mode');
       }
+      if (this.config.flag('codis-enabled').value) {
+        throw new ConfigError('codis-enabled directive not allowed in cluster mode');
+      }
       this.config.number('databases').set(1n);
     }
     clampHz(this.config);

@@ -595,6 +595,7 @@ export const options = [
 
   // Cluster
   flag('cluster-enabled', false, immutable, 'Be a node of a cluster.'),
+  flag('codis-enabled', false, immutable, 'Be a server of a codis: keep keys by its slots, and know its commands.'),
   text('cluster-config-file', 'nodes.conf', immutable, "File with this node's view of the cluster."),
   number(
     'cluster-node-timeout',
