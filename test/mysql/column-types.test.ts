@@ -121,6 +121,7 @@ function configOf(maria: Mariadb): SourceConfig {
     ddl: 'follow',
     cascades: 'ignore',
     heartbeatSeconds: 1,
+    resnapshotSeconds: 1,
   };
 }
 

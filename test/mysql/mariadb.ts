@@ -150,8 +150,10 @@ export async function startMariadb(cleanup: Cleanup, options: MariadbOptions = {
     start,
     connect: () => createConnection(root),
     async sql(text) {
-      own ??= await createConnection(root);
-      own.on('error', () => (own = undefined));
+      if (own === undefined) {
+        own = await createConnection(root);
+        own.on('error', () => (own = undefined));
+      }
       const [rows] = await own.query({ sql: text, rowsAsArray: true, typeCast: false });
       const last =
         Array.isArray(rows) && Array.isArray(rows[0]) && Array.isArray(rows[0][0]) ? rows[rows.length - 1] : rows;

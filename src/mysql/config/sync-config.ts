@@ -29,6 +29,8 @@ export interface SourceConfig {
   readonly ddl: 'follow' | 'resnapshot' | 'stop';
   readonly cascades: 'resnapshot' | 'ignore' | 'stop';
   readonly heartbeatSeconds: number;
+  /** A table is not read anew more often than this. */
+  readonly resnapshotSeconds: number;
 }
 
 export interface TargetConfig {
@@ -184,6 +186,7 @@ const noSource: SourceConfig = {
   ddl: 'follow',
   cascades: 'resnapshot',
   heartbeatSeconds: 5,
+  resnapshotSeconds: 10,
 };
 
 function readPassword(section: Section, around: ConfigSurroundings): string {
@@ -227,6 +230,7 @@ function readSource(section: Section | undefined, around: ConfigSurroundings): S
     ddl: section.choice('ddl', ['follow', 'resnapshot', 'stop']) ?? 'follow',
     cascades: section.choice('cascades', ['resnapshot', 'ignore', 'stop']) ?? 'resnapshot',
     heartbeatSeconds: section.number('heartbeat_seconds', 0.1, 3600) ?? 5,
+    resnapshotSeconds: section.number('resnapshot_seconds', 0, 86_400) ?? 10,
   };
   section.end();
   return source;
@@ -317,7 +321,7 @@ function readTable(section: Section): TableConfig | undefined {
   return table;
 }
 
-const kinds = ['hash', 'json', 'string', 'field', 'set', 'zset', 'list', 'stream'] as const;
+const kinds = ['hash', 'json', 'string', 'hash_field', 'set', 'zset', 'list', 'stream'] as const;
 
 function readMappingTarget(section: Section): MappingTarget | undefined {
   const found = kinds.filter((kind) => section.has(kind));
@@ -347,8 +351,8 @@ function readKind(kind: (typeof kinds)[number], base: TargetBase, section: Secti
     }
     case 'string':
       return { ...base, kind, value: needTemplate(section, 'value'), life: readLife(section) };
-    case 'field':
-      return { ...base, kind, field: needTemplate(section, 'field'), value: templateOf(section, 'value') };
+    case 'hash_field':
+      return { ...base, kind: 'field', field: needTemplate(section, 'field'), value: templateOf(section, 'value') };
     case 'set':
       return { ...base, kind, member: needTemplate(section, 'member') };
     case 'zset': {

@@ -20,7 +20,7 @@ import type { Row } from '../values/value.js';
 import type { Batcher } from './batcher.js';
 import type { Cascade } from './dependencies.js';
 import type { Lookups } from './lookups.js';
-import { readStatement } from './statement.js';
+import { readStatement, type Statement } from './statement.js';
 import { type SyncState, tableField } from './sync-state.js';
 import { TablePlan, type RowTransform } from './table-plan.js';
 
@@ -38,9 +38,11 @@ export interface FollowerParts {
   readonly lookups: Lookups;
   readonly marks: ReadonlyMap<number, string>;
   readonly charsets: ReadonlyMap<number, string>;
-  readonly cascades: readonly Cascade[];
+  cascades: readonly Cascade[];
+  /** Reads the foreign keys anew. */
+  readCascades(): Promise<void>;
   /** Names (`db.name`, small letters) of views, triggers' tables and routines that touch a mapped table. */
-  readonly dependents: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly dependents: Map<string, Set<string>>;
   readonly lowerCaseNames: boolean;
   warn(text: string): void;
   now(): number;
@@ -259,9 +261,27 @@ export class Follower implements StreamHandler {
     );
   }
 
-  statement(database: string, sql: string): void {
+  statement(database: string, sql: string): void | Promise<void> {
     const statement = readStatement(sql, database);
-    if (statement.kind === 'other') return;
+    if (statement.isDefinition) this.define(statement);
+    if (statement.kind === 'other') return undefined;
+    this.concern(statement, sql);
+    // Foreign keys may have changed with the tables.
+    return statement.kind === 'changes' ? undefined : this.parts.readCascades();
+  }
+
+  /** Notes under which names a new trigger, view or routine can change a mapped table. */
+  private define({ names }: Statement): void {
+    for (const table of [...this.parts.plans.keys(), ...this.parts.lookups.childTables]) {
+      const lower = table.toLowerCase();
+      if (!names.has(lower) && ![...names].some((name) => name.endsWith(lower.slice(lower.indexOf('.'))))) continue;
+      const known = this.parts.dependents.get(lower) ?? new Set();
+      for (const name of names) if (name !== lower) known.add(name);
+      this.parts.dependents.set(lower, known);
+    }
+  }
+
+  private concern(statement: Statement, sql: string): void {
     const named = [...this.parts.plans.keys(), ...this.parts.lookups.childTables].filter((name) => {
       const lower = name.toLowerCase();
       if (statement.kind === 'database') return lower.startsWith(`${statement.database}.`) && statement.verb === 'DROP';
@@ -294,12 +314,12 @@ export class Follower implements StreamHandler {
     }
   }
 
-  load(database: string, sql: string): void {
+  load(database: string, sql: string): void | Promise<void> {
     if (sql === '') {
       for (const name of this.parts.plans.keys()) this.markStale(name, 'the binlog has a LOAD DATA of unknown tables');
-      return;
+      return undefined;
     }
-    this.statement(database, sql);
+    return this.statement(database, sql);
   }
 
   partlyUndone(): void {

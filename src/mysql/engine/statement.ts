@@ -14,6 +14,8 @@ export interface Statement {
   readonly names: ReadonlySet<string>;
   /** The database that is created or dropped. */
   readonly database: string | undefined;
+  /** It defines a trigger, view or routine: statements with one of its names may do what its text says. */
+  readonly isDefinition: boolean;
 }
 
 const changeVerbs = new Set([
@@ -31,6 +33,9 @@ const changeVerbs = new Set([
 const tableVerbs = new Set(['CREATE', 'ALTER', 'DROP', 'RENAME', 'TRUNCATE']);
 const skippedObjects =
   /^(?:CREATE|ALTER|DROP|RENAME)\s+(?:OR\s+REPLACE\s+)?(?:DEFINER\s*=\s*\S+\s+)?(?:AGGREGATE\s+)?(?:USER|ROLE|FUNCTION|PROCEDURE|EVENT|SERVER|TABLESPACE|LOGFILE|PACKAGE|SEQUENCE|INSTANCE|SPATIAL\s+REFERENCE|RESOURCE|TEMPORARY|(?:SQL\s+SECURITY\s+\w+\s+)?VIEW|TRIGGER)\b/i;
+
+const definitions =
+  /^(?:CREATE|ALTER)\b(?:(?!\bTABLE\b|\bDATABASE\b|\bINDEX\b)[^(])*?\b(?:TRIGGER|VIEW|PROCEDURE|FUNCTION|EVENT|PACKAGE)\b/i;
 
 /** Comments that every server runs stay, all others go; texts become ''. */
 function strip(sql: string): string {
@@ -71,8 +76,10 @@ export function readStatement(sql: string, database: string): Statement {
     verb,
     names,
     database: base,
+    isDefinition: definitions.test(text),
   });
   if (changeVerbs.has(verb)) return other('changes', namesIn(text, database));
+  if (definitions.test(text)) return other('other', namesIn(text, database));
   if (!tableVerbs.has(verb)) return other('other');
   const base =
     /^(?:CREATE|ALTER|DROP)\s+(?:OR\s+REPLACE\s+)?(?:DATABASE|SCHEMA)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:`((?:[^`]|``)+)`|([^\s;`]+))/i.exec(

@@ -27,6 +27,7 @@ interface StoredTable {
   readonly columns?: StoredColumn[];
   readonly primaryKey?: string[];
   readonly uniqueKeys?: string[][];
+  readonly nullableUniqueKeys?: string[][];
   readonly engine?: string;
 }
 
@@ -70,6 +71,7 @@ function readTable(name: string, stored: StoredTable): TableState {
           columns: stored.columns.map(makeColumn),
           primaryKey: stored.primaryKey ?? [],
           uniqueKeys: stored.uniqueKeys ?? [],
+          nullableUniqueKeys: stored.nullableUniqueKeys ?? [],
           engine: stored.engine ?? '',
         };
   return { status: stored.status, from: stored.from, schema, reason: stored.reason };
@@ -97,6 +99,7 @@ export function tableField({ status, from, schema, reason }: TableState): string
           })),
           primaryKey: [...schema.primaryKey],
           uniqueKeys: schema.uniqueKeys.map((key) => [...key]),
+          nullableUniqueKeys: (schema.nullableUniqueKeys ?? []).map((key) => [...key]),
           engine: schema.engine,
         }),
   };

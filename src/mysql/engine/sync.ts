@@ -23,12 +23,12 @@ import {
 import { StreamReader } from '../source/stream-reader.js';
 import { readCollations, readSchemas, type TableSchema } from '../source/table-schema.js';
 import { openTarget } from '../target/open-target.js';
-import { OWNER_FIELD, type RedisTarget, TargetLost } from '../target/redis-target.js';
+import { type RedisTarget, TargetLost } from '../target/redis-target.js';
 import { zoneOf } from '../values/time-zone.js';
 import { Batcher } from './batcher.js';
 import { mappingProblems } from './check-mapping.js';
 import { readCascades, readDependents } from './dependencies.js';
-import { Follower } from './follower.js';
+import { Follower, type FollowerParts } from './follower.js';
 import { KeyOwners } from './key-owner.js';
 import { Lookups } from './lookups.js';
 import { copyTable, SnapshotInterrupted, Wanted } from './snapshotter.js';
@@ -56,8 +56,6 @@ export interface SyncOptions {
 }
 
 const BACKOFF_MS = [200, 500, 1000, 2000, 5000, 10_000];
-/** A table is not read anew more often than this. */
-const RESNAPSHOT_MS = 10_000;
 const NOTE_MS = 1000;
 
 /** What every round needs of the source. */
@@ -283,7 +281,8 @@ export class Sync {
     const { facts, address, state, target } = round;
     this.progress.phase = 'snapshot';
     const isFirst = state.position === undefined;
-    const hadState = [...target.state.keys()].some((field) => field !== OWNER_FIELD && field !== 'seen');
+    // What an earlier snapshot wrote may be stale now; before the very first one nothing here is ours.
+    const hadState = state.tables.size > 0;
     const tables = this.config.tables.filter((table) => names.includes(tableName(table)));
     const read = await beginConsistentRead(this.config.source, address, facts, this.allTables);
     const { connection, position } = read;
@@ -384,7 +383,8 @@ export class Sync {
         }),
       (batch) => this.progress.applied(batch),
     );
-    const follower = new Follower({
+    const followed = [...names, ...this.childTables];
+    const parts: FollowerParts = {
       config: this.config,
       flavor: facts.flavor,
       zone: this.zone,
@@ -395,13 +395,17 @@ export class Sync {
       lookups,
       marks: target.marks,
       charsets: await readCollations(control),
-      cascades: await readCascades(control, [...names, ...this.childTables]),
-      dependents: await readDependents(control, [...names, ...this.childTables]),
+      cascades: await readCascades(control, followed),
+      readCascades: async () => {
+        parts.cascades = await readCascades(control, followed);
+      },
+      dependents: await readDependents(control, followed),
       lowerCaseNames: facts.variables.get('lower_case_table_names') === '1',
       warn: (text) => this.environment.warn(text),
       now: () => this.environment.now(),
       onEvent: (header) => this.progress.read(header),
-    });
+    };
+    const follower = new Follower(parts);
     const byGtid = facts.hasGtids && start.gtids !== undefined && start.gtids !== '';
     const goal = this.options.untilCurrent ? await readEnd(control, facts) : undefined;
     batcher.setState('source', facts.uuid);
@@ -489,7 +493,9 @@ export class Sync {
   private isSnapshotDue(follower: Follower): boolean {
     if (follower.stale.size === 0) return false;
     const now = this.environment.now();
-    return [...follower.stale].every((name) => now - (this.snapshotEnds.get(name) ?? 0) >= RESNAPSHOT_MS);
+    return [...follower.stale].every(
+      (name) => now - (this.snapshotEnds.get(name) ?? 0) >= this.config.source.resnapshotSeconds * 1000,
+    );
   }
 
   /** The next event; undefined after a second without one, so that the loop can look around. */

@@ -6,6 +6,7 @@
 //
 // XA: the first part ends with XA_PREPARE, and much later a QUERY 'XA COMMIT' or 'XA ROLLBACK' of its own decides.
 import type { BinlogEvent, EventHeader } from '../binlog/event.js';
+import { ARTIFICIAL_FLAG } from '../binlog/event-type.js';
 import type { RowsHead } from '../binlog/rows.js';
 import type { TableMap } from '../binlog/table-map.js';
 import { type Flavor, type GtidTracker, type Position, trackerOf } from '../gtid/position.js';
@@ -73,7 +74,8 @@ export class StreamReader {
       case 'rotate':
         this.file = event.file;
         this.offset = event.position;
-        // A rotate within a transaction only follows a lost connection, which begins a new reader.
+        // The rotate at the begin of a connection only names the file: it says nothing about what has been read.
+        if ((header.flags & ARTIFICIAL_FLAG) !== 0 || header.timestamp === 0) return undefined;
         return this.isOpen || this.gtid !== undefined ? undefined : this.handler.moved(this.position, true);
       case 'gtid':
         return this.beginGroup(event.gtid, header);
