@@ -84,7 +84,8 @@ export async function startMariadb(cleanup: Cleanup, options: MariadbOptions = {
   let own: Connection | undefined;
 
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
-    own?.destroy();
+    // A query that is under way fails when the server is gone; destroyed before, it would never settle.
+    const lost = own;
     own = undefined;
     const ending = child;
     child = undefined;
@@ -92,6 +93,7 @@ export async function startMariadb(cleanup: Cleanup, options: MariadbOptions = {
     const ended = new Promise((resolve) => ending.once('exit', resolve));
     ending.kill(signal);
     await ended;
+    setTimeout(() => lost?.destroy(), 1000).unref();
   };
 
   const start = async (newArgs?: readonly string[]): Promise<void> => {
@@ -151,8 +153,11 @@ export async function startMariadb(cleanup: Cleanup, options: MariadbOptions = {
     connect: () => createConnection(root),
     async sql(text) {
       if (own === undefined) {
-        own = await createConnection(root);
-        own.on('error', () => (own = undefined));
+        const made = await createConnection(root);
+        made.on('error', () => {
+          if (own === made) own = undefined;
+        });
+        own = made;
       }
       const [rows] = await own.query({ sql: text, rowsAsArray: true, typeCast: false });
       const last =

@@ -24,9 +24,9 @@ export class SyncProgress {
   heardMs: number;
   sourcePosition: Position | undefined;
   appliedPosition: Position | undefined;
-  /** Time of the newest statement that was read, and of the newest that was applied; seconds. */
+  /** Time of the newest statement that was read, and of the oldest one that is not applied; seconds. */
   private readTimestamp = 0;
-  private appliedTimestamp = 0;
+  private waitingSince: number | undefined;
 
   constructor(
     readonly name: string,
@@ -37,6 +37,7 @@ export class SyncProgress {
 
   read({ timestamp }: EventHeader): void {
     if (timestamp > this.readTimestamp) this.readTimestamp = timestamp;
+    this.waitingSince ??= timestamp;
   }
 
   applied({ rows, commands, position, timestamp }: AppliedBatch): void {
@@ -44,21 +45,14 @@ export class SyncProgress {
     this.appliedCommands += commands;
     this.appliedTransactions++;
     if (position !== undefined) this.appliedPosition = position;
-    if (timestamp > this.appliedTimestamp) this.appliedTimestamp = timestamp;
+    if (timestamp > 0) this.waitingSince = timestamp >= this.readTimestamp ? undefined : timestamp;
   }
 
-  /** Seconds that the keys are behind the source: 0 when everything that was read is applied. */
+  /** Seconds that the keys are behind the source: 0 when all that was read is applied; while the source is away, since it was heard. */
   get lagSeconds(): number {
-    if (this.phase === 'following' && this.readTimestamp <= this.appliedTimestamp && this.waitingBytes === 0) return 0;
-    const newest = this.phase === 'following' ? this.readTimestamp : this.appliedTimestamp;
-    return newest === 0
-      ? 0
-      : Math.max(
-          0,
-          this.clock.now() / 1000 -
-            Math.max(this.appliedTimestamp, 0) -
-            (this.appliedTimestamp === 0 ? this.clock.now() / 1000 : 0),
-        );
+    const now = this.clock.now() / 1000;
+    if (this.phase !== 'following') return Math.max(0, now - this.heardMs / 1000);
+    return this.waitingSince === undefined ? 0 : Math.max(0, now - this.waitingSince);
   }
 
   get status(): Record<string, string | number> {
