@@ -26,6 +26,7 @@ const outsideSimulation = [
   'src/bench/**',
   'src/transfer/**',
   'src/mysql/**',
+  'src/admin/**',
   'src/checkers/terminal.ts',
   'src/client/open-stream.ts',
   // Writes the files of a backup.

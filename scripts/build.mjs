@@ -11,6 +11,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { bundle } from './bundle.mjs';
+import { buildPage } from './page.mjs';
 import { writeDeclarations } from './declarations.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -84,6 +85,7 @@ if (withTests) {
 }
 if (!process.argv.includes('--no-bundle')) {
   await bundle(modules);
+  await buildPage();
   writeDeclarations();
 }
 if (written > 0 && !isQuiet) process.stderr.write(`built ${written} files\n`);

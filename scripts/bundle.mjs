@@ -45,6 +45,7 @@ const ownEntries = {
   'kvasir-aof': 'src/apps/kvasir-aof.js',
   'kvasir-sync': 'src/apps/kvasir-sync.js',
   'kvasir-backup': 'src/apps/kvasir-backup.js',
+  'kvasir-admin': 'src/apps/kvasir-admin.js',
   'kvasir-load': 'src/apps/kvasir-load.js',
   'kvasir-mysql': 'src/apps/kvasir-mysql.js',
   'snapshot-worker': 'src/persistence/snapshot/snapshot-worker.js',

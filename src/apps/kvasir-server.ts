@@ -9,6 +9,7 @@ const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
        kvasir-server --check-config [/path/to/redis.conf] [options]
        kvasir-server --explain-config /path/to/redis.conf... [--json | --convert]
        kvasir-server /path/to/sentinel.conf --sentinel
+       kvasir-server [...] --admin-port PORT (with kvasir-admin's page on 127.0.0.1)
        kvasir-server keepalived-notify --peer HOST:PORT master|backup|fault
 
 Examples:
@@ -22,6 +23,8 @@ Examples:
 `;
 
 const args = process.argv.slice(2);
+const adminAt = args.indexOf('--admin-port');
+const adminPort = adminAt < 0 ? undefined : args.splice(adminAt, 2)[1];
 const onlyWord = args.length === 1 ? args[0] : undefined;
 if (onlyWord === '-v' || onlyWord === '--version') {
   process.stdout.write(
@@ -41,5 +44,22 @@ if (onlyWord === '-v' || onlyWord === '--version') {
 } else {
   const { runServer } = await import('../server/process.js');
   const { attachCluster } = await import('../cluster/cluster.js');
-  await runServer(args, attachCluster);
+  if (adminAt >= 0 && !/^\d{1,5}$/.test(adminPort ?? '')) {
+    process.stderr.write('kvasir-server: --admin-port wants a port\n');
+    process.exit(2);
+  }
+  const { server } = await runServer(args, attachCluster);
+  if (adminPort !== undefined) {
+    const { startBeside } = await import('../admin/beside-server.js');
+    const host = server.config.special('bind').value.find((address) => /^\d+[.\d]+$/.test(address)) ?? '127.0.0.1';
+    const password = server.config.text('requirepass').value;
+    const log = (level: 'warning', text: string): void => server.log(level, text);
+    const local = {
+      host: host === '0.0.0.0' ? '127.0.0.1' : host,
+      port: server.config.number('port').value,
+      password,
+      log,
+    };
+    startBeside(local, adminPort, new URL('./kvasir-admin.js', import.meta.url));
+  }
 }

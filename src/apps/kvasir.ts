@@ -72,6 +72,11 @@ const tools: Readonly<Record<string, Tool>> = {
     summary: 'keeps keys equal to tables of MySQL',
     load: () => import('./kvasir-mysql.js'),
   },
+  admin: {
+    program: 'kvasir-admin',
+    summary: 'a web page to look after servers',
+    load: () => import('./kvasir-admin.js'),
+  },
   'check-aof': {
     program: 'kvasir-check-aof',
     summary: 'checks and repairs an append only file',

@@ -117,8 +117,11 @@ function checkUsers(config: Config, users: Loaded['users']): void {
   if (fatal !== undefined) exitWith(1, [...notices, fatal, ''].join('\n'), process.stderr);
 }
 
-/** Serves until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
-export async function runServer(args: readonly string[], attach: NonNullable<Launch['attach']>): Promise<void> {
+/** Starts to serve, until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
+export async function runServer(
+  args: readonly string[],
+  attach: NonNullable<Launch['attach']>,
+): Promise<RunningServer> {
   raiseInliningBudget();
   const checksOnly = args[0] === '--check-config';
   const { config, renamed, users, input, warnings } = loadConfig(checksOnly ? args.slice(1) : args);
@@ -189,4 +192,5 @@ export async function runServer(args: readonly string[], attach: NonNullable<Lau
     () => server.stats.processed,
   );
   tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));
+  return running;
 }

@@ -1,0 +1,157 @@
+// chart: curves over time, by uPlot, which is loaded when the first chart is shown.
+import { useEffect, useRef } from 'preact/hooks';
+import { language } from './i18n.js';
+
+export interface Curve {
+  readonly label: string;
+  readonly values: readonly number[];
+}
+
+interface Plot {
+  setData(data: (number | null)[][]): void;
+  setSize(size: { width: number; height: number }): void;
+  destroy(): void;
+}
+
+const colorNames = ['--accent', '--c-hash', '--c-set', '--c-zset', '--c-string', '--c-stream'];
+const chartHeight = 160;
+const spanSecondsMin = 60;
+
+export function Chart({
+  times,
+  curves,
+  show,
+  least = 1,
+  marks = [],
+}: {
+  times: readonly number[];
+  curves: readonly Curve[];
+  show: (value: number) => string;
+  least?: number;
+  marks?: readonly { atMs: number; text: string }[];
+}) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<Plot | undefined>(undefined);
+  const data = useRef<(number | null)[][]>([]);
+  data.current = dataOf(times, curves);
+  const names = curves.map(({ label }) => label).join('\n');
+  useEffect(() => {
+    let isGone = false;
+    const make = async (): Promise<void> => {
+      const { default: UPlot } = await import('uplot');
+      if (isGone || place.current === null) return;
+      plot.current?.destroy();
+      const style = getComputedStyle(document.documentElement);
+      const color = (name: string): string => style.getPropertyValue(name).trim();
+      const axis = {
+        stroke: color('--muted'),
+        grid: { stroke: color('--line'), width: 1 },
+        ticks: { stroke: color('--line'), width: 1 },
+        font: '11px system-ui',
+      };
+      const format = new Intl.DateTimeFormat(language(), { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+      plot.current = new UPlot(
+        {
+          width: place.current.clientWidth,
+          height: chartHeight,
+          legend: { show: curves.length > 1 },
+          cursor: { drag: { x: true, y: false } },
+          scales: {
+            // Two points in the same second are no reason to show years.
+            x: {
+              range: (_self: unknown, min: number | null, max: number | null) => [
+                Math.min(min ?? 0, (max ?? spanSecondsMin) - spanSecondsMin),
+                max ?? spanSecondsMin,
+              ],
+            },
+            y: {
+              range: (_self: unknown, min: number | null, max: number | null) => [
+                Math.min(0, min ?? 0),
+                Math.max((max ?? 0) * 1.1, least),
+              ],
+            },
+          },
+          axes: [axis, { ...axis, size: 74, values: (_self: unknown, ticks: number[]) => ticks.map(show) }],
+          series: [
+            {
+              value: (_self: unknown, seconds: number | null) =>
+                seconds === null ? '–' : format.format(seconds * 1000),
+            },
+            ...curves.map(({ label }, index) => ({
+              label,
+              stroke: color(colorNames[index % colorNames.length]!),
+              width: 1.6,
+              fill: curves.length === 1 ? `color-mix(in srgb, ${color(colorNames[0]!)} 12%, transparent)` : undefined,
+              points: { show: false },
+              value: (_self: unknown, value: number | null) => (value === null ? '–' : show(value)),
+            })),
+          ],
+          hooks: { draw: [(self: DrawnPlot) => drawMarks(self, marks, color('--warn'))] },
+        } as never,
+        data.current as never,
+        place.current,
+      ) as unknown as Plot;
+    };
+    void make();
+    const resized = new ResizeObserver(([entry]) =>
+      plot.current?.setSize({ width: entry!.contentRect.width, height: chartHeight }),
+    );
+    if (place.current !== null) resized.observe(place.current);
+    const redraw = (): void => void make();
+    addEventListener('themechange', redraw);
+    return () => {
+      isGone = true;
+      resized.disconnect();
+      removeEventListener('themechange', redraw);
+      plot.current?.destroy();
+      plot.current = undefined;
+    };
+  }, [names, marks.length]);
+  useEffect(() => plot.current?.setData(data.current), [times, curves]);
+  return (
+    <div
+      ref={place}
+      class="chart"
+      role="img"
+      aria-label={curves
+        .map(({ label, values }) => `${label}: ${values.length === 0 ? '–' : show(values.at(-1)!)}`)
+        .join(', ')}
+    />
+  );
+}
+
+/** uPlot shows years around a single point: it gets one without a value before it. */
+function dataOf(times: readonly number[], curves: readonly Curve[]): (number | null)[][] {
+  const lead = times.length === 1 ? [times[0]! / 1000 - spanSecondsMin] : [];
+  return [
+    [...lead, ...times.map((ms) => ms / 1000)],
+    ...curves.map(({ values }) => [
+      ...lead.map(() => null),
+      ...values.map((value) => (Number.isFinite(value) ? value : null)),
+    ]),
+  ];
+}
+
+interface DrawnPlot {
+  readonly ctx: CanvasRenderingContext2D;
+  readonly bbox: { top: number; left: number; width: number; height: number };
+  valToPos(value: number, scale: string, canvas: boolean): number;
+}
+
+function drawMarks(self: DrawnPlot, marks: readonly { atMs: number; text: string }[], color: string): void {
+  const { ctx, bbox } = self;
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.fillStyle = color;
+  ctx.setLineDash([4, 3]);
+  for (const { atMs, text } of marks) {
+    const x = self.valToPos(atMs / 1000, 'x', true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.fillText(text, x + 3, bbox.top + 10);
+  }
+  ctx.restore();
+}

@@ -1,0 +1,45 @@
+// router: the part of the address behind the #, so that the program needs to serve one page only: #/s/ID/keys?db=1.
+import { useEffect, useState } from 'preact/hooks';
+
+export interface Place {
+  readonly parts: readonly string[];
+  readonly query: URLSearchParams;
+}
+
+export function place(): Place {
+  const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?');
+  return {
+    parts: path
+      .split('/')
+      .filter((part) => part !== '')
+      .map(safeDecode),
+    query: new URLSearchParams(query),
+  };
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export function usePlace(): Place {
+  const [current, setCurrent] = useState(place);
+  useEffect(() => {
+    const follow = (): void => setCurrent(place());
+    addEventListener('hashchange', follow);
+    return () => removeEventListener('hashchange', follow);
+  }, []);
+  return current;
+}
+
+export function linkTo(parts: readonly string[], query: Readonly<Record<string, string | number>> = {}): string {
+  const words = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return `#/${parts.map(encodeURIComponent).join('/')}${words.length === 0 ? '' : `?${words.join('&')}`}`;
+}
+
+export function goTo(parts: readonly string[], query?: Readonly<Record<string, string | number>>): void {
+  location.hash = linkTo(parts, query);
+}

@@ -1,0 +1,416 @@
+// ui: the parts that all views use: dialogs, messages, fields, tables, states of loading.
+import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+import { useCallback, useEffect, useId, useRef, useState } from 'preact/hooks';
+import { ApiFailure } from './api.js';
+import { Glyph, type IconName } from './icons.js';
+import { t } from './i18n.js';
+
+// ---- messages
+
+interface Toast {
+  readonly id: number;
+  readonly text: string;
+  readonly kind: 'good' | 'error';
+}
+
+let toasts: Toast[] = [];
+let nextToast = 1;
+let showToasts: (list: Toast[]) => void = () => undefined;
+
+export function say(text: string, kind: Toast['kind'] = 'good'): void {
+  const toast = { id: nextToast++, text, kind };
+  toasts = [...toasts.slice(-3), toast];
+  showToasts(toasts);
+  setTimeout(() => drop(toast.id), kind === 'error' ? 12_000 : 4000);
+}
+
+function drop(id: number): void {
+  toasts = toasts.filter((toast) => toast.id !== id);
+  showToasts(toasts);
+}
+
+export function sayError(error: unknown): void {
+  say(error instanceof Error ? error.message : String(error), 'error');
+}
+
+export function Toasts() {
+  const [list, setList] = useState<Toast[]>([]);
+  showToasts = setList;
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {list.map(({ id, text, kind }) => (
+        <div key={id} class={`toast ${kind}`}>
+          <span class="grow">{text}</span>
+          <IconButton icon="close" label={t('Close')} onClick={() => drop(id)} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+// ---- buttons and fields
+
+export function IconButton({
+  icon,
+  label,
+  ...rest
+}: { icon: IconName; label: string } & ButtonHTMLAttributes<HTMLButtonElement>) {
+  return (
+    <button type="button" class="plain icon" aria-label={label} title={label} {...rest}>
+      <Glyph name={icon} />
+    </button>
+  );
+}
+
+export function Field({ label, help, children }: { label: string; help?: string; children: ComponentChildren }) {
+  return (
+    <div class="field">
+      <label class="field">
+        <span>{label}</span>
+        {children}
+      </label>
+      {help !== undefined && <small class="muted">{help}</small>}
+    </div>
+  );
+}
+
+export function Check({
+  label,
+  checked,
+  onChange,
+  disabled,
+}: {
+  label: string;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+  disabled?: boolean;
+}) {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={checked}
+        disabled={disabled === true}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+      {label}
+    </label>
+  );
+}
+
+export function Segmented<Name extends string>({
+  label,
+  choices,
+  chosen,
+  onChoose,
+}: {
+  label: string;
+  choices: readonly (readonly [Name, string])[];
+  chosen: Name;
+  onChoose: (name: Name) => void;
+}) {
+  return (
+    <div class="segmented" role="group" aria-label={label}>
+      {choices.map(([name, text]) => (
+        <button type="button" key={name} aria-pressed={name === chosen} onClick={() => onChoose(name)}>
+          {text}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function CopyButton({ text }: { text: string }) {
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(t('Copied'));
+    } catch {
+      say(t('The browser does not allow copying here.'), 'error');
+    }
+  };
+  return <IconButton icon="copy" label={t('Copy')} onClick={() => void copy()} />;
+}
+
+// ---- states
+
+export function Loading() {
+  return (
+    <div class="empty" role="status">
+      {t('Loading …')}
+    </div>
+  );
+}
+
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  return (
+    <div class="notice error" role="alert">
+      <p>{error instanceof Error ? error.message : String(error)}</p>
+      {retry !== undefined && (
+        <button type="button" onClick={retry}>
+          {t('Try again')}
+        </button>
+      )}
+    </div>
+  );
+}
+
+export interface Loaded<T> {
+  readonly value: T | undefined;
+  readonly error: unknown;
+  readonly isLoading: boolean;
+  reload(): void;
+}
+
+/** Loads when the names in `of` change; with `everyMs` again and again while the page is seen. */
+export function useLoad<T>(
+  load: (signal: AbortSignal) => Promise<T>,
+  of: readonly unknown[],
+  everyMs?: number,
+): Loaded<T> {
+  const [state, setState] = useState<{ value: T | undefined; error: unknown; isLoading: boolean }>({
+    value: undefined,
+    error: undefined,
+    isLoading: true,
+  });
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isFirst = true;
+    const run = async (): Promise<void> => {
+      if (!isFirst && document.hidden) {
+        timer = setTimeout(() => void run(), everyMs);
+        return;
+      }
+      if (isFirst) setState((old) => ({ ...old, isLoading: true }));
+      isFirst = false;
+      try {
+        const value = await load(abort.signal);
+        if (!abort.signal.aborted) setState({ value, error: undefined, isLoading: false });
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        setState((old) => ({ value: old.value, error, isLoading: false }));
+      }
+      if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(() => void run(), everyMs);
+    };
+    void run();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [...of, round, everyMs]);
+  const reload = useCallback(() => setRound((old) => old + 1), []);
+  return { ...state, reload };
+}
+
+// ---- dialogs
+
+export function Dialog({
+  title,
+  onClose,
+  children,
+  isWide,
+}: {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  isWide?: boolean;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    // Not the button that closes it, which comes first.
+    dialog.current?.querySelector<HTMLElement>('[autofocus], input, select, textarea')?.focus();
+    return () => (before instanceof HTMLElement ? before.focus() : undefined);
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={isWide === true ? 'wide' : ''}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <div>
+        <div class="row">
+          <h2 id={heading} class="grow">
+            {title}
+          </h2>
+          <IconButton icon="close" label={t('Close')} onClick={onClose} />
+        </div>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+interface Question {
+  readonly title: string;
+  readonly text: string;
+  readonly action: string;
+  /** What has to be typed; undefined: nothing. */
+  readonly typed: string | undefined;
+  readonly answer: (confirm: string | undefined | false) => void;
+}
+
+let question: Question | undefined;
+let showQuestion: (question: Question | undefined) => void = () => undefined;
+
+/** Asks before something that cannot be undone; resolves with false, or with what was typed. */
+export function ask(title: string, text: string, action: string, typed?: string): Promise<string | undefined | false> {
+  return new Promise((resolve) => {
+    question = {
+      title,
+      text,
+      action,
+      typed,
+      answer: (confirm) => {
+        question = undefined;
+        showQuestion(undefined);
+        resolve(confirm);
+      },
+    };
+    showQuestion(question);
+  });
+}
+
+export function Questions() {
+  const [shownQuestion, setShown] = useState<Question | undefined>(question);
+  const [typed, setTyped] = useState('');
+  showQuestion = (next) => {
+    setTyped('');
+    setShown(next);
+  };
+  if (shownQuestion === undefined) return null;
+  const { title, text, action, answer } = shownQuestion;
+  const isReady = shownQuestion.typed === undefined || typed === shownQuestion.typed;
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    if (isReady) answer(shownQuestion.typed === undefined ? undefined : typed);
+  };
+  return (
+    <Dialog title={title} onClose={() => answer(false)}>
+      <form class="stack" onSubmit={submit}>
+        <p>{text}</p>
+        {shownQuestion.typed !== undefined && (
+          <Field label={t('Type the name of the server to go on: {name}', { name: shownQuestion.typed })}>
+            <input
+              value={typed}
+              autocomplete="off"
+              spellcheck={false}
+              onInput={(event) => setTyped(event.currentTarget.value)}
+            />
+          </Field>
+        )}
+        <footer>
+          <button type="button" onClick={() => answer(false)}>
+            {t('Cancel')}
+          </button>
+          <button type="submit" class="danger" disabled={!isReady}>
+            {action}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Runs what may need the server's name typed: asks for it when the program says so, and tries again. */
+export async function withConfirm<T>(
+  serverName: string,
+  what: string,
+  run: (confirm?: string) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ApiFailure) || error.code !== 'confirm') throw error;
+    const typed = await ask(what, t('This is dangerous on {name}.', { name: serverName }), what, serverName);
+    return typed === false ? undefined : run(typed ?? serverName);
+  }
+}
+
+// ---- tables
+
+export interface Column<Row> {
+  readonly name: string;
+  readonly isNumber?: boolean;
+  readonly show: (row: Row) => ComponentChildren;
+  readonly sort?: (row: Row) => number | string;
+}
+
+export function Table<Row>({
+  columns,
+  rows,
+  label,
+  keyOf,
+  first,
+}: {
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  label: string;
+  keyOf: (row: Row, index: number) => string;
+  first?: { column: number; isDown: boolean };
+}) {
+  const [order, setOrder] = useState<{ column: number; isDown: boolean } | undefined>(first);
+  let sorted = rows;
+  const by = order === undefined ? undefined : columns[order.column]?.sort;
+  if (by !== undefined) {
+    const sign = order!.isDown ? -1 : 1;
+    sorted = [...rows].sort((a, b) => {
+      const [one, other] = [by(a), by(b)];
+      return one < other ? -sign : one > other ? sign : 0;
+    });
+  }
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
+      <table>
+        <thead>
+          <tr>
+            {columns.map((column, index) => (
+              <th
+                key={index}
+                scope="col"
+                class={column.isNumber === true ? 'num' : ''}
+                aria-sort={order?.column === index ? (order.isDown ? 'descending' : 'ascending') : undefined}
+              >
+                {column.sort === undefined ? (
+                  column.name
+                ) : (
+                  <button
+                    type="button"
+                    onClick={() =>
+                      setOrder({
+                        column: index,
+                        isDown: order?.column === index ? !order.isDown : column.isNumber === true,
+                      })
+                    }
+                  >
+                    {column.name} {order?.column === index ? (order.isDown ? '↓' : '↑') : ''}
+                  </button>
+                )}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.map((row, index) => (
+            <tr key={keyOf(row, index)}>
+              {columns.map((column, at) => (
+                <td key={at} class={column.isNumber === true ? 'num' : column.name === '' ? 'actions' : ''}>
+                  {column.show(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length === 0 && <div class="empty">{t('Nothing here.')}</div>}
+    </div>
+  );
+}

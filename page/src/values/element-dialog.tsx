@@ -1,0 +1,100 @@
+// element-dialog: adds or changes one element of a collection: a few fields, each a text in which \xHH stands for a byte.
+import { useState } from 'preact/hooks';
+import { shown, unshown } from '../base/bytes.js';
+import { t } from '../base/i18n.js';
+import { Dialog, Failure, Field } from '../base/ui.js';
+import { ValueBox } from './value-box.js';
+
+export interface ElementField {
+  readonly name: string;
+  readonly text: string;
+  readonly value?: string;
+  readonly isFixed?: boolean;
+  readonly isNumber?: boolean;
+  /** May be left empty. */
+  readonly isOptional?: boolean;
+  readonly isLong?: boolean;
+  readonly help?: string;
+}
+
+export function ElementDialog({
+  title,
+  fields,
+  onClose,
+  onSave,
+}: {
+  title: string;
+  fields: readonly ElementField[];
+  onClose: () => void;
+  onSave: (values: Record<string, string>) => Promise<void>;
+}) {
+  const [values, setValues] = useState<Record<string, string>>(
+    Object.fromEntries(
+      fields.map(({ name, value = '' }) => [name, shown(value).replaceAll('\\x0a', '\n').replaceAll('\\x09', '\t')]),
+    ),
+  );
+  const [error, setError] = useState<unknown>();
+  const [isBusy, setBusy] = useState(false);
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    try {
+      const read = fields.map(
+        ({ name, value = '', isFixed }) => [name, isFixed === true ? value : unshown(values[name]!)] as const,
+      );
+      await onSave(Object.fromEntries(read));
+      onClose();
+    } catch (failure) {
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={title} onClose={onClose} isWide>
+      <form class="stack" onSubmit={(event) => void submit(event)}>
+        {fields.map(({ name, text, isFixed, isNumber, isOptional, isLong, help }) => (
+          <Field key={name} label={text} {...(help === undefined ? {} : { help })}>
+            {isLong === true ? (
+              <textarea
+                rows={8}
+                spellcheck={false}
+                value={values[name]!}
+                onInput={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+              />
+            ) : (
+              <input
+                class="wide mono"
+                value={values[name]!}
+                disabled={isFixed === true}
+                required={isOptional !== true}
+                spellcheck={false}
+                {...(isNumber === true ? { inputMode: 'decimal' as const } : {})}
+                onInput={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+              />
+            )}
+          </Field>
+        ))}
+        {error !== undefined && <Failure error={error} />}
+        <footer>
+          <button type="button" onClick={onClose}>
+            {t('Cancel')}
+          </button>
+          <button type="submit" class="primary" disabled={isBusy}>
+            {t('Save')}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+/** Shows an element that is long, in any form. */
+export function ElementView({ title, text, onClose }: { title: string; text: string; onClose: () => void }) {
+  return (
+    <Dialog title={title} onClose={onClose} isWide>
+      <ValueBox text={text} />
+    </Dialog>
+  );
+}

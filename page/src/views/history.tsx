@@ -1,0 +1,131 @@
+// history: curves of what the monitor has kept, with marks at events.
+import { useState } from 'preact/hooks';
+import { get, type Me } from '../base/api.js';
+import { Chart } from '../base/chart.js';
+import { brief, bytes, percent, time } from '../base/format.js';
+import { t } from '../base/i18n.js';
+import { Failure, Loading, Segmented, Table, useLoad } from '../base/ui.js';
+import type { ViewProps } from './server-page.js';
+
+interface Series {
+  readonly hasHistory: boolean;
+  readonly series: Readonly<Record<string, { t: number[]; v: number[] }>>;
+}
+
+interface MonitorEvent {
+  readonly atMs: number;
+  readonly kind: string;
+  readonly text: string;
+}
+
+interface Shown {
+  readonly title: string;
+  readonly metrics: readonly (readonly [string, string])[];
+  readonly show: (value: number) => string;
+}
+
+const spans = [
+  ['1h', 3600e3],
+  ['6h', 6 * 3600e3],
+  ['24h', 24 * 3600e3],
+  ['7d', 7 * 24 * 3600e3],
+  ['30d', 30 * 24 * 3600e3],
+  ['1y', 365 * 24 * 3600e3],
+] as const;
+const pointsWanted = 600;
+
+function charts(): readonly Shown[] {
+  return [
+    { title: t('Commands a second'), metrics: [['ops', t('commands')]], show: brief },
+    { title: t('Memory'), metrics: [['used_memory', t('used')]], show: bytes },
+    { title: t('Hit rate'), metrics: [['hit_rate', t('hits')]], show: percent },
+    { title: t('Processor'), metrics: [['cpu', t('of one core')]], show: percent },
+    { title: t('Clients'), metrics: [['connected_clients', t('clients')]], show: brief },
+    { title: t('Keys'), metrics: [['keys', t('keys')]], show: brief },
+  ];
+}
+
+export function HistoryView({ server, me }: ViewProps) {
+  const [span, setSpan] = useState<(typeof spans)[number][0]>('1h');
+  const lengthMs = spans.find(([name]) => name === span)![1];
+  const loaded = useLoad(
+    async (signal) => {
+      const toMs = Date.now();
+      const fromMs = toMs - lengthMs;
+      const metrics = charts()
+        .flatMap((one) => one.metrics.map(([name]) => `metric=${name}`))
+        .join('&');
+      const range = `from=${fromMs}&to=${toMs}`;
+      const [series, events] = await Promise.all([
+        get<Series>(`${server.path}/series?${range}&step=${Math.round(lengthMs / pointsWanted)}&${metrics}`, signal),
+        get<{ events: MonitorEvent[] }>(`${server.path}/events?${range}`, signal),
+      ]);
+      return { ...series, ...events };
+    },
+    [server, lengthMs],
+    10_000,
+  );
+  if (!hasMonitor(me)) return <NoHistory />;
+  if (loaded.value === undefined)
+    return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
+  if (!loaded.value.hasHistory) return <NoHistory />;
+  const { series, events } = loaded.value;
+  const marks = events.slice(-50).map(({ atMs, kind }) => ({ atMs, text: kind }));
+  return (
+    <div class="stack">
+      <div class="row">
+        <Segmented
+          label={t('Span')}
+          choices={spans.map(([name]) => [name, name] as const)}
+          chosen={span}
+          onChoose={setSpan}
+        />
+        <span class="muted small">{t('Drag over a chart to zoom in, double-click to zoom out.')}</span>
+      </div>
+      <div class="charts">
+        {charts().map(({ title, metrics, show }) => {
+          const found = metrics.map(([name]) => series[name]);
+          return (
+            <section class="panel" key={title} aria-label={title}>
+              <header>
+                <h3>{title}</h3>
+              </header>
+              <Chart
+                times={found[0]?.t ?? []}
+                curves={metrics.map(([, label], index) => ({ label, values: found[index]?.v ?? [] }))}
+                show={show}
+                marks={marks}
+              />
+            </section>
+          );
+        })}
+      </div>
+      <section class="panel">
+        <header>
+          <h2>{t('Events')}</h2>
+        </header>
+        <Table
+          label={t('Events')}
+          first={{ column: 0, isDown: true }}
+          columns={[
+            { name: t('Time'), show: ({ atMs }) => <span class="nowrap">{time(atMs)}</span>, sort: ({ atMs }) => atMs },
+            { name: t('Event'), show: ({ kind }) => <span class="badge">{kind}</span> },
+            { name: t('Detail'), show: ({ text }) => text },
+          ]}
+          rows={events}
+          keyOf={(event, index) => `${event.atMs}${index}`}
+        />
+      </section>
+    </div>
+  );
+}
+
+function hasMonitor(me: Me): boolean {
+  return me.hasMonitor;
+}
+
+function NoHistory() {
+  return (
+    <div class="panel empty">{t('No history is kept: the overview has the curves since this page was opened.')}</div>
+  );
+}

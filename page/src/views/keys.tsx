@@ -1,0 +1,335 @@
+// keys: the tree of keys at one side, the chosen key at the other.
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { mayAs } from '../base/api.js';
+import { shown } from '../base/bytes.js';
+import { brief, count } from '../base/format.js';
+import { Glyph } from '../base/icons.js';
+import { t } from '../base/i18n.js';
+import { usePlace } from '../base/router.js';
+import { IconButton } from '../base/ui.js';
+import { AddKey } from './add-key.js';
+import { KeyDetail } from './key-detail.js';
+import type { ViewProps } from './server-page.js';
+import { type Row, TreeModel } from './tree-model.js';
+
+const rowHeight = 30;
+const rowsBeyond = 12;
+const types = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
+
+export function KeysView(props: ViewProps) {
+  const { server, about, me } = props;
+  const { query } = usePlace();
+  const [pattern, setPattern] = useState(query.get('match') ?? '');
+  const [typed, setTyped] = useState(pattern);
+  const [type, setType] = useState('');
+  const [round, setRound] = useState(0);
+  const [, redraw] = useState(0);
+  const [isAdding, setAdding] = useState(false);
+  const [chosen, setChosen] = useState<string | undefined>(undefined);
+  const separator = about.separator;
+  const model = useMemo(
+    () =>
+      new TreeModel(server, separator, patternOf(pattern), type === '' ? undefined : type, () =>
+        redraw((old) => old + 1),
+      ),
+    [server, separator, pattern, type, round],
+  );
+  useEffect(() => {
+    void model.load(model.root);
+    return () => model.close();
+  }, [model]);
+  const total = about.databases.find(({ index }) => index === server.database)?.keys ?? 0;
+  const canWrite = mayAs(me, 'editor') && about.readOnlyReason === undefined;
+  const { root } = model;
+  return (
+    <div class={`keys ${chosen === undefined ? '' : 'has-detail'}`}>
+      <section class="browser" aria-label={t('Keys')}>
+        <form
+          class="tools"
+          onSubmit={(event) => {
+            event.preventDefault();
+            setPattern(typed);
+            setRound((old) => old + 1);
+          }}
+        >
+          <div class="row">
+            <input
+              type="search"
+              class="grow"
+              value={typed}
+              placeholder={t('Pattern: user:* or text')}
+              aria-label={t('Pattern')}
+              spellcheck={false}
+              onInput={(event) => setTyped(event.currentTarget.value)}
+            />
+            <IconButton icon="search" label={t('Search')} type="submit" />
+            <IconButton icon="refresh" label={t('Load again')} onClick={() => setRound((old) => old + 1)} />
+          </div>
+          <div class="row">
+            <select aria-label={t('Type')} value={type} onChange={(event) => setType(event.currentTarget.value)}>
+              <option value="">{t('All types')}</option>
+              {types.map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+            <span class="grow" />
+            {canWrite && (
+              <button type="button" onClick={() => setAdding(true)}>
+                <Glyph name="plus" /> {t('Add key')}
+              </button>
+            )}
+          </div>
+        </form>
+        <Tree model={model} chosen={chosen} onChoose={setChosen} server={server} />
+        <div class="foot" role="status">
+          <span class="grow">
+            {root.isDone
+              ? t('{n} keys in all', { n: count(total) })
+              : t('{seen} of {total} looked at', { seen: brief(Math.min(root.scanned, total)), total: brief(total) })}
+          </span>
+          {!root.isDone && !root.isLoading && (
+            <button type="button" class="plain" onClick={() => void model.load(root, true)}>
+              {t('Load all')}
+            </button>
+          )}
+          {root.isLoading && (
+            <progress aria-label={t('Loading …')} max={Math.max(1, total)} value={Math.min(root.scanned, total)} />
+          )}
+        </div>
+      </section>
+      <section class="detail" aria-label={t('Key')}>
+        {chosen === undefined ? (
+          <div class="empty">
+            <p>{t('Choose a key to see its value.')}</p>
+            <p class="small">{t('Folders load when they are opened; nothing walks the whole keyspace.')}</p>
+          </div>
+        ) : (
+          <KeyDetail
+            {...props}
+            key={chosen}
+            name={chosen}
+            canWrite={canWrite}
+            onBack={() => setChosen(undefined)}
+            onGone={() => {
+              model.remove(chosen);
+              setChosen(undefined);
+            }}
+            onRenamed={(to) => {
+              model.remove(chosen);
+              model.add(to);
+              setChosen(to);
+            }}
+            onCopied={(to) => model.add(to)}
+          />
+        )}
+      </section>
+      {isAdding && (
+        <AddKey
+          server={server}
+          prefix={me.prefixes[0] ?? ''}
+          onClose={() => setAdding(false)}
+          onAdded={(key) => {
+            setAdding(false);
+            model.add(key);
+            setChosen(key);
+            props.reloadAbout();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** A text without special characters is looked for anywhere in the name. */
+function patternOf(text: string): string {
+  const trimmed = text.trim();
+  return trimmed === '' || /[*?[\]]/.test(trimmed) ? trimmed : `*${trimmed}*`;
+}
+
+function Tree({
+  model,
+  chosen,
+  onChoose,
+  server,
+}: {
+  model: TreeModel;
+  chosen: string | undefined;
+  onChoose: (key: string) => void;
+  server: ViewProps['server'];
+}) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  const [focused, setFocused] = useState(0);
+  const { rows } = model;
+  const first = Math.max(0, Math.floor(view.top / rowHeight) - rowsBeyond);
+  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowHeight) + rowsBeyond);
+  const seen = rows.slice(first, last);
+  const kinds = useTypes(server, seen);
+  useEffect(() => {
+    const element = scroller.current!;
+    const measure = (): void => setView({ top: element.scrollTop, height: element.clientHeight });
+    measure();
+    const resized = new ResizeObserver(measure);
+    resized.observe(element);
+    return () => resized.disconnect();
+  }, []);
+  const act = (row: Row): void => {
+    if (row.kind === 'folder') model.toggle(row);
+    else if (row.kind === 'key') onChoose(row.key);
+    else void model.load(row.folder);
+  };
+  const move = (to: number): void => {
+    const index = Math.max(0, Math.min(rows.length - 1, to));
+    setFocused(index);
+    const element = scroller.current!;
+    if (index * rowHeight < element.scrollTop) element.scrollTop = index * rowHeight;
+    else if ((index + 1) * rowHeight > element.scrollTop + element.clientHeight)
+      element.scrollTop = (index + 1) * rowHeight - element.clientHeight;
+  };
+  const onKey = (event: KeyboardEvent): void => {
+    const row = rows[focused];
+    const page = Math.floor(view.height / rowHeight) - 1;
+    const steps: Record<string, () => void> = {
+      ArrowDown: () => move(focused + 1),
+      ArrowUp: () => move(focused - 1),
+      PageDown: () => move(focused + page),
+      PageUp: () => move(focused - page),
+      Home: () => move(0),
+      End: () => move(rows.length - 1),
+      ArrowRight: () => (row?.kind === 'folder' && !row.isOpen ? model.toggle(row) : move(focused + 1)),
+      ArrowLeft: () => {
+        if (row?.kind === 'folder' && row.isOpen) model.toggle(row);
+        else {
+          let parent = focused - 1;
+          while (parent > 0 && rows[parent]!.depth >= (row?.depth ?? 0)) parent--;
+          move(parent);
+        }
+      },
+      Enter: () => row !== undefined && act(row),
+      ' ': () => row !== undefined && act(row),
+    };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    step();
+  };
+  const active = rows[focused] === undefined ? undefined : `row-${focused}`;
+  return (
+    <div
+      ref={scroller}
+      class="tree"
+      role="tree"
+      aria-label={t('Keys')}
+      aria-activedescendant={active}
+      tabIndex={0}
+      onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
+      onKeyDown={onKey}
+    >
+      <div class="sizer" role="presentation" style={{ height: `${rows.length * rowHeight}px` }}>
+        {seen.map((row, index) => {
+          const at = first + index;
+          return (
+            <TreeRow
+              key={
+                row.kind === 'folder' ? `f${row.prefix}` : row.kind === 'key' ? `k${row.key}` : `m${row.folder.prefix}`
+              }
+              row={row}
+              at={at}
+              kind={row.kind === 'key' ? kinds.get(row.key) : undefined}
+              isChosen={row.kind === 'key' && row.key === chosen}
+              isFocused={at === focused}
+              onAct={() => {
+                setFocused(at);
+                act(row);
+              }}
+            />
+          );
+        })}
+      </div>
+      {rows.length === 0 && <div class="empty">{model.isLoading ? t('Loading …') : t('No keys.')}</div>}
+    </div>
+  );
+}
+
+function TreeRow({
+  row,
+  at,
+  kind,
+  isChosen,
+  isFocused,
+  onAct,
+}: {
+  row: Row;
+  at: number;
+  kind: string | undefined;
+  isChosen: boolean;
+  isFocused: boolean;
+  onAct: () => void;
+}) {
+  const common = {
+    id: `row-${at}`,
+    role: 'treeitem',
+    'aria-level': row.depth + 1,
+    class: `node ${isChosen ? 'selected' : ''} ${isFocused ? 'focused' : ''}`,
+    style: { top: `${at * rowHeight}px`, paddingLeft: `${8 + row.depth * 16}px` },
+    onClick: onAct,
+  } as const;
+  if (row.kind === 'folder')
+    return (
+      <div {...common} aria-expanded={row.isOpen} aria-selected={false}>
+        <span class="twist" aria-hidden="true">
+          {row.isOpen ? '▾' : '▸'}
+        </span>
+        <span class="label" title={shown(row.prefix)}>
+          {shown(row.name)}
+        </span>
+        <span class="count">{brief(row.count)}</span>
+      </div>
+    );
+  if (row.kind === 'more')
+    return (
+      <div {...common} aria-selected={false}>
+        <span class="twist" aria-hidden="true">
+          {row.folder.isLoading ? '…' : '+'}
+        </span>
+        <span class="label muted">{row.folder.error ?? (row.folder.isLoading ? t('Loading …') : t('Load more'))}</span>
+      </div>
+    );
+  return (
+    <div {...common} aria-selected={isChosen}>
+      <span class={`type ${kind ?? ''}`}>{kind ?? '·'}</span>
+      <span class="label" title={shown(row.key)}>
+        {shown(row.key)}
+      </span>
+    </div>
+  );
+}
+
+/** The types of the keys that are seen, asked for together and kept. */
+function useTypes(server: ViewProps['server'], seen: readonly Row[]): ReadonlyMap<string, string> {
+  const known = useRef(new Map<string, string>());
+  const [, redraw] = useState(0);
+  const missing = seen.flatMap((row) => (row.kind === 'key' && !known.current.has(row.key) ? [row.key] : []));
+  useEffect(() => {
+    if (missing.length === 0) return;
+    const timer = setTimeout(async () => {
+      for (const key of missing) known.current.set(key, '');
+      try {
+        const replies = await server.run(
+          missing.slice(0, 200).map((key) => ['TYPE', key]),
+          { keepsErrors: true },
+        );
+        for (const [index, reply] of replies.entries())
+          known.current.set(missing[index]!, typeof reply === 'string' ? reply : '');
+        redraw((old) => old + 1);
+      } catch {
+        // The tree is of use without the types; the next scroll asks again.
+        for (const key of missing) known.current.delete(key);
+      }
+    }, 60);
+    return () => clearTimeout(timer);
+  }, [missing.join('\n')]);
+  return known.current;
+}

@@ -1,0 +1,97 @@
+// proxy: the pools of kvasir-proxy and their servers, from its INFO.
+import { mayAs } from '../base/api.js';
+import { brief, count } from '../base/format.js';
+import { t } from '../base/i18n.js';
+import { say, sayError, Table } from '../base/ui.js';
+import { infoSections } from './about.js';
+import type { ViewProps } from './server-page.js';
+
+type Fields = Readonly<Record<string, string>>;
+
+export function ProxyView({ server, about, me, reloadAbout }: ViewProps) {
+  const fields = infoSections(about.info).find(([name]) => name === 'Pools')?.[1] ?? [];
+  const pools = new Map<string, { figures: Fields; servers: Fields[] }>();
+  for (const [name, value] of fields) {
+    const match = /^pool_(.+?)(?:_server(\d+))?$/.exec(name);
+    if (match === null) continue;
+    const figures = Object.fromEntries(
+      value.split(',').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    );
+    const pool = pools.get(match[1]!) ?? { figures: {}, servers: [] };
+    if (match[2] === undefined) pool.figures = figures;
+    else pool.servers.push(figures);
+    pools.set(match[1]!, pool);
+  }
+  const reload = (): void => {
+    server.one('PROXY', 'RELOAD').then(() => {
+      say(t('The configuration is read again.'));
+      reloadAbout();
+    }, sayError);
+  };
+  return (
+    <div class="stack">
+      <div class="row">
+        <h2 class="grow">{t('{n} pools', { n: pools.size })}</h2>
+        {mayAs(me, 'operator') && (
+          <button type="button" onClick={reload}>
+            {t('Read the configuration again')}
+          </button>
+        )}
+      </div>
+      {[...pools].map(([name, { figures, servers }]) => (
+        <section class="panel" key={name}>
+          <header>
+            <h3 class="grow">{name}</h3>
+            <span class="muted small">
+              {Object.entries(figures)
+                .map(([figure, value]) => `${figure} ${value}`)
+                .join(' · ')}
+            </span>
+          </header>
+          <Table
+            label={t('Servers of {name}', { name })}
+            columns={[
+              {
+                name: t('Server'),
+                show: (one) => (
+                  <>
+                    <span class="mono">{one.name}</span> <span class="muted small mono">{one.address}</span>
+                  </>
+                ),
+              },
+              {
+                name: t('State'),
+                show: (one) => (
+                  <span
+                    class={`badge ${one.state === 'ejected' ? 'danger' : one.state === 'connected' ? 'accent' : ''}`}
+                  >
+                    {t(one.state ?? '')}
+                  </span>
+                ),
+              },
+              {
+                name: t('Requests'),
+                isNumber: true,
+                show: (one) => brief(Number(one.requests)),
+                sort: (one) => Number(one.requests),
+              },
+              {
+                name: t('Errors'),
+                isNumber: true,
+                show: (one) => count(Number(one.server_err) + Number(one.server_timedout)),
+              },
+              { name: t('Connections'), isNumber: true, show: (one) => one.server_connections },
+              {
+                name: t('Waiting'),
+                isNumber: true,
+                show: (one) => count(Number(one.in_queue) + Number(one.out_queue)),
+              },
+            ]}
+            rows={servers}
+            keyOf={(one, index) => `${one.name ?? ''}${index}`}
+          />
+        </section>
+      ))}
+    </div>
+  );
+}

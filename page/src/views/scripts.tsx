@@ -1,0 +1,148 @@
+// scripts: function libraries with their code, loading and deleting them, and what runs now.
+import { useState } from 'preact/hooks';
+import { errorIn, fieldsIn, listIn, mayAs, textIn } from '../base/api.js';
+import { t } from '../base/i18n.js';
+import { ask, Check, Dialog, Failure, Field, Loading, say, sayError, useLoad } from '../base/ui.js';
+import type { ViewProps } from './server-page.js';
+
+export function ScriptsView({ server, me }: ViewProps) {
+  const [isAdding, setAdding] = useState(false);
+  const loaded = useLoad(async () => {
+    const [list, stats] = await server.run(
+      [
+        ['FUNCTION', 'LIST', 'WITHCODE'],
+        ['FUNCTION', 'STATS'],
+      ],
+      { keepsErrors: true },
+    );
+    return {
+      problem: errorIn(list),
+      libraries: listIn(list).map(fieldsIn),
+      running: listIn(fieldsIn(stats).get('running_script')).map(textIn),
+    };
+  }, [server]);
+  if (loaded.value === undefined)
+    return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
+  const { problem, libraries, running } = loaded.value;
+  const canWrite = mayAs(me, 'operator');
+  const remove = async (name: string): Promise<void> => {
+    if (
+      (await ask(
+        t('Delete the library {name}?', { name }),
+        t('Its functions cannot be called any more.'),
+        t('Delete'),
+      )) === false
+    )
+      return;
+    server.one('FUNCTION', 'DELETE', name).then(loaded.reload, sayError);
+  };
+  const kill = (): void => {
+    server.run([['SCRIPT', 'KILL']]).then(
+      () => say(t('Killed')),
+      () => server.one('FUNCTION', 'KILL').then(() => say(t('Killed')), sayError),
+    );
+  };
+  return (
+    <div class="stack">
+      {running.length > 0 && (
+        <div class="notice warn">
+          {t('A script is running:')} <code>{running.join(' ')}</code>
+        </div>
+      )}
+      {problem !== undefined && <div class="notice warn">{problem}</div>}
+      <div class="row">
+        <h2 class="grow">{t('Function libraries')}</h2>
+        {canWrite && (
+          <button type="button" onClick={kill}>
+            {t('Kill the running script')}
+          </button>
+        )}
+        {canWrite && (
+          <button type="button" class="primary" onClick={() => setAdding(true)}>
+            {t('Load library')}
+          </button>
+        )}
+      </div>
+      {libraries.length === 0 && <div class="panel empty">{t('No libraries.')}</div>}
+      {libraries.map((library) => {
+        const name = textIn(library.get('library_name'));
+        return (
+          <section class="panel" key={name}>
+            <header>
+              <h3 class="grow mono">{name}</h3>
+              <span class="badge">{textIn(library.get('engine'))}</span>
+              {canWrite && (
+                <button type="button" class="danger" onClick={() => void remove(name)}>
+                  {t('Delete')}
+                </button>
+              )}
+            </header>
+            <div class="body stack">
+              <div class="row">
+                {listIn(library.get('functions')).map((entry) => {
+                  const fields = fieldsIn(entry);
+                  return (
+                    <span
+                      class="badge accent"
+                      key={textIn(fields.get('name'))}
+                      title={listIn(fields.get('flags')).map(textIn).join(' ')}
+                    >
+                      {textIn(fields.get('name'))}
+                    </span>
+                  );
+                })}
+              </div>
+              <details>
+                <summary>{t('Code')}</summary>
+                <pre class="value-text">{textIn(library.get('library_code'))}</pre>
+              </details>
+            </div>
+          </section>
+        );
+      })}
+      {isAdding && <LibraryDialog server={server} onClose={() => setAdding(false)} onAdded={loaded.reload} />}
+    </div>
+  );
+}
+
+function LibraryDialog({
+  server,
+  onClose,
+  onAdded,
+}: {
+  server: ViewProps['server'];
+  onClose: () => void;
+  onAdded: () => void;
+}) {
+  const [code, setCode] = useState(
+    "#!lua name=mylib\nredis.register_function('hello', function(keys, args)\n  return 'hello'\nend)\n",
+  );
+  const [replaces, setReplaces] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    server.one('FUNCTION', 'LOAD', ...(replaces ? ['REPLACE'] : []), code).then(() => {
+      onAdded();
+      onClose();
+    }, setError);
+  };
+  return (
+    <Dialog title={t('Load library')} onClose={onClose} isWide>
+      <form class="stack" onSubmit={submit}>
+        <Field label={t('Code')}>
+          <textarea rows={14} spellcheck={false} value={code} onInput={(event) => setCode(event.currentTarget.value)} />
+        </Field>
+        <Check label={t('Replace a library of the same name')} checked={replaces} onChange={setReplaces} />
+        {error !== undefined && <Failure error={error} />}
+        <footer>
+          <button type="button" onClick={onClose}>
+            {t('Cancel')}
+          </button>
+          <button type="submit" class="primary">
+            {t('Load library')}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,123 @@
+// admin: the whole of it: the stores in the data folder, the routes, the door; started and ended by the program.
+import type { Environment } from '../io/environment.js';
+import { AdminContext } from './admin-context.js';
+import { CommandPolicy } from './access/command-policy.js';
+import { LoginLimit } from './access/login-limit.js';
+import type { Role } from './access/roles.js';
+import { Sessions } from './access/sessions.js';
+import { clusterRoutes } from './api/cluster-routes.js';
+import { commandRoutes } from './api/command-routes.js';
+import { configRoutes } from './api/config-routes.js';
+import { exchangeRoutes } from './api/exchange-routes.js';
+import { historyRoutes } from './api/history-routes.js';
+import { jobRoutes } from './api/job-routes.js';
+import { keyRoutes } from './api/key-routes.js';
+import { serverRoutes } from './api/server-routes.js';
+import { newSetupToken, sessionRoutes } from './api/session-routes.js';
+import { streamRoutes } from './api/stream-routes.js';
+import { userRoutes } from './api/user-routes.js';
+import { HttpDoor } from './http/http-door.js';
+import { PageFiles } from './http/page-files.js';
+import type { Route } from './http/route.js';
+import { Jobs } from './jobs/jobs.js';
+import type { MonitorPort } from './monitor-port.js';
+import { AuditLog } from './store/audit-log.js';
+import { DataFolder } from './store/data-folder.js';
+import { SecretBox } from './store/secret-box.js';
+import { type ServerFields, Servers } from './store/servers.js';
+import { Users } from './store/users.js';
+
+export interface AdminOptions {
+  readonly environment: Pick<Environment, 'clock' | 'entropy'>;
+  readonly host: string;
+  readonly port: number;
+  readonly dataFolder: string;
+  /** Where the built page is. */
+  readonly pageFolder: string;
+  /** In the place of the key file. */
+  readonly passphrase?: string | undefined;
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly hostNames?: readonly string[] | undefined;
+  readonly isReadOnly?: boolean | undefined;
+  readonly aclRole?: Role | undefined;
+  /** Servers that are in the list as long as the program runs. */
+  readonly servers?: readonly { readonly fields: ServerFields; readonly password: string | undefined }[] | undefined;
+  readonly monitor?: MonitorPort | undefined;
+  readonly log: (text: string) => void;
+}
+
+export interface Admin {
+  readonly port: number;
+  readonly url: string;
+  /** Opens the page that makes the first user; undefined when there are users. */
+  readonly setupUrl: string | undefined;
+  readonly routes: readonly Route[];
+  close(): Promise<void>;
+}
+
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  const { clock, entropy } = options.environment;
+  const folder = new DataFolder(options.dataFolder);
+  const servers = new Servers(folder, SecretBox.open(folder, options.passphrase));
+  for (const [index, { fields, password }] of (options.servers ?? []).entries())
+    servers.addFixed(`given${index + 1}`, fields, password);
+  const users = new Users(folder);
+  const admin = new AdminContext({
+    clock,
+    entropy,
+    users,
+    servers,
+    audit: new AuditLog(folder, clock),
+    sessions: new Sessions(clock, entropy),
+    limit: new LoginLimit(clock),
+    policy: new CommandPolicy(),
+    jobs: new Jobs(clock),
+    monitor: options.monitor,
+    isReadOnly: options.isReadOnly === true,
+    aclRole: options.aclRole,
+    isTls: options.tls !== undefined,
+  });
+  const routes = [
+    ...sessionRoutes(admin),
+    ...userRoutes(admin),
+    ...serverRoutes(admin),
+    ...keyRoutes(admin),
+    ...commandRoutes(admin),
+    ...jobRoutes(admin),
+    ...streamRoutes(admin),
+    ...exchangeRoutes(admin, folder),
+    ...clusterRoutes(admin),
+    ...configRoutes(admin),
+    ...historyRoutes(admin),
+  ];
+  const door = new HttpDoor({
+    host: options.host,
+    port: options.port,
+    tls: options.tls,
+    hostNames: (options.hostNames ?? []).map((name) => name.toLowerCase()),
+    page: new PageFiles(options.pageFolder),
+    routes,
+    findSession: (cookie) => admin.parts.sessions.find(cookie),
+    rightsOf: (session) => session.rights ?? users.find(session.user),
+    log: options.log,
+  });
+  const port = await door.listen();
+  const url = `${options.tls === undefined ? 'http' : 'https'}://${shownHost(options.host)}:${port}/`;
+  if (users.isEmpty) admin.setupToken = newSetupToken();
+  return {
+    port,
+    url,
+    // Behind the #, which browsers do not send and logs do not hold.
+    setupUrl: admin.setupToken === undefined ? undefined : `${url}#setup=${admin.setupToken}`,
+    routes,
+    close: async () => {
+      admin.close();
+      await door.close();
+    },
+  };
+}
+
+function shownHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

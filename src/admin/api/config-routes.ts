@@ -1,0 +1,64 @@
+// config-routes: a server's configuration with help, defaults, and marks at what was changed.
+import { isAggregate, isError, replyText } from '../../client/reply.js';
+import type { AdminContext } from '../admin-context.js';
+import { ApiError } from '../api-error.js';
+import { isSensitiveDirective } from '../access/masking.js';
+import type { Route, Visit } from '../http/route.js';
+import { options } from '../../service/config/options.js';
+import type { Option } from '../../registry/option.js';
+import { Config } from '../../service/config/config.js';
+
+export function configRoutes(admin: AdminContext): Route[] {
+  return [
+    { method: 'GET', path: '/api/servers/:id/config', role: 'operator', run: (visit) => readConfig(admin, visit) },
+  ];
+}
+
+async function readConfig(admin: AdminContext, visit: Visit): Promise<unknown> {
+  if (visit.rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+  const link = admin.link(visit, visit.params.id!);
+  const reply = await link.call(0, ['CONFIG', 'GET', '*']);
+  if (isError(reply)) throw new ApiError('server-error', replyText(reply));
+  if (!isAggregate(reply)) throw new ApiError('server-error', 'The server does not reply to CONFIG GET as expected.');
+  const known = describe();
+  const settings: unknown[] = [];
+  for (let index = 0; index + 1 < reply.elements.length; index += 2) {
+    const name = replyText(reply.elements[index]);
+    const value = replyText(reply.elements[index + 1]);
+    const about = known.get(name);
+    settings.push({
+      name,
+      value: isSensitiveDirective(name) && value !== '' ? '(secret)' : value,
+      isSecret: isSensitiveDirective(name),
+      ...about,
+      isChanged: about?.initial !== undefined && about.initial !== value,
+    });
+  }
+  return { settings };
+}
+
+interface Described {
+  readonly help: string;
+  readonly initial: string | undefined;
+  readonly isImmutable: boolean;
+  readonly choices: readonly string[] | undefined;
+}
+
+let described: Map<string, Described> | undefined;
+
+/** By the table of our own server, which has Redis's names and defaults. */
+function describe(): Map<string, Described> {
+  if (described !== undefined) return described;
+  described = new Map();
+  const initial = new Config('/').get(['*']);
+  for (const option of options as readonly Option[]) {
+    const choices = option.kind === 'choice' ? option.choices : option.kind === 'flag' ? ['yes', 'no'] : undefined;
+    described.set(option.name, {
+      help: option.summary,
+      initial: initial.get(option.name),
+      isImmutable: option.immutable === true,
+      choices,
+    });
+  }
+  return described;
+}

@@ -1,0 +1,34 @@
+// response-output: an HTTP response as the output of a transfer, at the pace of who downloads.
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { Output } from '../../transfer/program/output.js';
+
+export class ResponseOutput implements Output {
+  readonly name = 'the download';
+
+  constructor(private readonly response: ServerResponse) {}
+
+  /** Nobody reads any more. */
+  get isGone(): boolean {
+    return this.response.destroyed;
+  }
+
+  write(text: string | Uint8Array): void {
+    // The transfer may use its buffer again.
+    if (!this.isGone) this.response.write(typeof text === 'string' ? text : Buffer.from(text));
+  }
+
+  async flush(): Promise<void> {
+    if (!this.isGone && this.response.writableNeedDrain)
+      await Promise.race([once(this.response, 'drain'), once(this.response, 'close')]);
+  }
+
+  async finish(): Promise<void> {
+    await this.flush();
+    if (!this.isGone) this.response.end();
+  }
+
+  abandon(): void {
+    this.response.destroy();
+  }
+}

@@ -1,0 +1,71 @@
+// key-tree: one level of the tree of keys: the folders below a prefix with counts, and the keys that lie in it.
+import { globMatches } from '../../base/glob.js';
+import type { Clock } from '../../io/clock.js';
+import { bytesOfText, textOfBytes } from '../text-bytes.js';
+import type { ServerLink } from '../link/server-link.js';
+import { KeyScan, startingWith } from './key-scan.js';
+
+const stepMsMax = 150;
+const newNamesMax = 1000;
+
+export interface TreeQuery {
+  readonly database: number;
+  /** In the form of text-bytes; '' is the root. */
+  readonly prefix: string;
+  readonly separator: string;
+  /** A pattern that the keys must match besides; '' for none. */
+  readonly pattern: string;
+  readonly type: string | undefined;
+  readonly position: string;
+  /** The keys that the person may see begin with one of these; none: all. */
+  readonly limits: readonly string[];
+}
+
+export interface TreeStep {
+  readonly position: string;
+  readonly isDone: boolean;
+  readonly scanned: number;
+  /** Name of each folder (with its separator) and keys that this step found in it. */
+  readonly folders: readonly (readonly [string, number])[];
+  readonly keys: readonly string[];
+}
+
+export async function treeStep(link: ServerLink, clock: Clock, query: TreeQuery): Promise<TreeStep> {
+  const { prefix, separator, limits } = query;
+  const scan = new KeyScan(
+    link,
+    { database: query.database, pattern: patternOf(query), type: query.type },
+    query.position,
+  );
+  const folders = new Map<string, number>();
+  const keys: string[] = [];
+  const matches = query.pattern !== '' && prefix !== '' ? matcherOf(query.pattern) : undefined;
+  await scan.step(clock, stepMsMax, (found) => {
+    for (const bytes of found) {
+      const key = textOfBytes(bytes);
+      if (!key.startsWith(prefix) || (limits.length > 0 && !limits.some((limit) => key.startsWith(limit)))) continue;
+      if (matches !== undefined && !matches(key)) continue;
+      const end = separator === '' ? -1 : key.indexOf(separator, prefix.length);
+      if (end < 0) keys.push(key);
+      else {
+        const folder = key.slice(prefix.length, end + separator.length);
+        folders.set(folder, (folders.get(folder) ?? 0) + 1);
+      }
+    }
+    return folders.size + keys.length < newNamesMax;
+  });
+  return { position: scan.position, isDone: scan.isDone, scanned: scan.scanned, folders: [...folders], keys };
+}
+
+/** What the server filters by: the prefix where there is one, else the pattern. */
+function patternOf({ prefix, pattern, limits }: TreeQuery): Uint8Array | undefined {
+  if (prefix !== '') return startingWith(prefix);
+  if (pattern !== '') return bytesOfText(pattern);
+  return limits.length === 1 ? startingWith(limits[0]!) : undefined;
+}
+
+/** The pattern's own matcher, for keys below a prefix, which the server filters by. */
+function matcherOf(pattern: string): (key: string) => boolean {
+  const bytes = bytesOfText(pattern);
+  return (key) => globMatches(bytes, bytesOfText(key));
+}

@@ -1,0 +1,377 @@
+// The API of the admin: keys of any kind, jobs, import and export, clusters and sentinels, and servers that misbehave.
+import assert from 'node:assert/strict';
+import { createServer, type Server, type Socket } from 'node:net';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { AddressInfo } from 'node:net';
+import { bytesOfText, textOfBytes } from '../../src/admin/text-bytes.js';
+import { Prng } from '../../src/base/prng.js';
+import { type EmbeddedServer, startServer } from '../../src/embed/start-server.js';
+import { peerMissing } from '../peer.js';
+import { joinNodes, startNodes, stopNodes } from '../cluster-peers.js';
+import { firstAdmin, jobEnd, send, startTestAdmin, type TestAdmin, type Visitor } from './admin-client.js';
+
+describe('bytes as texts', () => {
+  it('come back as they were, whatever they are', () => {
+    const seed = Number(process.env.SEED ?? Date.now() % 1e6);
+    const prng = new Prng(seed);
+    for (let round = 0; round < 3000; round++) {
+      const bytes = Uint8Array.from(
+        { length: prng.below(12) },
+        () => [0x41, 0xc3, 0xa9, 0xed, 0xb2, 0x80, 0xf0, 0x9f, 0x98, prng.below(256)][prng.below(10)]!,
+      );
+      const back = bytesOfText(JSON.parse(JSON.stringify(textOfBytes(bytes))) as string);
+      assert.deepEqual(Buffer.from(back), Buffer.from(bytes), `seed ${seed}: ${Buffer.from(bytes).toString('hex')}`);
+    }
+    assert.equal(textOfBytes(Buffer.from('é😀')), 'é😀');
+    assert.equal(textOfBytes(Uint8Array.of(0xff)), '\udcff');
+  });
+});
+
+describe('the API of the admin', () => {
+  const ends: (() => Promise<void> | void)[] = [];
+  const context = { after: (run: () => Promise<void> | void) => void ends.push(run) } as never;
+  let server: EmbeddedServer;
+  let admin: TestAdmin;
+  let root: Visitor;
+  let id: string;
+
+  before(async () => {
+    server = await startServer({ port: 0 });
+    admin = await startTestAdmin(context);
+    root = await firstAdmin(admin);
+    id = await addServer('main', server.port);
+  });
+  after(async () => {
+    for (const end of ends.reverse()) await end();
+    await server.close();
+  });
+
+  async function addServer(name: string, port: number): Promise<string> {
+    return String((await root.post('/api/servers', { name, nodes: [`127.0.0.1:${port}`] })).json().id);
+  }
+  const run = async (...commands: string[][]): Promise<unknown[]> => {
+    const answer = await root.post(`/api/servers/${id}/commands`, { commands, confirm: 'main' });
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json<{ replies: unknown[] }>().replies;
+  };
+
+  it('shows a level of the tree, in steps, with keys of any bytes', async () => {
+    await run(
+      ['FLUSHALL'],
+      ...Array.from({ length: 500 }, (_, index) => ['SET', `a:${index % 7}:${index}`, 'x']),
+      ['SET', 'a\udcff:b', '1'],
+      ['SET', 'plain', '1'],
+      ['SET', '<b>:c*[', '1'],
+      ['SET', 'é:ü', '1'],
+    );
+    const level = async (body: Record<string, unknown>) => {
+      const folders = new Map<string, number>();
+      const keys: string[] = [];
+      for (let position = ''; ;) {
+        const step = (await root.post(`/api/servers/${id}/tree`, { ...body, position })).json<{
+          position: string;
+          isDone: boolean;
+          folders: [string, number][];
+          keys: string[];
+        }>();
+        for (const [name, count] of step.folders) folders.set(name, (folders.get(name) ?? 0) + count);
+        keys.push(...step.keys);
+        if (step.isDone) return { folders: Object.fromEntries([...folders].sort()), keys: keys.sort() };
+        position = step.position;
+      }
+    };
+    assert.deepEqual(await level({}), { folders: { '<b>:': 1, 'a:': 500, 'a\udcff:': 1, 'é:': 1 }, keys: ['plain'] });
+    assert.deepEqual((await level({ prefix: 'a:' })).folders, {
+      '0:': 72,
+      '1:': 72,
+      '2:': 72,
+      '3:': 71,
+      '4:': 71,
+      '5:': 71,
+      '6:': 71,
+    });
+    assert.deepEqual((await level({ prefix: 'a\udcff:' })).keys, ['a\udcff:b']);
+    // Characters of patterns in a prefix stand for themselves.
+    assert.deepEqual((await level({ prefix: '<b>:' })).keys, ['<b>:c*[']);
+    assert.deepEqual((await level({ pattern: 'a:*:77' })).folders, { 'a:': 1 });
+    assert.equal((await level({ separator: '' })).keys.length, 504);
+    for (const body of [
+      { position: 'x' },
+      { database: -1 },
+      { separator: 'x'.repeat(11) },
+      { type: 'nosuch' },
+      { database: 99 },
+    ])
+      assert.ok([400, 502].includes((await root.post(`/api/servers/${id}/tree`, body)).status), JSON.stringify(body));
+  });
+
+  it('estimates what the keyspace is made of', async () => {
+    await run(
+      ['FLUSHALL'],
+      ...Array.from({ length: 999 }, (_, index) => [
+        'SET',
+        `${index % 4 === 0 ? 'big' : 'small'}:${index}`,
+        'x'.repeat(index % 4 === 0 ? 1000 : 10),
+      ]),
+    );
+    const sample = (await root.post(`/api/servers/${id}/sample`, {})).json<{
+      total: number;
+      isExact: boolean;
+      prefixes: { prefix: string; keys: number }[];
+    }>();
+    assert.equal(sample.total, 999);
+    assert.equal(sample.isExact, true);
+    assert.deepEqual(
+      sample.prefixes.map(({ prefix, keys }) => [prefix, keys]),
+      [
+        ['big:', 250],
+        ['small:', 749],
+      ],
+    );
+    for (let part = 0; part < 20; part++)
+      await run(...Array.from({ length: 900 }, (_, index) => ['SET', `more:${part}:${index}`, 'x']));
+    const estimate = (await root.post(`/api/servers/${id}/sample`, {})).json<{
+      total: number;
+      isExact: boolean;
+      prefixes: { prefix: string; keys: number }[];
+    }>();
+    assert.equal(estimate.isExact, false);
+    const more = estimate.prefixes.find(({ prefix }) => prefix === 'more:')!.keys;
+    assert.ok(Math.abs(more - 18_000) < 1500, `${more} of 18,000`);
+  });
+
+  it('searches by size, time to live and content, and changes what it finds', async () => {
+    await run(
+      ['FLUSHALL'],
+      ...Array.from({ length: 200 }, (_, index) => ['SET', `k:${index}`, `value ${index}`]),
+      ['HSET', 'h', 'f', 'the needle is here'],
+      ['EXPIRE', 'k:1', '100'],
+      ['SET', 'large', 'y'.repeat(100_000)],
+    );
+    const search = async (body: Record<string, unknown>): Promise<string[]> => {
+      const job = await jobEnd(root, String((await root.post(`/api/servers/${id}/search`, body)).json().job));
+      assert.equal(job.state, 'done', String(job.message));
+      return (job.result as { keys: string[] }).keys.sort();
+    };
+    assert.deepEqual(await search({ contains: 'needle' }), ['h']);
+    assert.deepEqual(await search({ ttl: 'with' }), ['k:1']);
+    assert.deepEqual(await search({ bytesMin: 50_000 }), ['large']);
+    assert.deepEqual(await search({ type: 'hash' }), ['h']);
+    const bulk = async (body: Record<string, unknown>): Promise<unknown> => {
+      const started = await root.post(`/api/servers/${id}/bulk`, { confirm: 'main', ...body });
+      assert.equal(started.status, 200, started.text);
+      const job = await jobEnd(root, String(started.json().job));
+      assert.equal(job.state, 'done', String(job.message));
+      return job.result;
+    };
+    assert.deepEqual(await bulk({ change: 'rename', pattern: 'k:*', from: 'k:', to: 'n:' }), { changed: 200 });
+    assert.deepEqual(await bulk({ change: 'expire', pattern: 'n:1?', seconds: 500 }), { changed: 10 });
+    assert.deepEqual(await bulk({ change: 'persist', pattern: 'n:*' }), { changed: 11 });
+    const other = await startServer({ port: 0 });
+    const otherId = await addServer('other', other.port);
+    assert.deepEqual(await bulk({ change: 'copy', pattern: 'n:*', target: otherId, targetDatabase: 3 }), {
+      changed: 200,
+    });
+    assert.deepEqual(
+      (
+        await root.post(`/api/servers/${otherId}/commands`, { database: 3, commands: [['DBSIZE'], ['GET', 'n:7']] })
+      ).json().replies,
+      [200, 'value 7'],
+    );
+    assert.deepEqual(await bulk({ change: 'delete', pattern: 'n:*' }), { changed: 200 });
+    assert.deepEqual(await run(['DBSIZE']), [2]);
+    await other.close();
+  });
+
+  it('exports and imports the same keys, in each format', async () => {
+    await run(
+      ['FLUSHALL'],
+      ['SET', 's', 'a"b\\\r\n\udcff'],
+      ['HSET', 'h', 'f', 'v'],
+      ['RPUSH', 'l', '1', '2'],
+      ['SADD', 'set', 'm'],
+      ['ZADD', 'z', '1.5', 'm'],
+      ['XADD', 'x', '1-1', 'f', 'v'],
+      ['SET', 'e', '1', 'EX', '10000'],
+    );
+    for (const format of ['json', 'rdb', 'commands']) {
+      const { body } = await download(`/api/servers/${id}/export?format=${format}&database=0`);
+      const target = await startServer({ port: 0 });
+      const targetId = await addServer(`into ${format}`, target.port);
+      const started = await send(admin.port, 'POST', `/api/servers/${targetId}/import?format=${format}&mode=replace`, {
+        headers: { cookie: root.cookie, 'x-csrf-token': root.token },
+        body,
+      });
+      const job = await jobEnd(root, String(started.json().job));
+      assert.deepEqual([job.state, job.errors], ['done', 0], `${format}: ${JSON.stringify(job)}`);
+      const { replies } = (
+        await root.post(`/api/servers/${targetId}/commands`, {
+          commands: [
+            ['DBSIZE'],
+            ['GET', 's'],
+            ['HGET', 'h', 'f'],
+            ['LRANGE', 'l', '0', '-1'],
+            ['ZSCORE', 'z', 'm'],
+            ['XLEN', 'x'],
+          ],
+        })
+      ).json<{ replies: unknown[] }>();
+      assert.deepEqual(replies, [7, 'a"b\\\r\n\udcff', 'v', ['1', '2'], '1.5', 1], format);
+      await target.close();
+    }
+    const csv = (await download(`/api/servers/${id}/export?format=csv&database=0&pattern=h`)).body.toString();
+    assert.equal(csv, 'database,key,type,expires_at,field,value\r\n0,h,hash,,f,v\r\n');
+    // Nothing is left of the uploads.
+    assert.deepEqual(
+      readdirSync(admin.folder).filter((name) => name.startsWith('upload')),
+      [],
+    );
+    const damaged = await send(admin.port, 'POST', `/api/servers/${id}/import?format=rdb`, {
+      headers: { cookie: root.cookie, 'x-csrf-token': root.token },
+      body: 'REDIS0010 this is none',
+    });
+    assert.equal((await jobEnd(root, String(damaged.json().job))).state, 'failed');
+  });
+
+  async function download(path: string): Promise<{ body: Buffer }> {
+    const response = await fetch(`${admin.url.slice(0, -1)}${path}`, { headers: { cookie: root.cookie } });
+    assert.equal(response.status, 200);
+    return { body: Buffer.from(await response.arrayBuffer()) };
+  }
+
+  it('takes a value of 10 MB, and gives it in pieces', async () => {
+    const big = 'é'.repeat(5 << 20);
+    await run(['SET', 'big', big]);
+    const [length, part] = (await run(['STRLEN', 'big'], ['GETRANGE', 'big', '0', '65535'])) as [number, string];
+    assert.equal(length, 10 << 20);
+    assert.equal(part.length, 32_768);
+    const { body } = await download(`/api/servers/${id}/value?key=big`);
+    assert.equal(body.equals(Buffer.from(big)), true);
+    const console = (await root.post(`/api/servers/${id}/console`, { tab: 'a', line: 'GET big' })).json<{
+      reply: { cut: string; bytes: number };
+    }>();
+    assert.equal(console.reply.bytes, 10 << 20);
+    assert.ok(console.reply.cut.length <= 65_536);
+  });
+
+  it('refuses what is no request, and goes on', async () => {
+    const headers = { cookie: root.cookie, 'x-csrf-token': root.token, 'content-type': 'application/json' };
+    const path = `/api/servers/${id}/commands`;
+    for (const body of [
+      '',
+      '{',
+      '[]',
+      'null',
+      '{"commands":1}',
+      '{"commands":[1]}',
+      '{"commands":[[]]}',
+      '{"commands":[[1]]}',
+      '{"commands":[["GET",null]]}',
+      `{"commands":[${'['.repeat(50_000)}`,
+      '{"database":"x","commands":[]}',
+      '{"__proto__":{"x":1},"commands":{}}',
+    ])
+      assert.equal((await send(admin.port, 'POST', path, { headers, body })).status, 400, body.slice(0, 60));
+    assert.equal((await root.post(`/api/servers/${id}/console`, { tab: 'a', line: 'SET k "open' })).status, 400);
+    assert.equal((await root.post('/api/servers', { name: 'x', nodes: ['http://evil'] })).status, 400);
+    assert.equal((await root.post('/api/servers', { name: 'x', nodes: ['user:secret@host:1'] })).status, 400);
+    assert.equal((await root.get('/api/jobs/j999')).status, 404);
+    assert.deepEqual(await run(['PING']), ['PONG']);
+    assert.deepEqual(admin.log, []);
+  });
+
+  it('says what is wrong with a server that refuses, hangs, dies, or talks nonsense', async () => {
+    const sockets = new Set<Socket>();
+    const open: Server[] = [];
+    const fake = async (answer: (socket: Socket) => void): Promise<string> => {
+      const listener = createServer((socket) => {
+        sockets.add(socket);
+        socket.on('error', () => undefined);
+        socket.on('data', () => answer(socket));
+      });
+      open.push(listener);
+      await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+      return addServer(`fake ${open.length}`, (listener.address() as AddressInfo).port);
+    };
+    const about = async (serverId: string) => root.get(`/api/servers/${serverId}/about`);
+    const closing = await fake((socket) => socket.destroy());
+    assert.equal((await about(closing)).status, 502);
+    const nonsense = await fake((socket) => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+    assert.equal((await about(nonsense)).status, 502);
+    const half = await fake((socket) => socket.end('$1000\r\nredis_version'));
+    assert.equal((await about(half)).status, 502);
+    const noauth = await fake((socket) => socket.write('-NOAUTH Authentication required.\r\n'));
+    assert.match((await about(noauth)).text, /wants a password/);
+    const hostile =
+      '# Server\r\nredis_version:<script>alert(1)</script>\r\nredis_mode:standalone\r\nrole:master\r\ndb0:keys=99999999999999999999,expires=x\r\nused_memory:NaN\r\n';
+    const lying = await fake((socket) => socket.write(`$${hostile.length}\r\n${hostile}\r\n`));
+    assert.equal((await about(lying)).status, 200);
+    const gone = await addServer('gone', 1);
+    assert.match((await about(gone)).text, /refused/i);
+    for (const socket of sockets) socket.destroy();
+    for (const listener of open) listener.close();
+    assert.deepEqual(await run(['PING']), ['PONG']);
+  });
+
+  it('keeps the list of servers over a restart, and takes one that was written by hand', async () => {
+    const folder = admin.folder;
+    const stored = JSON.parse(readFileSync(join(folder, 'servers.json'), 'utf8')) as { servers: { name: string }[] };
+    assert.ok(stored.servers.some(({ name }) => name === 'main'));
+    const again = await startTestAdmin(context, { dataFolder: folder });
+    assert.equal(again.setupToken, '');
+  });
+});
+
+describe('the admin and a cluster', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
+  it('finds its nodes, walks its keys, and moves slots after showing the plan', async (t) => {
+    const nodes = await startNodes(3);
+    t.after(() => stopNodes(nodes));
+    await joinNodes(nodes, { replicas: 0 });
+    const admin = await startTestAdmin(t);
+    const root = await firstAdmin(admin);
+    const found = (
+      await root.post('/api/servers/discover', { name: 'x', nodes: [`127.0.0.1:${nodes[0]!.port}`] })
+    ).json<{ found: { kind: string; nodes: string[] }[] }>().found;
+    assert.equal(found[0]!.kind, 'cluster');
+    assert.equal(found[0]!.nodes.length, 3);
+    const id = String((await root.post('/api/servers', { name: 'cluster', nodes: found[0]!.nodes })).json().id);
+    const set = Array.from({ length: 90 }, (_, index) => ['SET', `k:${index}`, String(index)]);
+    assert.equal((await root.post(`/api/servers/${id}/commands`, { commands: set })).status, 200);
+    let keys = 0;
+    for (let position = ''; ;) {
+      const step = (await root.post(`/api/servers/${id}/tree`, { prefix: 'k:', position })).json<{
+        keys: string[];
+        position: string;
+        isDone: boolean;
+      }>();
+      keys += step.keys.length;
+      if (step.isDone) break;
+      position = step.position;
+    }
+    assert.equal(keys, 90);
+    const before = (await root.get(`/api/servers/${id}/cluster`)).json<{
+      nodes: { id: string; ranges: [number, number][] }[];
+    }>().nodes;
+    const order = { command: 'reshard', slots: 3, to: before[0]!.id, from: before[1]!.id };
+    const slots = (list: typeof before, nodeId: string): number =>
+      list.find((node) => node.id === nodeId)!.ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+    const plan = await jobEnd(
+      root,
+      String((await root.post(`/api/servers/${id}/cluster`, { ...order, plan: true })).json().job),
+    );
+    assert.equal(plan.state, 'done', String(plan.message));
+    assert.equal((plan.lines as string[]).filter((line) => /Moving slot/.test(line)).length, 3);
+    const same = (await root.get(`/api/servers/${id}/cluster`)).json<{ nodes: typeof before }>().nodes;
+    assert.equal(slots(same, before[0]!.id), slots(before, before[0]!.id));
+    assert.equal((await root.post(`/api/servers/${id}/cluster`, order)).json().error, 'confirm');
+    const work = await jobEnd(
+      root,
+      String((await root.post(`/api/servers/${id}/cluster`, { ...order, confirm: 'cluster' })).json().job),
+    );
+    assert.equal(work.state, 'done', String(work.message));
+    const moved = (await root.get(`/api/servers/${id}/cluster`)).json<{ nodes: typeof before }>().nodes;
+    assert.equal(slots(moved, before[0]!.id), slots(before, before[0]!.id) + 3);
+  });
+});

@@ -1,0 +1,52 @@
+// browser: Debian's chromium for the tests of the page, driven by playwright-core, and axe-core to look for faults of access.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { findProgram } from '../peer.js';
+
+export async function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findProgram('chromium')!,
+    // Tests run as root in CI, where chromium's sandbox refuses to start.
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--font-render-hinting=none'],
+  });
+}
+
+/** What goes wrong in a page without a word: errors of scripts, refusals of the policy, requests to elsewhere. */
+export function watchFaults(page: Page, origin: string): string[] {
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && /Content Security Policy|Refused|Uncaught/.test(message.text()))
+      faults.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(origin) && !request.url().startsWith('data:') && !request.url().startsWith('blob:'))
+      faults.push(`request to ${request.url()}`);
+  });
+  return faults;
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { target: readonly string[]; failureSummary: string }[];
+}
+
+/** The serious faults that axe finds, as lines. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  // By the debugger and not as a script of the page, which its policy would refuse.
+  await page.evaluate(axe);
+  const violations = await page.evaluate(
+    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })) })))`,
+  );
+  return (violations as Violation[])
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes
+        .slice(0, 3)
+        .map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary.replace(/\s+/g, ' ')}`),
+    );
+}
