@@ -8,7 +8,7 @@ import type { LoginLimit } from './access/login-limit.js';
 import type { Session, Sessions } from './access/sessions.js';
 import type { Jobs } from './jobs/jobs.js';
 import { ServerLink } from './link/server-link.js';
-import type { MonitorPort } from './monitor-port.js';
+import type { Monitor } from '../monitor/monitor.js';
 import type { AuditLog } from './store/audit-log.js';
 import type { ServerEntry, Servers } from './store/servers.js';
 import type { Users } from './store/users.js';
@@ -31,7 +31,7 @@ export interface AdminParts {
   readonly limit: LoginLimit;
   readonly policy: CommandPolicy;
   readonly jobs: Jobs;
-  readonly monitor: MonitorPort | undefined;
+  readonly monitor: Monitor | undefined;
   /** Nothing may be changed through this program. */
   readonly isReadOnly: boolean;
   /** The role of people who log in as an ACL user of a server; undefined: they cannot. */
@@ -45,7 +45,7 @@ export class AdminContext {
   setupToken: string | undefined;
 
   constructor(readonly parts: AdminParts) {
-    parts.servers.onChange = (id) => this.dropLinks(id);
+    parts.servers.listeners.push((id) => this.dropLinks(id));
   }
 
   /** The entry of a server that the person may see. */

@@ -32,6 +32,7 @@ const options = {
   'page-tls-cert': { kind: 'text', value: 'FILE', help: 'Certificate of the page; loaded again when it changes.' },
   'page-tls-key': { kind: 'text', value: 'FILE', help: 'Its private key.' },
   'read-only': { kind: 'flag', help: 'Refuse every change of a server.' },
+  'no-history': { kind: 'flag', help: 'Sample no servers: no history, no alerts.' },
   'acl-login': { kind: 'text', value: 'ROLE', help: 'Let ACL users of a server log in, with this role.' },
   ...connectOptions,
 } as const satisfies OptionTable;
@@ -74,6 +75,7 @@ async function run(words: Options, interrupt: Interrupt, pageFolder: string): Pr
       tls: certFile === undefined ? undefined : { certFile, keyFile: keyFile! },
       hostNames: words.list('host-name'),
       isReadOnly: words.flag('read-only'),
+      keepsHistory: !words.flag('no-history'),
       aclRole: role as Role | undefined,
       servers: words.list('server').map((text) => givenServer(text, words)),
       log,

@@ -20,7 +20,10 @@ import { HttpDoor } from './http/http-door.js';
 import { PageFiles } from './http/page-files.js';
 import type { Route } from './http/route.js';
 import { Jobs } from './jobs/jobs.js';
-import type { MonitorPort } from './monitor-port.js';
+import { Monitor } from '../monitor/monitor.js';
+import { runCommand } from '../monitor/outlets/command.js';
+import { sendWebhook } from '../monitor/outlets/webhook.js';
+import { WatchedServers } from './watched-servers.js';
 import { AuditLog } from './store/audit-log.js';
 import { DataFolder } from './store/data-folder.js';
 import { SecretBox } from './store/secret-box.js';
@@ -28,7 +31,7 @@ import { type ServerFields, Servers } from './store/servers.js';
 import { Users } from './store/users.js';
 
 export interface AdminOptions {
-  readonly environment: Pick<Environment, 'clock' | 'entropy'>;
+  readonly environment: Pick<Environment, 'clock' | 'entropy' | 'files'>;
   readonly host: string;
   readonly port: number;
   readonly dataFolder: string;
@@ -42,7 +45,8 @@ export interface AdminOptions {
   readonly aclRole?: Role | undefined;
   /** Servers that are in the list as long as the program runs. */
   readonly servers?: readonly { readonly fields: ServerFields; readonly password: string | undefined }[] | undefined;
-  readonly monitor?: MonitorPort | undefined;
+  /** Samples the servers, keeps their history, and raises alerts. */
+  readonly keepsHistory?: boolean | undefined;
   readonly log: (text: string) => void;
 }
 
@@ -58,10 +62,12 @@ export interface Admin {
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const { clock, entropy } = options.environment;
   const folder = new DataFolder(options.dataFolder);
-  const servers = new Servers(folder, SecretBox.open(folder, options.passphrase));
+  const box = SecretBox.open(folder, options.passphrase);
+  const servers = new Servers(folder, box);
   for (const [index, { fields, password }] of (options.servers ?? []).entries())
     servers.addFixed(`given${index + 1}`, fields, password);
   const users = new Users(folder);
+  const monitor = options.keepsHistory === true ? makeMonitor(options, folder, box) : undefined;
   const admin = new AdminContext({
     clock,
     entropy,
@@ -72,11 +78,12 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     limit: new LoginLimit(clock),
     policy: new CommandPolicy(),
     jobs: new Jobs(clock),
-    monitor: options.monitor,
+    monitor,
     isReadOnly: options.isReadOnly === true,
     aclRole: options.aclRole,
     isTls: options.tls !== undefined,
   });
+  const watched = monitor === undefined ? undefined : new WatchedServers(monitor, servers, clock, options.log);
   const routes = [
     ...sessionRoutes(admin),
     ...userRoutes(admin),
@@ -102,6 +109,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     log: options.log,
   });
   const port = await door.listen();
+  monitor?.start();
   const url = `${options.tls === undefined ? 'http' : 'https'}://${shownHost(options.host)}:${port}/`;
   if (users.isEmpty) admin.setupToken = newSetupToken();
   return {
@@ -112,9 +120,22 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     routes,
     close: async () => {
       admin.close();
+      watched?.close();
+      await monitor?.stop();
       await door.close();
     },
   };
+}
+
+function makeMonitor({ environment, log }: AdminOptions, folder: DataFolder, box: SecretBox): Monitor {
+  const purpose = 'alert channels';
+  return new Monitor({
+    environment,
+    folder: folder.pathOf('monitor'),
+    log,
+    outlets: { webhook: sendWebhook, command: runCommand },
+    secrets: { seal: (text) => box.seal(purpose, text), open: (text) => box.open(purpose, text) ?? '' },
+  });
 }
 
 function shownHost(host: string): string {

@@ -315,6 +315,32 @@ describe('the API of the admin', () => {
     assert.deepEqual(await run(['PING']), ['PONG']);
   });
 
+  it('keeps the history of its servers, with events, and tells of alerts', async () => {
+    const watched = await startServer({ port: 0 });
+    const keeping = await startTestAdmin(context, { keepsHistory: true });
+    const keeper = await firstAdmin(keeping);
+    const watchedId = String(
+      (await keeper.post('/api/servers', { name: 'watched', nodes: [`127.0.0.1:${watched.port}`] })).json().id,
+    );
+    const values = async (metric: string): Promise<number[]> => {
+      const path = `/api/servers/${watchedId}/series?metric=${metric}&from=${Date.now() - 60_000}&to=${Date.now() + 2000}&step=2000`;
+      const { series } = (await keeper.get(path)).json<{ series: Record<string, { v: (number | null)[] }> }>();
+      return series[metric]!.v.filter((value) => value !== null);
+    };
+    while ((await values('memory_used')).length === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    await watched.close();
+    const kinds = async (): Promise<string[]> => {
+      const path = `/api/servers/${watchedId}/events?from=0&to=${Date.now() + 1000}`;
+      return (await keeper.get(path)).json<{ events: { kind: string }[] }>().events.map(({ kind }) => kind);
+    };
+    while (!(await kinds()).includes('down')) await new Promise((resolve) => setTimeout(resolve, 100));
+    const alerts = (await keeper.get('/api/alerts')).json<{ rules: { name: string }[] }>();
+    assert.ok(alerts.rules.length > 0);
+    const command = { channel: { id: 'c', name: 'c', type: 'command', program: '/bin/true', args: [] } };
+    assert.equal((await keeper.post('/api/alerts/channels', command)).status, 403);
+    assert.equal((await keeper.post('/api/alerts/rules', { rule: { id: 1 } })).status, 400);
+  });
+
   it('keeps the list of servers over a restart, and takes one that was written by hand', async () => {
     const folder = admin.folder;
     const stored = JSON.parse(readFileSync(join(folder, 'servers.json'), 'utf8')) as { servers: { name: string }[] };

@@ -39,6 +39,7 @@ const paths = {
   play: 'M7 5l12 7-12 7z',
   stop: 'M7 7h10v10H7z',
   more: 'M5 12h.01M12 12h.01M19 12h.01',
+  bell: 'M6 16V11a6 6 0 1 1 12 0v5l2 2H4zM10 21h4',
   globe: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c3 3 3 15 0 18M12 3c-3 3-3 15 0 18',
 } as const;
 

@@ -13,6 +13,7 @@ import { ServersView } from './servers.js';
 
 const UsersView = lazy(async () => (await import('./users.js')).UsersView);
 const AuditView = lazy(async () => (await import('./audit.js')).AuditView);
+const AlertsView = lazy(async () => (await import('./alerts.js')).AlertsView);
 const AccountView = lazy(async () => (await import('./account.js')).AccountView);
 
 export function Frame({
@@ -73,6 +74,11 @@ export function Frame({
           <a class="item" href="#/" aria-current={parts.length === 0 ? 'page' : undefined}>
             <Glyph name="server" /> <span class="name">{t('All servers')}</span>
           </a>
+          {me.hasMonitor && (
+            <a class="item" href="#/alerts" aria-current={parts[0] === 'alerts' ? 'page' : undefined}>
+              <Glyph name="bell" /> <span class="name">{t('Alerts')}</span>
+            </a>
+          )}
           {grouped(list).map(([group, members]) => (
             <div key={group} role="group" aria-label={group === '' ? t('Servers') : group}>
               <div class="group">{group === '' ? t('Servers') : group}</div>
@@ -133,6 +139,8 @@ export function Frame({
           <UsersView me={me} servers={list} menu={menu} />
         ) : parts[0] === 'audit' ? (
           <AuditView menu={menu} />
+        ) : parts[0] === 'alerts' ? (
+          <AlertsView me={me} servers={list} menu={menu} />
         ) : parts[0] === 'account' ? (
           <AccountView me={me} menu={menu} />
         ) : servers.value === undefined ? (

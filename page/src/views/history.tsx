@@ -13,7 +13,7 @@ interface Series {
 }
 
 interface MonitorEvent {
-  readonly atMs: number;
+  readonly at: number;
   readonly kind: string;
   readonly text: string;
 }
@@ -35,13 +35,40 @@ const spans = [
 const pointsWanted = 600;
 
 function charts(): readonly Shown[] {
+  const share = (value: number): string => percent(value / 100);
+  const micros = (value: number): string => `${brief(value)} µs`;
   return [
-    { title: t('Commands a second'), metrics: [['ops', t('commands')]], show: brief },
-    { title: t('Memory'), metrics: [['used_memory', t('used')]], show: bytes },
-    { title: t('Hit rate'), metrics: [['hit_rate', t('hits')]], show: percent },
-    { title: t('Processor'), metrics: [['cpu', t('of one core')]], show: percent },
-    { title: t('Clients'), metrics: [['connected_clients', t('clients')]], show: brief },
+    { title: t('Commands a second'), metrics: [['commands', t('commands')]], show: brief },
+    { title: t('Memory'), metrics: [['memory_used', t('used')]], show: bytes },
+    { title: t('Hit rate'), metrics: [['hit_rate', t('hits')]], show: share },
+    { title: t('Processor'), metrics: [['cpu', t('of one core')]], show: share },
+    {
+      title: t('Slowest commands'),
+      metrics: [
+        ['p99_us', 'p99'],
+        ['p50_us', 'p50'],
+      ],
+      show: micros,
+    },
+    {
+      title: t('Network, bytes a second'),
+      metrics: [
+        ['net_in', t('in')],
+        ['net_out', t('out')],
+      ],
+      show: bytes,
+    },
+    { title: t('Clients'), metrics: [['clients', t('clients')]], show: brief },
     { title: t('Keys'), metrics: [['keys', t('keys')]], show: brief },
+    {
+      title: t('Expired and evicted a second'),
+      metrics: [
+        ['expired', t('expired')],
+        ['evicted', t('evicted')],
+      ],
+      show: brief,
+    },
+    { title: t('Replication lag'), metrics: [['lag_bytes', t('behind')]], show: bytes },
   ];
 }
 
@@ -70,7 +97,7 @@ export function HistoryView({ server, me }: ViewProps) {
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
   if (!loaded.value.hasHistory) return <NoHistory />;
   const { series, events } = loaded.value;
-  const marks = events.slice(-50).map(({ atMs, kind }) => ({ atMs, text: kind }));
+  const marks = events.slice(-50).map(({ at, kind }) => ({ atMs: at, text: kind }));
   return (
     <div class="stack">
       <div class="row">
@@ -108,12 +135,12 @@ export function HistoryView({ server, me }: ViewProps) {
           label={t('Events')}
           first={{ column: 0, isDown: true }}
           columns={[
-            { name: t('Time'), show: ({ atMs }) => <span class="nowrap">{time(atMs)}</span>, sort: ({ atMs }) => atMs },
+            { name: t('Time'), show: ({ at }) => <span class="nowrap">{time(at)}</span>, sort: ({ at }) => at },
             { name: t('Event'), show: ({ kind }) => <span class="badge">{kind}</span> },
             { name: t('Detail'), show: ({ text }) => text },
           ]}
           rows={events}
-          keyOf={(event, index) => `${event.atMs}${index}`}
+          keyOf={(event, index) => `${event.at}${index}`}
         />
       </section>
     </div>

@@ -1,16 +1,105 @@
-// history-routes: what the monitor has kept: curves and events.
+// history-routes: what the monitor keeps: curves, events, and alerts with their rules.
+import { AlertError } from '../../monitor/alerts/rule.js';
+import type { Monitor } from '../../monitor/monitor.js';
+import { reachesServer } from '../access/roles.js';
 import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
 import type { Route, Visit } from '../http/route.js';
 
 const pointsMax = 5000;
 const metricsMax = 20;
+const silenceMsMax = 30 * 86_400_000;
 
 export function historyRoutes(admin: AdminContext): Route[] {
   return [
     { method: 'GET', path: '/api/servers/:id/series', role: 'viewer', run: (visit) => series(admin, visit) },
     { method: 'GET', path: '/api/servers/:id/events', role: 'viewer', run: (visit) => events(admin, visit) },
+    { method: 'GET', path: '/api/alerts', role: 'viewer', run: (visit) => alerts(admin, visit) },
+    {
+      method: 'POST',
+      path: '/api/alerts/silence',
+      role: 'operator',
+      run: (visit) =>
+        change(admin, visit, 'silence alert', ({ alerts: all }) => {
+          const { input, rights } = visit;
+          const rule = input.text('rule', { max: 100 });
+          const target = input.optionalText('target', 64);
+          if (target !== undefined) admin.entry(visit, target);
+          all.silence({
+            rule,
+            ...(target === undefined ? {} : { target }),
+            forMs: input.integer('forMs', 1000, silenceMsMax),
+            by: rights.name,
+          });
+          return rule;
+        }),
+    },
+    {
+      method: 'POST',
+      path: '/api/alerts/silences/:silence/end',
+      role: 'operator',
+      run: (visit) =>
+        change(admin, visit, 'end silence', ({ alerts: all }) => {
+          all.endSilence(visit.params.silence!);
+          return visit.params.silence!;
+        }),
+    },
+    {
+      method: 'POST',
+      path: '/api/alerts/rules',
+      role: 'admin',
+      run: (visit) =>
+        change(admin, visit, 'set alert rule', ({ alerts: all }) => all.setRule(visit.input.value('rule')).name),
+    },
+    {
+      method: 'POST',
+      path: '/api/alerts/rules/:rule/delete',
+      role: 'admin',
+      run: (visit) =>
+        change(admin, visit, 'delete alert rule', ({ alerts: all }) => {
+          all.removeRule(visit.params.rule!);
+          return visit.params.rule!;
+        }),
+    },
+    {
+      method: 'POST',
+      path: '/api/alerts/channels',
+      role: 'admin',
+      run: (visit) =>
+        change(admin, visit, 'set alert channel', ({ alerts: all }) => {
+          const channel = visit.input.value('channel');
+          // An admin of the page is not yet somebody who may run programs on this machine.
+          if ((channel as { type?: unknown } | undefined)?.type === 'command')
+            throw new ApiError(
+              'forbidden',
+              'A channel that runs a program is written into monitor/alerts.json by hand.',
+            );
+          return all.setChannel(channel).id;
+        }),
+    },
+    {
+      method: 'POST',
+      path: '/api/alerts/channels/:channel/delete',
+      role: 'admin',
+      run: (visit) =>
+        change(admin, visit, 'delete alert channel', ({ alerts: all }) => {
+          all.removeChannel(visit.params.channel!);
+          return visit.params.channel!;
+        }),
+    },
+    {
+      method: 'POST',
+      path: '/api/alerts/channels/:channel/test',
+      role: 'admin',
+      run: (visit) => monitorOf(admin).alerts.test(visit.params.channel!),
+    },
   ];
+}
+
+function monitorOf(admin: AdminContext): Monitor {
+  const { monitor } = admin.parts;
+  if (monitor === undefined) throw new ApiError('conflict', 'This program keeps no history.');
+  return monitor;
 }
 
 function spanOf({ query }: Visit): { fromMs: number; toMs: number } {
@@ -20,19 +109,15 @@ function spanOf({ query }: Visit): { fromMs: number; toMs: number } {
   return { fromMs, toMs };
 }
 
-function series(admin: AdminContext, visit: Visit): unknown {
+async function series(admin: AdminContext, visit: Visit): Promise<unknown> {
   const { monitor } = admin.parts;
   const entry = admin.entry(visit, visit.params.id!);
   if (monitor === undefined) return { hasHistory: false, series: {} };
   const { fromMs, toMs } = spanOf(visit);
   const stepMs = Math.max(Number(visit.query.get('step')) || 0, Math.ceil((toMs - fromMs) / pointsMax));
   const metrics = visit.query.getAll('metric').slice(0, metricsMax);
-  return {
-    hasHistory: true,
-    series: Object.fromEntries(
-      metrics.map((metric) => [metric, monitor.series(entry.id, metric, fromMs, toMs, stepMs)]),
-    ),
-  };
+  const found = await Promise.all(metrics.map((metric) => monitor.series(entry.id, metric, fromMs, toMs, stepMs)));
+  return { hasHistory: true, series: Object.fromEntries(metrics.map((metric, index) => [metric, found[index]])) };
 }
 
 function events(admin: AdminContext, visit: Visit): unknown {
@@ -41,4 +126,26 @@ function events(admin: AdminContext, visit: Visit): unknown {
   if (monitor === undefined) return { hasHistory: false, events: [] };
   const { fromMs, toMs } = spanOf(visit);
   return { hasHistory: true, events: monitor.events(entry.id, fromMs, toMs) };
+}
+
+/** Channels without their addresses, which are often secrets. */
+function alerts(admin: AdminContext, { rights }: Visit): unknown {
+  const { alerts: all } = monitorOf(admin);
+  return {
+    current: all.current().filter(({ target }) => reachesServer(rights, target)),
+    rules: all.rules,
+    channels: all.channels.map(({ id, name, type }) => ({ id, name, type })),
+    silences: all.silences,
+  };
+}
+
+function change(admin: AdminContext, visit: Visit, action: string, run: (monitor: Monitor) => string): unknown {
+  if (visit.rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+  try {
+    const detail = run(monitorOf(admin));
+    admin.record(visit, undefined, action, 'ok', { detail });
+    return {};
+  } catch (error) {
+    throw error instanceof AlertError ? new ApiError('bad-input', error.message) : error;
+  }
 }

@@ -1,5 +1,4 @@
 // response-output: an HTTP response as the output of a transfer, at the pace of who downloads.
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Output } from '../../transfer/program/output.js';
 
@@ -19,8 +18,20 @@ export class ResponseOutput implements Output {
   }
 
   async flush(): Promise<void> {
-    if (!this.isGone && this.response.writableNeedDrain)
-      await Promise.race([once(this.response, 'drain'), once(this.response, 'close')]);
+    if (!this.isGone && this.response.writableNeedDrain) await this.drained();
+  }
+
+  private drained(): Promise<void> {
+    const { response } = this;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        response.removeListener('drain', done);
+        response.removeListener('close', done);
+        resolve();
+      };
+      response.once('drain', done);
+      response.once('close', done);
+    });
   }
 
   async finish(): Promise<void> {

@@ -123,8 +123,11 @@ export class HttpDoor {
   }
 
   private findRoute(method: string, path: string): { route: Route; params: RequestContext['params'] } {
-    for (const route of this.options.routes) {
-      if (route.method !== method) continue;
+    const routes = this.options.routes.filter((route) => route.method === method);
+    // A path without parameters goes before one whose parameter would fit too.
+    const exact = routes.find((route) => route.path === path);
+    if (exact !== undefined) return { route: exact, params: {} };
+    for (const route of routes) {
       const params = matchPath(route.path, path);
       if (params !== undefined) return { route, params };
     }

@@ -38,7 +38,7 @@ export class Servers {
   private readonly entries = new Map<string, ServerEntry>();
   private nextId = 1;
   /** Told when an entry changed or went. */
-  onChange: (id: string) => void = () => undefined;
+  readonly listeners: ((id: string) => void)[] = [];
 
   constructor(
     private readonly folder: DataFolder,
@@ -91,7 +91,7 @@ export class Servers {
     if (known === undefined) throw new ApiError('not-found', 'There is no such server.');
     this.entries.delete(id);
     this.save();
-    this.onChange(id);
+    this.tell(id);
     return known;
   }
 
@@ -106,8 +106,12 @@ export class Servers {
     const entry = { ...fields, id, password: sealed };
     this.entries.set(id, entry);
     this.save();
-    this.onChange(id);
+    this.tell(id);
     return entry;
+  }
+
+  private tell(id: string): void {
+    for (const listener of this.listeners) listener(id);
   }
 
   private refuseSameName(name: string, but: string | undefined): void {
