@@ -162,6 +162,8 @@ export const chinese: Readonly<Record<string, string>> = {
   Killed: '已断开',
   Lag: '延迟',
   Last: '最近一次',
+  'Lay over it': '叠加对比',
+  'Lay over it …': '叠加对比…',
   'Last answer': '最近应答',
   'Last command': '最近命令',
   'Last delivered': '最后投递',

@@ -72,8 +72,9 @@ function charts(): readonly Shown[] {
   ];
 }
 
-export function HistoryView({ server, me }: ViewProps) {
+export function HistoryView({ server, me, servers }: ViewProps) {
   const [span, setSpan] = useState<(typeof spans)[number][0]>('1h');
+  const [otherId, setOtherId] = useState('');
   const lengthMs = spans.find(([name]) => name === span)![1];
   const loaded = useLoad(
     async (signal) => {
@@ -83,20 +84,23 @@ export function HistoryView({ server, me }: ViewProps) {
         .flatMap((one) => one.metrics.map(([name]) => `metric=${name}`))
         .join('&');
       const range = `from=${fromMs}&to=${toMs}`;
-      const [series, events] = await Promise.all([
-        get<Series>(`${server.path}/series?${range}&step=${Math.round(lengthMs / pointsWanted)}&${metrics}`, signal),
+      const words = `series?${range}&step=${Math.round(lengthMs / pointsWanted)}&${metrics}`;
+      const [series, other, events] = await Promise.all([
+        get<Series>(`${server.path}/${words}`, signal),
+        otherId === '' ? undefined : get<Series>(`/api/servers/${encodeURIComponent(otherId)}/${words}`, signal),
         get<{ events: MonitorEvent[] }>(`${server.path}/events?${range}`, signal),
       ]);
-      return { ...series, ...events };
+      return { ...series, ...events, other: other?.series };
     },
-    [server, lengthMs],
+    [server, lengthMs, otherId],
     10_000,
   );
   if (!hasMonitor(me)) return <NoHistory />;
   if (loaded.value === undefined)
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
   if (!loaded.value.hasHistory) return <NoHistory />;
-  const { series, events } = loaded.value;
+  const { series, events, other } = loaded.value;
+  const otherName = servers.find(({ id }) => id === otherId)?.name ?? '';
   const marks = events.slice(-50).map(({ at, kind }) => ({ atMs: at, text: kind }));
   return (
     <div class="stack">
@@ -107,6 +111,22 @@ export function HistoryView({ server, me }: ViewProps) {
           chosen={span}
           onChoose={setSpan}
         />
+        {servers.length > 1 && (
+          <select
+            aria-label={t('Lay over it')}
+            value={otherId}
+            onChange={(event) => setOtherId(event.currentTarget.value)}
+          >
+            <option value="">{t('Lay over it …')}</option>
+            {servers
+              .filter(({ id }) => id !== server.id)
+              .map(({ id, name }) => (
+                <option key={id} value={id}>
+                  {name}
+                </option>
+              ))}
+          </select>
+        )}
         <span class="muted small">{t('Drag over a chart to zoom in, double-click to zoom out.')}</span>
       </div>
       <div class="charts">
@@ -119,7 +139,15 @@ export function HistoryView({ server, me }: ViewProps) {
               </header>
               <Chart
                 times={found[0]?.t ?? []}
-                curves={metrics.map(([, label], index) => ({ label, values: found[index]?.v ?? [] }))}
+                curves={[
+                  ...metrics.map(([, label], index) => ({ label, values: found[index]?.v ?? [] })),
+                  ...(other === undefined
+                    ? []
+                    : metrics.map(([name, label]) => ({
+                        label: `${label} (${otherName})`,
+                        values: other[name]?.v ?? [],
+                      }))),
+                ]}
                 show={show}
                 marks={marks}
               />
