@@ -7,7 +7,7 @@ import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
 import { firstAdmin, password, startTestAdmin, type TestAdmin, userWith, type Visitor } from './admin-client.js';
 import { openBrowser, seriousFaults, watchFaults } from './browser.js';
 
-const waitMs = 120_000;
+const waitMs = 60_000;
 
 describe('the page of the admin', { skip: peerMissing('chromium', 'redis-server') }, () => {
   const ends: (() => Promise<void> | void)[] = [];
@@ -115,8 +115,9 @@ describe('the page of the admin', { skip: peerMissing('chromium', 'redis-server'
       const key = (text: string) => tree.getByRole('treeitem', { name: text });
       await key('session:').click();
       await key('session:0').waitFor();
-      await key('user:').click();
+      // Closed again: three hundred rows would push the others out of what is drawn.
       await key('session:').first().click();
+      await key('user:').click();
       await key('user:1').click();
       await page.getByText('Tórshavn').waitFor();
       // A field, changed in its dialog.
