@@ -99,7 +99,7 @@ export function ConsoleView({ server, about, me }: ViewProps) {
             const isError = result.kind === 'error';
             add({
               command: line,
-              output: result.kind === 'status' ? String(result.reply) : formatReply(result.reply, 0),
+              output: formatTop(result.reply, result.kind),
               isError,
             });
           } catch (error) {
