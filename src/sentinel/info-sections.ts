@@ -1,6 +1,6 @@
 // info-sections: the section `sentinel` of INFO: the sentinel as a whole, and a line for each master.
 
-import { gauge } from '../service/info/field.js';
+import { counter, gauge } from '../service/info/field.js';
 import type { Info, InfoField } from '../service/info/info.js';
 import type { ScriptQueue } from './scripts.js';
 import type { SentinelState } from './state.js';
@@ -18,6 +18,7 @@ export function provideSentinelInfo({ info, state, scripts }: SentinelInfoHost):
     gauge('sentinel_masters', 'Masters that are watched.', () => state.masters.size),
     gauge('sentinel_tilt', 'Whether the sentinel only looks because time went wrong.', () => (state.isTilted ? 1 : 0)),
     gauge('sentinel_tilt_since_seconds', 'For how long that is so; -1: it is not.', tiltSeconds),
+    counter('sentinel_total_tilt', 'How often that was so.', () => state.tiltCount),
     gauge('sentinel_running_scripts', 'Scripts that run.', () => scripts.running),
     gauge('sentinel_scripts_queue_length', 'Scripts that run or wait.', () => scripts.pending.length),
     gauge('sentinel_simulate_failure_flags', 'SENTINEL SIMULATE-FAILURE: 1 election, 2 promotion.', failures),

@@ -136,6 +136,7 @@ test('after a gap in time, or a clock that was set, the sentinel only looks for 
   stage.pass(500, alive);
   stage.machine.tick((stage.nowMs += 100), stage.nowMs - 3_600_000);
   assert.ok(stage.state.isTilted);
+  assert.equal(stage.state.tiltCount, 1);
   stage.events.length = 0;
   stage.master.downAfterMs = 1000;
   stage.pass(5000);
@@ -278,4 +279,26 @@ test('replicas with replica-priority 0 are never chosen, among the others the lo
   assert.equal(chooseReplica(stage.state, stage.master)?.address.host, '10.0.0.4');
   add('10.0.0.5', 10, 1);
   assert.equal(chooseReplica(stage.state, stage.master)?.address.host, '10.0.0.5');
+});
+
+test('SIMULATE-FAILURE ends the process after the election, or after the promotion', () => {
+  for (const [simulate, event] of [
+    ['crashesAfterElection', '+elected-leader'],
+    ['crashesAfterPromotion', '+promoted-slave'],
+  ] as const) {
+    const stage = new Stage();
+    stage.master.quorum = 1;
+    stage.master.downAfterMs = 2000;
+    stage.state[simulate] = true;
+    const replica = stage.state.addReplica(stage.master, { host: '10.0.0.2', ip: '10.0.0.2', port: 6379 })!;
+    let isMaster = false;
+    stage.pass(8000, (args, link) => {
+      if (link !== replica.link) return undefined;
+      if (args[0] === 'SLAVEOF') isMaster = true;
+      const role = isMaster ? 'master' : 'slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\nslave_priority:100';
+      return args[0] === 'INFO' ? bulk(`role:${role}\r\n`) : (alive(args) ?? status('OK'));
+    });
+    assert.ok(stage.crashes > 0, simulate);
+    assert.ok(stage.happened(event));
+  }
 });

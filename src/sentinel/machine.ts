@@ -44,6 +44,7 @@ export class Machine {
     this.lastWallMs = wallMs;
     if (sinceMs <= trigger && wallSinceMs <= trigger && wallSinceMs >= 0) return;
     state.isTilted = true;
+    state.tiltCount++;
     state.tiltSinceMs = state.nowMs;
     state.report('warning', '+tilt', '#tilt mode entered', undefined);
   }

@@ -56,6 +56,8 @@ export class SentinelState {
   requirePass = '';
   isTilted = false;
   tiltSinceMs = 0;
+  /** How often it has tilted. */
+  tiltCount = 0;
   /** SENTINEL SIMULATE-FAILURE. */
   crashesAfterElection = false;
   crashesAfterPromotion = false;

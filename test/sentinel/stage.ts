@@ -24,6 +24,7 @@ export class Stage {
   readonly opened: string[] = [];
   readonly moved: string[] = [];
   saves = 0;
+  crashes = 0;
   canSave = true;
   readonly state: SentinelState;
   readonly machine: Machine;
@@ -40,7 +41,7 @@ export class Stage {
       save: () => ++this.saves > 0 && this.canSave,
       runScript: (path, args) => void this.scripts.push([path, ...args]),
       masterMoved: ({ currentAddress }) => void this.moved.push(currentAddress.host),
-      crash: () => undefined,
+      crash: () => void this.crashes++,
     };
     this.state = new SentinelState(port, new Prng(1), names);
     this.machine = new Machine(this.state);
