@@ -7,6 +7,7 @@ import type { Reply } from '../client/reply.js';
 import { chooseReplica } from './choose-replica.js';
 import { vote } from './election.js';
 import { startFailover } from './failover.js';
+import { sendReplicaOf } from './requests.js';
 import { PEERS_MAX } from './state.js';
 
 test('a master that does not answer is down after its time, and up again when it answers', () => {
@@ -301,4 +302,39 @@ test('SIMULATE-FAILURE ends the process after the election, or after the promoti
     assert.ok(stage.crashes > 0, simulate);
     assert.ok(stage.happened(event));
   }
+});
+
+test('a server that was found by its address while its name did not resolve is one replica again when it does', () => {
+  let ip = '';
+  const stage = new Stage({ ip: (host) => (host === 'replica.example' ? ip : host) });
+  stage.state.settings.resolveHostnames = true;
+  stage.state.addReplica(stage.master, { host: 'replica.example', ip, port: 6379 });
+  stage.state.addReplica(stage.master, { host: '10.0.0.2', ip: '10.0.0.2', port: 6379 });
+  stage.pass(3000, alive);
+  assert.equal(stage.master.replicas.size, 2);
+  ip = '10.0.0.2';
+  const named = [...stage.master.replicas.values()][0]!;
+  named.link.disconnected = true;
+  stage.pass(2000, alive);
+  assert.deepEqual([...stage.master.replicas.keys()], ['replica.example:6379']);
+  assert.ok(stage.happened('-dup-slave'));
+  // The same with the master's own address.
+  ip = '10.0.0.1';
+  named.link.disconnected = true;
+  stage.pass(2000, alive);
+  assert.equal(stage.master.replicas.size, 0);
+});
+
+test('a server that is known under two addresses is not told to follow itself', () => {
+  const stage = new Stage();
+  const server = stage.state.addReplica(stage.master, { host: '192.168.0.1', ip: '192.168.0.1', port: 6379 })!;
+  stage.pass(500, alive);
+  stage.sent.length = 0;
+  server.runId = stage.master.runId = 'a'.repeat(40);
+  sendReplicaOf(stage.state, server, stage.master.address);
+  sendReplicaOf(stage.state, server, server.address);
+  assert.deepEqual(stage.sent, []);
+  server.runId = 'b'.repeat(40);
+  sendReplicaOf(stage.state, server, stage.master.address);
+  assert.equal(stage.sent.length, 6);
 });

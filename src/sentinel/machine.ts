@@ -59,6 +59,8 @@ export class Machine {
 
   private tickInstance(instance: Instance): void {
     const { state } = this;
+    // One that was forgotten during this tick.
+    if (instance.isGone) return;
     reconnect(state, instance);
     sendPeriodic(state, instance);
     if (state.isTilted) {

@@ -2,7 +2,7 @@
 
 import type { Reply } from '../client/reply.js';
 import { replyText } from '../client/reply.js';
-import type { Address } from './address.js';
+import { type Address, sameAddress } from './address.js';
 import { type Instance, masterOf, type Peer, type Replica, type Server } from './instance.js';
 import type { SentinelState } from './state.js';
 
@@ -126,6 +126,7 @@ export function hurryHello(state: SentinelState, instances: Iterable<Instance>):
  * that a restart changes nothing, and clients are cut off, so that they ask for the new master.
  */
 export function sendReplicaOf(state: SentinelState, server: Server, to: Address | undefined): void {
+  if (to !== undefined && isSameServer(server, to)) return;
   const where = to === undefined ? ['NO', 'ONE'] : [state.announced(to), String(to.port)];
   const orders = [
     ['MULTI'],
@@ -136,6 +137,13 @@ export function sendReplicaOf(state: SentinelState, server: Server, to: Address 
     ['EXEC'],
   ];
   for (const order of orders) request(state, server, order);
+}
+
+/** A server that is known under two addresses must not be told to follow itself. */
+function isSameServer(server: Server, to: Address): boolean {
+  const master = masterOf(server);
+  const target = [master.promoted, master].find((each) => each !== undefined && sameAddress(each.address, to));
+  return sameAddress(server.address, to) || (server.runId !== '' && server.runId === target?.runId);
 }
 
 /** Asks the master to hand over to a replica without losing a write; `refused` gets the error reply if there is one. */

@@ -1,7 +1,8 @@
 // watching: connects to instances and asks them what must be asked from time to time.
 
 import { INFO_PERIOD_IN_FAILOVER_MS } from './timing.js';
-import type { Instance, Replica } from './instance.js';
+import type { Instance, Replica, Server } from './instance.js';
+import { sameAddress } from './address.js';
 import { masterOf } from './instance.js';
 import { hasRoom, introduce, request, sendHello, sendPing } from './requests.js';
 import { takeInfo } from './info.js';
@@ -19,6 +20,7 @@ export function reconnect(state: SentinelState, instance: Instance): void {
   if (state.nowMs - link.lastReconnectMs < state.timing['ping-period']) return;
   link.lastReconnectMs = state.nowMs;
   refreshAddress(state, instance);
+  if (instance.isGone) return;
   if (!link.hasCommands) {
     link.hasCommands = true;
     link.pending = 0;
@@ -51,7 +53,22 @@ function hasMoved(state: SentinelState, { link, address }: Instance): boolean {
 function refreshAddress(state: SentinelState, instance: Instance): void {
   if (!state.settings.resolveHostnames) return;
   const ip = state.names.ip(instance.address.host);
-  if (ip !== '' && ip !== instance.address.ip) instance.address = { ...instance.address, ip };
+  if (ip === '' || ip === instance.address.ip) return;
+  instance.address = { ...instance.address, ip };
+  if (instance.kind !== 'sentinel') dropTwins(state, instance);
+}
+
+/** While its name did not resolve, the same server may have been found by its address. */
+function dropTwins(state: SentinelState, server: Server): void {
+  const master = masterOf(server);
+  for (const twin of [...master.replicas.values()]) {
+    const isMaster = sameAddress(twin.address, master.address);
+    const isOther = twin !== server && sameAddress(twin.address, server.address);
+    if (twin.isPromoted || (!isMaster && !isOther)) continue;
+    state.event('notice', '-dup-slave', twin);
+    state.removeReplica(twin);
+    state.saveSoon();
+  }
 }
 
 export function sendPeriodic(state: SentinelState, instance: Instance): void {

@@ -7,6 +7,7 @@ import { replaceFile } from '../io/files.js';
 import { ipVersion } from '../io/ip-address.js';
 import { collectSentinelDirectives } from '../sentinel/directives.js';
 import { launchSentinel, type RunningSentinel } from '../sentinel/launch.js';
+import type { Resolve } from '../sentinel/names.js';
 import type { SentinelServer } from '../sentinel/sentinel-server.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader } from '../service/config/file.js';
@@ -18,6 +19,8 @@ const FILE = '/sentinel.conf';
 
 export class SentinelProcess {
   running: RunningSentinel | undefined;
+  /** The name server that this sentinel asks; it knows nobody unless a scenario says otherwise. */
+  resolve: Resolve = (name) => Promise.reject(new Error(`no name server knows ${name}`));
   private boots = 0;
 
   /** `lines` are the config file at the first start. */
@@ -79,8 +82,7 @@ export class SentinelProcess {
       renamed: directives.renamed,
       log: (level, text) => this.onLog(this, `${level} ${text}`),
       dial: (address, port, events) => host.network.connect({ host: address, port, timeoutMs: 0 }, events),
-      resolve: (name) =>
-        ipVersion(name) !== 0 ? Promise.resolve([name]) : Promise.reject(new Error(`no name server knows ${name}`)),
+      resolve: (name) => (ipVersion(name) !== 0 ? Promise.resolve([name]) : this.resolve(name)),
       spawn: () => undefined,
       isExecutable: () => true,
       addressHost: { addresses: () => [host.address], run: () => Promise.resolve(undefined) },

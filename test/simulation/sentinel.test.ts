@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { runScenario } from '../../src/simulation/run-scenario.js';
 import { runSentinels, sentinelScenarios, type SentinelOptions } from '../../src/simulation/scenarios/sentinel.js';
 import type { Deployment } from '../../src/simulation/scenarios/sentinel-deployment.js';
+import { sentinelDeparturesScenario } from '../../src/simulation/scenarios/sentinel-departures.js';
 import { sentinelLiarScenario } from '../../src/simulation/scenarios/sentinel-liar.js';
+import { sentinelNamesScenario } from '../../src/simulation/scenarios/sentinel-names.js';
 import { World } from '../../src/simulation/world.js';
 
 const seeds = Number(process.env.SIM_SEEDS ?? 1);
@@ -14,7 +16,13 @@ const seeds = Number(process.env.SIM_SEEDS ?? 1);
 const PLANTED_SEED_MIN = 10;
 const PLANTED_SEEDS_MAX = 200;
 
-for (const scenario of [...sentinelScenarios, sentinelLiarScenario]) {
+for (const scenario of [
+  ...sentinelScenarios,
+  sentinelLiarScenario,
+  sentinelNamesScenario,
+  // This one lasts long.
+  ...(process.env.SIM_SEEDS === undefined ? [] : [sentinelDeparturesScenario]),
+]) {
   test(`${scenario.name}: ${seeds} seeds`, async () => {
     for (let seed = 1; seed <= seeds; seed++) {
       const { error, timeline } = await runScenario(scenario, seed);

@@ -5,7 +5,9 @@ import { replicationScenarios } from './replication.js';
 import { replicationRolesScenario } from './replication-roles.js';
 import type { Scenario } from './scenario.js';
 import { sentinelScenarios } from './sentinel.js';
+import { sentinelDeparturesScenario } from './sentinel-departures.js';
 import { sentinelLiarScenario } from './sentinel-liar.js';
+import { sentinelNamesScenario } from './sentinel-names.js';
 import { slotsScenario } from './slots.js';
 
 export const scenarios: readonly Scenario[] = [
@@ -16,5 +18,7 @@ export const scenarios: readonly Scenario[] = [
   ...clusterScenarios,
   ...sentinelScenarios,
   sentinelLiarScenario,
+  sentinelNamesScenario,
+  sentinelDeparturesScenario,
   slotsScenario('slots'),
 ];

@@ -34,7 +34,8 @@ export class ElectionRecord {
     if (event === '+vote-for-leader' && this.checksVotes)
       this.once(this.votes, `${name} in epoch ${words[1]}`, words[0]!, 'votes for');
     const master = process.running?.server.state.master(MASTER_NAME);
-    if (master === undefined) return;
+    // Other masters have leaders of their own.
+    if (master === undefined || !words.includes(MASTER_NAME)) return;
     if (event === '+elected-leader') this.once(this.leaders, master.failoverEpoch, name, 'is led by');
     if (event === '+promoted-slave')
       this.once(this.masters, master.configEpoch, `${master.currentAddress.host}`, 'has the master');
@@ -57,8 +58,12 @@ export class Deployment {
     readonly world: World,
     sentinelCount: number,
     record: ElectionRecord,
-    /** Further lines of each config file. */
-    more: readonly string[] = [],
+    /** Further lines of each config file: those that hold for all come before the master's. */
+    more: {
+      readonly before?: readonly string[];
+      readonly after?: readonly string[];
+      readonly masterHost?: string;
+    } = {},
   ) {
     this.net = new SimulatedNetwork(world);
     this.servers = ['first', 'second', 'third'].map((name, index) => {
@@ -71,10 +76,11 @@ export class Deployment {
       const lines = [
         'bind *',
         `port ${SENTINEL_PORT}`,
-        `sentinel monitor ${MASTER_NAME} 10.0.0.1 6379 ${quorum}`,
+        ...(more.before ?? []),
+        `sentinel monitor ${MASTER_NAME} ${more.masterHost ?? '10.0.0.1'} 6379 ${quorum}`,
         `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
         `sentinel failover-timeout ${MASTER_NAME} ${FAILOVER_TIMEOUT_MS}`,
-        ...more,
+        ...(more.after ?? []),
       ];
       return new SentinelProcess(host, lines, (process, line) => record.note(process, line));
     });
@@ -93,9 +99,14 @@ export class Deployment {
     return process.server?.state.master(MASTER_NAME)?.currentAddress.host ?? '';
   }
 
+  /** The same as an IP address, when it is named and has resolved. */
+  addressAt(process: SentinelProcess): string {
+    return process.server?.state.master(MASTER_NAME)?.currentAddress.ip ?? '';
+  }
+
   /** The server that all sentinels name; undefined while they differ. */
   get agreed(): ServerProcess | undefined {
-    const addresses = new Set(this.sentinels.map((process) => this.masterOf(process)));
+    const addresses = new Set(this.sentinels.map((process) => this.addressAt(process)));
     return addresses.size === 1 ? this.servers.find(({ host }) => addresses.has(host.address)) : undefined;
   }
 

@@ -182,7 +182,7 @@ function checkBounds(world: World, { sentinels }: Deployment): void {
 }
 
 export async function runLiar(world: World): Promise<void> {
-  const deployment = new Deployment(world, 3, new ElectionRecord(world), lines);
+  const deployment = new Deployment(world, 3, new ElectionRecord(world, false), { after: lines });
   const owner = new Host(world, deployment.net, LIAR, LIAR_ADDRESS);
   owner.boot(() => {
     void owner.network.listen(
