@@ -22,6 +22,8 @@ export class ClusterNode {
   isChanged = false;
   /** The node was told of its replicas by what it is a master of. */
   knowsReplicas = false;
+  /** It can move slots in one step; undefined: not asked yet. */
+  movesAtOnce: boolean | undefined;
   connection: Connection | undefined;
 
   constructor({ host, port }: NodeAddress) {

@@ -34,6 +34,13 @@ export class Progress {
     this.draw();
   }
 
+  /** So many keys and bytes have moved by now. */
+  reach(keys: number, bytes: number): void {
+    this.keys = keys;
+    this.bytes = bytes;
+    this.draw();
+  }
+
   slotDone(): void {
     this.slots++;
     this.draw();

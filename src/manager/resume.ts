@@ -7,15 +7,17 @@
 //   T owns, S migrates to T                     all keys have moved, S has not heard: S is told (and keys that S still has follow)
 //   T owns, some other node thinks that S does  the bus tells it
 //
-// Anything else is left to `fix`, which asks people.
+// Moves in one step (move-at-once) go on by themselves, and are waited for. Anything else is left to `fix`, which asks people.
 import type { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import type { Context } from './context.js';
+import { awaitSteps } from './move-at-once.js';
 import { handOver, moveSlot } from './move-slot.js';
 import { closeSlot, countKeys, setSlotOrSay } from './slot-commands.js';
 
 /** True if there was something to resume, so that the cluster has to be looked at anew. */
 export async function resumeMoves(context: Context, cluster: Cluster): Promise<boolean> {
+  if (await awaitSteps(context, cluster)) return true;
   const open = new Set<number>();
   for (const node of cluster.masters)
     for (const slot of [...node.migrating.keys(), ...node.importing.keys()]) open.add(slot);

@@ -7,7 +7,7 @@ import type { Context } from '../context.js';
 import { planByCost, type CostNode } from '../cost-balance.js';
 import { startProgress, type Progress } from '../progress.js';
 import { measureCosts } from '../slot-costs.js';
-import { loadHealthy, moveOrLose } from './reshard.js';
+import { loadHealthy, moveSome } from './reshard.js';
 
 export async function rebalance(context: Context, words: readonly string[]): Promise<boolean> {
   const { options } = context;
@@ -120,26 +120,27 @@ async function runTransfers(
 async function runTransfer(
   context: Context,
   cluster: Cluster,
-  { source, target, moves }: PlannedTransfer,
+  { target, moves }: PlannedTransfer,
   progress: Progress | undefined,
 ): Promise<boolean> {
   const { output, environment } = context;
   let marks = '';
-  for (const { slot } of moves) {
+  for (let done = 0; done < moves.length;) {
     if (environment.interrupt.asked) {
       progress?.clear();
       output.complain('\n*** Stopped. Run the command again to go on.\n');
       return false;
     }
-    const outcome = await moveOrLose(context, cluster, source, target, slot, progress, true);
+    const { outcome, count } = await moveSome(context, cluster, moves.slice(done), target, progress, true);
+    done += count;
     if (!outcome.moved) {
       progress?.clear();
       output.error(`*** clusterManagerMoveSlot: ${outcome.error}\n`);
       return false;
     }
-    if (progress?.isShown === true) marks += '#';
+    if (progress?.isShown === true) marks += '#'.repeat(count);
     else {
-      output.print('#');
+      output.print('#'.repeat(count));
       output.terminal.flush();
     }
   }

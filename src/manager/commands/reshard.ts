@@ -9,7 +9,8 @@ import { loadCluster, type Cluster } from '../cluster.js';
 import type { ClusterNode } from '../cluster-node.js';
 import { NodeLost, type Context } from '../context.js';
 import { describeNode } from '../describe.js';
-import { moveSlot } from '../move-slot.js';
+import { firstStep, movesAtOnce, moveStep } from '../move-at-once.js';
+import { moveSlot, type MoveOutcome } from '../move-slot.js';
 import { startProgress, type Progress } from '../progress.js';
 import { resumeMoves } from '../resume.js';
 import { loadNamed } from './check.js';
@@ -38,7 +39,7 @@ export async function reshard(context: Context, words: readonly string[]): Promi
   return moveAll(context, cluster, moves, target);
 }
 
-/** Moves slots one by one; false when some stay where they are. */
+/** Moves the slots of a plan; false when some stay where they are. */
 async function moveAll(
   context: Context,
   cluster: Cluster,
@@ -49,19 +50,19 @@ async function moveAll(
   const progress = await startProgress(context, moves);
   let done = 0;
   let isGood = true;
-  for (const { source, slot } of moves) {
+  while (done < moves.length) {
     if (environment.interrupt.asked) {
       isGood = false;
       break;
     }
-    const outcome = await moveOrLose(context, cluster, source, target, slot, progress);
+    const { outcome, count } = await moveSome(context, cluster, moves.slice(done), target, progress);
     if (!outcome.moved) {
       progress?.clear();
       if (dialect.name === 'cli') output.error(`clusterManagerMoveSlot failed: ${outcome.error}\n`);
       isGood = false;
       break;
     }
-    done++;
+    done += count;
   }
   progress?.clear();
   if (progress !== undefined) output.report.moved = progress.figures;
@@ -69,21 +70,26 @@ async function moveAll(
   return isGood;
 }
 
-export async function moveOrLose(
+/** Moves the first slots of a plan: many in one step where both nodes can, else one. */
+export async function moveSome(
   context: Context,
   cluster: Cluster,
-  source: ClusterNode,
+  moves: readonly Move<ClusterNode>[],
   target: ClusterNode,
-  slot: number,
   progress: Progress | undefined,
   isQuiet = false,
-): ReturnType<typeof moveSlot> {
+): Promise<{ readonly outcome: MoveOutcome; readonly count: number }> {
+  const { source, slot } = moves[0]!;
   try {
-    return await moveSlot(context, cluster, source, target, slot, { progress, isQuiet });
+    if ((await movesAtOnce(context, source)) && (await movesAtOnce(context, target))) {
+      const step = firstStep(moves);
+      return { outcome: await moveStep(context, cluster, step, target, progress, isQuiet), count: step.length };
+    }
+    return { outcome: await moveSlot(context, cluster, source, target, slot, { progress, isQuiet }), count: 1 };
   } catch (error) {
     if (!(error instanceof NodeLost)) throw error;
     if (!isQuiet) context.output.print('\n');
-    return { moved: false, error: error.message };
+    return { outcome: { moved: false, error: error.message }, count: 0 };
   }
 }
 
