@@ -8,6 +8,7 @@
 //   npm run bench -- --only scripts,pubsub,connections,proxy,sentinel
 //   npm run bench -- --only io-threads --io-threads 2,4,6   (threads besides the main one)
 //   npm run bench -- --only replication --replication-keys 5000000 --replication-megabytes 1024
+//   npm run bench -- --only cluster --cluster-keys 1000000 --cluster-members 1000000
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
@@ -22,6 +23,7 @@ import { parseArgs, promisify } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { findProgram } from '../peer.js';
 import { measureBigValues } from './big-values.bench.js';
+import { measureCluster } from './cluster.bench.js';
 import { measureConnections } from './connections.bench.js';
 import { fill } from './fill.js';
 import { measureIoThreads } from './io-threads.bench.js';
@@ -68,6 +70,9 @@ const { values: flags } = parseArgs({
     'replication-keys': { type: 'string', default: '5000000' },
     'replication-requests': { type: 'string', default: '2000000' },
     'replication-megabytes': { type: 'string', default: '1024' },
+    'cluster-keys': { type: 'string', default: '1000000' },
+    'cluster-members': { type: 'string', default: '1000000' },
+    'cluster-nodes': { type: 'string', default: '50' },
     'proxy-seconds': { type: 'string', default: '3' },
     connections: { type: 'string', default: '10000' },
     'io-threads': { type: 'string', default: '1,2' },
@@ -382,6 +387,14 @@ const measures: Record<string, () => Promise<Section[]>> = {
       megabytes: Number(flags['replication-megabytes']),
     }),
   sentinel: () => measureSentinel(rounds),
+  cluster: () =>
+    measureCluster({
+      keys: Number(flags['cluster-keys']),
+      members: Number(flags['cluster-members']),
+      requests: 10 * baseRequests,
+      rounds: Math.min(rounds, 5),
+      busNodes: Number(flags['cluster-nodes']),
+    }),
   proxy: () => measureProxy({ seconds: Number(flags['proxy-seconds']), rounds }),
   persistence: () =>
     measurePersistence({
