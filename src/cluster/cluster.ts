@@ -23,6 +23,8 @@ import { type ClusterNode, SLOT_COUNT } from './node.js';
 import { NodeRunner, type RunnerOwner } from './node-runner.js';
 import { NodesFile } from './nodes-file.js';
 import { NodesFileError } from './nodes-parser.js';
+import { handOver } from './hand-over.js';
+import { PeerLink } from './migration/peer-link.js';
 import { SlotMoves } from './migration/slot-moves.js';
 import { type LinePort, nodeLine, nodesText } from './nodes-text.js';
 import type { ClusterState, DownReason } from './state.js';
@@ -131,6 +133,21 @@ export class Cluster implements ClusterPort, RunnerOwner {
     // A server that loads nothing has no hook before serving.
     if (!this.isServing) this.adoptKeys();
     this.runner.start();
+  }
+
+  handOver(): Promise<boolean> {
+    return handOver({
+      clock: this.clock,
+      myself: this.state.myself,
+      log: (level, text) => this.log(level, text),
+      command: (node, words, refused) => {
+        const link = new PeerLink(
+          { accepted: () => link.close(), bytes: () => undefined, ended: refused },
+          this.slotMoves,
+        );
+        link.open(node.id, words);
+      },
+    });
   }
 
   stop(): void {
@@ -382,16 +399,12 @@ export class Cluster implements ClusterPort, RunnerOwner {
     return this.runner.links.memoryBytes;
   }
 
-  private get linePort(): LinePort {
-    return this.settings.usesTls ? 'tls' : 'plain';
+  nodesText(isSecure: boolean): string {
+    return this.runner.change((bus) => nodesText(bus, linePort(isSecure)));
   }
 
-  nodesText(): string {
-    return this.runner.change((bus) => nodesText(bus, this.linePort));
-  }
-
-  nodeLine(node: ClusterNodeView): string {
-    return this.runner.change((bus) => nodeLine(bus, node as ClusterNode, this.linePort));
+  nodeLine(node: ClusterNodeView, isSecure: boolean): string {
+    return this.runner.change((bus) => nodeLine(bus, node as ClusterNode, linePort(isSecure)));
   }
 
   // --- ClusterPort: changes ---------------------------------------------------------------------------------------------
@@ -484,6 +497,10 @@ export class Cluster implements ClusterPort, RunnerOwner {
   publishShard(channel: Uint8Array, message: Uint8Array): void {
     this.runner.change((bus) => sendPublication(bus, true, channel, message));
   }
+}
+
+function linePort(isSecure: boolean): LinePort {
+  return isSecure ? 'tls' : 'plain';
 }
 
 function movingRefusal(slot: number): string {

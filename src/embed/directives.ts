@@ -392,9 +392,9 @@ export interface Directives {
   readonly 'lua-memory-limit'?: number | string | undefined;
   /** Seconds to wait for lagging replicas at a shutdown. Default: `10`. */
   readonly 'shutdown-timeout'?: number | string | undefined;
-  /** How SIGINT shuts down. Default: `default`. */
+  /** How SIGINT shuts down; failover: a replica takes the place of a master of a cluster first. Default: `default`. */
   readonly 'shutdown-on-sigint'?: Words | undefined;
-  /** How SIGTERM shuts down. Default: `default`. */
+  /** How SIGTERM shuts down; failover as for SIGINT. Default: `default`. */
   readonly 'shutdown-on-sigterm'?: Words | undefined;
   /** Be a node of a cluster. Default: `no`. */
   readonly 'cluster-enabled'?: Flag | undefined;

@@ -37,6 +37,8 @@ export interface ShutdownOptions {
   readonly save: boolean | undefined;
   readonly now: boolean;
   readonly force: boolean;
+  /** A master of a cluster lets a replica take its place first. */
+  readonly failover?: boolean;
 }
 
 /** Function libraries, as persistence saves and loads them. */

@@ -85,9 +85,9 @@ export interface ClusterPort {
   readonly messageTypeNames: readonly string[];
   readonly linkBufferLimitExceeded: number;
   readonly linkMemoryBytes: number;
-  /** CLUSTER NODES; `nodeLine` is one line of it, without the line break. */
-  nodesText(): string;
-  nodeLine(node: ClusterNodeView): string;
+  /** CLUSTER NODES; `nodeLine` is one line of it, without the line break. With the ports for TLS, or without. */
+  nodesText(isSecure: boolean): string;
+  nodeLine(node: ClusterNodeView, isSecure: boolean): string;
 
   // --- changes: undefined when done, else the error with its code ------------------------------------------------------
   /** Checks all slots and then changes them; they are distinct and in range. */
@@ -124,6 +124,8 @@ export interface ClusterPort {
   // --- life -----------------------------------------------------------------------------------------------------------
   /** The data is loaded and the doors are open: opens the port of the bus; rejects when it cannot. */
   start(): Promise<void>;
+  /** Lets a replica take this master's place; resolves when it has, or with false when that cannot be. */
+  handOver(): Promise<boolean>;
   stop(): void;
 }
 

@@ -46,14 +46,14 @@ export class MigrationLink {
   constructor(
     readonly name: string,
     private readonly clock: Clock,
-    network: Network,
+    dial: Network['connect'],
     host: string,
     port: number,
     timeoutMs: number,
     private readonly closed: (link: MigrationLink) => void,
   ) {
     this.usedMs = clock.steadyMs();
-    this.wire = network.connect(
+    this.wire = dial(
       { host, port, timeoutMs },
       {
         onOpen: () => {
@@ -155,7 +155,8 @@ export class MigrationLinks {
 
   constructor(
     private readonly clock: Clock,
-    private readonly network: Network,
+    /** Begins to connect, with TLS where tls-cluster says so. */
+    private readonly dial: Network['connect'],
   ) {}
 
   get count(): number {
@@ -168,7 +169,7 @@ export class MigrationLinks {
     const kept = this.links.get(name);
     if (kept !== undefined) return kept;
     this.closeIdle(LINKS_MAX - 1);
-    const link = new MigrationLink(name, this.clock, this.network, host, port, timeoutMs, () => {
+    const link = new MigrationLink(name, this.clock, this.dial, host, port, timeoutMs, () => {
       if (this.links.get(name) === link) this.links.delete(name);
     });
     this.links.set(name, link);

@@ -7,6 +7,7 @@
 // Keys are dumped as the connection takes them, so that a request with many keys takes neither a long turn nor much memory.
 
 import { latin1, utf8 } from '../base/bytes.js';
+import type { LogLevel } from '../base/log-level.js';
 import type { Clock } from '../io/clock.js';
 import type { Environment } from '../io/environment.js';
 import type { Database } from '../keyspace/database.js';
@@ -19,6 +20,8 @@ import { type Command, commandFlags } from '../registry/command.js';
 import { findKeys, FoundKeys } from '../registry/find-keys.js';
 import type { Client } from '../service/clients/client.js';
 import { Gate } from '../service/clients/client.js';
+import type { Config } from '../service/config/config.js';
+import { OutgoingTls } from '../service/doors/outgoing-tls.js';
 import type { ServerCall } from './call.js';
 import type { CommandQueue } from './command-queue.js';
 import type { Effects } from './effects.js';
@@ -36,6 +39,8 @@ export interface MigrationsHost {
   readonly effects: Effects;
   readonly hooks: Hooks;
   readonly mode: string;
+  readonly config: Config;
+  log(level: LogLevel, text: string): void;
   gates: number;
   readonly transactions: { queueOf(client: Client): CommandQueue | undefined };
   beginTurn(): void;
@@ -76,7 +81,12 @@ export class Migrations {
   private readonly found = new FoundKeys();
 
   constructor(readonly server: MigrationsHost) {
-    this.links = new MigrationLinks(server.clock, server.options.environment.network);
+    const tls = new OutgoingTls(server.config, (level, text) => server.log(level, text));
+    const usesTls = server.config.flag('tls-cluster');
+    const { network } = server.options.environment;
+    this.links = new MigrationLinks(server.clock, (target, events) =>
+      usesTls.value ? tls.dial(target.host, target.port, events) : network.connect(target, events),
+    );
     server.hooks.ticks.push(() => this.links.tick());
     server.hooks.stops.push(() => {
       this.links.stop();

@@ -99,7 +99,8 @@ function watchSignals(running: RunningServer): void {
     const save = how.includes('save') ? true : how.includes('nosave') ? false : undefined;
     server.pendingShutdown = () => {
       isEnding = true;
-      void server.shutdown.begin({ save, now: how.includes('now'), force: how.includes('force') }).then((refusal) => {
+      const [now, force, failover] = [how.includes('now'), how.includes('force'), how.includes('failover')];
+      void server.shutdown.begin({ save, now, force, failover }).then((refusal) => {
         if (refusal !== undefined) isEnding = false;
       });
     };

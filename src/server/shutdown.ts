@@ -1,6 +1,6 @@
 // shutdown: the end of a server that serves: it waits for replicas that lag, saves, closes, exits.
 //
-//   SHUTDOWN, SIGTERM ──> waiting (writes are put off) ──┬─> saving ──> closed
+//   SHUTDOWN, SIGTERM ──> waiting (writes are put off) ──┬─> [a replica takes over] ──> saving ──> closed
 //                            │ ABORT                     └─> refused: it serves on
 //                            └─> refused
 //
@@ -14,6 +14,7 @@ import type { Pause } from '../service/clients/pause.js';
 import type { Config } from '../service/config/config.js';
 import type { ShutdownOptions } from './call.js';
 import type { Hooks } from './hooks.js';
+import type { ClusterPort } from './cluster-port.js';
 import type { ReplicationPort } from './replication-port.js';
 
 /** The parts of the server that a shutdown touches. */
@@ -24,6 +25,7 @@ export interface ShutdownHost {
   readonly pause: Pick<Pause, 'begin' | 'end'>;
   readonly replication: Pick<ReplicationPort, 'areInSync' | 'lagLines' | 'requestAcks'> | undefined;
   log(level: LogLevel, text: string): void;
+  readonly cluster: Pick<ClusterPort, 'handOver'> | undefined;
   prepareShutdown(how: ShutdownOptions): Promise<string | undefined>;
 }
 
@@ -69,6 +71,8 @@ export class Shutdown {
     const { host } = this;
     host.log('notice', 'User requested shutdown...');
     if (!how.now && !(await this.waitForReplicas())) return this.refused(ABORTED, 'notice');
+    // Those who wait with a write are sent to the new master.
+    if (how.failover === true && (await host.cluster?.handOver()) === true) host.pause.end('shutdown');
     for (const line of host.replication?.lagLines() ?? []) host.log('notice', line);
     const refusal = await host.prepareShutdown(how);
     if (refusal !== undefined) {

@@ -93,11 +93,16 @@ export class MixedCluster {
   readonly nodes: MixedNode[] = [];
 
   /** Makes the nodes and starts them; they do not know each other yet. */
-  static async start(kinds: readonly Kind[], args: readonly string[]): Promise<MixedCluster> {
+  static async start(
+    kinds: readonly Kind[],
+    args: readonly string[],
+    argsOf: (port: number) => readonly string[] = () => [],
+  ): Promise<MixedCluster> {
     const cluster = new MixedCluster();
     try {
       for (const kind of kinds) {
-        const node = new MixedNode(kind, await findClusterPort(), args);
+        const port = await findClusterPort();
+        const node = new MixedNode(kind, port, [...args, ...argsOf(port)]);
         cluster.nodes.push(node);
         await node.start();
       }

@@ -1,7 +1,7 @@
 // cluster-nodes: CLUSTER MEET, FORGET, REPLICATE, FAILOVER and RESET: what changes which nodes there are and what they are.
 
 import { errors } from '../../protocol/errors.js';
-import { type ClusterRun, refuseSyntax, replyDone, unknownNode } from './cluster-host.js';
+import { type ClusterRun, refuseSyntax, replyDone, unknownNode, isSecure } from './cluster-host.js';
 
 export const meet: ClusterRun = (call, cluster) => {
   if (call.count > 5) {
@@ -62,6 +62,6 @@ export const replicas: ClusterRun = (call, cluster) => {
   else if (node.isReplica) call.reply.error('ERR The specified node is not a master');
   else {
     call.reply.array(node.replicas.length);
-    for (const replica of node.replicas) call.reply.bulkText(cluster.nodeLine(replica));
+    for (const replica of node.replicas) call.reply.bulkText(cluster.nodeLine(replica, isSecure(call)));
   }
 };

@@ -57,7 +57,7 @@ function messageLines(
   return [...lines, [`cluster_stats_messages_${direction}`, counts.reduce((sum, count) => sum + count, 0)]];
 }
 
-export const nodes: ClusterRun = (call, cluster) => call.reply.verbatim(cluster.nodesText());
+export const nodes: ClusterRun = (call, cluster) => call.reply.verbatim(cluster.nodesText(isSecure(call)));
 
 export const myId: ClusterRun = (call, cluster) => call.reply.bulkText(cluster.myself.id);
 

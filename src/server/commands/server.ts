@@ -93,8 +93,12 @@ const shutdown: ServerCommand = command({
     optional(since('7.0.0', token('NOW'))),
     optional(since('7.0.0', token('FORCE'))),
     optional(since('7.0.0', token('ABORT'))),
+    optional(since('9.0.0', token('FAILOVER'))),
   ],
-  history: [['7.0.0', 'Added the `NOW`, `FORCE` and `ABORT` modifiers.']],
+  history: [
+    ['7.0.0', 'Added the `NOW`, `FORCE` and `ABORT` modifiers.'],
+    ['9.0.0', 'Added the `FAILOVER` modifier.'],
+  ],
   summary: 'Saves the data set, as configured or asked for, and ends the server.',
   complexity: 'O(N) when saving, where N is the number of keys.',
   run(call) {
@@ -102,12 +106,14 @@ const shutdown: ServerCommand = command({
     let now = false;
     let force = false;
     let abort = false;
+    let failover = false;
     for (let index = 1; index < call.count; index++) {
       if (call.is(index, 'nosave') && save === undefined) save = false;
       else if (call.is(index, 'save') && save === undefined) save = true;
       else if (call.is(index, 'now')) now = true;
       else if (call.is(index, 'force')) force = true;
       else if (call.is(index, 'abort')) abort = true;
+      else if (call.is(index, 'failover')) failover = true;
       else {
         call.reply.error(errors.syntax);
         return;
@@ -127,7 +133,7 @@ const shutdown: ServerCommand = command({
     }
     const late = call.host.suspend(call);
     const failed = (): void => late.resume((reply) => reply.error('ERR Errors trying to SHUTDOWN. Check logs.'));
-    call.host.shutdown.begin({ save, now, force }).then((refusal) => {
+    call.host.shutdown.begin({ save, now, force, failover }).then((refusal) => {
       if (refusal !== undefined) failed();
     }, failed);
   },

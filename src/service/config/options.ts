@@ -581,16 +581,16 @@ export const options = [
   words(
     'shutdown-on-sigint',
     'default',
-    ['save', 'nosave', 'now', 'force'],
+    ['save', 'nosave', 'now', 'force', 'failover'],
     { refuse: refuseSaveAndNoSave },
-    'How SIGINT shuts down.',
+    'How SIGINT shuts down; failover: a replica takes the place of a master of a cluster first.',
   ),
   words(
     'shutdown-on-sigterm',
     'default',
-    ['save', 'nosave', 'now', 'force'],
+    ['save', 'nosave', 'now', 'force', 'failover'],
     { refuse: refuseSaveAndNoSave },
-    'How SIGTERM shuts down.',
+    'How SIGTERM shuts down; failover as for SIGINT.',
   ),
 
   // Cluster
