@@ -225,7 +225,7 @@ async function measureFailover(kind: ServerKind): Promise<number> {
   }
 }
 
-export async function measureCluster(sizes: ClusterSizes): Promise<Section> {
+export async function measureCluster(sizes: ClusterSizes): Promise<Section[]> {
   const rows: string[] = [];
   const row = (name: string, cells: readonly string[]): void => {
     rows.push(`| ${name} | ${cells.join(' | ')} |`);
@@ -270,16 +270,18 @@ export async function measureCluster(sizes: ClusterSizes): Promise<Section> {
   );
   const bus = await measureBus(sizes.busNodes);
   row(`bus of ${sizes.busNodes} nodes at rest, KB a second and node`, ['', (bus / 1000).toFixed(1)]);
-  return {
-    title: 'Cluster',
-    command: 'npm run bench -- --only cluster',
-    lines: [
-      '| | redis-server | Kvasir |',
-      '|---|---|---|',
-      ...rows,
-      '',
-      'Moves are those of `redis-cli --cluster reshard` with `MIGRATE` (100 keys at a time) and of `kvasir-cli --cluster reshard` in one step, each between two',
-      'nodes of its kind. The bus was measured in a simulation with the default timeouts.',
-    ],
-  };
+  return [
+    {
+      title: 'Cluster',
+      command: 'npm run bench -- --only cluster',
+      lines: [
+        '| | redis-server | Kvasir |',
+        '|---|---|---|',
+        ...rows,
+        '',
+        'Moves are those of `redis-cli --cluster reshard` with `MIGRATE` (100 keys at a time) and of `kvasir-cli --cluster reshard` in one step, each between two',
+        'nodes of its kind. The bus was measured in a simulation with the default timeouts.',
+      ],
+    },
+  ];
 }
