@@ -192,7 +192,8 @@ function runRestore(call: PersistenceCall): void {
   if (ttl > 0 && expireAtMs <= keyspace.nowMs && !keyspace.expiryPaused) {
     keyspace.releaseEntry(made);
     if (old !== 0) {
-      if (call.host.propagates) call.host.rewrite(call, ['DEL', call.copy(1)]);
+      const isLazy = persistence.host.option('lazyfree-lazy-server-del') === true;
+      if (call.host.propagates) call.host.rewrite(call, [isLazy ? 'UNLINK' : 'DEL', call.copy(1)]);
       changed(call, 1, 1);
       notify(call, EventClass.GENERIC, 'del', 1);
     }
