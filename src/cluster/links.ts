@@ -1,11 +1,12 @@
 // links: the sockets of the bus: connections to the other nodes, and those that they open.
 //
-// Each pair of nodes has two, one opened by either side: a node sends pings on its own and pongs on the other's. What cannot be
-// sent is kept by the wire; a link with more than cluster-link-sendbuf-limit of that is closed.
+// Each pair of nodes has two, one opened by either side: a node sends pings on its own and pongs on the other's. The messages of a
+// turn go out in one write, so that a pipeline of PUBLISH costs one for each node. What cannot be sent is kept by the wire; a link with more than cluster-link-sendbuf-limit of that is closed.
 //
 // A message that lies closes its link, with a log line that says what was wrong.
 
 import type { LogLevel } from '../base/log-level.js';
+import type { Clock } from '../io/clock.js';
 import type { ConnectEvents } from '../io/network.js';
 import { noWire, type Wire, type WireEvents } from '../io/wire.js';
 import { BusFormatError, decodeMessage } from './decode.js';
@@ -15,6 +16,7 @@ import { MESSAGE_BYTES_MAX, PLAIN_MESSAGE_BYTES_MAX } from './message-layout.js'
 import type { BusLink } from './node.js';
 
 export interface LinksOwner {
+  readonly clock: Clock;
   log(level: LogLevel, text: string): void;
   /** Opens a connection; TLS is the owner's. */
   connect(host: string, port: number, events: ConnectEvents): Wire;
@@ -32,6 +34,13 @@ interface OpenLink {
   wire: Wire;
   readonly reader: FrameReader;
   isOver: boolean;
+  /** Messages of this turn. */
+  waiting: Uint8Array[];
+  waitingBytes: number;
+}
+
+function makeOpenLink(link: BusLink, wire: Wire): OpenLink {
+  return { link, wire, reader: new FrameReader(), isOver: false, waiting: [], waitingBytes: 0 };
 }
 
 export class Links {
@@ -45,7 +54,7 @@ export class Links {
   accept(wire: Wire): WireEvents {
     const link = this.owner.newInboundLink(hostOf(wire.remote), hostOf(wire.local));
     link.isOpen = true;
-    const open: OpenLink = { link, wire, reader: new FrameReader(), isOver: false };
+    const open = makeOpenLink(link, wire);
     if (this.strangerCount() >= STRANGERS_MAX) {
       open.isOver = true;
       wire.destroy();
@@ -61,7 +70,7 @@ export class Links {
   }
 
   connect(link: BusLink, host: string, port: number): void {
-    const open: OpenLink = { link, wire: noWire, reader: new FrameReader(), isOver: false };
+    const open = makeOpenLink(link, noWire);
     this.links.set(link, open);
     open.wire = this.owner.connect(host, port, {
       ...this.events(open),
@@ -104,9 +113,19 @@ export class Links {
     }
   }
 
+  /** Sends a message together with the others of this turn. */
   send(link: BusLink, bytes: Uint8Array): void {
     const open = this.links.get(link);
-    if (open !== undefined && !open.isOver) open.wire.write(bytes);
+    if (open === undefined || open.isOver) return;
+    open.waiting.push(bytes);
+    open.waitingBytes += bytes.length;
+    if (open.waiting.length > 1) return;
+    this.owner.clock.soon(() => {
+      const { waiting } = open;
+      open.waiting = [];
+      open.waitingBytes = 0;
+      if (!open.isOver) open.wire.writeAll(waiting);
+    });
   }
 
   /** The machine has given the link up; nothing is heard of it any more. */
@@ -135,7 +154,7 @@ export class Links {
   enforceLimit(limit: number): void {
     if (limit === 0) return;
     for (const open of [...this.links.values()]) {
-      const bytes = open.wire.unsentBytes;
+      const bytes = open.waitingBytes + open.wire.unsentBytes;
       if (bytes <= limit) continue;
       this.owner.log(
         'warning',
@@ -148,12 +167,14 @@ export class Links {
 
   get memoryBytes(): number {
     let bytes = 0;
-    for (const { wire, reader } of this.links.values()) bytes += wire.unsentBytes + reader.roomBytes;
+    for (const { wire, waitingBytes, reader } of this.links.values())
+      bytes += wire.unsentBytes + waitingBytes + reader.roomBytes;
     return bytes;
   }
 
   unsentBytes(link: BusLink): number {
-    return this.links.get(link)?.wire.unsentBytes ?? 0;
+    const open = this.links.get(link);
+    return open === undefined ? 0 : open.wire.unsentBytes + open.waitingBytes;
   }
 
   /** Links whose node is known, in the order in which they were made. */

@@ -184,6 +184,10 @@ export class NodeRunner implements LinksOwner {
 
   // --- LinksOwner -----------------------------------------------------------------------------------------------------
 
+  get clock(): Clock {
+    return this.owner.clock;
+  }
+
   log(level: LogLevel, text: string): void {
     this.owner.log(level, text);
   }
