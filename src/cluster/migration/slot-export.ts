@@ -42,6 +42,8 @@ const BUSY_RETRY_MS = 10;
 const LAG_BYTES_WANTED = 16 * 1024;
 const MARKS_PATIENT = 200;
 const MARK_EVERY_MS = 2;
+/** A move that is paused is not handed over; this only finds out when it goes on. */
+const MARK_PAUSED_MS = 100;
 const TELL_EVERY_MS = 1000;
 
 const Stage = { none: 0, pending: 1, walking: 2, passed: 3 } as const;
@@ -276,7 +278,7 @@ export class SlotExport implements SnapshotSink, EffectSink {
   }
 
   private markLater(): void {
-    this.owner.clock.after(MARK_EVERY_MS, () => this.sendMark());
+    this.owner.clock.after(this.move.isPaused ? MARK_PAUSED_MS : MARK_EVERY_MS, () => this.sendMark());
   }
 
   /** The destination has everything up to a mark. */

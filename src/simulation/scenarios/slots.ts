@@ -228,7 +228,7 @@ class SlotsWorld {
     while (!this.isOver) {
       await new Promise<void>((resolve) => this.world.schedule(200 + random.below(1500), resolve));
       const node = random.pick(this.nodes);
-      if (!node.process.serves || node.host.isPaused) continue;
+      if (this.isOver || !node.process.serves || node.host.isPaused) continue;
       const cluster = clusterOf(node);
       if (cluster.slotMoves.activeCount > 0) {
         const dice = random.below(10);
