@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { keySlot, SLOT_COUNT } from '../../src/base/key-slot.js';
 import { median } from '../../src/bench/versus.js';
-import { findClusterPort } from '../cluster-peers.js';
+import { findFreePort } from '../peer.js';
 import { fill, watchPings } from './fill.js';
 import { log, marked, type Section } from './report.js';
 import { type BenchServer, kinds, redisCli, type ServerKind, startServer } from './servers.js';
@@ -30,17 +30,18 @@ export interface ClusterSizes {
   readonly busNodes: number;
 }
 
+/** Where the bus of each node listens. */
+const busPorts = new WeakMap<BenchServer, number>();
+
 async function startNode(kind: ServerKind): Promise<BenchServer> {
-  const port = String(await findClusterPort());
+  const busPort = await findFreePort();
   const flags = [
-    '--cluster-enabled',
-    'yes',
-    '--cluster-node-timeout',
-    String(NODE_TIMEOUT_MS),
-    '--repl-diskless-sync-delay',
-    '0',
+    ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
+    ...['--cluster-port', String(busPort), '--repl-diskless-sync-delay', '0'],
   ];
-  return startServer(kind, ['--port', port, ...flags]);
+  const node = await startServer(kind, flags);
+  busPorts.set(node, busPort);
+  return node;
 }
 
 async function isOk(node: BenchServer): Promise<boolean> {
@@ -53,7 +54,15 @@ async function join(nodes: readonly BenchServer[], shares: readonly (readonly [n
     await redisCli(node.port, 'cluster', 'set-config-epoch', String(index + 1));
     const share = shares[index];
     if (share !== undefined) await redisCli(node.port, 'cluster', 'addslotsrange', String(share[0]), String(share[1]));
-    if (index > 0) await redisCli(node.port, 'cluster', 'meet', '127.0.0.1', String(nodes[0]!.port));
+    if (index > 0)
+      await redisCli(
+        node.port,
+        'cluster',
+        'meet',
+        '127.0.0.1',
+        String(nodes[0]!.port),
+        String(busPorts.get(nodes[0]!)!),
+      );
   }
   for (const node of nodes)
     while (
