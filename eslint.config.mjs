@@ -52,6 +52,8 @@ const outsideSimulation = [
   // The thread that encodes snapshots; a simulated server encodes on its own thread.
   'src/persistence/snapshot/snapshot-sink.ts',
   'src/persistence/snapshot/snapshot-worker.ts',
+  // What pages have in the place of Node.
+  'src/browser/node/**',
   // The simulator waits for real promises, and reports how long a search took.
   'src/simulation/world.ts',
   'src/simulation/main.ts',

@@ -1,7 +1,7 @@
 // bundle: makes one file of the hundreds of modules that a program needs, because loading them one by one takes most of
 // the time that a start takes. Called by build.mjs; writes into dist/bundle what package.json names.
 //
-// What programs import is made as CommonJS too (`.cjs`).
+// What programs import is made as CommonJS too (`.cjs`), and the server as one file for pages (`browser.js`).
 //
 // Rollup and not another bundler, because it leaves constants constant: V8 then treats them as such in hot code.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import commonjs from '@rollup/plugin-commonjs';
 import json from '@rollup/plugin-json';
 import nodeResolve from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
+import { browserBundle, isBrowserPart } from './browser-bundle.mjs';
 import { commonJs, neededBy } from './common-js.mjs';
 
 const ownDist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist');
@@ -27,6 +28,10 @@ const ownEntries = {
   'node-test-by-hooks': 'src/testing/node-test-by-hooks.js',
   jest: 'src/testing/jest.js',
   vitest: 'src/testing/vitest.js',
+  'vitest-setup': 'src/testing/vitest-setup.js',
+  'jest-environment': 'src/testing/jest-environment.js',
+  browser: 'src/browser/index.js',
+  'browser-node': 'src/browser/node/index.js',
   'jest-teardown': 'src/testing/jest-teardown.js',
   'redis-memory-server': 'src/testing/memory-server-package.js',
   kvasir: 'src/apps/kvasir.js',
@@ -63,6 +68,7 @@ const commonEntries = [
   'node-test-by-hooks',
   'jest',
   'jest-teardown',
+  'jest-environment',
   'vitest',
   'redis-memory-server',
 ];
@@ -123,7 +129,8 @@ function refuseCircles(output) {
 async function bundles(dist, entries, common) {
   const made = await rollup({
     input: Object.fromEntries(Object.entries(entries).map(([name, path]) => [name, join(dist, path)])),
-    external: (id) => isBuiltin(id),
+    // A preset for a test runner is loaded by that runner.
+    external: (id) => isBuiltin(id) || id === 'vitest' || id === 'jest-environment-node',
     // Libraries are bundled into the programs that use them, so that the package itself has no dependencies.
     plugins: [transpiled, ...libraries],
     // A circular dependency too: whether such modules work depends on which of them is loaded first. Libraries made for CommonJS
@@ -142,15 +149,25 @@ async function bundles(dist, entries, common) {
     chunkFileNames: 'part-[name].js',
   });
   refuseCircles(output);
-  const modules = output.map((file) => [file.fileName, file.type === 'chunk' ? file.code : file.source]);
+  const modules = output
+    .filter((file) => !isBrowserPart(file))
+    .map((file) => [file.fileName, file.type === 'chunk' ? file.code : file.source]);
   const commons = neededBy(common, output).map((file) => [file.fileName.replace(/js$/, 'cjs'), commonJs(file)]);
-  return [...modules, ...commons];
+  const pages = common.length === 0 ? [] : [['browser.js', browserBundle(output)]];
+  return [...modules, ...commons, ...pages];
 }
 
 /** Writes the bundles of a folder `dist` unless those that are there are younger than `modules`. */
 export async function bundle(modules, dist = ownDist, entries = ownEntries) {
   const folder = join(dist, 'bundle');
-  if (isUpToDate(modules, folder, Object.keys(entries))) return;
+  if (
+    isUpToDate(
+      modules,
+      folder,
+      Object.keys(entries).filter((name) => name !== 'browser-node'),
+    )
+  )
+    return;
   const files = await bundles(dist, entries, entries === ownEntries ? commonEntries : []);
   mkdirSync(folder, { recursive: true });
   for (const [name, content] of files) {

@@ -22,6 +22,9 @@ const entries = {
   'node-test-by-hooks': 'src/testing/node-test-by-hooks.ts',
   jest: 'src/testing/jest.ts',
   vitest: 'src/testing/vitest.ts',
+  'vitest-setup': 'src/testing/vitest-setup.ts',
+  'jest-environment': 'src/testing/jest-environment.ts',
+  browser: 'src/browser/index.ts',
   'jest-teardown': 'src/testing/jest-teardown.ts',
   'redis-memory-server': 'src/testing/memory-server-package.ts',
 };

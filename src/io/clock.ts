@@ -45,7 +45,9 @@ export function turn(clock: Clock): Promise<void> {
 }
 
 // Taken when the program starts: fake timers of a test framework replace the globals later, and a server must go on serving.
-const { setTimeout, clearTimeout, setImmediate, clearImmediate } = globalThis;
+const { setTimeout, clearTimeout } = globalThis;
+const startTurn = setImmediate;
+const cancelTurn = clearImmediate;
 const wallNow = Date.now;
 
 class SystemTimer implements Timer {
@@ -60,7 +62,7 @@ class SystemTurn implements Timer {
   constructor(private readonly immediate: NodeJS.Immediate) {}
 
   cancel(): void {
-    clearImmediate(this.immediate);
+    cancelTurn(this.immediate);
   }
 }
 
@@ -85,12 +87,13 @@ export class SystemClock implements Clock {
 
   after(delayMs: number, run: () => void, keepsAlive = false): Timer {
     const timeout = setTimeout(run, Math.min(Math.max(delayMs, 0), TIMER_MS_MAX));
-    if (!keepsAlive) timeout.unref();
+    // A browser's timers are numbers.
+    if (!keepsAlive) (timeout as Partial<NodeJS.Timeout>).unref?.();
     return new SystemTimer(timeout);
   }
 
   soon(run: () => void): Timer {
-    return new SystemTurn(setImmediate(run));
+    return new SystemTurn(startTurn(run));
   }
 }
 
