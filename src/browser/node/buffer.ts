@@ -87,7 +87,6 @@ export class Buffer extends Bytes {
     return bytesOfText(text, encoding).length;
   }
 
-  // @ts-expect-error: subclasses of Uint8Array take no arguments here
   override toString(encoding: Encoding = 'utf8', start = 0, end = this.length): string {
     const from = Math.max(0, start);
     const to = Math.min(this.length, end);

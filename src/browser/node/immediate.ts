@@ -8,7 +8,7 @@ interface Turn {
 
 const waiting: Turn[] = [];
 const channel = new MessageChannel();
-channel.port1.onmessage = () => {
+(channel.port1 as unknown as { onmessage: () => void }).onmessage = () => {
   const { run } = waiting.shift()!;
   // A program that is no page may end while nothing waits.
   if (waiting.length === 0) (channel.port1 as { unref?: () => void }).unref?.();
