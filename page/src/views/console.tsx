@@ -53,18 +53,20 @@ export function ConsoleView({ server, about, me }: ViewProps) {
   if (commands.value === undefined) return <Loading />;
   return (
     <div class="console">
-      <div class="tabs" role="tablist" aria-label={t('Consoles')}>
-        {state.tabs.map(({ id }, index) => (
-          <button
-            type="button"
-            key={id}
-            role="tab"
-            aria-selected={id === tab.id}
-            onClick={() => setState((old) => ({ ...old, active: id }))}
-          >
-            {t('Console')} {index + 1}
-          </button>
-        ))}
+      <div class="tabs">
+        <div role="tablist" aria-label={t('Consoles')}>
+          {state.tabs.map(({ id }, index) => (
+            <button
+              type="button"
+              key={id}
+              role="tab"
+              aria-selected={id === tab.id}
+              onClick={() => setState((old) => ({ ...old, active: id }))}
+            >
+              {t('Console')} {index + 1}
+            </button>
+          ))}
+        </div>
         <IconButton
           icon="plus"
           label={t('New tab')}
