@@ -168,6 +168,10 @@ export function slotRanges(bitmap: Uint8Array): number[] {
       slot += 7;
       continue;
     }
+    if (first >= 0 && (slot & 7) === 0 && bitmap[slot >> 3] === 0xff) {
+      slot += 7;
+      continue;
+    }
     if (hasSlot(bitmap, slot)) {
       if (first < 0) first = slot;
     } else if (first >= 0) {

@@ -132,6 +132,22 @@ describe('createReplicated', () => {
     await group.synced();
     assert.equal(group.replicas[0]!.run('GET', 'a'), '1');
   });
+
+  it('heals one partition and keeps the other', async () => {
+    await using group = await createReplicated({ replicas: 2, sockets: false });
+    const { master } = group;
+    const [first, second] = group.replicas;
+    group.partition([master], [first!]);
+    group.partition([master], [second!]);
+    master.run('SET', 'a', '1');
+    group.heal([master], [first!]);
+    await group.settle('the first replica has it', () => first!.run('GET', 'a') === '1');
+    assert.equal(second!.run('GET', 'a'), null);
+    assert.throws(() => group.heal(['nobody'], [master]), /there is no node 'nobody'/);
+    group.heal();
+    await group.synced();
+    assert.equal(second!.run('GET', 'a'), '1');
+  });
 });
 
 describe('createSentinel', () => {

@@ -7,6 +7,7 @@ export type {
   ClusterOptions,
   DiskOperation,
   GroupOptions,
+  NodeName,
   RecordedCommand,
   Recording,
   ReplicatedOptions,

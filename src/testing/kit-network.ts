@@ -59,8 +59,15 @@ export class KitNetwork {
     }
   }
 
-  heal(): void {
-    this.cuts.clear();
+  /** Ends what `partition` did between these sides, or all of it. */
+  heal(side?: readonly string[], other: readonly string[] = []): void {
+    if (side === undefined) this.cuts.clear();
+    for (const a of side ?? []) {
+      for (const b of other) {
+        this.cuts.delete(`${a}>${b}`);
+        this.cuts.delete(`${b}>${a}`);
+      }
+    }
     for (const wire of this.wires) wire.schedule();
   }
 

@@ -2,7 +2,7 @@
 
 import type { VirtualClock } from '../io/virtual-clock.js';
 import { NodeGroup } from './node-group.js';
-import type { GroupOptions, TestGroup, TestServer } from './test-kit.js';
+import type { GroupOptions, NodeName, TestGroup, TestServer } from './test-kit.js';
 import type { LocalTestServer } from './test-server.js';
 
 export class LocalGroup implements TestGroup {
@@ -41,20 +41,30 @@ export class LocalGroup implements TestGroup {
     return (await this.group.restart(name)).server;
   }
 
-  pause(name: string): void {
-    this.group.pause(name);
+  private named(node: NodeName): string {
+    return typeof node === 'string' ? node : this.nameOf(node);
   }
 
-  resume(name: string): void {
-    this.group.resume(name);
+  pause(node: NodeName): void {
+    this.group.pause(this.named(node));
   }
 
-  partition(side: readonly string[], other: readonly string[]): void {
-    this.group.partition(side, other);
+  resume(node: NodeName): void {
+    this.group.resume(this.named(node));
   }
 
-  heal(): void {
-    this.group.heal();
+  partition(side: readonly NodeName[], other: readonly NodeName[]): void {
+    this.group.partition(
+      side.map((node) => this.named(node)),
+      other.map((node) => this.named(node)),
+    );
+  }
+
+  heal(side?: readonly NodeName[], other?: readonly NodeName[]): void {
+    this.group.heal(
+      side?.map((node) => this.named(node)),
+      other?.map((node) => this.named(node)),
+    );
   }
 
   addLatency(milliseconds: number): void {

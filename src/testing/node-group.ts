@@ -144,8 +144,9 @@ export class NodeGroup {
     this.net.partition(side, other);
   }
 
-  heal(): void {
-    this.net.heal();
+  heal(side?: readonly string[], other?: readonly string[]): void {
+    for (const name of [...(side ?? []), ...(other ?? [])]) if (name !== OUTSIDE) this.member(name);
+    this.net.heal(side, other);
   }
 
   addLatency(milliseconds: number): void {

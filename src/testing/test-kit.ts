@@ -100,6 +100,9 @@ export interface GroupOptions {
   readonly directives?: Omit<TestServerOptions, 'port' | 'clock' | 'seed' | 'fixtures'> | undefined;
 }
 
+/** A node by its name, or itself. */
+export type NodeName = string | TestServer;
+
 /** Faults between the nodes of a group. `'client'` stands for the clients of the test. */
 export interface TestGroup {
   /** Time of all nodes; it is moved on by what a failover takes. */
@@ -112,13 +115,13 @@ export interface TestGroup {
   /** Starts a node that was killed, with what its disk kept. */
   restart(name: string): Promise<TestServer>;
   /** The node stands still, as by SIGSTOP: connections stay, and nothing is answered. */
-  pause(name: string): void;
+  pause(node: NodeName): void;
   /** A paused node goes on. */
-  resume(name: string): void;
+  resume(node: NodeName): void;
   /** Nothing gets from one side to the other, in both directions. */
-  partition(side: readonly string[], other: readonly string[]): void;
-  /** Ends all partitions; what waited arrives. */
-  heal(): void;
+  partition(side: readonly NodeName[], other: readonly NodeName[]): void;
+  /** Ends the partition between two sides, or all of them; what waited arrives. */
+  heal(side?: readonly NodeName[], other?: readonly NodeName[]): void;
   /** Every message takes so much longer, one way. */
   addLatency(milliseconds: number): void;
   /** Moves time on until a condition holds; rejects with `what` when it does not come true. */

@@ -20,6 +20,8 @@ import type { CallArgument, DiskOperation, Recording, Snapshot, TestServer, Test
 export class LocalTestServer implements TestServer {
   private readonly calls: DirectCalls;
   private recording: CommandRecording | undefined;
+  /** Snapshots that were taken here, which need no check. */
+  private readonly ownSnapshots = new WeakSet<Snapshot>();
 
   /** Use `createServer`. */
   constructor(
@@ -62,13 +64,16 @@ export class LocalTestServer implements TestServer {
   }
 
   snapshot(): Snapshot {
-    return { bytes: takeImage(this.inside.persistence.host) };
+    const snapshot = { bytes: takeImage(this.inside.persistence.host) };
+    this.ownSnapshots.add(snapshot);
+    return snapshot;
   }
 
   restore(from: Snapshot | Uint8Array): void {
     const { inside } = this;
     inside.transactions.databaseChanged(-1);
-    putImage(inside.persistence.host, from instanceof Uint8Array ? from : from.bytes);
+    if (from instanceof Uint8Array) putImage(inside.persistence.host, from);
+    else putImage(inside.persistence.host, from.bytes, this.ownSnapshots.has(from));
     inside.blocking.allChanged();
     inside.serveReady();
     for (const flushed of inside.hooks.flushes) flushed(-1);

@@ -25,8 +25,9 @@ export function saveWhole(
   makeEncoder: (writer: RdbWriter) => SnapshotEncoder,
   sink: WholeSink,
   compresses: boolean,
+  initialBytes?: number,
 ): Error | null {
-  const writer = new RdbWriter(compresses ? Compression.marked : Compression.none);
+  const writer = new RdbWriter(compresses ? Compression.marked : Compression.none, initialBytes);
   const encoder = makeEncoder(writer);
   const refs = new RefList();
   encoder.start(writer);
