@@ -53,6 +53,8 @@ interface Segment {
 /** Gets rows in the order in which they were written: `count` times and values, void after the call; NaN where one is missing. */
 export type Visit = (times: Float64Array, values: Float64Array, count: number, factor: number) => void;
 
+/** Rows after which the tail is made durable, so that a power cut costs no more. */
+const SYNC_ROWS = 30;
 /** While the disk takes nothing. */
 const UNSEALED_BLOCKS_MAX = 8;
 const SEARCH_BYTES = 1 << 16;
@@ -73,7 +75,7 @@ function decodeTimes(bytes: Uint8Array, rows: number, intervalMs: number): void 
 
 export class Tier {
   private segments: Segment[] = [];
-  private open_: OpenBlock;
+  private openBlock: OpenBlock;
   private tail: OpenFile | undefined;
   private tailBytes = 0;
 
@@ -90,7 +92,7 @@ export class Tier {
       (next, { blocks }) => blocks.reduce((most, block) => Math.max(most, block.sequence + 1), next),
       1,
     );
-    this.open_ = this.readTail(sequence) ?? this.startTail(sequence);
+    this.openBlock = this.readTail(sequence) ?? this.startTail(sequence);
   }
 
   /** Bytes of its files. */
@@ -100,39 +102,43 @@ export class Tier {
 
   /** Time of the latest row, -Infinity without one. */
   get lastMs(): number {
-    return this.segments.reduce((most, { blocks }) => Math.max(most, blocks.at(-1)?.lastMs ?? most), this.open_.lastMs);
+    return this.segments.reduce(
+      (most, { blocks }) => Math.max(most, blocks.at(-1)?.lastMs ?? most),
+      this.openBlock.lastMs,
+    );
   }
 
   get firstMs(): number {
     return this.segments.reduce(
       (least, { blocks }) => Math.min(least, blocks[0]?.firstMs ?? least),
-      this.open_.firstMs,
+      this.openBlock.firstMs,
     );
   }
 
   /** Adds a row. Throws the system's error when the disk does not take it; it is then in memory alone. */
   append(timeMs: number, cells: readonly Cell[]): void {
     // Rows that could not be sealed for long give way.
-    if (this.open_.rows > UNSEALED_BLOCKS_MAX * this.options.blockRows)
-      this.open_ = this.startTail(this.open_.sequence);
-    const bytes = joinBytes(this.open_.add(timeMs, cells));
+    if (this.openBlock.rows > UNSEALED_BLOCKS_MAX * this.options.blockRows)
+      this.openBlock = this.startTail(this.openBlock.sequence);
+    const bytes = joinBytes(this.openBlock.add(timeMs, cells));
     if (this.tail !== undefined) {
       try {
         writeFully(this.tail, bytes, 0, bytes.length);
         this.tailBytes += bytes.length;
+        if (this.openBlock.rows % SYNC_ROWS === 0) this.tail.syncSoon(() => undefined);
       } catch (error) {
         // A part of a record would hide those that come after it.
         this.tail.truncate(this.tailBytes);
         throw error;
       }
     }
-    if (this.open_.rows >= this.options.blockRows) this.seal();
+    if (this.openBlock.rows >= this.options.blockRows) this.seal();
   }
 
   /** Makes a block of the open rows. */
   seal(): void {
-    if (this.open_.rows === 0) return;
-    const content = this.open_.content();
+    if (this.openBlock.rows === 0) return;
+    const content = this.openBlock.content();
     const bytes = encodeBlock(content);
     const segment = this.segmentFor(content.firstMs);
     const file = this.files.open(segment.path, 'append');
@@ -148,7 +154,7 @@ export class Tier {
     }
     segment.blocks.push({ ...decodeHead(bytes)!, offset: segment.bytes });
     segment.bytes += bytes.length;
-    this.open_ = this.startTail(content.sequence + 1);
+    this.openBlock = this.startTail(content.sequence + 1);
   }
 
   /** Removes segments whose rows are all too old. */
@@ -170,7 +176,7 @@ export class Tier {
 
   /** Names of all columns with rows after a time. */
   names(sinceMs: number): Set<string> {
-    const names = new Set(this.open_.names);
+    const names = new Set(this.openBlock.names);
     for (const segment of this.segments) {
       const block = segment.blocks.at(-1);
       if (block === undefined || block.lastMs < sinceMs) continue;
@@ -204,11 +210,11 @@ export class Tier {
   }
 
   private readOpen(name: string, fromMs: number, toMs: number, visit: Visit): void {
-    const { rows, firstMs, lastMs } = this.open_;
-    const column = this.open_.column(name);
+    const { rows, firstMs, lastMs } = this.openBlock;
+    const column = this.openBlock.column(name);
     if (rows === 0 || column === undefined || lastMs < fromMs || firstMs >= toMs) return;
     room(rows);
-    decodeTimes(this.open_.column(TIMES)!.bytes, rows, this.options.intervalMs);
+    decodeTimes(this.openBlock.column(TIMES)!.bytes, rows, this.options.intervalMs);
     decodeColumn(column.bytes, rows, $values);
     visit($times, $values, rows, 10 ** column.decimals);
   }
@@ -266,7 +272,7 @@ export class Tier {
     // A clock that was set back begins a new segment too, so that an old one can expire.
     if (newest !== undefined && begins !== undefined && Math.abs(firstMs - begins) < this.options.segmentMs)
       return newest;
-    const path = this.pathOf(`${this.options.name}-${String(this.open_.sequence).padStart(10, '0')}.seg`);
+    const path = this.pathOf(`${this.options.name}-${String(this.openBlock.sequence).padStart(10, '0')}.seg`);
     this.files.open(path, 'create').close();
     this.files.syncFolder(this.folder);
     const segment: Segment = { path, blocks: [], bytes: 0 };
@@ -342,6 +348,7 @@ export class Tier {
     this.tail?.close();
     this.files.open(this.tailPath, 'create').close();
     this.tail = this.files.open(this.tailPath, 'append');
+    this.files.syncFolder(this.folder);
     const beginning = block.beginning();
     writeFully(this.tail, beginning, 0, beginning.length);
     this.tailBytes = beginning.length;
