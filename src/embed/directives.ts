@@ -14,6 +14,10 @@ export interface Directives {
   readonly 'bind-source-addr'?: string | undefined;
   /** TCP port for clients; 0 for none. Default: `6379`. */
   readonly port?: number | string | undefined;
+  /** HTTP port with /metrics for Prometheus and /health; 0 for none. Default: `0`. */
+  readonly 'metrics-port'?: number | string | undefined;
+  /** Addresses that metrics-port listens on; it asks for no password. Default: `127.0.0.1`. */
+  readonly 'metrics-bind'?: string | undefined;
   /** Connections that may wait to be accepted; the system is asked for eight times as many. Default: `511`. */
   readonly 'tcp-backlog'?: number | string | undefined;
   /** Path of a unix socket to listen on as well. Default: `""`. */

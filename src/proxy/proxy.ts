@@ -33,10 +33,22 @@ import { Dispatcher, type DispatcherHost } from './session/dispatcher.js';
 import { PubSubHub } from './session/pubsub-hub.js';
 import { Session } from './session/session.js';
 import { ProxyUsers } from './session/users.js';
-import { statisticsInfo, statisticsJson, statisticsMetrics, type StatisticsSource } from './stats/statistics.js';
+import {
+  statisticsHealth,
+  statisticsInfo,
+  statisticsJson,
+  statisticsMetrics,
+  type StatisticsSource,
+} from './stats/statistics.js';
+import type { ExpositionFormat } from '../service/metrics/exposition.js';
+import { answerRequest, type Health, httpBytes } from '../service/metrics/scrape-door.js';
 import { Turn } from './wire/output.js';
 
 const SHUTDOWN_POLL_MS = 20;
+/** How long the statistics port waits for somebody to ask in HTTP, and then for the whole request. */
+const STATISTICS_WAIT_MS = 50;
+const STATISTICS_REQUEST_MS = 10_000;
+const STATISTICS_REQUEST_BYTES = 16 << 10;
 
 export interface ProxyOptions {
   readonly environment: Environment;
@@ -355,37 +367,57 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     return statisticsJson(this);
   }
 
-  metrics(): string {
-    return statisticsMetrics(this);
+  metrics(format: ExpositionFormat = 'prometheus'): string {
+    return statisticsMetrics(this, format);
   }
 
-  /** Opens the port that tells the statistics to whoever connects; as HTTP, with /metrics, to whoever asks in HTTP. */
+  health(): Health {
+    const { isHealthy, details } = statisticsHealth(this);
+    return { isHealthy: isHealthy && !this.isStopping, details };
+  }
+
+  /** Opens the port that tells the statistics to whoever connects; as HTTP, with /metrics and /health, to whoever asks in HTTP. */
   async openStatistics(host: string, port: number): Promise<void> {
-    this.statsListener = await this.options.environment.network.listen(
-      { host, port, backlog: 128, keepAliveSeconds: () => 0 },
-      (wire) => {
-        // twemproxy tells at once and closes. Who asks in HTTP has sent its request by then.
-        const timer = this.options.environment.clock.after(50, () => answer(statisticsJson(this)));
-        let isDone = false;
-        const answer = (text: string): void => {
+    const { clock, network } = this.options.environment;
+    this.statsListener = await network.listen({ host, port, backlog: 128, keepAliveSeconds: () => 0 }, (wire) => {
+      // twemproxy tells at once and closes. Who asks in HTTP has sent the beginning of its request by then.
+      let timer = clock.after(STATISTICS_WAIT_MS, () => answer(utf8(statisticsJson(this))));
+      let request = '';
+      let isDone = false;
+      const answer = (bytes: Uint8Array): void => {
+        if (isDone) return;
+        isDone = true;
+        timer.cancel();
+        wire.write(bytes);
+        wire.end();
+      };
+      return {
+        onData: (bytes, count) => {
           if (isDone) return;
-          isDone = true;
-          timer.cancel();
-          wire.write(utf8(text));
-          wire.end();
-        };
-        return {
-          onData: (bytes, count) => {
-            const line = Buffer.from(bytes.subarray(0, Math.min(count, 256))).toString('latin1');
-            if (!line.startsWith('GET ')) answer(statisticsJson(this));
-            else if (line.startsWith('GET /metrics')) answer(httpAnswer('text/plain; version=0.0.4', this.metrics()));
-            else answer(httpAnswer('application/json', statisticsJson(this)));
-          },
-          onDrain: () => undefined,
-          onEnd: () => answer(statisticsJson(this)),
-          onClose: () => timer.cancel(),
-        };
-      },
+          if (request === '') {
+            timer.cancel();
+            timer = clock.after(STATISTICS_REQUEST_MS, () => wire.destroy());
+          }
+          request += Buffer.from(bytes.subarray(0, count)).toString('latin1');
+          const end = request.indexOf('\r\n\r\n');
+          if ('GET '.startsWith(request) || 'HEAD '.startsWith(request)) return;
+          if (!/^(GET|HEAD) /.test(request)) answer(utf8(statisticsJson(this)));
+          else if (end >= 0) answer(this.answerHttp(request.slice(0, end)));
+          else if (request.length > STATISTICS_REQUEST_BYTES) wire.destroy();
+        },
+        onDrain: () => undefined,
+        onEnd: () => answer(utf8(statisticsJson(this))),
+        onClose: () => timer.cancel(),
+      };
+    });
+  }
+
+  /** Every path but those of a monitoring system has the statistics. */
+  private answerHttp(head: string): Uint8Array {
+    if (/^\w+ \/(metrics|healthz?)[ ?]/.test(head)) return answerRequest(this, head);
+    return httpBytes(
+      { status: 200, contentType: 'application/json', body: statisticsJson(this) },
+      !head.startsWith('HEAD'),
     );
   }
 
@@ -414,8 +446,4 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     };
     poll();
   }
-}
-
-function httpAnswer(type: string, body: string): string {
-  return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
 }

@@ -5,6 +5,7 @@ import { systemErrorText } from '../base/system-error.js';
 import type { Files } from '../io/files.js';
 import type { Config } from '../service/config/config.js';
 import { Listeners } from '../service/doors/listeners.js';
+import { MetricsPort } from '../service/metrics/metrics-port.js';
 import { describeWatch, findFaults } from './advice.js';
 import { applyLines, hostsIn, type SentinelLine } from './config-reader.js';
 import { type SentinelMeans, SentinelServer } from './sentinel-server.js';
@@ -43,6 +44,7 @@ export class RunningSentinel {
   constructor(
     readonly server: SentinelServer,
     readonly listeners: Listeners,
+    private readonly metrics: MetricsPort,
   ) {}
 
   close(): void {
@@ -50,6 +52,7 @@ export class RunningSentinel {
     this.isClosed = true;
     this.server.stop();
     this.listeners.close();
+    this.metrics.close();
     for (const client of [...this.server.clients.values()]) client.connection?.destroy();
   }
 }
@@ -78,8 +81,15 @@ export async function launchSentinel(launched: SentinelLaunch): Promise<RunningS
   server.tlsPort = listeners.tlsPort;
   const usesTls = config.flag('tls-replication').value && listeners.tlsPort >= 0;
   server.state.port = Math.max(0, usesTls || listeners.port < 0 ? listeners.tlsPort : listeners.port);
+  const metrics = new MetricsPort(server, environment.network);
+  try {
+    await metrics.open();
+  } catch (error) {
+    listeners.close();
+    throw new SentinelStartError(error instanceof Error ? error.message : String(error));
+  }
   begin(server);
-  return new RunningSentinel(server, listeners);
+  return new RunningSentinel(server, listeners, metrics);
 }
 
 function configureUsers(server: SentinelServer, users: SentinelLaunch['users']): void {

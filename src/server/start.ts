@@ -17,6 +17,8 @@ import { allowedCount, IoThreads, parseForced } from '../service/doors/io-thread
 import { Log } from '../service/process/log.js';
 import { OomScore } from '../service/process/oom-score.js';
 import type { ServerCall } from './call.js';
+import { MetricsPort } from '../service/metrics/metrics-port.js';
+import { clusterInfoText } from './commands/cluster-views.js';
 import { DataServer } from './server.js';
 import { tlsDirectives } from '../service/doors/tls.js';
 
@@ -193,11 +195,16 @@ async function serve(launched: Launch, locks: DataLocks): Promise<RunningServer>
   if (listeners.tls.isWanted && !listeners.tls.configure())
     throw new StartError('Failed to configure TLS. Check logs for more info.');
   await openDoors(server, listeners, anyPort);
+  let metrics: MetricsPort | undefined;
   try {
+    metrics = await openMetrics(server, environment.network);
+    const open = metrics;
+    server.hooks.stops.push(() => Promise.resolve(open.close()));
     return await finishStart(server, listeners, locks, launched);
   } catch (error) {
     // Whatever failed, nobody may come in, and nothing that goes on by itself may keep the process.
     server.cron.stop();
+    metrics?.close();
     listeners.close();
     for (const client of [...server.clients.values()]) client.connection?.destroy();
     await server.ioThreads?.close();
@@ -226,6 +233,35 @@ async function prepareIoThreads(server: DataServer): Promise<void> {
     else server.log('notice', `Up to ${count} I/O threads will serve clients when the load is high.`);
   }
   if (forced !== undefined) await server.ioThreads.force(forced);
+}
+
+/** Opens `metrics-port`. It serves while data is loaded, so that /health can tell of that. */
+async function openMetrics(server: DataServer, network: Environment['network']): Promise<MetricsPort> {
+  const { info, clock, slowLog, latency, config } = server;
+  const metrics = new MetricsPort(
+    {
+      info,
+      clock,
+      slowLog,
+      latency,
+      config,
+      get loading() {
+        return server.loading;
+      },
+      get clusterInfo() {
+        return server.cluster === undefined ? undefined : clusterInfoText(server.cluster, server.clusterKeys);
+      },
+      beginTurn: () => server.beginTurn(),
+      log: (level, text) => server.log(level, text),
+    },
+    network,
+  );
+  try {
+    await metrics.open();
+  } catch (error) {
+    throw new StartError(error instanceof Error ? error.message : String(error));
+  }
+  return metrics;
 }
 
 /** The steps that remain once the listeners are open. */

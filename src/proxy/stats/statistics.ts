@@ -4,6 +4,10 @@
 // are up to an interval old; these are those of the moment.
 
 import { KVASIR_VERSION, SERVER_VERSION } from '../../base/version.js';
+import { parseInfoText } from '../../base/info-text.js';
+import { Exposition, type ExpositionFormat, type Labels } from '../../service/metrics/exposition.js';
+import { InfoMetrics } from '../../service/metrics/info-metrics.js';
+import type { Health } from '../../service/metrics/scrape-door.js';
 import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
 import type { Plan } from '../routing/plan.js';
@@ -195,56 +199,61 @@ function commandFields(source: StatisticsSource): [string, string][] {
   return fields;
 }
 
-function escaped(label: string): string {
-  return label.replace(/["\\\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`));
+const gauges: ReadonlySet<string> = new Set([
+  'client_connections',
+  'server_connections',
+  'in_queue',
+  'in_queue_bytes',
+  'out_queue',
+  'out_queue_bytes',
+  'server_ejected_at',
+]);
+
+/** The counters for a monitoring system: those of the proxy, and those of its INFO under the names of redis_exporter. */
+export function statisticsMetrics(source: StatisticsSource, format: ExpositionFormat): string {
+  const to = new Exposition();
+  const uptime = Math.floor((source.nowMs() - source.startedMs) / 1000);
+  to.add('redis_up', 'gauge', 'The proxy answers; always 1.', 1);
+  to.add('kvasir_proxy_uptime_seconds', 'gauge', 'Seconds since the start.', uptime);
+  to.add('kvasir_proxy_connections_received_total', 'counter', 'Client connections accepted.', source.totalConnections);
+  to.add('kvasir_proxy_connections', 'gauge', 'Client connections open.', source.currentConnections);
+  to.add('kvasir_proxy_memory_bytes', 'gauge', 'Resident memory.', source.memoryBytes);
+  const addCounter = (name: string, help: string, value: number, labels: Labels): void => {
+    const kind = gauges.has(name) ? 'gauge' : 'counter';
+    const shown = `kvasir_proxy_${name}${kind === 'counter' ? '_total' : ''}`;
+    to.add(shown, kind, help.replace(/^# /, 'Number of '), value, labels);
+  };
+  for (const { pool, ejectCount } of source.pools) {
+    const figures = ofPool(pool, ejectCount);
+    for (const [name, help] of poolCounters) addCounter(name, help, figures[name], { pool: pool.name });
+    for (const backend of pool.router.backends) {
+      const ofBackend = ofServer(backend);
+      const labels = { pool: pool.name, server: backend.options.name };
+      for (const [name, help] of serverCounters) addCounter(name, help, ofBackend[name], labels);
+      const isEjected = backend.ejectedUntilMs > 0 ? 1 : 0;
+      to.add('kvasir_proxy_server_ejected', 'gauge', '1 while the server is ejected.', isEjected, labels);
+    }
+  }
+  for (const { calls, command } of source.plans)
+    if (calls > 0)
+      to.add('kvasir_proxy_commands_total', 'counter', 'Commands that clients sent.', calls, {
+        command: command.fullName,
+      });
+  new InfoMetrics(to).addInfo(parseInfoText(statisticsInfo(source, ['all'])), source.nowMs());
+  return to.render(format);
 }
 
-/** The counters in Prometheus's text format. */
-export function statisticsMetrics(source: StatisticsSource): string {
-  const lines: string[] = [];
-  const family = (
-    name: string,
-    help: string,
-    kind: 'counter' | 'gauge',
-    rows: readonly (readonly [string, number])[],
-  ): void => {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`);
-    for (const [labels, value] of rows) lines.push(`${name}${labels === '' ? '' : `{${labels}}`} ${value}`);
-  };
-  family('kvasir_proxy_uptime_seconds', 'Seconds since the start.', 'gauge', [
-    ['', Math.floor((source.nowMs() - source.startedMs) / 1000)],
-  ]);
-  family('kvasir_proxy_connections_total', 'Client connections accepted.', 'counter', [['', source.totalConnections]]);
-  family('kvasir_proxy_connections', 'Client connections open.', 'gauge', [['', source.currentConnections]]);
-  family('kvasir_proxy_memory_bytes', 'Resident memory.', 'gauge', [['', source.memoryBytes]]);
-  const gauges = new Set<string>([
-    'client_connections',
-    'server_connections',
-    'in_queue',
-    'in_queue_bytes',
-    'out_queue',
-    'out_queue_bytes',
-    'server_ejected_at',
-  ]);
-  for (const [name, help] of poolCounters) {
-    const kind = gauges.has(name) ? 'gauge' : 'counter';
-    const rows = source.pools.map(
-      ({ pool, ejectCount }) => [`pool="${escaped(pool.name)}"`, ofPool(pool, ejectCount)[name]] as const,
-    );
-    family(`kvasir_proxy_${name}${kind === 'counter' ? '_total' : ''}`, help.replace(/^# /, 'Number of '), kind, rows);
-  }
-  for (const [name, help] of serverCounters) {
-    const kind = gauges.has(name) ? 'gauge' : 'counter';
-    const rows = source.pools.flatMap(({ pool }) =>
-      pool.router.backends.map(
-        (backend) =>
-          [`pool="${escaped(pool.name)}",server="${escaped(backend.options.name)}"`, ofServer(backend)[name]] as const,
-      ),
-    );
-    family(`kvasir_proxy_${name}${kind === 'counter' ? '_total' : ''}`, help.replace(/^# /, 'Number of '), kind, rows);
-  }
-  const calls: [string, number][] = [];
-  for (const plan of source.plans) if (plan.calls > 0) calls.push([`command="${plan.command.fullName}"`, plan.calls]);
-  family('kvasir_proxy_commands_total', 'Commands that clients sent.', 'counter', calls);
-  return `${lines.join('\n')}\n`;
+/** Whether clients can be served: no pool may have lost all its servers. */
+export function statisticsHealth(source: StatisticsSource): Health {
+  const pools = source.pools.map(({ pool }) => {
+    const { backends } = pool.router;
+    return {
+      name: pool.name,
+      servers: backends.length,
+      ejected: backends.filter((each) => each.ejectedUntilMs > 0).length,
+    };
+  });
+  const isHealthy = pools.every(({ servers, ejected }) => servers === 0 || ejected < servers);
+  const uptime = Math.floor((source.nowMs() - source.startedMs) / 1000);
+  return { isHealthy, details: { kvasir_version: KVASIR_VERSION, uptime_in_seconds: uptime, pools } };
 }

@@ -5,9 +5,9 @@ import { endpointOf, portOf } from '../cluster-endpoint.js';
 import type { ClusterNodeView, ClusterPort } from '../cluster-port.js';
 import { type ClusterCall, type ClusterRun, isSecure } from './cluster-host.js';
 
-export const info: ClusterRun = (call, cluster) => {
+/** What CLUSTER INFO replies. */
+export function clusterInfoText(cluster: ClusterPort, { trim }: ClusterCall['host']['clusterKeys']): string {
   const counts = slotCounts(cluster);
-  const { trim } = call.host.clusterKeys;
   const lines: (readonly [string, string | number])[] = [
     ['cluster_state', cluster.isOk ? 'ok' : 'fail'],
     ['cluster_slots_assigned', counts.assigned],
@@ -29,8 +29,10 @@ export const info: ClusterRun = (call, cluster) => {
     ['cluster_slot_migration_stats_active_trim_completed', trim.finishedSlots],
     ['cluster_slot_migration_stats_active_trim_cancelled', 0],
   ];
-  call.reply.verbatim(lines.map(([name, value]) => `${name}:${value}\r\n`).join(''));
-};
+  return lines.map(([name, value]) => `${name}:${value}\r\n`).join('');
+}
+
+export const info: ClusterRun = (call, cluster) => call.reply.verbatim(clusterInfoText(cluster, call.host.clusterKeys));
 
 function slotCounts(cluster: ClusterPort): { assigned: number; ok: number; suspected: number; failed: number } {
   const counts = { assigned: 0, ok: 0, suspected: 0, failed: 0 };

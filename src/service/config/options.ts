@@ -83,6 +83,8 @@ export const options = [
   ),
   text('bind-source-addr', null, {}, 'Local address of outgoing connections.'),
   number('port', 6379, 0, 65535, {}, 'TCP port for clients; 0 for none.'),
+  number('metrics-port', 0, 0, 65535, {}, 'HTTP port with /metrics for Prometheus and /health; 0 for none.'),
+  text('metrics-bind', '127.0.0.1', {}, 'Addresses that metrics-port listens on; it asks for no password.'),
   number(
     'tcp-backlog',
     511,

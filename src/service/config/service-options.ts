@@ -11,6 +11,8 @@ const names: ReadonlySet<string> = new Set<OptionName>([
   'unixsocket',
   'unixsocketperm',
   'tcp-backlog',
+  'metrics-port',
+  'metrics-bind',
   'tcp-keepalive',
   'timeout',
   'protected-mode',

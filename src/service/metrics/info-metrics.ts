@@ -25,7 +25,8 @@ export class InfoMetrics {
     labels: Labels = {},
     suffix = '',
   ): void {
-    if (value === undefined) return;
+    // A counter below zero is none, whatever the server says.
+    if (value === undefined || (kind === 'counter' && value < 0)) return;
     this.to.add(`redis_${name}`, kind, help, value, { ...this.labels, ...labels }, suffix);
   }
 
@@ -35,7 +36,7 @@ export class InfoMetrics {
     for (const [field, value] of fields) {
       const known = exporterNames.get(field);
       const number = known === undefined ? undefined : stateNumber(value);
-      if (known === undefined || number === undefined) continue;
+      if (known === undefined || number === undefined || (known.kind === 'counter' && number < 0)) continue;
       this.to.add(known.name, known.kind, known.help, scaled(number, known.factor), this.labels);
     }
     this.add(
