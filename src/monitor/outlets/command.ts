@@ -8,6 +8,7 @@ import { type Notification, notificationLine } from '../alerts/notification.js';
 
 const TIMEOUT_MS = 30_000;
 const ERROR_LENGTH_MAX = 500;
+const WORD_LENGTH_MAX = 4096;
 
 export function runCommand({ program, args }: CommandChannel, notification: Notification): Promise<void> {
   const { kind, rule, ruleName, severity, target, targetName, text, value } = notification;
@@ -22,8 +23,10 @@ export function runCommand({ program, args }: CommandChannel, notification: Noti
     KVASIR_ALERT_LINE: notificationLine(notification),
     KVASIR_ALERT_VALUE: value === null ? '' : String(value),
   };
-  // A variable cannot hold NUL.
-  const clean = Object.entries(variables).map(([name, word]) => [name, word.replaceAll('\0', '')] as const);
+  // A variable cannot hold NUL, and all of them together only so much.
+  const clean = Object.entries(variables).map(
+    ([name, word]) => [name, word.replaceAll('\0', '').slice(0, WORD_LENGTH_MAX)] as const,
+  );
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ['pipe', 'ignore', 'pipe'],
