@@ -18,7 +18,7 @@
 // A value is stored as a whole number, multiplied by ten to the
 // power of `decimals`; column.ts has the encoding. Each column has a checksum of its own, so that a curve reads its column alone.
 
-import { joinBytes, utf8 } from '../../base/bytes.js';
+import { equalBytes, joinBytes, utf8 } from '../../base/bytes.js';
 import { crc32 } from '../../base/crc32.js';
 
 export const HEAD_BYTES = 48;
@@ -130,6 +130,25 @@ export function decodeHead(head: Uint8Array): BlockHead | undefined {
     lastMs: view.getFloat64(32, true),
     intervalMs: view.getUint32(40, true),
   };
+}
+
+/** Where one column is; `name` is in UTF-8. As `decodeDirectory`, without a string for each of the others. */
+export function findColumn(head: Uint8Array, name: Uint8Array): ColumnPlace | undefined {
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  const headBytes = view.getUint32(4, true);
+  const count = view.getUint32(20, true);
+  let at = HEAD_BYTES;
+  let offset = headBytes;
+  for (let index = 0; index < count && at + ENTRY_BYTES <= headBytes; index++) {
+    const nameLength = view.getUint8(at);
+    const length = view.getUint32(at + 2, true);
+    const nameAt = at + ENTRY_BYTES;
+    if (equalBytes(head, nameAt, nameLength, name, 0, name.length))
+      return { decimals: view.getUint8(at + 1), offset, length, crc: view.getUint32(at + 6, true) };
+    offset += length;
+    at = nameAt + nameLength;
+  }
+  return undefined;
 }
 
 /** The directory of a head that `decodeHead` accepted; offsets count from the beginning of the block. */

@@ -11,7 +11,7 @@
 // A damaged block costs its own rows: the search for the next one goes on from there. What a crash tore off the end of a segment is
 // cut away.
 
-import { joinBytes } from '../../base/bytes.js';
+import { joinBytes, utf8 } from '../../base/bytes.js';
 import { crc32 } from '../../base/crc32.js';
 import { systemErrorText } from '../../base/system-error.js';
 import { type Files, type OpenFile, readWhole, writeFully } from '../../io/files.js';
@@ -22,10 +22,12 @@ import {
   decodeDirectory,
   decodeHead,
   encodeBlock,
+  findColumn,
   HEAD_BYTES,
 } from './block.js';
 import { type Cell, OpenBlock, replayTail, TIMES } from './open-block.js';
-import { decodeColumn } from './column.js';
+import { ColumnError } from './column.js';
+import { visitRows, type Visit } from './decode-rows.js';
 
 export interface TierOptions {
   /** Beginning of the names of its files. */
@@ -50,28 +52,13 @@ interface Segment {
   bytes: number;
 }
 
-/** Gets rows in the order in which they were written: `count` times and values, void after the call; NaN where one is missing. */
-export type Visit = (times: Float64Array, values: Float64Array, count: number, factor: number) => void;
-
 /** Rows after which the tail is made durable, so that a power cut costs no more. */
 const SYNC_ROWS = 30;
 /** While the disk takes nothing. */
 const UNSEALED_BLOCKS_MAX = 8;
 const SEARCH_BYTES = 1 << 16;
-
-let $times = new Float64Array(2048);
-let $values = new Float64Array(2048);
-
-function room(rows: number): void {
-  if (rows <= $times.length) return;
-  $times = new Float64Array(rows * 2);
-  $values = new Float64Array(rows * 2);
-}
-
-function decodeTimes(bytes: Uint8Array, rows: number, intervalMs: number): void {
-  decodeColumn(bytes, rows, $times);
-  for (let index = 1; index < rows; index++) $times[index]! += index * intervalMs;
-}
+/** The name of the column of times. */
+const NO_NAME = utf8(TIMES);
 
 export class Tier {
   private segments: Segment[] = [];
@@ -187,13 +174,14 @@ export class Tier {
 
   /** Visits the rows of a column in blocks that have rows from `fromMs` up to `toMs`. */
   read(name: string, fromMs: number, toMs: number, visit: Visit): void {
+    const nameBytes = utf8(name);
     for (const segment of this.segments) {
       let file: OpenFile | undefined;
       try {
         for (const block of segment.blocks) {
           if (block.lastMs < fromMs || block.firstMs >= toMs) continue;
           file ??= this.files.open(segment.path, 'read');
-          this.readBlock(file, segment, block, name, visit);
+          this.readBlock(file, segment, block, nameBytes, visit);
         }
       } catch (error) {
         this.log(`${segment.path}: cannot be read: ${systemErrorText(error)}`);
@@ -213,30 +201,27 @@ export class Tier {
     const { rows, firstMs, lastMs } = this.openBlock;
     const column = this.openBlock.column(name);
     if (rows === 0 || column === undefined || lastMs < fromMs || firstMs >= toMs) return;
-    room(rows);
-    decodeTimes(this.openBlock.column(TIMES)!.bytes, rows, this.options.intervalMs);
-    decodeColumn(column.bytes, rows, $values);
-    visit($times, $values, rows, 10 ** column.decimals);
+    const times = this.openBlock.column(TIMES)!.bytes;
+    const { intervalMs } = this.options;
+    visitRows({ rows, intervalMs, times, values: column.bytes, decimals: column.decimals }, visit);
   }
 
-  private readBlock(file: OpenFile, segment: Segment, block: SealedBlock, name: string, visit: Visit): void {
+  private readBlock(file: OpenFile, segment: Segment, block: SealedBlock, name: Uint8Array, visit: Visit): void {
     const head = readAt(file, block.offset, block.headBytes);
     if (decodeHead(head) === undefined) return this.complain(segment, block);
-    const directory = decodeDirectory(head);
-    const times = directory.get(TIMES);
-    const place = directory.get(name);
+    const times = findColumn(head, NO_NAME);
+    const place = findColumn(head, name);
     if (times === undefined || place === undefined) return;
     const timeBytes = readColumn(file, block, times);
     const bytes = readColumn(file, block, place);
     if (timeBytes === undefined || bytes === undefined) return this.complain(segment, block);
-    room(block.rows);
+    const { rows, intervalMs } = block;
     try {
-      decodeTimes(timeBytes, block.rows, block.intervalMs);
-      decodeColumn(bytes, block.rows, $values);
-    } catch {
-      return this.complain(segment, block);
+      visitRows({ rows, intervalMs, times: timeBytes, values: bytes, decimals: place.decimals }, visit);
+    } catch (error) {
+      if (!(error instanceof ColumnError)) throw error;
+      this.complain(segment, block);
     }
-    visit($times, $values, block.rows, 10 ** place.decimals);
   }
 
   private complain(segment: Segment, block: SealedBlock): void {
