@@ -45,7 +45,9 @@ export class SampleMaker {
     const growth = (counter: string, value = infoNumber(info.fields.get(counter))): number | undefined => {
       if (value === undefined) return undefined;
       next.set(counter, value);
-      const before = this.counters.get(counter);
+      // Commands have no line before they are called for the first time.
+      const isNewCommand = counter.startsWith('cmdstat_') && this.counters.size > 0;
+      const before = this.counters.get(counter) ?? (isNewCommand ? 0 : undefined);
       return before === undefined || value < before || !(seconds > 0) ? undefined : value - before;
     };
     const set = (name: string, value: number | undefined): void => {
@@ -65,7 +67,10 @@ export class SampleMaker {
     const user = growth('used_cpu_user');
     if (system !== undefined && user !== undefined) set('cpu', (100 * (system + user)) / seconds);
     addMemory(info, values, set);
-    addHitRate(values, set);
+    const hits = growth('keyspace_hits');
+    const misses = growth('keyspace_misses');
+    if (hits !== undefined && misses !== undefined && hits + misses > 0)
+      set('hit_rate', (100 * hits) / (hits + misses));
     addKeys(info, set);
     addReplication(info, set);
     addPersistence(info, around.wallMs, set);
@@ -142,12 +147,6 @@ function addMemory(info: InfoText, values: Values, set: Set_): void {
   const used = values.get('memory_used');
   const limit = values.get('memory_max') || infoNumber(info.fields.get('total_system_memory'));
   if (used !== undefined && limit !== undefined && limit > 0) set('memory_percent', (100 * used) / limit);
-}
-
-function addHitRate(values: Values, set: Set_): void {
-  const hits = values.get('hits');
-  const misses = values.get('misses');
-  if (hits !== undefined && misses !== undefined && hits + misses > 0) set('hit_rate', (100 * hits) / (hits + misses));
 }
 
 function addKeys(info: InfoText, set: Set_): void {

@@ -424,7 +424,6 @@ describe('a stranger', () => {
       const names = await stage.monitor.metrics('a');
       assert.ok(names.length < 200, `${names.length} figures`);
       for (const { text: line } of stage.monitor.events('a', 0, Infinity))
-        // eslint-disable-next-line no-control-regex
         assert.ok(!/[\u0000-\u001f]/.test(line) && line.length < 2000, line);
       stage.replies.clear();
       await stage.next();
