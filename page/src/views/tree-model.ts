@@ -45,7 +45,7 @@ interface Step {
 
 /** Names that a folder loads by itself; then it waits for somebody to ask for more. */
 const namesAtOnce = 500;
-const keysScannedAtOnce = 2_000_000;
+const keysScannedAtOnce = 300_000;
 
 export class TreeModel {
   readonly root: Folder = makeFolder('', '', -1);
