@@ -11,6 +11,7 @@ import { changeMaster, endFailover, reportSwitch } from './change-master.js';
 import { chooseReplica } from './choose-replica.js';
 import { candidacy, countVotes } from './election.js';
 import type { FailoverKind, FailoverState, Master, Replica } from './instance.js';
+import { takeInfo } from './info.js';
 import { request, sendFailover, sendReplicaOf } from './requests.js';
 import { belongsElsewhere } from './ownership.js';
 import type { SentinelState } from './state.js';
@@ -117,6 +118,8 @@ function promote(state: SentinelState, master: Master): void {
     return;
   }
   sendReplicaOf(state, chosen, undefined);
+  // The answer comes after the promotion; the next INFO in turn would be up to a second later.
+  request(state, chosen, ['INFO'], (reply) => takeInfo(state, chosen, reply));
   awaitPromotion(state, master, chosen);
 }
 
