@@ -15,8 +15,8 @@ import type { Progress } from './progress.js';
 
 const SLOTS_PER_STEP = 128;
 const LOOK_MS = 20;
-/** An import that fails so often will not come about. */
-const RETRIES_MAX = 5;
+/** An import that fails so often will not come about. They come every second, and a handoff may take ten to be given up. */
+const RETRIES_MAX = 20;
 
 /** A move as CLUSTER MIGRATION STATUS shows it. */
 export interface StepStatus {

@@ -312,6 +312,11 @@ export class SlotExport implements SnapshotSink, EffectSink {
     if (this.move.phase === 'granted') this.owner.giveUp(this.move, this.slots, epoch);
   }
 
+  /** The destination will not take the slots. */
+  declined(reason: string): void {
+    if (this.move.phase === 'granted') this.fail(`The target did not take the slots: ${reason}`);
+  }
+
   private notTaken(): void {
     const { owner, move } = this;
     if (this.isOver) return;

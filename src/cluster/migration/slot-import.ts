@@ -190,17 +190,23 @@ export class SlotImport implements StreamTarget {
       return;
     }
     if (owner.clock.steadyMs() - this.ackMs >= leaseMs) {
-      this.fail('The handoff of the slots came too late');
+      this.decline('The handoff of the slots came too late');
       return;
     }
     const epoch = owner.takeOver(move, this.slots);
     if (epoch === undefined) {
-      this.fail('The slots have another owner by now, or this node cannot serve them');
+      this.decline('The slots have another owner by now, or this node cannot serve them');
       return;
     }
     move.writePauseMs = owner.clock.steadyMs() - this.handoffMs;
     this.say('TAKEN', String(epoch));
     this.close('completed', '');
+  }
+
+  /** The slots will not be taken: the source need not wait to find out. */
+  private decline(reason: string): void {
+    this.say('DECLINED', reason);
+    this.fail(reason);
   }
 
   // --- the end --------------------------------------------------------------------------------------------------------

@@ -276,6 +276,9 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
       case 'TAKEN':
         exported.taken(Number(rest[0]) || 0);
         return undefined;
+      case 'DECLINED':
+        exported.declined(rest[0] ?? '');
+        return undefined;
       case 'PACE':
         if (rest[0] === 'LIMIT') exported.order({ kind: 'limit', bytesPerSecond: Math.max(0, Number(rest[1]) || 0) });
         else exported.order({ kind: rest[0] === 'PAUSE' ? 'pause' : 'resume' });
