@@ -99,6 +99,27 @@ describe('createCluster', () => {
     await cluster.settle('all serve again', () => ['m1', 'm2', 'm3'].every(isOk));
   });
 
+  it('leaves no handle, timer or port behind', async () => {
+    // KVASIR_CLUSTERS=100 for the long way.
+    const count = Number(process.env.KVASIR_CLUSTERS ?? 4);
+    const before = process.getActiveResourcesInfo().length;
+    const ports: number[] = [];
+    for (let round = 0; round < count; round++) {
+      const cluster = await createCluster({ masters: 3, replicas: round % 2, sockets: round % 4 < 2 });
+      if (round % 4 < 2) ports.push(...cluster.addresses.map(({ port }) => port));
+      await cluster.close();
+    }
+    const remaining = (): number => process.getActiveResourcesInfo().length - before;
+    // Handles that are being closed go in later turns of the loop.
+    for (let turn = 0; turn < 1000 && remaining() > 2; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.ok(remaining() <= 2, process.getActiveResourcesInfo().join(' '));
+    for (const port of ports) {
+      const redis = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => null });
+      redis.on('error', () => undefined);
+      await assert.rejects(redis.connect(), `port ${port} is still served`);
+    }
+  });
+
   it('refuses options that mean nothing', async () => {
     await assert.rejects(createCluster({ masters: 0 }), /masters/);
     await assert.rejects(createCluster({ replicas: -1 }), /replicas/);
