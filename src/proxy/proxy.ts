@@ -23,7 +23,13 @@ import { runPubSubCommand } from './commands/pubsub-command.js';
 import type { PoolConfig } from './config/pool-config.js';
 import { openDoors, type Door } from './doors/doors.js';
 import type { BackendHost } from './pool/backend.js';
-import { makeRouter } from './pool/make-router.js';
+import { InstanceMove } from './online/instance-move.js';
+import { MigratingRouter } from './online/migrating-router.js';
+import { MirrorRouter } from './online/mirror-router.js';
+import { Backend } from './pool/backend.js';
+import { HotCache } from './pool/hot-cache.js';
+import { KeyWatch } from './pool/key-watch.js';
+import { authOf, makeRouter } from './pool/make-router.js';
 import { NutcrackerRouter } from './pool/nutcracker-router.js';
 import { Pool, type PoolOptions } from './pool/pool.js';
 import type { Plan } from './routing/plan.js';
@@ -67,6 +73,7 @@ interface RunningPool {
   readonly pool: Pool;
   readonly hub: PubSubHub;
   doors: Door[];
+  move: InstanceMove | undefined;
 }
 
 export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
@@ -127,16 +134,42 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
       isLikeTwemproxy: config.kind === 'twemproxy',
       databaseCount: config.databaseCount,
       clientOutputBytesMax: config.clientOutputBytesMax,
+      ...this.watchOf(config),
       log: this.options.log,
     };
   }
 
+  /** The router of a pool; one that migrates or has a mirror has that of the other pool inside. */
   private makeRouter(config: PoolConfig): Router {
-    return makeRouter(config, this.backendHost(config), this.options.environment.clock, this.random);
+    const { clock } = this.options.environment;
+    const make = (of: PoolConfig): Router => makeRouter(of, this.backendHost(of), clock, this.random);
+    const otherName = config.migrateTo === '' ? config.mirrorTo : config.migrateTo;
+    if (otherName === '') return make(config);
+    const other = this.configs.find(({ name }) => name === otherName);
+    if (other === undefined) throw new Error(`pool '${config.name}' names a pool that there is not: '${otherName}'`);
+    const parts = {
+      clock,
+      databaseCount: Math.min(config.databaseCount, other.databaseCount),
+      planOf: (name: string) => this.dispatcher.plans[this.table.commands.get(name)!.id]!,
+      log: (level: LogLevel, text: string) => this.options.log(level, `pool '${config.name}': ${text}`),
+    };
+    return config.migrateTo === ''
+      ? new MirrorRouter(make(config), make(other), parts)
+      : new MigratingRouter(make(config), make(other), parts);
+  }
+
+  private configs: readonly PoolConfig[] = [];
+
+  private watchOf(config: PoolConfig): { watch: KeyWatch | undefined; cache: HotCache | undefined } {
+    const watch = config.watchesKeys ? new KeyWatch(this.options.environment.clock) : undefined;
+    const cache =
+      watch === undefined || config.cachedKeysMax === 0 ? undefined : new HotCache(watch, config.cachedKeysMax);
+    return { watch, cache };
   }
 
   /** Opens all pools; rejects with what is wrong with the first that does not open. */
   async start(configs: readonly PoolConfig[]): Promise<void> {
+    this.configs = configs;
     for (const config of configs) await this.open(config);
   }
 
@@ -144,7 +177,7 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
   async open(config: PoolConfig, router: Router = this.makeRouter(config)): Promise<void> {
     const pool = new Pool(this.poolOptions(config, router));
     const hub = new PubSubHub(router, this.options.environment.clock);
-    const running: RunningPool = { config, pool, hub, doors: [] };
+    const running: RunningPool = { config, pool, hub, doors: [], move: undefined };
     try {
       running.doors = await openDoors(this.options.environment.network, config, (wire) => this.accept(pool, wire));
     } catch (error) {
@@ -177,8 +210,8 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
   }
 
   sessionClosed(session: Session, error: Error | undefined): void {
-    const { pool } = session;
-    this.hubOf(pool)?.forget(session);
+    this.hubOf(session.pool)?.forget(session);
+    const pool = session.home;
     this.sessions.delete(session.id);
     pool.clientCount--;
     if (error === undefined) pool.clientEofCount++;
@@ -196,12 +229,14 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
       for (const mistake of mistakes) this.options.log('warning', `the configuration stays as it was: ${mistake}`);
       return mistakes;
     }
+    this.configs = pools;
     const failures: string[] = [];
     for (const [name, running] of [...this.running]) {
       if (pools.some((config) => config.name === name)) continue;
       for (const door of running.doors) door.close();
       this.running.delete(name);
-      for (const session of this.sessions.values()) if (session.pool === running.pool) session.closeAfterReplies();
+      for (const session of this.sessions.values())
+        if (session.pool === running.pool || session.home === running.pool) session.closeAfterReplies();
       running.hub.close();
       running.pool.router.close();
       this.options.log('notice', `pool '${name}' is gone`);
@@ -223,7 +258,7 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
 
   private async change(running: RunningPool, config: PoolConfig): Promise<void> {
     const old = running.config;
-    if (JSON.stringify({ ...old, line: 0 }) === JSON.stringify({ ...config, line: 0 })) return;
+    if (describe(old) === describe(config) && this.otherIsSame(config)) return;
     const options = this.poolOptions(config, this.makeRouter(config));
     const movesDoor = old.listen.text !== config.listen.text || old.listenTls?.text !== config.listenTls?.text;
     if (movesDoor) {
@@ -237,6 +272,62 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     running.hub.useRouter(options.router);
     if (config.preconnects) for (const backend of options.router.backends) backend.preconnect();
     this.options.log('notice', `pool '${config.name}' has ${config.servers.length} servers now`);
+  }
+
+  /** Whether the pool that a pool leads to is as it was when its router was made. */
+  private otherIsSame(config: PoolConfig): boolean {
+    const name = config.migrateTo === '' ? config.mirrorTo : config.migrateTo;
+    if (name === '') return true;
+    const before = this.running.get(name)?.config;
+    const now = this.configs.find((other) => other.name === name);
+    return before !== undefined && now !== undefined && describe(before) === describe(now);
+  }
+
+  // --- tenants and moves
+
+  enterAs(session: Session, userName: string): void {
+    const { home } = session;
+    const running = this.running.get(home.name);
+    const name = running?.config.tenants.get(userName);
+    const pool = name === undefined ? home : this.running.get(name)?.pool;
+    if (pool === undefined || pool === session.pool) return;
+    this.hubOf(session.pool)?.forget(session);
+    session.pool = pool;
+  }
+
+  moveOf(session: Session): InstanceMove | undefined {
+    return this.running.get(session.pool.name)?.move;
+  }
+
+  moveServer(session: Session, name: string, address: string): InstanceMove | string {
+    const running = this.running.get(session.pool.name);
+    const router = running?.pool.router;
+    if (running === undefined || !(router instanceof NutcrackerRouter))
+      return 'servers of this kind of pool find each other';
+    if (running.move !== undefined && running.move.stage !== 'done' && running.move.stage !== 'failed')
+      return `server '${running.move.old.options.name}' is being moved`;
+    const old = router.backends.find(({ options }) => options.name === name || options.label === name);
+    if (old === undefined) return `the pool has no server '${name}'`;
+    const colon = address.lastIndexOf(':');
+    const port = Number(address.slice(colon + 1));
+    if (colon <= 0 || !(port >= 1 && port <= 65535)) return `'${address}' is no host:port`;
+    const { name: placedName, weight, timeoutMs, connectionCount, auth: serverAuth, databaseIndex } = old.options;
+    const by = new Backend(old.host, {
+      host: address.slice(0, colon),
+      port,
+      label: `${address}:${weight}`,
+      name: placedName,
+      weight,
+      timeoutMs,
+      connectionCount,
+      auth: serverAuth,
+      databaseIndex,
+    });
+    const { clock } = this.options.environment;
+    const auth = authOf(running.config);
+    running.move = new InstanceMove(router, old, by, clock, auth, (level, text) => this.options.log(level, text));
+    void running.move.run().then(() => running.hub.serverGone(old));
+    return running.move;
   }
 
   // --- commands
@@ -446,4 +537,9 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     };
     poll();
   }
+}
+
+/** A configuration as text, to see whether it has changed. */
+function describe(config: PoolConfig): string {
+  return JSON.stringify({ ...config, line: 0, tenants: [...config.tenants] });
 }

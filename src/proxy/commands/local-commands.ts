@@ -11,9 +11,10 @@ import type { CommandTable } from '../../registry/table.js';
 import type { Plan } from '../routing/plan.js';
 import type { Session } from '../session/session.js';
 import { runClient } from './client-command.js';
+import { onlineHelp, type OnlineHost, runOnlineCommand } from './online-command.js';
 
 /** What the commands need of the proxy. */
-export interface LocalHost {
+export interface LocalHost extends OnlineHost {
   readonly table: CommandTable<never>;
   readonly sessions: ReadonlyMap<number, Session>;
   nowMs(): number;
@@ -31,6 +32,8 @@ export interface LocalHost {
   metrics(): string;
   /** One line for each server of the session's pool. */
   servers(session: Session): string;
+  /** The client is this user now: a tenant uses the servers of another pool. */
+  enterAs(session: Session, userName: string): void;
   /** Unsubscribes the client from everything. */
   forget(session: Session): void;
   /** The scheme's own answers (CLUSTER, SENTINEL); false when it has none. */
@@ -39,13 +42,19 @@ export interface LocalHost {
 
 type LocalCommand = (host: LocalHost, session: Session, call: Call, plan: Plan) => void;
 
-function authenticate(session: Session, name: string | undefined, password: string): string | undefined {
-  const { pool } = session;
+function authenticate(
+  host: LocalHost,
+  session: Session,
+  name: string | undefined,
+  password: string,
+): string | undefined {
+  const pool = session.home;
   if (pool.users !== undefined) {
     const user = pool.users.acl.authenticate(name ?? 'default', password);
     if (user === undefined) return errors.wrongPassword;
     session.user = user;
     session.isAuthenticated = true;
+    host.enterAs(session, user.name);
     return undefined;
   }
   if (pool.password === undefined)
@@ -61,18 +70,18 @@ function authenticate(session: Session, name: string | undefined, password: stri
   return name === undefined ? 'ERR invalid password' : errors.wrongPassword;
 }
 
-function auth(_host: LocalHost, session: Session, call: Call): void {
+function auth(host: LocalHost, session: Session, call: Call): void {
   if (call.count > 3) {
     call.reply.error(errors.syntax);
     return;
   }
   const password = call.text(call.count - 1);
-  const refusal = authenticate(session, call.count === 3 ? call.text(1) : undefined, password);
+  const refusal = authenticate(host, session, call.count === 3 ? call.text(1) : undefined, password);
   if (refusal === undefined) call.reply.ok();
   else call.reply.error(refusal);
 }
 
-function hello(_host: LocalHost, session: Session, call: Call): void {
+function hello(host: LocalHost, session: Session, call: Call): void {
   const { reply } = call;
   let protocol = session.protocol;
   let index = 1;
@@ -91,7 +100,7 @@ function hello(_host: LocalHost, session: Session, call: Call): void {
   let name: string | undefined;
   while (index < call.count) {
     if (call.is(index, 'auth') && index + 2 < call.count) {
-      const refusal = authenticate(session, call.text(index + 1), call.text(index + 2));
+      const refusal = authenticate(host, session, call.text(index + 1), call.text(index + 2));
       if (refusal !== undefined) {
         reply.error(refusal);
         return;
@@ -171,7 +180,8 @@ function reset(host: LocalHost, session: Session, call: Call): void {
   session.isReadOnly = false;
   session.protocol = 2;
   session.user = undefined;
-  session.isAuthenticated = !session.pool.needsAuth;
+  session.isAuthenticated = !session.home.needsAuth;
+  host.enterAs(session, '');
   call.reply.protocol = 2;
   call.reply.simple('RESET');
 }
@@ -225,6 +235,7 @@ function info(host: LocalHost, _session: Session, call: Call): void {
 function proxy(host: LocalHost, session: Session, call: Call): void {
   const { reply } = call;
   const word = call.count > 1 ? call.text(1).toLowerCase() : 'help';
+  if (runOnlineCommand(host, session, call, word)) return;
   switch (word) {
     case 'reload': {
       const sequence = session.order.take();
@@ -254,6 +265,7 @@ function proxy(host: LocalHost, session: Session, call: Call): void {
     default: {
       const lines = [
         'PROXY <subcommand>. Subcommands are:',
+        ...onlineHelp,
         'METRICS -- Counters as Prometheus text.',
         'RELOAD -- Read the configuration anew; clients stay connected.',
         'SERVERS -- One line for each server of this pool.',
@@ -280,7 +292,7 @@ function role(_host: LocalHost, _session: Session, call: Call): void {
 
 function acl(_host: LocalHost, session: Session, call: Call, plan: Plan): void {
   const { reply } = call;
-  const { users } = session.pool;
+  const { users } = session.home;
   switch (plan.command.fullName) {
     case 'acl|whoami':
       reply.bulkText(session.user?.name ?? 'default');

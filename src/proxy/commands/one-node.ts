@@ -110,7 +110,11 @@ export function runClusterCommand(session: Session, plan: Plan, call: Call): boo
       reply.integer(keySlot(call.bytes, call.starts[2]!, call.lengths[2]!));
       return true;
     default:
-      if (call.count === 1 || plan.command.subcommands.size > 0) return false;
+      if (call.count === 1) return false;
+      if (plan.command.subcommands.size > 0) {
+        reply.error(`ERR unknown subcommand '${call.shown(1)}'. Try CLUSTER HELP.`);
+        return true;
+      }
       reply.error(`ERR the proxy does not support '${plan.command.fullName}': it shows all servers as one node`);
       return true;
   }

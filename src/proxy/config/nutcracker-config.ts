@@ -40,6 +40,13 @@ export const ownKeys = [
   'type',
   'nodes',
   'master_name',
+  'migrate_to',
+  'mirror_to',
+  'tenants',
+  'read_near',
+  'max_lag_bytes',
+  'watch_keys',
+  'cache_keys',
   'read_policy',
   'users',
   'server_user',
@@ -56,7 +63,7 @@ export const ownKeys = [
   'listen_tls_key_file',
 ] as const;
 
-const listKeys = new Set(['servers', 'nodes', 'users']);
+const listKeys = new Set(['servers', 'nodes', 'users', 'tenants', 'read_near']);
 
 /** A number of digits alone within 31 bits; NaN for anything else. */
 export function digitsOnly(text: string): number {
@@ -233,6 +240,18 @@ class PoolReader {
     return nodes;
   }
 
+  /** Lines of `user pool`. */
+  tenants(): Map<string, string> {
+    const tenants = new Map<string, string>();
+    for (const { text, line } of this.items('tenants')) {
+      const words = text.split(/\s+/);
+      if (words.length !== 2) this.fail(line, 'conf: directive "tenants" wants "user pool" on each line');
+      else if (tenants.has(words[0]!)) this.fail(line, `conf: user "${words[0]}" is a tenant twice`);
+      else tenants.set(words[0]!, words[1]!);
+    }
+    return tenants;
+  }
+
   users(): string[] {
     const users: string[] = [];
     for (const { text, line } of this.items('users')) {
@@ -308,6 +327,13 @@ function readPool(pool: YmlPool, mistakes: Mistake[]): PoolConfig | undefined {
     servers,
     nodes,
     masterName,
+    migrateTo: reader.text('migrate_to') ?? '',
+    mirrorTo: reader.text('mirror_to') ?? '',
+    tenants: reader.tenants(),
+    readNear: reader.items('read_near').map(({ text }) => text),
+    maxLagBytes: reader.number('max_lag_bytes', 0),
+    watchesKeys: reader.boolean('watch_keys', reader.number('cache_keys', 0) > 0),
+    cachedKeysMax: reader.number('cache_keys', 0),
     readPolicy: reader.choice<ReadPolicy>(
       'read_policy',
       ['master', 'prefer_replica', 'replica'],
@@ -342,6 +368,33 @@ export interface ReadConfig {
   readonly mistakes: readonly Mistake[];
 }
 
+/** A pool may name others; each must be there, and two that lead to each other lead nowhere. */
+function checkOthers(
+  pool: PoolConfig,
+  pools: readonly PoolConfig[],
+  names: ReadonlySet<string>,
+  mistakes: Mistake[],
+): void {
+  const wrong = (text: string): void =>
+    void mistakes.push({ line: pool.line, text: `conf: pool '${pool.name}' ${text}` });
+  const { migrateTo, mirrorTo } = pool;
+  for (const [key, other] of [
+    ['migrate_to', migrateTo],
+    ['mirror_to', mirrorTo],
+    ...[...pool.tenants.values()].map((name) => ['tenants', name] as const),
+  ] as const) {
+    if (other === '') continue;
+    if (!names.has(other)) wrong(`names a pool in "${key}" that there is not: '${other}'`);
+    else if (other === pool.name && key !== 'tenants') wrong(`names itself in "${key}"`);
+    const target = pools.find(({ name }) => name === other);
+    if (key !== 'tenants' && target !== undefined && (target.migrateTo !== '' || target.mirrorTo !== ''))
+      wrong(`names a pool in "${key}" that migrates or has a mirror itself: '${other}'`);
+  }
+  if (migrateTo !== '' && mirrorTo !== '') wrong('has "migrate_to" and "mirror_to": one at a time');
+  for (const user of pool.tenants.keys())
+    if (!pool.users.some((line) => line.split(/\s+/)[0] === user)) wrong(`has a tenant who is no user: '${user}'`);
+}
+
 /** Reads the text of a file that is called `fileName` in what is said. */
 export function readNutcrackerConfig(text: string, fileName: string): ReadConfig {
   const mistakes: Mistake[] = [];
@@ -368,6 +421,7 @@ export function readNutcrackerConfig(text: string, fileName: string): ReadConfig
     }
     pools.push(read);
   }
+  for (const pool of pools) checkOthers(pool, pools, names, mistakes);
   pools.sort((a, b) => compareNames(a.name, b.name));
   mistakes.sort((a, b) => a.line - b.line);
   return { pools, mistakes };

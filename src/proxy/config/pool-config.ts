@@ -62,6 +62,20 @@ export interface PoolConfig {
   /** Nodes of a cluster, or sentinels. */
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly masterName: string;
+  /** The pool that takes this one's place, key by key; '' for none. */
+  readonly migrateTo: string;
+  /** The pool that gets all writes too; '' for none. */
+  readonly mirrorTo: string;
+  /** From a user to the pool whose servers it uses: 'user pool'. */
+  readonly tenants: ReadonlyMap<string, string>;
+  /** Globs of addresses to read from, nearest first. */
+  readonly readNear: readonly string[];
+  /** A replica that is further behind its master, in bytes, is not read from; 0 for any. */
+  readonly maxLagBytes: number;
+  /** Counts hot and big keys. */
+  readonly watchesKeys: boolean;
+  /** Keys whose values the proxy keeps; 0 for none. */
+  readonly cachedKeysMax: number;
   readonly readPolicy: ReadPolicy;
   /** Each in the words of ACL SETUSER. */
   readonly users: readonly string[];

@@ -4,7 +4,7 @@
 // and protocol, since SELECT and HELLO hold for a whole connection; a client keeps to one lane, so its requests stay in order. A
 // command that may wait, and a transaction, borrow a connection of their own.
 
-import type { Clock } from '../../io/clock.js';
+import { type Clock, delay } from '../../io/clock.js';
 import type { ConnectEvents, Network } from '../../io/network.js';
 import type { Wire } from '../../io/wire.js';
 import type { LogLevel } from '../../base/log-level.js';
@@ -18,6 +18,9 @@ import type { Turn } from '../wire/output.js';
 
 /** Borrowed connections that are kept for the next borrower. */
 const IDLE_CONNECTIONS_MAX = 16;
+/** So long `settle` waits for borrowed connections. */
+const SETTLE_ROUNDS = 10;
+const SETTLE_ROUND_MS = 20;
 
 export interface BackendAddress {
   readonly host: string;
@@ -84,6 +87,7 @@ class Host implements BackendConnectionHost {
     private readonly databaseIndex: number,
     private readonly protocol: 2 | 3,
     readonly timeoutMs: number,
+    private readonly more: readonly (readonly string[])[] = [],
   ) {
     this.turn = backend.host.turn;
     this.clock = backend.host.clock;
@@ -109,6 +113,7 @@ class Host implements BackendConnectionHost {
     if (auth.length > 0) commands.push(['AUTH', ...auth]);
     if (this.protocol === 3) commands.push(['HELLO', '3']);
     if (greeting !== undefined) commands.push(...greeting);
+    commands.push(...this.more);
     const required = commands.length;
     const database = databaseIndex + this.databaseIndex;
     // twemproxy only logs that a database is refused; one that a client selected must be there.
@@ -190,6 +195,14 @@ export class Backend {
     return new BackendConnection(host);
   }
 
+  /** A connection on which the server tells what changes of the keys that are read on it. Messages go to `pushed`. */
+  tracker(pushed: (bytes: Uint8Array, from: number, to: number) => void, lost: () => void): BackendConnection {
+    const host = new Host(this, 0, 3, this.options.timeoutMs, [['CLIENT', 'TRACKING', 'ON']]);
+    host.pushed = pushed;
+    host.lost = lost;
+    return new BackendConnection(host);
+  }
+
   /** A connection for one client alone, until `giveBack`. Requests on it have no time limit. */
   borrow(databaseIndex: number, protocol: 2 | 3): BackendConnection {
     const idle = this.idle.get(databaseIndex * 4 + protocol);
@@ -209,6 +222,11 @@ export class Backend {
     this.idle.set(key, idle);
     if (this.isClosed || connection.waitingCount > 0 || idle.length >= IDLE_CONNECTIONS_MAX) connection.closeQuietly();
     else idle.push(connection);
+  }
+
+  /** Ends what is lent: the server is another's now. Who waits there gets an error. */
+  dropBorrowed(): void {
+    for (const connection of [...this.borrowed]) this.drop(connection);
   }
 
   /** A borrowed connection whose state nobody wants: the client is gone. */
@@ -280,6 +298,9 @@ export class Backend {
       );
     }
     await Promise.all(waits);
+    // What transactions have sent too; who waits in BLPOP may do so for ever.
+    const isBusy = (): boolean => [...this.borrowed].some((connection) => connection.waitingCount > 0);
+    for (let round = 0; round < SETTLE_ROUNDS && isBusy(); round++) await delay(this.host.clock, SETTLE_ROUND_MS);
   }
 
   /** Connects before anybody asks. */

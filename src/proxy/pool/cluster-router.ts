@@ -17,6 +17,7 @@ import type { Plan } from '../routing/plan.js';
 import type { Asker, Frame, Router } from '../routing/router.js';
 import type { ReplySink } from '../wire/reply-sink.js';
 import type { Backend, BackendWatcher } from './backend.js';
+import type { Nearness } from './nearness.js';
 import { Refresher } from './refresher.js';
 
 const refreshTimes = { everyMs: 30_000, soonMs: 20, retryMs: 100 };
@@ -27,6 +28,7 @@ const passing = /^(?:TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)\b/;
 export interface ClusterRouterOptions {
   readonly seeds: readonly NodeAddress[];
   readonly readPolicy: ReadPolicy;
+  readonly nearness: Nearness;
   readonly clock: Clock;
   readonly prng: Prng;
   /** A server of this address; one that only reads has been told READONLY. */
@@ -147,9 +149,17 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
     return this.ownerOf(keySlot(bytes, start, length), isWrite);
   }
 
+  /** The nearest replicas of a slot, those that work first. */
+  private nearestOf(slot: number): readonly Backend[] | undefined {
+    const readers = this.readers[slot];
+    if (readers === undefined || readers.length < 2) return readers;
+    const working = readers.filter((reader) => reader.failureCount === 0);
+    return this.options.nearness.nearest(working.length > 0 ? working : readers);
+  }
+
   private ownerOf(slot: number, isWrite: boolean): Backend | undefined {
     if (!isWrite) {
-      const readers = this.readers[slot];
+      const readers = this.nearestOf(slot);
       if (readers !== undefined) {
         const first = this.options.prng.below(readers.length);
         for (let index = 0; index < readers.length; index++) {

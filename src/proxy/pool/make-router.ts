@@ -8,6 +8,7 @@ import type { Router } from '../routing/router.js';
 import { Backend, type BackendHost } from './backend.js';
 import { addressText, type NodeAddress } from '../../client/slot-map.js';
 import { ClusterRouter } from './cluster-router.js';
+import { Nearness } from './nearness.js';
 import { NutcrackerRouter } from './nutcracker-router.js';
 import { SentinelRouter } from './sentinel-router.js';
 
@@ -73,6 +74,7 @@ function makeDiscoveringRouter(config: PoolConfig, host: BackendHost, clock: Clo
     });
   const common = {
     readPolicy: config.readPolicy,
+    nearness: new Nearness(config.readNear),
     clock,
     prng,
     log: (level: LogLevel, text: string) => host.log(level, `pool '${config.name}': ${text}`),
@@ -88,6 +90,7 @@ function makeDiscoveringRouter(config: PoolConfig, host: BackendHost, clock: Clo
     ...common,
     sentinels: config.nodes,
     masterName: config.masterName,
+    maxLagBytes: config.maxLagBytes,
     makeBackend: (address) => make(address, [], auth),
     makeSentinel: (address) => make(address, [], []),
   });

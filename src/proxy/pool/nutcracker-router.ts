@@ -8,6 +8,7 @@ import type { Prng } from '../../base/prng.js';
 import type { Router } from '../routing/router.js';
 import { makeDistribution, type Distribution, type DistributionName } from '../placement/distribution.js';
 import type { HashFunction } from '../../base/hash-functions.js';
+import type { Preparation } from '../online/preparation.js';
 import { findTag, tag, type TagRule } from '../placement/hash-tag.js';
 import type { Backend, BackendWatcher } from './backend.js';
 
@@ -31,7 +32,7 @@ export class NutcrackerRouter implements Router, BackendWatcher {
   private liveCount = 0;
 
   constructor(
-    readonly backends: readonly Backend[],
+    readonly backends: Backend[],
     private readonly options: PlacementOptions,
     private readonly clock: Clock,
     private readonly prng: Prng,
@@ -76,6 +77,20 @@ export class NutcrackerRouter implements Router, BackendWatcher {
     findTag(options.tagRule, bytes, start, length);
     const hash = tag.length === 0 ? 0 : options.hash(bytes, tag.start, tag.length);
     return this.distribution?.indexOf(hash) ?? 0;
+  }
+
+  /** Set while a server is exchanged. */
+  preparation: Preparation | undefined;
+
+  /** Another instance takes a server's place; its name, and so all keys' places, stay. */
+  exchange(old: Backend, by: Backend): void {
+    const index = this.backends.indexOf(old);
+    if (index < 0) return;
+    this.backends[index] = by;
+    by.watcher = this;
+    this.rebuild();
+    old.close();
+    old.dropBorrowed();
   }
 
   any(): Backend | undefined {

@@ -1,6 +1,8 @@
 // pool: what one listening place of the proxy serves: a router to its servers, who may use it, and its counters.
 import type { LogLevel } from '../../base/log-level.js';
 import type { Router } from '../routing/router.js';
+import type { HotCache } from './hot-cache.js';
+import type { KeyWatch } from './key-watch.js';
 import type { ProxyUsers } from '../session/users.js';
 
 export interface PoolOptions {
@@ -13,6 +15,8 @@ export interface PoolOptions {
   readonly isLikeTwemproxy: boolean;
   readonly databaseCount: number;
   readonly clientOutputBytesMax: number;
+  readonly watch: KeyWatch | undefined;
+  readonly cache: HotCache | undefined;
   log(level: LogLevel, text: string): void;
 }
 
@@ -24,6 +28,10 @@ export class Pool {
   readonly isLikeTwemproxy: boolean;
   databaseCount: number;
   clientOutputBytesMax: number;
+  /** Counts hot and big keys. */
+  watch: KeyWatch | undefined;
+  /** Values of hot keys. */
+  cache: HotCache | undefined;
   readonly log: (level: LogLevel, text: string) => void;
   clientEofCount = 0;
   clientErrorCount = 0;
@@ -39,6 +47,8 @@ export class Pool {
     this.isLikeTwemproxy = options.isLikeTwemproxy;
     this.databaseCount = options.databaseCount;
     this.clientOutputBytesMax = options.clientOutputBytesMax;
+    this.watch = options.watch;
+    this.cache = options.cache;
     this.log = (level, text) => options.log(level, text);
   }
 
@@ -54,6 +64,9 @@ export class Pool {
     this.users = options.users;
     this.databaseCount = options.databaseCount;
     this.clientOutputBytesMax = options.clientOutputBytesMax;
+    this.cache?.close();
+    this.watch = options.watch;
+    this.cache = options.cache;
     if (old !== options.router) old.close();
   }
 }

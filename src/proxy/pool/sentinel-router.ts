@@ -8,7 +8,7 @@ import type { LogLevel } from '../../base/log-level.js';
 import type { Prng } from '../../base/prng.js';
 import { isAggregate, replyText, type Reply } from '../../client/reply.js';
 import { addressText, type NodeAddress } from '../../client/slot-map.js';
-import type { Clock } from '../../io/clock.js';
+import type { Clock, Timer } from '../../io/clock.js';
 import type { ReadPolicy } from '../config/pool-config.js';
 import { ask } from '../routing/ask.js';
 import { Attempt, Patience, type AttemptHost, type Verdict } from '../routing/attempt.js';
@@ -17,9 +17,12 @@ import type { Asker, Frame, Router } from '../routing/router.js';
 import type { BackendConnection } from '../wire/backend-connection.js';
 import type { ReplySink } from '../wire/reply-sink.js';
 import type { Backend, BackendWatcher } from './backend.js';
+import type { Nearness } from './nearness.js';
 import { Refresher } from './refresher.js';
 
 const refreshTimes = { everyMs: 10_000, soonMs: 100, retryMs: 100 };
+/** With a bound on the lag, replicas are looked at so often. */
+const LAG_EVERY_MS = 1000;
 const WAIT_MS = 50;
 const PATIENCE_MS = 30_000;
 const passing = /^(?:LOADING|MASTERDOWN|READONLY)\b/;
@@ -28,6 +31,9 @@ export interface SentinelRouterOptions {
   readonly sentinels: readonly NodeAddress[];
   readonly masterName: string;
   readonly readPolicy: ReadPolicy;
+  readonly nearness: Nearness;
+  /** Replicas that are further behind, in bytes, are not read from; 0 for any. */
+  readonly maxLagBytes: number;
   readonly clock: Clock;
   readonly prng: Prng;
   makeBackend(address: NodeAddress, isReplica: boolean): Backend;
@@ -57,6 +63,9 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
   private readonly refresher: Refresher;
   private readonly patience: Patience;
   switchCount = 0;
+  /** Replicas that are too far behind. */
+  private lagging = new Set<Backend>();
+  private lagTimer: Timer | undefined;
 
   constructor(private readonly options: SentinelRouterOptions) {
     this.clock = options.clock;
@@ -65,6 +74,32 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
     this.sentinels = options.sentinels.map((address) => options.makeSentinel(address));
     this.refresher = new Refresher(options.clock, refreshTimes, () => this.readMaster());
     void this.refresher.refresh();
+    if (options.maxLagBytes > 0 && options.readPolicy !== 'master') this.watchLag();
+  }
+
+  private watchLag(): void {
+    this.lagTimer = this.clock.after(
+      LAG_EVERY_MS,
+      () => void this.readLag().then(() => this.refresher.isClosed || this.watchLag()),
+    );
+  }
+
+  /** Asks the master how far each replica is; one that it does not name is as far behind as can be. */
+  private async readLag(): Promise<void> {
+    if (this.master === undefined) return;
+    try {
+      const info = replyText(await ask(this.master, ['INFO', 'replication']));
+      const end = Number(/^master_repl_offset:(\d+)/m.exec(info)?.[1] ?? 0);
+      const offsets = new Map<string, number>();
+      for (const [, ip, port, offset] of info.matchAll(/^slave\d+:ip=([^,]*),port=(\d+),.*?offset=(\d+)/gm))
+        offsets.set(addressText({ host: ip!, port: Number(port) }), Number(offset));
+      const lagging = new Set<Backend>();
+      for (const [key, backend] of this.replicas)
+        if (end - (offsets.get(key) ?? -Infinity) > this.options.maxLagBytes) lagging.add(backend);
+      this.lagging = lagging;
+    } catch {
+      // Without news the last holds; a master that is gone is looked for elsewhere.
+    }
   }
 
   get backends(): readonly Backend[] {
@@ -147,8 +182,11 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
 
   private serverFor(isWrite: boolean): Backend | undefined {
     if (!isWrite && this.replicas.size > 0) {
-      const usable = [...this.replicas.values()].filter((backend) => backend.failureCount === 0);
-      if (usable.length > 0) return usable[this.options.prng.below(usable.length)];
+      const usable = [...this.replicas.values()].filter(
+        (backend) => backend.failureCount === 0 && !this.lagging.has(backend),
+      );
+      const nearest = this.options.nearness.nearest(usable);
+      if (nearest.length > 0) return nearest[this.options.prng.below(nearest.length)];
     }
     return this.master;
   }
@@ -192,6 +230,7 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
 
   close(): void {
     this.refresher.close();
+    this.lagTimer?.cancel();
     this.listening?.closeQuietly();
     for (const backend of [...this.sentinels, ...this.replicas.values()]) backend.close();
     this.master?.close();

@@ -14,6 +14,7 @@ import { FlagError, readFlags, usage, type ProxyFlags } from '../config/flags.js
 import { readNutcrackerConfig } from '../config/nutcracker-config.js';
 import type { PoolConfig } from '../config/pool-config.js';
 import { Proxy } from '../proxy.js';
+import { runOnline } from './run-online.js';
 import { NUTCRACKER_VERSION, poolCounters, serverCounters } from '../stats/statistics.js';
 
 /** From which -v a level is logged. */
@@ -86,6 +87,8 @@ class ProxyLog {
 
 /** Runs the program; resolves with the exit status when there is nothing to serve. */
 export async function runProxy(words: readonly string[], parts: ProgramParts): Promise<number | undefined> {
+  const [word] = words;
+  if (word === 'migrate' || word === 'mirror' || word === 'move') return runOnline(word, words.slice(1));
   let flags: ProxyFlags;
   try {
     flags = readFlags(words);

@@ -5,10 +5,10 @@ import { ReplyReader } from '../../client/reply-reader.js';
 import type { Backend } from '../pool/backend.js';
 
 /** Resolves with the reply; rejects when none comes. */
-export function ask(backend: Backend, words: readonly string[]): Promise<Reply> {
+export function ask(backend: Backend, words: readonly (string | Uint8Array)[], databaseIndex = 0): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const bytes = new Uint8Array(encodeCommand(words));
-    backend.connection(0, 0, 2).send(
+    backend.connection(0, databaseIndex, 2).send(
       {
         takeReply(_tag, reply, from, to) {
           const reader = new ReplyReader();

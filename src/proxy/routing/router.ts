@@ -6,6 +6,7 @@
 
 import type { ReplySink } from '../wire/reply-sink.js';
 import type { Backend } from '../pool/backend.js';
+import type { Preparation } from '../online/preparation.js';
 import type { Plan } from './plan.js';
 
 /** A request as bytes, valid during the call only. */
@@ -42,6 +43,12 @@ export interface Router {
   readonly publishesEverywhere: boolean;
   /** Sends the request itself, because it may have to be repeated. */
   readonly forward: ((owner: ReplySink, tag: number, asker: Asker, plan: Plan, frame: Frame) => void) | undefined;
+  /** A request that all servers get is sent; what else must have it gets it. */
+  forwardToAll?(asker: Asker, plan: Plan, frame: Frame): void;
+  /** A key is about to be written by a request that `forward` does not see. */
+  touch?(databaseIndex: number, key: Uint8Array): void;
+  /** What must happen before requests run; undefined, most of the time, for nothing. */
+  readonly preparation?: Preparation | undefined;
   /** Gives up its connections and timers, when what is on its way has come. */
   close(): void;
 }

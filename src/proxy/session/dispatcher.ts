@@ -10,7 +10,9 @@ import { Call } from '../../registry/call.js';
 import { fitsArity, type Command } from '../../registry/command.js';
 import { findKeys, FoundKeys } from '../../registry/find-keys.js';
 import type { CommandTable } from '../../registry/table.js';
+import { latin1 } from '../../base/bytes.js';
 import type { Backend } from '../pool/backend.js';
+import type { HotCache } from '../pool/hot-cache.js';
 import { Merge } from '../routing/merge.js';
 import { planOf, type Plan } from '../routing/plan.js';
 import type { Frame } from '../routing/router.js';
@@ -93,6 +95,12 @@ export class Dispatcher implements SessionHost, DispatchParts {
       return;
     }
     if (session.user !== undefined && !session.user.unrestricted && !this.isAllowed(session, plan)) return;
+    if (session.pool.router.preparation !== undefined) {
+      if (!this.isPrepared(session, plan)) return;
+    } else if (session.isPrepared) {
+      session.isPrepared = false;
+      session.preparationError = '';
+    }
     const { frame } = this;
     if (start >= 0) {
       frame.bytes = call.bytes;
@@ -104,6 +112,8 @@ export class Dispatcher implements SessionHost, DispatchParts {
         this.frames.argument(call.bytes, call.starts[index]!, call.lengths[index]!);
       this.frames.finish(frame);
     }
+    if (session.pool.cache !== undefined && plan.isWrite && plan.kind !== 'key' && session.databaseIndex === 0)
+      this.forgetOther(session, plan);
     if (this.onCommand !== undefined) this.onCommand(session, plan, call);
     if (session.transaction !== undefined || session.subscriptionCount > 0 || session.replyMode !== 'on') {
       this.executeInState(session, plan);
@@ -129,6 +139,10 @@ export class Dispatcher implements SessionHost, DispatchParts {
     }
     frame.keyStart = call.starts[keyIndex]!;
     frame.keyLength = call.lengths[keyIndex]!;
+    if (session.pool.watch !== undefined) {
+      this.sendWatched(session, plan);
+      return;
+    }
     if (router.forward !== undefined) {
       router.forward(session, session.order.take(), session, plan, frame);
       return;
@@ -139,6 +153,65 @@ export class Dispatcher implements SessionHost, DispatchParts {
       return;
     }
     this.sendTo(session, backend);
+  }
+
+  /** As the rest of `sendByKey`, in a pool that counts its keys, and may keep some. */
+  private sendWatched(session: Session, plan: Plan): void {
+    const { call, frame } = this;
+    const { router, watch, cache } = session.pool;
+    const { databaseIndex } = session;
+    const backend =
+      router.forward === undefined ? router.pick(call.bytes, frame.keyStart, frame.keyLength, plan.isWrite) : undefined;
+    if (backend === undefined && router.forward === undefined) {
+      this.refuse(session, plan, router.error);
+      return;
+    }
+    const isGet = plan.command.name === 'get' && databaseIndex === 0 && session.protocol === 2;
+    if (cache !== undefined && backend !== undefined && databaseIndex === 0) {
+      const name = latin1(frame.bytes, frame.keyStart, frame.keyLength);
+      if (plan.isWrite) this.forgetWritten(session, plan);
+      else if (isGet && this.answerFromCache(session, cache, name, backend)) return;
+    }
+    const sequence = session.order.take();
+    const sink = watch!.see(session, sequence, databaseIndex, plan, frame) ?? session;
+    const tag = sink === session ? sequence : 0;
+    if (router.forward !== undefined) {
+      router.forward(sink, tag, session, plan, frame);
+      return;
+    }
+    const connection = backend!.connection(session.lane, databaseIndex, session.protocol);
+    connection.send(sink, tag, frame.bytes, frame.from, frame.count);
+    if (connection.isCongested) backend!.whenDrained(session.waitForServer());
+  }
+
+  private answerFromCache(session: Session, cache: HotCache, name: string, backend: Backend): boolean {
+    const { frame } = this;
+    session.pool.watch!.heat(session.databaseIndex, name);
+    const sequence = session.order.take();
+    const found = cache.get(name, backend, session, sequence, frame.bytes.slice(frame.from, frame.from + frame.count));
+    if (found === undefined) {
+      session.order.giveBack(sequence);
+      return false;
+    }
+    if (found !== 'fetched') session.takeReply(sequence, found, 0, found.length);
+    return true;
+  }
+
+  private forgetOther(session: Session, plan: Plan): void {
+    if (plan.kind === 'split' || plan.kind === 'blocking') this.forgetWritten(session, plan);
+    else if (plan.kind === 'transaction' || plan.kind === 'all') session.pool.cache!.clear();
+  }
+
+  /** What the request writes is kept no more. */
+  private forgetWritten(session: Session, plan: Plan): void {
+    const { call, found } = this;
+    const { router, cache } = session.pool;
+    if (!findKeys(plan.command as Command<Call>, call, false, found)) return;
+    for (let index = 0; index < found.count; index++) {
+      const at = found.indexes[index]!;
+      const backend = router.pick(call.bytes, call.starts[at]!, call.lengths[at]!, true);
+      if (backend !== undefined) cache!.written(call.text(at), backend);
+    }
   }
 
   /** @hot */
@@ -217,6 +290,35 @@ export class Dispatcher implements SessionHost, DispatchParts {
       default:
         this.refuse(session, plan, `ERR the proxy does not support '${plan.command.fullName}': ${plan.reason}`);
     }
+  }
+
+  /** Whether nothing must happen before the request; else it is answered, or read again later. */
+  private isPrepared(session: Session, plan: Plan): boolean {
+    const { call, found } = this;
+    if (session.isPrepared) {
+      session.isPrepared = false;
+      const { preparationError } = session;
+      if (preparationError === '') return true;
+      session.preparationError = '';
+      this.refuse(session, plan, `ERR the keys cannot be fetched from where they were: ${preparationError}`);
+      return false;
+    }
+    const preparation = session.pool.router.preparation!;
+    let work: Promise<void> | undefined;
+    if (plan.kind === 'all' || plan.kind === 'any' || plan.kind === 'scan') {
+      work = preparation.prepareAll?.();
+    } else if (plan.kind !== 'local' && plan.kind !== 'pubsub' && plan.kind !== 'refused') {
+      if (!findKeys(plan.command as Command<Call>, call, false, found)) return true;
+      const keys: Uint8Array[] = [];
+      for (let index = 0; index < found.count; index++) keys.push(call.copy(found.indexes[index]!));
+      // EXEC, and scripts without keys.
+      if (keys.length === 0) work = preparation.prepareAll?.();
+      else work = preparation.prepare(session.databaseIndex, keys, plan.isWrite);
+    }
+    if (work === undefined) return true;
+    plan.calls--;
+    session.deferUntil(work);
+    return false;
   }
 
   /** In MULTI, subscribed, or with replies off. */
@@ -355,9 +457,11 @@ export class Dispatcher implements SessionHost, DispatchParts {
       return;
     }
     if (backends.length === 1) {
+      session.pool.router.forwardToAll?.(session, plan, frame);
       this.sendTo(session, backends[0]!);
       return;
     }
+    session.pool.router.forwardToAll?.(session, plan, frame);
     const merge = new Merge(session, session.order.take(), plan.merge, backends.length, false);
     for (let index = 0; index < backends.length; index++)
       backends[index]!.connection(session.lane, session.databaseIndex, session.protocol).send(
@@ -377,7 +481,7 @@ export class Dispatcher implements SessionHost, DispatchParts {
   }
 
   private isAllowed(session: Session, plan: Plan): boolean {
-    const refusal = session.pool.users?.refusal(session.user!, plan.command, this.call);
+    const refusal = session.home.users?.refusal(session.user!, plan.command, this.call);
     if (refusal === undefined) return true;
     this.refuse(session, plan, refusal);
     return false;
@@ -423,6 +527,9 @@ export class Dispatcher implements SessionHost, DispatchParts {
     }
     const at = found.indexes[0]!;
     const backend = router.pick(call.bytes, call.starts[at]!, call.lengths[at]!, true);
+    if (router.touch !== undefined && plan.isWrite)
+      for (let index = 0; index < found.count; index++)
+        router.touch(session.databaseIndex, call.copy(found.indexes[index]!));
     if (backend !== undefined) return { backend, isRefused: false };
     this.refuse(session, plan, router.error);
     return { backend: undefined, isRefused: true };

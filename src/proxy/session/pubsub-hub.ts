@@ -172,6 +172,12 @@ export class PubSubHub {
     }
   }
 
+  /** A server serves no more: its channels are subscribed to where they are now. */
+  serverGone(backend: Backend): void {
+    const upstream = this.upstreams.get(backend);
+    if (upstream !== undefined && !this.router.backends.includes(backend)) this.reopen(upstream);
+  }
+
   private closeTopic(topic: Topic): void {
     this.topics[topic.kind].delete(topic.name);
     for (const upstream of topic.upstreams) {

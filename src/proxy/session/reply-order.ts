@@ -44,6 +44,11 @@ export class ReplyOrder {
     return sequence;
   }
 
+  /** The number that was taken last is not needed. */
+  giveBack(sequence: number): void {
+    if (sequence === this.next - 1) this.next--;
+  }
+
   private grow(): void {
     const size = (this.mask + 1) * 2;
     const lengths = new Int32Array(size).fill(OPEN);

@@ -79,6 +79,9 @@ export class Session implements WireEvents, ReplySink, Asker {
   /** Called when the client goes away while something of it is under way. */
   readonly cleanUps = new Set<() => void>();
 
+  /** Whose door it came in by, and whose users it is one of; `pool` is another for a tenant. */
+  readonly home: Pool;
+
   private kept: Uint8Array | undefined;
   private keptStart = 0;
   private keptEnd = 0;
@@ -94,6 +97,10 @@ export class Session implements WireEvents, ReplySink, Asker {
   private isScheduled = false;
   private closes = false;
   isClosed = false;
+  /** The next request is one that was deferred, and what it waited for is done. */
+  isPrepared = false;
+  /** Why that failed. */
+  preparationError = '';
   private hasEnded = false;
 
   constructor(
@@ -102,6 +109,7 @@ export class Session implements WireEvents, ReplySink, Asker {
     public pool: Pool,
     private readonly host: SessionHost,
   ) {
+    this.home = pool;
     this.output = new Output(host.turn);
     this.order = new ReplyOrder(this.output);
     this.output.onUnsent = () => this.noteUnsent();
@@ -224,6 +232,23 @@ export class Session implements WireEvents, ReplySink, Asker {
 
   letGo(): void {
     if (--this.holdCount === 0) this.proceedSoon();
+  }
+
+  /** The request that was just read is run again when `work` is done; with its error, if it fails. */
+  deferUntil(work: Promise<void>): void {
+    this.isDraining = true;
+    this.hold();
+    work.then(
+      () => {
+        this.isPrepared = true;
+        this.letGo();
+      },
+      (error: unknown) => {
+        this.isPrepared = true;
+        this.preparationError = error instanceof Error ? error.message : String(error);
+        this.letGo();
+      },
+    );
   }
 
   /** @hot */

@@ -1,4 +1,5 @@
 import { clusterScenarios } from './cluster.js';
+import { codisScenarios } from './codis.js';
 import { durabilityScenarios } from './durability.js';
 import { hostilePeersScenarios } from './hostile-peers.js';
 import { replicationScenarios } from './replication.js';
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   replicationRolesScenario,
   ...hostilePeersScenarios,
   ...clusterScenarios,
+  ...codisScenarios,
   ...sentinelScenarios,
   sentinelLiarScenario,
   sentinelNamesScenario,
