@@ -49,7 +49,7 @@ describe('the package', () => {
       paths.filter((path) => !allowed.test(path)),
       [],
     );
-    assert.ok(paths.length < 350, `${paths.length} files`);
+    assert.ok(paths.length < 500, `${paths.length} files`);
     assert.ok(packedBytes < 4_000_000, `${packedBytes} bytes packed`);
     assert.ok(bytes < 16_000_000, `${bytes} bytes installed`);
   });
@@ -101,10 +101,14 @@ describe('the packed package', () => {
   it('has the right types by import and by require, with node16 and with bundlers', () => {
     const command = createRequire(import.meta.url).resolve('@arethetypeswrong/cli/package.json');
     const script = join(dirname(command), 'dist/index.js');
-    // node10 knows no entries besides the first, whose types another test compiles with it.
-    const { stdout, status } = spawnSync(process.execPath, [script, tarball, '--profile', 'node16'], {
-      encoding: 'utf8',
-    });
+    // The entries for vitest and for pages are modules alone. node10 knows no entries besides the first, whose types another test compiles with it.
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [script, tarball, '--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm'],
+      {
+        encoding: 'utf8',
+      },
+    );
     assert.equal(status, 0, stdout);
   });
 
