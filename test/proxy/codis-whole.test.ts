@@ -133,8 +133,8 @@ async function waitForMoves(codis: Codis): Promise<void> {
 }
 
 /** Slots that move in these tests, and tags whose keys lie in them. */
-const MOVING_SLOTS = 24;
-const movingTags = Array.from({ length: 4000 }, (_, index) => `t${index}`)
+const MOVING_SLOTS = 12;
+const movingTags = Array.from({ length: 8000 }, (_, index) => `t${index}`)
   .filter((tag) => codisSlot(new Uint8Array(Buffer.from(tag))) < MOVING_SLOTS)
   .slice(0, 20);
 
