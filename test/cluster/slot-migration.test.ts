@@ -157,7 +157,7 @@ test('slots move with all their keys, and the source forgets them', async (t) =>
   const end = 3000;
   const bigSlot = keySlot(Buffer.from(big));
   assert.ok(bigSlot < 8192, `slot ${bigSlot}`);
-  const names = await fill(source, end, 2000);
+  const names = await fill(source, end, 600);
   const wanted = await digests(source, names);
   const ranges = bigSlot < end ? [0, end - 1] : [0, end - 1, bigSlot, bigSlot];
   const id = await begin(target, ...ranges);
