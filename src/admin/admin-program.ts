@@ -33,6 +33,11 @@ const options = {
   'page-tls-key': { kind: 'text', value: 'FILE', help: 'Its private key.' },
   'read-only': { kind: 'flag', help: 'Refuse every change of a server.' },
   'no-history': { kind: 'flag', help: 'Sample no servers: no history, no alerts.' },
+  'metrics-port': {
+    kind: 'integer',
+    value: 'PORT',
+    help: 'Serve /metrics of all servers for Prometheus here, on 127.0.0.1.',
+  },
   'acl-login': { kind: 'text', value: 'ROLE', help: 'Let ACL users of a server log in, with this role.' },
   ...connectOptions,
 } as const satisfies OptionTable;
@@ -76,6 +81,7 @@ async function run(words: Options, interrupt: Interrupt, pageFolder: string): Pr
       hostNames: words.list('host-name'),
       isReadOnly: words.flag('read-only'),
       keepsHistory: !words.flag('no-history'),
+      metricsPort: words.number('metrics-port'),
       aclRole: role as Role | undefined,
       servers: words.list('server').map((text) => givenServer(text, words)),
       log,

@@ -21,8 +21,9 @@ import { PageFiles } from './http/page-files.js';
 import type { Route } from './http/route.js';
 import { Jobs } from './jobs/jobs.js';
 import { Monitor } from '../monitor/monitor.js';
-import { runCommand } from '../monitor/outlets/command.js';
-import { sendWebhook } from '../monitor/outlets/webhook.js';
+import { FleetMetrics } from '../monitor/fleet-metrics.js';
+import { systemOutlets } from '../monitor/outlets/system-outlets.js';
+import { ScrapeDoor } from '../service/metrics/scrape-door.js';
 import { WatchedServers } from './watched-servers.js';
 import { AuditLog } from './store/audit-log.js';
 import { DataFolder } from './store/data-folder.js';
@@ -31,7 +32,7 @@ import { type ServerFields, Servers } from './store/servers.js';
 import { Users } from './store/users.js';
 
 export interface AdminOptions {
-  readonly environment: Pick<Environment, 'clock' | 'entropy' | 'files'>;
+  readonly environment: Pick<Environment, 'clock' | 'entropy' | 'files' | 'network'>;
   readonly host: string;
   readonly port: number;
   readonly dataFolder: string;
@@ -47,6 +48,8 @@ export interface AdminOptions {
   readonly servers?: readonly { readonly fields: ServerFields; readonly password: string | undefined }[] | undefined;
   /** Samples the servers, keeps their history, and raises alerts. */
   readonly keepsHistory?: boolean | undefined;
+  /** Where `/metrics` of all servers and `/health` are served, on loopback and without a login; none if absent. */
+  readonly metricsPort?: number | undefined;
   readonly log: (text: string) => void;
 }
 
@@ -109,6 +112,13 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     log: options.log,
   });
   const port = await door.listen();
+  let scrapes: ScrapeDoor | undefined;
+  try {
+    scrapes = await openScrapes(options, monitor);
+  } catch (error) {
+    await door.close();
+    throw error;
+  }
   monitor?.start();
   const url = `${options.tls === undefined ? 'http' : 'https'}://${shownHost(options.host)}:${port}/`;
   if (users.isEmpty) admin.setupToken = newSetupToken();
@@ -121,10 +131,24 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     close: async () => {
       admin.close();
       watched?.close();
+      scrapes?.close();
       await monitor?.stop();
       await door.close();
     },
   };
+}
+
+/** The door of `--metrics-port`; rejects with the system's error when the port is taken. */
+async function openScrapes(
+  { environment, metricsPort }: AdminOptions,
+  monitor: Monitor | undefined,
+): Promise<ScrapeDoor | undefined> {
+  if (metricsPort === undefined || metricsPort === 0) return undefined;
+  if (monitor === undefined) throw new Error('--metrics-port needs the history: leave --no-history out');
+  const { clock, network } = environment;
+  const door = new ScrapeDoor(network, clock, new FleetMetrics(monitor, () => clock.wallMs()));
+  await door.open(['127.0.0.1'], metricsPort);
+  return door;
 }
 
 function makeMonitor({ environment, log }: AdminOptions, folder: DataFolder, box: SecretBox): Monitor {
@@ -133,7 +157,7 @@ function makeMonitor({ environment, log }: AdminOptions, folder: DataFolder, box
     environment,
     folder: folder.pathOf('monitor'),
     log,
-    outlets: { webhook: sendWebhook, command: runCommand },
+    outlets: systemOutlets,
     secrets: { seal: (text) => box.seal(purpose, text), open: (text) => box.open(purpose, text) ?? '' },
   });
 }

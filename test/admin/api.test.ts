@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { bytesOfText, textOfBytes } from '../../src/admin/text-bytes.js';
 import { Prng } from '../../src/base/prng.js';
 import { type EmbeddedServer, startServer } from '../../src/embed/start-server.js';
-import { peerMissing } from '../peer.js';
+import { findFreePort, peerMissing } from '../peer.js';
 import { joinNodes, startNodes, stopNodes } from '../cluster-peers.js';
 import { firstAdmin, jobEnd, send, startTestAdmin, type TestAdmin, type Visitor } from './admin-client.js';
 
@@ -317,7 +317,8 @@ describe('the API of the admin', () => {
 
   it('keeps the history of its servers, with events, and tells of alerts', async () => {
     const watched = await startServer({ port: 0 });
-    const keeping = await startTestAdmin(context, { keepsHistory: true });
+    const metricsPort = await findFreePort();
+    const keeping = await startTestAdmin(context, { keepsHistory: true, metricsPort });
     const keeper = await firstAdmin(keeping);
     const watchedId = String(
       (await keeper.post('/api/servers', { name: 'watched', nodes: [`127.0.0.1:${watched.port}`] })).json().id,
@@ -328,6 +329,10 @@ describe('the API of the admin', () => {
       return series[metric]!.v.filter((value) => value !== null);
     };
     while ((await values('memory_used')).length === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+    const metrics = (): Promise<string> =>
+      fetch(`http://127.0.0.1:${metricsPort}/metrics`).then((answer) => answer.text());
+    while (!/^redis_up\{instance="watched"\} 1$/m.test(await metrics()))
+      await new Promise((resolve) => setTimeout(resolve, 100));
     await watched.close();
     const kinds = async (): Promise<string[]> => {
       const path = `/api/servers/${watchedId}/events?from=0&to=${Date.now() + 1000}`;

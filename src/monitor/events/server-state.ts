@@ -32,7 +32,6 @@ const WORD_LENGTH_MAX = 128;
 
 /** A word of a server's as it may be shown. */
 export function shown(word: string): string {
-  // eslint-disable-next-line no-control-regex
   const plain = word.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
   return plain.length <= WORD_LENGTH_MAX ? plain : `${plain.slice(0, WORD_LENGTH_MAX)}...`;
 }

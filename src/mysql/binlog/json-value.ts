@@ -43,7 +43,6 @@ const escapes: Readonly<Record<string, string>> = {
   '\t': '\\t',
 };
 
-// eslint-disable-next-line no-control-regex
 const escaped = /["\\\u0000-\u001f]/g;
 
 export function quoteJson(text: string): string {
