@@ -111,12 +111,7 @@ export const foreignGroups: readonly ForeignGroup[] = [
         },
       },
       {
-        names: [
-          'cluster-slot-migration-handoff-max-lag-bytes',
-          'cluster-slot-migration-write-pause-timeout',
-          'cluster-slot-migration-max-archived-tasks',
-          'cluster-slot-migration-sync-buffer-drain-timeout',
-        ],
+        names: ['cluster-slot-migration-max-archived-tasks', 'cluster-slot-migration-sync-buffer-drain-timeout'],
         meaning: noCluster,
       },
     ],
@@ -146,7 +141,6 @@ export const foreignGroups: readonly ForeignGroup[] = [
           'cluster-manual-failover-timeout',
           'cluster-message-gossip-perc',
           'cluster-replica-no-failiver',
-          'cluster-slot-migration-log-max-len',
           'slot-migration-max-failover-repl-bytes',
           'availability-zone',
         ],
