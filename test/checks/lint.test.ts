@@ -49,7 +49,12 @@ test('lint refuses a promise that nobody waits for', async (context) => {
   const typed = new ESLint({
     cwd: projectRoot,
     overrideConfigFile: join(projectRoot, 'eslint.typed.config.mjs'),
-    overrideConfig: { languageOptions: { parserOptions: { projectService: false, project } } },
+    overrideConfig: {
+      languageOptions: {
+        // With CI=true the parser would take the file on the disk for the text.
+        parserOptions: { projectService: false, project, disallowAutomaticSingleRunInference: true },
+      },
+    },
   });
   const text = 'export const later = async (): Promise<void> => {};\n';
   assert.deepEqual(await rulesBroken('src/base/assert.ts', `${text}void later();\n`, typed), []);
