@@ -46,6 +46,7 @@ const ownEntries = {
   'kvasir-codis': 'src/apps/kvasir-codis.js',
   'kvasir-proxy': 'src/apps/kvasir-proxy.js',
   'kvasir-dump': 'src/apps/kvasir-dump.js',
+  'kvasir-plan': 'src/apps/kvasir-plan.js',
   'kvasir-rdb': 'src/apps/kvasir-rdb.js',
   'kvasir-aof': 'src/apps/kvasir-aof.js',
   'kvasir-sync': 'src/apps/kvasir-sync.js',

@@ -52,6 +52,11 @@ const tools: Readonly<Record<string, Tool>> = {
     summary: 'looks into, compares, converts and mends RDB files',
     load: () => import('./kvasir-rdb.js'),
   },
+  plan: {
+    program: 'kvasir-plan',
+    summary: 'says how many servers a data set needs',
+    load: () => import('./kvasir-plan.js'),
+  },
   aof: {
     program: 'kvasir-aof',
     summary: 'looks into, cuts and compacts append only files',

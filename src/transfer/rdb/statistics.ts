@@ -138,6 +138,7 @@ export class RdbStatistics {
   private note(key: BigKey): void {
     const { biggest } = this;
     const { top } = this.options;
+    if (top <= 0) return;
     if (biggest.length >= top && key.bytes <= biggest[biggest.length - 1]!.bytes) return;
     let at = biggest.length;
     while (at > 0 && biggest[at - 1]!.bytes < key.bytes) at--;
