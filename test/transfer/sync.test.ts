@@ -116,6 +116,21 @@ describe('kvasir-sync', { skip: peerMissing('redis-server', 'redis-cli') }, () =
         await target.send('FLUSHALL');
         await mustRun('kvasir-sync', ['--from', `rdb:${rdb}`, '--to', url(target), '--quiet']);
         assert.equal(await digestOf(target), await digestOf(source));
+        // A filter that looks at values sees the data set, not the writes after it.
+        await target.send('FLUSHALL');
+        const hashes = ['--from', url(source), '--to', url(target), '--type', 'hash', '--quiet'];
+        const refused = await runTool('kvasir-sync', hashes);
+        assert.equal(refused.status, 2);
+        assert.match(refused.stderr, /cannot follow writes/);
+        await mustRun('kvasir-sync', [...hashes, '--once']);
+        assert.equal(await target.send('KEYS', '*'), 'user:h');
+        // Nothing is lost without a word.
+        await source.send('HEXPIRE', 'user:h', '1000', 'FIELDS', '1', 'f');
+        const toFile = ['--from', url(source), '--to', `rdb:${rdb}`, '--once', '--quiet'];
+        const lossy = await runTool('kvasir-sync', toFile);
+        assert.equal(lossy.status, 1);
+        assert.match(lossy.stderr, /^lost: the time to live of hash fields .*: 1 key \(see --rdb-version\)$/m);
+        await mustRun('kvasir-sync', [...toFile, '--rdb-version', '12']);
       });
     } finally {
       await Promise.all([source.stop(), target.stop()]);

@@ -50,11 +50,14 @@ export async function mustRun(name: string, words: readonly string[], options: R
   return ran;
 }
 
+/** A full sync begins at once, not when five seconds have brought further replicas. */
+const noDelay = ['--repl-diskless-sync-delay', '0'];
+
 export const redisWithDebug = (options: RedisPeerOptions = {}): Promise<RedisPeer> =>
-  startRedis({ ...options, args: ['--enable-debug-command', 'yes', ...(options.args ?? [])] });
+  startRedis({ ...options, args: ['--enable-debug-command', 'yes', ...noDelay, ...(options.args ?? [])] });
 
 export const kvasirWithDebug = (args: readonly string[] = []): Promise<KvasirProcess> =>
-  startKvasir({ args: ['--enable-debug-command', 'yes', ...args] });
+  startKvasir({ args: ['--enable-debug-command', 'yes', ...noDelay, ...args] });
 
 export const digestOf = (peer: RedisPeer): Promise<string> => peer.send('DEBUG', 'DIGEST');
 

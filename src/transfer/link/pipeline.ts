@@ -109,15 +109,19 @@ export class Pipeline {
     await new Promise<void>((resolve) => (this.waiting = resolve));
   }
 
-  async call(...words: Word[]): Promise<Reply> {
-    this.check();
-    return new Promise((resolve, reject) => {
-      this.add(words, (reply) => {
+  call(...words: Word[]): Promise<Reply> {
+    const reply = new Promise<Reply>((resolve, reject) => {
+      this.check();
+      this.add(words, (answer) => {
         if (this.failure !== undefined) reject(this.failure);
-        else resolve(reply);
+        else resolve(answer);
       });
       this.send();
     });
+    // Of several calls, a caller awaits one after the other: the first tells of a lost link, and the others must not end the process
+    // as rejections that nobody handles.
+    reply.catch(() => undefined);
+    return reply;
   }
 
   /** The reply of a command that must not fail. */

@@ -27,6 +27,8 @@ export interface PsyncOptions {
   readonly from: Position | undefined;
   /** End after the data set and what came until it was written. */
   readonly stopsAfterSnapshot: boolean;
+  /** Give the data set alone, as it was at one moment, without the changes since. */
+  readonly isSnapshotOnly: boolean;
   readonly isStopping: () => boolean;
 }
 
@@ -55,6 +57,10 @@ export class PsyncSource implements Source {
 
   get name(): string {
     return this.address.name;
+  }
+
+  get isSnapshotOnly(): boolean {
+    return this.options.isSnapshotOnly;
   }
 
   /** Bytes that the target is behind. */
@@ -155,6 +161,7 @@ export class PsyncSource implements Source {
       this.warnings.push(...rdb.warnings);
       yield { records: [], sourceBytes: rdb.reader.offset, position: this.position };
     }
+    if (this.options.isSnapshotOnly) return;
     this.phase = 'following';
     yield* this.follow();
   }

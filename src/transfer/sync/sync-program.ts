@@ -16,6 +16,7 @@ import { DerivedSource } from '../record/derived-source.js';
 import { type Batch, type Sink, type Source, TransferError, type TransferRecord } from '../record/record.js';
 import { RateLimit, runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
+import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
 import { restoreVersionOf, ServerSink, shownKey, type WriteMode } from '../sinks/server-sink.js';
 import { AofDataSource } from '../sources/aof-engine.js';
@@ -43,6 +44,11 @@ const options = {
     kind: 'text',
     value: 'replace|skip|merge',
     help: 'What becomes of keys that the target has (default replace).',
+  },
+  'rdb-version': {
+    kind: 'integer',
+    value: 'N',
+    help: 'Version of a file that rdb:FILE writes (default 10, Redis 7.0).',
   },
   'no-restore': { kind: 'flag', help: 'Write by commands only, not by RESTORE.' },
   position: { kind: 'text', value: 'FILE', help: 'Note there how far it came, and go on there.' },
@@ -184,10 +190,15 @@ async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
   await sink.close();
   clear();
   for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
+  const losses = sink instanceof RdbSink ? [...sink.losses] : [];
+  for (const [what, { keys, whole }] of losses)
+    process.stderr.write(
+      `${whole ? 'left out' : 'lost'}: ${what}: ${keys} ${keys === 1 ? 'key' : 'keys'} (see --rdb-version)\n`,
+    );
   progress.counts.errors = errors.count;
   if (words.flag('json')) process.stdout.write(`${JSON.stringify({ done: isDone, ...progress.summary() })}\n`);
   else if (!words.flag('quiet')) process.stderr.write(`${progress.line()}\n`);
-  return errors.count > 0 ? 1 : isDone ? 0 : 130;
+  return errors.count > 0 || losses.length > 0 ? 1 : isDone ? 0 : 130;
 }
 
 function statusOf(
@@ -241,10 +252,19 @@ async function openSource(
     spoolFolder: words.text('spool') ?? tmpdir(),
     from: positions?.read(),
     stopsAfterSnapshot: words.flag('once'),
+    // Filters that look at values cannot judge the changes.
+    isSnapshotOnly: words.flag('once') && filters.looksAtValues,
     isStopping: () => interrupt.isAsked,
   });
   interrupt.onAsk(() => source.stop());
   return source;
+}
+
+function rdbVersionOf(words: Options): number {
+  const version = words.number('rdb-version') ?? 10;
+  if (version < VERSION_MIN || version > VERSION_MAX)
+    throw new UsageError(`--rdb-version is from ${VERSION_MIN} to ${VERSION_MAX}`);
+  return version;
 }
 
 async function openSink(to: string, words: Options, errors: Errors): Promise<{ sink: Sink; isCluster: boolean }> {
@@ -253,7 +273,10 @@ async function openSink(to: string, words: Options, errors: Errors): Promise<{ s
     throw new UsageError('a file cannot follow writes: add --once');
   const nowMs = (): number => Date.now();
   if (kind === 'rdb')
-    return { sink: new RdbSink(openOutput(path), { version: 10, nowMs, compresses: true }), isCluster: false };
+    return {
+      sink: new RdbSink(openOutput(path), { version: rdbVersionOf(words), nowMs, compresses: true }),
+      isCluster: false,
+    };
   if (kind === 'json') {
     const onUnfit = (record: { key: Uint8Array }, reason: string): void => errors.add(record.key, reason);
     return {
@@ -283,7 +306,7 @@ class FilteredSource extends DerivedSource {
 
   constructor(source: Source, filters: Filters, isCluster: boolean) {
     super(source);
-    if (source instanceof PsyncSource && filters.looksAtValues)
+    if (source instanceof PsyncSource && filters.looksAtValues && !source.isSnapshotOnly)
       throw new TransferError(
         'filters by type, size, elements and ttl cannot follow writes: use scan:SERVER or --once',
         2,
