@@ -4,6 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -15,7 +16,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   version: string;
   bin: Record<string, string>;
-  exports: { '.': { default: string } };
+  exports: { '.': { import: { default: string }; require: { default: string } } };
 };
 
 /** Runs a program of the package; resolves with its exit status and all that it printed. */
@@ -85,19 +86,21 @@ describe('the bundled programs', () => {
     }
   });
 
-  test('the library starts a server', async () => {
-    const { startServer } = (await import(
-      pathToFileURL(join(root, manifest.exports['.'].default)).href
-    )) as typeof import('../src/index.js');
-    const server = await startServer();
-    try {
-      const connection = await Connection.open({ host: server.host, port: server.port });
-      assert.equal((await connection.call('PING')).kind, 'status');
-      connection.close();
-    } finally {
-      await server.close();
-    }
-  });
+  for (const kind of ['import', 'require'] as const)
+    test(`the library starts a server, by ${kind}`, async () => {
+      const path = join(root, manifest.exports['.'][kind].default);
+      const library = (
+        kind === 'import' ? await import(pathToFileURL(path).href) : createRequire(import.meta.url)(path)
+      ) as typeof import('../src/index.js');
+      const server = await library.startServer();
+      try {
+        const connection = await Connection.open({ host: server.host, port: server.port });
+        assert.equal((await connection.call('PING')).kind, 'status');
+        connection.close();
+      } finally {
+        await server.close();
+      }
+    });
 
   test(
     'a server whose log nobody reads any more goes on, and ends when told to',
