@@ -239,6 +239,10 @@ const refusedCases: Case[] = [
   },
 ];
 
+/** KVASIR_LONG=1 compares all replies. */
+const isLong = process.env.KVASIR_LONG === '1';
+const offset = Number(process.env.KVASIR_SEED ?? 0);
+
 describe('the same words give the same output as redis-cli', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
   let redis: RedisPeer;
   let admin: Connection;
@@ -311,7 +315,9 @@ describe('the same words give the same output as redis-cli', { skip: peerMissing
   ];
   for (const [name, cases, needsServer] of groups) {
     test(name, async (context) => {
-      for (const one of cases) {
+      // Each case starts two programs: of the many replies a third is compared by default, KVASIR_SEED=1 or 2 takes the others.
+      const share = isLong || cases.length < 60 ? 1 : 3;
+      for (const one of cases.filter((_, index) => index % share === offset % share)) {
         await context.test(
           `${one.words.join(' ')}${one.stdin === undefined ? '' : ` < ${JSON.stringify(one.stdin).slice(0, 60)}`}`,
           () => compare(one, needsServer ? redis.port : undefined),
