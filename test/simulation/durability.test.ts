@@ -11,7 +11,7 @@ import {
 } from '../../src/simulation/scenarios/durability.js';
 import { World } from '../../src/simulation/world.js';
 
-const seeds = Number(process.env.SIM_SEEDS ?? 4);
+const seeds = Number(process.env.SIM_SEEDS ?? 2);
 const PLANTED_SEEDS_MAX = 200;
 
 for (const scenario of durabilityScenarios) {

@@ -7,7 +7,7 @@ import { hostilePeersScenarios } from '../../src/simulation/scenarios/hostile-pe
 import { replicationRolesScenario } from '../../src/simulation/scenarios/replication-roles.js';
 import { replicationScenarios } from '../../src/simulation/scenarios/replication.js';
 
-const seeds = Number(process.env.SIM_SEEDS ?? 3);
+const seeds = Number(process.env.SIM_SEEDS ?? 1);
 
 for (const scenario of [...replicationScenarios, replicationRolesScenario, ...hostilePeersScenarios]) {
   test(`${scenario.name}: ${seeds} seeds`, async () => {
