@@ -12,8 +12,8 @@ import { sentinelNamesScenario } from '../../src/simulation/scenarios/sentinel-n
 import { World } from '../../src/simulation/world.js';
 
 const seeds = Number(process.env.SIM_SEEDS ?? 1);
-/** Planted bugs are looked for from here on; they show soon after. */
-const PLANTED_SEED_MIN = 10;
+/** Planted bugs show at this seed, and in a search from 1 within as many; later ones follow where changed code changes the runs. */
+const PLANTED_SEED_MIN = 94;
 const PLANTED_SEEDS_MAX = 200;
 
 for (const scenario of [
