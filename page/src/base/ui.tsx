@@ -258,6 +258,33 @@ interface Question {
   readonly answer: (confirm: string | undefined | false) => void;
 }
 
+/** The end of a form in a dialog: why it failed, and its two buttons. */
+export function DialogEnd({
+  error,
+  action,
+  onClose,
+  isBusy,
+}: {
+  error: unknown;
+  action: string;
+  onClose: () => void;
+  isBusy?: boolean;
+}) {
+  return (
+    <>
+      {error !== undefined && <Failure error={error} />}
+      <footer>
+        <button type="button" onClick={onClose}>
+          {t('Cancel')}
+        </button>
+        <button type="submit" class="primary" disabled={isBusy === true}>
+          {action}
+        </button>
+      </footer>
+    </>
+  );
+}
+
 let question: Question | undefined;
 let showQuestion: (question: Question | undefined) => void = () => undefined;
 

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { shown, unshown } from '../base/bytes.js';
 import { t } from '../base/i18n.js';
-import { Dialog, Failure, Field } from '../base/ui.js';
+import { Dialog, DialogEnd, Field } from '../base/ui.js';
 import { ValueBox } from './value-box.js';
 
 export interface ElementField {
@@ -76,15 +76,7 @@ export function ElementDialog({
             )}
           </Field>
         ))}
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary" disabled={isBusy}>
-            {t('Save')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Save')} onClose={onClose} isBusy={isBusy} />
       </form>
     </Dialog>
   );

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { fieldsIn, listIn, textIn } from '../base/api.js';
 import { duration } from '../base/format.js';
 import { t } from '../base/i18n.js';
-import { Dialog, Failure, Field, Loading, say, sayError, Table, useLoad, withConfirm } from '../base/ui.js';
+import { Dialog, DialogEnd, Failure, Field, Loading, say, sayError, Table, useLoad, withConfirm } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
 
 interface AclUser {
@@ -153,15 +153,7 @@ function AclDialog({
             onInput={(event) => setRules(event.currentTarget.value)}
           />
         </Field>
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {t('Save')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { type ServerApi, textIn } from '../base/api.js';
 import { unshown } from '../base/bytes.js';
 import { t } from '../base/i18n.js';
-import { Dialog, Failure, Field } from '../base/ui.js';
+import { Dialog, DialogEnd, Field } from '../base/ui.js';
 
 type Type = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
 
@@ -102,15 +102,7 @@ export function AddKey({
             onInput={(event) => setValue(event.currentTarget.value)}
           />
         </Field>
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {t('Add')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Add')} onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { get, mayAs, type Me, post } from '../base/api.js';
 import { time } from '../base/format.js';
 import { t } from '../base/i18n.js';
-import { ask, Dialog, Failure, Field, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
+import { ask, Dialog, DialogEnd, Failure, Field, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
 import type { ServerItem } from './server-item.js';
 
 interface Alert {
@@ -353,15 +353,7 @@ function JsonDialog({
             onInput={(event) => setEdited(event.currentTarget.value)}
           />
         </Field>
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {t('Save')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
       </form>
     </Dialog>
   );

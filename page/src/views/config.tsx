@@ -2,7 +2,19 @@
 import { useState } from 'preact/hooks';
 import { get } from '../base/api.js';
 import { t } from '../base/i18n.js';
-import { Check, Dialog, Failure, Field, Loading, say, sayError, Table, useLoad, withConfirm } from '../base/ui.js';
+import {
+  Check,
+  Dialog,
+  DialogEnd,
+  Failure,
+  Field,
+  Loading,
+  say,
+  sayError,
+  Table,
+  useLoad,
+  withConfirm,
+} from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
 
 interface Setting {
@@ -151,15 +163,7 @@ function SettingDialog({
             </select>
           )}
         </Field>
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {t('Save')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
       </form>
     </Dialog>
   );

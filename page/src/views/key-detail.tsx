@@ -9,6 +9,7 @@ import {
   Check,
   CopyButton,
   Dialog,
+  DialogEnd,
   Failure,
   Field,
   IconButton,
@@ -198,15 +199,7 @@ function TtlDialog({
             />
           </Field>
         )}
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {t('Save')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
       </form>
     </Dialog>
   );
@@ -245,15 +238,7 @@ function NameDialog({
           />
         </Field>
         <Check label={t('Replace a key that has this name')} checked={replaces} onChange={setReplaces} />
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {title}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={title} onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { errorIn, fieldsIn, listIn, mayAs, textIn } from '../base/api.js';
 import { t } from '../base/i18n.js';
-import { ask, Check, Dialog, Failure, Field, Loading, say, sayError, useLoad } from '../base/ui.js';
+import { ask, Check, Dialog, DialogEnd, Failure, Field, Loading, say, sayError, useLoad } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
 
 export function ScriptsView({ server, me }: ViewProps) {
@@ -133,15 +133,7 @@ function LibraryDialog({
           <textarea rows={14} spellcheck={false} value={code} onInput={(event) => setCode(event.currentTarget.value)} />
         </Field>
         <Check label={t('Replace a library of the same name')} checked={replaces} onChange={setReplaces} />
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {t('Load library')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Load library')} onClose={onClose} />
       </form>
     </Dialog>
   );

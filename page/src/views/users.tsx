@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { get, type Me, post, type Role } from '../base/api.js';
 import { time } from '../base/format.js';
 import { t } from '../base/i18n.js';
-import { ask, Check, Dialog, Failure, Field, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
+import { ask, Check, Dialog, DialogEnd, Failure, Field, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
 import type { ServerItem } from './server-item.js';
 
 interface User {
@@ -247,15 +247,7 @@ function UserDialog({
             onInput={(event) => setPrefixes(event.currentTarget.value)}
           />
         </Field>
-        {error !== undefined && <Failure error={error} />}
-        <footer>
-          <button type="button" onClick={onClose}>
-            {t('Cancel')}
-          </button>
-          <button type="submit" class="primary">
-            {t('Save')}
-          </button>
-        </footer>
+        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
       </form>
     </Dialog>
   );
