@@ -1,7 +1,5 @@
 // proxy-process: a whole proxy of a codis as the process of a simulated host.
 
-import type { Environment } from '../io/environment.js';
-import { Prng } from '../base/prng.js';
 import { codisDefaults } from '../proxy/codis/codis-config.js';
 import { codisPoolConfig, makeCodisRouter } from '../proxy/codis/codis-pool.js';
 import type { CodisRouter } from '../proxy/codis/codis-router.js';
@@ -9,7 +7,7 @@ import { Proxy } from '../proxy/proxy.js';
 import type { CommandDeclaration } from '../registry/command.js';
 import { allDeclarations } from '../server/declarations.js';
 import type { Host } from './host.js';
-import { simulatedUsage } from './usage.js';
+import { simulatedEnvironment } from './simulated-environment.js';
 
 export class ProxyProcess {
   router: CodisRouter | undefined;
@@ -29,17 +27,7 @@ export class ProxyProcess {
 
   private async launch(): Promise<void> {
     const { host } = this;
-    const random = new Prng(host.world.random.uint32() | 0);
-    const environment: Environment = {
-      clock: host.clock,
-      network: host.network,
-      files: host.files,
-      usage: simulatedUsage,
-      entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
-      hasThreads: false,
-      sharesDisk: false,
-      processId: 1,
-    };
+    const environment = simulatedEnvironment(host, 1);
     const proxy = new Proxy({
       environment,
       log: () => undefined,

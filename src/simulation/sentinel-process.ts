@@ -1,8 +1,6 @@
 // sentinel-process: a whole sentinel as the process of a simulated host, with its config file on the host's disk.
 
 import { latin1Bytes } from '../base/bytes.js';
-import { Prng } from '../base/prng.js';
-import type { Environment } from '../io/environment.js';
 import { replaceFile } from '../io/files.js';
 import { ipVersion } from '../io/ip-address.js';
 import { collectSentinelDirectives } from '../sentinel/directives.js';
@@ -12,7 +10,7 @@ import type { SentinelServer } from '../sentinel/sentinel-server.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader } from '../service/config/file.js';
 import type { Host } from './host.js';
-import { simulatedUsage } from './usage.js';
+import { simulatedEnvironment } from './simulated-environment.js';
 
 /** In the root, because `dir` must be a folder of the real machine too. */
 const FILE = '/sentinel.conf';
@@ -62,18 +60,8 @@ export class SentinelProcess {
     config.flag('protected-mode').assign(['no']);
     const directives = collectSentinelDirectives(FILE);
     new ConfigReader(config, files, directives).load(FILE, '', '');
-    const random = new Prng(host.world.random.uint32() | 0);
     this.boots++;
-    const environment: Environment = {
-      clock: host.clock,
-      network: host.network,
-      files,
-      usage: simulatedUsage,
-      entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
-      hasThreads: false,
-      sharesDisk: false,
-      processId: this.boots,
-    };
+    const environment = simulatedEnvironment(host, this.boots);
     return launchSentinel({
       environment,
       config,

@@ -1,13 +1,11 @@
 // server-process: a whole Kvasir server as the process of a simulated host.
 
-import type { Environment } from '../io/environment.js';
-import { Prng } from '../base/prng.js';
 import { attachCluster } from '../cluster/cluster.js';
 import { collectDirectives, launch, type RunningServer } from '../server/start.js';
 import { Config } from '../service/config/config.js';
 import { ConfigReader, linesOfOptions } from '../service/config/file.js';
 import type { Host } from './host.js';
-import { simulatedUsage } from './usage.js';
+import { simulatedEnvironment } from './simulated-environment.js';
 
 /** Directives by name, as in startServer. */
 export type Directives = Readonly<Record<string, string | number | boolean>>;
@@ -59,18 +57,8 @@ export class ServerProcess {
     const lines = { bind: '*', 'protected-mode': 'no', port: 6379, pidfile: '', ...this.directives };
     new ConfigReader(config, host.files, collected).load(undefined, '', linesOfOptions(lines));
     host.files.makeFolder('/data');
-    const random = new Prng(host.world.random.uint32() | 0);
     this.boots++;
-    const environment: Environment = {
-      clock: host.clock,
-      network: host.network,
-      files: host.files,
-      usage: simulatedUsage,
-      entropy: (count) => Uint8Array.from({ length: count }, () => random.below(256)),
-      hasThreads: false,
-      sharesDisk: false,
-      processId: this.boots,
-    };
+    const environment = simulatedEnvironment(host, this.boots);
     return launch({
       config,
       environment,
