@@ -17,8 +17,7 @@ import { type Batch, type Position, type Source, TransferError } from '../record
 import { runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
 import { shownKey } from '../sinks/server-sink.js';
-import { fileChunks, fileSize } from '../sources/file-chunks.js';
-import { RdbSource } from '../sources/rdb-source.js';
+import { rdbFile } from '../sources/rdb-file.js';
 import { ScanSource } from '../sources/scan-source.js';
 
 const ERRORS_SHOWN_MAX = 20;
@@ -133,7 +132,7 @@ async function openSource(
   const database = words.number('database');
   const rdb = words.text('rdb');
   if (rdb !== undefined) {
-    const source = new RdbSource(rdb, fileChunks(rdb), fileSize(rdb));
+    const source = rdbFile(rdb);
     return { source: database === undefined ? source : new OneDatabase(source, database), close };
   }
   const aof = words.text('aof');

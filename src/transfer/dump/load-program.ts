@@ -25,7 +25,7 @@ import {
 } from '../sinks/server-sink.js';
 import { fileChunks, fileSize, standardInput } from '../sources/file-chunks.js';
 import { JsonSource } from '../sources/json-source.js';
-import { RdbSource } from '../sources/rdb-source.js';
+import { rdbFile } from '../sources/rdb-file.js';
 
 const ERRORS_SHOWN_MAX = 20;
 
@@ -147,7 +147,7 @@ async function openSource(
   positions: PositionFile | undefined,
 ): Promise<Source> {
   const rdb = words.text('rdb');
-  if (rdb !== undefined) return new RdbSource(rdb, fileChunks(rdb), fileSize(rdb));
+  if (rdb !== undefined) return rdbFile(rdb);
   const aof = words.text('aof');
   if (aof !== undefined) {
     // The server's engine takes a moment to load.

@@ -6,10 +6,10 @@ import { Pipeline } from '../link/pipeline.js';
 import { infoField } from '../link/replies.js';
 import type { Interrupt } from '../program/program.js';
 import { Progress } from '../program/progress.js';
-import { rdbFile } from '../rdb/rdb-programs.js';
+import { rdbFile } from '../sources/rdb-file.js';
+import { readStatistics } from '../rdb/read-statistics.js';
 import { RdbStatistics } from '../rdb/statistics.js';
-import { type Sink, TransferError } from '../record/record.js';
-import { runTransfer } from '../run-transfer.js';
+import { TransferError } from '../record/record.js';
 
 export interface DataSize {
   /** Where the figure comes from. */
@@ -30,17 +30,7 @@ export async function sizeOfRdb(
   const source = rdbFile(path);
   const progress = new Progress(source, mode);
   const statistics = new RdbStatistics({ nowMs, separator: ':', depth: 1, top: 0 });
-  const sink: Sink = {
-    name: 'statistics',
-    write: ({ records }) => {
-      for (const record of records) statistics.take(record);
-      return Promise.resolve();
-    },
-    flush: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-  };
-  const isDone = await runTransfer(source, sink, { progress, interrupt });
-  progress.clear();
+  const isDone = await readStatistics(source, statistics, { progress, interrupt });
   if (!isDone) return undefined;
   const types = [...statistics.types].map(([name, { keys, bytes }]) => ({ name, keys, bytes }));
   types.sort((one, other) => other.bytes - one.bytes);

@@ -16,9 +16,10 @@ import { type Batch, type KeyRecord, type Sink, type Source, TransferError } fro
 import { runTransfer } from '../run-transfer.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
 import { shownKey } from '../sinks/server-sink.js';
-import { fileChunks, fileHead, fileSize } from '../sources/file-chunks.js';
-import { RdbSource } from '../sources/rdb-source.js';
+import { fileHead, fileSize } from '../sources/file-chunks.js';
+import { rdbFile } from '../sources/rdb-file.js';
 import { differences } from './differences.js';
+import { readStatistics } from './read-statistics.js';
 import { describeGaps, SalvageSource } from './salvage.js';
 import { CSV_HEADER, RdbStatistics } from './statistics.js';
 
@@ -31,10 +32,6 @@ function filesOf(words: Options, least: number, most = least): string[] {
   if (words.words.length > most) throw new UsageError(`unexpected word '${words.words[most]!}'`);
   for (const path of words.words) statSync(path);
   return words.words;
-}
-
-export function rdbFile(path: string): RdbSource {
-  return new RdbSource(path, fileChunks(path), fileSize(path));
 }
 
 const statsOptions = {
@@ -61,17 +58,7 @@ async function runStats(words: Options, interrupt: Interrupt): Promise<number> {
     csv: asCsv ? (line) => output.write(line) : undefined,
   });
   const progress = new Progress(source, progressMode(words));
-  const sink: Sink = {
-    name: 'statistics',
-    write: async ({ records }) => {
-      for (const record of records) statistics.take(record);
-      await output.flush();
-    },
-    flush: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-  };
-  const isDone = await runTransfer(source, sink, { filters, progress, interrupt });
-  progress.clear();
+  const isDone = await readStatistics(source, statistics, { filters, progress, interrupt }, () => output.flush());
   if (!asCsv) output.write(words.flag('json') ? `${JSON.stringify(statistics.toJson())}\n` : statistics.toText(30));
   await output.finish();
   warn(source);

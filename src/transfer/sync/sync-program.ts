@@ -20,8 +20,7 @@ import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
 import { restoreVersionOf, ServerSink, shownKey, type WriteMode } from '../sinks/server-sink.js';
 import { AofDataSource } from '../sources/aof-engine.js';
-import { fileChunks, fileSize } from '../sources/file-chunks.js';
-import { RdbSource } from '../sources/rdb-source.js';
+import { rdbFile } from '../sources/rdb-file.js';
 import { ScanSource } from '../sources/scan-source.js';
 import { readConfig } from '../program/config-file.js';
 import { moveInstance } from './move.js';
@@ -235,7 +234,7 @@ async function openSource(
   interrupt: Interrupt,
 ): Promise<Source> {
   const [, kind, path] = /^(rdb|aof|scan):(.+)$/.exec(from) ?? [];
-  if (kind === 'rdb') return new RdbSource(path!, fileChunks(path!), fileSize(path!));
+  if (kind === 'rdb') return rdbFile(path!);
   if (kind === 'aof') return new AofDataSource(path!);
   const address = addressOf(path ?? from, sideOptions(words, 'from-password'));
   if (kind === 'scan')
