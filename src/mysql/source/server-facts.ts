@@ -91,9 +91,3 @@ export async function gtidsAt(
   if (facts.flavor === 'mysql') return (executed ?? '').replace(/\s+/g, '');
   return (await connection.value(`SELECT BINLOG_GTID_POS('${file.replaceAll("'", "''")}', ${offset})`)) ?? '';
 }
-
-/** The names and sizes of the binlogs that the server still has. */
-export async function readBinlogs(connection: SourceConnection): Promise<{ file: string; bytes: number }[]> {
-  const rows = await connection.texts('SHOW BINARY LOGS');
-  return rows.map(([file, bytes]) => ({ file: file ?? '', bytes: Number(bytes) }));
-}
