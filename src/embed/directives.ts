@@ -394,6 +394,8 @@ export interface Directives {
   readonly 'lua-time-limit'?: number | string | undefined;
   /** Bytes that a script's long strings may take, else it ends with 'not enough memory'; 0: a quarter of the memory, at most 2gb. Default: `0`. */
   readonly 'lua-memory-limit'?: number | string | undefined;
+  /** Compile a sample of Lua after the start, while the server is idle, so that the first script of a client is fast. Default: `yes`. */
+  readonly 'script-warm-up'?: Flag | undefined;
   /** Seconds to wait for lagging replicas at a shutdown. Default: `10`. */
   readonly 'shutdown-timeout'?: number | string | undefined;
   /** How SIGINT shuts down; failover: a replica takes the place of a master of a cluster first. Default: `default`. */

@@ -188,10 +188,11 @@ export async function runServer(
   running.server.ownsProcess = true;
   watchSignals(running);
   const { server } = running;
-  warmUpCompiler(
-    () => server.scripting.prepare(),
-    () => server.stats.processed,
-  );
+  if (config.flag('script-warm-up').value)
+    warmUpCompiler(
+      () => server.scripting.prepare(),
+      () => server.stats.processed,
+    );
   tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));
   return running;
 }

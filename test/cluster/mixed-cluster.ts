@@ -2,13 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { findClusterPort, untilTrue } from '../cluster-peers.js';
+import { kvasirServerPath, testFlags } from '../kvasir.js';
 import { startRedis, type RedisPeer } from '../peer.js';
 
 export type Kind = 'kvasir' | 'redis';
-
-const serverScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
 
 /** One node as CLUSTER NODES has it. */
 export interface NodeLine {
@@ -52,7 +50,9 @@ export class MixedNode {
       ...(this.folder === undefined ? {} : { folder: this.folder }),
     };
     this.peer = await startRedis(
-      this.kind === 'redis' ? options : { ...options, program: process.execPath, programArgs: [serverScript] },
+      this.kind === 'redis'
+        ? options
+        : { ...options, program: process.execPath, programArgs: [kvasirServerPath, ...testFlags] },
     );
     this.folder = this.peer.folder;
     this.id = await this.send('CLUSTER', 'MYID');

@@ -9,16 +9,15 @@ import { ClusterClient } from '../../src/client/cluster-client.js';
 import { openNode } from '../../src/client/open-node.js';
 import { isError, replyText } from '../../src/client/reply.js';
 import { systemClock } from '../../src/io/clock.js';
-import { fileURLToPath } from 'node:url';
 import { kvasirCliPath, runKvasir } from '../cli/programs.js';
 import { joinNodes, startNodes, stopNodes, untilTrue } from '../cluster-peers.js';
+import { kvasirServerPath, testFlags } from '../kvasir.js';
 import { peerMissing, type RedisPeer } from '../peer.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const kills = Number(process.env.KVASIR_KILLS ?? 5);
 const keyCount = 1500;
 const env = { TERM: 'dumb' };
-const kvasirServerPath = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
 
 for (const kind of ['redis', 'kvasir'] as const)
   describe(`a reshard of ${kind} nodes that is killed`, { skip: peerMissing('redis-server', 'redis-cli') }, () => {
@@ -27,7 +26,7 @@ for (const kind of ['redis', 'kvasir'] as const)
     before(async () => {
       nodes = await startNodes(
         3,
-        kind === 'redis' ? {} : { program: process.execPath, programArgs: [kvasirServerPath] },
+        kind === 'redis' ? {} : { program: process.execPath, programArgs: [kvasirServerPath, ...testFlags] },
       );
       await joinNodes(nodes);
       client = await ClusterClient.open({

@@ -4,10 +4,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Cleanup } from './mariadb.js';
+import { programPath } from '../kvasir.js';
 
-const script = fileURLToPath(new URL('../../src/apps/kvasir-mysql.js', import.meta.url));
+const script = programPath('kvasir-mysql');
 
 export interface Ran {
   readonly status: number | null;

@@ -5,11 +5,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { startServer } from '../../src/index.js';
-import { startKvasir, type KvasirProcess } from '../kvasir.js';
-
-const serverScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
+import { type KvasirProcess, kvasirServerPath, startKvasir } from '../kvasir.js';
 
 describe('a second server on the same data', () => {
   let folder: string;
@@ -21,7 +18,7 @@ describe('a second server on the same data', () => {
   const startSecond = (...args: string[]): { status: number | null; output: string } => {
     const { status, stdout } = spawnSync(
       process.execPath,
-      [serverScript, '--port', '0', '--unixsocket', join(folder, 'second.sock'), '--dir', folder, ...args],
+      [kvasirServerPath, '--port', '0', '--unixsocket', join(folder, 'second.sock'), '--dir', folder, ...args],
       { cwd: folder, encoding: 'utf8' },
     );
     return { status, output: stdout };

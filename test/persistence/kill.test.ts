@@ -9,13 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Prng } from '../../src/base/prng.js';
+import { kvasirServerPath, testFlags } from '../kvasir.js';
 import { findFreePort } from '../peer.js';
 
 const seed = Number(process.env.SEED ?? 99);
 const rounds = Number(process.env.ROUNDS ?? 12);
-const program = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
 const writers = 8;
 
 interface Running {
@@ -46,7 +45,7 @@ async function startServer(folder: string, flags: readonly string[]): Promise<Ru
   const log = join(folder, 'log');
   const child = spawn(
     process.execPath,
-    [program, '--port', String(port), '--dir', folder, '--logfile', log, ...flags],
+    [kvasirServerPath, ...testFlags, '--port', String(port), '--dir', folder, '--logfile', log, ...flags],
     { stdio: 'ignore' },
   );
   for (let tries = 0; tries < 8000; tries++) {

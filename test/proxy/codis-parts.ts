@@ -3,9 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { programPath } from '../kvasir.js';
 
-const script = fileURLToPath(new URL('../../src/apps/kvasir-codis.js', import.meta.url));
+const script = programPath('kvasir-codis');
 
 export interface CodisPart {
   readonly process: ChildProcess;

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, test } from 'node:test';
 import { codisSlot } from '../../src/base/codis-slot.js';
 import { readCodisConfig } from '../../src/proxy/codis/codis-config.js';
@@ -13,6 +12,7 @@ import { xauthOf } from '../../src/proxy/codis/identity.js';
 import { findFreePort, peerMissing, startRedis } from '../peer.js';
 import { startFakeBackend } from './fake-backend.js';
 import { RawClient } from './raw-client.js';
+import { programPath } from '../kvasir.js';
 
 const slotOf = (key: string): number => codisSlot(new Uint8Array(Buffer.from(key)), 0, key.length);
 
@@ -50,7 +50,7 @@ describe('kvasir-codis proxy', { skip: peerMissing('redis-server', 'redis-cli') 
       file,
       `product_name = "shop"\nproxy_addr = "127.0.0.1:${port}"\nadmin_addr = "127.0.0.1:${adminPort}"\n`,
     );
-    const script = fileURLToPath(new URL('../../src/apps/kvasir-codis.js', import.meta.url));
+    const script = programPath('kvasir-codis');
     const proxy = spawn(process.execPath, [script, 'proxy', `--config=${file}`], { stdio: 'ignore' });
     // A source that moves what it is asked for, and knows the wrapper of the semi-asynchronous method.
     const moved: string[] = [];

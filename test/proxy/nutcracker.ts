@@ -6,8 +6,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../peer.js';
+import { programPath } from '../kvasir.js';
 
 const startTimeoutMs = 120_000;
 
@@ -98,6 +98,6 @@ export function startKvasirProxy(
   port: number | string,
   flags?: readonly string[],
 ): Promise<RunningProxy> {
-  const script = fileURLToPath(new URL('../../src/apps/kvasir-proxy.js', import.meta.url));
+  const script = programPath('kvasir-proxy');
   return startProxy([process.execPath, script], configuration, port, flags);
 }

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
 import { Cluster, Redis } from 'ioredis';
 import { startServer, type EmbeddedServer } from '../../src/embed/start-server.js';
@@ -16,6 +15,7 @@ import { readNutcrackerConfig } from '../../src/proxy/config/nutcracker-config.j
 import { findFreePort } from '../peer.js';
 import { startKvasirProxy, type RunningProxy } from './nutcracker.js';
 import { RawClient } from './raw-client.js';
+import { programPath } from '../kvasir.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? Date.now() % 100_000);
 
@@ -45,7 +45,7 @@ async function openClient(t: TestContext, port: number): Promise<RawClient> {
   return client;
 }
 
-const script = fileURLToPath(new URL('../../src/apps/kvasir-proxy.js', import.meta.url));
+const script = programPath('kvasir-proxy');
 
 async function runTool(...words: string[]): Promise<{ status: number; out: string; err: string }> {
   const child = spawn(process.execPath, [script, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });

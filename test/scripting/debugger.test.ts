@@ -5,13 +5,12 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
-import { startKvasir, type KvasirProcess } from '../kvasir.js';
+import { type KvasirProcess, programPath, startKvasir } from '../kvasir.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
 import { Terminal } from './terminal.js';
 
-const kvasirCli = fileURLToPath(new URL('../../src/apps/kvasir-cli.js', import.meta.url));
+const kvasirCli = programPath('kvasir-cli');
 
 const walk = `local x = 1
 local t = {1, 'two', {3, a = 'b'}, n = nil}

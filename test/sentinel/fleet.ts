@@ -5,15 +5,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Connection } from '../../src/client/connection.js';
 import { isAggregate, type Reply, replyText } from '../../src/client/reply.js';
-import { startKvasir } from '../kvasir.js';
+import { programPath, startKvasir } from '../kvasir.js';
 import { findFreePort, type RedisPeer, startRedis } from '../peer.js';
 
 export type Kind = 'kvasir' | 'redis';
 
-const sentinelScript = fileURLToPath(new URL('../../src/apps/kvasir-sentinel.js', import.meta.url));
+const sentinelScript = programPath('kvasir-sentinel');
 
 const LOG_BYTES_MAX = 1 << 20;
 /** Bounds for machines that are many times slower. */

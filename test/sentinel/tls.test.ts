@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect, createServer } from 'node:tls';
-import { startKvasir } from '../kvasir.js';
+import { programPath, startKvasir } from '../kvasir.js';
 import { findFreePort, findProgram, peerMissing, startRedis } from '../peer.js';
 import { ask, Fleet, type Kind, plain, until } from './fleet.js';
 import { TlsFiles } from './tls-files.js';
@@ -134,11 +134,11 @@ describe(
     });
 
     test('a sentinel that cannot use its certificates says so and does not start', () => {
-      const script = new URL('../../src/apps/kvasir-sentinel.js', import.meta.url);
+      const script = programPath('kvasir-sentinel');
       const file = join(files.folder, 'wrong.conf');
       writeFileSync(file, `port 0\ntls-port 1\ntls-cert-file ${files.file('ca.srl')}\n`);
       try {
-        execFileSync(process.execPath, [script.pathname, file], { encoding: 'latin1', stdio: 'pipe', timeout: 60_000 });
+        execFileSync(process.execPath, [script, file], { encoding: 'latin1', stdio: 'pipe', timeout: 60_000 });
         assert.fail('it has started');
       } catch (error) {
         const { status, stdout } = error as { status: number; stdout: string };

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { kvasirServerPath, programPath, testFlags } from '../kvasir.js';
 import { findProgram } from '../peer.js';
 import { until } from './fleet.js';
 import { Lan, lanMissing, type LanHost } from './lan.js';
 
-const serverScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
-const sentinelScript = fileURLToPath(new URL('../../src/apps/kvasir-sentinel.js', import.meta.url));
+const sentinelScript = programPath('kvasir-sentinel');
 const page = readFileSync(fileURLToPath(new URL('../../../docs/sentinel.md', import.meta.url)), 'utf8');
 
 /** Moved by the sentinels themselves, and by the script. */
@@ -64,7 +64,7 @@ function serverOn(host: LanHost, kind: 'kvasir' | 'redis', master?: LanHost) {
   ];
   const following = master === undefined ? [] : ['--replicaof', master.address, String(PORT)];
   const diskless = ['--repl-diskless-sync-delay', '0'];
-  const [program, ...args] = kind === 'redis' ? ['redis-server'] : [process.execPath, serverScript];
+  const [program, ...args] = kind === 'redis' ? ['redis-server'] : [process.execPath, kvasirServerPath, ...testFlags];
   return host.start(program!, [...args, ...options, ...diskless, ...following]);
 }
 
@@ -167,7 +167,7 @@ describe('keepalived', { skip: lanMissing('keepalived', 'redis-cli') }, () => {
   /** The sample of the page, with the paths and addresses of this test and shorter periods. */
   function keepalivedOn(host: LanHost, peer: LanHost, priority: number): void {
     const [, sample] = /```\n(global_defs \{[^`]*)```/.exec(page)!;
-    const notify = `${process.execPath} ${serverScript} keepalived-notify`;
+    const notify = `${process.execPath} ${kvasirServerPath} keepalived-notify`;
     const text = sample!
       .replace('/usr/bin/kvasir-cli -p 6379 ping', `${findProgram('redis-cli')} -p 6379 ping`)
       .replace('interval 2', 'interval 1')

@@ -3,12 +3,10 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { kvasirServerPath } from '../kvasir.js';
 import { peerMissing, startRedis } from '../peer.js';
-
-const kvasirScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
 
 const settings: Readonly<Record<string, string>> = {
   maxmemory: '50000000',
@@ -35,7 +33,7 @@ describe('CONFIG REWRITE', { skip: peerMissing('redis-server', 'redis-cli') }, (
     const start = (who: 'kvasir' | 'redis', file: string): ReturnType<typeof startRedis> =>
       who === 'redis'
         ? startRedis({ folder, program: 'redis-server', programArgs: [file] })
-        : startRedis({ folder, program: process.execPath, programArgs: [kvasirScript, file] });
+        : startRedis({ folder, program: process.execPath, programArgs: [kvasirServerPath, file] });
     const valuesOf = async (
       peer: Awaited<ReturnType<typeof startRedis>>,
       names: readonly string[],

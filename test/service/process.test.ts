@@ -7,10 +7,9 @@ import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { startServer } from '../../src/index.js';
-import { startKvasir } from '../kvasir.js';
+import { kvasirServerPath, startKvasir } from '../kvasir.js';
 import { findFreePort } from '../peer.js';
 
 describe('oom-score-adj', { skip: process.platform === 'linux' ? false : 'only Linux has such scores' }, () => {
@@ -131,7 +130,6 @@ describe('memory of clients', () => {
 });
 
 describe('the start of the process', () => {
-  const serverScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'kvasir-process-'));
@@ -145,7 +143,7 @@ describe('the start of the process', () => {
       const port = await findFreePort();
       const pidFile = join(folder, 'server.pid');
       const input = `daemonize yes\nport ${port}\nbind 127.0.0.1\nsave ""\nrequirepass gr\u00fcn\npidfile "${pidFile}"\n`;
-      const { status, stderr } = spawnSync(process.execPath, [serverScript, '-'], {
+      const { status, stderr } = spawnSync(process.execPath, [kvasirServerPath, '-'], {
         input,
         cwd: folder,
         encoding: 'utf8',
@@ -168,7 +166,7 @@ describe('the start of the process', () => {
     const door = createServer().listen(port, '127.0.0.1');
     await once(door, 'listening');
     const start = (...args: string[]): ReturnType<typeof spawnSync> =>
-      spawnSync(process.execPath, [serverScript, '--daemonize', 'yes', '--save', '', ...args], {
+      spawnSync(process.execPath, [kvasirServerPath, '--daemonize', 'yes', '--save', '', ...args], {
         cwd: folder,
         encoding: 'utf8',
       });
@@ -184,7 +182,7 @@ describe('the start of the process', () => {
 
   it('says what is asked for in vain: no door, a sentinel without a file, a system log', async () => {
     const start = (...args: string[]): ReturnType<typeof spawnSync> =>
-      spawnSync(process.execPath, [serverScript, '--save', '', ...args], { cwd: folder, encoding: 'utf8' });
+      spawnSync(process.execPath, [kvasirServerPath, '--save', '', ...args], { cwd: folder, encoding: 'utf8' });
     const nowhere = start('--port', '0');
     assert.equal(nowhere.status, 1);
     assert.match(String(nowhere.stdout), /Configured to not listen anywhere, exiting\.\n$/);
@@ -224,7 +222,7 @@ describe('the start of the process', () => {
     const path = join(folder, 'missing', 'server.sock');
     const { status, stdout } = spawnSync(
       process.execPath,
-      [serverScript, '--port', '0', '--save', '', '--unixsocket', path],
+      [kvasirServerPath, '--port', '0', '--save', '', '--unixsocket', path],
       { cwd: folder, encoding: 'utf8' },
     );
     assert.equal(status, 1);

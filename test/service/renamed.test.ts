@@ -1,15 +1,13 @@
 // rename-command and rules for users in a configuration: what stands in hardening scripts works, and what is wrong is reported, never by a stack.
+import { kvasirServerPath } from '../kvasir.js';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { startServer } from '../../src/embed/start-server.js';
-
-const serverScript = fileURLToPath(new URL('../../src/apps/kvasir-server.js', import.meta.url));
 
 const withoutCluster = 'REPLICAOF SLAVEOF CLUSTER MIGRATE SYNC PSYNC WAIT WAITAOF FAILOVER REPLCONF DEBUG CONFIG'.split(
   ' ',
@@ -78,7 +76,7 @@ describe('rename-command', () => {
       writeFileSync(configFile, `${lines.join('\n')}\n`);
       // A process takes a while: a third of the faults is tried in a start too.
       for (const first of index % 3 === 0 ? [[], ['--check-config']] : [['--check-config']]) {
-        const run = spawnSync(process.execPath, [serverScript, ...first, configFile, '--save', ''], {
+        const run = spawnSync(process.execPath, [kvasirServerPath, ...first, configFile, '--save', ''], {
           cwd: dir,
           encoding: 'utf8',
         });

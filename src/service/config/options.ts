@@ -579,6 +579,12 @@ export const options = [
     { unit: 'memory' },
     "Bytes that a script's long strings may take, else it ends with 'not enough memory'; 0: a quarter of the memory, at most 2gb.",
   ),
+  flag(
+    'script-warm-up',
+    true,
+    immutable,
+    'Compile a sample of Lua after the start, while the server is idle, so that the first script of a client is fast.',
+  ),
   number('shutdown-timeout', 10, 0, intMax, {}, 'Seconds to wait for lagging replicas at a shutdown.'),
   words(
     'shutdown-on-sigint',
