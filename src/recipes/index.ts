@@ -74,10 +74,12 @@ export { FriendGraph, Tags, type Suggestion } from './data/graph.js';
 export { SignInCalendar, Visitors, type VisitorCount } from './data/visitors.js';
 export { JobQueue, type Job, type JobQueueOptions } from './data/job-queue.js';
 export { Sessions, type Session, type SessionOptions } from './data/sessions.js';
+export { attributeKey, AttributeStore, type Attributes } from './data/attributes.js';
 export { Autocomplete } from './data/autocomplete.js';
 export { ExpiringSet } from './data/expiring-set.js';
 export { firstTime } from './data/first-time.js';
 export { Nearby, type NearbyPlace } from './data/nearby.js';
+export { SpamFilter, type SpamOpinion } from './data/spam-filter.js';
 export { TimeCounter } from './data/time-counter.js';
 
 export {
@@ -93,3 +95,8 @@ export {
   type ShardedJedisOptions,
   type SkewReport,
 } from './sharding/sharding.js';
+
+export { QuorumError } from './replicas/ask-nodes.js';
+export { NewestStore, type NewestOptions } from './replicas/newest-store.js';
+export type { ReplicaOptions } from './replicas/replica-options.js';
+export { SiblingStore, type Context, type Siblings } from './replicas/sibling-store.js';

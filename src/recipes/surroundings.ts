@@ -6,6 +6,8 @@
 export interface Surroundings {
   /** Milliseconds that never go back; for durations. */
   steadyMs(): number;
+  /** Milliseconds since 1970, as this machine sees them; only for what says that it trusts the clock. */
+  wallMs(): number;
   /** Runs `run` after `delayMs`; what it returns cancels that. The timer keeps the process alive only if `keepsAlive` says so. */
   after(delayMs: number, run: () => void, keepsAlive?: boolean): () => void;
   /** A number of 0 (included) to 1 (excluded). */
@@ -17,6 +19,7 @@ export interface Surroundings {
 /** The machine's time and chance. */
 export const machineSurroundings: Surroundings = {
   steadyMs: () => performance.now(),
+  wallMs: () => Date.now(),
   after(delayMs, run, keepsAlive = false) {
     const timer = setTimeout(run, Math.min(delayMs, 0x7fffffff));
     if (!keepsAlive) timer.unref();

@@ -25,6 +25,8 @@ export interface ClientOptions {
   readonly latencyMs?: number;
   /** Of how many requests the request, or its reply, gets lost: the promise rejects a second later. */
   readonly lossRate?: number;
+  /** The world's own server if absent. */
+  readonly server?: TestServer;
 }
 
 export interface Client extends Commands {
@@ -51,6 +53,7 @@ export class RecipeWorld {
     this.prng = new Prng(seed);
     this.surroundings = {
       steadyMs: () => clock.steadyMs(),
+      wallMs: () => clock.wallMs(),
       after: (delayMs, run) => {
         const timer = clock.after(delayMs, run);
         return () => timer.cancel();
@@ -65,7 +68,7 @@ export class RecipeWorld {
     return fromServer(this.server);
   }
 
-  client({ latencyMs = 5, lossRate = 0 }: ClientOptions = {}): Client {
+  client({ latencyMs = 5, lossRate = 0, server = this.server }: ClientOptions = {}): Client {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => this.clock.after(ms, resolve));
     const latency = (): Promise<void> => wait(this.prng.below(latencyMs * 1000 + 1) / 1000);
     const isLost = (): boolean => lossRate > 0 && this.prng.unit() < lossRate;
@@ -88,7 +91,7 @@ export class RecipeWorld {
         let reply: unknown;
         let failure: unknown;
         try {
-          reply = this.server.run(command, ...args);
+          reply = server.run(command, ...args);
         } catch (error) {
           failure = error;
         }
@@ -122,6 +125,13 @@ export class RecipeWorld {
       this.clock.advance(STEP_MS);
     }
   }
+}
+
+/** Another server in a world, independent of the first; it is closed after the tests. */
+export async function furtherServer(world: RecipeWorld): Promise<TestServer> {
+  const server = await createServer({ port: false, clock: world.clock, seed: world.prng.uint32() });
+  after(() => server.close());
+  return server;
 }
 
 /** A world for one test file; its server is closed after the tests. */
