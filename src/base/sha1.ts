@@ -63,16 +63,34 @@ function addBlock(bytes: Uint8Array, offset: number): void {
   let c = state[2]!;
   let d = state[3]!;
   let e = state[4]!;
-  for (let t = 0; t < 80; t++) {
-    const f =
-      t < 20
-        ? ((b & c) | (~b & d)) + 0x5a827999
-        : t < 40
-          ? (b ^ c ^ d) + 0x6ed9eba1
-          : t < 60
-            ? ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdc
-            : (b ^ c ^ d) + 0xca62c1d6;
-    const next = (((a << 5) | (a >>> 27)) + f + e + w[t]!) | 0;
+  // A loop for each of the four round functions: one loop that chooses takes three times as long. Every sum is cut to 32 bits, so
+  // that V8 adds integers.
+  for (let t = 0; t < 20; t++) {
+    const next = (((a << 5) | (a >>> 27)) + ((b & c) | (~b & d)) + ((((e + w[t]!) | 0) + 0x5a827999) | 0)) | 0;
+    e = d;
+    d = c;
+    c = (b << 30) | (b >>> 2);
+    b = a;
+    a = next;
+  }
+  for (let t = 20; t < 40; t++) {
+    const next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + ((((e + w[t]!) | 0) + 0x6ed9eba1) | 0)) | 0;
+    e = d;
+    d = c;
+    c = (b << 30) | (b >>> 2);
+    b = a;
+    a = next;
+  }
+  for (let t = 40; t < 60; t++) {
+    const next = (((a << 5) | (a >>> 27)) + ((b & c) | (b & d) | (c & d)) + ((((e + w[t]!) | 0) - 0x70e44324) | 0)) | 0;
+    e = d;
+    d = c;
+    c = (b << 30) | (b >>> 2);
+    b = a;
+    a = next;
+  }
+  for (let t = 60; t < 80; t++) {
+    const next = (((a << 5) | (a >>> 27)) + (b ^ c ^ d) + ((((e + w[t]!) | 0) - 0x359d3e2a) | 0)) | 0;
     e = d;
     d = c;
     c = (b << 30) | (b >>> 2);

@@ -13,11 +13,11 @@ type Kind = 'kvasir' | 'redis';
 const common = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'];
 const diskArgs = ['--repl-backlog-size', '16384', '--repl-backlog-disk-size', '64mb'];
 
-/** About 2 MB of writes: far more than the memory keeps. */
+/** About 500 KB of writes: far more than the memory keeps. */
 async function write(server: RedisPeer, prefix: string): Promise<void> {
   const script =
     "for i = 1, tonumber(ARGV[1]) do redis.call('set', KEYS[1] .. i, string.rep('x', 200)) end return redis.call('incr', 'counter')";
-  for (let round = 0; round < 5; round++) await server.send('EVAL', script, '1', `${prefix}:${round}:`, '1500');
+  for (let round = 0; round < 5; round++) await server.send('EVAL', script, '1', `${prefix}:${round}:`, '400');
 }
 
 function startMaster(more: readonly string[], at: { port?: number; folder?: string } = {}): Promise<KvasirProcess> {
@@ -152,7 +152,7 @@ describe('backlog on disk', { skip: peerMissing('redis-server', 'redis-cli') }, 
   });
 
   it('torn and foreign files are dropped, and the log says so', async () => {
-    const args = ['--save', '', '--appendonly', 'yes', '--repl-backlog-disk-size', '4mb'];
+    const args = ['--save', '', '--appendonly', 'yes', '--repl-backlog-disk-size', '1mb'];
     let master = await startMaster(args);
     const { port, folder } = master;
     const replica = await startReplica('kvasir', ['--replicaof', '127.0.0.1', String(port)]);
@@ -186,7 +186,7 @@ describe('backlog on disk', { skip: peerMissing('redis-server', 'redis-cli') }, 
   });
 
   it('a file that turns out to be damaged while a replica reads it costs a full sync', async () => {
-    const master = await startMaster(['--save', '', '--repl-backlog-disk-size', '4mb']);
+    const master = await startMaster(['--save', '', '--repl-backlog-disk-size', '1mb']);
     let replica = await startReplica('redis', ['--replicaof', '127.0.0.1', String(master.port)]);
     try {
       await linked(replica);
