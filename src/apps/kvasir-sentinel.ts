@@ -30,6 +30,7 @@ if (onlyWord === '-v' || onlyWord === '--version') {
 } else {
   const { runSentinel } = await import('../sentinel/process.js');
   const daemon = await import('../server/daemon.js');
+  const { Supervisor } = await import('../server/supervisor.js');
   await runSentinel(
     args.filter((word) => word !== '--sentinel'),
     {
@@ -37,6 +38,7 @@ if (onlyWord === '-v' || onlyWord === '--version') {
       start: daemon.startDaemon,
       reportListening: daemon.reportListening,
       reportFailure: daemon.reportFailure,
+      supervisor: (kind, log) => Supervisor.of(kind, process.env, log),
     },
   );
 }

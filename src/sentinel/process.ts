@@ -32,6 +32,13 @@ export interface Daemon {
   start(input: string): Promise<never>;
   reportListening(): void;
   reportFailure(reason: string): void;
+  /** systemd, if it has started this process and `supervised` says that it wants to know. */
+  supervisor(kind: string, log: (level: LogLevel, text: string) => void): Supervisor | undefined;
+}
+
+export interface Supervisor {
+  ready(): void;
+  stopping(): void;
 }
 
 /** As an executable that cannot be run ends, in a shell and in redis-sentinel. */
@@ -155,7 +162,10 @@ export async function runSentinel(args: readonly string[], daemon: Daemon): Prom
   const { config, directives, warnings } = loaded;
   log.level = config.choice('loglevel').value as LogLevel;
   log.file = config.path('logfile');
-  if (config.flag('daemonize').value && !daemon.isDaemon) await daemon.start('');
+  const write = (level: LogLevel, text: string): void => log.write(level, text);
+  const supervisor = daemon.isDaemon ? undefined : daemon.supervisor(config.choice('supervised').value, write);
+  // A supervisor watches the process that it has started, so that one must stay.
+  if (config.flag('daemonize').value && !daemon.isDaemon && supervisor === undefined) await daemon.start('');
   log.write('warning', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');
   log.write(
     'warning',
@@ -163,7 +173,6 @@ export async function runSentinel(args: readonly string[], daemon: Daemon): Prom
   );
   log.write('warning', 'Configuration loaded');
   for (const warning of warnings) log.write('warning', warning);
-  const write = (level: LogLevel, text: string): void => log.write(level, text);
   const tls = new OutgoingTls(config, write);
   const plain: Dial = (host, port, events) =>
     systemEnvironment.network.connect({ host, port, timeoutMs: 0, ...sourceOf(config) }, events);
@@ -187,7 +196,7 @@ export async function runSentinel(args: readonly string[], daemon: Daemon): Prom
       setLogLevel: (level) => (log.level = level as LogLevel),
       exit: (code) => process.exit(code),
     });
-    serve(running, config, log, daemon);
+    serve(running, config, log, daemon, supervisor);
   } catch (error) {
     fail(log, daemon, error);
   }
@@ -199,7 +208,13 @@ function sourceOf(config: Config): { sourceAddress?: string } {
   return source === '' ? {} : { sourceAddress: source };
 }
 
-function serve(running: RunningSentinel, config: Config, log: Log, daemon: Daemon): void {
+function serve(
+  running: RunningSentinel,
+  config: Config,
+  log: Log,
+  daemon: Daemon,
+  supervisor: Supervisor | undefined,
+): void {
   const { server, listeners } = running;
   server.executable = process.argv[1] ?? '';
   process.title = `kvasir-sentinel ${config.special('bind').value[0] ?? '*'}:${server.state.port} [sentinel]`;
@@ -215,6 +230,7 @@ function serve(running: RunningSentinel, config: Config, log: Log, daemon: Daemo
     `\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in sentinel mode\n  Port: ${server.state.port}\n  PID: ${process.pid}\n`,
   );
   const end = (): void => {
+    supervisor?.stopping();
     running.close();
     if (pidFile !== '') rmSync(pidFile, { force: true });
     log.write('warning', 'Sentinel is now ready to exit, bye bye...');
@@ -226,4 +242,6 @@ function serve(running: RunningSentinel, config: Config, log: Log, daemon: Daemo
   if (listeners.port >= 0) log.write('notice', 'Ready to accept connections tcp');
   if (listeners.tlsPort >= 0) log.write('notice', 'Ready to accept connections tls');
   daemon.reportListening();
+  if (supervisor !== undefined) server.supervisedBy = 'systemd';
+  supervisor?.ready();
 }

@@ -2,7 +2,6 @@
 
 import type { LogLevel } from '../base/log-level.js';
 import { systemClock } from '../io/clock.js';
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -23,6 +22,7 @@ import { describeBounds, heapWarning, memoryBounds } from './memory-bounds.js';
 import { Log } from '../service/process/log.js';
 import { makeTable } from './declarations.js';
 import { stackOf } from '../service/process/stack.js';
+import { Supervisor } from './supervisor.js';
 
 function exitWith(code: number, output: string, stream: NodeJS.WriteStream = process.stdout): never {
   stream.write(output);
@@ -38,6 +38,9 @@ function exitWith(code: number, output: string, stream: NodeJS.WriteStream = pro
 function raiseInliningBudget(): void {
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000');
 }
+
+/** In the words of redis-server, which `systemctl status` shows. */
+const READY_AS_REPLICA = 'Ready to accept connections in read-only mode. Waiting for MASTER <-> REPLICA sync';
 
 interface Loaded {
   readonly config: Config;
@@ -72,18 +75,6 @@ function loadConfig(args: readonly string[]): Loaded {
     throw error;
   }
   return { config, renamed: collected.renamed, users: collected.users, input, warnings: reader.warnings };
-}
-
-function tellSupervisor(kind: string, log: (level: LogLevel, text: string) => void): void {
-  const wanted = kind === 'systemd' || (kind === 'auto' && process.env.NOTIFY_SOCKET !== undefined);
-  if (kind === 'upstart') log('warning', 'supervision by upstart is not supported: the server just runs');
-  if (!wanted) return;
-  if (process.env.NOTIFY_SOCKET === undefined) {
-    log('warning', 'systemd supervision requested, but NOTIFY_SOCKET not found');
-    return;
-  }
-  const notify = spawn('systemd-notify', ['--ready', `--pid=${process.pid}`], { stdio: 'ignore' });
-  notify.on('error', (error) => log('warning', `cannot tell systemd that the server is ready: ${error.message}`));
 }
 
 function watchSignals(running: RunningServer): void {
@@ -128,15 +119,20 @@ export async function runServer(
   const { config, renamed, users, input, warnings } = loadConfig(checksOnly ? args.slice(1) : args);
   if (checksOnly) checkUsers(config, users);
   if (checksOnly) exitWith(0, [...warnings, 'The configuration is good.', ''].join('\n'));
-  if (config.flag('daemonize').value && !isDaemon) await startDaemon(input);
+  const log = new Log(() => systemClock.wallMs());
+  log.level = config.choice('loglevel').value as LogLevel;
+  log.file = config.path('logfile');
+  // A daemon's first process has decided that nobody supervises it.
+  const supervisor = isDaemon
+    ? undefined
+    : Supervisor.of(config.choice('supervised').value, process.env, (level, text) => log.write(level, text));
+  // A supervisor watches the process that it has started, so that one must stay.
+  if (config.flag('daemonize').value && !isDaemon && supervisor === undefined) await startDaemon(input);
 
   // The terminal that it was started from may go.
   process.on('SIGHUP', () => undefined);
   // A log whose reader has gone away is lost; the server goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const log = new Log(() => systemClock.wallMs());
-  log.level = config.choice('loglevel').value as LogLevel;
-  log.file = config.path('logfile');
   log.write('notice', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');
   log.write(
     'notice',
@@ -157,6 +153,7 @@ export async function runServer(
     `\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`,
   );
 
+  supervisor?.loading();
   let running: RunningServer;
   try {
     running = await launch({
@@ -193,6 +190,9 @@ export async function runServer(
       () => server.scripting.prepare(),
       () => server.stats.processed,
     );
-  tellSupervisor(config.choice('supervised').value, (level, text) => running.server.log(level, text));
+  if (supervisor !== undefined) server.supervisedBy = 'systemd';
+  server.shutdown.started = () => supervisor?.stopping();
+  const isReplica = config.special('replicaof').value !== undefined;
+  supervisor?.ready(isReplica ? READY_AS_REPLICA : undefined);
   return running;
 }

@@ -38,6 +38,9 @@ export class Shutdown {
   private endWait: ((outcome: 'over' | 'aborted') => void) | undefined;
   private deadlineMs = 0;
 
+  /** Called when a shutdown begins, which may still be refused; set by whoever started the server. */
+  started: () => void = () => undefined;
+
   /** Closes everything and exits; set by whoever started the server. */
   finish: () => Promise<void> = () => Promise.resolve();
 
@@ -70,6 +73,7 @@ export class Shutdown {
   private async run(how: ShutdownOptions): Promise<string | undefined> {
     const { host } = this;
     host.log('notice', 'User requested shutdown...');
+    this.started();
     if (!how.now && !(await this.waitForReplicas())) return this.refused(ABORTED, 'notice');
     // Those who wait with a write are sent to the new master.
     if (how.failover === true && (await host.cluster?.handOver()) === true) host.pause.end('shutdown');

@@ -99,6 +99,8 @@ export abstract class RespServer<Database = undefined>
   /** The port for TLS; -1: none. */
   tlsPort = -1;
   executable = '';
+  /** Who has started the process and watches it, as INFO says. */
+  supervisedBy: 'systemd' | 'no' = 'no';
   loading = false;
   role: 'master' | 'replica' = 'master';
   mode: ServerMode = 'standalone';

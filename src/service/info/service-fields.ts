@@ -34,6 +34,7 @@ export interface ServiceFieldsHost {
   /** 40 hex digits that no other run has. */
   readonly runId: string;
   readonly executable: string;
+  readonly supervisedBy: string;
   readonly port: number;
   readonly tlsPort: number;
   readonly clients: ReadonlyMap<number, Client>;
@@ -82,7 +83,7 @@ function serverFields(server: ServiceFieldsHost): readonly Field[] {
     fixed('atomicvar_api', 'Unused.', 'none'),
     text('node_version', 'Version of Node.js.', () => process.versions.node),
     text('process_id', 'Number of the process.', () => server.processTag),
-    text('process_supervised', 'Supervisor of the process.', () => config.choice('supervised').value),
+    text('process_supervised', 'Supervisor of the process.', () => server.supervisedBy),
     text('run_id', 'Word that no other run has.', () => server.runId),
     text('tcp_port', 'Port that clients connect to.', port),
     text('server_time_usec', 'Time of the server, in microseconds since 1970.', () =>
