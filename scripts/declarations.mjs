@@ -12,7 +12,7 @@ import ts from 'typescript';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Name of the declaration file -> source. */
-const entries = {
+export const entries = {
   index: 'src/index.ts',
   testing: 'src/testing/index.ts',
   recipes: 'src/recipes/index.ts',
