@@ -14,6 +14,7 @@ const minus = 45;
 const depthMax = 512;
 const bulkBytesMax = 0xffff_ffff;
 const elementCountMax = 0xffff_ffff;
+const nearBytes = 24;
 const lineBytesMax = 512 * 1024 * 1024;
 
 /** The peer does not speak RESP; the connection cannot be used any further. */
@@ -97,6 +98,7 @@ export class ReplyReader {
     this.lineSearch = this.position;
     switch (type) {
       case 0x2b: // +
+        if (end - body === 2 && pending[body] === 0x4f && pending[body + 1] === 0x4b) return okReply;
         return { kind: 'status', bytes: pending.subarray(body, end) };
       case 0x2d: // -
         return { kind: 'error', bytes: pending.subarray(body, end) };
@@ -141,9 +143,12 @@ export class ReplyReader {
     const { pending } = this;
     if (this.lineSearch < this.position) this.lineSearch = this.position;
     // Say at once that the peer talks something else, rather than wait for a line end that never comes.
-    if (this.position < pending.length && !typeBytes.includes(pending[this.position]!)) {
+    if (this.position < pending.length && isTypeByte[pending[this.position]!] === 0) {
       throw new ReplyProtocolError(`Protocol error, got ${quoteByte(pending[this.position]!)} as reply type byte`);
     }
+    // Most lines are short: a loop finds their end before a native call would have begun.
+    const near = Math.min(this.lineSearch + nearBytes, pending.length - 1);
+    for (let at = this.lineSearch; at < near; at++) if (pending[at] === cr && pending[at + 1] === lf) return at;
     for (;;) {
       const found = pending.indexOf(cr, this.lineSearch);
       if (found < 0 || found + 1 >= pending.length) {
@@ -211,10 +216,14 @@ export class ReplyReader {
   }
 }
 
+/** The reply of most writes, shared by all of them. */
+const okReply: Reply = { kind: 'status', bytes: Buffer.from('OK', 'latin1') };
+
 /** readItem's answer when it opened an aggregate or a bulk string and there is no value yet. */
 const opened = Symbol('opened');
 
-const typeBytes = Buffer.from('+-:$=*%~>|_#,(', 'latin1');
+const isTypeByte = new Uint8Array(256);
+for (const byte of Buffer.from('+-:$=*%~>|_#,(', 'latin1')) isTypeByte[byte] = 1;
 
 function quoteByte(byte: number): string {
   const named = { 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 13: '\\r', 34: '\\"', 92: '\\\\' }[byte];

@@ -4,7 +4,7 @@ import type { Filters } from './filters.js';
 import type { PositionFile } from './program/position-file.js';
 import type { Interrupt } from './program/program.js';
 import type { Progress } from './program/progress.js';
-import type { Batch, Position, Sink, Source } from './record/record.js';
+import type { Batch, Position, Sink, Source, TransferRecord } from './record/record.js';
 
 export interface TransferOptions {
   readonly filters?: Filters | undefined;
@@ -50,7 +50,7 @@ export async function runTransfer(source: Source, sink: Sink, options: TransferO
     positions.save({ ...last, ...options.extra?.() });
   };
   for await (const batch of source.batches()) {
-    const passed = filters === undefined ? batch : filtered(batch, filters);
+    const passed = filters === undefined || filters.isEmpty ? batch : filtered(batch, filters);
     for (const record of passed.records) {
       if (record.what === 'key' && (record.part === 'whole' || record.part === 'last')) counts.keys++;
       else if (record.what === 'command') counts.commands++;
@@ -73,5 +73,10 @@ export async function runTransfer(source: Source, sink: Sink, options: TransferO
 }
 
 function filtered(batch: Batch, filters: Filters): Batch {
-  return { ...batch, records: batch.records.flatMap((record) => filters.apply(record) ?? []) };
+  const records: TransferRecord[] = [];
+  for (const record of batch.records) {
+    const passed = filters.apply(record);
+    if (passed !== undefined) records.push(passed);
+  }
+  return { ...batch, records };
 }

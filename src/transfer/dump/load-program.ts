@@ -147,7 +147,8 @@ async function openSource(
   positions: PositionFile | undefined,
 ): Promise<Source> {
   const rdb = words.text('rdb');
-  if (rdb !== undefined) return rdbFile(rdb);
+  // A server checks the payloads that it gets; filters may have to look into them before.
+  if (rdb !== undefined) return rdbFile(rdb, { skimsValues: !new Filters(words).looksAtValues });
   const aof = words.text('aof');
   if (aof !== undefined) {
     // The server's engine takes a moment to load.

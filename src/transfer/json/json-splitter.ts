@@ -23,20 +23,27 @@ export class JsonSplitter {
   }
 
   /** Calls `take` with each object that ends in the chunk, and the offset after it. */
-  push(chunk: Uint8Array, take: (object: Buffer, endOffset: number) => void): void {
+  push(chunk: Uint8Array, take: (object: Uint8Array, endOffset: number) => void): void {
     let start = this.depth > 0 ? 0 : -1;
     const { length } = chunk;
     for (let at = 0; at < length; at++) {
-      const byte = chunk[at]!;
+      let byte = chunk[at]!;
       if (this.isInString) {
-        if (this.isEscaped) this.isEscaped = false;
-        else if (byte === 0x5c) this.isEscaped = true;
-        else if (byte === 0x22) this.isInString = false;
+        if (this.isEscaped) {
+          this.isEscaped = false;
+          continue;
+        }
+        // Most of the bytes are in strings.
+        while (byte !== 0x22 && byte !== 0x5c && ++at < length) byte = chunk[at]!;
+        if (at >= length) break;
+        if (byte === 0x5c) this.isEscaped = true;
+        else this.isInString = false;
       } else if (byte === 0x22) this.isInString = this.depth > 0;
       else if (byte === 0x7b || byte === 0x5b) {
         if (this.depth++ === 0) start = at;
       } else if ((byte === 0x7d || byte === 0x5d) && this.depth > 0 && --this.depth === 0) {
-        take(this.join(chunk.subarray(start, at + 1)), this.before + at + 1);
+        const end = new Uint8Array(chunk.buffer, chunk.byteOffset + start, at + 1 - start);
+        take(this.pending.length === 0 ? end : this.join(end), this.before + at + 1);
         start = -1;
       }
     }
@@ -50,9 +57,7 @@ export class JsonSplitter {
   }
 
   private join(end: Uint8Array): Buffer {
-    const last = Buffer.from(end.buffer, end.byteOffset, end.length);
-    if (this.pending.length === 0) return last;
-    const joined = Buffer.concat([...this.pending, last]);
+    const joined = Buffer.concat([...this.pending, end]);
     this.pending = [];
     this.pendingBytes = 0;
     return joined;

@@ -137,9 +137,13 @@ function readValue(type: string, value: unknown): Value {
     case 'hash': {
       const pairs = listOf(value).map(listOf);
       const expire = pairs.map((pair) => wholeNumber(pair[2], 0));
+      const fields = pairs.map(([field]) => bytesOf(field));
+      // A server may believe a payload that has a field twice.
+      if (new Set(fields.map((field) => Buffer.from(field).toString('latin1'))).size < fields.length)
+        fail('a field of the hash is there twice');
       return {
         kind: 'hash',
-        fields: pairs.map(([field]) => bytesOf(field)),
+        fields,
         values: pairs.map(([, content]) => bytesOf(content)),
         expireAtMs: expire.some((at) => at > 0) ? expire : [],
       };

@@ -22,7 +22,10 @@ export type TakeReply = (reply: Reply) => void;
 export class LinkLost extends TransferError {}
 
 export class Pipeline {
-  private readonly encoder = new RespEncoder();
+  /** For callers that write commands word by word: `added` after each. */
+  readonly encoder = new RespEncoder();
+  /** Bytes of the encoder that were counted. */
+  private counted = 0;
   private readonly reader = new ReplyReader();
   /** Replies that are waited for: what takes them, and the bytes of the command. */
   private readonly takers: (TakeReply | undefined)[] = [];
@@ -72,9 +75,14 @@ export class Pipeline {
   }
 
   add(words: readonly Word[], take?: TakeReply): void {
-    const before = this.encoder.length;
     this.encoder.command(words);
-    const bytes = this.encoder.length - before;
+    this.added(take);
+  }
+
+  /** Counts the command that was written into `encoder`. */
+  added(take?: TakeReply): void {
+    const bytes = this.encoder.length - this.counted;
+    this.counted = this.encoder.length;
     this.takers.push(take);
     this.sizes.push(bytes);
     this.bytesOut += bytes;
@@ -84,12 +92,18 @@ export class Pipeline {
   send(): void {
     if (this.encoder.length === 0) return;
     const bytes = this.encoder.take();
+    this.counted = 0;
     if (this.failure === undefined) this.stream.write(bytes);
+  }
+
+  /** Whether the next command has to wait for `ready`. */
+  get isFull(): boolean {
+    return this.bytesOut > WINDOW_BYTES || this.pending > WINDOW_COMMANDS || this.failure !== undefined;
   }
 
   /** Waits until there is room for more commands. */
   async ready(): Promise<void> {
-    while (this.bytesOut > WINDOW_BYTES || this.pending > WINDOW_COMMANDS) await this.progress();
+    while (this.failure === undefined && this.isFull) await this.progress();
     this.check();
   }
 

@@ -1,48 +1,105 @@
 // resp-encoder: many commands into one buffer, as arrays of bulk strings.
+//
+// A command is written whole by `command`, or word by word: `begin` with the number of words, then one call for each.
 
+import { copyBytes, writeInteger } from '../../base/bytes.js';
+import { Crc64 } from '../../base/crc64.js';
 import type { Word } from '../record/commands.js';
 
-const START_BYTES = 64 * 1024;
+const START_BYTES = 320 * 1024;
+const HEAD_BYTES = 24;
+const FOOTER_BYTES = 10;
+
+const crc = new Crc64();
 
 export class RespEncoder {
-  private buffer = Buffer.allocUnsafe(START_BYTES);
+  buffer = Buffer.allocUnsafeSlow(START_BYTES);
   length = 0;
 
   private reserve(more: number): void {
     if (this.length + more <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + more));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + more));
     this.buffer.copy(grown, 0, 0, this.length);
     this.buffer = grown;
   }
 
   private head(letter: number, count: number): void {
+    this.reserve(HEAD_BYTES);
     const { buffer } = this;
     buffer[this.length++] = letter;
-    if (count < 10) buffer[this.length++] = 48 + count;
-    else this.length += buffer.write(String(count), this.length, 'latin1');
+    this.length = writeInteger(buffer, this.length, count);
     buffer[this.length++] = 13;
     buffer[this.length++] = 10;
   }
 
+  private lineEnd(): void {
+    this.buffer[this.length++] = 13;
+    this.buffer[this.length++] = 10;
+  }
+
+  begin(words: number): void {
+    this.head(42, words);
+  }
+
+  /** A word of ASCII letters and digits. */
+  ascii(text: string): void {
+    this.head(36, text.length);
+    this.reserve(text.length + 2);
+    const { buffer } = this;
+    for (let index = 0; index < text.length; index++) buffer[this.length++] = text.charCodeAt(index);
+    this.lineEnd();
+  }
+
+  bytes(bytes: Uint8Array, start: number, length: number): void {
+    this.head(36, length);
+    this.reserve(length + 2);
+    copyBytes(this.buffer, this.length, bytes, start, length);
+    this.length += length;
+    this.lineEnd();
+  }
+
+  /** A value as DUMP gives it, of the bytes that RDB has for it. */
+  payload(rdbType: number, raw: Uint8Array, version: number): void {
+    const length = 1 + raw.length + FOOTER_BYTES;
+    this.head(36, length);
+    this.reserve(length + 2);
+    const { buffer } = this;
+    const from = this.length;
+    buffer[this.length++] = rdbType;
+    copyBytes(buffer, this.length, raw, 0, raw.length);
+    this.length += raw.length;
+    buffer[this.length++] = version & 255;
+    buffer[this.length++] = version >>> 8;
+    crc.reset();
+    crc.update(buffer, from, this.length - from);
+    crc.writeTo(buffer, this.length);
+    this.length += 8;
+    this.lineEnd();
+  }
+
+  /** Bytes that are commands already. */
+  encoded(bytes: Uint8Array, start: number, length: number): void {
+    this.reserve(length);
+    copyBytes(this.buffer, this.length, bytes, start, length);
+    this.length += length;
+  }
+
   command(words: readonly Word[]): void {
-    this.reserve(16);
-    this.head(42, words.length);
+    this.begin(words.length);
     for (const word of words) {
-      const bytes = typeof word === 'string' ? Buffer.byteLength(word) : word.length;
-      this.reserve(bytes + 24);
-      this.head(36, bytes);
-      if (typeof word === 'string') this.buffer.write(word, this.length);
-      else this.buffer.set(word, this.length);
-      this.length += bytes;
-      this.buffer[this.length++] = 13;
-      this.buffer[this.length++] = 10;
+      if (typeof word !== 'string') this.bytes(word, 0, word.length);
+      else {
+        const bytes = Buffer.byteLength(word);
+        if (bytes === word.length) this.ascii(word);
+        else this.bytes(Buffer.from(word), 0, bytes);
+      }
     }
   }
 
   /** The bytes so far, which belong to the caller; the encoder begins anew. */
   take(): Buffer {
     const made = this.buffer.subarray(0, this.length);
-    this.buffer = Buffer.allocUnsafe(START_BYTES);
+    this.buffer = Buffer.allocUnsafeSlow(START_BYTES);
     this.length = 0;
     return made;
   }

@@ -3,14 +3,14 @@
 import { statSync } from 'node:fs';
 import { dumpProgram } from '../dump/dump-program.js';
 import { Filters, filterOptions } from '../filters.js';
+import { CommandEncoder } from '../link/command-encoder.js';
 import { RespEncoder } from '../link/resp-encoder.js';
 import { progressMode, progressOptions } from '../program/connect.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
 import { FileOutput, openOutput, type Output } from '../program/output.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
-import { expireCommand, valueCommands, type Word } from '../record/commands.js';
-import { valueOf } from '../record/decode.js';
+import type { Word } from '../record/commands.js';
 import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
 import { type Batch, type KeyRecord, type Sink, type Source, TransferError } from '../record/record.js';
 import { runTransfer } from '../run-transfer.js';
@@ -69,9 +69,12 @@ function warn(source: Source): void {
   for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
 }
 
+const nothing = (): void => undefined;
+
 /** RESP for `redis-cli --pipe`. */
 class RespSink implements Sink {
   private readonly encoder = new RespEncoder();
+  private readonly commands = new CommandEncoder(this.encoder);
   private database = 0;
   unfit = 0;
 
@@ -95,12 +98,10 @@ class RespSink implements Sink {
   private put(record: KeyRecord, take: (words: readonly Word[]) => void): void {
     if (record.database !== this.database) take(['SELECT', String(record.database)]);
     this.database = record.database;
-    const value = valueOf(record);
-    if (record.part === 'whole' || record.part === 'first') take(['DEL', record.key]);
-    if (!valueCommands(record.key, value, take)) {
+    if (!this.commands.value(record, record.part === 'whole' || record.part === 'first', nothing)) {
       this.unfit++;
       process.stderr.write(`key '${shownKey(record.key)}': no command makes a value of a module\n`);
-    } else if (record.part === 'whole' || record.part === 'last') expireCommand(record.key, record.expireAtMs, take);
+    } else if (record.part === 'whole' || record.part === 'last') this.commands.expiry(record, nothing);
   }
 
   flush(): Promise<void> {

@@ -209,6 +209,7 @@ function addField(value: HashValue, field: Uint8Array, content: Uint8Array, expi
 }
 
 const sharedDecoder = new ValueDecoder();
+const sharedReader = new RdbReader(false);
 
 /** The elements of a record; throws RdbError when its bytes are damaged. */
 export function valueOf(record: KeyRecord): Value {
@@ -217,11 +218,8 @@ export function valueOf(record: KeyRecord): Value {
 }
 
 export function decodeValue(rdbType: number, kind: number, raw: Uint8Array, isValkey: boolean): Value {
-  const reader = new RdbReader(false);
-  reader.isValkey = isValkey;
-  reader.push(raw);
-  reader.finish();
-  reader.startValue(rdbType);
+  const reader = sharedReader;
+  reader.startWhole(rdbType, raw, isValkey);
   sharedDecoder.begin(kind, raw.buffer);
   for (;;) {
     const event = reader.next();

@@ -59,6 +59,11 @@ export function versionOfType(rdbType: number): number {
   }
 }
 
+/** The version that a payload of the type says of itself. */
+export function payloadVersion(rdbType: number): number {
+  return Math.max(VERSION_MIN, versionOfType(rdbType));
+}
+
 /** Whether the raw bytes of a record can stand in a file of the version as they are. */
 export function keepsRaw(record: KeyRecord, version: number): boolean {
   return record.raw !== undefined && record.part === 'whole' && versionOfType(record.rdbType) <= version;

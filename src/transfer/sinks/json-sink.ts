@@ -2,10 +2,14 @@
 
 import { RdbError } from '../../persistence/rdb/reader.js';
 import { functionLine, KVASIR_HEADER, kvasirLine } from '../json/kvasir-format.js';
+import { JsonBytes } from '../json/json-bytes.js';
+import { KvasirRecordWriter, RedisRecordWriter } from '../json/record-writer.js';
 import { RedisDumpWriter, UnfitRecord } from '../json/redis-dump-format.js';
 import type { Output } from '../program/output.js';
 import { valueOf } from '../record/decode.js';
 import type { Batch, KeyRecord, Sink } from '../record/record.js';
+
+const HAND_BYTES = 1 << 20;
 
 export interface JsonSinkOptions {
   readonly format: 'redis' | 'kvasir';
@@ -19,6 +23,10 @@ export interface JsonSinkOptions {
 
 export class JsonSink implements Sink {
   private readonly redis: RedisDumpWriter;
+  /** Lines that were not handed to the output yet. */
+  private readonly bytes = new JsonBytes();
+  private readonly kvasirElements = new KvasirRecordWriter(this.bytes);
+  private readonly redisElements = new RedisRecordWriter(this.bytes);
   private hasHeader: boolean;
   /** A value in parts whose first part could not be written. */
   private isSkipping = false;
@@ -41,10 +49,42 @@ export class JsonSink implements Sink {
     if (!this.hasHeader) output.write(KVASIR_HEADER);
     this.hasHeader = true;
     for (const record of batch.records) {
-      if (record.what === 'function' && options.format === 'kvasir') output.write(functionLine(record.code));
-      if (record.what === 'key') this.writeKey(record, nowMs);
+      if (record.what === 'function' && options.format === 'kvasir') this.line(functionLine(record.code));
+      if (record.what === 'key' && !this.writeElements(record, nowMs)) this.writeKey(record, nowMs);
+      if (this.bytes.length <= HAND_BYTES) continue;
+      this.hand();
+      await output.flush();
     }
+    this.hand();
     await output.flush();
+  }
+
+  private line(text: string): void {
+    this.hand();
+    this.output.write(text);
+  }
+
+  private hand(): void {
+    const { bytes, output } = this;
+    if (bytes.length === 0) return;
+    output.write(bytes.bytes.subarray(0, bytes.length));
+    bytes.length = 0;
+  }
+
+  /** The short way, which makes no strings; false, and nothing written, when the record is none for it. */
+  private writeElements(record: KeyRecord, nowMs: number): boolean {
+    if (this.isSkipping || this.options.base64) return false;
+    const before = this.bytes.length;
+    try {
+      return this.options.format === 'redis'
+        ? this.redisElements.write(record, nowMs)
+        : this.kvasirElements.write(record);
+    } catch (error) {
+      if (!(error instanceof RdbError)) throw error;
+      // The long way says what is wrong with it.
+      this.bytes.length = before;
+      return false;
+    }
   }
 
   private writeKey(record: KeyRecord, nowMs: number): void {
@@ -55,7 +95,7 @@ export class JsonSink implements Sink {
       const value = valueOf(record);
       const line =
         this.options.format === 'redis' ? this.redis.format(record, value, nowMs) : kvasirLine(record, value);
-      this.output.write(line);
+      this.line(line);
     } catch (error) {
       if (!(error instanceof UnfitRecord || error instanceof RdbError)) throw error;
       this.isSkipping = record.part === 'first';

@@ -7,13 +7,12 @@
 // A RESTORE that is refused because of its version or the proxy is tried again as commands; a server that does not know RESTORE
 // gets no more of them. Through a cluster's node, redirected records go to `onRedirect`.
 
-import { isError, replyText } from '../../client/reply.js';
+import { isError, type Reply, replyText } from '../../client/reply.js';
 import { escape } from '../../base/quoting.js';
 import { latin1 } from '../../base/bytes.js';
 import { RdbError } from '../../persistence/rdb/reader.js';
-import { expireCommand, valueCommands } from '../record/commands.js';
-import { valueOf } from '../record/decode.js';
-import { dumpPayload } from '../record/encode.js';
+import { CommandEncoder } from '../link/command-encoder.js';
+import { dumpPayload, keepsRaw, payloadVersion } from '../record/encode.js';
 import {
   type Batch,
   type CommandRecord,
@@ -58,11 +57,15 @@ export class ServerSink implements Sink {
   private fatal: TransferError | undefined;
   private skipped: Uint8Array | undefined;
   private asking = false;
+  private readonly commands: CommandEncoder;
 
   constructor(
     private readonly pipeline: Pipeline,
     private readonly options: ServerSinkOptions,
   ) {
+    this.commands = new CommandEncoder(pipeline.encoder, () => {
+      if (this.asking) pipeline.add(['ASKING']);
+    });
     this.restoreVersion = options.mode === 'merge' ? 0 : options.restoreVersion;
   }
 
@@ -75,7 +78,7 @@ export class ServerSink implements Sink {
     for (const record of batch.records) {
       if (record.what === 'key' && skipped?.has(record) === true) continue;
       this.put(record);
-      await this.pipeline.ready();
+      if (this.pipeline.isFull) await this.pipeline.ready();
     }
     this.pipeline.send();
     await this.sendAgain();
@@ -149,21 +152,38 @@ export class ServerSink implements Sink {
     const hasExpiry = record.expireAtMs !== NO_EXPIRY;
     let ttl = 0;
     if (hasExpiry) ttl = Math.max(1, isAbsolute ? record.expireAtMs : record.expireAtMs - options.nowMs());
-    let payload: Uint8Array;
+    const take = (reply: Reply): void => {
+      if (isError(reply)) this.takeRestoreError(record, replyText(reply));
+    };
+    const isIdle = isAbsolute && record.idleSeconds >= 0;
+    const isCounted = isAbsolute && !isIdle && record.frequency >= 0;
+    const isReplacing = options.mode === 'replace';
     try {
-      payload = dumpPayload(record, restoreVersion);
+      const { encoder } = this.pipeline;
+      const hasRaw = keepsRaw(record, restoreVersion);
+      // What may throw comes before the first byte of the command.
+      const payload = hasRaw ? undefined : dumpPayload(record, restoreVersion);
+      if (this.asking) this.pipeline.add(['ASKING']);
+      encoder.begin(4 + (isReplacing ? 1 : 0) + (hasExpiry && isAbsolute ? 1 : 0) + (isIdle || isCounted ? 2 : 0));
+      encoder.ascii('RESTORE');
+      encoder.bytes(record.key, 0, record.key.length);
+      encoder.ascii(String(ttl));
+      if (payload === undefined) encoder.payload(record.rdbType, record.raw!, payloadVersion(record.rdbType));
+      else encoder.bytes(payload, 0, payload.length);
+      if (isReplacing) encoder.ascii('REPLACE');
+      if (hasExpiry && isAbsolute) encoder.ascii('ABSTTL');
+      if (isIdle) {
+        encoder.ascii('IDLETIME');
+        encoder.ascii(String(record.idleSeconds));
+      } else if (isCounted) {
+        encoder.ascii('FREQ');
+        encoder.ascii(String(record.frequency));
+      }
     } catch (error) {
       this.refuse(record, error);
       return;
     }
-    const words = ['RESTORE', record.key, String(ttl), payload];
-    if (options.mode === 'replace') words.push('REPLACE');
-    if (hasExpiry && isAbsolute) words.push('ABSTTL');
-    if (isAbsolute && record.idleSeconds >= 0) words.push('IDLETIME', String(record.idleSeconds));
-    else if (isAbsolute && record.frequency >= 0) words.push('FREQ', String(record.frequency));
-    this.add(words, (reply) => {
-      if (isError(reply)) this.takeRestoreError(record, replyText(reply));
-    });
+    this.pipeline.added(take);
   }
 
   private takeRestoreError(record: KeyRecord, text: string): void {
@@ -191,19 +211,17 @@ export class ServerSink implements Sink {
     const isLast = record.part === 'whole' || record.part === 'last';
     // The first error of the record tells enough.
     let hasFailed = false;
-    const take = (words: (Uint8Array | string)[]): void =>
-      this.add(words, (reply) => {
+    const take = (name: string): void =>
+      this.pipeline.added((reply) => {
         if (hasFailed || !isError(reply)) return;
         hasFailed = true;
         const text = replyText(reply);
-        if (!this.redirected(record, text)) options.onError(record.key, `${String(words[0])}: ${text}`);
+        if (!this.redirected(record, text)) options.onError(record.key, `${name}: ${text}`);
       });
     try {
-      const value = valueOf(record);
-      if (options.mode === 'replace' && isFirst) take(['DEL', record.key]);
-      if (!valueCommands(record.key, value, take))
+      if (!this.commands.value(record, options.mode === 'replace' && isFirst, take))
         options.onError(record.key, 'a module value can only be moved by RESTORE, which the target refused');
-      else if (isLast) expireCommand(record.key, record.expireAtMs, take);
+      else if (isLast && record.expireAtMs !== NO_EXPIRY) this.commands.expiry(record, take);
     } catch (error) {
       this.refuse(record, error);
     }

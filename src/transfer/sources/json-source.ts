@@ -6,9 +6,10 @@ import { isUtf8 } from 'node:buffer';
 import { readKvasirLine } from '../json/kvasir-format.js';
 import { readRedisDump } from '../json/redis-dump-format.js';
 import { JsonSplitter } from '../json/json-splitter.js';
+import { LineParser } from '../json/line-parser.js';
 import { type Batch, type Source, TransferError, type TransferRecord } from '../record/record.js';
 
-const BATCH_RECORDS = 500;
+const BATCH_RECORDS = 1000;
 
 export interface JsonSourceOptions {
   readonly base64: boolean;
@@ -37,6 +38,7 @@ export class JsonSource implements Source {
   /** Whether the file is Kvasir's; known after the first record. */
   isKvasir: boolean | undefined;
   private readonly splitter = new JsonSplitter();
+  private parser: LineParser | undefined;
 
   constructor(
     readonly name: string,
@@ -52,17 +54,17 @@ export class JsonSource implements Source {
     const offset = this.options.offset ?? 0;
     let end = offset;
     for await (const chunk of this.chunks) {
-      const objects: [Buffer, number][] = [];
-      this.splitter.push(chunk, (object, at) => objects.push([object, at]));
-      for (const [object, at] of objects) {
+      const batches: Batch[] = [];
+      this.splitter.push(chunk, (object, at) => {
         const record = this.read(object);
         end = offset + at;
-        if (record === undefined) continue;
+        if (record === undefined) return;
         records.push(record);
-        if (records.length < BATCH_RECORDS) continue;
-        yield this.batch(records, end);
+        if (records.length < BATCH_RECORDS) return;
+        batches.push(this.batch(records, end));
         records = [];
-      }
+      });
+      yield* batches;
     }
     yield this.batch(records, end);
     if (this.splitter.isMidway) throw new TransferError(`${this.name}: the input ends inside a record`);
@@ -76,7 +78,14 @@ export class JsonSource implements Source {
     return { records, sourceBytes: end, ...(isWhole ? { position } : {}) };
   }
 
-  private read(bytes: Buffer): TransferRecord | undefined {
+  private read(object: Uint8Array): TransferRecord | undefined {
+    if (this.isKvasir !== undefined && !this.options.base64) {
+      const { nowMs } = this.options;
+      this.parser ??= new LineParser({ isRedis: !this.isKvasir, nowMs });
+      const record = this.parser.parse(object);
+      if (record !== undefined) return record;
+    }
+    const bytes = Buffer.from(object.buffer, object.byteOffset, object.length);
     let line: Record<string, unknown> = {};
     try {
       const isClean = isUtf8(bytes);

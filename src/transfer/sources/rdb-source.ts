@@ -3,6 +3,7 @@
 // Values up to PART_BYTES keep their raw bytes; a bigger collection is decoded while it comes and given out in parts. The raw
 // bytes are cut out of the chunks, so a value costs its own size and no more.
 
+import type { Slice } from '../../persistence/rdb/packed.js';
 import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb/reader.js';
 import { hasParts, ValueDecoder } from '../record/decode.js';
 import {
@@ -40,7 +41,7 @@ class Window {
   slice(from: number, to: number): Uint8Array {
     let at = this.start;
     const first = this.chunks[0]!;
-    if (to <= at + first.length) return first.subarray(from - at, to - at);
+    if (to <= at + first.length) return new Uint8Array(first.buffer, first.byteOffset + from - at, to - from);
     const whole = new Uint8Array(to - from);
     for (const chunk of this.chunks) {
       const begin = Math.max(from, at);
@@ -50,6 +51,13 @@ class Window {
     }
     return whole;
   }
+}
+
+/** A view of the chunk, which stays as it is; a copy only of what the reader unpacked. */
+function borrowed(slice: Slice): Uint8Array {
+  const { bytes, start, length } = slice;
+  if (bytes === slice.scratch) return bytes.slice(start, start + length);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
 }
 
 interface Head {
@@ -114,6 +122,8 @@ export interface RdbSourceOptions {
   /** The RDB is the beginning of something else: nothing is read beyond it by this source. */
   readonly onEnd?: (rest: Uint8Array) => void;
   readonly verifyChecksum?: boolean;
+  /** Damage inside of values is left to who takes them. */
+  readonly skimsValues?: boolean;
 }
 
 export class RdbSource implements Source {
@@ -134,6 +144,7 @@ export class RdbSource implements Source {
     private readonly options: RdbSourceOptions = {},
   ) {
     this.reader.verifyChecksum = options.verifyChecksum ?? true;
+    this.reader.skimsValues = options.skimsValues ?? false;
   }
 
   async *batches(): AsyncGenerator<Batch, void> {
@@ -225,7 +236,7 @@ export class RdbSource implements Source {
       case RdbEvent.key:
         this.head = {
           database: reader.database,
-          key: reader.key.copy(),
+          key: borrowed(reader.key),
           kind: reader.kind,
           rdbType: reader.rdbType,
           expireAtMs: reader.expireAtMs,
@@ -250,10 +261,24 @@ export class RdbSource implements Source {
 
   private endKey(): KeyRecord {
     const { reader } = this;
-    const { from, ...head } = this.head!;
-    const raw = this.parts === undefined ? this.window.slice(from, reader.offset) : new Uint8Array(0);
+    const head = this.head!;
+    const raw = this.parts === undefined ? this.window.slice(head.from, reader.offset) : new Uint8Array(0);
     if (this.parts === undefined) this.head = undefined;
-    return keyRecord({ ...head, isValkey: reader.isValkey, raw });
+    const { database, key, kind, rdbType, expireAtMs, idleSeconds, frequency } = head;
+    return {
+      what: 'key',
+      database,
+      key,
+      kind,
+      expireAtMs,
+      idleSeconds,
+      frequency,
+      part: 'whole',
+      rdbType,
+      raw,
+      isValkey: reader.isValkey,
+      value: undefined,
+    };
   }
 }
 

@@ -29,6 +29,8 @@ export interface PsyncOptions {
   readonly stopsAfterSnapshot: boolean;
   /** Give the data set alone, as it was at one moment, without the changes since. */
   readonly isSnapshotOnly: boolean;
+  /** Damage inside of values is left to the target. */
+  readonly skimsValues?: boolean;
   readonly isStopping: () => boolean;
 }
 
@@ -156,7 +158,8 @@ export class PsyncSource implements Source {
     void this.receive(source);
     if (isFull) {
       this.phase = 'writing';
-      const rdb = new RdbSource(`${this.name} (data set)`, this.spooled(), this.totalBytes);
+      const skimsValues = this.options.skimsValues === true;
+      const rdb = new RdbSource(`${this.name} (data set)`, this.spooled(), this.totalBytes, { skimsValues });
       for await (const batch of rdb.batches()) yield { records: batch.records, sourceBytes: batch.sourceBytes };
       this.warnings.push(...rdb.warnings);
       yield { records: [], sourceBytes: rdb.reader.offset, position: this.position };

@@ -234,7 +234,7 @@ async function openSource(
   interrupt: Interrupt,
 ): Promise<Source> {
   const [, kind, path] = /^(rdb|aof|scan):(.+)$/.exec(from) ?? [];
-  if (kind === 'rdb') return rdbFile(path!);
+  if (kind === 'rdb') return rdbFile(path!, { skimsValues: !filters.looksAtValues });
   if (kind === 'aof') return new AofDataSource(path!);
   const address = addressOf(path ?? from, sideOptions(words, 'from-password'));
   if (kind === 'scan')
@@ -253,6 +253,7 @@ async function openSource(
     stopsAfterSnapshot: words.flag('once'),
     // Filters that look at values cannot judge the changes.
     isSnapshotOnly: words.flag('once') && filters.looksAtValues,
+    skimsValues: !filters.looksAtValues,
     isStopping: () => interrupt.isAsked,
   });
   interrupt.onAsk(() => source.stop());
@@ -318,9 +319,12 @@ class FilteredSource extends DerivedSource {
   }
 
   protected override derive(batch: Batch): Batch {
-    const records = batch.records.flatMap((record): TransferRecord[] =>
-      record.what === 'command' ? this.filter.apply(record) : [record],
-    );
+    if (!batch.records.some(({ what }) => what === 'command')) return batch;
+    const records: TransferRecord[] = [];
+    for (const record of batch.records) {
+      if (record.what === 'command') records.push(...this.filter.apply(record));
+      else records.push(record);
+    }
     return { ...batch, records };
   }
 }
