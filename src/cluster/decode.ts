@@ -31,7 +31,7 @@ import {
   UPDATE_BYTES,
   UpdateAt,
 } from './message-layout.js';
-import { SLOT_BITMAP_BYTES } from './node.js';
+import { NodeFlag, SLOT_BITMAP_BYTES } from './node.js';
 
 /** Of a host name in DNS. */
 const NAME_LENGTH_MAX = 256;
@@ -61,7 +61,7 @@ function decodeHeader(bytes: Uint8Array, view: DataView, type: number): MessageH
     otherPort: view.getUint16(HeaderAt.otherPort),
     busPort: view.getUint16(HeaderAt.busPort),
     ip: address(bytes, HeaderAt.ip),
-    nodeFlags: view.getUint16(HeaderAt.nodeFlags),
+    nodeFlags: nodeFlags(view, HeaderAt.nodeFlags),
     isOk: view.getUint8(HeaderAt.state) === 0,
     messageFlags: view.getUint8(HeaderAt.messageFlags),
     currentEpoch: long(view, HeaderAt.currentEpoch, 'epoch'),
@@ -149,7 +149,7 @@ function gossipEntry(bytes: Uint8Array, view: DataView, at: number): GossipEntry
     port: view.getUint16(at + GossipAt.port),
     otherPort: view.getUint16(at + GossipAt.otherPort),
     busPort: view.getUint16(at + GossipAt.busPort),
-    nodeFlags: view.getUint16(at + GossipAt.nodeFlags),
+    nodeFlags: nodeFlags(view, at + GossipAt.nodeFlags),
   };
 }
 
@@ -201,6 +201,14 @@ function id(bytes: Uint8Array, at: number): string {
     if (!isHexDigit) throw new BusFormatError('an id in it has other characters than 0-9 and a-f');
   }
   return latin1(bytes.subarray(at, at + ID_BYTES));
+}
+
+/** NodeFlag bits, with one role at most. */
+function nodeFlags(view: DataView, at: number): number {
+  const flags = view.getUint16(at);
+  const roles = NodeFlag.master | NodeFlag.replica;
+  if ((flags & roles) === roles) throw new BusFormatError('a node in it is both a master and a replica');
+  return flags;
 }
 
 /** A text up to its zero byte, or as long as its room. */

@@ -7,6 +7,7 @@
 
 import type { Bus } from './bus.js';
 import { quorumOf } from './cluster-status.js';
+import { beginEpoch } from './epochs.js';
 import { endManualFailover } from './manual-failover.js';
 import { type BusMessage, MessageFlag } from './message.js';
 import { broadcastPong, requestVotes, sendVote } from './messages.js';
@@ -63,8 +64,7 @@ export function proceedElection(bus: Bus): void {
     return;
   }
   if (!election.isSent) {
-    state.currentEpoch++;
-    election.epoch = state.currentEpoch;
+    election.epoch = beginEpoch(state);
     election.isSent = true;
     bus.log('notice', `Starting a failover election for epoch ${state.currentEpoch}.`);
     requestVotes(bus);

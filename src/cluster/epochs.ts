@@ -1,15 +1,22 @@
 // epochs: the numbers that order decisions. A new one normally needs a majority; here are the two ways without.
 
 import type { Bus } from './bus.js';
+import { EPOCH_MAX } from './message-layout.js';
 import type { ClusterNode } from './node.js';
+import type { ClusterState } from './state.js';
+
+/** Begins the next epoch. A node that lies may have named the last one: then there is no other. */
+export function beginEpoch(state: ClusterState): number {
+  if (state.currentEpoch < EPOCH_MAX) state.currentEpoch++;
+  return state.currentEpoch;
+}
 
 /** Gives this node the greatest epoch, unless it has that already. Only for what a user or manager asks for. */
 export function bumpEpoch(bus: Bus): boolean {
   const { state } = bus;
   const { myself } = state;
   if (myself.configEpoch !== 0 && myself.configEpoch === state.maxEpoch) return false;
-  state.currentEpoch++;
-  myself.configEpoch = state.currentEpoch;
+  myself.configEpoch = beginEpoch(state);
   bus.save();
   bus.log('notice', `New configEpoch set to ${myself.configEpoch}`);
   return true;
@@ -21,8 +28,7 @@ export function resolveCollision(bus: Bus, sender: ClusterNode): void {
   const { myself } = state;
   if (!sender.isMaster || !myself.isMaster || sender.configEpoch !== myself.configEpoch) return;
   if (sender.id <= myself.id) return;
-  state.currentEpoch++;
-  myself.configEpoch = state.currentEpoch;
+  myself.configEpoch = beginEpoch(state);
   bus.save();
   bus.log(
     'verbose',

@@ -27,6 +27,9 @@ export const HeaderAt = {
 } as const;
 export const HEADER_BYTES = 2256;
 
+/** The last epoch: eight bytes travel, but a number is whole only up to here. */
+export const EPOCH_MAX = Number.MAX_SAFE_INTEGER;
+
 export const ID_BYTES = 40;
 export const IP_BYTES = 46;
 

@@ -167,10 +167,11 @@ class NodesParser {
 
   private takeFlags(node: ClusterNode, text: string): void {
     for (const name of text.split(',')) {
-      const bit = flagBits[name];
+      const bit = Object.hasOwn(flagBits, name) ? flagBits[name] : undefined;
       if (bit === undefined) this.refuse(`'${name}' is not a flag`);
       node.flags |= bit;
     }
+    if (node.isMaster && node.isReplica) this.refuse('a node is both master and slave');
     if (node.hasFailed) node.failedMs = this.options.nowMs;
     if (!node.isMyself) return;
     if (this.myself !== undefined) this.refuse('a second node is flagged myself');
