@@ -7,6 +7,7 @@
 import { latin1 } from '../../base/bytes.js';
 import { encodeCommand } from '../../client/encode-command.js';
 import { type Wire, noWire } from '../../io/wire.js';
+import { reasonOf } from './peer-words.js';
 import type { MovesOwner } from './slot-moves-owner.js';
 
 const LINE_BYTES_MAX = 16 * 1024;
@@ -91,7 +92,7 @@ export class PeerLink {
 
   private takeLine(line: string): void {
     if (!line.startsWith('+')) {
-      this.end(line.replace(/^-(ERR )?/, ''));
+      this.end(reasonOf(line.replace(/^-(ERR )?/, '')));
       return;
     }
     if (--this.expected === 0) this.events.accepted();

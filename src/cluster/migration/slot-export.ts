@@ -250,7 +250,7 @@ export class SlotExport implements SnapshotSink, EffectSink {
   }
 
   private changed(): void {
-    if (this.stream.length + this.held.length + this.walk.heldBytes > HELD_BYTES_MAX)
+    if (this.unsentBytes + this.held.length + this.walk.heldBytes > HELD_BYTES_MAX)
       this.fail('Changes come faster than the target takes them: more than 256 MB wait');
     else this.flushSoon();
   }

@@ -30,6 +30,22 @@ export class SlotFilter {
     return keySlot(call.bytes, call.starts[at]!, call.lengths[at]!);
   }
 
+  /** The slot of all keys of a write; -1 for anything else. */
+  slotOfAllKeys(call: ServerCall): number {
+    const { found } = this;
+    const command = this.server.resolve(call);
+    if (command === undefined || (command.flags & commandFlags.write) === 0) return -1;
+    if (!findKeys(command, call, false, found)) return -1;
+    let slot = -1;
+    for (let index = 0; index < found.count; index++) {
+      const at = found.indexes[index]!;
+      const other = keySlot(call.bytes, call.starts[at]!, call.lengths[at]!);
+      if (slot >= 0 && other !== slot) return -1;
+      slot = other;
+    }
+    return slot;
+  }
+
   slotOfParts(parts: readonly Part[]): number {
     this.call.setArguments(parts.map((part) => (part instanceof Uint8Array ? part : utf8(String(part)))));
     return this.slotOf(this.call);

@@ -4,7 +4,8 @@
 //      ^                                          any failure
 //      └──────────────── waiting <──────────────────────┘ (an import asked for here)   ──> failed, canceled
 //
-// What comes are commands, applied past the gates as a master's would be; they go to the AOF and to the replicas. Until the
+// What comes are commands, applied past the gates as a master's would be; they go to the AOF and to the replicas. A command
+// that is no write of these slots ends the attempt: a source that is broken must not reach the keys that are here. Until the
 // slots are this node's nobody can reach their keys, and nothing here lets them expire: the source says when a key goes.
 //
 // The slots may be taken only for a while after this node last said that it has everything (see slot-export).
@@ -14,12 +15,15 @@
 import { Call } from '../../registry/call.js';
 import type { Database } from '../../keyspace/database.js';
 import type { Timer } from '../../io/clock.js';
+import { SLOT_COUNT } from '../../base/key-slot.js';
 import { slotsOf } from '../../base/slot-ranges.js';
 import { StreamApplier, type StreamTarget } from '../../replication/stream-applier.js';
 import type { DataServer } from '../../server/server.js';
+import type { ServerCall } from '../../server/call.js';
 import type { SlotMoveOrder } from '../../server/slot-moves-port.js';
 import type { Client } from '../../service/clients/client.js';
 import { PeerLink } from './peer-link.js';
+import { numberOf, reasonOf } from './peer-words.js';
 import type { SlotMove } from './slot-move.js';
 import type { MovesOwner } from './slot-moves-owner.js';
 
@@ -35,6 +39,7 @@ export class SlotImport implements StreamTarget {
   private applier = new StreamApplier(this);
   private timer: Timer | undefined;
   private readonly client: Client;
+  private readonly isExpected = new Uint8Array(SLOT_COUNT);
   private ackMs = -Infinity;
   private aliveMs = 0;
   private handoffMs = 0;
@@ -46,6 +51,7 @@ export class SlotImport implements StreamTarget {
     readonly move: SlotMove,
   ) {
     this.slots = slotsOf(move.ranges);
+    for (const slot of this.slots) this.isExpected[slot] = 1;
     this.client = owner.server.internalClient();
     this.client.obeyed = true;
   }
@@ -141,6 +147,11 @@ export class SlotImport implements StreamTarget {
       this.takeWords();
       return false;
     }
+    const slot = owner.slotOfAllKeys(places as unknown as ServerCall);
+    if (slot < 0 || this.isExpected[slot] === 0) {
+      this.fail(`The source sent '${reasonOf(places.text(0))}', which is no write of the slots that it moves`);
+      return false;
+    }
     const { server } = owner;
     const { keyspace } = server;
     server.beginTurn();
@@ -148,11 +159,10 @@ export class SlotImport implements StreamTarget {
     const { expiryPaused, hidesExpired } = keyspace;
     keyspace.expiryPaused = true;
     keyspace.hidesExpired = false;
-    const { unknown, error } = server.obey(this.client, places);
+    const { error } = server.obey(this.client, places);
     keyspace.expiryPaused = expiryPaused;
     keyspace.hidesExpired = hidesExpired;
-    if (unknown !== undefined) this.fail(`The source sent the unknown command '${unknown}'`);
-    else if (error !== undefined) this.fail(`A command of the source failed: ${error}`);
+    if (error !== undefined) this.fail(`A command of the source failed: ${error}`);
     server.serveReady();
     return false;
   }
@@ -165,7 +175,7 @@ export class SlotImport implements StreamTarget {
   private takeWords(): void {
     const { places, move } = this;
     const word = places.count > 2 ? places.text(2).toUpperCase() : '';
-    const number = (index: number): number => (index < places.count ? Number(places.text(index)) || 0 : 0);
+    const number = (index: number): number => (index < places.count ? numberOf(places.text(index)) : 0);
     if (word === 'MARK') {
       if (move.phase === 'snapshot') move.enter('streaming');
       this.ackMs = this.owner.clock.steadyMs();
@@ -179,7 +189,7 @@ export class SlotImport implements StreamTarget {
       move.enter('handoff');
       this.handoffMs = this.owner.clock.steadyMs();
       this.takeOverWhenDurable(number(4));
-    } else if (word === 'FAIL') this.fail(places.count > 3 ? places.text(3) : 'The source gave up');
+    } else if (word === 'FAIL') this.fail(places.count > 3 ? reasonOf(places.text(3)) : 'The source gave up');
   }
 
   private takeOverWhenDurable(leaseMs: number): void {

@@ -5,6 +5,7 @@ import type { Clock } from '../../io/clock.js';
 import type { ConnectEvents } from '../../io/network.js';
 import type { Wire } from '../../io/wire.js';
 import type { PersistenceHost } from '../../persistence/host.js';
+import type { ServerCall } from '../../server/call.js';
 import type { DataServer } from '../../server/server.js';
 import type { SlotMove } from './slot-move.js';
 
@@ -30,6 +31,8 @@ export interface MovesOwner {
   ownerId(slot: number): string | undefined;
   isMasterNode(id: string): boolean;
   keysInSlot(slot: number): number;
+  /** The slot of a write's keys; -1 when they are of several, there are none, or it is no write. */
+  slotOfAllKeys(call: ServerCall): number;
   log(level: LogLevel, text: string): void;
   /** Begins to connect to a node's port for clients; undefined when its address is unknown. */
   dial(nodeId: string, events: ConnectEvents): Wire | undefined;

@@ -15,6 +15,7 @@ import type { ConnectEvents } from '../../io/network.js';
 import type { Wire } from '../../io/wire.js';
 import { Hidden } from '../../keyspace/slot-keys.js';
 import type { PersistenceHost } from '../../persistence/host.js';
+import type { ServerCall } from '../../server/call.js';
 import { REPLICAS } from '../../server/effects.js';
 import type { DataServer } from '../../server/server.js';
 import type { SlotExportRequest, SlotMoveOrder, SlotMovesPort, SlotMoveView } from '../../server/slot-moves-port.js';
@@ -24,6 +25,7 @@ import type { ClusterNode } from '../node.js';
 import type { NodeRunner } from '../node-runner.js';
 import type { ClusterState } from '../state.js';
 import { PeerLink } from './peer-link.js';
+import { numberOf, reasonOf } from './peer-words.js';
 import { SlotExport } from './slot-export.js';
 import { SlotFilter } from './slot-filter.js';
 import { SlotImport } from './slot-import.js';
@@ -271,16 +273,16 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     exported.move.heard();
     switch (name.toUpperCase()) {
       case 'ACK':
-        exported.acknowledged(Number(rest[0]));
+        exported.acknowledged(numberOf(rest[0]));
         return undefined;
       case 'TAKEN':
-        exported.taken(Number(rest[0]) || 0);
+        exported.taken(numberOf(rest[0]));
         return undefined;
       case 'DECLINED':
-        exported.declined(rest[0] ?? '');
+        exported.declined(reasonOf(rest[0] ?? ''));
         return undefined;
       case 'PACE':
-        if (rest[0] === 'LIMIT') exported.order({ kind: 'limit', bytesPerSecond: Math.max(0, Number(rest[1]) || 0) });
+        if (rest[0] === 'LIMIT') exported.order({ kind: 'limit', bytesPerSecond: numberOf(rest[1]) });
         else exported.order({ kind: rest[0] === 'PAUSE' ? 'pause' : 'resume' });
         return undefined;
       default:
@@ -368,7 +370,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
       const slots = slotsOf(parseRanges(rest.slice(1).join(' ')) ?? []);
       runner.change((bus) => {
         for (const slot of slots) bus.state.staged.delete(slot);
-        followTakeover(bus, slots, Number(rest[0]) || 0);
+        followTakeover(bus, slots, numberOf(rest[0]));
       });
     }
     this.hideStaged();
@@ -451,6 +453,10 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
 
   keysInSlot(slot: number): number {
     return this.server.clusterKeys.countKeys(slot);
+  }
+
+  slotOfAllKeys(call: ServerCall): number {
+    return this.filter.slotOfAllKeys(call);
   }
 
   log(level: LogLevel, text: string): void {
