@@ -27,6 +27,8 @@ export class CommandQueue {
   segmentBytes = 0;
   /** Flags that at least one of the commands has. */
   flags = 0;
+  /** Flags that all of the commands have. */
+  commonFlags = -1;
   private readonly segments: Segment[] = [];
   /** End of the last segment's records. */
   private end = 0;
@@ -58,6 +60,7 @@ export class CommandQueue {
     this.count++;
     this.bytes += length;
     this.flags |= flags;
+    this.commonFlags &= flags;
   }
 
   private segmentFor(length: number): Segment {

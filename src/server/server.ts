@@ -398,14 +398,19 @@ export class DataServer extends RespServer<Database> implements Engine {
     const refuseUnless = (flag: number, text: () => string): GateEntry['check'] => {
       return (_client, _command, flags) => ((flags & flag) === 0 ? text() : undefined);
     };
+    // The state may have changed after the commands were queued.
+    const refuseUnlessAll = (flag: number, text: () => string): GateEntry['check'] => {
+      return (client, command, flags) =>
+        (flags & flag) === 0 || (command.name === 'exec' && this.transactions.lacks(client, flag)) ? text() : undefined;
+    };
     return [
       { bit: Gate.BUSY, check: holdIfParked },
       ...this.serviceGates(),
       { bit: Gate.CLUSTER, check: (client, command, flags) => this.slotGate(client, command, flags) },
       { bit: Gate.REPLICA, check: refuseReplica },
-      { bit: Gate.LOADING, check: refuseUnless(commandFlags.loading, () => errors.loading) },
-      { bit: Gate.LOADING_ASIDE, check: refuseLoadingAside },
-      { bit: Gate.STALE, check: refuseUnless(commandFlags.stale, () => errors.masterDown) },
+      { bit: Gate.LOADING, check: refuseUnlessAll(commandFlags.loading, () => errors.loading) },
+      { bit: Gate.LOADING_ASIDE, check: (client, command, flags) => this.loadingAsideGate(client, command, flags) },
+      { bit: Gate.STALE, check: refuseUnlessAll(commandFlags.stale, () => errors.masterDown) },
       { bit: Gate.BUSY, check: refuseUnless(commandFlags.allow_busy, () => scripting.parked.busyText) },
       { bit: Gate.WRITES, check: (client, command, flags) => this.writesGate(client, command, flags) },
       { bit: Gate.MEMORY, check: (client, command, flags) => this.memoryGate(client, command, flags) },
@@ -428,6 +433,10 @@ export class DataServer extends RespServer<Database> implements Engine {
   private writesGate(client: Client, command: Command<never>, flags: number): Verdict {
     if (this.hasFlag(client, command, flags, commandFlags.write)) return this.refuseWrite(client, command);
     return command.name === 'ping' && !client.obeyed ? this.hooks.pingRefusal() : undefined;
+  }
+
+  private loadingAsideGate(client: Client, command: Command<never>, flags: number): Verdict {
+    return this.hasFlag(client, command, flags, commandFlags.no_async_loading) ? errors.loading : undefined;
   }
 
   private memoryGate(client: Client, command: Command<never>, flags: number): Verdict {
@@ -605,10 +614,6 @@ export class DataServer extends RespServer<Database> implements Engine {
 }
 
 /** Some commands would meet the data that comes, or the history that goes with it. */
-function refuseLoadingAside(_client: Client, _command: unknown, flags: number): Verdict {
-  return (flags & commandFlags.no_async_loading) === 0 ? undefined : errors.loading;
-}
-
 const keyFlags = commandFlags.write | commandFlags.readonly | commandFlags.may_replicate;
 
 /** The connection of a replica is for the stream. */

@@ -127,6 +127,11 @@ export class Transactions {
     return ((states.get(client)?.queue?.flags ?? 0) & mask) !== 0;
   }
 
+  /** Whether one of the queued commands lacks one of these flags. */
+  lacks(client: Client, mask: number): boolean {
+    return ((states.get(client)?.queue?.commonFlags ?? -1) & mask) !== mask;
+  }
+
   /** How many commands are queued; -1 outside MULTI. */
   queuedCount(client: Client): number {
     const state = states.get(client);
