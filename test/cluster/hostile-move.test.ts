@@ -15,8 +15,7 @@ const BUS_OFFSET = 10_000;
 const SPLIT = 8192;
 
 function keyIn(isLow: boolean): string {
-  for (let number = 0; ; number++)
-    if (keySlot(Buffer.from(`k${number}`)) < SPLIT === isLow) return `k${number}`;
+  for (let number = 0; ; number++) if (keySlot(Buffer.from(`k${number}`)) < SPLIT === isLow) return `k${number}`;
 }
 
 describe('a move of slots with a node that lies', () => {
@@ -40,14 +39,24 @@ describe('a move of slots with a node that lies', () => {
     door.listen(0, '127.0.0.1');
     await once(door, 'listening');
     const port = await findClusterPort();
-    const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '60000', '--cluster-require-full-coverage', 'no'];
+    const args = [
+      '--cluster-enabled',
+      'yes',
+      '--cluster-node-timeout',
+      '60000',
+      '--cluster-require-full-coverage',
+      'no',
+    ];
     kvasir = await startKvasir({ port, args });
     assert.equal(await kvasir.send('CLUSTER', 'ADDSLOTSRANGE', String(SPLIT), '16383'), 'OK');
     const words = { port: portOf(door), configEpoch: 5, currentEpoch: 5, slots: [0, SPLIT - 1] as const };
     bus = await fakeNode(id('b'), words);
     const client = await BusClient.to(port + BUS_OFFSET);
     client.send(message(MessageType.meet, { ...words, sender: id('b'), busPort: portOf(bus) }));
-    await untilTrue(async () => (await kvasir.send('CLUSTER', 'NODES')).includes(' 0-8191'), 'the slots of the fake node');
+    await untilTrue(
+      async () => (await kvasir.send('CLUSTER', 'NODES')).includes(' 0-8191'),
+      'the slots of the fake node',
+    );
     client.end();
     await untilTrue(async () => (await kvasir.send('SET', highKey, 'mine')) === 'OK', 'the cluster');
   });
@@ -129,7 +138,10 @@ describe('a move of slots with a node that lies', () => {
       seen = seen.slice(-20);
       if (text.includes('HANDOFF')) raw.write(words('TAKEN', '1e999'));
     });
-    await untilTrue(async () => !(await kvasir.send('CLUSTER', 'NODES')).includes(' 8192-16383'), 'the end of the slot');
+    await untilTrue(
+      async () => !(await kvasir.send('CLUSTER', 'NODES')).includes(' 8192-16383'),
+      'the end of the slot',
+    );
     const port = kvasir.port;
     await kvasir.stop({ keepFolder: true });
     const args = ['--cluster-enabled', 'yes'];

@@ -212,6 +212,18 @@ describe('connections on I/O threads', { skip: pipeBinding === undefined && 'no 
     assert.equal(await kvasir.send('DEBUG', 'IO-THREADS', 'FORCE', '2'), 'OK');
   });
 
+  test('a client that has seen the reply of QUIT is gone for the others', async () => {
+    for (let round = 0; round < 50; round++) {
+      const leaver = client();
+      const id = /^:(\d+)/.exec(await leaver.line('CLIENT', 'ID'))![1]!;
+      const watcher = client();
+      assert.equal(await watcher.line('PING'), '+PONG\r\n');
+      assert.equal(await leaver.line('QUIT'), '+OK\r\n');
+      assert.equal(await watcher.line('CLIENT', 'KILL', 'ID', id), ':0\r\n', `round ${round}`);
+      watcher.socket.destroy();
+    }
+  });
+
   test('when a thread is killed its connections close, the log says so, and the server goes on', async () => {
     for (const raw of open.splice(0)) raw.socket.destroy();
     while ((await info('connected_clients')) > 1) continue;

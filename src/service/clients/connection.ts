@@ -280,7 +280,7 @@ export class Connection implements WireEvents {
     this.running = false;
     this.flush();
     if (this.closing) {
-      if (this.waiting.length === 0) this.wire.end();
+      if (this.waiting.length === 0) this.endAfterReply();
     } else if (position >= stop && position < limit && !session.suspended) {
       this.proceedSoon();
     }
@@ -357,7 +357,16 @@ export class Connection implements WireEvents {
       return;
     }
     if (!this.wire.writeAll(parts)) this.noteUnsent();
-    if (this.closing) this.wire.end();
+    if (this.closing) this.endAfterReply();
+  }
+
+  /**
+   * The last reply is on its way. Whoever has seen it finds the client gone, though the socket may belong to a thread that
+   * has still to say that it is closed.
+   */
+  private endAfterReply(): void {
+    this.wire.end();
+    if (this.wire.unsentBytes === 0) this.endNow(undefined);
   }
 
   private noteUnsent(): void {
