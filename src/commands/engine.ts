@@ -47,6 +47,12 @@ export interface Engine {
   block(call: DataCall, request: BlockRequest): void;
   /** Whether the caller's user may read keys of any name: what makes up key names asks. Everybody may if absent. */
   mayReadEveryKey?(call: DataCall): boolean;
+  /**
+   * Whether the calling client may keep so many more bytes in the heap until it gives them back. If not, a client is being
+   * closed for it, perhaps this one. Everybody may if absent.
+   */
+  admitState?(client: DataClient, bytes: number): boolean;
+  releaseState?(client: DataClient, bytes: number): void;
   /** Propagates this in place of the command as it was called (SPOP -> SREM). May be called once per run. */
   rewrite(call: DataCall, args: readonly Part[]): void;
   /** Propagates this too, after the command itself or its rewriting, in order. */

@@ -40,7 +40,7 @@ describe('memory limits of control groups', () => {
 
 test('bounds are shares of the heap and of the memory, and are told', () => {
   const bounds = boundsFor(512 * MB, 256 * MB, true);
-  assert.ok(bounds.stateBytes + bounds.scriptBytes + bounds.trackingBytes < bounds.heapBytes * 0.7);
+  assert.ok(bounds.stateBytes + bounds.scriptBytes + bounds.trackingBytes + bounds.userBytes <= bounds.heapBytes * 0.7);
   assert.ok(bounds.queueBytes + bounds.luaBytes + bounds.heapBytes <= bounds.totalBytes);
   assert.match(describeBounds(bounds), /^Memory: 512 MB \(control group\), JavaScript heap up to 256 MB;/);
   assert.equal(heapWarning(bounds), undefined);

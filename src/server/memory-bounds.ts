@@ -14,6 +14,7 @@ const MB = 1024 * 1024;
 const STATE_SHARE = 0.3;
 const SCRIPT_SHARE = 0.15;
 const TRACKING_SHARE = 0.15;
+const USER_SHARE = 0.1;
 /** Shares of memory that clients' queues, and the long strings of a script, may take. */
 const QUEUE_SHARE = 0.25;
 const LUA_SHARE = 0.25;
@@ -32,6 +33,8 @@ export interface MemoryBounds {
   readonly scriptBytes: number;
   /** Heap for the table of keys that tracking clients have read. */
   readonly trackingBytes: number;
+  /** Heap for the users that ACL SETUSER makes. */
+  readonly userBytes: number;
   /** Memory outside the heap for commands that wait for EXEC, of all clients together. */
   readonly queueBytes: number;
   /** Memory outside the heap for the strings of a script, unless `lua-memory-limit` says another figure. */
@@ -46,6 +49,7 @@ export function boundsFor(totalBytes: number, heapBytes: number, isGroup = false
     stateBytes: Math.floor(heapBytes * STATE_SHARE),
     scriptBytes: Math.floor(heapBytes * SCRIPT_SHARE),
     trackingBytes: Math.floor(heapBytes * TRACKING_SHARE),
+    userBytes: Math.floor(heapBytes * USER_SHARE),
     queueBytes: Math.floor(totalBytes * QUEUE_SHARE),
     luaBytes: Math.min(LUA_BYTES_MAX, Math.floor(totalBytes * LUA_SHARE)),
   };

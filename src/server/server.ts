@@ -13,7 +13,7 @@ import type { CommandPlaces } from '../persistence/host.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { fieldsetBytes, forgetFieldsets } from '../commands/hash/import.js';
 import { type DataLimits, defaultDataLimits } from '../registry/data-limits.js';
-import { type BlockRequest, type DataCall, type Engine, type Part } from '../commands/engine.js';
+import { type BlockRequest, type DataCall, type DataClient, type Engine, type Part } from '../commands/engine.js';
 import type { Database, ReclaimTimer } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
 import { Keyspace } from '../keyspace/keyspace.js';
@@ -132,6 +132,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     this.eviction = new Eviction(this.keyspace);
     this.cron = new Cron(this);
     this.keyspace.listener = this.events;
+    this.acl.bytesMax = this.clientBounds.limits.userBytes;
     this.pubsub.admits = (subscriber, nameBytes) => this.clientBounds.admitItem(subscriber as Client, nameBytes);
     this.pubsub.released = (subscriber, nameBytes) => this.clientBounds.releaseItem(subscriber as Client, nameBytes);
     this.events.publish = (channel, message) => void this.pubsub.publish(channel, message);
@@ -166,7 +167,13 @@ export class DataServer extends RespServer<Database> implements Engine {
       bytes: (client) => (pubsub.count(client, 'channels') + pubsub.count(client, 'shardChannels')) * ITEM_BYTES,
     });
     clientFeatures.add(this.tracking);
-    clientFeatures.add({ reset: forgetFieldsets, bytes: fieldsetBytes });
+    clientFeatures.add({
+      reset: (client) => {
+        this.releaseState(client, fieldsetBytes(client));
+        forgetFieldsets(client);
+      },
+      bytes: fieldsetBytes,
+    });
     clientFeatures.add(this.clientBounds);
   }
 
@@ -598,6 +605,14 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   block(call: DataCall | ServerCall, request: BlockRequest): void {
     this.blocking.block(call as ServerCall, request);
+  }
+
+  admitState(client: DataClient, bytes: number): boolean {
+    return this.clientBounds.admitHeap(client as Client, bytes);
+  }
+
+  releaseState(client: DataClient, bytes: number): void {
+    this.clientBounds.releaseHeap(client as Client, bytes);
   }
 
   rewrite(_call: unknown, args: readonly Part[]): void {

@@ -106,6 +106,30 @@ describe('a server with a heap of 256 MB outlives', () => {
       assert.match(kvasir.log(), /Closing client that holds \d+ bytes of subscriptions, watched keys and other state/);
     });
 
+  test('HIMPORT PREPARE without end', { timeout: 600_000 }, async () => {
+    const fields = Array.from({ length: 100 }, (_, index) => `field:${index}`).join(' ');
+    await pour((round) => lines(500, (index) => `HIMPORT PREPARE set:${round * 500 + index} ${fields}\r\n`));
+    assert.match(kvasir.log(), /Closing client that holds \d+ bytes of subscriptions, watched keys and other state/);
+  });
+
+  test('users without end', { timeout: 600_000 }, async () => {
+    const rules = Array.from({ length: 200 }, (_, index) => `~prefix:${index}:*`);
+    let refusal = '';
+    let users = 0;
+    while (refusal === '' && users < 5000) {
+      const pipeline = control.pipeline();
+      for (let index = 0; index < 50; index++) pipeline.acl('SETUSER', `user:${users++}`, 'on', 'nopass', ...rules);
+      refusal = (await pipeline.exec())!.find(([error]) => error !== null)?.[0]?.message ?? '';
+    }
+    assert.match(refusal, /^ERR The users of ACL take more memory than they may \(\d+ bytes\)/);
+    // Less is allowed, and room for new ones.
+    await control.acl('SETUSER', 'user:0', 'resetkeys');
+    await control.acl('SETUSER', 'small', '~a');
+    await control.acl('DELUSER', ...Array.from({ length: users }, (_, index) => `user:${index}`));
+    await control.acl('SETUSER', 'again', ...rules);
+    await control.acl('DELUSER', 'small', 'again');
+  });
+
   test('SUBSCRIBE of half a million channels at once', { timeout: 600_000 }, async () => {
     const words = ['SUBSCRIBE'];
     for (let index = 0; index < 500_000; index++) words.push(`channel:${index}`);

@@ -16,7 +16,7 @@ import type { DataCall, DataClient, DataCommand, Part } from '../engine.js';
 import { hashesOf } from './access.js';
 
 /** Approximate bytes of a name besides its text. */
-const NAME_OVERHEAD_BYTES = 96;
+const NAME_OVERHEAD_BYTES = 200;
 /** Room for a new listpack: strings of up to 63 bytes take two bytes more than they have. */
 const ENTRY_OVERHEAD_BYTES = 2;
 
@@ -81,7 +81,11 @@ function prepare(call: DataCall): void {
   }
   let fieldsets = fieldsetsOf.get(call.client);
   if (fieldsets === undefined) fieldsetsOf.set(call.client, (fieldsets = new Fieldsets()));
+  const before = fieldsets.bytes;
   fieldsets.set(call.text(2), fields);
+  const more = fieldsets.bytes - before;
+  if (more < 0) call.host.releaseState?.(call.client, -more);
+  else if (call.host.admitState?.(call.client, more) === false) return;
   call.reply.ok();
 }
 
@@ -135,6 +139,19 @@ function set(call: DataCall): void {
   call.reply.ok();
 }
 
+function discard(call: DataCall): void {
+  const fieldsets = fieldsetsOf.get(call.client);
+  const before = fieldsets?.bytes ?? 0;
+  const found = fieldsets?.delete(call.text(2)) === true;
+  if (found) call.host.releaseState?.(call.client, before - fieldsets.bytes);
+  call.reply.integer(found ? 1 : 0);
+}
+
+function discardAll(call: DataCall): void {
+  call.host.releaseState?.(call.client, fieldsetBytes(call.client));
+  call.reply.integer(forgetFieldsets(call.client));
+}
+
 const tips = ['request_policy:all_shards'];
 
 export const himport: DataCommand = command({
@@ -180,7 +197,7 @@ export const himport: DataCommand = command({
       tips,
       summary: 'Forgets one fieldset of this connection.',
       complexity: 'O(N) where N is the number of fields.',
-      run: (call: DataCall) => call.reply.integer(fieldsetsOf.get(call.client)?.delete(call.text(2)) === true ? 1 : 0),
+      run: discard,
     }),
     command({
       name: 'discardall',
@@ -191,7 +208,7 @@ export const himport: DataCommand = command({
       tips,
       summary: 'Forgets all fieldsets of this connection.',
       complexity: 'O(1)',
-      run: (call: DataCall) => call.reply.integer(forgetFieldsets(call.client)),
+      run: discardAll,
     }),
   ],
 });

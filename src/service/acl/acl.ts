@@ -29,6 +29,9 @@ export class Acl {
   /** Users of the config file, until they are loaded. */
   private configured: { readonly name: string; readonly rules: readonly string[] }[] = [];
   listener: AclListener | undefined;
+  /** Bytes of heap, about, that the users take together, and that ACL SETUSER may make them take. */
+  private bytes = 0;
+  bytesMax = Infinity;
 
   constructor(
     private readonly commands: AclCommands,
@@ -84,14 +87,29 @@ export class Acl {
       const reason = changed.apply(rule);
       if (reason !== undefined) return `Error in ACL SETUSER modifier '${fromByteString(rule)}': ${reason}`;
     }
-    if (existing === undefined) this.users.set(name, changed);
+    const more = changed.bytes - (existing?.countedBytes ?? 0);
+    if (more > 0 && this.bytes + more > this.bytesMax)
+      return `The users of ACL take more memory than they may (${this.bytesMax} bytes)`;
+    if (existing === undefined) this.put(changed);
     else this.change(existing, changed);
     return undefined;
+  }
+
+  private put(user: User): void {
+    this.users.set(user.name, user);
+    this.recount(user);
+  }
+
+  private recount(user: User): void {
+    const { bytes } = user;
+    this.bytes += bytes - user.countedBytes;
+    user.countedBytes = bytes;
   }
 
   private change(user: User, to: User): void {
     const left = to.channelsLeft(user);
     user.copyFrom(to);
+    this.recount(user);
     this.listener?.userChanged(user);
     if (left !== undefined) this.listener?.channelsLost(user, left);
   }
@@ -101,6 +119,7 @@ export class Acl {
     const user = this.users.get(name);
     if (user === undefined || user === this.defaultUser) return false;
     this.users.delete(name);
+    this.bytes -= user.countedBytes;
     this.listener?.userDeleted(user);
     return true;
   }
@@ -140,6 +159,7 @@ export class Acl {
         const line = `Error loading ACL rule '${fromByteString(rule)}' for the user named '${fromByteString(name)}': ${reason}`;
         return { failed: true, notices: [...notices, line] };
       }
+      this.recount(user);
       if (!user.enabled) {
         notices.push(
           `The user '${fromByteString(name)}' is disabled (there is no 'on' modifier in the user description). Make sure this is not a configuration error.`,
@@ -188,7 +208,7 @@ export class Acl {
     for (const name of [...this.users.keys()]) if (!users.has(name)) this.deleteUser(name);
     for (const [name, user] of users) {
       const existing = this.users.get(name);
-      if (existing === undefined) this.users.set(name, user);
+      if (existing === undefined) this.put(user);
       else this.change(existing, user);
     }
     return undefined;

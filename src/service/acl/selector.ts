@@ -58,6 +58,11 @@ export function hasSpaces(text: string): boolean {
 }
 
 const growth = 64;
+/** Bytes of heap besides texts. A pattern's text is kept as a string and as bytes, and shown in the description. */
+const SELECTOR_BYTES = 800;
+const PATTERN_BYTES = 300;
+const TEXT_COPIES = 3;
+const RULE_BYTES = 40;
 
 export class Selector {
   allKeys = false;
@@ -87,6 +92,16 @@ export class Selector {
     copied.channelPatterns = [...this.channelPatterns];
     copied.rules = [...this.rules];
     return copied;
+  }
+
+  /** Bytes of heap that it takes, about. */
+  get bytes(): number {
+    let bytes = SELECTOR_BYTES + this.allowed.length;
+    for (const pattern of this.keyPatterns) bytes += PATTERN_BYTES + TEXT_COPIES * pattern.text.length;
+    for (const pattern of this.channelPatterns) bytes += PATTERN_BYTES + TEXT_COPIES * pattern.text.length;
+    for (const rule of this.rules) bytes += RULE_BYTES + rule.length;
+    for (const words of this.firstArguments.values()) for (const word of words) bytes += RULE_BYTES + word.length;
+    return bytes;
   }
 
   /** Everything is allowed: no check can fail. */

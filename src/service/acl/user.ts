@@ -8,6 +8,10 @@ function hashPassword(password: string): string {
   return createHash('sha256').update(password, 'latin1').digest('hex');
 }
 
+/** Bytes of heap besides the name and the selectors, and of a password's hash. */
+const USER_BYTES = 500;
+const PASSWORD_BYTES = 120;
+
 export class User {
   enabled = false;
   noPassword = false;
@@ -19,6 +23,8 @@ export class User {
   /** No check of this user can fail: the hot path looks at this alone. */
   unrestricted = false;
   private description: string | undefined;
+  /** Bytes that its owner counts for it. */
+  countedBytes = 0;
 
   constructor(
     /** A byte string. */
@@ -28,6 +34,12 @@ export class User {
   ) {
     this.selectors = [new Selector(commands)];
     if (newUserAllChannels()) this.selectors[0]!.apply('allchannels');
+  }
+
+  /** Bytes of heap that it takes, about. */
+  get bytes(): number {
+    const own = USER_BYTES + 2 * this.name.length + this.passwords.length * PASSWORD_BYTES;
+    return this.selectors.reduce((sum, selector) => sum + selector.bytes, own);
   }
 
   get root(): Selector {
