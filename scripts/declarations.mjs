@@ -4,7 +4,7 @@
 // The declarations of an entry and of what they refer to are put one after the other, without their imports. Nothing but
 // those files is looked at, so this takes a moment. It refuses what would not work that way: a name that is imported under another
 // one, and a public type that needs a package.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -39,6 +39,22 @@ function namesOf(statement) {
   return (clause.elements ?? []).map((element) => element.name.text);
 }
 
+/** Path -> the parsed declarations of a source: several entries show the same files. */
+const parsed = new Map();
+
+function declarationsOf(path) {
+  let source = parsed.get(path);
+  if (source === undefined) {
+    const { outputText } = ts.transpileDeclaration(readFileSync(path, 'utf8'), {
+      fileName: path,
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022, strict: true },
+    });
+    source = ts.createSourceFile(path, outputText, ts.ScriptTarget.ES2022, true);
+    parsed.set(path, source);
+  }
+  return source;
+}
+
 class RollUp {
   texts = [];
   /** Lines that import from Node's modules. */
@@ -48,11 +64,7 @@ class RollUp {
   add(path) {
     if (this.seen.has(path)) return;
     this.seen.add(path);
-    const { outputText } = ts.transpileDeclaration(readFileSync(path, 'utf8'), {
-      fileName: path,
-      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022, strict: true },
-    });
-    const source = ts.createSourceFile(path, outputText, ts.ScriptTarget.ES2022, true);
+    const source = declarationsOf(path);
     const kept = [];
     for (const statement of source.statements) {
       const from = statement.moduleSpecifier?.text;
@@ -87,19 +99,35 @@ function withoutHeader(statement, source) {
   return source.text.slice(start, statement.end);
 }
 
-/** Writes the declaration files that are not there as they should be. */
+/** The sources that the declaration files were made of, one a line. */
+const listPath = join(root, 'dist/declarations.txt');
+
+function isUpToDate() {
+  const writtenMs = statSync(listPath, { throwIfNoEntry: false })?.mtimeMs;
+  if (writtenMs === undefined) return false;
+  const targets = Object.keys(entries).map((name) => join(root, `dist/bundle/${name}.d.ts`));
+  if (!targets.every((path) => existsSync(path))) return false;
+  const sources = readFileSync(listPath, 'utf8').split('\n');
+  return [...sources, fileURLToPath(import.meta.url)].every(
+    (path) => (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < writtenMs,
+  );
+}
+
+/** Writes the declaration files, unless no source of theirs is younger. */
 export function writeDeclarations() {
+  if (isUpToDate()) return;
   for (const [name, entry] of Object.entries(entries)) {
     const rollUp = new RollUp();
     rollUp.add(join(root, entry));
     // A compiler takes the kind of a module from the ending of its declarations.
-    for (const ending of ['d.ts', 'd.cts']) {
-      const target = join(root, `dist/bundle/${name}.${ending}`);
-      if (existsSync(target) && readFileSync(target, 'utf8') === rollUp.text) continue;
-      mkdirSync(dirname(target), { recursive: true });
-      const temporary = `${target}.${process.pid}.tmp`;
-      writeFileSync(temporary, rollUp.text);
-      renameSync(temporary, target);
-    }
+    for (const ending of ['d.ts', 'd.cts']) replace(join(root, `dist/bundle/${name}.${ending}`), rollUp.text);
   }
+  replace(listPath, [...parsed.keys()].join('\n'));
+}
+
+function replace(target, text) {
+  mkdirSync(dirname(target), { recursive: true });
+  const temporary = `${target}.${process.pid}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, target);
 }
