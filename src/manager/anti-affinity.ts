@@ -2,7 +2,8 @@
 //
 // The score counts violations: 10,000 for each replica on its master's host, and for replicas of one master that share
 // another host, their number. The search swaps the masters of two replicas at random, one of which offends, and keeps a swap
-// unless the score rises, for up to 500 swaps a node. Only the score is promised; the pairs are chance.
+// unless the score rises, for up to 500 swaps a node. Only the score is promised; the pairs are chance. On one host no swap can help, so
+// there the pairs stay as they were announced.
 import type { RandomSource } from '../base/prng.js';
 
 export interface Placed {
@@ -39,7 +40,8 @@ export function scoreAffinity<T extends Placed>(nodes: readonly T[]): { score: n
 /** Swaps masters of replicas until the score is as good as it gets. */
 export function improveAffinity<T extends Placed>(nodes: readonly T[], random: RandomSource): Affinity {
   const replicas = nodes.filter(({ replicates }) => replicates !== undefined);
-  for (let swap = 0; swap < swapsPerNode * nodes.length; swap++) {
+  const isOneHost = nodes.every(({ host }) => host === nodes[0]!.host);
+  for (let swap = 0; !isOneHost && swap < swapsPerNode * nodes.length; swap++) {
     const { score, offenders } = scoreAffinity(nodes);
     if (score === 0 || offenders.length === 0) break;
     const first = offenders[random.below(offenders.length)]!;

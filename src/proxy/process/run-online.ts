@@ -173,6 +173,7 @@ class Online {
     const status = await this.fields(pool, 'PROXY', 'MIRROR', 'STATUS');
     this.print(
       Object.entries(status)
+        .filter(([, value]) => value !== '')
         .map(([name, value]) => `${name} ${value}`)
         .join(', '),
     );
