@@ -6,85 +6,14 @@
 // with imports of types counted. The package has no dependencies: only tests and scripts may import packages, and folders whose row
 // names one as `npm:name`, because it is bundled into their program; nothing may import a test. Tests may import everything: they
 // test through the layer that users see.
-import { existsSync, readFileSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findCircles, wayAround } from './layers/circles.mjs';
-import { readProject } from './layers/imports.mjs';
-import { LayerTable } from './layers/table.mjs';
+import { checkLayers } from './layers/check.mjs';
 
 const home = join(dirname(fileURLToPath(import.meta.url)), '..');
-
-const isTest = (path) => path.startsWith('test/') || /\.(test|fuzz|bench)\.[a-z]+$/.test(path);
-
-/** What is wrong with one import of a file in src that is no test. */
-function problemOf(table, row, { target, path }) {
-  if (target === undefined) {
-    if (table.rows.get(row).modules.includes('modules of users')) return undefined;
-    return 'imports a module by a computed name, which no check can follow';
-  }
-  if (target.startsWith('.')) {
-    if (path === undefined) return `imports ${target}, which does not exist`;
-    if (!path.startsWith('src/')) return `imports ${target}, which is outside src`;
-    if (isTest(path)) return `imports the test ${target}`;
-    const within = path.slice('src/'.length);
-    return table.permits(row, within) ? undefined : `${row} must not import ${within} (${target})`;
-  }
-  if (!isBuiltin(target)) {
-    if (table.rows.get(row).modules.includes(`npm:${target}`)) return undefined;
-    return `imports the package ${target}; the product has no dependencies`;
-  }
-  if (!target.startsWith('node:')) return `imports ${target} without node:`;
-  const name = target.slice('node:'.length);
-  return table.rows.get(row).modules.includes(name) ? undefined : `${row} must not import ${target}`;
-}
-
-function checkImports(files, table) {
-  const problems = [];
-  for (const [path, imports] of files) {
-    for (const found of imports) {
-      let problem;
-      if (path.startsWith('src/') && !isTest(path)) {
-        const row = table.rowFor(path.slice('src/'.length));
-        problem = row === undefined ? 'is in a folder without a row in ARCHITECTURE.md' : problemOf(table, row, found);
-      } else if (found.target?.startsWith('.') && found.path === undefined && !found.isBuilt) {
-        problem = `imports ${found.target}, which does not exist`;
-      } else if (found.path !== undefined && /\.test\.[a-z]+$/.test(found.path)) {
-        problem = `imports the test ${found.target}`;
-      }
-      if (problem !== undefined) problems.push(`${path}:${found.line}: ${problem}`);
-    }
-  }
-  return problems;
-}
-
-function checkCircles(files) {
-  const edges = new Map();
-  for (const [path, imports] of files) {
-    const targets = imports.filter((found) => found.kind === 'import' && found.path !== undefined);
-    edges.set(
-      path,
-      targets.map((found) => found.path),
-    );
-  }
-  return findCircles(edges).map(
-    (circle) => `circle of ${circle.length} files: ${wayAround(circle, edges).join(' -> ')}`,
-  );
-}
-
-function checkRows(root, table) {
-  return [...table.rows.keys()]
-    .filter((folder) => !existsSync(join(root, 'src', folder)))
-    .map((folder) => `ARCHITECTURE.md: the row of ${folder} stands for nothing in src`);
-}
-
-const root = process.argv[2] === undefined ? home : resolve(process.argv[2]);
-const table = new LayerTable(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'));
-const files = readProject(root);
-const problems = [...table.problems, ...checkRows(root, table), ...checkImports(files, table), ...checkCircles(files)];
+const { problems, fileCount } = checkLayers(process.argv[2] === undefined ? home : resolve(process.argv[2]));
 if (problems.length > 0) {
   process.stderr.write(`${problems.join('\n')}\n${problems.length} problems with imports\n`);
   process.exit(1);
 }
-process.stdout.write(`layers: ${files.size} files keep to the table of ARCHITECTURE.md, without circles\n`);
+process.stdout.write(`layers: ${fileCount} files keep to the table of ARCHITECTURE.md, without circles\n`);
