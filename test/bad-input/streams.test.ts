@@ -10,7 +10,7 @@ import { Sender } from './sender.js';
 import { randomStream } from './streams.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
-const streamCount = Number(process.env.KVASIR_STREAMS ?? 15_000);
+const streamCount = Number(process.env.KVASIR_STREAMS ?? 6_000);
 const connectionsAtOnce = 48;
 const socketName = 'socket';
 
