@@ -68,7 +68,7 @@ rule(
   viewer,
 );
 rule(
-  'cluster|count-failure-reports cluster|replicas cluster|slaves cluster|slot-stats cluster|getslotmigrations cluster|migration',
+  'cluster|count-failure-reports cluster|replicas cluster|slaves cluster|slot-stats cluster|getslotmigrations cluster|migration|status',
   viewer,
 );
 rule(
@@ -80,12 +80,10 @@ rule(
   'sentinel|masters sentinel|master sentinel|replicas sentinel|slaves sentinel|sentinels sentinel|get-master-addr-by-name',
   viewer,
 );
+rule('sentinel|ckquorum sentinel|info-cache sentinel|myid sentinel|pending-scripts', viewer);
+// IS-MASTER-DOWN-BY-ADDR asks for a vote, which raises the epoch.
 rule(
-  'sentinel|ckquorum sentinel|info-cache sentinel|myid sentinel|pending-scripts sentinel|is-master-down-by-addr',
-  viewer,
-);
-rule(
-  'sentinel|debug sentinel|failover sentinel|flushconfig sentinel|monitor sentinel|remove sentinel|reset sentinel|set sentinel|config',
+  'sentinel|is-master-down-by-addr sentinel|debug sentinel|failover sentinel|flushconfig sentinel|monitor sentinel|remove sentinel|reset sentinel|set sentinel|config',
   operator,
 );
 rule('sentinel|simulate-failure proxy|shutdown', operatorTyped);
@@ -115,7 +113,7 @@ rule('acl|setuser acl|save', admin);
 rule('acl|deluser acl|load', adminTyped);
 
 const noPage = 'The page cannot show what follows this command: use its page for MONITOR or Pub/Sub, or kvasir-cli.';
-const refusals: Readonly<Record<string, string>> = {
+const refusalTexts: Readonly<Record<string, string>> = {
   subscribe: noPage,
   psubscribe: noPage,
   ssubscribe: noPage,
@@ -133,6 +131,8 @@ const refusals: Readonly<Record<string, string>> = {
   reset: 'It would log the connection out.',
   quit: 'Close the tab instead.',
 };
+/** A map, as the console may send a command by the name of what every object has. */
+const refusals: ReadonlyMap<string, string> = new Map(Object.entries(refusalTexts));
 
 const ownConnection = new Set(
   'multi exec discard watch unwatch select asking readonly readwrite wait waitaof client|setname client|setinfo client|tracking client|caching client|no-evict client|no-touch script|debug'.split(
@@ -188,6 +188,15 @@ export class CommandPolicy {
     return this.declared(command as unknown as Command<never>, args);
   }
 
+  /** The role of a declared command; a word after the subcommand may have a rule of its own. */
+  private ruleFor({ fullName, flags }: Command<never>, args: readonly Uint8Array[]): Rule {
+    const third = args[2];
+    const word = third === undefined ? '' : latin1(third, 0, Math.min(third.length, 64)).toLowerCase();
+    return (
+      (fullName.includes('|') ? rules.get(`${fullName}|${word}`) : undefined) ?? rules.get(fullName) ?? ruleOf(flags)
+    );
+  }
+
   private undeclared(name: string): CommandMeaning {
     const [role, how] = rules.get(name) ?? (name.endsWith('|help') ? viewer : operator);
     return {
@@ -199,7 +208,7 @@ export class CommandPolicy {
       fitsPrefixes: false,
       isDangerous: how === 'changes!',
       needsConsole: false,
-      refusal: refusals[name],
+      refusal: refusals.get(name),
     };
   }
 
@@ -210,7 +219,7 @@ export class CommandPolicy {
     const fits = args.length >= command.countMin && findKeys(command as never, call, false, found);
     const places = fits ? Array.from(found.indexes.subarray(0, found.count)) : [];
     const writes = (flags & commandFlags.write) !== 0;
-    const [role, how] = rules.get(fullName) ?? ruleOf(flags);
+    const [role, how] = this.ruleFor(command, args);
     const reachesFurther = reachFurther.has(fullName);
     return {
       name: fullName,
@@ -221,7 +230,7 @@ export class CommandPolicy {
       fitsPrefixes: withoutKeys.has(fullName) || (fits && places.length > 0 && !reachesFurther),
       isDangerous: how === 'changes!',
       needsConsole: ownConnection.has(fullName) || (flags & commandFlags.blocking) !== 0,
-      refusal: refusals[fullName],
+      refusal: refusals.get(fullName),
     };
   }
 }
