@@ -1,0 +1,77 @@
+// config: the site: which documents are pages, how they are ordered, and where links to sources lead.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_REF_NAME = 'main' } = process.env;
+/** Where files that are no pages can be read; nowhere if the build is not that of the public repository. */
+const sources =
+  GITHUB_REPOSITORY === undefined ? undefined : `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_REF_NAME}`;
+
+/** Pages besides docs/, by their file. */
+const others = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'LICENSES.md'];
+
+const isPage = (path) => path.endsWith('.md') && (path.startsWith('docs/') || others.includes(path));
+
+/** Lets a link to a file that is no page lead to the sources, and takes it away where these are not to be read. */
+function linkSources(markdown) {
+  markdown.core.ruler.push('source-links', ({ tokens, env }) => {
+    for (const inline of tokens.filter(({ type }) => type === 'inline'))
+      for (const token of inline.children.filter(({ type }) => type === 'link_open')) {
+        const href = token.attrGet('href');
+        if (/^(\w+:|#)/.test(href)) continue;
+        const [path, fragment] = href.split('#');
+        const file = posix.join(posix.dirname(env.relativePath === 'index.md' ? 'README.md' : env.relativePath), path);
+        if (isPage(file)) continue;
+        if (!existsSync(join(root, file))) throw new Error(`${env.relativePath} links to ${href}, which does not exist`);
+        token.attrSet('href', sources === undefined ? 'javascript:void 0' : `${sources}/${file}${fragment ? `#${fragment}` : ''}`);
+      }
+  });
+}
+
+/** A page's title, from its first heading. */
+function titleOf(path) {
+  return /^# (.*)$/m.exec(readFileSync(join(root, path), 'utf8'))?.[1].replaceAll('`', '') ?? path;
+}
+
+const page = (path) => ({ text: titleOf(path), link: `/${path.replace(/(README|index)?\.md$/, '')}` });
+const group = (text, names) => ({
+  text,
+  collapsed: false,
+  items: names.map((name) => `docs/${name}.md`).filter((path) => existsSync(join(root, path))).map(page),
+});
+
+export default {
+  title: 'Kvasir',
+  description: 'The Redis stack in TypeScript',
+  srcDir: '..',
+  outDir: 'dist',
+  cacheDir: '.cache',
+  srcExclude: readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'docs')
+    .map(({ name }) => `${name}/**`),
+  rewrites: { 'README.md': 'index.md', 'docs/recipes/README.md': 'docs/recipes/index.md', 'docs/guides/README.md': 'docs/guides/index.md' },
+  cleanUrls: true,
+  lastUpdated: false,
+  markdown: { html: false, config: linkSources },
+  // Documents speak of {{templates}} and <places>; no page has a component.
+  vue: { template: { compilerOptions: { delimiters: ['\u0001', '\u0002'] } } },
+  vite: { publicDir: false },
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Guides', link: '/docs/guides/' },
+      { text: 'Recipes', link: '/docs/recipes/' },
+      { text: 'Changes', link: '/CHANGELOG' },
+    ].filter(({ link }) => !link.includes('guides') || existsSync(join(root, 'docs/guides/README.md'))),
+    sidebar: [
+      group('Server', 'config persistence replication cluster sentinel io-threads monitoring embedding'.split(' ')),
+      group('Tools', 'cli cluster-manager benchmark-tool rdb aof dump sync backup plan proxy mysql admin'.split(' ')),
+      group('Tests', 'testing compared redis-test-suite'.split(' ')),
+      group('Operation', 'deployment upgrade versioning benchmarks'.split(' ')),
+      { text: 'Project', items: others.filter((path) => path !== 'README.md').map(page) },
+    ],
+  },
+};
