@@ -1,13 +1,13 @@
 // site: makes a site of the documents, in site/dist.
-//   npm run site             builds; a dead link fails it
-//   npm run site -- dev      serves the pages while you write them
+//   npm run site      builds; a dead link fails it
 //
 // The generator (VitePress) has a package.json of its own in site/: 125 packages and 20 seconds of the processor are too much for
 // every `npm ci` and every change. CI checks the links by `npm run links`, and a release builds the site.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { others } from '../site/.vitepress/config.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../site');
 const run = (program, ...words) => {
@@ -16,4 +16,8 @@ const run = (program, ...words) => {
 };
 if (!existsSync(join(folder, 'node_modules/vitepress')))
   run('npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error');
-run('npx', '--no-install', 'vitepress', process.argv[2] ?? 'build', '.');
+// The generator looks for its libraries from the pages upwards, so they are copied to where it is.
+const pages = join(folder, 'pages');
+rmSync(pages, { recursive: true, force: true });
+for (const name of [...others, 'docs']) cpSync(join(folder, '..', name), join(pages, name), { recursive: true });
+run('npx', '--no-install', 'vitepress', 'build', '.');

@@ -1,5 +1,5 @@
 // config: the site: which documents are pages, how they are ordered, and where links to sources lead.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,8 +9,8 @@ const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_REF_NAME = 'main' } = proce
 const sources =
   GITHUB_REPOSITORY === undefined ? undefined : `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/blob/${GITHUB_REF_NAME}`;
 
-/** Pages besides docs/, by their file. */
-const others = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'LICENSES.md'];
+/** Pages besides docs/, by their file; scripts/site.mjs copies these. */
+export const others = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'LICENSES.md'];
 
 const isPage = (path) => path.endsWith('.md') && (path.startsWith('docs/') || others.includes(path));
 
@@ -45,12 +45,9 @@ const group = (text, names) => ({
 export default {
   title: 'Kvasir',
   description: 'The Redis stack in TypeScript',
-  srcDir: '..',
+  srcDir: 'pages',
   outDir: 'dist',
   cacheDir: '.cache',
-  srcExclude: readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== 'docs')
-    .map(({ name }) => `${name}/**`),
   rewrites: { 'README.md': 'index.md', 'docs/recipes/README.md': 'docs/recipes/index.md', 'docs/guides/README.md': 'docs/guides/index.md' },
   cleanUrls: true,
   lastUpdated: false,

@@ -1,0 +1,19 @@
+import { ssrRenderAttrs } from "vue/server-renderer";
+import { useSSRContext } from "vue";
+import { _ as _export_sfc } from "./plugin-vue_export-helper.1tPrXgE0.js";
+const __pageData = JSON.parse(`{"title":"The web page is served by Node's own HTTP server, and made with preact and uPlot","description":"","frontmatter":{},"headers":[],"relativePath":"docs/decisions/admin-page.md","filePath":"docs/decisions/admin-page.md"}`);
+const _sfc_main = { name: "docs/decisions/admin-page.md" };
+function _sfc_ssrRender(_ctx, _push, _parent, _attrs, $props, $setup, $data, $options) {
+  _push(`<div${ssrRenderAttrs(_attrs)}><h1 id="the-web-page-is-served-by-node-s-own-http-server-and-made-with-preact-and-uplot" tabindex="-1">The web page is served by Node&#39;s own HTTP server, and made with preact and uPlot <a class="header-anchor" href="#the-web-page-is-served-by-node-s-own-http-server-and-made-with-preact-and-uplot" aria-label="Permalink to &quot;The web page is served by Node&#39;s own HTTP server, and made with preact and uPlot&quot;">​</a></h1><p><strong>Decision.</strong> <code>kvasir-admin</code> answers by <code>node:http</code> and its own table of routes. The page is written in TypeScript with preact, its charts are uPlot&#39;s, and rollup, which bundles the programs too, joins it into files that the package ships. Tests drive it by playwright-core in Debian&#39;s chromium, and axe-core looks for faults of access.</p><table tabindex="0"><thead><tr><th>need</th><th>taken</th><th>version, size (min+gzip)</th><th>licence</th><th>why, and what else was looked at</th></tr></thead><tbody><tr><td>HTTP server</td><td><code>node:http</code></td><td>-</td><td>-</td><td>Forty routes with JSON bodies need a table and a loop. Fastify brings 40 packages (validation by generated code, logging) into a program that holds the passwords of servers; each would have to be judged and kept current</td></tr><tr><td>UI</td><td>preact 11</td><td>5 KB</td><td>MIT</td><td>Components and hooks as in React (45 KB), no build step of its own. Svelte needs a compiler in the build, lit has no virtual DOM and more code in each view</td></tr><tr><td>charts</td><td>uPlot 1.6</td><td>21 KB</td><td>MIT</td><td>Canvas, zoom and cursors for tens of thousands of points. Chart.js has 70 KB, ECharts 330 KB</td></tr><tr><td>virtual list</td><td>own, 60 lines</td><td>-</td><td>-</td><td>Rows of one height, with the keys of a tree: libraries bring measuring that is not needed</td></tr><tr><td>code editor</td><td>a text area</td><td>-</td><td>-</td><td>Values are data; CodeMirror (130 KB) would be more than all of the page</td></tr><tr><td>bundler</td><td>rollup (was there)</td><td>build only</td><td>MIT</td><td>esbuild and its kin are native binaries</td></tr><tr><td>tests</td><td>playwright-core, axe-core</td><td>tests only</td><td>Apache-2.0, MPL-2.0</td><td>playwright-core downloads no browser</td></tr></tbody></table><p>None of these has a native build or an install script, and none is a dependency of the package: preact and uPlot end up in the page&#39;s files, with their licences beside them.</p><p><strong>Figures.</strong> The first view loads 27 KB compressed (the bound is 300 KB), all views with the charts and Chinese together 117 KB.</p><p><strong>Consequences.</strong> The policy of the page allows scripts and styles from its own files only, so nothing may write <code>style=</code> or <code>on...=</code> as text; preact sets both by the DOM, which is allowed.</p></div>`);
+}
+const _sfc_setup = _sfc_main.setup;
+_sfc_main.setup = (props, ctx) => {
+  const ssrContext = useSSRContext();
+  (ssrContext.modules || (ssrContext.modules = /* @__PURE__ */ new Set())).add("docs/decisions/admin-page.md");
+  return _sfc_setup ? _sfc_setup(props, ctx) : void 0;
+};
+const adminPage = /* @__PURE__ */ _export_sfc(_sfc_main, [["ssrRender", _sfc_ssrRender]]);
+export {
+  __pageData,
+  adminPage as default
+};

@@ -1,0 +1,19 @@
+import { ssrRenderAttrs } from "vue/server-renderer";
+import { useSSRContext } from "vue";
+import { _ as _export_sfc } from "./plugin-vue_export-helper.1tPrXgE0.js";
+const __pageData = JSON.parse('{"title":"Snapshots by a barrier, not by fork","description":"","frontmatter":{},"headers":[],"relativePath":"docs/decisions/barrier-snapshots.md","filePath":"docs/decisions/barrier-snapshots.md"}');
+const _sfc_main = { name: "docs/decisions/barrier-snapshots.md" };
+function _sfc_ssrRender(_ctx, _push, _parent, _attrs, $props, $setup, $data, $options) {
+  _push(`<div${ssrRenderAttrs(_attrs)}><h1 id="snapshots-by-a-barrier-not-by-fork" tabindex="-1">Snapshots by a barrier, not by fork <a class="header-anchor" href="#snapshots-by-a-barrier-not-by-fork" aria-label="Permalink to &quot;Snapshots by a barrier, not by fork&quot;">​</a></h1><p><strong>Decision.</strong> BGSAVE, the AOF rewrite and every other consumer of the whole data set get it from a walk through the live data, between commands. A command that is about to change an entry which the walk has not reached hands that entry over first.</p><p><strong>Why not fork.</strong> Node has no fork that keeps the memory of the process, and a fork is what users complain of elsewhere: it stalls the server while page tables are copied, and writes during the save copy whole pages.</p><p><strong>How.</strong> Each entry has one bit, which says whether it was there at the cut. At the cut the keyspace&#39;s own bit flips, so beginning a snapshot costs the same for any number of keys. While no snapshot runs, a write pays one compare. Big collections are written in parts, and a change of one costs a member or a node, never the whole value. <a href="./../persistence">persistence.md</a> has the rules; the code is in <a href="javascript:void 0" target="_blank" rel="noreferrer">snapshot.ts</a> and <a href="javascript:void 0" target="_blank" rel="noreferrer">big-value.ts</a>.</p><p><strong>Figures</strong>, from <a href="./../benchmarks#snapshot-under-load">benchmarks.md</a>: 5,000,000 keys of 16 + 16 bytes and a sorted set of 1,000,000 members, 50 connections that write, measured beside redis-server 7.0.15 on 2026-11-21:</p><table tabindex="0"><thead><tr><th>while BGSAVE runs</th><th style="text-align:right;">redis-server</th><th style="text-align:right;">Kvasir</th></tr></thead><tbody><tr><td>longest PING, ms</td><td style="text-align:right;">21.9</td><td style="text-align:right;">15.8</td></tr><tr><td>commands a second, share of those without it</td><td style="text-align:right;">0.61</td><td style="text-align:right;">0.75</td></tr><tr><td>more memory, MB</td><td style="text-align:right;">620</td><td style="text-align:right;">20</td></tr><tr><td>time it takes, s</td><td style="text-align:right;">6.5</td><td style="text-align:right;">19.4</td></tr></tbody></table><p><strong>Price.</strong> The walk shares the engine&#39;s thread with the commands: it gets a good quarter of the time while clients are served, so a save takes about three times as long. One bit means one walk at a time; consumers queue for it, and those that want the same bytes share one (<a href="javascript:void 0" target="_blank" rel="noreferrer">cuts.ts</a>). If commands change the data faster than the disk takes it, the snapshot fails at <code>snapshot-memory-limit</code> rather than double the memory.</p></div>`);
+}
+const _sfc_setup = _sfc_main.setup;
+_sfc_main.setup = (props, ctx) => {
+  const ssrContext = useSSRContext();
+  (ssrContext.modules || (ssrContext.modules = /* @__PURE__ */ new Set())).add("docs/decisions/barrier-snapshots.md");
+  return _sfc_setup ? _sfc_setup(props, ctx) : void 0;
+};
+const barrierSnapshots = /* @__PURE__ */ _export_sfc(_sfc_main, [["ssrRender", _sfc_ssrRender]]);
+export {
+  __pageData,
+  barrierSnapshots as default
+};
