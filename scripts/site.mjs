@@ -1,7 +1,7 @@
 // site: makes a site of the documents, in site/dist.
 //   npm run site      builds; a dead link fails it
 //
-// The generator (VitePress) has a package.json of its own in site/: 125 packages and 20 seconds of the processor are too much for
+// The generator (VitePress) has a package.json of its own in site/: 125 packages and 30 seconds of the processor are too much for
 // every `npm ci` and every change. CI checks the links by `npm run links`, and a release builds the site.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';

@@ -14,20 +14,31 @@ export const others = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'ARCHITECTURE
 
 const isPage = (path) => path.endsWith('.md') && (path.startsWith('docs/') || others.includes(path));
 
-/** Lets a link to a file that is no page lead to the sources, and takes it away where these are not to be read. */
+/** Lets a link to a file that is no page lead to the sources; where these are not to be read, only its text is left. */
 function linkSources(markdown) {
   markdown.core.ruler.push('source-links', ({ tokens, env }) => {
-    for (const inline of tokens.filter(({ type }) => type === 'inline'))
-      for (const token of inline.children.filter(({ type }) => type === 'link_open')) {
-        const href = token.attrGet('href');
-        if (/^(\w+:|#)/.test(href)) continue;
-        const [path, fragment] = href.split('#');
-        const file = posix.join(posix.dirname(env.relativePath === 'index.md' ? 'README.md' : env.relativePath), path);
-        if (isPage(file)) continue;
-        if (!existsSync(join(root, file))) throw new Error(`${env.relativePath} links to ${href}, which does not exist`);
-        token.attrSet('href', sources === undefined ? 'javascript:void 0' : `${sources}/${file}${fragment ? `#${fragment}` : ''}`);
+    for (const inline of tokens.filter(({ type }) => type === 'inline')) {
+      let isText = false;
+      for (const token of inline.children) {
+        if (token.type === 'link_close' && isText) token.tag = 'span';
+        if (token.type !== 'link_open') continue;
+        const target = sourceOf(token.attrGet('href'), env.relativePath);
+        isText = target === '';
+        if (isText) Object.assign(token, { tag: 'span', attrs: null });
+        else if (target !== undefined) token.attrSet('href', target);
       }
+    }
   });
+}
+
+/** Where a link of a page leads if not to a page: an address, or nothing; undefined for links to pages. */
+function sourceOf(href, from) {
+  if (/^(\w+:|#)/.test(href)) return undefined;
+  const [path, fragment] = href.split('#');
+  const file = posix.join(posix.dirname(from.replace(/(^|\/)index\.md$/, '$1README.md')), decodeURIComponent(path));
+  if (isPage(file)) return undefined;
+  if (!existsSync(join(root, file))) throw new Error(`${from} links to ${href}, which does not exist`);
+  return sources === undefined ? '' : `${sources}/${file}${fragment === undefined ? '' : `#${fragment}`}`;
 }
 
 /** A page's title, from its first heading. */
@@ -39,7 +50,10 @@ const page = (path) => ({ text: titleOf(path), link: `/${path.replace(/(README|i
 const group = (text, names) => ({
   text,
   collapsed: false,
-  items: names.map((name) => `docs/${name}.md`).filter((path) => existsSync(join(root, path))).map(page),
+  items: names
+    .map((name) => `docs/${name}.md`)
+    .filter((path) => existsSync(join(root, path)))
+    .map(page),
 });
 
 export default {
@@ -48,7 +62,11 @@ export default {
   srcDir: 'pages',
   outDir: 'dist',
   cacheDir: '.cache',
-  rewrites: { 'README.md': 'index.md', 'docs/recipes/README.md': 'docs/recipes/index.md', 'docs/guides/README.md': 'docs/guides/index.md' },
+  rewrites: {
+    'README.md': 'index.md',
+    'docs/recipes/README.md': 'docs/recipes/index.md',
+    'docs/guides/README.md': 'docs/guides/index.md',
+  },
   cleanUrls: true,
   lastUpdated: false,
   markdown: { html: false, config: linkSources },
