@@ -66,6 +66,7 @@ export default {
     'README.md': 'index.md',
     'docs/recipes/README.md': 'docs/recipes/index.md',
     'docs/guides/README.md': 'docs/guides/index.md',
+    'docs/guides/zh/README.md': 'docs/guides/zh/index.md',
   },
   cleanUrls: true,
   lastUpdated: false,
