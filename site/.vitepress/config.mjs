@@ -56,6 +56,7 @@ const group = (text, names) => ({
     .map(page),
 });
 
+// eslint-disable-next-line no-restricted-syntax -- VitePress takes the default export
 export default {
   title: 'Kvasir',
   description: 'The Redis stack in TypeScript',
