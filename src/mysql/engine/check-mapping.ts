@@ -34,7 +34,9 @@ export function mappingProblems(config: TableConfig, schema: TableSchema): Mappi
       const text =
         `${name}: ${target.path}: two rows can lead to the same ${'member' in target || target.kind === 'field' ? 'member' : 'key'} of '${target.key.text}', ` +
         'because it names no primary or unique key (NOT NULL) of the table whole; when one of them goes, the other would be missing. ' +
-        'Put the id into it, use a set, or say assume_unique: true';
+        (config.assumesUnique
+          ? 'assume_unique says that this does not happen'
+          : 'Put the id into it, use a set, or say assume_unique: true');
       problems.push({ text, isFatal: !config.assumesUnique });
     }
   }
