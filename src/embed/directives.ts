@@ -402,6 +402,26 @@ export interface Directives {
   readonly 'shutdown-on-sigint'?: Words | undefined;
   /** How SIGTERM shuts down; failover as for SIGINT. Default: `default`. */
   readonly 'shutdown-on-sigterm'?: Words | undefined;
+  /** Answer as an old version of Redis, or Valkey, did, to test clients against it; see docs/compat.md. Default: `no`. */
+  readonly compat?:
+    | 'no'
+    | 'redis-2.0'
+    | 'redis-2.2'
+    | 'redis-2.4'
+    | 'redis-2.6'
+    | 'redis-2.8'
+    | 'redis-3.0'
+    | 'redis-3.2'
+    | 'redis-4.0'
+    | 'redis-5.0'
+    | 'redis-6.0'
+    | 'redis-6.2'
+    | 'redis-7.0'
+    | 'redis-7.2'
+    | 'redis-7.4'
+    | 'redis-8.0'
+    | 'valkey-8'
+    | undefined;
   /** Be a node of a cluster. Default: `no`. */
   readonly 'cluster-enabled'?: Flag | undefined;
   /** Be a server of a codis: keep keys by its slots, and know its commands. Default: `no`. */

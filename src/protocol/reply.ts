@@ -493,6 +493,13 @@ export class ReplyWriter {
     this.fullBytes += header.length;
   }
 
+  /** A copy of what was written since a `defer`. */
+  since(from: DeferredLength): Uint8Array {
+    const parts = [...this.full.slice(from.fullCount), this.buffer.subarray(0, this.length)];
+    parts[0] = parts[0]!.subarray(from.at);
+    return Buffer.concat(parts);
+  }
+
   /** Forgets what was written since a `defer`. */
   rewind(to: DeferredLength): void {
     if (this.full.length > to.fullCount) {

@@ -42,6 +42,8 @@ export interface ScriptHost {
   setResp(version: 2 | 3): void;
   readonly version: string;
   readonly versionNumber: number;
+  /** Members that the table of EVAL does not have, on a server that answers as an old one. */
+  readonly missing?: readonly string[];
 }
 
 /** Error replies that the host uses for calls from scripts. */
@@ -501,6 +503,7 @@ export class RedisApi {
     setConstants(table, logLevels);
     setConstants(table, replicationFlags);
     setConstants(table, { REDIS_VERSION: host.version, REDIS_VERSION_NUM: host.versionNumber });
+    for (const name of host.missing ?? []) table.set(name, undefined);
     return table;
   }
 

@@ -1,5 +1,7 @@
 // declarations: every command of the data server, for the server itself and for generated documents.
 
+import { oldCommands } from '../compat/old-commands.js';
+import type { Profile } from '../compat/profile.js';
 import { CommandTable } from '../registry/table.js';
 import { dataCommands } from '../commands/index.js';
 import { persistenceCommands } from '../persistence/commands/index.js';
@@ -17,8 +19,12 @@ export const allDeclarations = [
   ...serverCommands,
 ];
 
-/** A table of them all for a server that passes calls on; `isInCodis`: with those of codis-server. */
-export function makeTable(isInCodis = false): CommandTable<ServerCall> {
-  const declarations = isInCodis ? [...allDeclarations, ...codisCommands] : allDeclarations;
+/**
+ * A table of them all for a server that passes calls on; `isInCodis`: with those of codis-server; `profile`: as an old server
+ * had them.
+ */
+export function makeTable(isInCodis = false, profile?: Profile): CommandTable<ServerCall> {
+  const now = isInCodis ? [...allDeclarations, ...codisCommands] : allDeclarations;
+  const declarations = profile === undefined ? now : oldCommands<CallFor<never>>(profile, now);
   return new CommandTable<CallFor<never>>(declarations) as unknown as CommandTable<ServerCall>;
 }

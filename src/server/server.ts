@@ -9,6 +9,8 @@
 //
 // Not here: time-driven work (cron), transactions, blocking, the memory limit, start and stop (start).
 
+import { writeAsOld } from '../compat/old-writer.js';
+import { findProfile, isBefore, type Profile } from '../compat/profile.js';
 import type { CommandPlaces } from '../persistence/host.js';
 import { FieldExpireCycle } from '../commands/hash/expire-cycle.js';
 import { fieldsetBytes, forgetFieldsets } from '../commands/hash/import.js';
@@ -18,7 +20,9 @@ import type { Database, ReclaimTimer } from '../keyspace/database.js';
 import { Eviction } from '../keyspace/eviction.js';
 import { Keyspace } from '../keyspace/keyspace.js';
 import { errors } from '../protocol/errors.js';
+import { ReplyWriter } from '../protocol/reply.js';
 import { argumentsOf } from '../registry/call.js';
+import type { CommandTable } from '../registry/table.js';
 import { type Command, commandFlags } from '../registry/command.js';
 import { type Client, Gate } from '../service/clients/client.js';
 import type { ClientState } from '../service/clients/client-line.js';
@@ -90,6 +94,10 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly effects = new Effects();
   private readonly propagation = new Propagation(this.effects);
   private readonly kept = new KeptCommands(this);
+  /** The server that this one answers as; undefined: none but itself. */
+  readonly profile: Profile | undefined;
+  /** The commands of today, for what comes from a file or a master, on a server that answers as an old one. */
+  private readonly ownTable: CommandTable<ServerCall> | undefined;
   /** The functions that scripting holds, for snapshots. */
   functionStore: FunctionStore = { codes: () => [], load: () => undefined, clear: () => undefined };
   readonly persistence: Persistence;
@@ -106,10 +114,17 @@ export class DataServer extends RespServer<Database> implements Engine {
   readonly baseBytes = BASE_BYTES;
 
   constructor(readonly options: ServerOptions) {
-    super(options, makeTable(options.config.flag('codis-enabled').value), {
+    const profile = findProfile(options.config.choice('compat').value);
+    super(options, makeTable(options.config.flag('codis-enabled').value, profile), {
       settings: new Settings(options.config),
       hooks: new Hooks(),
     });
+    this.profile = profile;
+    if (profile !== undefined) {
+      this.ownTable = makeTable(this.config.flag('codis-enabled').value);
+      writeAsOld(this.writer, profile, () => this.call);
+      this.outbox.makeWriter = () => writeAsOld(new ReplyWriter(), profile, () => this.call);
+    }
     const isInCluster = this.config.flag('cluster-enabled').value;
     this.mode = isInCluster ? 'cluster' : 'standalone';
     const isInCodis = this.config.flag('codis-enabled').value;
@@ -283,8 +298,15 @@ export class DataServer extends RespServer<Database> implements Engine {
     return isRedirection(text) ? text : execAborted(text);
   }
 
+  override resolve(call: ServerCall): Command<ServerCall> | undefined {
+    if (this.ownTable === undefined) return super.resolve(call);
+    return this.check(call, this.ownTable.find(call.bytes, call.starts[0]!, call.lengths[0]!));
+  }
+
   protected override requestRefused(client: Client): void {
-    if ((client.gates & Gate.MULTI) !== 0) this.transactions.markBroken(client);
+    // EXEC used to run what was left.
+    const isForgiven = this.profile !== undefined && isBefore(this.profile, '2.6.5');
+    if ((client.gates & Gate.MULTI) !== 0 && !isForgiven) this.transactions.markBroken(client);
     else client.gates &= ~Gate.ASKING;
   }
 

@@ -23,6 +23,7 @@ export interface ParkedHost {
   readonly clock: Clock;
   readonly keyspace: Keyspace;
   readonly settings: Settings;
+  readonly outbox: { readonly makeWriter: () => ReplyWriter };
   gates: number;
   log(level: LogLevel, text: string): void;
   beginTurn(): void;
@@ -125,7 +126,7 @@ export class ParkedScript {
       nowMs: server.keyspace.nowMs,
       leavesClocks: server.keyspace.leavesClocks,
       isSilent: (client.gates & Gate.SILENT) !== 0 && client.replyMode !== 'on',
-      reply: new ReplyWriter(),
+      reply: server.outbox.makeWriter(),
       messages: [],
       afterwards: undefined,
     };

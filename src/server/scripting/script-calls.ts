@@ -24,6 +24,9 @@ import { forgetFieldsets } from '../../commands/hash/import.js';
 import type { Database } from '../../keyspace/database.js';
 import type { ServerCall } from '../call.js';
 import { SERVER_VERSION } from '../../base/version.js';
+import { writeAsOld } from '../../compat/old-writer.js';
+import { missingInScripts } from '../../compat/script-api.js';
+import type { Profile } from '../../compat/profile.js';
 
 /** The gates, tables and keys that a command of a script meets. */
 export interface ScriptCallsHost {
@@ -36,6 +39,7 @@ export interface ScriptCallsHost {
   readonly clusterGate: ClusterGate;
   gates: number;
   readonly allowsAllInScripts: boolean;
+  readonly profile: Profile | undefined;
   internalClient(): Client;
   log(level: LogLevel, text: string): void;
   logDenial(client: Client, call: ServerCall, denial: Denial, context: AclContext): void;
@@ -78,8 +82,9 @@ export interface CallWatcher {
 }
 
 export class ScriptCalls implements ScriptHost {
-  readonly version = SERVER_VERSION;
+  readonly version: string;
   readonly versionNumber: number;
+  readonly missing: readonly string[];
   /** The script has run a command that writes: it cannot be killed any more. */
   hasWritten = false;
   private readonly call_: ServerCall = new Call<Database, unknown, Client>();
@@ -96,7 +101,11 @@ export class ScriptCalls implements ScriptHost {
   watcher: CallWatcher | undefined;
 
   constructor(private readonly server: ScriptCallsHost) {
-    const [major, minor, patch] = SERVER_VERSION.split('.').map(Number) as [number, number, number];
+    const { profile } = server;
+    this.version = profile?.version ?? SERVER_VERSION;
+    this.missing = profile === undefined ? [] : missingInScripts(profile);
+    if (profile !== undefined) writeAsOld(this.call_.reply, profile, () => this.call_);
+    const [major, minor, patch] = this.version.split('.').map(Number) as [number, number, number];
     this.versionNumber = (major << 16) | (minor << 8) | patch;
     this.client = server.internalClient();
     this.call_.host = server;

@@ -77,8 +77,11 @@ export class Outbox {
     });
   }
 
+  /** A writer for what is composed beside the replies of the turn. */
+  makeWriter: () => ReplyWriter = () => new ReplyWriter();
+
   private compose(client: Client, write: (reply: ReplyWriter) => void): Uint8Array {
-    const reply = this.spareWriters.pop() ?? new ReplyWriter();
+    const reply = this.spareWriters.pop() ?? this.makeWriter();
     reply.protocol = client.protocol;
     write(reply);
     const bytes = reply.takeBytes();

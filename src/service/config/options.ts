@@ -3,6 +3,7 @@
 // CONFIG GET, SET and REWRITE, the reader of config files, and docs/config.md come from this table. A directive whose
 // feature Kvasir does not need (jemalloc, CPU affinity) is taken and kept, so that every existing file works; its
 // summary says so.
+import { profiles } from '../../compat/profile.js';
 import { encodingLimits, freeingLimits, sizeLimits } from '../../registry/data-limits.js';
 import {
   choice,
@@ -599,6 +600,15 @@ export const options = [
     ['save', 'nosave', 'now', 'force', 'failover'],
     { refuse: refuseSaveAndNoSave },
     'How SIGTERM shuts down; failover as for SIGINT.',
+  ),
+
+  // Compatibility
+  choice(
+    'compat',
+    'no',
+    ['no', ...profiles.map(({ name }) => name)],
+    immutable,
+    'Answer as an old version of Redis, or Valkey, did, to test clients against it; see docs/compat.md.',
   ),
 
   // Cluster

@@ -256,7 +256,7 @@ export abstract class Dispatcher<Database> {
   }
 
   /** As `resolve`, when the table was asked for the name already. @hot */
-  private check(call: RunCall<Database>, found: RunCommand<Database> | undefined): RunCommand<Database> | undefined {
+  protected check(call: RunCall<Database>, found: RunCommand<Database> | undefined): RunCommand<Database> | undefined {
     let command = found;
     if (command === undefined) {
       replyUnknown(call);
