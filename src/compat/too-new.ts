@@ -105,7 +105,7 @@ class Walk {
 
   /** Further values of an argument that may have several. */
   private more(item: Argument, tokens: readonly string[], stop: number): void {
-    const { token: _, ...value } = item;
+    const value = withoutToken(item);
     const times = this.counted > 1 ? this.counted - 1 : Infinity;
     for (let done = 0; done < times && this.at < stop && !this.isAny(tokens); done++) if (!this.one(value)) return;
   }
@@ -156,6 +156,12 @@ class Walk {
         return true;
     }
   }
+}
+
+function withoutToken(item: Argument): Argument {
+  const copy: { -readonly [Key in keyof Argument]: Argument[Key] } = { ...item };
+  delete copy.token;
+  return copy;
 }
 
 function beginsWithToken(item: Argument): boolean {
