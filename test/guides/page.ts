@@ -65,7 +65,7 @@ const listings = ['java', 'php', 'js', 'lua', 'sql', 'yaml', 'ini', 'xml', 'text
 const questions = [
   /^How many slots do you want to move \(from 1 to \d+\)\? /,
   /^What is the receiving node ID\? /,
-  /^Source node #\d+: /,
+  /^Source node #\d+: ?/,
   /^Do you want to proceed with the proposed reshard plan \(yes\/no\)\? /,
   /^.*\(type 'yes' to accept\): /,
   /^Continue\? \[y\/N\]: /,

@@ -235,9 +235,11 @@ export class GuideRun {
 /** What is typed at a question does not show in a pipe, nor the line end behind it: takes the line ends from the page. */
 function joinAnswers(output: string, wanted: readonly string[]): string {
   let text = output;
-  for (const line of wanted)
-    if (/(?:\?|:)$/.test(line) && line.length > 10)
-      text = text.replace(`${line} `, (asked) => `${asked.trimEnd()}\u0000`);
+  for (const line of wanted) {
+    if (!/[?:]$/.test(line) || line.length <= 10) continue;
+    const asked = new RegExp(`${line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} ?(?!\n)`);
+    text = text.replace(asked, `${line}\u0000`);
+  }
   return text.replaceAll('\u0000', '\n');
 }
 
