@@ -3,6 +3,7 @@
 #
 # Address and port are read from the title of the server's process ("kvasir-server 127.0.0.1:6381 [cluster]"), so that `--port` in
 # the container's command is enough. KVASIR_HEALTHCHECK has words for kvasir-cli that take their place ("-p 6390 --tls --insecure").
+# KVASIR_HEALTHCHECK_TIMEOUT is how many seconds it may take, 8 if absent.
 # A server that wants a password lives; REDISCLI_AUTH makes the check log in. A server that loads its data is not healthy yet.
 set -u
 
@@ -18,9 +19,9 @@ else
 fi
 
 # shellcheck disable=SC2086 # the words are several
-reply=$(timeout 4 kvasir-cli $words PING 2>&1)
+reply=$(timeout "${KVASIR_HEALTHCHECK_TIMEOUT:-8}" kvasir-cli $words PING 2>&1)
 case "$reply" in
   PONG | NOAUTH* | *'NOAUTH'* | BUSY* | MASTERDOWN*) exit 0 ;;
 esac
-printf '%s\n' "${reply:-no reply within four seconds}"
+printf '%s\n' "${reply:-no reply in time}"
 exit 1

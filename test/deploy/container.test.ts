@@ -147,7 +147,10 @@ describe('the image', { skip: peerMissing('sh', 'setpriv'), timeout: 600_000 }, 
   it('knows by its health check whether the server serves', async (t) => {
     const port = await findFreePort();
     const check = (more: NodeJS.ProcessEnv) => {
-      const { status, stdout } = spawnSync('kvasir-healthcheck.sh', [], { encoding: 'utf8', env: { ...env, ...more } });
+      const { status, stdout } = spawnSync('kvasir-healthcheck.sh', [], {
+        encoding: 'utf8',
+        env: { ...env, KVASIR_HEALTHCHECK_TIMEOUT: '180', ...more },
+      });
       return { status, said: stdout.trim() };
     };
     const { child } = run(t, [
