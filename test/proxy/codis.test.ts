@@ -48,7 +48,7 @@ describe('kvasir-codis proxy', { skip: peerMissing('redis-server', 'redis-cli') 
     const file = join(folder, 'proxy.toml');
     writeFileSync(
       file,
-      `product_name = "shop"\nproxy_addr = "127.0.0.1:${port}"\nadmin_addr = "127.0.0.1:${adminPort}"\n`,
+      `product_name = "shop"\njodis_auth = "hidden"\nproxy_addr = "127.0.0.1:${port}"\nadmin_addr = "127.0.0.1:${adminPort}"\n`,
     );
     const script = programPath('kvasir-codis');
     const proxy = spawn(process.execPath, [script, 'proxy', `--config=${file}`], { stdio: 'ignore' });
@@ -82,6 +82,13 @@ describe('kvasir-codis proxy', { skip: peerMissing('redis-server', 'redis-cli') 
       }
       const model = (await ask('GET', '/api/proxy/model')).body as { token: string; product_name: string };
       assert.equal(model.product_name, 'shop');
+      const shown = (await ask('GET', '/proxy')).body as { config: Record<string, unknown> };
+      assert.equal(shown.config.product_name, 'shop');
+      assert.deepEqual(
+        Object.keys(shown.config).filter((key) => key.endsWith('_auth')),
+        [],
+        'who reads the passwords can make the keys of all other requests',
+      );
       const xauth = xauthOf('shop', '', model.token);
       const client = await RawClient.open(port);
       assert.equal(await client.call('GET', 'a'), '-ERR router is not online\r\n');

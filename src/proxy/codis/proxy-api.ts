@@ -6,6 +6,7 @@
 import { CODIS_SLOT_COUNT } from '../../base/codis-slot.js';
 import type { CodisRouter } from './codis-router.js';
 import type { CodisSlot } from './slot.js';
+import { withoutSecrets } from './toml-settings.js';
 
 export interface ProxyModel {
   readonly token: string;
@@ -78,7 +79,7 @@ function overview(host: ProxyApiHost): unknown {
   return {
     version: 'kvasir',
     compile: 'kvasir',
-    config: host.config,
+    config: withoutSecrets(host.config),
     model: host.model,
     stats: statsOf(host, true),
     slots: host.router.slots,

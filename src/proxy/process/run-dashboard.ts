@@ -138,11 +138,10 @@ async function serve(config: TomlSettings, values: ReadonlyMap<string, string>):
       },
     );
   };
-  const shown = Object.fromEntries(Object.entries(config).filter(([key]) => !key.endsWith('_auth')));
   const host: DashboardApiHost = {
     dashboard,
     xauth: xauthOf(product),
-    config: shown,
+    config,
     setLogLevel: log.setLevel,
     // The answer goes out first.
     shutdown: () => void clock.after(50, end, true),

@@ -2,6 +2,7 @@
 import { replyText } from '../../../client/reply.js';
 import { KVASIR_VERSION } from '../../../base/version.js';
 import type { ApiAnswer } from '../proxy-api.js';
+import { withoutSecrets } from '../toml-settings.js';
 import { slotsFor, textOf } from './core.js';
 import type { Dashboard } from './dashboard.js';
 import * as groups from './groups.js';
@@ -144,7 +145,7 @@ const pages: Readonly<Record<string, (host: DashboardApiHost) => unknown>> = {
   '': (host) => ({
     version: `kvasir ${KVASIR_VERSION}`,
     compile: 'kvasir',
-    config: host.config,
+    config: withoutSecrets(host.config),
     model: host.dashboard.model,
     stats: host.dashboard.stats(),
   }),
