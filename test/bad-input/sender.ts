@@ -13,6 +13,8 @@ export interface Answer {
   readonly bytes: Buffer;
   /** The server did not end the connection. */
   readonly timedOut: boolean;
+  /** A write met a connection that the server had closed: what came before and was not read yet is lost. */
+  readonly wasReset: boolean;
 }
 
 /** `path`: a unix socket, because a hundred thousand TCP connections would use up the ports. */
@@ -45,6 +47,7 @@ export class Sender {
       const collected: Buffer[] = [];
       const socket = createConnection({ path: this.path, allowHalfOpen: true });
       let timedOut = false;
+      let wasReset = false;
       const timer = setTimeout(() => {
         timedOut = true;
         socket.destroy();
@@ -56,11 +59,11 @@ export class Sender {
         greeted = true;
         void this.sendAll(socket, parts);
       });
-      socket.on('error', () => undefined); // a server that closes after an error resets what it did not read
+      socket.on('error', () => (wasReset = true)); // a server that closes after an error resets what it did not read
       socket.on('end', () => socket.end());
       socket.on('close', () => {
         clearTimeout(timer);
-        resolve({ bytes: Buffer.concat(collected), timedOut });
+        resolve({ bytes: Buffer.concat(collected), timedOut, wasReset });
       });
       // The answer to this shows that the connection was accepted; the control connection cannot know that.
       socket.once('connect', () => socket.write('PING\r\n'));
