@@ -47,6 +47,7 @@ const ownEntries = {
   'kvasir-proxy': 'src/apps/kvasir-proxy.js',
   'kvasir-dump': 'src/apps/kvasir-dump.js',
   'kvasir-plan': 'src/apps/kvasir-plan.js',
+  'kvasir-recipes': 'src/apps/kvasir-recipes.js',
   'kvasir-rdb': 'src/apps/kvasir-rdb.js',
   'kvasir-aof': 'src/apps/kvasir-aof.js',
   'kvasir-sync': 'src/apps/kvasir-sync.js',

@@ -57,6 +57,11 @@ const tools: Readonly<Record<string, Tool>> = {
     summary: 'says how many servers a data set needs',
     load: () => import('./kvasir-plan.js'),
   },
+  recipes: {
+    program: 'kvasir-recipes',
+    summary: 'draws the failures of caches, with and without protections',
+    load: () => import('./kvasir-recipes.js'),
+  },
   aof: {
     program: 'kvasir-aof',
     summary: 'looks into, cuts and compacts append only files',

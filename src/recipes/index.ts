@@ -66,6 +66,13 @@ export {
   type SaleOptions,
   type Settlement,
 } from './seckill/seckill.js';
+export {
+  fromSqlJs,
+  SqliteOrders,
+  type DatabaseBooks,
+  type SqlDatabase,
+  type SqlJsDatabase,
+} from './seckill/sqlite-orders.js';
 export { RedPacket, splitRedPacket, type Taken } from './seckill/red-packet.js';
 
 export { Leaderboard, mergeTops, scoresOf, weekOf, type Place } from './data/leaderboard.js';
@@ -100,3 +107,20 @@ export { QuorumError } from './replicas/ask-nodes.js';
 export { NewestStore, type NewestOptions } from './replicas/newest-store.js';
 export type { ReplicaOptions } from './replicas/replica-options.js';
 export { SiblingStore, type Context, type Siblings } from './replicas/sibling-store.js';
+
+export { type InvalidationListener, type InvalidationOptions, type Invalidations } from './near/invalidations.js';
+export { ioredisClusterInvalidations, ioredisInvalidations } from './near/ioredis-invalidations.js';
+export { NearCache, type NearCacheOptions } from './near/near-cache.js';
+export { nodeRedisClusterInvalidations, nodeRedisInvalidations } from './near/node-redis-invalidations.js';
+export { streamInvalidations, type ClosableStream } from './near/stream-invalidations.js';
+
+export { htmlCharts, textChart } from './simulator/charts.js';
+export type { Slice } from './simulator/measurements.js';
+export {
+  sceneNames,
+  simulateCache,
+  type SceneName,
+  type SceneReport,
+  type SimulationMachine,
+  type SimulationOptions,
+} from './simulator/simulate.js';

@@ -18,7 +18,7 @@ import {
   runScript,
   take,
 } from '../../src/recipes/index.js';
-import { Resp2Reader } from '../../src/recipes/adapters/resp2-reader.js';
+import { ReplyReader } from '../../src/recipes/adapters/reply-reader.js';
 import { replyPairs, replyText, replyTexts, tagged } from '../../src/recipes/commands.js';
 import { createCluster } from '../../src/testing/create-groups.js';
 import { createServer } from '../../src/testing/create-server.js';
@@ -101,14 +101,14 @@ for (const [name, commands] of Object.entries(clients)) {
   });
 }
 
-describe('the reader of RESP2', () => {
+describe('the reader of replies', () => {
   const bytes = Buffer.from('*3\r\n$2\r\nab\r\n:-7\r\n*2\r\n$-1\r\n+OK\r\n-ERR no\r\n*-1\r\n$0\r\n\r\n');
   const expected = [['ab', -7, [null, 'OK']], new Error('ERR no'), null, ''];
 
   it('reads replies in pieces of any size', () => {
     for (let size = 1; size <= bytes.length; size++) {
       const replies: unknown[] = [];
-      const reader = new Resp2Reader((reply) => replies.push(reply));
+      const reader = new ReplyReader((reply) => replies.push(reply));
       for (let at = 0; at < bytes.length; at += size) reader.add(bytes.subarray(at, at + size));
       assert.deepEqual(replies, expected);
     }
@@ -116,7 +116,11 @@ describe('the reader of RESP2', () => {
 
   it('refuses what is no reply', () => {
     for (const text of ['hello\r\n', '$x\r\n', '*1\r\n?1\r\n', '$99999999999\r\n', '*1\r\n'.repeat(100)])
-      assert.throws(() => new Resp2Reader(() => undefined).add(Buffer.from(text)), /RESP2|too long|too deeply/, text);
+      assert.throws(
+        () => new ReplyReader(() => undefined).add(Buffer.from(text)),
+        /not a reply|too long|too deeply/,
+        text,
+      );
   });
 
   it('rejects what waits when the connection closes', async () => {

@@ -1,7 +1,7 @@
 // server: `Commands` of a server in the same process: the test kit's `run`, or the stream of `connect()`.
 
 import type { CommandArgument, Commands } from '../commands.js';
-import { Resp2Reader } from './resp2-reader.js';
+import { ReplyReader } from './reply-reader.js';
 
 /** A server of `createServer`. */
 export interface RunnableServer {
@@ -32,7 +32,7 @@ interface Waiting {
 }
 
 /**
- * `Commands` over a stream that speaks RESP2. Commands are pipelined in the order of calls. When the stream breaks or the other
+ * `Commands` over a stream that speaks RESP2 or RESP3. Commands are pipelined in the order of calls. When the stream breaks or the other
  * side breaks the protocol, all commands that wait, and all later ones, reject.
  */
 export function fromStream(stream: CommandStream): Commands {
@@ -42,7 +42,7 @@ export function fromStream(stream: CommandStream): Commands {
     failure ??= error;
     for (const one of waiting.splice(0)) one.reject(failure);
   };
-  const reader = new Resp2Reader((reply) => {
+  const reader = new ReplyReader((reply) => {
     const one = waiting.shift();
     if (reply instanceof Error) one?.reject(reply);
     else one?.resolve(reply);
@@ -71,7 +71,7 @@ export function fromStream(stream: CommandStream): Commands {
 
 const encoder = new TextEncoder();
 
-function encodeRequest(words: readonly CommandArgument[]): Uint8Array {
+export function encodeRequest(words: readonly CommandArgument[]): Uint8Array {
   const parts: Uint8Array[] = [encoder.encode(`*${words.length}\r\n`)];
   for (const word of words) {
     const bytes = word instanceof Uint8Array ? word : encoder.encode(String(word));

@@ -4,6 +4,7 @@ import { durabilityScenarios } from './durability.js';
 import { hostilePeersScenarios } from './hostile-peers.js';
 import { replicationScenarios } from './replication.js';
 import { replicationRolesScenario } from './replication-roles.js';
+import { recipeScenarios } from './recipes.js';
 import type { Scenario } from './scenario.js';
 import { sentinelScenarios } from './sentinel.js';
 import { sentinelDeparturesScenario } from './sentinel-departures.js';
@@ -23,4 +24,5 @@ export const scenarios: readonly Scenario[] = [
   sentinelNamesScenario,
   sentinelDeparturesScenario,
   slotsScenario('slots'),
+  ...recipeScenarios,
 ];
