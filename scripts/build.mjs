@@ -59,15 +59,16 @@ for (const folder of withTests ? ['src', 'test'] : ['src']) {
     if (isModule) modules.push(target);
     if (modifiedMs(target) > modifiedMs(source)) continue;
     if (written === 0) announce();
-    const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
+    const text = readFileSync(source, 'utf8');
+    const { outputText } = ts.transpileModule(text, {
       compilerOptions: {
         ...options,
         module: ts.ModuleKind.ES2022,
         sourceMap: false,
         inlineSourceMap: true,
         inlineSources: false,
-        // They are a third of the text that the bundles would hold and every start would read.
-        removeComments: true,
+        // They are a third of the text that the bundles would hold and every start would read. Marks for bundlers stay.
+        removeComments: !text.includes('@__PURE__'),
       },
       fileName: source,
     });

@@ -12,7 +12,10 @@ export interface Script {
   readonly sha: string;
 }
 
-/** A script with its SHA-1. Its text must be ASCII. */
+/**
+ * A script with its SHA-1. Its text must be ASCII. Calls at the top of a file are marked as pure, so that bundlers drop the scripts of
+ * recipes that a program does not import.
+ */
 export function makeScript(text: string): Script {
   const bytes = latin1Bytes(text);
   const digest = new Uint8Array(SHA1_BYTES);

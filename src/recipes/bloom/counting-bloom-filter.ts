@@ -10,7 +10,7 @@ import { BLOOM_BITS_MAX, type BloomSize, bloomPositions, bloomSize } from './siz
 const COUNTER_BITS = 8;
 
 // The same place twice in one item counts twice, both ways.
-const removeScript = makeScript(`
+const removeScript = /* @__PURE__ */ makeScript(`
 local get = {}
 for _, place in ipairs(ARGV) do
   get[#get + 1] = 'GET' get[#get + 1] = 'u8' get[#get + 1] = '#' .. place

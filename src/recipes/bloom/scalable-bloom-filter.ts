@@ -14,7 +14,7 @@ import { BLOOM_BITS_MAX, bloomHashes, bloomSize } from './sizing.js';
 const GROWTH = 2;
 
 // ARGV: 1 to add, the number of possible layers, for each its offset, bits, hashes, capacity; then two hashes for each item.
-const script = makeScript(`
+const script = /* @__PURE__ */ makeScript(`
 local adds, layerMost = ARGV[1] == '1', tonumber(ARGV[2])
 local fields = redis.call('HMGET', KEYS[2], 'layers', 'count')
 local layers, count = tonumber(fields[1] or 1), tonumber(fields[2] or 0)

@@ -13,14 +13,14 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 `;
 
-const writeScript = makeScript(`${nowLua}
+const writeScript = /* @__PURE__ */ makeScript(`${nowLua}
 local version = redis.call('INCR', KEYS[3])
 redis.call('HSET', KEYS[1], ARGV[1], version .. ':' .. ARGV[2])
 redis.call('ZADD', KEYS[2], 'NX', now + ARGV[3], ARGV[1])
 return version
 `);
 
-const claimScript = makeScript(`${nowLua}
+const claimScript = /* @__PURE__ */ makeScript(`${nowLua}
 local claimed = {}
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, ARGV[1])) do
   local value = redis.call('HGET', KEYS[1], key)
@@ -35,7 +35,7 @@ end
 return claimed
 `);
 
-const doneScript = makeScript(`${nowLua}
+const doneScript = /* @__PURE__ */ makeScript(`${nowLua}
 local done = 0
 for index = 1, #ARGV, 2 do
   local value = redis.call('HGET', KEYS[1], ARGV[index])

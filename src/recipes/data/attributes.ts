@@ -13,7 +13,7 @@ export interface Attributes {
 }
 
 // ARGV: the version that must be there or '', how many names to remove, those names, then names and values.
-const changeScript = makeScript(`
+const changeScript = /* @__PURE__ */ makeScript(`
 local version = tonumber(redis.call('HGET', KEYS[1], '') or 0)
 if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= version then
   return 0
@@ -24,7 +24,7 @@ for index = removed + 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], AR
 return redis.call('HINCRBY', KEYS[1], '', 1)
 `);
 
-const addScript = makeScript(`
+const addScript = /* @__PURE__ */ makeScript(`
 local sum = redis.call('HINCRBYFLOAT', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HINCRBY', KEYS[1], '', 1)
 return sum

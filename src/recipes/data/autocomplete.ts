@@ -37,15 +37,15 @@ export class Autocomplete {
   }
 }
 
-const addWordScript = makeScript(`
+const addWordScript = /* @__PURE__ */ makeScript(`
 redis.call('ZADD', KEYS[1], 0, ARGV[1])
 return redis.call('ZINCRBY', KEYS[2], ARGV[2], ARGV[1])
 `);
-const removeWordScript = makeScript(`
+const removeWordScript = /* @__PURE__ */ makeScript(`
 redis.call('ZREM', KEYS[1], ARGV[1])
 return redis.call('ZREM', KEYS[2], ARGV[1])
 `);
-const completeScript = makeScript(`
+const completeScript = /* @__PURE__ */ makeScript(`
 local answer = {}
 for _, word in ipairs(redis.call('ZRANGEBYLEX', KEYS[1], '[' .. ARGV[1], '[' .. ARGV[1] .. string.char(255), 'LIMIT', 0, ARGV[2])) do
   answer[#answer + 1] = word

@@ -26,7 +26,7 @@ export class ExpiringSet {
   }
 }
 
-const takeEndedScript = makeScript(`
+const takeEndedScript = /* @__PURE__ */ makeScript(`
 local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 for _, member in ipairs(ended) do redis.call('ZREM', KEYS[1], member) end
 return ended

@@ -6,12 +6,12 @@
 import { type Commands, replyNumber, replyPairs, replyTexts, requireCount, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
-const befriendScript = makeScript(`
+const befriendScript = /* @__PURE__ */ makeScript(`
 return redis.call(ARGV[1], KEYS[1], ARGV[3]) + redis.call(ARGV[1], KEYS[2], ARGV[2])
 `);
 
 // The keys of friends are known only when the script reads the first set; they share its slot by their tag.
-const secondScript = makeScript(`
+const secondScript = /* @__PURE__ */ makeScript(`
 local counts, known = {}, {[ARGV[1]] = true}
 local friends = redis.call('SMEMBERS', KEYS[1])
 if #friends > tonumber(ARGV[3]) then
@@ -90,13 +90,13 @@ export class FriendGraph {
   }
 }
 
-const tagScript = makeScript(`
+const tagScript = /* @__PURE__ */ makeScript(`
 redis.call(ARGV[1], KEYS[1], unpack(ARGV, 3))
 for index = 2, #KEYS do redis.call(ARGV[1], KEYS[index], ARGV[2]) end
 return 1
 `);
 
-const similarScript = makeScript(`
+const similarScript = /* @__PURE__ */ makeScript(`
 local counts = {}
 for _, tag in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   for _, item in ipairs(redis.call('SMEMBERS', ARGV[2] .. tag)) do

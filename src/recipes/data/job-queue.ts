@@ -22,7 +22,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 `;
 
-const addScript = makeScript(`${nowLua}
+const addScript = /* @__PURE__ */ makeScript(`${nowLua}
 local id = ARGV[3]
 if id == '' then id = tostring(redis.call('INCR', KEYS[4])) end
 if redis.call('HSETNX', KEYS[3], id, ARGV[1]) == 0 then return id end
@@ -35,7 +35,7 @@ return id
 `);
 
 // ARGV: worker, count, visibleMs, attempts. Returns entry id, job id, body, deliveries for each job.
-const takeScript = makeScript(`${nowLua}
+const takeScript = /* @__PURE__ */ makeScript(`${nowLua}
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)
 for _, id in ipairs(due) do
   redis.call('ZREM', KEYS[2], id)
@@ -73,7 +73,7 @@ return answer
 `);
 
 // A worker that lost its job to another must not end it.
-const doneScript = makeScript(`
+const doneScript = /* @__PURE__ */ makeScript(`
 local pending = redis.call('XPENDING', KEYS[1], 'workers', ARGV[1], ARGV[1], 1)[1]
 if not pending or pending[2] ~= ARGV[3] then return 0 end
 redis.call('XACK', KEYS[1], 'workers', ARGV[1])
@@ -82,14 +82,14 @@ redis.call('HDEL', KEYS[2], ARGV[2])
 return 1
 `);
 
-const extendScript = makeScript(`
+const extendScript = /* @__PURE__ */ makeScript(`
 local pending = redis.call('XPENDING', KEYS[1], 'workers', ARGV[1], ARGV[1], 1)[1]
 if not pending or pending[2] ~= ARGV[2] then return 0 end
 redis.call('XCLAIM', KEYS[1], 'workers', ARGV[2], 0, ARGV[1], 'JUSTID')
 return 1
 `);
 
-const reviveScript = makeScript(`
+const reviveScript = /* @__PURE__ */ makeScript(`
 local count = 0
 while true do
   local id = redis.call('LPOP', KEYS[2])

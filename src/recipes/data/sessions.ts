@@ -12,7 +12,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 `;
 
-const startScript = makeScript(`${nowLua}
+const startScript = /* @__PURE__ */ makeScript(`${nowLua}
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 local over = redis.call('ZCARD', KEYS[2]) + 1 - ARGV[3]
 if over > 0 then
@@ -28,20 +28,20 @@ redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1
 `);
 
-const touchScript = makeScript(`${nowLua}
+const touchScript = /* @__PURE__ */ makeScript(`${nowLua}
 if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then return {} end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return redis.call('HGETALL', KEYS[1])
 `);
 
-const setScript = makeScript(`
+const setScript = /* @__PURE__ */ makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
 `);
 
-const endAllScript = makeScript(`
+const endAllScript = /* @__PURE__ */ makeScript(`
 local count = 0
 for _, secret in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   count = count + redis.call('DEL', ARGV[1] .. secret)
@@ -50,7 +50,7 @@ redis.call('DEL', KEYS[1])
 return count
 `);
 
-const endScript = makeScript(`
+const endScript = /* @__PURE__ */ makeScript(`
 redis.call('ZREM', KEYS[2], ARGV[1])
 return redis.call('DEL', KEYS[1])
 `);
@@ -141,7 +141,7 @@ export class Sessions {
 }
 
 // GETDEL is Redis 6.2.
-const takeKeyScript = makeScript(`
+const takeKeyScript = /* @__PURE__ */ makeScript(`
 local value = redis.call('GET', KEYS[1])
 redis.call('DEL', KEYS[1])
 return value

@@ -15,7 +15,7 @@ const GUESS_WEIGHT = 1;
 const GUESS = 0.5;
 
 // ARGV: kind, +1 or -1, sender or '', words.
-const learnScript = makeScript(`
+const learnScript = /* @__PURE__ */ makeScript(`
 local by = tonumber(ARGV[2])
 if by < 0 and tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) < 1 then
   return 0
@@ -35,7 +35,7 @@ return 1
 `);
 
 // ARGV: sender, words. Returns the messages of both kinds, those of the sender, then two counts for each word.
-const countScript = makeScript(`
+const countScript = /* @__PURE__ */ makeScript(`
 local answer = {}
 for _, list in ipairs({redis.call('HMGET', KEYS[1], 'spam', 'other'),
     redis.call('HMGET', KEYS[4], 'all:' .. ARGV[1], 'spam:' .. ARGV[1])}) do

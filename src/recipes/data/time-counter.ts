@@ -3,7 +3,7 @@
 import { type Commands, replyPairs, requireCount, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
-const countScript = makeScript(`
+const countScript = /* @__PURE__ */ makeScript(`
 for index, key in ipairs(KEYS) do
   redis.call('HINCRBY', key, ARGV[index * 2 + 1], ARGV[1])
   if redis.call('TTL', key) < 0 then redis.call('PEXPIRE', key, ARGV[index * 2]) end

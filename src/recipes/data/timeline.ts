@@ -5,7 +5,7 @@
 import { type Commands, replyPairs, replyTexts, requireCount, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
-const postScript = makeScript(`
+const postScript = /* @__PURE__ */ makeScript(`
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[3] - 1)
 return 1
@@ -50,7 +50,7 @@ export class Timeline {
   }
 }
 
-const pushLatestScript = makeScript(`
+const pushLatestScript = /* @__PURE__ */ makeScript(`
 redis.call('LPUSH', KEYS[1], ARGV[1])
 redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1)
 return 1

@@ -41,12 +41,12 @@ export class Visitors {
   }
 }
 
-const unionScript = makeScript(`
+const unionScript = /* @__PURE__ */ makeScript(`
 if #KEYS == 1 then return redis.call('SCARD', KEYS[1]) end
 return #redis.call('SUNION', unpack(KEYS))
 `);
 
-const orScript = makeScript(`
+const orScript = /* @__PURE__ */ makeScript(`
 if #KEYS == 1 then return redis.call('BITCOUNT', KEYS[1]) end
 local temporary = KEYS[1] .. ':or'
 redis.call('BITOP', 'OR', temporary, unpack(KEYS))
@@ -55,7 +55,7 @@ redis.call('DEL', temporary)
 return count
 `);
 
-const streakScript = makeScript(`
+const streakScript = /* @__PURE__ */ makeScript(`
 local day, length = tonumber(ARGV[1]), 0
 while day >= 0 and redis.call('GETBIT', KEYS[1], day) == 1 do
   length = length + 1

@@ -8,7 +8,7 @@ import { makeScript } from '../script.js';
 
 export const ARGUMENTS_PER_LIMIT = 6;
 
-export const limitScript = makeScript(`
+export const limitScript = /* @__PURE__ */ makeScript(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local checks = {}

@@ -8,7 +8,7 @@ import { type Commands, replyNumber, replyText } from '../commands.js';
 import { makeScript, runScript, type Script } from '../script.js';
 
 /** phone_limit.lua: KEYS[1] is the counter, ARGV[1] the window in seconds, ARGV[2] the count. Returns 1 if allowed, else 0. */
-export const phoneLimitScript: Script = makeScript(`local num=redis.call('incr',KEYS[1])
+export const phoneLimitScript: Script = /* @__PURE__ */ makeScript(`local num=redis.call('incr',KEYS[1])
 if tonumber(num)==1 then
    redis.call('expire',KEYS[1],ARGV[1])
    return 1
@@ -28,7 +28,7 @@ export interface SmsVerdict {
   readonly retryAfterMs: number;
 }
 
-const smsScript = makeScript(`
+const smsScript = /* @__PURE__ */ makeScript(`
 if redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1]) then
   return -1
 end

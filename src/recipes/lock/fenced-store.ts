@@ -3,7 +3,7 @@
 import { type Commands, replyNumber, replyText } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
-const writeScript = makeScript(`
+const writeScript = /* @__PURE__ */ makeScript(`
 local seen = tonumber(redis.call('HGET', KEYS[1], 'fence')) or 0
 if tonumber(ARGV[1]) < seen then
   return 0

@@ -28,7 +28,7 @@ export interface LockOptions {
   readonly surroundings?: Surroundings | undefined;
 }
 
-const acquireScript = makeScript(`${waitingLua}
+const acquireScript = /* @__PURE__ */ makeScript(`${waitingLua}
 local lock, fence, line, alive = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local owner, hold, ttl, patience, waits = ARGV[1], 'hold:' .. ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
 local holder = redis.call('HGET', lock, 'owner')
@@ -49,7 +49,7 @@ redis.call('PEXPIRE', lock, ttl)
 return {1, token, 0}
 `);
 
-const extendScript = makeScript(`
+const extendScript = /* @__PURE__ */ makeScript(`
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] or redis.call('HEXISTS', KEYS[1], 'hold:' .. ARGV[2]) == 0 then
   return 0
 end
@@ -57,7 +57,7 @@ redis.call('PEXPIRE', KEYS[1], math.max(ARGV[3], redis.call('PTTL', KEYS[1])))
 return 1
 `);
 
-const releaseScript = makeScript(`
+const releaseScript = /* @__PURE__ */ makeScript(`
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] or redis.call('HDEL', KEYS[1], 'hold:' .. ARGV[2]) == 0 then
   return 0
 end
@@ -67,7 +67,7 @@ end
 return 1
 `);
 
-const leaveScript = makeScript(`${waitingLua}
+const leaveScript = /* @__PURE__ */ makeScript(`${waitingLua}
 leave(KEYS[1], KEYS[2], ARGV[1])
 `);
 

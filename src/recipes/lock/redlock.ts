@@ -22,14 +22,14 @@ export interface RedlockOptions {
   readonly surroundings?: Surroundings | undefined;
 }
 
-const compareAndExpire = makeScript(`
+const compareAndExpire = /* @__PURE__ */ makeScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return 0
 `);
 
-const compareAndDelete = makeScript(`
+const compareAndDelete = /* @__PURE__ */ makeScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end

@@ -12,7 +12,7 @@ import type { LockOptions } from './lock.js';
 import { waitInTurn } from './wait-in-turn.js';
 import { waitingLua } from './waiting.js';
 
-const acquireScript = makeScript(`${waitingLua}
+const acquireScript = /* @__PURE__ */ makeScript(`${waitingLua}
 local holders, line, alive = KEYS[1], KEYS[2], KEYS[3]
 local id, limit, ttl, patience, waits = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
 redis.call('ZREMRANGEBYSCORE', holders, '-inf', now)
@@ -30,7 +30,7 @@ redis.call('PEXPIRE', holders, math.max(ttl, redis.call('PTTL', holders)))
 return {1, limit - redis.call('ZCARD', holders), 0}
 `);
 
-const extendScript = makeScript(`
+const extendScript = /* @__PURE__ */ makeScript(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local until_ = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0)
@@ -42,7 +42,7 @@ redis.call('PEXPIRE', KEYS[1], math.max(ARGV[2], redis.call('PTTL', KEYS[1])))
 return 1
 `);
 
-const releaseScript = makeScript(`
+const releaseScript = /* @__PURE__ */ makeScript(`
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 return redis.call('ZREM', KEYS[1], ARGV[1])

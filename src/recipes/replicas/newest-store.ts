@@ -15,7 +15,7 @@ import { Nodes } from './ask-nodes.js';
 import { type ReplicaOptions, TOMBSTONE_MS } from './replica-options.js';
 
 // ARGV: version, writer, how long a deletion is remembered, the value if it is none. Returns 1 if this is what is there now.
-const putScript = makeScript(`
+const putScript = /* @__PURE__ */ makeScript(`
 local found = redis.call('HMGET', KEYS[1], 'v', 'w')
 local version, known = tonumber(ARGV[1]), tonumber(found[1] or -1)
 if version < known or (version == known and ARGV[2] < found[2]) then

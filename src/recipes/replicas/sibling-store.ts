@@ -20,7 +20,7 @@ const PAST_MAX = 100;
 
 // Names sort by bytes in Lua and JavaScript alike here: they are ASCII. cjson gives an empty table as {} either way: pasts are
 // lists of texts, 'writer', count, so that neither side has to tell lists from maps.
-const mergeScript = makeScript(`
+const mergeScript = /* @__PURE__ */ makeScript(`
 local function parse(text)
   local version = cjson.decode(text)
   local past = {}

@@ -25,7 +25,7 @@ export function splitRedPacket(amount: number, count: number, random: () => numb
   return parts;
 }
 
-const makeScriptOfPacket = makeScript(`
+const makeScriptOfPacket = /* @__PURE__ */ makeScript(`
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
 for index = 3, #ARGV do redis.call('RPUSH', KEYS[1], ARGV[index]) end
 -- The sender's field keeps the second key, and its time to live, from the start.
@@ -35,7 +35,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return 1
 `);
 
-const takeScript = makeScript(`
+const takeScript = /* @__PURE__ */ makeScript(`
 local taken = redis.call('HGET', KEYS[2], ARGV[1])
 if taken then return {1, taken} end
 if redis.call('EXISTS', KEYS[2]) == 0 then return {-1, 0} end
@@ -45,7 +45,7 @@ redis.call('HSET', KEYS[2], ARGV[1], part)
 return {2, part}
 `);
 
-const refundScript = makeScript(`
+const refundScript = /* @__PURE__ */ makeScript(`
 local sum = 0
 for _, part in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do sum = sum + part end
 redis.call('DEL', KEYS[1])

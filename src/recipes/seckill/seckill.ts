@@ -14,7 +14,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 `;
 
-const loadScript = makeScript(`
+const loadScript = /* @__PURE__ */ makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end
@@ -22,7 +22,7 @@ redis.call('HSET', KEYS[1], 'total', ARGV[1], 'stock', ARGV[1], 'limit', ARGV[2]
 return 1
 `);
 
-const buyScript = makeScript(`${nowLua}
+const buyScript = /* @__PURE__ */ makeScript(`${nowLua}
 local sale = redis.call('HMGET', KEYS[1], 'stock', 'limit', 'opens', 'closes')
 if not sale[1] then return {'unknown', '0'} end
 local known = redis.call('HGET', KEYS[3], ARGV[3])
@@ -40,7 +40,7 @@ redis.call('HSET', KEYS[3], ARGV[3], order)
 return {'sold', order}
 `);
 
-const cancelScript = makeScript(`
+const cancelScript = /* @__PURE__ */ makeScript(`
 local entry = redis.call('XRANGE', KEYS[4], ARGV[1], ARGV[1])[1]
 if not entry or redis.call('HSETNX', KEYS[1], 'cancelled:' .. ARGV[1], 1) == 0 then return 0 end
 local order = {}
@@ -50,7 +50,7 @@ redis.call('HINCRBY', KEYS[2], order.user, -order.count)
 return 1
 `);
 
-const closeScript = makeScript(`${nowLua}
+const closeScript = /* @__PURE__ */ makeScript(`${nowLua}
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if now < tonumber(redis.call('HGET', KEYS[1], 'closes')) then
   redis.call('HSET', KEYS[1], 'closes', now)
