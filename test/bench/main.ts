@@ -9,6 +9,7 @@
 //   npm run bench -- --only io-threads --io-threads 2,4,6   (threads besides the main one)
 //   npm run bench -- --only replication --replication-keys 5000000 --replication-megabytes 1024
 //   npm run bench -- --only cluster --cluster-keys 1000000 --cluster-members 1000000
+//   npm run bench -- --only recipes --recipe-calls 200
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
@@ -32,6 +33,7 @@ import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
 import { measureProxy } from './proxy.bench.js';
 import { measurePubSub } from './pubsub.bench.js';
+import { measureRecipes } from './recipes.bench.js';
 import { measureReplication } from './replication.bench.js';
 import { measureScripts } from './scripts.bench.js';
 import { measureSentinel } from './sentinel.bench.js';
@@ -74,6 +76,7 @@ const { values: flags } = parseArgs({
     'cluster-members': { type: 'string', default: '1000000' },
     'cluster-nodes': { type: 'string', default: '50' },
     'proxy-seconds': { type: 'string', default: '3' },
+    'recipe-calls': { type: 'string', default: '200' },
     connections: { type: 'string', default: '10000' },
     'io-threads': { type: 'string', default: '1,2' },
     subscribers: { type: 'string', default: '10000' },
@@ -387,6 +390,7 @@ const measures: Record<string, () => Promise<Section[]>> = {
       megabytes: Number(flags['replication-megabytes']),
     }),
   sentinel: () => measureSentinel(rounds),
+  recipes: () => measureRecipes(Math.max(1, Number(flags['recipe-calls']))),
   cluster: () =>
     measureCluster({
       keys: Number(flags['cluster-keys']),

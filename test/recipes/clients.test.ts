@@ -1,0 +1,73 @@
+// Every call of the recipes on every client: a single server and a cluster, by ioredis, node-redis and a stream of an embedded server.
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { Cluster, Redis } from 'ioredis';
+import { createClient, createCluster as createNodeRedisCluster } from 'redis';
+import {
+  type Commands,
+  fromIoredis,
+  fromNodeRedis,
+  fromNodeRedisCluster,
+  fromStream,
+  machineSurroundings,
+} from '../../src/recipes/index.js';
+import { createCluster } from '../../src/testing/create-groups.js';
+import { createServer } from '../../src/testing/create-server.js';
+import { peerMissing, startRedis } from '../peer.js';
+import { operations } from './operations.js';
+
+const server = await createServer();
+const cluster = await createCluster({ masters: 3, replicas: 0 });
+const ioredis = new Redis(server.url);
+const ioredisCluster = new Cluster([...cluster.addresses]);
+const nodeRedis = createClient({ url: server.url });
+const nodeRedisCluster = createNodeRedisCluster({
+  rootNodes: cluster.addresses.map((socket) => ({ socket: { ...socket } })),
+});
+await Promise.all([nodeRedis.connect(), nodeRedisCluster.connect()]);
+after(async () => {
+  ioredis.disconnect();
+  ioredisCluster.disconnect();
+  nodeRedis.destroy();
+  nodeRedisCluster.destroy();
+  await cluster.close();
+  await server.close();
+});
+
+const clients: Readonly<Record<string, Commands>> = {
+  ioredis: fromIoredis(ioredis),
+  'ioredis, cluster': fromIoredis(ioredisCluster),
+  'node-redis': fromNodeRedis(nodeRedis),
+  'node-redis, cluster': fromNodeRedisCluster(nodeRedisCluster),
+  'stream of an embedded server': fromStream(server.connect()),
+};
+
+/** Each call twice, one after the other and, of different rounds, at the same time. */
+async function exercise(commands: Commands, firstRound: number, nowMs: number): Promise<void> {
+  for (const { name, prepare } of operations) {
+    const rounds = [firstRound, firstRound + 1];
+    try {
+      const calls = await Promise.all(
+        rounds.map((round) => prepare(commands, { surroundings: machineSurroundings, round, nowMs })),
+      );
+      await Promise.all(calls.map((call) => call()));
+    } catch (error) {
+      assert.fail(`${name}: ${(error as Error).stack}`);
+    }
+  }
+}
+
+describe('every recipe', () => {
+  for (const [index, [name, commands]] of Object.entries(clients).entries())
+    it(`runs on ${name}`, () => exercise(commands, 10 + index * 2, Date.now()));
+
+  it('runs on redis-server', { skip: peerMissing('redis-server', 'redis-cli') }, async (t) => {
+    const peer = await startRedis();
+    const redis = new Redis(peer.port);
+    t.after(async () => {
+      redis.disconnect();
+      await peer.stop();
+    });
+    await exercise(fromIoredis(redis), 1, Date.now());
+  });
+});
