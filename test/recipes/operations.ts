@@ -25,7 +25,11 @@ function operation(page: string, name: string, prepare: Operation['prepare']): O
 }
 
 /** An operation that needs nothing before. */
-function plain(page: string, name: string, call: (commands: Commands, context: Context) => Promise<unknown>): Operation {
+function plain(
+  page: string,
+  name: string,
+  call: (commands: Commands, context: Context) => Promise<unknown>,
+): Operation {
   return { page, name, prepare: async (commands, context) => () => call(commands, context) };
 }
 
@@ -44,7 +48,13 @@ const locks: readonly Operation[] = [
     const lock = new recipes.Lock(commands, `run${round}`, { surroundings, renews: false });
     return () => lock.run(() => 1);
   }),
-  operation('lock', 'fencedWrite', async (commands, { round }) => () => recipes.fencedWrite(commands, `fenced${round}`, 1, 'x')),
+  operation(
+    'lock',
+    'fencedWrite',
+    async (commands, { round }) =>
+      () =>
+        recipes.fencedWrite(commands, `fenced${round}`, 1, 'x'),
+  ),
   operation('lock', 'ReadWriteLock: runReading', async (commands, { surroundings, round }) => {
     const lock = new recipes.ReadWriteLock(commands, `r${round}`, { surroundings, renews: false });
     return () => lock.runReading(() => 1);
@@ -194,8 +204,12 @@ const data: readonly Operation[] = [
     new recipes.FriendGraph(commands, 'op').befriend('me', `f${round}`),
   ),
   plain('data', 'FriendGraph: common', (commands) => new recipes.FriendGraph(commands, 'op').common('me', 'f1')),
-  plain('data', 'FriendGraph: secondDegree', (commands) => new recipes.FriendGraph(commands, 'op').secondDegree('f1', 5)),
-  plain('data', 'Tags: add', (commands, { round }) => new recipes.Tags(commands, 'op').add(`i${round % 20}`, ['a', 'b'])),
+  plain('data', 'FriendGraph: secondDegree', (commands) =>
+    new recipes.FriendGraph(commands, 'op').secondDegree('f1', 5),
+  ),
+  plain('data', 'Tags: add', (commands, { round }) =>
+    new recipes.Tags(commands, 'op').add(`i${round % 20}`, ['a', 'b']),
+  ),
   plain('data', 'Tags: similar', (commands) => new recipes.Tags(commands, 'op').similar('i1', 2, 5)),
   ...(['exact', 'about', 'bitmap'] as const).map((kind) =>
     plain('data', `Visitors: visit, ${kind}`, (commands, { round }) =>
@@ -235,19 +249,25 @@ const data: readonly Operation[] = [
     new recipes.TimeCounter(commands, 'op', [1000], 10).count(nowMs),
   ),
   plain('data', 'firstTime', (commands, { round }) => recipes.firstTime(commands, 'op', `id${round}`, 60_000)),
-  plain('data', 'Autocomplete: add', (commands, { round }) => new recipes.Autocomplete(commands, 'op').add(`word${round}`)),
+  plain('data', 'Autocomplete: add', (commands, { round }) =>
+    new recipes.Autocomplete(commands, 'op').add(`word${round}`),
+  ),
   plain('data', 'Autocomplete: complete', (commands) => new recipes.Autocomplete(commands, 'op').complete('wo', 5)),
   plain('data', 'Nearby: put', (commands, { round }) =>
     new recipes.Nearby(commands, 'op').put(`p${round}`, 15 + (round % 100) / 1000, 37),
   ),
   plain('data', 'Nearby: find', (commands) => new recipes.Nearby(commands, 'op').find(15, 37, 5000, 5)),
-  plain('data', 'ExpiringSet: put', (commands, { round }) => new recipes.ExpiringSet(commands, 'op').put(`m${round}`, 5)),
+  plain('data', 'ExpiringSet: put', (commands, { round }) =>
+    new recipes.ExpiringSet(commands, 'op').put(`m${round}`, 5),
+  ),
   plain('data', 'ExpiringSet: takeEnded', (commands) => new recipes.ExpiringSet(commands, 'op').takeEnded(9, 1)),
   plain('data', 'AttributeStore: set', (commands, { round }) =>
     new recipes.AttributeStore(commands, 'op').set(`u${round}`, { name: 'Ann', age: 30 }),
   ),
   plain('data', 'AttributeStore: read', (commands) => new recipes.AttributeStore(commands, 'op').read('u1')),
-  plain('data', 'SpamFilter: learn', (commands) => new recipes.SpamFilter(commands, 'op').learn('cheap pills', true, 's')),
+  plain('data', 'SpamFilter: learn', (commands) =>
+    new recipes.SpamFilter(commands, 'op').learn('cheap pills', true, 's'),
+  ),
   plain('data', 'SpamFilter: judge', (commands) => new recipes.SpamFilter(commands, 'op').judge('cheap meeting')),
 ];
 

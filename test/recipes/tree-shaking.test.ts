@@ -49,7 +49,11 @@ describe('a bundle of one recipe', () => {
       const { text } = await bundle(name);
       assert.match(text, mark, `${name} is there itself`);
       const others = Object.entries(marks).filter(([other]) => other !== name && needs[name]?.includes(other) !== true);
-      assert.deepEqual(others.flatMap(([other, trace]) => (trace.test(text) ? [other] : [])), [], `besides ${name}`);
+      assert.deepEqual(
+        others.flatMap(([other, trace]) => (trace.test(text) ? [other] : [])),
+        [],
+        `besides ${name}`,
+      );
     }
   });
 

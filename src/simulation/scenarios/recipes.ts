@@ -76,7 +76,7 @@ async function lockAgain(worker: Worker, watch: LockWatch, rounds: number, write
   const { client, surroundings, host } = worker;
   const { random } = host.world;
   const lock = new Lock(client, 'job', { ttlMs: TTL_MS, surroundings });
-  for (let done = 0; done < rounds; ) {
+  for (let done = 0; done < rounds;) {
     try {
       const held = await lock.acquire();
       watch.enter(held);
@@ -137,8 +137,18 @@ export async function runLock(world: World, broken: Broken, serverClockJumps: bo
   const watch = new LockWatch(broken);
   const writes: number[] = [];
   let ended = 0;
-  for (const worker of workers) lockAgain(worker, watch, 6, writes).then(() => ended++, (error: Error) => world.fail(error));
-  const faults = [pauseWorker, cutWorker, pauseServer, jumpWorkerClock, ...(serverClockJumps ? [jumpServerClockForward] : [])];
+  for (const worker of workers)
+    lockAgain(worker, watch, 6, writes).then(
+      () => ended++,
+      (error: Error) => world.fail(error),
+    );
+  const faults = [
+    pauseWorker,
+    cutWorker,
+    pauseServer,
+    jumpWorkerClock,
+    ...(serverClockJumps ? [jumpServerClockForward] : []),
+  ];
   for (let fault = 0; fault < 12; fault++) {
     await world.run(world.random.below(2000));
     await world.random.pick(faults)(world, server, workers, net);
@@ -179,7 +189,11 @@ export async function runLockFailover(world: World, broken: Broken): Promise<voi
   const { deployment, workers } = await startDeployment(world);
   const watch = new LockWatch(broken);
   let ended = 0;
-  for (const worker of workers) lockAgain(worker, watch, 8, []).then(() => ended++, (error: Error) => world.fail(error));
+  for (const worker of workers)
+    lockAgain(worker, watch, 8, []).then(
+      () => ended++,
+      (error: Error) => world.fail(error),
+    );
   for (let failover = 0; failover < 2; failover++) {
     await world.run(world.random.below(4000));
     await failOver(world, deployment);
@@ -217,7 +231,10 @@ export async function runRedlock(world: World, broken: Broken, syncsDisk: boolea
   for (let index = 0; index < WORKERS; index++) {
     const host = new Host(world, net, `work${index}`, `10.0.2.${index + 1}`);
     host.boot(() => undefined);
-    work(host).then(() => ended++, (error: Error) => world.fail(error));
+    work(host).then(
+      () => ended++,
+      (error: Error) => world.fail(error),
+    );
   }
   for (let fault = 0; fault < 14 && ended < WORKERS; fault++) {
     await world.run(world.random.below(600));
@@ -272,7 +289,11 @@ export async function runSaleFailover(world: World, broken: Broken): Promise<voi
       await pause(worker.surroundings, world.random.below(300));
     }
   };
-  for (const worker of workers) shop(worker, worker.host.name).then(() => ended++, (error: Error) => world.fail(error));
+  for (const worker of workers)
+    shop(worker, worker.host.name).then(
+      () => ended++,
+      (error: Error) => world.fail(error),
+    );
   await world.run(world.random.below(4000));
   await failOver(world, deployment);
   await world.runUntil('all have asked', CALM_MS_MAX, () => ended === WORKERS);
@@ -296,7 +317,10 @@ export async function runSaleFailover(world: World, broken: Broken): Promise<voi
 /** Waits for a call while the world goes on. */
 async function insistAlong<T>(world: World, worker: Worker, call: () => Promise<T>): Promise<T> {
   let result: { readonly value: T } | undefined;
-  insist(worker, call).then((value) => (result = { value }), (error: Error) => world.fail(error));
+  insist(worker, call).then(
+    (value) => (result = { value }),
+    (error: Error) => world.fail(error),
+  );
   await world.runUntil('the call ends', CALM_MS_MAX, () => result !== undefined);
   return result!.value;
 }
@@ -352,7 +376,8 @@ export async function runQueueFailover(world: World, broken: Broken): Promise<vo
 export const recipeScenarios: readonly Scenario[] = [
   {
     name: 'recipes-lock',
-    description: 'a lock on one server: processes stand still, connections break, clocks of processes jump; one holder, growing fences',
+    description:
+      'a lock on one server: processes stand still, connections break, clocks of processes jump; one holder, growing fences',
     run: (world) => runLock(world, nothingBroken(), false),
   },
   {
