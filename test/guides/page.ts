@@ -70,6 +70,11 @@ const questions = [
   /^.*\(type 'yes' to accept\): /,
   /^Continue\? \[y\/N\]: /,
 ];
+/** Whether a line without the blanks at its end is such a question. */
+export function isQuestion(line: string): boolean {
+  return questions.some((question) => question.exec(`${line} `)?.[0].trimEnd() === line);
+}
+
 const prompt = /^(?:\S+:\d+(?:\[\d+\])?(?:\([a-z]+\))?|not connected)> /i;
 
 interface Block {

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanLines, matchInAnyOrder, matchInOrder, type Bindings } from './match.js';
-import type { Command, ConsoleStep, FileStep, Guide } from './page.js';
+import { isQuestion, type Command, type ConsoleStep, type FileStep, type Guide } from './page.js';
 import { Terminal } from './terminal.js';
 
 /** Bounds for machines that are many times slower: nothing waits for them where all goes well. */
@@ -236,8 +236,8 @@ export class GuideRun {
 function joinAnswers(output: string, wanted: readonly string[]): string {
   let text = output;
   for (const line of wanted) {
-    if (!/[?:]$/.test(line) || line.length <= 10) continue;
-    const asked = new RegExp(`${line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} ?(?!\n)`);
+    if (!isQuestion(line)) continue;
+    const asked = new RegExp(`${line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')} ?`);
     text = text.replace(asked, `${line}\u0000`);
   }
   return text.replaceAll('\u0000', '\n');
