@@ -36,6 +36,8 @@ export function callApi(
         port,
         method,
         path,
+        // A connection that is kept may be closed by the other side just when the next request goes out on it.
+        agent: false,
         headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) },
         timeout: timeoutMs,
       },
