@@ -33,7 +33,9 @@ export class Pipeline {
   private taken = 0;
   private bytesOut = 0;
   private failure: LinkLost | undefined;
-  private waiting: (() => void) | undefined;
+  private waiting: (() => void)[] = [];
+  private addedCount = 0;
+  private answeredCount = 0;
   /** Push messages, and messages of subscriptions once `takesMessages`. */
   onPush: ((reply: Reply) => void) | undefined;
   takesMessages = false;
@@ -83,6 +85,7 @@ export class Pipeline {
   added(take?: TakeReply): void {
     const bytes = this.encoder.length - this.counted;
     this.counted = this.encoder.length;
+    this.addedCount++;
     this.takers.push(take);
     this.sizes.push(bytes);
     this.bytesOut += bytes;
@@ -113,6 +116,13 @@ export class Pipeline {
     this.check();
   }
 
+  /** Sends everything and waits for the replies of what was added so far; others may add meanwhile. */
+  async settled(): Promise<void> {
+    const until = this.addedCount;
+    while (this.answeredCount < until) await this.progress();
+    this.check();
+  }
+
   private check(): void {
     if (this.failure !== undefined) throw this.failure;
   }
@@ -120,7 +130,7 @@ export class Pipeline {
   private async progress(): Promise<void> {
     this.send();
     this.check();
-    await new Promise<void>((resolve) => (this.waiting = resolve));
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   call(...words: Word[]): Promise<Reply> {
@@ -166,6 +176,7 @@ export class Pipeline {
     const take = this.takers[this.taken];
     this.bytesOut -= this.sizes[this.taken]!;
     this.taken++;
+    this.answeredCount++;
     if (this.taken > 4096 && this.taken * 2 > this.takers.length) {
       this.takers.splice(0, this.taken);
       this.sizes.splice(0, this.taken);
@@ -175,9 +186,7 @@ export class Pipeline {
   }
 
   private wake(): void {
-    const { waiting } = this;
-    this.waiting = undefined;
-    waiting?.();
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private fail(reason: string): void {

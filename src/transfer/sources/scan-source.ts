@@ -25,8 +25,11 @@ import { kindNumber, type Value } from '../record/values.js';
 
 const BIG_ELEMENTS = 100_000;
 const PIECE = 5000;
-/** Keys whose values are asked for at once, and bytes of values that end a batch. */
+/** Keys whose values are asked for at once, and how many such groups are on their way, so that the server never waits. */
 const KEYS_AT_ONCE = 200;
+const GROUPS_AT_ONCE = 3;
+/** Elements of collections whose payloads are asked for at once. */
+const ELEMENTS_AT_ONCE = 2 * BIG_ELEMENTS;
 
 export interface ScanSourceOptions {
   /** Undefined: all that have keys. */
@@ -133,8 +136,7 @@ export class ScanSource implements Source {
     do {
       const keys: Uint8Array[] = [];
       cursor = await this.nextKeys(cursor, keys);
-      for (let at = 0; at < keys.length; at += KEYS_AT_ONCE)
-        yield* this.read(database, keys.slice(at, at + KEYS_AT_ONCE));
+      yield* this.read(database, keys);
       const next = cursor === '0' ? { database: database + 1, cursor: '0' } : { database, cursor };
       yield { records: [], sourceBytes: this.sourceBytes, position: next };
       if (options.isStopping?.() === true) return;
@@ -164,6 +166,24 @@ export class ScanSource implements Source {
   }
 
   private async *read(database: number, keys: readonly Uint8Array[]): AsyncGenerator<Batch, void> {
+    const groups: Promise<Found[]>[] = [];
+    let asked = 0;
+    for (;;) {
+      while (groups.length < GROUPS_AT_ONCE && asked < keys.length) {
+        const group = this.fetch(keys.slice(asked, asked + KEYS_AT_ONCE));
+        // Its error is told when its turn comes.
+        group.catch(() => undefined);
+        groups.push(group);
+        asked += KEYS_AT_ONCE;
+      }
+      const next = groups.shift();
+      if (next === undefined) return;
+      yield* this.give(database, await next);
+    }
+  }
+
+  /** What there is under the keys: types and times, then sizes and the payloads of strings, then those of small collections. */
+  private async fetch(keys: readonly Uint8Array[]): Promise<Found[]> {
     const { pipeline } = this;
     const found: Found[] = keys.map((key) => ({
       key,
@@ -176,17 +196,32 @@ export class ScanSource implements Source {
       pipeline.add(['TYPE', one.key], (reply) => (one.type = replyText(reply)));
       this.askExpiry(one);
     }
-    await pipeline.drain();
+    await pipeline.settled();
     for (const one of found) {
       const command = sizeCommands[one.type];
       if (command !== undefined) pipeline.add([command, one.key], (reply) => (one.size = numberOf(reply) || 0));
+      else if (one.type !== 'none' && this.hasDump) this.dump(one);
     }
-    await pipeline.drain();
+    await pipeline.settled();
+    let elements = 0;
+    for (const one of found) {
+      if (!this.hasDump || sizeCommands[one.type] === undefined || this.isBig(one)) continue;
+      elements += one.size;
+      this.dump(one);
+      if (elements < ELEMENTS_AT_ONCE) continue;
+      await pipeline.settled();
+      elements = 0;
+    }
+    await pipeline.settled();
+    return found;
+  }
+
+  private async *give(database: number, found: readonly Found[]): AsyncGenerator<Batch, void> {
     const small = found.filter((one) => one.type !== 'none' && !this.isBig(one));
-    if (this.hasDump) await this.dump(small);
     const records: TransferRecord[] = [];
     for (const one of small) {
       const { expireAtMs } = one;
+      // It has gone meanwhile.
       if (one.payload === undefined && this.hasDump) continue;
       const made =
         one.payload === undefined
@@ -226,15 +261,11 @@ export class ScanSource implements Source {
     return one.size > BIG_ELEMENTS && one.type !== 'stream';
   }
 
-  private async dump(found: readonly Found[]): Promise<void> {
-    for (const one of found) {
-      this.pipeline.add(['DUMP', one.key], (reply) => {
-        if (isError(reply)) this.hasDump = false;
-        else one.payload = bytesOf(reply);
-      });
-    }
-    await this.pipeline.drain();
-    if (!this.hasDump) for (const one of found) one.payload = undefined;
+  private dump(one: Found): void {
+    this.pipeline.add(['DUMP', one.key], (reply) => {
+      if (isError(reply)) this.hasDump = false;
+      else one.payload = bytesOf(reply);
+    });
   }
 
   /** A key's value where DUMP is refused. */
