@@ -98,6 +98,7 @@ export class ReplyReader {
     this.lineSearch = this.position;
     switch (type) {
       case 0x2b: // +
+        if (end - body === 6 && pending[body] === 0x51 && isQueued(pending, body)) return queuedReply;
         if (end - body === 2 && pending[body] === 0x4f && pending[body + 1] === 0x4b) return okReply;
         return { kind: 'status', bytes: pending.subarray(body, end) };
       case 0x2d: // -
@@ -216,8 +217,16 @@ export class ReplyReader {
   }
 }
 
-/** The reply of most writes, shared by all of them. */
+/** The replies of most writes, shared by all of them. */
 const okReply: Reply = { kind: 'status', bytes: Buffer.from('OK', 'latin1') };
+const queued = Buffer.from('QUEUED', 'latin1');
+
+function isQueued(bytes: Buffer, start: number): boolean {
+  for (let index = 1; index < queued.length; index++) if (bytes[start + index] !== queued[index]) return false;
+  return true;
+}
+
+const queuedReply: Reply = { kind: 'status', bytes: queued };
 
 /** readItem's answer when it opened an aggregate or a bulk string and there is no value yet. */
 const opened = Symbol('opened');

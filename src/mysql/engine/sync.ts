@@ -467,7 +467,7 @@ export class Sync {
       this.progress.waitingBytes = dump.waitingBytes;
       if (batcher.isFull) await batcher.room();
       if (follower.counts.rows !== rowsBefore) {
-        await this.limit(follower.counts.rows - rowsBefore);
+        if (this.config.limits.rowsPerSecond < Infinity) await this.limit(follower.counts.rows - rowsBefore);
         rowsBefore = follower.counts.rows;
       }
       const now = this.environment.now();

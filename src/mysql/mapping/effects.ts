@@ -34,14 +34,18 @@ export interface Entry {
   readonly ttlMs: number | undefined;
 }
 
-const plain = (key: Word): Entry => ({
-  key,
-  part: undefined,
-  value: undefined,
-  fields: undefined,
-  expireAtMs: undefined,
-  ttlMs: undefined,
-});
+const noLife = { expireAtMs: undefined, ttlMs: undefined };
+
+/** Entries of one shape, without the spreads that cost more than their content. */
+function entryWith(
+  key: Word,
+  part: Word | undefined,
+  value: Word | undefined,
+  fields: ReadonlyMap<string, Word> | undefined,
+  life: Pick<Entry, 'expireAtMs' | 'ttlMs'> = noLife,
+): Entry {
+  return { key, part, value, fields, expireAtMs: life.expireAtMs, ttlMs: life.ttlMs };
+}
 
 export function sameWord(one: Word | undefined, other: Word | undefined): boolean {
   if (one === other) return true;
@@ -74,9 +78,9 @@ function scoreText(value: Value): string | undefined {
 }
 
 function lifeOf(target: MappingTarget, record: MappedRecord): Pick<Entry, 'expireAtMs' | 'ttlMs'> {
-  const none = { expireAtMs: undefined, ttlMs: undefined };
-  if (!('life' in target)) return none;
+  if (!('life' in target)) return noLife;
   const { ttl, expireAt } = target.life;
+  if (ttl === undefined && expireAt === undefined) return noLife;
   const at = expireAt === undefined ? NaN : valueNumber(expireAt.evaluate(record.fields));
   const after = ttl === undefined ? NaN : valueNumber(ttl.evaluate(record.fields));
   return {
@@ -93,35 +97,35 @@ export function entryOf(target: MappingTarget, config: TableConfig, record: Mapp
     case 'hash': {
       const fields = new Map<string, Word>();
       for (const [name, value] of record.shown) if (value !== null) fields.set(name, valueWord(value));
-      return { ...plain(key), fields, ...lifeOf(target, record) };
+      return entryWith(key, undefined, undefined, fields, lifeOf(target, record));
     }
     case 'json':
-      return { ...plain(key), value: recordJson(record.shown, config), ...lifeOf(target, record) };
+      return entryWith(key, undefined, recordJson(record.shown, config), undefined, lifeOf(target, record));
     case 'string': {
       const value = target.value.render(record.fields);
-      return value === undefined ? undefined : { ...plain(key), value, ...lifeOf(target, record) };
+      return value === undefined ? undefined : entryWith(key, undefined, value, undefined, lifeOf(target, record));
     }
     case 'field': {
       const part = target.field.render(record.fields);
       const value = target.value === undefined ? recordJson(record.shown, config) : target.value.render(record.fields);
-      return part === undefined || value === undefined ? undefined : { ...plain(key), part, value };
+      return part === undefined || value === undefined ? undefined : entryWith(key, part, value, undefined);
     }
     case 'set': {
       const part = target.member.render(record.fields);
-      return part === undefined ? undefined : { ...plain(key), part };
+      return part === undefined ? undefined : entryWith(key, part, undefined, undefined);
     }
     case 'zset': {
       const part = target.member.render(record.fields);
       const value = scoreText(target.score.evaluate(record.fields));
-      return part === undefined || value === undefined ? undefined : { ...plain(key), part, value };
+      return part === undefined || value === undefined ? undefined : entryWith(key, part, value, undefined);
     }
     case 'list': {
       const part =
         target.element === undefined ? recordJson(record.shown, config) : target.element.render(record.fields);
-      return part === undefined ? undefined : { ...plain(key), part };
+      return part === undefined ? undefined : entryWith(key, part, undefined, undefined);
     }
     case 'stream':
-      return { ...plain(key), value: recordJson(record.shown, config) };
+      return entryWith(key, undefined, recordJson(record.shown, config), undefined);
   }
 }
 

@@ -60,11 +60,20 @@ export class ServerTarget implements RedisTarget {
   async apply(batch: TargetBatch): Promise<void> {
     await this.watching;
     const { pipeline, options } = this;
-    const replies: Reply[] = [];
-    const take = (reply: Reply): void => void replies.push(reply);
+    // The first command that the server does not queue, and why; counted with MULTI as the first.
+    let answered = 0;
+    let refusedAt = -1;
+    let refusal: Reply | undefined;
+    const take = (reply: Reply): void => {
+      if (refusal === undefined && isError(reply)) {
+        refusal = reply;
+        refusedAt = answered;
+      }
+      answered++;
+    };
     const commands: Command[] = [...batch.commands, ...stateCommands(options.stateKey, batch.state)];
     pipeline.add(['MULTI'], take);
-    for (const { words } of commands) pipeline.add([...words], take);
+    for (const { words } of commands) pipeline.add(words, take);
     const executed = lostAsTarget(() => pipeline.call('EXEC'));
     this.watching = this.watch();
     this.watching.catch(() => undefined); // told at the next batch
@@ -72,9 +81,8 @@ export class ServerTarget implements RedisTarget {
     if (pipeline.lost !== undefined) throw new TargetLost(pipeline.lost.message);
     if (reply.kind === 'nil') throw await this.conflict();
     if (isError(reply)) {
-      const at = replies.findIndex((one) => isError(one));
-      const first = at < 0 ? replyText(reply) : replyText(replies[at]);
-      const key = commands[at - 1]?.key ?? '';
+      const first = replyText(refusal ?? reply);
+      const key = commands[refusedAt - 1]?.key ?? '';
       // What the server cannot do now (memory, replicas, loading) it may do later.
       if (/^(?:OOM|LOADING|BUSY|MASTERDOWN|NOREPLICAS|READONLY|MISCONF|CLUSTERDOWN)/.test(first))
         throw new TargetLost(`${pipeline.name}: ${first}`);
@@ -107,7 +115,7 @@ export class ServerTarget implements RedisTarget {
 
   async read(commands: readonly Command[]): Promise<Reply[]> {
     const replies: Reply[] = [];
-    for (const { words } of commands) this.pipeline.add([...words], (reply) => void replies.push(reply));
+    for (const { words } of commands) this.pipeline.add(words, (reply) => void replies.push(reply));
     await lostAsTarget(() => this.pipeline.drain());
     return replies;
   }

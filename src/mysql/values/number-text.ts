@@ -28,6 +28,8 @@ function fromExponential(text: string): string {
 /** A DOUBLE. */
 export function doubleText(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  // Keys and counts, most of the time.
+  if (Number.isInteger(value) && Math.abs(value) < 10 ** PLAIN_POINT_MAX) return String(value);
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : Number.isNaN(value) ? 'nan' : '-inf';
   return fromExponential(value.toExponential());
 }
