@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { KVASIR_VERSION } from '../base/version.js';
 import { systemEnvironment } from '../io/environment.js';
+import { parseAddress } from '../transfer/link/address.js';
 import { addressOf, connectOptions } from '../transfer/program/connect.js';
 import { type Options, type OptionTable, UsageError } from '../transfer/program/options.js';
 import type { Interrupt, ProgramSpec } from '../transfer/program/program.js';
@@ -33,6 +34,12 @@ const options = {
   'page-tls-key': { kind: 'text', value: 'FILE', help: 'Its private key.' },
   'read-only': { kind: 'flag', help: 'Refuse every change of a server.' },
   'no-history': { kind: 'flag', help: 'Sample no servers: no history, no alerts.' },
+  'history-redis': {
+    kind: 'text',
+    value: 'URI',
+    help: 'Keep the history in this Redis instead of files: host:port or redis://user:password@host:port/db.',
+    variable: 'KVASIR_ADMIN_HISTORY',
+  },
   'metrics-port': {
     kind: 'integer',
     value: 'PORT',
@@ -67,6 +74,9 @@ async function run(words: Options, interrupt: Interrupt, pageFolder: string): Pr
   if ((certFile === undefined) !== (keyFile === undefined))
     throw new UsageError('--page-tls-cert and --page-tls-key go together');
   const host = words.text('host') ?? '127.0.0.1';
+  const historyRedis = words.text('history-redis');
+  if (historyRedis !== undefined && words.flag('no-history'))
+    throw new UsageError('--history-redis and --no-history exclude each other');
   const log = (text: string): void => void process.stderr.write(`kvasir-admin: ${text}\n`);
   let admin: Admin;
   try {
@@ -81,6 +91,7 @@ async function run(words: Options, interrupt: Interrupt, pageFolder: string): Pr
       hostNames: words.list('host-name'),
       isReadOnly: words.flag('read-only'),
       keepsHistory: !words.flag('no-history'),
+      historyRedis: historyRedis === undefined ? undefined : parseAddress(historyRedis),
       metricsPort: words.number('metrics-port'),
       aclRole: role as Role | undefined,
       servers: words.list('server').map((text) => givenServer(text, words)),

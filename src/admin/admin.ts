@@ -27,6 +27,9 @@ import { ScrapeDoor } from '../service/metrics/scrape-door.js';
 import { WatchedServers } from './watched-servers.js';
 import { AuditLog } from './store/audit-log.js';
 import { DataFolder } from './store/data-folder.js';
+import { openHistoryConnection } from './history-connection.js';
+import { RedisHistory } from '../monitor/history/redis-history.js';
+import type { ServerAddress } from '../transfer/link/address.js';
 import { SecretBox } from './store/secret-box.js';
 import { type ServerFields, Servers } from './store/servers.js';
 import { Users } from './store/users.js';
@@ -48,6 +51,8 @@ export interface AdminOptions {
   readonly servers?: readonly { readonly fields: ServerFields; readonly password: string | undefined }[] | undefined;
   /** Samples the servers, keeps their history, and raises alerts. */
   readonly keepsHistory?: boolean | undefined;
+  /** Where the samples are kept instead of files in the data folder. */
+  readonly historyRedis?: ServerAddress | undefined;
   /** Where `/metrics` of all servers and `/health` are served, on loopback and without a login; none if absent. */
   readonly metricsPort?: number | undefined;
   readonly log: (text: string) => void;
@@ -151,9 +156,14 @@ async function openScrapes(
   return door;
 }
 
-function makeMonitor({ environment, log }: AdminOptions, folder: DataFolder, box: SecretBox): Monitor {
+function makeMonitor({ environment, log, historyRedis }: AdminOptions, folder: DataFolder, box: SecretBox): Monitor {
   const purpose = 'alert channels';
+  const history =
+    historyRedis === undefined
+      ? {}
+      : { history: new RedisHistory(() => openHistoryConnection(historyRedis), environment.clock, log) };
   return new Monitor({
+    ...history,
     environment,
     folder: folder.pathOf('monitor'),
     log,

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { AddressInfo } from 'node:net';
 import { bytesOfText, textOfBytes } from '../../src/admin/text-bytes.js';
+import { openHistoryConnection } from '../../src/admin/history-connection.js';
+import { isAggregate, replyText } from '../../src/client/reply.js';
+import { parseAddress } from '../../src/transfer/link/address.js';
 import { Prng } from '../../src/base/prng.js';
 import { type EmbeddedServer, startServer } from '../../src/embed/start-server.js';
 import { findFreePort, peerMissing } from '../peer.js';
@@ -313,6 +316,26 @@ describe('the API of the admin', () => {
     for (const socket of sockets) socket.destroy();
     for (const listener of open) listener.close();
     assert.deepEqual(await run(['PING']), ['PONG']);
+  });
+
+  it('keeps the history in a Redis that the user names', async () => {
+    const watched = await startServer({ port: 0 });
+    const keeper = await startServer({ port: 0, requirepass: 'secret' });
+    const historyRedis = parseAddress(`redis://:secret@127.0.0.1:${keeper.port}/1`);
+    const keeping = await startTestAdmin(context, { keepsHistory: true, historyRedis });
+    const visitor = await firstAdmin(keeping);
+    const server = { name: 'watched', nodes: [`127.0.0.1:${watched.port}`] };
+    const watchedId = String((await visitor.post('/api/servers', server)).json().id);
+    const stored = await openHistoryConnection(historyRedis);
+    const names = async (): Promise<string> => {
+      const reply = await stored.call('KEYS', 'kvasir:history*');
+      return isAggregate(reply) ? reply.elements.map(replyText).join(' ') : '';
+    };
+    while (!(await names()).includes(watchedId)) await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.ok(!readdirSync(join(keeping.folder, 'monitor')).includes('history'));
+    stored.close();
+    await keeping.close();
+    await Promise.all([watched.close(), keeper.close()]);
   });
 
   it('keeps the history of its servers, with events, and tells of alerts', async () => {
