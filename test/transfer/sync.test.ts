@@ -73,6 +73,51 @@ describe('kvasir-sync', { skip: peerMissing('redis-server', 'redis-cli') }, () =
     });
   });
 
+  it('writes an append-only file that goes on with the writes', async () => {
+    await withFolder(async (folder) => {
+      const source = await redisWithDebug({ args: ['--repl-diskless-sync-delay', '0'] });
+      const target = await kvasirWithDebug();
+      const file = join(folder, 'data.aof');
+      const position = join(folder, 'position');
+      let child: ChildProcess | undefined;
+      try {
+        await sendAll(source.port, dataset({ seed, keys: 6, withFunctions: false }));
+        const words = [
+          '--from',
+          url(source),
+          '--to',
+          `aof:${file}`,
+          '--position',
+          position,
+          '--spool',
+          folder,
+          '--quiet',
+        ];
+        const running = runTool('kvasir-sync', words, { onStart: (started) => (child = started) });
+        while (safeRead(position) === '') await sleep(50);
+        await sendAll(source.port, [
+          ['MULTI'],
+          ['SET', 'later', '1'],
+          ['RPUSH', 'l', 'x', 'y'],
+          ['EXEC'],
+          ['PUBLISH', 'channel', 'message'],
+          ['PEXPIRE', 'later', '9000000'],
+        ]);
+        const offset = Number(/master_repl_offset:(\d+)/.exec(await source.send('INFO', 'replication'))![1]);
+        while (!(Number(/"offset":(\d+)/.exec(safeRead(position))?.[1]) >= offset)) await sleep(50);
+        child!.kill('SIGINT');
+        assert.equal((await running).status, 130);
+        assert.doesNotMatch(readFileSync(file, 'latin1'), /PUBLISH/i);
+        await mustRun('kvasir-load', ['-u', url(target), '--aof', file]);
+        assert.equal(await digestOf(target), await digestOf(source), `seed ${seed}`);
+        assert.equal(await target.send('PEXPIRETIME', 'later'), await source.send('PEXPIRETIME', 'later'));
+      } finally {
+        child?.kill('SIGKILL');
+        await Promise.all([source.stop(), target.stop()]);
+      }
+    });
+  });
+
   it('filters, renames, verifies and repairs', async () => {
     const source = await kvasirWithDebug();
     const target = await redisWithDebug();

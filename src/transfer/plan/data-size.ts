@@ -32,6 +32,7 @@ export async function sizeOfRdb(
   const statistics = new RdbStatistics({ nowMs, separator: ':', depth: 1, top: 0 });
   const isDone = await readStatistics(source, statistics, { progress, interrupt });
   if (!isDone) return undefined;
+  for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
   const types = [...statistics.types].map(([name, { keys, bytes }]) => ({ name, keys, bytes }));
   types.sort((one, other) => other.bytes - one.bytes);
   return { source: path, bytes: statistics.bytes, keys: statistics.keys, types };

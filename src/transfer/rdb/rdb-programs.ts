@@ -3,18 +3,16 @@
 import { statSync } from 'node:fs';
 import { dumpProgram } from '../dump/dump-program.js';
 import { Filters, filterOptions } from '../filters.js';
-import { CommandEncoder } from '../link/command-encoder.js';
-import { RespEncoder } from '../link/resp-encoder.js';
 import { progressMode, progressOptions } from '../program/connect.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
-import { FileOutput, openOutput, type Output } from '../program/output.js';
+import { FileOutput, openOutput } from '../program/output.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
-import type { Word } from '../record/commands.js';
 import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
-import { type Batch, type KeyRecord, type Sink, type Source, TransferError } from '../record/record.js';
+import { type Batch, type KeyRecord, type Source, TransferError } from '../record/record.js';
 import { runTransfer } from '../run-transfer.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
+import { RespSink } from '../sinks/resp-sink.js';
 import { shownKey } from '../sinks/server-sink.js';
 import { fileHead, fileSize } from '../sources/file-chunks.js';
 import { rdbFile } from '../sources/rdb-file.js';
@@ -69,60 +67,23 @@ function warn(source: Source): void {
   for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
 }
 
-const nothing = (): void => undefined;
-
-/** RESP for `redis-cli --pipe`. */
-class RespSink implements Sink {
-  private readonly encoder = new RespEncoder();
-  private readonly commands = new CommandEncoder(this.encoder);
-  private database = 0;
-  unfit = 0;
-
-  constructor(private readonly output: Output) {}
-
-  get name(): string {
-    return this.output.name;
-  }
-
-  async write(batch: Batch): Promise<void> {
-    const take = (words: readonly Word[]): void => this.encoder.command(words);
-    for (const record of batch.records) {
-      if (record.what === 'function') take(['FUNCTION', 'LOAD', 'REPLACE', record.code]);
-      if (record.what === 'key') this.put(record, take);
-      if (this.encoder.length > 1 << 20) this.output.write(this.encoder.take());
-    }
-    this.output.write(this.encoder.take());
-    await this.output.flush();
-  }
-
-  private put(record: KeyRecord, take: (words: readonly Word[]) => void): void {
-    if (record.database !== this.database) take(['SELECT', String(record.database)]);
-    this.database = record.database;
-    if (!this.commands.value(record, record.part === 'whole' || record.part === 'first', nothing)) {
-      this.unfit++;
-      process.stderr.write(`key '${shownKey(record.key)}': no command makes a value of a module\n`);
-    } else if (record.part === 'whole' || record.part === 'last') this.commands.expiry(record, nothing);
-  }
-
-  flush(): Promise<void> {
-    return this.output.flush();
-  }
-
-  close(): Promise<void> {
-    return this.output.finish();
-  }
-}
-
 async function runCommandsOf(words: Options, interrupt: Interrupt): Promise<number> {
   const [path] = filesOf(words, 1);
   const source = rdbFile(path!);
-  const sink = new RespSink(openOutput(words.text('output')));
+  let unfit = 0;
+  const sink = new RespSink(openOutput(words.text('output')), {
+    deletes: true,
+    onUnfit: (record, reason) => {
+      unfit++;
+      process.stderr.write(`key '${shownKey(record.key)}': ${reason}\n`);
+    },
+  });
   const progress = new Progress(source, progressMode(words));
   const isDone = await runTransfer(source, sink, { filters: new Filters(words), progress, interrupt });
   await sink.close();
   progress.clear();
   warn(source);
-  return isDone ? (sink.unfit > 0 ? 1 : 0) : 130;
+  return isDone ? (unfit > 0 ? 1 : 0) : 130;
 }
 
 async function runDiff(words: Options): Promise<number> {

@@ -18,6 +18,7 @@ import { RateLimit, runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
 import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
+import { RespSink } from '../sinks/resp-sink.js';
 import { restoreVersionOf, ServerSink, shownKey, type WriteMode } from '../sinks/server-sink.js';
 import { AofDataSource } from '../sources/aof-engine.js';
 import { rdbFile } from '../sources/rdb-file.js';
@@ -35,7 +36,7 @@ const RECONNECT_MS = 1000;
 const options = {
   config: { kind: 'text', letter: 'c', value: 'FILE', help: 'Options from a YAML file, by the same names.' },
   from: { kind: 'text', value: 'PLACE', help: 'A server, scan:SERVER, rdb:FILE or aof:FILE.' },
-  to: { kind: 'text', value: 'PLACE', help: 'A server, cluster or proxy, rdb:FILE or json:FILE.' },
+  to: { kind: 'text', value: 'PLACE', help: 'A server, cluster or proxy, rdb:FILE, json:FILE or aof:FILE.' },
   'from-password': { kind: 'text', value: 'PASSWORD', help: 'Password of the source.' },
   'to-password': { kind: 'text', value: 'PASSWORD', help: 'Password of the target.' },
   once: { kind: 'flag', help: 'End when the data set is there, and do not follow the writes.' },
@@ -268,8 +269,8 @@ function rdbVersionOf(words: Options): number {
 }
 
 async function openSink(to: string, words: Options, errors: Errors): Promise<{ sink: Sink; isCluster: boolean }> {
-  const [, kind, path] = /^(rdb|json):(.+)$/.exec(to) ?? [];
-  if (kind !== undefined && !words.flag('once') && !/^(rdb|aof|scan):/.test(words.text('from')!))
+  const [, kind, path] = /^(rdb|json|aof):(.+)$/.exec(to) ?? [];
+  if (kind !== undefined && kind !== 'aof' && !words.flag('once') && !/^(rdb|aof|scan):/.test(words.text('from')!))
     throw new UsageError('a file cannot follow writes: add --once');
   const nowMs = (): number => Date.now();
   if (kind === 'rdb')
@@ -277,8 +278,9 @@ async function openSink(to: string, words: Options, errors: Errors): Promise<{ s
       sink: new RdbSink(openOutput(path), { version: rdbVersionOf(words), nowMs, compresses: true }),
       isCluster: false,
     };
+  const onUnfit = (record: { key: Uint8Array }, reason: string): void => errors.add(record.key, reason);
+  if (kind === 'aof') return { sink: new RespSink(openOutput(path), { deletes: false, onUnfit }), isCluster: false };
   if (kind === 'json') {
-    const onUnfit = (record: { key: Uint8Array }, reason: string): void => errors.add(record.key, reason);
     return {
       sink: new JsonSink(openOutput(path), { format: 'kvasir', base64: false, nowMs, onUnfit }),
       isCluster: false,
