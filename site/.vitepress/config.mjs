@@ -31,6 +31,16 @@ function linkSources(markdown) {
   });
 }
 
+/** Documents speak of {{templates}}, which are no expressions of a page. */
+function adaptMarkdown(markdown) {
+  linkSources(markdown);
+  const withoutExpressions = (html) => html.replaceAll('{{', '&#123;&#123;');
+  const { render, renderAsync } = markdown;
+  markdown.render = (...words) => withoutExpressions(render.apply(markdown, words));
+  if (renderAsync !== undefined)
+    markdown.renderAsync = async (...words) => withoutExpressions(await renderAsync.apply(markdown, words));
+}
+
 /** Where a link of a page leads if not to a page: an address, or nothing; undefined for links to pages. */
 function sourceOf(href, from) {
   if (/^(\w+:|#)/.test(href)) return undefined;
@@ -71,9 +81,7 @@ export default {
   },
   cleanUrls: true,
   lastUpdated: false,
-  markdown: { html: false, config: linkSources },
-  // Documents speak of {{templates}} and <places>; no page has a component.
-  vue: { template: { compilerOptions: { delimiters: ['\u0001', '\u0002'] } } },
+  markdown: { html: false, config: adaptMarkdown },
   vite: { publicDir: false },
   themeConfig: {
     search: { provider: 'local' },
