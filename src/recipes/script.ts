@@ -14,7 +14,8 @@ export interface Script {
 
 /**
  * A script with its SHA-1. Its text must be ASCII. Calls at the top of a file are marked as pure, so that bundlers drop the scripts of
- * recipes that a program does not import.
+ * recipes that a program does not import; where the text has parts of other files, a pure function holds the call, because bundlers keep
+ * arguments that they cannot judge.
  */
 export function makeScript(text: string): Script {
   const bytes = latin1Bytes(text);

@@ -22,7 +22,8 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 `;
 
-const addScript = /* @__PURE__ */ makeScript(`${nowLua}
+const addScript = /* @__PURE__ */ (() =>
+  makeScript(`${nowLua}
 local id = ARGV[3]
 if id == '' then id = tostring(redis.call('INCR', KEYS[4])) end
 if redis.call('HSETNX', KEYS[3], id, ARGV[1]) == 0 then return id end
@@ -32,10 +33,11 @@ else
   redis.call('XADD', KEYS[1], '*', 'id', id)
 end
 return id
-`);
+`))();
 
 // ARGV: worker, count, visibleMs, attempts. Returns entry id, job id, body, deliveries for each job.
-const takeScript = /* @__PURE__ */ makeScript(`${nowLua}
+const takeScript = /* @__PURE__ */ (() =>
+  makeScript(`${nowLua}
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 100)
 for _, id in ipairs(due) do
   redis.call('ZREM', KEYS[2], id)
@@ -70,7 +72,7 @@ if rest > 0 then
   if read then for _, entry in ipairs(read[1][2]) do give(entry, 1) end end
 end
 return answer
-`);
+`))();
 
 // A worker that lost its job to another must not end it.
 const doneScript = /* @__PURE__ */ makeScript(`

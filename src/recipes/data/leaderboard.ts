@@ -24,15 +24,17 @@ local function places(range)
 end
 `;
 
-const topScript = /* @__PURE__ */ makeScript(`${placesLua}
+const topScript = /* @__PURE__ */ (() =>
+  makeScript(`${placesLua}
 return places(redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[2], 'WITHSCORES'))
-`);
+`))();
 
-const aroundScript = /* @__PURE__ */ makeScript(`${placesLua}
+const aroundScript = /* @__PURE__ */ (() =>
+  makeScript(`${placesLua}
 local rank = redis.call('ZREVRANK', KEYS[1], ARGV[1])
 if not rank then return {} end
 return places(redis.call('ZREVRANGE', KEYS[1], math.max(0, rank - ARGV[2]), rank + ARGV[2], 'WITHSCORES'))
-`);
+`))();
 
 const addScript = /* @__PURE__ */ makeScript(`
 local score

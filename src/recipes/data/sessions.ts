@@ -12,7 +12,8 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 `;
 
-const startScript = /* @__PURE__ */ makeScript(`${nowLua}
+const startScript = /* @__PURE__ */ (() =>
+  makeScript(`${nowLua}
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 local over = redis.call('ZCARD', KEYS[2]) + 1 - ARGV[3]
 if over > 0 then
@@ -26,14 +27,15 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return 1
-`);
+`))();
 
-const touchScript = /* @__PURE__ */ makeScript(`${nowLua}
+const touchScript = /* @__PURE__ */ (() =>
+  makeScript(`${nowLua}
 if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then return {} end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return redis.call('HGETALL', KEYS[1])
-`);
+`))();
 
 const setScript = /* @__PURE__ */ makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end

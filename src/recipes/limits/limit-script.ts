@@ -8,7 +8,8 @@ import { makeScript } from '../script.js';
 
 export const ARGUMENTS_PER_LIMIT = 6;
 
-export const limitScript = /* @__PURE__ */ makeScript(`
+export const limitScript = /* @__PURE__ */ (() =>
+  makeScript(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local checks = {}
@@ -135,4 +136,4 @@ if allowed then
   for index = 1, #KEYS do commits[index]() end
 end
 return replies
-`);
+`))();

@@ -28,7 +28,8 @@ export interface LockOptions {
   readonly surroundings?: Surroundings | undefined;
 }
 
-const acquireScript = /* @__PURE__ */ makeScript(`${waitingLua}
+const acquireScript = /* @__PURE__ */ (() =>
+  makeScript(`${waitingLua}
 local lock, fence, line, alive = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local owner, hold, ttl, patience, waits = ARGV[1], 'hold:' .. ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
 local holder = redis.call('HGET', lock, 'owner')
@@ -47,7 +48,7 @@ local token = redis.call('INCR', fence)
 redis.call('HSET', lock, 'owner', owner, 'fence', token, hold, 1)
 redis.call('PEXPIRE', lock, ttl)
 return {1, token, 0}
-`);
+`))();
 
 const extendScript = /* @__PURE__ */ makeScript(`
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] or redis.call('HEXISTS', KEYS[1], 'hold:' .. ARGV[2]) == 0 then
@@ -67,9 +68,10 @@ end
 return 1
 `);
 
-const leaveScript = /* @__PURE__ */ makeScript(`${waitingLua}
+const leaveScript = /* @__PURE__ */ (() =>
+  makeScript(`${waitingLua}
 leave(KEYS[1], KEYS[2], ARGV[1])
-`);
+`))();
 
 /**
  * A lock on one Redis.

@@ -18,7 +18,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 `;
 
-const readScript = /* @__PURE__ */ makeScript(`${timeLua}
+const readScript = /* @__PURE__ */ (() =>
+  makeScript(`${timeLua}
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then
   return {0, 0}
 end
@@ -27,9 +28,10 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return {1, tonumber(redis.call('GET', KEYS[4]) or 0)}
-`);
+`))();
 
-const writeScript = /* @__PURE__ */ makeScript(`${timeLua}
+const writeScript = /* @__PURE__ */ (() =>
+  makeScript(`${timeLua}
 local writer = redis.call('GET', KEYS[2])
 if writer == ARGV[1] then
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
@@ -47,9 +49,10 @@ if next then
   redis.call('DEL', KEYS[3])
 end
 return {1, redis.call('INCR', KEYS[4])}
-`);
+`))();
 
-const extendScript = /* @__PURE__ */ makeScript(`${timeLua}
+const extendScript = /* @__PURE__ */ (() =>
+  makeScript(`${timeLua}
 if redis.call('GET', KEYS[2]) == ARGV[1] then
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
   return 1
@@ -60,7 +63,7 @@ if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   return 1
 end
 return 0
-`);
+`))();
 
 const releaseScript = /* @__PURE__ */ makeScript(`
 for index = 2, 3 do

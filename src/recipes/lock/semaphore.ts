@@ -12,7 +12,8 @@ import type { LockOptions } from './lock.js';
 import { waitInTurn } from './wait-in-turn.js';
 import { waitingLua } from './waiting.js';
 
-const acquireScript = /* @__PURE__ */ makeScript(`${waitingLua}
+const acquireScript = /* @__PURE__ */ (() =>
+  makeScript(`${waitingLua}
 local holders, line, alive = KEYS[1], KEYS[2], KEYS[3]
 local id, limit, ttl, patience, waits = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
 redis.call('ZREMRANGEBYSCORE', holders, '-inf', now)
@@ -28,7 +29,7 @@ leave(line, alive, id)
 redis.call('ZADD', holders, now + ttl, id)
 redis.call('PEXPIRE', holders, math.max(ttl, redis.call('PTTL', holders)))
 return {1, limit - redis.call('ZCARD', holders), 0}
-`);
+`))();
 
 const extendScript = /* @__PURE__ */ makeScript(`
 local clock = redis.call('TIME')

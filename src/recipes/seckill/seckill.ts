@@ -22,7 +22,8 @@ redis.call('HSET', KEYS[1], 'total', ARGV[1], 'stock', ARGV[1], 'limit', ARGV[2]
 return 1
 `);
 
-const buyScript = /* @__PURE__ */ makeScript(`${nowLua}
+const buyScript = /* @__PURE__ */ (() =>
+  makeScript(`${nowLua}
 local sale = redis.call('HMGET', KEYS[1], 'stock', 'limit', 'opens', 'closes')
 if not sale[1] then return {'unknown', '0'} end
 local known = redis.call('HGET', KEYS[3], ARGV[3])
@@ -38,7 +39,7 @@ redis.call('HINCRBY', KEYS[2], ARGV[1], count)
 local order = redis.call('XADD', KEYS[4], '*', 'user', ARGV[1], 'count', count, 'request', ARGV[3])
 redis.call('HSET', KEYS[3], ARGV[3], order)
 return {'sold', order}
-`);
+`))();
 
 const cancelScript = /* @__PURE__ */ makeScript(`
 local entry = redis.call('XRANGE', KEYS[4], ARGV[1], ARGV[1])[1]
@@ -50,13 +51,14 @@ redis.call('HINCRBY', KEYS[2], order.user, -order.count)
 return 1
 `);
 
-const closeScript = /* @__PURE__ */ makeScript(`${nowLua}
+const closeScript = /* @__PURE__ */ (() =>
+  makeScript(`${nowLua}
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if now < tonumber(redis.call('HGET', KEYS[1], 'closes')) then
   redis.call('HSET', KEYS[1], 'closes', now)
 end
 return 1
-`);
+`))();
 
 export interface SaleOptions {
   readonly stock: number;

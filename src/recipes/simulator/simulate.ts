@@ -62,8 +62,6 @@ const REDIS_MS = 1;
 /** How long a client waits for a Redis that is gone. */
 const REDIS_TIMEOUT_MS = 100;
 
-const anyKey = (keys: number) => (random: () => number) => Math.floor(random() * keys);
-
 const scenes: Readonly<Record<SceneName, Scene>> = {
   penetration: {
     text: 'From a quarter of the time to three quarters, 400 requests a second ask for ids that do not exist.',
@@ -71,7 +69,7 @@ const scenes: Readonly<Record<SceneName, Scene>> = {
     queryMs: 50,
     ttlMs: 60_000,
     keys: 200,
-    pick: anyKey(200),
+    pick: (random) => Math.floor(random() * 200),
     attack: (share) => (share >= 0.25 && share < 0.75 ? 400 : 0),
     isFilled: true,
   },
@@ -90,7 +88,7 @@ const scenes: Readonly<Record<SceneName, Scene>> = {
     queryMs: 50,
     ttlMs: 8000,
     keys: 1000,
-    pick: anyKey(1000),
+    pick: (random) => Math.floor(random() * 1000),
     isFilled: true,
   },
   outage: {
@@ -99,7 +97,7 @@ const scenes: Readonly<Record<SceneName, Scene>> = {
     queryMs: 50,
     ttlMs: 60_000,
     keys: 20,
-    pick: anyKey(20),
+    pick: (random) => Math.floor(random() * 20),
     isFilled: true,
     isDown: (share) => share >= 0.25 && share < 0.5,
   },
