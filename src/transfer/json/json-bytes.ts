@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { writeInteger } from '../../base/bytes.js';
 
-const START_BYTES = 256 * 1024;
+const START_BYTES = 1280 * 1024;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEX = '0123456789abcdef';
@@ -26,6 +26,14 @@ export class JsonBytes {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more));
     this.bytes.copy(grown, 0, 0, this.length);
     this.bytes = grown;
+  }
+
+  /** The bytes so far, which belong to the caller: an output may write them later. */
+  take(): Buffer {
+    const made = this.bytes.subarray(0, this.length);
+    this.bytes = Buffer.allocUnsafeSlow(START_BYTES);
+    this.length = 0;
+    return made;
   }
 
   byte(value: number): void {

@@ -67,8 +67,7 @@ export class JsonSink implements Sink {
   private hand(): void {
     const { bytes, output } = this;
     if (bytes.length === 0) return;
-    output.write(bytes.bytes.subarray(0, bytes.length));
-    bytes.length = 0;
+    output.write(bytes.take());
   }
 
   /** The short way, which makes no strings; false, and nothing written, when the record is none for it. */
