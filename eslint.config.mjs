@@ -25,6 +25,7 @@ const outsideSimulation = [
   'src/cli/**',
   'src/bench/**',
   'src/transfer/**',
+  'src/recipes-program/**',
   'src/mysql/**',
   'src/admin/**',
   'src/checkers/terminal.ts',
