@@ -181,6 +181,14 @@ export class Database {
     return this.entries.number(entry) < this.keyspace.nowMs ? this.expire(entry, hash, key, offset, length) : entry;
   }
 
+  /** The key's entry, or 0 where there is none or it is past its time, which stays for whoever asks with effect. */
+  look(key: Uint8Array, offset: number, length: number): number {
+    const hash = this.hashOf(key, offset, length);
+    const entry = this.dicts.find(this.dict, key, offset, length, hash);
+    if (entry === 0 || !this.entries.hasNumber(entry)) return entry;
+    return this.entries.number(entry) < this.keyspace.nowMs ? 0 : entry;
+  }
+
   /** An entry is past its time: deletes it, or only hides it where deleting is not ours to do. */
   private expire(entry: number, hash: number, key: Uint8Array, offset: number, length: number): number {
     const keyspace = this.keyspace;

@@ -193,12 +193,12 @@ export class Blocking {
     }
   }
 
-  /** The type of a queue's key, -1 when it is not there. */
+  /** The type of a queue's key, -1 when it is not there or past its time. Whoever waits for it is no reason to delete it. */
   private typeOf(name: string): number {
     const { keyspace } = this.server;
     const colon = name.indexOf(':');
     const key = latin1Bytes(name.slice(colon + 1));
-    const entry = keyspace.databases[Number(name.slice(0, colon))]!.peek(key, 0, key.length);
+    const entry = keyspace.databases[Number(name.slice(0, colon))]!.look(key, 0, key.length);
     return entry === 0 ? -1 : keyspace.entries.type(entry);
   }
 

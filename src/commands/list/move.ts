@@ -6,7 +6,7 @@ import { EventClass } from '../../keyspace/events.js';
 import { command, keyAt } from '../../registry/command.js';
 import { double, key } from '../../registry/grammar.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
-import type { DataCall, DataCommand, Part } from '../engine.js';
+import type { DataCall, DataCommand } from '../engine.js';
 import { parseTimeoutSeconds } from '../timeout.js';
 import { addList, elementsRemoved, endArgument, LEFT, listsOf, parseEnd, popEvent, RIGHT } from './access.js';
 
@@ -54,13 +54,14 @@ function runBlockingMove(
   to: number,
   timeoutMs: number,
   name: string,
-  ends: readonly Part[],
+  /** Arguments that name the ends, which go on as the client wrote them. */
+  endPlaces: readonly number[],
 ): void {
   const source = writeTyped(call, 1, Type.LIST);
   if (source === WRONG_TYPE) return;
   if (source !== 0) {
     if (moveElement(call, source, from, to) && call.host.propagates)
-      call.host.rewrite(call, [name, call.copy(1), call.copy(2), ...ends]);
+      call.host.rewrite(call, [name, call.copy(1), call.copy(2), ...endPlaces.map((place) => call.copy(place))]);
   } else if (call.denyBlocking) {
     call.reply.nil();
   } else {
@@ -124,11 +125,7 @@ export const blmove: DataCommand = command({
     const to = parseEnd(call, 4);
     if (to < 0) return;
     const timeoutMs = parseTimeoutSeconds(call, 5);
-    if (timeoutMs >= 0)
-      runBlockingMove(call, from, to, timeoutMs, 'LMOVE', [
-        from === LEFT ? 'LEFT' : 'RIGHT',
-        to === LEFT ? 'LEFT' : 'RIGHT',
-      ]);
+    if (timeoutMs >= 0) runBlockingMove(call, from, to, timeoutMs, 'LMOVE', [3, 4]);
   },
 });
 
