@@ -128,6 +128,7 @@ export class Bus {
       isOpen: false,
     };
     node.link = link;
+    node.dialedMs = this.nowMs;
     this.actions.push({ kind: 'connect', link, host: node.ip, port: node.busPort });
   }
 

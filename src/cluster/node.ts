@@ -82,6 +82,8 @@ export class ClusterNode {
   /** The connection that this node has opened to it, and the one that it has opened. */
   link: BusLink | undefined;
   inboundLink: BusLink | undefined;
+  /** When this node last began to connect to it. */
+  dialedMs = -Infinity;
   readonly createdMs: number;
   /** When the ping that waits for its pong was sent; 0: none waits. */
   pingSentMs = 0;

@@ -61,10 +61,14 @@ export function updateMyself(bus: Bus): void {
   bus.save();
 }
 
+/** Connections that one tick begins. */
+const CONNECTS_PER_TICK = 50;
+
 function connectAll(bus: Bus): void {
   const { state, nowMs, settings } = bus;
   const handshakeMs = Math.max(HANDSHAKE_MS_MIN, settings.nodeTimeoutMs);
   bus.suspectedCount = 0;
+  const unconnected: ClusterNode[] = [];
   for (const node of [...state.nodes.values()]) {
     if (node.isMyself || !node.hasAddress) continue;
     if (node.isInHandshake && nowMs - node.createdMs > handshakeMs) {
@@ -76,8 +80,11 @@ function connectAll(bus: Bus): void {
       continue;
     }
     if (node.isSuspected) bus.suspectedCount++;
-    if (node.link === undefined) bus.connect(node);
+    if (node.link === undefined) unconnected.push(node);
   }
+  // Who waits longest comes first. A nodes.conf may name thousands that are gone, and each attempt costs time of clients.
+  if (unconnected.length > CONNECTS_PER_TICK) unconnected.sort((a, b) => a.dialedMs - b.dialedMs);
+  for (const node of unconnected.slice(0, CONNECTS_PER_TICK)) bus.connect(node);
 }
 
 function pingAtRandom(bus: Bus): void {
