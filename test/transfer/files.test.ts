@@ -114,7 +114,8 @@ describe('kvasir-rdb', { skip: peerMissing('redis-server', 'redis-cli') }, () =>
         assert.equal(ran.status, 1, `seed ${seed}, round ${round}: ${ran.stderr}`);
         assert.doesNotMatch(ran.stderr, /^ {4}at /m);
         const { keys } = JSON.parse(ran.stdout.toString()) as { keys: number };
-        const least = round % 2 === 0 ? 1500 : Math.floor((at / whole.length) * 2000) - 20;
+        // A hole costs about ten keys, and rarely some hundred: where it makes a length that hides what follows.
+        const least = round % 2 === 0 ? 1000 : Math.floor((at / whole.length) * 2000) - 20;
         assert.ok(keys >= least, `seed ${seed}, round ${round}: ${keys} keys of at least ${least}`);
         assert.equal((await runTool('kvasir-check-rdb', [out])).status, 0);
       }

@@ -3,6 +3,10 @@
 // After damage the file is searched, byte by byte, for a place from which RECORDS_BELIEVED keys can be read in a row, or the end
 // of the file is reached. What lies between is lost; a key that was damaged inside without breaking the format is not noticed
 // but by the checksum at the end.
+//
+// Damage can also make a length that is too long: keys that are sound are then taken for a part of a long key or value, and the
+// fault is noticed somewhere behind it, or never. So the long ones just before and just after a fault are searched as well, for many
+// keys in a row that do not end where the long one does.
 
 import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb/reader.js';
 import { RDB_TYPE_MAX } from '../../persistence/rdb/format.js';
@@ -11,6 +15,10 @@ import { fileChunks, fileHead, fileSize } from '../sources/file-chunks.js';
 import { RdbDamage, RdbSource } from '../sources/rdb-source.js';
 
 const RECORDS_BELIEVED = 3;
+/** As many must follow each other inside a key before it counts as made up by damage. */
+const RECORDS_AGAINST_KEY = 20;
+/** How many long keys are suspected before a fault, and how many after it. */
+const KEYS_SUSPECTED = 16;
 /** How much is read to believe a place. */
 const TRIAL_BYTES = 1 << 20;
 const HEADER_BYTES = 9;
@@ -19,6 +27,18 @@ export interface Gap {
   readonly from: number;
   readonly to: number;
   readonly reason: string;
+}
+
+/** A key with its value that damage may have made up: offsets in the file. */
+interface Suspect {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Swallowed {
+  readonly suspect: Suspect;
+  /** Offset of the first key in it. */
+  readonly at: number;
 }
 
 export class SalvageSource implements Source {
@@ -43,7 +63,20 @@ export class SalvageSource implements Source {
       // A header and SELECTDB of our own stand before what is read.
       const select = Uint8Array.of(0xfe, 0x80, database >>> 24, database >>> 16, database >>> 8, database);
       const shift = from - HEADER_BYTES - select.length;
-      const source = new RdbSource(this.name, this.chunks(select, from), undefined, { verifyChecksum: false });
+      const suspects: Suspect[] = [];
+      let seen = 0;
+      let swallowed: Swallowed | undefined;
+      const isResumed = from > HEADER_BYTES;
+      const source = new RdbSource(this.name, this.chunks(select, from), undefined, {
+        verifyChecksum: false,
+        doubts: (begin, end) => {
+          const suspect = { from: shift + begin, to: shift + end };
+          if (isResumed && seen++ < KEYS_SUSPECTED) swallowed = this.findSwallowed([suspect]);
+          suspects.push(suspect);
+          if (suspects.length > KEYS_SUSPECTED) suspects.shift();
+          return swallowed !== undefined;
+        },
+      });
       try {
         for await (const batch of source.batches()) {
           yield { records: batch.records, sourceBytes: shift + batch.sourceBytes };
@@ -52,8 +85,9 @@ export class SalvageSource implements Source {
       } catch (error) {
         if (!(error instanceof RdbDamage)) throw error;
         database = source.reader.database;
-        const broken = Math.max(from, shift + source.soundOffset);
-        from = this.findNext(broken + 1);
+        swallowed ??= this.findSwallowed(suspects);
+        const broken = swallowed?.suspect.from ?? Math.max(from, shift + source.soundOffset);
+        from = swallowed?.at ?? this.findNext(broken + 1);
         const reason = error.message.replace(/^.*?: /, '').replace(/ at offset.*/, '');
         this.gaps.push({ from: broken, to: Math.min(from, this.totalBytes), reason });
       }
@@ -82,6 +116,40 @@ export class SalvageSource implements Source {
       if (this.isPlausible(window.subarray(at - start, end), isEnd)) return at;
     }
     return this.totalBytes;
+  }
+
+  /** The first of some keys that holds others instead, and where they begin. */
+  private findSwallowed(suspects: readonly Suspect[]): Swallowed | undefined {
+    for (const suspect of suspects) {
+      const { from, to } = suspect;
+      const window = readRange(this.name, from, Math.min(this.totalBytes, to + TRIAL_BYTES));
+      for (let at = from + 1; at < Math.min(to, from + TRIAL_BYTES); at++) {
+        if (window[at - from]! > RDB_TYPE_MAX) continue;
+        if (this.holdsKeys(window.subarray(at - from), to - at)) return { suspect, at };
+      }
+    }
+    return undefined;
+  }
+
+  /** Whether many keys follow each other, the first of which begins these bytes, and none ends at `end`. */
+  private holdsKeys(bytes: Uint8Array, end: number): boolean {
+    const reader = new RdbReader();
+    reader.verifyChecksum = false;
+    reader.push(this.header);
+    reader.push(bytes);
+    try {
+      for (let keys = 0; keys < RECORDS_AGAINST_KEY;) {
+        const event = reader.next();
+        if (event === RdbEvent.end || event === RdbEvent.needInput) return false;
+        if (event !== RdbEvent.valueEnd) continue;
+        keys++;
+        if (reader.offset - this.header.length === end) return false;
+      }
+      return true;
+    } catch (error) {
+      if (error instanceof RdbError) return false;
+      throw error;
+    }
   }
 
   private isPlausible(bytes: Uint8Array, isEnd: boolean): boolean {

@@ -118,10 +118,17 @@ class PartReader {
   }
 }
 
+const DOUBTED_BYTES = 256;
+
 export interface RdbSourceOptions {
   /** The RDB is the beginning of something else: nothing is read beyond it by this source. */
   readonly onEnd?: (rest: Uint8Array) => void;
   readonly verifyChecksum?: boolean;
+  /**
+   * Asked of keys that take more than DOUBTED_BYTES with their value, by the offsets of the first byte and of the one behind the last:
+   * true when damage has made such a key up, which is not given out then.
+   */
+  readonly doubts?: (from: number, to: number) => boolean;
   /** Damage inside of values is left to who takes them. */
   readonly skimsValues?: boolean;
 }
@@ -173,6 +180,13 @@ export class RdbSource implements Source {
         continue;
       }
       if (event === RdbEvent.end) break;
+      if (event === RdbEvent.valueEnd && this.isDoubted()) {
+        if (records.length > 0) yield { records, sourceBytes: this.soundOffset };
+        throw new RdbDamage(
+          `${this.name}: A length that damage has made at offset ${this.soundOffset}`,
+          this.soundOffset,
+        );
+      }
       if (this.parts !== undefined && event !== RdbEvent.valueEnd) continue;
       const record = this.recordOf(event);
       if (this.head === undefined || this.parts !== undefined) this.soundOffset = reader.offset;
@@ -197,6 +211,12 @@ export class RdbSource implements Source {
       this.warnings.push(`${this.modulesSkipped} pieces of module data that belong to no key were left out`);
     yield { records, sourceBytes: reader.offset };
     this.options.onEnd?.(reader.unread.slice());
+  }
+
+  private isDoubted(): boolean {
+    const { doubts } = this.options;
+    if (doubts === undefined || this.parts !== undefined) return false;
+    return this.reader.offset - this.soundOffset > DOUBTED_BYTES && doubts(this.soundOffset, this.reader.offset);
   }
 
   private damage(error: RdbError): TransferError {
