@@ -217,7 +217,7 @@ async function protectedGetters(
   const options: CacheOptions = {
     ttlMs: scene.ttlMs,
     staleMs: scene.ttlMs,
-    jitter: 0.3,
+    jitter: 0.5,
     // A filter that cannot be asked denies nothing.
     guard: (key) => known.has(key).catch(() => true),
     surroundings: machine.surroundings,
