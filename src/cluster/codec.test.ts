@@ -15,6 +15,7 @@ import {
   MessageType,
 } from './message.js';
 import { HEADER_BYTES, HeaderAt } from './message-layout.js';
+import { NodeFlag } from './node.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? Date.now() % 1e9);
 const random = new Prng(seed);
@@ -31,6 +32,11 @@ function big(): number {
   return random.below(0x200000) * 0x100000000 + random.uint32();
 }
 
+/** Flags of a node, which is not master and replica at once. */
+function nodeFlags(): number {
+  return random.below(65536) & ~random.pick([NodeFlag.master, NodeFlag.replica]);
+}
+
 function gossip(): GossipEntry {
   return {
     id: id(),
@@ -40,7 +46,7 @@ function gossip(): GossipEntry {
     port: random.below(65536),
     otherPort: random.below(65536),
     busPort: random.below(65536),
-    nodeFlags: random.below(65536),
+    nodeFlags: nodeFlags(),
   };
 }
 
@@ -83,7 +89,7 @@ function message(type = random.below(11)): BusMessage {
       otherPort: random.below(65536),
       busPort: random.below(65536),
       ip: random.pick(['', '10.0.0.1', 'fe80::1%eth0']),
-      nodeFlags: random.below(65536),
+      nodeFlags: nodeFlags(),
       isOk: random.chance(50),
       messageFlags: MessageFlag.extensions | random.below(4),
       currentEpoch: big(),
