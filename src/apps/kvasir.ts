@@ -115,6 +115,14 @@ ${lines.join('\n')}
 }
 
 async function runLink(word: 'link' | 'unlink', given: string | undefined): Promise<number> {
+  if (given === '--help' || given === '-h') {
+    process.stdout.write(help());
+    return 0;
+  }
+  if (given?.startsWith('-') === true) {
+    process.stderr.write(`kvasir ${word}: '${given}' is no folder\n`);
+    return 2;
+  }
   const { defaultFolder, link, unlink } = await import('../cli/old-names.js');
   const folder = given ?? defaultFolder();
   const target = { platform: process.platform, node: process.execPath, programs };

@@ -30,8 +30,6 @@ export const errors = {
   readOnly: "READONLY You can't write against a read only replica.",
   masterDown: "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
   noReplicas: 'NOREPLICAS Not enough good replicas to write.',
-  saveFailed:
-    'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.',
   execAborted: 'EXECABORT Transaction discarded because of previous errors.',
   execWithoutMulti: 'ERR EXEC without MULTI',
   unblocked: 'UNBLOCKED client unblocked via CLIENT UNBLOCK',

@@ -46,6 +46,18 @@ describe('kvasir link', () => {
     rmSync(other, { recursive: true });
   });
 
+  it('takes no option for a folder', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'options-'));
+    const help = await run(process.execPath, [program, 'link', '--help'], { cwd: empty });
+    assert.match(help.stdout, /^Usage: kvasir /);
+    await assert.rejects(
+      run(process.execPath, [program, 'link', '--nosuch'], { cwd: empty }),
+      /'--nosuch' is no folder/,
+    );
+    assert.deepEqual(readdirSync(empty), []);
+    rmSync(empty, { recursive: true });
+  });
+
   it('leaves a file of another origin alone, and says so', async () => {
     const other = mkdtempSync(join(tmpdir(), 'foreign-'));
     writeFileSync(join(other, 'redis-cli'), '#!/bin/sh\n');
