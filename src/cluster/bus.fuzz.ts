@@ -20,7 +20,8 @@ const EPOCHS = [0, 1, 2, 3, 7, 1000, 2 ** 32, Number.MAX_SAFE_INTEGER - 1, Numbe
 const ADDRESSES = ['', '127.0.0.1', '10.0.0.7', '::1', 'host-1.example', 'x'.repeat(45)];
 const PORTS = [0, 1, 7000, 65535];
 
-const settings: BusSettings = {
+/** Settings of a node with nothing special. */
+export const settings: BusSettings = {
   nodeTimeoutMs: 1000,
   pingIntervalMs: 500,
   replicaValidityFactor: 0,

@@ -1,28 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.js';
+import { settings } from './bus.fuzz.js';
 import { Bus } from './bus.js';
 import { ClusterNode, NodeFlag } from './node.js';
 import { ClusterState } from './state.js';
 import { step } from './step.js';
-
-const settings = {
-  nodeTimeoutMs: 1000,
-  pingIntervalMs: 500,
-  replicaValidityFactor: 0,
-  replicationPingMs: 1000,
-  migrationBarrier: 1,
-  allowsReplicaMigration: true,
-  requiresFullCoverage: true,
-  replicaNoFailover: false,
-  usesTls: false,
-  announcedIp: '',
-  announcedPort: 7000,
-  announcedTlsPort: 0,
-  announcedBusPort: 17000,
-  hostname: '',
-  humanName: '',
-};
 
 test('thousands of nodes that are gone are tried in turn, few at a time', () => {
   const id = (number: number): string => number.toString(16).padStart(40, '0');
