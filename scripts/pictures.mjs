@@ -11,21 +11,10 @@ import { startAdmin } from '../dist/src/admin/admin.js';
 import { startServer } from '../dist/src/embed/start-server.js';
 import { systemEnvironment } from '../dist/src/io/environment.js';
 import { openBrowser } from '../dist/test/admin/browser.js';
+import { openExample } from './pictures/example.mjs';
 
 const folder = 'docs/pictures';
 const password = 'only for pictures';
-
-function* exampleCommands() {
-  for (let index = 0; index < 400; index++)
-    yield ['SET', `session:${index}`, `{"user":${index},"cart":[${index % 7},12]}`, 'EX', String(600 + index * 60)];
-  for (let index = 0; index < 120; index++)
-    yield ['HSET', `user:${index}`, 'name', `Name ${index}`, 'mail', `user${index}@example.com`];
-  for (let index = 0; index < 12; index++)
-    yield ['ZADD', 'leaderboard', String(1800 - index * 117.5), `player-${index}`];
-  for (let index = 0; index < 30; index++) yield ['XADD', 'events', '*', 'type', 'login', 'user', String(index)];
-  yield ['GEOADD', 'places', '-6.77', '62.01', 'Tórshavn', '-21.9', '64.14', 'Reykjavík', '10.75', '59.91', 'Oslo'];
-  yield ['SADD', 'tags', 'red', 'green', 'blue'];
-}
 
 /** What is typed at the prompt of the picture. */
 const session = [
@@ -82,24 +71,8 @@ const browser = await openBrowser();
 try {
   mkdirSync(folder, { recursive: true });
   const page = await browser.newPage({ viewport: { width: 1120, height: 640 } });
-  await page.goto(admin.setupUrl);
-  await page.getByLabel('Name').fill('ada');
-  await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByLabel('Password again').fill(password);
-  await page.getByRole('button', { name: 'Make the user' }).click();
-  await page.getByRole('heading', { name: 'Servers' }).waitFor();
-  await page.evaluate(
-    async (commands) => {
-      const { csrfToken } = await (await fetch('/api/session')).json();
-      await fetch('/api/servers/given1/commands', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-csrf-token': csrfToken },
-        body: JSON.stringify({ commands }),
-      });
-      localStorage.setItem('theme', 'light');
-    },
-    [...exampleCommands()],
-  );
+  await openExample(page, admin.setupUrl, password);
+  await page.evaluate(() => localStorage.setItem('theme', 'light'));
   await page.goto('about:blank');
   await page.goto(`${admin.url}#/s/given1/keys`);
   await page.getByRole('treeitem').filter({ hasText: 'leaderboard' }).click();

@@ -9,6 +9,7 @@ import { systemEnvironment } from '../dist/src/io/environment.js';
 import { startAdmin } from '../dist/src/admin/admin.js';
 import { startServer } from '../dist/src/embed/start-server.js';
 import { openBrowser } from '../dist/test/admin/browser.js';
+import { openExample } from './pictures/example.mjs';
 
 const [folder, ...chosen] = process.argv.slice(2);
 if (folder === undefined) {
@@ -21,24 +22,6 @@ const serverViews =
 const views = ['servers', ...serverViews, 'alerts', 'users', 'audit'].filter(
   (view) => chosen.length === 0 || chosen.includes(view),
 );
-
-function* exampleCommands() {
-  for (let index = 0; index < 600; index++)
-    yield [
-      'SET',
-      `session:${index}`,
-      JSON.stringify({ user: index, cart: [index % 7, 12] }),
-      'EX',
-      String(600 + index * 60),
-    ];
-  for (let index = 0; index < 200; index++)
-    yield ['HSET', `user:${index}:profile`, 'name', `Name ${index}`, 'mail', `user${index}@example.com`];
-  for (let index = 0; index < 40; index++) yield ['ZADD', 'leaderboard', String(index * 17.5), `player-${index}`];
-  for (let index = 0; index < 30; index++) yield ['XADD', 'events', '*', 'type', 'login', 'user', String(index)];
-  yield ['GEOADD', 'places', '-6.77', '62.01', 'Tórshavn', '-21.9', '64.14', 'Reykjavík', '10.75', '59.91', 'Oslo'];
-  yield ['SET', 'config:features', '{"dark":true,"limits":[1,2,{"burst":null}]}'];
-  yield ['SADD', 'tags', 'red', 'green', 'blue'];
-}
 
 const server = await startServer({ port: 0 });
 const data = mkdtempSync(join(tmpdir(), 'kvasir-admin-'));
@@ -57,23 +40,7 @@ const browser = await openBrowser();
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
 mkdirSync(folder, { recursive: true });
 
-await page.goto(admin.setupUrl);
-await page.getByLabel('Name').fill('ada');
-await page.getByLabel('Password', { exact: true }).fill(password);
-await page.getByLabel('Password again').fill(password);
-await page.getByRole('button', { name: 'Make the user' }).click();
-await page.getByRole('heading', { name: 'Servers' }).waitFor();
-await page.evaluate(
-  async (commands) => {
-    const { csrfToken } = await (await fetch('/api/session')).json();
-    await fetch('/api/servers/given1/commands', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-csrf-token': csrfToken },
-      body: JSON.stringify({ commands }),
-    });
-  },
-  [...exampleCommands()],
-);
+await openExample(page, admin.setupUrl, password);
 
 const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 800 } };
 for (const theme of ['light', 'dark']) {
