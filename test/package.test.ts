@@ -52,7 +52,7 @@ describe('the package', () => {
   it('is small: the bundles, their declarations, the sample configuration and the pages', (t) => {
     t.diagnostic(`${paths.length} files, ${packedBytes} bytes packed, ${bytes} bytes installed`);
     const allowed =
-      /^(dist\/bundle\/[\w-]+\.c?js|dist\/bundle\/admin\/[\w.-]+\.(js|css|html|svg|txt)|dist\/bundle\/[\w-]+\.d\.c?ts|docs\/((recipes|guides(\/zh)?)\/)?[\w-]+\.md|docs\/pictures\/[\w-]+\.(png|svg)|docs\/grafana-dashboard\.json|deploy\/[\w./@-]+|kvasir\.conf|package\.json|LICENSE|[A-Z]+\.md)$/;
+      /^(dist\/bundle\/[\w-]+\.c?js|dist\/bundle\/admin\/[\w.-]+\.(js|css|html|svg|txt)|dist\/bundle\/[\w-]+\.d\.c?ts|docs\/((recipes|clients|guides(\/zh)?)\/)?[\w-]+\.md|docs\/pictures\/[\w-]+\.(png|svg)|docs\/grafana-dashboard\.json|deploy\/[\w./@-]+|kvasir\.conf|package\.json|LICENSE|[A-Z]+\.md)$/;
     assert.deepEqual(
       paths.filter((path) => !allowed.test(path)),
       [],
