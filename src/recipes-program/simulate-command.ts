@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Prng } from '../base/prng.js';
+import { KVASIR_VERSION } from '../base/version.js';
 import { VirtualClock } from '../io/virtual-clock.js';
 import { fromServer } from '../recipes/adapters/server.js';
 import { htmlCharts, textChart } from '../recipes/simulator/charts.js';
@@ -19,7 +20,7 @@ process, with and without the protections of the cache recipe, and draws what th
   --seed N                what every draw follows from (1)
   --format text|html|json (text)
   --output FILE           writes there instead of to the standard output
-  --help
+  --help, --version
 `;
 
 function fail(text: string): never {
@@ -48,12 +49,17 @@ function readFlags(args: string[]): Flags {
         format: { type: 'string', default: 'text' },
         output: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
+        version: { type: 'boolean', short: 'v', default: false },
       },
     });
   } catch (error) {
     fail((error as Error).message);
   }
   const { values, positionals } = parsed;
+  if (values.version) {
+    process.stdout.write(`kvasir-recipes ${KVASIR_VERSION}\n`);
+    process.exit(0);
+  }
   if (values.help || positionals[0] === 'help') {
     process.stdout.write(usage);
     process.exit(0);
