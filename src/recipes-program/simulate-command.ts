@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { Prng } from '../base/prng.js';
 import { KVASIR_VERSION } from '../base/version.js';
 import { VirtualClock } from '../io/virtual-clock.js';
+import { surroundingsOf } from '../recipes/clock-surroundings.js';
 import { fromServer } from '../recipes/adapters/server.js';
 import { htmlCharts, textChart } from '../recipes/simulator/charts.js';
 import { type SceneName, sceneNames, type SceneReport, simulateCache } from '../recipes/simulator/simulate.js';
@@ -82,18 +83,7 @@ async function simulate({ scenes, seconds, seed }: Flags): Promise<SceneReport[]
     // A world for each scene, so that a scene is the same alone and among others.
     const clock = new VirtualClock({ now: Date.UTC(2026, 0, 1), frozen: true });
     const server = await createServer({ port: false, clock, seed });
-    const random = new Prng(seed);
-    let tokens = 0;
-    const surroundings = {
-      steadyMs: () => clock.steadyMs(),
-      wallMs: () => clock.wallMs(),
-      after: (delayMs: number, run: () => void) => {
-        const timer = clock.after(delayMs, run);
-        return () => timer.cancel();
-      },
-      random: () => random.unit(),
-      token: () => `token-${++tokens}`,
-    };
+    const surroundings = surroundingsOf(clock, new Prng(seed));
     const step = async (): Promise<void> => {
       clock.advance(1);
       await new Promise((resolve) => setImmediate(resolve));

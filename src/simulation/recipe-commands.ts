@@ -2,6 +2,7 @@
 
 import type { Reply } from '../client/reply.js';
 import type { CommandArgument, Commands } from '../recipes/commands.js';
+import { surroundingsOf } from '../recipes/clock-surroundings.js';
 import type { Surroundings } from '../recipes/surroundings.js';
 import { Prng } from '../base/prng.js';
 import { Lost, SimulatedClient, type Target } from './client.js';
@@ -75,16 +76,5 @@ function plain(reply: Reply): unknown {
 
 /** Time and chance of a host, for recipes. */
 export function hostSurroundings(host: Host): Surroundings {
-  const random = new Prng(host.world.random.uint32() | 0);
-  let tokens = 0;
-  return {
-    steadyMs: () => host.clock.steadyMs(),
-    wallMs: () => host.clock.wallMs(),
-    after: (delayMs, run) => {
-      const timer = host.clock.after(delayMs, run);
-      return () => timer.cancel();
-    },
-    random: () => random.unit(),
-    token: () => `${host.name}-${++tokens}`,
-  };
+  return surroundingsOf(host.clock, new Prng(host.world.random.uint32() | 0), host.name);
 }

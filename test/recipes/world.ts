@@ -11,6 +11,7 @@ import { after } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
 import { VirtualClock } from '../../src/io/virtual-clock.js';
 import { fromServer } from '../../src/recipes/adapters/server.js';
+import { surroundingsOf } from '../../src/recipes/clock-surroundings.js';
 import type { Commands } from '../../src/recipes/commands.js';
 import type { Surroundings } from '../../src/recipes/surroundings.js';
 import { createServer } from '../../src/testing/create-server.js';
@@ -43,7 +44,6 @@ export const worldSeed = Number(process.env['RECIPE_SEED'] ?? 20260101);
 export class RecipeWorld {
   readonly prng: Prng;
   readonly surroundings: Surroundings;
-  private tokens = 0;
 
   constructor(
     readonly server: TestServer,
@@ -51,16 +51,7 @@ export class RecipeWorld {
     seed: number,
   ) {
     this.prng = new Prng(seed);
-    this.surroundings = {
-      steadyMs: () => clock.steadyMs(),
-      wallMs: () => clock.wallMs(),
-      after: (delayMs, run) => {
-        const timer = clock.after(delayMs, run);
-        return () => timer.cancel();
-      },
-      random: () => this.prng.unit(),
-      token: () => `token-${++this.tokens}`,
-    };
+    this.surroundings = surroundingsOf(clock, this.prng);
   }
 
   /** Commands without delay. */
