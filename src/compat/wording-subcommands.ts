@@ -13,6 +13,9 @@ const OBJECT_WORDS = 3;
 /** Containers that already said so in 5.0 but without the full stop. */
 const withoutStop = new Set(['client', 'memory']);
 
+/** What today's containers say of either fault. */
+const eitherFault = /^ERR Unknown subcommand or wrong number of arguments for .*/;
+
 /** The texts of 4.0 and older: of an unknown word, and of a wrong number of arguments where it differs. */
 const old: readonly WordingRule[] = [
   {
@@ -21,15 +24,15 @@ const old: readonly WordingRule[] = [
     match: /^ERR Unknown subcommand or wrong number of arguments for '(?!(consumers|groups|stream)')/i,
     to: (_groups, call) => (call.count === 2 ? "ERR syntax error, try 'XINFO HELP'" : undefined),
   },
-  ...(['config'] as const).map((name): WordingRule => ({
+  {
     before: '5.0.0',
-    commands: [name],
-    match: /^ERR Unknown subcommand or wrong number of arguments for '(.*)'\. Try CONFIG HELP\.$/,
+    commands: ['config'],
+    match: /^ERR Unknown subcommand or wrong number of arguments for '(.*)'\. Try CONFIG HELP\.?$/,
     to: (groups) =>
       /^(get|set|resetstat|rewrite)$/i.test(groups[1]!)
         ? `ERR Wrong number of arguments for CONFIG ${groups[1]}`
         : 'ERR CONFIG subcommand must be one of GET, SET, RESETSTAT, REWRITE',
-  })),
+  },
   {
     before: '2.8.0',
     commands: ['config'],
@@ -39,7 +42,7 @@ const old: readonly WordingRule[] = [
   {
     before: '5.0.0',
     commands: ['client'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: 'ERR Syntax error, try CLIENT (LIST | KILL | GETNAME | SETNAME | PAUSE | REPLY)',
   },
   {
@@ -51,55 +54,55 @@ const old: readonly WordingRule[] = [
   {
     before: '5.0.0',
     commands: ['object'],
-    match: /^(ERR Unknown subcommand or wrong number of arguments for .*) HELP\.$/,
+    match: /^(ERR Unknown subcommand or wrong number of arguments for .*) HELP\.?$/,
     to: '$1 help',
   },
   {
     before: '4.0.0',
     commands: ['object'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: 'ERR Syntax error. Try OBJECT (refcount|encoding|idletime)',
   },
   {
     before: '5.0.0',
     commands: ['script'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: 'ERR Unknown SCRIPT subcommand or wrong # of args.',
   },
   {
     before: '5.0.0',
     commands: ['slowlog'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: 'ERR Unknown SLOWLOG subcommand or wrong # of args. Try GET, RESET, LEN.',
   },
   {
     before: '5.0.0',
     commands: ['pubsub'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for '(.*)'\. Try PUBSUB HELP\.$/,
+    match: /^ERR Unknown subcommand or wrong number of arguments for '(.*)'\. Try PUBSUB HELP\.?$/,
     to: "ERR Unknown PUBSUB subcommand or wrong number of arguments for '$1'",
   },
   {
     before: '5.0.0',
     commands: ['command'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: 'ERR Unknown subcommand or wrong number of arguments.',
   },
   {
     before: '5.0.0',
     commands: ['latency'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: 'ERR syntax error',
   },
   {
     before: '5.0.0',
     commands: ['memory'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: 'ERR Syntax error. Try MEMORY HELP',
   },
   {
     before: '5.0.0',
     commands: ['debug'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for '(.*)'\. Try DEBUG HELP\.$/,
+    match: /^ERR Unknown subcommand or wrong number of arguments for '(.*)'\. Try DEBUG HELP\.?$/,
     to: "ERR Unknown DEBUG subcommand or wrong number of arguments for '$1'",
   },
 ];
@@ -136,11 +139,11 @@ export const subcommandRules: readonly WordingRule[] = [
   {
     before: '4.0.0',
     commands: ['object'],
-    match: /^ERR Unknown subcommand or wrong number of arguments for .*/,
+    match: eitherFault,
     to: (_groups, call, profile) =>
       call.count !== OBJECT_WORDS && !isBefore(profile, '2.8.0')
         ? "ERR wrong number of arguments for 'object' command"
         : undefined,
   },
-  ...old.map((rule): WordingRule => ({ ...rule, match: new RegExp(rule.match.source.replace(/\\\.\$$/, '\\.?$')) })),
+  ...old,
 ];
