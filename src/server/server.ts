@@ -464,6 +464,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     return command.name === 'ping' && !client.obeyed ? this.hooks.pingRefusal() : undefined;
   }
 
+  /** Some commands would meet the data that comes, or the history that goes with it. */
   private loadingAsideGate(client: Client, command: Command<never>, flags: number): Verdict {
     return this.hasFlag(client, command, flags, commandFlags.no_async_loading) ? errors.loading : undefined;
   }
@@ -650,7 +651,6 @@ export class DataServer extends RespServer<Database> implements Engine {
   }
 }
 
-/** Some commands would meet the data that comes, or the history that goes with it. */
 const keyFlags = commandFlags.write | commandFlags.readonly | commandFlags.may_replicate;
 
 /** The connection of a replica is for the stream. */
