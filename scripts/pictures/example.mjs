@@ -9,6 +9,7 @@ function* exampleCommands() {
     yield ['ZADD', 'leaderboard', String(1800 - index * 117.5), `player-${index}`];
   for (let index = 0; index < 30; index++) yield ['XADD', 'events', '*', 'type', 'login', 'user', String(index)];
   yield ['GEOADD', 'places', '-6.77', '62.01', 'Tórshavn', '-21.9', '64.14', 'Reykjavík', '10.75', '59.91', 'Oslo'];
+  yield ['SET', 'config:features', '{"dark":true,"limits":[1,2,{"burst":null}]}'];
   yield ['SADD', 'tags', 'red', 'green', 'blue'];
 }
 
