@@ -133,39 +133,43 @@ export class SalvageSource implements Source {
 
   /** Whether many keys follow each other, the first of which begins these bytes, and none ends at `end`. */
   private holdsKeys(bytes: Uint8Array, end: number): boolean {
-    const reader = new RdbReader();
-    reader.verifyChecksum = false;
-    reader.push(this.header);
-    reader.push(bytes);
-    try {
-      for (let keys = 0; keys < RECORDS_AGAINST_KEY;) {
-        const event = reader.next();
-        if (event === RdbEvent.end || event === RdbEvent.needInput) return false;
-        if (event !== RdbEvent.valueEnd) continue;
-        keys++;
-        if (reader.offset - this.header.length === end) return false;
-      }
-      return true;
-    } catch (error) {
-      if (error instanceof RdbError) return false;
-      throw error;
-    }
+    const reader = this.readerOf(bytes);
+    const isOutside = (): boolean => reader.offset - this.header.length !== end;
+    return this.follow(reader, RECORDS_AGAINST_KEY, isOutside, () => false);
   }
 
   private isPlausible(bytes: Uint8Array, isEnd: boolean): boolean {
+    const reader = this.readerOf(bytes);
+    if (isEnd) reader.finish();
+    return this.follow(
+      reader,
+      RECORDS_BELIEVED,
+      () => true,
+      () => reader.unread.length === 0,
+    );
+  }
+
+  /** A reader of bytes within the file as if a header stood before them. */
+  private readerOf(bytes: Uint8Array): RdbReader {
     const reader = new RdbReader();
     reader.verifyChecksum = false;
     reader.push(this.header);
     reader.push(bytes);
-    if (isEnd) reader.finish();
-    let keys = 0;
+    return reader;
+  }
+
+  /** Whether so many keys come, each of which `isKey` after it was read; `isWhole` says so at an end that comes before. */
+  private follow(reader: RdbReader, count: number, isKey: () => boolean, isWhole: () => boolean): boolean {
     try {
-      for (;;) {
+      for (let keys = 0; keys < count;) {
         const event = reader.next();
-        if (event === RdbEvent.end) return reader.unread.length === 0;
+        if (event === RdbEvent.end) return isWhole();
         if (event === RdbEvent.needInput) return false;
-        if (event === RdbEvent.valueEnd && ++keys >= RECORDS_BELIEVED) return true;
+        if (event !== RdbEvent.valueEnd) continue;
+        if (!isKey()) return false;
+        keys++;
       }
+      return true;
     } catch (error) {
       if (error instanceof RdbError) return false;
       throw error;
