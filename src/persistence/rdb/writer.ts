@@ -220,14 +220,24 @@ export class RdbWriter {
 
   /** The footer of a DUMP payload: the version and the checksum of all before. */
   dumpFooter(version: number): void {
-    this.byte(version & 255);
-    this.byte(version >>> 8);
-    const crc = new Crc64();
-    crc.update(this.bytes, 0, this.length);
-    this.reserve(8);
-    crc.writeTo(this.bytes, this.length);
-    this.length += 8;
+    this.reserve(DUMP_FOOTER_BYTES);
+    putDumpFooter(this.bytes, 0, this.length, version);
+    this.length += DUMP_FOOTER_BYTES;
   }
+}
+
+/** Version and checksum of a payload of DUMP. */
+export const DUMP_FOOTER_BYTES = 10;
+
+const footerCrc = new Crc64();
+
+/** Puts the footer behind a payload that begins at `from` and ends at `at`. @hot */
+export function putDumpFooter(bytes: Uint8Array, from: number, at: number, version: number): void {
+  bytes[at] = version & 255;
+  bytes[at + 1] = version >>> 8;
+  footerCrc.reset();
+  footerCrc.update(bytes, from, at + 2 - from);
+  footerCrc.writeTo(bytes, at + 2);
 }
 
 function bigEndian(bytes: Uint8Array, at: number): number {

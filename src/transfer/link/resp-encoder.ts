@@ -3,14 +3,11 @@
 // A command is written whole by `command`, or word by word: `begin` with the number of words, then one call for each.
 
 import { copyBytes, writeInteger } from '../../base/bytes.js';
-import { Crc64 } from '../../base/crc64.js';
+import { DUMP_FOOTER_BYTES, putDumpFooter } from '../../persistence/rdb/writer.js';
 import type { Word } from '../record/commands.js';
 
 const START_BYTES = 320 * 1024;
 const HEAD_BYTES = 24;
-const FOOTER_BYTES = 10;
-
-const crc = new Crc64();
 
 export class RespEncoder {
   buffer = Buffer.allocUnsafeSlow(START_BYTES);
@@ -28,8 +25,7 @@ export class RespEncoder {
     const { buffer } = this;
     buffer[this.length++] = letter;
     this.length = writeInteger(buffer, this.length, count);
-    buffer[this.length++] = 13;
-    buffer[this.length++] = 10;
+    this.lineEnd();
   }
 
   private lineEnd(): void {
@@ -60,7 +56,7 @@ export class RespEncoder {
 
   /** A value as DUMP gives it, of the bytes that RDB has for it. */
   payload(rdbType: number, raw: Uint8Array, version: number): void {
-    const length = 1 + raw.length + FOOTER_BYTES;
+    const length = 1 + raw.length + DUMP_FOOTER_BYTES;
     this.head(36, length);
     this.reserve(length + 2);
     const { buffer } = this;
@@ -68,12 +64,8 @@ export class RespEncoder {
     buffer[this.length++] = rdbType;
     copyBytes(buffer, this.length, raw, 0, raw.length);
     this.length += raw.length;
-    buffer[this.length++] = version & 255;
-    buffer[this.length++] = version >>> 8;
-    crc.reset();
-    crc.update(buffer, from, this.length - from);
-    crc.writeTo(buffer, this.length);
-    this.length += 8;
+    putDumpFooter(buffer, from, this.length, version);
+    this.length += DUMP_FOOTER_BYTES;
     this.lineEnd();
   }
 
