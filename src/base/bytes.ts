@@ -138,7 +138,9 @@ export function parseBigInteger(bytes: Uint8Array, offset: number, length: numbe
   return value < INT64_MIN || value > INT64_MAX ? undefined : value;
 }
 
-/** Writes an integer of at most 2^53 in decimal; returns the offset behind it. The room must be there (17 bytes). @hot */
+/**
+ * Writes an integer of at most 2^53 in decimal; returns the offset after it. The room must be there (17 bytes). @hot
+ */
 export function writeInteger(to: Uint8Array, offset: number, value: number): number {
   let at = offset;
   if (value < 0) {

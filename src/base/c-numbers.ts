@@ -1,4 +1,4 @@
-// c-numbers: numbers on the command line as atoi, strtoll and atof read them: what leads counts, garbage is 0.
+// c-numbers: numbers on the command line as atoi, strtoll and atof read them: leading digits count, garbage is 0.
 
 /** The integer that the text starts with, within 64 bits; 0 when there is none. */
 export function readLeadingInteger(text: string): number {

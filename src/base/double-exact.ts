@@ -62,7 +62,7 @@ function round(
   return { mantissa: rounded, exponent: exponent + shift };
 }
 
-/** The digits behind "0x": [hex][.hex][p exponent]. */
+/** The digits after "0x": [hex][.hex][p exponent]. */
 function parseHexDigits(bytes: Uint8Array, offset: number, end: number): Extended | undefined {
   let at = offset;
   let digits = '';
@@ -102,7 +102,9 @@ function parseExponent(bytes: Uint8Array, offset: number, end: number): number |
   return negative ? -exponent : exponent;
 }
 
-/** The double that hexadecimal digits (behind "0x") say; NaN when refused. `strict` refuses what is too large or small. */
+/**
+ * The double that hexadecimal digits (after "0x") say; NaN when refused. `strict` refuses what is too large or small.
+ */
 export function parseHexDouble(
   bytes: Uint8Array,
   offset: number,

@@ -50,7 +50,7 @@ function parse(bytes: Uint8Array, offset: number, end: number, strict: boolean):
   if (at < end && (bytes[at] === 0x2d || bytes[at] === 0x2b)) negative = bytes[at++] === 0x2d;
   if (at >= end) return NaN;
   let mantissa = 0; // of the first 15 digits
-  let back = 0; // of those behind them
+  let back = 0; // of those after them
   let digits = 0; // significant ones: those after the first that is not 0
   let anyDigit = false;
   let scale = 0;

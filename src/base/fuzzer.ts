@@ -1,4 +1,5 @@
-// fuzzer: what a `*.fuzz.ts` file exports: random changes of a structure beside a plain model, which verify both as they go.
+// fuzzer: the export of a `*.fuzz.ts` file: random changes of a structure beside a plain model, which verify both as
+// they go.
 //
 // `npm test` runs each once, `npm run fuzz` for as long as wanted, seed after seed.
 

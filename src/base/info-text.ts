@@ -1,6 +1,7 @@
-// info-text: reads what INFO replies (sections of `name:value` lines) from a server that nobody vouches for.
+// info-text: reads the reply of INFO (sections of `name:value` lines) of a server that is not trusted.
 //
-// The text may be torn, huge or made up: what is no line of INFO is left out, a name counts only once, and everything has a bound.
+// The text may be torn, huge or made up: lines that INFO does not have are left out, a name counts only once, and
+// everything has a bound.
 // Nothing here throws.
 
 /** Longer texts are cut: INFO of a server with ten thousand replicas and databases is shorter. */

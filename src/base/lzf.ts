@@ -37,7 +37,7 @@ export function lzfCompress(
   room: number,
 ): number {
   if (length === 0) return 0;
-  // Old entries of the table are told by being below base, so it need not be cleared for every string.
+  // Old entries of the table lie below base, so it need not be cleared for every string.
   if (base > 0x7fffffff - length - 2) {
     table.fill(0);
     base = 0;

@@ -35,7 +35,7 @@ export function md5(bytes: Uint8Array, offset = 0, length = bytes.length - offse
   mixBlock();
 }
 
-/** Puts up to 64 bytes into the block, and zeros behind them. */
+/** Puts up to 64 bytes into the block, and zeros after them. */
 function fillBlock(bytes: Uint8Array, offset: number, length: number): void {
   block.fill(0);
   for (let index = 0; index < length; index++) block[index >>> 2]! |= bytes[offset + index]! << ((index & 3) * 8);

@@ -8,7 +8,7 @@
 
 import { isSpace, latin1, latin1Bytes } from './bytes.js';
 
-/** Codes of n, r, t, b and a, and what they stand for behind a backslash. */
+/** Codes of n, r, t, b and a, and what they stand for after a backslash. */
 const meanings: Readonly<Record<number, number>> = { 110: 10, 114: 13, 116: 9, 98: 8, 97: 7 };
 
 function hexDigit(byte: number | undefined): number {

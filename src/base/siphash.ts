@@ -1,6 +1,6 @@
 // siphash: HalfSipHash-1-3, the keyed hash of the dict: 32-bit words, a 64-bit key, a 32-bit result.
 //
-// Redis uses SipHash-1-2 so that nobody who does not know the key can make keys collide on purpose. SipHash needs 64-bit
+// Redis uses SipHash-1-2 so that a client without the key cannot make keys collide on purpose. SipHash needs 64-bit
 // arithmetic, which JavaScript has not; its 32-bit sister by the same authors (Aumasson and Bernstein, with the rounds that
 // the Linux kernel uses for hash tables) costs four additions, four rotations and four xors a word. Its cost in a
 // GET is on docs/benchmarks.md.

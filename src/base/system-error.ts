@@ -1,4 +1,4 @@
-// system-error: the words of the C library for a failed system call, which is what users of redis tools know and grep for.
+// system-error: the C library's text for a failed system call, which users of redis tools know and grep for.
 
 const texts: Readonly<Record<string, string>> = {
   EACCES: 'Permission denied',

@@ -1,4 +1,5 @@
-// version: what the programs say they are. Clients look at the Redis version to know what they may use.
+// version: the names and versions of the programs. Clients look at the Redis version to know the commands that they may
+// use.
 
 /** The Redis version whose behaviour is served. */
 export const SERVER_VERSION = '7.4.0';

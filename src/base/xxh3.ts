@@ -1,4 +1,4 @@
-// xxh3: the XXH3 hash with 64 bits and no seed: what DIGEST prints, and what IFDEQ and IFDNE compare.
+// xxh3: the XXH3 hash with 64 bits and no seed: DIGEST replies with it, IFDEQ and IFDNE compare it.
 //
 // The algorithm is Yann Collet's, from the xxHash specification. Up to 240 bytes are mixed in a handful of 128-bit
 // products. Longer input is cut into stripes of 64 bytes that are added to eight lanes; after each block of 16 stripes

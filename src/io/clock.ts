@@ -20,7 +20,7 @@ export interface Clock {
   steadyMs(): number;
   /** Milliseconds that the event loop has waited for something to do, so far. */
   idleMs(): number;
-  /** Milliseconds of processor time that the process has had so far, with fractions where the system tells. */
+  /** Milliseconds of processor time that the process has had so far, with fractions where the system has them. */
   processorMs(): number;
   /**
    * Runs `run` once after at least `delayMs` (at most 2^31 - 1, about 24 days). A timer keeps the process alive only if
@@ -29,6 +29,16 @@ export interface Clock {
   after(delayMs: number, run: () => void, keepsAlive?: boolean): Timer;
   /** Runs `run` after the events that the loop knows of already, in the order of calls. */
   soon(run: () => void): Timer;
+}
+
+/** A clock that stands still while code runs, as in a simulation: slices of work end by chance there. */
+export interface StandingClock extends Clock {
+  endsSlice(endMs: number): boolean;
+}
+
+/** Whether a slice of work that may go on until the steady time `endMs` is over. */
+export function isSliceOver(clock: Clock | StandingClock, endMs: number): boolean {
+  return 'endsSlice' in clock ? clock.endsSlice(endMs) : clock.steadyMs() >= endMs;
 }
 
 /** The longest delay of a timer, in milliseconds. */

@@ -25,9 +25,9 @@ export interface ShutdownRequest {
 export interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest;
   readonly ShutdownWrap: new () => ShutdownRequest;
-  /** Element of `streamBaseState`: the count or the negative error of the read that is being told. */
+  /** Element of `streamBaseState`: the count or the negative error of the read in hand. */
   readonly kReadBytesOrError: number;
-  /** Element `kLastWriteWasAsync` tells whether the last write was queued in part. */
+  /** Element `kLastWriteWasAsync` says whether the last write was queued in part. */
   readonly streamBaseState: Int32Array;
   readonly kLastWriteWasAsync: number;
 }

@@ -1,8 +1,8 @@
-// files-simulated: a file system in memory that fails when it is told to and loses what was not synced when it crashes.
+// files-simulated: a file system in memory that fails on request, and loses unsynced bytes when it crashes.
 //
 // Durability follows POSIX read strictly: a file's bytes only after `sync` of the file, its name (new, renamed,
 // removed) only after `syncFolder` of the folder. `afterCrash` makes the file system as it may look after a power cut: of the
-// bytes that were not synced any prefix is there, of the changes of names that were not synced any prefix took place.
+// unsynced bytes any prefix survives, of the unsynced changes of names any prefix took place.
 // A `kill -9` loses nothing that was written: simply go on with the same object.
 
 import { dirname } from 'node:path';
@@ -66,6 +66,8 @@ export class SimulatedFiles implements Files {
   private nameChanges: NameChange[] = [];
   private faults: Fault[] = [];
   private readonly waiting: (() => void)[] = [];
+  /** See `Files`; a `sync` that is called takes no time itself. */
+  syncMs = 0;
   /** True: the disk says that data is durable, and it is not. */
   syncsLie = false;
   /** Bytes that fit on the disk in all. */

@@ -5,7 +5,7 @@
 // `readSoon` and `writeSoon` move bytes off the loop too, for what nobody waits for and what may not be in the page cache.
 // Every failure throws an Error with the `code` of the system (ENOSPC, EACCES, ...), from both implementations.
 //
-// Not here: the simulated file system (files-simulated), which files there are and what is in them (persistence).
+// Not here: the simulated file system (files-simulated), the files and their content (persistence).
 
 import {
   closeSync,
@@ -70,6 +70,8 @@ export interface Files {
   remove(path: string): void;
   /** Makes names (new, renamed, removed) in the folder durable. */
   syncFolder(path: string): void;
+  /** A disk that a test has slowed down: so long the server waits for a sync before it replies. */
+  readonly syncMs?: number;
 }
 
 const openFlags = { read: 'r', create: 'w', append: 'a', update: 'r+' } as const;
@@ -203,7 +205,7 @@ export class RealFiles implements Files {
   }
 }
 
-/** Writes all bytes or throws; a short write is tried again, as the next one tells what is wrong. */
+/** Writes all bytes or throws; a short write is tried again, as the next one reports the cause. */
 export function writeFully(file: OpenFile, bytes: Uint8Array, offset: number, length: number): void {
   let done = 0;
   while (done < length) {
@@ -232,7 +234,7 @@ export function readWhole(files: Files, path: string): Uint8Array {
 }
 
 /**
- * Replaces a small file so that after a crash either the old or the new one is there: temp file, sync, rename, sync of the
+ * Replaces a small file so that a crash leaves either the old or the new one: temp file, sync, rename, sync of the
  * folder. Throws the system's error; the old file is then still there, unless it was the folder that could not be synced.
  */
 export function replaceFile(files: Files, path: string, temporaryPath: string, bytes: Uint8Array): void {

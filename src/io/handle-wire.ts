@@ -2,7 +2,11 @@
 //
 // A net.Socket takes longer to make and to close than the kernel needs for the whole connection, and it adds its share to
 // each read. A server needs little of it, so an accepted handle is used as it is: reads go into one buffer that all
-// connections share, writes try the system call at once, and the peer's end is told within the event that brought it.
+// connections share, writes try the system call at once, and the peer's end is reported within the event that brought
+// it.
+//
+// libuv reads on while reads fill the buffer, up to 32 times, so a peer that sends much could keep all others waiting for 8 MB. A read
+// that fills it is therefore the last of this connection in its turn of the loop.
 //
 // Handles are not documented. `isStreamHandle` looks at everything that is used here; where something is missing the caller
 // makes a net.Socket and a SocketWire, which do the same.
@@ -93,6 +97,15 @@ export class HandleWire implements Wire {
   /** @hot */
   deliver(count: number): void {
     this.events!.onData(readBuffer, count);
+    if (count === READ_BYTES) this.endTurn();
+  }
+
+  private endTurn(): void {
+    if (!this.isReading) return;
+    this.handle.readStop();
+    setImmediate(() => {
+      if (this.isReading) this.handle.readStart();
+    });
   }
 
   endReading(code: number): void {
@@ -182,13 +195,17 @@ export class HandleWire implements Wire {
     this.handle.readStart();
   }
 
+  setNoDelay(on: boolean): void {
+    if (!this.closed) this.handle.setNoDelay?.(on);
+  }
+
   get isReadingNow(): boolean {
     return this.isReading;
   }
 
   /**
    * Gives the handle up, so that another wire can serve it, in this thread or another; undefined while that cannot be, because bytes
-   * are unsent or one of the sides has ended. Afterwards this wire does and tells nothing.
+   * are unsent or one of the sides has ended. Afterwards this wire does and reports nothing.
    */
   detach(): AcceptedHandle | undefined {
     if (this.closed || this.ending || this.peerHasEnded || this.unsentBytes > 0) return undefined;
@@ -204,7 +221,7 @@ export class HandleWire implements Wire {
     if (this.queuedBytes === 0) this.finish();
   }
 
-  /** Everything is sent. A peer that may still be sending is told of the end first: a plain close could reset what it has
+  /** Everything is sent. A peer that may still be sending gets the end first: a plain close could reset what it has
    * not read yet. */
   private finish(): void {
     if (this.peerHasEnded) {

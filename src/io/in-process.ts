@@ -11,9 +11,22 @@ import type { Wire, WireEvents } from './wire.js';
 /** More unread bytes than this count as unsent. */
 const UNREAD_BYTES = 64 * 1024;
 
+/**
+ * Requests are read from here, as those of sockets are from one buffer: what the server prepares for the buffer that it reads
+ * from is then there already, which a small request would not be worth.
+ */
+const input = new Uint8Array(64 * 1024);
+
+/** A copy, as the owner may use the bytes again. */
+function copyOf(chunks: readonly { readonly chunk: Uint8Array }[]): Uint8Array {
+  if (chunks.length === 1) return Buffer.from(chunks[0]!.chunk);
+  return Buffer.concat(chunks.map(({ chunk }) => chunk));
+}
+
 /** The methods of a net.Socket that a client may call besides a stream's; they do nothing. */
 export class InProcessSocket extends Duplex {
-  readonly connecting = false;
+  /** True only of one that will not come about. */
+  connecting = false;
 
   setNoDelay(): this {
     return this;
@@ -44,14 +57,14 @@ class InProcessWire implements Wire {
   private events: WireEvents | undefined;
   private readonly requests: Uint8Array[] = [];
   private whenRead: (() => void) | undefined;
-  private replies: Uint8Array[] = [];
+  private replies: Buffer[] = [];
   private replyBytes = 0;
   private isScheduled = false;
   private isPaused = false;
   private isEnding = false;
   /** The client sends nothing more. */
   private hasEnded = false;
-  /** The server was told that bytes are unsent, and waits for `onDrain`. */
+  /** The server knows of unsent bytes, and waits for `onDrain`. */
   private owesDrain = false;
 
   constructor() {
@@ -59,8 +72,7 @@ class InProcessWire implements Wire {
       allowHalfOpen: false,
       read: () => this.schedule(),
       writev: (chunks, done) => {
-        // Copies, as the caller may use its buffers again before they are read.
-        for (const { chunk } of chunks) this.requests.push(Uint8Array.from(chunk as Buffer));
+        this.requests.push(copyOf(chunks as { chunk: Buffer }[]));
         this.whenRead = done;
         this.schedule();
       },
@@ -70,7 +82,7 @@ class InProcessWire implements Wire {
         done();
       },
     });
-    // An error without a listener would end the process; the client hears of the end by 'close'.
+    // An error without a listener would end the process; the client learns of the end by 'close'.
     this.client.on('error', () => undefined);
   }
 
@@ -86,7 +98,8 @@ class InProcessWire implements Wire {
   }
 
   write(bytes: Uint8Array): boolean {
-    this.replies.push(Uint8Array.from(bytes));
+    // A Buffer, which streams pass on as it is.
+    this.replies.push(Buffer.from(bytes));
     this.replyBytes += bytes.length;
     this.schedule();
     if (this.unsentBytes <= UNREAD_BYTES) return true;
@@ -132,7 +145,11 @@ class InProcessWire implements Wire {
     if (client.destroyed) return;
     while (this.requests.length > 0 && !this.isPaused && !client.destroyed) {
       const bytes = this.requests.shift()!;
-      events!.onData(bytes, bytes.length);
+      if (bytes.length > input.length) events!.onData(bytes, bytes.length);
+      else {
+        input.set(bytes);
+        events!.onData(input, bytes.length);
+      }
     }
     if (this.requests.length === 0) {
       const { whenRead } = this;

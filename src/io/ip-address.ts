@@ -1,4 +1,4 @@
-// ip-address: tells IP addresses from names.
+// ip-address: distinguishes IP addresses from names.
 
 import { isIP } from 'node:net';
 

@@ -9,9 +9,9 @@ import type { Wire, WireEvents } from './wire.js';
 /** Opens a server of sockets on a port; an IPv6 address means IPv6 alone. */
 export async function listenOnPort(
   server: Server,
-  { host, port, backlog }: Pick<ListenAddress, 'host' | 'port' | 'backlog'>,
+  { host, port, backlog, reusePort = false }: Pick<ListenAddress, 'host' | 'port' | 'backlog' | 'reusePort'>,
 ): Promise<Listener> {
-  await listen(server, { host, port, backlog, ipv6Only: host.includes(':') });
+  await listen(server, { host, port, backlog, reusePort, ipv6Only: host.includes(':') });
   const bound = server.address();
   return {
     port: typeof bound === 'object' && bound !== null ? bound.port : port,

@@ -14,6 +14,8 @@ export interface ListenAddress {
   readonly backlog: number;
   /** Seconds without a byte until the peer is probed; 0 for never. Asked at each accept. */
   readonly keepAliveSeconds: () => number;
+  /** Other processes may listen on the port too, where the system can: see `sharesPorts`. */
+  readonly reusePort?: boolean;
 }
 
 export interface Listener {
@@ -32,6 +34,8 @@ export interface ConnectTarget {
   readonly timeoutMs: number;
   /** The address to come from; any of this host's if absent. */
   readonly sourceAddress?: string;
+  /** Seconds without a byte until the peer is probed; never if absent or 0. */
+  readonly keepAliveSeconds?: number;
 }
 
 export interface ConnectEvents extends WireEvents {

@@ -23,7 +23,7 @@ export class OutgoingWire implements Wire {
     target: ConnectTarget,
     private readonly events: ConnectEvents,
   ) {
-    const { host, port, path, timeoutMs, sourceAddress } = target;
+    const { host, port, path, timeoutMs, sourceAddress, keepAliveSeconds = 0 } = target;
     const { socket } = this;
     // A socket that is paused does not read before its handle is taken.
     socket.pause();
@@ -34,7 +34,7 @@ export class OutgoingWire implements Wire {
         socket.destroy(Object.assign(new Error('connection timed out'), { code: 'ETIMEDOUT' })),
       );
     }
-    socket.once('connect', () => this.open());
+    socket.once('connect', () => this.open(keepAliveSeconds));
     if (path !== undefined) socket.connect({ path });
     else socket.connect({ host, port, ...(sourceAddress === undefined ? {} : { localAddress: sourceAddress }) });
   }
@@ -42,7 +42,7 @@ export class OutgoingWire implements Wire {
   private readonly onError = (error: Error): void => this.events.onClose(error);
   private readonly onClose = (): void => this.events.onClose(undefined);
 
-  private open(): void {
+  private open(keepAliveSeconds: number): void {
     const { socket, events } = this;
     socket.setTimeout(0);
     socket.setNoDelay(true);
@@ -52,10 +52,11 @@ export class OutgoingWire implements Wire {
     socket.removeListener('close', this.onClose);
     if (isStreamHandle(handle)) {
       owner._handle = null;
-      const wire = new HandleWire(handle, 0);
+      const wire = new HandleWire(handle, keepAliveSeconds);
       this.inner = wire;
       wire.attach(events);
     } else {
+      if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
       const wire = new SocketWire(socket);
       this.inner = wire;
       wire.attach(events);

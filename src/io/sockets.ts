@@ -1,12 +1,12 @@
 // sockets: listening sockets, and the wires of the connections that they accept.
 //
-// A server of Node makes a net.Socket for each connection before it tells of it. Here the listening handle's `onconnection`
-// is replaced, so that the connection stays a handle (handle-wire): accepting and closing one takes a third of the processor
-// time. Where Node's internals are not as expected, net.Socket serves, through 'data' events.
+// A server of Node makes a net.Socket for each connection before it reports it. Here the listening handle's
+// `onconnection` is replaced, so that the connection stays a handle (handle-wire): accepting and closing one takes a
+// third of the processor time. Where Node's internals are not as expected, net.Socket serves, through 'data' events.
 
 import net from 'node:net';
 
-import { HandleWire, isStreamHandle } from './handle-wire.js';
+import { type AcceptedHandle, HandleWire, isStreamHandle } from './handle-wire.js';
 import { addressText, type Wire, type WireEvents } from './wire.js';
 
 /** A wire on a net.Socket or what is like it, such as a socket with TLS. */
@@ -66,6 +66,10 @@ export class SocketWire implements Wire {
     this.socket.resume();
   }
 
+  setNoDelay(on: boolean): void {
+    this.socket.setNoDelay(on);
+  }
+
   end(): void {
     if (this.ending) return;
     this.ending = true;
@@ -78,7 +82,7 @@ export class SocketWire implements Wire {
   }
 }
 
-/** Gets the wire of a new connection; returns who hears of it. */
+/** Gets the wire of a new connection; returns its listener. */
 type Accept = (wire: Wire) => WireEvents;
 
 /** Serves a connected socket. `keepAliveSeconds` 0 sends no keep-alive probes. */
@@ -95,23 +99,27 @@ interface ListeningHandle {
   onconnection?: (this: ListeningHandle, status: number, connection: unknown) => void;
 }
 
-/** A server whose connections come as wires. It listens when `listen` is called with it. */
-export function makeDoor(keepAliveSeconds: () => number, accept: Accept): net.Server {
-  const door = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
-    serveSocket(socket, keepAliveSeconds(), accept),
-  );
+/** Offers each accepted handle to `take` before a net.Socket is made of it; `take` returns false for one that it does not want. */
+export function offerHandles(door: net.Server, take: (handle: AcceptedHandle) => boolean): void {
   door.on('listening', () => {
     const handle = (door as unknown as { _handle?: ListeningHandle | null })._handle;
     const makeSocket = handle?.onconnection;
     if (handle === undefined || handle === null || typeof makeSocket !== 'function') return;
     handle.onconnection = function (status, connection) {
-      if (status !== 0 || !isStreamHandle(connection)) {
-        makeSocket.call(this, status, connection);
-        return;
-      }
-      const wire = new HandleWire(connection, keepAliveSeconds());
-      wire.attach(accept(wire));
+      if (status !== 0 || !isStreamHandle(connection) || !take(connection)) makeSocket.call(this, status, connection);
     };
+  });
+}
+
+/** A server whose connections come as wires. It listens when `listen` is called with it. */
+export function makeDoor(keepAliveSeconds: () => number, accept: Accept): net.Server {
+  const door = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
+    serveSocket(socket, keepAliveSeconds(), accept),
+  );
+  offerHandles(door, (handle) => {
+    const wire = new HandleWire(handle, keepAliveSeconds());
+    wire.attach(accept(wire));
+    return true;
   });
   return door;
 }
@@ -131,6 +139,14 @@ export interface ListenPlace {
   /** Connections that may wait to be accepted. */
   readonly backlog: number;
   readonly ipv6Only?: boolean;
+  /** Without effect where `sharesPorts` is false. */
+  readonly reusePort?: boolean;
+}
+
+/** Whether several processes can listen on one port, between which the system then distributes the clients (SO_REUSEPORT). */
+export function sharesPorts(version = process.versions.node): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
 
 /** Listens; resolves with the server once it does, rejects with the system's error (EADDRINUSE ...). */

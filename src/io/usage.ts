@@ -1,4 +1,4 @@
-// usage: what the process takes of the machine: memory, processor time, turns of the event loop.
+// usage: the process's use of the machine: memory, processor time, turns of the event loop.
 //
 // INFO shows these figures, so they come in like time does: in a simulated world they must be the same at every run of a seed.
 

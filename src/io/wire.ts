@@ -12,6 +12,8 @@ export interface Wire {
   writeAll(parts: readonly Uint8Array[]): boolean;
   pauseReading(): void;
   resumeReading(): void;
+  /** Off: small writes may wait for each other. Missing where there are no packets. */
+  setNoDelay?(on: boolean): void;
   /** Closes once everything is sent. */
   end(): void;
   /** Closes at once. */
@@ -27,11 +29,11 @@ export interface WireEvents {
   onProgress?(unsentBytes: number): void;
   /** The peer will send nothing more. Called before the bytes of any other connection that came later. */
   onEnd(): void;
-  /** The connection is gone; may be called twice. An error is told before later bytes of other connections. */
+  /** The connection is gone; may be called twice. An error is reported before later bytes of other connections. */
   onClose(error: Error | undefined): void;
 }
 
-/** Leads nowhere: stands in for a connection that is not there yet, or never will be. */
+/** Leads nowhere: stands in for a connection that does not exist yet, or never will. */
 export const noWire: Wire = {
   unsentBytes: 0,
   remote: '',

@@ -22,7 +22,7 @@
 // Cost: 32 bytes per page (0.4 %), rounding to the size class (12 % on average above 128 bytes, 3.5 bytes below).
 // Sizes: steps of 8 up to 128 bytes, then four classes per doubling up to 32 KB, whole pages above, own chunks over 32 MB.
 //
-// Not here: what the bytes mean (structures), how much may be used (keyspace).
+// Not here: the meaning of the bytes (structures), the limit on memory (keyspace).
 
 import { assert } from '../base/assert.js';
 import { copyBytes, copyInViews, SHORT_BYTES_MAX, viewOf } from '../base/bytes.js';
@@ -133,7 +133,7 @@ export class Arena {
   readonly u8: Uint8Array[] = [];
   readonly i32: Int32Array[] = [];
   readonly f64: Float64Array[] = [];
-  /** Set while a snapshot is in the midst of a big collection. */
+  /** Set while a snapshot is in the middle of a big collection. */
   guard: PartGuard | null = null;
   /** The chunks for access to words that are not aligned. */
   readonly views: DataView[] = [];

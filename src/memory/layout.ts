@@ -6,7 +6,7 @@
 // A block of more than HUGE_BYTES has a chunk of its own, of just its size; its ref is the chunk's first granule.
 //
 // Chunks and huge blocks are larger than 32 MB on purpose. The C library's allocator (glibc) maps only larger blocks for
-// themselves once programs have freed smaller ones; what it takes from its common heap does not go back to the system.
+// themselves once programs have freed smaller ones; memory from its common heap does not go back to the system.
 
 export const GRANULE_BYTES = 8;
 export const GRANULE_SHIFT = 3;

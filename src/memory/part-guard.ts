@@ -1,9 +1,9 @@
-// part-guard: who is told before a part of a big collection changes: a snapshot that is in the midst of the collection.
+// part-guard: called before a part of a big collection changes, for a snapshot that is in the middle of the collection.
 //
 // The structures call it where they change members and nodes, while the arena has one. `owner` is the ref of the collection: its
 // dict, quicklist or stream. The guard may allocate, but moves nothing.
 //
-// Not here: whole keys (keyspace/events, SnapshotBarrier), what a snapshot does with it (persistence/snapshot/big-value).
+// Not here: whole keys (keyspace/events, SnapshotBarrier), the snapshot's side (persistence/snapshot/big-value).
 
 export interface PartGuard {
   /** An entry was added to a dict under this hash. */

@@ -1,6 +1,7 @@
 // command-encoder: commands as requests in a growing buffer, with a SELECT before each that is for another database.
 //
-// The AOF and the stream to replicas hold the same bytes: arrays of bulk strings. Whoever takes the bytes calls `clear`.
+// The AOF and the stream to replicas hold the same bytes: arrays of bulk strings. The caller takes the bytes and then
+// calls `clear`.
 
 import { copyBytes, digitCount, utf8, writeInteger } from '../base/bytes.js';
 

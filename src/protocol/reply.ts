@@ -4,7 +4,7 @@
 // connection takes the bytes in one write. Nothing is allocated per reply; a buffer that is full goes to `full` and a new
 // one is taken. In RESP2, types that it lacks become what Redis makes of them (map: flat array, double: bulk string, ...).
 //
-// Not here: reading (request), what errors say (errors), sending (service/clients/connection).
+// Not here: reading (request), texts of errors (errors), sending (service/clients/connection).
 
 import {
   copyBytes,

@@ -40,9 +40,9 @@ const UNAUTHENTICATED_BULK_BYTES_MAX = 16384;
 const REMEMBERED_MIN = 32;
 
 export class RequestReader {
-  /** After COMPLETE and NOTHING: the offset behind the request. */
+  /** After COMPLETE and NOTHING: the offset after the request. */
   end = 0;
-  /** After MALFORMED: what the client is told. */
+  /** After MALFORMED: the error for the client. */
   error = '';
   /** After INCOMPLETE: the request has at least this many bytes in all; 0 when that is not known. */
   neededBytes = 0;
@@ -271,7 +271,7 @@ export class ResumePoint {
   }
 }
 
-/** Offset of a CR that has one more byte behind it, or -1. As in Redis, a line with a zero byte never ends. */
+/** Offset of a CR that has one more byte after it, or -1. As in Redis, a line with a zero byte never ends. */
 function findLineEnd(bytes: Uint8Array, from: number, limit: number): number {
   for (let at = from; at < limit - 1; at++) {
     if (bytes[at] === CR) return at;

@@ -1,8 +1,8 @@
 // call: one command being run: its arguments as bytes, and where its reply goes.
 //
-// One call object is used again and again. Whoever has a command to run (a socket, MULTI, a script, the AOF, a master)
+// One call object is used again and again. Each source of commands (a socket, MULTI, a script, the AOF, a master)
 // sets the arguments as places in a buffer and runs it; the command cannot tell the difference. Nothing in it may be
-// kept beyond the run: copy what must live longer.
+// kept beyond the run: copy bytes that must live longer.
 
 import { equalsWord, latin1, parseBigInteger, parseInteger } from '../base/bytes.js';
 import { ReplyWriter } from '../protocol/reply.js';

@@ -1,4 +1,5 @@
-// command: what a command is; each is declared once, in the file that runs it, and everything else is derived.
+// command: the declaration of a command; each is declared once, in the file that runs it, and everything else is
+// derived.
 //
 //   export const get = command({
 //     name: 'get', since: '1.0.0', group: 'string', arity: 2, flags: ['readonly', 'fast'],
@@ -46,7 +47,10 @@ export type KeyFlag =
 
 export interface KeySpec {
   readonly flags: readonly KeyFlag[];
-  /** Where the search for keys begins: an argument index, or behind a word (looked for from `startFrom`, negative: backwards). */
+  /**
+   * Where the search for keys begins: an argument index, or after a word (looked for from `startFrom`, negative:
+   * backwards).
+   */
   readonly begin: { readonly index: number } | { readonly keyword: string; readonly startFrom: number } | 'unknown';
   /**
    * Which arguments from there on are keys. range: up to `last` (relative to the beginning; negative: from the end of
@@ -70,7 +74,7 @@ export function keysFrom(index: number, last: number, step: number, flags: reado
   return { flags, begin: { index }, find: { last, step, limit: 0 } };
 }
 
-/** As many keys as the argument at `index` says, behind it. */
+/** As many keys as the argument at `index` says, after it. */
 export function keysCounted(index: number, flags: readonly KeyFlag[]): KeySpec {
   return { flags, begin: { index }, find: { keynum: 0, first: 1, step: 1 } };
 }

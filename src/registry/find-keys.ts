@@ -1,4 +1,4 @@
-// find-keys: which arguments of a call are keys, and what the command does to them, by its key specifications.
+// find-keys: finds the keys among the arguments of a call, and the command's access to them, by its key specifications.
 //
 // For COMMAND GETKEYS, ACL key permissions and routing. The result is one reused object: read it before the next search.
 import type { Call } from './call.js';
@@ -29,7 +29,7 @@ export class FoundKeys {
   }
 }
 
-/** Where a specification begins, or -1 when its word is not there. */
+/** Where a specification begins, or -1 when its word is missing. */
 function beginOf<C extends Call>(call: C, spec: KeySpec): number {
   if (spec.begin === 'unknown') return -1;
   if ('index' in spec.begin) return spec.begin.index;
@@ -45,7 +45,7 @@ function beginOf<C extends Call>(call: C, spec: KeySpec): number {
 /** Adds the keys of one specification; false when the arguments do not fit it. */
 function addKeys<C extends Call>(call: C, spec: KeySpec, specIndex: number, found: FoundKeys): boolean {
   const begin = beginOf(call, spec);
-  if (begin < 0) return true; // an optional word that is not there
+  if (begin < 0) return true; // an optional word that is missing
   const { find } = spec;
   if (find === 'unknown') return true;
   let first = begin;

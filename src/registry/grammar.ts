@@ -1,4 +1,4 @@
-// grammar: what a command's arguments are, as data: for COMMAND DOCS, completion, docs, and the fuzzer.
+// grammar: a command's arguments as data: for COMMAND DOCS, completion, docs, and the fuzzer.
 //
 // The kinds and attributes are those of COMMAND DOCS. The small functions below keep declarations readable:
 //   args: [key('key'), str('value'), optional(oneof('condition', token('NX'), token('XX')))]

@@ -1,4 +1,4 @@
-// option: what a configuration directive is, as data; the table of them all is options.ts.
+// option: a configuration directive as data; the table of them all is options.ts.
 
 /** The largest values of C's integer types: Redis names them as bounds in its errors. */
 export const intMin = -2147483648;
@@ -12,6 +12,8 @@ export interface OptionTraits {
   readonly alias?: string;
   /** CONFIG SET refuses: only the file and the command line can set it. */
   readonly immutable?: boolean;
+  /** An immutable directive that CONFIG SET may set to the value that it has. */
+  readonly acceptsOwnValue?: boolean;
   /** Never shown in logs, MONITOR and SLOWLOG. */
   readonly sensitive?: boolean;
   /** CONFIG SET needs enable-protected-configs. */

@@ -5,6 +5,23 @@ import { buildCommand, type Command, type CommandDeclaration } from './command.j
 
 const SLOT_COUNT = 2048; // a power of two; a few hundred names leave most slots empty
 
+const encoder = new TextEncoder();
+
+/**
+ * The commands built from declarations. Servers of one process share them, so that the second starts sooner, and so
+ * that ids, by which each server keeps its tables, stay small however many servers there were.
+ */
+const built = new WeakMap<object, Command<never>>();
+
+function builtOnce<C>(declaration: CommandDeclaration<C>): Command<C> {
+  let command = built.get(declaration) as Command<C> | undefined;
+  if (command === undefined) {
+    command = buildCommand(declaration);
+    built.set(declaration, command as Command<never>);
+  }
+  return command;
+}
+
 interface Slot<C> {
   readonly bytes: Uint8Array;
   readonly command: Command<C>;
@@ -15,7 +32,7 @@ export class CommandTable<C> {
   private readonly byName = new Map<string, Command<C>>();
 
   constructor(declarations: readonly CommandDeclaration<C>[]) {
-    for (const declaration of declarations) this.add(declaration.name, buildCommand(declaration));
+    for (const declaration of declarations) this.add(declaration.name, builtOnce(declaration));
   }
 
   /** All commands by the name they are called by now (see rename-command), without subcommands. */
@@ -24,14 +41,15 @@ export class CommandTable<C> {
   }
 
   add(name: string, command: Command<C>): void {
-    const bytes = new TextEncoder().encode(name.toLowerCase());
-    if (this.byName.has(name.toLowerCase())) throw new Error(`command ${name} is declared twice`);
-    this.byName.set(name.toLowerCase(), command);
+    const lower = name.toLowerCase();
+    const bytes = encoder.encode(lower);
+    if (this.byName.has(lower)) throw new Error(`command ${name} is declared twice`);
+    this.byName.set(lower, command);
     (this.slots[hashName(bytes, 0, bytes.length)] ??= []).push({ bytes, command });
   }
 
   remove(name: string): boolean {
-    const bytes = new TextEncoder().encode(name.toLowerCase());
+    const bytes = encoder.encode(name.toLowerCase());
     if (!this.byName.delete(name.toLowerCase())) return false;
     const index = hashName(bytes, 0, bytes.length);
     const kept = this.slots[index]!.filter((slot) => !sameName(slot.bytes, bytes, 0, bytes.length));

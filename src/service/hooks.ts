@@ -1,4 +1,4 @@
-// hooks: the places where features join in with what any server does.
+// hooks: the places where features join in with the work of any server.
 //
 // Each is a list, so that any number of features can use the same one. Features add themselves once, when they are made;
 // nothing is ever taken out. None of these lists is walked on the way of a plain command.

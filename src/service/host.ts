@@ -1,4 +1,4 @@
-// host: what the commands of this layer need of the server that runs them, and of the client that calls.
+// host: the server and the client as the commands of this layer need them.
 //
 // The data server, Sentinel and the proxy each implement it; a command never knows which one it runs in.
 import type { Call } from '../registry/call.js';

@@ -1,7 +1,8 @@
 // keyspace-events: the letters of notify-keyspace-events as bits, and back; the bits are those of keyspace/events.
 //
-// S, T, I and V tell which fields of a hash an event is about, on channels of their own; like K and E they need a class of events,
-// h or A. One difference from Redis 7: an `n` beside an `A` is shown, because a rewritten config file would lose it otherwise.
+// S, T, I and V name the fields of a hash that an event is about, on channels of their own; like K and E they need a
+// class of events, h or A. One difference from Redis 7: an `n` beside an `A` is shown, because a rewritten config file
+// would lose it otherwise.
 
 export const keyspaceEventFlags = {
   generic: 1 << 2, // g

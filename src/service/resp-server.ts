@@ -1,7 +1,8 @@
-// resp-server: what every server of this package has: clients, users, permissions, pub/sub, statistics, logs, configuration.
+// resp-server: the parts of every server of this package: clients, users, permissions, pub/sub, statistics, logs,
+// configuration.
 //
-// The data server, Sentinel and the proxy extend it with what they serve. A server is complete when its table of commands names
-// only what it has: `serviceCommands` and `clientCommands` need nothing else than this class.
+// The data server, Sentinel and the proxy extend it with their own commands. A server needs every part that its table
+// of commands uses: `serviceCommands` and `clientCommands` need only this class.
 //
 // Not here: dispatch (dispatch/dispatcher), doors (doors/listeners), anything with keys.
 
@@ -99,7 +100,7 @@ export abstract class RespServer<Database = undefined>
   /** The port for TLS; -1: none. */
   tlsPort = -1;
   executable = '';
-  /** Who has started the process and watches it, as INFO says. */
+  /** The supervisor that started the process, as INFO reports it. */
   supervisedBy: 'systemd' | 'no' = 'no';
   loading = false;
   role: 'master' | 'replica' = 'master';

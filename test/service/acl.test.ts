@@ -120,7 +120,7 @@ function randomCommand(prng: Prng): string[] {
 
 /**
  * The words of all that came, in order. Versions word refusals differently; ids of clients differ anyway; and messages to
- * oneself come behind the reply since 7.2, before it or inside of EXEC's earlier.
+ * oneself come after the reply since 7.2, before it or inside of EXEC's earlier.
  */
 function comparable(lines: readonly string[]): string[] {
   return lines

@@ -16,6 +16,10 @@ import { startServer, type EmbeddedServer } from '../../src/embed/start-server.j
 import { findFreePort, peerMissing } from '../peer.js';
 
 const ROUNDS = Number(process.env.KVASIR_ROUNDS ?? 10);
+/** Of two threads one may read the end of a connection after the other has read what is sent later. */
+const overtakes = /:1$/.test(process.env.KVASIR_IO_THREADS ?? ':1')
+  ? undefined
+  : 'requests on another thread can overtake the end';
 
 /** Commands that wait, what a producer sends, and what must be the answers when nobody took anything. */
 const cases: readonly (readonly [waits: string, produces: string, asks: string, answer: string])[] = [
@@ -94,7 +98,7 @@ describe('a client that has closed', () => {
     return secured;
   }
 
-  /** What the producer is answered, up to the reply to an ECHO behind the commands. */
+  /** The replies to the producer, up to that to an ECHO after the commands. */
   async function ask(...commands: string[]): Promise<string> {
     producer.write([...commands, 'ECHO the-end', ''].join('\r\n'));
     let text = '';
@@ -111,7 +115,7 @@ describe('a client that has closed', () => {
     ['a RST below TLS', 'tls', (socket) => below.get(socket)!.resetAndDestroy()],
   ];
   for (const [name, kind, close] of ends) {
-    it(`gets nothing more after ${name}`, { skip: skips[kind], timeout: 120_000 }, async () => {
+    it(`gets nothing more after ${name}`, { skip: skips[kind] || overtakes, timeout: 120_000 }, async () => {
       for (const [waits, produces, asks, answer] of cases) {
         for (let round = 0; round < ROUNDS; round++) {
           await ask('FLUSHALL', 'XGROUP CREATE s g $ MKSTREAM');
@@ -136,7 +140,7 @@ describe('a client that has closed', () => {
     });
   }
 
-  // With an append-only file, replies are made after the end was told.
+  // With an append-only file, replies are made after the end was reported.
   for (const [kind, log] of [
     ['tcp', 'no'],
     ['tls', 'no'],
@@ -164,7 +168,7 @@ describe('a client that has closed', () => {
   }
 
   describe('or was closed by the server', () => {
-    /** What a worker that does not know of its end yet waits with, for all the ways to close it. */
+    /** A waiting worker that does not know of its end yet, for all the ways to close it. */
     async function waitingWorker(waits: string, before = ''): Promise<{ worker: Socket; id: string }> {
       const worker = await open('tcp');
       worker.write(`${before}CLIENT ID\r\n`);
@@ -204,7 +208,8 @@ describe('a client that has closed', () => {
       await ask('CONFIG SET client-output-buffer-limit "pubsub 1mb 0 0"');
       const { worker } = await waitingWorker('SUBSCRIBE channel');
       worker.pause();
-      const message = 'x'.repeat(100_000);
+      // One line, which may have 64 KB.
+      const message = 'x'.repeat(50_000);
       let replies = '';
       for (let count = 0; count < 1000 && !replies.startsWith(':0'); count++)
         replies = await ask(`PUBLISH channel ${message}`);

@@ -109,6 +109,40 @@ describe('INFO', () => {
     assert.equal(await field('memory', 'lazyfreed_objects'), 4);
   });
 
+  it('memory and MEMORY STATS count the same things once', async () => {
+    await client.mset(
+      Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`key:${index}`, 'x'.repeat(100)])),
+    );
+    const [text, reply] = (await client.pipeline().info('memory').call('MEMORY', 'STATS').exec())!.map(
+      ([, each]) => each,
+    );
+    const info = (name: string): number => Number(new RegExp(`^${name}:(.*)\r$`, 'm').exec(String(text))![1]);
+    const stats = reply as (string | number)[];
+    const stat = (name: string): number => Number(stats[stats.indexOf(name) + 1]);
+    for (const [field, name] of [
+      ['used_memory_startup', 'startup.allocated'],
+      ['mem_clients_slaves', 'clients.slaves'],
+      ['mem_replication_backlog', 'replication.backlog'],
+      ['mem_cluster_links', 'cluster.links'],
+      ['allocator_allocated', 'allocator.allocated'],
+      ['allocator_active', 'allocator.active'],
+    ] as const)
+      assert.equal(info(field), stat(name), `${field} and ${name}`);
+    // The reply to INFO, which waits to be sent, is memory of the client.
+    const slackBytes = 100_000;
+    for (const [field, name] of [
+      ['used_memory', 'total.allocated'],
+      ['used_memory_peak', 'peak.allocated'],
+      ['used_memory_overhead', 'overhead.total'],
+      ['used_memory_dataset', 'dataset.bytes'],
+      ['mem_clients_normal', 'clients.normal'],
+    ] as const)
+      assert.ok(Math.abs(info(field) - stat(name)) < slackBytes, `${field} ${info(field)}, ${name} ${stat(name)}`);
+    assert.equal(stat('keys.count'), 1000);
+    assert.ok(stat('dataset.bytes') >= 100_000);
+    assert.equal(stat('total.allocated'), stat('overhead.total') + stat('dataset.bytes'));
+  });
+
   it('errorstats knows errors of clients that waited, of EXEC and of scripts, and gives up on endless new codes', async () => {
     const waiter = new Redis(server.port, server.host);
     const id = await waiter.client('ID');

@@ -1,4 +1,4 @@
-// What a server tells of its commands and clients: COMMAND, MODULE, CLIENT LIST and KILL with their filters.
+// A server's reports on its commands and clients: COMMAND, MODULE, CLIENT LIST and KILL with their filters.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
@@ -46,7 +46,7 @@ describe('COMMAND INFO', { skip: peerMissing('redis-server') }, () => {
       await twins.step(0, ['HELLO', protocol]);
       const different: string[] = [];
       for (const { name, subcommands = [] } of allDeclarations) {
-        // What a container says holds its subcommands, in an order that is nobody's.
+        // A container's reply includes its subcommands, in no defined order.
         const names = subcommands.length === 0 ? [name] : subcommands.map((sub) => `${name}|${sub.name}`);
         for (const each of names) {
           const info = await twins.step(0, ['COMMAND', 'INFO', each]);

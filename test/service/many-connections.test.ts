@@ -65,7 +65,7 @@ for (const [name, env, count] of ways) {
         const sockets = await Promise.all(Array.from({ length: count }, () => ping(server.port)));
         assert.equal(await info(asker, 'connected_clients'), String(count + 1));
         if (before !== undefined) assert.equal(openFiles(server), before + count);
-        // By turns: an end, a reset, and an end in the midst of a request.
+        // By turns: an end, a reset, and an end in the middle of a request.
         for (const [index, socket] of sockets.entries()) {
           socket.on('error', () => undefined);
           if (index % 3 === 0) socket.end();

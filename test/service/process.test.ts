@@ -1,4 +1,4 @@
-// What a server does to its own process: how it starts, the score for the kernel's out-of-memory killer, memory of clients that are quiet.
+// The server's own process: its start, the score for the kernel's out-of-memory killer, memory of idle clients.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -91,7 +91,7 @@ function settled(text: string): string {
   return text.replace(/bulk:version bulk:\S+/g, 'bulk:version').replace(/bulk:id integer:\d+/g, 'bulk:id');
 }
 
-/** What may stand in any order stands in order: names listed from a table, and messages of several patterns. */
+/** Sorts lines that may come in any order: names listed from a table, and messages of several patterns. */
 function ordered(lines: readonly string[]): string[] {
   return lines
     .map(settled)
@@ -108,7 +108,7 @@ function ordered(lines: readonly string[]): string[] {
 
 /**
  * After an UNSUBSCRIBE from everything, which count belongs to which name is chance; and messages to oneself that EXEC
- * causes come behind its reply since 7.2, inside of it before.
+ * causes come after its reply since 7.2, inside of it before.
  */
 function loose(lines: readonly string[]): string[] {
   return lines

@@ -148,203 +148,212 @@ function configClient(port: number): Redis {
   return new Redis({ host: host!, port, tls, maxRetriesPerRequest: 1, retryStrategy: () => null });
 }
 
-describe('TLS', { skip: peerMissing('openssl') }, () => {
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'kvasir-tls-'));
-    makeAuthority('ca');
-    makeAuthority('other-ca');
-    for (const name of ['server', 'client', 'renewed']) issue('ca', name);
-    issue('other-ca', 'stranger');
-    openssl('rsa', '-in', 'server.key', '-aes256', '-passout', 'pass:secret word', '-out', 'locked.key');
-    writeFileSync(file('bad.pem'), 'no certificate\n');
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+/** By the main thread, and by I/O threads. */
+for (const threads of [undefined, 'force:2'])
+  describe(threads === undefined ? 'TLS' : 'TLS on I/O threads', { skip: peerMissing('openssl') }, () => {
+    const was = process.env.KVASIR_IO_THREADS;
+    before(() => {
+      if (threads !== undefined) process.env.KVASIR_IO_THREADS = threads;
+      folder = mkdtempSync(join(tmpdir(), 'kvasir-tls-'));
+      makeAuthority('ca');
+      makeAuthority('other-ca');
+      for (const name of ['server', 'client', 'renewed']) issue('ca', name);
+      issue('other-ca', 'stranger');
+      openssl('rsa', '-in', 'server.key', '-aes256', '-passout', 'pass:secret word', '-out', 'locked.key');
+      writeFileSync(file('bad.pem'), 'no certificate\n');
+    });
+    after(() => {
+      if (was === undefined) delete process.env.KVASIR_IO_THREADS;
+      else process.env.KVASIR_IO_THREADS = was;
+      rmSync(folder, { recursive: true, force: true });
+    });
 
-  it('serves ioredis and node-redis, small and large', { timeout: 60_000 }, async () => {
-    const { server, port } = await start();
-    const one = configClient(port);
-    const { cert, key, ca } = clientOptions(port, 'client');
-    const two = createClient({
-      socket: {
+    it('serves ioredis and node-redis, small and large', { timeout: 60_000 }, async () => {
+      const { server, port } = await start();
+      const one = configClient(port);
+      const { cert, key, ca } = clientOptions(port, 'client');
+      const two = createClient({
+        socket: {
+          host: '127.0.0.1',
+          port,
+          servername: 'localhost',
+          tls: true,
+          ca: ca as Buffer,
+          cert: cert as Buffer,
+          key: key as Buffer,
+        },
+      });
+      try {
+        await two.connect();
+        const value = Buffer.alloc(20 * 1024 * 1024, 'abcdefg');
+        await one.set('large', value);
+        assert.equal(await two.strLen('large'), value.length);
+        assert.ok(value.equals((await one.getBuffer('large'))!));
+        const replies = await Promise.all(Array.from({ length: 5000 }, (_, index) => one.incrby('n', index)));
+        assert.equal(replies.at(-1), (4999 * 5000) / 2);
+        assert.match(await two.info('server'), new RegExp(`name=tls,bind=127.0.0.1,port=${port}`));
+        assert.match(await two.info('stats'), threads === undefined ? /./ : /io_threaded_reads_processed:[1-9]/);
+      } finally {
+        one.disconnect();
+        two.destroy();
+        await server.close();
+      }
+    });
+
+    it('lets clients in as tls-auth-clients says, from the next connection on', { timeout: 60_000 }, async () => {
+      const { server, port } = await start();
+      const config = configClient(port);
+      try {
+        for (const [mode, none, stranger] of [
+          ['yes', false, false],
+          ['optional', true, false],
+          ['no', true, true],
+          ['yes', false, false],
+        ] as const) {
+          await config.config('SET', 'tls-auth-clients', mode);
+          assert.equal(await answers(port, undefined), none, `${mode}: without a certificate`);
+          assert.equal(await answers(port, 'stranger'), stranger, `${mode}: with one of another authority`);
+          assert.equal(await answers(port, 'client'), true, `${mode}: with the right one`);
+        }
+      } finally {
+        config.disconnect();
+        await server.close();
+      }
+    });
+
+    it('agrees on protocols and ciphers', { timeout: 60_000 }, async () => {
+      const { server, port } = await start({ 'tls-protocols': 'TLSv1.2' });
+      const config = configClient(port);
+      const older = { maxVersion: 'TLSv1.2' } as const;
+      const cipherOf = async (ciphers: string): Promise<string | undefined> =>
+        (await meet(port, 'client', { ...older, ciphers }))?.cipher;
+      try {
+        assert.equal(await answers(port, 'client', { minVersion: 'TLSv1.3' }), false);
+        assert.equal(await answers(port, 'client', older), true);
+        await config.config('SET', 'tls-ciphers', 'DEFAULT:-AES128-SHA256');
+        assert.equal(await cipherOf('AES128-SHA256'), undefined);
+        assert.equal(await cipherOf('AES256-SHA256'), 'AES256-SHA256');
+        await config.config('SET', 'tls-ciphers', 'AES128-SHA256:AES256-SHA256');
+        assert.equal(await cipherOf('AES256-SHA256:AES128-SHA256'), 'AES256-SHA256');
+        await config.config('SET', 'tls-prefer-server-ciphers', 'yes');
+        assert.equal(await cipherOf('AES256-SHA256:AES128-SHA256'), 'AES128-SHA256');
+        await config.call('CONFIG', 'SET', 'tls-protocols', '', 'tls-ciphersuites', 'TLS_AES_128_GCM_SHA256');
+        assert.equal((await meet(port, 'client', { minVersion: 'TLSv1.3' }))?.cipher, 'TLS_AES_128_GCM_SHA256');
+        for (const [name, value] of [
+          ['tls-protocols', 'TLSv9'],
+          ['tls-ciphers', 'NONE-SUCH'],
+          ['tls-ciphersuites', 'NONE-SUCH'],
+        ] as const) {
+          await assert.rejects(
+            config.config('SET', name, value),
+            /Unable to update TLS configuration\. Check server logs\./,
+          );
+        }
+        assert.equal(await answers(port, 'client'), true);
+      } finally {
+        config.disconnect();
+        await server.close();
+      }
+    });
+
+    it('takes new certificates by CONFIG SET or leaves all as it was', { timeout: 60_000 }, async () => {
+      const { server, port, log } = await start();
+      const config = configClient(port);
+      try {
+        assert.equal(await servedSerial(port), serialOf('server'));
+        await assert.rejects(
+          config.config('SET', 'tls-cert-file', 'bad.pem'),
+          /possibly related to argument 'tls-cert-file'\) - Unable to update TLS/,
+        );
+        assert.ok(log.some((text) => text.startsWith('Failed to load certificate: bad.pem: ')));
+        // A certificate without its key fits no more than one that is none.
+        await assert.rejects(config.config('SET', 'tls-cert-file', 'renewed.crt'), /Unable to update TLS/);
+        assert.deepEqual(await config.config('GET', 'tls-cert-file'), ['tls-cert-file', 'server.crt']);
+        assert.equal(await servedSerial(port), serialOf('server'));
+        await config.call('CONFIG', 'SET', 'tls-cert-file', 'renewed.crt', 'tls-key-file', 'renewed.key');
+        assert.equal(await servedSerial(port), serialOf('renewed'));
+        assert.equal(await config.ping(), 'PONG', 'who was connected stays');
+        await config.call('CONFIG', 'SET', 'tls-cert-file', 'server.crt', 'tls-key-file', 'server.key');
+        await assert.rejects(config.config('SET', 'tls-key-file', 'locked.key'), /Unable to update TLS/);
+        await config.call('CONFIG', 'SET', 'tls-key-file-pass', 'secret word', 'tls-key-file', 'locked.key');
+        assert.equal(await servedSerial(port), serialOf('server'));
+      } finally {
+        config.disconnect();
+        await server.close();
+      }
+    });
+
+    it('takes new certificates when the files change', { timeout: 60_000 }, async () => {
+      for (const kind of ['crt', 'key']) copyFileSync(file(`server.${kind}`), file(`live.${kind}`));
+      const { server, port, log } = await start({ 'tls-cert-file': 'live.crt', 'tls-key-file': 'live.key' });
+      try {
+        assert.equal(await servedSerial(port), serialOf('server'));
+        copyFileSync(file('bad.pem'), file('live.crt'));
+        while (!log.some((text) => text.includes('cannot be used'))) await sleep(50);
+        assert.equal(await servedSerial(port), serialOf('server'), 'what cannot be used is not');
+        for (const kind of ['crt', 'key']) copyFileSync(file(`renewed.${kind}`), file(`live.${kind}`));
+        while (!log.some((text) => text.includes('were read again'))) await sleep(50);
+        assert.equal(await servedSerial(port), serialOf('renewed'));
+      } finally {
+        await server.close();
+      }
+    });
+
+    it('moves between ports with and without TLS', { timeout: 60_000 }, async () => {
+      const { server, port } = await start();
+      const secure = configClient(port);
+      const plain = new Redis({
         host: '127.0.0.1',
         port,
-        servername: 'localhost',
-        tls: true,
-        ca: ca as Buffer,
-        cert: cert as Buffer,
-        key: key as Buffer,
-      },
-    });
-    try {
-      await two.connect();
-      const value = Buffer.alloc(20 * 1024 * 1024, 'abcdefg');
-      await one.set('large', value);
-      assert.equal(await two.strLen('large'), value.length);
-      assert.ok(value.equals((await one.getBuffer('large'))!));
-      const replies = await Promise.all(Array.from({ length: 5000 }, (_, index) => one.incrby('n', index)));
-      assert.equal(replies.at(-1), (4999 * 5000) / 2);
-      assert.match(await two.info('server'), new RegExp(`name=tls,bind=127.0.0.1,port=${port}`));
-    } finally {
-      one.disconnect();
-      two.destroy();
-      await server.close();
-    }
-  });
-
-  it('lets clients in as tls-auth-clients says, from the next connection on', { timeout: 60_000 }, async () => {
-    const { server, port } = await start();
-    const config = configClient(port);
-    try {
-      for (const [mode, none, stranger] of [
-        ['yes', false, false],
-        ['optional', true, false],
-        ['no', true, true],
-        ['yes', false, false],
-      ] as const) {
-        await config.config('SET', 'tls-auth-clients', mode);
-        assert.equal(await answers(port, undefined), none, `${mode}: without a certificate`);
-        assert.equal(await answers(port, 'stranger'), stranger, `${mode}: with one of another authority`);
-        assert.equal(await answers(port, 'client'), true, `${mode}: with the right one`);
+        lazyConnect: true,
+        maxRetriesPerRequest: 1,
+        retryStrategy: () => null,
+      });
+      try {
+        await secure.config('SET', 'tls-port', '0');
+        await secure.config('SET', 'port', port);
+        await plain.connect();
+        assert.equal(await plain.ping(), 'PONG');
+        await plain.config('SET', 'port', '0');
+        await plain.config('SET', 'tls-port', port);
+        assert.equal(await answers(port, 'client'), true);
+      } finally {
+        secure.disconnect();
+        plain.disconnect();
+        await server.close();
       }
-    } finally {
-      config.disconnect();
-      await server.close();
-    }
-  });
+    });
 
-  it('agrees on protocols and ciphers', { timeout: 60_000 }, async () => {
-    const { server, port } = await start({ 'tls-protocols': 'TLSv1.2' });
-    const config = configClient(port);
-    const older = { maxVersion: 'TLSv1.2' } as const;
-    const cipherOf = async (ciphers: string): Promise<string | undefined> =>
-      (await meet(port, 'client', { ...older, ciphers }))?.cipher;
-    try {
-      assert.equal(await answers(port, 'client', { minVersion: 'TLSv1.3' }), false);
-      assert.equal(await answers(port, 'client', older), true);
-      await config.config('SET', 'tls-ciphers', 'DEFAULT:-AES128-SHA256');
-      assert.equal(await cipherOf('AES128-SHA256'), undefined);
-      assert.equal(await cipherOf('AES256-SHA256'), 'AES256-SHA256');
-      await config.config('SET', 'tls-ciphers', 'AES128-SHA256:AES256-SHA256');
-      assert.equal(await cipherOf('AES256-SHA256:AES128-SHA256'), 'AES256-SHA256');
-      await config.config('SET', 'tls-prefer-server-ciphers', 'yes');
-      assert.equal(await cipherOf('AES256-SHA256:AES128-SHA256'), 'AES128-SHA256');
-      await config.call('CONFIG', 'SET', 'tls-protocols', '', 'tls-ciphersuites', 'TLS_AES_128_GCM_SHA256');
-      assert.equal((await meet(port, 'client', { minVersion: 'TLSv1.3' }))?.cipher, 'TLS_AES_128_GCM_SHA256');
-      for (const [name, value] of [
-        ['tls-protocols', 'TLSv9'],
-        ['tls-ciphers', 'NONE-SUCH'],
-        ['tls-ciphersuites', 'NONE-SUCH'],
-      ] as const) {
+    it('is not to be had without TLS on its port, or with nonsense', { timeout: 60_000 }, async () => {
+      const { server, port } = await start({ 'tls-auth-clients': 'no' });
+      try {
+        for (const bytes of ['PING\r\n', '\x16\x03\x01\xff\xff', '\x16\x03\x01\x00\x05hello', '']) {
+          const socket = connectPlain(port, '127.0.0.1');
+          socket.on('error', () => undefined);
+          socket.end(Buffer.from(bytes, 'latin1'));
+          let got = '';
+          socket.on('data', (chunk: Buffer) => (got += chunk.toString('latin1')));
+          await once(socket, 'close');
+          assert.ok(!got.includes('PONG'));
+        }
+        assert.equal(await answers(port, undefined), true);
+      } finally {
+        await server.close();
+      }
+    });
+
+    it('does not start with what it cannot use', { timeout: 60_000 }, async () => {
+      for (const directives of [
+        { 'tls-cert-file': 'bad.pem' },
+        { 'tls-key-file': 'client.key' },
+        { 'tls-ca-cert-file': '' },
+        { 'tls-dh-params-file': 'bad.pem' },
+      ]) {
         await assert.rejects(
-          config.config('SET', name, value),
-          /Unable to update TLS configuration\. Check server logs\./,
+          start(directives),
+          /Failed to configure TLS\. Check logs for more info\./,
+          JSON.stringify(directives),
         );
       }
-      assert.equal(await answers(port, 'client'), true);
-    } finally {
-      config.disconnect();
-      await server.close();
-    }
-  });
-
-  it('takes new certificates by CONFIG SET or leaves all as it was', { timeout: 60_000 }, async () => {
-    const { server, port, log } = await start();
-    const config = configClient(port);
-    try {
-      assert.equal(await servedSerial(port), serialOf('server'));
-      await assert.rejects(
-        config.config('SET', 'tls-cert-file', 'bad.pem'),
-        /possibly related to argument 'tls-cert-file'\) - Unable to update TLS/,
-      );
-      assert.ok(log.some((text) => text.startsWith('Failed to load certificate: bad.pem: ')));
-      // A certificate without its key fits no more than one that is none.
-      await assert.rejects(config.config('SET', 'tls-cert-file', 'renewed.crt'), /Unable to update TLS/);
-      assert.deepEqual(await config.config('GET', 'tls-cert-file'), ['tls-cert-file', 'server.crt']);
-      assert.equal(await servedSerial(port), serialOf('server'));
-      await config.call('CONFIG', 'SET', 'tls-cert-file', 'renewed.crt', 'tls-key-file', 'renewed.key');
-      assert.equal(await servedSerial(port), serialOf('renewed'));
-      assert.equal(await config.ping(), 'PONG', 'who was connected stays');
-      await config.call('CONFIG', 'SET', 'tls-cert-file', 'server.crt', 'tls-key-file', 'server.key');
-      await assert.rejects(config.config('SET', 'tls-key-file', 'locked.key'), /Unable to update TLS/);
-      await config.call('CONFIG', 'SET', 'tls-key-file-pass', 'secret word', 'tls-key-file', 'locked.key');
-      assert.equal(await servedSerial(port), serialOf('server'));
-    } finally {
-      config.disconnect();
-      await server.close();
-    }
-  });
-
-  it('takes new certificates when the files change', { timeout: 60_000 }, async () => {
-    for (const kind of ['crt', 'key']) copyFileSync(file(`server.${kind}`), file(`live.${kind}`));
-    const { server, port, log } = await start({ 'tls-cert-file': 'live.crt', 'tls-key-file': 'live.key' });
-    try {
-      assert.equal(await servedSerial(port), serialOf('server'));
-      copyFileSync(file('bad.pem'), file('live.crt'));
-      while (!log.some((text) => text.includes('cannot be used'))) await sleep(50);
-      assert.equal(await servedSerial(port), serialOf('server'), 'what cannot be used is not');
-      for (const kind of ['crt', 'key']) copyFileSync(file(`renewed.${kind}`), file(`live.${kind}`));
-      while (!log.some((text) => text.includes('were read again'))) await sleep(50);
-      assert.equal(await servedSerial(port), serialOf('renewed'));
-    } finally {
-      await server.close();
-    }
-  });
-
-  it('moves between ports with and without TLS', { timeout: 60_000 }, async () => {
-    const { server, port } = await start();
-    const secure = configClient(port);
-    const plain = new Redis({
-      host: '127.0.0.1',
-      port,
-      lazyConnect: true,
-      maxRetriesPerRequest: 1,
-      retryStrategy: () => null,
     });
-    try {
-      await secure.config('SET', 'tls-port', '0');
-      await secure.config('SET', 'port', port);
-      await plain.connect();
-      assert.equal(await plain.ping(), 'PONG');
-      await plain.config('SET', 'port', '0');
-      await plain.config('SET', 'tls-port', port);
-      assert.equal(await answers(port, 'client'), true);
-    } finally {
-      secure.disconnect();
-      plain.disconnect();
-      await server.close();
-    }
   });
-
-  it('is not to be had without TLS on its port, or with nonsense', { timeout: 60_000 }, async () => {
-    const { server, port } = await start({ 'tls-auth-clients': 'no' });
-    try {
-      for (const bytes of ['PING\r\n', '\x16\x03\x01\xff\xff', '\x16\x03\x01\x00\x05hello', '']) {
-        const socket = connectPlain(port, '127.0.0.1');
-        socket.on('error', () => undefined);
-        socket.end(Buffer.from(bytes, 'latin1'));
-        let got = '';
-        socket.on('data', (chunk: Buffer) => (got += chunk.toString('latin1')));
-        await once(socket, 'close');
-        assert.ok(!got.includes('PONG'));
-      }
-      assert.equal(await answers(port, undefined), true);
-    } finally {
-      await server.close();
-    }
-  });
-
-  it('does not start with what it cannot use', { timeout: 60_000 }, async () => {
-    for (const directives of [
-      { 'tls-cert-file': 'bad.pem' },
-      { 'tls-key-file': 'client.key' },
-      { 'tls-ca-cert-file': '' },
-      { 'tls-dh-params-file': 'bad.pem' },
-    ]) {
-      await assert.rejects(
-        start(directives),
-        /Failed to configure TLS\. Check logs for more info\./,
-        JSON.stringify(directives),
-      );
-    }
-  });
-});

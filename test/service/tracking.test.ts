@@ -32,7 +32,8 @@ function trackingCommand(prng: Prng, redirects: boolean): string[] {
     for (const prefix of some(prng, prefixes).slice(0, 2)) words.push('PREFIX', prefix);
   if (prng.chance(broadcasts ? 5 : 25)) words.push('OPTIN');
   if (prng.chance(broadcasts ? 5 : 25)) words.push('OPTOUT');
-  // What a script changes is not taken for a broadcasting client's own change in 7.0: here it is, so either the one or the other.
+  // 7.0 does not count a script's change as the broadcasting client's own, but Kvasir does: so either the one or the
+  // other.
   if (prng.chance(25) && !(redirects && broadcasts)) words.push('NOLOOP');
   if (prng.chance(4)) words.push(prng.pick(['nonsense', 'PREFIX', 'REDIRECT']));
   return words;
@@ -171,8 +172,9 @@ class Comparison {
   async run(step: Step, isStrict: boolean): Promise<void> {
     const { client, words, before } = step;
     const flushes = words[0]!.startsWith('FLUSH');
-    // Since 7.2, that all keys are gone comes behind the reply, also of EXEC, before in front or inside of it.
-    // Who is told in which protocol is decided there at the end of EXEC, here when the key changes.
+    // Since 7.2 the message that all keys are gone follows the reply, that of EXEC too; before, it came ahead of or
+    // inside it. The server there picks the receivers and their protocol at the end of EXEC, Kvasir when the key
+    // changes.
     if ((flushes || words[0] === 'HELLO' || /^(GETREDIR|TRACKING)$/.test(words[1] ?? '')) && this.inMulti.has(client))
       return;
     if (words[0] === 'MULTI') this.inMulti.add(client);
@@ -210,7 +212,8 @@ async function compare(redirects: boolean): Promise<void> {
       await comparison.learn(client);
       if (client < 2) await twins.step(client, ['HELLO', '3']);
     }
-    // A message for a client that is just served, sent in another's name, comes before the reply in 7.0 and behind it since 7.2.
+    // A message for a client that is just served, sent in another's name, comes before the reply in 7.0 and after it
+    // since 7.2.
     for (let round = 0; round < rounds; round++) await comparison.run(randomStep(prng, redirects), !redirects);
   } finally {
     await twins.stop();

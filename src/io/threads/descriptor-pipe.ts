@@ -18,7 +18,7 @@ interface ConnectRequest {
 
 export interface PipeHandle extends Omit<AcceptedHandle, 'onread' | 'wire'> {
   readonly fd: number;
-  /** A socket that came with the bytes of the read that is being told. */
+  /** A socket that came with the bytes of the read in hand. */
   pendingHandle?: unknown;
   onread: (this: PipeHandle) => void;
   open(fd: number): number | undefined;
@@ -71,7 +71,7 @@ function noop(): void {}
 export class DescriptorPipe {
   private readonly buffer = new Uint8Array(READ_BYTES);
   private readonly sockets: AcceptedHandle[] = [];
-  /** Bytes of a message that are there, and the slot that they give so far. */
+  /** Bytes of a message that have come, and the slot that they give so far. */
   private messageBytes = 0;
   private slot = 0;
   private closed = false;
@@ -129,7 +129,7 @@ export class DescriptorPipe {
     this.spare = undefined;
     request.oncomplete = noop;
     const failed = this.handle.writeLatin1String(request, WAKE) !== 0;
-    // What was written at once leaves the request as it was.
+    // A write that finished at once leaves the request unused.
     if (!failed && streamBinding!.streamBaseState[streamBinding!.kLastWriteWasAsync] === 0) this.spare = request;
   }
 

@@ -1,9 +1,9 @@
-// handshake: who wakes whom, so that neither the engine nor an I/O thread sleeps while there is something for it to do.
+// handshake: wakes the engine and the I/O threads, so that neither sleeps while there is work for it.
 //
 // Each side has a word that says how it sleeps. Two rules make a lost wake-up impossible:
 //
-//   1. Whoever has published something looks at the other's word afterwards, and wakes it if it sleeps.
-//   2. Whoever goes to sleep says so in its word first, and then looks once more for something to do.
+//   1. A side that has published something looks at the other's word afterwards, and wakes it if it sleeps.
+//   2. A side that goes to sleep says so in its word first, and then looks once more for something to do.
 //
 // All of these are sequentially consistent, so one of the two sees the other. A compare-and-swap decides who ends a sleep: only
 // the winner rings. Ringing costs a system call (a byte in a pipe for one that sleeps in epoll, a notification for a thread that
@@ -20,7 +20,7 @@ export const ASLEEP = 2;
 /** The engine sleeps, and has replies for which a ring had no room. */
 export const ASLEEP_FOR_ROOM = 3;
 
-/** What the engine does in a visit of the rings; one for all threads. */
+/** The engine's work in a visit of the rings; one object for all threads. */
 export interface EngineSide {
   /** Serves requests, for a while; publishes the replies, then how far it has come, and wakes the threads that sleep. */
   serve(): void;
@@ -30,7 +30,7 @@ export interface EngineSide {
   needsRoom(): boolean;
 }
 
-/** What a thread does when a batch of its sockets has been read, or it was woken. */
+/** A thread's work after it has read a batch of its sockets, or was woken. */
 export interface ThreadSide {
   /** Lets the engine see the requests; false: there are no new ones. */
   publish(): boolean;

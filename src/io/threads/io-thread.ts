@@ -4,10 +4,11 @@
 
 import type { Worker } from 'node:worker_threads';
 import type { AcceptedHandle } from '../handle-wire.js';
+import type { TlsSettings } from '../tls-handshaker.js';
 import type { WireEvents } from '../wire.js';
 import type { DescriptorPipe } from './descriptor-pipe.js';
 import { ASLEEP, claimWake, WAITING } from './handshake.js';
-import { Kind, PAYLOAD_BYTES_MAX, type SharedAreas, SLOT_COUNT, Word } from './layout.js';
+import { Kind, OPEN_BYTES_MAX, PAYLOAD_BYTES_MAX, type SharedAreas, SLOT_COUNT, Word } from './layout.js';
 import { RingReader, RingWriter } from './ring.js';
 import { RingWire, type RingWireThread } from './ring-wire.js';
 import { Spill } from './spill.js';
@@ -15,10 +16,16 @@ import { Spill } from './spill.js';
 /** So many bytes of replies go to the thread before the visit is over. */
 const EARLY_BYTES = 128 * 1024;
 const NO_BYTES = new Uint8Array(0);
-const ONE_BYTE = new Uint8Array(1);
-/** What a record brought, for all threads; void after the call that gets it. */
+const openBytes = new Uint8Array(OPEN_BYTES_MAX);
+/** Payload of the record in hand, shared by all threads; valid only during the call that gets it. */
 const payload = new Uint8Array(PAYLOAD_BYTES_MAX);
 const latin1 = new TextDecoder('latin1');
+
+/** The waiting side of a TLS handshake. */
+export interface HandshakeWaiter extends WireEvents {
+  /** It is done; returns who serves the connection. */
+  onSecured(wire: RingWire): WireEvents;
+}
 
 /** All threads together. */
 export interface IoThreadOwner {
@@ -49,7 +56,10 @@ export class IoThread implements RingWireThread {
   private readCount = 0;
   private writeCount = 0;
   private readsSeen = 0;
-  private endsSeen = 0;
+  /** Settings of TLS that the thread has. */
+  private tlsNumber = 0;
+  /** Place of the last visible record that must be read before the end of its slot is reported. */
+  private readonly talking = new Map<number, number>();
   private writesSeen = 0;
 
   constructor(
@@ -74,12 +84,13 @@ export class IoThread implements RingWireThread {
 
   // --- connections --------------------------------------------------------------------------------------------------
 
-  /** Hands a socket over; undefined if that is not possible. Then the socket is still whole. */
+  /** Hands a socket over; undefined if that is not possible. Then the socket is still whole. With `tls` the thread begins a handshake. */
   adopt(
     handle: AcceptedHandle,
     names: { readonly remote: string; readonly local: string },
     reads: boolean,
     events: WireEvents,
+    tls?: TlsSettings,
   ): RingWire | undefined {
     if (!this.isReady) return undefined;
     const slot = this.freeSlots.pop() ?? this.wires.length;
@@ -89,12 +100,21 @@ export class IoThread implements RingWireThread {
       if (slot === this.wires.length) this.wires.push(undefined);
       return undefined;
     }
-    const wire = new RingWire(this, slot, names.remote, names.local, !reads, events);
+    const wire = new RingWire(this, slot, names.remote, names.local, !reads, events, tls === undefined);
     this.wires[slot] = wire;
     this.connectionCount++;
-    ONE_BYTE[0] = reads ? 1 : 0;
-    this.send(wire, Kind.open, ONE_BYTE);
+    openBytes[0] = reads ? 1 : 0;
+    if (tls !== undefined) this.postSettings(tls);
+    this.send(wire, Kind.open, tls === undefined ? openBytes.subarray(0, 1) : openBytes);
     return wire;
+  }
+
+  /** The thread has the settings before it reads the record that names them. */
+  private postSettings(tls: TlsSettings): void {
+    new DataView(openBytes.buffer).setInt32(1, tls.number);
+    if (this.tlsNumber === tls.number) return;
+    this.tlsNumber = tls.number;
+    this.worker.postMessage(tls);
   }
 
   private free(slot: number): void {
@@ -184,7 +204,6 @@ export class IoThread implements RingWireThread {
   serveOne(): boolean {
     const { requests } = this;
     if (this.isOver) return false;
-    if (requests.findMore()) this.tellEndsFirst();
     if (!requests.next()) return false;
     const { slot, length, start, kind } = requests;
     const wire = this.wires[slot];
@@ -198,28 +217,31 @@ export class IoThread implements RingWireThread {
   }
 
   /**
-   * Tells of connections that have ended before the requests of others that came in the same batch: a client that waits for a key
-   * or for messages, and has closed, must get none that is sent later. Not before requests of its own.
+   * Tells of connections that have ended before the requests of others: a client that waits for a key or for messages, and has closed,
+   * must get none that is sent later. Not before requests of its own.
    */
-  private tellEndsFirst(): void {
-    // The thread counts an end before it publishes the record, so none is missed; some are counted that are not there yet.
-    if (Atomics.load(this.words, Word.ends) === this.endsSeen) return;
-    const talking = new Set<number>();
-    this.requests.scan((slot, kind, start, length) => {
-      const wire = this.wires[slot];
-      if (kind === Kind.data) talking.add(slot);
-      if (kind !== Kind.end && kind !== Kind.failed) return;
-      this.endsSeen = (this.endsSeen + 1) | 0;
-      if (wire === undefined || talking.has(slot)) return;
-      this.obey(wire, kind, start, length);
-      wire.isEndTold = true;
-    });
+  tellEnds(): void {
+    if (!this.isOver) this.requests.showMore(this.tellEnd);
   }
+
+  private readonly tellEnd = (slot: number, kind: number, start: number, length: number, place: number): void => {
+    if (kind === Kind.data || kind === Kind.open) this.talking.set(slot, place);
+    if (kind !== Kind.end && kind !== Kind.failed) return;
+    const said = this.talking.get(slot);
+    this.talking.delete(slot);
+    const wire = this.wires[slot];
+    if (wire === undefined || (said !== undefined && this.requests.isAhead(said))) return;
+    this.obey(wire, kind, start, length);
+    wire.isEndTold = true;
+  };
 
   private obey(wire: RingWire, kind: number, start: number, length: number): void {
     switch (kind) {
       case Kind.end:
         if (!wire.closed && !wire.isEndTold) wire.events.onEnd();
+        break;
+      case Kind.open:
+        if (!wire.closed) wire.events = (wire.events as HandshakeWaiter).onSecured(wire);
         break;
       case Kind.drain:
         wire.drained();

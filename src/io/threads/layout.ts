@@ -1,4 +1,4 @@
-// layout: what the engine and an I/O thread share: where the words lie and what the records of the rings mean.
+// layout: the memory that the engine and an I/O thread share: the places of the words and the records of the rings.
 //
 // Each thread shares three areas with the engine:
 //
@@ -6,7 +6,7 @@
 //   counters  Int32, two for each slot: bytes that left for the system (modulo 2^32), bytes that it has not taken
 //   rings     requests (thread to engine) and replies (engine to thread), RING_BYTES each
 //
-// One word more, how the engine sleeps, is shared by all threads: a sleeping engine is woken once.
+// Two words more are shared by all threads: how the engine sleeps, so that it is woken once, and how many connections have ended.
 //
 // A record of a ring is
 //
@@ -34,16 +34,26 @@ export const Word = {
   /** Written by the thread: reads from and writes to sockets, modulo 2^32. */
   reads: 5 * LINE,
   writes: 5 * LINE + 1,
-  /** Written by the thread: records that tell of the end of a connection, modulo 2^32. */
-  ends: 5 * LINE + 2,
 } as const;
 export const WORD_COUNT = 6 * LINE;
+
+/** Elements of the words that the engine shares with all threads. */
+export const EngineWord = {
+  /** How the engine sleeps. */
+  state: 0,
+  /** Written by the threads: published records that tell of the end of a connection, modulo 2^32. */
+  ends: LINE,
+} as const;
+export const ENGINE_WORD_COUNT = 2 * LINE;
 
 export const RING_BYTES = 1024 * 1024;
 export const HEADER_BYTES = 8;
 /** Longer payloads are cut. Far below half a ring, so that a record fits whatever has to be left empty before it. */
 export const PAYLOAD_BYTES_MAX = 64 * 1024;
 export const SKIP = -1;
+
+/** Payload of `open`. */
+export const OPEN_BYTES_MAX = 5;
 
 /** Connections that a thread can have. */
 export const SLOT_COUNT = 16384;
@@ -52,7 +62,10 @@ export const SLOT_COUNT = 16384;
 export const Kind = {
   /** Bytes of the connection. */
   data: 1,
-  /** To the thread: the slot is a connection's from here on, whose socket comes through the pipe; the payload is 1 byte: it reads. */
+  /**
+   * To the thread: the slot is a connection's from here on, whose socket comes through the pipe; the payload is 1 byte: it reads, and with
+   * TLS 4 bytes: the number of the settings. From the thread: the handshake of TLS is done.
+   */
   open: 2,
   /** To the thread: close when everything is sent. From the thread: the peer has ended. */
   end: 3,
@@ -78,9 +91,9 @@ export const Kind = {
 /** Elements of the counters of a slot. */
 export const COUNTERS_PER_SLOT = 2;
 
-/** What a thread gets when it starts. */
+/** The shared memory of a thread, given to it at its start. */
 export interface SharedAreas {
-  /** How the engine sleeps: one word. */
+  /** See EngineWord. */
   readonly engine: SharedArrayBuffer;
   readonly words: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
@@ -98,7 +111,7 @@ export function makeAreas(engine: SharedArrayBuffer): SharedAreas {
   };
 }
 
-/** What the thread's file is started with. */
+/** Start data for the thread's file. */
 export interface ThreadStart {
   readonly areas: SharedAreas;
   /** Of the unix socket that it connects to. */

@@ -17,7 +17,7 @@ import { urgent } from '../urgent.js';
 import { openAsChannel, type PipeHandle } from './descriptor-pipe.js';
 import { ASLEEP, letEngineSleep, RUNNING, visitRings, type EngineSide } from './handshake.js';
 import { IoThread, type IoThreadOwner } from './io-thread.js';
-import { makeAreas, type ThreadStart } from './layout.js';
+import { ENGINE_WORD_COUNT, EngineWord, makeAreas, type ThreadStart } from './layout.js';
 import type { RingWire } from './ring-wire.js';
 
 /** A visit ends after so long. */
@@ -40,7 +40,7 @@ interface ListeningHandle {
 
 export class IoThreadPool implements IoThreadOwner, EngineSide {
   readonly threads: IoThread[] = [];
-  private readonly engine = new SharedArrayBuffer(4);
+  private readonly engine = new SharedArrayBuffer(ENGINE_WORD_COUNT * 4);
   private readonly states = new Int32Array(this.engine);
   private visiting = false;
   /** A visit is due in another turn. */
@@ -49,6 +49,7 @@ export class IoThreadPool implements IoThreadOwner, EngineSide {
   /** The thread whose records are served next. */
   private at = 0;
   private deadlineMs = 0;
+  private endsSeen = 0;
   private isClosing = false;
 
   constructor(
@@ -187,20 +188,34 @@ export class IoThreadPool implements IoThreadOwner, EngineSide {
     const { threads } = this;
     let count = 0;
     for (let idle = 0; idle < threads.length;) {
+      this.tellEnds();
+      if (urgent.count > 0) return true;
       if (this.at >= threads.length) this.at = 0;
-      if (!serve(threads[this.at]!)) {
+      if (!guard(threads[this.at]!, serveOne)) {
         idle++;
         this.at++;
         continue;
       }
       idle = 0;
-      if (urgent.count > 0) return true;
       if (++count % RECORDS_PER_LOOK === 0 && this.clock.steadyMs() > this.deadlineMs) {
         this.at++;
         return false;
       }
     }
     return false;
+  }
+
+  /** Tells of connections that threads have seen end, before anything else is served. @hot */
+  private tellEnds(): void {
+    const ends = Atomics.load(this.states, EngineWord.ends);
+    if (ends === this.endsSeen) return;
+    this.endsSeen = ends;
+    for (const thread of this.threads) guard(thread, tellEnds);
+  }
+
+  /** As in a visit, before requests that come from no ring. */
+  beforeRequests(): void {
+    if (!this.visiting) this.tellEnds();
   }
 
   // EngineSide: what a visit ends with.
@@ -224,10 +239,19 @@ export class IoThreadPool implements IoThreadOwner, EngineSide {
   }
 }
 
-/** A fault in serving one connection is told as from any event, and keeps no other connection from being served. */
-function serve(thread: IoThread): boolean {
+function serveOne(thread: IoThread): boolean {
+  return thread.serveOne();
+}
+
+function tellEnds(thread: IoThread): boolean {
+  thread.tellEnds();
+  return true;
+}
+
+/** A fault in serving one connection is reported as from any event, and other connections are still served. */
+function guard(thread: IoThread, run: (thread: IoThread) => boolean): boolean {
   try {
-    return thread.serveOne();
+    return run(thread);
   } catch (error) {
     queueMicrotask(() => {
       throw error;

@@ -1,11 +1,11 @@
 // ring-wire: a connection whose socket belongs to an I/O thread, as the engine sees it.
 //
-// What is written goes as records into the ring of replies. Bytes count as sent once they are in the ring, as those in the
-// system's buffers do, unless the thread says that the system does not take them: then all that has not left counts as unsent,
-// and whoever sees that is told when it has.
+// Written bytes go as records into the ring of replies. They count as sent once they are in the ring, as bytes in the
+// system's buffers do, unless the thread says that the system does not take them: then all bytes that have not left
+// count as unsent, and `onDrain` follows when they have left.
 //
-// A connection that returns to the engine sends nothing to the thread any more: what is written meanwhile is kept, and the new
-// wire gets it.
+// A connection that returns to the engine sends nothing to the thread any more: bytes written meanwhile are kept for
+// the new wire.
 
 import { Kind } from './layout.js';
 import type { Wire, WireEvents } from '../wire.js';
@@ -22,17 +22,17 @@ const TWO_TO_32 = 2 ** 32;
 export class RingWire implements Wire {
   /** Bytes in records for which the ring had no room. */
   spilledBytes = 0;
-  /** The peer's end was told before its record was reached. */
+  /** The peer's end was reported before its record was reached. */
   isEndTold = false;
-  /** Nothing of what the thread says is told any more. */
+  /** Nothing that the thread reports is passed on any more. */
   closed = false;
   private writtenBytes = 0;
-  /** What has left, and its last 32 bits as they were seen last. */
+  /** Count of the bytes that have left, and its low 32 bits as last seen. */
   private leftBytes = 0;
   private leftSeen: number;
   private ending = false;
   private awaitsDrain = false;
-  /** What was written since the socket was asked back; undefined while it is the thread's. */
+  /** Bytes written since the socket was asked back; undefined while the thread owns it. */
   private kept: Uint8Array[] | undefined;
   private keptBytes = 0;
 
@@ -43,6 +43,8 @@ export class RingWire implements Wire {
     readonly local: string,
     private paused: boolean,
     public events: WireEvents,
+    /** Not with TLS. */
+    private readonly canMove: boolean,
   ) {
     this.leftSeen = Atomics.load(thread.counters, slot * 2);
   }
@@ -98,7 +100,7 @@ export class RingWire implements Wire {
   drained(): void {
     this.awaitsDrain = false;
     if (this.closed || this.kept !== undefined) return;
-    // More was written meanwhile: whoever asks now, asks the thread once more.
+    // More was written meanwhile: the next question goes to the thread once more.
     if (this.unsentBytes === 0) this.events.onDrain();
   }
 
@@ -138,7 +140,7 @@ export class RingWire implements Wire {
 
   /** Whether the socket can be asked back. */
   get canReturn(): boolean {
-    return !this.closed && !this.ending && this.kept === undefined;
+    return this.canMove && !this.closed && !this.ending && this.kept === undefined;
   }
 
   /** Asks for the socket. */

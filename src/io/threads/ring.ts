@@ -110,6 +110,8 @@ export class RingReader {
   private tail = 0;
   private published = 0;
   private head = 0;
+  /** How far records have been shown before they are read. */
+  private shown = 0;
 
   constructor(
     buffer: SharedArrayBuffer,
@@ -122,26 +124,26 @@ export class RingReader {
     this.mask = buffer.byteLength - 1;
   }
 
-  /** Whether all records are read that were there when it was looked last; if so, looks for more. */
-  findMore(): boolean {
-    if (this.tail !== this.head) return false;
-    this.head = Atomics.load(this.words, this.headAt);
-    return this.tail !== this.head;
+  /** Whether the record at this place is still to be read. */
+  isAhead(place: number): boolean {
+    return (place - this.tail) >>> 0 < (this.head - this.tail) >>> 0;
   }
 
-  /** Shows the records that are to be read, without reading them. */
-  scan(show: (slot: number, kind: number, start: number, length: number) => void): void {
-    let tail = this.tail;
-    while (tail !== this.head) {
-      let at = tail & this.mask;
+  /** Shows the published records that were not shown before, without reading them; `place` is what `isAhead` takes. */
+  showMore(show: (slot: number, kind: number, start: number, length: number, place: number) => void): void {
+    if (this.shown !== this.head && !this.isAhead(this.shown)) this.shown = this.tail;
+    this.head = Atomics.load(this.words, this.headAt);
+    while (this.shown !== this.head) {
+      const place = this.shown;
+      let at = place & this.mask;
       if (this.ints[at >> 2] === SKIP) {
-        tail = (tail + this.mask + 1 - at) | 0;
+        this.shown = (this.shown + this.mask + 1 - at) | 0;
         at = 0;
       }
       const length = this.ints[at >> 2]!;
       const what = this.ints[(at >> 2) + 1]!;
-      show(what >> 4, what & 15, at + HEADER_BYTES, length);
-      tail = (tail + recordBytes(length)) | 0;
+      this.shown = (this.shown + recordBytes(length)) | 0;
+      show(what >> 4, what & 15, at + HEADER_BYTES, length, place);
     }
   }
 
@@ -168,6 +170,7 @@ export class RingReader {
 
   /** Gives the room of everything that was read back to the writer; false: there was nothing new. */
   publish(): boolean {
+    if ((this.shown - this.tail) >>> 0 > (this.head - this.tail) >>> 0) this.shown = this.tail;
     if (this.tail === this.published) return false;
     this.published = this.tail;
     Atomics.store(this.words, this.tailAt, this.tail);

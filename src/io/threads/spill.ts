@@ -1,7 +1,7 @@
 // spill: records for a thread whose ring is full, in their order, until there is room.
 //
 // They lie one after the other in chunks, as they will lie in the ring, so that many small replies take little more than their
-// bytes. What is here counts as unsent for its connection, so a slow thread holds its clients' requests back.
+// bytes. Spilled bytes count as unsent for their connection, so a slow thread holds its clients' requests back.
 
 import { HEADER_BYTES } from './layout.js';
 import { recordBytes } from './ring.js';

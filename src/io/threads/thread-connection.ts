@@ -1,10 +1,16 @@
-// thread-connection: one connection in an I/O thread: its socket, and what the engine asks of it.
+// thread-connection: one connection in an I/O thread: its socket, and the engine's requests.
 //
-// The record that opens a slot and the socket come on two ways. What the engine asks before the socket is there is kept, in its order.
+// With TLS the handshake comes first; the engine gets the connection when it is done, or only the reason when it fails.
+//
+// The record that opens a slot and the socket arrive by two routes. Requests of the engine that come before the socket
+// are kept in their order.
 
 import { type AcceptedHandle, HandleWire } from '../handle-wire.js';
 import type { WireEvents } from '../wire.js';
+import type { Server, TLSSocket } from 'node:tls';
 import { COUNTERS_PER_SLOT, Kind } from './layout.js';
+import type { ThreadTls } from './thread-tls.js';
+import { TlsWire } from './tls-wire.js';
 
 /** Replies are sent from here: libuv keeps the memory of what the system does not take at once, and the ring's is written over. */
 const SEND_BYTES = 64 * 1024;
@@ -31,6 +37,7 @@ function giveAway(length: number): void {
 /** The thread's loop. */
 export interface ConnectionThread {
   readonly counters: Int32Array;
+  readonly tls: ThreadTls;
   tell(slot: number, kind: number, bytes?: Uint8Array, count?: number): void;
   countRead(): void;
   countWrite(): void;
@@ -39,8 +46,12 @@ export interface ConnectionThread {
 }
 
 export class ThreadConnection implements WireEvents {
-  private wire: HandleWire | undefined;
-  /** What was asked before the socket was there. */
+  private wire: HandleWire | TlsWire | undefined;
+  private isSecure = false;
+  private handshaker: Server | undefined;
+  /** The handshake is under way: ends it. */
+  private endHandshake: (() => void) | undefined;
+  /** Requests that came before the socket. */
   private early: (readonly [kind: number, bytes: Uint8Array])[] = [];
   private acceptedBytes = 0;
   private owesDrain = false;
@@ -56,15 +67,55 @@ export class ThreadConnection implements WireEvents {
     Atomics.store(thread.counters, slot * COUNTERS_PER_SLOT + 1, 0);
   }
 
+  /** Its socket, which is still to come, begins with a handshake by the settings with this number. */
+  secureBy(number: number): void {
+    this.isSecure = true;
+    this.handshaker = this.thread.tls.handshakerOf(number);
+  }
+
   get awaitsSocket(): boolean {
-    return this.wire === undefined && !this.isGone;
+    return this.wire === undefined && this.endHandshake === undefined && !this.isGone;
   }
 
   open(handle: AcceptedHandle): void {
+    if (this.isSecure) {
+      this.shakeHands(handle);
+      return;
+    }
     const wire = new HandleWire(handle, 0);
     this.wire = wire;
     wire.attach(this);
     if (!this.reads) wire.pauseReading();
+    this.obeyEarly();
+  }
+
+  private shakeHands(handle: AcceptedHandle): void {
+    const { handshaker } = this;
+    this.handshaker = undefined;
+    if (handshaker === undefined) {
+      this.onClose(new Error('TLS cannot be configured in an I/O thread'));
+      handle.close(() => this.onClose(undefined));
+      return;
+    }
+    this.endHandshake = this.thread.tls.open(handshaker, handle, {
+      secured: (socket) => this.secured(socket),
+      failed: (reason) => {
+        if (reason !== undefined) this.onClose(new Error(reason));
+        this.onClose(undefined);
+      },
+    });
+  }
+
+  private secured(socket: TLSSocket): void {
+    this.endHandshake = undefined;
+    const wire = new TlsWire(socket, this);
+    this.wire = wire;
+    this.thread.tell(this.slot, Kind.open);
+    if (this.reads) wire.resumeReading();
+    this.obeyEarly();
+  }
+
+  private obeyEarly(): void {
     const { early } = this;
     this.early = [];
     for (const [kind, bytes] of early) this.obey(kind, bytes, 0, bytes.length);
@@ -74,6 +125,7 @@ export class ThreadConnection implements WireEvents {
   obey(kind: number, bytes: Uint8Array, start: number, length: number): void {
     const { wire } = this;
     if (wire === undefined) {
+      if (kind === Kind.destroy && this.endHandshake !== undefined) this.endHandshake();
       this.early.push([kind, bytes.slice(start, start + length)]);
       return;
     }
@@ -104,7 +156,7 @@ export class ThreadConnection implements WireEvents {
     }
   }
 
-  private send(wire: HandleWire, bytes: Uint8Array, start: number, length: number): void {
+  private send(wire: HandleWire | TlsWire, bytes: Uint8Array, start: number, length: number): void {
     this.thread.countWrite();
     if (sendBuffer.length < length) {
       sendBuffer = new Uint8Array(SEND_BYTES);
@@ -128,14 +180,14 @@ export class ThreadConnection implements WireEvents {
     if (counters[at + 1] !== unsentBytes) Atomics.store(counters, at + 1, Math.min(unsentBytes, 0x7fffffff));
   }
 
-  private payDrain(wire: HandleWire): void {
+  private payDrain(wire: HandleWire | TlsWire): void {
     if (!this.owesDrain || wire.unsentBytes > 0) return;
     this.owesDrain = false;
     this.thread.tell(this.slot, Kind.drain);
   }
 
   /** Gives the socket back to the engine, once everything is sent. */
-  private leave(wire: HandleWire): void {
+  private leave(wire: HandleWire | TlsWire): void {
     if (!this.leaves || wire.unsentBytes > 0) return;
     this.leaves = false;
     const handle = wire.detach();
@@ -154,6 +206,7 @@ export class ThreadConnection implements WireEvents {
   }
 
   destroy(): void {
+    this.endHandshake?.();
     if (this.wire !== undefined) this.wire.destroy();
   }
 

@@ -1,4 +1,4 @@
-// thread-loop: what an I/O thread does: it reads from its sockets into the ring of requests, and sends the replies.
+// thread-loop: the work of an I/O thread: it reads from its sockets into the ring of requests, and sends the replies.
 //
 // All sockets that are ready are read in one turn of the event loop; the check phase after it is the thread's turn: it publishes
 // what was read, wakes the engine, waits for it a little while, and sends the replies. Replies that come later wake it by the pipe.
@@ -12,9 +12,10 @@ import { performance } from 'node:perf_hooks';
 import type { AcceptedHandle } from '../handle-wire.js';
 import { connectChannel, type DescriptorPipe } from './descriptor-pipe.js';
 import { RUNNING, takeTurn, type ThreadSide, waitForRoom } from './handshake.js';
-import { Kind, PAYLOAD_BYTES_MAX, type ThreadStart, Word } from './layout.js';
+import { EngineWord, Kind, OPEN_BYTES_MAX, PAYLOAD_BYTES_MAX, type ThreadStart, Word } from './layout.js';
 import { RingReader, RingWriter } from './ring.js';
 import { ThreadConnection } from './thread-connection.js';
+import type { ThreadTls } from './thread-tls.js';
 
 /** How long a thread waits for the engine before it looks at its sockets again. */
 const WAIT_MS = 2;
@@ -32,10 +33,15 @@ export class ThreadLoop implements ThreadSide {
   private pipe: DescriptorPipe | undefined;
   private hasTurn = false;
   private stops = false;
+  /** Requests were published that the engine was not woken for. */
+  private isPublished = false;
   private waitUntilMs = 0;
   private readonly pause = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(private readonly start: ThreadStart) {
+  constructor(
+    private readonly start: ThreadStart,
+    readonly tls: ThreadTls,
+  ) {
     const { areas } = start;
     this.words = new Int32Array(areas.words);
     this.engine = new Int32Array(areas.engine);
@@ -44,7 +50,7 @@ export class ThreadLoop implements ThreadSide {
     this.replies = new RingReader(areas.replies, this.words, Word.replyHead, Word.replyTail);
   }
 
-  /** Connects to the engine; resolves when it has, and goes on until it is told to stop. */
+  /** Connects to the engine; resolves when it has, and goes on until the engine stops it. */
   async run(): Promise<void> {
     this.pipe = await connectChannel(this.start.path, {
       onWake: () => this.turn(),
@@ -66,15 +72,20 @@ export class ThreadLoop implements ThreadSide {
   tell(slot: number, kind: number, bytes: Uint8Array = NO_BYTES, count = bytes.length): void {
     // The engine takes nothing any more: waiting for room would be for ever.
     if (this.stops) return;
-    if (kind === Kind.end || kind === Kind.failed)
-      Atomics.store(this.words, Word.ends, (Atomics.load(this.words, Word.ends) + 1) | 0);
     let from = 0;
     do {
       const part = Math.min(count - from, PAYLOAD_BYTES_MAX);
       while (!this.requests.put(slot, kind, bytes, from, part)) waitForRoom(this.engine, this.words, Word.state, this);
       from += part;
     } while (from < count);
+    if (kind === Kind.end || kind === Kind.failed) this.publishEnd();
     this.turnSoon();
+  }
+
+  /** The engine looks at this count before each request, so it learns of the end before the turn that wakes it. */
+  private publishEnd(): void {
+    this.isPublished = this.requests.publish() || this.isPublished;
+    Atomics.add(this.engine, EngineWord.ends, 1);
   }
 
   countRead(): void {
@@ -126,7 +137,9 @@ export class ThreadLoop implements ThreadSide {
 
   publish(): boolean {
     this.delay();
-    return this.requests.publish();
+    const { isPublished } = this;
+    this.isPublished = false;
+    return this.requests.publish() || isPublished;
   }
 
   takeReplies(): boolean {
@@ -139,8 +152,10 @@ export class ThreadLoop implements ThreadSide {
   private obey(slot: number, kind: number, start: number, length: number): void {
     if (kind === Kind.stop) this.stops = true;
     else if (kind === Kind.open) {
-      const connection = new ThreadConnection(this, slot, this.replies.bytes[start] === 1);
+      const { bytes } = this.replies;
+      const connection = new ThreadConnection(this, slot, bytes[start] === 1);
       this.connections[slot] = connection;
+      if (length === OPEN_BYTES_MAX) connection.secureBy(new DataView(bytes.buffer).getInt32(start + 1));
       const handle = this.arrived.get(slot);
       if (handle === undefined) return;
       this.arrived.delete(slot);

@@ -1,4 +1,4 @@
-// acl-changes: what happens to connections when users change.
+// acl-changes: the effects of changed users on connections.
 
 import type { PubSub } from '../pubsub/pubsub.js';
 import type { AclListener } from './acl.js';

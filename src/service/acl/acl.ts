@@ -3,7 +3,7 @@
 // A user object stays the same while the user exists, whatever happens to its rules: connections keep it and see every
 // change at once. Changes are made on a copy first, so that a wrong rule leaves the user as it was.
 //
-// Not here: whether a call is allowed (denial), what is refused (log), the commands (service/commands/acl).
+// Not here: whether a call is allowed (denial), refusals (log), the commands (service/commands/acl).
 import { latin1, latin1Bytes } from '../../base/bytes.js';
 import { systemErrorText } from '../../base/system-error.js';
 import { readWhole, replaceFile, type Files } from '../../io/files.js';
@@ -124,7 +124,7 @@ export class Acl {
     return true;
   }
 
-  /** Takes a `user` line of the config file; its unknown commands are told by `loadConfigured` only. */
+  /** Takes a `user` line of the config file; only `loadConfigured` reports its unknown commands. */
   appendConfigured(words: readonly string[]): { readonly word: string; readonly reason: string } | undefined {
     // Redis shows the word that stands two places before the wrong one; the same here, as people search for these lines.
     const shown = ['user', ...words];

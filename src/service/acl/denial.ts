@@ -1,7 +1,7 @@
-// denial: whether a user may run a call, and what is said if not.
+// denial: whether a user may run a call, and the error if not.
 //
-// The caller asks only for users that are not `unrestricted`. When several selectors refuse, the one that got furthest is
-// told: the command first, then keys, then channels.
+// The caller asks only for users that are not `unrestricted`. When several selectors refuse, the error is that of
+// the one that got furthest: the command first, then keys, then channels.
 import type { Call } from '../../registry/call.js';
 import type { Command, KeyFlag } from '../../registry/command.js';
 import { findKeys, FoundKeys, specOfKey } from '../../registry/find-keys.js';

@@ -1,4 +1,4 @@
-// log: ACL LOG: what was refused lately, the same thing within a minute counted as one.
+// log: ACL LOG: recent refusals, the same one within a minute counted once.
 import type { Denial } from './denial.js';
 
 export type AclContext = 'toplevel' | 'multi' | 'lua' | 'module';
@@ -86,7 +86,7 @@ export class AclLog {
   }
 }
 
-/** A key or name of any length is refused as well as a short one; the log keeps as much as tells which it was. */
+/** A key or name of any length is refused as well as a short one; the log keeps enough of it to recognise it. */
 function clip(text: string): string {
   // By way of a buffer: a slice would keep the whole text alive.
   return text.length <= TEXT_BYTES_MAX ? text : Buffer.from(text.slice(0, TEXT_BYTES_MAX), 'latin1').toString('latin1');

@@ -1,7 +1,7 @@
 // selector: one set of rules: which commands, on which keys, on which channels. A user has one or more of them.
 //
 // Commands are a byte each, by command id, so that a check is one load. The rules are kept as well, in order, because
-// they are what ACL LIST shows and an ACL file holds; a rule that a later one repeals is dropped.
+// ACL LIST and an ACL file show them; a rule that a later one repeals is dropped.
 import { globMatchesRange } from '../../base/glob.js';
 import { equalBytes, latin1Bytes } from '../../base/bytes.js';
 import { aclCategories, type Command } from '../../registry/command.js';

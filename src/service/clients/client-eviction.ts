@@ -1,9 +1,9 @@
 // client-eviction: `maxmemory-clients`: when all clients together take too much memory, the largest are closed.
 //
 // Of each client the last known size is kept, and their sum, so that a request costs one addition. Only when the sum is too large are
-// all clients measured again. Nothing is kept without a limit. Replicas, masters and CLIENT NO-EVICT do not count.
+// all clients measured again. Without a limit no sizes are kept. Replicas, masters and CLIENT NO-EVICT do not count.
 //
-// Nobody is closed while messages are being delivered: that waits for the end of the request, or of the event.
+// No client is closed while messages are being delivered: that waits for the end of the request, or of the event.
 
 import { runUrgently } from '../../io/urgent.js';
 import type { Config } from '../config/config.js';

@@ -1,6 +1,7 @@
-// client-features: what features keep for a client: a feature names it once, and closing, RESET and the count of memory find it here.
+// client-features: the state that features keep for a client: a feature registers it once, for closing, RESET and
+// memory counts.
 //
-// Features are asked in the order in which they were added: one that counts what others hold comes after them.
+// Features are asked in the order in which they were added: one that counts the state of others comes after them.
 
 import type { Client } from './client.js';
 

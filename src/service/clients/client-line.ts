@@ -52,7 +52,7 @@ export interface ClientLineHost extends ClientMemoryHost {
 function flagsOf(state: ClientState, client: Client): string {
   let flags = '';
   if (client.monitors) flags += 'O';
-  if (client.kind === 'replica') flags += 'S';
+  if (client.kind === 'replica') flags += client.isDataChannel ? 'SC' : 'S';
   if (client.kind === 'master') flags += 'M';
   if (client.kind === 'pubsub') flags += 'P';
   if ((client.gates & Gate.MULTI) !== 0) flags += 'x';

@@ -1,6 +1,6 @@
-// client-registry: the clients of a server: how they come, who they are, how they go.
+// client-registry: the clients of a server: their arrival, identity and end.
 //
-// Not here: their bytes (connection), what they run (dispatcher), what features keep for them (client-features).
+// Not here: their bytes (connection), their commands (dispatcher), state of features (client-features).
 
 import { utf8 } from '../../base/bytes.js';
 import type { LogLevel } from '../../base/log-level.js';

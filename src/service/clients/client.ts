@@ -1,9 +1,9 @@
-// client: what a server knows of one client, whoever it is and however it came: its identity, protocol and state.
+// client: one client as the server knows it, however it came: its identity, protocol and state.
 //
 // `gates` collects everything that stands between this client and a plain run of its commands (not authenticated, inside
 // MULTI, subscribed, ...) as bits: the hot path tests the mask once and only looks closer when it is not 0.
 //
-// Not here: bytes and sockets (connection), what commands do with it (server).
+// Not here: bytes and sockets (connection), commands (server).
 
 import type { User } from '../acl/user.js';
 import type { Connection, Session } from './connection.js';
@@ -46,7 +46,7 @@ export const Gate = {
   CLUSTER: 1 << 17,
   /** ASKING: the next command may use a slot that moves here. */
   ASKING: 1 << 18,
-  /** Server: other data is being loaded, while that which is there is served. */
+  /** Server: other data is being loaded, while the old data is served. */
   LOADING_ASIDE: 1 << 20,
   /** The client is a replica: it may say how far it is, and gets no replies. */
   REPLICA: 1 << 19,
@@ -56,7 +56,7 @@ export const Gate = {
 
 export type ClientKind = 'normal' | 'pubsub' | 'replica' | 'master';
 
-/** Runs clients' requests and hears of their end. */
+/** Runs clients' requests, and is called at their end. */
 export interface ClientOwner {
   dispatch(client: Client): void;
   /** `dispatch` threw, which is a bug: the client is closed, the others are served on. */
@@ -96,6 +96,8 @@ export class Client implements Session {
   monitors = false;
   noEvict = false;
   readOnly = false;
+  /** A replica's second connection, which gets the data set alone. */
+  isDataChannel = false;
   /** Set by CLIENT KILL of oneself and QUIT. */
   closesAfterReply = false;
   commandCount = 0;

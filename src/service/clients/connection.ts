@@ -1,7 +1,7 @@
 // connection: one client's socket: bytes in become requests, replies go out, slow readers are held back.
 //
 // The life of a request:
-//   1. Bytes come in the shared read buffer. If a request is kept in part, they are put behind it.
+//   1. Bytes come in the shared read buffer. If a request is kept in part, they are appended to it.
 //   2. Each complete request is run at once (`session.execute`); its reply goes into the shared writer.
 //   3. When no complete request is left, all replies go out in one write; the rest of the bytes is kept.
 // It stops early when the client is suspended (blocked, paused, a parked script), closes, or reads too slowly; then the
@@ -15,7 +15,7 @@
 // The end of the peer is acted upon at once: a client that waits for a key or for messages must get none any more. Requests
 // that came before the end are run all the same; their replies go out as far as they are not held.
 //
-// Not here: what requests mean (server), listening (listener).
+// Not here: the meaning of requests (server), listening (listeners).
 
 import { joinBytes } from '../../base/bytes.js';
 import type { Clock } from '../../io/clock.js';
@@ -76,7 +76,7 @@ export interface Session {
   /** Bytes that clients get unasked are limited; called after each write with what is unsent. False: was closed. */
   checkOutput(unsentBytes: number): void;
   onClose(error: Error | undefined): void;
-  /** The client sent what is no request; it was told `text` and is closed. */
+  /** The client sent bytes that are no request; it got the error `text` and is closed. */
   onProtocolError(text: string): void;
   /** More memory is taken for requests that are not complete. */
   onQueryGrown(): void;
@@ -159,8 +159,8 @@ export class Connection implements WireEvents {
   }
 
   /**
-   * Closes at once. The session hears of it when the code that runs now is done, which may be in the midst of serving it, but
-   * before the requests of other clients: a client that waits for a key or for messages gets none any more.
+   * Closes at once. The session learns of it when the code that runs now is done, which may be serving it just then,
+   * but before the requests of other clients: a client that waits for a key or for messages gets none any more.
    */
   destroy(): void {
     if (this.closed) return;
@@ -169,7 +169,7 @@ export class Connection implements WireEvents {
     runUrgently(() => this.endNow(undefined));
   }
 
-  /** As destroy, and the session hears of it now. */
+  /** As destroy, and the session learns of it now. */
   abandon(): void {
     this.closing = true;
     this.wire.destroy();
@@ -361,8 +361,8 @@ export class Connection implements WireEvents {
   }
 
   /**
-   * The last reply is on its way. Whoever has seen it finds the client gone, though the socket may belong to a thread that
-   * has still to say that it is closed.
+   * The last reply is on its way. A peer that has seen it finds the client gone, though the socket may belong to a
+   * thread that has still to say that it is closed.
    */
   private endAfterReply(): void {
     this.wire.end();
@@ -378,7 +378,10 @@ export class Connection implements WireEvents {
     else this.held = true;
   }
 
-  /** Called when everything that was written is sent, and when the connection has ended: for whoever sends without being asked. */
+  /**
+   * Called when everything that was written is sent, and when the connection has ended: for code that sends without a
+   * request.
+   */
   whenDrained: (() => void) | undefined;
   whenClosed: (() => void) | undefined;
 
@@ -438,7 +441,7 @@ export class Connection implements WireEvents {
     this.whenClosed?.();
   }
 
-  /** Puts bytes behind those that are kept already. */
+  /** Appends bytes to those that are kept already. */
   private keep(bytes: Uint8Array, from: number, to: number): void {
     const added = to - from;
     const length = this.keptEnd - this.keptStart;

@@ -1,9 +1,10 @@
-// outbox: what goes to clients besides the reply that is being written: messages, replies for clients that are not served now,
-// and replies that wait until what they acknowledge is durable.
+// outbox: output besides the reply that is being written: messages, replies for clients that are not served now, and
+// replies that wait until the acknowledged writes are durable.
 //
 // A message for the client that is served comes after its reply. A message for a client whose waiting command is run again
 // (`wakes`) comes after the reply to that command. Messages for all others leave together at the end of the turn.
 
+import { assert } from '../../base/assert.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import type { Client } from './client.js';
 import type { Connection } from './connection.js';
@@ -82,6 +83,7 @@ export class Outbox {
 
   private compose(client: Client, write: (reply: ReplyWriter) => void): Uint8Array {
     const reply = this.spareWriters.pop() ?? this.makeWriter();
+    assert(reply.pendingBytes === 0, 'nobody writes into a spare writer');
     reply.protocol = client.protocol;
     write(reply);
     const bytes = reply.takeBytes();

@@ -6,7 +6,7 @@ import type { ClientClass, OutputLimit } from '../config/special-settings.js';
 import type { CommandStats } from '../watch/command-stats.js';
 import type { Client } from './client.js';
 
-/** The limits, and what hears of output that piles up. */
+/** The limits, and the listener for output that piles up. */
 export interface OutputLimitsHost {
   readonly clock: Clock;
   readonly settings: {

@@ -125,7 +125,7 @@ export class Pause {
     }
     for (const [client, args] of [...this.putOffCalls]) {
       this.putOffCalls.delete(client);
-      // Later requests must stay behind the postponed command.
+      // Later requests must wait for the postponed command.
       this.server.clock.soon(() => {
         client.paused = false;
         this.server.replay(client, args);

@@ -1,4 +1,4 @@
-// acl: ACL and its subcommands: users, their rules, and what was refused to them.
+// acl: ACL and its subcommands: users, their rules, and their refusals.
 import { randomBytes } from 'node:crypto';
 import { systemErrorText } from '../../base/system-error.js';
 import { errors } from '../../protocol/errors.js';

@@ -1,4 +1,4 @@
-// client: CLIENT and its subcommands: connections, seen and steered.
+// client: CLIENT and its subcommands: shows and controls connections.
 
 import type { Pause } from '../clients/pause.js';
 import type { Acl } from '../acl/acl.js';
@@ -316,7 +316,7 @@ const kill: ServerCommand = command({
       const address = call.text(2);
       const found = [...call.host.clients.values()].find((client) => client.remote === address);
       if (found === undefined) {
-        call.reply.error('ERR No such client');
+        call.reply.error(errors.noSuchClient);
         return;
       }
       call.reply.ok();
@@ -351,7 +351,7 @@ const pause: ServerCommand = command({
       return;
     }
     const timeout = call.integer(2);
-    if (Number.isNaN(timeout)) call.reply.error('ERR timeout is not an integer or out of range');
+    if (Number.isNaN(timeout)) call.reply.error(errors.timeoutNotInteger);
     else if (timeout < 0) call.reply.error(errors.timeoutNegative);
     else {
       call.host.pause.begin(timeout, mode);

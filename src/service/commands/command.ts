@@ -1,5 +1,6 @@
-// command: COMMAND and its subcommands: what the server can do, told from the declarations.
+// command: COMMAND and its subcommands: descriptions of the server's commands, from their declarations.
 
+import { errors } from '../../protocol/errors.js';
 import type { CommandTable } from '../../registry/table.js';
 import { globMatches } from '../../base/glob.js';
 import { utf8 } from '../../base/bytes.js';
@@ -290,11 +291,11 @@ const list: ServerCommand = command({
       else if (call.is(3, 'aclcat')) chosen = all.filter((found) => found.categories.includes(text));
       else if (call.is(3, 'pattern')) chosen = all.filter((found) => globMatches(wanted, utf8(found.fullName), true));
       else {
-        call.reply.error('ERR syntax error');
+        call.reply.error(errors.syntax);
         return;
       }
     } else if (call.count !== 2) {
-      call.reply.error('ERR syntax error');
+      call.reply.error(errors.syntax);
       return;
     }
     call.reply.array(chosen.length);

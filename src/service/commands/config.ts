@@ -39,7 +39,7 @@ function runSet(call: ServiceCall): void {
 function runRewrite(call: ServiceCall): void {
   const { host } = call;
   if (host.config.file === undefined) {
-    call.reply.error('ERR The server is running without a config file');
+    call.reply.error(errors.noConfigFile);
     return;
   }
   try {

@@ -147,7 +147,7 @@ function isClientName(name: string): boolean {
   return /^[!-~]*$/.test(name);
 }
 
-/** Names are kept for as long as the client is there, and every log line about it shows them. */
+/** Names are kept for as long as the client is connected, and every log line about it shows them. */
 const NAME_BYTES_MAX = 4096;
 
 /** Why an argument cannot be the name of a client or of its library; undefined where it can. `what` is how the error begins. */

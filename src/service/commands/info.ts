@@ -1,4 +1,4 @@
-// info: INFO: what a server knows of itself, in sections.
+// info: INFO: the state of the server, in sections.
 import { command } from '../../registry/command.js';
 import { many, optional, str } from '../../registry/grammar.js';
 import type { ServiceCommand } from '../host.js';

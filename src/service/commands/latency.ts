@@ -1,4 +1,4 @@
-// latency: LATENCY and its subcommands: events that took too long, and how long each command takes.
+// latency: LATENCY and its subcommands: events that took too long, and times of each command.
 import { command } from '../../registry/command.js';
 import { many, optional, str } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';

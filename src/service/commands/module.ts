@@ -1,4 +1,4 @@
-// module: MODULE: modules are native code made for another program, so there never is one here.
+// module: MODULE: modules are native code made for another program, so the list is always empty.
 
 import type { LogLevel } from '../../base/log-level.js';
 import { command } from '../../registry/command.js';

@@ -1,4 +1,4 @@
-// protected: commands that only a configured server gives away: DEBUG and MODULE.
+// protected: commands that run only where the configuration allows them: DEBUG and MODULE.
 
 import type { Config } from '../config/config.js';
 import type { CallFor } from '../call.js';
@@ -12,7 +12,7 @@ type ServerCall = CallFor<Host>;
 
 const directives = { DEBUG: 'enable-debug-command', MODULE: 'enable-module-command' } as const;
 
-/** Whether this client may use the command; if not, it was told how that can be changed. */
+/** Whether this client may use the command; if not, it got an error that says how to allow it. */
 export function mayUse(call: ServerCall, name: keyof typeof directives): boolean {
   const directive = directives[name];
   const allowed = call.host.config.choice(directive).value;

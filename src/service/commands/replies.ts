@@ -1,4 +1,4 @@
-// replies: what several commands of this layer reply in the same way.
+// replies: replies that several commands of this layer share.
 import { latin1Bytes } from '../../base/bytes.js';
 import type { Call } from '../../registry/call.js';
 

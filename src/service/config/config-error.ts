@@ -1,4 +1,4 @@
-// config-error: what is wrong with a configuration, where it stands, and the text that ends a start.
+// config-error: a fault of a configuration, its place, and the text that ends a start.
 import { systemErrorText } from '../../base/system-error.js';
 import { splitWords } from '../../base/quoting.js';
 import { fromByteString } from './special-settings.js';

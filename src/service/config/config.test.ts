@@ -210,6 +210,9 @@ describe('CONFIG SET', () => {
     const config = new Config(tmpdir());
     assert.match(String(config.set([['dir', '/']], anywhere)), /can't set protected config/);
     assert.match(String(config.set([['databases', '1']], anywhere)), /can't set immutable config/);
+    assert.match(String(config.set([['databases', '16']], anywhere)), /can't set immutable config/);
+    assert.equal(config.set([['codis-enabled', 'no']], anywhere), undefined);
+    assert.match(String(config.set([['codis-enabled', 'yes']], anywhere)), /can't set immutable config/);
     assert.match(String(config.set([['repl-diskless-load', 'swapdb']], { ...anywhere, loading: true })), /^LOADING/);
     config.choice('enable-protected-configs').assign(['local']);
     assert.match(String(config.set([['dir', '/']], { ...anywhere, local: false })), /can't set protected config/);

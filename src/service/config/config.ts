@@ -1,10 +1,11 @@
 // config: all settings of one server: typed access, CONFIG GET and CONFIG SET.
 //
-// CONFIG SET is all or nothing: every value is assigned, then the hooks of what changed are run; when a value or a hook is
-// refused, the old values come back and the hooks run again. Hooks may take time (a port that is opened), then `set` gives a
-// promise.
+// CONFIG SET is all or nothing: every value is assigned, then the hooks of changed settings run; when a value or a hook
+// is refused, the old values come back and the hooks run again. Hooks may take time (a port that is opened); then `set`
+// returns a promise.
 //
 // Not here: config files (file), CONFIG REWRITE (rewrite), the commands (service/commands/config).
+import { errors } from '../../protocol/errors.js';
 import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';
 import { latin1Bytes } from '../../base/bytes.js';
@@ -159,14 +160,15 @@ export class Config {
 
   private refuse(pairs: readonly (readonly [name: string, value: string])[], context: SetContext): string | undefined {
     const seen = new Set<string>();
-    for (const [name] of pairs) {
+    for (const [name, value] of pairs) {
       const setting = this.find(name);
       if (setting === undefined) return `ERR Unknown option or number of arguments for CONFIG SET - '${name}'`;
       const { option } = setting;
-      if (option.immutable === true) return failed(name, "can't set immutable config");
+      if (option.immutable === true && !(option.acceptsOwnValue === true && setting.print() === value))
+        return failed(name, "can't set immutable config");
       if (option.protected === true && !this.allowsProtected(context))
         return failed(name, "can't set protected config");
-      if (option.denyLoading === true && context.loading) return 'LOADING Redis is loading the dataset in memory';
+      if (option.denyLoading === true && context.loading) return errors.loading;
       if (seen.has(name.toLowerCase())) return failed(name, 'duplicate parameter');
       seen.add(name.toLowerCase());
     }

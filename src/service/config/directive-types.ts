@@ -1,5 +1,5 @@
-// directive-types: src/embed/directives.ts, made from the table of options: what an embedding program may write, so that its
-// editor completes and explains directives and its compiler finds a misspelt one.
+// directive-types: makes src/embed/directives.ts from the table of options, so that the editor of an embedding program
+// completes and explains directives and its compiler finds a misspelt one.
 //
 // Made and not derived by a mapped type, because only members that are written out can have comments, and because the
 // declaration file of the package then needs nothing of the table.

@@ -1,9 +1,9 @@
 // file: reads config files, standard input and command lines into a Config.
 //
 // A file is read line by line: `directive word word ...`, with quotes as in line. Later lines win, `include` reads
-// another file in place, `user`, `rename-command`, `loadmodule` and `sentinel` go to whoever wants them. Options of the
+// another file in place, `user`, `rename-command`, `loadmodule` and `sentinel` go to their own readers. Options of the
 // command line are turned into lines of their own, which come last. The first wrong line ends it all: `ConfigError.report`
-// is what redis-server prints then. A line that means something else today, or nothing, is a warning (foreign-directives,
+// is redis-server's text. A line that means something else today, or nothing, is a warning (foreign-directives,
 // value-repairs); with strict-config the first warning, wherever it stands, ends the start as well.
 import { resolve } from 'node:path';
 import { globMatches } from '../../base/glob.js';

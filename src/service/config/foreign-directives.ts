@@ -1,10 +1,10 @@
-// foreign-directives: the directives of other versions and relatives of Redis that have no setting here, and what a line
-// with one means.
+// foreign-directives: the directives of other versions and relatives of Redis that have no setting here, and the
+// meaning of their lines.
 //
-// A start does not fail because a file is old, new, or was written for another server: such a line is a warning that says
-// what it means now. It is an error where going on would be worse than not starting: data would live in another place than
-// the file says, or somebody would come in who should not. The reader of files (file), CONFIG REWRITE and docs/config.md use
-// this table.
+// A start does not fail because a file is old, new, or was written for another server: such a line causes a warning
+// with its present meaning. It is an error where going on would be worse than not starting: data would live in another
+// place than the file says, or an unwanted client could connect. The reader of files (file), CONFIG REWRITE and
+// docs/config.md use this table.
 //
 // Not here: values that have changed their form (value-repairs), directives that are taken without effect (options).
 import type { OptionName } from './options.js';

@@ -1,4 +1,4 @@
-// options: every configuration directive: names, kinds, defaults and bounds of Redis 7.0.15, and what came up to 8.0.
+// options: every configuration directive: names, kinds, defaults and bounds of Redis 7.0.15, and additions up to 8.0.
 //
 // CONFIG GET, SET and REWRITE, the reader of config files, and docs/config.md come from this table. A directive whose
 // feature Kvasir does not need (jemalloc, CPU affinity) is taken and kept, so that every existing file works; its
@@ -22,6 +22,8 @@ import {
 } from '../../registry/option.js';
 
 const immutable = { immutable: true } as const;
+/** For directives that Redis lacks: tools that write back what CONFIG GET gave do not know that these cannot change. */
+const keepsValue = { immutable: true, acceptsOwnValue: true } as const;
 
 function fileName(option: string, what: 'filename' | 'dirname', mayBeEmpty: boolean) {
   return (value: string): string | undefined => {
@@ -314,6 +316,10 @@ export const options = [
   flag('lazyfree-lazy-expire', false, {}, 'Free expired keys in the background.'),
   flag('lazyfree-lazy-server-del', false, {}, 'Free overwritten values in the background.'),
   ...freeingLimits,
+  flag('prefix-table', false, {}, 'Count the keys below each prefix exactly, for PREFIXES and kvasir-admin.'),
+  text('prefix-table-separators', ':', {}, 'The characters that end a prefix.'),
+  number('prefix-table-depth', 4, 1, 16, {}, 'So many separators of a key are looked at.'),
+  number('prefix-table-max-prefixes', 20000, 100, 10000000, {}, 'Prefixes that are counted; more stay unknown.'),
   flag('activedefrag', false, {}, 'Move data to reduce fragmentation.'),
   size('active-defrag-ignore-bytes', 100 * MB, 1, longMax, {}, 'Fragmentation below this is left alone.'),
   number('active-defrag-threshold-lower', 10, 0, 1000, {}, 'Percent of fragmentation at which defragmentation begins.'),
@@ -509,7 +515,7 @@ export const options = [
     'replica-lazy-flush',
     false,
     { alias: 'slave-lazy-flush' },
-    'Free the old data in the background before a full sync.',
+    'Accepted: the old data is always freed in the background.',
   ),
   flag(
     'replica-ignore-maxmemory',
@@ -583,7 +589,7 @@ export const options = [
   flag(
     'script-warm-up',
     true,
-    immutable,
+    keepsValue,
     'Compile a sample of Lua after the start, while the server is idle, so that the first script of a client is fast.',
   ),
   number('shutdown-timeout', 10, 0, intMax, {}, 'Seconds to wait for lagging replicas at a shutdown.'),
@@ -607,13 +613,13 @@ export const options = [
     'compat',
     'no',
     ['no', ...profiles.map(({ name }) => name)],
-    immutable,
+    keepsValue,
     'Answer as an old version of Redis, or Valkey, did, to test clients against it; see docs/compat.md.',
   ),
 
   // Cluster
   flag('cluster-enabled', false, immutable, 'Be a node of a cluster.'),
-  flag('codis-enabled', false, immutable, 'Be a server of a codis: keep keys by its slots, and know its commands.'),
+  flag('codis-enabled', false, keepsValue, 'Be a server of a codis: keep keys by its slots, and know its commands.'),
   text('cluster-config-file', 'nodes.conf', immutable, "File with this node's view of the cluster."),
   number(
     'cluster-node-timeout',

@@ -1,8 +1,8 @@
-// rewrite: CONFIG REWRITE: brings a config file up to date and keeps its comments, its order and what it does not know.
+// rewrite: CONFIG REWRITE: brings a config file up to date and keeps its comments, its order and unknown lines.
 //
 // Every line of a directive is replaced in place by the directive's present value; lines left over (a directive named
 // twice, a `save` that is gone) become empty. A setting without a line that differs from its default is added at the end, below a
-// line that says where it comes from. Runs of empty lines shrink to one.
+// line that names its origin. Runs of empty lines shrink to one.
 import { latin1, latin1Bytes } from '../../base/bytes.js';
 import { splitWords } from '../../base/quoting.js';
 import { readWhole, replaceFile, type Files } from '../../io/files.js';

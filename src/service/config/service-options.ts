@@ -1,4 +1,4 @@
-// service-options: the directives of any server, whatever it serves: doors, TLS, clients, users, logs, the process.
+// service-options: the directives of any kind of server: doors, TLS, clients, users, logs, the process.
 //
 // The parts of `service` read these; a program without keys makes its table of them and its own (`new Config(folder, table)`).
 

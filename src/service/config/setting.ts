@@ -3,7 +3,7 @@
 // Code that needs a value on a hot path keeps the setting object and reads `value`: a field of a number or a boolean,
 // always current, without a lookup.
 //
-// Not here: what directives there are (options), those with a grammar of their own (special-settings).
+// Not here: the list of directives (options), those with a grammar of their own (special-settings).
 import { quote } from '../../base/quoting.js';
 import type { ChoiceOption, FlagOption, NumberOption, Option, TextOption, WordsOption } from '../../registry/option.js';
 

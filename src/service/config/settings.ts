@@ -1,4 +1,4 @@
-// settings: what the configuration says of clients and their commands, as plain fields for hot code; renewed after every CONFIG SET.
+// settings: the configuration's values about clients and commands, as plain fields for hot code; renewed by CONFIG SET.
 
 import type { RequestReader } from '../../protocol/request.js';
 import { Gate } from '../clients/client.js';
@@ -6,7 +6,7 @@ import type { Config } from './config.js';
 import type { OptionName } from './options.js';
 import type { ClientClass, OutputLimit } from './special-settings.js';
 
-/** Those who hold copies of settings. */
+/** The holders of copies of settings. */
 export interface ServiceSettingsTarget {
   readonly reader: RequestReader;
   gates: number;

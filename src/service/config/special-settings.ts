@@ -9,7 +9,7 @@ import type { SpecialOption } from '../../registry/option.js';
 import type { SpecialName } from './options.js';
 import { formatMemory, NumberSetting, parseMemory, type RewriteLine, type Setting } from './setting.js';
 
-/** As C's strtoll reads it: an integer with spaces and a sign before it; undefined when there is more behind it. */
+/** As C's strtoll reads it: an integer with spaces and a sign before it; undefined when there is more after it. */
 function parseLoose(word: string): number | undefined {
   if (word === '') return 0;
   return /^[ \t\n\v\f\r]*[+-]?[0-9]+$/.test(word) ? Number(word) : undefined;
@@ -298,7 +298,7 @@ export class PercentilesSetting implements Setting {
   }
 }
 
-/** Up to six digits behind the point, without zeros at the end. */
+/** Up to six digits after the point, without zeros at the end. */
 export function formatPercentile(percentile: number): string {
   return percentile.toFixed(6).replace(/\.?0+$/, '');
 }

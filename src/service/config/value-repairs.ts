@@ -1,9 +1,9 @@
-// value-repairs: values and lines that old files have and that are no longer taken as they are: what is taken instead.
+// value-repairs: replacements for values and lines of old files that are no longer accepted as they are.
 //
-// A repair is a warning that says what was done. It is tried only on what would else be refused, but for `logfile stdout`,
-// which today would be a file of that name.
+// A repair is a warning that describes the replacement. It is tried only on lines that would otherwise be refused,
+// except `logfile stdout`, which today would be a file of that name.
 //
-// Not here: directives that are no longer there (foreign-directives).
+// Not here: directives that no longer exist (foreign-directives).
 import { splitWords } from '../../base/quoting.js';
 import type { OptionName } from './options.js';
 
@@ -41,8 +41,8 @@ export function repairValue(name: string, values: readonly string[]): Repair | u
 
 /**
  * Splits a line that holds several directives, as they come out of web pages that have turned line ends into spaces, and
- * drops comments behind a directive. Two spaces stand for a line end, so that "port 7000 # port 6379" never sets the port of
- * the comment. Undefined for a line that is no such thing.
+ * drops comments after a directive. Two spaces stand for a line end, so that "port 7000 # port 6379" never sets the
+ * port of the comment. Undefined for a line that is no such thing.
  */
 export function splitDirectives(line: string, isDirective: (word: string) => boolean): string[][] | undefined {
   const pieces = line.split(/[ \t]{2,}/).filter((piece) => !piece.startsWith('#'));

@@ -1,4 +1,4 @@
-// without-effect: settings that ask for what is not there yet: each is told at the start, so that nobody waits for it.
+// without-effect: settings whose feature is missing yet: the log names each at the start, so that nobody relies on it.
 import type { Config } from './config.js';
 
 interface MissingFeature {

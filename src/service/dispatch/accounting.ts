@@ -1,4 +1,5 @@
-// accounting: what a command's time and bytes are kept for: statistics, latency, the slow log and the logs of large requests.
+// accounting: the records of a command's time and bytes: statistics, latency, the slow log and the logs of large
+// requests.
 //
 // Most commands are only counted; those that were timed, or are large, come here.
 

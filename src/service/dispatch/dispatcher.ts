@@ -7,8 +7,9 @@
 //   4. Messages that the request caused for its own client come after the reply.
 // A command that throws is a bug: the client gets an error, the log gets the stack, and the server lives on.
 //
-// A kind of server extends this class and overrides `enter`, `leave`, `runUngated` and the other protected methods for what it
-// adds: databases, effects, waiting clients. They are methods rather than lists of hooks because they are on the way of every command.
+// A kind of server extends this class and overrides `enter`, `leave`, `runUngated` and the other protected methods to
+// add databases, effects and waiting clients. They are methods rather than lists of hooks because every command passes
+// them.
 
 import { errors, wrongArity } from '../../protocol/errors.js';
 import { type DeferredLength, ReplyTooLarge, type ReplyWriter } from '../../protocol/reply.js';
@@ -158,7 +159,7 @@ export abstract class Dispatcher<Database> {
     }
   }
 
-  /** As `dispatch`, for a replica: a reply would end up in the midst of its stream, so it is cut off instead. */
+  /** As `dispatch`, for a replica: a reply would end up in the middle of its stream, so it is dropped. */
   private dispatchReplica(client: Client, found: RunCommand<Database> | undefined): void {
     const { writer } = this;
     const { pendingBytes, errorCount } = writer;
@@ -313,7 +314,7 @@ export abstract class Dispatcher<Database> {
         this.replyCrash(call, command, error);
       }
     }
-    // A command that waits is counted when it ends, by whoever serves it.
+    // A command that waits is counted at its end, by the code that serves it.
     if ((call.client as Client | undefined)?.blocked !== true) stats.count(command.id);
     if (call.reply.errorCount !== errorCount && this.ownsError(command, call.reply.lastError))
       stats.countError(command.id, call.reply.lastError);
@@ -375,7 +376,7 @@ export abstract class Dispatcher<Database> {
   }
 
   private replyCrash(call: RunCall<Database>, command: RunCommand<Database>, error: unknown): void {
-    // Whoever set the limit ends the connection.
+    // The owner of the limit ends the connection.
     if (error instanceof ReplyTooLarge) return;
     this.log('warning', `Internal error in ${command.fullName}: ${stackOf(error)}`);
     call.reply.error(

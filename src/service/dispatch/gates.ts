@@ -1,4 +1,4 @@
-// gates: what may stand between a command and its run, in the order in which it is asked.
+// gates: the checks between a command and its run, in their order.
 //
 // A gate is a bit in the masks of the server and the client, and a check. The hot path tests the masks once; only where a
 // bit is set are the checks of the set bits asked, one after the other. A check returns why the command is refused, as the

@@ -1,7 +1,8 @@
-// permissions: what a client's user may run, by the rules of ACL, and the log of what was refused.
+// permissions: the commands, keys and channels that a client's user may use, by the rules of ACL, and the log of
+// refusals.
 //
-// It returns refusals and never replies, closes or logs a client in: that is for whoever asked, which is how the gates, EXEC,
-// scripts and AUTH can share it.
+// It returns refusals and never replies, closes or logs a client in: the caller does that, which is how the gates,
+// EXEC, scripts and AUTH can share it.
 
 import { type Command } from '../../registry/command.js';
 import type { Call } from '../../registry/call.js';

@@ -1,8 +1,10 @@
-// io-threads: which connections are served by I/O threads: none while the engine keeps up, the busy ones when it does not.
+// io-threads: decides which connections I/O threads serve: none while the engine keeps up, the busy ones when it does
+// not.
 //
-// A thread more costs a client's request 25 microseconds, and memory. So all connections begin with the engine, and threads start only
-// when the event loop has been busy for a while with many sockets at once. Then the busy connections move, spread evenly, and those
-// that come go to a thread at once. When the load has been low for a while all return, and the threads end after a minute.
+// A thread adds 25 microseconds to a client's request, and costs memory. So all connections begin with the engine, and
+// threads start only when the event loop has been busy for a while with many sockets at once. Then the busy connections
+// move, spread evenly, and those that come go to a thread at once. When the load has been low for a while all return,
+// and the threads end after a minute.
 //
 // `io-threads N` allows N threads with the engine's own, `auto` as many as the machine has processors to spare. Either way two processors
 // stay free, for the engine and for everything else: threads that share a processor with the engine cost more than they bring.
@@ -11,7 +13,8 @@
 //   force[:N]         N threads (2 if absent), and every connection goes to one of them at once
 //   shuffle[:N]       the same, and then all move at random between the threads and the engine
 //
-// A connection with TLS stays with the engine: its state cannot move.
+// The state of TLS cannot move. So a connection with TLS that comes while threads serve clients goes to one before its handshake, and stays
+// there until it closes; one that began with the engine stays with the engine.
 
 import { availableParallelism } from 'node:os';
 import type { LogLevel } from '../../base/log-level.js';
@@ -21,6 +24,8 @@ import { pipeBinding } from '../../io/threads/descriptor-pipe.js';
 import type { IoThread } from '../../io/threads/io-thread.js';
 import { IoThreadPool } from '../../io/threads/pool.js';
 import { RingWire } from '../../io/threads/ring-wire.js';
+import type { TlsSettings } from '../../io/tls-handshaker.js';
+import { TlsOpening, type TlsDoor } from './tls-opening.js';
 import type { Client } from '../clients/client.js';
 import type { Connection } from '../clients/connection.js';
 
@@ -39,7 +44,7 @@ const AUTO_COUNT_MAX = 7;
 const BUSY_SHARE = 0.8;
 const BUSY_MS = 100;
 const ACTIVE_MIN = 16;
-/** What serving one read and its reply would take on the engine, in milliseconds: to guess the load without threads. */
+/** Time of one read and its reply on the engine, in milliseconds; the estimate of the load without threads uses it. */
 const READ_MS = 0.01;
 /** With less load than this for so long, connections return; after so long without any, the threads end. */
 const QUIET_SHARE = 0.4;
@@ -202,6 +207,20 @@ export class IoThreads {
     else this.serveHere(connection, handle, reads);
     if (ring !== undefined) this.moves++;
     return ring !== undefined;
+  }
+
+  /** Gives a socket that has just been accepted, and wants TLS, to a thread; false: the engine must serve it. */
+  acceptTls(handle: AcceptedHandle, settings: TlsSettings, door: TlsDoor): boolean {
+    const thread = this.isActive && !this.isClosed ? this.leastBusy() : undefined;
+    if (thread === undefined) return false;
+    // Sets what the socket keeps wherever it goes, and knows its addresses.
+    const wire = new HandleWire(handle, door.keepAliveSeconds());
+    return thread.adopt(handle, wire, true, new TlsOpening(door, wire.remote), settings) !== undefined;
+  }
+
+  /** Called before requests that come from no thread: handles the ends of connections that threads have seen. */
+  beforeRequests(): void {
+    this.pool?.beforeRequests();
   }
 
   private leastBusy(): IoThread | undefined {

@@ -10,10 +10,13 @@ import { dirname } from 'node:path';
 import { errorCode, systemErrorText } from '../../base/system-error.js';
 import type { Listener, Network } from '../../io/network.js';
 import { listenOnPort } from '../../io/network-system.js';
-import { listen, makeDoor, serveSocket } from '../../io/sockets.js';
+import { listen, makeDoor, offerHandles, serveSocket } from '../../io/sockets.js';
+import type { AcceptedHandle } from '../../io/handle-wire.js';
+import type { TlsSettings } from '../../io/tls-handshaker.js';
 import { Tls } from './tls.js';
+import type { TlsDoor } from './tls-opening.js';
 
-/** The server behind the doors. */
+/** The server that the doors lead to. */
 export interface ListenersHost {
   readonly config: Config;
   readonly hooks: { readonly ticks: (() => void)[] };
@@ -21,6 +24,8 @@ export interface ListenersHost {
   /** Milliseconds since 1970. */
   nowMs(): number;
   accept(wire: Wire, unixSocket: boolean): Connection;
+  /** Threads that take connections with TLS. */
+  readonly ioThreads?: { acceptTls(handle: AcceptedHandle, settings: TlsSettings, door: TlsDoor): boolean } | undefined;
 }
 
 export interface DoorOptions {
@@ -144,12 +149,7 @@ export class Listeners {
         server.accept(wire, false),
       ),
     );
-    this.tlsDoors = new PortDoors((host, port, backlog) =>
-      listenOnPort(
-        createServer((socket) => this.tls.accept(socket)),
-        { host, port, backlog },
-      ),
-    );
+    this.tlsDoors = new PortDoors((host, port, backlog) => listenOnPort(this.makeTlsDoor(), { host, port, backlog }));
     this.tls = new Tls(
       server.config,
       (level, text) => server.log(level, text),
@@ -218,6 +218,21 @@ export class Listeners {
   /** Opens other doors for clients with TLS; changes nothing when that fails. */
   reopenTls(options: DoorOptions): Promise<void> {
     return this.tlsDoors.reopen(options.hosts, options.tlsPort, options.backlog);
+  }
+
+  private makeTlsDoor(): Server {
+    const { server } = this;
+    const door: TlsDoor = {
+      keepAliveSeconds: () => this.keepAliveSeconds(),
+      accept: (wire) => (this.tls.settings === undefined ? undefined : server.accept(wire, false)),
+      refused: (reason, address) => this.tls.refused(reason, address),
+    };
+    const listener = createServer((socket) => this.tls.accept(socket));
+    offerHandles(listener, (handle) => {
+      const { settings } = this.tls;
+      return settings !== undefined && server.ioThreads?.acceptTls(handle, settings, door) === true;
+    });
+    return listener;
   }
 
   private serve(socket: Socket): void {

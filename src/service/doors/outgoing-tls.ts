@@ -1,7 +1,7 @@
 // outgoing-tls: connections with TLS to other servers and sentinels, with certificates that are read anew when their files change.
 //
-// Whoever uses it looks at its own directive (tls-replication, tls-cluster) first. The certificate is the client's or else the
-// server's. As in Redis the chain must be trusted, and the name in the certificate is not compared.
+// Each user looks at its own directive (tls-replication, tls-cluster) first. The certificate is the client's or else
+// the server's. As in Redis the chain must be trusted, and the name in the certificate is not compared.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

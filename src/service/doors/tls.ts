@@ -4,19 +4,22 @@
 // is a new handshaker: connections that are open or about to open keep the old one, later ones get the new one, and a configuration
 // that cannot work (a file that is no certificate, a key of another one) leaves everything as it was.
 //
-// The files are looked at once a second; when one has changed, all are read anew. A certificate that is there before its key
-// does not fit the old key: that is logged, and the next change is tried again.
+// The files are looked at once a second; when one has changed, all are read anew. A certificate that arrives before its
+// key does not fit the old key: that is logged, and the next change is tried again.
 //
 // Sessions are resumed by tickets, which clients keep; so tls-session-cache-size bounds nothing here.
+//
+// I/O threads make handshakers of their own from the settings of the newest one.
 //
 // Not here: outgoing connections (client/open-stream), the ports (listeners).
 
 import type { LogLevel } from '../../base/log-level.js';
+import { makeHandshaker, type TlsSettings } from '../../io/tls-handshaker.js';
 import { constants } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { createSecureContext, createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import type { Config } from '../config/config.js';
 import type { OptionName } from '../config/options.js';
 
@@ -49,7 +52,6 @@ const watchedFiles = [
   'tls-ca-cert-dir',
 ] as const;
 const WATCH_MS = 1000;
-const HANDSHAKE_MS_MAX = 10_000;
 
 /** OpenSSL's options that forbid a version. */
 const forbidding: Readonly<Record<string, number>> = {
@@ -73,6 +75,9 @@ const forClients: TlsUse = { isWanted: (config) => config.number('tls-port').val
 
 export class Tls {
   private handshaker: Server | undefined;
+  /** Of the handshaker; undefined while nobody may come in. */
+  settings: TlsSettings | undefined;
+  private configurations = 0;
   private readonly opening = new Set<Socket>();
   private seen = '';
   private lookedMs = 0;
@@ -94,7 +99,9 @@ export class Tls {
   configure(): boolean {
     this.seen = this.signature();
     try {
-      this.handshaker = this.makeHandshaker();
+      const settings = this.readSettings();
+      this.handshaker = this.makeHandshaker(settings);
+      this.settings = { ...settings, ticketKeys: this.handshaker.getTicketKeys() };
       return true;
     } catch (error) {
       if (!(error instanceof TlsError)) throw error;
@@ -130,6 +137,7 @@ export class Tls {
   close(): void {
     for (const socket of this.opening) socket.destroy();
     this.handshaker = undefined;
+    this.settings = undefined;
   }
 
   private signature(): string {
@@ -146,34 +154,28 @@ export class Tls {
       .join('\n');
   }
 
-  private makeHandshaker(): Server {
+  private readSettings(): TlsSettings {
     const { config } = this;
     const asks = this.use.asksAlways ? 'yes' : config.choice('tls-auth-clients').value;
-    const server = createServer({
-      ...this.contextOptions(asks !== 'no'),
-      requestCert: asks !== 'no',
-      rejectUnauthorized: asks === 'yes',
-      handshakeTimeout: HANDSHAKE_MS_MAX,
-      sessionTimeout: config.number('tls-session-cache-timeout').value,
-      pauseOnConnect: true,
+    return {
+      number: ++this.configurations,
+      context: this.contextOptions(asks !== 'no'),
+      asks: asks as TlsSettings['asks'],
+      sessionSeconds: config.number('tls-session-cache-timeout').value,
+      ticketKeys: undefined,
+    };
+  }
+
+  private makeHandshaker(settings: TlsSettings): Server {
+    return makeHandshaker(settings, {
+      failed: (socket, reason) => this.refused(reason, `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`),
+      secured: this.serve,
     });
-    server.on('tlsClientError', (error, socket) => {
-      this.log(
-        'verbose',
-        `Error accepting a client connection: ${error.message} (addr=${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''})`,
-      );
-      socket.destroy();
-    });
-    server.on('secureConnection', (socket) => {
-      // With `optional`, who shows none may come in, but who shows a wrong one may not.
-      if (asks === 'optional' && !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0) {
-        this.log('verbose', `Error accepting a client connection: ${socket.authorizationError.message}`);
-        socket.destroy();
-        return;
-      }
-      this.serve(socket);
-    });
-    return server;
+  }
+
+  /** Logs that a handshake failed. */
+  refused(reason: string, address: string): void {
+    this.log('verbose', `Error accepting a client connection: ${reason} (addr=${address})`);
   }
 
   private contextOptions(checksClients: boolean): SecureContextOptions {

@@ -1,4 +1,4 @@
-// field: one line of INFO as a declaration: name, kind, what it means, and how it is read.
+// field: one line of INFO as a declaration: name, kind, meaning, and the function that reads it.
 //
 // Everything that shows figures uses the same declarations: INFO, and an exposition for monitoring, which needs kind and help.
 

@@ -2,7 +2,7 @@
 //
 // Fields whose names are known are declared once (`declare`), with kind and help; INFO and monitoring read the same declarations.
 // Lists that depend on the moment (a line for each command, database or replica) come from a function (`provide`). Either
-// is read only when somebody asks for the section.
+// is read only when a reply includes the section.
 
 import type { Field, FieldKind, FieldValue } from './field.js';
 

@@ -1,6 +1,6 @@
 // service-fields: the lines of INFO that every server has: the process, clients, commands, errors, latency.
 //
-// Names and units are Redis's, because monitoring reads them. A field that only makes sense for redis-server is there with the
+// Names and units are Redis's, because monitoring reads them. A field that only makes sense for redis-server has the
 // value that means "none".
 
 import { KVASIR_VERSION, SERVER_VERSION } from '../../base/version.js';

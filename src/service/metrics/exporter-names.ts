@@ -1,4 +1,4 @@
-// exporter-names: which field of INFO has which name in the metrics, as a table.
+// exporter-names: the metric name of each field of INFO, as a table.
 //
 // The names are those of redis_exporter (github.com/oliver006/redis_exporter), because dashboards and alert rules ask for them; where
 // it has none, the name follows its manner. All of them have `redis_` in front. A name that ends with `_total` and counts is a
@@ -10,7 +10,7 @@ export interface ExporterName {
   readonly name: string;
   readonly kind: MetricKind;
   readonly help: string;
-  /** What the value is multiplied by. */
+  /** Multiplier of the value. */
   readonly factor: number;
 }
 

@@ -1,7 +1,7 @@
-// info-metrics: turns what INFO says into metrics with the names of redis_exporter; of this server or of any other.
+// info-metrics: turns the text of INFO, of this server or any other, into metrics with the names of redis_exporter.
 //
-// Names of commands, errors, databases and replicas become labels. The text may be a stranger's: what is no number is left out, and
-// of labels there are only so many.
+// Names of commands, errors, databases and replicas become labels. The text may be a stranger's: values that are
+// no numbers are left out, and the number of labels is bounded.
 
 import { infoNumber, infoPairs, type InfoText } from '../../base/info-text.js';
 import { exporterNames } from './exporter-names.js';

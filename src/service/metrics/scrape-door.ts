@@ -2,7 +2,7 @@
 //
 // HTTP/1.1 as far as a scraper needs it, over the network that comes in, so that it runs in a simulated world and costs no module at
 // the start. Each connection serves one request and is closed: scrapes are seconds apart. A request that is slow, long or none
-// ends its connection; more connections than a few are refused, because nobody but a scraper comes here.
+// ends its connection; more connections than a few are refused, because only a scraper comes here.
 //
 // Source of the format: RFC 9112.
 
@@ -14,11 +14,11 @@ import { contentTypes, type ExpositionFormat, wantedFormat } from './exposition.
 
 export interface Health {
   readonly isHealthy: boolean;
-  /** What else is told, as JSON. */
+  /** The other fields of the reply, as JSON. */
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** Who is asked. */
+/** The source of the figures. */
 export interface ScrapeSource {
   metrics(format: ExpositionFormat): string;
   health(): Health;

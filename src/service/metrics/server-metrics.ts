@@ -1,7 +1,7 @@
-// server-metrics: what a server of this package tells a monitoring system about itself: metrics and health.
+// server-metrics: metrics and health of a server of this package, for a monitoring system.
 //
 // The figures are those of INFO, under the names of redis_exporter; declared figures that it has no name for follow its manner. Names
-// that redis_exporter has for itself (`redis_up`, `redis_exporter_*`) are there too, because dashboards ask for them.
+// that redis_exporter has for itself (`redis_up`, `redis_exporter_*`) exist too, because dashboards ask for them.
 
 import { parseInfoText } from '../../base/info-text.js';
 import type { Clock } from '../../io/clock.js';

@@ -1,4 +1,5 @@
-// oom-score: oom-score-adj: tells Linux which process to end first when memory is short, through /proc/self/oom_score_adj.
+// oom-score: oom-score-adj: sets the order in which Linux ends processes when memory is short, by
+// /proc/self/oom_score_adj.
 //
 // The value from before the directive was turned on comes back when it is turned off. The third value of oom-score-adj-values, of
 // a background process, is kept but has no use: snapshots are written by a thread of this process.

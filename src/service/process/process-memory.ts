@@ -1,4 +1,4 @@
-// process-memory: gives memory back to the system when nobody would notice.
+// process-memory: gives memory back to the system when the server is idle.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -1,7 +1,7 @@
 // stack: the stack of an unexpected error, for the log, with the places in the TypeScript sources.
 //
-// The programs are bundles (scripts/bundle.mjs). Their source maps are megabytes, so they are read when something went
-// wrong and not before.
+// The programs are bundles (scripts/bundle.mjs). Their source maps are megabytes, so they are read only when
+// something went wrong.
 
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';

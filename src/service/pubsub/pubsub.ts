@@ -1,9 +1,9 @@
-// pubsub: who is subscribed to what, and the delivery of messages.
+// pubsub: the subscriptions of all clients, and the delivery of messages.
 //
 // A message is encoded once for each protocol and the same bytes go to every subscriber. Channels and patterns are byte
 // strings (one character a byte), which makes them map keys. Shard channels are a world of their own, with the same rules.
 //
-// Not here: the commands (service/commands/pubsub), what a connection does with a push that it cannot send (connection).
+// Not here: the commands (service/commands/pubsub), a push that a connection cannot send (connection).
 import { digitCount, latin1, latin1Bytes, writeInteger } from '../../base/bytes.js';
 import { channelAllowed, type ChannelPattern } from '../acl/selector.js';
 import { PatternIndex } from './pattern-index.js';
@@ -164,7 +164,7 @@ export class PubSub {
     return this.table(kind).get(latin1(name))?.subscribers.size ?? 0;
   }
 
-  /** The shard channels for which `isGone` holds lose their subscribers; `told` hears of each. */
+  /** The shard channels for which `isGone` holds lose their subscribers; calls `told` for each. */
   dropShardChannels(
     isGone: (name: Uint8Array) => boolean,
     told: (subscriber: Subscriber, name: Uint8Array) => void,

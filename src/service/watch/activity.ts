@@ -1,4 +1,4 @@
-// activity: what a server did lately: commands and bytes per second, turns of the event loop, the longest pause.
+// activity: a server's recent work: commands and bytes per second, turns of the event loop, the longest pause.
 //
 // Counts are sampled about ten times a second; a rate is the mean of the last samples.
 

@@ -1,4 +1,4 @@
-// monitors: MONITOR: every command that runs is told to who asked for it, secrets left out.
+// monitors: MONITOR: sends every command that runs to the clients that asked, without secrets.
 
 import type { Clock } from '../../io/clock.js';
 import { latin1 } from '../../base/bytes.js';
