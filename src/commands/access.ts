@@ -1,4 +1,4 @@
-// access: what nearly every data command does with its keys: look one up, check its type, tell that it changed.
+// access: the steps that nearly every data command takes with its keys: look one up, check its type, report its change.
 
 import { errors } from '../protocol/errors.js';
 import type { DataCall } from './engine.js';
@@ -7,7 +7,7 @@ import type { DataCall } from './engine.js';
 export const WRONG_TYPE = -1;
 
 /**
- * The entry of the key at argument `index` for reading: 0 when it is not there, WRONG_TYPE (after the error reply) when
+ * The entry of the key at argument `index` for reading: 0 when it is missing, WRONG_TYPE (after the error reply) when
  * it holds another type.
  * @hot
  */

@@ -1,4 +1,5 @@
-// element-scan: what HSCAN, SSCAN and ZSCAN have in common: their declaration, their options, and which elements they emit.
+// element-scan: the common part of HSCAN, SSCAN and ZSCAN: their declaration, their options, and the elements that they
+// emit.
 
 import { globMatchesRange } from '../base/glob.js';
 import { errors } from '../protocol/errors.js';
@@ -38,8 +39,8 @@ export function elementScan(elements: string, ...more: readonly Argument[]) {
 }
 
 /**
- * Reads the options behind the cursor (argument 2); undefined after an error reply. `aloneWord` is the option that leaves out
- * what belongs to an element, if there is one.
+ * Reads the options after the cursor (argument 2); undefined after an error reply. `aloneWord` is the option that
+ * leaves out what belongs to an element, if there is one.
  */
 export function readElementScan(call: DataCall, aloneWord?: 'novalues' | 'noscores'): ElementScan | undefined {
   let count = 10;
@@ -75,7 +76,7 @@ export function scanMatches(scan: ElementScan, bytes: Uint8Array, offset: number
   return scan.glob === undefined || globMatchesRange(scan.glob, 0, scan.glob.length, bytes, offset, length, false);
 }
 
-/** The reply when the key is not there. */
+/** The reply when the key is missing. */
 export function replyEmptyScan(call: DataCall): void {
   call.reply.array(2);
   call.reply.bulkInteger(0);

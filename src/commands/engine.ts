@@ -1,4 +1,4 @@
-// engine: what a data command needs besides its arguments; the server implements it, tests may too.
+// engine: the surroundings of a data command besides its arguments; the server implements them, tests may too.
 
 import { utf8 } from '../base/bytes.js';
 import type { Call } from '../registry/call.js';

@@ -1,7 +1,7 @@
 // expire-time: the arguments EX, PX, EXAT and PXAT: how they are declared, read, and turned into a time in milliseconds since 1970.
 
 import { invalidExpireTime, errors } from '../protocol/errors.js';
-import { type Argument, int, unixTime } from '../registry/grammar.js';
+import { type Argument, int, oneof, optional, unixTime } from '../registry/grammar.js';
 import type { DataCall } from './engine.js';
 
 const INT64_MAX_DOUBLE = 9223372036854775807;
@@ -18,16 +18,23 @@ export const expireUnits = {
   pxat: { seconds: false, absolute: true },
 } as const satisfies Record<string, ExpireUnit>;
 
-/** The alternatives of an `expiration` argument, with the versions that brought the relative and the absolute ones. */
-export function expireArguments(relativeSince?: string, absoluteSince?: string): readonly Argument[] {
+/**
+ * The optional argument `expiration`: a time, or the word that keeps or ends the present one, with the versions that
+ * brought relative and absolute times.
+ */
+export function expirationArgument(otherwise: Argument, relativeSince?: string, absoluteSince?: string): Argument {
   const relative = relativeSince === undefined ? {} : { since: relativeSince };
   const absolute = absoluteSince === undefined ? {} : { since: absoluteSince };
-  return [
-    int('seconds', { token: 'EX', ...relative }),
-    int('milliseconds', { token: 'PX', ...relative }),
-    unixTime('unix-time-seconds', { token: 'EXAT', ...absolute }),
-    unixTime('unix-time-milliseconds', { token: 'PXAT', ...absolute }),
-  ];
+  return optional(
+    oneof(
+      'expiration',
+      int('seconds', { token: 'EX', ...relative }),
+      int('milliseconds', { token: 'PX', ...relative }),
+      unixTime('unix-time-seconds', { token: 'EXAT', ...absolute }),
+      unixTime('unix-time-milliseconds', { token: 'PXAT', ...absolute }),
+      otherwise,
+    ),
+  );
 }
 
 /** The unit that the word at argument `index` names, undefined for another word. @hot */

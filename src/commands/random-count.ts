@@ -12,7 +12,7 @@ const BATCH = 1024;
 const ESTIMATE_COUNT = 4 * BATCH;
 const ESTIMATE_BYTES_MAX = 1.5 * REPLY_BYTES_MAX;
 const LIMIT = 2n ** 63n - 1n;
-const TOO_MANY = 'ERR value is out of range';
+const TOO_MANY = errors.valueOutOfRange;
 
 /** The count at argument `index`; NaN after an error reply. */
 export function readRandomCount(call: DataCall, index: number): number {

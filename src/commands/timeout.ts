@@ -21,7 +21,7 @@ export function parseTimeoutSeconds(call: DataCall, index: number): number {
 export function parseTimeoutMs(call: DataCall, index: number): number {
   const ms = call.integer(index);
   if (Number.isNaN(ms)) {
-    call.reply.error('ERR timeout is not an integer or out of range');
+    call.reply.error(errors.timeoutNotInteger);
     return -1;
   }
   return checkTimeout(call, ms);

@@ -1,4 +1,5 @@
-// container: what every collection type offers to code that handles values of any type: count, free in steps, copy, measure.
+// container: the operations of every collection type for code that handles any type: count, free in steps, copy,
+// measure.
 
 /** A collection type. `ref` is word 2 of an entry: the ref of a block or handle; which one follows from the encoding. */
 export interface Container {

@@ -1,4 +1,4 @@
-// dict-entries: what sets, hashes and sorted sets ask of a dict of entries: some of them at random, and their bytes.
+// dict-entries: random entries of a dict, and their bytes, for sets, hashes and sorted sets.
 
 import type { RandomSource } from '../base/prng.js';
 import type { Arena } from '../memory/arena.js';

@@ -6,7 +6,7 @@
 //
 // `open` binds to a value; everything below works on it until the next `open`, and `encoding` and `ref` are what has become
 // of it: the caller stores them. `find` binds to a field, for what is then done with it. Fields past their time are
-// treated as any other here: whoever calls compares `expiry` with the time.
+// treated as any other here: the caller compares `expiry` with the time.
 //
 // Not here: keys, replies, events, when expired fields go (commands/hash).
 
@@ -171,7 +171,7 @@ export class Hashes implements Container {
     return count;
   }
 
-  /** Binds to a field and reads its value and expiry; false when it is not there. @hot */
+  /** Binds to a field and reads its value and expiry; false when it is missing. @hot */
   find(field: Uint8Array, offset: number, length: number): boolean {
     if (this.encoding === Encoding.HASHTABLE) {
       this.placeHash = this.dicts.hash(field, offset, length);
@@ -267,7 +267,7 @@ export class Hashes implements Container {
     return false;
   }
 
-  /** As `set` of a field without expiry, but a field that is there already stays as it is; false then. */
+  /** As `set` of a field without expiry, but a field that exists already stays as it is; false then. */
   add(
     field: Uint8Array,
     fieldOffset: number,
@@ -336,7 +336,7 @@ export class Hashes implements Container {
     }
   }
 
-  /** Takes a field out; false when it is not there. @hot */
+  /** Takes a field out; false when it is missing. @hot */
   delete(field: Uint8Array, offset: number, length: number): boolean {
     if (!this.find(field, offset, length)) return false;
     this.deleteFound();
@@ -374,7 +374,7 @@ export class Hashes implements Container {
     this.expiry = ms;
   }
 
-  /** Puts the bound field where its new time (0: none) belongs, behind those of the same time. */
+  /** Puts the bound field where its new time (0: none) belongs, after those of the same time. */
   private moveInListpack(time: number): void {
     const { listpacks, names } = this;
     names.read(this.ref, this.place);

@@ -237,8 +237,8 @@ export class Lists implements Container {
   }
 
   /**
-   * Deletes `count` elements from `index` on; all of them are there. The position is lost. When there are many, a quicklist
-   * with most of them is returned (else 0), which the caller has to free.
+   * Deletes `count` elements from `index` on; all of them must exist. The position is lost. When there are many, a
+   * quicklist with most of them is returned (else 0), which the caller has to free.
    */
   deleteRange(index: number, count: number): number {
     if (count <= 0) return 0;

@@ -164,7 +164,7 @@ export class Sets implements Container {
     return this.decimal.parse(bytes, offset, length) && this.intsets.has(ref, this.decimal);
   }
 
-  /** Adds a member; false when it is there already. It may lie in another set. @hot */
+  /** Adds a member; false when it exists already. It may lie in another set. @hot */
   add(bytes: Uint8Array, offset: number, length: number, limits: SetLimits): boolean {
     if (this.encoding === Encoding.HASHTABLE) return this.addToDict(bytes, offset, length);
     if (this.encoding === Encoding.INTSET) {
@@ -245,7 +245,7 @@ export class Sets implements Container {
     this.open(Encoding.HASHTABLE, made);
   }
 
-  /** Takes a member out; false when it is not there. @hot */
+  /** Takes a member out; false when it is missing. @hot */
   delete(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.encoding === Encoding.HASHTABLE) {
       const hash = this.dicts.hash(bytes, offset, length);

@@ -131,7 +131,7 @@ export class SortedListpacks {
     return count;
   }
 
-  /** Adds an element that is not there; returns the listpack's ref. @hot */
+  /** Adds a new element; returns the listpack's ref. @hot */
   insert(ref: number, score: number, bytes: Uint8Array, offset: number, length: number): number {
     const u8 = this.listpacks.arena.u8[ref >>> CHUNK_SHIFT]!;
     const base = byteOffset(ref);
@@ -145,7 +145,7 @@ export class SortedListpacks {
     return this.insertAt(ref, byte - base, score, bytes, offset, length);
   }
 
-  /** Adds an element that belongs behind all others; returns the listpack's ref. */
+  /** Adds an element that belongs after all others; returns the listpack's ref. */
   append(ref: number, score: number, bytes: Uint8Array, offset: number, length: number): number {
     return this.insertAt(ref, this.listpacks.byteLength(ref) - 1, score, bytes, offset, length);
   }

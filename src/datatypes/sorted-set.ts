@@ -38,13 +38,13 @@ export interface SortedSetLimits {
   readonly zsetMaxListpackValue: number;
 }
 
-/** How `add` treats members that are there, or are not. */
+/** How `add` treats existing and new members. */
 export const AddFlag = {
   /** The number is added to the score. */
   INCREMENT: 1,
-  /** Only members that are not there. */
+  /** Only new members. */
   NEW: 2,
-  /** Only members that are there. */
+  /** Only existing members. */
   OLD: 4,
   /** Only if the score becomes higher. */
   GREATER: 8,
@@ -64,7 +64,7 @@ export class SortedSets implements Container {
 
   readonly indexes: SortedIndexes;
   readonly small: SortedListpacks;
-  /** A walk for whoever needs one, until somebody else does. */
+  /** A walk for any code that needs one, until other code does. */
   readonly walk: SortedSetWalk;
 
   /** Frees entries that were taken out of a set; whoever can do so in slices puts a function of his own here. */
@@ -108,7 +108,7 @@ export class SortedSets implements Container {
     return encoding === Encoding.LISTPACK ? this.small.count(ref) : this.dicts.count(ref as DictRef);
   }
 
-  /** The member's score, or NaN when it is not there. @hot */
+  /** The member's score, or NaN when it is missing. @hot */
   score(encoding: number, ref: number, bytes: Uint8Array, offset: number, length: number): number {
     if (encoding === Encoding.LISTPACK) {
       const at = this.small.find(ref, bytes, offset, length);
@@ -119,7 +119,7 @@ export class SortedSets implements Container {
     return entry === 0 ? NaN : this.entries.number(entry);
   }
 
-  /** The member's rank, from the lowest, or -1 when it is not there; its score is left in `newScore`. */
+  /** The member's rank, from the lowest, or -1 when it is missing; its score is left in `newScore`. */
   rank(encoding: number, ref: number, bytes: Uint8Array, offset: number, length: number): number {
     if (encoding === Encoding.LISTPACK) {
       const at = this.small.find(ref, bytes, offset, length);
@@ -197,7 +197,7 @@ export class SortedSets implements Container {
     return 'added';
   }
 
-  /** Adds a member that is not there to a big set. */
+  /** Adds a new member to a big set. */
   private insertBig(
     set: DictRef,
     score: number,
@@ -250,7 +250,7 @@ export class SortedSets implements Container {
     return next === old ? 'same' : 'updated';
   }
 
-  /** Takes a member away; false when it was not there. Sets `encoding` and `ref`. The set may become empty. @hot */
+  /** Takes a member away; false when it was missing. Sets `encoding` and `ref`. The set may become empty. @hot */
   remove(encoding: number, ref: number, bytes: Uint8Array, offset: number, length: number): boolean {
     this.encoding = encoding;
     this.ref = ref;

@@ -1,4 +1,5 @@
-// stream-groups: the consumer groups of a stream: who reads, how far, and what was delivered but not acknowledged.
+// stream-groups: the consumer groups of a stream: consumers, their progress, and messages delivered but not
+// acknowledged.
 //
 //   list      word 0 count, then refs of groups (or of a group's consumers), sorted by name as memcmp does
 //   group     double 0 entries read (-1: not known), words 2-5 last delivered id, 6 pending, 7 list of consumers,
@@ -14,7 +15,7 @@
 // A pending message thus costs 56 bytes and a little more, 88 with the order, and each delivery is stored once. Groups
 // and consumers keep their place as long as they are, lists move when they grow.
 //
-// Not here: entries (stream), what the commands make of it (commands/stream).
+// Not here: entries (stream), the commands (commands/stream).
 
 import { compareBytes } from '../base/bytes.js';
 import { assert } from '../base/assert.js';
@@ -85,7 +86,7 @@ export class StreamGroups {
     return (index < 0 ? 0 : this.word(list, 1 + index)) as GroupRef;
   }
 
-  /** Adds a group that is not there; returns where the list is now (`list` may be 0). */
+  /** Adds a new group; returns where the list is now (`list` may be 0). */
   add(list: number, bytes: Uint8Array, offset: number, length: number, lastId: StreamId, entriesRead: number): number {
     const pending = this.indexes.create(PENDING_WORDS);
     const group = this.createNamed(bytes, offset, length) as GroupRef;
@@ -149,7 +150,7 @@ export class StreamGroups {
     return this.find(this.consumers(group), bytes, offset, length) as number as ConsumerRef;
   }
 
-  /** Adds a consumer that is not there; it was seen now and never active. */
+  /** Adds a new consumer; it was seen now and never active. */
   addConsumer(group: GroupRef, bytes: Uint8Array, offset: number, length: number, nowMs: number): ConsumerRef {
     const pending = this.indexes.create(0);
     const consumer = this.createNamed(bytes, offset, length) as ConsumerRef;
@@ -367,7 +368,7 @@ export class StreamGroups {
     return true;
   }
 
-  /** For loading: gives something pending to a consumer; false when it is not there or has one. */
+  /** For loading: gives something pending to a consumer; false when it is missing or has one. */
   assignPending(group: GroupRef, id: StreamId, consumer: ConsumerRef): boolean {
     const { indexes } = this;
     if (!indexes.find(this.groupPending(group), id) || indexes.value(PENDING_CONSUMER) !== 0) return false;

@@ -1,4 +1,4 @@
-// stream-idempotency: what producers have added to a stream lately, so that a message sent again is not added again.
+// stream-idempotency: the recent messages of a stream's producers, so that a message sent again is not added again.
 //
 // A producer names itself and its message (XADD IDMP), or the message's content is its name (IDMPAUTO). Of each producer the
 // last so many names are remembered for so many seconds, with the ids that the entries got; the oldest come first, as a Map

@@ -20,7 +20,7 @@ function hasGapAfter(streams: Streams, stream: StreamRef, from: StreamId): boole
   return streams.length(stream) > 0 && !deletedId.isZero && from.compare(deletedId) <= 0;
 }
 
-/** Which entry, counted from the first ever added, has this id, or would be the last before it; -1 when that cannot be told. */
+/** The number of the entry, from the first ever added, with this id or the last before it; -1 when it is unknown. */
 export function entriesUpTo(streams: Streams, stream: StreamRef, id: StreamId): number {
   const added = streams.entriesAdded(stream);
   const length = streams.length(stream);
@@ -66,7 +66,7 @@ export function advanceGroup(streams: Streams, stream: StreamRef, group: GroupRe
   groups.setLastId(group, id);
 }
 
-/** How many entries a group has still to read; undefined when that cannot be told. */
+/** How many entries a group has still to read; undefined when that is unknown. */
 export function lagOf(streams: Streams, stream: StreamRef, group: GroupRef): number | undefined {
   const added = streams.entriesAdded(stream);
   const length = streams.length(stream);

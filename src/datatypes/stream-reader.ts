@@ -87,6 +87,12 @@ export class StreamReader {
     return false;
   }
 
+  /** Forward: lets the walk go on beyond the end that it was given. The node may lie elsewhere by now, with the same offsets in it. */
+  goOn(node: number): void {
+    this.node = node;
+    this.end.setMax();
+  }
+
   /** Sets `fieldAt` and `valueAt` to the entry's first field. */
   firstField(): void {
     if ((this.flags & ENTRY_SAME_FIELDS) !== 0) {

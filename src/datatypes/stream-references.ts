@@ -1,7 +1,7 @@
-// stream-references: what deleting entries means for the groups that still refer to them.
+// stream-references: the effect of deleted entries on the groups that still refer to them.
 //
-// KEEP leaves what is pending as it is (XDEL's way), DELETE takes the entries out of what is pending everywhere, ACKED
-// deletes only what every group has read and acknowledged.
+// KEEP leaves pending messages as they are (XDEL's way), DELETE removes the entries from all pending lists, ACKED
+// deletes only entries that every group has read and acknowledged.
 
 import { StreamId } from '../structures/stream-id.js';
 import type { Streams, Trimming } from './stream.js';
@@ -61,29 +61,40 @@ function trimWithReferences(streams: Streams, stream: StreamRef, trimming: Trimm
   return deleted;
 }
 
-/** Walks from the front to where the trim ends, and deletes what nobody needs. */
+/**
+ * Walks from the front to where the trim ends, and deletes entries that nobody needs. Those before the first one that somebody needs
+ * are cut off in one go, whole nodes at a time.
+ */
 function trimAcknowledged(streams: Streams, stream: StreamRef, trimming: Trimming): number {
   const { reader, nodes } = streams;
   const { maxLength, minId, limit } = trimming;
   const byLength = trimming.strategy === 'maxlen';
   const ids: StreamId[] = [];
   const length = streams.length(stream);
+  let prefix = 0;
+  let isPrefix = true;
   let examined = 0;
   let node = 0;
   reader.openAll(stream, false);
   while (reader.next()) {
-    if (byLength ? length - ids.length <= maxLength : reader.id.compare(minId) >= 0) break;
+    const left = length - prefix - ids.length;
+    if (byLength ? left <= maxLength : reader.id.compare(minId) >= 0) break;
     if (trimming.approximate && reader.node !== node) {
       node = reader.node;
-      if (byLength && length - ids.length - nodes.liveCount(node) < maxLength) break;
+      if (byLength && left - nodes.liveCount(node) < maxLength) break;
       if (!byLength && streams.nodeLastId(node, reader.nodeId).compare(minId) >= 0) break;
     }
     if (limit !== 0 && ++examined > limit) break;
-    if (isReferenced(streams, stream, reader.id)) continue;
-    const id = new StreamId();
-    id.set(reader.id);
-    ids.push(id);
+    if (isReferenced(streams, stream, reader.id)) isPrefix = false;
+    else if (isPrefix) prefix++;
+    else {
+      const id = new StreamId();
+      id.set(reader.id);
+      ids.push(id);
+    }
   }
+  if (prefix > 0)
+    streams.trim(stream, { strategy: 'maxlen', maxLength: length - prefix, minId, approximate: false, limit: 0 });
   for (const id of ids) streams.delete(stream, id);
-  return ids.length;
+  return prefix + ids.length;
 }

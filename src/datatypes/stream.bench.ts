@@ -1,4 +1,5 @@
-// stream.bench: what additions, reads, deliveries and acknowledgements cost, and the bytes of an entry and of what is pending.
+// stream.bench: the cost of additions, reads, deliveries and acknowledgements, and the bytes of an entry and a pending
+// message.
 //   node dist/src/datatypes/stream.bench.js [entries]
 import { latin1Bytes } from '../base/bytes.js';
 import { Arena } from '../memory/arena.js';

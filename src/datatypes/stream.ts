@@ -8,7 +8,7 @@
 // marks an entry, a node goes when no entry in it is live; trimming from the front frees whole nodes. So XADD costs O(1),
 // finding an id O(log nodes), and memory per entry is its bytes and about 8 more.
 //
-// Not here: the bytes of a node (structures/stream-node), groups and what is pending (stream-groups).
+// Not here: the bytes of a node (structures/stream-node), groups and pending messages (stream-groups).
 
 import type { Arena } from '../memory/arena.js';
 import { CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
@@ -215,7 +215,7 @@ export class Streams implements Container {
     this.setWord(stream, GROUPS, groups);
   }
 
-  /** Adds a node that `validateStreamNode` has accepted, behind all others; owns it from now on. For loading. */
+  /** Adds a node that `validateStreamNode` has accepted, after all others; owns it from now on. For loading. */
   appendNode(stream: StreamRef, id: StreamId, listpack: number): void {
     const { indexes } = this;
     indexes.insert(this.nodeIndex(stream), id);
@@ -282,25 +282,32 @@ export class Streams implements Container {
     return into;
   }
 
-  /** Deletes an entry; false when it is not there. `deletedId` and `firstId` are kept. */
+  /** Deletes an entry; false when it is missing. `deletedId` and `firstId` are kept. */
   delete(stream: StreamRef, id: StreamId): boolean {
-    const { finder, indexes, nodes } = this;
+    const { finder, indexes, listpacks, nodes } = this;
     finder.open(stream, id, id, false);
     if (!finder.next()) return false;
     const ref = finder.node;
     const nodeId = finder.nodeId;
     if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
+    let keepsOffsets = false;
     if (nodes.liveCount(ref) <= 1) {
       this.arena.free(ref);
       indexes.remove(this.nodeIndex(stream), nodeId);
     } else {
+      const bytes = listpacks.byteLength(ref);
       const made = nodes.markDeleted(ref, finder.at);
+      keepsOffsets = listpacks.byteLength(made) === bytes;
+      finder.goOn(made);
       if (made !== ref && indexes.find(this.nodeIndex(stream), nodeId)) indexes.setValue(0, made);
     }
     const length = this.double(stream, LENGTH) - 1;
     this.setDouble(stream, LENGTH, length);
     if (id.compare(this.readId(stream, DELETED_ID, this.$id)) > 0) this.writeId(stream, DELETED_ID, id);
-    if (length === 0 || id.compare(this.readId(stream, FIRST_ID, this.$id)) === 0) this.refreshFirstId(stream);
+    if (length > 0 && id.compare(this.readId(stream, FIRST_ID, this.$id)) !== 0) return true;
+    // Deleting from the front one by one walks over what was deleted before: once, not twice.
+    if (keepsOffsets && finder.next()) this.writeId(stream, FIRST_ID, finder.id);
+    else this.refreshFirstId(stream);
     return true;
   }
 
@@ -333,7 +340,7 @@ export class Streams implements Container {
       if (this.arena.guard !== null) this.arena.guard.beforeBlock(stream, ref);
       const here = this.trimNode(ref, nodeId, byLength ? length - maxLength : Infinity, byLength ? null : minId);
       if (here === live) {
-        // The entries behind were deleted before: nothing is left that lives.
+        // The later entries were deleted before: no live entry is left.
         this.arena.free(ref);
         indexes.remove(index, nodeId);
       } else {

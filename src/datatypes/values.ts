@@ -1,4 +1,4 @@
-// values: all kinds of values of one arena, and what can be done with any of them: free it, measure it.
+// values: all kinds of values of one arena, and the operations on any of them: freeing, measuring.
 //
 // A collection's entry has word 2 = the ref of its block or handle; which one follows from type and encoding.
 

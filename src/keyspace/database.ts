@@ -1,14 +1,15 @@
 // database: the keys of one numbered database: looking up, creating, changing, expiring, deleting.
 //
-// Rules for those who change keys:
+// Rules for code that changes keys:
 // - `lookupRead` to read, `lookupWrite` to change: the second also serves the snapshot barrier, so an entry that came from
 //   `lookupRead` or `peek` must not be changed.
 // - Every lookup leaves the key's hash in `hash`; pass it on to `add...` and `remove` instead of hashing again.
 // - Strings and expiries change an entry's size: such calls return the entry's new ref, the old one is void.
 // - After a change: `changed(key)` once per key, `notify` once per event, in Redis's order.
 //
-// An expired key is deleted when somebody looks it up (never on a replica, where it only is not there).
+// An expired key is deleted by the next lookup (never on a replica, where lookups treat it as missing).
 
+import { latin1 } from '../base/bytes.js';
 import type { RandomSource } from '../base/prng.js';
 import { chunkOf } from '../memory/layout.js';
 import { Dicts, type DictRef, RefList } from '../structures/dict.js';
@@ -16,6 +17,7 @@ import { type Entries, NUMBER } from '../structures/entry.js';
 import { Encoding, objectWord, Type } from '../datatypes/object.js';
 import type { Values } from '../datatypes/values.js';
 import { ExpiryIndex } from './expiry.js';
+import type { PrefixTable } from './prefix-table.js';
 import { firstHashOf, SLOT_BITS, type SlotKeys } from './slot-keys.js';
 
 /** The most bytes that the tables of a database without keys take, if it never had many. */
@@ -73,6 +75,9 @@ export class Database {
   readonly fieldExpiries: ExpiryIndex;
   private readonly dicts: Dicts;
   private readonly entries: Entries;
+  private prefixTable: PrefixTable | null = null;
+  /** Somebody counts the keys that come and go: the slots of a cluster, the table of prefixes. */
+  private isCounted: boolean;
 
   /** How many leading bits of a hash are the key's slot. */
   private readonly slotBits: number;
@@ -86,6 +91,7 @@ export class Database {
     this.dicts = keyspace.dicts;
     this.entries = keyspace.entries;
     this.slotBits = slots === null ? 0 : SLOT_BITS;
+    this.isCounted = slots !== null;
     this.dict = this.dicts.create(this.slotBits);
     this.expiries = new ExpiryIndex(this.dicts, this.slotBits);
     this.fieldExpiries = new ExpiryIndex(this.dicts, this.slotBits);
@@ -155,7 +161,7 @@ export class Database {
     this.hash = hash;
   }
 
-  /** Deletes a key if it is past its time, whoever may do that otherwise; whether it is there and has one that is yet to come. */
+  /** Deletes a key if it is past its time, on replicas too; returns whether it exists and will expire later. */
   settleExpired(key: Uint8Array): boolean {
     const hash = this.hashOf(key, 0, key.length);
     const entry = this.dicts.find(this.dict, key, 0, key.length, hash);
@@ -181,7 +187,7 @@ export class Database {
     return this.entries.number(entry) < this.keyspace.nowMs ? this.expire(entry, hash, key, offset, length) : entry;
   }
 
-  /** The key's entry, or 0 where there is none or it is past its time, which stays for whoever asks with effect. */
+  /** The key's entry, or 0 where there is none or it is past its time, which stays for a lookup with effect. */
   look(key: Uint8Array, offset: number, length: number): number {
     const hash = this.hashOf(key, offset, length);
     const entry = this.dicts.find(this.dict, key, offset, length, hash);
@@ -197,7 +203,9 @@ export class Database {
     return 0;
   }
 
-  /** Deletes an entry that is past its time or in the way, and tells everybody. The key may lie in the entry itself. */
+  /**
+   * Deletes an entry that is past its time or in the way, and sends all events. The key may lie in the entry itself.
+   */
   reclaim(
     entry: number,
     hash: number,
@@ -218,7 +226,7 @@ export class Database {
     if (reclaimTimer !== undefined) reclaimTimer.took(reason, reclaimTimer.clock() - startMs);
   }
 
-  /** Adds a key that is not there with a collection as its value; returns the entry. @hot */
+  /** Adds a missing key with a collection as its value; returns the entry. @hot */
   addValue(
     key: Uint8Array,
     offset: number,
@@ -241,7 +249,7 @@ export class Database {
     return entry;
   }
 
-  /** Adds a key that is not there with a string value; returns the entry. @hot */
+  /** Adds a missing key with a string value; returns the entry. @hot */
   addString(
     key: Uint8Array,
     offset: number,
@@ -274,14 +282,52 @@ export class Database {
   /** @hot */
   private putEntry(entry: number, hash: number): void {
     this.dicts.insert(this.dict, hash, entry);
+    if (this.isCounted) this.countAdded(entry, hash);
+  }
+
+  private countAdded(entry: number, hash: number): void {
+    if (this.prefixTable !== null) this.countPrefixes(this.prefixTable, entry, hash, 1);
     if (this.slots === null) return;
     this.slots.added(hash);
     if (this.keyspace.barrier !== null) this.keyspace.barrier.entryAdded(entry, hash);
   }
 
+  private countPrefixes(table: PrefixTable, entry: number, hash: number, change: number): void {
+    const { entries } = this;
+    table.note(hash, entries.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry), change);
+  }
+
+  /** How many keys begin with which prefix, if that is counted. */
+  get prefixes(): PrefixTable | null {
+    return this.prefixTable;
+  }
+
+  /** Counts prefixes from now on, or no more; the keys that are there follow by `countMorePrefixes`. */
+  setPrefixes(table: PrefixTable | null): void {
+    this.prefixTable?.release();
+    this.prefixTable = table;
+    this.isCounted = this.slots !== null || table !== null;
+    if (table !== null && this.size === 0) table.reset();
+  }
+
+  /** Counts about so many of the keys that were there before the table; true when all are counted. */
+  countMorePrefixes(budget: number, scratch: RefList): boolean {
+    const table = this.prefixTable;
+    if (table === null || table.isComplete) return true;
+    scratch.clear();
+    const next = this.dicts.scanTo(this.dict, table.cursor, 2 ** 32, budget, scratch);
+    const { entries } = this;
+    for (let index = 0; index < scratch.length; index++) {
+      const entry = scratch.refs[index]!;
+      table.count(entries.arena.u8[chunkOf(entry)]!, entries.keyStart(entry), entries.keyLength(entry), 1);
+    }
+    table.cursor = next;
+    return table.isComplete;
+  }
+
   /**
    * Gives the key a collection as its value in place of what it has, expiry included: for commands that store a result.
-   * `old` is what `lookupWrite` of this key returned; only a key that was not there counts as new. Returns the entry.
+   * `old` is what `lookupWrite` of this key returned; only a key that was missing counts as new. Returns the entry.
    */
   replaceValue(
     old: number,
@@ -410,10 +456,15 @@ export class Database {
     if (this.entries.hasNumber(entry)) this.expiries.remove(hash, this.entries.number(entry));
     if (this.fieldExpiries.count !== 0) keyspace.forgetFieldExpiry(this, entry, hash);
     this.dicts.remove(this.dict, hash, entry);
+    if (this.isCounted) this.countRemoved(entry, hash);
+  }
+
+  private countRemoved(entry: number, hash: number): void {
+    if (this.prefixTable !== null) this.countPrefixes(this.prefixTable, entry, hash, -1);
     if (this.slots !== null) this.slots.removed(hash);
   }
 
-  /** Puts a whole entry, expiry included, under a key that is not there; the entry was detached or made by COPY. */
+  /** Puts a whole entry, expiry included, under a missing key; the entry was detached or made by COPY. */
   attach(entry: number, hash: number): void {
     this.entries.setEpoch(entry, this.keyspace.epoch);
     this.putEntry(entry, hash);
@@ -441,6 +492,7 @@ export class Database {
     const old = this.dict;
     this.dict = this.dicts.create(this.slotBits);
     this.slots?.counts.fill(0);
+    this.prefixTable?.reset();
     if (this.keyspace.barrier?.takesDict(this, old) !== true) this.keyspace.releaseDict(old);
     this.keyspace.releaseIndex(this.expiries.reset());
     this.keyspace.releaseIndex(this.fieldExpiries.reset());
@@ -473,6 +525,7 @@ export class Database {
     });
     if (this.slots !== null && counts.some((count, slot) => count !== this.slots!.counts[slot]))
       throw new Error('a slot counts other keys than it has');
+    this.verifyPrefixes();
     if (withExpiry !== this.expiries.count)
       throw new Error(`${withExpiry} keys expire, ${this.expiries.count} are in the index`);
     if (withFieldExpiry !== this.fieldExpiries.count) {
@@ -480,5 +533,20 @@ export class Database {
         `fields of ${withFieldExpiry} hashes expire, ${this.fieldExpiries.count} hashes are in the index`,
       );
     }
+  }
+
+  private verifyPrefixes(): void {
+    const table = this.prefixTable;
+    if (table === null || !table.isComplete || table.isFull) return;
+    const again = table.emptyCopy();
+    this.dicts.forEach(this.dict, (entry) => {
+      const key = this.entries.keyBytes(entry);
+      again.count(key, 0, key.length, 1);
+    });
+    const differs = (text: Uint8Array, count: number, other: PrefixTable): void => {
+      if (other.countOf(text) !== count) throw new Error(`the prefix ${latin1(text, 0, text.length)} counts wrongly`);
+    };
+    table.forEach((text, count) => differs(text, count, again));
+    again.forEach((text, count) => differs(text, count, table));
   }
 }

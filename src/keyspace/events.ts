@@ -24,7 +24,7 @@ export const EventClass = {
   SUBKEYSPACE_EVENT: 1 << 18, // V
 } as const;
 
-/** The channels on which the fields of hashes are told. */
+/** The channels for events of hash fields. */
 export const SUBKEY_CLASSES =
   EventClass.SUBKEYSPACE | EventClass.SUBKEYEVENT | EventClass.SUBKEYSPACE_ITEM | EventClass.SUBKEYSPACE_EVENT;
 

@@ -1,8 +1,8 @@
 // eviction: which key goes when memory is short: Redis's policies, by sampling.
 //
 // Each round draws `samples` keys of every database and keeps the best candidates of all rounds in a pool of 16, so that a
-// few samples come near to the true order. Candidates are named by key, as entries move and go; one that is gone is passed
-// over. Higher score: goes sooner.
+// few samples come near to the true order. The pool holds keys, because entries move and go; a key that is gone is
+// skipped. A higher score is evicted sooner.
 
 import type { Database } from './database.js';
 import type { Keyspace } from './keyspace.js';

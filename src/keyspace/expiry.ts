@@ -1,10 +1,10 @@
-// expiry: which keys of a database have an age, so that the old ones are found without looking at the others.
+// expiry: the keys of a database that expire, so that the due ones are found without looking at the others.
 //
 // A multiset of (hash of the key, time in units of 256 ms) in a Dict of its own: no entry refs, so entries may move
 // freely, and the times lie side by side in memory: looking through 10 million of them takes about 20 ms, done in slices.
-// Two keys of one hash and time are interchangeable. The exact millisecond stands in the entry, which is asked last.
+// Two keys of one hash and time are interchangeable. The entry has the exact millisecond, and is checked last.
 //
-// Times count from 2020 and end after 34 years; what is later is kept as the last unit and stays there.
+// Times count from 2020 and end after 34 years; a later time is kept as the last unit and stays there.
 
 import type { RandomSource } from '../base/prng.js';
 import type { Dicts, DictRef } from '../structures/dict.js';

@@ -1,4 +1,5 @@
-// keyspace: all databases of one server with what they share: memory, time, clocks of use, events, the barrier, lazy freeing.
+// keyspace: all databases of one server and their shared parts: memory, time, clocks of use, events, the barrier, lazy
+// freeing.
 //
 // Nothing here reads the time or rolls dice by itself: `nowMs` is set by the owner once per turn of the event loop (and
 // stands still during a script), the random source comes in.
@@ -7,11 +8,12 @@ import type { RandomSource } from '../base/prng.js';
 import { HalfSipHash } from '../base/siphash.js';
 import { Arena } from '../memory/arena.js';
 import { chunkOf } from '../memory/layout.js';
-import { Dicts, type DictRef, type RefList } from '../structures/dict.js';
+import { Dicts, type DictRef, RefList } from '../structures/dict.js';
 import { Entries } from '../structures/entry.js';
 import { Encoding, Type } from '../datatypes/object.js';
 import { Values } from '../datatypes/values.js';
 import { Database, type ReclaimTimer } from './database.js';
+import { PrefixBudget, type PrefixOptions, PrefixTable } from './prefix-table.js';
 import { type SlotFunction, SlotKeys } from './slot-keys.js';
 import { EventClass, SUBKEY_CLASSES, type KeyspaceListener, type SnapshotBarrier } from './events.js';
 
@@ -31,7 +33,7 @@ export interface KeyspaceOptions {
   readonly random: RandomSource;
   /** Key of the hash: two words that no client can know. */
   readonly hashKey: readonly [number, number];
-  /** The keys are kept by slots that this tells. */
+  /** Keeps the keys by the slots that this function gives. */
   readonly slotOf?: SlotFunction | undefined;
 }
 
@@ -95,6 +97,8 @@ export class Keyspace {
   /** CLIENT NO-TOUCH: reads leave no trace in the clocks. */
   leavesClocks = false;
 
+  private prefixBudget: PrefixBudget | undefined;
+  private readonly prefixScratch = new RefList();
   private readonly garbage: Garbage[] = [];
   /** The values that are let go belong to a dict that counts them already. */
   private isDismantling = false;
@@ -190,7 +194,7 @@ export class Keyspace {
     return (this.notifyMask & SUBKEY_CLASSES) !== 0 && (this.notifyMask & EventClass.HASH) !== 0;
   }
 
-  /** The fields of an event of a hash, told behind the event itself. Nothing is told of none. */
+  /** Publishes the fields of an event of a hash after the event itself; nothing without fields. */
   notifyFields(
     event: string,
     database: Database,
@@ -307,7 +311,7 @@ export class Keyspace {
 
   /** Frees about `budget` elements of what is to be freed; true when nothing is left. */
   freeSome(budget: number): boolean {
-    // The newest first: what a dict of keys leaves behind is done before the next keys.
+    // The newest first: blocks that a dict of keys leaves behind are freed before the next keys.
     const last = this.garbage[this.garbage.length - 1];
     if (last === undefined) return true;
     if (last.step(budget)) {
@@ -328,7 +332,27 @@ export class Keyspace {
   }
 
   private makeDatabase(index: number): Database {
-    return new Database(this, index, this.slotOf === undefined ? null : new SlotKeys(this.slotOf));
+    const database = new Database(this, index, this.slotOf === undefined ? null : new SlotKeys(this.slotOf));
+    if (this.prefixBudget !== undefined) this.givePrefixes(database);
+    return database;
+  }
+
+  // --- prefixes ----------------------------------------------------------------------------------------------------
+
+  /** Counts keys by prefix in all databases, or no more. Keys that are there are counted by `countMorePrefixes`. */
+  setPrefixes(options: PrefixOptions | undefined): void {
+    this.prefixBudget = options === undefined ? undefined : new PrefixBudget(options);
+    for (const database of this.databases) this.givePrefixes(database);
+  }
+
+  private givePrefixes(database: Database): void {
+    database.setPrefixes(this.prefixBudget === undefined ? null : new PrefixTable(this.prefixBudget));
+  }
+
+  /** Counts about so many keys for the tables of prefixes; true when all are counted. */
+  countMorePrefixes(budget: number): boolean {
+    if (this.prefixBudget === undefined) return true;
+    return this.databases.every((database) => database.countMorePrefixes(budget, this.prefixScratch));
   }
 
   /** As many empty databases as there are, which belong to the keyspace only after `exchange`. */
@@ -339,7 +363,10 @@ export class Keyspace {
   /** Puts other databases in the place of all: `others` has the old ones afterwards. */
   exchange(others: Database[]): void {
     this.databases.forEach((database, index) => {
-      this.databases[index] = others[index]!;
+      const next = others[index]!;
+      // It was made before the tables of prefixes were changed.
+      if (next.prefixes?.budget !== this.prefixBudget) this.givePrefixes(next);
+      this.databases[index] = next;
       others[index] = database;
     });
   }

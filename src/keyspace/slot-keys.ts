@@ -1,13 +1,14 @@
 // slot-keys: which keys belong to which slot: a count for each slot, and the hashes that keep them together.
 //
 // In a cluster, and in a codis with its own slots, the first 14 bits of a key's hash in the dict of its database are its slot, and
-// the other 18 are those of the keyed hash. So the keys of a slot stand side by side in the order of the dict: they are found, listed, and deleted without an
-// index, and no entry is larger for it. The counts are 64 KB.
+// the other 18 are those of the keyed hash. So the keys of a slot lie side by side in the order of the dict: they are
+// found, listed and deleted without an index, and no entry is larger for it. The counts are 64 KB.
 //
 // The price is 14 bits of the hash: in a slot with more than 2^18 keys, which one hash tag can fill, several keys share a hash,
 // and a lookup compares as many keys as there are more than 2^18.
 //
-// A command's slot is looked at twice, by the gate that may redirect it and by the lookup. `remember` spares the second time.
+// A command's slot is needed twice, by the gate that may redirect it and by the lookup. `remember` saves the second
+// checksum.
 
 import { SLOT_COUNT } from '../base/key-slot.js';
 

@@ -35,7 +35,7 @@ export class Library {
   ) {}
 }
 
-/** Why a library cannot be taken, as the client is told. */
+/** The reason for refusing a library, as the client gets it. */
 export class LibraryError extends Error {}
 
 export type OnCollision = 'fail' | 'replace';
@@ -99,7 +99,7 @@ export class Libraries {
     return name;
   }
 
-  /** Takes over several libraries, or none. With `flushes` those that are there go. Throws LibraryError. */
+  /** Takes over several libraries, or none. With `flushes` the present ones go. Throws LibraryError. */
   restore(codes: readonly Uint8Array[], policy: 'append' | 'replace' | 'flush'): void {
     const libraries: Library[] = [];
     for (const bytes of codes) {

@@ -11,6 +11,7 @@
 //
 // A failed `redis.call` raises {err=...}. `pcall` gives its text where the table has one (see machine), and what leaves the
 // script is `ERR text script: name, on @chunk:line.`, made by `errorReply`.
+import { errors } from '../protocol/errors.js';
 import { latin1Bytes } from '../base/bytes.js';
 import { shortText } from '../base/short-text.js';
 import { chargeMemory } from './lua/machine.js';
@@ -592,9 +593,7 @@ function functionDeclaration(args: LuaValue[]): FunctionDeclaration {
   if (args.length < 1 || args.length > 2) throw fail('ERR wrong number of arguments to redis.register_function');
   const declaration = args.length === 1 ? namedDeclaration(args[0]) : positionalDeclaration(args[0], args[1]);
   if (!/^[a-zA-Z0-9_]+$/.test(declaration.name)) {
-    throw fail(
-      'ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long',
-    );
+    throw fail(errors.libraryName);
   }
   return declaration;
 }

@@ -2,6 +2,7 @@
 //
 //   #!lua name=mylib flags=no-writes,allow-stale
 
+import { errors } from '../protocol/errors.js';
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import { splitBytes } from '../base/quoting.js';
 
@@ -69,8 +70,8 @@ export interface LibrarySource {
 export function readLibraryShebang(source: string): LibrarySource {
   const end = source.indexOf('\n');
   if (!source.startsWith('#!')) throw new ShebangError('ERR Missing library metadata');
-  if (end < 0) throw new ShebangError('ERR Invalid library metadata');
-  const [engine, ...options] = wordsOf(source.slice(0, end), 'ERR Invalid library metadata');
+  if (end < 0) throw new ShebangError(errors.libraryMetadata);
+  const [engine, ...options] = wordsOf(source.slice(0, end), errors.libraryMetadata);
   let name: string | undefined;
   for (const option of options) {
     if (!/^name=/i.test(option)) throw new ShebangError(`ERR Invalid metadata value given: ${option}`);
@@ -80,9 +81,7 @@ export function readLibraryShebang(source: string): LibrarySource {
   }
   if (name === undefined) throw new ShebangError('ERR Library name was not given');
   if (!/^[a-zA-Z0-9_]+$/.test(name)) {
-    throw new ShebangError(
-      'ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long',
-    );
+    throw new ShebangError(errors.libraryName);
   }
   return { name, engine: engine!.slice(2), body: withoutShebang(source) };
 }

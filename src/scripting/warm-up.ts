@@ -64,7 +64,7 @@ return { total, parts[1] or false, -now, cjson.encode({ a = 1, b = {} }), { ok =
 
 /**
  * Warms the compiler up in small steps between other work. `prepare` is asked in each step for the engine that scripts will
- * use, `commandCount` tells how many commands have run so far.
+ * use, `commandCount` is the number of commands that have run so far.
  */
 export function warmUpCompiler(prepare: () => Engine, commandCount: () => number): void {
   const whole = parts.join('\n');

@@ -2,9 +2,9 @@
 //
 // A blocked command is kept as it was called and run again from its start when one of its keys was changed; if it calls
 // `block` again it keeps its place in the queues. So each family's command has one path for "there is something" and one
-// for "there is nothing", and what is served is propagated like any other command.
+// for "there is nothing", and the served command is propagated like any other.
 //
-// A key becomes ready when it is changed while somebody waits for it; ready keys are served after the command (or the
+// A key becomes ready when it is changed while a client waits for it; ready keys are served after the command (or the
 // whole EXEC or script) that changed them, in the order of the changes; serving may make more keys ready.
 
 import type { ReplyWriter } from '../protocol/reply.js';
@@ -193,7 +193,7 @@ export class Blocking {
     }
   }
 
-  /** The type of a queue's key, -1 when it is not there or past its time. Whoever waits for it is no reason to delete it. */
+  /** The type of a queue's key, -1 when it is missing or past its time. A waiting client is no reason to delete it. */
   private typeOf(name: string): number {
     const { keyspace } = this.server;
     const colon = name.indexOf(':');

@@ -1,9 +1,9 @@
-// client-bounds: what all clients together may hold of things that a client can make in any number.
+// client-bounds: the bounds, over all clients together, on things that a client can make in any number.
 //
 // Subscriptions, watched keys, prefixes and keys that are waited for are objects in the JavaScript heap; queued commands
-// are bytes beside it. Whoever keeps one asks first, and says when it goes. When the sum of all clients is too much, the
-// client that holds most is closed, with a line in the log: the process must not end for the sake of one. `maxmemory-clients`
-// sets a lower bound, on everything that clients take.
+// are bytes beside it. Code that keeps one asks first, and reports when it goes. When the sum of all clients is too
+// much, the client that holds most is closed, with a line in the log: the process must not end for the sake of one.
+// `maxmemory-clients` sets a lower bound, on everything that clients take.
 
 import type { LogLevel } from '../base/log-level.js';
 import type { Client } from '../service/clients/client.js';

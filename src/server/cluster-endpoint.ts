@@ -1,4 +1,5 @@
-// cluster-endpoint: where clients are told to find a node: its address, its host name, or where they are already.
+// cluster-endpoint: the endpoint of a node in replies to clients: its address, its host name, or the one in use
+// already.
 
 import type { Config } from '../service/config/config.js';
 import type { ClusterNodeView } from './cluster-port.js';

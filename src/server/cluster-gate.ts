@@ -1,18 +1,18 @@
-// cluster-gate: whether a command may run on this node of a cluster, by its keys; else the error that says who serves them.
+// cluster-gate: whether a command may run on this node of a cluster, by its keys; else the error that names their node.
 //
 // Most commands have one key at a fixed place, and its slot is this node's: `admits` sees that with one checksum of the key and
 // two loads, and spares the lookup the checksum (SlotKeys.remember). Everything else goes to `refuse`, which follows the rules of
 // Redis's getNodeByQuery in their order:
 //
 //   keys of several slots            CROSSSLOT
-//   nobody serves the slot           CLUSTERDOWN Hash slot not served
+//   no node serves the slot          CLUSTERDOWN Hash slot not served
 //   the cluster is down              CLUSTERDOWN, unless reads or shard channels are allowed then
 //   the slot moves away, keys gone   ASK the new node; TRYAGAIN when some are still here
 //   the slot moves here, ASKING      run; TRYAGAIN when there are several keys and some are not here yet
 //   READONLY on a replica            reads of its master's slots run
-//   somebody else's slot             MOVED
+//   another node's slot              MOVED
 //
-// Not here: what becomes of clients that wait when a slot moves (cluster-keys).
+// Not here: clients that wait when a slot moves (cluster-keys).
 
 import { keySlot, SLOT_COUNT } from '../base/key-slot.js';
 import type { Keyspace } from '../keyspace/keyspace.js';

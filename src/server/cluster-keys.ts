@@ -1,4 +1,4 @@
-// cluster-keys: what changes for keys and clients when slots go to other nodes: keys are deleted, clients redirected.
+// cluster-keys: deletes keys and redirects waiting clients when slots go to other nodes.
 
 import { keySlot } from '../base/key-slot.js';
 import { latin1Bytes } from '../base/bytes.js';

@@ -1,7 +1,7 @@
-// cluster-port: what the server and its commands need of the cluster, and what the cluster needs of the server's keys.
+// cluster-port: the cluster as the server and its commands need it, and the server's keys as the cluster needs them.
 //
-// The cluster (its bus, its state, its elections) stands above the server and is handed in by whoever starts one, as replication is.
-// A server without it has no `cluster`, and its commands say so.
+// The cluster (its bus, its state, its elections) stands above the server and is handed in by the code that starts one,
+// as replication is. A server without it has no `cluster`, and its commands say so.
 
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { SlotMovesPort } from './slot-moves-port.js';
@@ -74,7 +74,7 @@ export interface ClusterPort {
   readonly currentEpoch: number;
   /** The configuration epoch of the shard's master. */
   readonly myEpoch: number;
-  /** Changes with owners, nodes and roles: for whoever keeps something derived from them. */
+  /** Changes with owners, nodes and roles: for code that keeps something derived from them. */
   readonly version: number;
   failureReportCount(node: ClusterNodeView): number;
   links(): ClusterLinkView[];

@@ -39,7 +39,7 @@ export class CommandQueue {
     this.own = this.reader();
   }
 
-  /** Adds the call that is there. */
+  /** Adds the present call. */
   push(call: ServerCall, command: Command<ServerCall>, flags: number): void {
     let length = HEADER_BYTES + 4 * call.count;
     for (let index = 0; index < call.count; index++) length += call.lengths[index]!;

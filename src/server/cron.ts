@@ -1,4 +1,4 @@
-// cron: work that time brings: expired keys, idle clients, freeing what was deleted, statistics over time.
+// cron: periodic work: expired keys, idle clients, freeing deleted values, statistics over time.
 //
 // A tick runs `hz` times a second. Long work is done in slices of at most SLICE_MS, each in a turn of its own, so
 // that clients are served in between.
@@ -42,6 +42,8 @@ const SLICE_MS = 1;
 const EXPIRE_SHARE = 0.25;
 /** Keys or elements that are freed between two looks at the clock; a key may hold 64 elements that are freed with it. */
 const FREE_BUDGET = 500;
+/** Keys that are counted by prefix between two looks at the clock. */
+const PREFIX_BUDGET = 500;
 /** After so many seconds with at most so many commands each, buffers that nobody holds are collected, if there are many bytes of them. */
 const QUIET_SECONDS = 5;
 const QUIET_COMMANDS_MAX = 100;
@@ -62,6 +64,7 @@ export class Cron {
   heapBytes = 0;
   private timer: Timer | undefined;
   private freeing = false;
+  private countsPrefixes = false;
   /** MEMORY PURGE waits for the end of freeing. */
   private purges = false;
   /** Commands that had run a second ago, and for how many seconds there have been few. */
@@ -119,6 +122,7 @@ export class Cron {
     server.evictSome();
     this.trackLimit(intervalMs);
     this.freeSoon();
+    this.countPrefixesSoon();
     const nowMs = server.keyspace.nowMs;
     if (server.activity.sample(nowMs) && this.ticks % 10 === 1) this.sampleMemory();
     server.registry.closeIdle();
@@ -172,6 +176,24 @@ export class Cron {
       if (this.purges) this.purgeNow();
     };
     this.server.clock.soon(slice);
+  }
+
+  /** Counts the keys that were there before a table of prefixes, in slices. */
+  private countPrefixesSoon(): void {
+    const { keyspace, clock } = this.server;
+    if (this.countsPrefixes || keyspace.countMorePrefixes(0)) return;
+    this.countsPrefixes = true;
+    const slice = (): void => {
+      const startMs = clock.steadyMs();
+      while (!keyspace.countMorePrefixes(PREFIX_BUDGET)) {
+        if (clock.steadyMs() - startMs > SLICE_MS) {
+          clock.soon(slice);
+          return;
+        }
+      }
+      this.countsPrefixes = false;
+    };
+    clock.soon(slice);
   }
 
   /** MEMORY PURGE: everything that is not in use goes back to the system, once it is free. */

@@ -1,9 +1,9 @@
-// daemon: `daemonize yes`: the server goes on in the background, and the process that was started ends when the server listens.
+// daemon: `daemonize yes`: the server runs in the background, and the first process ends when the server listens.
 //
 // Node cannot fork, so the same command is started once more without a terminal. The first process waits for it: scripts run
 // a client right after the server, and want its error and exit status when it does not come up. The second process
-// reports over an IPC channel as soon as its doors are open and its pid file is written; data may still be loading, and clients are told so.
-// Until then its standard error is the first process's; later nobody reads it.
+// reports over an IPC channel as soon as its doors are open and its pid file is written; data may still be loading, and
+// clients get -LOADING. Until then its standard error is the first process's; later nobody reads it.
 import { spawn } from 'node:child_process';
 import { writeSync } from 'node:fs';
 

@@ -1,17 +1,16 @@
-// data-lock: keeps a second server from the data files of the first, and tells its process id.
+// data-lock: keeps a second server from the data files of the first, and names the first one's process id.
 //
 // Node has no flock, so the lock is a door: a unix socket in `dir` (a named pipe on Windows) on which the owner listens. The
 // system closes it with the process, however that ends, so a lock is never left behind by kill -9; the socket's name, which
 // stays then, refuses connections and is taken over. The owner answers with its process id and host name. Process ids
 // decide nothing: in containers that share a volume both servers may have id 1, and a socket works across them.
 //
-// There is a lock for the RDB file where there are save points, one for the append-only file where it is on, and one for the
-// nodes.conf of a cluster node. Servers with
-// other file names share a folder as before.
+// There is a lock for the RDB file where there are save points, one for the append-only file where it is on, and one
+// for the nodes.conf of a cluster node. Servers with other file names may share a folder.
 //
 // Limits: over NFS the servers of other machines are not seen. Where a socket cannot be made (a read-only folder, a file system
 // without sockets, a path that is too long outside of Linux) there is no lock, and the log says so. A CONFIG SET that turns
-// persistence on does not wait for the lock; the log tells when somebody else has it.
+// persistence on does not wait for the lock; the log says when another process has it.
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, linkSync, openSync, realpathSync, renameSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';

@@ -1,18 +1,19 @@
-// durability: ties persistence to the data server: what it reads from the server, and where the server calls it.
+// durability: ties persistence to the data server: the facts that it reads, and the moments when the server calls it.
 //
-//   start        `load` before the first client is served for real; the LOADING gate is up meanwhile
+//   start        `load` before the first client is served; the LOADING gate is up meanwhile
 //   a write      effects -> the AOF's buffer
 //   end of turn  the buffer is written once; with appendfsync always it is durable before the turn's replies are sent
 //   tick         cron; CONFIG SET, FLUSHALL, SHUTDOWN, DEBUG and INFO come through the server's hooks
 //
-// Not here: what persistence does (persistence), replies that wait (service/clients/connection), what is fed (effects).
+// Not here: persistence itself (persistence), replies that wait (service/clients/connection), the commands fed to it
+// (effects).
 
 import type { ReplicationPort } from './replication-port.js';
 import type { Scripting } from './scripting/scripting.js';
 import type { Transactions } from './transactions.js';
 import type { Info } from '../service/info/info.js';
 import type { CommandStats } from '../service/watch/command-stats.js';
-import type { FunctionStore, ServerOptions } from './call.js';
+import type { FunctionStore, ServerOptions, ShutdownOptions } from './call.js';
 import type { Config } from '../service/config/config.js';
 import type { Files } from '../io/files.js';
 import type { DataLimits } from '../registry/data-limits.js';
@@ -207,68 +208,90 @@ export class ServerPersistenceHost implements PersistenceHost {
   }
 }
 
-/** Gives a server its persistence; `load` is for the starter to call. */
-export function attachPersistence(server: DurabilityHost): Persistence {
-  const host = new ServerPersistenceHost(server);
-  const persistence = new Persistence(host);
-  let turnIsOpen = false;
-  const endTurn = (): void => {
-    turnIsOpen = false;
+/** Ends the turn's work for the AOF, and lets the replies go that waited for it. */
+class Turns {
+  private isOpen = false;
+
+  constructor(
+    private readonly server: DurabilityHost,
+    private readonly persistence: Persistence,
+  ) {}
+
+  readonly open = (): void => {
+    if (this.isOpen) return;
+    this.isOpen = true;
+    this.server.clock.soon(this.endSlowly);
+  };
+
+  /** The replies wait for as long as the sync takes, with those to all that is asked meanwhile. */
+  private readonly endSlowly = (): void => {
+    const { server } = this;
+    const { syncMs = 0 } = server.files;
+    if (syncMs === 0 || !this.persistence.syncsBeforeReplies) {
+      this.end();
+      return;
+    }
+    server.clock.after(syncMs, () => {
+      server.noteLatency('aof-fsync-always', syncMs);
+      this.end();
+    });
+  };
+
+  private end(): void {
+    const { server } = this;
+    this.isOpen = false;
     const startMs = server.clock.steadyMs();
-    const isDurable = persistence.beforeReplies();
+    const isDurable = this.persistence.beforeReplies();
     server.cron.aofMicros += (server.clock.steadyMs() - startMs) * 1000;
     server.releaseReplies(isDurable);
-  };
-  const openTurn = (): void => {
-    if (turnIsOpen) return;
-    turnIsOpen = true;
-    server.clock.soon(endTurn);
-  };
-  const sink: EffectSink = {
+  }
+}
+
+function sinkOf(persistence: Persistence, turns: Turns): EffectSink {
+  return {
     bit: 1,
     get wants() {
       return persistence.isLogging;
     },
     append(database, call) {
       persistence.append(database, call);
-      openTurn();
+      turns.open();
     },
     appendParts(database, parts) {
       persistence.appendParts(database, parts);
-      openTurn();
+      turns.open();
     },
   };
+}
+
+/** Why the server must not end now, or undefined when its data is saved as `how` says. */
+async function saveBeforeShutdown(
+  server: DurabilityHost,
+  persistence: Persistence,
+  how: ShutdownOptions,
+): Promise<string | undefined> {
+  // The log was turned on and does not hold the data yet: the next start of the server would find nothing.
+  if (persistence.aof.state === 'waiting' && !how.force) return "Writing initial AOF, can't exit.";
+  if (how.save !== false) await server.scripting.parked.settle();
+  const refusal = persistence.shutdown(how.save ?? persistence.hasSaveRules);
+  if (refusal === undefined || how.force) return undefined;
+  server.scripting.parked.serveAgain();
+  return refusal;
+}
+
+/** Gives a server its persistence; `load` is for the starter to call. */
+export function attachPersistence(server: DurabilityHost): Persistence {
+  const host = new ServerPersistenceHost(server);
+  const persistence = new Persistence(host);
+  const turns = new Turns(server, persistence);
   /** The AOF is opened and closed by commands, by the cron and by snapshots that end. */
   const update = (): void => {
     server.effects.update();
     server.holdsReplies = persistence.holdsReplies;
   };
   persistence.aof.log.onOpenChanged = update;
-  server.hooks.repliesHeld.push(openTurn);
-  server.effects.attach(sink);
-  server.hooks.ticks.push(() => persistence.cron());
-  server.hooks.flushes.push((index) => {
-    // The effects of a debugged script are undone, so the file on disk remains valid.
-    const isUndone = server.scripting.session?.isSilent === true;
-    if (index < 0 && !server.loading && !isUndone) persistence.flushedAll();
-  });
-  server.hooks.beforeServing.push(async () => {
-    await persistence.load();
-    update();
-  });
-  server.hooks.beforeShutdown.push(async (how) => {
-    // The log was turned on and does not hold the data yet: whoever starts the server again would find nothing.
-    if (persistence.aof.state === 'waiting' && !how.force) return "Writing initial AOF, can't exit.";
-    if (how.save !== false) await server.scripting.parked.settle();
-    const refusal = persistence.shutdown(how.save ?? persistence.hasSaveRules);
-    if (refusal === undefined || how.force) return undefined;
-    server.scripting.parked.serveAgain();
-    return refusal;
-  });
-  server.hooks.stops.push(() => {
-    persistence.shutdown(false);
-    return Promise.resolve();
-  });
+  server.effects.attach(sinkOf(persistence, turns));
+  joinHooks(server, persistence, turns, update);
   for (const name of watchedOptions) {
     server.config.onSet([name], () => {
       const refusal = persistence.optionChanged(name);
@@ -276,12 +299,32 @@ export function attachPersistence(server: DurabilityHost): Persistence {
       return refusal;
     });
   }
-  server.hooks.writeRefusals.push(() => persistence.writesRefused);
-  server.hooks.pingRefusal = () => persistence.writesRefused;
   // The gate costs a look at every command, so it is only up while there may be a reason.
   host.onRefusalChanged = () => {
     if (persistence.writesRefused !== undefined) server.gates |= Gate.WRITES;
   };
   server.info.provide('persistence', () => persistence.info());
   return persistence;
+}
+
+function joinHooks(server: DurabilityHost, persistence: Persistence, turns: Turns, update: () => void): void {
+  const { hooks } = server;
+  hooks.repliesHeld.push(turns.open);
+  hooks.ticks.push(() => persistence.cron());
+  hooks.flushes.push((index) => {
+    // The effects of a debugged script are undone, so the file on disk remains valid.
+    const isUndone = server.scripting.session?.isSilent === true;
+    if (index < 0 && !server.loading && !isUndone) persistence.flushedAll();
+  });
+  hooks.beforeServing.push(async () => {
+    await persistence.load();
+    update();
+  });
+  hooks.beforeShutdown.push((how) => saveBeforeShutdown(server, persistence, how));
+  hooks.stops.push(() => {
+    persistence.shutdown(false);
+    return Promise.resolve();
+  });
+  hooks.writeRefusals.push(() => persistence.writesRefused);
+  hooks.pingRefusals.push(() => persistence.writesRefused);
 }

@@ -1,10 +1,12 @@
-// effects: what changed the data, on its way to those who keep or repeat it: the AOF, replicas.
+// effects: changes of the data on their way to the AOF and the replicas.
 //
-// A command goes out as it was called unless it put something in its place. Effects that belong together (EXEC, a script, a command
-// with several effects) are collected and go out between MULTI and EXEC, so that nobody ever sees half of them.
+// A command goes out as it was called unless it put another in its place. Effects that belong together (EXEC, a script,
+// a command with several effects) are collected and go out between MULTI and EXEC, so that no reader ever sees half of
+// them.
 //
-// Not here: what commands put in the place of themselves (server), the AOF's bytes (persistence/aof/log).
+// Not here: the commands that replace others (propagation), the AOF's bytes (persistence/aof/log).
 
+import { assert } from '../base/assert.js';
 import { argumentsOf } from '../registry/call.js';
 import type { Part } from '../commands/engine.js';
 import type { ServerCall } from './call.js';
@@ -68,6 +70,7 @@ export class Effects {
   }
 
   end(): void {
+    assert(this.depth > 0, 'only effects that began together end together');
     if (--this.depth > 0 || this.kept.length === 0) return;
     const { kept } = this;
     this.kept = [];

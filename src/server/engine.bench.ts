@@ -1,11 +1,11 @@
-// engine.bench: what a command costs from the bytes of its request to the bytes of its reply, without sockets.
+// engine.bench: the cost of a command from the bytes of its request to the bytes of its reply, without sockets.
 //
 //   node dist/src/server/engine.bench.js [test,test...] [--pipeline n] [--fresh] [--cluster]
 //
 // One client sends pipelines of the commands that redis-benchmark sends. All of them run before the first is measured, as
 // in a server that has seen many kinds of commands; with --fresh only the measured one runs, with --after others before it.
 // With --cluster the server is a node that serves all slots.
-// Processor time of the best of many short rounds counts, so what else runs on the machine matters little.
+// The figure is the processor time of the best of many short rounds, so other programs on the machine matter little.
 
 import { latin1Bytes } from '../base/bytes.js';
 import { sha1Hex } from '../base/sha1.js';

@@ -1,7 +1,7 @@
-// expire-cycle: deletes keys that are past their time although nobody asks for them, a little at a time.
+// expire-cycle: deletes expired keys that no command looks up, a little at a time.
 //
-// Each step looks through slots of the databases' expiry indexes (numbers side by side in memory) and deletes what is due.
-// When nothing can be due, a step costs one comparison per database.
+// Each step looks through slots of the databases' expiry indexes (numbers side by side in memory) and deletes the due
+// keys. When nothing can be due, a step costs one comparison per database.
 
 import type { Database } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';

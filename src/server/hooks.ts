@@ -1,9 +1,9 @@
-// hooks: the places where features join in with what the server does.
+// hooks: the places where features join in with the server's work.
 //
 // Each is a list, so that any number of features (persistence, tracking, replication) can use the same one. Features add themselves
 // once, when they are made; nothing is ever taken out. None of these lists is walked on the way of a plain command.
 //
-// Not here: what a feature keeps for a client and lets go of with it (service/clients/client-features).
+// Not here: state that a feature keeps for a client (service/clients/client-features).
 
 import type { Command } from '../registry/command.js';
 import type { Client } from '../service/clients/client.js';
@@ -21,8 +21,8 @@ export class Hooks extends ServiceHooks {
   readonly stops: (() => Promise<void>)[] = [];
   /** Each may return why a write is refused now; the first reason counts. Asked only while Gate.WRITES is up. */
   readonly writeRefusals: ((client: Client, command: Command<ServerCall>) => string | undefined)[] = [];
-  /** Why PING is refused while Gate.WRITES is up: a watcher such as Sentinel then learns that the disk does not take the data. */
-  pingRefusal: () => string | undefined = () => undefined;
+  /** As `writeRefusals`, for PING: a watcher such as Sentinel then learns that the disk does not take the data. */
+  readonly pingRefusals: (() => string | undefined)[] = [];
   /** Called when all data has been replaced by a master's. */
   readonly replacements: (() => void)[] = [];
   /** Called when the server has become a master or a replica. */

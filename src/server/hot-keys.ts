@@ -1,8 +1,8 @@
 // hot-keys: HOTKEYS: which keys take most of the server's time and of the network's bytes while a session runs.
 //
-// While one runs every command passes through `HotKeysHost.run`, where it is timed by itself and counted for its keys; without
-// one nothing is paid. A command with several keys counts for each with an equal share, a script for the keys of its EVAL,
-// a command of a transaction for its own.
+// During a session every command passes through `HotKeysHost.run`, where it is timed by itself and counted for its
+// keys; without one there is no cost. A command with several keys counts for each with an equal share, a script for the
+// keys of its EVAL, a command of a transaction for its own.
 //
 // The tables are bounded: when one has grown to twice its room the smaller half of its counts is forgotten. A key with a large
 // share of the whole stays; one whose count was forgotten begins at nothing again, so that counts are never too large.

@@ -218,6 +218,11 @@ function otherMemoryFields({ keyspace, cron }: InfoHost, figures: () => MemoryFi
       'Bytes of the stream, with what replicas that lag have not taken.',
       () => figures().streamBytes,
     ),
+    gauge(
+      'mem_replica_full_sync_buffer',
+      "Bytes of the master's stream that wait until its data is loaded.",
+      () => figures().earlyBytes,
+    ),
     gauge('mem_clients_slaves', 'Bytes of replicas as clients.', () => figures().replicaBytes),
     gauge('mem_clients_normal', 'Bytes of other clients.', () => figures().clientBytes),
     gauge('mem_cluster_links', 'Bytes that wait on the cluster bus.', () => figures().clusterLinkBytes),

@@ -1,9 +1,10 @@
-// kept-commands: runs commands that do not come from the connection that is served: those of waiting clients, of EXEC, and of
-// clients that are obeyed (the AOF, the master).
+// kept-commands: runs commands that do not come from the connection in hand: those of waiting clients, of EXEC, and of
+// trusted sources (the AOF, the master).
 //
 // All use the server's one call: its arguments, client, database and command are put in, and it runs past the gates, which it has
 // passed already or need not pass.
 
+import { assert } from '../base/assert.js';
 import type { CommandPlaces } from '../persistence/host.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { ReplyWriter } from '../protocol/reply.js';
@@ -51,6 +52,8 @@ export class KeptCommands {
   /** The call is of this client, with the arguments that it has, and runs in this database. */
   private enter(client: Client, database: number, command: Command<ServerCall>): ServerCall {
     const { call, keyspace } = this.host;
+    assert(database >= 0 && database < keyspace.databases.length, 'a kept command runs in a database that exists');
+    assert(command.run !== undefined, 'a kept command was resolved');
     call.client = client;
     call.db = keyspace.databases[database]!;
     call.command = command as Command<never>;
@@ -135,8 +138,9 @@ export class KeptCommands {
       return;
     }
     host.effects.end();
+    assert(host.depth > 0, 'EXEC ends within itself');
     host.depth--;
-    // Whoever looks at the call after this sees EXEC again.
+    // Code that looks at the call after this sees EXEC again.
     call.setArguments(exec);
   }
 }

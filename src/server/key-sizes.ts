@@ -1,9 +1,9 @@
-// key-sizes: how long strings are and how many elements collections have, as INFO keysizes shows it.
+// key-sizes: lengths of strings and element counts of collections, as INFO keysizes shows them.
 //
 // A count of keys for each power of two, by database and type; the label is the lower bound ('4' is 4 to 7, '1K' is 1024 to
-// 2047). Keeping such counts would cost every write, so they are made when somebody asks: exactly for up to SAMPLE_KEYS
-// keys, and beyond from a sample of as many, scaled to the whole. The keys of an interval of hashes are as good as a draw of
-// lots and lie side by side in the dict. One database costs about a millisecond at most.
+// 2047). Keeping such counts would cost every write, so they are made on request: exactly for up to SAMPLE_KEYS
+// keys, and beyond from a sample of as many, scaled to the whole. The keys of an interval of hashes are as good as a
+// random draw and lie side by side in the dict. One database costs about a millisecond at most.
 
 import { RefList } from '../structures/dict.js';
 import { Type } from '../datatypes/object.js';

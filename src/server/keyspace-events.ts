@@ -1,4 +1,4 @@
-// keyspace-events: hears what happens to keys and passes it on: to WATCH, waiting clients, pub/sub, AOF and replicas.
+// keyspace-events: passes changes of keys on: to WATCH, waiting clients, pub/sub, AOF and replicas.
 
 import type { Effects } from './effects.js';
 import type { Transactions } from './transactions.js';
@@ -9,7 +9,7 @@ import { latin1 } from '../base/bytes.js';
 import { EventClass, type KeyspaceListener } from '../keyspace/events.js';
 import type { Client } from '../service/clients/client.js';
 
-/** Those who hear of changed keys. */
+/** The listeners for changed keys. */
 export interface KeyspaceEventsHost {
   readonly keyspace: Keyspace;
   readonly blocking: Blocking;

@@ -1,9 +1,9 @@
-// memory-bounds: how much memory the process may have, and what the server makes of it for its own bounds.
+// memory-bounds: the memory that the process may have, and the server's own bounds that follow from it.
 //
-// A process in a container has less than the machine: the smallest limit of its control groups counts. V8 sets the limit
-// of its heap by that too, unless it was told otherwise (--max-old-space-size), and it cannot be moved once it runs. Data
-// lies outside the heap; inside are things that clients make by doing something often, and scripts. Their bounds are shares
-// of the heap's limit, so that they end in an error or a closed connection long before the heap does.
+// A process in a container has less than the machine: the smallest limit of its control groups counts. V8 derives the
+// limit of its heap from it too, unless --max-old-space-size sets one, and the limit cannot change later. Data lies
+// outside the heap; inside are scripts, and objects that clients make in large numbers. Their bounds are shares of the
+// heap's limit, so that they end in an error or a closed connection long before the heap is full.
 
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';

@@ -1,4 +1,4 @@
-// memory-figures: where the memory of a data server is, counted once for INFO memory and MEMORY STATS.
+// memory-figures: the memory of a data server by use, counted once for INFO memory and MEMORY STATS.
 
 import type { ArenaStats } from '../memory/arena.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
@@ -31,6 +31,8 @@ export interface MemoryFigures {
   readonly backlogBytes: number;
   /** The stream of writes, with what replicas that lag have not taken. */
   readonly streamBytes: number;
+  /** The stream of the master that waits until its data is loaded. */
+  readonly earlyBytes: number;
   readonly clusterLinkBytes: number;
   /** Tables of keys and of their times of expiry. */
   readonly tableBytes: number;
@@ -56,8 +58,9 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
   }
   const backlogBytes = host.replication?.backlogBytes ?? 0;
   const streamBytes = host.replication?.memoryBytes ?? 0;
+  const earlyBytes = host.replication?.earlyBytes ?? 0;
   const clusterLinkBytes = host.cluster?.linkMemoryBytes ?? 0;
-  const overheadBytes = baseBytes + clientBytes + replicaBytes + backlogBytes + tableBytes;
+  const overheadBytes = baseBytes + clientBytes + replicaBytes + backlogBytes + earlyBytes + tableBytes;
   const dataBytes = Math.max(0, usedBytes - overheadBytes);
   return {
     arena,
@@ -69,6 +72,7 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
     replicaBytes,
     backlogBytes,
     streamBytes,
+    earlyBytes,
     clusterLinkBytes,
     tableBytes,
     overheadBytes,

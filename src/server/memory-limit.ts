@@ -1,4 +1,4 @@
-// memory-limit: `maxmemory`: what counts against it, and the eviction of keys when it is passed.
+// memory-limit: `maxmemory`: the memory that counts against it, and the eviction of keys when it is exceeded.
 
 import type { Clock } from '../io/clock.js';
 import type { Eviction } from '../keyspace/eviction.js';

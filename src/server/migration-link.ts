@@ -2,7 +2,8 @@
 //
 // Requests to one server share a connection and are pipelined; replies come back in their order. A connection that makes no
 // progress for the time that a request allows is given up, and with it all requests that wait on it. A kept connection may
-// have been closed by the other side meanwhile: a request that gets nothing but the end is told that it may try again.
+// have been closed by the other side meanwhile: a request that gets nothing but the end fails with an error that allows
+// another try.
 //
 // Only replies of one line are expected: OK, or an error.
 

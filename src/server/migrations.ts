@@ -1,8 +1,8 @@
-// migrations: MIGRATE at work: keys go to another server while this one serves everybody else.
+// migrations: MIGRATE: keys go to another server while this one serves all other clients.
 //
 // redis-server does nothing else until the other side has answered. Here a key that is under way can be read, and commands that
-// would write it wait until it has gone or is known to stay; so MIGRATE is as atomic as it is there. A write that nobody could
-// foresee (a script's undeclared key) is noticed, and the key is sent again in its new state.
+// would write it wait until it has gone or is known to stay; so MIGRATE is as atomic as in redis-server. An
+// unforeseen write (a script's undeclared key) is noticed, and the key is sent again in its new state.
 //
 // Keys are dumped as the connection takes them, so that a request with many keys takes neither a long turn nor much memory.
 
@@ -61,7 +61,7 @@ export interface MigrationRequest {
   readonly credentials: readonly Uint8Array[];
   readonly source: Database;
   readonly keys: readonly Uint8Array[];
-  /** What the other side is told instead of RESTORE: a word whose keys always replace. */
+  /** The command to send instead of RESTORE: one whose keys always replace. */
   readonly restoreWord?: string;
 }
 
@@ -129,7 +129,7 @@ export class Migrations {
     return [...keys.values()];
   }
 
-  /** They have gone, or stay; whoever waits for them goes on in another turn. */
+  /** They have gone, or stay; waiting clients go on in another turn. */
   release(keys: readonly MovingKey[]): void {
     for (const { name } of keys) this.moving.delete(name);
     this.settled();

@@ -1,7 +1,8 @@
 // prefix-overlap: whether prefixes that a client names for tracking overlap, with each other or with those it has.
 //
-// In sorted order everything that begins with a text follows it at once, so neighbours tell: n prefixes beside m take
-// n log(n + m) comparisons. Redis compares each with each, which 100,000 prefixes in one command turn into minutes.
+// In sorted order everything that begins with a text follows it at once, so it is enough to compare neighbours: n
+// prefixes beside m take n log(n + m) comparisons. Redis compares each with each, which 100,000 prefixes in one command
+// turn into minutes.
 
 /** Negative, 0 or positive, as for `sort`. */
 export type CompareTexts = (a: string, b: string) => number;

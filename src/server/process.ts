@@ -51,7 +51,7 @@ interface Loaded {
   readonly warnings: readonly string[];
 }
 
-/** Knows which commands there are, so that a wrong `user` line is told with its number. */
+/** Knows all commands, so that the error of a wrong `user` line has its number. */
 function makeRules(): Acl {
   return new Acl(new AclCommands(makeTable().all() as Iterable<Command<never>>), () => false);
 }
@@ -109,6 +109,53 @@ function checkUsers(config: Config, users: Loaded['users']): void {
   if (fatal !== undefined) exitWith(1, [...notices, fatal, ''].join('\n'), process.stderr);
 }
 
+/** The lines that a log begins with. */
+function announce(log: Log, config: Config, hasArguments: boolean, warnings: readonly string[]): void {
+  log.write('notice', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');
+  log.write(
+    'notice',
+    `Kvasir version=${KVASIR_VERSION}, Redis version=${SERVER_VERSION}, bits=64, pid=${process.pid}, just started`,
+  );
+  if (hasArguments) log.write('notice', 'Configuration loaded');
+  else
+    log.write(
+      'warning',
+      'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf',
+    );
+  const bounds = memoryBounds();
+  log.write('notice', describeBounds(bounds));
+  const heap = heapWarning(bounds);
+  for (const warning of [...warnings, ...withoutEffect(config), ...(heap === undefined ? [] : [heap])])
+    log.write('warning', warning);
+  log.raw(
+    `\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`,
+  );
+}
+
+/** Ends the process with the reason why it could not start, in the log and for the process that started a daemon. */
+function failToStart(log: Log, error: unknown): never {
+  const isKnown = error instanceof ListenError || error instanceof StartError;
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = isKnown ? message : `Cannot start: ${message}`;
+  // The listener has logged its failure.
+  if (!(error instanceof ListenError)) log.write('warning', reason);
+  reportFailure(reason);
+  process.exit(1);
+}
+
+/** The process lives on whatever becomes of the terminal that it was started from, and of the reader of its log. */
+function outliveTerminal(): void {
+  process.on('SIGHUP', () => undefined);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+}
+
+function warmUp({ scripting, stats }: RunningServer['server']): void {
+  warmUpCompiler(
+    () => scripting.prepare(),
+    () => stats.processed,
+  );
+}
+
 /** Starts to serve, until a signal or SHUTDOWN ends the process; `args` are the words of the command line. */
 export async function runServer(
   args: readonly string[],
@@ -117,8 +164,10 @@ export async function runServer(
   raiseInliningBudget();
   const checksOnly = args[0] === '--check-config';
   const { config, renamed, users, input, warnings } = loadConfig(checksOnly ? args.slice(1) : args);
-  if (checksOnly) checkUsers(config, users);
-  if (checksOnly) exitWith(0, [...warnings, 'The configuration is good.', ''].join('\n'));
+  if (checksOnly) {
+    checkUsers(config, users);
+    exitWith(0, [...warnings, 'The configuration is good.', ''].join('\n'));
+  }
   const log = new Log(() => systemClock.wallMs());
   log.level = config.choice('loglevel').value as LogLevel;
   log.file = config.path('logfile');
@@ -128,71 +177,22 @@ export async function runServer(
     : Supervisor.of(config.choice('supervised').value, process.env, (level, text) => log.write(level, text));
   // A supervisor watches the process that it has started, so that one must stay.
   if (config.flag('daemonize').value && !isDaemon && supervisor === undefined) await startDaemon(input);
-
-  // The terminal that it was started from may go.
-  process.on('SIGHUP', () => undefined);
-  // A log whose reader has gone away is lost; the server goes on.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  log.write('notice', 'oO0OoO0OoO0Oo Kvasir is starting oO0OoO0OoO0Oo');
-  log.write(
-    'notice',
-    `Kvasir version=${KVASIR_VERSION}, Redis version=${SERVER_VERSION}, bits=64, pid=${process.pid}, just started`,
-  );
-  if (args.length === 0)
-    log.write(
-      'warning',
-      'Warning: no config file specified, using the default config. In order to specify a config file use kvasir-server /path/to/redis.conf',
-    );
-  else log.write('notice', 'Configuration loaded');
-  const bounds = memoryBounds();
-  log.write('notice', describeBounds(bounds));
-  const heap = heapWarning(bounds);
-  for (const warning of [...warnings, ...withoutEffect(config), ...(heap === undefined ? [] : [heap])])
-    log.write('warning', warning);
-  log.raw(
-    `\n  Kvasir ${KVASIR_VERSION} (Redis ${SERVER_VERSION}) 64 bit\n  Running in standalone mode\n  Port: ${config.number('port').value}\n  PID: ${process.pid}\n`,
-  );
-
+  outliveTerminal();
+  announce(log, config, args.length > 0, warnings);
   supervisor?.loading();
-  let running: RunningServer;
-  try {
-    running = await launch({
-      attach,
-      config,
-      renamed,
-      users,
-      exit: (code) => process.exit(code),
-      onListening: reportListening,
-    });
-  } catch (error) {
-    if (error instanceof ListenError) {
-      reportFailure(error.message);
-      process.exit(1);
-    }
-    if (error instanceof StartError) {
-      log.write('warning', error.message);
-      reportFailure(error.message);
-      process.exit(1);
-    }
-    const reason = `Cannot start: ${error instanceof Error ? error.message : String(error)}`;
-    log.write('warning', reason);
-    reportFailure(reason);
-    process.exit(1);
-  }
-  // A bug in work that no client waits for (a timer, a socket event) must not take everybody's data down.
-  process.on('uncaughtException', (error) => running.server.log('warning', `Internal error: ${stackOf(error)}`));
-  running.server.executable = process.argv[1]!;
-  running.server.ownsProcess = true;
-  watchSignals(running);
+  const exit = (code: number): never => process.exit(code);
+  const running = await launch({ attach, config, renamed, users, exit, onListening: reportListening }).catch(
+    (error: unknown) => failToStart(log, error),
+  );
   const { server } = running;
-  if (config.flag('script-warm-up').value)
-    warmUpCompiler(
-      () => server.scripting.prepare(),
-      () => server.stats.processed,
-    );
+  // A bug in work that no client waits for (a timer, a socket event) must not take everybody's data down.
+  process.on('uncaughtException', (error) => server.log('warning', `Internal error: ${stackOf(error)}`));
+  server.executable = process.argv[1]!;
+  server.ownsProcess = true;
+  watchSignals(running);
+  if (config.flag('script-warm-up').value) warmUp(server);
   if (supervisor !== undefined) server.supervisedBy = 'systemd';
   server.shutdown.started = () => supervisor?.stopping();
-  const isReplica = config.special('replicaof').value !== undefined;
-  supervisor?.ready(isReplica ? READY_AS_REPLICA : undefined);
+  supervisor?.ready(config.special('replicaof').value === undefined ? undefined : READY_AS_REPLICA);
   return running;
 }

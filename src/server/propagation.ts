@@ -1,6 +1,7 @@
-// propagation: what the running command wants its effects to be, besides itself: another command in its place, more, or none.
+// propagation: the effects that the running command asks for: another command in its place, further ones, or none.
 //
-// A command says it while it runs; when it has ended, the server passes the outcome to the effects, or drops it if nothing changed.
+// A command sets them while it runs; when it has ended, the server passes the outcome to the effects, or drops it if
+// nothing changed.
 
 import type { Part } from '../commands/engine.js';
 import type { Database } from '../keyspace/database.js';

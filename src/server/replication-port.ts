@@ -1,6 +1,6 @@
-// replication-port: what the server and its commands need of replication, and how a server without it answers.
+// replication-port: replication as the server and its commands need it, and the answers of a server without it.
 //
-// Replication stands above the server (it uses it), so it is handed in by whoever starts one.
+// Replication stands above the server (it uses it), so the code that starts a server hands it in.
 
 import type { Client } from '../service/clients/client.js';
 import type { InfoField } from '../service/info/info.js';
@@ -24,6 +24,10 @@ export interface ReplicationTraffic {
   readonly bytesInPerSecond: number;
   readonly bytesOutPerSecond: number;
 }
+
+/** Steps of a full sync at which DEBUG REPL-PAUSE stops the process. */
+export const pauseSteps = ['after-fork', 'before-rdb-channel', 'on-streaming-repl-buf'] as const;
+export type PauseStep = (typeof pauseSteps)[number];
 
 export interface ReplicationPort {
   readonly isMaster: boolean;
@@ -54,7 +58,7 @@ export interface ReplicationPort {
   requestAcks(): void;
   /** Every replica has acknowledged everything. */
   readonly areInSync: boolean;
-  /** How many replicas there are, and how far those that lag are behind: for the log at a shutdown. */
+  /** How many replicas there are, and the lag of those that lag: for the log at a shutdown. */
   lagLines(): readonly string[];
   readonly followerCount: number;
   /** Keys with an age that clients of this writable replica have set. */
@@ -64,16 +68,20 @@ export interface ReplicationPort {
   replicate(parts: readonly Uint8Array[]): void;
   /** How many seconds the connection of a replica stays that wanted the RDB alone: DEBUG. */
   delayRdbClients(seconds: number): void;
+  /** `pause` is called whenever a full sync comes to one of the steps: DEBUG. */
+  pauseAt(steps: ReadonlySet<PauseStep>, pause: () => void): void;
   writeRole(call: ReplyingCall): void;
   infoFields(): InfoField[];
   /** Fields of the header of an RDB file. */
   auxFields(): readonly (readonly [string, string])[];
-  /** The data from the disk is there, with what its header said. */
+  /** The data from the disk is loaded; the argument holds the fields of its header. */
   start(aux: ReadonlyMap<string, string>): void;
   stop(): void;
   /** Bytes of memory of the stream: of the backlog's part, and in all. */
   readonly backlogBytes: number;
   readonly memoryBytes: number;
+  /** Bytes of a master's stream that wait until its data is loaded. */
+  readonly earlyBytes: number;
   /** How many replicas asked for a synchronization, by what became of it. */
   readonly syncs: { readonly full: number; readonly partial: number; readonly refused: number };
 }

@@ -1,10 +1,10 @@
 // server: the data server: it owns the keyspace, runs commands one at a time, and is the Engine of data commands.
 //
-// The parts of any server (clients, dispatch, users, statistics) are in service/resp-server. This class adds what keys bring to the life of
-// a command:
+// The parts of any server (clients, dispatch, users, statistics) are in service/resp-server. This class adds the steps
+// that keys need in the life of a command:
 //   1. `enter` gives the call the client's database.
 //   2. The gates of data: a script that keeps the server busy, loading, memory, transactions, pauses.
-//   3. Its changes: `keyspace.dirty` moved, so the command (or what it put in its place) goes to AOF and replicas.
+//   3. Its changes: `keyspace.dirty` moved, so the command (or its replacement) goes to AOF and replicas.
 //   4. `leave`: keys that became ready serve blocked clients, before the next command.
 //
 // Not here: time-driven work (cron), transactions, blocking, the memory limit, start and stop (start).
@@ -270,6 +270,7 @@ export class DataServer extends RespServer<Database> implements Engine {
   }
 
   override beginChunk(bytes: Uint8Array): void {
+    if (this.ioThreads !== undefined) this.ioThreads.beforeRequests();
     this.beginTurn();
     this.keyspace.arena.setInput(bytes);
   }
@@ -461,7 +462,15 @@ export class DataServer extends RespServer<Database> implements Engine {
 
   private writesGate(client: Client, command: Command<never>, flags: number): Verdict {
     if (this.hasFlag(client, command, flags, commandFlags.write)) return this.refuseWrite(client, command);
-    return command.name === 'ping' && !client.obeyed ? this.hooks.pingRefusal() : undefined;
+    return command.name === 'ping' && !client.obeyed ? this.refusePing() : undefined;
+  }
+
+  private refusePing(): string | undefined {
+    for (const refusal of this.hooks.pingRefusals) {
+      const text = refusal();
+      if (text !== undefined) return text;
+    }
+    return undefined;
   }
 
   /** Some commands would meet the data that comes, or the history that goes with it. */
@@ -598,7 +607,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     return undefined;
   }
 
-  /** Set by whoever gives the server its replication. */
+  /** Set by the code that gives the server its replication. */
   replication: ReplicationPort | undefined;
 
   private cluster_: ClusterPort | undefined;
@@ -607,7 +616,7 @@ export class DataServer extends RespServer<Database> implements Engine {
     return this.cluster_;
   }
 
-  /** Set by whoever makes the server a node of a cluster. */
+  /** Set by the code that makes the server a node of a cluster. */
   set cluster(cluster: ClusterPort | undefined) {
     this.cluster_ = cluster;
     this.gates = cluster === undefined ? this.gates & ~Gate.CLUSTER : this.gates | Gate.CLUSTER;

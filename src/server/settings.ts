@@ -1,4 +1,4 @@
-// settings: what the configuration says of data, as plain fields for hot code; renewed after every CONFIG SET.
+// settings: the configuration's values about data, as plain fields for hot code; renewed after every CONFIG SET.
 
 import type { ClientBounds } from './client-bounds.js';
 import type { ReclaimTimer } from '../keyspace/database.js';
@@ -6,13 +6,14 @@ import type { Keyspace } from '../keyspace/keyspace.js';
 import { type DataLimits, dataLimitNames, renewDataLimits } from '../registry/data-limits.js';
 import type { Eviction, EvictionPolicy } from '../keyspace/eviction.js';
 import { scriptMemory } from '../scripting/lua/script-memory.js';
+import { latin1Bytes } from '../base/bytes.js';
 import { collectGarbage } from '../service/process/process-memory.js';
 import { Gate } from '../service/clients/client.js';
 import { clampHz } from '../service/config/file.js';
 import type { OptionName } from '../service/config/options.js';
 import { ServiceSettings, type ServiceSettingsTarget } from '../service/config/settings.js';
 
-/** Those who hold copies of settings. */
+/** The holders of copies of settings. */
 export interface SettingsTarget extends ServiceSettingsTarget {
   readonly limits: DataLimits;
   readonly keyspace: Keyspace;
@@ -33,6 +34,8 @@ export class Settings extends ServiceSettings {
   replicaIgnoresMaxMemory = true;
   lazyExpire = false;
   lazyEviction = false;
+  /** The settings that the table of prefixes was made with; empty without a table. */
+  private prefixes = '';
 
   /** Reads everything anew and brings it to those who hold copies. */
   apply(server: SettingsTarget): void {
@@ -59,6 +62,8 @@ export class Settings extends ServiceSettings {
     renewDataLimits(limits, (name) => config.plain(name));
     keyspace.values.lists.quicklists.compressDepth = config.number('list-compress-depth').value;
 
+    this.applyPrefixes(keyspace);
+
     const policy = config.choice('maxmemory-policy').value as EvictionPolicy;
     limits.sharesSmallNumbers = this.maxMemory === 0 || !/-l[rf]u$/.test(policy);
     server.eviction.setPolicy(policy);
@@ -71,11 +76,28 @@ export class Settings extends ServiceSettings {
     if (this.minReplicas > 0) server.gates |= Gate.WRITES;
   }
 
+  /** A table of prefixes that is configured anew counts all keys anew. */
+  private applyPrefixes(keyspace: Keyspace): void {
+    const { config } = this;
+    const separators = config.text('prefix-table-separators').value;
+    const depth = config.number('prefix-table-depth').value;
+    const prefixesMax = config.number('prefix-table-max-prefixes').value;
+    const wanted = config.flag('prefix-table').value ? JSON.stringify([separators, depth, prefixesMax]) : '';
+    if (wanted === this.prefixes) return;
+    this.prefixes = wanted;
+    const seed = keyspace.random.below(2 ** 32) | 0;
+    keyspace.setPrefixes(wanted === '' ? undefined : { separators: latin1Bytes(separators), depth, prefixesMax, seed });
+  }
+
   /** All settings whose change is brought to the server by `apply`. */
   static readonly applied: readonly OptionName[] = [
     ...ServiceSettings.appliedByService,
     ...dataLimitNames,
     'hz',
+    'prefix-table',
+    'prefix-table-separators',
+    'prefix-table-depth',
+    'prefix-table-max-prefixes',
     'maxmemory',
     'maxmemory-clients',
     'maxmemory-eviction-tenacity',

@@ -4,9 +4,9 @@
 //                            │ ABORT                     └─> refused: it serves on
 //                            └─> refused
 //
-// A second SHUTDOWN joins the first, so that all who asked hear of a refusal. NOW ends the wait of one that is under way.
+// A second SHUTDOWN joins the first, so that all callers get a refusal. NOW ends the wait of one that is under way.
 //
-// Not here: what is saved (durability), what is closed (start), how far replicas are (replication-port).
+// Not here: saving (durability), closing (start), the offsets of replicas (replication-port).
 
 import type { LogLevel } from '../base/log-level.js';
 import type { Clock } from '../io/clock.js';
@@ -38,10 +38,10 @@ export class Shutdown {
   private endWait: ((outcome: 'over' | 'aborted') => void) | undefined;
   private deadlineMs = 0;
 
-  /** Called when a shutdown begins, which may still be refused; set by whoever started the server. */
+  /** Called when a shutdown begins, which may still be refused; set by the code that started the server. */
   started: () => void = () => undefined;
 
-  /** Closes everything and exits; set by whoever started the server. */
+  /** Closes everything and exits; set by the code that started the server. */
   finish: () => Promise<void> = () => Promise.resolve();
 
   constructor(private readonly host: ShutdownHost) {
@@ -75,7 +75,7 @@ export class Shutdown {
     host.log('notice', 'User requested shutdown...');
     this.started();
     if (!how.now && !(await this.waitForReplicas())) return this.refused(ABORTED, 'notice');
-    // Those who wait with a write are sent to the new master.
+    // Clients that wait with a write are redirected to the new master.
     if (how.failover === true && (await host.cluster?.handOver()) === true) host.pause.end('shutdown');
     for (const line of host.replication?.lagLines() ?? []) host.log('notice', line);
     const refusal = await host.prepareShutdown(how);

@@ -1,4 +1,4 @@
-// slot-moves-port: what CLUSTER MIGRATION, MIGRATESLOTS and their kin need of the cluster: moves of slots from node to node.
+// slot-moves-port: moves of slots from node to node, as CLUSTER MIGRATION, MIGRATESLOTS and their kin need them.
 //
 // Two vocabularies name the same moves: Redis 8.4 begins them at the destination (IMPORT), Valkey 9 at the source (MIGRATESLOTS).
 
@@ -7,8 +7,8 @@ import type { Client } from '../service/clients/client.js';
 
 /**
  * clearing: the destination deletes what an earlier attempt has left. connecting, handshake: it asks the source. snapshot: slots
- * are copied one after the other. streaming: all are there, and changes follow. handoff: writes wait. granted: the source has
- * left the slots to the destination, and waits to hear that it owns them.
+ * are copied one after the other. streaming: all have arrived, and changes follow. handoff: writes wait. granted: the
+ * source has left the slots to the destination, and waits to hear that it owns them.
  */
 export type SlotMovePhase =
   | 'clearing'
@@ -57,7 +57,7 @@ export interface SlotMoveView {
   readonly rateLimit: number;
 }
 
-/** What a move is told while it runs. */
+/** An instruction to a move that runs. */
 export type SlotMoveOrder =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }

@@ -1,4 +1,4 @@
-// slot-stats: what the commands of each slot cost: processor time and bytes in and out (CLUSTER SLOT-STATS).
+// slot-stats: the cost of each slot's commands: processor time and bytes in and out (CLUSTER SLOT-STATS).
 //
 // Counted only while cluster-slot-stats-enabled says so; every command then goes the careful way through the gates. The tables
 // (384 KB) are made when counting begins.

@@ -1,8 +1,8 @@
 // slot-trim: deletes the keys of slots that this node no longer serves, in slices, so that no client waits for it.
 //
-// A slot with a million keys takes a second. Between two slices its keys are still there, but the redirection gate lets nobody
-// reach them. If the slot comes back before its last key is gone, `finish` deletes the rest at once: nothing of the old keys
-// may mix with the new.
+// A slot with a million keys takes a second. Between two slices its keys still exist, but the redirection gate lets no
+// client reach them. If the slot comes back before its last key is gone, `finish` deletes the rest at once: old keys
+// must not mix with new ones.
 //
 // Each deletion goes to the AOF and to replicas as an UNLINK, as if a client had asked for it.
 

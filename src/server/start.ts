@@ -1,6 +1,6 @@
 // start: puts a data server together from a configuration, opens its doors, and ends it in order.
 //
-// Both ways to a server go through here: the executable (a process of its own, configured by file and command line) and
+// Both ways to start a server come here: the executable (a process of its own, configured by file and command line) and
 // `startServer` (inside another program, any number of them).
 
 import type { LogLevel } from '../base/log-level.js';
@@ -107,7 +107,7 @@ export class RunningServer {
     return this.closing !== undefined;
   }
 
-  /** Stops serving: closes doors and connections. Data is saved before by whoever asked for it. */
+  /** Stops serving: closes doors and connections. The caller saves the data first. */
   close(): Promise<void> {
     this.closing ??= this.stop();
     return this.closing;
@@ -264,20 +264,9 @@ async function openMetrics(server: DataServer, network: Environment['network']):
   return metrics;
 }
 
-/** The steps that remain once the listeners are open. */
-async function finishStart(
-  server: DataServer,
-  listeners: Listeners,
-  locks: DataLocks,
-  { exit, onListening, anyPort = false, loads = true }: Launch,
-): Promise<RunningServer> {
-  const { config } = server;
-  // A process that nobody can talk to; an embedded server still has `connect`.
-  if (exit !== undefined && listeners.isClosed) throw new StartError('Configured to not listen anywhere, exiting.');
-  // CONFIG GET tells where the server listens, and a CONFIG SET that fails comes back to it.
-  if (anyPort) config.number('port').set(BigInt(Math.max(0, listeners.port)));
-  renewTls(server, listeners);
-  config.onSet(['port', 'bind'], async () => {
+/** CONFIG SET opens the doors elsewhere. */
+function followAddresses(server: DataServer, listeners: Listeners): void {
+  server.config.onSet(['port', 'bind'], async () => {
     try {
       await listeners.reopen(doorOptions(server, false));
       server.port = listeners.port;
@@ -288,22 +277,43 @@ async function finishStart(
         : 'Unable to listen on this port. Check server logs.';
     }
   });
-  if (exit !== undefined) {
+}
+
+/** The title and the oom score of a process that is the server's alone. */
+function showProcess(server: DataServer): void {
+  setProcessTitle(server);
+  server.config.onSet(['proc-title-template', 'port', 'bind', 'tls-port'], () => {
     setProcessTitle(server);
-    config.onSet(['proc-title-template', 'port', 'bind', 'tls-port'], () => {
-      setProcessTitle(server);
-      return undefined;
-    });
-    new OomScore(server);
+    return undefined;
+  });
+  new OomScore(server);
+}
+
+function writePidFile(server: DataServer, path: string): void {
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch (error) {
+    server.log('warning', `Failed to write PID file: ${(error as Error).message}`);
   }
+}
+
+/** The steps that remain once the listeners are open. */
+async function finishStart(
+  server: DataServer,
+  listeners: Listeners,
+  locks: DataLocks,
+  { exit, onListening, anyPort = false, loads = true }: Launch,
+): Promise<RunningServer> {
+  const { config } = server;
+  // A process that nobody can talk to; an embedded server still has `connect`.
+  if (exit !== undefined && listeners.isClosed) throw new StartError('Configured to not listen anywhere, exiting.');
+  // CONFIG GET shows the actual addresses, and a CONFIG SET that fails goes back to them.
+  if (anyPort) config.number('port').set(BigInt(Math.max(0, listeners.port)));
+  renewTls(server, listeners);
+  followAddresses(server, listeners);
+  if (exit !== undefined) showProcess(server);
   const pidFile = config.path('pidfile');
-  if (pidFile !== '') {
-    try {
-      writeFileSync(pidFile, `${process.pid}\n`);
-    } catch (error) {
-      server.log('warning', `Failed to write PID file: ${(error as Error).message}`);
-    }
-  }
+  if (pidFile !== '') writePidFile(server, pidFile);
   const running = new RunningServer(server, listeners, locks, pidFile);
   onListening?.();
   server.shutdown.finish = async () => {

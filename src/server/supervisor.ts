@@ -1,10 +1,10 @@
-// supervisor: what systemd is told of a process: that it loads, is ready, and stops (`supervised systemd` or `auto`).
+// supervisor: reports to systemd that a process loads, is ready, and stops (`supervised systemd` or `auto`).
 //
 // systemd listens on a unix datagram socket, which Node cannot open, so each message goes out by `systemd-notify`, a program of
 // systemd itself that takes about ten milliseconds. It is a child of the server: systemd accepts its word for the server with
 // `NotifyAccess=all` in the unit. It waits until systemd has read the message, so messages sent one after the other arrive in order.
 //
-// Not here: the watchdog. A child process for every ping costs more than the ping tells.
+// Not here: the watchdog. A child process for every ping costs more than the ping is worth.
 
 import { spawn } from 'node:child_process';
 import type { LogLevel } from '../base/log-level.js';

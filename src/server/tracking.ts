@@ -1,9 +1,10 @@
-// tracking: client-side caching: who has read which keys, and the messages that tell them of changes (CLIENT TRACKING).
+// tracking: client-side caching: the keys that each client has read, and the messages about their changes (CLIENT
+// TRACKING).
 //
 // Two modes. A client in the default mode is remembered for each key that it reads, by its number, until the key changes; then the
-// entry goes, so it hears once of each key that it read. The table is bounded (tracking-table-max-keys): the oldest keys go, as if
-// they had changed. A broadcasting client names prefixes instead; nothing is remembered of its reads, and at the end of the
-// turn of the event loop it gets one message with all changed keys of a prefix.
+// entry goes, so it gets one message for each key that it read. The table is bounded (tracking-table-max-keys): the
+// oldest keys go, as if they had changed. A broadcasting client names prefixes instead; its reads are not remembered,
+// and at the end of the turn of the event loop it gets one message with all changed keys of a prefix.
 //
 // Keys count without their database, as in Redis: a client's cache does not know databases. Numbers of clients that are gone or have
 // stopped tracking stay in the table until the key changes: taking them out would mean looking through all keys.
@@ -26,7 +27,7 @@ import { lowerBound } from './prefix-overlap.js';
 import type { ServerCall } from './call.js';
 import type { Hooks } from './hooks.js';
 
-/** The clients that are told of changes, and those who say what changes. */
+/** The clients that get invalidations, and the sources of changes. */
 export interface TrackingHost {
   readonly clients: ReadonlyMap<number, Client>;
   readonly actingClient: Client | undefined;
@@ -376,7 +377,7 @@ export class Tracking {
       receiver = named;
     }
     if (receiver.protocol === 3) receiver.push(latin1Bytes(`>2\r\n${bulk('invalidate')}${keys ?? '_\r\n'}`));
-    // In RESP2 only a subscriber can be told anything unasked.
+    // In RESP2 only a subscriber can get a message without a request.
     else if (redirection !== 0 && receiver.kind === 'pubsub')
       receiver.push(latin1Bytes(`*3\r\n${bulk('message')}${bulk(CHANNEL)}${keys ?? '$-1\r\n'}`));
   }

@@ -286,8 +286,8 @@ export class Transactions {
   }
 
   /**
-   * All keys of a database (-1: of all) go, or `replacedBy` takes its place: a watched key that was there, or is there
-   * now, counts as touched. A key past its time counts as not there, before and after.
+   * All keys of a database (-1: of all) go, or `replacedBy` takes its place: a watched key that existed before, or
+   * exists now, counts as touched. A key past its time counts as missing, before and after.
    */
   databaseChanged(database: number, replacedBy?: number): void {
     const touched = new Set<Client>();

@@ -98,7 +98,7 @@ function sameBytes(bytes: Uint8Array, start: number, length: number, byte: numbe
 
 export type BitOperation = 'and' | 'or' | 'xor' | 'not' | 'diff' | 'diff1' | 'andor' | 'one';
 
-/** A source of `combineBits`: `length` bytes from `start` on, and zeros behind them. */
+/** A source of `combineBits`: `length` bytes from `start` on, and zeros after them. */
 export interface BitSource {
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -254,7 +254,7 @@ function combineOne(sources: readonly BitSource[], result: Uint8Array): void {
   }
 }
 
-/** The field of `bits` bits from bit `offset` on, without a sign; bits behind the end are 0. */
+/** The field of `bits` bits from bit `offset` on, without a sign; bits after the end are 0. */
 export function readField(bytes: Uint8Array, start: number, length: number, offset: number, bits: number): bigint {
   let value = 0n;
   let bit = offset;

@@ -22,7 +22,7 @@
 // Cost per entry: 8 bytes a slot at a load of 0.51 to 0.81, 10 to 16 bytes; up to 20 in dicts below 416 entries. A lookup touches directory, segment, entry.
 // The hash must be keyed (HalfSipHash): equal hashes in great number would make one segment grow beyond its size.
 //
-// Not here: what an entry is made of (entry), freeing entries (datatypes).
+// Not here: the layout of an entry (entry), freeing entries (datatypes).
 
 import { assert } from '../base/assert.js';
 import { equalInViews } from '../base/bytes.js';
@@ -261,7 +261,7 @@ export class Dicts {
     }
   }
 
-  /** Adds a payload (not 0) under a hash, without looking whether its key is there already. @hot */
+  /** Adds a payload (not 0) under a hash, without looking whether its key exists already. @hot */
   insert(dict: DictRef, hash: number, payload: number): void {
     let segment = this.segmentOf(dict, hash);
     let i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
@@ -287,7 +287,7 @@ export class Dicts {
     i32[base + HEADER_WORDS + 2 * slot + 1] = by;
   }
 
-  /** Takes a payload out; false when it is not there. The payload itself is the owner's to free. @hot */
+  /** Takes a payload out; false when it is missing. The payload itself is the owner's to free. @hot */
   remove(dict: DictRef, hash: number, payload: number): boolean {
     const segment = this.segmentOf(dict, hash);
     const slot = slotOf(this.arena.i32[segment >>> CHUNK_SHIFT]!, wordOffset(segment), hash, payload);
@@ -717,7 +717,7 @@ export class Dicts {
     this.arena.free(segment);
   }
 
-  /** How many hashes of a segment have a 1 behind the segment's prefix. */
+  /** How many hashes of a segment have a 1 after the segment's prefix. */
   private countOnes(segment: number, localDepth: number): number {
     const i32 = this.arena.i32[segment >>> CHUNK_SHIFT]!;
     const first = wordOffset(segment) + HEADER_WORDS;

@@ -1,4 +1,4 @@
-// entry: one key with its value in the arena; what a dict holds, whether it is a database, a hash, a set or a sorted set.
+// entry: one key with its value in the arena; the unit of every dict, be it a database, a hash, a set or a sorted set.
 //
 //   word 0   bits 0-3 type, 4-7 encoding, 8-31 LRU or LFU clock (databases only)
 //   word 1   bits 0-28 key length, 29 NUMBER, 30 EXTERNAL, 31 EPOCH
@@ -7,12 +7,12 @@
 //   word n   with EXTERNAL: the ref of the block that holds the value's bytes
 //   bytes    the key, then the value if it is inline
 //
-// Strings up to INLINE_BYTES_MAX stand behind their key, so that a GET touches one block: 16 bytes of key and 16 of value
-// take 44 bytes, in a block of 48. Whoever changes an entry's size gets a new ref back and must tell the dict.
-// EPOCH is the snapshot barrier's: keys whose bit differs from the barrier's were there when the snapshot began; members of a
-// collection have it while one is written in parts (persistence/snapshot/big-value).
+// Strings up to INLINE_BYTES_MAX stand after their key, so that a GET touches one block: 16 bytes of key and 16 of
+// value take 44 bytes, in a block of 48. A change of an entry's size returns a new ref, which the caller must give to
+// the dict. EPOCH is the snapshot barrier's: keys whose bit differs from the barrier's were there when the snapshot
+// began; members of a collection have it while one is written in parts (persistence/snapshot/big-value).
 //
-// Not here: finding entries (dict), what types and encodings there are (datatypes/object).
+// Not here: finding entries (dict), the list of types and encodings (datatypes/object).
 
 import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';

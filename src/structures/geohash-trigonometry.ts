@@ -56,7 +56,7 @@ function seriesFrom(first: number): Float64Array {
   for (let term = 0; term < TERMS; term++) {
     const sign = term % 2 === 0 ? 1 : -1;
     const high = 1 / Number(factorial);
-    // The rest of 1/n! behind `high`, from 200 bits of the quotient.
+    // The rest of 1/n! after `high`, from 200 bits of the quotient.
     const scaled = (1n << 300n) / factorial;
     const shift = 2 ** 150;
     const highScaled = BigInt(high * shift * 2 ** 50) << 100n;

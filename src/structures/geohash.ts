@@ -201,7 +201,7 @@ export function rangesCovering(area: SearchArea): ScoreRange[] {
   let x = cellOf(longitude, LONGITUDE_MAX, step);
   let y = cellOf(latitude, LATITUDE_MAX, step);
   const wrap = (cell: number): number => ((cell % cells) + cells) % cells;
-  // Only what was moved goes round the world: the middle cell may be the column behind the last, at the map's very end.
+  // Only what was moved goes round the world: the middle cell may be the column after the last, at the map's very end.
   const column = (dx: number): number => (dx === 0 ? x : wrap(x + dx));
   const row = (dy: number): number => (dy === 0 ? y : wrap(y + dy));
   const west = (dx: number): number => edge(column(dx), LONGITUDE_MAX, step);

@@ -15,8 +15,8 @@
 // seen in the rest, plus one. The estimate is Ertl's ("New cardinality estimation algorithms for HyperLogLog sketches",
 // 2017), computed in the same order as Redis does, so that the results are equal.
 //
-// Editing works on a copy: `open` takes the bytes in, whoever changed them stores `bytes` back. Foreign bytes may claim to
-// be sparse and be anything: every walk checks that the runs make up 16384 registers.
+// Editing works on a copy: `open` takes the bytes in, and the caller stores the changed `bytes` back. Foreign bytes may
+// claim to be sparse and be anything: every walk checks that the runs make up 16384 registers.
 
 import { copyBytes } from '../base/bytes.js';
 
@@ -414,7 +414,7 @@ function denseRegister(bytes: Uint8Array, start: number, index: number): number 
   const bit = index * 6;
   const at = start + HEADER_BYTES + (bit >>> 3);
   const shift = bit & 7;
-  // The last register ends with its byte, so what lies behind is never looked at.
+  // The last register ends with its byte, so later bytes are never looked at.
   return ((bytes[at]! | (shift > 2 ? bytes[at + 1]! << 8 : 0)) >>> shift) & 63;
 }
 

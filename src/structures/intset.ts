@@ -3,8 +3,8 @@
 //   u32 bytes of an integer (2, 4 or 8) | u32 count | integers, ascending, little-endian
 //
 // All integers have the width that the widest of them needed when it came; taking it out again does not narrow the
-// others. A search is a bisection, an insertion shifts what is larger. Integers of 64 bits do not fit into a number,
-// so they go in and out as the two words of a Decimal; up to 32 bits the plain number is used.
+// others. A search is a bisection, an insertion shifts the larger integers. Integers of 64 bits do not fit into a
+// number, so they go in and out as the two words of a Decimal; up to 32 bits the plain number is used.
 //
 // Not here: which sets are intsets (datatypes/set).
 

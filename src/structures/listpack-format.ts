@@ -36,7 +36,7 @@ export function entryBytes(u8: Uint8Array, byte: number): number {
   return encoded + backLengthBytes(encoded);
 }
 
-/** Bytes of encoding and data of a string whose length stands behind its first byte. */
+/** Bytes of encoding and data of a string whose length stands after its first byte. */
 function longStringBytes(u8: Uint8Array, byte: number): number {
   const first = u8[byte]!;
   if (first < STRING32) return 2 + (((first & 15) << 8) | u8[byte + 1]!);

@@ -1,4 +1,4 @@
-// listpack.bench: what listpacks and intsets cost, per operation.
+// listpack.bench: the cost of listpacks and intsets, per operation.
 //
 //   node dist/src/structures/listpack.bench.js
 

@@ -12,11 +12,11 @@
 //
 // A string that is the usual decimal form of a 64-bit integer is stored as that integer. An entry is named by its offset
 // from the start of the block; offset 0 means "none". Changes shift the tail, so that they cost O(bytes) and make all
-// offsets behind them wrong; whoever holds many entries wants another structure. A change moves the block, so
+// offsets after them wrong; many entries need another structure. A change moves the block, so
 // every change returns the ref. Blocks grow to the next size class only: small listpacks are many, room ahead is dear.
 //
 // There is no bit to spare for the snapshot barrier: it is in the entry or the node that holds the listpack.
-// Not here: what the strings mean (datatypes), how integers are read and written (decimal).
+// Not here: the meaning of the strings (datatypes), reading and writing integers (decimal).
 
 import { assert } from '../base/assert.js';
 import { copyBytes } from '../base/bytes.js';
@@ -57,7 +57,7 @@ export class Listpacks {
   integer = 0;
   /** Where the last insertion, append or replacement put its entry. */
   inserted = 0;
-  /** The entry behind those that the last deletion took away, 0 when there is none. */
+  /** The entry after those that the last deletion took away, 0 when there is none. */
   following = 0;
 
   private readonly text = new Uint8Array(24);
@@ -265,7 +265,7 @@ export class Listpacks {
     return (first < 128 ? first : integerAt(u8, byte, first)) === this.decimal.value;
   }
 
-  /** Adds a string behind the last entry. It must not lie in this listpack, as everywhere below. @hot */
+  /** Adds a string after the last entry. It must not lie in this listpack, as everywhere below. @hot */
   append(ref: number, bytes: Uint8Array, offset: number, length: number): number {
     return this.splice(ref, this.byteLength(ref) - 1, 0, bytes, offset, length);
   }

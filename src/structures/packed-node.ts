@@ -2,8 +2,8 @@
 //
 //   packed block   u32 bytes of the listpack, with bit 31 set | u32 bytes of what follows | LZF
 //
-// A listpack begins with its length, which is below 2^30, so that the first word tells which of the two a block is; nothing
-// else has to remember it.
+// A listpack begins with its length, which is below 2^30, so that the first word shows which of the two a block is;
+// nothing else has to remember it.
 //
 // Not here: which nodes are packed (quicklist), the compression (base/lzf).
 

@@ -14,7 +14,7 @@
 // Groups grow with their nodes from 64 bytes to 1 KB and shrink again, so they move: positions are (group, slot) and are
 // good until the next insertion or removal of a node.
 //
-// Not here: what is in a node (quicklist).
+// Not here: the content of a node (quicklist).
 
 import { assert } from '../base/assert.js';
 import type { Arena } from '../memory/arena.js';
@@ -158,7 +158,7 @@ export class QuicklistNodes {
     return this.group !== 0;
   }
 
-  /** Goes to the node before (group, slot); slot may be one behind the group's last. False at the start. */
+  /** Goes to the node before (group, slot); slot may be one after the group's last. False at the start. */
   previous(group: number, slot: number): boolean {
     if (slot > 0) {
       this.group = group;
@@ -209,7 +209,7 @@ export class QuicklistNodes {
   }
 
   /**
-   * Puts a node before (group, slot), where slot may be one behind the group's last; group 0 is for an empty list.
+   * Puts a node before (group, slot), where slot may be one after the group's last; group 0 is for an empty list.
    * Afterwards the position is the new node's.
    */
   insert(list: QuicklistRef, group: number, slot: number, block: number, count: number, flags: number): void {
@@ -353,7 +353,7 @@ export class QuicklistNodes {
     assert(nodes === this.word(list, NODES), 'a quicklist counts its nodes');
   }
 
-  /** Makes an empty group behind another (0: at the start). */
+  /** Makes an empty group after another (0: at the start). */
   private addGroup(list: QuicklistRef, previous: number): number {
     const group = this.arena.alloc(GROUP_BYTES_MIN);
     const next = previous === 0 ? this.word(list, FIRST) : this.word(previous, NEXT);
@@ -396,7 +396,7 @@ export class QuicklistNodes {
     return moved;
   }
 
-  /** Moves the second half of a full group into a new one behind it, and returns that. */
+  /** Moves the second half of a full group into a new one after it, and returns that. */
   private splitGroup(list: QuicklistRef, group: number): number {
     const kept = GROUP_NODES_MAX >>> 1;
     const moved = GROUP_NODES_MAX - kept;

@@ -1,4 +1,4 @@
-// quicklist.bench: what the ends, an index and an insertion in the middle cost, and the bytes of an element.
+// quicklist.bench: the cost of the ends, an index and an insertion in the middle, and the bytes of an element.
 //   node dist/src/structures/quicklist.bench.js [elements]
 import { latin1Bytes } from '../base/bytes.js';
 import { Prng } from '../base/prng.js';

@@ -635,7 +635,7 @@ export class Quicklists {
     this.at = this.listpacks.inserted;
   }
 
-  /** Inserts between the node before (group, slot) and the one there, or behind the group's last node. */
+  /** Inserts between the node before (group, slot) and the one there, or after the group's last node. */
   private insertAtBoundary(
     list: QuicklistRef,
     group: number,
@@ -692,7 +692,9 @@ export class Quicklists {
     return block;
   }
 
-  /** Moves the entries from `at` on into a new node behind; `nodes` is then at that one. `at` is not the first entry. */
+  /**
+   * Moves the entries from `at` on into a new node after it; `nodes` is then at that one. `at` is not the first entry.
+   */
   private splitNode(list: QuicklistRef, at: number): void {
     const { group, slot, block, listpacks } = this;
     this.beforeChange(list, block);
@@ -840,8 +842,8 @@ export class Quicklists {
   }
 
   /**
-   * Nodes came or went: unpacks those that are near an end now, and packs the first behind them. The position of `nodes` is
-   * lost.
+   * Nodes came or went: unpacks those that are near an end now, and packs the first after them. The position of `nodes`
+   * is lost.
    */
   private packInner(list: QuicklistRef): void {
     const { nodes } = this;

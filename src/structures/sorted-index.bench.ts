@@ -1,4 +1,4 @@
-// sorted-index.bench: what an insert, a change, a rank and a pop cost in processor time, and the bytes of a member.
+// sorted-index.bench: the processor time of an insert, a change, a rank and a pop, and the bytes of a member.
 //   node dist/src/structures/sorted-index.bench.js [members]
 import { Prng } from '../base/prng.js';
 import { HalfSipHash } from '../base/siphash.js';

@@ -116,8 +116,8 @@ export class SortedIndexes {
   }
 
   /**
-   * Takes out the entry of this rank and those behind it in its leaf, `countMax` at most, and gives each to `visit`. Returns
-   * how many there were, at least one if the rank is there.
+   * Takes out the entry of this rank and those after it in its leaf, `countMax` at most, and gives each to `visit`.
+   * Returns how many there were, at least one if the rank is there.
    */
   removeRun(set: DictRef, rank: number, countMax: number, visit: (entry: number) => void): number {
     this.seekRankOnPath(set, rank);
@@ -157,7 +157,7 @@ export class SortedIndexes {
     this.taken(set, leaf, slot, 1);
   }
 
-  /** So many entries were taken from this place of the leaf that the path leads to: tells the nodes above. @hot */
+  /** So many entries were taken from this place of the leaf that the path leads to: updates the nodes above. @hot */
   private taken(set: DictRef, leaf: number, slot: number, taken: number): void {
     const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
     const at = wordOffset(leaf);
@@ -498,7 +498,7 @@ export class SortedIndexes {
     this.keyLength = word1 & KEY_LENGTH_MASK;
   }
 
-  /** The slot of the first entry of a leaf that is at or behind the key. @hot */
+  /** The slot of the first entry of a leaf that is at or after the key. @hot */
   private lowerSlot(leaf: number): number {
     const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
     const f64 = this.arena.f64[leaf >>> CHUNK_SHIFT]!;
@@ -522,7 +522,7 @@ export class SortedIndexes {
     return low;
   }
 
-  /** Which child the key belongs to: the last one whose first entry is not behind the key. @hot */
+  /** Which child the key belongs to: the last one whose first entry is not after the key. @hot */
   private childSlot(node: number): number {
     const i32 = this.arena.i32[node >>> CHUNK_SHIFT]!;
     const f64 = this.arena.f64[node >>> CHUNK_SHIFT]!;
@@ -623,7 +623,7 @@ export class SortedIndexes {
     return root;
   }
 
-  /** Moves the upper part of a full leaf to a new one behind it. */
+  /** Moves the upper part of a full leaf to a new one after it. */
   private splitLeaf(set: DictRef, parent: number, slot: number, leaf: number): void {
     const made = this.createLeaf(LEAF_CAPACITY);
     let keep = LEAF_CAPACITY >> 1;

@@ -131,7 +131,7 @@ export class StreamId {
     return true;
   }
 
-  /** Writes `ms-seq`; returns the offset behind it. There must be STREAM_ID_TEXT_BYTES_MAX bytes of room. @hot */
+  /** Writes `ms-seq`; returns the offset after it. There must be STREAM_ID_TEXT_BYTES_MAX bytes of room. @hot */
   write(to: Uint8Array, offset: number): number {
     const dash = writeUint64(to, offset, this.msHigh, this.msLow);
     to[dash] = 45;
@@ -186,7 +186,7 @@ function parseLongUint64(bytes: Uint8Array, from: number, end: number): boolean 
   return true;
 }
 
-/** Writes an unsigned 64-bit integer in decimal; returns the offset behind it. @hot */
+/** Writes an unsigned 64-bit integer in decimal; returns the offset after it. @hot */
 export function writeUint64(to: Uint8Array, offset: number, high: number, low: number): number {
   const unsignedHigh = high >>> 0;
   if (unsignedHigh < EXACT_HIGH_MAX) return writeInteger(to, offset, unsignedHigh * TWO_32 + (low >>> 0));

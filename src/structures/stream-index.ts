@@ -2,7 +2,7 @@
 //
 // Serves the nodes of a stream (id of the first entry -> listpack), the pending entries of a group (id -> when, how often
 // and to whom delivered) and of a consumer (id alone). Ids mostly come in rising order, so a full last leaf is left full and a
-// new one begun behind it; a million pending entries take 32 MB, 33 bytes each.
+// new one begun after it; a million pending entries take 32 MB, 33 bytes each.
 //
 //   handle  word 0 count, 1 root (0: none), 2 height (leaves are 0), 3 first leaf, 4 last leaf, 5 words per value, 6-7 unused
 //   leaf    word 0 slots in use, 1 previous leaf, 2 next leaf, 3 unused; slots: 4 words of id, then the value's words
@@ -11,7 +11,7 @@
 // The id of a branch's first slot is not looked at. Leaves grow from 128 bytes to 1 KB, so a small map is small.
 // A position is (leaf, slot); `find`, `seek` and the like set it, and it is good until the next insertion or removal.
 //
-// Not here: what the values mean (stream, stream-groups).
+// Not here: the meaning of the values (stream, stream-groups).
 
 import { assert } from '../base/assert.js';
 import type { Arena } from '../memory/arena.js';
@@ -100,7 +100,7 @@ export class StreamIndexes {
     return true;
   }
 
-  /** Goes to this id; false when it is not there. @hot */
+  /** Goes to this id; false when it is missing. @hot */
   find(map: StreamIndexRef, id: StreamId): boolean {
     return (
       this.descend(map, id) && this.slot < this.word(this.leaf, USED) && this.compareAt(this.leaf, this.slot, id) === 0
@@ -168,7 +168,7 @@ export class StreamIndexes {
     ] = value;
   }
 
-  /** Goes to this id, adding it if it is not there (its value is then arbitrary); returns whether it was added. */
+  /** Goes to this id, adding it if it is missing (its value is then arbitrary); returns whether it was added. */
   insert(map: StreamIndexRef, id: StreamId): boolean {
     if (!this.descend(map, id)) {
       this.stride = ID_WORDS + this.word(map, VALUE_WORDS);
@@ -195,7 +195,7 @@ export class StreamIndexes {
     return true;
   }
 
-  /** Takes an id out; false when it is not there. The position is then the following id's (leaf 0: none). */
+  /** Takes an id out; false when it is missing. The position is then the following id's (leaf 0: none). */
   remove(map: StreamIndexRef, id: StreamId): boolean {
     if (!this.find(map, id)) return false;
     const { leaf, slot, stride } = this;
@@ -221,14 +221,14 @@ export class StreamIndexes {
     return true;
   }
 
-  /** Goes to the first id of the leaf behind the first one; false when there is only one leaf. */
+  /** Goes to the first id of the leaf after the first one; false when there is only one leaf. */
   secondLeaf(map: StreamIndexRef): boolean {
     if (!this.first(map)) return false;
     this.leaf = this.word(this.leaf, NEXT);
     return this.leaf !== 0;
   }
 
-  /** Takes the first of several leaves out, with all its ids, and puts it behind all ids of another map. */
+  /** Takes the first of several leaves out, with all its ids, and puts it after all ids of another map. */
   moveFirstLeaf(map: StreamIndexRef, to: StreamIndexRef): void {
     const id = new StreamId();
     this.first(map);
@@ -390,7 +390,10 @@ export class StreamIndexes {
     assert(count === this.word(map, COUNT), 'a map counts its ids');
   }
 
-  /** Goes to the place in a leaf where the id is or would be (the slot may be one behind the last); false in an empty map. */
+  /**
+   * Goes to the place in a leaf where the id is or would be (the slot may be one after the last); false in an empty
+   * map.
+   */
   private descend(map: StreamIndexRef, id: StreamId): boolean {
     let node = this.word(map, ROOT);
     if (node === 0) return false;
@@ -439,7 +442,7 @@ export class StreamIndexes {
       this.relinkLeaf(map, leaf, this.leaf);
       return;
     }
-    // Ids rise: behind the last one the full leaf stays full.
+    // Ids rise: after the last one the full leaf stays full.
     const kept = slot === used && this.word(leaf, NEXT) === 0 ? used : used >>> 1;
     const right = this.arena.alloc(kept === used ? LEAF_BYTES_MIN * 2 : NODE_BYTES_MAX);
     const next = this.word(leaf, NEXT);
@@ -467,7 +470,7 @@ export class StreamIndexes {
     this.slot = slot > kept || kept === used ? slot - kept : slot;
   }
 
-  /** Puts a new child behind the one on the path at this height. */
+  /** Puts a new child after the one on the path at this height. */
   private insertChild(map: StreamIndexRef, height: number, id: StreamId, child: number): void {
     if (height > this.word(map, HEIGHT)) {
       const root = this.arena.alloc(NODE_BYTES_MAX);

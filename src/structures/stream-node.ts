@@ -100,7 +100,7 @@ export class StreamNodes {
     return this.arena.u8[ref >>> CHUNK_SHIFT]![byteOffset(ref) + at] === END;
   }
 
-  /** Offset behind the last entry. */
+  /** Offset after the last entry. */
   endOf(ref: number): number {
     return this.listpacks.byteLength(ref) - 1;
   }
@@ -296,7 +296,7 @@ export class StreamNodes {
     return writeWords(u8, byte, differenceHigh, differenceLow);
   }
 
-  /** Writes a string as a listpack element, as an integer where it is one; returns the byte behind it. @hot */
+  /** Writes a string as a listpack element, as an integer where it is one; returns the byte after it. @hot */
   private writeString(u8: Uint8Array, byte: number, bytes: Uint8Array, offset: number, length: number): number {
     if (length <= 20 && this.decimal.parse(bytes, offset, length)) {
       const { value, high, low } = this.decimal;
@@ -355,7 +355,7 @@ function readWords(u8: Uint8Array, byte: number): void {
   wordHigh = wordLow >> 31;
 }
 
-/** Writes an integer of 32 bits; returns the byte behind it. @hot */
+/** Writes an integer of 32 bits; returns the byte after it. @hot */
 function writeInteger(u8: Uint8Array, byte: number, value: number): number {
   if (value >= 0 && value <= 127) {
     u8[byte] = value;

@@ -1,6 +1,6 @@
 // generator: random commands from the declared argument grammar of the registry: mostly right, partly a little wrong.
 //
-// What is generated follows from the declarations alone, so a new command is covered the moment it is listed. Only values
+// Commands are generated from the declarations alone, so a new command is covered the moment it is listed. Only values
 // need knowledge (argument-values.ts), and the commands that cannot be compared are named here.
 
 import type { Prng } from '../../src/base/prng.js';

@@ -108,7 +108,7 @@ describe('HyperLogLog commands answer as redis-server does', { skip: peerMissing
       const [, expected] = await remote.run([set, words]);
       local.run(set);
       const reply = local.run(words);
-      // Redis takes the byte behind a value whose last run is cut off; here such a value is corrupt.
+      // Redis takes the byte after a value whose last run is cut off; here such a value is corrupt.
       if (expected!.startsWith('-') || !reply.startsWith('-INVALIDOBJ'))
         assert.equal(reply, expected, `seed ${seed} round ${round}: ${JSON.stringify(set[2])} ${words.join(' ')}`);
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Local } from './side-by-side.js';
 
-/** What no redis-server of a distribution has yet: options of later versions, checked against their documentation. */
+/** Options that no redis-server of a distribution has yet, checked against their documentation. */
 describe('options of later versions', () => {
   test('ZRANK and ZREVRANK tell the score too', () => {
     const local = new Local(1);

@@ -1,4 +1,4 @@
-// What random commands meet once in a million, pinned: the same commands here and on redis-server.
+// Rare findings of the random commands, pinned: the same commands here and on redis-server.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
@@ -37,7 +37,7 @@ const cases: Readonly<Record<string, readonly Words[]>> = {
     ['ZRANGE', 'z', '0', '1', 'BYSCORE', 'LIMIT', '1', '-1'],
   ],
   'integers stay within 64 bits': [
-    // What a group has read is bounded by the entries added here, as in newer versions.
+    // A group's entries-read is bounded by the entries added here, as in newer versions.
     ['XGROUP', 'CREATE', 'x', 'group', '$', 'MKSTREAM', 'ENTRIESREAD', '0'],
     ['XINFO', 'GROUPS', 'x'],
     ['XADD', 'y', '1-1', 'a', 'b'],

@@ -1,6 +1,6 @@
 // side-by-side: runs the same commands here, without a server around, and on a real one, and compares the replies' bytes.
 //
-// The commands run on a keyspace of their own; what only a server has (sockets, blocking, transactions) is not there.
+// The commands run on a keyspace of their own; what only a server has (sockets, blocking, transactions) is missing.
 
 import { connect, type Socket } from 'node:net';
 import { latin1, latin1Bytes } from '../../src/base/bytes.js';
@@ -27,7 +27,7 @@ export class Local implements Engine {
   readonly keyspace: Keyspace;
   readonly limits: DataLimits = defaultDataLimits();
   propagates = false;
-  /** What was propagated by rewriting, for tests that look at it. */
+  /** Rewritten commands that were propagated, for tests that look at them. */
   readonly propagated: Words[] = [];
   private readonly table = new CommandTable<DataCall>(dataCommands);
   private readonly call: DataCall;

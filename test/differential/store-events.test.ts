@@ -1,5 +1,5 @@
-// The events of commands that store a value under a key, in order: where the key was not there, where it was, and where it
-// had a value of another type. Only the first makes the key new.
+// The events of commands that store a value under a key, in order: where the key was missing, where it existed, and where
+// it had a value of another type. Only the first makes the key new.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';

@@ -195,7 +195,7 @@ function withoutIdle(reply: string): Value {
 /** Ids of this test as numbers. */
 const numberOf = (id: Value): number => Number(String(id).split('-')[0]);
 
-/** A group's figures as they must be, where they are told at all: by what was ever added and what is left. */
+/** The right figures of a group, where they are known at all: by the entries ever added and those left. */
 class Truth {
   readonly entriesRead: number;
   readonly lag: number;
@@ -223,7 +223,7 @@ async function fresh(port: number): Promise<{ remote: Remote; local: Local }> {
   return { remote, local };
 }
 
-/** Runs a round on both and gives each command's replies to `compare`, those of the questions behind it included. */
+/** Runs a round on both and gives each command's replies to `compare`, those of the questions after it included. */
 async function play(
   port: number,
   generator: { next(): Words },
@@ -293,8 +293,9 @@ describe('figures of streams and groups', { skip: peerMissing('redis-server') },
   /**
    * Intended differences of figures, each accepted only where ours are right by a count of the entries themselves:
    * - after trimming beyond the group's last id, 7.0 goes on from a count that knows nothing of what went;
-   * - where XDEL took an entry behind the group's last id, 7.0 counts on; ours are nil until they can be told again;
-   * - where the group is behind the first entry and nothing behind that was deleted, ours tell the lag and 7.0 does not.
+   * - where XDEL took an entry after the group's last id, 7.0 counts on; ours are nil until they are known again;
+   * - where the group is behind the first entry and nothing behind that was deleted, ours report the lag and 7.0 does
+   * not.
    */
   test('are right or nil where entries are deleted and streams are trimmed', async () => {
     const generator = new Generator(new Prng(seed + 1000), 'some');

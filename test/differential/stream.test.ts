@@ -276,7 +276,7 @@ describe(
           }
           local.keyspace.verify();
           verifyStreams(local);
-          // What XINFO tells of counters and groups, without what counts Redis's own nodes.
+          // XINFO's figures of counters and groups, without those that count Redis's own nodes.
           for (const key of ['a', 'b']) {
             const infos = await remote.run([
               ['XINFO', 'STREAM', key],
@@ -308,7 +308,7 @@ function withoutNodes(reply: string): string {
     .replace(/^(\*32|%16)(?=\r\n\$6\r\nlength)/, (head) => (head === '%16' ? '%10' : '*20'));
 }
 
-/** XPENDING tells how long a message is idle, behind the consumer's name. */
+/** XPENDING reports the idle time of a message after the consumer's name. */
 function withoutIdle(reply: string): string {
   return reply.replace(/((?:alice|bob|\$1\r\nc)\r\n:)\d+/g, '$1?');
 }

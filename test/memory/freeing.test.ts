@@ -1,4 +1,4 @@
-// What goes is freed in slices: a command that lets a big value go, or most of one, frees a bounded count of blocks itself,
+// Values are freed in slices: a command that drops a big value, or most of one, frees a bounded count of blocks itself,
 // and so does each slice afterwards. Counted, not timed.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -6,7 +6,7 @@ function script(source: string, keys: readonly string[] = [], args: readonly str
   return ['EVAL', source, String(keys.length), ...keys, ...args];
 }
 
-/** What the scripts find. */
+/** Data for the scripts. */
 const data: readonly Words[] = [
   ['FLUSHALL'],
   ['SET', 'text', 'hello'],

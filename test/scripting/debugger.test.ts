@@ -159,7 +159,7 @@ const plays: readonly (readonly [name: string, source: string, commands: readonl
   ['one line', 'return 5', ['b 1', 'b', 'c']],
 ];
 
-/** What a command line prints for a session; addresses and colours are left out. */
+/** The output of a command line in a session; addresses and colours are left out. */
 function transcript(
   program: readonly string[],
   port: number,

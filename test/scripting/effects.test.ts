@@ -1,4 +1,4 @@
-// What scripts and transactions leave in the append-only file: the same commands as redis-server writes, in the same order.
+// Scripts and transactions in the append-only file: the same commands as redis-server writes, in the same order.
 import assert from 'node:assert/strict';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ function script(source: string, keys: readonly string[] = [], args: readonly str
   return ['EVAL', source, String(keys.length), ...keys, ...args];
 }
 
-/** What the commands of a test find. */
+/** Data for the commands of a test. */
 const data: readonly Words[] = [
   ['SET', 'text', 'hello'],
   ['SET', 'number', '41'],
@@ -267,7 +267,7 @@ describe('effects of scripts and transactions beside redis-server', { skip: peer
   });
   after(() => Promise.all([kvasir?.stop(), redis?.stop()]));
 
-  /** What each command added to the server's file. */
+  /** The entries that each command adds to the server's file. */
   async function record(server: RedisPeer, commands: readonly Words[]): Promise<string[]> {
     const file = openSync(join(server.folder, 'appendonlydir', 'appendonly.aof.1.incr.aof'), 'r');
     const end = await Terminal.open(server.port);

@@ -1,4 +1,4 @@
-// scan: KEYS, SCAN, RANDOMKEY and TYPE: finding keys and seeing what they are.
+// scan: KEYS, SCAN, RANDOMKEY and TYPE: finding keys and their types.
 
 import { typeNames } from '../../datatypes/object.js';
 import { globMatchesRange } from '../../base/glob.js';

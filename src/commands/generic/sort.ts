@@ -122,7 +122,9 @@ function elementsOf(call: DataCall, entry: number, descending: boolean): string[
   return elements;
 }
 
-/** The value of a pattern for an element: '#' itself, 'a_*' a string, 'a_*->f' a field; undefined when it is not there. */
+/**
+ * The value of a pattern for an element: '#' itself, 'a_*' a string, 'a_*->f' a field; undefined when it is missing.
+ */
 function lookUp(call: DataCall, glob: string, element: string): string | undefined {
   if (glob === '#') return element;
   const star = glob.indexOf('*');

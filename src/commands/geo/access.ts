@@ -1,4 +1,5 @@
-// access: what the geo commands share: coordinates and units read from arguments, distances and coordinates in replies.
+// access: the common part of the geo commands: coordinates and units in arguments, distances and coordinates in
+// replies.
 
 import { parseDouble } from '../../base/double.js';
 import { errors } from '../../protocol/errors.js';
@@ -12,7 +13,7 @@ export function argumentDouble(call: DataCall, index: number): number {
 
 export const coordinates = { longitude: 0, latitude: 0 };
 
-/** Reads longitude and latitude at `index` and behind it into `coordinates`; false after an error reply. */
+/** Reads longitude and latitude at `index` and after it into `coordinates`; false after an error reply. */
 export function parseCoordinates(call: DataCall, index: number): boolean {
   const longitude = argumentDouble(call, index);
   const latitude = argumentDouble(call, index + 1);

@@ -10,7 +10,7 @@ import type { DataCall, DataCommand } from '../engine.js';
 import { sortedSetsOf } from '../sorted-set/access.js';
 import { parseUnit, replyCoordinates, replyDistance, unitArgument } from './access.js';
 
-/** The score of the member at argument `index` of the set of an entry (0: no set), NaN when it is not there. */
+/** The score of the member at argument `index` of the set of an entry (0: no set), NaN when it is missing. */
 export function scoreOfMember(call: DataCall, entry: number, index: number): number {
   if (entry === 0) return NaN;
   const { entries } = call.host.keyspace;
@@ -57,7 +57,7 @@ export const geodist: DataCommand = command({
   },
 });
 
-/** Replies with an array of what `write` writes for the score of each member, NaN when it is not there. */
+/** Replies with an array of what `write` writes for the score of each member, NaN when it is missing. */
 function replyEach(call: DataCall, write: (score: number) => void): void {
   const entry = readTyped(call, 1, Type.ZSET);
   if (entry === WRONG_TYPE) return;

@@ -26,7 +26,7 @@ export interface SearchForm {
   readonly origin: 'place' | 'member' | 'options';
   /** Argument of the key to store in, 0: none by position. */
   readonly destination: number;
-  /** Whether the options STORE and STOREDIST are there. */
+  /** Whether the options STORE and STOREDIST are allowed. */
   readonly storeOptions: boolean;
 }
 
@@ -51,7 +51,7 @@ class Search {
   constructor(
     readonly call: DataCall,
     readonly form: SearchForm,
-    /** The set's entry, 0 when it is not there. */
+    /** The set's entry, 0 when it is missing. */
     readonly entry: number,
   ) {
     this.destination = form.destination;
@@ -188,7 +188,7 @@ class Search {
   private setCount(index: number): boolean {
     this.count = this.call.integer(index);
     if (Number.isNaN(this.count)) return this.fail(errors.notInteger);
-    return this.count > 0 || this.fail('ERR COUNT must be > 0');
+    return this.count > 0 || this.fail(errors.countNotPositive);
   }
 }
 

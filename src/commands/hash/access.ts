@@ -1,4 +1,4 @@
-// access: how hash commands reach a hash, store what became of it, and meet fields that are past their time.
+// access: opens a hash for hash commands, stores its new state, and handles expired fields.
 //
 // The time of a hash's next field stands in the database's index of such hashes. `openHashToChange` remembers it and
 // `storeHash` puts the index right after the change. A field past its time is absent for every command that asks for it:
@@ -31,7 +31,7 @@ export function hashesOf(call: DataCall): Hashes {
 }
 
 /**
- * Opens the hash of the key at argument 1 for reading and returns its entry; 0 when it is not there, WRONG_TYPE after the
+ * Opens the hash of the key at argument 1 for reading and returns its entry; 0 when it is missing, WRONG_TYPE after the
  * error reply.
  * @hot
  */
@@ -96,7 +96,7 @@ export function moveExpiry(db: Database, hash: number, before: number, after: nu
 }
 
 /**
- * Stores a hash that lost fields and tells the event, and deletes the key of an empty one with an event of its own.
+ * Stores a hash that lost fields and sends the event, and deletes the key of an empty one with an event of its own.
  * Returns whether the key went.
  */
 export function fieldsRemoved(
@@ -157,7 +157,7 @@ export const Found = { NO: 0, YES: 1, EXPIRED: 2, GONE: 3 } as const;
 
 /**
  * Binds to the field at argument `index` of the open hash, unless it is past its time. A caller that looks for many
- * fields is `silent`, and tells the event once.
+ * fields is `silent`, and sends the event once.
  * @hot
  */
 export function findLive(call: DataCall, entry: number, index: number, silent = false): number {
@@ -229,7 +229,7 @@ export function beginLookups(): void {
 }
 
 /**
- * Reads a field of the hash that the database found last, by this key; false when the field is not there. If it is past
+ * Reads a field of the hash that the database found last, by this key; false when the field is missing. If it is past
  * its time it is deleted, as if the command were one on that hash.
  */
 export function lookUpField(call: DataCall, entry: number, key: Uint8Array, field: Uint8Array): boolean {
@@ -247,7 +247,7 @@ export function lookUpField(call: DataCall, entry: number, key: Uint8Array, fiel
   return meetExpired(elsewhere, entry, 2, false) === Found.YES;
 }
 
-/** Propagates this in place of the command, behind deletions of fields that were past their time. */
+/** Propagates this in place of the command, after deletions of fields that were past their time. */
 export function propagateAs(call: DataCall, args: readonly Part[]): void {
   if (!call.host.propagates) return;
   if (metExpired) call.host.alsoPropagate(call, args);

@@ -1,5 +1,6 @@
-// delete: HDEL, and HGETDEL, which returns the values of what it deletes.
+// delete: HDEL, and HGETDEL, which returns the values of the deleted fields.
 
+import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { key, many, str } from '../../registry/grammar.js';
 import { WRONG_TYPE } from '../access.js';
@@ -55,7 +56,7 @@ export const hgetdel: DataCommand = command({
   run(call) {
     const opened = openHashToChange(call);
     if (opened === WRONG_TYPE) return;
-    const first = readFields(call, 2, 'ERR Number of fields must be a positive integer');
+    const first = readFields(call, 2, errors.fieldsNotPositive);
     if (first === 0) return;
     const entry = dropExpired(call, opened, first, 1);
     const hashes = hashesOf(call);

@@ -1,6 +1,6 @@
-// expire-cycle: deletes fields that are past their time although nobody asks for them, a little at a time.
+// expire-cycle: deletes expired fields that no command looks up, a little at a time.
 //
-// The database's index tells which hashes have a field that may be due, the hash tells which fields. Deletions are
+// The database's index has the hashes with a field that may be due, the hash has the fields. Deletions are
 // propagated as one HDEL each. Between the batches the caller is asked whether its time is over.
 
 import { Type } from '../../datatypes/object.js';

@@ -1,5 +1,5 @@
 // Random commands on hashes whose fields expire while nothing deletes them but the commands themselves. A plain model says
-// what each command replies and what is there afterwards; a second engine, for which no field expires, runs what the first
+// each command's reply and the fields afterwards; a second engine, for which no field expires, runs what the first
 // one propagated, as the loading of an AOF does, and must hold the same fields with the same times.
 
 import assert from 'node:assert/strict';

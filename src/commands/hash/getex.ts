@@ -1,11 +1,11 @@
 // getex: HGETEX and HSETEX: reading or writing fields and setting their end in one go.
 
-import { wrongArity } from '../../protocol/errors.js';
+import { errors, wrongArity } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { changed, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
-import { expireArguments, expireUnitAt, type ExpireUnit } from '../expire-time.js';
+import { expirationArgument, expireUnitAt, type ExpireUnit } from '../expire-time.js';
 import {
   dropExpired,
   fieldsRemoved,
@@ -31,7 +31,7 @@ export const hgetex: DataCommand = command({
   arity: -5,
   flags: ['write', 'fast'],
   keys: [keyAt(1, ['RW', 'access', 'update'])],
-  args: [key('key'), optional(oneof('expiration', ...expireArguments(), token('PERSIST'))), fieldsArgument],
+  args: [key('key'), expirationArgument(token('PERSIST')), fieldsArgument],
   summary: 'Returns the values of fields of a hash and sets or takes away their end.',
   complexity: 'O(1) for each field.',
   run(call) {
@@ -48,7 +48,7 @@ export const hgetex: DataCommand = command({
       ms = PERSIST;
       at = 3;
     }
-    const first = readFields(call, at, 'ERR Number of fields must be a positive integer');
+    const first = readFields(call, at, errors.fieldsNotPositive);
     if (first !== 0) getFields(call, entry, first, ms);
   },
 });
@@ -170,7 +170,7 @@ export const hsetex: DataCommand = command({
   args: [
     key('key'),
     optional(oneof('condition', token('FNX'), token('FXX'))),
-    optional(oneof('expiration', ...expireArguments(), token('KEEPTTL'))),
+    expirationArgument(token('KEEPTTL')),
     { ...block('fields', int('numfields'), many(block('data', str('field'), str('value')))), token: 'FIELDS' },
   ],
   summary: 'Gives fields of a hash values and an end, all of them or none.',

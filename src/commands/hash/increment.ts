@@ -23,7 +23,7 @@ const SAFE = 2 ** 52;
 const ZERO: Extended = { mantissa: 0n, exponent: 0 };
 const scratch = new Uint8Array(32);
 
-/** The open hash's entry after the field at argument 2 was looked for; 0 when the hash is not there (any more). */
+/** The open hash's entry after the field at argument 2 was looked for; 0 when the hash is missing, or gone by now. */
 let target = 0;
 
 /** Opens the hash and binds to the field; whether it is there. `target` is WRONG_TYPE after an error reply. @hot */

@@ -28,7 +28,7 @@ function replyMany(call: DataCall): void {
   }
   const withValues = call.count === 4;
   if (withValues && Math.abs(wanted) >= WITH_VALUES_MAX) {
-    reply.error('ERR value is out of range');
+    reply.error(errors.valueOutOfRange);
     return;
   }
   const entry = openHash(call);

@@ -1,5 +1,6 @@
 // ttl: HTTL, HPTTL, HEXPIRETIME and HPEXPIRETIME, which tell when fields expire, and HPERSIST, which keeps them.
 
+import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { key } from '../../registry/grammar.js';
 import { changed, WRONG_TYPE } from '../access.js';
@@ -20,7 +21,7 @@ import { fieldsArgument, readFields } from './fields.js';
 const NO_FIELD = -2;
 const NO_EXPIRY = -1;
 const PERSISTED = 1;
-const COUNT_ERROR = 'ERR Number of fields must be a positive integer';
+const COUNT_ERROR = errors.fieldsNotPositive;
 
 function runTtl(call: DataCall, unit: ExpireUnit): void {
   const { reply } = call;

@@ -19,7 +19,7 @@ function check(call: DataCall, entry: number): number {
   return WRONG_TYPE;
 }
 
-/** The entry of the key at argument `index`: 0 when it is not there, WRONG_TYPE after an error reply. */
+/** The entry of the key at argument `index`: 0 when it is missing, WRONG_TYPE after an error reply. */
 export function readSketch(call: DataCall, index: number): number {
   return check(call, readTyped(call, index, Type.STRING));
 }
@@ -35,7 +35,7 @@ export function openSketch(call: DataCall, entry: number): void {
   editor.open(bytes, start, length);
 }
 
-/** Stores the editor's value in the key at argument `index`; `entry` is the key's, 0 when it is not there. */
+/** Stores the editor's value in the key at argument `index`; `entry` is the key's, 0 when it is missing. */
 export function storeSketch(call: DataCall, index: number, entry: number): void {
   const { db } = call;
   const made = db.setString(

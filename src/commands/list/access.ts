@@ -1,4 +1,4 @@
-// access: what the list commands share: the cursor, ends by name, removals, replies of a range.
+// access: the common part of the list commands: the cursor, ends by name, removals, replies of a range.
 
 import { Encoding, Type } from '../../datatypes/object.js';
 import type { Lists } from '../../datatypes/list.js';
@@ -11,8 +11,6 @@ import { writeElements } from './range-reply.js';
 
 export const LEFT = 0;
 export const RIGHT = 1;
-
-export const NOT_POSITIVE = 'ERR value is out of range, must be positive';
 
 /** The list cursor, set to the configured node size. @hot */
 export function listsOf(call: DataCall): Lists {
@@ -49,8 +47,8 @@ export function popEvent(end: number): string {
 export const endArgument = (name: string) => oneof(name, token('LEFT'), token('RIGHT'));
 
 /**
- * `count` elements were taken from the open list of the key at argument `index`: tells so, and deletes the key of an
- * empty list. `hash` is the key's.
+ * `count` elements were taken from the open list of the key at argument `index`: sends the event, and deletes the key
+ * of an empty list. `hash` is the key's.
  * @hot
  */
 export function elementsRemoved(
@@ -78,7 +76,7 @@ export function deleteRange(call: DataCall, lists: Lists, index: number, count: 
   if (cut !== 0) call.host.keyspace.releaseValue(Type.LIST, Encoding.QUICKLIST, cut);
 }
 
-/** Replies with an array of `count` elements of the open list, from `start` on; they are there. @hot */
+/** Replies with an array of `count` elements of the open list, from `start` on; they must exist. @hot */
 export function replyRange(call: DataCall, lists: Lists, start: number, count: number): void {
   const reply = call.reply;
   reply.array(count);

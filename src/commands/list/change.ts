@@ -10,7 +10,7 @@ import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
 import { deleteRange, elementsRemoved, listsOf } from './access.js';
 
-const COUNT_RANGE = 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807';
+const COUNT_RANGE = errors.notInt64;
 
 function runSet(call: DataCall): void {
   const entry = writeTyped(call, 1, Type.LIST);

@@ -3,14 +3,20 @@
 // A waiting command that finds something is propagated as the LPOP or RPOP that it then is.
 
 import { Type } from '../../datatypes/object.js';
-import { wrongArity } from '../../protocol/errors.js';
-import { command, keyAt, keysCounted, keysFrom } from '../../registry/command.js';
+import { errors, wrongArity } from '../../protocol/errors.js';
+import { command, keyAt, keysFrom } from '../../registry/command.js';
 import { double, int, key, many, optional, since } from '../../registry/grammar.js';
 import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { type MultiPop, parseMultiPop, popFirst, popFirstOrWait, runBlockingPop } from '../multi-pop.js';
-import { parseTimeoutSeconds } from '../timeout.js';
-import { elementsRemoved, endArgument, LEFT, listsOf, NOT_POSITIVE, popEvent, popRange, RIGHT } from './access.js';
+import {
+  blockingMultiPop,
+  type MultiPop,
+  multiPop,
+  runBlockingMultiPop,
+  runBlockingPop,
+  runMultiPop,
+} from '../multi-pop.js';
+import { elementsRemoved, endArgument, LEFT, listsOf, popEvent, popRange, RIGHT } from './access.js';
 
 function runPop(call: DataCall, end: number): void {
   if (call.count > 3) {
@@ -20,7 +26,7 @@ function runPop(call: DataCall, end: number): void {
   const counted = call.count === 3;
   const count = counted ? call.integer(2) : 1;
   if (!(count >= 0)) {
-    call.reply.error(NOT_POSITIVE);
+    call.reply.error(errors.notPositive);
     return;
   }
   const entry = writeTyped(call, 1, Type.LIST);
@@ -98,48 +104,21 @@ function popSome(call: DataCall, { end, count }: MultiPop, index: number, entry:
 }
 
 export const lmpop: DataCommand = command({
+  ...multiPop(endArgument('where')),
   name: 'lmpop',
-  since: '7.0.0',
   group: 'list',
-  arity: -4,
-  flags: ['write'],
-  keys: [keysCounted(1, ['RW', 'access', 'delete'])],
-  args: [int('numkeys'), many(key('key')), endArgument('where'), optional(int('count', { token: 'COUNT' }))],
   summary: 'Takes elements off the first of several lists that is there.',
   complexity: 'O(N+M) where N is the count of keys and M of elements taken.',
-  run(call) {
-    const request = parseMultiPop(call, 1, ENDS);
-    if (request === undefined) return;
-    if (!popFirst(call, Type.LIST, request.first, request.keys, (index, entry) => popSome(call, request, index, entry)))
-      call.reply.nilArray();
-  },
+  run: (call) => runMultiPop(call, Type.LIST, ENDS, popSome),
 });
 
 export const blmpop: DataCommand = command({
+  ...blockingMultiPop(endArgument('where')),
   name: 'blmpop',
-  since: '7.0.0',
   group: 'list',
-  arity: -5,
-  flags: ['write', 'blocking'],
-  keys: [keysCounted(2, ['RW', 'access', 'delete'])],
-  args: [
-    double('timeout'),
-    int('numkeys'),
-    many(key('key')),
-    endArgument('where'),
-    optional(int('count', { token: 'COUNT' })),
-  ],
   summary: 'Takes elements off the first of several lists that is there, and waits while none is.',
   complexity: 'O(N+M) where N is the count of keys and M of elements taken.',
-  run(call) {
-    const request = parseMultiPop(call, 2, ENDS);
-    if (request === undefined) return;
-    const timeoutMs = parseTimeoutSeconds(call, 1);
-    if (timeoutMs < 0) return;
-    popFirstOrWait(call, Type.LIST, request.first, request.keys, timeoutMs, (index, entry) =>
-      popSome(call, request, index, entry),
-    );
-  },
+  run: (call) => runBlockingMultiPop(call, Type.LIST, ENDS, popSome),
 });
 
 function runBlocking(call: DataCall, end: number): void {

@@ -1,6 +1,6 @@
 // range-reply: copies the elements of a listpack straight into the reply.
 //
-// LRANGE of 300 short elements is 300 copies of a few bytes: what counts is what is done between them. The loop keeps the
+// LRANGE of 300 short elements is 300 copies of a few bytes, so the work between them counts. The loop keeps the
 // place in the listpack and in the reply's buffer in locals and knows the one encoding that nearly all elements have, a
 // string of up to 63 bytes; every other goes the general way.
 

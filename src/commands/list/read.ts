@@ -10,7 +10,7 @@ import { listsOf, replyRange } from './access.js';
 
 const RANK_ZERO =
   "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
-const RANK_RANGE = 'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807';
+const RANK_RANGE = errors.notInt64;
 
 export const llen: DataCommand = command({
   name: 'llen',

@@ -1,4 +1,4 @@
-// access: how set commands reach a set and store what became of it.
+// access: opens a set for set commands and stores its new state.
 
 import { Type } from '../../datatypes/object.js';
 import type { Sets } from '../../datatypes/set.js';
@@ -18,7 +18,7 @@ export function openEntry(call: DataCall, entry: number): void {
 }
 
 /**
- * Opens the set of the key at argument `index` for reading and returns its entry; 0 when it is not there, WRONG_TYPE
+ * Opens the set of the key at argument `index` for reading and returns its entry; 0 when it is missing, WRONG_TYPE
  * after the error reply.
  * @hot
  */

@@ -174,7 +174,7 @@ function storeCombined(call: DataCall, operation: Operation): void {
   storeResult(call, result, `s${operation}store`);
 }
 
-/** Makes the result the value of the key at argument 1, in place of what is there; an empty one deletes the key. */
+/** Makes the result the value of the key at argument 1, in place of the old value; an empty one deletes the key. */
 function storeResult(call: DataCall, result: Sets, event: string): void {
   const { db, bytes, starts, lengths } = call;
   const size = result.size();
@@ -251,7 +251,7 @@ function readCounted(call: DataCall, hasApprox: boolean): number {
   const { reply } = call;
   const count = call.integer(1);
   if (Number.isNaN(count) || count < 1) {
-    reply.error('ERR numkeys should be greater than 0');
+    reply.error(errors.noKeys);
     return NaN;
   }
   if (count > call.count - 2) {

@@ -1,6 +1,6 @@
 // random: SPOP and SRANDMEMBER: members drawn at random, taken out or not.
 //
-// SPOP is propagated as what it did: SREM of the members that it took, DEL when it took them all.
+// SPOP is propagated by its effect: SREM of the members that it took, DEL when it took them all.
 
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
@@ -39,7 +39,7 @@ function popOne(call: DataCall): void {
 function popMany(call: DataCall): void {
   const wanted = call.integer(2);
   if (Number.isNaN(wanted) || wanted < 0) {
-    call.reply.error('ERR value is out of range, must be positive');
+    call.reply.error(errors.notPositive);
     return;
   }
   const entry = openSetToChange(call, 1);

@@ -1,12 +1,10 @@
-// access: what the sorted set commands share: removals, replies of a range, storing a result.
+// access: the common part of the sorted set commands: removals, replies of a range, storing a result.
 
 import type { SortedSets } from '../../datatypes/sorted-set.js';
 import { Encoding, Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { changed, notify } from '../access.js';
 import type { DataCall } from '../engine.js';
-
-export const NOT_POSITIVE = 'ERR value is out of range, must be positive';
 
 /** @hot */
 export function sortedSetsOf(call: DataCall): SortedSets {
@@ -21,7 +19,7 @@ export function storeForm(call: DataCall, entry: number): void {
 
 /**
  * Members were taken from the set of the key at argument `index`, and the database still has the key's hash: notes the
- * set's form and tells the event, or deletes the key of an empty set. @hot
+ * set's form and sends the event, or deletes the key of an empty set. @hot
  */
 export function membersRemoved(call: DataCall, index: number, entry: number, event: string, count: number): void {
   const sets = call.host.keyspace.values.sortedSets;
@@ -95,8 +93,8 @@ export function replyRanks(
 }
 
 /**
- * Makes a new set (of form and ref) the value of the key at argument `index`, in place of what is there, and replies with
- * its count. An empty one is freed and deletes the key.
+ * Makes a new set (of form and ref) the value of the key at argument `index`, in place of the old value, and replies
+ * with its count. An empty one is freed and deletes the key.
  */
 export function storeResult(
   call: DataCall,

@@ -17,7 +17,7 @@ type Aggregate = 'sum' | 'min' | 'max' | 'count';
 interface Source {
   type: number;
   encoding: number;
-  /** 0: the key is not there. */
+  /** 0: the key is missing. */
   ref: number;
   count: number;
   weight: number;
@@ -151,7 +151,7 @@ function forEachMember(
   for (let more = sets.first(); more; more = sets.next()) if (!visit(sets.bytes, sets.start, sets.length, 1)) return;
 }
 
-/** The score of a member in a source, NaN when it is not there. */
+/** The score of a member in a source, NaN when it is missing. */
 function scoreIn(call: DataCall, source: Source, bytes: Uint8Array, start: number, length: number): number {
   if (source.ref === 0) return NaN;
   if (source.type === Type.ZSET) return sortedSetsOf(call).score(source.encoding, source.ref, bytes, start, length);

@@ -2,13 +2,19 @@
 
 import { Type } from '../../datatypes/object.js';
 import { errors } from '../../protocol/errors.js';
-import { command, keyAt, keysCounted, keysFrom } from '../../registry/command.js';
+import { command, keyAt, keysFrom } from '../../registry/command.js';
 import { double, int, key, many, oneof, optional, token } from '../../registry/grammar.js';
 import { writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { type MultiPop, parseMultiPop, popFirst, popFirstOrWait, runBlockingPop } from '../multi-pop.js';
-import { parseTimeoutSeconds } from '../timeout.js';
-import { NOT_POSITIVE, removeRanks, sortedSetsOf } from './access.js';
+import {
+  blockingMultiPop,
+  type MultiPop,
+  multiPop,
+  runBlockingMultiPop,
+  runBlockingPop,
+  runMultiPop,
+} from '../multi-pop.js';
+import { removeRanks, sortedSetsOf } from './access.js';
 
 const MIN = false;
 const MAX = true;
@@ -76,7 +82,7 @@ function runPop(call: DataCall, highest: boolean): void {
   if (call.count === 3) {
     count = call.integer(2);
     if (!(count >= 0)) {
-      reply.error(NOT_POSITIVE);
+      reply.error(errors.notPositive);
       return;
     }
   }
@@ -138,49 +144,22 @@ function popSome(call: DataCall, { end, count }: MultiPop, index: number, entry:
 const whereArgument = oneof('where', token('MIN'), token('MAX'));
 
 export const zmpop: DataCommand = command({
+  ...multiPop(whereArgument),
   name: 'zmpop',
-  since: '7.0.0',
   group: 'sorted_set',
-  arity: -4,
-  flags: ['write'],
-  keys: [keysCounted(1, ['RW', 'access', 'delete'])],
-  args: [int('numkeys'), many(key('key')), whereArgument, optional(int('count', { token: 'COUNT' }))],
   summary: 'Takes the lowest or highest members out of the first of several sorted sets that is there.',
   complexity: 'O(K) + O(M*log(N)) with K keys, N members in the set and M to take out.',
-  run(call) {
-    const request = parseMultiPop(call, 1, ENDS);
-    if (request === undefined) return;
-    if (!popFirst(call, Type.ZSET, request.first, request.keys, (index, entry) => popSome(call, request, index, entry)))
-      call.reply.nilArray();
-  },
+  run: (call) => runMultiPop(call, Type.ZSET, ENDS, popSome),
 });
 
 export const bzmpop: DataCommand = command({
+  ...blockingMultiPop(whereArgument),
   name: 'bzmpop',
-  since: '7.0.0',
   group: 'sorted_set',
-  arity: -5,
-  flags: ['write', 'blocking'],
-  keys: [keysCounted(2, ['RW', 'access', 'delete'])],
-  args: [
-    double('timeout'),
-    int('numkeys'),
-    many(key('key')),
-    whereArgument,
-    optional(int('count', { token: 'COUNT' })),
-  ],
   summary:
     'Takes the lowest or highest members out of the first of several sorted sets that is there, and waits while none is.',
   complexity: 'O(K) + O(M*log(N)) with K keys, N members in the set and M to take out.',
-  run(call) {
-    const request = parseMultiPop(call, 2, ENDS);
-    if (request === undefined) return;
-    const timeoutMs = parseTimeoutSeconds(call, 1);
-    if (timeoutMs < 0) return;
-    popFirstOrWait(call, Type.ZSET, request.first, request.keys, timeoutMs, (index, entry) =>
-      popSome(call, request, index, entry),
-    );
-  },
+  run: (call) => runBlockingMultiPop(call, Type.ZSET, ENDS, popSome),
 });
 
 function runBlocking(call: DataCall, highest: boolean): void {

@@ -23,7 +23,7 @@ function runRandomMember(call: DataCall): void {
     return;
   }
   if (exact < -COUNT_MAX) {
-    reply.error('ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807');
+    reply.error(errors.notInt64);
     return;
   }
   if (call.count > 4 || (call.count === 4 && !call.is(3, 'withscores'))) {
@@ -32,7 +32,7 @@ function runRandomMember(call: DataCall): void {
   }
   const withScores = call.count === 4;
   if (withScores && (exact < -COUNT_MAX / 2n || exact > COUNT_MAX / 2n)) {
-    reply.error('ERR value is out of range');
+    reply.error(errors.valueOutOfRange);
     return;
   }
   const entry = readTyped(call, 1, Type.ZSET);

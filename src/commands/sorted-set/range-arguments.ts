@@ -1,7 +1,7 @@
 // range-arguments: the two ends of a range of ranks, scores or members, read from a command's arguments.
 //
 // One object is used again and again: parse, then `resolve` against a set, which gives the ranks from `from` to before
-// `to`. A score end is a number, exclusive behind '('; a member end is '-', '+', or a member behind '[' or '('.
+// `to`. A score end is a number, exclusive after '('; a member end is '-', '+', or a member after '[' or '('.
 
 import { parseDoubleLoosely } from '../../base/double.js';
 import type { SortedSets } from '../../datatypes/sorted-set.js';
@@ -135,7 +135,10 @@ export class RangeArguments {
     return sets.countBefore(encoding, ref, this.bytes, start, length, beyond);
   }
 
-  /** Cuts the range to LIMIT's `count` (negative: no limit) behind its first `offset`, seen in the direction of the reply. */
+  /**
+   * Cuts the range to LIMIT's `count` (negative: no limit) after its first `offset`, seen in the direction of the
+   * reply.
+   */
   limit(offset: number, count: number, reverse: boolean): void {
     let wanted = offset < 0 ? 0 : Math.max(0, this.to - this.from - offset);
     if (count >= 0 && count < wanted) wanted = count;

@@ -21,7 +21,7 @@ interface RangeForm {
 
 const options = { kind: 'rank' as RangeKind, reverse: false, withScores: false, hasLimit: false, offset: 0, count: -1 };
 
-/** Reads the words behind the ends into `options`; false after an error reply. */
+/** Reads the words after the ends into `options`; false after an error reply. */
 function parseOptions(call: DataCall, form: RangeForm): boolean {
   let kind = form.kind;
   let reverse = form.reverse;

@@ -27,7 +27,7 @@ export const zcard: DataCommand = command({
   },
 });
 
-/** Replies with the score of the member at argument `index`, nil if it is not there. */
+/** Replies with the score of the member at argument `index`, nil if it is missing. */
 function replyScore(call: DataCall, entry: number, index: number): void {
   const { entries } = call.host.keyspace;
   const score =

@@ -1,4 +1,5 @@
-// access: what the stream commands share: finding streams and groups, reading ids, replying with ids and entries.
+// access: the common part of the stream commands: finding streams and groups, reading ids, replying with ids and
+// entries.
 
 import { Encoding, Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
@@ -61,7 +62,7 @@ export function replyNoGroup(call: DataCall, keyIndex: number, groupIndex: numbe
   call.reply.error(`NOGROUP No such consumer group '${call.shown(groupIndex)}' for key name '${call.shown(keyIndex)}'`);
 }
 
-/** The error of XGROUP and XINFO when the words behind a subcommand are not what it takes. */
+/** The error of XGROUP and XINFO when the words after a subcommand are not what it takes. */
 export function replySubcommandSyntax(call: DataCall): void {
   call.reply.error(
     `ERR unknown subcommand or wrong number of arguments for '${call.shown(1).slice(0, 128)}'. Try ${call.text(0).toUpperCase()} HELP.`,
@@ -187,7 +188,7 @@ export function parseIds(call: DataCall, first: number, last: number): StreamId[
 
 export const idsArgument = { ...block('ids', int('numids'), many(str('id'))), token: 'IDS' };
 
-/** Reads a count at argument `index` and so many ids behind it; undefined after an error reply. */
+/** Reads a count at argument `index` and so many ids after it; undefined after an error reply. */
 export function parseCountedIds(call: DataCall, index: number): StreamId[] | undefined {
   const count = call.integer(index);
   if (!(count >= 1)) {

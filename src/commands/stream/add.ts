@@ -1,6 +1,6 @@
 // add: XADD and XTRIM: adding entries, and cutting a stream from the front.
 //
-// Both are propagated with what they came to: the id that was made, and the length or id that an approximate trim left.
+// Both are propagated with their result: the new id, and the length or id that an approximate trim left.
 
 import { latin1, latin1Bytes } from '../../base/bytes.js';
 import { sha1Hex } from '../../base/sha1.js';

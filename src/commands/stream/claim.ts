@@ -1,4 +1,4 @@
-// claim: XCLAIM and XAUTOCLAIM: giving what is pending with one consumer to another.
+// claim: XCLAIM and XAUTOCLAIM: giving pending messages of one consumer to another.
 //
 // Both are propagated as one XCLAIM per message that fixes the time and the count of deliveries.
 
@@ -189,7 +189,7 @@ function runAutoClaim(call: DataCall): void {
     if (call.is(index, 'count') && index + 1 < call.count) {
       count = call.integer(++index);
       if (!(count >= 1 && count < CLAIM_COUNT_MAX)) {
-        reply.error('ERR COUNT must be > 0');
+        reply.error(errors.countNotPositive);
         return;
       }
     } else if (call.is(index, 'justid')) {

@@ -54,7 +54,7 @@ function replyNoneThere(call: DataCall, count: number): void {
   for (let left = count; left > 0; left--) call.reply.integer(NOT_THERE);
 }
 
-/** Tells what was changed: `deleted` entries, and `references` that are pending no more. */
+/** Sends the events of the change: `deleted` entries, and `references` that are no longer pending. */
 function tellChanges(call: DataCall, deleted: number, references: number): void {
   if (deleted > 0) {
     changed(call, 1, deleted + references);

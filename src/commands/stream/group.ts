@@ -34,7 +34,7 @@ interface GroupOptions {
   entriesRead: number;
 }
 
-/** The options behind the id of CREATE and SETID; undefined after an error reply. */
+/** The options after the id of CREATE and SETID; undefined after an error reply. */
 function parseGroupOptions(call: DataCall, creates: boolean): GroupOptions | undefined {
   const options: GroupOptions = { makeStream: false, entriesRead: ENTRIES_READ_UNKNOWN };
   for (let index = 5; index < call.count; index++) {

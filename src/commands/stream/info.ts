@@ -1,4 +1,4 @@
-// info: XINFO: what there is to know about a stream, its groups and their consumers.
+// info: XINFO: facts about a stream, its groups and their consumers.
 
 import { Type } from '../../datatypes/object.js';
 import { ENTRIES_READ_UNKNOWN, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';

@@ -1,7 +1,7 @@
 // nack: XNACK: a consumer gives messages back to its group, where anybody may claim them at once.
 //
-// They stay pending, with nobody, and come first where idle messages are claimed. The count of deliveries depends on
-// the mode: SILENT: the delivery does not count; FAIL: it does; FATAL: nobody should try again.
+// They stay pending without a consumer, and come first where idle messages are claimed. The count of deliveries depends
+// on the mode: SILENT: the delivery does not count; FAIL: it does; FATAL: no consumer should try again.
 
 import { Type } from '../../datatypes/object.js';
 import { DELIVERIES_MAX, type ConsumerRef, type GroupRef } from '../../datatypes/stream-groups.js';
@@ -24,7 +24,7 @@ interface NackRequest {
   force: boolean;
 }
 
-/** Reads what stands behind the group; undefined after an error reply. */
+/** Reads the arguments after the group; undefined after an error reply. */
 function parseRequest(call: DataCall): NackRequest | undefined {
   const mode = modes.find((word) => call.is(3, word));
   if (mode === undefined || !call.is(4, 'ids')) {

@@ -1,4 +1,4 @@
-// pending: XACK and XPENDING: what was delivered and not acknowledged.
+// pending: XACK and XPENDING: messages that were delivered and not acknowledged.
 
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';

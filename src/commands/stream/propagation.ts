@@ -38,7 +38,7 @@ export function propagateClaim(
   ]);
 }
 
-/** Takes something pending away whose entry is no more. `groups` is at it. */
+/** Removes a pending message whose entry is deleted. `groups` is positioned at it. */
 export function forgetPending(
   call: DataCall,
   streams: Streams,

@@ -1,10 +1,11 @@
-// read: XREAD and XREADGROUP: what is new in several streams, or waiting until something is.
+// read: XREAD and XREADGROUP: new entries of several streams, or the wait for some.
 //
-// XREADGROUP changes the group: what it delivers moves the group's last id and becomes pending with the consumer. It is
+// XREADGROUP changes the group: delivered messages move the group's last id and become pending with the consumer. It is
 // propagated as the XCLAIM and XGROUP commands that have the same effect. A waiting XREAD is run again with the ids that `$` stood for.
 //
-// With CLAIM a consumer first gets what others were given long ago and have not acknowledged, and each entry tells how long it was
-// idle and how often it was delivered (new ones: 0 and 0); who waits is run again when the next message has been idle for long enough. MAXCOUNT and MAXSIZE bound the reply over all streams.
+// With CLAIM a consumer first gets messages that others got long ago and have not acknowledged, and each entry says how
+// long it was idle and how often it was delivered (new ones: 0 and 0); who waits is run again when the next message has
+// been idle for long enough. MAXCOUNT and MAXSIZE bound the reply over all streams.
 
 import { Type } from '../../datatypes/object.js';
 import type { ConsumerRef, GroupRef } from '../../datatypes/stream-groups.js';
@@ -61,6 +62,7 @@ interface Wanted {
 const maxId = new StreamId();
 maxId.setMax();
 
+/** Reads the words before the keys; undefined after an error reply. */
 function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
   const request: ReadRequest = {
     timeoutMs: -1,
@@ -73,67 +75,11 @@ function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
     first: 0,
     streams: 0,
   };
-  const { reply } = call;
   for (let index = 1; index < call.count && request.first === 0; index++) {
-    const more = call.count - 1 - index;
-    if (more > 0 && call.is(index, 'block')) {
-      request.timeoutMs = parseTimeoutMs(call, ++index);
-      if (request.timeoutMs < 0) return undefined;
-    } else if (more > 0 && call.is(index, 'count')) {
-      const count = call.integer(++index);
-      if (Number.isNaN(count)) {
-        reply.error(errors.notInteger);
-        return undefined;
-      }
-      request.count = Math.max(0, count);
-    } else if (more > 0 && (call.is(index, 'maxcount') || call.is(index, 'maxsize'))) {
-      const name = call.text(index).toUpperCase();
-      const limit = call.integer(++index);
-      if (!(limit >= 1)) {
-        reply.error(`ERR ${name} must be a positive integer`);
-        return undefined;
-      }
-      if (name === 'MAXCOUNT') request.countMax = limit;
-      else request.bytesMax = limit;
-    } else if (more > 0 && call.is(index, 'claim')) {
-      if (!grouped) {
-        reply.error('ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.');
-        return undefined;
-      }
-      const idle = call.integer(++index);
-      if (Number.isNaN(idle)) {
-        reply.error('ERR Invalid min-idle-time argument for XREADGROUP');
-        return undefined;
-      }
-      request.claimIdleMs = Math.max(0, idle);
-    } else if (more > 0 && call.is(index, 'streams')) {
-      if (more % 2 !== 0) {
-        const symbol = grouped ? "ID or '>'" : "ID, '+', or '$'";
-        reply.error(
-          `ERR Unbalanced '${call.command.fullName}' list of streams: for each stream key an ${symbol} must be specified.`,
-        );
-        return undefined;
-      }
-      request.first = index + 1;
-      request.streams = more / 2;
-    } else if (more >= 2 && call.is(index, 'group')) {
-      if (!grouped) {
-        reply.error('ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.');
-        return undefined;
-      }
-      request.groupIndex = index + 1;
-      index += 2;
-    } else if (call.is(index, 'noack')) {
-      if (!grouped) {
-        reply.error('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.');
-        return undefined;
-      }
-      request.noAck = true;
-    } else {
-      reply.error(errors.syntax);
-      return undefined;
-    }
+    index = readOption(call, index, grouped, request);
+    if (index < 0) return undefined;
   }
+  const { reply } = call;
   if (request.first === 0) {
     reply.error(errors.syntax);
     return undefined;
@@ -147,6 +93,75 @@ function parseRead(call: DataCall, grouped: boolean): ReadRequest | undefined {
     return undefined;
   }
   return request;
+}
+
+/** Reads the option at argument `index` into the request; the index of its last word, or -1 after an error reply. */
+function readOption(call: DataCall, index: number, grouped: boolean, request: ReadRequest): number {
+  const more = call.count - 1 - index;
+  if (more > 0) {
+    const value = index + 1;
+    if (call.is(index, 'block')) {
+      request.timeoutMs = parseTimeoutMs(call, value);
+      return request.timeoutMs < 0 ? -1 : value;
+    }
+    if (call.is(index, 'count')) {
+      const count = call.integer(value);
+      if (Number.isNaN(count)) return refused(call, errors.notInteger);
+      request.count = Math.max(0, count);
+      return value;
+    }
+    if (call.is(index, 'maxcount') || call.is(index, 'maxsize')) return readLimit(call, index, request);
+    if (call.is(index, 'claim')) {
+      if (!grouped) return refused(call, onlyGrouped('CLAIM'));
+      const idle = call.integer(value);
+      if (Number.isNaN(idle)) return refused(call, 'ERR Invalid min-idle-time argument for XREADGROUP');
+      request.claimIdleMs = Math.max(0, idle);
+      return value;
+    }
+    if (call.is(index, 'streams')) return readKeys(call, index, grouped, request);
+  }
+  if (more >= 2 && call.is(index, 'group')) {
+    if (!grouped) return refused(call, onlyGrouped('GROUP'));
+    request.groupIndex = index + 1;
+    return index + 2;
+  }
+  if (!call.is(index, 'noack')) return refused(call, errors.syntax);
+  if (!grouped) return refused(call, onlyGrouped('NOACK'));
+  request.noAck = true;
+  return index;
+}
+
+function refused(call: DataCall, text: string): number {
+  call.reply.error(text);
+  return -1;
+}
+
+function onlyGrouped(option: string): string {
+  return `ERR The ${option} option is only supported by XREADGROUP. You called XREAD instead.`;
+}
+
+function readLimit(call: DataCall, index: number, request: ReadRequest): number {
+  const name = call.text(index).toUpperCase();
+  const limit = call.integer(index + 1);
+  if (!(limit >= 1)) return refused(call, `ERR ${name} must be a positive integer`);
+  if (name === 'MAXCOUNT') request.countMax = limit;
+  else request.bytesMax = limit;
+  return index + 1;
+}
+
+/** STREAMS: the rest are keys and as many ids. */
+function readKeys(call: DataCall, index: number, grouped: boolean, request: ReadRequest): number {
+  const words = call.count - 1 - index;
+  if (words % 2 !== 0) {
+    const symbol = grouped ? "ID or '>'" : "ID, '+', or '$'";
+    return refused(
+      call,
+      `ERR Unbalanced '${call.command.fullName}' list of streams: for each stream key an ${symbol} must be specified.`,
+    );
+  }
+  request.first = index + 1;
+  request.streams = words / 2;
+  return index;
 }
 
 /** Reads the ids and looks whether keys and groups are what they should be; undefined after an error reply. */
@@ -380,7 +395,9 @@ function serveGroup(
 
 const NONE: readonly StreamId[] = [];
 
-/** The pending messages to be claimed, idle for longest first; those whose entries are deleted are pending no more. */
+/**
+ * The pending messages to be claimed, idle for longest first; those whose entries are deleted are no longer pending.
+ */
 function idleMessages(
   call: DataCall,
   streams: Streams,
@@ -392,7 +409,7 @@ function idleMessages(
   const { groups } = streams;
   const count = budget.countOf(request);
   const latestMs = Math.max(0, call.host.keyspace.nowMs - request.claimIdleMs);
-  // When all that COUNT allows are deleted, there may be others behind them.
+  // When all that COUNT allows are deleted, there may be others after them.
   for (;;) {
     let forgotten = 0;
     const ids = groups.idleSince(group, latestMs, count === Infinity ? 0 : count).filter((id) => {
@@ -412,7 +429,7 @@ function hasNew(streams: Streams, stream: StreamRef, group: GroupRef): boolean {
   return streams.lastLiveId(stream, lastLive).compare(streams.groups.lastId(group, groupLast)) > 0;
 }
 
-/** The consumer of argument `nameIndex`, made if it is not there; its making is propagated if `groupIndex` is not 0. */
+/** The consumer of argument `nameIndex`, made if it is missing; its making is propagated if `groupIndex` is not 0. */
 export function findOrAddConsumer(
   call: DataCall,
   streams: Streams,

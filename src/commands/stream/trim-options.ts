@@ -1,4 +1,4 @@
-// trim-options: MAXLEN, MINID, LIMIT and what else XADD and XTRIM read before the id.
+// trim-options: MAXLEN, MINID, LIMIT and the other options that XADD and XTRIM read before the id.
 
 import { ReferencePolicy } from '../../datatypes/stream-references.js';
 import type { Trimming } from '../../datatypes/stream.js';

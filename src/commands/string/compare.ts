@@ -1,4 +1,4 @@
-// compare: what SET and DELEX ask of the string that is there before they go on; DIGEST, DELEX and DELIFEQ.
+// compare: the conditions of SET and DELEX on the present string; DIGEST, DELEX and DELIFEQ.
 //
 // These are the server's half of safe locks: only the owner of a token gives the lock back. A digest (XXH3, 64 bits, as 16
 // hexadecimal digits) stands for a string that is too long to be sent for the comparison.
@@ -16,7 +16,7 @@ import { stringPlace } from './access.js';
 
 const DIGEST_DIGITS = 16;
 
-/** How the string that is there must stand to the one that is given. */
+/** The comparison between the present string and the given one. */
 export const Comparison = { NONE: 0, EQUAL: 1, NOT_EQUAL: 2, DIGEST_EQUAL: 3, DIGEST_NOT_EQUAL: 4 } as const;
 
 /** The comparison that the word at argument `index` names. */
@@ -39,7 +39,7 @@ export function comparisonArguments(sinceVersion?: string): readonly Argument[] 
 }
 
 /**
- * Whether an entry (0: the key is not there, which is different from everything) compares with argument `index` as told;
+ * Whether an entry (0: the key is missing, which is different from everything) compares with argument `index` as asked;
  * undefined after an error reply.
  */
 export function compare(call: DataCall, entry: number, comparison: number, index: number): boolean | undefined {

@@ -4,10 +4,10 @@ import { Type } from '../../datatypes/object.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
-import { key, oneof, optional, token } from '../../registry/grammar.js';
+import { key, token } from '../../registry/grammar.js';
 import { changed, notify, readTyped, WRONG_TYPE } from '../access.js';
 import type { DataCommand } from '../engine.js';
-import { expireArguments, expireTime, expireUnitAt, type ExpireUnit } from '../expire-time.js';
+import { expirationArgument, expireTime, expireUnitAt, type ExpireUnit } from '../expire-time.js';
 import { replyString } from './access.js';
 
 export const getdel: DataCommand = command({
@@ -42,7 +42,7 @@ export const getex: DataCommand = command({
   arity: -2,
   flags: ['write', 'fast'],
   keys: [{ ...keyAt(1, ['RW', 'access', 'update']), notes: 'RW and UPDATE because it changes the TTL' }],
-  args: [key('key'), optional(oneof('expiration', ...expireArguments(), token('PERSIST')))],
+  args: [key('key'), expirationArgument(token('PERSIST'))],
   summary: 'Returns the string of a key and sets or takes away its expiry.',
   complexity: 'O(1)',
   run(call) {

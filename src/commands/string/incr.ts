@@ -67,7 +67,7 @@ function increment(call: DataCall, by: number, exactBy: () => bigint): void {
   );
 }
 
-/** A counter has its new value: tells everybody, and replies with its digits. @hot */
+/** A counter has its new value: sends all events, and replies with its digits. @hot */
 function replyChanged(call: DataCall, entry: number, digits: Uint8Array, start: number, length: number): void {
   call.host.keyspace.entries.setEncoding(entry, Encoding.STRING);
   changed(call, 1, 1);

@@ -6,7 +6,7 @@ import { embedServer } from '../../../test/embedded.js';
 const embedded = embedServer({ stringNumbers: true });
 const { call } = embedded;
 
-/** INCREX of a key that holds `value` (null: is not there): the reply, and what the key holds then. */
+/** INCREX of a key that holds `value` (null: is missing): the reply, and the key's value afterwards. */
 async function increx(value: string | null, ...options: (string | number)[]): Promise<unknown> {
   await (value === null ? call('del', 'k') : call('set', 'k', value));
   return [await call('increx', 'k', ...options), await call('get', 'k')];

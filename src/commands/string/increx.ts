@@ -20,7 +20,7 @@ import { command, keyAt } from '../../registry/command.js';
 import { double, int, key, oneof, optional, str, token } from '../../registry/grammar.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
-import { expireArguments, expireTime, type ExpireUnit, expireUnitAt } from '../expire-time.js';
+import { expirationArgument, expireTime, type ExpireUnit, expireUnitAt } from '../expire-time.js';
 import { stringPlace } from './access.js';
 
 const ZERO: Extended = { mantissa: 0n, exponent: 0 };
@@ -186,7 +186,7 @@ function addFloat(call: DataCall, entry: number, options: Options): Outcome | un
   return { text: extendedText(value), value: extendedText(value), added: extendedText(added) };
 }
 
-/** Stores the number and its time, and tells everybody. */
+/** Stores the number and its time, and sends all events. */
 function storeNumber(call: DataCall, entry: number, text: Uint8Array, options: Options, expiry: number): void {
   const { db, bytes, starts, lengths, host } = call;
   const { hash } = db;
@@ -228,7 +228,7 @@ export const increx: DataCommand = command({
     ),
     optional(str('lowerbound', { token: 'LBOUND', summary: 'An integer, or with BYFLOAT a float.' })),
     optional(str('upperbound', { token: 'UBOUND', summary: 'An integer, or with BYFLOAT a float.' })),
-    optional(oneof('expiration', ...expireArguments(), token('PERSIST'))),
+    expirationArgument(token('PERSIST')),
     optional(token('ENX', { summary: 'A key that expires keeps its time; needs EX, PX, EXAT or PXAT.' })),
   ],
   summary: 'Adds to the number of a key within bounds, and sets or takes away its expiry.',

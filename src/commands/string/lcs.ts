@@ -16,7 +16,7 @@ interface Match {
   readonly bEnd: number;
 }
 
-/** A copy of the string of a key; empty when it is not there, undefined when it is of another type. */
+/** A copy of the string of a key; empty when it is missing, undefined when it is of another type. */
 function stringOf(call: DataCall, index: number): Uint8Array | undefined {
   const keyspace = call.host.keyspace;
   const entry = call.db.lookupRead(call.bytes, call.starts[index]!, call.lengths[index]!);

@@ -7,7 +7,7 @@ import { command, keysFrom } from '../../registry/command.js';
 import { block, int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { changed, notify } from '../access.js';
 import type { DataCall, DataCommand, Part } from '../engine.js';
-import { expireArguments, expireTime, type ExpireUnit, expireUnitAt } from '../expire-time.js';
+import { expirationArgument, expireTime, type ExpireUnit, expireUnitAt } from '../expire-time.js';
 import { replyString } from './access.js';
 
 export const mget: DataCommand = command({
@@ -156,7 +156,7 @@ export const msetex: DataCommand = command({
     int('numkeys'),
     many(block('data', key('key'), str('value'))),
     optional(oneof('condition', token('NX'), token('XX'))),
-    optional(oneof('expiration', ...expireArguments(), token('KEEPTTL'))),
+    expirationArgument(token('KEEPTTL')),
   ],
   summary: 'Sets the strings of one or more keys with one expiry for all, if all or none of them are there.',
   complexity: 'O(N) where N is the number of keys.',

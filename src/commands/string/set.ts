@@ -7,14 +7,14 @@ import { command, keyAt } from '../../registry/command.js';
 import { int, key, oneof, optional, since, str, token } from '../../registry/grammar.js';
 import { changed, hasWord, notify, readTyped, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
-import { expireArguments, expireTime, expireUnitAt, expireUnits, type ExpireUnit } from '../expire-time.js';
+import { expirationArgument, expireTime, expireUnitAt, expireUnits, type ExpireUnit } from '../expire-time.js';
 import { replyString } from './access.js';
 import { compare, Comparison, comparisonArguments, comparisonAt } from './compare.js';
 
 const NO_EXPIRY = -1;
 
 /**
- * Gives the key at argument 1 the value at argument `valueIndex` and tells everybody.
+ * Gives the key at argument 1 the value at argument `valueIndex` and sends all events.
  * `expiry` is a time in ms or NO_EXPIRY.
  * @hot
  */
@@ -125,7 +125,7 @@ export const set: DataCommand = command({
     str('value'),
     optional(since('2.6.12', oneof('condition', token('NX'), token('XX'), ...comparisonArguments('8.4.0')))),
     optional(since('6.2.0', token('GET'))),
-    optional(oneof('expiration', ...expireArguments('2.6.12', '6.2.0'), since('6.0.0', token('KEEPTTL')))),
+    expirationArgument(since('6.0.0', token('KEEPTTL')), '2.6.12', '6.2.0'),
   ],
   summary: 'Sets the string that a key holds, whatever it held before.',
   complexity: 'O(1)',

@@ -279,7 +279,7 @@ class Decoder {
     this.position += word.length;
   }
 
-  /** A number of a few digits, with nothing behind that could belong to it. */
+  /** A number of a few digits, followed by nothing that could belong to it. */
   private shortNumber(): boolean {
     const { text, position } = this;
     let at = position;

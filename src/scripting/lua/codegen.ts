@@ -5,10 +5,11 @@
 //   place=7;t1=typeof v0==='number'&&typeof v1==='number'?v0+v1:R.arithmetic('__add',v0,v1);
 //   place=8;t1=v2 instanceof LuaFunction?v2.f(t1):R.call(v2,[t1]);if(t1 instanceof Array){if(t1===W)break L;t1=t1[0];}
 //
-// A call that is unwinding returns W, and the function leaves its body (L). At the function's end `place` tells the line and
-// the operands' names for messages, and where to go on after a suspension. Storing it costs nothing in optimised code. Each function can be written twice from the same tree
-// with the same places: the plain version, and the guard version, which can be entered at a place. There `at` holds
-// the place to get to (0 once it is reached) and every statement before it is skipped:
+// A call that is unwinding returns W, and the function leaves its body (L). At the function's end `place` gives the
+// line and the operands' names for messages, and where to go on after a suspension. Storing it costs nothing in
+// optimised code. Each function can be written twice from the same tree with the same places: the plain version, and
+// the guard version, which can be entered at a place. There `at` holds the place to get to (0 once it is reached) and
+// every statement before it is skipped:
 //
 //   if(at===0){place=7;t1=...}else if(at===7){at=0;t1=R.first(value);}
 //
@@ -121,7 +122,7 @@ class FunctionWriter {
   private tempNext = 0;
   private tempMax = 0;
   private hasLoop = false;
-  /** For a debugger: the locals in sight, and the slot with the line that was told last. */
+  /** For a debugger: the locals in sight, and the slot with the line that was reported last. */
   private readonly visible: VisibleLocal[] = [];
   private lineSlot = '';
 
@@ -164,7 +165,7 @@ class FunctionWriter {
     this.lines.push(this.guard ? `if(at===0){${js}}else if(at===${place})at=0;` : js);
   }
 
-  /** A loop begins its next turn at this line: it is told again; the locals of the turn are out of sight. */
+  /** A loop begins its next turn at this line: it is reported again; the locals of the turn are out of sight. */
   private stopAgain(line: number, visibleCount = this.visible.length): void {
     if (!this.isDebugged) return;
     this.visible.length = visibleCount;

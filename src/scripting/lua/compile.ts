@@ -93,7 +93,7 @@ export class Prototype {
   constructor(
     private readonly source: string,
     chunkName: string,
-    /** Each line is told to `machine.atLine`, and frames know the names of their locals. */
+    /** `machine.atLine` gets each line, and frames know the names of their locals. */
     private readonly isDebugged = false,
   ) {
     this.chunk = shortSource(chunkName);
@@ -140,7 +140,7 @@ export function compile(source: string, chunkName: string): Prototype {
   return new Prototype(source, chunkName);
 }
 
-/** As `compile`, for a debugger: slower code that tells `machine.atLine` each line it comes to. */
+/** As `compile`, for a debugger: slower code that calls `machine.atLine` at each line. */
 export function compileForDebugger(source: string, chunkName: string): Prototype {
   return new Prototype(source, chunkName, true);
 }

@@ -89,6 +89,8 @@ class PatternNode {
 
   /** The bytes of which one must follow, where that is known. */
   wanted: Uint8Array | null = null;
+  /** The capture, complete before this node, whose bytes must follow; -1 for none. */
+  wantedCapture = -1;
   /** The match is complete after this, or the subject must end. */
   isLast = false;
 }
@@ -140,6 +142,8 @@ class Compiler {
     this.nodes.forEach((node, at) => {
       const next = this.significant(at + 1);
       node.wanted = next === undefined ? null : bytesAt(next);
+      // A capture that this very node ends may still become empty.
+      if (next?.op === Op.backReference && this.isClosedBefore(next.a, at)) node.wantedCapture = next.a;
       node.isLast = next?.op === Op.match || next?.op === Op.end;
     });
     const first = bytesAt(this.significant(0)!);
@@ -151,6 +155,10 @@ class Compiler {
     let at = from;
     while (this.nodes[at]?.op === Op.open || this.nodes[at]?.op === Op.close) at++;
     return this.nodes[at];
+  }
+
+  private isClosedBefore(capture: number, at: number): boolean {
+    return this.nodes.some((node, index) => index < at && node.op === Op.close && node.a === capture);
   }
 
   private add(op: Op, table: Uint8Array = noBytes, a = 0, b = 0, fault = ''): void {
@@ -475,8 +483,8 @@ export class Matcher {
       stack[size - 1] = -1;
       return at;
     }
-    // A byte that must follow is looked for at once.
-    const { wanted } = node;
+    // A byte that must follow is looked for at once; of a reference to a capture it is known by now.
+    const wanted = node.wantedCapture < 0 ? node.wanted : this.firstOfCapture(node.wantedCapture);
     const before = at;
     if (node.op === Op.greedy) {
       const least = stack[size - 2]!;
@@ -499,6 +507,11 @@ export class Matcher {
     this.steps -= at - before;
     stack[size - 1] = at;
     return at;
+  }
+
+  /** The byte that a reference to a capture needs, or null where it needs none or can only fail. */
+  private firstOfCapture(which: number): Uint8Array | null {
+    return this.lengths[which]! > 0 ? onlyByte(this.subject.charCodeAt(this.starts[which]!)) : null;
   }
 
   /** Nodes that are seldom met: where the match goes on, or -1. */

@@ -165,7 +165,7 @@ function readFloat(data: string, at: number, size: number, isLittle: boolean): n
 
 function pack(args: LuaValue[]): string {
   const format = new Format(checkString(args, 1));
-  // The original keeps a nil behind its arguments, which shows in its messages.
+  // The original keeps a nil after its arguments, which shows in its messages.
   const values = [...args, undefined];
   let result = '';
   let number = 2;

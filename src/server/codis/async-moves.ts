@@ -1,6 +1,7 @@
 // async-moves: SLOTSMGRTSLOT-ASYNC and its kin: keys go to another server in pieces, acknowledged one by one, while all keys can be
 // read; and the commands about such a move: FENCE, CANCEL, STATUS, and the DUMP of its messages.
 
+import { errors } from '../../protocol/errors.js';
 import { command } from '../../registry/command.js';
 import { int, key, many, str } from '../../registry/grammar.js';
 import type { ReplyWriter } from '../../protocol/reply.js';
@@ -88,7 +89,7 @@ function beginBatch(call: CodisCall, request: BatchRequest): void {
       return;
     }
     if (codis!.batchOf(request.database.index) !== undefined) {
-      clock.soon(() => late.resume((reply) => reply.error('ERR the specified DB is being migrated')));
+      clock.soon(() => late.resume((reply) => reply.error(errors.databaseMigrates)));
       return;
     }
     codis!.begin(request, (write) => {
@@ -119,11 +120,11 @@ function run(call: CodisCall, name: string, isSlot: boolean, withTag: boolean): 
   }
   const { codis } = call.host;
   if (codis === undefined || codis.batchOf(call.db.index) !== undefined) {
-    call.reply.error('ERR the specified DB is being migrated');
+    call.reply.error(errors.databaseMigrates);
     return;
   }
   if (call.denyBlocking) {
-    call.reply.error('ERR keys are not moved in a transaction or a script: that waits for the other server');
+    call.reply.error(errors.noMoveWithin);
     return;
   }
   const keys = isSlot ? keysOfSlot(call, slot, messagesMax, settings.bulksMax, withTag) : namedKeys(call, 6, withTag);

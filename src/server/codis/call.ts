@@ -69,7 +69,7 @@ export function readSlot(call: CodisCall, index: number): number {
 export function readInt(call: CodisCall, index: number): number {
   const value = call.integer(index);
   if (Number.isNaN(value)) call.reply.error(errors.notInteger);
-  else if (value < -INT_MAX - 1 || value > INT_MAX) call.reply.error('ERR value is out of range');
+  else if (value < -INT_MAX - 1 || value > INT_MAX) call.reply.error(errors.valueOutOfRange);
   else return value;
   return NaN;
 }

@@ -1,4 +1,5 @@
-// exec-wrapper: SLOTSMGRT-EXEC-WRAPPER: runs a command if its key is still here, and tells the proxy of a codis when it is not.
+// exec-wrapper: SLOTSMGRT-EXEC-WRAPPER: runs a command if its key is still here, and tells the proxy of a codis when it
+// has moved.
 //
 //   [-1, error]   the command is none that may run so
 //   [0, error]    the key is not here: the proxy asks the other server

@@ -1,8 +1,9 @@
 // moves: keys on their way to another server in pieces, one batch for each database at a time (SLOTSMGRT*-ASYNC).
 //
-// The keys of a batch can be read until all of it has arrived; writes to them wait, or are told so by SLOTSMGRT-EXEC-WRAPPER. Then
-// they are deleted here. A key that was written all the same (a script that did not declare it, an eviction) stays, and what was
-// sent of it is taken back. When the connection is lost the keys stay as well: the other side's share expires by itself.
+// The keys of a batch can be read until all of it has arrived; writes to them wait, or SLOTSMGRT-EXEC-WRAPPER reports
+// the move. Then they are deleted here. A key that was written all the same (a script that did not declare it, an
+// eviction) stays, and what was sent of it is taken back. When the connection is lost the keys stay as well: the other
+// side's share expires by itself.
 
 import { EventClass } from '../../keyspace/events.js';
 import type { Clock } from '../../io/clock.js';
@@ -41,7 +42,7 @@ export interface BatchRequest extends PieceLimits {
   readonly port: number;
   readonly database: Database;
   readonly keys: readonly Uint8Array[];
-  /** The slot whose rest is told, -1 for a batch of named keys. */
+  /** The slot whose remaining keys the reply counts, -1 for a batch of named keys. */
   readonly slot: number;
 }
 
@@ -116,7 +117,7 @@ class Batch {
     }
   }
 
-  /** All of it is there: what did not change meanwhile goes. Returns how many keys went. */
+  /** All of it has arrived: deletes the keys that did not change meanwhile, and returns how many. */
   finish(): number {
     const { keyspace, effects, migrations } = this.server;
     const { database } = this.request;

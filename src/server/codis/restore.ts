@@ -33,7 +33,7 @@ export function entryOfPayload(
   return 'format';
 }
 
-/** Puts an entry that was made under the key at an argument, in place of what is there. */
+/** Puts a new entry under the key at an argument, in place of the old one. */
 export function placeEntry(call: CodisCall, keyIndex: number, entry: number, expireAtMs: number): void {
   const { db, bytes, starts, lengths } = call;
   const { keyspace } = call.host;
@@ -77,7 +77,7 @@ function run(call: CodisCall): void {
     const words = ['RESTORE', bytes, expiries[place]!, payload, 'REPLACE', 'ABSTTL'] as const;
     if (call.host.effects.wanted) call.host.alsoPropagate(call, words);
   }
-  // What was asked for counts from now; what is passed on names the time.
+  // The client's expiry counts from now; the propagated commands name the time itself.
   call.host.preventPropagation(call);
   call.reply.ok();
 }

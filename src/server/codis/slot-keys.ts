@@ -54,7 +54,9 @@ export function pickKeys(keyspace: Keyspace, database: Database, slot: number, w
   return [...keys.values()];
 }
 
-/** All keys that move with this one: those of its tag, itself included if it is there; itself alone when it has no tag. */
+/**
+ * All keys that move with this one: those of its tag, itself included if it exists; itself alone when it has no tag.
+ */
 export function keysOfTag(keyspace: Keyspace, database: Database, key: Uint8Array): Uint8Array[] {
   const crc = codisCrc(key, 0, key.length);
   if (!codisTag.isTag) return [key];

@@ -1,9 +1,11 @@
-// sync-moves: SLOTSMGRTSLOT, SLOTSMGRTONE and their tagged kin: keys go to another server, and the client waits until they are there.
+// sync-moves: SLOTSMGRTSLOT, SLOTSMGRTONE and their tagged kin: keys move to another server, and the client waits until
+// they have arrived.
 //
 // codis-server does nothing else meanwhile. Here the keys are moved as MIGRATE moves them (migrations): they can be read until they
 // have gone, writes to them wait, and everybody else is served. Other clients may move the same keys at the same time: then the
 // later one waits, and finds out what is left.
 
+import { errors } from '../../protocol/errors.js';
 import type { Database } from '../../keyspace/database.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, str } from '../../registry/grammar.js';
@@ -76,7 +78,7 @@ function run(call: CodisCall, isSlot: boolean, withTag: boolean): void {
   if (isSlot && (slot = readSlot(call, 4)) < 0) return;
   const { host: server, db: database } = call;
   if (call.denyBlocking) {
-    call.reply.error('ERR keys are not moved in a transaction or a script: that waits for the other server');
+    call.reply.error(errors.noMoveWithin);
     return;
   }
   const port = call.integer(2);

@@ -1,5 +1,6 @@
 // cluster-host: what CLUSTER's subcommands share: the server as they see it, and how they read slots and refuse.
 
+import { errors } from '../../protocol/errors.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { Config } from '../../service/config/config.js';
 import type { CallFor } from '../call.js';
@@ -33,7 +34,7 @@ export function replyDone(call: ClusterCall, error: string | undefined): void {
 /** The slot that an argument names; NaN after the error reply. */
 export function slotAt(call: ClusterCall, index: number): number {
   const slot = readSlot(call, index);
-  if (Number.isNaN(slot)) call.reply.error('ERR Invalid or out of range slot');
+  if (Number.isNaN(slot)) call.reply.error(errors.invalidSlot);
   return slot;
 }
 
@@ -48,7 +49,7 @@ export function unknownNode(call: ClusterCall, index: number): string {
   return `ERR Unknown node ${call.shown(index)}`;
 }
 
-/** Whether a client's connection is a TLS one, which is told the ports of its kind. */
+/** Whether a client's connection is a TLS one; its replies name TLS ports. */
 export function isSecure(call: ClusterCall): boolean {
   return call.client.local.endsWith(`:${call.host.tlsPort}`);
 }

@@ -5,7 +5,7 @@
 
 import { SLOT_COUNT } from '../../base/key-slot.js';
 import { rangesText, type SlotRange } from '../../base/slot-ranges.js';
-import { wrongArity } from '../../protocol/errors.js';
+import { errors, wrongArity } from '../../protocol/errors.js';
 import { readSlot } from '../cluster-gate.js';
 import type { ClusterPort } from '../cluster-port.js';
 import type { SlotExportRequest, SlotMoveOrder, SlotMovePhase, SlotMoveView } from '../slot-moves-port.js';
@@ -76,7 +76,7 @@ export const migration: ClusterRun = (call, cluster) => {
     const order: SlotMoveOrder = { kind: call.is(2, 'pause') ? 'pause' : 'resume' };
     if (which !== undefined) call.reply.integer(cluster.slotMoves.order(which.id, order));
   } else if (call.is(2, 'throttle')) throttle(call, cluster);
-  else call.reply.error('ERR unknown argument');
+  else call.reply.error(errors.unknownArgument);
 };
 
 function importSlots(call: ClusterCall, cluster: ClusterPort): void {
@@ -100,7 +100,7 @@ function readRange(call: ClusterCall, index: number): SlotRange | undefined {
   const first = readSlot(call, index);
   const last = readSlot(call, index + 1);
   if (Number.isNaN(first) || Number.isNaN(last)) {
-    call.reply.error('ERR Invalid or out of range slot');
+    call.reply.error(errors.invalidSlot);
     return undefined;
   }
   if (first > last) {
@@ -114,7 +114,7 @@ function readRange(call: ClusterCall, index: number): SlotRange | undefined {
 function readWhich(call: ClusterCall, index: number): { readonly id: string | undefined } | undefined {
   if (call.is(index, 'id') && call.count === index + 2) return { id: call.text(index + 1) };
   if (call.is(index, 'all') && call.count === index + 1) return { id: undefined };
-  call.reply.error(call.is(index, 'id') || call.is(index, 'all') ? ARITY : 'ERR unknown argument');
+  call.reply.error(call.is(index, 'id') || call.is(index, 'all') ? ARITY : errors.unknownArgument);
   return undefined;
 }
 
@@ -179,7 +179,7 @@ export const migrateSlots: ClusterRun = (call, cluster) => {
   let index = 2;
   while (index < call.count) {
     if (!call.is(index, 'slotsrange')) {
-      call.reply.error(index === 2 ? 'ERR No slot ranges specified' : 'ERR syntax error');
+      call.reply.error(index === 2 ? errors.noSlotRanges : errors.syntax);
       return;
     }
     const ranges: SlotRange[] = [];
@@ -193,7 +193,7 @@ export const migrateSlots: ClusterRun = (call, cluster) => {
       ranges.push(range);
     }
     if (ranges.length === 0 || index + 1 >= call.count) {
-      call.reply.error(ranges.length === 0 ? 'ERR No slot ranges specified' : 'ERR syntax error');
+      call.reply.error(ranges.length === 0 ? errors.noSlotRanges : errors.syntax);
       return;
     }
     requests.push({ ranges, nodeId: call.text(index + 1) });
@@ -207,7 +207,7 @@ export const migrateSlots: ClusterRun = (call, cluster) => {
 function readValkeyRange(call: ClusterCall, index: number): SlotRange | undefined {
   const first = readSlot(call, index);
   const last = readSlot(call, index + 1);
-  if (Number.isNaN(first) || Number.isNaN(last)) call.reply.error('ERR Invalid or out of range slot');
+  if (Number.isNaN(first) || Number.isNaN(last)) call.reply.error(errors.invalidSlot);
   else if (first > last) call.reply.error(`ERR Start slot number ${first} is greater than end slot number ${last}.`);
   else return { first, last };
   return undefined;
@@ -216,7 +216,7 @@ function readValkeyRange(call: ClusterCall, index: number): SlotRange | undefine
 export const getSlotMigrations: ClusterRun = (call, cluster) => {
   const { moves } = cluster.slotMoves;
   call.reply.array(moves.length);
-  // Valkey tells the latest first.
+  // Valkey lists the latest first.
   for (const move of [...moves].reverse()) replyMigration(call, move);
 };
 

@@ -50,7 +50,7 @@ function readRange(call: ClusterCall, index: number, slots: number[]): boolean {
     call.reply.error(`ERR start slot number ${start} is greater than end slot number ${end}`);
     return false;
   }
-  // Ranges that overlap are told by their first common slot; no list is longer than two times all slots for that.
+  // The error of overlapping ranges names their first common slot, so no list is longer than two times all slots.
   for (let slot = start; slot <= end && slots.length <= 2 * SLOT_COUNT; slot++) slots.push(slot);
   return true;
 }
@@ -74,13 +74,13 @@ export const deleteSlotRanges = changeRanges('delete');
 
 export const flushSlots: ClusterRun = (call, cluster) => {
   const isEmpty = call.host.keyspace.databases.every((database) => database.size === 0);
-  if (!isEmpty) call.reply.error('ERR DB must be empty to perform CLUSTER FLUSHSLOTS.');
+  if (!isEmpty) call.reply.error(errors.flushSlotsNotEmpty);
   else replyDone(call, cluster.flushSlots());
 };
 
 export const setSlot: ClusterRun = (call, cluster) => {
   if (cluster.myself.isReplica) {
-    call.reply.error('ERR Please use SETSLOT only with masters.');
+    call.reply.error(errors.setSlotOnMasters);
     return;
   }
   const slot = slotAt(call, 2);
@@ -100,7 +100,7 @@ export const countKeysInSlot: ClusterRun = (call) => {
   else call.reply.integer(shownKeys(call, slot));
 };
 
-/** Keys of a slot that comes here or goes are nobody's business. */
+/** Keys of a slot that is arriving or leaving are not reported. */
 function shownKeys(call: ClusterCall, slot: number): number {
   const slots = call.host.keyspace.databases[0]!.slots!;
   return slots.isHidden(slot) ? 0 : slots.counts[slot]!;

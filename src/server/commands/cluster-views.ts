@@ -84,7 +84,7 @@ export const slots: ClusterRun = (call, cluster) => {
 };
 
 function replyRange(call: ClusterCall, owner: ClusterNodeView, start: number, end: number): void {
-  // A replica that has nothing yet would only be asked in vain.
+  // A replica without data yet could not serve a request.
   const available = owner.replicas.filter((replica) => !replica.hasFailed && offsetOf(call, replica) !== 0);
   call.reply.array(3 + available.length);
   call.reply.integer(start);

@@ -35,8 +35,8 @@ function move(call: Call, threads: IoThreads): void {
   const connection = call.host.clients.get(call.integer(3))?.connection;
   const number = call.integer(4);
   const thread = threads.threads.find(({ index }) => index === number - 1);
-  if (connection === undefined) call.reply.error('ERR No such client');
-  else if (number !== 0 && thread === undefined) call.reply.error('ERR No such I/O thread');
+  if (connection === undefined) call.reply.error(errors.noSuchClient);
+  else if (number !== 0 && thread === undefined) call.reply.error(errors.noSuchIoThread);
   else {
     // Not now: the client may be the one whose request this is.
     queueMicrotask(
@@ -48,7 +48,7 @@ function move(call: Call, threads: IoThreads): void {
 
 function kill(call: Call, threads: IoThreads): void {
   const thread = threads.threads.find(({ index }) => index === call.integer(3) - 1);
-  if (thread === undefined) call.reply.error('ERR No such I/O thread');
+  if (thread === undefined) call.reply.error(errors.noSuchIoThread);
   else {
     void thread.worker.terminate();
     call.reply.ok();

@@ -1,7 +1,7 @@
 // debug: DEBUG and its subcommands, for tests and for looking inside; closed unless enable-debug-command opens it.
 
 import type { ClusterPort } from '../cluster-port.js';
-import type { ReplicationPort } from '../replication-port.js';
+import { pauseSteps, type PauseStep, type ReplicationPort } from '../replication-port.js';
 import type { LateReply } from '../../service/host.js';
 import type { Acl } from '../../service/acl/acl.js';
 import type { Files } from '../../io/files.js';
@@ -68,7 +68,7 @@ function entryAt(call: ServerCall, index: number): number {
 function rewriteWithDefaults(call: ServerCall): void {
   const { config, files, acl, processTag } = call.host;
   if (config.file === undefined) {
-    call.reply.error('ERR The server is running without a config file');
+    call.reply.error(errors.noConfigFile);
     return;
   }
   try {
@@ -123,8 +123,8 @@ function populate(call: ServerCall): void {
   const count = call.integer(2);
   const prefix = call.count > 3 ? call.text(3) : 'key';
   const size = call.count > 4 ? call.integer(4) : 0;
-  if (Number.isNaN(count) || Number.isNaN(size)) {
-    call.reply.error(errors.notInteger);
+  if (!(count >= 0 && size >= 0)) {
+    call.reply.error(errors.notPositive);
     return;
   }
   const { db } = call;
@@ -219,7 +219,7 @@ function hashTableStats(call: ServerCall): void {
   const index = call.integer(2);
   const database = call.host.keyspace.databases[index];
   if (database === undefined) {
-    call.reply.error('ERR Out of range database');
+    call.reply.error(Number.isNaN(index) ? errors.notInteger : 'ERR Out of range database');
     return;
   }
   call.reply.verbatim(
@@ -234,13 +234,10 @@ function dictText(call: ServerCall, dict: DictRef): string {
   return `Hash table stats:\n table size: ${stats.slots}\n number of elements: ${stats.count}\n segments: ${stats.segments}\n directory depth: ${stats.depth}\n max distance from home: ${stats.distanceMax}\n avg distance from home: ${distance}\n`;
 }
 
+/** A switch is on when its text begins with a number that is not 0; Redis refuses none. */
 function setSwitch(call: ServerCall, index: number, apply: (on: boolean) => void): void {
-  const value = call.integer(index);
-  if (Number.isNaN(value)) call.reply.error(errors.notInteger);
-  else {
-    apply(value !== 0);
-    call.reply.ok();
-  }
+  apply((Number.parseInt(call.text(index), 10) || 0) !== 0);
+  call.reply.ok();
 }
 
 function dropClusterMessages(call: ServerCall): void {
@@ -257,8 +254,8 @@ function dropClusterMessages(call: ServerCall): void {
 function killClusterLinks(call: ServerCall): void {
   const { cluster } = call.host;
   const direction = call.text(3).toLowerCase();
-  if (cluster === undefined) call.reply.error('ERR Debug option only available for cluster mode enabled setup!');
-  else if (call.text(2).toLowerCase() !== 'kill') call.reply.error(errors.syntax);
+  if (!call.is(2, 'kill')) refuseUsage(call);
+  else if (cluster === undefined) call.reply.error('ERR Debug option only available for cluster mode enabled setup!');
   else if (direction !== 'to' && direction !== 'from' && direction !== 'all')
     call.reply.error(`ERR Unknown direction ${call.text(3)}`);
   else {
@@ -267,6 +264,58 @@ function killClusterLinks(call: ServerCall): void {
     else call.reply.error(refusal);
   }
 }
+
+function refuseUsage(call: ServerCall): void {
+  call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1)}'. Try DEBUG HELP.`);
+}
+
+/** Replies have no buffer of their own per client that would grow and shrink: the arguments are checked, nothing else. */
+function replyBuffer(call: ServerCall): void {
+  if (call.is(2, 'peak-reset-time')) {
+    const isWord = call.is(3, 'never') || call.is(3, 'reset');
+    if (!isWord && Number.isNaN(call.integer(3))) {
+      call.reply.error(errors.notInteger);
+      return;
+    }
+  } else if (!call.is(2, 'resizing')) {
+    refuseUsage(call);
+    return;
+  }
+  call.reply.ok();
+}
+
+/** The steps that DEBUG REPL-PAUSE has named, until it says clear. */
+const namedSteps = new WeakMap<ReplicationPort, Set<PauseStep>>();
+
+function pauseReplication(call: ServerCall): void {
+  const { host } = call;
+  const { replication } = host;
+  const named = pauseSteps.find((step) => call.is(2, step));
+  if (named === undefined && !call.is(2, 'clear')) {
+    refuseUsage(call);
+    return;
+  }
+  if (replication !== undefined) {
+    const steps = new Set(named === undefined ? [] : [...(namedSteps.get(replication) ?? []), named]);
+    namedSteps.set(replication, steps);
+    replication.pauseAt(steps, () => {
+      host.log('notice', 'Process is about to stop.');
+      process.kill(process.pid, 'SIGSTOP');
+      host.log('notice', 'Process has been continued.');
+    });
+  }
+  call.reply.ok();
+}
+
+function quicklist(call: ServerCall): void {
+  const entry = entryAt(call, 2);
+  if (entry === 0) return;
+  if (encodingName(call as never, entry) === 'quicklist') call.reply.simple('Quicklist structure printed on stdout');
+  else call.reply.error('ERR Not a quicklist encoded object.');
+}
+
+/** The largest threshold for elements of a list that get a node of their own. */
+const PLAIN_BYTES_MAX = 2 ** 32 - 2 ** 20;
 
 const accept: Run = (call) => call.reply.ok();
 
@@ -320,18 +369,19 @@ const table: Readonly<Record<string, DebugEntry>> = {
     args: [1, 1],
   },
   error: { run: (call) => call.reply.error(call.shown(2)), args: [1, 1] },
-  jmap: { run: accept, args: [0, 0] },
+  leak: { run: accept, args: [1, 1] },
   'quicklist-packed-threshold': {
     run(call) {
       const match = /^(\d+)(b|k|kb|m|mb|g|gb)?$/i.exec(call.text(2));
       const scale = { b: 1, k: 1000, kb: 1024, m: 1e6, mb: 1048576, g: 1e9, gb: 1073741824 }[
         match?.[2]?.toLowerCase() ?? 'b'
       ];
-      if (match === null || scale === undefined) {
+      const bytes = Number(match?.[1]) * (scale ?? NaN);
+      if (!(bytes <= PLAIN_BYTES_MAX)) {
         call.reply.error('ERR argument must be a memory value bigger than 1 and smaller than 4gb');
         return;
       }
-      call.host.keyspace.values.lists.quicklists.plainBytesMin = Number(match[1]) * scale;
+      call.host.keyspace.values.lists.quicklists.plainBytesMin = bytes;
       call.reply.ok();
     },
     args: [1, 1],
@@ -346,8 +396,9 @@ const table: Readonly<Record<string, DebugEntry>> = {
     },
     args: [1, 1],
   },
-  ziplist: { run: accept, args: [1, 1] },
-  replybuffer: { run: accept, args: [1, 2] },
+  quicklist: { run: quicklist, args: [1, 2] },
+  replybuffer: { run: replyBuffer, args: [2, 2] },
+  'repl-pause': { run: pauseReplication, args: [1, 1] },
   'io-threads': { run: debugIoThreads, args: [1, 3] },
   'pause-cron': {
     run: (call) => setSwitch(call, 2, (on) => (on ? call.host.cron.stop() : call.host.cron.start())),
@@ -380,7 +431,6 @@ const table: Readonly<Record<string, DebugEntry>> = {
     },
     args: [1, 1],
   },
-  stringmatch: { run: stringMatch, args: [2, 2] },
   reload: {
     run(call) {
       let saves = true;
@@ -473,6 +523,7 @@ const table: Readonly<Record<string, DebugEntry>> = {
           "it is used instead of the 'key' prefix.",
         ],
         ['PROTOCOL <type>', 'Reply with a test value of the specified type.'],
+        ['QUICKLIST <key> [<0|1>]', 'Whether the list at <key> is a quicklist.'],
         [
           'QUICKLIST-PACKED-THRESHOLD <size>',
           'Sets the threshold for elements to be inserted as plain vs packed nodes.',
@@ -485,7 +536,15 @@ const table: Readonly<Record<string, DebugEntry>> = {
           '* NOSAVE: the database will be loaded from an existing RDB file.',
         ],
         ['REPLICATE <command>', 'Replicates the provided string to replicas, allowing data divergence.'],
-        ['REPLYBUFFER <option> ...', 'Accepted for compatibility: reply buffers are not adaptive here.'],
+        [
+          'REPL-PAUSE <clear|after-fork|before-rdb-channel|on-streaming-repl-buf>',
+          'Stop the process (SIGSTOP) whenever a full sync comes to this step.',
+        ],
+        [
+          'REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|time>',
+          'Accepted for compatibility: replies have no buffer per client here.',
+        ],
+        ['REPLYBUFFER RESIZING <0|1>', 'Accepted for compatibility as well.'],
         [
           'SET-ACTIVE-EXPIRE <0|1>',
           'Setting it to 0 disables expiring keys (and hash-fields) in background',
@@ -516,7 +575,7 @@ export const debugCommand: ServerCommand = command({
     const entry = Object.hasOwn(table, name) ? table[name] : undefined;
     const extra = call.count - 2;
     if (entry === undefined || extra < entry.args[0] || extra > entry.args[1]) {
-      call.reply.error(`ERR unknown subcommand or wrong number of arguments for '${call.shown(1)}'. Try DEBUG HELP.`);
+      refuseUsage(call);
       return;
     }
     entry.run(call);

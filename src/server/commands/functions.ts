@@ -1,5 +1,6 @@
 // functions: FCALL, FCALL_RO and FUNCTION: libraries of functions that stay with the data.
 
+import { errors } from '../../protocol/errors.js';
 import type { Scripting } from '../scripting/scripting.js';
 import type { Persistence } from '../../persistence/persistence.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
@@ -212,7 +213,7 @@ function readPayload(call: ServerCall, index: number): Uint8Array[] | undefined 
   const length = call.lengths[index]!;
   const { bytes } = call;
   if (!isDumpPayload(bytes, start, length, call.host.persistence.verifiesPayloads, 0)) {
-    call.reply.error('ERR DUMP payload version or checksum are wrong');
+    call.reply.error(errors.dumpPayload);
     return undefined;
   }
   const codes: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 // hotkeys: HOTKEYS and its subcommands, as Redis 8.6 has them: sessions that find the keys that cost most.
 //
-// SLOTS is for clusters; what is told of all slots holds for the one range that there is without.
+// SLOTS is for clusters; without a cluster, figures of all slots hold for the single range.
 import type { HotKeys } from '../hot-keys.js';
 import { command } from '../../registry/command.js';
 import { block, int, many, optional, token } from '../../registry/grammar.js';
@@ -33,7 +33,7 @@ const DURATION_SECONDS_MAX = 1_000_000;
 const METRICS = 2;
 const SLOT_LAST = 16383;
 
-/** The number behind an option; undefined after an error reply when it is none within the bounds. */
+/** The number after an option; undefined after an error reply when it is none within the bounds. */
 function readNumber(call: ServerCall, index: number, least: number, most: number, error: string): number | undefined {
   const value = index < call.count ? call.integer(index) : NaN;
   if (value >= least && value <= most) return value;

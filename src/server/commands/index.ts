@@ -9,6 +9,7 @@ import { hotkeysCommand } from './hotkeys.js';
 import { keyspaceCommands } from './keyspace.js';
 import { memoryCommand } from './memory.js';
 import { migrateCommand } from './migrate.js';
+import { prefixesCommand } from './prefixes.js';
 import { replicationCommands } from './replication.js';
 import { scriptingCommands } from './scripting.js';
 import { wholeServerCommands } from './server.js';
@@ -21,6 +22,7 @@ export const serverCommands = [
   debugCommand,
   hotkeysCommand,
   memoryCommand,
+  prefixesCommand,
   migrateCommand,
   ...databaseCommands,
   ...functionCommands,

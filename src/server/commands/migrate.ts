@@ -58,7 +58,7 @@ function optionsOf(call: Pick<ServerCall, 'count' | 'lengths' | 'text'>): Option
   return options;
 }
 
-/** The request of a call whose keys are there; undefined after the reply. */
+/** The request of a call whose keys exist; undefined after the reply. */
 function requestOf(call: ServerCall): MigrationRequest | undefined {
   const options = optionsOf(call);
   if (typeof options === 'string') {

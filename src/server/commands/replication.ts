@@ -42,6 +42,11 @@ function runReplicaOf(call: ServerCall): void {
     call.reply.error('ERR REPLICAOF not allowed while failing over.');
     return;
   }
+  // The end of a stream in the middle of it would leave it open which of its commands belong to whose history.
+  if (call.client.kind === 'master') {
+    call.reply.error('ERR REPLICAOF not allowed in the stream of a master.');
+    return;
+  }
   if (call.is(1, 'no') && call.is(2, 'one')) {
     if (replication?.promote() === true)
       host.log('notice', `MASTER MODE enabled (user request from '${host.describeClient(call.client)}')`);
@@ -155,9 +160,10 @@ function checkOption(call: ServerCall, index: number): string | false | undefine
   }
   // Versions of servers, and what is for later ones.
   if (call.is(index, 'version')) return undefined;
-  if (call.is(index, 'rdb-only')) {
+  if (call.is(index, 'main-ch-client-id')) return Number.isNaN(call.integer(value)) ? errors.notInteger : undefined;
+  if (call.is(index, 'rdb-only') || call.is(index, 'rdb-channel')) {
     const flag = call.integer(value);
-    return flag === 0 || flag === 1 ? undefined : 'ERR value is out of range, value must between 0 and 1';
+    return flag === 0 || flag === 1 ? undefined : errors.notZeroOrOne;
   }
   if (call.is(index, 'rdb-filter-only')) {
     const unknown = call

@@ -76,7 +76,7 @@ function abortShutdown(call: ServerCall): void {
     host.pendingShutdown = undefined;
     host.log('notice', 'Shutdown manually aborted.');
   } else if (!host.shutdown.abort()) {
-    call.reply.error('ERR No shutdown in progress.');
+    call.reply.error(errors.noShutdown);
     return;
   }
   call.reply.ok();

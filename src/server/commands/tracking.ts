@@ -26,7 +26,7 @@ interface Wanted extends TrackingOptions {
   readonly prefixes: readonly string[];
 }
 
-/** Reads what stands behind ON or OFF; undefined after an error reply. */
+/** Reads the options after ON or OFF; undefined after an error reply. */
 function readOptions(call: ServerCall): Wanted | undefined {
   const prefixes: string[] = [];
   let redirection = 0;

@@ -112,13 +112,11 @@ const waitaof: ServerCommand = command({
     const local = call.integer(1);
     const replicas = call.integer(2);
     if (!(local >= 0 && local <= 1)) {
-      call.reply.error(
-        Number.isNaN(local) ? errors.notInteger : 'ERR value is out of range, value must between 0 and 1',
-      );
+      call.reply.error(Number.isNaN(local) ? errors.notInteger : errors.notZeroOrOne);
       return;
     }
     if (!(replicas >= 0)) {
-      call.reply.error(Number.isNaN(replicas) ? errors.notInteger : 'ERR value is out of range, must be positive');
+      call.reply.error(Number.isNaN(replicas) ? errors.notInteger : errors.notPositive);
       return;
     }
     const timeoutMs = waitMs(call, 3);

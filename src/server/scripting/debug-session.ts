@@ -4,11 +4,11 @@
 // status lines; commands that let the script run on (step, continue) are answered when it stops again. At the end comes an array
 // that ends with `<endsession>`, then EVAL's own reply, and the connection is closed.
 //
-// A debugged script is parked (parked-script) all the time: it tells `atLine` each line it comes to, and where it shall stop that
-// suspends it, so that its frames lie on the heap and can be looked at.
+// A debugged script is parked (parked-script) all the time: it calls `atLine` at each line, and where it shall stop
+// that suspends it, so that its frames lie on the heap and can be looked at.
 //
 // SYNC and YES differ in that YES takes all changes back at the end (undo). redis-server serves others meanwhile, from the process
-// that it forked from; here they wait in both modes, and are told -BUSY after busy-reply-threshold.
+// that it forked from; here they wait in both modes, and get -BUSY after busy-reply-threshold.
 //
 // Not here: what redis-server does not do either: setting variables, stopping in function libraries.
 
@@ -397,7 +397,7 @@ export class DebugSession implements CallWatcher {
       if (around === 0 || Math.abs(around - line) <= context) this.logLine(line);
   }
 
-  // --- what is told -------------------------------------------------------------------------------------------------
+  // --- messages to the client ---------------------------------------------------------------------------------------
 
   private log(text: string): void {
     this.logs.push(text.replace(/[\r\n]/g, ' '));

@@ -1,9 +1,10 @@
-// parked-script: a script that takes longer than a turn: who waits for it, what others are told, and how it ends.
+// parked-script: a script that takes longer than a turn: its waiting client, the replies to others, and its end.
 //
 // While it is parked the script is half done, and nobody may see that: requests of other clients are held back, at first
 // all, after busy-reply-threshold they are answered with -BUSY, except those few commands that touch no data. The cron does not
 // touch data either. When the script ends, what was held is run in the order in which it came.
 
+import { errors } from '../../protocol/errors.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { Settings } from '../settings.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
@@ -45,7 +46,7 @@ export interface ScriptRunner {
 }
 
 const busyTexts = {
-  script: 'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+  script: errors.busy,
   function: 'BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.',
 } as const;
 
@@ -69,7 +70,7 @@ interface Parked {
   /** CLIENT REPLY said to drop the reply. */
   readonly isSilent: boolean;
   readonly reply: ReplyWriter;
-  /** Messages for the waiting client: they come behind its reply. */
+  /** Messages for the waiting client: they follow its reply. */
   readonly messages: Uint8Array[];
   /** The continuation after the script: the rest of an EXEC. */
   afterwards: (() => void) | undefined;
@@ -243,7 +244,7 @@ export class ParkedScript {
     this.held = [];
   }
 
-  /** SCRIPT KILL, FUNCTION KILL: what the caller is told; undefined: it was killed. */
+  /** SCRIPT KILL, FUNCTION KILL: the error for the caller; undefined: it was killed. */
   kill(isFunction: boolean): string | undefined {
     const { parked, scripting } = this;
     if (parked === undefined || scripting.current === undefined) return 'NOTBUSY No scripts in execution right now.';

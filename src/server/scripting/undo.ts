@@ -16,7 +16,7 @@ import { findKeys, FoundKeys } from '../../registry/find-keys.js';
 import type { Client } from '../../service/clients/client.js';
 import type { ServerCall } from '../call.js';
 
-/** The keys, and the way to run commands that nobody hears of. */
+/** The keys, and the way to run commands without propagating them. */
 export interface UndoHost {
   readonly keyspace: Keyspace;
   readonly effects: Effects;
@@ -104,7 +104,7 @@ export class Undo {
     this.saved.set(name, { database, key, payload, expiry: expiry === '-1' ? '0' : expiry });
   }
 
-  /** Runs a command that nobody hears of; its reply. */
+  /** Runs a command without propagating it; returns its reply. */
   private run(database: number, words: readonly (string | Uint8Array)[]): Uint8Array {
     const { call, server } = this;
     const { effects } = server;
