@@ -167,7 +167,7 @@ export class ClusterClient {
       // One after the other without a pause, so that nothing comes between ASKING and its command.
       if (asking) {
         connection.send(['ASKING']);
-        connection.readAnswer().catch(() => undefined); // the command's own reply tells of the loss
+        connection.readAnswer().catch(() => undefined); // the command's own reply reports the loss
       }
       return { reply: await this.inTime(connection, connection.call(...args)) };
     } catch (error) {
@@ -211,7 +211,7 @@ export class ClusterClient {
   }
 
   private refreshBeside(): void {
-    this.refresh().catch(() => undefined); // the map that is there stays; calls that find nobody try again
+    this.refresh().catch(() => undefined); // the present map stays; calls that find no node try again
   }
 
   private async readMap(): Promise<void> {
@@ -228,7 +228,7 @@ export class ClusterClient {
         reasons.push(`${addressText(address)}: ${asError(error).message}`);
       }
     }
-    throw new ClusterUnreachable(`no node of the cluster tells its slots (${reasons.join('; ')})`);
+    throw new ClusterUnreachable(`no node of the cluster reports its slots (${reasons.join('; ')})`);
   }
 
   private async readMapOf(address: NodeAddress): Promise<SlotMap> {

@@ -99,7 +99,7 @@ export class Connection {
     return new Promise((resolve, reject) => this.waiters.push({ resolve, reject }));
   }
 
-  /** A reply that is there already, without waiting. */
+  /** A reply that has come already, without waiting. */
   takeReply(): Reply | undefined {
     if (this.waiters.length > 0) return undefined;
     const reply = this.parse();

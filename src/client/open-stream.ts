@@ -27,11 +27,15 @@ export interface Endpoint {
   readonly timeoutMs?: number | undefined;
 }
 
-/** No connection came about. `stage` tells whether the network or the TLS handshake refused; the message says why. */
+/**
+ * The connection failed. `stage` says whether the network or the TLS handshake refused; the message says why.
+ * `isLasting`: another attempt would end the same way, as with a certificate that is not trusted.
+ */
 export class ConnectError extends Error {
   constructor(
     readonly stage: 'network' | 'tls',
     message: string,
+    readonly isLasting = false,
   ) {
     super(message);
   }
@@ -89,7 +93,7 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
       return fs.readFileSync(file);
     } catch {
       socket.destroy();
-      throw new ConnectError('tls', what);
+      throw new ConnectError('tls', what, true);
     }
   };
   const authorities: Buffer[] = [];
@@ -100,7 +104,7 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
       names = fs.readdirSync(options.caFolder);
     } catch {
       socket.destroy();
-      throw new ConnectError('tls', 'Invalid CA Certificate File/Directory');
+      throw new ConnectError('tls', 'Invalid CA Certificate File/Directory', true);
     }
     for (const name of names) {
       const file = path.join(options.caFolder, name);
@@ -114,10 +118,14 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
   const serverName =
     options.serverName ?? (isIP(endpoint.host) === 0 && endpoint.path === undefined ? endpoint.host : undefined);
   return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
     const fail = (error: Error): void => {
+      clearTimeout(timer);
       socket.destroy();
-      reject(new ConnectError('tls', `SSL_connect failed: ${describeTlsFailure(error)}`));
+      reject(new ConnectError('tls', `SSL_connect failed: ${describeTlsFailure(error)}`, isLastingFailure(error)));
     };
+    if (endpoint.timeoutMs !== undefined && endpoint.timeoutMs > 0)
+      timer = setTimeout(() => fail(new Error('the server does not answer')), endpoint.timeoutMs);
     try {
       const secured = tls.connect({
         socket,
@@ -132,10 +140,12 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
       });
       secured.once('error', fail);
       secured.once('secureConnect', () => {
+        clearTimeout(timer);
         secured.removeListener('error', fail);
         resolve(secured);
       });
     } catch (error) {
+      clearTimeout(timer);
       if (error instanceof ConnectError) reject(error);
       else fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -161,14 +171,19 @@ export function streamErrorText(error: unknown): string {
   return alertTexts[errorCode(error)] ?? systemErrorText(error);
 }
 
+const untrusted = [
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+];
+
 function describeTlsFailure(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const untrusted = [
-    'SELF_SIGNED_CERT_IN_CHAIN',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  ];
-  if (untrusted.includes(code)) return 'certificate verify failed';
-  return streamErrorText(error);
+  return untrusted.includes(errorCode(error)) ? 'certificate verify failed' : streamErrorText(error);
+}
+
+/** The certificates or the port are wrong, rather than the moment. */
+function isLastingFailure(error: Error): boolean {
+  const code = errorCode(error);
+  return untrusted.includes(code) || code.startsWith('CERT_') || Object.hasOwn(alertTexts, code);
 }

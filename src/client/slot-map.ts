@@ -1,6 +1,6 @@
-// slot-map: which node serves which slot of a cluster, as CLUSTER SLOTS or CLUSTER SHARDS of one node tells it.
+// slot-map: which node serves which slot of a cluster, as CLUSTER SLOTS or CLUSTER SHARDS of one node reports it.
 //
-// A node may not know its own address, or be told not to show it (`cluster-preferred-endpoint-type unknown-endpoint`): then
+// A node may not know its own address, or hide it (`cluster-preferred-endpoint-type unknown-endpoint`): then
 // the address by which it was asked stands in.
 import { keySlot, SLOT_COUNT } from '../base/key-slot.js';
 import { isAggregate, isError, replyText, type Reply } from './reply.js';
@@ -23,7 +23,7 @@ export class SlotMapError extends Error {}
 export const sameAddress = (one: NodeAddress, other: NodeAddress): boolean =>
   one.host === other.host && one.port === other.port;
 
-/** `host:port`, which tells nodes apart. */
+/** `host:port`, which distinguishes nodes. */
 export const addressText = ({ host, port }: NodeAddress): string => `${host}:${port}`;
 
 export class SlotMap {

@@ -1,4 +1,4 @@
-// data-transfer: the data set as a master sends it: where it begins, where it ends, and what is between.
+// data-transfer: the data set as a master sends it: its beginning, its end, and the bytes between.
 //
 //   $<length>\r\n<bytes>               the master had a file, so the length is known
 //   $EOF:<mark>\r\n<bytes><mark>       the master sends while it encodes; the mark is 40 random bytes

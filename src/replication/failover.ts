@@ -8,7 +8,8 @@
 // of it; or, with FORCE, the one that was named, when the time is over. Then this server follows it: its PSYNC says FAILOVER,
 // and makes the target a master before it is answered.
 //
-// Not here: what PSYNC FAILOVER does to the target (replication), the options of the command (server/commands/replication).
+// Not here: the effect of PSYNC FAILOVER on the target (replication), the options of the command
+// (server/commands/replication).
 
 import type { Clock } from '../io/clock.js';
 import type { Pause } from '../service/clients/pause.js';

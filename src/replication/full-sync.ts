@@ -20,6 +20,7 @@ import type { PersistenceHost } from '../persistence/host.js';
 import type { DataServer } from '../server/server.js';
 import type { Connection } from '../service/clients/connection.js';
 import type { History } from './history.js';
+import { RUN_DIGITS } from './incoming-data.js';
 import type { Replica } from './replica.js';
 import { NO_CHECKSUM, ReplicaSink } from './replica-sink.js';
 import { SyncPace } from './sync-pace.js';
@@ -34,6 +35,8 @@ const PART_BYTES = 4096;
 export interface FullSyncOwner {
   /** The replica has, or will have, all data: the stream follows. */
   becomeOnline(replica: Replica, waitsForAck: boolean): void;
+  /** The data begins to go to `replica.channel`; the stream follows here meanwhile. */
+  becomeStreamed(replica: Replica): void;
 }
 
 interface Waiting {
@@ -45,6 +48,8 @@ interface Waiting {
 
 export class FullSync {
   owner!: FullSyncOwner;
+  /** A snapshot has begun: for tests. */
+  onBegun: () => void = () => undefined;
   private readonly waiting = new Map<Replica, Waiting>();
   /** The replicas of the snapshot that is made now. */
   private served: Replica[] = [];
@@ -64,6 +69,7 @@ export class FullSync {
   /** A replica has taken some of the data: the replication timeout begins anew. */
   private readonly noteProgress = (replica: Replica): void => {
     replica.heardMs = this.server.clock.steadyMs();
+    if (replica.main !== undefined) replica.main.heardMs = replica.heardMs;
   };
 
   /** The replica waits for a snapshot, which is not begun for it alone within `delayMs`. */
@@ -130,6 +136,7 @@ export class FullSync {
       makeEncoder: (writer) =>
         new RdbSnapshotEncoder(this.server.keyspace, rdbOptions(this.persistenceHost, false), writer),
       compression: () => compression,
+      onStart: () => this.onBegun(),
       onEnd: (result) => this.written(result, isStreamed),
     });
   }
@@ -171,9 +178,10 @@ export class FullSync {
     const replicas = this.open.filter((replica) => !isStreamed || replica.knowsEof);
     if (replicas.length === 0) throw new Error('no replica is left that waits for it');
     this.served = replicas;
+    const kind = replicas.some(({ main }) => main !== undefined) ? ' (rdb-channel)' : '';
     server.log(
       'notice',
-      `Starting BGSAVE for SYNC with target: ${isStreamed ? 'replicas sockets' : 'disk'} (${replicas.length} replica${replicas.length === 1 ? '' : 's'})`,
+      `Starting BGSAVE for SYNC with target: ${isStreamed ? 'replicas sockets' : 'disk'}${kind} (${replicas.length} replica${replicas.length === 1 ? '' : 's'})`,
     );
     server.log('notice', `Background RDB transfer started by pid ${server.options.environment.processId}`);
     // From here on the stream is what comes after the cut.
@@ -184,9 +192,13 @@ export class FullSync {
       this.waiting.delete(replica);
       replica.state = 'transfer';
       replica.getsFile = false;
-      replica.reader = history.stream!.enter(offset);
-      replica.ackOffset = 0;
-      replica.heardMs = server.clock.steadyMs();
+      replica.awaitsFile = !isStreamed;
+      // With two connections the stream goes over the first.
+      const follower = replica.main ?? replica;
+      follower.reader = history.stream!.enter(offset);
+      follower.ackOffset = 0;
+      this.noteProgress(replica);
+      if (follower !== replica) this.owner.becomeStreamed(follower);
       if (speaksPsync) replica.client.connection!.send(utf8(`+FULLRESYNC ${history.id} ${offset}\r\n`));
     }
     return isStreamed ? this.socketSink() : this.fileSink();
@@ -203,7 +215,7 @@ export class FullSync {
   private fileSink(): SnapshotSink {
     const { server } = this;
     const { processId } = server.options.environment;
-    this.path = `${server.config.path('dir')}/temp-repl-${processId}.${++this.count}.rdb`;
+    this.path = `${server.config.path('dir')}/temp-repl-${processId}-${server.runId.slice(0, RUN_DIGITS)}.${++this.count}.rdb`;
     return this.persistenceHost.makeSink({
       temporaryPath: `${this.path}.tmp`,
       finalPath: this.path,
@@ -215,7 +227,8 @@ export class FullSync {
   private written({ error, aborted }: SnapshotResult, isStreamed: boolean): void {
     const { server } = this;
     this.sink = undefined;
-    if (error !== null || aborted) this.fail(error?.message ?? 'the snapshot was stopped');
+    if (error !== null || aborted)
+      this.fail(error?.message ?? 'the snapshot was stopped', isStreamed ? 'Background transfer error' : 'SYNC failed');
     else if (isStreamed) {
       server.log('notice', `Diskless rdb transfer, done reading from pipe, ${this.served.length} replicas still up.`);
       for (const replica of this.served) this.owner.becomeOnline(replica, true);
@@ -239,12 +252,12 @@ export class FullSync {
       });
       sending.start(() => this.pace());
     } catch (error) {
-      this.fail(error instanceof Error ? error.message : String(error));
+      this.fail(error instanceof Error ? error.message : String(error), 'SYNC failed');
     }
   }
 
-  private fail(reason: string): void {
-    this.server.log('warning', `SYNC failed: ${reason}`);
+  private fail(reason: string, what: string): void {
+    this.server.log('warning', `${what}: ${reason}`);
     for (const { client } of this.served) client.connection?.destroy();
   }
 }
@@ -275,6 +288,8 @@ class FileToReplicas {
         continue;
       }
       replica.getsFile = true;
+      replica.awaitsFile = false;
+      this.noteProgress(replica);
       connection.send(utf8(`$${this.size}\r\n`));
       this.sendTo(replica, connection, makePace());
     }

@@ -51,6 +51,33 @@ test('a partial resync with everything announced', () => {
   assert.deepEqual(last, { kind: 'continue', id: undefined });
 });
 
+test('the data may come over a second connection, which names the first', () => {
+  const { sent, last } = play({ takesChannel: true }, ['+PONG', '+OK', '+OK', '+OK', '+RDBCHANNELSYNC 17']);
+  assert.equal(sent[2], 'REPLCONF capa eof capa psync2 capa rdb-channel-repl');
+  assert.deepEqual(last, { kind: 'channel', mainClientId: '17' });
+  const wrong = play({ takesChannel: true }, ['+PONG', '+OK', '+OK', '+OK', '+RDBCHANNELSYNC']).last;
+  assert.equal(wrong.kind, 'fail');
+  assert.equal(play({}, ['+PONG', '+OK', '+OK', '+OK', '+RDBCHANNELSYNC 17']).last.kind, 'fail');
+});
+
+test('the second connection authenticates, names the first, and takes nothing but the data', () => {
+  const second = (...answers: string[]): (string | HandshakeStep)[] => {
+    const handshake = Handshake.ofChannel({ user: 'replica', password: 'secret', announcedPort: 7000 }, '17');
+    const steps = [handshake.begin(), ...answers.map((answer) => handshake.take(answer))];
+    return steps.map((step) => (step.kind === 'send' ? step.command.join(' ') : step));
+  };
+  assert.deepEqual(second('+OK', '+OK', '', `+FULLRESYNC ${ID} 5`), [
+    'AUTH replica secret',
+    'REPLCONF capa eof rdb-only 1 rdb-channel 1 main-ch-client-id 17 listening-port 7000',
+    'PSYNC ? -1',
+    { kind: 'wait' },
+    { kind: 'full', id: ID, offset: 5 },
+  ]);
+  for (const answer of [`+CONTINUE ${ID}`, '+RDBCHANNELSYNC 3', '-ERR unknown command', '-ERR', '$5'])
+    assert.equal((second('+OK', '+OK', answer)[3] as HandshakeStep).kind, 'fail', answer);
+  assert.equal((second('+OK', '-ERR Unrecognized RDB client id: 17')[2] as HandshakeStep).kind, 'fail');
+});
+
 test('a full resync carries the id and the offset of the master', () => {
   const { last } = play({ id: '?', offset: -1 }, ['+PONG', '+OK', '+OK', '+OK', `+FULLRESYNC ${ID} 12345`]);
   assert.deepEqual(last, { kind: 'full', id: ID, offset: 12345 });

@@ -1,10 +1,12 @@
-// handshake: what a replica says to its master until the data comes: a state machine of lines.
+// handshake: a replica's words to its master until the data comes: a state machine of lines.
 //
-//   PING ─> [AUTH] ─> [REPLCONF listening-port] ─> [REPLCONF ip-address] ─> REPLCONF capa eof capa psync2
-//        ─> REPLCONF version ─> PSYNC id offset ─> full | continue | (SYNC ─> full) | retry
+//   PING ─> [AUTH] ─> [REPLCONF listening-port] ─> [REPLCONF ip-address] ─> REPLCONF capa eof capa psync2 [capa rdb-channel-repl]
+//        ─> REPLCONF version ─> PSYNC id offset ─> full | continue | channel | (SYNC ─> full) | retry
 //
 // The master answers each with one line. Old masters do not know REPLCONF's options or PSYNC: an error to the former is
-// passed over, the latter falls back to SYNC.
+// ignored, the latter falls back to SYNC. The second connection, on which the data comes after `channel`, says less:
+//
+//   [AUTH] ─> REPLCONF capa eof rdb-only 1 rdb-channel 1 main-ch-client-id N listening-port P ─> PSYNC ? -1 ─> full
 
 import { NO_ID, type ReplicationId } from './psync.js';
 
@@ -21,7 +23,14 @@ export interface HandshakeOptions {
   readonly offset: number;
   /** The master is to make itself one before it answers (FAILOVER). */
   readonly isFailover?: boolean;
+  /** The data may come over a connection of its own. */
+  readonly takesChannel?: boolean;
+  /** This is that connection, and the first one has this number at the master. */
+  readonly mainClientId?: string;
 }
+
+/** What the second connection needs of them. */
+export type ChannelOptions = Pick<HandshakeOptions, 'user' | 'password' | 'announcedPort'>;
 
 export type HandshakeStep =
   | { readonly kind: 'send'; readonly command: readonly string[] }
@@ -29,12 +38,14 @@ export type HandshakeStep =
   | { readonly kind: 'wait' }
   /** The whole data set comes next. `id` and `offset` are unknown with SYNC. */
   | { readonly kind: 'full'; readonly id: ReplicationId | undefined; readonly offset: number }
+  /** The data comes over a second connection, which names this one by its number at the master; the stream comes over this one. */
+  | { readonly kind: 'channel'; readonly mainClientId: string }
   /** The stream goes on; with a new id, the master's history has another name now. */
   | { readonly kind: 'continue'; readonly id: ReplicationId | undefined }
   /** The connection is of no use; `reason` is for the log. */
   | { readonly kind: 'fail'; readonly reason: string; readonly isRefusal?: boolean };
 
-type Stage = 'ping' | 'auth' | 'port' | 'address' | 'capabilities' | 'version' | 'psync' | 'sync';
+type Stage = 'ping' | 'auth' | 'port' | 'address' | 'capabilities' | 'version' | 'channel' | 'psync' | 'sync';
 
 const ID_PATTERN = /^[0-9a-f]{40}$/i;
 
@@ -43,9 +54,16 @@ export class Handshake {
 
   constructor(private readonly options: HandshakeOptions) {}
 
+  /** Of the second connection. */
+  static ofChannel(options: ChannelOptions, mainClientId: string): Handshake {
+    const nothing = { announcedAddress: '', version: '', id: '?', offset: -1 } as const;
+    return new Handshake({ ...nothing, ...options, mainClientId });
+  }
+
   /** The first command. */
   begin(): HandshakeStep {
-    return { kind: 'send', command: ['PING'] };
+    if (this.options.mainClientId === undefined) return { kind: 'send', command: ['PING'] };
+    return this.options.password === '' ? this.announcePort() : this.authenticate();
   }
 
   /** Where we wanted to go on, for messages; undefined: we have nothing to go on with. */
@@ -78,13 +96,9 @@ export class Handshake {
         this.stage = 'version';
         return send('REPLCONF', 'version', this.options.version);
       case 'version':
-        this.stage = 'psync';
-        return send(
-          'PSYNC',
-          this.options.id,
-          String(this.options.offset),
-          ...(this.options.isFailover === true ? ['FAILOVER'] : []),
-        );
+        return this.askToSync();
+      case 'channel':
+        return isError ? fail(`the master takes no connection for the data: ${shown(line)}`) : this.askToSync();
       case 'psync':
         if (isError && this.options.isFailover === true)
           return { ...fail(`the master refuses the failover: ${shown(line)}`), isRefusal: true };
@@ -100,9 +114,23 @@ export class Handshake {
     return user === '' ? send('AUTH', password) : send('AUTH', user, password);
   }
 
+  private askToSync(): HandshakeStep {
+    const { id, offset, isFailover } = this.options;
+    this.stage = 'psync';
+    return send('PSYNC', id, String(offset), ...(isFailover === true ? ['FAILOVER'] : []));
+  }
+
   private announcePort(): HandshakeStep {
+    const { mainClientId } = this.options;
+    const port = ['listening-port', String(this.options.announcedPort)];
+    if (mainClientId !== undefined) {
+      this.stage = 'channel';
+      // Without the first four words Redis 8 would write a file and keep the stream for this connection too.
+      const wishes = ['capa', 'eof', 'rdb-only', '1', 'rdb-channel', '1'];
+      return send('REPLCONF', ...wishes, 'main-ch-client-id', mainClientId, ...port);
+    }
     this.stage = 'port';
-    return send('REPLCONF', 'listening-port', String(this.options.announcedPort));
+    return send('REPLCONF', ...port);
   }
 
   private announceAddress(): HandshakeStep {
@@ -112,16 +140,23 @@ export class Handshake {
 
   private announceCapabilities(): HandshakeStep {
     this.stage = 'capabilities';
-    return send('REPLCONF', 'capa', 'eof', 'capa', 'psync2');
+    const more = this.options.takesChannel === true ? ['capa', 'rdb-channel-repl'] : [];
+    return send('REPLCONF', 'capa', 'eof', 'capa', 'psync2', ...more);
   }
 
   private takePsyncReply(line: string, isError: boolean): HandshakeStep {
     const words = line.split(' ');
     if (words[0] === '+FULLRESYNC') {
       const [, id = '', offset = ''] = words;
-      if (!ID_PATTERN.test(id) || !/^\d{1,16}$/.test(offset))
+      if (!ID_PATTERN.test(id) || !/^\d{1,16}$/.test(offset) || !Number.isSafeInteger(Number(offset)))
         return fail(`the master's reply to PSYNC has a wrong syntax: '${shown(line)}'`);
       return { kind: 'full', id: id.toLowerCase(), offset: Number(offset) };
+    }
+    if (words[0] === '+RDBCHANNELSYNC' && this.options.takesChannel === true) {
+      const [, mainClientId = ''] = words;
+      if (!/^\d{1,20}$/.test(mainClientId))
+        return fail(`the master's reply to PSYNC has a wrong syntax: '${shown(line)}'`);
+      return { kind: 'channel', mainClientId };
     }
     if (words[0] === '+CONTINUE') {
       const id = words[1];
@@ -135,6 +170,7 @@ export class Handshake {
       return fail(`the master is not able to serve replicas right now: ${shown(line)}`);
     if (!isError) return fail(`unexpected reply to PSYNC from master: '${shown(line)}'`);
     if (/^-(NOPERM|NOAUTH)/.test(line)) return fail(`the master does not allow PSYNC: ${shown(line)}`);
+    if (this.options.mainClientId !== undefined) return fail(`the master sends no data: ${shown(line)}`);
     // A master from before 2.8.
     this.stage = 'sync';
     return { kind: 'send', command: ['SYNC'] };

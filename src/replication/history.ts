@@ -13,7 +13,7 @@ export interface StreamArchive {
   readonly earlierIds: readonly EarlierId[];
   /** A stream begins whose past nobody may ask for, or which has none. */
   begin(stream: WriteStream, id: ReplicationId): void;
-  /** The stream goes on after what is archived of this history up to its beginning, if that is there. */
+  /** The stream continues the archived part of this history up to its beginning, if there is one. */
   resume(stream: WriteStream, id: ReplicationId): void;
   /** From here on the history has another name. */
   rename(id: ReplicationId): void;
@@ -72,6 +72,12 @@ export class History {
     this.archive?.drop();
     // Redis: the writes that come now are in nobody's backlog.
     this.renew();
+  }
+
+  /** The data of this history is given up: nobody may go on from it here. */
+  lose(): void {
+    this.restingOffset = this.offset;
+    this.stream = undefined;
   }
 
   /** Another name, which nobody knows. */

@@ -6,9 +6,10 @@
 //                        swapdb             as it comes, beside the old data, which it replaces at its end
 //
 // With swapdb the old data is served meanwhile if it is an earlier state of the same history; else commands get -LOADING. After a
-// failure it is there as before, with its history. While the loader is busy the master is not read from, so memory is bounded.
+// failure it is as before, with its history. While the loader is busy the master is not read from, so memory is
+// bounded.
 //
-// Not here: where the data begins and ends (data-transfer), how it is loaded (persistence/replacement).
+// Not here: the bounds of the data (data-transfer), loading it (persistence/replacement).
 
 import type { OpenFile } from '../io/files.js';
 import { PushedSource } from '../persistence/byte-source.js';
@@ -17,9 +18,12 @@ import type { ReplacementMode } from '../persistence/replacement.js';
 import { fromByteString } from '../service/config/special-settings.js';
 import type { DataServer } from '../server/server.js';
 
+/** Digits of the run's id in the name of a temporary file: servers of one process may share a folder. */
+export const RUN_DIGITS = 8;
+
 /** The receiver of the data. */
 export interface IncomingDataOwner {
-  /** The id is that of the data which is there. */
+  /** The id is that of the present data. */
   isSameHistory(id: string | undefined): boolean;
   /** The old data goes now, and with it the history that it belongs to. */
   dataGoes(): void;
@@ -33,6 +37,7 @@ export class IncomingData {
   private count = 0;
   private source: PushedSource | undefined;
   private loading: Promise<void> | undefined;
+  private isFileLoading = false;
 
   constructor(
     private readonly server: DataServer,
@@ -45,10 +50,11 @@ export class IncomingData {
    */
   begin(bytes: number, id: string | undefined, onFailure: (reason: string) => void, onRoom: () => void): void {
     if (this.loading !== undefined) throw new Error('the data of the last attempt is still being dropped');
+    if (this.isFileLoading) throw new Error('the data of the last attempt is still being loaded');
     const mode = this.mode(id);
     if (mode === undefined) {
       const { server } = this;
-      this.path = `${server.config.path('dir')}/temp-sync-${server.options.environment.processId}.${++this.count}.rdb`;
+      this.path = `${server.config.path('dir')}/temp-sync-${server.options.environment.processId}-${server.runId.slice(0, RUN_DIGITS)}.${++this.count}.rdb`;
       this.file = server.files.open(this.path, 'create');
       return;
     }
@@ -143,11 +149,13 @@ export class IncomingData {
     this.file = undefined;
     this.log('notice', 'MASTER <-> REPLICA sync: Flushing old data');
     this.owner.dataGoes();
+    this.isFileLoading = true;
     try {
       this.log('notice', 'MASTER <-> REPLICA sync: Loading DB in memory');
       await this.server.persistence.replaceWith(this.path);
       this.keepFile();
     } finally {
+      this.isFileLoading = false;
       this.dropFile();
     }
   }

@@ -1,8 +1,9 @@
-// local-expiry: keys with an age that clients have set on a writable replica: no master will ever delete them, so it does itself.
+// local-expiry: keys with an expiry that clients have set on a writable replica, which deletes them itself, as no
+// master will.
 //
-// Everything else that is past its time stays until the master says so. A key that the master writes later is not taken off
-// the list: it is deleted here only while it is past its time, when nobody can see it anyway. As in Redis, databases from 64 on
-// are not looked after.
+// All other expired keys stay until the master deletes them. A key that the master writes later is not taken off the
+// list: it is deleted here only while it is expired, when no client can see it anyway. As in Redis, databases from 64
+// on are ignored.
 
 import { chunkOf } from '../memory/layout.js';
 import type { Database } from '../keyspace/database.js';

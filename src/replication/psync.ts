@@ -1,4 +1,4 @@
-// psync: whether a replica may go on where it was, decided from its request and the state of this server alone.
+// psync: decides, from a replica's request and the state of this server alone, whether it may go on where it was.
 //
 // A server's history has a name, the replication id. It may have a second one: after a promotion the id of the master
 // that it followed, valid up to the offset of the promotion, so that the other replicas of that master can follow here

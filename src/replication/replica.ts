@@ -1,11 +1,14 @@
-// replica: what a master knows of one of its replicas.
+// replica: one replica as its master knows it.
 
 import type { Client } from '../service/clients/client.js';
 import type { SegmentReader } from './disk/segment-reader.js';
 import type { StreamReader } from './write-stream.js';
 
-/** wait: for a snapshot to begin. transfer: gets the data. online: follows the stream. */
-export type ReplicaState = 'wait' | 'transfer' | 'online';
+/**
+ * wait: for a snapshot to begin. transfer: gets the data. stream: gets the stream already, while the data goes over a connection of
+ * its own and is loaded. online: follows the stream.
+ */
+export type ReplicaState = 'wait' | 'transfer' | 'stream' | 'online';
 
 /** The parts that a full sync sends: REPLCONF rdb-filter-only. */
 export type ReplicaContent = 'all' | 'functions' | 'nothing';
@@ -22,6 +25,16 @@ export class Replica {
   knowsPsync2 = false;
   /** It wants the data alone, not the stream. */
   rdbOnly = false;
+  /** It takes the data over a connection of its own. */
+  knowsChannel = false;
+  /** This connection is for the data alone: that one has, or will have, the stream. */
+  main: Replica | undefined;
+  /** The data comes over that connection; undefined as long as there is none. */
+  channel: Replica | undefined;
+  /** It has been told to open a second connection for the data. */
+  awaitsChannel = false;
+  /** Everything that it wanted of the data has been sent. */
+  hasAllData = false;
   /** The part of the data set that it wants. */
   content: ReplicaContent = 'all';
   /** Offset that it has applied, and synced to its AOF. */
@@ -29,6 +42,8 @@ export class Replica {
   ackAofOffset = 0;
   /** Steady time at which it was last heard of. */
   heardMs: number;
+  /** Bytes that its connection had brought when we last looked: empty lines are signs of life too. */
+  seenBytesIn = 0;
   /** Steady time at which it began to follow the stream; 0: it does not yet. */
   onlineSinceMs = 0;
   /** We have ended its connection, and have said why. */
@@ -39,6 +54,8 @@ export class Replica {
   disk: SegmentReader | undefined;
   /** The stream is sent once it has acknowledged the data. */
   waitsForAck = false;
+  /** The file of the data is being written: the replica gets nothing but signs of life. */
+  awaitsFile = false;
   /** The data is in a file and on its way. */
   getsFile = false;
   /** Bytes that its connection had sent before it became a replica. */
@@ -62,7 +79,18 @@ export class Replica {
   /** As INFO shows the state: a snapshot that goes to sockets is to Redis one that is being made. */
   get stateName(): string {
     if (this.state === 'online') return 'online';
+    if (this.state === 'stream') return 'send_bulk_and_stream';
     return this.getsFile ? 'send_bulk' : 'wait_bgsave';
+  }
+
+  /** The second connection of a replica is not a replica more. */
+  get isCounted(): boolean {
+    return this.main === undefined;
+  }
+
+  /** The stream goes to it. */
+  get isStreamed(): boolean {
+    return this.state === 'stream' || (this.state === 'online' && !this.waitsForAck && !this.rdbOnly && this.isCounted);
   }
 
   /** Bytes that were sent to it since it became a replica. */

@@ -1,11 +1,13 @@
-// replicas: the master's side: who follows, who may go on where it was, who needs everything, and the stream to each.
+// replicas: the master's side: its replicas, partial and full syncs, and the stream to each.
 //
 //   REPLCONF ... , PSYNC ──┬─> +CONTINUE ───────────────────────────────> online
-//                          └─> wait ─> transfer (a snapshot, shared) ─┬─> online
-//                                                                     └─> (data with a mark) first ACK ─> online
+//                          ├─> wait ─> transfer (a snapshot, shared) ─┬─> online
+//                          │                                          └─> (data with a mark) first ACK ─> online
+//                          └─> +RDBCHANNELSYNC, wait ─> stream ─> first ACK ─> online
+//                              second connection: wait ─> transfer ─> end
 //
 // The stream lies in one place (write-stream); a replica is an offset in it. Bytes go to a replica's socket while it takes
-// them; those that it has not taken yet count against client-output-buffer-limit, as do in Redis.
+// them; those that it has not taken yet count against client-output-buffer-limit, as in Redis.
 
 import { utf8 } from '../base/bytes.js';
 import { errors } from '../protocol/errors.js';
@@ -102,7 +104,7 @@ export class Replicas {
     if (reader === undefined || stream === undefined || connection === undefined || connection.isClosing) return;
     const behind = stream.endOffset - reader.offset;
     if (behind === 0) return;
-    const unsent = replica.state === 'online' ? connection.wire.unsentBytes : 0;
+    const unsent = replica.state === 'online' || replica.state === 'stream' ? connection.wire.unsentBytes : 0;
     if (unsent + behind <= stream.size) {
       client.softLimitSinceMs = 0;
       return;
@@ -111,12 +113,12 @@ export class Replicas {
     if (!connection.isClosing) return;
     this.cut(
       replica,
-      `it was cut off with ${unsent + behind} bytes of the stream waiting for it${replica.state === 'transfer' ? ' while it got the data' : ''}`,
+      `it was cut off with ${unsent + behind} bytes of the stream waiting for it${replica.state === 'online' ? '' : ' while it got the data'}`,
       'a larger client-output-buffer-limit replica, or repl-backlog-disk-size, would have kept it',
     );
   }
 
-  /** We end the connection of a replica, or have done so; the log of the next sync tells why. */
+  /** We end the connection of a replica, or have done so; the log of the next sync says why. */
   private cut(replica: Replica, cause: string, advice: string): void {
     replica.isCut = true;
     this.record.cut(replica, cause, advice);
@@ -128,7 +130,7 @@ export class Replicas {
     const { reader } = replica;
     const { connection } = replica.client;
     const { stream } = this.history;
-    if (replica.state !== 'online' || replica.waitsForAck || replica.rdbOnly) return;
+    if (!replica.isStreamed) return;
     if (connection === undefined || connection.isClosing || stream === undefined) return;
     if (replica.disk !== undefined) this.feedFromDisk(replica, replica.disk, stream);
     if (reader === undefined) return;
@@ -177,7 +179,7 @@ export class Replicas {
     replica.reader = replica.disk === undefined ? stream.enter(offset) : undefined;
   }
 
-  /** The bytes that a replica lags behind are not kept in memory when they are on the disk. */
+  /** Bytes that a lagging replica still needs are not kept in memory when they are on the disk. */
   useDisk(): void {
     const { stream } = this.history;
     if (stream === undefined) return;
@@ -218,7 +220,9 @@ export class Replicas {
     replica.heardMs = this.server.clock.steadyMs();
     if (offset > replica.ackOffset) replica.ackOffset = offset;
     if (aofOffset !== undefined && aofOffset > replica.ackAofOffset) replica.ackAofOffset = aofOffset;
-    if (replica.waitsForAck && replica.state === 'online') {
+    if (replica.state === 'stream' || (replica.waitsForAck && replica.state === 'online')) {
+      if (replica.state === 'stream') replica.onlineSinceMs = replica.heardMs;
+      replica.state = 'online';
       replica.waitsForAck = false;
       this.server.log('notice', `Synchronization with replica ${replica.name} succeeded`);
       this.feedSoon();
@@ -254,6 +258,10 @@ export class Replicas {
     }
     server.log('notice', `Replica ${replica.name} asks for synchronization`);
     const stream = history.keepStream(server.config.number('repl-backlog-size').value);
+    if (replica.main !== undefined) {
+      this.beginChannel(call, replica, replica.main);
+      return;
+    }
     if (id !== undefined) {
       const decision = decidePsync(history.forPsync, id, offset);
       if (decision.kind === 'continue') {
@@ -274,11 +282,46 @@ export class Replicas {
       if (id !== '?') this.syncs.refused++;
       const advice = decision.advice === undefined ? '' : ` (${decision.advice})`;
       this.logFull(replica, decision.cause + advice);
+      if (this.offersChannel(replica)) {
+        replica.state = 'wait';
+        replica.awaitsChannel = true;
+        this.follow(replica);
+        call.reply.raw(utf8(`+RDBCHANNELSYNC ${client.id}\r\n`));
+        return;
+      }
     } else this.logFull(replica, 'it asks with SYNC');
     this.syncs.full++;
     replica.state = 'wait';
     this.follow(replica);
     this.fullSync.add(replica, id !== undefined, this.record.delayMs(replica));
+  }
+
+  /** The data may go over a second connection: as in Redis, not where it comes from a file. */
+  private offersChannel(replica: Replica): boolean {
+    const { config } = this.server;
+    const isOn = config.flag('repl-rdb-channel').value && config.flag('repl-diskless-sync').value;
+    return isOn && replica.knowsChannel && replica.knowsEof && replica.content === 'all' && !replica.rdbOnly;
+  }
+
+  /** The second connection of a replica asks for the data. */
+  private beginChannel(call: Pick<CallFor<never>, 'client' | 'reply'>, replica: Replica, main: Replica): void {
+    if (main.isClosed || !main.awaitsChannel || main.channel !== replica || replica.content !== 'all') {
+      call.reply.error(`ERR Unrecognized RDB client id: ${main.client.id}`);
+      return;
+    }
+    main.awaitsChannel = false;
+    main.heardMs = this.server.clock.steadyMs();
+    this.syncs.full++;
+    replica.state = 'wait';
+    replica.client.isDataChannel = true;
+    this.follow(replica);
+    this.fullSync.add(replica, true, this.record.delayMs(replica));
+  }
+
+  /** The data begins to go over the second connection: the stream follows here at once. */
+  becomeStreamed(replica: Replica): void {
+    replica.state = 'stream';
+    this.feedSoon();
   }
 
   private logFull(replica: Replica, cause: string): void {
@@ -300,13 +343,21 @@ export class Replicas {
     this.followers.add(replica);
     this.aloneSinceMs = 0;
     const { connection } = replica.client;
-    if (connection !== undefined) connection.whenDrained = () => this.feed(replica);
+    if (connection !== undefined) {
+      connection.whenDrained = () => this.feed(replica);
+      if (this.server.config.flag('repl-disable-tcp-nodelay').value) connection.wire.setNoDelay?.(false);
+    }
     this.server.effects.update();
     this.countGood();
   }
 
   /** The data is on its way to the replica; the stream follows, at once or after its word. */
   becomeOnline(replica: Replica, waitsForAck: boolean): void {
+    if (replica.main !== undefined) {
+      replica.hasAllData = true;
+      this.dismiss(replica);
+      return;
+    }
     replica.state = 'online';
     replica.onlineSinceMs = this.server.clock.steadyMs();
     replica.waitsForAck = waitsForAck;
@@ -336,10 +387,12 @@ export class Replicas {
     const replica = this.known.get(client);
     if (replica === undefined) return;
     this.known.delete(client);
+    this.endOther(replica);
     if (!this.followers.delete(replica)) return;
     this.sentBytes += replica.sentBytes;
     const hasData = replica.state === 'online' && !replica.waitsForAck;
-    if (!replica.isCut && !hasData && replica.state !== 'wait' && !replica.rdbOnly) this.record.lost(replica);
+    const isLost = !hasData && replica.state !== 'wait' && !replica.rdbOnly && replica.isCounted;
+    if (isLost && !replica.isCut) this.record.lost(replica);
     this.server.log('notice', `Connection with replica ${replica.name} lost.`);
     if (replica.reader !== undefined) this.history.stream?.leave(replica.reader);
     replica.disk?.close();
@@ -348,6 +401,16 @@ export class Replicas {
     this.server.effects.update();
     this.countGood();
     this.onAcknowledged();
+  }
+
+  /** Of two connections neither is of use without the other, until the data has been sent. */
+  private endOther(replica: Replica): void {
+    const { channel, main } = replica;
+    if (channel !== undefined && !channel.hasAllData) channel.client.connection?.destroy();
+    if (main === undefined || replica.hasAllData || main.isClosed) return;
+    if (replica.isCut) main.isCut = true;
+    this.server.log('warning', `Background transfer error: the connection for the data of ${main.name} has ended`);
+    main.client.connection?.destroy();
   }
 
   /** Cuts off everybody: the data set has become another. */
@@ -375,7 +438,7 @@ export class Replicas {
   /** Whether every replica that follows the stream has acknowledged all of it. */
   get areInSync(): boolean {
     for (const replica of this.followers)
-      if (!replica.rdbOnly && replica.ackOffset !== this.history.offset) return false;
+      if (!replica.rdbOnly && replica.isCounted && replica.ackOffset !== this.history.offset) return false;
     return true;
   }
 
@@ -383,7 +446,7 @@ export class Replicas {
     const lines: string[] = [];
     let count = 0;
     for (const replica of this.followers) {
-      if (replica.rdbOnly) continue;
+      if (replica.rdbOnly || !replica.isCounted) continue;
       count++;
       if (replica.ackOffset === this.history.offset) continue;
       lines.push(
@@ -401,6 +464,20 @@ export class Replicas {
     return replica.state === 'online' && !replica.waitsForAck
       ? Math.floor((this.server.clock.steadyMs() - replica.heardMs) / SECOND_MS)
       : 0;
+  }
+
+  /** A replica that loads for long sends empty lines, which nobody answers. */
+  private noteSigns(replica: Replica, nowMs: number): void {
+    const bytesIn = replica.client.connection?.bytesIn ?? 0;
+    if (bytesIn !== replica.seenBytesIn) replica.heardMs = nowMs;
+    replica.seenBytesIn = bytesIn;
+  }
+
+  /** One that has taken all that was sent need not answer for the slowest, which the data waits for. */
+  private noteRoom(replica: Replica, nowMs: number): void {
+    if (replica.state !== 'transfer' || replica.client.connection?.wire.unsentBytes !== 0) return;
+    replica.heardMs = nowMs;
+    if (replica.main !== undefined) replica.main.heardMs = nowMs;
   }
 
   private countGood(): void {
@@ -424,17 +501,21 @@ export class Replicas {
     }
     const timeoutMs = server.config.number('repl-timeout').value * SECOND_MS;
     for (const replica of this.followers) {
-      // A replica that waits for the data must not take us for dead.
-      if (replica.state === 'wait') replica.client.connection?.send(NEWLINE);
-      else if (nowMs - replica.heardMs > timeoutMs) {
-        const isFull = replica.state === 'transfer';
+      this.noteSigns(replica, nowMs);
+      this.noteRoom(replica, nowMs);
+      // A replica that waits for the data must not take us for dead; where the stream comes next, each byte would count.
+      if (replica.awaitsFile || (replica.state === 'wait' && !replica.awaitsChannel)) {
+        if (replica.channel === undefined) replica.client.connection?.send(NEWLINE);
+        this.checkLag(replica);
+      } else if (nowMs - replica.heardMs > timeoutMs) {
+        const isFull = replica.state !== 'online';
         server.log(
           'warning',
           `Disconnecting timedout replica (${isFull ? 'full' : 'streaming'} sync): ${replica.name}`,
         );
         this.cut(
           replica,
-          `it ${isFull ? 'took no data' : 'said nothing'} for ${timeoutMs / SECOND_MS} seconds`,
+          `it ${replica.awaitsChannel ? 'opened no connection for the data' : isFull ? 'took no data' : 'said nothing'} for ${timeoutMs / SECOND_MS} seconds`,
           'repl-timeout is how long we wait',
         );
       } else this.checkLag(replica);
@@ -452,10 +533,18 @@ export class Replicas {
 
   // --- INFO and ROLE --------------------------------------------------------------------------------------------------
 
+  /** Replicas, whether they have one connection or two. */
+  get followerCount(): number {
+    let count = 0;
+    for (const replica of this.followers) if (replica.isCounted) count++;
+    return count;
+  }
+
   infoFields(): [string, string | number][] {
-    const fields: [string, string | number][] = [['connected_slaves', this.followers.size]];
+    const fields: [string, string | number][] = [['connected_slaves', this.followerCount]];
     let index = 0;
     for (const replica of this.followers) {
+      if (!replica.isCounted) continue;
       fields.push([
         `slave${index++}`,
         `ip=${replica.address},port=${replica.port},state=${replica.stateName},offset=${replica.ackOffset},lag=${this.lagSeconds(replica)}`,
@@ -480,6 +569,7 @@ export class Replicas {
       case 'capa':
         if (value.toLowerCase() === 'eof') replica.knowsEof = true;
         else if (value.toLowerCase() === 'psync2') replica.knowsPsync2 = true;
+        else if (value.toLowerCase() === 'rdb-channel-repl') replica.knowsChannel = true;
         return undefined;
       case 'rdb-only':
         replica.rdbOnly = value === '1';
@@ -487,8 +577,26 @@ export class Replicas {
       case 'rdb-filter-only':
         replica.content = value.toLowerCase().split(/\s+/).includes('functions') ? 'functions' : 'nothing';
         return undefined;
+      case 'main-ch-client-id':
+        return this.pair(replica, value);
       default:
         return undefined;
     }
+  }
+
+  /** The connection says that it is the second one of the replica that has this number; the error, if there is none such. */
+  private pair(replica: Replica, mainId: string): string | undefined {
+    // A connection that follows a stream, or belongs to somebody, cannot be the second one of somebody else.
+    const isTaken =
+      this.followers.has(replica) || (replica.main !== undefined && String(replica.main.client.id) !== mainId);
+    for (const main of this.followers) {
+      const isFree = main.channel === undefined || main.channel === replica || main.channel.isClosed;
+      if (isTaken || String(main.client.id) !== mainId || !main.awaitsChannel || !isFree) continue;
+      const { port, announcedAddress, knowsEof, knowsPsync2 } = main;
+      Object.assign(replica, { main, port, announcedAddress, knowsEof, knowsPsync2 });
+      main.channel = replica;
+      return undefined;
+    }
+    return `ERR Unrecognized RDB client id: ${mainId}`;
   }
 }

@@ -1,4 +1,4 @@
-// replication: the role of this server, and everything that follows from it: the stream that it sends or obeys.
+// replication: the role of this server, and its consequence: the stream that it sends or obeys.
 //
 // A master feeds its effects into the stream (history, replicas). A replica gets the stream from its master (master-link),
 // applies it past the gates, and keeps it, byte for byte, for replicas of its own; it changes nothing by itself, so keys that
@@ -19,10 +19,11 @@ import { Rate } from '../service/watch/activity.js';
 import type { EffectSink } from '../server/effects.js';
 import type { CallFor } from '../server/call.js';
 import type { DataServer } from '../server/server.js';
-import type { ReplicationPort } from '../server/replication-port.js';
+import type { PauseStep, ReplicationPort } from '../server/replication-port.js';
 import { attachDiskBacklog } from './disk/attach.js';
 import type { DiskBacklog } from './disk/disk-backlog.js';
 import type { FailoverRequest } from '../server/replication-port.js';
+import { DurableOffset } from './durable-offset.js';
 import { Failover, type FailoverHost } from './failover.js';
 import { FullSync } from './full-sync.js';
 import type { HandshakeOptions } from './handshake.js';
@@ -52,7 +53,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   readonly fullSync: FullSync;
   private readonly disk: DiskBacklog;
   private link: MasterLink | undefined;
-  private applier = new StreamApplier(this);
+  private readonly applier: StreamApplier = new StreamApplier(this);
   private readonly handOver: Failover;
   /** Runs the commands of the master. */
   private readonly master: MasterClient;
@@ -64,6 +65,9 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private sampledMs = 0;
   private readonly incoming: IncomingData;
   private lastAckMs = 0;
+  private readonly durable = new DurableOffset();
+  /** How many loads of a master's data are under way. */
+  private finishing = 0;
   /** When the link to a master last went down; minus infinity before it was ever up. */
   private linkLostMs = -Infinity;
   /** Offset that the last full sync brought: the replica can go on from what it has. */
@@ -89,7 +93,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.replicas.disk = this.disk;
     this.replicas.onAcknowledged = () => {
       server.blocking.retryWaits();
-      // The role must not change in the midst of the replica's command.
+      // The role must not change in the middle of the replica's command.
       if (this.handOver.isActive) this.clock.soon(() => this.handOver.check());
     };
     server.effects.attach(this.sink);
@@ -256,7 +260,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
       'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
     );
     this.link = new MasterLink(host, port, this);
-    this.applier = new StreamApplier(this);
+    this.applier.reset();
     this.roleChanged();
     this.link.start();
   }
@@ -264,8 +268,9 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private endLink(): void {
     const { link } = this;
     if (link === undefined) return;
-    this.link = undefined;
+    // What it has brought is applied by a replica still.
     link.stop();
+    this.link = undefined;
     this.receivedBytes += link.bytesIn;
     this.master.leave();
   }
@@ -333,6 +338,13 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.server.log(level, text);
   }
 
+  /** Bytes of the stream that are kept while the data comes on another connection. */
+  get earlyBytesMax(): number {
+    const { config, settings } = this.server;
+    const own = config.number('replica-full-sync-buffer-limit').value;
+    return (own > 0 ? own : settings.outputLimits.slave.hardBytes) || Infinity;
+  }
+
   handshakeOptions(): HandshakeOptions {
     const { server, history } = this;
     const { config } = server;
@@ -346,6 +358,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
       id: this.hasHistory ? history.id : '?',
       offset: this.hasHistory ? history.offset + 1 : -1,
       isFailover: this.handOver.isInProgress,
+      takesChannel: config.flag('repl-rdb-channel').value,
     };
   }
 
@@ -369,17 +382,39 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.localExpiry.clear();
     // Replicas of the old history must sync again.
     this.replicas.disconnectAll();
+    this.history.lose();
     this.hasHistory = false;
   }
 
+  get isLoading(): boolean {
+    return this.finishing > 0;
+  }
+
   async finishData(id: string | undefined, offset: number): Promise<void> {
+    this.finishing++;
+    try {
+      await this.incoming.finish();
+      this.takeOverData(id, offset);
+    } finally {
+      this.finishing--;
+      // The link that the data came over learns first that it is here.
+      this.clock.soon(() => this.link?.loaded());
+    }
+  }
+
+  private takeOverData(id: string | undefined, offset: number): void {
     const { server, history } = this;
-    await this.incoming.finish();
     this.dataGoes();
     this.master.begin();
-    this.applier = new StreamApplier(this);
+    this.applier.reset();
+    this.durable.reset();
     history.adopt(id ?? NO_ID, Math.max(0, offset), server.config.number('repl-backlog-size').value);
     this.hasHistory = id !== undefined;
+    // Nobody's replica any more: the writes from here on are not the master's.
+    if (this.link === undefined) {
+      history.promote();
+      server.effects.update();
+    }
     this.log('notice', 'MASTER <-> REPLICA sync: Finished with success');
   }
 
@@ -390,7 +425,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
       this.replicas.disconnectAll();
     }
     // Bytes of a command that had not come whole come again.
-    this.applier = new StreamApplier(this);
+    this.applier.reset();
   }
 
   takeStream(bytes: Uint8Array, count: number): string | undefined {
@@ -398,15 +433,40 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     return this.applier.push(bytes, count);
   }
 
+  get streamIsFull(): boolean {
+    return this.applier.isFull;
+  }
+
+  get streamWaits(): boolean {
+    return this.applier.hasSlices;
+  }
+
+  sliceApplied(refusal: string | undefined): void {
+    this.link?.streamTaken(refusal);
+  }
+
+  takeLast(bytes: Uint8Array, count: number): boolean {
+    return this.applier.pushLast(bytes, count);
+  }
+
+  /** As Redis does: bytes of the stream may be missing, so the data is asked for anew. */
+  streamIsBroken(): void {
+    this.hasHistory = false;
+  }
+
   linkChanged(isUp: boolean): void {
-    if (!isUp) this.linkLostMs = this.clock.steadyMs();
-    this.updateGates();
-    if (!isUp) this.master.leave();
-    else if (this.link !== undefined) {
-      this.master.join(this.link);
+    if (isUp) {
+      this.updateGates();
+      this.master.join(this.link!);
       this.sendAck();
       this.server.log('notice', 'MASTER <-> REPLICA sync: the stream is up');
+      return;
     }
+    // The master's last words are as good as the ones before.
+    this.applier.finish();
+    this.linkLostMs = this.clock.steadyMs();
+    this.updateGates();
+    this.master.leave();
   }
 
   get mustWait(): boolean {
@@ -452,7 +512,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   }
 
   applied(bytes: Uint8Array, from: number, to: number): void {
-    this.replicas.passOn(bytes, from, to);
+    // A command of the stream may have made this server a master, whose stream is its own.
+    if (this.link !== undefined) this.replicas.passOn(bytes, from, to);
   }
 
   /** Milliseconds since this replica was up to date with its master; Infinity if it never was. */
@@ -466,7 +527,10 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.lastAckMs = this.clock.steadyMs();
     const { log } = this.server.persistence.aof;
     const words = ['REPLCONF', 'ACK', String(this.history.offset)];
-    if (log.isOpen) words.push('FACK', String(log.syncedBytes >= log.appendedBytes ? this.history.offset : 0));
+    if (log.isOpen) {
+      const durable = this.durable.update(log.appendedBytes, this.history.offset, log.syncedBytes);
+      words.push('FACK', String(durable));
+    } else this.durable.reset();
     this.link.send(...words);
   }
 
@@ -481,7 +545,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     const { link } = this;
     if (link === undefined) return;
     link.tick();
-    if (link.isUp && this.applier.pendingBytes > 0 && !this.mustWait) this.applier.proceed();
+    this.applier.rest();
+    if (link.isUp && this.applier.pendingBytes > 0 && !this.mustWait) this.sliceApplied(this.applier.proceed());
     if (this.clock.steadyMs() - this.lastAckMs >= ACK_EVERY_MS) this.sendAck();
   }
 
@@ -495,7 +560,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   }
 
   /**
-   * The data from the disk is there: a history that it belongs to goes on, for a replica with its master, for a master
+   * The data from the disk is loaded: a history that it belongs to goes on, for a replica with its master, for a master
    * with the replicas that come back (under its second id, as it may have forgotten writes). Then follows what `replicaof` names.
    */
   start(aux: ReadonlyMap<string, string>): void {
@@ -572,6 +637,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
         ['master_sync_in_progress', isTransferring ? 1 : 0],
         ['slave_read_repl_offset', history.offset + this.applier.pendingBytes],
         ['slave_repl_offset', history.offset],
+        ['replica_full_sync_buffer_size', link.earlyBytes],
+        ['replica_full_sync_buffer_peak', link.earlyBytesPeak],
       );
       if (isTransferring)
         fields.push(
@@ -641,7 +708,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     reply.integer(link.isUp ? this.history.offset : -1);
   }
 
-  /** Fields of an RDB's header: whoever loads the file can go on from it. */
+  /** Fields of an RDB's header: a server that loads the file can continue from it. */
   auxFields(): readonly (readonly [string, string])[] {
     return [
       ['repl-stream-db', String(Math.max(0, this.streamDatabase))],
@@ -672,7 +739,7 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   }
 
   get followerCount(): number {
-    return this.replicas.followers.size;
+    return this.replicas.followerCount;
   }
 
   get localExpiryCount(): number {
@@ -691,6 +758,16 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     if (this.feeds) this.replicas.say(...parts);
   }
 
+  pauseAt(steps: ReadonlySet<PauseStep>, pause: () => void): void {
+    this.reachedStep = (step) => {
+      if (steps.has(step)) pause();
+      return steps.has(step);
+    };
+    this.fullSync.onBegun = () => void this.reachedStep('after-fork');
+  }
+
+  reachedStep: (step: PauseStep) => boolean = () => false;
+
   delayRdbClients(seconds: number): void {
     this.replicas.rdbClientDelayMs = seconds * SECOND_MS;
   }
@@ -703,6 +780,10 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
 
   get memoryBytes(): number {
     return this.history.stream?.memoryBytes ?? 0;
+  }
+
+  get earlyBytes(): number {
+    return this.link?.earlyBytes ?? 0;
   }
 }
 

@@ -1,7 +1,7 @@
-// restored-place: which offset of which history the data from the disk stands at, after a start.
+// restored-place: the history and the offset of the data from the disk, after a start.
 //
 // An RDB file says so in its header. An AOF does not, but a backlog on disk notes places of the AOF. Commands that the AOF has after
-// the last such place are in nobody's backlog: a master makes them the first of the history that begins with this start;
+// the last such place are in no backlog: a master makes them the first of the history that begins with this start;
 // a replica does not know how many bytes of its master's stream they were, so it has no place.
 
 import type { Files } from '../io/files.js';

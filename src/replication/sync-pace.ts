@@ -1,4 +1,4 @@
-// sync-pace: how fast the data of a full sync goes to a replica (`repl-sync-rate-limit`).
+// sync-pace: limits the rate of a full sync to a replica (`repl-sync-rate-limit`).
 //
 // Sent bytes are a debt that time pays at the rate that the limit allows; nothing is sent while there is a debt.
 

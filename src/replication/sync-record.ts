@@ -1,8 +1,9 @@
-// sync-record: how the syncs of each replica ended, so that the next full sync can say why it had to be, and comes later each time.
+// sync-record: the outcomes of each replica's syncs, so that the next full sync can name its reason, and comes later
+// each time.
 //
 // A full sync costs a snapshot. A replica that is cut off during or soon after each of them would cost one after the other for ever,
-// with nothing to show for it. So failures are counted for each address and port until the replica has followed for a minute;
-// from some on it waits, and the log says why and which setting helps.
+// to no avail. So failures are counted for each address and port until the replica has followed for a minute; after
+// several of them it waits, and the log names the reason and the setting that helps.
 
 import type { Replica } from './replica.js';
 

@@ -13,7 +13,7 @@
 // In PSYNC and INFO offsets count from 1: `PSYNC id n` asks for the byte at offset n - 1 here, and master_repl_offset
 // is `endOffset`.
 //
-// Not here: what is in the stream (command-encoder), who may read from where (psync), the disk.
+// Not here: the content of the stream (command-encoder), the right to read from an offset (psync), the disk.
 
 const BLOCK_BYTES = 64 * 1024;
 /** Bytes that a block takes beside its content. */
@@ -109,7 +109,7 @@ export class WriteStream {
     return offset >= this.start && offset <= this.end;
   }
 
-  /** As `has`, but also true for bytes that are there only because their block is needed. */
+  /** As `has`, but also true for bytes that are kept only because their block is needed. */
   covers(offset: number): boolean {
     return offset >= this.blocksOffset && offset <= this.end;
   }

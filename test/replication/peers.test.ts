@@ -59,6 +59,8 @@ EXEC`;
     '1',
     `${prefix}:elsewhere`,
   );
+  // The digest has a key that has expired until somebody looks for it.
+  await until(async () => (await server.send('EXISTS', `${prefix}:soon`)) === '0');
 }
 
 function words(line: string): string[] {

@@ -1,11 +1,11 @@
-// aof-place: a place in the append-only file that belongs to an offset of the stream, and how to find it again.
+// aof-place: a place in the append-only file that belongs to an offset of the stream, and the way to find it again.
 //
 // The AOF and the stream hold the same commands, but not the same bytes (PING, SELECT), so the backlog on disk notes which
 // place of the one belongs to which offset of the other. After a restart from the AOF the last place that is still in it says
 // where the stream goes on, and the commands after that place are its next bytes.
 //
-// Sequence numbers of increments repeat when somebody removes the files or restores others. So an increment has a fingerprint, the
-// CRC-64 of its first bytes; a place at the very beginning of an increment has none and is never used.
+// Sequence numbers of increments repeat when a user removes the files or restores others. So an increment has a
+// fingerprint, the CRC-64 of its first bytes; a place at the very beginning of an increment has none and is never used.
 
 import { Crc64 } from '../../base/crc64.js';
 import type { Files } from '../../io/files.js';

@@ -1,4 +1,4 @@
-// attach: gives a server its backlog on disk: where the files are, what the AOF says, when time passes.
+// attach: gives a server its backlog on disk: the folder, the places of the AOF, and the ticks.
 
 import type { DataServer } from '../../server/server.js';
 import { DiskBacklog } from './disk-backlog.js';

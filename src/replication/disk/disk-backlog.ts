@@ -23,6 +23,9 @@ import { SegmentWriter, type WriterHost } from './segment-writer.js';
 const SEGMENTS = 8;
 const SEGMENT_BYTES_MIN = 16 * 1024;
 const SEGMENT_BYTES_MAX = 64 << 20;
+/** A burst that the disk catches up with later costs memory; dropping the files would cost each absent replica a full sync. */
+const LAG_BYTES_MIN = 32 << 20;
+const LAG_BYTES_MAX = 256 << 20;
 const RETRY_MS = 30_000;
 const SECOND_MS = 1000;
 
@@ -182,6 +185,10 @@ export class DiskBacklog implements StreamArchive, WriterHost {
   /** The rest is for the segment that grows. */
   get chainBytes(): number {
     return Math.max(0, this.host.sizeBytes - this.segmentBytes);
+  }
+
+  get lagBytes(): number {
+    return Math.max(LAG_BYTES_MIN, Math.min(LAG_BYTES_MAX, Math.floor(this.host.sizeBytes / SEGMENTS)));
   }
 
   soon(run: () => void): void {

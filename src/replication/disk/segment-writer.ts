@@ -1,8 +1,9 @@
 // segment-writer: follows the stream and puts it into segment files, in order, one write at a time off the loop.
 //
 // The writer is a reader of the stream, so the stream keeps in memory what is not on the disk yet: together they have no gap.
-// While one write runs the stream goes on, and the next write takes all that has come meanwhile. A disk that falls too far
-// behind, or fails, ends the writer: memory stays bounded, and nobody waits for the disk.
+// While one write runs the stream goes on, and the next write takes what has come meanwhile, as several chunks: under load one
+// write ends in each turn of the loop, and a turn can bring megabytes. A disk that falls too far behind, or fails, ends the writer:
+// memory stays bounded, and nobody waits for the disk.
 //
 // A history that gets another name goes on in another segment, which begins at the offset of the change.
 
@@ -16,8 +17,8 @@ import type { SegmentChain } from './segment-chain.js';
 import { CHUNK_BYTES_MAX, CHUNK_HEADER_BYTES, ChunkView, HEADER_BYTES } from './segment-format.js';
 import type { Segment } from './segment.js';
 
-/** Bytes of the stream that may wait for the disk. */
-const LAG_BYTES_MAX = 32 << 20;
+/** Bytes of one write: the loop takes some milliseconds for their copy and CRC. */
+const WRITE_BYTES_MAX = 4 << 20;
 
 export interface WriterHost {
   /** Runs something in a turn of its own, when all commands of this one are in the AOF and in the stream. */
@@ -30,6 +31,8 @@ export interface WriterHost {
   /** After so many bytes the next segment begins, and the chain is kept to so many. */
   readonly segmentBytes: number;
   readonly chainBytes: number;
+  /** So many bytes of the stream may wait in memory for the disk. */
+  readonly lagBytes: number;
   /** More of the stream is on the disk. */
   written(): void;
   /** The disk does not take the stream. */
@@ -44,12 +47,14 @@ export class SegmentWriter {
   private file: OpenFile | undefined;
   /** Names that the history takes from these offsets on. */
   private readonly names: { readonly id: ReplicationId; readonly offset: number }[];
-  private readonly buffer = new Uint8Array(CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX);
+  private buffer = new Uint8Array(CHUNK_HEADER_BYTES + CHUNK_BYTES_MAX);
   private readonly chunk = new ChunkView();
   private readonly crc = new Crc64();
+  /** Of the last chunk that is in the buffer or in the file. */
   private lastPlace: AofPlace | undefined;
-  /** Bytes of `buffer` that are being written, and how many are. */
+  /** Bytes of `buffer` that are being written, those of the stream in them, and how many are written. */
   private busyBytes = 0;
+  private busyPayload = 0;
   private doneBytes = 0;
   private isDue = false;
   private isClosed = false;
@@ -84,7 +89,7 @@ export class SegmentWriter {
 
   flushSoon(): void {
     if (this.isClosed) return;
-    if (this.stream.endOffset - this.writtenOffset > LAG_BYTES_MAX) {
+    if (this.stream.endOffset - this.writtenOffset > this.host.lagBytes) {
       this.host.failed(`the disk is ${this.stream.endOffset - this.writtenOffset} bytes behind the stream`);
       return;
     }
@@ -107,39 +112,58 @@ export class SegmentWriter {
     }
   }
 
-  /** Puts the next chunk into the buffer; false: there is nothing to write. */
+  /** Puts the next chunks into the buffer; false: there is nothing to write. */
   private fill(): boolean {
-    const { chunk, buffer, stream, writtenOffset } = this;
-    while (this.names[0]?.offset === writtenOffset) this.beginSegment(this.names.shift()!.id);
+    const lag = this.stream.endOffset - this.writtenOffset;
+    if (lag > CHUNK_BYTES_MAX && this.buffer.length < WRITE_BYTES_MAX) this.buffer = new Uint8Array(WRITE_BYTES_MAX);
+    while (this.busyBytes + CHUNK_HEADER_BYTES < this.buffer.length && this.addChunk());
+    return this.busyBytes > 0;
+  }
+
+  /** Whether a chunk was added; the first one may begin a segment, and the others must lie in the same. */
+  private addChunk(): boolean {
+    const { chunk, stream, host, busyBytes } = this;
+    const from = this.writtenOffset + this.busyPayload;
+    while (this.names[0]?.offset === from) {
+      if (busyBytes > 0) return false;
+      this.beginSegment(this.names.shift()!.id);
+    }
     if (this.segment === undefined) throw new Error('the backlog on disk has no segment to write to');
-    if (this.segment.bytes >= this.host.segmentBytes && stream.endOffset > writtenOffset)
+    if (this.segment.bytes + busyBytes >= host.segmentBytes && stream.endOffset > from) {
+      if (busyBytes > 0) return false;
       this.beginSegment(this.segment.id);
+    }
     // A chunk ends with its segment, or the files would take more than they may.
-    const room = Math.max(1, this.host.segmentBytes - this.segment.bytes - CHUNK_HEADER_BYTES);
+    const room = Math.max(1, host.segmentBytes - this.segment.bytes - busyBytes - CHUNK_HEADER_BYTES);
+    const space = this.buffer.length - busyBytes - CHUNK_HEADER_BYTES;
     const limit = Math.min(
       stream.endOffset,
       this.names[0]?.offset ?? Infinity,
-      writtenOffset + Math.min(CHUNK_BYTES_MAX, room),
+      from + Math.min(CHUNK_BYTES_MAX, room, space),
     );
-    const place = limit === stream.endOffset ? this.host.aofPlace() : undefined;
-    if (limit === writtenOffset && (place === undefined || isSamePlace(place, this.lastPlace))) return false;
-    const at = { offset: writtenOffset };
+    const place = limit === stream.endOffset ? host.aofPlace() : undefined;
+    if (limit === from && (place === undefined || isSamePlace(place, this.lastPlace))) return false;
+    this.copy(from, limit, busyBytes + CHUNK_HEADER_BYTES);
+    chunk.offset = from;
+    chunk.payloadBytes = limit - from;
+    chunk.place = place;
+    chunk.streamDatabase = host.streamDatabase();
+    chunk.encode(this.buffer.subarray(busyBytes), this.crc);
+    this.busyBytes += CHUNK_HEADER_BYTES + chunk.payloadBytes;
+    this.busyPayload += chunk.payloadBytes;
+    this.lastPlace = place;
+    return true;
+  }
+
+  /** Copies a part of the stream into the buffer. */
+  private copy(from: number, limit: number, target: number): void {
+    const at = { offset: from };
     while (at.offset < limit) {
-      const slice = stream.peek(at)!;
+      const slice = this.stream.peek(at)!;
       const count = Math.min(slice.end - slice.start, limit - at.offset);
-      buffer.set(
-        slice.bytes.subarray(slice.start, slice.start + count),
-        CHUNK_HEADER_BYTES + at.offset - writtenOffset,
-      );
+      this.buffer.set(slice.bytes.subarray(slice.start, slice.start + count), target + at.offset - from);
       at.offset += count;
     }
-    chunk.offset = writtenOffset;
-    chunk.payloadBytes = limit - writtenOffset;
-    chunk.place = place;
-    chunk.streamDatabase = this.host.streamDatabase();
-    chunk.encode(buffer, this.crc);
-    this.busyBytes = CHUNK_HEADER_BYTES + chunk.payloadBytes;
-    return true;
   }
 
   private write(): void {
@@ -152,25 +176,25 @@ export class SegmentWriter {
       }
       this.doneBytes += count;
       if (this.doneBytes < this.busyBytes) this.write();
-      else this.chunkWritten();
+      else this.chunksWritten();
     });
   }
 
-  private chunkWritten(): void {
+  private chunksWritten(): void {
     this.settle();
     this.host.written();
     if (this.stream.endOffset > this.writtenOffset || this.names.length > 0) this.flush();
   }
 
-  /** The chunk in the buffer is in the file. */
+  /** The chunks in the buffer are in the file. */
   private settle(): void {
-    const { chunk, busyBytes } = this;
+    const { busyBytes, busyPayload } = this;
     this.segment!.bytes += busyBytes;
     this.unsyncedBytes += busyBytes;
     this.busyBytes = 0;
-    this.writtenOffset += chunk.payloadBytes;
-    this.lastPlace = chunk.place;
-    this.stream.advance(this.reader, chunk.payloadBytes);
+    this.busyPayload = 0;
+    this.writtenOffset += busyPayload;
+    this.stream.advance(this.reader, busyPayload);
   }
 
   private beginSegment(id: ReplicationId): void {

@@ -1,8 +1,9 @@
-// segment: one file of the backlog on disk: what is known of it, and its chunks read from front to back.
+// segment: one file of the backlog on disk: its facts, and its chunks read from front to back.
 //
 //   <appendfilename>.backlog.<offset of the first byte, 16 digits>.<n>
 //
-// `n` tells segments apart that begin at the same offset because the history got another name before a byte was written.
+// `n` distinguishes segments that begin at the same offset because the history got another name before a byte was
+// written.
 
 import { Crc64 } from '../../base/crc64.js';
 import type { Files, OpenFile } from '../../io/files.js';
