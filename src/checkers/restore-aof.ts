@@ -220,7 +220,7 @@ function findCut(files: Files, sources: readonly Source[], point: RestorePoint, 
   );
 }
 
-/** Where the commands of a file begin: behind its RDB if it has one. */
+/** Where the commands of a file begin: after its RDB if it has one. */
 function rdbEnd(file: OpenFile, nowMs: number): number {
   const head = new Uint8Array(5);
   if (file.read(head, 0, 5, 0) < 5 || String.fromCharCode(...head) !== 'REDIS') return 0;

@@ -1,4 +1,4 @@
-// byte-source: where bytes that are loaded come from, chunk by chunk: a file, or chunks that a peer sends.
+// byte-source: the source of bytes to load, chunk by chunk: a file, or chunks that a peer sends.
 //
 //   for (;;) {
 //     const chunk = await source.next();   // null: the end
@@ -12,7 +12,7 @@
 // does at its own end, hands the rest back with `takeRest`: the stream of commands after the snapshot of a master. So the
 // length need not be known beforehand; where it is known, or an end mark is (`$EOF:`), the caller ends the source there.
 //
-// Not here: what the bytes mean (rdb/reader), who loads them (data-loading).
+// Not here: the meaning of the bytes (rdb/reader), loading (data-loading).
 
 import { assert } from '../base/assert.js';
 import type { OpenFile } from '../io/files.js';

@@ -1,6 +1,6 @@
 // data-loading: reads an RDB or commands from a source into the keyspace, in slices, so that the loop can answer -LOADING.
 //
-// Not here: where the bytes come from (byte-source), which files there are (aof/append-only, persistence), the formats
+// Not here: the source of the bytes (byte-source), the choice of files (aof/append-only, persistence), the formats
 // (rdb/reader, aof/reader).
 
 import { delay as pause, turn } from '../io/clock.js';

@@ -1,4 +1,4 @@
-// host: what persistence needs of the server; tests implement it with a few lines.
+// host: the server as persistence needs it; tests implement it with a few lines.
 
 import type { LogLevel } from '../base/log-level.js';
 import type { DataLimits } from '../registry/data-limits.js';
@@ -24,7 +24,7 @@ export interface PersistenceHost {
   noteLatency(event: string, milliseconds: number): void;
   /** The commands of an EXEC are being run. */
   readonly inTransaction: boolean;
-  /** Commands that were run so far: whether it moves tells whether the loop is busy. */
+  /** Count of commands that have run: the loop is busy while it grows. */
   readonly commandCount: number;
   /** The codes of the function libraries. */
   functionLibraries(): readonly Uint8Array[];

@@ -58,7 +58,7 @@ export function takeImage(host: PersistenceHost): Uint8Array {
 
 /**
  * Puts an image in the place of all data and functions. Throws an Error for bytes that are no sound RDB; then everything is as it
- * was before. Bytes that `takeImage` made are sound (`isSound`), and need no copy of what is there to fall back to.
+ * was before. Bytes that `takeImage` made are sound (`isSound`), and need no copy of the present data to fall back to.
  */
 export function putImage(host: PersistenceHost, bytes: Uint8Array, isSound = false): void {
   if (isSound) {

@@ -2,10 +2,11 @@
 // when the disk does.
 //
 // Only one snapshot is taken at a time: BGSAVE, the AOF rewrite and every other consumer queue for it (`cuts`). `cron` does
-// what time asks for: save rules, growth of the AOF, retries, the sync of every second.
+// the periodic work: save rules, growth of the AOF, retries, the sync of every second.
 //
 // Not here: the parts: rdb/saver, aof/append-only, snapshot/cuts, data-loading; the commands (commands/).
 
+import { errors } from '../protocol/errors.js';
 import { AppendOnly } from './aof/append-only.js';
 import { errorCode } from '../base/system-error.js';
 import { type ByteSource, FileSource } from './byte-source.js';
@@ -23,7 +24,10 @@ const EXPIRED_KEYS_MAX = 100_000;
 
 type ExpiredKey = readonly [database: number, key: Uint8Array];
 
-/** The steps of DEBUG RELOAD besides loading the file: saving it before, emptying the databases, replacing what is there. */
+/**
+ * The steps of DEBUG RELOAD besides loading the file: saving it before, emptying the databases, replacing the present
+ * data.
+ */
 export interface ReloadOptions {
   readonly saves: boolean;
   readonly flushes: boolean;
@@ -93,7 +97,7 @@ export class Persistence {
 
   // --- at start -------------------------------------------------------------------------------------------------------
 
-  /** Loads the AOF when it is on, else the RDB file. Throws LoadError when what is there cannot be loaded. */
+  /** Loads the AOF when it is on, else the RDB file. Throws LoadError when the file cannot be loaded. */
   async load(): Promise<void> {
     const { host, aof } = this;
     const { keyspace } = host;
@@ -109,7 +113,7 @@ export class Persistence {
       keyspace.expiryPaused = true;
       host.loadingChanged(true);
       if (isOn) await aof.load(this.loading);
-      // One that is there without a byte was torn: to start without data would end in overwriting what can be mended.
+      // An empty file was torn: a start without data would end in overwriting files that can be repaired.
       else if (rdbBytes >= 0) await this.loadRdbFile(rdbPath, this.loading);
       if (isOn && host.option('appendonly') === true) aof.open();
       keyspace.savedDirty = keyspace.dirty;
@@ -193,6 +197,12 @@ export class Persistence {
 
   appendParts(database: number, parts: readonly Part[]): void {
     if (this.aof.log.isOpen) this.aof.log.appendParts(database, parts, this.host.keyspace.nowMs);
+  }
+
+  /** Whether `beforeReplies` has to wait for the disk. */
+  get syncsBeforeReplies(): boolean {
+    const { log } = this.aof;
+    return log.policy === 'always' && !log.holdsSyncs && log.pendingBytes > 0;
   }
 
   /**
@@ -452,7 +462,7 @@ export class Persistence {
   async reload(options: ReloadOptions): Promise<string | undefined> {
     const { host } = this;
     this.rdb.abort();
-    if (options.saves && !this.rdb.save()) return 'ERR Error trying to load the RDB dump, check server logs.';
+    if (options.saves && !this.rdb.save()) return errors.rdbNotLoaded;
     const { keyspace } = host;
     const { changesSinceSave } = keyspace;
     if (options.flushes) {
@@ -466,7 +476,7 @@ export class Persistence {
       await this.loadRdbFile(this.rdbPath, progress, options.merges);
     } catch (error) {
       host.log('warning', error instanceof Error ? error.message : String(error));
-      return 'ERR Error trying to load the RDB dump, check server logs.';
+      return errors.rdbNotLoaded;
     } finally {
       keyspace.expiryPaused = wasPaused;
     }

@@ -31,7 +31,7 @@ describe('extreme clients', () => {
     return socket;
   }
 
-  /** What comes until `enough` says so, or until the server closes. */
+  /** Reads until `enough` returns true, or until the server closes. */
   async function receive(socket: Socket, enough: (text: string) => boolean): Promise<string> {
     let text = '';
     await new Promise<void>((resolve, reject) => {

@@ -91,7 +91,7 @@ export class Sender {
       this.control.write('PING\r\n');
       await answer;
     }
-    // What came for the stream in the same moment is read first.
+    // Bytes that came for the stream in the same moment are read first.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

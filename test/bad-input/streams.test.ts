@@ -15,7 +15,7 @@ const connectionsAtOnce = 48;
 const hasThreads = process.env.KVASIR_IO_THREADS !== undefined;
 const socketName = 'socket';
 
-/** What can be compared: what comes after a protocol error is dropped by either server at its own time. */
+/** The comparable part: each server drops the bytes after a protocol error at its own time. */
 function comparable(bytes: Buffer): string {
   const text = bytes.toString('latin1');
   const error = text.indexOf('-ERR Protocol error');

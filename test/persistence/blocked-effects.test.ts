@@ -1,5 +1,5 @@
-// What the append-only file gets of clients that wait for keys: the commands in the order in which Redis
-// 7.2 and later write them (7.0 deletes an expired key as soon as somebody waits for it, and writes ends in lower case).
+// Effects of clients that wait for keys, in the append-only file: the commands in the order in which Redis 7.2 and
+// later write them (7.0 deletes an expired key as soon as a client waits for it, and writes ends in lower case).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -38,7 +38,7 @@ async function scene(server: RedisPeer): Promise<string[]> {
     assert.equal(await control!.exists('k'), 0);
     await control!.rpush('k', 'at last');
     assert.deepEqual(await popped, ['k', 'at last']);
-    // Who is served serves the next before anything else runs; the ends are written as the clients wrote them.
+    // A served client serves the next before anything else runs; the ends are written as the clients wrote them.
     const moves = [waiting!.call('BLMOVE', 'src', 'dst', 'left', 'Right', '0')];
     await wait(server, 1);
     moves.push(other!.call('BLMOVE', 'dst', 'src', 'RIGHT', 'LEFT', '0'));

@@ -71,7 +71,7 @@ function plain(text: string): string {
   );
 }
 
-/** Everything up to the error: behind a damaged byte the two may stumble over different things. */
+/** Everything up to the error: after a damaged byte the two may stumble over different things. */
 function untilError(text: string): string {
   return plain(text).split('--- RDB ERROR DETECTED ---')[0]!;
 }
@@ -131,7 +131,7 @@ describe(
           const ours = ourRdb(path);
           const other = theirs('redis-check-rdb', [path]);
           assert.equal(ours.code, 1);
-          // What a flipped bit breaks one may see in the value, the other only in what follows or in the checksum.
+          // One program may notice a flipped bit in the value, the other only in later bytes or in the checksum.
           if (other.code !== 1) continue;
           const [mine, wanted] = [untilError(ours.text), untilError(other.text)];
           assert.ok(mine.startsWith(wanted) || wanted.startsWith(mine), `${mine}\n--- against\n${wanted}`);

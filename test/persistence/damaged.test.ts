@@ -85,7 +85,7 @@ const questions: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 };
 
-/** What else is asked, so that a value that cannot be used shows it. */
+/** Further commands, so that an unusable value shows. */
 const uses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   list: [
     ['LRANGE', 'k', '-100', '-1'],
@@ -118,7 +118,7 @@ const uses: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 };
 
-/** The content of the key in a form in which what is mended here equals what is not there. */
+/** The content of the key in a form in which a value repaired here equals one that is not repaired there. */
 async function contentOf(side: Side): Promise<unknown> {
   const type = await side.run([['TYPE', 'k']]);
   if (type === undefined) return undefined;
@@ -157,7 +157,7 @@ interface Counts {
   meaningless: number;
 }
 
-/** What redis-server reads as 2^64 - 1 in a stream's numbers is refused here. */
+/** A length in a stream's numbers that redis-server reads as 2^64 - 1 is refused here. */
 const NO_LENGTH = /Unknown length encoding.*\n$/;
 
 async function compare(

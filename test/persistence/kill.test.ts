@@ -1,5 +1,5 @@
 // kill -9 at random moments under load, again and again on the same folder: it always loads, and with appendfsync always
-// nothing that a client was told is missing. ROUNDS sets how often (240 for a long run), SEED how it goes.
+// nothing that a client got a reply for is missing. ROUNDS sets how often (240 for a long run), SEED how it goes.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';

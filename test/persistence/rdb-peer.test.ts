@@ -153,7 +153,7 @@ test('a file that redis 8.0 wrote loads: hash fields that expire in both forms, 
   assert.equal(keyspace.nextFieldExpiry(entryOf('big')), 4_102_444_800_001);
   assert.equal(keyspace.entries.encoding(entryOf('lpset')), Encoding.LISTPACK);
 
-  // What is written of it loads again, groups of streams and times of fields included.
+  // A file written from it loads again, groups of streams and times of fields included.
   const again = makeKeyspace();
   loadBytes(again, writtenBy(keyspace));
   assert.equal(digestOf(again), digest);

@@ -6,7 +6,7 @@
 //
 // A rewrite is a cut: in one turn of the loop a new increment begins and a snapshot starts. When the snapshot's file is in
 // place, a new manifest names it and the increments from the cut on; the older files are removed. Until then the old manifest
-// holds all: whatever happens, what the manifest on the disk names is the whole data.
+// holds all: at any moment the files that the manifest on the disk names are the whole data.
 //
 // Turned on at run time, there is no base yet: commands go to a temporary increment until the first rewrite is in place.
 

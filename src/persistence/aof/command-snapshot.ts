@@ -1,7 +1,7 @@
 // command-snapshot: a snapshot as commands (aof-use-rdb-preamble no): the shortest that make the same data.
 //
 // Collections come in commands of up to 64 elements. A big stream is written whole all the same: its nodes cannot be read
-// without it. Only with aof-use-rdb-preamble off is that of any account.
+// without it. That matters only with aof-use-rdb-preamble off.
 
 import { latin1Bytes } from '../../base/bytes.js';
 import { doubleText } from '../../base/double.js';

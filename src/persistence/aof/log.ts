@@ -1,6 +1,6 @@
 // log: the file that grows: commands are put into a buffer, written once per turn of the loop, and synced by policy.
 //
-//   always     written and synced before the replies of the turn go out: what was acknowledged is on the disk
+//   always     written and synced before the replies of the turn go out: acknowledged writes are on the disk
 //   everysec   written every turn, synced off the loop once a second; while a sync runs, writes wait up to two seconds,
 //              as a write to a file that is being synced can block for as long
 //   no         written every turn, synced by the system
@@ -8,7 +8,7 @@
 // A write that fails (disk full) is taken back to the last whole turn and tried again by every `flush`; meanwhile
 // `failure` says why. Nothing of the buffer is dropped.
 //
-// Not here: which file (aof/append-only), what the server does about a failure (persistence).
+// Not here: the choice of the file (aof/append-only), the server's reaction to a failure (persistence).
 
 import { utf8 } from '../../base/bytes.js';
 import { errorCode, systemErrorText } from '../../base/system-error.js';

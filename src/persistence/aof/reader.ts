@@ -1,9 +1,9 @@
 // reader: takes commands out of the bytes of an append-only file, in any cutting.
 //
 //   *<count>\r\n then count times $<bytes>\r\n<bytes>\r\n      a command
-//   #TS:<seconds>\r\n                                          a note: what follows happened at this time or later
+//   #TS:<seconds>\r\n                                          a note: later commands ran at this time or later
 //
-// The reader only moves on after a whole command, so `offset` always is where the file is sound up to.
+// The reader only moves on after a whole command, so the file is always sound up to `offset`.
 
 import { AofNumbers, parseCount } from './numbers.js';
 import type { CommandPlaces } from '../host.js';
@@ -32,7 +32,7 @@ export class AofReader implements CommandPlaces {
     this.base = startOffset;
   }
 
-  /** The file offset behind the last whole item. */
+  /** The file offset after the last whole item. */
   get offset(): number {
     return this.base + this.at;
   }

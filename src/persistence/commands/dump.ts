@@ -29,7 +29,7 @@ export function dumpEntry(keyspace: Keyspace, entry: number, writer: RdbWriter):
 
 /**
  * Whether the bytes end with a version that can be read and the right checksum (unless DEBUG SET-SKIP-CHECKSUM-VALIDATION
- * says not to look), behind at least `contentBytesMin` bytes.
+ * says not to look), after at least `contentBytesMin` bytes.
  */
 export function isDumpPayload(
   bytes: Uint8Array,
@@ -169,7 +169,7 @@ function runRestore(call: PersistenceCall): void {
   if (ttl < 0) return void refuse(call, 'ERR Invalid TTL value, must be >= 0');
   const { persistence } = call.host;
   if (!isDumpPayload(bytes, starts[3]!, lengths[3]!, persistence.verifiesPayloads))
-    return void refuse(call, 'ERR DUMP payload version or checksum are wrong');
+    return void refuse(call, errors.dumpPayload);
   const target: RestoreTarget = { key: bytes, keyOffset, keyLength, expires: ttl > 0 };
   const made = restoreEntry(
     keyspace,

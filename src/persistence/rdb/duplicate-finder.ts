@@ -1,4 +1,4 @@
-// duplicate-finder: tells whether some element of a small collection may stand in it twice, without making a string of any.
+// duplicate-finder: whether a small collection may hold an element twice, found without making strings.
 //
 // A table of 32-bit hashes; two elements of one hash count as equal, so the answer "no" is sure and "yes" asks for an exact
 // look, about once in 500,000 collections of 128 that are sound. Costs about 10 ns an element.
@@ -6,9 +6,11 @@
 import type { Slice } from './packed.js';
 
 const SLOTS_MIN = 16;
+const NO_SLOTS = new Int32Array(0);
 
 export class DuplicateFinder {
-  private slots = new Int32Array(256);
+  /** Made when the first collection comes: most builders see few. */
+  private slots = NO_SLOTS;
   private mask = 0;
 
   /** Begins with a collection of this many elements. */

@@ -1,4 +1,4 @@
-// loader: puts what the reader finds into the keyspace.
+// loader: puts the keys of an RDB, as the reader finds them, into the keyspace.
 //
 // `run` works for a while and returns, so that a server that loads can answer -LOADING in between. A key that exists
 // already is an error, as in Redis: an RDB never has one twice, and loading begins with empty databases; DEBUG RELOAD MERGE asks

@@ -1,12 +1,14 @@
 // packed: reads the packed blobs of RDB files (listpack, ziplist, zipmap, intset) element by element, trusting nothing.
 //
-// Every element is checked to lie inside the blob before it is touched, for listpacks also its length from behind, so that
-// a blob that was read to its end without an error can be adopted as it is, unless it is *irregular*: its elements can be
-// read, but a listpack's header or lengths from behind, or an intset's order, do not fit them. Redis loads such blobs; here
-// they are made anew of their elements. Ziplists and zipmaps are never adopted, and Redis checks them fully, as here.
-// Elements come out as bytes; integers as their decimal text. Cost: one pass.
+// Every element is checked to lie inside the blob before it is touched, for listpacks also its length at the end, so
+// that a blob that was read to its end without an error can be adopted as it is, unless it is *irregular*: its elements
+// can be read, but a listpack's header or lengths at the ends, or an intset's order, do not fit them. Redis loads such
+// blobs; here they are made anew of their elements. Ziplists and zipmaps are never adopted, and Redis checks them
+// fully, as here. Elements come out as bytes; integers as their decimal text. Cost: one pass.
 //
 // Not here: listpacks in the arena (structures/listpack).
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Bytes that are borrowed until the next read. */
 export class Slice {
@@ -87,7 +89,7 @@ export class PackedCursor {
   /** Elements that were read so far. */
   count = 0;
   private packing: number = Packing.listpack;
-  private bytes: Uint8Array = new Uint8Array(0);
+  private bytes: Uint8Array = NO_BYTES;
   private at = 0;
   private end = 0;
   /** The count of the header, -1 if it does not say. */

@@ -10,13 +10,13 @@
 //   }
 //
 // The reader takes one event's bytes at a time and goes back to the event's first byte when the input ends inside, so it
-// keeps no parsing state but counts. Memory: what was pushed and not consumed, at most the largest string plus one chunk.
-// Lengths are believed only as far as bytes really come. Nothing is written anywhere, no event trusts a blob unchecked.
-// A violation throws RdbError with the offset; the reader is of no use afterwards.
+// keeps no parsing state but counts. Memory: the pushed bytes that are not consumed, at most the largest string plus
+// one chunk. Lengths are believed only as far as bytes really come. Nothing is written anywhere, no event trusts a blob
+// unchecked. A violation throws RdbError with the offset; the reader is of no use afterwards.
 //
 // Slices (`key`, `item`, `second`) are borrowed until the next call of `next` or `push`.
 //
-// Not here: putting values into a keyspace (rdb/loader), what the offsets look like in a report (checkers).
+// Not here: putting values into a keyspace (rdb/loader), offsets in a report (checkers).
 
 import { Crc64 } from '../../base/crc64.js';
 import { lzfDecompress } from '../../base/lzf.js';
@@ -184,7 +184,7 @@ export class RdbReader {
 
   private buffer: Uint8Array = new Uint8Array(0);
   private position = 0;
-  /** The buffer is the reader's own, so more may be put behind. */
+  /** The buffer is the reader's own, so more bytes may follow. */
   private isOwned = false;
   private limit = 0;
   /** File offset of buffer[0]. */
@@ -727,7 +727,7 @@ export class RdbReader {
     this.part = 'Stream listpacks loading failed.';
     this.string(this.item);
     this.checkBlob(this.item, Packing.listpack, 1, 'Stream listpack integrity check failed.');
-    if (this.count === 0) this.fail('Empty listpack inside stream');
+    if (!this.skimsValues && this.count === 0) this.fail('Empty listpack inside stream');
     this.nodesLeft--;
     return RdbEvent.streamNode;
   }

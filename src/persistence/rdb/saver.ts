@@ -1,7 +1,7 @@
-// saver: the RDB file of the server: SAVE, BGSAVE, the save rules, and what INFO says about them.
+// saver: the RDB file of the server: SAVE, BGSAVE, the save rules, and their fields of INFO.
 //
 // Written to temp-<process>.rdb in `dir` (BGSAVE: temp-<process>.<number>.rdb, as a file that was given up may still be written
-// when the next begins), synced, renamed to `dbfilename`. Not here: how a snapshot is taken (snapshot-run).
+// when the next begins), synced, renamed to `dbfilename`. Not here: taking a snapshot (snapshot-run).
 
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { PersistenceHost } from '../host.js';

@@ -1,4 +1,5 @@
-// snapshot-encoder: a snapshot as an RDB file: the header, what is known about the server, functions, entries with their ages.
+// snapshot-encoder: a snapshot as an RDB file: the header, facts about the server, functions, entries with their
+// expiries.
 
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { BigBlocks, BigValue, PartHead } from '../snapshot/big-value.js';

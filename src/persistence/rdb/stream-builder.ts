@@ -1,7 +1,8 @@
-// stream-builder: makes a stream out of the reader's events, checking that what refers to another part finds it.
+// stream-builder: makes a stream out of the reader's events, and checks that references between its parts are right.
 //
-// Redis loads streams without counting: of wrong counts, nodes in which all is deleted (XTRIM of some versions leaves them), ids
-// that do not fit and pending entries that nobody has. All of that is mended; only with Tolerance.nothing is it refused.
+// Redis loads streams without counting: with wrong counts, nodes in which all is deleted (XTRIM of some versions leaves
+// them), ids that do not fit and pending entries without a consumer. All of these are repaired; only Tolerance.nothing
+// refuses them.
 
 import { type ConsumerRef, ENTRIES_READ_UNKNOWN, type GroupRef } from '../../datatypes/stream-groups.js';
 import { boundEntriesRead, entriesUpTo } from '../../datatypes/stream-progress.js';

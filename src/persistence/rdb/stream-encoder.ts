@@ -1,4 +1,4 @@
-// stream-encoder: writes a stream: as RDB, as commands, and as what DEBUG DIGEST sees of it.
+// stream-encoder: writes a stream: as RDB, as commands, and as the elements that DEBUG DIGEST hashes.
 //
 //   nodes: count, then (16 bytes of id, listpack) each | length | last id | first id | highest deleted id | entries added
 //   groups: count, then each: name | last id | entries read | pending: count, then (16 bytes of id, time, deliveries) each
@@ -23,7 +23,7 @@ const INT64_MAX_BYTES = Uint8Array.of(0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 
 const NO_NAME = new Uint8Array(0);
 
 export class StreamEncoder {
-  /** Its own view of all streams: encoding happens in the midst of commands, whose positions must stay. */
+  /** Its own view of all streams: encoding happens in the middle of commands, whose positions must stay. */
   private readonly streams: Streams;
   private readonly id = new StreamId();
 
@@ -62,7 +62,7 @@ export class StreamEncoder {
     while (!tail.step(writer)) continue;
   }
 
-  /** Writes what stands behind the nodes but what is pending, of which the tail notes where it is. */
+  /** Writes the part after the nodes except the pending entries, whose place the tail notes. */
   openTail(ref: number, tail: StreamTail): void {
     const { streams, id } = this;
     const stream = ref as StreamRef;

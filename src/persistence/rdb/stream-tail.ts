@@ -1,4 +1,4 @@
-// stream-tail: what stands behind the nodes of a stream in RDB, written in parts: groups, consumers, what is pending.
+// stream-tail: the part of a stream after its nodes in RDB, written in pieces: groups, consumers, pending entries.
 //
 // Names, ids and counts are encoded when the stream is opened. The pending list can hold a million messages, in the leaves of an
 // ordered map (structures/stream-index): only the leaves are noted then, about 27 messages each. A leaf that is about to change

@@ -3,8 +3,8 @@
 //   builder.begin(reader);  builder.take(event, reader) ...;  const entry = builder.finish(reader)
 //
 // Blobs that are small enough by the limits and sound are adopted as they are, everything else is added element by element,
-// which mends what can be mended (`tolerance`, `repairs`). Else a value that turns out to be wrong throws RdbError and leaves
-// nothing behind after `abandon`.
+// which repairs small faults (`tolerance`, `repairs`). Any other wrong value throws RdbError; after `abandon` none of
+// it is left.
 //
 // Not here: databases, expiries (rdb/loader), the bytes (rdb/reader).
 
@@ -69,7 +69,7 @@ export class ValueBuilder {
     throw new RdbError(reader.offset, reason, false);
   }
 
-  /** An element that is there already is left out, or the value is refused for it. */
+  /** A duplicate element is left out, or the value is refused for it. */
   private dropDuplicate(reader: RdbReader, isTaken: boolean, what: string): void {
     if (!isTaken) this.fail(reader, `Duplicate ${what} detected, integrity check failed.`);
     this.repairs.note('duplicates');

@@ -32,7 +32,7 @@ export class ValueEncoder {
   private kind = 0;
   private firstFieldMs = 0;
   private readonly refs = new RefList();
-  /** Own readers: an entry is encoded in the midst of a command, whose borrowed positions must stay. */
+  /** Own readers: an entry is encoded in the middle of a command, whose borrowed positions must stay. */
   private readonly listpacks: Listpacks;
   private readonly nodes: QuicklistNodes;
   private readonly streams: StreamEncoder;
@@ -98,7 +98,7 @@ export class ValueEncoder {
     return { kind, key: NO_BYTES, expiresMs: -1, firstFieldMs: this.firstFieldMs, tail };
   }
 
-  /** Writes type, key and what comes before the elements; `kind` tells what elements are left. @hot */
+  /** Writes type, key and what comes before the elements; `kind` says which elements are left. @hot */
   private begin(entry: number, withoutKey: boolean, inParts: boolean): void {
     const keyspace = this.keyspace;
     const entries = keyspace.entries;

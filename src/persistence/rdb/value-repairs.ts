@@ -1,7 +1,8 @@
-// value-repairs: what was mended of a value while it was loaded, to be told in the log and by kvasir-check-rdb.
+// value-repairs: repairs of a value while it was loaded, for the log and kvasir-check-rdb.
 //
-// Redis loads many values that contradict themselves, and some of its versions have written such values. They are mended where
-// it is clear what they say, and refused where they cannot be understood. A payload of RESTORE is refused wherever redis-server
+// Redis loads many values that contradict themselves, and some of its versions have written such values. They are
+// repaired where their meaning is clear, and refused where it is not. A payload of RESTORE is refused wherever
+// redis-server
 // 7.0 refuses it, so that the same payload has the same fate on both.
 
 /** How much a builder may mend. */

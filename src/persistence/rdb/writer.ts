@@ -3,7 +3,7 @@
 // Strings longer than COMPRESS_BYTES_MIN can be compressed right here (DUMP, small files), or only marked: the writer
 // then notes where each stands, and the worker thread that writes the file compresses them (`marks`).
 //
-// Not here: what a value looks like (value-encoder), files (snapshot-file).
+// Not here: the form of a value (value-encoder), files (snapshot-file).
 
 import { Crc64 } from '../../base/crc64.js';
 import { lzfCompress } from '../../base/lzf.js';
@@ -231,7 +231,7 @@ export const DUMP_FOOTER_BYTES = 10;
 
 const footerCrc = new Crc64();
 
-/** Puts the footer behind a payload that begins at `from` and ends at `at`. @hot */
+/** Puts the footer after a payload that begins at `from` and ends at `at`. @hot */
 export function putDumpFooter(bytes: Uint8Array, from: number, at: number, version: number): void {
   bytes[at] = version & 255;
   bytes[at + 1] = version >>> 8;

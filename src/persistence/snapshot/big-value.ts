@@ -1,12 +1,12 @@
 // big-value: a collection that a snapshot writes in parts, while commands go on to change it.
 //
 // The snapshot holds the collection as it was when it was opened: by the walk, or by the first command that was about to change
-// it. Its head (key, count of elements) is written then. From then on the structures tell of each part that changes
+// it. Its head (key, count of elements) is written then. From then on the structures report each part that changes
 // (memory/part-guard), and a part that is not written yet is kept as it was:
 //
 //   members (dict)          are written in the order of their hashes, so one that lies before the cursor is done. Another one
 //                           that is about to change or go is written at once, out of order, which RDB allows; its
-//                           EPOCH bit then tells the walk to pass it by. So does the bit of a member that is added.
+//                           EPOCH bit then makes the walk skip it. So does the bit of an added member.
 //   nodes (list, stream)    are written in their order, from a list of blocks made when the value was opened (4 bytes a
 //                           node). A block that is about to change or go is copied, and the copy takes its place. The
 //                           pending lists of a stream's groups follow its nodes, in the same way (stream-tail).
@@ -16,10 +16,10 @@
 // The walk clears each bit that it passes, so outside of it all members' bits are 0. A collection that is deleted is given to
 // the snapshot, which frees it when it is written.
 //
-// A change costs what one member or one node of 8 KB costs, never the whole value. A part written out of order before
+// A change costs one member or one node of 8 KB, never the whole value. A part written out of order before
 // the walk gets there waits in memory: at most the changed parts. Opening a list costs about 0.1 us a node.
 //
-// Not here: which values are next and where the bytes go (snapshot), what they look like (the encoders).
+// Not here: the choice of values and the way of the bytes (snapshot), their form (the encoders).
 
 import { Encoding, Type } from '../../datatypes/object.js';
 import { Streams } from '../../datatypes/stream.js';
@@ -61,7 +61,7 @@ export const PartKind = {
   bytes: 7,
 } as const;
 
-/** Writes parts; `value.kind` tells of what. */
+/** Writes parts of a collection of the type `value.kind`. */
 export interface PartEncoder {
   members(writer: RdbWriter, value: BigValue, members: Int32Array, count: number): void;
   block(writer: RdbWriter, value: BigBlocks, index: number): void;
@@ -295,7 +295,7 @@ export class BigString extends BigValue {
 /** Tells big values from others, and opens them. */
 export class BigValues {
   private readonly refs = new RefList();
-  /** Own readers: a value is opened in the midst of a command, whose borrowed positions must stay. */
+  /** Own readers: a value is opened in the middle of a command, whose borrowed positions must stay. */
   private readonly nodes: QuicklistNodes;
   private readonly streams: Streams;
 

@@ -1,10 +1,10 @@
 // shared-sink: passes the chunks of one snapshot to the sinks of all consumers that share the cut.
 //
 // The walk goes at the pace of the slowest consumer: there is room when every sink has room. A consumer whose sink fails,
-// or that leaves, hears its own result and the others go on; the snapshot itself fails with the last of them.
+// or that leaves, gets its own result and the others go on; the snapshot itself fails with the last of them.
 // A chunk is copied for every consumer but the last, whose sink takes the writer's buffer as if it were alone.
 //
-// Not here: who shares a cut (cuts), what a single sink does (snapshot-sink).
+// Not here: the sharing of a cut (cuts), a single sink (snapshot-sink).
 
 import { assert } from '../../base/assert.js';
 import { RdbWriter } from '../rdb/writer.js';
@@ -31,7 +31,7 @@ export class SharedSink implements SnapshotSink {
     };
     sink.onError = (error) => {
       if (!this.takeOut(part)) return;
-      // The snapshot goes first, so that nothing is under way any more when the last consumer hears of it.
+      // The snapshot ends first, so that nothing is under way any more when the last consumer is called.
       if (this.parts.length === 0) this.onError(error);
       part.settle({ error, bytes: 0, aborted: false });
       if (this.parts.length > 0 && this.room) this.onRoom();

@@ -1,8 +1,8 @@
-// snapshot-file: writes the chunks of a snapshot to a file: compresses what is marked, checksums, syncs, renames.
+// snapshot-file: writes the chunks of a snapshot to a file: compresses marked strings, checksums, syncs, renames.
 //
 // Runs in the worker thread (snapshot-worker) or, for SAVE and in tests, in the caller's. The file is written under a
-// temporary name, which must be no other snapshot's; `finish` makes it durable, renames it and makes the name durable, so that a crash at any moment leaves
-// the old file or the new one.
+// temporary name, which must be no other snapshot's; `finish` makes it durable, renames it and makes the name durable,
+// so that a crash at any moment leaves the old file or the new one.
 
 import { dirname } from 'node:path';
 import { Crc64 } from '../../base/crc64.js';
@@ -90,7 +90,7 @@ export class SnapshotFile {
     }
     if (this.outLength + length + 19 > this.out.length) this.flush();
     if (length + 19 > this.out.length) this.out = new Uint8Array(length + 19);
-    // The head of the compressed form needs the compressed size, so the data goes behind the room for the longest head.
+    // The head of the compressed form needs the compressed size, so the data goes after the room for the longest head.
     const dataAt = this.outLength + 19;
     const room = Math.min(length - 4, this.out.length - dataAt);
     const size = room > 0 ? lzfCompress(bytes, mark + head, length, this.out, dataAt, room) : 0;

@@ -1,9 +1,10 @@
-// snapshot-run: one snapshot from its cut to the file in place: walks in slices between events and tells when it is done.
+// snapshot-run: one snapshot from its cut to the file in place: walks in slices between events and calls back when it
+// is done.
 //
-// While clients are served a slice is short and followed by a pause (walk-pace); when nobody is, the walk goes on at once.
+// While clients are served a slice is short and followed by a pause (walk-pace); otherwise the walk goes on at once.
 //
-// Not here: the cut itself (snapshot), names of files and what a result means (rdb/saver, aof/append-only), saving in
-// one go (whole-save).
+// Not here: the cut itself (snapshot), names of files and the meaning of a result (rdb/saver, aof/append-only), saving
+// in one go (whole-save).
 
 import type { Timer } from '../../io/clock.js';
 import type { PersistenceHost } from '../host.js';
@@ -138,7 +139,7 @@ export class SnapshotRun {
     );
   }
 
-  /** Stops, also where only the file is to be finished, and leaves no file; `done` is told. */
+  /** Stops, also where only the file is to be finished, leaves no file, and calls `done`. */
   abort(): void {
     if (this.wasAborted || this.hasResult) return;
     this.giveUp();

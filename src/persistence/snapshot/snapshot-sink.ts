@@ -1,7 +1,7 @@
-// snapshot-sink: where a snapshot's chunks go: a file written by a worker thread, or one written right here.
+// snapshot-sink: the receiver of a snapshot's chunks: a file written by a worker thread, or one written right here.
 //
 // The sender asks `room` before it walks on; chunks that a client's write forces out go through whatever `room` says.
-// Not here: what is in the chunks (snapshot).
+// Not here: the content of the chunks (snapshot).
 
 import { Worker } from 'node:worker_threads';
 import { type Files, RealFiles } from '../../io/files.js';
@@ -45,7 +45,7 @@ export class DirectFileSink implements SnapshotSink {
     } catch (error) {
       this.failure = error as Error;
       this.file?.abort();
-      // Whoever makes the sink sets `onError` in this turn.
+      // The maker of the sink sets `onError` in this turn.
       queueMicrotask(() => this.onError(error as Error));
     }
   }

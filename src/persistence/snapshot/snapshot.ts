@@ -1,26 +1,26 @@
 // snapshot: a cut in time of all databases, taken while commands go on.
 //
-// When it begins, the keyspace's epoch flips: every entry that is there differs in its EPOCH bit and is of the old epoch,
+// When it begins, the keyspace's epoch flips: every existing entry differs in its EPOCH bit and is of the old epoch,
 // new ones are not. A walk goes through the dicts in slices between events, hands each old entry to the encoder and flips
 // its bit. Before a command changes or deletes an entry that the walk has not reached, the keyspace calls `beforeChange`
-// and the entry is handed over first. So what is written is exactly what was there at the cut, in any order.
+// and the entry is handed over first. So the written data is exactly that of the cut, in any order.
 //
 //   - A big string is written in parts too, by the walk alone: a command that would change it has the rest written first.
 //   - A big collection is not handed over but opened, and then written in parts, by the walk and before changes (big-value).
 //     One is being written, others that were opened by a change wait for the walk, which takes them before other keys.
-//   - What is handed over while a big value is half written goes behind it (`overflow`).
+//   - Entries handed over while a big value is half written follow it (`overflow`).
 //   - FLUSHDB gives the snapshot the dict that it still needs, and DEL the big value; SWAPDB moves Database objects, which
 //     the walk follows.
 //   - The walk stops while the sink has no room. Commands never wait for it.
 //
-// Memory: the sink's bound, one chunk, and what commands force out faster than the disk takes it (`heldBytes`); the owner
-// gives up when that is too much.
-// Outside of a snapshot all entries have the keyspace's epoch; after `abort` a walk sees to that again.
+// Memory: the sink's bound, one chunk, and the bytes that commands force out faster than the disk takes them
+// (`heldBytes`); the owner gives up when they are too many.
+// Outside of a snapshot all entries have the keyspace's epoch; after `abort` a walk restores that.
 //
 // A snapshot of one slot of a cluster leaves the epoch and all other entries alone. There the bit says the opposite: entries that
 // the walk must pass by, because they were handed over early or came after the cut, get it, and lose it when it comes there.
 //
-// Not here: when to walk and how long (snapshot-run), what bytes come out (the encoder), where they go (the sink).
+// Not here: the times of the walk (snapshot-run), the bytes (the encoder), their receiver (the sink).
 
 import type { Database } from '../../keyspace/database.js';
 import type { SnapshotBarrier } from '../../keyspace/events.js';
@@ -172,7 +172,7 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     return bytes;
   }
 
-  /** What was sent last may be the first part of a string: nothing else may be put behind it. */
+  /** The bytes sent last may be the first part of a string: nothing else may follow them. */
   get isMidCommand(): boolean {
     return this.active instanceof BigString;
   }
@@ -278,7 +278,7 @@ export class Snapshot implements SnapshotBarrier, PartGuard {
     if (value !== undefined) this.cutOff.set(cut, value);
   }
 
-  /** Encodes an entry to its end, behind a value that is half written if there is one. */
+  /** Encodes an entry to its end, after the half-written value if there is one. */
   private takeWhole(entry: number, index: number): void {
     const behind = this.active !== null;
     const writer = behind ? this.overflow.writer : this.writer;

@@ -9,7 +9,7 @@
 // process: the child of a fork would get as much of the machine as its parent. A slice that was interrupted counts with its
 // processor time alone.
 //
-// Not here: slices while nobody is served (snapshot-run).
+// Not here: slices while no client is served (snapshot-run).
 
 import type { Clock } from '../../io/clock.js';
 

@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runCheckRdb } from '../../src/checkers/check-rdb.js';
-import { defaultDataLimits } from '../../src/registry/data-limits.js';
-import { SimulatedFiles } from '../../src/io/files-simulated.js';
-import type { Keyspace } from '../../src/keyspace/keyspace.js';
-import { Persistence } from '../../src/persistence/persistence.js';
-import { RdbError, RdbReader } from '../../src/persistence/rdb/reader.js';
-import { RdbLoader } from '../../src/persistence/rdb/loader.js';
-import { makeEngine } from './engine.js';
-import { digestOf, LocalHost, makeKeyspace } from './local.js';
+import { runCheckRdb } from '../../checkers/check-rdb.js';
+import { defaultDataLimits } from '../../registry/data-limits.js';
+import { SimulatedFiles } from '../../io/files-simulated.js';
+import type { Keyspace } from '../../keyspace/keyspace.js';
+import { Persistence } from '../persistence.js';
+import { RdbError, RdbReader } from './reader.js';
+import { RdbLoader } from './loader.js';
+import { makeEngine } from '../../../test/persistence/engine.js';
+import { digestOf, LocalHost, makeKeyspace } from '../../../test/persistence/local.js';
 import {
   damagedSamples,
   double,
@@ -22,7 +22,7 @@ import {
   soundSamples,
   string,
   ziplist,
-} from './payloads.js';
+} from '../../../test/persistence/payloads.js';
 
 interface Loaded {
   readonly keyspace: Keyspace;
@@ -56,7 +56,7 @@ function check(bytes: Uint8Array): { code: number; text: string } {
   return { code, text };
 }
 
-/** What a key holds, by the digest of what these commands make. */
+/** Digest of the key that these commands make. */
 function digestAfter(...commands: (string | number)[][]): string {
   const engine = makeEngine(1);
   for (const command of commands) engine.run(...command);

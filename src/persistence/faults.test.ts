@@ -1,16 +1,16 @@
-// A disk that is full, read-only or broken while a file is replaced: the old file stays, the failure is told, and when the
-// cause is gone the next try succeeds. (The file that grows has its own tests: aof.test.)
+// A disk that is full, read-only or broken while a file is replaced: the old file stays, the failure is reported, and
+// when the cause is gone the next try succeeds. (The file that grows has its own tests: aof.test.)
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Prng } from '../../src/base/prng.js';
-import { replaceFile } from '../../src/io/files.js';
-import { SimulatedFiles } from '../../src/io/files-simulated.js';
-import { Persistence } from '../../src/persistence/persistence.js';
-import { Acl } from '../../src/service/acl/acl.js';
-import { Config } from '../../src/service/config/config.js';
-import { rewriteConfigFile } from '../../src/service/config/rewrite.js';
-import { LocalHost } from './local.js';
+import { Prng } from '../base/prng.js';
+import { replaceFile } from '../io/files.js';
+import { SimulatedFiles } from '../io/files-simulated.js';
+import { Persistence } from './persistence.js';
+import { Acl } from '../service/acl/acl.js';
+import { Config } from '../service/config/config.js';
+import { rewriteConfigFile } from '../service/config/rewrite.js';
+import { LocalHost } from '../../test/persistence/local.js';
 
 const seed = Number(process.env.SEED ?? 8);
 
