@@ -1,5 +1,6 @@
 // bus.fuzz: random and damaged messages to one node, which must stay consistent, loadable from its file, and understood by others.
 
+import { SLOT_COUNT } from '../base/key-slot.js';
 import assert from 'node:assert/strict';
 import type { Fuzzer } from '../base/fuzzer.js';
 import { Prng } from '../base/prng.js';
@@ -8,7 +9,7 @@ import { BusFormatError, decodeMessage } from './decode.js';
 import { encodeMessage } from './encode.js';
 import { NODES_MAX } from './handshake.js';
 import type { BusMessage, Extensions, GossipEntry, MessageBody, MessageHeader } from './message.js';
-import { type BusLink, ClusterNode, hasSlot, NodeFlag, SLOT_BITMAP_BYTES, SLOT_COUNT } from './node.js';
+import { type BusLink, ClusterNode, hasSlot, NodeFlag, SLOT_BITMAP_BYTES } from './node.js';
 import { parseNodes } from './nodes-parser.js';
 import { fileText } from './nodes-text.js';
 import { ClusterState } from './state.js';

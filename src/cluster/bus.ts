@@ -1,10 +1,11 @@
-// bus: what all behaviours of a node share: the state, what it may ask of its world, and what it wants done.
+// bus: the parts that all behaviours of a node share: its state, its view of the world, and the actions that it wants
+// done.
 //
 // The protocol is a machine without sockets, files and timers: an input (step) changes the state and leaves actions here, in the
 // order in which they must be done. The configuration is saved before anything is sent that follows from it: a vote that is
 // sent and forgotten would be given twice.
 //
-// Not here: which inputs there are (step), who does the actions (node-runner).
+// Not here: the inputs (step), carrying out the actions (node-runner).
 
 import type { LogLevel } from '../base/log-level.js';
 import type { RandomSource } from '../base/prng.js';
@@ -33,7 +34,7 @@ export interface BusSettings {
   readonly humanName: string;
 }
 
-/** What the machine reads of its surroundings; none of it changes anything. */
+/** The surroundings as the machine reads them; none of these calls changes anything. */
 export interface BusWorld {
   readonly settings: BusSettings;
   readonly random: RandomSource;
@@ -67,13 +68,13 @@ export type BusAction =
 export class Bus {
   /** Milliseconds of a clock that is never set; 0 is long before everything. */
   nowMs = 0;
-  /** What to add for wall time. */
+  /** Difference between wall time and `nowMs`. */
   wallOffsetMs = 0;
   /** In the order in which they are to be done. */
   actions: BusAction[] = [];
   readonly messagesSent: number[] = messageTypeNames.map(() => 0);
   readonly messagesReceived: number[] = messageTypeNames.map(() => 0);
-  /** What is due at the end of the step. */
+  /** Work that is due at the end of the step. */
   wantsSave = false;
   wantsUpdate = false;
   wantsFailover = false;
@@ -86,9 +87,9 @@ export class Bus {
   readonly startedMs: number;
   /** When this node last was without a majority. */
   minorityMs = -Infinity;
-  /** Who has voted for the election under way. */
+  /** The nodes that have voted in the election under way. */
   readonly voters = new Set<ClusterNode>();
-  /** What was last said about why there is no failover, and when. */
+  /** The reason last logged for the lack of a failover, and when. */
   cannotFailover = '';
   cannotFailoverMs = -Infinity;
 

@@ -1,8 +1,9 @@
 // cluster-status: whether the cluster serves, as this node sees it: every slot has a master that works, and most masters are in reach.
 //
-// A master that was in a minority waits a while before it serves again, so that it hears of what was decided without it; so does
-// one that has just started.
+// A master that was in a minority waits a while before it serves again, so that it learns of decisions without it; so
+// does one that has just started.
 
+import { SLOT_COUNT } from '../base/key-slot.js';
 import type { Bus } from './bus.js';
 import type { DownReason } from './state.js';
 
@@ -18,8 +19,11 @@ export function updateStatus(bus: Bus): void {
   const { state, settings, nowMs } = bus;
   bus.wantsUpdate = false;
   let reachable = 0;
+  /** Slots of nodes that have not failed. */
+  let servedSlots = 0;
   state.size = 0;
   for (const node of state.nodes.values()) {
+    if (!node.hasFailed) servedSlots += node.slotCount;
     if (!node.isVoter) continue;
     state.size++;
     if (!node.hasFailed && !node.isSuspected) reachable++;
@@ -27,8 +31,7 @@ export function updateStatus(bus: Bus): void {
   const { isMaster } = state.myself;
   if (isMaster && !state.isOk && nowMs - bus.startedMs < START_MS) return;
   let reason: DownReason = 'none';
-  if (settings.requiresFullCoverage && state.owners.some((owner) => owner === undefined || owner.hasFailed))
-    reason = 'uncovered-slot';
+  if (settings.requiresFullCoverage && servedSlots < SLOT_COUNT) reason = 'uncovered-slot';
   if (reachable < quorumOf(state.size)) {
     reason = 'no-majority';
     bus.minorityMs = nowMs;

@@ -1,7 +1,9 @@
-// cluster: makes a data server a node of a cluster: the bus gets a port, and what it decides becomes roles, keys and messages.
+// cluster: makes a data server a node of a cluster: the bus gets a port, and its decisions become roles, keys and
+// messages.
 //
-// Not here: the protocol (step), replies of CLUSTER and redirections (server), what a replica gets from its master (replication).
+// Not here: the protocol (step), replies of CLUSTER and redirections (server), the stream from a master (replication).
 
+import { SLOT_COUNT } from '../base/key-slot.js';
 import type { LogLevel } from '../base/log-level.js';
 import type { RandomSource } from '../base/prng.js';
 import type { Clock } from '../io/clock.js';
@@ -19,7 +21,7 @@ import { bumpEpoch } from './epochs.js';
 import { countReports } from './failure.js';
 import { messageTypeNames } from './message.js';
 import { sendPublication } from './messages.js';
-import { type ClusterNode, SLOT_COUNT } from './node.js';
+import { type ClusterNode } from './node.js';
 import { NodeRunner, type RunnerOwner } from './node-runner.js';
 import { NodesFile } from './nodes-file.js';
 import { NodesFileError } from './nodes-parser.js';
@@ -34,7 +36,7 @@ const ID_BYTES = 20;
 const CONNECT_MS_MAX = 60_000;
 const PORT_MAX = 65_535;
 const KEEP_ALIVE_SECONDS = 30;
-/** Settings that say what a node tells the others about itself. */
+/** Settings for a node's announcements about itself. */
 const ANNOUNCEMENTS = [
   'cluster-announce-ip',
   'cluster-announce-port',
@@ -155,11 +157,17 @@ export class Cluster implements ClusterPort, RunnerOwner {
     this.runner.stop();
   }
 
-  /** Data of slots that are nobody's is this node's; that of others' slots is on its way to them. */
+  /** Data of slots without an owner belongs to this node; that of others' slots is on its way to them. */
   private adoptKeys(): void {
-    const { state, server } = this;
+    const { state } = this;
     this.isServing = true;
     if (state.myself.isReplica) return;
+    if (!this.isEmpty()) this.adoptSlots();
+    this.slotMoves.dropLeftovers();
+  }
+
+  private adoptSlots(): void {
+    const { state, server } = this;
     this.runner.change((bus) => {
       for (let slot = 0; slot < SLOT_COUNT; slot++) {
         const owner = state.owners[slot];
@@ -180,7 +188,6 @@ export class Cluster implements ClusterPort, RunnerOwner {
         bus.changed();
       }
     });
-    this.slotMoves.dropLeftovers();
   }
 
   // --- RunnerOwner: what the machine asks and wants ---------------------------------------------------------------------
@@ -290,7 +297,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
     if (this.isServing) this.ensureRole();
     if (this.willTell) return;
     this.willTell = true;
-    // Clients are told when the one that is served has its reply.
+    // Clients that wait for lost slots get their error after the client in hand has its reply.
     this.clock.soon(() => {
       this.willTell = false;
       this.slotMoves.check();

@@ -1,5 +1,7 @@
 // commands: the changes that users and managers ask for. Each returns an error in Redis's words, or nothing when it is done.
 
+import { errors } from '../protocol/errors.js';
+import { SLOT_COUNT } from '../base/key-slot.js';
 import { isIpAddress } from '../base/ip-address.js';
 import type { Bus } from './bus.js';
 import { replaceMaster } from './election.js';
@@ -8,7 +10,7 @@ import { isForgotten } from './gossip.js';
 import { startHandshake } from './handshake.js';
 import { endManualFailover, MANUAL_FAILOVER_MS } from './manual-failover.js';
 import { broadcastPong, sendManualFailoverStart } from './messages.js';
-import { BUS_PORT_OFFSET, type ClusterNode, NodeFlag, SLOT_COUNT } from './node.js';
+import { BUS_PORT_OFFSET, type ClusterNode, NodeFlag } from './node.js';
 import { becomeMaster, followMaster } from './roles.js';
 
 export type Refusal = string | undefined;
@@ -38,7 +40,7 @@ export function delSlots(bus: Bus, slots: readonly number[]): Refusal {
 }
 
 export function flushSlots(bus: Bus): Refusal {
-  if (!bus.world.isEmpty()) return 'ERR DB must be empty to perform CLUSTER FLUSHSLOTS.';
+  if (!bus.world.isEmpty()) return errors.flushSlotsNotEmpty;
   bus.state.unassignAll(bus.state.myself);
   bus.changed();
   return undefined;
@@ -46,7 +48,7 @@ export function flushSlots(bus: Bus): Refusal {
 
 // --- moving slots ----------------------------------------------------------------------------------------------------------
 
-const ONLY_MASTERS = 'ERR Please use SETSLOT only with masters.';
+const ONLY_MASTERS = errors.setSlotOnMasters;
 
 export function setSlotMigrating(bus: Bus, slot: number, id: string): Refusal {
   const { state } = bus;
@@ -65,7 +67,7 @@ export function setSlotImporting(bus: Bus, slot: number, id: string): Refusal {
 function setMoving(bus: Bus, moving: Map<number, ClusterNode>, slot: number, id: string): Refusal {
   const node = bus.state.node(id);
   if (node === undefined) return `ERR I don't know about node ${id}`;
-  if (node.isReplica) return 'ERR Target node is not a master';
+  if (node.isReplica) return errors.targetNoMaster;
   moving.set(slot, node);
   bus.state.version++;
   bus.changed();
@@ -88,7 +90,7 @@ export function setSlotNode(bus: Bus, slot: number, id: string): Refusal {
   if (myself.isReplica) return ONLY_MASTERS;
   const node = state.node(id);
   if (node === undefined) return `ERR Unknown node ${id}`;
-  if (node.isReplica) return 'ERR Target node is not a master';
+  if (node.isReplica) return errors.targetNoMaster;
   const wasMine = state.isMine(slot);
   const keyCount = world.keysInSlot(slot);
   if (wasMine && node !== myself && keyCount > 0)

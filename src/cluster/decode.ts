@@ -36,7 +36,7 @@ import { NodeFlag, SLOT_BITMAP_BYTES } from './node.js';
 /** Of a host name in DNS. */
 const NAME_LENGTH_MAX = 256;
 
-/** What arrived is no message, or one that contradicts itself. */
+/** The bytes are no message, or one that contradicts itself. */
 export class BusFormatError extends Error {}
 
 /** Reads one whole message; its byte arrays are copies. Undefined: of a type that this version does not know. */

@@ -5,13 +5,14 @@
 //
 // Safety rests on the voters: a vote is saved before it is sent, so no epoch is given to two replicas, even across crashes.
 
+import { SLOT_COUNT } from '../base/key-slot.js';
 import type { Bus } from './bus.js';
 import { quorumOf } from './cluster-status.js';
 import { beginEpoch } from './epochs.js';
 import { endManualFailover } from './manual-failover.js';
 import { type BusMessage, MessageFlag } from './message.js';
 import { broadcastPong, requestVotes, sendVote } from './messages.js';
-import { type ClusterNode, hasSlot, NodeFlag, SLOT_COUNT } from './node.js';
+import { type ClusterNode, hasSlot, NodeFlag } from './node.js';
 import { becomeMaster } from './roles.js';
 
 const DELAY_MS = 500;

@@ -1,4 +1,5 @@
-// failure: who has failed: this node suspects one that does not answer; when most masters say so, it has failed, and all are told.
+// failure: failure detection: this node suspects one that does not answer; when most masters report it, it has failed,
+// and a message to all says so.
 
 import type { Bus } from './bus.js';
 import { quorumOf } from './cluster-status.js';

@@ -1,4 +1,4 @@
-// gossip: what a known node tells of the others: who fails, who is where, and of nodes that this one has not met.
+// gossip: a known node's news of the others: failures, addresses, and nodes that this one has not met.
 
 import type { Bus } from './bus.js';
 import { addReport, countReports, markFailedIfAgreed, removeReport } from './failure.js';

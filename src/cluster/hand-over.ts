@@ -1,4 +1,5 @@
-// hand-over: a master that is about to end lets its best replica take its place, so that nobody waits for the others to notice.
+// hand-over: a master that is about to end lets its best replica take its place, so that clients need not wait for a
+// failover.
 //
 // It asks the replica for CLUSTER FAILOVER, which loses no write: the replica asks for the offset, this node pauses writes, the
 // others vote. So it works with replicas of redis-server too. If it does not come about in time, the node ends all the same.

@@ -1,4 +1,4 @@
-// handshake: how nodes get to know each other: MEET, the answer that proves an id, and addresses that change.
+// handshake: introduces nodes to each other: MEET, the answer that proves an id, and addresses that change.
 
 import type { Bus } from './bus.js';
 import type { MessageHeader } from './message.js';

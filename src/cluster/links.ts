@@ -1,9 +1,10 @@
 // links: the sockets of the bus: connections to the other nodes, and those that they open.
 //
 // Each pair of nodes has two, one opened by either side: a node sends pings on its own and pongs on the other's. The messages of a
-// turn go out in one write, so that a pipeline of PUBLISH costs one for each node. What cannot be sent is kept by the wire; a link with more than cluster-link-sendbuf-limit of that is closed.
+// turn go out in one write, so that a pipeline of PUBLISH costs one for each node. The wire keeps bytes that cannot be
+// sent yet; a link that holds more of them than cluster-link-sendbuf-limit is closed.
 //
-// A message that lies closes its link, with a log line that says what was wrong.
+// A malformed message closes its link, and a log line says what was wrong.
 
 import type { LogLevel } from '../base/log-level.js';
 import type { Clock } from '../io/clock.js';
@@ -96,7 +97,7 @@ export class Links {
     try {
       reader.push(
         bytes,
-        // Who is not known has nothing to publish.
+        // An unknown node has nothing to publish.
         () => (link.node === undefined || link.node.isInHandshake ? PLAIN_MESSAGE_BYTES_MAX : MESSAGE_BYTES_MAX),
         (frame) => {
           const message = decodeMessage(frame);

@@ -1,4 +1,5 @@
-// message-layout: where each field of a message of the bus is. docs/bus-format.md explains them; numbers are big-endian.
+// message-layout: the offset of each field in a message of the bus. docs/bus-format.md explains them; numbers are
+// big-endian.
 
 export const SIGNATURE = 0x52436d62; // "RCmb"
 export const PROTOCOL_VERSION = 1;

@@ -1,6 +1,6 @@
-// message: what nodes of a cluster say to each other, as data.
+// message: the messages between nodes of a cluster, as data.
 //
-// Not here: the bytes (encode, decode; docs/bus-format.md has the tables), what a message does (receive).
+// Not here: the bytes (encode, decode; docs/bus-format.md has the tables), the effect of a message (receive).
 
 /** Types on the wire. */
 export const MessageType = {
@@ -69,7 +69,7 @@ export interface MessageHeader {
   readonly masterId: string;
 }
 
-/** What the sender has heard of another node. */
+/** The sender's view of another node. */
 export interface GossipEntry {
   readonly id: string;
   /** Wall time in seconds by the sender's clock; 0: none. */
@@ -87,7 +87,7 @@ export interface ForgottenNode {
   readonly seconds: number;
 }
 
-/** What newer versions add to PING, PONG and MEET. */
+/** Fields that newer versions add to PING, PONG and MEET. */
 export interface Extensions {
   readonly hostname?: string;
   readonly humanName?: string;

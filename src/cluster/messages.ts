@@ -1,7 +1,7 @@
-// messages: puts together and sends what this node has to say: pings with gossip, failures, votes, updates, publications.
+// messages: makes and sends this node's messages: pings with gossip, failures, votes, updates, publications.
 //
-// Gossip: each ping tells of a tenth of the nodes, at least three, chosen at random, and of all that are suspected, so that a
-// failure gets round in a few pings whatever the size of the cluster.
+// Gossip: each ping describes a tenth of the nodes, at least three, chosen at random, and all that are suspected, so
+// that a failure gets round in a few pings whatever the size of the cluster.
 
 import type { Bus } from './bus.js';
 import { encodeMessage } from './encode.js';

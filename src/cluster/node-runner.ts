@@ -1,6 +1,6 @@
 // node-runner: runs the machine of one node in its environment: sockets and timers give it inputs, its actions are done here.
 //
-// What stands around it (a data server, or a simulation that has no data) is its owner.
+// Its owner is a data server, or a simulation that has no data.
 //
 // Not here: the protocol (step and what it calls), commands of users (cluster).
 
@@ -116,7 +116,7 @@ export class NodeRunner implements LinksOwner {
     let isSaved = true;
     for (const action of actions) {
       if (action.kind === 'save') isSaved = this.save() === undefined;
-      // What would be forgotten by a crash must not be promised.
+      // A promise must survive a crash, so it is not sent unless it is saved.
       else if (!isSaved && action.kind === 'send' && isPromise(action.bytes)) continue;
       else this.do(action);
     }

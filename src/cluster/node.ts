@@ -1,12 +1,14 @@
-// node: one node of the cluster as this one knows it: identity, address, role, slots, and what was heard of it and when.
+// node: one node of the cluster as this one knows it: identity, address, role, slots, and the reports about it with
+// their times.
 //
 // Times are steady milliseconds of this machine, so that a clock that is set does not make nodes fail; 0 means never.
 //
 // A connection as the machine knows it is here too, as each names the other; its socket is in links.
 //
-// Not here: all of them together (state), how one is written down (nodes-text).
+// Not here: all of them together (state), their text (nodes-text).
 
-export const SLOT_COUNT = 16384;
+import { SLOT_COUNT } from '../base/key-slot.js';
+
 export const SLOT_BITMAP_BYTES = SLOT_COUNT / 8;
 export const ID_LENGTH = 40;
 export const BUS_PORT_OFFSET = 10_000;
@@ -33,7 +35,7 @@ export const NodeFlag = {
   lightHeader: 2048,
 } as const;
 
-/** What one master says about another that does not answer. */
+/** One master's report that another does not answer. */
 export interface FailureReport {
   readonly reporter: ClusterNode;
   atMs: number;

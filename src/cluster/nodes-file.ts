@@ -1,8 +1,8 @@
 // nodes-file: nodes.conf on the disk: read once, replaced as a whole whenever the state has changed.
 //
-// After a crash either the old or the new file is there, synced with its folder: a vote that was sent is always on the disk.
+// A crash leaves either the old or the new file, synced with its folder: a vote that was sent is always on the disk.
 //
-// Not here: what is in it (nodes-text, nodes-parser), the lock against a second server (server/data-lock).
+// Not here: its content (nodes-text, nodes-parser), the lock against a second server (server/data-lock).
 
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import { type Files, readWhole, replaceFile } from '../io/files.js';

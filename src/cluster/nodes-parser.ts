@@ -1,7 +1,9 @@
-// nodes-parser: reads nodes.conf as Redis of any version writes it, and refuses what is torn or foreign, with the line.
+// nodes-parser: reads nodes.conf as Redis of any version writes it, and refuses a torn or foreign file, naming the
+// line.
 
+import { SLOT_COUNT } from '../base/key-slot.js';
 import { parseRanges, type SlotRange, slotsOf } from '../base/slot-ranges.js';
-import { ClusterNode, isNodeId, NodeFlag, SLOT_COUNT, BUS_PORT_OFFSET } from './node.js';
+import { ClusterNode, isNodeId, NodeFlag, BUS_PORT_OFFSET } from './node.js';
 import { ClusterState } from './state.js';
 
 export class NodesFileError extends Error {

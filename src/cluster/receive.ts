@@ -1,4 +1,4 @@
-// receive: what a message of the bus does to this node.
+// receive: applies a message of the bus to this node.
 //
 // Only a known node changes anything: one that has proved its id on a link that this node opened to its address, or that the
 // manager or a known node has named. A stranger may say MEET, and gets an answer.
@@ -57,7 +57,7 @@ function receiveFromMyself(bus: Bus, link: BusLink, header: MessageHeader): void
   else if (link.node !== undefined) loseAddress(bus, link, link.node);
 }
 
-/** Who sends, if it is known; 'another' when the link is somebody else's. */
+/** The sender, if it is known; 'another' when the link belongs to another node. */
 function senderOf(bus: Bus, link: BusLink, header: MessageHeader): ClusterNode | undefined | 'another' {
   const known = bus.state.node(header.sender);
   const sender = known?.isInHandshake === true ? undefined : known;
@@ -169,7 +169,7 @@ function takeRole(bus: Bus, sender: ClusterNode, header: MessageHeader): void {
   if (master === sender) return;
   if (sender.isMaster) {
     const isShardMate = master !== undefined && master.shardId === sender.shardId;
-    // A replica's message carries its master's epoch. What is older than what is known is overtaken.
+    // A replica's message carries its master's epoch. A message with an older epoch than the known one is stale.
     if (isShardMate && sender.configEpoch > header.configEpoch) return;
     if (isShardMate && master !== state.myself) {
       noteMaster(bus, master);
@@ -242,7 +242,7 @@ function receiveFromKnown(bus: Bus, link: BusLink, sender: ClusterNode, message:
   } else if (body.kind === 'update') takeUpdate(bus, body);
 }
 
-/** Somebody tells what a third node has, with an epoch that is newer than what is known here. */
+/** A node reports the slots of a third one, with an epoch that is newer than the known one. */
 function takeUpdate(bus: Bus, { id, configEpoch, slots }: MessageBody & { kind: 'update' }): void {
   const node = bus.state.node(id);
   if (node === undefined || node.isMyself || node.configEpoch >= configEpoch) return;

@@ -1,8 +1,10 @@
-// slot-claims: a node claims slots with its epoch: the greater epoch gets them, and whoever lost its last one follows the winner.
+// slot-claims: a node claims slots with its epoch: the greater epoch gets them, and a master that lost its last one
+// follows the winner.
 
+import { SLOT_COUNT } from '../base/key-slot.js';
 import type { Bus } from './bus.js';
 import { sendUpdate } from './messages.js';
-import { type ClusterNode, hasSlot, setSlotBit, clearSlotBit, SLOT_COUNT } from './node.js';
+import { type ClusterNode, hasSlot, setSlotBit, clearSlotBit } from './node.js';
 import { followMaster } from './roles.js';
 
 /** Nobody has the slot, or its owner has stopped to say so. */
@@ -22,7 +24,7 @@ export function takeClaim(bus: Bus, sender: ClusterNode, epoch: number, slots: U
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     const owner = state.owners[slot];
     if (!hasSlot(slots, slot)) {
-      // The slot is on its way to somebody else; until that is known, nobody is told that it is here.
+      // The slot is on its way to another node; until that one is known, no reply names the old owner.
       if (owner === sender) setSlotBit(state.unclaimed, slot);
       continue;
     }

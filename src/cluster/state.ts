@@ -3,9 +3,10 @@
 // It is plain data with the few changes that keep its parts in step: `owners` and the bitmaps of the nodes, `master` and
 // `replicas`. When to change what, is for the files of each behaviour (gossip, failure, election, slot-claims, commands).
 //
-// Not here: how it gets to disk (nodes-text, nodes-file), what is sent (messages), what clients may ask (cluster).
+// Not here: its file (nodes-text, nodes-file), messages (messages), commands of clients (cluster).
 
-import { ClusterNode, NodeFlag, SLOT_COUNT, clearSlotBit, setSlotBit, SLOT_BITMAP_BYTES } from './node.js';
+import { SLOT_COUNT } from '../base/key-slot.js';
+import { ClusterNode, NodeFlag, clearSlotBit, setSlotBit, SLOT_BITMAP_BYTES } from './node.js';
 
 /** Why nothing is served, in the order in which it is looked for. */
 export type DownReason = 'none' | 'starting' | 'uncovered-slot' | 'no-majority';
@@ -38,7 +39,7 @@ export class ClusterState {
   /** Slots of this node that move away, and slots that move to it. */
   readonly migratingTo = new Map<number, ClusterNode>();
   readonly importingFrom = new Map<number, ClusterNode>();
-  /** Slots whose keys come here, or to this node's master, in one step: what is there of them is not to be seen yet. */
+  /** Slots whose keys come here, or to this node's master, in one step: their keys must not be visible yet. */
   readonly staged = new Set<number>();
   /** Slots that are being handed over, with the node that may claim them whatever its epoch is. */
   readonly grantedTo = new Map<number, ClusterNode>();
@@ -52,9 +53,9 @@ export class ClusterState {
   readonly forgotten = new Map<string, number>();
   readonly election: Election = { atMs: -Infinity, votes: 0, isSent: false, rank: 0, epoch: 0 };
   readonly manualFailover: ManualFailover = { endMs: 0, replica: undefined, masterOffset: 0, canStart: false };
-  /** Slots that their owner has stopped to claim: nobody is told that it owns them. */
+  /** Slots that their owner has stopped claiming: no message or reply names it as the owner. */
   readonly unclaimed = new Uint8Array(SLOT_BITMAP_BYTES);
-  /** Counts every change of owners, nodes and roles, for whoever keeps something derived from them. */
+  /** Counts every change of owners, nodes and roles, for code that keeps something derived from them. */
   version = 0;
 
   constructor(public myself: ClusterNode) {

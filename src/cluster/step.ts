@@ -74,7 +74,7 @@ function opened(bus: Bus, link: BusLink): void {
   node.flags &= ~NodeFlag.meet;
 }
 
-/** What the input has made due. */
+/** Does the work that the input has made due. */
 function settle(bus: Bus): void {
   const { myself } = bus.state;
   if (bus.wantsManualFailover && myself.isReplica) proceedManualFailover(bus);

@@ -1,4 +1,4 @@
-// tick: what time brings, ten times a second: connections, pings, suspicion, elections.
+// tick: periodic work, ten times a second: connections, pings, suspicion, elections.
 
 import type { Bus } from './bus.js';
 import { updateStatus } from './cluster-status.js';
@@ -37,7 +37,7 @@ export function tick(bus: Bus): void {
   if (isSuspicious || !state.isOk) updateStatus(bus);
 }
 
-/** What this node says about itself follows the configuration. */
+/** Brings this node's own entry in line with the configuration. */
 export function updateMyself(bus: Bus): void {
   const { settings, state } = bus;
   const { myself } = state;
@@ -82,7 +82,7 @@ function connectAll(bus: Bus): void {
     if (node.isSuspected) bus.suspectedCount++;
     if (node.link === undefined) unconnected.push(node);
   }
-  // Who waits longest comes first. A nodes.conf may name thousands that are gone, and each attempt costs time of clients.
+  // The longest waiting comes first. A nodes.conf may name thousands that are gone; each attempt takes clients' time.
   if (unconnected.length > CONNECTS_PER_TICK) unconnected.sort((a, b) => a.dialedMs - b.dialedMs);
   for (const node of unconnected.slice(0, CONNECTS_PER_TICK)) bus.connect(node);
 }

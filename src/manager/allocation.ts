@@ -152,7 +152,7 @@ export interface Transfer<T> {
   readonly slotCount: number;
 }
 
-/** Who gives how many slots to whom, for balances as `findBalances` sorts them. */
+/** Transfers of slots from donors to receivers, for balances as `findBalances` sorts them. */
 export function pairBalances<T>(balances: readonly Balance<T>[]): Transfer<T>[] {
   const open = balances.map(({ node, balance }) => ({ node, balance }));
   const transfers: Transfer<T>[] = [];

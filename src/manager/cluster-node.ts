@@ -18,9 +18,9 @@ export class ClusterNode {
   readonly slots = new Uint8Array(SLOT_COUNT);
   readonly migrating = new Map<number, string>();
   readonly importing = new Map<number, string>();
-  /** What `create` decided for the node is still to be told to it. */
+  /** The node must still get the decisions of `create`. */
   isChanged = false;
-  /** The node was told of its replicas by what it is a master of. */
+  /** The node knows its replicas. */
   knowsReplicas = false;
   /** It can move slots in one step; undefined: not asked yet. */
   movesAtOnce: boolean | undefined;
@@ -54,7 +54,7 @@ export class ClusterNode {
     return list;
   }
 
-  /** Takes over what CLUSTER NODES tells of the node. */
+  /** Takes over the node's line of CLUSTER NODES. */
   learn(line: NodeLine): void {
     this.id = line.id;
     this.busPort = line.busPort;

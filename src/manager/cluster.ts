@@ -1,4 +1,4 @@
-// cluster: all nodes of a cluster, as one of them tells of them and each tells of itself.
+// cluster: all nodes of a cluster, as one of them describes them and each describes itself.
 //
 // Only nodes that answer are in `nodes`. Those that do not are in `unreachable`, with the slots that the others believe them
 // to have, so that the rest can be worked on without them and without taking their slots for lost.
@@ -18,7 +18,7 @@ export interface Problem {
 export class Cluster {
   readonly nodes: ClusterNode[] = [];
   readonly unreachable: { readonly node: ClusterNode; readonly isMaster: boolean }[] = [];
-  /** What a check found. */
+  /** Findings of a check. */
   problems: Problem[] = [];
 
   get masters(): ClusterNode[] {
@@ -71,7 +71,7 @@ export async function readNodes(context: Context, node: ClusterNode): Promise<No
   }
 }
 
-/** Takes over what a node tells of itself; false after saying what is wrong. */
+/** Takes over a node's description of itself; false after printing the fault. */
 export async function learnSelf(context: Context, node: ClusterNode): Promise<boolean> {
   const lines = await readNodes(context, node);
   const self = lines?.find(({ flags }) => flags.includes('myself'));

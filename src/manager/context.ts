@@ -17,7 +17,7 @@ import type { ManagerOptions } from './options.js';
 import { Output } from './output.js';
 import type { ManagerTerminal } from './terminal.js';
 
-/** What the manager takes from the program that runs it. */
+/** The surroundings that the program gives to the manager. */
 export interface ManagerEnvironment {
   readonly terminal: ManagerTerminal;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 // fix-open-slot: closes a slot that is on its way: to its target, to its owner, or not at all, whichever loses nothing.
 //
 // The cases are those of redis-cli, by its numbers. A slot that concerns a master that does not answer is left alone, because
-// nobody can say which keys are there.
+// nobody can say which keys it has.
 import { isAggregate, type Reply } from '../client/reply.js';
 import type { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
@@ -9,10 +9,10 @@ import type { Context } from './context.js';
 import { moveSlot } from './move-slot.js';
 import { closeSlot, countKeys, nodeWithMostKeys, removeSlot, setSlotOrSay, takeSlot } from './slot-commands.js';
 
-/** Who has what to do with the open slot. */
+/** The nodes that are involved in an open slot. */
 interface OpenSlot {
   readonly slot: number;
-  /** Those who say that they own it, or have keys of it. */
+  /** Nodes that claim it, or have keys of it. */
   owners: ClusterNode[];
   migrating: ClusterNode[];
   importing: ClusterNode[];

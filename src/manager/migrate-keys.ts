@@ -61,7 +61,7 @@ function readKeys(reply: Reply): Uint8Array[] {
   return reply.elements.flatMap((element) => (element.kind === 'bulk' ? [element.bytes] : []));
 }
 
-/** What the keys take in memory, as far as the source tells. */
+/** Bytes that the keys take in memory, as far as the source reports them. */
 async function measureKeys(context: Context, source: ClusterNode, keys: readonly Uint8Array[]): Promise<number> {
   const replies = await context.callMany(
     source,

@@ -1,8 +1,9 @@
 // move-slot: moves one slot with its keys from node to node.
 //
 // The order makes each moment safe to stop at: first the target imports, then the source migrates, then the keys go, then the
-// target becomes the owner (with a new epoch, so that it wins over what others believe), then the source hears of it, then
-// the others. What a stop leaves behind, `resume` and `fix` recognise.
+// target becomes the owner (with a new epoch, so that it wins over what others believe), then the source learns of it,
+// then the others. `resume` and `fix` recognise the state that a stop leaves behind.
+import { errors } from '../protocol/errors.js';
 import type { Cluster } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import { NodeLost, type Context } from './context.js';
@@ -13,7 +14,7 @@ import { closeSlot, countKeys, otherMasters, setSlot } from './slot-commands.js'
 export interface MoveOptions {
   /** Print nothing. */
   readonly isQuiet?: boolean;
-  /** Move the keys only: who owns the slot is told by others. */
+  /** Move the keys only: other code sets the slot's owner. */
   readonly keysOnly?: boolean;
   readonly isFix?: boolean;
   readonly progress?: Progress | undefined;
@@ -22,7 +23,7 @@ export interface MoveOptions {
 /** True when the slot has moved; else the errors have been printed, but for `error`. */
 export type MoveOutcome = { readonly moved: true } | { readonly moved: false; readonly error: string };
 
-const replicaAlready = 'ERR Please use SETSLOT only with masters.';
+const replicaAlready = errors.setSlotOnMasters;
 
 export async function moveSlot(
   context: Context,
@@ -92,7 +93,7 @@ export async function handOver(
       if (otherRefusal !== undefined && !otherRefusal.startsWith(replicaAlready)) return otherRefusal;
     } catch (error) {
       if (!(error instanceof NodeLost)) throw error;
-      // It hears of the slot from the others when it comes back.
+      // It learns of the slot from the others when it comes back.
       context.output.warn(`*** ${error.message}. Going on without it.\n`);
       cluster.nodes.splice(cluster.nodes.indexOf(node), 1);
       cluster.unreachable.push({ node, isMaster: true });

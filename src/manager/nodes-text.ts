@@ -7,7 +7,7 @@ import { parseAddress } from './address.js';
 
 export interface NodeLine {
   readonly id: string;
-  /** As the node tells it, with the bus port. */
+  /** In the node's words, with the bus port. */
   readonly place: string;
   readonly host: string;
   readonly port: number;
@@ -82,7 +82,7 @@ function readSlot(text: string): number {
   return Number(text);
 }
 
-/** Who owns what, in one text: equal for nodes that agree. Nodes without slots do not count. */
+/** The owners of all slots as one text: equal for nodes that agree. Nodes without slots do not count. */
 export function configSignature(lines: readonly NodeLine[]): string {
   return lines
     .filter(({ ranges }) => ranges.length > 0)

@@ -4,7 +4,7 @@
 //
 //   T imports from S, S owns                    nothing has moved: T closes the slot
 //   T imports from S, S migrates to T           some keys have moved: the rest follows, then T owns
-//   T owns, S migrates to T                     all keys have moved, S has not heard: S is told (and keys that S still has follow)
+//   T owns, S migrates to T                     all keys have moved, S has not heard: S gets it, its last keys follow
 //   T owns, some other node thinks that S does  the bus tells it
 //
 // Moves in one step (move-at-once) go on by themselves, and are waited for. Anything else is left to `fix`, which asks people.

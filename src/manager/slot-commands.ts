@@ -1,4 +1,4 @@
-// slot-commands: the commands by which a node is told who owns a slot.
+// slot-commands: the commands that set the owner of a slot at a node.
 import { SLOT_COUNT } from '../base/key-slot.js';
 import type { CommandArgument } from '../client/encode-command.js';
 import { isError, replyText, type Reply } from '../client/reply.js';
@@ -21,7 +21,7 @@ export async function setSlot(
   return isError(reply) ? replyText(reply) : undefined;
 }
 
-/** As `setSlot`; prints the error, and tells whether there was none. */
+/** As `setSlot`; prints the error, and returns whether there was none. */
 export async function setSlotOrSay(
   context: Context,
   node: ClusterNode,

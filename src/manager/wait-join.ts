@@ -9,7 +9,7 @@ import { configSignature, NodesTextError, parseNodesText, type NodeLine } from '
 
 const lookMs = 100;
 const dotMs = 1000;
-/** Seconds until links that do not come about are told of: this, and a bit more for each node. */
+/** Seconds until a message names missing links: this, and a bit more for each node. */
 const patienceSeconds = 20;
 const patienceSecondsPerNode = 0.15;
 
@@ -48,7 +48,7 @@ export async function waitForJoin(context: Context, nodes: readonly ClusterNode[
   return true;
 }
 
-/** What a node knows of the others; undefined when it does not tell. */
+/** A node's view of the others; undefined when it does not answer. */
 async function viewOf(context: Context, node: ClusterNode): Promise<NodeLine[] | undefined> {
   const reply = await context.tryCall(node, 'CLUSTER', 'NODES');
   if (reply === undefined || isError(reply)) return undefined;

@@ -1,4 +1,4 @@
-// What a node announces of itself follows CONFIG SET in the very next reply, and goes back with the setting.
+// A node's announcements follow CONFIG SET in the very next reply, and go back with the setting.
 
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';

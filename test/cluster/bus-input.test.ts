@@ -1,4 +1,4 @@
-// What strangers and broken nodes send to the bus of a running server closes their connection, and nothing else.
+// Bad bytes from strangers and broken nodes on the bus of a running server close their connection, and nothing else.
 
 import assert from 'node:assert/strict';
 import { type Server } from 'node:net';

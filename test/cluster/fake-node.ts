@@ -90,17 +90,19 @@ export class BusClient {
   }
 }
 
-/** A node that proves its id to whoever connects, and answers each message with a pong of these words. */
+/** A node that proves its id on every connection, and answers each message with a pong of these words. */
 export async function fakeNode(sender: string, words: Words = {}): Promise<Server> {
+  // A connection can outlive the listener, which has no address once it is closed.
+  let busPort = 0;
   const server = createServer((socket) => {
     const client = new BusClient(socket);
     socket.on('data', () => {
-      if (client.received.splice(0).length > 0)
-        client.send(message(MessageType.pong, { ...words, sender, busPort: portOf(server) }));
+      if (client.received.splice(0).length > 0) client.send(message(MessageType.pong, { ...words, sender, busPort }));
     });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  busPort = portOf(server);
   return server;
 }
 

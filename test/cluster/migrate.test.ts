@@ -1,4 +1,4 @@
-// MIGRATE between Kvasir and redis-server, in both directions: replies, errors, and what is there afterwards.
+// MIGRATE between Kvasir and redis-server, in both directions: replies, errors, and the keys afterwards.
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -153,7 +153,7 @@ describe('MIGRATE', { skip: peerMissing('redis-server', 'redis-cli'), timeout: 3
   });
 });
 
-/** A target that answers only when it is told to. */
+/** A target that answers only on request. */
 class SlowTarget {
   private socket: Socket | undefined;
   private arrived: (() => void) | undefined;

@@ -153,7 +153,7 @@ export class MixedCluster {
     });
   }
 
-  /** What keeps the cluster from being of one mind; undefined: nothing. */
+  /** The first disagreement between the nodes; undefined: none. */
   async disagreement(): Promise<string | undefined> {
     let expected: string | undefined;
     for (const node of this.upNodes) {
@@ -168,7 +168,7 @@ export class MixedCluster {
     return undefined;
   }
 
-  /** Who is what, by the lines of nodes that run, in an order of its own. */
+  /** The roles and slots by the lines of nodes that run, in a fixed order. */
   private async view(node: MixedNode): Promise<string> {
     const up = new Set(this.upNodes.map(({ id }) => id));
     const lines = (await node.nodes()).filter(({ id }) => up.has(id));

@@ -40,7 +40,7 @@ describe('the cluster client', { skip: peerMissing('redis-server', 'redis-cli') 
     );
     assert.equal(client.counts.moved, 0);
     assert.equal(client.map.shards.length, 3);
-    // A node tells of a replica only once it has heard how far that is.
+    // A node lists a replica only once it has heard the replica's offset.
     await untilTrue(async () => {
       await client.refresh();
       return client.map.nodes.length === 6;

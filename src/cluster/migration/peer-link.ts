@@ -4,9 +4,9 @@
 //
 // Not here: what comes after the lines (slot-import).
 
-import { latin1 } from '../../base/bytes.js';
 import { encodeCommand } from '../../client/encode-command.js';
 import { type Wire, noWire } from '../../io/wire.js';
+import { HandshakeLines } from '../../replication/handshake-lines.js';
 import { reasonOf } from './peer-words.js';
 import type { MovesOwner } from './slot-moves-owner.js';
 
@@ -24,7 +24,7 @@ export interface PeerEvents {
 export class PeerLink {
   private wire: Wire = noWire;
   private expected = 0;
-  private line = '';
+  private readonly lines = new HandshakeLines(LINE_BYTES_MAX);
   private isOver = false;
 
   constructor(
@@ -78,14 +78,8 @@ export class PeerLink {
   private take(bytes: Uint8Array, count: number): void {
     let at = 0;
     while (this.expected > 0 && at < count && !this.isOver) {
-      let end = at;
-      while (end < count && bytes[end] !== 10) end++;
-      this.line += latin1(bytes, at, end - at);
-      if (this.line.length > LINE_BYTES_MAX) return this.end('The other node answers with a line without end');
-      if (end === count) return;
-      at = end + 1;
-      this.takeLine(this.line.replace(/\r$/, ''));
-      this.line = '';
+      at = this.lines.read(bytes, at, count, (line) => this.takeLine(line));
+      if (this.lines.isTooLong) return this.end('The other node answers with a line without end');
     }
     if (at < count && !this.isOver) this.events.bytes(bytes.subarray(at, count), count - at);
   }
@@ -104,7 +98,7 @@ export class PeerLink {
     this.events.ended(reason);
   }
 
-  /** Ends the connection when everything is sent; nothing is told. */
+  /** Ends the connection when everything is sent, without a callback. */
   close(): void {
     this.isOver = true;
     this.wire.end();

@@ -1,4 +1,4 @@
-// peer-words: reads what the other node of a move says. It may be broken, or no node at all.
+// peer-words: reads the words of the other node of a move, which may be broken, or no node at all.
 
 const TEXT_LENGTH_MAX = 256;
 

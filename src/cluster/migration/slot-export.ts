@@ -1,4 +1,4 @@
-// slot-export: the source's side of a move: copies the slots, sends what changes in them, and hands them over.
+// slot-export: the source's side of a move: copies the slots, sends their changes, and hands them over.
 //
 //   CLUSTER SYNCSLOTS SYNC ──> snapshot ──> streaming ──> handoff ──> granted ──> completed
 //                                 │             │            │          │ nobody takes them in time
@@ -8,12 +8,12 @@
 // copied follows it, and one in a slot that is still to come is part of its copy. So no more is kept than one slot's changes,
 // and the copy may be slowed down or paused for as long as anybody likes.
 //
-// When all slots are there and the destination is close behind, writes are paused. With the last change goes HANDOFF: the
+// When all slots are copied and the destination lags little, writes are paused. With the last change goes HANDOFF: the
 // destination becomes the owner at once or, when too much time has passed since it asked, never. Here that time is twice as
 // long. So if the source has heard nothing then, either the slots were not taken or the node that took them is out of reach. The
 // source then serves them again with a new epoch, as a failover would, if it is with the majority; and it says so.
 //
-// Not here: the bytes of the copy (slot-walk), who may begin and what becomes of the keys (slot-moves).
+// Not here: the bytes of the copy (slot-walk), the start of a move and the fate of the keys (slot-moves).
 
 import type { Timer } from '../../io/clock.js';
 import type { Part } from '../../commands/engine.js';
@@ -379,7 +379,7 @@ export class SlotExport implements SnapshotSink, EffectSink {
 
   /** The connection has ended. */
   disconnected(): void {
-    // Whether the slots are taken is not known yet: the bus tells, or the deadline decides.
+    // Whether the slots are taken is not known yet: the bus reports it, or the deadline decides.
     if (this.move.phase !== 'granted') this.fail('The connection to the target is lost');
   }
 

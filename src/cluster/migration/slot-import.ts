@@ -1,12 +1,14 @@
-// slot-import: the destination's side of a move: asks the source for slots, applies what comes, and takes them over.
+// slot-import: the destination's side of a move: asks the source for slots, applies its commands, and takes the slots
+// over.
 //
 //   clearing ──> connecting ──> handshake ──> snapshot ──> streaming ──> handoff ──> completed
 //      ^                                          any failure
 //      └──────────────── waiting <──────────────────────┘ (an import asked for here)   ──> failed, canceled
 //
-// What comes are commands, applied past the gates as a master's would be; they go to the AOF and to the replicas. A command
-// that is no write of these slots ends the attempt: a source that is broken must not reach the keys that are here. Until the
-// slots are this node's nobody can reach their keys, and nothing here lets them expire: the source says when a key goes.
+// The source sends commands, applied past the gates as a master's would be; they go to the AOF and to the replicas. A
+// command that is no write of these slots ends the attempt: a broken source must not reach other keys of this node.
+// Until this node owns the slots, no client can reach their keys and they do not expire here: the source sends the
+// deletions.
 //
 // The slots may be taken only for a while after this node last said that it has everything (see slot-export).
 //
@@ -14,7 +16,7 @@
 
 import { Call } from '../../registry/call.js';
 import type { Database } from '../../keyspace/database.js';
-import type { Timer } from '../../io/clock.js';
+import type { Clock, Timer } from '../../io/clock.js';
 import { SLOT_COUNT } from '../../base/key-slot.js';
 import { slotsOf } from '../../base/slot-ranges.js';
 import { StreamApplier, type StreamTarget } from '../../replication/stream-applier.js';
@@ -30,13 +32,13 @@ import type { MovesOwner } from './slot-moves-owner.js';
 const CLEARED_LOOK_MS = 5;
 const RETRY_MS = 1000;
 const ALIVE_EVERY_MS = 1000;
-const PENDING_BYTES_MAX = 4 << 20;
 
 export class SlotImport implements StreamTarget {
   readonly places = new Call<Database, DataServer, Client>();
   readonly slots: readonly number[];
+  readonly clock: Clock;
   private link: PeerLink | undefined;
-  private applier = new StreamApplier(this);
+  private readonly applier: StreamApplier = new StreamApplier(this);
   private timer: Timer | undefined;
   private readonly client: Client;
   private readonly isExpected = new Uint8Array(SLOT_COUNT);
@@ -50,6 +52,7 @@ export class SlotImport implements StreamTarget {
     private readonly owner: MovesOwner,
     readonly move: SlotMove,
   ) {
+    this.clock = owner.clock;
     this.slots = slotsOf(move.ranges);
     for (const slot of this.slots) this.isExpected[slot] = 1;
     this.client = owner.server.internalClient();
@@ -80,7 +83,7 @@ export class SlotImport implements StreamTarget {
     const { owner, move } = this;
     move.enter('connecting');
     move.heard();
-    this.applier = new StreamApplier(this);
+    this.applier.reset();
     this.isReadingPaused = false;
     const link = new PeerLink(
       {
@@ -91,6 +94,9 @@ export class SlotImport implements StreamTarget {
           if (this.link === link) this.take(bytes, count);
         },
         ended: (reason) => {
+          if (this.link !== link) return;
+          // The source may have said why before.
+          this.applier.finish();
           if (this.link === link) this.fail(reason);
         },
       },
@@ -124,13 +130,16 @@ export class SlotImport implements StreamTarget {
       this.fail('OOM: more memory is in use than maxmemory allows');
       return;
     }
-    const refusal = this.applier.push(bytes, count);
+    this.sliceApplied(this.applier.push(bytes, count));
+  }
+
+  sliceApplied(refusal: string | undefined): void {
     if (refusal !== undefined) this.fail(refusal);
     else this.pace();
   }
 
   private pace(): void {
-    const isFull = this.applier.pendingBytes > PENDING_BYTES_MAX && this.mustWait;
+    const { isFull } = this.applier;
     if (isFull === this.isReadingPaused || this.link === undefined) return;
     this.isReadingPaused = isFull;
     if (isFull) this.link.pauseReading();
@@ -245,10 +254,8 @@ export class SlotImport implements StreamTarget {
     const { owner, move } = this;
     if (this.isOver || this.link === undefined) return;
     if (this.applier.pendingBytes > 0 && !this.mustWait) {
-      const refusal = this.applier.proceed();
-      if (refusal !== undefined) this.fail(refusal);
+      this.sliceApplied(this.applier.proceed());
     }
-    this.pace();
     const nowMs = owner.clock.steadyMs();
     if (nowMs - this.aliveMs >= ALIVE_EVERY_MS) {
       this.aliveMs = nowMs;

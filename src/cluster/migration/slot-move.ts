@@ -1,4 +1,4 @@
-// slot-move: one move of slots from node to node, as both sides keep it: how far it is and how it ended.
+// slot-move: one move of slots from node to node, as both sides keep it: its progress and its end.
 
 import type { SlotRange } from '../../base/slot-ranges.js';
 import type { Clock } from '../../io/clock.js';

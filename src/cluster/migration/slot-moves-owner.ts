@@ -1,4 +1,4 @@
-// slot-moves-owner: what one move of slots needs of the node that it is a part of.
+// slot-moves-owner: the node as one of its moves of slots needs it.
 
 import type { LogLevel } from '../../base/log-level.js';
 import type { Clock } from '../../io/clock.js';
@@ -23,7 +23,7 @@ export interface MovesOwner {
   readonly skipsPause: boolean;
   /** Something is half done that will write without a command: a parked script, a MIGRATE. */
   readonly isInMidWrite: boolean;
-  /** What was written so far would survive a crash as appendfsync wants it. */
+  /** All writes so far would survive a crash to the degree that appendfsync sets. */
   readonly isDurable: boolean;
   readonly myId: string;
   readonly isMaster: boolean;

@@ -1,13 +1,14 @@
-// slot-moves: all moves of slots that this node takes part in: who may begin one, what is known of them, what becomes of the keys.
+// slot-moves: all moves of slots that this node takes part in: their start, their state, and the fate of the keys.
 //
 // A move is asked for at the destination (CLUSTER MIGRATION IMPORT) or at the source (CLUSTER MIGRATESLOTS), which then invites
 // the destination. Either way the destination connects to the source and sends CLUSTER SYNCSLOTS SYNC.
 //
 // Keys of slots that are on their way here are staged: nodes.conf names their slots, so that after a crash they are deleted rather
-// than taken for this node's, and replicas are told of them, so that one that takes over in the middle deletes them too.
+// than taken for this node's, and replicas learn of them, so that one that takes over in the middle deletes them too.
 //
 // Not here: the two sides (slot-export, slot-import), the replies of the commands (server/commands/cluster-migration).
 
+import { errors } from '../../protocol/errors.js';
 import type { LogLevel } from '../../base/log-level.js';
 import { findOverlap, parseRanges, rangesOf, rangesText, type SlotRange, slotsOf } from '../../base/slot-ranges.js';
 import type { Clock } from '../../io/clock.js';
@@ -37,7 +38,7 @@ const SECOND_MS = 1000;
 const ID = /^[0-9a-f]{40}$/;
 const RANGES_MAX = 16_384;
 
-/** What the moves need of their node beside the server. */
+/** The parts of a node that its moves need, besides the server. */
 export interface MovesNode {
   readonly runner: NodeRunner;
   newId(): string;
@@ -78,8 +79,8 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     const overlap = findOverlap(ranges);
     if (overlap !== undefined)
       return { error: `ERR overlapping slot ranges: ${overlap.map((range) => rangesText([range])).join(' and ')}` };
-    if (!this.isMaster) return { error: 'ERR slot migration not allowed on replica.' };
-    if (!this.areAllStable) return { error: 'ERR all slot states must be STABLE to start a slot migration task.' };
+    if (!this.isMaster) return { error: errors.noMigrationOnReplica };
+    if (!this.areAllStable) return { error: errors.slotsNotStable };
     const running = this.overlapping(ranges);
     if (running !== undefined)
       return { error: `ERR overlapping import exists for slot range: ${rangesText([running])}` };
@@ -146,7 +147,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
       const target = state.node(nodeId);
       if (target === undefined || target.isInHandshake) return `ERR Unknown node name: ${nodeId}`;
       if (target === state.myself) return 'ERR Target node can not be this node';
-      if (target.isReplica) return 'ERR Target node is not a master';
+      if (target.isReplica) return errors.targetNoMaster;
       for (const slot of slotsOf(ranges)) {
         if (state.owners[slot] === undefined) return `ERR Slot ${slot} has no node served.`;
         if (!state.isMine(slot)) return 'ERR Slots are not served by this node.';
@@ -269,7 +270,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
         return this.takeMasterWords(client, name.toUpperCase(), rest);
     }
     const exported = this.byClient.get(client);
-    if (exported === undefined) return 'ERR CLUSTER SYNCSLOTS is for nodes of the cluster among themselves';
+    if (exported === undefined) return errors.syncSlotsForNodes;
     exported.move.heard();
     switch (name.toUpperCase()) {
       case 'ACK':
@@ -297,11 +298,11 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     const [id = '', nodeId = '', ...numbers] = words;
     if (!ID.test(id) || this.state.node(nodeId) === undefined) return `ERR Unknown node ${nodeId}`;
     if (numbers.length === 0 || numbers.length % 2 !== 0 || numbers.length > 2 * RANGES_MAX)
-      return 'ERR Invalid slot ranges';
+      return errors.invalidSlotRanges;
     const pairs: string[] = [];
     for (let index = 0; index < numbers.length; index += 2) pairs.push(`${numbers[index]}-${numbers[index + 1]}`);
     const ranges = parseRanges(pairs.join(' '));
-    if (ranges === undefined || findOverlap(ranges) !== undefined) return 'ERR Invalid slot ranges';
+    if (ranges === undefined || findOverlap(ranges) !== undefined) return errors.invalidSlotRanges;
     return { id, nodeId, ranges };
   }
 
@@ -310,11 +311,10 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     const request = this.readRequest(words);
     if (typeof request === 'string') return request;
     const { id, nodeId, ranges } = request;
-    if (!this.isMaster) return 'ERR slot migration not allowed on replica.';
-    if (!this.areAllStable) return 'ERR all slot states must be STABLE to start a slot migration task.';
-    if (slotsOf(ranges).some((slot) => !this.isMine(slot)))
-      return 'ERR Target node does not agree about current slot ownership';
-    if (!this.isMasterNode(nodeId)) return 'ERR Target node is not a master';
+    if (!this.isMaster) return errors.noMigrationOnReplica;
+    if (!this.areAllStable) return errors.slotsNotStable;
+    if (slotsOf(ranges).some((slot) => !this.isMine(slot))) return errors.targetDisagrees;
+    if (!this.isMasterNode(nodeId)) return errors.targetNoMaster;
     if (this.byClient.has(client)) return 'ERR This connection moves slots already';
     const invited = this.invited.get(id);
     // A destination that has lost its connection asks again before this side has noticed.
@@ -345,12 +345,11 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     const request = this.readRequest(words);
     if (typeof request === 'string') return request;
     const { id, nodeId, ranges } = request;
-    if (!this.isMaster) return 'ERR slot migration not allowed on replica.';
+    if (!this.isMaster) return errors.noMigrationOnReplica;
     if (!this.areAllStable) return 'ERR Slots are being manually imported or migrated on the target';
     if (this.overlapping(ranges) !== undefined)
       return 'ERR Slot is already being imported on the target by a different migration';
-    if (slotsOf(ranges).some((slot) => this.ownerId(slot) !== nodeId))
-      return 'ERR Target node does not agree about current slot ownership';
+    if (slotsOf(ranges).some((slot) => this.ownerId(slot) !== nodeId)) return errors.targetDisagrees;
     this.beginImport(id, ranges, nodeId, false);
     return 'OK';
   }
@@ -358,7 +357,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
   /** At a replica: what its master's move means here. */
   private takeMasterWords(client: Client, name: string, rest: readonly string[]): string {
     const { runner } = this.node;
-    if (client.kind !== 'master') return 'ERR CLUSTER SYNCSLOTS is for nodes of the cluster among themselves';
+    if (client.kind !== 'master') return errors.syncSlotsForNodes;
     if (name === 'STAGED') {
       const ranges = parseRanges(rest.join(' ')) ?? [];
       runner.change((bus) => {
@@ -546,7 +545,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     if (this.state.staged.size > 0 && this.isMaster) this.unstage();
   }
 
-  /** Forgets the staged slots whose keys are gone, or have come to stay; new replicas are told of those that are left. */
+  /** Forgets the staged slots whose keys are gone, or have come to stay; new replicas learn of the remaining ones. */
   private unstage(): void {
     const { state } = this;
     const running = new Set([...this.imports.values()].flatMap(({ slots }) => slots));

@@ -20,7 +20,7 @@ import { RefList } from '../../structures/dict.js';
 
 const KEYS_AT_ONCE = 64;
 const BYTES_AT_ONCE = 512 * 1024;
-/** What a collection outside of its entry is taken for. */
+/** Estimated size of a collection that is stored outside its entry. */
 const COLLECTION_BYTES = 16 * 1024;
 const BIG_BYTES = 64 * 1024;
 const SLICE_MS = 2;
@@ -52,7 +52,7 @@ export class SlotWalk {
     this.bigValues = new BigValues(keyspace, BIG_BYTES);
   }
 
-  /** What was written last may be the first part of a command: nothing else may be sent now. */
+  /** The bytes written last may be the first part of a command: nothing else may be sent now. */
   get isMidCommand(): boolean {
     return this.snapshot?.isMidCommand === true;
   }
@@ -105,7 +105,7 @@ export class SlotWalk {
     return COLLECTION_BYTES;
   }
 
-  /** Gives up. What a snapshot has marked is put right between events. */
+  /** Gives up. The marks of a snapshot are removed in slices, between events. */
   abort(): void {
     const { snapshot } = this;
     if (snapshot === undefined) return;

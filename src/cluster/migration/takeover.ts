@@ -1,10 +1,11 @@
 // takeover: slots change their owner in one step, by agreement of the two.
 //
-// The source first notes to whom it leaves the slots (`grant`): from then on it believes that node, whatever the epochs are. The
-// destination becomes the owner with an epoch that is the greatest it knows, so that everybody else believes it too, and
-// tells all nodes. What the source is told over the connection of the move it takes as a claim of the bus.
+// The source first notes the node that gets the slots (`grant`): from then on it believes that node, whatever the
+// epochs are. The destination becomes the owner with an epoch above all that it knows, so that everybody else believes
+// it too, and tells all nodes. The source treats the message on the move's own connection as a claim on the bus.
 //
-// Nobody votes about it, as with CLUSTER SETSLOT NODE. If two nodes take the same epoch so, the collision is resolved as any other.
+// There is no vote, as with CLUSTER SETSLOT NODE. If two nodes take the same epoch this way, the collision is resolved
+// like any other.
 
 import type { Bus } from '../bus.js';
 import { bumpEpoch } from '../epochs.js';

@@ -1,4 +1,4 @@
-// backup: an RDB file of each master, and nodes.json, which tells who had which slots.
+// backup: an RDB file of each master, and nodes.json, which lists the owners of the slots.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
