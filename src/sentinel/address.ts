@@ -1,4 +1,4 @@
-// address: where a server or sentinel is: the host as it was named, its IP address, and the port.
+// address: the address of a server or sentinel: the host as it was named, its IP address, and the port.
 //
 // A name may not resolve at the moment: `ip` is then empty, or the last address that it resolved to. Two addresses are the same
 // when the ports are equal and either the IP addresses or the names are, so that a name that stops resolving changes nothing.

@@ -1,4 +1,4 @@
-// What a sentinel says of its deployment before a failover finds out.
+// A sentinel's warnings about its deployment, before a failover finds the faults.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// advice: what is wrong with a deployment, told before a failover finds out.
+// advice: faults of a deployment, reported before a failover finds them.
 
 import type { Master, Replica } from './instance.js';
 import type { SentinelState } from './state.js';
@@ -15,7 +15,7 @@ function countText(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** What is wrong as far as it shows now; `hasSettled`: the sentinels have had the time to find each other. */
+/** The faults that show now; `hasSettled`: the sentinels have had the time to find each other. */
 export function findFaults(state: SentinelState, hasSettled: boolean): string[] {
   const faults: string[] = [];
   if (state.masters.size === 0)
@@ -70,7 +70,7 @@ function isLoopback(ip: string): boolean {
   return ip.startsWith('127.') || ip === '::1';
 }
 
-/** What the probe of this sentinel's own announced address has shown; undefined when all is well. */
+/** The fault that a probe of this sentinel's own announced address has shown; undefined when all is well. */
 export function selfProbeFault(address: string, outcome: 'reached' | 'other' | 'silent'): string | undefined {
   if (outcome === 'reached') return undefined;
   return outcome === 'other'

@@ -6,7 +6,7 @@ import type { SentinelState } from './state.js';
 
 export function chooseReplica(state: SentinelState, master: Master): Replica | undefined {
   const { nowMs, timing } = state;
-  const linkDownMsMax = master.downAfterMs * 10 + (master.isDown ? nowMs - master.downSinceMs : 0);
+  const linkDownMsMax = master.downAfterMs * 10 + failedMs(state, master);
   // While the master is down INFO comes every second.
   const infoAgeMax = master.isDown ? timing['ping-period'] * 5 : timing['info-period'] * 3;
   let best: Replica | undefined;
@@ -19,6 +19,16 @@ export function chooseReplica(state: SentinelState, master: Master): Replica | u
     if (best === undefined || isBetter(replica, best)) best = replica;
   }
   return best;
+}
+
+/** How long replicas may have been without the master because it failed. */
+function failedMs({ nowMs, timing }: SentinelState, master: Master): number {
+  if (!master.isDown) return 0;
+  const downMs = nowMs - master.downSinceMs;
+  if (master.roleReported === 'master') return downMs;
+  // A master that follows another, even one of its own replicas, counts as down only after two periods of INFO, and its replicas
+  // are cut off from the moment of the change. With a short down-after they all looked too old, for ever.
+  return Math.max(downMs, nowMs - master.roleReportedSinceMs + timing['info-period'], master.masterLinkDownMs);
 }
 
 function isBetter(one: Replica, other: Replica): boolean {

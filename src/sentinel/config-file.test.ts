@@ -102,7 +102,7 @@ test('a kill or a power cut at any moment of a save leaves the old state or the 
     };
     assert.deepEqual(vote(disk.state, disk.state.master('shop')!, epoch, candidate), { leader: candidate, epoch });
     files.look = () => undefined;
-    // The vote was told: nothing may take it back.
+    // The vote was sent: nothing may take it back.
     for (let index = 0; index < 20; index++)
       assert.equal(load(files.afterCrash(new Prng(index))).state.master('shop')!.leaderEpoch, epoch);
   }

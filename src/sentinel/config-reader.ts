@@ -48,7 +48,9 @@ function ofMaster(counts: number | readonly number[], apply: ApplyToMaster): Dir
     round: 2,
     apply(context, words) {
       const master = context.state.master(words[1]!);
-      return master === undefined ? 'No such master with specified name.' : apply(master, words, context);
+      if (master !== undefined) return apply(master, words, context);
+      const name = fromByteString(words[1]!);
+      return `No such master with specified name.\nNo line 'sentinel monitor ${name} <ip> <port> <quorum>' names it`;
     },
   };
 }
@@ -99,6 +101,11 @@ const knownReplica = ofMaster(4, (master, words, { state, warnings }) => {
   return undefined;
 });
 
+/** The names after `sentinel`. */
+export function directiveNames(): string[] {
+  return Object.keys(directives);
+}
+
 const directives: Readonly<Record<string, Directive>> = {
   monitor: {
     counts: [5],
@@ -124,6 +131,13 @@ const directives: Readonly<Record<string, Directive>> = {
   }),
   'notification-script': script('Notification', (master, path) => (master.notificationScript = path)),
   'client-reconfig-script': script('Client reconfiguration', (master, path) => (master.clientReconfigScript = path)),
+  // Every page about Redis 2.6 has it.
+  'can-failover': ofMaster(3, (master, words, { warnings }) => {
+    if (words[2]!.toLowerCase() !== 'yes')
+      return 'can-failover (Redis 2.6) is gone, and this sentinel would take part in failovers; remove the line or the sentinel';
+    warnings.push(`${master.name}: can-failover (Redis 2.6) has no effect: every sentinel may be elected to fail over`);
+    return undefined;
+  }),
   'auth-pass': ofMaster(3, (master, words) => void (master.authPass = words[2]!)),
   'auth-user': ofMaster(3, (master, words) => void (master.authUser = words[2]!)),
   'rename-command': ofMaster(4, (master, [, , from, to]) => {

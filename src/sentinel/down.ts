@@ -71,7 +71,7 @@ export function checkObjectivelyDown(state: SentinelState, master: Master): void
   } else state.event('warning', '-odown', master);
 }
 
-/** Answers older than so many periods count no more. */
+/** Answers older than so many periods do not count. */
 const ANSWER_PERIODS = 5;
 
 /** Asks the others whether they see the master down too; `atOnce` when a failover begins and their votes are wanted. */

@@ -1,6 +1,7 @@
-// election: who leads a failover: one vote for each epoch, given to the first that asks, and more than half of all to win.
+// election: elects the leader of a failover: one vote for each epoch, given to the first that asks, and a majority of
+// all to win.
 //
-// A vote is durable before it is told, so that a sentinel that is killed does not vote twice in one epoch.
+// A vote is durable before it is sent, so that a sentinel that is killed does not vote twice in one epoch.
 
 import type { Master } from './instance.js';
 import type { SentinelState } from './state.js';
@@ -18,7 +19,7 @@ export function isBelievable(state: SentinelState, epoch: number): boolean {
   return epoch - state.currentEpoch <= EPOCHS_AHEAD_MAX;
 }
 
-/** Takes over an epoch that somebody else has reached. What depends on it is made durable when a vote is given in it. */
+/** Takes over an epoch that another sentinel has reached. It becomes durable with the first vote given in it. */
 export function raiseEpoch(state: SentinelState, epoch: number, master: Master): void {
   if (epoch <= state.currentEpoch) return;
   state.currentEpoch = epoch;
@@ -40,7 +41,7 @@ export function vote(state: SentinelState, master: Master, epoch: number, candid
     master.leaderEpoch = state.currentEpoch;
     state.save();
     state.report('warning', '+vote-for-leader', `${candidate} ${master.leaderEpoch}`, master);
-    // Whoever votes for another gives it the time to finish.
+    // A sentinel that votes for another gives it the time to finish.
     if (candidate !== state.myId) master.failoverStartMs = state.nowMs + state.random.below(DESYNC_MS_MAX);
   }
   return { leader: master.leader, epoch: master.leaderEpoch };

@@ -2,9 +2,9 @@
 //
 //   wait_start          votes are counted; abort when this sentinel is not elected in time
 //   select_slave        a replica is chosen; abort when none is fit
-//   send_slaveof_noone  the replica is told to be a master (send_failover: the master is told to hand over to it)
+//   send_slaveof_noone  the replica gets the order to be a master (send_failover: the master, to hand over to it)
 //   wait_promotion      until the replica's INFO says master; abort when it takes too long (the step on is in info)
-//   reconf_slaves       the other replicas are told, `parallel-syncs` at a time
+//   reconf_slaves       the other replicas get the new master, `parallel-syncs` at a time
 //   update_config       the replica's address becomes the master's
 
 import { changeMaster, endFailover, reportSwitch } from './change-master.js';
@@ -146,21 +146,25 @@ function handOver(state: SentinelState, master: Master): void {
 
 // --- the other replicas -------------------------------------------------------------------------------------------------
 
+/** A replica that does not take the new master holds the others up for a while only; its INFO has it put right later. */
+function giveUpSlow(state: SentinelState, master: Master): void {
+  for (const replica of master.replicas.values()) {
+    const sentMs = state.nowMs - replica.reconfigurationSentMs;
+    if (replica.reconfiguration !== 'sent' || sentMs <= state.timing['slave-reconf-timeout']) continue;
+    state.event('notice', '-slave-reconf-sent-timeout', replica);
+    replica.reconfiguration = 'done';
+  }
+}
+
 function reconfigureNext(state: SentinelState, master: Master): void {
+  giveUpSlow(state, master);
   let under = 0;
   for (const { reconfiguration } of master.replicas.values())
     if (reconfiguration === 'sent' || reconfiguration === 'inprog') under++;
   for (const replica of master.replicas.values()) {
     if (under >= master.parallelSyncs) return;
-    if (replica.isPromoted || replica.reconfiguration === 'done' || belongsElsewhere(state, replica)) continue;
-    const sentMs = state.nowMs - replica.reconfigurationSentMs;
-    if (replica.reconfiguration === 'sent' && sentMs > state.timing['slave-reconf-timeout']) {
-      // It is told again when its INFO shows that it still follows another.
-      state.event('notice', '-slave-reconf-sent-timeout', replica);
-      replica.reconfiguration = 'done';
-      continue;
-    }
-    if (replica.reconfiguration !== 'none' || replica.link.disconnected) continue;
+    if (replica.isPromoted || replica.reconfiguration !== 'none' || replica.link.disconnected) continue;
+    if (belongsElsewhere(state, replica)) continue;
     sendReplicaOf(state, replica, master.promoted!.address);
     replica.reconfiguration = 'sent';
     replica.reconfigurationSentMs = state.nowMs;

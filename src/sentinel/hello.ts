@@ -1,4 +1,4 @@
-// hello: the message by which sentinels find each other and agree on where the master is:
+// hello: the message by which sentinels find each other and agree on the master's address:
 //
 //   sentinel ip,sentinel port,sentinel run id,current epoch,master name,master ip,master port,master's configuration epoch
 //

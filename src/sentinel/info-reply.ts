@@ -1,7 +1,7 @@
 // info-reply: the lines of INFO that matter to a sentinel.
 //
-// The text comes from whoever listens at an address that somebody named: what is no number, no port or no host is left out, and
-// nothing is believed that could break the config file.
+// The text may come from anything that listens at the address: a value that is no number, no port or no host is left
+// out, and nothing is believed that could break the config file.
 
 import { isHost, isPort } from './address.js';
 

@@ -15,6 +15,7 @@ export function takeInfo(state: SentinelState, server: Server, reply: Reply): vo
   server.info = replyText(reply);
   const info = parseInfo(server.info);
   noteRunId(state, server, info.runId);
+  server.masterLinkDownMs = (info.masterLinkDownSeconds ?? 0) * 1000;
   if (server.kind === 'master') findReplicas(state, server, info);
   else noteReplicaFields(state, server, info);
   server.infoRefreshMs = state.nowMs;
@@ -26,7 +27,7 @@ export function takeInfo(state: SentinelState, server: Server, reply: Reply): vo
     const type = role === server.kind ? '+role-change' : '-role-change';
     state.event('verbose', type, server, ` new reported role is ${role}`);
   }
-  // What the clock says may be wrong, so nothing is done that depends on it.
+  // The clock may be wrong, so nothing is done that depends on it.
   if (state.isTilted || server.kind !== 'slave' || belongsElsewhere(state, server)) return;
   if (role === 'master') judgeMasterRole(state, server);
   else judgeReplicaRole(state, server);
@@ -56,7 +57,6 @@ function findReplicas(state: SentinelState, master: Master, info: InfoReply): vo
 }
 
 function noteReplicaFields(state: SentinelState, replica: Replica, info: InfoReply): void {
-  replica.masterLinkDownMs = (info.masterLinkDownSeconds ?? 0) * 1000;
   if (info.role !== 'slave') return;
   if (info.masterHost !== undefined && info.masterHost !== replica.masterHost) {
     replica.masterHost = info.masterHost;
@@ -95,7 +95,7 @@ function judgeMasterRole(state: SentinelState, replica: Replica): void {
 }
 
 function promoted(state: SentinelState, master: Master, replica: Replica): void {
-  // Only now does the new configuration exist: whoever hears of this epoch follows it.
+  // Only now does the new configuration exist: everybody that learns of this epoch follows it.
   master.configEpoch = master.failoverEpoch;
   master.failoverState = 'reconf_slaves';
   master.failoverChangeMs = state.nowMs;

@@ -1,4 +1,5 @@
-// instance: what a sentinel knows of one master, replica or other sentinel: its address, its links, and what it has heard of it.
+// instance: a sentinel's knowledge of one master, replica or other sentinel: its address, its links, and the reports
+// about it.
 //
 // Times are milliseconds of a clock that never goes back (see SentinelState.nowMs); 0 stands for never.
 
@@ -56,13 +57,15 @@ abstract class Watched {
 
 export type ServerRole = 'master' | 'slave';
 
-/** What INFO tells of a master or a replica. */
+/** The facts that INFO gives about a master or a replica. */
 abstract class WatchedServer extends Watched {
   info = '';
   infoRefreshMs = 0;
   infoAskedMs = 0;
   roleReported: ServerRole;
   roleReportedSinceMs: number;
+  /** How long its link to its own master is down, also of a master that says it is a replica. */
+  masterLinkDownMs = 0;
   scriptKillSent = false;
 
   constructor(name: string, address: Address, downAfterMs: number, nowMs: number, role: ServerRole) {
@@ -83,7 +86,6 @@ export class Replica extends WatchedServer {
   masterHost = '';
   masterPort = 0;
   masterLinkIsUp = false;
-  masterLinkDownMs = 0;
   masterChangedMs: number;
   priority = 100;
   offset = 0;
@@ -159,7 +161,7 @@ export class Master extends WatchedServer {
   parallelSyncs = 1;
   failoverTimeoutMs: number;
   rebootDownAfterMs = 0;
-  /** What is silent for so long is forgotten when the others agree; 0: never. See stale. */
+  /** An instance that is silent for so long is forgotten when the others agree; 0: never. See stale. */
   staleAfterMs = STALE_AFTER_MS_DEFAULT;
   authUser = '';
   authPass = '';

@@ -1,5 +1,5 @@
-// keepalived-notify: what keepalived calls when the virtual address comes or goes: the server here becomes the master, or follows
-// the server that has the address now.
+// keepalived-notify: the script that keepalived calls when the virtual address comes or goes: the server here becomes
+// the master, or follows the server that has the address now.
 //
 // keepalived appends `INSTANCE <name> MASTER|BACKUP|FAULT <priority>` to the words of `notify`; `notify_master` and its kin append
 // nothing, so the state may also be given alone.

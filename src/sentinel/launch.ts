@@ -25,7 +25,9 @@ export const SENTINEL_PORT = 26379;
 /** The state must outlive the process, or it could vote twice in one epoch. */
 export function checkConfigFile(files: Files, config: Config): void {
   if (config.file === undefined)
-    throw new SentinelStartError('Sentinel needs config file on disk to save state. Exiting...');
+    throw new SentinelStartError(
+      'Sentinel needs config file on disk to save state. Exiting... (Give its path: kvasir-sentinel /etc/redis/sentinel.conf)',
+    );
   try {
     files.open(config.file, 'update').close();
     const beside = `${config.file}.probe`;

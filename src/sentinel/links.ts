@@ -1,7 +1,7 @@
 // links: the connections of a sentinel: commands out, replies in, in order, and hello messages from pub/sub.
 //
-// A peer may be anything that listens at an address that somebody named. What is no RESP, or more than a sentinel ever asks for,
-// closes the connection.
+// A peer may be anything that listens at an address that somebody named. Bytes that are no RESP, or more than a
+// sentinel ever asks for, close the connection.
 
 import { systemErrorText } from '../base/system-error.js';
 import { encodeCommand } from '../client/encode-command.js';

@@ -282,6 +282,31 @@ test('replicas with replica-priority 0 are never chosen, among the others the lo
   assert.equal(chooseReplica(stage.state, stage.master)?.address.host, '10.0.0.5');
 });
 
+test('replicas of a master that has become a replica are not too old, however late it is found down', () => {
+  const stage = new Stage();
+  const { state, master } = stage;
+  master.downAfterMs = 1000;
+  const replica = state.addReplica(master, { host: '10.0.0.2', ip: '10.0.0.2', port: 6379 })!;
+  const choose = () => {
+    Object.assign(replica, { infoRefreshMs: stage.nowMs });
+    Object.assign(replica.link, { disconnected: false, lastAvailableMs: stage.nowMs });
+    return chooseReplica(state, master);
+  };
+  stage.pass(600_000, alive);
+  // A master that fails counts as down after a second, and a replica may be without it for ten more.
+  Object.assign(master, { isDown: true, downSinceMs: stage.nowMs - 100_000 });
+  replica.masterLinkDownMs = 125_000;
+  assert.equal(choose(), undefined);
+  // One that follows another counts as down after 21 seconds.
+  Object.assign(master, { roleReported: 'slave', roleReportedSinceMs: stage.nowMs - 121_000 });
+  assert.equal(choose(), replica);
+  // To a sentinel that has just started, its own link says how long it is so.
+  Object.assign(master, { downSinceMs: stage.nowMs, roleReportedSinceMs: stage.nowMs });
+  assert.equal(choose(), undefined);
+  master.masterLinkDownMs = 120_000;
+  assert.equal(choose(), replica);
+});
+
 test('SIMULATE-FAILURE ends the process after the election, or after the promotion', () => {
   for (const [simulate, event] of [
     ['crashesAfterElection', '+elected-leader'],

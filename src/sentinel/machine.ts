@@ -1,4 +1,4 @@
-// machine: one sentinel without its sockets: what happens at each tick, and what follows from connections that end.
+// machine: one sentinel without its sockets: the work of each tick, and the effects of connections that end.
 //
 // Its inputs are the time, replies (through the functions given to `SentinelPort.send`), ends of connections, and hello
 // messages; what it does goes out through the port. The same inputs have the same outputs, so that a simulated world can run it.

@@ -1,4 +1,4 @@
-// names: looks host names up in the background and remembers what they last resolved to.
+// names: looks host names up in the background and remembers their last addresses.
 //
 // A failover must not wait for a name server, which may be what has failed. So asking is synchronous and answers from memory; a
 // name that was not asked for a while is looked up anew meanwhile, and one that stops resolving keeps its last address.
@@ -20,7 +20,7 @@ interface Known {
 }
 
 const REFRESH_MS = 1000;
-/** Whoever waits for a name goes on without its address after so long. */
+/** The wait for a name ends after so long, without its address. */
 const PREPARE_MS_MAX = 5000;
 /** A name server that has not answered by then is asked again. */
 const ANSWER_MS_MAX = 30_000;

@@ -1,4 +1,4 @@
-// port: what the machine asks of the world: connections, commands on them, events, the config file, scripts.
+// port: the machine's way to the world: connections, commands on them, events, the config file, scripts.
 //
 // The machine itself waits for nothing and knows no socket: the rim (links, host) and tests implement this.
 
@@ -19,9 +19,9 @@ export interface SentinelEvent {
 }
 
 export interface SentinelPort {
-  /** Begins to connect. What is sent before the connection stands waits for it. The end comes as `linkLost`. */
+  /** Begins to connect. Commands sent before the connection is open wait for it. Its end comes as `linkLost`. */
   open(link: Link, channel: Channel, address: Address): void;
-  /** Closes a connection if it is open. No reply comes of it any more, and no `linkLost`. */
+  /** Closes a connection if it is open. Neither a reply nor `linkLost` comes from it afterwards. */
   close(link: Link, channel: Channel): void;
   /** Sends a command; `answered` gets its reply. When the connection ends first it is never called. */
   send(link: Link, channel: Channel, args: readonly string[], answered: (reply: Reply) => void): void;
@@ -30,7 +30,7 @@ export interface SentinelPort {
   /** Logs and publishes an event, and keeps it in the history. */
   event(event: SentinelEvent): void;
   log(level: LogLevel, text: string): void;
-  /** Makes the state durable before anybody else hears of it; whether that worked. */
+  /** Makes the state durable before it is sent to anybody; returns whether that worked. */
   save(): boolean;
   runScript(path: string, args: readonly string[]): void;
   /** The master's address changed, or was read at the start: a virtual address may have to move. */

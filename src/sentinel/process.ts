@@ -102,6 +102,7 @@ interface Loaded {
 }
 
 function loadConfig(args: readonly string[]): Loaded {
+  // The data server's directives too: redis-sentinel takes every line of a redis.conf, so that files have them.
   const config = new Config(process.cwd());
   config.number('port').set(BigInt(SENTINEL_PORT));
   // A sentinel that only its own host reaches is of no use.

@@ -9,7 +9,7 @@ import type { SentinelState } from './state.js';
 /** The channel over which sentinels find each other. */
 export const HELLO_CHANNEL = '__sentinel__:hello';
 
-/** Commands without a reply on one link; a server that answers none gets no more. */
+/** Limit of commands without a reply on one link; a server that answers none gets no further ones. */
 const PENDING_MAX = 100;
 
 /** The name that an instance knows a command by (SENTINEL SET rename-command). Sentinels rename nothing for each other. */
@@ -139,7 +139,7 @@ export function sendReplicaOf(state: SentinelState, server: Server, to: Address 
   for (const order of orders) request(state, server, order);
 }
 
-/** A server that is known under two addresses must not be told to follow itself. */
+/** A server that is known under two addresses must not get a REPLICAOF of itself. */
 function isSameServer(server: Server, to: Address): boolean {
   const master = masterOf(server);
   const target = [master.promoted, master].find((each) => each !== undefined && sameAddress(each.address, to));

@@ -29,7 +29,7 @@ import { ScriptQueue, type Spawn } from './scripts.js';
 import { SentinelState } from './state.js';
 import { type AddressHost, VirtualAddresses } from './virtual-address.js';
 
-/** What a sentinel takes from the machine besides its environment. */
+/** Parts of the machine that a sentinel uses besides its environment. */
 export interface SentinelMeans {
   readonly environment: Environment;
   readonly log: (level: LogLevel, text: string) => void;
@@ -163,7 +163,7 @@ export class SentinelServer extends RespServer {
     this.means.history?.close();
   }
 
-  /** Connects to the address that this sentinel announces, and tells when it is not there. */
+  /** Connects to the address that this sentinel announces, and warns when it does not answer there. */
   probeSelf(): void {
     const { announceIp, announcePort } = this.state.settings;
     if (announceIp === '') return;
@@ -234,7 +234,7 @@ export class SentinelServer extends RespServer {
     if (this.config.file === undefined) return true;
     try {
       const users = this.config.text('aclfile').value === '' ? this.acl.describe() : undefined;
-      // One name for all saves: what a kill leaves behind is used again.
+      // One name for all saves, so that the file that a kill leaves behind is used again.
       rewriteConfigFile(this.files, this.config, users, 'temp', false, stateLines(this.state));
       this.log('notice', 'Sentinel new configuration saved on disk');
       return true;

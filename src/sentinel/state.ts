@@ -1,7 +1,7 @@
 // state: everything that one sentinel knows and is configured to do, and the few operations that all parts of the machine share.
 //
-// Time comes in from outside: whoever calls the machine first sets `nowMs`, milliseconds since 1970 as the clock showed when the
-// sentinel began, counted on by a clock that never goes back. So a clock that jumps moves no deadline.
+// Time comes in from outside: each caller of the machine first sets `nowMs`, milliseconds since 1970 as the clock
+// showed when the sentinel began, counted on by a clock that never goes back. So a clock that jumps moves no deadline.
 
 import type { LogLevel } from '../base/log-level.js';
 import type { RandomSource } from '../base/prng.js';
@@ -205,7 +205,7 @@ export class SentinelState {
     this.sink.close(link, channel);
   }
 
-  /** Makes everything durable before it returns: for votes, and for what a client is told. */
+  /** Makes everything durable before it returns: for votes, and for replies to clients. */
   save(): boolean {
     this.needsSave = false;
     this.lastSaveMs = this.nowMs;

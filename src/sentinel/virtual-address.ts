@@ -27,7 +27,7 @@ export function parseVirtualAddress(word: string, networkInterface: string): Vir
   return { address: address!, maskBits, networkInterface };
 }
 
-/** What moving an address needs of the machine. */
+/** The machine as moving an address needs it. */
 export interface AddressHost {
   /** IP addresses of this host's interfaces. */
   addresses(): readonly string[];

@@ -1,4 +1,4 @@
-// watching: connects to instances and asks them what must be asked from time to time.
+// watching: connects to instances and sends them the periodic commands.
 
 import { INFO_PERIOD_IN_FAILOVER_MS } from './timing.js';
 import type { Instance, Replica, Server } from './instance.js';

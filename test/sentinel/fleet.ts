@@ -63,7 +63,7 @@ export function fieldsOf(reply: unknown): Map<string, string> {
 
 export class SentinelProcess {
   private child: ChildProcess | undefined;
-  /** What it has said lately. */
+  /** Its latest output. */
   log = '';
 
   constructor(

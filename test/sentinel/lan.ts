@@ -39,7 +39,7 @@ let count = 0;
 
 export class LanHost {
   private readonly children: ChildProcess[] = [];
-  /** What its programs have said. */
+  /** Output of its programs. */
   log = '';
 
   constructor(

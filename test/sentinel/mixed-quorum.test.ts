@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { startKvasir } from '../kvasir.js';
 import { peerMissing, startRedis } from '../peer.js';
+import { EventListener } from './event-forms.js';
 import { ask, Fleet, fieldsOf, type Kind, plain, SentinelProcess, until } from './fleet.js';
 
 /** With KVASIR_LONG=1 the master is stopped, too, and the other quorum is tried. */
@@ -62,7 +63,13 @@ describe('quorums of both kinds', { skip: peerMissing('redis-server', 'redis-sen
       const fleet = await Fleet.make({ servers, sentinels });
       try {
         await fleet.ready();
+        const listeners = await Promise.all(fleet.sentinels.map((each) => EventListener.to(each)));
         await killMaster(fleet, servers[0]!);
+        for (const listener of listeners) {
+          await until('the switch is published', () => Promise.resolve(listener.has('+switch-master')));
+          listener.close();
+          listener.check(['+new-epoch', '+switch-master']);
+        }
         if (isLong) await fleet.ready();
         if (isLong) await stopMaster(fleet);
         for (const sentinel of fleet.sentinels) {
@@ -91,6 +98,7 @@ describe('quorums of both kinds', { skip: peerMissing('redis-server', 'redis-sen
           `sentinel client-reconfig-script mymaster ${script}`,
         ]);
       await fleet.ready();
+      const listeners = await Promise.all(fleet.sentinels.map((each) => EventListener.to(each)));
       assert.equal(await fleet.sentinels[0]!.ask('SENTINEL', 'FAILOVER', 'mymaster'), 'OK');
       const now = await fleet.agreedOther(master);
       const calls = await until('both scripts were called', async () => {
@@ -101,6 +109,25 @@ describe('quorums of both kinds', { skip: peerMissing('redis-server', 'redis-sen
         `mymaster leader start 127.0.0.1 ${master} 127.0.0.1 ${now}`,
         `mymaster observer start 127.0.0.1 ${master} 127.0.0.1 ${now}`,
       ]);
+      for (const listener of listeners) {
+        await until('the switch is published', () => Promise.resolve(listener.has('+switch-master')));
+        listener.close();
+      }
+      const [leader, observer] = listeners;
+      leader!.check([
+        '+new-epoch',
+        '+try-failover',
+        '+elected-leader',
+        '+failover-state-select-slave',
+        '+selected-slave',
+        '+failover-state-send-slaveof-noone',
+        '+failover-state-wait-promotion',
+        '+promoted-slave',
+        '+failover-state-reconf-slaves',
+        '+failover-end',
+        '+switch-master',
+      ]);
+      observer!.check(['+config-update-from', '+switch-master']);
       // Each sentinel goes on with the other's file.
       const [ours, theirs] = fleet.sentinels;
       const ids = await Promise.all(fleet.sentinels.map((each) => each.ask('SENTINEL', 'MYID')));

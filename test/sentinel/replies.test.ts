@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Connection } from '../../src/client/connection.js';
 import { peerMissing } from '../peer.js';
-import { Fleet, type SentinelProcess } from './fleet.js';
+import { Fleet, plain, type SentinelProcess } from './fleet.js';
 
 /** One command a line; words are split at spaces, "" is an empty word. */
 const commands = `
@@ -30,6 +31,15 @@ SENTINEL MONITOR a nohost 6379 1
 SENTINEL MONITOR mymaster 127.0.0.1 6379 1
 SENTINEL MONITOR a 127.0.0.1 99999 1
 SENTINEL REMOVE nobody
+SENTINEL MONITOR other 127.0.0.1 1 1
+SENTINEL GET-MASTER-ADDR-BY-NAME other
+SENTINEL CKQUORUM other
+SENTINEL SET other auth-user one auth-pass word
+SENTINEL SET other rename-command CONFIG hidden
+SENTINEL SET other rename-command CONFIG CONFIG
+SENTINEL RESET oth*
+SENTINEL REMOVE other
+SENTINEL GET-MASTER-ADDR-BY-NAME other
 SENTINEL SET nobody quorum 1
 SENTINEL SET mymaster nothing 1
 SENTINEL SET mymaster quorum
@@ -54,6 +64,11 @@ SENTINEL CONFIG SET announce-port 99999
 SENTINEL CONFIG SET resolve-hostnames maybe
 SENTINEL CONFIG SET resolve-hostnames no
 SENTINEL CONFIG GET announce-port
+SENTINEL CONFIG SET announce-ip 127.0.0.1
+SENTINEL CONFIG GET announce-ip
+SENTINEL CONFIG SET sentinel-user one
+SENTINEL CONFIG GET sentinel-user
+SENTINEL CONFIG SET sentinel-user ""
 SENTINEL CONFIG GET resolve-hostnames
 SENTINEL CONFIG GET nothing
 SENTINEL DEBUG
@@ -114,13 +129,30 @@ COMMAND INFO get
 
 async function answers(sentinel: SentinelProcess): Promise<Map<string, unknown>> {
   const found = new Map<string, unknown>();
-  for (const command of commands) found.set(command, await sentinel.ask(...command.split(' ')));
+  for (const command of commands)
+    found.set(command, await sentinel.ask(...command.split(' ').map((word) => (word === '""' ? '' : word))));
   return found;
 }
 
 /** Names of fields without what differs with every run. */
 function shape(reply: unknown): unknown {
   return (reply as string[][]).map((words) => words.filter((_, index) => index % 2 === 0));
+}
+
+/** Subcommands of SENTINEL in one write, so that no time passes between them. */
+async function together({ port }: SentinelProcess, ...asked: readonly (readonly string[])[]): Promise<unknown[]> {
+  const connection = await Connection.open({ host: '127.0.0.1', port, timeoutMs: 10_000 });
+  try {
+    return (await Promise.all(asked.map((words) => connection.call('SENTINEL', ...words)))).map(plain);
+  } finally {
+    connection.close();
+  }
+}
+
+/** INFO sentinel without times. */
+async function sentinelInfo(sentinel: SentinelProcess): Promise<string[]> {
+  const text = String(await sentinel.ask('INFO', 'sentinel'));
+  return text.split('\r\n').filter((line) => line !== '' && !line.startsWith('sentinel_total_tilt'));
 }
 
 describe('replies of a sentinel', { skip: peerMissing('redis-server', 'redis-sentinel') }, () => {
@@ -136,15 +168,23 @@ describe('replies of a sentinel', { skip: peerMissing('redis-server', 'redis-sen
           list,
         );
       assert.deepEqual(shape(await ours.ask('SENTINEL', 'MASTERS')), shape(await theirs.ask('SENTINEL', 'MASTERS')));
+      assert.deepEqual(await sentinelInfo(ours), await sentinelInfo(theirs));
       const lists = (await ours.ask('COMMAND', 'LIST')) as string[];
       for (const name of (await theirs.ask('COMMAND', 'LIST')) as string[])
-        // Nothing is kept whose changes a client could be told of.
+        // No state is kept whose changes a client could learn of.
         if (!/^client\|(caching|getredir|tracking|trackinginfo)$/.test(name)) assert.ok(lists.includes(name), name);
       const mine = await answers(ours);
       const expected = await answers(theirs);
       for (const command of commands) {
         assert.deepEqual(mine.get(command), expected.get(command), command);
       }
+      // RESET forgets the servers and the sentinels, which are found anew.
+      for (const sentinel of fleet.sentinels)
+        for (const list of ['REPLICAS', 'SENTINELS']) {
+          const [count, found] = await together(sentinel, ['RESET', 'mymast?r'], [list, 'mymaster']);
+          assert.deepEqual([count, found], [1, []], `${sentinel.kind} ${list}`);
+        }
+      await fleet.ready();
     } finally {
       await fleet.stop();
     }

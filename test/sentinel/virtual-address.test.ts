@@ -137,7 +137,7 @@ describe('an address that follows the master', { skip: lanMissing('arping', 'red
       'the other host has both addresses',
       async () => (await two.hasAddress(VIP)) && two.hasAddress(SCRIPT_VIP),
     );
-    // The guest asks nobody where they are: it was told.
+    // The guest does not ask for the address: gratuitous ARP has brought it.
     const hardware = await two.hardwareAddress;
     for (const address of [VIP, SCRIPT_VIP])
       await until('the guest knows', async () => (await guest.run('ip', 'neigh', 'show', address)).includes(hardware));

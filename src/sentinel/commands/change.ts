@@ -1,4 +1,4 @@
-// change: the subcommands of SENTINEL that change what is watched and how, and start failovers.
+// change: the subcommands of SENTINEL that change the watched masters and their settings, and start failovers.
 
 import { globMatches } from '../../base/glob.js';
 import { latin1Bytes } from '../../base/bytes.js';
@@ -25,12 +25,12 @@ function runMonitor(call: SentinelCall): void {
   const name = call.text(2);
   const address = call.text(3);
   const mayBeName = host.state.settings.resolveHostnames && isHost(address);
-  if (ipVersion(address) === 0 && !mayBeName) return reply.error('ERR Invalid IP address or hostname specified');
+  if (ipVersion(address) === 0 && !mayBeName) return reply.error(errors.invalidHost);
   if (ipVersion(address) !== 0) return addMaster(call, reply, name, address, port, quorum);
   const late = host.suspend(call);
   void host.prepareName(address).then((ip) =>
     late.resume((lateReply) => {
-      if (ip === '') lateReply.error('ERR Invalid IP address or hostname specified');
+      if (ip === '') lateReply.error(errors.invalidHost);
       else addMaster(call, lateReply, name, address, port, quorum);
     }),
   );
@@ -53,7 +53,7 @@ function addMaster(
   const master = state.addMaster(name, address, quorum);
   state.event('warning', '+monitor', master, ` quorum ${master.quorum}`);
   if (state.save()) reply.ok();
-  else reply.error('ERR Failed to save config file. Check server logs.');
+  else reply.error(errors.configNotSaved);
 }
 
 const monitor: SentinelCommand = command({

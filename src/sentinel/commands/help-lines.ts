@@ -1,4 +1,4 @@
-// help-lines: what SENTINEL HELP says.
+// help-lines: the reply of SENTINEL HELP.
 
 export const sentinelHelp: readonly (readonly string[])[] = [
   [

@@ -1,5 +1,6 @@
-// host: what the commands of a sentinel reach of it.
+// host: a sentinel as its commands see it.
 
+import { errors } from '../../protocol/errors.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { CallFor, CommandFor } from '../../service/call.js';
 import type { LateReply } from '../../service/host.js';
@@ -38,7 +39,7 @@ export function masterArgument(call: SentinelCall, index: number): Master | unde
 /** Saves, and replies with OK or with the error. */
 export function saveAndReply(call: SentinelCall): void {
   if (call.host.state.save()) call.reply.ok();
-  else call.reply.error('ERR Failed to save config file. Check server logs.');
+  else call.reply.error(errors.configNotSaved);
 }
 
 export const adminFlags = ['admin', 'sentinel', 'only_sentinel'] as const;

@@ -82,7 +82,7 @@ const shutdown: SentinelCommand = command({
   run(call: SentinelCall) {
     const words = ['nosave', 'save', 'now', 'force'];
     for (let index = 1; index < call.count; index++) {
-      if (call.count === 2 && call.is(index, 'abort')) return call.reply.error('ERR No shutdown in progress.');
+      if (call.count === 2 && call.is(index, 'abort')) return call.reply.error(errors.noShutdown);
       if (!words.some((word) => call.is(index, word))) return call.reply.error(errors.syntax);
     }
     call.host.shutdown();

@@ -14,7 +14,7 @@ interface Change {
   readonly values: readonly string[];
 }
 
-/** What became of an option: undefined it is set; else the error reply, where true stands for the common one. */
+/** The outcome for an option: undefined when it is set, else the error reply; true stands for the common one. */
 type Assigned = string | true | undefined;
 
 function positive(value: string, assign: (number: number) => void): Assigned {

@@ -1,4 +1,4 @@
-// show: the subcommands of SENTINEL that tell what the sentinel knows.
+// show: the subcommands of SENTINEL that report the sentinel's knowledge.
 
 import { command } from '../../registry/command.js';
 import { int, many, optional, str } from '../../registry/grammar.js';
