@@ -8,8 +8,10 @@ import { utf8 } from '../base/bytes.js';
 import { Prng } from '../base/prng.js';
 import { splitWords } from '../base/quoting.js';
 import { systemErrorText } from '../base/system-error.js';
+import { delay } from '../io/clock.js';
 import type { Environment } from '../io/environment.js';
 import type { Listener } from '../io/network.js';
+import { sharesPorts } from '../io/sockets.js';
 import type { Wire, WireEvents } from '../io/wire.js';
 import type { Call } from '../registry/call.js';
 import type { CommandDeclaration } from '../registry/command.js';
@@ -33,8 +35,9 @@ import { authOf, makeRouter } from './pool/make-router.js';
 import { NutcrackerRouter } from './pool/nutcracker-router.js';
 import { Pool, type PoolOptions } from './pool/pool.js';
 import type { Plan } from './routing/plan.js';
-import type { Router } from './routing/router.js';
+import { type Router, settleRouter } from './routing/router.js';
 import { connectSecurely } from './doors/secure-wire.js';
+import { RepeatedLines } from './doors/tls-failure.js';
 import { Dispatcher, type DispatcherHost } from './session/dispatcher.js';
 import { PubSubHub } from './session/pubsub-hub.js';
 import { Session } from './session/session.js';
@@ -51,6 +54,8 @@ import { answerRequest, type Health, httpBytes } from '../service/metrics/scrape
 import { Turn } from './wire/output.js';
 
 const SHUTDOWN_POLL_MS = 20;
+/** How long a migration's beginning waits for the replies to what was asked before. */
+const SETTLE_MS_MAX = 10_000;
 /** How long the statistics port waits for somebody to ask in HTTP, and then for the whole request. */
 const STATISTICS_WAIT_MS = 50;
 const STATISTICS_REQUEST_MS = 10_000;
@@ -85,6 +90,7 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
   private readonly dispatcher: Dispatcher;
   private readonly running = new Map<string, RunningPool>();
   readonly random: Prng;
+  private readonly tlsFailures: RepeatedLines;
   private nextId = 1;
   private statsListener: Listener | undefined;
   private isStopping = false;
@@ -99,13 +105,14 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     this.turn = new Turn(clock);
     this.dispatcher = new Dispatcher(this.table, this.turn, clock, this);
     this.startedMs = clock.wallMs();
+    this.tlsFailures = new RepeatedLines(clock, options.log);
     const [a, b, c, d] = environment.entropy(4);
     this.random = new Prng((a! << 24) | (b! << 16) | (c! << 8) | d!);
   }
 
   // --- pools
 
-  /** What servers of a pool need of the proxy. */
+  /** The proxy as the servers of a pool need it. */
   backendHost(config: PoolConfig): BackendHost {
     const { environment, log } = this.options;
     const { serverTls, timeoutMs } = config;
@@ -116,7 +123,10 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
       log,
       ...(serverTls === undefined
         ? {}
-        : { connectSecurely: (address, events) => connectSecurely(address, serverTls, timeoutMs, events) }),
+        : {
+            connectSecurely: (server, events) =>
+              connectSecurely(server, serverTls, timeoutMs, this.tlsFailures, events),
+          }),
     };
   }
 
@@ -133,7 +143,8 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
       users,
       isLikeTwemproxy: config.kind === 'twemproxy',
       databaseCount: config.databaseCount,
-      clientOutputBytesMax: config.clientOutputBytesMax,
+      clientLimit: config.clientLimit,
+      subscriberLimit: config.subscriberLimit,
       ...this.watchOf(config),
       log: this.options.log,
     };
@@ -153,9 +164,11 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
       planOf: (name: string) => this.dispatcher.plans[this.table.commands.get(name)!.id]!,
       log: (level: LogLevel, text: string) => this.options.log(level, `pool '${config.name}': ${text}`),
     };
-    return config.migrateTo === ''
-      ? new MirrorRouter(make(config), make(other), parts)
-      : new MigratingRouter(make(config), make(other), parts);
+    // A key must be looked for at its own server, not at the one that would have it while that is ejected.
+    if (config.migrateTo !== '')
+      return new MigratingRouter(make({ ...config, ejects: false }), make({ ...other, ejects: false }), parts);
+    // By one connection to each server, the writes of all clients reach both pools in the same order.
+    return new MirrorRouter(make({ ...config, serverConnections: 1 }), make({ ...other, serverConnections: 1 }), parts);
   }
 
   private configs: readonly PoolConfig[] = [];
@@ -173,13 +186,19 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     for (const config of configs) await this.open(config);
   }
 
-  /** Opens a pool; `router` is for a scheme that is told its servers by somebody else. */
+  /** Opens a pool; `router` is for a scheme that gets its servers from elsewhere. */
   async open(config: PoolConfig, router: Router = this.makeRouter(config)): Promise<void> {
     const pool = new Pool(this.poolOptions(config, router));
     const hub = new PubSubHub(router, this.options.environment.clock);
     const running: RunningPool = { config, pool, hub, doors: [], move: undefined };
+    if (router instanceof MigratingRouter) void router.begin(Promise.resolve());
     try {
-      running.doors = await openDoors(this.options.environment.network, config, (wire) => this.accept(pool, wire));
+      running.doors = await openDoors(
+        this.options.environment.network,
+        config,
+        (wire) => this.accept(pool, wire),
+        this.tlsFailures,
+      );
     } catch (error) {
       router.close();
       throw new Error(`pool '${config.name}' cannot listen on ${config.listen.text}: ${systemErrorText(error)}`, {
@@ -188,6 +207,11 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     }
     this.running.set(config.name, running);
     if (config.preconnects) for (const backend of router.backends) backend.preconnect();
+    if (config.reusePort && !sharesPorts())
+      this.options.log(
+        'warning',
+        `pool '${config.name}': reuseport has no effect, and no other process can listen on its port: Node 22.12, 23.1 and later can share a port, and this is Node ${process.versions.node}`,
+      );
     this.options.log(
       'notice',
       `pool '${config.name}' listens on ${running.doors.map((door) => door.text).join(' and ')}`,
@@ -199,10 +223,10 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     const session = new Session(id, id, pool, this.dispatcher);
     session.attachTo(wire);
     this.totalConnections++;
-    pool.clientCount++;
+    pool.counters.clientConnections++;
     this.sessions.set(id, session);
     const max = this.running.get(pool.name)?.config.clientConnections ?? 0;
-    if (this.isStopping || (max > 0 && pool.clientCount > max)) {
+    if (this.isStopping || (max > 0 && pool.counters.clientConnections > max)) {
       session.answerError(this.isStopping ? 'ERR the proxy is shutting down' : 'ERR max number of clients reached');
       session.closeAfterReplies();
     }
@@ -213,9 +237,9 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     this.hubOf(session.pool)?.forget(session);
     const pool = session.home;
     this.sessions.delete(session.id);
-    pool.clientCount--;
-    if (error === undefined) pool.clientEofCount++;
-    else pool.clientErrorCount++;
+    pool.counters.clientConnections--;
+    if (error === undefined) pool.counters.clientEofs++;
+    else pool.counters.clientErrors++;
   }
 
   private hubOf(pool: Pool): PubSubHub | undefined {
@@ -258,20 +282,52 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
 
   private async change(running: RunningPool, config: PoolConfig): Promise<void> {
     const old = running.config;
-    if (describe(old) === describe(config) && this.otherIsSame(config)) return;
+    if (describe(old) === describe(config) && this.otherIsSame(config)) {
+      for (const door of running.doors) door.renew?.(config.listenTlsFiles);
+      return;
+    }
     const options = this.poolOptions(config, this.makeRouter(config));
-    const movesDoor = old.listen.text !== config.listen.text || old.listenTls?.text !== config.listenTls?.text;
-    if (movesDoor) {
-      const before = running.doors;
-      const doors = openDoors(this.options.environment.network, config, (wire) => this.accept(running.pool, wire));
-      running.doors = await doors;
-      for (const door of before) door.close();
+    try {
+      await this.changeDoors(running, config);
+    } catch (error) {
+      options.router.close();
+      throw new Error(`pool '${config.name}' stays as it was: ${systemErrorText(error)}`, { cause: error });
     }
     running.config = config;
-    running.pool.change(options);
+    this.changeRouter(running.pool, options);
     running.hub.useRouter(options.router);
     if (config.preconnects) for (const backend of options.router.backends) backend.preconnect();
     this.options.log('notice', `pool '${config.name}' has ${config.servers.length} servers now`);
+  }
+
+  /** The new router may have to wait for what the old one has sent. */
+  private changeRouter(pool: Pool, options: PoolOptions): void {
+    const { router: old } = pool;
+    const { router } = options;
+    if (router instanceof MigratingRouter) {
+      const { backends } = old;
+      // A server that answers nothing holds up the others' keys for so long at most.
+      const settled = Promise.race([settleRouter(old), delay(this.options.environment.clock, SETTLE_MS_MAX)]);
+      // Transactions, and those who wait for a list, would go on at servers where their keys are no more.
+      void router.begin(settled.then(() => backends.forEach((backend) => backend.cutOff())));
+    }
+    pool.change(options);
+  }
+
+  /** Doors that stay where they are stay open. */
+  private async changeDoors(running: RunningPool, config: PoolConfig): Promise<void> {
+    const asksForCertificate = (of: PoolConfig): boolean => of.listenTlsFiles.caFile !== undefined;
+    let kept = running.doors;
+    if (asksForCertificate(running.config) !== asksForCertificate(config)) {
+      // This is settled when a door opens, and another at the same place cannot open before it is closed.
+      for (const door of kept) if (door.renew !== undefined) door.close();
+      kept = kept.filter((door) => door.renew === undefined);
+    }
+    for (const door of kept) door.renew?.(config.listenTlsFiles);
+    const { network } = this.options.environment;
+    const doors = await openDoors(network, config, (wire) => this.accept(running.pool, wire), this.tlsFailures, kept);
+    for (const door of kept) if (!doors.includes(door)) door.close();
+    running.doors = doors;
   }
 
   /** Whether the pool that a pool leads to is as it was when its router was made. */
@@ -311,7 +367,7 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     const colon = address.lastIndexOf(':');
     const port = Number(address.slice(colon + 1));
     if (colon <= 0 || !(port >= 1 && port <= 65535)) return `'${address}' is no host:port`;
-    const { name: placedName, weight, timeoutMs, connectionCount, auth: serverAuth, databaseIndex } = old.options;
+    const { name: placedName, weight, timeoutMs, keepAliveSeconds, connectionCount, auth: serverAuth } = old.options;
     const by = new Backend(old.host, {
       host: address.slice(0, colon),
       port,
@@ -319,9 +375,10 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
       name: placedName,
       weight,
       timeoutMs,
+      keepAliveSeconds,
       connectionCount,
       auth: serverAuth,
-      databaseIndex,
+      databaseIndex: old.options.databaseIndex,
     });
     const { clock } = this.options.environment;
     const auth = authOf(running.config);
@@ -413,11 +470,8 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     return this.sessions.size;
   }
 
-  get pools(): { pool: Pool; ejectCount: number }[] {
-    return [...this.running.values()].map(({ pool }) => ({
-      pool,
-      ejectCount: pool.router instanceof NutcrackerRouter ? pool.router.ejectCount : 0,
-    }));
+  get pools(): Pool[] {
+    return [...this.running.values()].map(({ pool }) => pool);
   }
 
   get plans(): Plan[] {
@@ -433,7 +487,7 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
   /** The part of codis's statistics that is about requests and clients. */
   codisStats(withCommands: boolean): Readonly<Record<string, unknown>> {
     const called = this.plans.filter(({ calls }) => calls > 0);
-    const fails = this.pools.reduce((sum, { pool }) => sum + pool.forwardErrors, 0);
+    const fails = this.pools.reduce((sum, { counters }) => sum + counters.forwardErrors, 0);
     const cmd = called.map(({ command, calls, failures }) => ({
       opstr: command.fullName.toUpperCase(),
       calls,
@@ -467,11 +521,13 @@ export class Proxy implements DispatcherHost, LocalHost, StatisticsSource {
     return { isHealthy: isHealthy && !this.isStopping, details };
   }
 
-  /** Opens the port that tells the statistics to whoever connects; as HTTP, with /metrics and /health, to whoever asks in HTTP. */
+  /**
+   * Opens the port of the statistics: plain JSON for any connection; /metrics and /health too for a request in HTTP.
+   */
   async openStatistics(host: string, port: number): Promise<void> {
     const { clock, network } = this.options.environment;
     this.statsListener = await network.listen({ host, port, backlog: 128, keepAliveSeconds: () => 0 }, (wire) => {
-      // twemproxy tells at once and closes. Who asks in HTTP has sent the beginning of its request by then.
+      // twemproxy writes at once and closes. A client of HTTP has sent the beginning of its request by then.
       let timer = clock.after(STATISTICS_WAIT_MS, () => answer(utf8(statisticsJson(this))));
       let request = '';
       let isDone = false;

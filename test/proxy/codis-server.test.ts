@@ -1,4 +1,5 @@
-// The commands of codis-server on our server: slots, moving keys by both families, pieces, and what a proxy is told on the way.
+// The commands of codis-server on our server: slots, moving keys by both families, pieces, and the replies to a proxy
+// on the way.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
@@ -189,7 +190,7 @@ describe('two servers of a codis', () => {
   test('while pieces are on their way keys are read, writes wait or are told so, and a lost connection loses nothing', async () => {
     await clear();
     for (let index = 0; index < 500; index++) await source.rpush('way', String(index));
-    // Takes what comes, and acknowledges when it is told to.
+    // Takes all bytes, and acknowledges on request.
     const acknowledge: (() => void)[] = [];
     const ack = '*3\r\n$22\r\nSLOTSRESTORE-ASYNC-ACK\r\n$1\r\n0\r\n$1\r\n1\r\n';
     const slow = await startFakeBackend((_request, socket) => {

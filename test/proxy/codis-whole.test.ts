@@ -275,6 +275,39 @@ describe('a codis of our parts', () => {
     }
   });
 
+  test('a server that is dead holds up no move of others, nor anything else', async (t) => {
+    const codis = await startCodis(t, 'sync', 3, 1);
+    await setUp(codis);
+    const { adminPort } = codis.dashboard;
+    const dead = codis.servers[1]!;
+    const client = await RawClient.open(codis.proxyPorts[0]!);
+    t.after(() => client.close());
+    await askHttp(adminPort, 'PUT', `/api/topom/slots/assign/${xauth}`, [{ id: 500, group_id: 2 }]);
+    for (const tag of movingTags) assert.equal(await client.call('SET', `{${tag}}`, tag), '+OK\r\n');
+    await dead.close();
+    // The move that cannot be made is asked for first, and shares a group with the others.
+    await codis.admin('--slot-action', '--create', '--sid=500', '--gid=1');
+    const entry = async (id: number): Promise<SlotEntry> => (await slotsOf(codis)).find((slot) => slot.id === id)!;
+    while ((await entry(500)).action.state !== 'migrating') await sleep(20);
+    await codis.admin('--slot-action', '--create-range', '--beg=0', `--end=${MOVING_SLOTS - 1}`, '--gid=3');
+    const giveUpMs = Date.now() + 120_000;
+    for (;;) {
+      const slots = await slotsOf(codis);
+      if (slots.filter(({ group_id: group }) => group === 3).length === MOVING_SLOTS) break;
+      assert.ok(Date.now() < giveUpMs, 'the moves of others go on');
+      await sleep(50);
+    }
+    assert.equal((await entry(500)).action.state, 'migrating');
+    for (const tag of movingTags)
+      assert.equal(await client.call('GET', `{${tag}}`), `$${tag.length}\r\n${tag}\r\n`, 'in the new place');
+    await codis.admin('--create-group', '--gid=9');
+    await codis.admin('--remove-group', '--gid=9');
+    const { body } = await askHttp(adminPort, 'GET', '/topom/stats');
+    const { group } = body as { group: { stats: Record<string, { error?: unknown }> } };
+    assert.notEqual(group.stats[address(dead)]?.error, undefined, 'and is told of');
+    assert.match(codis.dashboard.log(), new RegExp(`slot-\\[500\\]: ${address(dead)}`));
+  });
+
   test('groups, promotion, SLAVEOF and the admin tool work as codis-admin says', async (t) => {
     const codis = await startCodis(t, 'sync', 2, 1);
     await codis.admin('--create-group', '--gid=1');

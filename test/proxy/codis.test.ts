@@ -1,16 +1,20 @@
 // The proxy of codis over real servers: slots from a file and by HTTP, and a slot that moves, with a source that speaks SLOTSMGRT*.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test } from 'node:test';
+import { encodeCommand } from '../../src/client/encode-command.js';
+import { startServer } from '../../src/embed/start-server.js';
 import { codisSlot } from '../../src/base/codis-slot.js';
 import { readCodisConfig } from '../../src/proxy/codis/codis-config.js';
 import { xauthOf } from '../../src/proxy/codis/identity.js';
 import { findFreePort, peerMissing, startRedis } from '../peer.js';
 import { startFakeBackend } from './fake-backend.js';
+import { startPart } from './codis-parts.js';
 import { RawClient } from './raw-client.js';
 import { programPath } from '../kvasir.js';
 
@@ -136,5 +140,44 @@ describe('kvasir-codis proxy', { skip: peerMissing('redis-server', 'redis-cli') 
       for (const server of servers) await server.stop();
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  test('clients log in with session_auth, servers with product_auth, and a load goes to the database that it selects', async (t) => {
+    const server = await startServer({ requirepass: 'inner' });
+    const folder = mkdtempSync(join(tmpdir(), 'kvasir-codis-'));
+    const [port, adminPort] = [await findFreePort(), await findFreePort()];
+    const [file, slotsFile] = [join(folder, 'proxy.toml'), join(folder, 'slots.json')];
+    writeFileSync(
+      file,
+      `product_name = "shop"\nproduct_auth = "inner"\nsession_auth = "outer"\nproxy_addr = "127.0.0.1:${port}"\nadmin_addr = "127.0.0.1:${adminPort}"\n`,
+    );
+    const slots = Array.from({ length: 1024 }, (_, id) => ({ id, backend_addr: `127.0.0.1:${server.port}` }));
+    writeFileSync(slotsFile, JSON.stringify(slots));
+    const part = await startPart(['proxy', `--config=${file}`, `--fillslots=${slotsFile}`], adminPort, '/proxy/model');
+    t.after(async () => {
+      await part.kill();
+      await server.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const client = await RawClient.open(port);
+    t.after(() => client.close());
+    assert.match((await client.call('GET', 'a'))!, /^-NOAUTH/);
+    assert.match((await client.call('AUTH', 'inner'))!, /^-/);
+    assert.equal(await client.call('AUTH', 'outer'), '+OK\r\n');
+    assert.equal(await client.call('GET', 'a'), '$-1\r\n');
+    const pipe = spawn('redis-cli', ['-p', String(port), '-a', 'outer', '--no-auth-warning', '--pipe'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    let said = '';
+    pipe.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    pipe.stdin.write(encodeCommand(['SELECT', '5']));
+    for (let index = 0; index < 1000; index++) pipe.stdin.write(encodeCommand(['SET', `k${index}`, 'v']));
+    pipe.stdin.end();
+    assert.deepEqual(await once(pipe, 'close'), [0, null]);
+    assert.match(said, /errors: 0, replies: 1001/);
+    const direct = await RawClient.open(server.port);
+    t.after(() => direct.close());
+    await direct.call('AUTH', 'inner');
+    assert.match((await direct.call('INFO', 'keyspace'))!, /db5:keys=1000/);
   });
 });

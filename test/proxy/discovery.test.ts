@@ -8,37 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { keySlot } from '../../src/base/key-slot.js';
-import { findFreePort, peerMissing, startRedis, type RedisPeer } from '../peer.js';
+import { findFreePort, peerMissing, startRedis } from '../peer.js';
+import { startCluster, until } from './cluster-nodes.js';
 import { startKvasirProxy } from './nutcracker.js';
 import { RawClient } from './raw-client.js';
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await sleep(20);
-}
-
-async function startCluster(): Promise<RedisPeer[]> {
-  const nodes: RedisPeer[] = [];
-  for (let index = 0; index < 3; index++) {
-    // The bus listens 10000 above.
-    let port = 0;
-    do port = await findFreePort();
-    while (port > 50_000);
-    nodes.push(await startRedis({ port, args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] }));
-  }
-  const ranges = [
-    [0, 5460],
-    [5461, 10922],
-    [10923, 16383],
-  ] as const;
-  for (const [index, node] of nodes.entries()) {
-    await node.send('CLUSTER', 'ADDSLOTSRANGE', String(ranges[index]![0]), String(ranges[index]![1]));
-    await node.send('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-  }
-  for (const node of nodes.slice(1)) await nodes[0]!.send('CLUSTER', 'MEET', '127.0.0.1', String(node.port));
-  for (const node of nodes)
-    await until(async () => /cluster_state:ok[\s\S]*cluster_known_nodes:3/.test(await node.send('CLUSTER', 'INFO')));
-  return nodes;
-}
 
 describe('in front of a Redis Cluster', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
   test('clients see one server, while a slot moves too', async () => {
@@ -136,7 +109,7 @@ describe(
         await until(async () =>
           (await asking.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main'))!.includes(String(replica.port)),
         );
-        // Each write works or waits: none is told of the failover.
+        // Each write works or waits: none sees the failover.
         for (let index = 0; index < 50; index++) {
           assert.equal(await client.call('SET', 'b', String(index)), '+OK\r\n');
           if ((await replica.send('GET', 'b')) === String(index) && (await replica.send('ROLE')).startsWith('master'))

@@ -45,14 +45,16 @@ export async function startFakeBackend(
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
+  let closed: Promise<void> | undefined;
   const backend: FakeBackend = {
     port: address.port,
     sockets,
     requestCount: 0,
-    async close() {
+    close() {
+      closed ??= once(server, 'close').then(() => undefined);
       server.close();
       for (const socket of sockets) socket.destroy();
-      await once(server, 'close');
+      return closed;
     },
   };
   return backend;

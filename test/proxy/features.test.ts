@@ -1,5 +1,5 @@
-// What twemproxy refuses, through the proxy over real servers: transactions, pub/sub, blocking commands, SCAN, SELECT, users; with
-// ioredis and node-redis as clients; and what must not happen with servers and clients that misbehave.
+// Features that twemproxy refuses, through the proxy over real servers: transactions, pub/sub, blocking commands, SCAN,
+// SELECT, users; with ioredis and node-redis as clients; and servers and clients that misbehave.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';

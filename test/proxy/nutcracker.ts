@@ -12,14 +12,17 @@ import { programPath } from '../kvasir.js';
 const startTimeoutMs = 120_000;
 
 export interface RunningProxy {
+  /** Of the first process. */
   readonly pid: number;
   readonly statsPort: number;
   readonly folder: string;
-  /** What it logged. */
+  /** Its log. */
   log(): string;
-  /** Writes the configuration anew; the program is not told. */
+  /** Writes the configuration anew, without a signal to the program. */
   rewrite(configuration: string): void;
   signal(name: NodeJS.Signals): void;
+  /** Kills it at once, and starts it again with what its folder has; resolves when it listens. */
+  restart(): Promise<void>;
   readonly exited: Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
@@ -36,7 +39,19 @@ async function isOpen(place: number | string): Promise<boolean> {
   }
 }
 
-/** Starts `program` with nutcracker's flags and waits until `port`, or the unix socket of this path, accepts. */
+/** The places of all pools. A proxy opens them one after the other, by the length of their names, so that any of them may be the last. */
+function listensOf(configuration: string): Set<number | string> {
+  const places = new Set<number | string>();
+  for (const [, place] of configuration.matchAll(/^\s+listen:\s*(\S+)/gm))
+    places.add(place!.startsWith('/') ? place! : Number(place!.slice(place!.lastIndexOf(':') + 1)));
+  return places;
+}
+
+function exitOf(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => child.once('exit', () => resolve()));
+}
+
+/** Starts `program` with nutcracker's flags and waits until all pools accept. `port` is the place of one, or the path of its unix socket. */
 export async function startProxy(
   program: readonly [string, ...string[]],
   configuration: string,
@@ -49,10 +64,12 @@ export async function startProxy(
   writeFileSync(file, configuration);
   const statsPort = await findFreePort();
   const own = ['-c', file, '-o', logFile, '-p', join(folder, 'proxy.pid'), '-s', String(statsPort), '-a', '127.0.0.1'];
-  const child: ChildProcess = spawn(program[0], [...program.slice(1), ...own, ...flags], {
-    stdio: ['ignore', 'ignore', process.env.KVASIR_TEST_VERBOSE === undefined ? 'ignore' : 'inherit'],
-  });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const start = (): ChildProcess =>
+    spawn(program[0], [...program.slice(1), ...own, ...flags], {
+      stdio: ['ignore', 'ignore', process.env.KVASIR_TEST_VERBOSE === undefined ? 'ignore' : 'inherit'],
+    });
+  let child = start();
+  let exited = exitOf(child);
   const log = (): string => {
     try {
       return readFileSync(logFile, 'utf8');
@@ -60,14 +77,19 @@ export async function startProxy(
       return '';
     }
   };
-  const giveUp = Date.now() + startTimeoutMs;
-  while (!(await isOpen(port))) {
-    if (child.exitCode !== null || Date.now() > giveUp) {
-      child.kill('SIGKILL');
-      throw new Error(`${program.join(' ')} does not listen on ${port}: ${log().slice(-2000)}`);
+  const listens = async (): Promise<void> => {
+    const giveUp = Date.now() + startTimeoutMs;
+    for (const place of listensOf(readFileSync(file, 'utf8')).add(port)) {
+      while (!(await isOpen(place))) {
+        if (child.exitCode !== null || child.signalCode !== null || Date.now() > giveUp) {
+          child.kill('SIGKILL');
+          throw new Error(`${program.join(' ')} does not listen on ${place}: ${log().slice(-2000)}`);
+        }
+        await sleep(20);
+      }
     }
-    await sleep(20);
-  }
+  };
+  await listens();
   return {
     pid: child.pid!,
     statsPort,
@@ -75,7 +97,16 @@ export async function startProxy(
     log,
     rewrite: (text) => writeFileSync(file, text),
     signal: (name) => void child.kill(name),
-    exited,
+    async restart() {
+      child.kill('SIGKILL');
+      await exited;
+      child = start();
+      exited = exitOf(child);
+      await listens();
+    },
+    get exited() {
+      return exited;
+    },
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       await exited;
@@ -100,4 +131,15 @@ export function startKvasirProxy(
 ): Promise<RunningProxy> {
   const script = programPath('kvasir-proxy');
   return startProxy([process.execPath, script], configuration, port, flags);
+}
+
+/** Asks the statistics port in HTTP; when it takes the one who asks for one of nutcracker's, because the request was slow to come, again. */
+export async function askStatistics({ statsPort }: RunningProxy, path: string): Promise<string> {
+  for (;;) {
+    try {
+      return await (await fetch(`http://127.0.0.1:${statsPort}${path}`)).text();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+    }
+  }
 }

@@ -1,6 +1,6 @@
-// What is done to a pool while clients use it: moving it to other servers or into a cluster, a mirror, the exchange of an instance; tenants,
-// hot and big keys, the cache of hot keys; and the proxy as the one node of a cluster, or as a Sentinel.
-// KVASIR_PROXY_CLIENTS=1000 asks for so many clients in the test of many.
+// Changes of a pool while clients use it: moving it to other servers or into a cluster, a mirror, the exchange of an
+// instance; tenants, hot and big keys, the cache of hot keys; and the proxy as the one node of a cluster, or as a
+// Sentinel. KVASIR_PROXY_CLIENTS=1000 sets the number of clients in the test of many.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { startServer, type EmbeddedServer } from '../../src/embed/start-server.j
 import { Prng } from '../../src/base/prng.js';
 import { readNutcrackerConfig } from '../../src/proxy/config/nutcracker-config.js';
 import { findFreePort } from '../peer.js';
+import { startFakeBackend } from './fake-backend.js';
 import { startKvasirProxy, type RunningProxy } from './nutcracker.js';
 import { RawClient } from './raw-client.js';
 import { programPath } from '../kvasir.js';
@@ -200,6 +201,56 @@ test('a mirror gets all writes, tells differences, is compared and repaired, and
   assert.equal(await client.call('GET', 'a'), '$13\r\nfrom the copy\r\n');
   assert.equal(await client.call('FLUSHALL'), '+OK\r\n');
   while ((await keysAt([first!, second!])) > 0) await sleep(20);
+});
+
+test('kvasir-proxy mirror begins a mirror, compares, repairs, switches and ends it', async (t) => {
+  const [first, second] = await startServers(t, 2);
+  const [port, newPort] = [await findFreePort(), await findFreePort()];
+  const proxy = await startWith(t, poolText('main', port, [first!]) + poolText('copy', newPort, [second!]), port);
+  const client = await openClient(t, port);
+  for (let index = 0; index < 50; index++) await client.call('SET', `k${index}`, String(index));
+  const file = join(proxy.folder, 'nutcracker.yml');
+  const mirror = async (...words: string[]): Promise<string> => {
+    const { status, out, err } = await runTool('mirror', '-c', file, '--from', 'main', '--to', 'copy', ...words);
+    assert.equal(status, 0, err);
+    return out;
+  };
+  assert.match(await mirror(), /writes 0, differences 0/);
+  assert.match(readFileSync(file, 'utf8'), /main:\n {2}mirror_to: copy\n/);
+  assert.match(await mirror('--compare', '20'), /[1-9]\d* of 20 keys differ/);
+  assert.match(await mirror('--repair'), /keys were not equal, and are now/);
+  assert.match(await mirror('--compare', '20'), /0 of 20 keys differ/);
+  assert.equal(await keysAt([second!]), 50);
+  assert.match(await mirror('--switch'), /the servers of 'copy' answer/);
+  assert.equal(await client.call('SET', 'only', 'x'), '+OK\r\n');
+  assert.match(await mirror('--end'), /pool 'main' has no mirror any more/);
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /mirror_to/);
+  assert.equal(await client.call('GET', 'only'), '$1\r\nx\r\n', 'the first pool has what was written after the switch');
+});
+
+test('a move that is broken off leaves everything as it was', async (t) => {
+  const [first] = await startServers(t, 1);
+  const port = await findFreePort();
+  await startWith(t, poolText('pool', port, [first!]), port);
+  const client = await openClient(t, port);
+  assert.equal(await client.call('SET', 'a', '1'), '+OK\r\n');
+  // A new instance whose link to its master never comes up.
+  const told: string[] = [];
+  const stuck = await startFakeBackend((call) => {
+    told.push(Array.from({ length: call.count }, (_, index) => call.text(index)).join(' '));
+    if (call.is(0, 'info')) return '$38\r\nrole:master\r\nmaster_link_status:down\r\n\r\n';
+    return call.is(0, 'dbsize') ? ':0\r\n' : '+OK\r\n';
+  });
+  t.after(() => stuck.close());
+  assert.equal(await client.call('PROXY', 'MOVE', 's0', `127.0.0.1:${stuck.port}`), '+OK\r\n');
+  while (!told.includes(`REPLICAOF 127.0.0.1 ${first!.port}`)) await sleep(5);
+  assert.match((await client.call('PROXY', 'MOVE', 's0', '127.0.0.1:1'))!, /^-ERR server 's0' is being moved/);
+  assert.equal(await client.call('SET', 'a', '2'), '+OK\r\n', 'clients work meanwhile');
+  assert.equal(await client.call('PROXY', 'MOVE', 'STOP'), '+OK\r\n');
+  while (!(await client.call('PROXY', 'MOVE'))!.includes('failed')) await sleep(5);
+  while (!told.includes('REPLICAOF NO ONE')) await sleep(5);
+  assert.match((await client.call('PROXY', 'MOVE'))!, /it was broken off/);
+  assert.equal(await client.call('GET', 'a'), '$1\r\n2\r\n');
 });
 
 test('a server of a pool moves to another instance under load, and its name keeps its keys', async (t) => {

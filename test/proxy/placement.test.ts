@@ -1,9 +1,7 @@
 // Where nutcracker puts keys, for every hash, distribution, set of weights, names and tags, and where we do. The backends are
 // fakes that answer with their number. KVASIR_PROXY_KEYS=100000 asks for so many keys of each pool, and KVASIR_SEED repeats a run.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -15,6 +13,7 @@ import { hashFunctions } from '../../src/base/hash-functions.js';
 import { peerMissing } from '../peer.js';
 import { startFakeBackend, type FakeBackend } from './fake-backend.js';
 import { startNutcracker, type RunningProxy } from './nutcracker.js';
+import { RawClient } from './raw-client.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const keyCount = Number(process.env.KVASIR_PROXY_KEYS ?? 400);
@@ -55,6 +54,8 @@ function randomKey(prng: Prng): Uint8Array {
   return bytes;
 }
 
+const shown = (key: Uint8Array): string => JSON.stringify(latin1(key));
+
 describe('placement', { skip: peerMissing('nutcracker') }, () => {
   const backends: FakeBackend[] = [];
   const pools = makePools();
@@ -86,26 +87,20 @@ describe('placement', { skip: peerMissing('nutcracker') }, () => {
 
   /** The numbers of the backends that nutcracker asks for the keys. */
   async function placesByNutcracker(pool: TestPool, keys: readonly Uint8Array[]): Promise<string> {
-    const socket = connect(pool.path);
-    await once(socket, 'connect');
+    const client = await RawClient.open(pool.path);
     let places = '';
     for (let from = 0; from < keys.length; from += BATCH) {
       const batch = keys.slice(from, from + BATCH);
-      const parts = batch.map((key) =>
-        Buffer.concat([Buffer.from(`*2\r\n$3\r\nGET\r\n$${key.length}\r\n`), key, Buffer.from('\r\n')]),
-      );
-      let expected = batch.length * 7;
-      const replies: Buffer[] = [];
-      socket.write(Buffer.concat(parts));
-      while (expected > 0) {
-        const [chunk] = (await once(socket, 'data')) as [Buffer];
-        replies.push(chunk);
-        expected -= chunk.length;
+      const replies = await client.pipeline(batch.map((key) => ['GET', key]));
+      for (const [index, reply] of replies.entries()) {
+        if (reply === undefined || !/^\$1\r\n\d\r\n$/.test(reply))
+          assert.fail(
+            `KVASIR_SEED=${seed}: for key ${from + index}, ${shown(batch[index]!)}, nutcracker ${reply === undefined ? 'closes' : `says ${JSON.stringify(reply)}`}\n${nutcracker.log().slice(-2000)}`,
+          );
+        places += reply[4];
       }
-      const text = Buffer.concat(replies).toString('latin1');
-      for (let at = 4; at < text.length; at += 7) places += text[at];
     }
-    socket.destroy();
+    client.close();
     return places;
   }
 
@@ -132,7 +127,10 @@ describe('placement', { skip: peerMissing('nutcracker') }, () => {
       const theirs = await placesByNutcracker(pool, keys);
       const ours = placesByUs(pool, keys);
       for (let index = 0; index < keyCount; index++)
-        assert.equal(ours[index], theirs[index], `KVASIR_SEED=${seed}: key ${JSON.stringify(latin1(keys[index]!))}`);
+        if (ours[index] !== theirs[index])
+          assert.fail(
+            `KVASIR_SEED=${seed}: key ${index}, ${shown(keys[index]!)}, lies at server ${theirs[index]} by nutcracker, at ${ours[index]} by us; ports ${backends.map(({ port }) => port).join(' ')}`,
+          );
     });
   }
 });

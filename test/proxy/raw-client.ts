@@ -29,15 +29,23 @@ export class RawClient {
     return new RawClient(socket);
   }
 
+  /** On a connection that is open: one with TLS. */
+  static on(socket: Socket): RawClient {
+    return new RawClient(socket);
+  }
+
   private deliver(): void {
-    while (this.waiting.length > 0 && this.kept.length > 0) {
-      const bytes = new Uint8Array(this.kept);
-      if (this.scanner.scan(bytes, 0, bytes.length) !== COMPLETE) return;
+    if (this.waiting.length === 0 || this.kept.length === 0) return;
+    const bytes = new Uint8Array(this.kept);
+    let at = 0;
+    while (this.waiting.length > 0 && at < bytes.length) {
+      if (this.scanner.scan(bytes, at, bytes.length) !== COMPLETE) break;
       const { end } = this.scanner;
-      const reply = this.kept.subarray(0, end).toString('latin1');
-      this.kept = this.kept.subarray(end);
+      const reply = this.kept.toString('latin1', at, end);
+      at = end;
       this.waiting.shift()!(reply);
     }
+    this.kept = this.kept.subarray(at);
   }
 
   /** The next reply; undefined when the connection ends before. */
@@ -59,7 +67,7 @@ export class RawClient {
   }
 
   /** Sends all at once. */
-  pipeline(commands: readonly (readonly string[])[]): Promise<(string | undefined)[]> {
+  pipeline(commands: readonly (readonly (string | Uint8Array)[])[]): Promise<(string | undefined)[]> {
     this.socket.write(Buffer.concat(commands.map((words) => encodeCommand(words))));
     return Promise.all(commands.map(() => this.next()));
   }

@@ -1,8 +1,12 @@
 // The same requests through Debian's nutcracker and through us, over servers of the same names: same replies, same placement.
 // KVASIR_SEED repeats a run.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
+import { programPath } from '../kvasir.js';
 import { findFreePort, peerMissing, startRedis, type RedisPeer } from '../peer.js';
 import { startFakeBackend } from './fake-backend.js';
 import { startKvasirProxy, startNutcracker, type RunningProxy } from './nutcracker.js';
@@ -15,6 +19,17 @@ function poolText(port: number, servers: readonly number[], more = ''): string {
   return `pool:\n  listen: 127.0.0.1:${port}\n  hash: murmur\n  distribution: ketama\n  redis: true\n${more}  servers:\n${servers
     .map((server, index) => `   - 127.0.0.1:${server}:${index + 1} ${names[index]}\n`)
     .join('')}`;
+}
+
+type Statistics = Readonly<Record<string, unknown>>;
+
+/** The pool's part of the statistics. */
+async function poolStatistics(proxy: RunningProxy): Promise<Statistics> {
+  const socket = connect(proxy.statsPort, '127.0.0.1');
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await once(socket, 'close');
+  return (JSON.parse(text) as { pool: Statistics }).pool;
 }
 
 /** Commands that twemproxy supports, with keys of few names so that they meet. */
@@ -71,6 +86,7 @@ describe('beside nutcracker', { skip: peerMissing('nutcracker', 'redis-server', 
         theirServers.map(({ port }) => port),
       ),
       theirPort,
+      ['-i', '50'],
     );
     ourPort = await findFreePort();
     ours = await startKvasirProxy(
@@ -115,7 +131,7 @@ describe('beside nutcracker', { skip: peerMissing('nutcracker', 'redis-server', 
     our.close();
   });
 
-  /** What both say when a server behaves as `reply` says, for a few requests, one after the other. */
+  /** Compares both replies when a server behaves as `reply` says, for a few requests, one after the other. */
   async function compareFault(
     reply: Parameters<typeof startFakeBackend>[0],
     more: string,
@@ -182,6 +198,53 @@ describe('beside nutcracker', { skip: peerMissing('nutcracker', 'redis-server', 
       await nutcracker.stop('SIGKILL');
       await proxy.stop('SIGKILL');
     }
+  });
+
+  test('the counters are those of nutcracker, by name, text and value', async () => {
+    const describedBy = (program: string, ...words: string[]): string[] => {
+      const { stdout, stderr } = spawnSync(program, words, { encoding: 'utf8' });
+      return `${stdout}${stderr}`.split('\n').filter((line) => line.startsWith('  '));
+    };
+    const described = describedBy(process.execPath, programPath('kvasir-proxy'), '-D');
+    const own = described.filter((line) => !describedBy('nutcracker', '-D').includes(line));
+    assert.deepEqual(own, ['  client_over_limit   "# clients closed because they left too many replies unread"']);
+    assert.deepEqual(
+      described.filter((line) => !own.includes(line)),
+      describedBy('nutcracker', '-D'),
+    );
+    const [before, theirsBefore] = [await poolStatistics(ours), await poolStatistics(theirs)];
+    const names = Object.keys(before).filter((name) => typeof before[name] === 'number');
+    const servers = Object.keys(before.one as object);
+    assert.deepEqual(
+      [...names, ...servers].sort(),
+      described.map((line) => /\w+/.exec(line)![0]).sort(),
+      'all that is told is described',
+    );
+    assert.deepEqual(
+      [...names.filter((name) => name !== 'client_over_limit'), ...servers].sort(),
+      [
+        ...Object.keys(theirsBefore).filter((name) => typeof theirsBefore[name] === 'number'),
+        ...Object.keys(theirsBefore.one as object),
+      ].sort(),
+    );
+    for (const port of [theirPort, ourPort]) {
+      const client = await RawClient.open(port);
+      await client.pipeline([
+        ['MGET', ...Array.from({ length: 30 }, (_, index) => `m${index}`)],
+        ['DEL', 'a'],
+        ['MGET', 'a', 'a'],
+      ]);
+      client.socket.end();
+      while (!client.isClosed) await client.next();
+    }
+    const added = (now: Statistics, from: Statistics, name: string): number =>
+      (now[name] as number) - (from[name] as number);
+    const after = await poolStatistics(ours);
+    assert.equal(added(after, before, 'client_eof'), 1);
+    // nutcracker 0.5 names this counter and never counts.
+    assert.equal(added(after, before, 'fragments'), 3, 'a part for each server, and none for keys of one server');
+    // It tells what it had counted a while ago.
+    while (added(await poolStatistics(theirs), theirsBefore, 'client_eof') < 1);
   });
 
   test('a password is asked for in the same words', async () => {

@@ -6,6 +6,8 @@ import type { CodisConfig } from './codis-config.js';
 import { CodisRouter } from './codis-router.js';
 import { durationMs } from './toml-settings.js';
 
+const MEGABYTE = 1024 * 1024;
+
 /** The pool, or what is wrong with its addresses. */
 export function codisPoolConfig(config: CodisConfig): PoolConfig | string {
   const place = String(config.proxy_addr);
@@ -16,6 +18,8 @@ export function codisPoolConfig(config: CodisConfig): PoolConfig | string {
   if (!/:\d{1,5}$/.test(String(config.admin_addr))) return `invalid admin_addr: ${String(config.admin_addr)}`;
   const noFiles = { caFile: undefined, certFile: undefined, keyFile: undefined, isInsecure: false };
   const sessionAuth = String(config.session_auth);
+  const keepAliveSeconds = (side: 'session' | 'backend'): number =>
+    Math.ceil(durationMs(config[`${side}_keepalive_period`]!) / 1000);
   return {
     name: String(config.product_name),
     line: 0,
@@ -31,7 +35,8 @@ export function codisPoolConfig(config: CodisConfig): PoolConfig | string {
     timeoutMs: durationMs(config.backend_recv_timeout!),
     backlog: 512,
     clientConnections: Number(config.proxy_max_clients),
-    tcpKeepAlive: true,
+    clientKeepAliveSeconds: keepAliveSeconds('session'),
+    serverKeepAliveSeconds: keepAliveSeconds('backend'),
     reusePort: false,
     password: sessionAuth === '' ? undefined : sessionAuth,
     serverUser: undefined,
@@ -55,7 +60,8 @@ export function codisPoolConfig(config: CodisConfig): PoolConfig | string {
     readPolicy: 'master',
     users: [],
     serverTls: undefined,
-    clientOutputBytesMax: 512 * 1024 * 1024,
+    clientLimit: { hardBytes: 512 * MEGABYTE, softBytes: 128 * MEGABYTE, softSeconds: 60 },
+    subscriberLimit: { hardBytes: 32 * MEGABYTE, softBytes: 8 * MEGABYTE, softSeconds: 60 },
   };
 }
 
@@ -75,6 +81,7 @@ export function makeCodisRouter(config: CodisConfig, pool: PoolConfig, host: Bac
         name: address,
         weight: 1,
         timeoutMs: pool.timeoutMs,
+        keepAliveSeconds: pool.serverKeepAliveSeconds,
         connectionCount: pool.serverConnections,
         auth,
         databaseIndex: 0,

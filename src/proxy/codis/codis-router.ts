@@ -1,4 +1,5 @@
-// codis-router: codis's 1024 slots by CRC-32, as its dashboard pushes them: who has a slot, and from whom it is moving.
+// codis-router: codis's 1024 slots by CRC-32, as its dashboard pushes them: the owner of each, and the source of one
+// that moves.
 //
 // A slot that is locked holds its requests until it is unlocked. While a slot moves, keys are moved on demand (moving-request), and a
 // command with several keys goes by each of them alone, or by their common tag.
@@ -12,9 +13,10 @@ import type { Clock } from '../../io/clock.js';
 import type { Backend } from '../pool/backend.js';
 import type { Plan } from '../routing/plan.js';
 import type { Asker, Frame, Router } from '../routing/router.js';
+import { sendFor } from '../routing/send-for.js';
 import type { ReplySink } from '../wire/reply-sink.js';
 import type { CodisSlot } from './slot.js';
-import { MovingRequest, type MovingSlot, notReady } from './moving-request.js';
+import { MovingRequest, type MovingSlot, notReady, UnderWay } from './moving-request.js';
 import { ReplicaReads } from './replica-reads.js';
 
 interface OpenSlot extends MovingSlot {
@@ -47,6 +49,7 @@ export class CodisRouter implements Router {
     source: undefined,
     readers: [],
     waiting: [],
+    underWay: new UnderWay(),
   }));
   private readonly known = new Map<string, Backend>();
   private readonly replicas: ReplicaReads;
@@ -75,13 +78,15 @@ export class CodisRouter implements Router {
   }
 
   /**
-   * What the dashboard says about some slots. Resolves when requests that went to a slot before it was locked are answered: only
-   * then may its keys move.
+   * Takes the dashboard's settings of some slots. Resolves when requests that went to a slot before it was locked are
+   * answered: only then may its keys move.
    */
   async fill(slots: readonly CodisSlot[]): Promise<void> {
     const busy = new Set<Backend>();
+    const locked: OpenSlot[] = [];
     for (const slot of slots) {
       const open = this.open[slot.id]!;
+      if (slot.locked === true) locked.push(open);
       if (slot.locked === true && open.slot.locked !== true && open.backend !== undefined) busy.add(open.backend);
       open.slot = slot;
       open.backend = this.backendAt(slot.backend_addr);
@@ -92,6 +97,14 @@ export class CodisRouter implements Router {
       open.waiting = [];
       for (const proceed of waiting) proceed();
     }
+    await Promise.all([
+      ...[...busy].map((backend) => backend.settle()),
+      ...locked.map((open) => open.underWay.settle()),
+    ]);
+    this.closeUnused();
+  }
+
+  private closeUnused(): void {
     const used = new Set(this.open.flatMap(({ backend, source, readers }) => [backend, source, ...readers.flat()]));
     for (const [address, backend] of this.known) {
       if (used.has(backend)) continue;
@@ -99,7 +112,6 @@ export class CodisRouter implements Router {
       this.replicas.forget(backend);
       backend.close();
     }
-    await Promise.all([...busy].map((backend) => backend.settle()));
   }
 
   private readersOf({ replica_groups: groups }: CodisSlot): Backend[][] {
@@ -173,9 +185,7 @@ export class CodisRouter implements Router {
         this.replicas.send(open.readers, open.backend, owner, tag, asker, frame)
       )
         return;
-      open.backend
-        .connection(asker.lane, asker.databaseIndex, asker.protocol)
-        .send(owner, tag, frame.bytes, frame.from, frame.count);
+      sendFor(asker, open.backend, owner, tag, frame.bytes, frame.from, frame.count);
       return;
     }
     new MovingRequest(this, owner, tag, asker, frame, !plan.hasOneKey && hasMore(plan, frame)).send();

@@ -1,4 +1,5 @@
-// identity: how the parts of a codis know each other: a proxy's token, and the key that each request of an HTTP interface carries.
+// identity: the proofs of identity between parts of a codis: a proxy's token, and the key in each request of an HTTP
+// interface.
 import { createHash } from 'node:crypto';
 
 /** The first 16 bytes, in hex, of the SHA-256 of a prefix and the parts in brackets. */

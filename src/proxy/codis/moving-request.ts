@@ -2,8 +2,12 @@
 //
 // The client's later requests wait meanwhile: they could take a shorter way and overtake it.
 //
-// By the synchronous method the source is told to hand over the key, with all of its tag, before the request goes to the target; by
-// the semi-asynchronous one the source runs the request itself if it still has the key, or says that the target does.
+// By the synchronous method the source hands over the key, with all of its tag, before the request goes to the target;
+// by the semi-asynchronous one the source runs the request itself if it still has the key, or says that the target
+// does.
+//
+// A request keeps to the two servers that it began with: a slot that turns back before it is answered would otherwise have its key
+// moved one way and asked for the other. The slot counts such requests, and whoever locks it waits for them.
 
 import { latin1, utf8 } from '../../base/bytes.js';
 import { encodeCommand } from '../../client/encode-command.js';
@@ -28,6 +32,29 @@ export interface MovingSlot {
   readonly source: Backend | undefined;
   /** Requests that came while it was locked. */
   waiting: (() => void)[];
+  readonly underWay: UnderWay;
+}
+
+/** The requests of a slot that one of its servers has, or whose key is being moved. */
+export class UnderWay {
+  private count = 0;
+  private watchers: (() => void)[] = [];
+
+  begin(): void {
+    this.count++;
+  }
+
+  end(): void {
+    if (--this.count > 0) return;
+    const { watchers } = this;
+    this.watchers = [];
+    for (const resolve of watchers) resolve();
+  }
+
+  /** Resolves when there are none. */
+  async settle(): Promise<void> {
+    if (this.count > 0) await new Promise<void>((resolve) => this.watchers.push(resolve));
+  }
 }
 
 export interface MovingHost {
@@ -40,6 +67,10 @@ export class MovingRequest implements ReplySink {
   private readonly key: Uint8Array;
   private stage: 'key' | 'wrapped' | 'sent' = 'key';
   private retries = 0;
+  /** The slot that counts it, and the servers that the slot had then; undefined while it waits. */
+  private counted: MovingSlot | undefined;
+  private target: Backend | undefined;
+  private source: Backend | undefined;
 
   constructor(
     private readonly host: MovingHost,
@@ -56,22 +87,41 @@ export class MovingRequest implements ReplySink {
   }
 
   private finish(bytes: Uint8Array, from: number, to: number): void {
+    this.leave();
     this.owner.takeReply(this.tag, bytes, from, to);
     this.asker.letGo?.();
   }
 
   private fail(text: string, wasSent: boolean): void {
+    this.leave();
     this.owner.takeFailure(this.tag, text, wasSent);
     this.asker.letGo?.();
+  }
+
+  private enter(slot: MovingSlot): void {
+    slot.underWay.begin();
+    this.counted = slot;
+    this.target = slot.backend;
+    this.source = slot.source;
+  }
+
+  private leave(): void {
+    this.counted?.underWay.end();
+    this.counted = undefined;
   }
 
   send(): void {
     const open = this.host.slotOf(this.key, 0, this.key.length);
     if (open.slot.locked === true) {
       open.waiting.push(() => this.send());
-    } else if (open.backend === undefined) {
+      return;
+    }
+    if (open.backend === undefined) {
       this.fail(notReady, false);
-    } else if (open.source === undefined) {
+      return;
+    }
+    this.enter(open);
+    if (open.source === undefined) {
       this.sendTo(open.backend);
     } else if (open.slot.forward_method === 1 && !this.hasSeveralKeys) {
       this.stage = 'wrapped';
@@ -108,30 +158,35 @@ export class MovingRequest implements ReplySink {
       this.finish(bytes, from, to);
       return;
     }
-    const { backend } = this.host.slotOf(this.key, 0, this.key.length);
-    if (backend === undefined) {
-      this.fail(notReady, false);
-    } else if (this.stage === 'key') {
-      this.sendTo(backend);
+    if (this.stage === 'wrapped') this.takeWrapped(bytes, from, to);
+    else this.proceed();
+  }
+
+  /** The source has the key no longer: the request goes to the target, or anew when the slot got other servers without a lock. */
+  private proceed(): void {
+    const { slot, backend, source } = this.counted!;
+    if (slot.locked === true || (backend === this.target && source === this.source)) {
+      this.sendTo(this.target!);
     } else {
-      this.takeWrapped(bytes, from, to, backend);
+      this.leave();
+      this.send();
     }
   }
 
-  /** [0, error]: the key is not there; [1, error]: it is on its way; [2, reply]. */
-  private takeWrapped(bytes: Uint8Array, from: number, to: number, backend: Backend): void {
+  /** [0, error]: the key is missing; [1, error]: it is on its way; [2, reply]. */
+  private takeWrapped(bytes: Uint8Array, from: number, to: number): void {
     const match = /^\*2\r\n:([012])\r\n/.exec(latin1(bytes, from, Math.min(to - from, 16)));
     if (match === null) {
       this.fail('ERR bad reply of SLOTSMGRT-EXEC-WRAPPER', true);
       return;
     }
     if (match[1] === '0') {
-      this.sendTo(backend);
+      this.proceed();
       return;
     }
     if (match[1] === '1') {
       if (this.retries++ >= RETRIES_MAX) this.fail('ERR the key is being moved', false);
-      else this.host.clock.after(RETRY_MS, () => this.send());
+      else this.retry();
       return;
     }
     const scanner = new ReplyScanner();
@@ -140,10 +195,18 @@ export class MovingRequest implements ReplySink {
     else this.fail('ERR bad reply of SLOTSMGRT-EXEC-WRAPPER', true);
   }
 
+  private retry(): void {
+    this.leave();
+    this.host.clock.after(RETRY_MS, () => this.send());
+  }
+
   takePart(_tag: number, bytes: Uint8Array, from: number, to: number, isFirst: boolean, isLast: boolean): boolean {
     if (this.stage !== 'sent') return false;
     const isTaken = this.owner.takePart(this.tag, bytes, from, to, isFirst, isLast);
-    if (isTaken && isLast) this.asker.letGo?.();
+    if (isTaken && isLast) {
+      this.leave();
+      this.asker.letGo?.();
+    }
     return isTaken;
   }
 

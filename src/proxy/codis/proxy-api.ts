@@ -27,7 +27,7 @@ export interface ProxyApiHost {
   readonly model: ProxyModel;
   readonly xauth: string;
   readonly config: Readonly<Record<string, unknown>>;
-  /** The counters that `stats` tells, without those of the router. */
+  /** The counters of `stats`, without those of the router. */
   stats(withCommands: boolean): Readonly<Record<string, unknown>>;
   resetStats(): void;
   setLogLevel(level: string): boolean;
@@ -54,16 +54,45 @@ export function readSlots(body: string): CodisSlot[] {
     throw new ApiError('invalid json');
   }
   if (!Array.isArray(slots)) throw new ApiError('invalid json: a list of slots is wanted');
-  for (const slot of slots as unknown[]) {
+  return (slots as unknown[]).map((slot) => {
     if (typeof slot !== 'object' || slot === null) throw new ApiError('invalid slot');
-    const { id, backend_addr: backend, migrate_from: source } = slot as Record<string, unknown>;
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= CODIS_SLOT_COUNT)
-      throw new ApiError('invalid slot id');
-    for (const address of [backend, source])
-      if (address !== undefined && (typeof address !== 'string' || !/^(.+:\d{1,5})?$/.test(address)))
-        throw new ApiError(`invalid address of slot ${id}`);
+    return readSlot(slot as Readonly<Record<string, unknown>>);
+  });
+}
+
+function isAddress(value: unknown): boolean {
+  if (typeof value !== 'string' || value === '') return value === '';
+  const port = /^.+:(\d{1,5})$/.exec(value)?.[1];
+  return port !== undefined && Number(port) <= 65535;
+}
+
+function isListOf(value: unknown, isRight: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isRight);
+}
+
+const slotFields: Readonly<Record<string, (value: unknown) => boolean>> = {
+  backend_addr: isAddress,
+  migrate_from: isAddress,
+  locked: (value) => typeof value === 'boolean',
+  forward_method: (value) => value === 0 || value === 1,
+  backend_addr_group_id: Number.isSafeInteger,
+  migrate_from_group_id: Number.isSafeInteger,
+  replica_groups: (value) => isListOf(value, (group) => isListOf(group, isAddress)),
+};
+
+/** The fields that are known; one of null counts as left out, as for codis itself. */
+function readSlot(slot: Readonly<Record<string, unknown>>): CodisSlot {
+  const { id } = slot;
+  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= CODIS_SLOT_COUNT)
+    throw new ApiError('invalid slot id');
+  const read: Record<string, unknown> = {};
+  for (const [name, isRight] of Object.entries(slotFields)) {
+    const value = slot[name];
+    if (value === undefined || value === null) continue;
+    if (!isRight(value)) throw new ApiError(`invalid ${name} of slot ${id}`);
+    read[name] = value;
   }
-  return slots as CodisSlot[];
+  return { id, ...read };
 }
 
 function checkAuth(host: ProxyApiHost, xauth: string | undefined): void {
@@ -153,7 +182,8 @@ export async function answerProxyApi(
         stats: () => statsOf(host, true),
         slots: () => host.router.slots,
       };
-      const part = parts[words[1] ?? 'overview'];
+      const name = words[1] ?? 'overview';
+      const part = Object.hasOwn(parts, name) ? parts[name] : undefined;
       if (part === undefined) throw new ApiError('not found');
       return { status: 200, body: part() };
     }

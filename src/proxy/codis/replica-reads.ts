@@ -9,6 +9,7 @@ import type { Clock, Timer } from '../../io/clock.js';
 import type { Backend } from '../pool/backend.js';
 import { ask } from '../routing/ask.js';
 import type { Asker, Frame } from '../routing/router.js';
+import { sendFor } from '../routing/send-for.js';
 import type { ReplySink } from '../wire/reply-sink.js';
 
 const ERROR = 45;
@@ -17,6 +18,7 @@ const stale = /^(?:MASTERDOWN|LOADING)\b/;
 /** A read that goes to the master when the replica cannot serve it. */
 class ReplicaRead implements ReplySink {
   private readonly bytes: Uint8Array;
+  private isPassing = false;
 
   constructor(
     private readonly reads: ReplicaReads,
@@ -35,9 +37,7 @@ class ReplicaRead implements ReplySink {
   }
 
   private to(backend: Backend, sink: ReplySink): void {
-    const { asker, bytes } = this;
-    const tag = sink === this ? 0 : this.tag;
-    backend.connection(asker.lane, asker.databaseIndex, asker.protocol).send(sink, tag, bytes, 0, bytes.length);
+    sendFor(this.asker, backend, sink, sink === this ? 0 : this.tag, this.bytes, 0, this.bytes.length);
   }
 
   takeReply(_tag: number, bytes: Uint8Array, from: number, to: number): void {
@@ -50,11 +50,18 @@ class ReplicaRead implements ReplySink {
   }
 
   takePart(_tag: number, bytes: Uint8Array, from: number, to: number, isFirst: boolean, isLast: boolean): boolean {
-    return this.owner.takePart(this.tag, bytes, from, to, isFirst, isLast);
+    const isTaken = this.owner.takePart(this.tag, bytes, from, to, isFirst, isLast);
+    this.isPassing = isTaken && !isLast;
+    return isTaken;
   }
 
-  takeFailure(): void {
+  takeFailure(_tag: number, text: string, wasSent: boolean): void {
     this.reads.leave(this.replica);
+    if (this.isPassing) {
+      // The client has the first part of a reply: another one cannot follow.
+      this.owner.takeFailure(this.tag, text, wasSent);
+      return;
+    }
     this.to(this.master, this.owner);
   }
 }

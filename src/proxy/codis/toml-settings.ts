@@ -68,7 +68,7 @@ export function defaultText(heading: string, defaults: TomlSettings): string {
   return `# ${heading}\n${rows.join('')}`;
 }
 
-/** What may be shown to anybody who asks by HTTP: the passwords, from which the keys of the interface follow, stay out. */
+/** The settings that anybody may read by HTTP: without passwords, from which the keys of the interface follow. */
 export function withoutSecrets(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(config).filter(([key]) => !key.endsWith('_auth')));
 }

@@ -37,7 +37,7 @@ export function readToml(text: string, mistakes: Mistake[]): Map<string, TomlEnt
         line,
         text: `the value of ${match[1]} is no string, number, true or false: strings need quotes`,
       });
-    else if (entries.has(match[1]!)) mistakes.push({ line, text: `${match[1]} is there twice` });
+    else if (entries.has(match[1]!)) mistakes.push({ line, text: `${match[1]} appears twice` });
     else entries.set(match[1]!, { value, line });
   }
   return entries;

@@ -1,4 +1,5 @@
-// declaration: the commands that only the proxy has: PROXY, what it says as a Sentinel, and codis's questions about slots.
+// declaration: the commands that only the proxy has: PROXY, its replies as a Sentinel, and codis's questions about
+// slots.
 import { command, type CommandDeclaration } from '../../registry/command.js';
 
 export const proxyDeclaration: CommandDeclaration<never> = command<never>({
@@ -24,7 +25,7 @@ function slotCommand(name: string, summary: string): CommandDeclaration<never> {
   });
 }
 
-/** What clients that look for a master by Sentinel ask. */
+/** The command that clients send to find a master by Sentinel. */
 const sentinelDeclaration: CommandDeclaration<never> = command<never>({
   name: 'sentinel',
   since: '2.8.4',

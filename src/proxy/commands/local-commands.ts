@@ -1,4 +1,5 @@
-// local-commands: what the proxy answers itself: the connection, the client list, INFO, CONFIG, COMMAND, the proxy's own PROXY.
+// local-commands: commands that the proxy answers itself: the connection, the client list, INFO, CONFIG, COMMAND, its
+// own PROXY.
 //
 // Each function writes one reply into the call's writer; the session sends it in its turn.
 
@@ -13,13 +14,13 @@ import type { Session } from '../session/session.js';
 import { runClient } from './client-command.js';
 import { onlineHelp, type OnlineHost, runOnlineCommand } from './online-command.js';
 
-/** What the commands need of the proxy. */
+/** The proxy as the commands need it. */
 export interface LocalHost extends OnlineHost {
   readonly table: CommandTable<never>;
   readonly sessions: ReadonlyMap<number, Session>;
   nowMs(): number;
   info(sections: readonly string[]): string;
-  /** The settings that CONFIG GET tells. */
+  /** The settings for CONFIG GET. */
   settings(): ReadonlyMap<string, string>;
   /** CONFIG SET; the reason when it is refused. */
   set(name: string, value: string): string | undefined;

@@ -1,4 +1,4 @@
-// online-command: PROXY MIGRATE, MIRROR, MOVE, HOTKEYS and BIGKEYS: what is done to a pool while clients use it.
+// online-command: PROXY MIGRATE, MIRROR, MOVE, HOTKEYS and BIGKEYS: changes of a pool while clients use it.
 import { latin1Bytes } from '../../base/bytes.js';
 import { ReplyWriter } from '../../protocol/reply.js';
 import type { Call } from '../../registry/call.js';
@@ -11,7 +11,7 @@ import type { Session } from '../session/session.js';
 const LIST_COUNT = 20;
 const COMPARE_COUNT = 100;
 
-/** What these commands need of the proxy. */
+/** The proxy as these commands need it. */
 export interface OnlineHost {
   /** Begins to move a server of the session's pool; the reason when it cannot. */
   moveServer(session: Session, name: string, address: string): InstanceMove | string;

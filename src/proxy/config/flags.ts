@@ -1,4 +1,4 @@
-// flags: the command line of nutcracker, to the letter, and what kvasir-proxy has besides.
+// flags: the command line of nutcracker, to the letter, and kvasir-proxy's additions.
 import { digitsOnly } from './nutcracker-config.js';
 
 export interface ProxyFlags {
@@ -18,7 +18,7 @@ export interface ProxyFlags {
   mbufBytes: number;
 }
 
-/** What is wrong with the command line, as nutcracker says it. */
+/** A mistake in the command line, in nutcracker's words. */
 export class FlagError extends Error {}
 
 const longNames: Readonly<Record<string, string>> = {

@@ -1,17 +1,19 @@
 // nutcracker-config: reads nutcracker.yml: every key of twemproxy 0.5, checked as it checks them, and keys of our own.
 //
-// Unlike twemproxy, the reader goes on after a mistake, so that -t tells all of them, each with its line. The texts are
-// twemproxy's where it has one.
+// Unlike twemproxy, the reader goes on after a mistake, so that -t prints all of them, each with its line. The texts
+// are twemproxy's where it has one.
 
 import { compareNames } from '../placement/distribution.js';
 import { hashFunctions } from '../../base/hash-functions.js';
 import { splitWords } from '../../base/quoting.js';
-import type { ListenConfig, PoolConfig, PoolKind, ReadPolicy, ServerConfig } from './pool-config.js';
+import type { ListenConfig, OutputLimit, PoolConfig, PoolKind, ReadPolicy, ServerConfig } from './pool-config.js';
 import { readYml, type Mistake, type YmlEntry, type YmlPool, type YmlValue } from './yml.js';
 
 const NUMBER_MAX = 2147483647;
 /** twemproxy leaves the port of memcached out of the name that it hashes. */
 const NAMELESS_PORT = 11211;
+/** twemproxy leaves it to the system, whose two hours are longer than most firewalls remember a connection. */
+const KEEP_ALIVE_SECONDS = 300;
 
 /** All keys, in the order of the manual. */
 export const poolKeys = [
@@ -52,6 +54,11 @@ export const ownKeys = [
   'server_user',
   'databases',
   'client_output_limit_mb',
+  'client_output_soft_limit_mb',
+  'client_output_soft_seconds',
+  'subscriber_output_limit_mb',
+  'subscriber_output_soft_limit_mb',
+  'subscriber_output_soft_seconds',
   'tls',
   'tls_ca_file',
   'tls_cert_file',
@@ -120,6 +127,15 @@ class PoolReader {
     else if (number < min) this.fail(value.line, `conf: directive "${key}:" cannot be ${number}`);
     else return number;
     return missing;
+  }
+
+  /** Three keys of one class of clients; missing limits are those given, in MB, and a minute. */
+  outputLimit(kind: 'client' | 'subscriber', hardMb: number, softMb: number): OutputLimit {
+    return {
+      hardBytes: this.number(`${kind}_output_limit_mb`, hardMb) * 1024 * 1024,
+      softBytes: this.number(`${kind}_output_soft_limit_mb`, softMb) * 1024 * 1024,
+      softSeconds: this.number(`${kind}_output_soft_seconds`, 60),
+    };
   }
 
   boolean(key: string, missing: boolean): boolean {
@@ -296,6 +312,7 @@ function readPool(pool: YmlPool, mistakes: Mistake[]): PoolConfig | undefined {
   const masterName = reader.text('master_name') ?? '';
   if (kind === 'sentinel' && masterName === '')
     reader.fail(pool.line, `conf: pool '${pool.name}' of type sentinel needs "master_name:"`);
+  const keepAliveSeconds = reader.boolean('tcpkeepalive', false) ? KEEP_ALIVE_SECONDS : 0;
   const config: Omit<PoolConfig, 'listen'> = {
     name: pool.name,
     line: pool.line,
@@ -313,7 +330,8 @@ function readPool(pool: YmlPool, mistakes: Mistake[]): PoolConfig | undefined {
     timeoutMs: reader.number('timeout', 0),
     backlog: reader.number('backlog', 512),
     clientConnections: reader.number('client_connections', 0),
-    tcpKeepAlive: reader.boolean('tcpkeepalive', false),
+    clientKeepAliveSeconds: keepAliveSeconds,
+    serverKeepAliveSeconds: keepAliveSeconds,
     reusePort: reader.boolean('reuseport', false),
     password: reader.text('redis_auth'),
     serverUser: reader.text('server_user'),
@@ -349,7 +367,8 @@ function readPool(pool: YmlPool, mistakes: Mistake[]): PoolConfig | undefined {
           isInsecure: reader.boolean('tls_insecure', false),
         }
       : undefined,
-    clientOutputBytesMax: reader.number('client_output_limit_mb', 512, 1) * 1024 * 1024,
+    clientLimit: reader.outputLimit('client', 512, 128),
+    subscriberLimit: reader.outputLimit('subscriber', 32, 8),
   };
   if (
     config.listenTls !== undefined &&

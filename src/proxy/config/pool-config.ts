@@ -1,4 +1,4 @@
-// pool-config: what a pool is, whichever file it was read from.
+// pool-config: the configuration of a pool, whichever file it was read from.
 import type { DistributionName } from '../placement/distribution.js';
 
 export interface ListenConfig {
@@ -15,7 +15,7 @@ export interface ServerConfig {
   readonly port: number;
   readonly path: string | undefined;
   readonly weight: number;
-  /** What is hashed. */
+  /** The text that placement hashes. */
   readonly name: string;
   /** As the file says it, without the name. */
   readonly label: string;
@@ -23,6 +23,13 @@ export interface ServerConfig {
 
 export type PoolKind = 'twemproxy' | 'cluster' | 'sentinel' | 'codis';
 export type ReadPolicy = 'master' | 'prefer_replica' | 'replica';
+
+/** As one class of a server's client-output-buffer-limit: closed at once above the one, after so long above the other; 0 for never. */
+export interface OutputLimit {
+  readonly hardBytes: number;
+  readonly softBytes: number;
+  readonly softSeconds: number;
+}
 
 export interface TlsConfig {
   readonly caFile: string | undefined;
@@ -46,7 +53,10 @@ export interface PoolConfig {
   readonly timeoutMs: number;
   readonly backlog: number;
   readonly clientConnections: number;
-  readonly tcpKeepAlive: boolean;
+  /** Seconds of silence until the system tests a client's connection, or a server's; 0 for never. */
+  readonly clientKeepAliveSeconds: number;
+  readonly serverKeepAliveSeconds: number;
+  /** Other processes may listen at the same place. */
   readonly reusePort: boolean;
   readonly password: string | undefined;
   readonly serverUser: string | undefined;
@@ -80,5 +90,6 @@ export interface PoolConfig {
   /** Each in the words of ACL SETUSER. */
   readonly users: readonly string[];
   readonly serverTls: TlsConfig | undefined;
-  readonly clientOutputBytesMax: number;
+  readonly clientLimit: OutputLimit;
+  readonly subscriberLimit: OutputLimit;
 }

@@ -5,7 +5,7 @@ import { addressOf } from '../codis/dashboard/server-link.js';
 
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What the other side says is wrong. */
+/** A failure that the other side reports. */
 export class ApiFailure extends Error {}
 
 function causeOf(status: number, text: string): string {
@@ -13,7 +13,7 @@ function causeOf(status: number, text: string): string {
     const { Cause: cause } = JSON.parse(text) as { Cause?: string };
     if (typeof cause === 'string' && cause !== '') return cause;
   } catch {
-    // An answer that is no JSON is told by its status.
+    // The error of an answer that is no JSON is its status.
   }
   return `http status = ${status}`;
 }

@@ -1,5 +1,5 @@
 // http-door: an HTTP interface that speaks JSON.
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { listen } from '../../io/sockets.js';
 
 /** A body that is longer is refused. */
@@ -21,30 +21,44 @@ function send(response: ServerResponse, { status, body, location }: HttpAnswer):
   response.end(text);
 }
 
+type Answer = (method: string, path: string, body: string) => Promise<HttpAnswer>;
+
+async function answerSafely(answer: Answer, request: IncomingMessage, body: string): Promise<HttpAnswer> {
+  try {
+    return await answer(request.method ?? 'GET', request.url ?? '/', body);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return { status: 500, body: { Cause: cause, Stack: null } };
+  }
+}
+
+function refuseBody(response: ServerResponse): void {
+  response.shouldKeepAlive = false;
+  send(response, { status: 413, body: { Cause: `a body has at most ${BODY_BYTES_MAX} bytes`, Stack: null } });
+}
+
 /** Opens the interface; rejects with the system's error. */
 export async function openHttp(
   host: string,
   port: number,
-  answer: (method: string, path: string, body: string) => Promise<HttpAnswer>,
+  answer: Answer,
 ): Promise<{ readonly port: number; close(): void }> {
   const server: Server = createServer((request, response) => {
     const parts: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length > BODY_BYTES_MAX) request.destroy();
-      else parts.push(chunk);
+      if (length <= BODY_BYTES_MAX) parts.push(chunk);
+      else if (!response.writableEnded) refuseBody(response);
+      // Whoever goes on all the same is not listened to.
+      if (length > 2 * BODY_BYTES_MAX) request.destroy();
     });
     request.on('error', () => undefined);
+    response.on('error', () => undefined);
     request.on('end', () => {
+      if (length > BODY_BYTES_MAX) return;
       const body = Buffer.concat(parts).toString('utf8');
-      void answer(request.method ?? 'GET', request.url ?? '/', body).then(
-        (given) => send(response, given),
-        (error: unknown) => {
-          const cause = error instanceof Error ? error.message : String(error);
-          send(response, { status: 500, body: { Cause: cause, Stack: null } });
-        },
-      );
+      void answerSafely(answer, request, body).then((given) => send(response, given));
     });
   });
   await listen(server, { host, port, backlog: 128 });

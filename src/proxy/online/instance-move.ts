@@ -6,7 +6,7 @@
 //   4. The requests that waited go on, to the new instance.
 //
 // Until step 3 the move can be broken off at any point: the old server goes on, and the new one is made a master of its own again.
-// The old instance keeps its data; ending it is left to whoever asked.
+// The old instance keeps its data; the caller ends it.
 
 import { replyText } from '../../client/reply.js';
 import { type Clock, delay } from '../../io/clock.js';
@@ -43,7 +43,7 @@ export class InstanceMove implements Preparation {
     readonly old: Backend,
     readonly by: Backend,
     private readonly clock: Clock,
-    /** What the new instance must say to the old: user and password, or nothing. */
+    /** The new instance's credentials at the old one: user and password, or nothing. */
     private readonly auth: readonly string[],
     private readonly log: (level: LogLevel, text: string) => void,
   ) {}

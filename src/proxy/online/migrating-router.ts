@@ -4,7 +4,11 @@
 // deleted here, and only then the request goes on; so a key is at one place whenever anybody looks. A run in the background
 // fetches the others. A key that is in both places was copied before a crash and never used since: the new one is as good.
 //
-// Only one proxy may do this at a time, and nobody may write to the old servers around it: whoever does writes at the old place.
+// Nothing moves before `begin`: until then clients still use the old servers alone, and requests sent there must be
+// answered before a key is copied, or an acknowledged write would be left behind.
+//
+// Only one proxy may do this at a time, and no client may write to the old servers around it: such writes stay at the
+// old place.
 
 import { isAggregate, replyText, type Reply } from '../../client/reply.js';
 import type { Clock } from '../../io/clock.js';
@@ -12,11 +16,12 @@ import { delay } from '../../io/clock.js';
 import type { LogLevel } from '../../base/log-level.js';
 import type { Backend } from '../pool/backend.js';
 import { ask } from '../routing/ask.js';
-import type { Router } from '../routing/router.js';
+import type { Plan } from '../routing/plan.js';
+import { type Asker, type Router, settleRouter } from '../routing/router.js';
 import type { Preparation } from './preparation.js';
 import { callByKey, nameOf, type PlanFinder, ReplyError } from './router-call.js';
 
-/** Keys that are known not to be at the old place; more are forgotten, and asked about again. */
+/** Keys that are known to be missing at the old place; further ones are forgotten, and asked about again. */
 const KNOWN_MAX = 200_000;
 const SCAN_COUNT = 200;
 const AT_ONCE = 16;
@@ -49,13 +54,29 @@ export class MigratingRouter implements Router, Preparation {
   speed = 0;
   private readonly known = new Set<string>();
   private readonly underWay = new Map<string, Promise<void>>();
+  /** Keys under way that a FLUSHALL or FLUSHDB has caught: what was copied before must not stay. */
+  private readonly flushed = new Set<string>();
   private isClosed = false;
+  private isBegun = false;
+  private isReady = false;
+  private readonly ready: Promise<void>;
+  private becomeReady: () => void = () => undefined;
 
   constructor(
     readonly old: Router,
     readonly target: Router,
     private readonly options: MigratingOptions,
   ) {
+    this.ready = new Promise((resolve) => (this.becomeReady = resolve));
+  }
+
+  /** Clients' requests come here from now on; they wait until `settled`: when all is answered that was sent before. */
+  async begin(settled: Promise<void>): Promise<void> {
+    if (this.isBegun) return;
+    this.isBegun = true;
+    await settled;
+    this.isReady = true;
+    this.becomeReady();
     void this.run();
   }
 
@@ -73,16 +94,20 @@ export class MigratingRouter implements Router, Preparation {
     return this.target.placeOf(bytes, start, length);
   }
 
+  /** The old servers first: a key that moves while SCAN walks over them is met at the end. */
   get backends(): readonly Backend[] {
-    if (this.progress.state === 'done') return this.target.backends;
-    const found = [...this.target.backends];
-    for (const backend of this.old.backends)
-      if (!found.some((other) => sameServer(backend, other))) found.push(backend);
-    return found;
+    const { backends } = this.target;
+    if (this.progress.state === 'done') return backends;
+    const leaving = this.old.backends.filter((backend) => !backends.some((other) => sameServer(backend, other)));
+    return [...leaving, ...backends];
   }
 
   any(): Backend | undefined {
     return this.target.any();
+  }
+
+  get ejectCount(): number | undefined {
+    return this.target.ejectCount;
   }
 
   get publishesEverywhere(): boolean {
@@ -97,21 +122,42 @@ export class MigratingRouter implements Router, Preparation {
     return this.progress.state === 'done' ? undefined : this;
   }
 
+  /** Waits for the requests under way: else they would run beside the next ones. */
+  async settle(): Promise<void> {
+    this.isClosed = true;
+    while (this.underWay.size > 0) await Promise.allSettled(this.underWay.values());
+    await Promise.all([settleRouter(this.old), settleRouter(this.target)]);
+    // It may have opened connections once more.
+    this.close();
+  }
+
   close(): void {
     this.isClosed = true;
     this.old.close();
     this.target.close();
   }
 
+  forwardToAll(asker: Asker, plan: Plan): void {
+    const { name } = plan.command;
+    if (name !== 'flushall' && name !== 'flushdb') return;
+    for (const key of this.underWay.keys())
+      if (name === 'flushall' || key.startsWith(`${asker.databaseIndex}:`)) this.flushed.add(key);
+  }
+
   // --- keys
 
   prepare(databaseIndex: number, keys: readonly Uint8Array[]): Promise<void> | undefined {
+    if (!this.isReady) return this.ready.then(() => this.prepare(databaseIndex, keys));
     let waits: Promise<void>[] | undefined;
     for (const key of keys) {
       if (this.known.has(nameOf(databaseIndex, key))) continue;
       (waits ??= []).push(this.fetch(databaseIndex, key));
     }
     return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  prepareAll(): Promise<void> | undefined {
+    return this.isReady ? undefined : this.ready;
   }
 
   /** Resolves when the key is not at the old place any more. */
@@ -133,6 +179,7 @@ export class MigratingRouter implements Router, Preparation {
       },
     );
     this.underWay.set(name, work);
+    void work.catch(() => undefined).then(() => this.flushed.delete(name));
     return work;
   }
 
@@ -167,6 +214,8 @@ export class MigratingRouter implements Router, Preparation {
     } catch (error) {
       if (!(error instanceof ReplyError) || !error.message.startsWith('BUSYKEY')) throw error;
     }
+    // Nobody has written the key since: whoever wants to waits for this.
+    if (this.flushed.has(nameOf(databaseIndex, key))) await callByKey(this.target, planOf, databaseIndex, ['DEL', key]);
     await callByKey(this.old, planOf, databaseIndex, ['DEL', key]);
     this.progress.moved++;
   }
@@ -177,7 +226,10 @@ export class MigratingRouter implements Router, Preparation {
     const { clock, log } = this.options;
     while (!this.isClosed) {
       try {
-        if (await this.pass()) break;
+        if (await this.pass()) {
+          await this.refuseOtherDatabases();
+          break;
+        }
       } catch (error) {
         this.progress.error = error instanceof Error ? error.message : String(error);
         log('warning', `the migration waits: ${this.progress.error}`);
@@ -197,6 +249,21 @@ export class MigratingRouter implements Router, Preparation {
       for (let database = 0; database < this.options.databaseCount; database++)
         if (!(await this.walk(backend, database))) isClean = false;
     return isClean;
+  }
+
+  /** Throws when an old server has keys in a database that the new place does not have: they would be left behind. */
+  private async refuseOtherDatabases(): Promise<void> {
+    for (const backend of this.old.backends) {
+      if (this.target.backends.some((other) => sameServer(backend, other))) continue;
+      const info = replyText(await ask(backend, ['INFO', 'keyspace']));
+      for (const [, index, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm)) {
+        const database = Number(index) - backend.options.databaseIndex;
+        if (database >= this.options.databaseCount)
+          throw new Error(
+            `${backend.options.label} has ${keys} keys in database ${index}, and the new place has no database for them`,
+          );
+      }
+    }
   }
 
   private async walk(backend: Backend, database: number): Promise<boolean> {

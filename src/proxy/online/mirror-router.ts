@@ -2,7 +2,8 @@
 //
 // The first pool alone answers. A write goes to both at once; one that the second answers otherwise than the first is counted, and its
 // keys are remembered and copied anew. So are the keys of what cannot be sent twice: transactions, blocking commands, commands
-// whose effect is chance (SPOP). A comparison draws keys by chance; a repair walks over all of them.
+// whose effect is chance (SPOP). A key that is written while it is copied is copied once more. A comparison draws keys by chance; a
+// repair walks over all of them.
 
 import { isAggregate, replyText, type Reply } from '../../client/reply.js';
 import { type Clock, delay } from '../../io/clock.js';
@@ -11,7 +12,9 @@ import type { Backend } from '../pool/backend.js';
 import { ask } from '../routing/ask.js';
 import type { Plan } from '../routing/plan.js';
 import type { Asker, Frame, Router } from '../routing/router.js';
+import { sendFor } from '../routing/send-for.js';
 import type { ReplySink } from '../wire/reply-sink.js';
+import { frameKeys } from './frame-keys.js';
 import { callByKey, nameOf, type PlanFinder } from './router-call.js';
 
 /** Keys that wait to be copied; when there are more, only a repair finds the others. */
@@ -99,6 +102,8 @@ export class MirrorRouter implements Router {
   };
   /** Keys whose copy may differ, by name. */
   private readonly dirty = new Map<string, { databaseIndex: number; key: Uint8Array }>();
+  /** Keys that are being copied, and how often. */
+  private readonly underWay = new Map<string, { databaseIndex: number; key: Uint8Array; count: number }>();
   private isCopying = false;
   private isClosed = false;
 
@@ -129,6 +134,10 @@ export class MirrorRouter implements Router {
     return this.first.any();
   }
 
+  get ejectCount(): number | undefined {
+    return this.first.ejectCount;
+  }
+
   get publishesEverywhere(): boolean {
     return this.first.publishesEverywhere;
   }
@@ -147,10 +156,16 @@ export class MirrorRouter implements Router {
       sendBy(this.first, owner, tag, asker, plan, frame);
       return;
     }
-    const key = frame.bytes.slice(frame.keyStart, frame.keyStart + frame.keyLength);
+    const keys = frameKeys(plan, frame);
+    const touchAll = (): void => {
+      for (const key of keys) this.touch(asker.databaseIndex, key);
+    };
     this.counts.writes++;
+    // A copy that is under way has read what this request changes.
+    for (const key of keys)
+      if (this.underWay.has(nameOf(asker.databaseIndex, key))) this.touch(asker.databaseIndex, key);
     if (chanceful.has(plan.command.name)) {
-      const pair = new Pair(() => this.touch(asker.databaseIndex, key));
+      const pair = new Pair(touchAll);
       pair.take(false, '');
       sendBy(this.first, new FirstReply(pair, owner, tag), 0, asker, plan, frame);
       return;
@@ -158,7 +173,7 @@ export class MirrorRouter implements Router {
     const pair = new Pair((isSame) => {
       if (isSame) return;
       this.counts.differences++;
-      this.touch(asker.databaseIndex, key);
+      touchAll();
     });
     sendBy(this.first, new FirstReply(pair, owner, tag), 0, asker, plan, frame);
     const second: ReplySink = {
@@ -172,12 +187,18 @@ export class MirrorRouter implements Router {
         pair.take(false, `failed ${text}`);
       },
     };
-    sendBy(this.second, second, 0, plainAsker(asker), plan, frame);
+    const server = this.second.pick(frame.bytes, frame.keyStart, frame.keyLength, true);
+    if (server?.connection(asker.lane, asker.databaseIndex, asker.protocol).isCongested === true)
+      // Clients do not wait for the second pool, and it does not get more than it takes: the key is copied when it does.
+      pair.take(false, 'late');
+    else sendBy(this.second, second, 0, plainAsker(asker), plan, frame);
   };
 
   /** A write to all servers (FLUSHALL): the second pool gets it too. */
   forwardToAll(asker: Asker, plan: Plan, frame: Frame): void {
     if (!plan.isWrite) return;
+    // FLUSHALL: what is being copied was read before.
+    for (const { databaseIndex, key } of this.underWay.values()) this.touch(databaseIndex, key);
     const swallow: ReplySink = { takeReply: () => undefined, takePart: () => true, takeFailure: () => undefined };
     for (const backend of this.second.backends)
       backend
@@ -218,8 +239,26 @@ export class MirrorRouter implements Router {
     ]);
   }
 
+  /** Has a key that clients write during `work` copied once more, since `work` goes by what the key was before. */
+  private async watched(databaseIndex: number, key: Uint8Array, work: () => Promise<void>): Promise<void> {
+    const name = nameOf(databaseIndex, key);
+    const { underWay } = this;
+    const watched = underWay.get(name) ?? { databaseIndex, key, count: 0 };
+    underWay.set(name, watched);
+    watched.count++;
+    try {
+      await work();
+    } finally {
+      if (--watched.count === 0) underWay.delete(name);
+    }
+  }
+
   /** Makes the second pool's key what the first's is. */
-  private async copy(databaseIndex: number, key: Uint8Array): Promise<void> {
+  private copy(databaseIndex: number, key: Uint8Array): Promise<void> {
+    return this.watched(databaseIndex, key, () => this.copyOnce(databaseIndex, key));
+  }
+
+  private async copyOnce(databaseIndex: number, key: Uint8Array): Promise<void> {
     const { planOf } = this.options;
     const [dumped, ttl] = await this.read(this.first, databaseIndex, key);
     if (dumped.kind !== 'bulk') {
@@ -275,13 +314,15 @@ export class MirrorRouter implements Router {
       unequal++;
       await this.copy(databaseIndex, key);
     });
-    await this.walk(this.second, async (databaseIndex, key) => {
-      const [there] = await this.read(this.first, databaseIndex, key);
-      if (there.kind === 'bulk') return;
-      unequal++;
-      this.counts.deleted++;
-      await callByKey(this.second, this.options.planOf, databaseIndex, ['DEL', key]);
-    });
+    await this.walk(this.second, (databaseIndex, key) =>
+      this.watched(databaseIndex, key, async () => {
+        const [there] = await this.read(this.first, databaseIndex, key);
+        if (there.kind === 'bulk') return;
+        unequal++;
+        this.counts.deleted++;
+        await callByKey(this.second, this.options.planOf, databaseIndex, ['DEL', key]);
+      }),
+    );
     this.options.log('notice', `the mirror is repaired: ${unequal} keys were not equal`);
     return unequal;
   }
@@ -323,8 +364,5 @@ function sendBy(router: Router, owner: ReplySink, tag: number, asker: Asker, pla
   }
   const backend = router.pick(frame.bytes, frame.keyStart, frame.keyLength, plan.isWrite);
   if (backend === undefined) owner.takeFailure(tag, router.error, false);
-  else
-    backend
-      .connection(asker.lane, asker.databaseIndex, asker.protocol)
-      .send(owner, tag, frame.bytes, frame.from, frame.count);
+  else sendFor(asker, backend, owner, tag, frame.bytes, frame.from, frame.count);
 }

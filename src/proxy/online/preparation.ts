@@ -1,4 +1,4 @@
-// preparation: what must happen before a request may run: its keys are fetched, or its server is being exchanged.
+// preparation: work that must end before a request may run: fetching its keys, or exchanging its server.
 //
 // The dispatcher asks before each request with keys. Where something is left to do, the client's requests wait for it, and then the
 // request is looked at again.

@@ -1,6 +1,6 @@
 // backend: a server that the proxy sends requests to, with its connections and counters.
 //
-// Connections come about when they are needed. Those that clients share are told apart by lane (`server_connections`), database
+// Connections are opened when they are needed. Those that clients share differ by lane (`server_connections`), database
 // and protocol, since SELECT and HELLO hold for a whole connection; a client keeps to one lane, so its requests stay in order. A
 // command that may wait, and a transaction, borrow a connection of their own.
 
@@ -32,10 +32,12 @@ export interface BackendAddress {
 export interface BackendOptions extends BackendAddress {
   /** As the configuration names it, for logs and statistics. */
   readonly label: string;
-  /** What placement hashes. */
+  /** The text that placement hashes. */
   readonly name: string;
   readonly weight: number;
   readonly timeoutMs: number;
+  /** As in `ConnectTarget`. */
+  readonly keepAliveSeconds: number;
   readonly connectionCount: number;
   /** Password, or user and password. */
   readonly auth: readonly string[];
@@ -45,7 +47,7 @@ export interface BackendOptions extends BackendAddress {
   readonly greeting?: readonly (readonly string[])[];
 }
 
-/** What backends share. */
+/** Means that all backends share. */
 export interface BackendHost {
   readonly clock: Clock;
   readonly network: Network;
@@ -61,6 +63,7 @@ export interface BackendWatcher {
   worked(backend: Backend): void;
 }
 
+/** Whatever is counted here has a row in stats/counters. */
 export class BackendStatistics implements BackendCounters {
   eofCount = 0;
   errorCount = 0;
@@ -85,7 +88,7 @@ class Host implements BackendConnectionHost {
   constructor(
     private readonly backend: Backend,
     private readonly databaseIndex: number,
-    private readonly protocol: 2 | 3,
+    readonly protocol: 2 | 3,
     readonly timeoutMs: number,
     private readonly more: readonly (readonly string[])[] = [],
   ) {
@@ -97,15 +100,15 @@ class Host implements BackendConnectionHost {
   connect(events: ConnectEvents): Wire {
     const { options, host } = this.backend;
     if (host.connectSecurely !== undefined) return host.connectSecurely(options, events);
-    const { port, path } = options;
+    const { host: address, port, path, keepAliveSeconds } = options;
     return host.network.connect(
-      { host: options.host, port, timeoutMs: this.timeoutMs, ...(path === undefined ? {} : { path }) },
+      { host: address, port, timeoutMs: this.timeoutMs, keepAliveSeconds, ...(path === undefined ? {} : { path }) },
       events,
     );
   }
 
   pushed?: (bytes: Uint8Array, from: number, to: number) => void;
-  lost: (() => void) | undefined;
+  lost: ((reason: string) => void) | undefined;
 
   handshake(): { commands: readonly (readonly string[])[]; required: number } {
     const { auth, databaseIndex, greeting } = this.backend.options;
@@ -127,7 +130,7 @@ class Host implements BackendConnectionHost {
 
   closed(_connection: BackendConnection, code: string, wasOpen: boolean): void {
     this.backend.connectionClosed(code, wasOpen);
-    this.lost?.();
+    this.lost?.(code);
   }
 
   replied(isError: boolean, error: string): void {
@@ -187,15 +190,21 @@ export class Backend {
     return new BackendConnection(new Host(this, databaseIndex, protocol, timeoutMs));
   }
 
-  /** A connection for messages: whatever comes on it goes to `pushed`. */
-  subscriber(pushed: (bytes: Uint8Array, from: number, to: number) => void, lost: () => void): BackendConnection {
+  /**
+   * A connection for messages: whatever comes on it goes to `pushed`. `lost` hears the system's code, or what the server said against
+   * the handshake.
+   */
+  subscriber(
+    pushed: (bytes: Uint8Array, from: number, to: number) => void,
+    lost: (reason: string) => void,
+  ): BackendConnection {
     const host = new Host(this, 0, 2, 0);
     host.pushed = pushed;
     host.lost = lost;
     return new BackendConnection(host);
   }
 
-  /** A connection on which the server tells what changes of the keys that are read on it. Messages go to `pushed`. */
+  /** A connection on which the server reports changes of the keys that are read on it. Messages go to `pushed`. */
   tracker(pushed: (bytes: Uint8Array, from: number, to: number) => void, lost: () => void): BackendConnection {
     const host = new Host(this, 0, 3, this.options.timeoutMs, [['CLIENT', 'TRACKING', 'ON']]);
     host.pushed = pushed;
@@ -224,9 +233,15 @@ export class Backend {
     else idle.push(connection);
   }
 
-  /** Ends what is lent: the server is another's now. Who waits there gets an error. */
+  /** Ends the borrowed connections, because another server takes this one's place. Waiting clients get an error. */
   dropBorrowed(): void {
     for (const connection of [...this.borrowed]) this.drop(connection);
+  }
+
+  /** Ends every connection, whoever waits on it. */
+  cutOff(): void {
+    for (const connection of [...this.shared()]) connection.closeQuietly();
+    this.dropBorrowed();
   }
 
   /** A borrowed connection whose state nobody wants: the client is gone. */
@@ -298,7 +313,7 @@ export class Backend {
       );
     }
     await Promise.all(waits);
-    // What transactions have sent too; who waits in BLPOP may do so for ever.
+    // Requests of transactions count too, but a client in BLPOP may wait for ever.
     const isBusy = (): boolean => [...this.borrowed].some((connection) => connection.waitingCount > 0);
     for (let round = 0; round < SETTLE_ROUNDS && isBusy(); round++) await delay(this.host.clock, SETTLE_ROUND_MS);
   }

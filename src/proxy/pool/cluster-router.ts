@@ -1,7 +1,8 @@
 // cluster-router: one address in front of a Redis Cluster: slots, redirections, failovers and resharding stay in here.
 //
 // The map of slots comes from any node that answers, and is read again after each MOVED, each lost connection, and once in a while.
-// A request is kept until its reply is there, so that MOVED, ASK, TRYAGAIN and a node that went away end in a second try.
+// A request is kept until its reply has come, so that MOVED, ASK, TRYAGAIN and a node that went away end in a second
+// try.
 
 import { Prng } from '../../base/prng.js';
 import { keySlot, SLOT_COUNT } from '../../base/key-slot.js';
@@ -86,7 +87,7 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
     return backend;
   }
 
-  /** Reads the map from the first node that tells it; whether one did. */
+  /** Reads the map from the first node that answers; returns whether one did. */
   private async readMap(): Promise<boolean> {
     const known = this.map === undefined ? [] : [...this.map.nodes];
     const asked = new Set<string>();
@@ -105,8 +106,9 @@ export class ClusterRouter implements Router, AttemptHost, BackendWatcher {
       }
     }
     if (this.refresher.isClosed) return false;
-    if (!this.error.endsWith(reason)) this.options.log('warning', `no node of the cluster tells its slots; ${reason}`);
-    this.error = `CLUSTERDOWN No node of the cluster tells its slots; ${reason}`;
+    if (!this.error.endsWith(reason))
+      this.options.log('warning', `no node of the cluster reports its slots; ${reason}`);
+    this.error = `CLUSTERDOWN No node of the cluster reports its slots; ${reason}`;
     return false;
   }
 

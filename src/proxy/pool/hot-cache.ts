@@ -1,7 +1,7 @@
 // hot-cache: the values of a pool's hottest strings, kept in the proxy, so that one key does not wear out one server.
 //
 // Only GET of a key that is hot is answered from here. A value is fetched over a connection of the cache's own, on which the server
-// tracks what was read (CLIENT TRACKING) and tells when it changes. A write through this proxy takes the value away before it
+// tracks what was read (CLIENT TRACKING) and reports changes. A write through this proxy takes the value away before it
 // is sent, and the key is fetched again only when the server has answered everything that was out then: so a client that has
 // written a key reads what it wrote. Another client may see the old value for as long as the server's message is on its way.
 

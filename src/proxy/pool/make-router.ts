@@ -15,7 +15,7 @@ import { SentinelRouter } from './sentinel-router.js';
 /** A server that says nothing for so long is looked for anew, where the pool sets no time. */
 const DISCOVERED_TIMEOUT_MS = 10_000;
 
-/** What a pool says to each of its servers first. */
+/** The words of the AUTH that a pool sends first to each of its servers. */
 export function authOf(config: PoolConfig): string[] {
   if (config.password === undefined) return [];
   return config.serverUser === undefined ? [config.password] : [config.serverUser, config.password];
@@ -34,6 +34,7 @@ export function makeRouter(config: PoolConfig, host: BackendHost, clock: Clock, 
         name,
         weight,
         timeoutMs: config.timeoutMs,
+        keepAliveSeconds: config.serverKeepAliveSeconds,
         connectionCount: config.serverConnections,
         auth,
         databaseIndex: config.databaseIndex,
@@ -67,6 +68,7 @@ function makeDiscoveringRouter(config: PoolConfig, host: BackendHost, clock: Clo
       name: addressText(address),
       weight: 1,
       timeoutMs: config.timeoutMs > 0 ? config.timeoutMs : DISCOVERED_TIMEOUT_MS,
+      keepAliveSeconds: config.serverKeepAliveSeconds,
       connectionCount: config.serverConnections,
       auth: password,
       databaseIndex: config.databaseIndex,

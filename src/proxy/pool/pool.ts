@@ -1,5 +1,6 @@
-// pool: what one listening place of the proxy serves: a router to its servers, who may use it, and its counters.
+// pool: one listening place of the proxy: a router to its servers, its users, and its counters.
 import type { LogLevel } from '../../base/log-level.js';
+import type { OutputLimit } from '../config/pool-config.js';
 import type { Router } from '../routing/router.js';
 import type { HotCache } from './hot-cache.js';
 import type { KeyWatch } from './key-watch.js';
@@ -14,10 +15,22 @@ export interface PoolOptions {
   /** Errors read as twemproxy's do. */
   readonly isLikeTwemproxy: boolean;
   readonly databaseCount: number;
-  readonly clientOutputBytesMax: number;
+  readonly clientLimit: OutputLimit;
+  readonly subscriberLimit: OutputLimit;
   readonly watch: KeyWatch | undefined;
   readonly cache: HotCache | undefined;
   log(level: LogLevel, text: string): void;
+}
+
+/** Whatever is counted here has a row in stats/counters. */
+export class PoolCounters {
+  clientEofs = 0;
+  clientErrors = 0;
+  clientConnections = 0;
+  forwardErrors = 0;
+  fragments = 0;
+  /** Clients that were closed because they read too little. */
+  clientsOverLimit = 0;
 }
 
 export class Pool {
@@ -27,17 +40,17 @@ export class Pool {
   users: ProxyUsers | undefined;
   readonly isLikeTwemproxy: boolean;
   databaseCount: number;
-  clientOutputBytesMax: number;
+  /** How much clients may leave unread. */
+  clientLimit: OutputLimit;
+  subscriberLimit: OutputLimit;
   /** Counts hot and big keys. */
   watch: KeyWatch | undefined;
   /** Values of hot keys. */
   cache: HotCache | undefined;
   readonly log: (level: LogLevel, text: string) => void;
-  clientEofCount = 0;
-  clientErrorCount = 0;
-  clientCount = 0;
-  forwardErrors = 0;
-  fragments = 0;
+  readonly counters = new PoolCounters();
+  /** Another one after each reload: requests of a client that come then may not overtake those before. */
+  generation = 0;
 
   constructor(options: PoolOptions) {
     this.name = options.name;
@@ -46,7 +59,8 @@ export class Pool {
     this.users = options.users;
     this.isLikeTwemproxy = options.isLikeTwemproxy;
     this.databaseCount = options.databaseCount;
-    this.clientOutputBytesMax = options.clientOutputBytesMax;
+    this.clientLimit = options.clientLimit;
+    this.subscriberLimit = options.subscriberLimit;
     this.watch = options.watch;
     this.cache = options.cache;
     this.log = (level, text) => options.log(level, text);
@@ -59,11 +73,13 @@ export class Pool {
   /** A reload: other servers or rules for the clients that are connected already. */
   change(options: PoolOptions): void {
     const old = this.router;
+    this.generation++;
     this.router = options.router;
     this.password = options.password;
     this.users = options.users;
     this.databaseCount = options.databaseCount;
-    this.clientOutputBytesMax = options.clientOutputBytesMax;
+    this.clientLimit = options.clientLimit;
+    this.subscriberLimit = options.subscriberLimit;
     this.cache?.close();
     this.watch = options.watch;
     this.cache = options.cache;

@@ -36,7 +36,7 @@ export class Refresher {
     this.schedule(isRead && !this.isDirty ? this.times.everyMs : this.times.retryMs);
   }
 
-  /** What is known may be old. */
+  /** Reads again soon, because the known state may be old. */
   soon(): void {
     if (this.isDirty || this.isClosed) return;
     this.isDirty = true;

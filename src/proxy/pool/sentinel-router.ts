@@ -106,7 +106,7 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
     return this.master === undefined ? [] : [this.master];
   }
 
-  /** Reads the master's address from the first sentinel that tells it; whether one did. */
+  /** Reads the master's address from the first sentinel that answers; returns whether one did. */
   private async readMaster(): Promise<boolean> {
     let reason = '';
     for (const sentinel of this.sentinels) {
@@ -125,7 +125,7 @@ export class SentinelRouter implements Router, AttemptHost, BackendWatcher {
       }
     }
     if (this.refresher.isClosed) return false;
-    const text = `No sentinel tells the address of master '${this.options.masterName}'; ${reason}`;
+    const text = `No sentinel knows the address of master '${this.options.masterName}'; ${reason}`;
     if (!this.error.endsWith(text)) this.options.log('warning', text);
     this.error = `ERR ${text}`;
     return false;

@@ -1,4 +1,4 @@
-// codis-admin-proxy: `kvasir-codis admin --proxy=ADDR`: asks and tells one proxy.
+// codis-admin-proxy: `kvasir-codis admin --proxy=ADDR`: reads and changes one proxy.
 import { readFileSync } from 'node:fs';
 import { callApi, pathOf } from '../doors/http-client.js';
 import { encode, type ProxyEntry } from '../codis/dashboard/models.js';

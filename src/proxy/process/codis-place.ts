@@ -1,4 +1,4 @@
-// codis-place: where a codis program runs, as its model tells others.
+// codis-place: the place where a codis program runs, as its model reports it.
 import { hostname, networkInterfaces, platform, release } from 'node:os';
 import { systemEnvironment } from '../../io/environment.js';
 

@@ -160,7 +160,7 @@ async function restore(store: Store, file: string, isConfirmed: boolean): Promis
   if ((await store.lockHolder()) !== undefined)
     throw new Error(`product ${store.product} has a dashboard: end it first`);
   await store.load();
-  if (store.groups.size > 0 || store.proxies.size > 0) throw new Error(`product ${store.product} is there already`);
+  if (store.groups.size > 0 || store.proxies.size > 0) throw new Error(`product ${store.product} exists already`);
   for (const group of read.group ?? []) await store.putGroup(group);
   for (const proxy of read.proxy ?? []) await store.putProxy(proxy);
   for (const slot of read.slots ?? []) await store.putSlot(slot);

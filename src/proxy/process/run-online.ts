@@ -1,7 +1,8 @@
-// run-online: `kvasir-proxy migrate`, `mirror` and `move`: what PROXY MIGRATE, MIRROR and MOVE do, begun, watched and ended from a shell.
+// run-online: `kvasir-proxy migrate`, `mirror` and `move`: PROXY MIGRATE, MIRROR and MOVE, begun, watched and ended
+// from a shell.
 //
-// The proxy does the work; the tool edits its configuration, has it reloaded, and tells how far it is. It may be interrupted and started
-// again at any time.
+// The proxy does the work; the tool edits its configuration, has it reloaded, and prints its progress. It may be
+// interrupted and started again at any time.
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { systemErrorText } from '../../base/system-error.js';
@@ -39,6 +40,12 @@ function readWords(args: readonly string[]): Map<string, string> | string {
   }
   return flags;
 }
+
+/** So long the tool waits for a proxy that has gone. */
+const RETURN_MS_MAX = 60_000;
+
+/** The proxy's own word against it. */
+class ReplyError extends Error {}
 
 class Online {
   private connection: Connection | undefined;
@@ -110,7 +117,7 @@ class Online {
 
   private async checked(words: readonly string[]): Promise<Reply> {
     const reply = await this.connection!.call(...words);
-    if (isError(reply)) throw new Error(replyText(reply));
+    if (isError(reply)) throw new ReplyError(replyText(reply));
     return reply;
   }
 
@@ -123,18 +130,42 @@ class Online {
     return found;
   }
 
+  private async tellSpeed(pool: PoolConfig): Promise<void> {
+    const speed = this.flags.get('speed');
+    if (speed !== undefined) await this.call(pool, 'PROXY', 'MIGRATE', 'SPEED', speed);
+  }
+
+  /** How far the migration is; a proxy that has gone is waited for, since it goes on when it is started again. */
+  private async statusOf(pool: PoolConfig): Promise<Record<string, string>> {
+    const { clock } = systemEnvironment;
+    let giveUpMs = 0;
+    for (;;) {
+      try {
+        if (giveUpMs > 0) await this.tellSpeed(pool);
+        return await this.fields(pool, 'PROXY', 'MIGRATE', 'STATUS');
+      } catch (error) {
+        if (error instanceof ReplyError) throw error;
+        this.close();
+        const reason = error instanceof Error ? error.message : String(error);
+        if (giveUpMs === 0) {
+          giveUpMs = clock.steadyMs() + RETURN_MS_MAX;
+          this.print(`the proxy does not answer (${reason}): it goes on when it is started again`);
+        } else if (clock.steadyMs() > giveUpMs) throw error;
+        await delay(clock, 200);
+      }
+    }
+  }
+
   async migrate(): Promise<void> {
     const pool = this.poolNamed(this.need('from'));
     const to = this.poolNamed(this.need('to')).name;
-    if (pool.migrateTo !== to) {
-      this.edit(pool, 'migrate_to', to);
-      await this.call(pool, 'PROXY', 'RELOAD');
-    }
-    const speed = this.flags.get('speed');
-    if (speed !== undefined) await this.call(pool, 'PROXY', 'MIGRATE', 'SPEED', speed);
+    if (pool.migrateTo !== to) this.edit(pool, 'migrate_to', to);
+    // Also when the file has it already: whoever wrote that may have been interrupted before the proxy knew.
+    await this.call(pool, 'PROXY', 'RELOAD');
+    await this.tellSpeed(pool);
     let shown = '';
     for (;;) {
-      const status = await this.fields(pool, 'PROXY', 'MIGRATE', 'STATUS');
+      const status = await this.statusOf(pool);
       const text = `${status.state}: ${status.moved} keys moved (${status.bytes} bytes), ${status.scanned} looked at, ${status.failed} failures${status.error === '' ? '' : `, last: ${status.error}`}`;
       if (text !== shown) this.print(text);
       shown = text;
@@ -155,10 +186,8 @@ class Online {
       return;
     }
     const to = this.poolNamed(this.need('to')).name;
-    if (pool.mirrorTo !== to) {
-      this.edit(pool, 'mirror_to', to);
-      await this.call(pool, 'PROXY', 'RELOAD');
-    }
+    if (pool.mirrorTo !== to) this.edit(pool, 'mirror_to', to);
+    await this.call(pool, 'PROXY', 'RELOAD');
     const compare = this.flags.get('compare');
     if (compare !== undefined)
       this.print(
@@ -214,6 +243,7 @@ class Online {
 
   close(): void {
     this.connection?.close();
+    this.connection = undefined;
   }
 }
 

@@ -12,10 +12,13 @@ import { systemEnvironment } from '../../io/environment.js';
 import type { CommandDeclaration } from '../../registry/command.js';
 import { FlagError, readFlags, usage, type ProxyFlags } from '../config/flags.js';
 import { readNutcrackerConfig } from '../config/nutcracker-config.js';
-import type { PoolConfig } from '../config/pool-config.js';
+import type { PoolConfig, TlsConfig } from '../config/pool-config.js';
+import type { Mistake } from '../config/yml.js';
+import { tlsMistake } from '../doors/doors.js';
 import { Proxy } from '../proxy.js';
 import { runOnline } from './run-online.js';
-import { NUTCRACKER_VERSION, poolCounters, serverCounters } from '../stats/statistics.js';
+import { countersText } from '../stats/counters.js';
+import { NUTCRACKER_VERSION } from '../stats/statistics.js';
 
 /** From which -v a level is logged. */
 const levelNumbers: Readonly<Record<LogLevel, number>> = { warning: 4, notice: 5, verbose: 6, debug: 7 };
@@ -31,12 +34,6 @@ function versionText(): string {
   return `This is nutcracker-${NUTCRACKER_VERSION}, as kvasir-proxy ${KVASIR_VERSION}\nasync event backend: libuv\n\n`;
 }
 
-function statsText(): string {
-  const rows = (counters: readonly (readonly [string, string])[]): string =>
-    counters.map(([name, help]) => `  ${name.padEnd(20)}"${help}"\n`).join('');
-  return `pool stats:\n${rows(poolCounters)}\nserver stats:\n${rows(serverCounters)}`;
-}
-
 interface Configuration {
   readonly pools: readonly PoolConfig[];
   readonly mistakes: readonly string[];
@@ -50,10 +47,24 @@ function readConfiguration(file: string): Configuration {
     return { pools: [], mistakes: [`conf: failed to open configuration '${file}': ${systemErrorText(error)}`] };
   }
   const { pools, mistakes } = readNutcrackerConfig(text, file);
+  const all = [...mistakes, ...pools.flatMap(certificateMistakes)].sort((a, b) => a.line - b.line);
   return {
     pools,
-    mistakes: mistakes.map(({ line, text: reason }) => (line === 0 ? reason : `${file}:${line}: ${reason}`)),
+    mistakes: all.map(({ line, text: reason }) => (line === 0 ? reason : `${file}:${line}: ${reason}`)),
   };
+}
+
+/** Mistakes in the certificate and key files that a pool names. */
+function certificateMistakes({ name, line, listenTls, listenTlsFiles, serverTls }: PoolConfig): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const check = (files: TlsConfig, what: string): void => {
+    const mistake = tlsMistake(files);
+    if (mistake !== undefined)
+      mistakes.push({ line, text: `conf: pool '${name}': the certificates of ${what} cannot be used: ${mistake}` });
+  };
+  if (listenTls !== undefined) check(listenTlsFiles, '"listen_tls"');
+  if (serverTls !== undefined) check(serverTls, '"tls"');
+  return mistakes;
 }
 
 function testConfiguration(file: string): number {
@@ -100,7 +111,7 @@ export async function runProxy(words: readonly string[], parts: ProgramParts): P
   if (flags.version) {
     process.stdout.write(versionText());
     if (flags.help) process.stdout.write(usage);
-    if (flags.describesStats) process.stdout.write(statsText());
+    if (flags.describesStats) process.stdout.write(countersText());
     return 0;
   }
   if (flags.testsConfig) return testConfiguration(flags.configFile);

@@ -1,21 +1,22 @@
 // attempt: a request that may have to be sent again: after a redirection, to a new master, or when its server went away before it
 // was sent.
 //
-// It keeps the request's bytes until the reply is there. Attempts are used again, so that a request costs no object. A request
-// that a server may have run already is repeated only when it reads.
+// It keeps the request's bytes until the reply has come. Attempts are used again, so that a request costs no object. A
+// request that a server may have run already is repeated only when it reads.
 
 import { latin1 } from '../../base/bytes.js';
 import type { Clock } from '../../io/clock.js';
 import type { Backend } from '../pool/backend.js';
 import type { ReplySink } from '../wire/reply-sink.js';
 import type { Asker, Frame } from './router.js';
+import { sendFor } from './send-for.js';
 
 const ERROR = 45;
 const KEPT_BYTES_MAX = 4096;
 const KEPT_ATTEMPTS_MAX = 4096;
 const SENDS_MAX = 32;
 
-/** What an error reply means for the request. */
+/** The meaning of an error reply for the request. */
 export type Verdict =
   | { readonly kind: 'final' }
   /** Send again at once, to where the host says now. */
@@ -95,11 +96,10 @@ export class Attempt implements ReplySink {
   private sendTo(backend: Backend): void {
     this.backend = backend;
     this.sendCount++;
-    const { asker } = this;
-    backend.connection(asker.lane, asker.databaseIndex, asker.protocol).send(this, 0, this.bytes, 0, this.count);
+    sendFor(this.asker, backend, this, 0, this.bytes, 0, this.count);
   }
 
-  /** Tries once more after a while, or tells `text` when the time is over. */
+  /** Tries once more after a while, or replies with `text` when the time is over. */
   private waitOrFail(text: string): void {
     const { clock, patienceMs } = this.host;
     const now = clock.steadyMs();

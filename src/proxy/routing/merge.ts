@@ -28,7 +28,7 @@ export class Merge implements ReplySink {
     private readonly sequence: number,
     private readonly kind: MergeKind,
     partCount: number,
-    /** An unexpected reply is told as twemproxy tells it. */
+    /** An unexpected reply gives twemproxy's error. */
     private readonly hidesErrors: boolean,
   ) {
     this.left = partCount;

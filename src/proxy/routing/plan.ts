@@ -1,4 +1,4 @@
-// plan: what the proxy does with a command, worked out once from its declaration.
+// plan: the proxy's treatment of a command, worked out once from its declaration.
 //
 // Keys, the step between them and the tips (`request_policy`, `response_policy`) say whether a command goes to the server of
 // its key, is split by key, or asks all servers, and how the replies become one. Only what a proxy must do itself, or cannot
@@ -55,7 +55,7 @@ export interface Plan {
   failures: number;
 }
 
-/** What the proxy answers itself. */
+/** Commands that the proxy answers itself. */
 const localNames = new Set([
   'acl',
   'asking',

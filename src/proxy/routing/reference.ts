@@ -1,4 +1,4 @@
-// reference: the table of docs/proxy.md that says what becomes of each command, made from the same plans that the proxy runs by.
+// reference: the table of docs/proxy.md with the treatment of each command, made from the plans that the proxy runs by.
 import { CommandTable } from '../../registry/table.js';
 import type { Command, CommandDeclaration } from '../../registry/command.js';
 import { planOf, type Plan, type PlanKind } from './plan.js';

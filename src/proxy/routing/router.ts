@@ -19,7 +19,7 @@ export interface Frame {
   keyLength: number;
 }
 
-/** Who asks: decides which of a server's connections is used. */
+/** The sender of a request, which decides which of a server's connections is used. */
 export interface Asker {
   readonly lane: number;
   readonly databaseIndex: number;
@@ -27,6 +27,8 @@ export interface Asker {
   /** Its later requests wait until `letGo`: the present one takes another way, on which they could overtake it. */
   hold?(): void;
   letGo?(): void;
+  /** Its later requests wait until the function that it returns is called. */
+  waitForServer?(): () => void;
 }
 
 export interface Router {
@@ -39,16 +41,26 @@ export interface Router {
   /** One server for each part of the data. */
   readonly backends: readonly Backend[];
   any(): Backend | undefined;
-  /** What is published at one server is heard at all of them. */
+  /** How often a server was ejected, where that is done. */
+  readonly ejectCount?: number | undefined;
+  /** A message published at one server reaches the subscribers of all of them. */
   readonly publishesEverywhere: boolean;
   /** Sends the request itself, because it may have to be repeated. */
   readonly forward: ((owner: ReplySink, tag: number, asker: Asker, plan: Plan, frame: Frame) => void) | undefined;
-  /** A request that all servers get is sent; what else must have it gets it. */
+  /** Called when a request goes to all servers, for further receivers of it. */
   forwardToAll?(asker: Asker, plan: Plan, frame: Frame): void;
   /** A key is about to be written by a request that `forward` does not see. */
   touch?(databaseIndex: number, key: Uint8Array): void;
-  /** What must happen before requests run; undefined, most of the time, for nothing. */
+  /** Work that must finish before requests run; undefined most of the time. */
   readonly preparation?: Preparation | undefined;
-  /** Gives up its connections and timers, when what is on its way has come. */
+  /** Resolves when all that was sent so far is answered, where the servers alone do not know that. */
+  settle?(): Promise<void>;
+  /** Gives up its connections and timers, after the outstanding replies have come. */
   close(): void;
+}
+
+/** Resolves when all that was sent by this router so far is answered, or will never be. */
+export async function settleRouter(router: Router): Promise<void> {
+  if (router.settle !== undefined) await router.settle();
+  else await Promise.all(router.backends.map((backend) => backend.settle()));
 }

@@ -1,7 +1,8 @@
 // borrowing: commands that may wait (BLPOP, XREAD BLOCK) run on a connection that the client has alone meanwhile.
 //
-// On a shared connection everybody behind would wait with it. The client's further requests wait until the reply is there, as
-// they do with Redis; when it goes away first, the borrowed connection is closed, so that the server forgets the wait.
+// On a shared connection all later requests would wait with it. The client's further requests wait until the reply has
+// come, as they do with Redis; when it goes away first, the borrowed connection is closed, so that the server forgets
+// the wait.
 
 import type { Backend } from '../pool/backend.js';
 import type { Plan } from '../routing/plan.js';
@@ -12,7 +13,11 @@ import type { Session } from './session.js';
 
 /** Passes one reply on, then gives the connection back. */
 export class Borrower implements ReplySink {
-  private readonly cleanUp = (): void => this.backend.drop(this.connection);
+  private readonly cleanUp = (): void => {
+    this.backend.drop(this.connection);
+    // The server may have run it all the same.
+    this.changed?.();
+  };
 
   constructor(
     private readonly session: Session,
@@ -20,6 +25,8 @@ export class Borrower implements ReplySink {
     private readonly connection: BackendConnection,
     private readonly databaseIndex: number,
     private readonly protocol: 2 | 3,
+    /** Called when the request is over, and may have changed its keys. */
+    private readonly changed: (() => void) | undefined,
   ) {
     session.cleanUps.add(this.cleanUp);
   }
@@ -43,12 +50,13 @@ export class Borrower implements ReplySink {
   private finish(): void {
     if (!this.session.cleanUps.delete(this.cleanUp)) return;
     this.backend.giveBack(this.connection, this.databaseIndex, this.protocol);
+    this.changed?.();
     this.session.endWaiting();
   }
 }
 
 export function runBlocking(dispatcher: DispatchParts, session: Session, plan: Plan): void {
-  const { backend, isRefused } = dispatcher.backendOfCall(session, plan);
+  const { backend, isRefused, changed } = dispatcher.backendOfCall(session, plan);
   if (isRefused) return;
   const chosen = backend ?? session.pool.router.any();
   if (chosen === undefined) {
@@ -59,6 +67,6 @@ export function runBlocking(dispatcher: DispatchParts, session: Session, plan: P
   const { databaseIndex, protocol } = session;
   const connection = chosen.borrow(databaseIndex, protocol);
   session.beginWaiting();
-  const borrower = new Borrower(session, chosen, connection, databaseIndex, protocol);
+  const borrower = new Borrower(session, chosen, connection, databaseIndex, protocol, changed);
   connection.send(borrower, session.order.take(), frame.bytes, frame.from, frame.count);
 }

@@ -1,10 +1,18 @@
-// dispatch-parts: what the kinds of requests need of the dispatcher that hands them one.
+// dispatch-parts: the dispatcher as the kinds of requests need it.
 import type { Call } from '../../registry/call.js';
 import type { Backend } from '../pool/backend.js';
 import type { Plan } from '../routing/plan.js';
 import type { Frame } from '../routing/router.js';
 import type { FrameWriter } from './frame-writer.js';
 import type { Session } from './session.js';
+
+export interface ServerOfCall {
+  /** Undefined when the request has no key, or was refused with an answer. */
+  readonly backend: Backend | undefined;
+  readonly isRefused: boolean;
+  /** To be called when the request has changed its keys, or may have; undefined where nobody wants to know. */
+  readonly changed: (() => void) | undefined;
+}
 
 export interface DispatchParts {
   /** The request's arguments. */
@@ -14,6 +22,6 @@ export interface DispatchParts {
   readonly frames: FrameWriter;
   /** Answers with an error; inside MULTI the transaction fails with it. */
   refuse(session: Session, plan: Plan, text: string): void;
-  /** The server of all keys of the request; undefined when it has none, or was refused with an answer. */
-  backendOfCall(session: Session, plan: Plan): { backend: Backend | undefined; isRefused: boolean };
+  /** The server of all keys of the request. */
+  backendOfCall(session: Session, plan: Plan): ServerOfCall;
 }

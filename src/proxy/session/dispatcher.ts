@@ -1,4 +1,4 @@
-// dispatcher: what becomes of one request: sent on as it is, split, asked of all servers, or answered here.
+// dispatcher: handles one request: sends it on as it is, splits it, asks all servers, or answers it here.
 //
 // `execute` is the hot path: a command with a key, from a client in no special state, is found, placed and appended to a server's
 // output without an object being made. All else leaves it early for one of the functions below or a file of its own.
@@ -16,12 +16,12 @@ import type { HotCache } from '../pool/hot-cache.js';
 import { Merge } from '../routing/merge.js';
 import { planOf, type Plan } from '../routing/plan.js';
 import type { Frame } from '../routing/router.js';
-import type { ReplySink } from '../wire/reply-sink.js';
+import { sendFor } from '../routing/send-for.js';
 import type { Turn } from '../wire/output.js';
 import { FrameWriter } from './frame-writer.js';
 import { runBlocking } from './borrowing.js';
 import { runScan } from './scan.js';
-import type { DispatchParts } from './dispatch-parts.js';
+import type { DispatchParts, ServerOfCall } from './dispatch-parts.js';
 import type { Session, SessionHost } from './session.js';
 import { runInTransaction, runTransactionCommand } from './transaction.js';
 
@@ -32,13 +32,7 @@ export interface DispatcherHost {
   sessionClosed(session: Session, error: Error | undefined): void;
 }
 
-/** A reply that nobody wants. */
-const nobody: ReplySink = {
-  takeReply: () => undefined,
-  takePart: () => true,
-  takeFailure: () => undefined,
-};
-
+const refusedCall: ServerOfCall = { backend: undefined, isRefused: true, changed: undefined };
 const crossServer = 'CROSSSLOT Keys in request do not lie on the same server';
 
 export class Dispatcher implements SessionHost, DispatchParts {
@@ -71,6 +65,25 @@ export class Dispatcher implements SessionHost, DispatchParts {
 
   /** Runs the request in `call`; it lies in its buffer from `start` to `end`, or `start` is -1 for a line of words. @hot */
   execute(session: Session, start: number, end: number): void {
+    if (session.replyMode === 'on') this.executeAloud(session, start, end);
+    else this.executeSilently(session, start, end);
+  }
+
+  /** CLIENT REPLY OFF and SKIP: the request runs, and whatever is said to it goes nowhere. */
+  private executeSilently(session: Session, start: number, end: number): void {
+    const { call } = this;
+    if (call.count > 1 && call.is(0, 'client') && call.is(1, 'reply')) {
+      this.executeAloud(session, start, end);
+      return;
+    }
+    const { replyMode } = session;
+    if (replyMode === 'skip') session.replyMode = 'on';
+    session.muted(() => this.executeAloud(session, start, end));
+    if (session.runsAgain) session.replyMode = replyMode;
+  }
+
+  /** @hot */
+  private executeAloud(session: Session, start: number, end: number): void {
     const { call } = this;
     const command = this.table.find(call.bytes, call.starts[0]!, call.lengths[0]!);
     if (command === undefined) {
@@ -87,6 +100,7 @@ export class Dispatcher implements SessionHost, DispatchParts {
       plan = subplan ?? plan;
     }
     if (plan.drains && !session.isDrained()) return;
+    if (session.generation !== session.pool.generation && !this.isOfNow(session)) return;
     plan.calls++;
     session.lastCommand = plan.command.fullName;
     if (!session.isAuthenticated && !this.mayRunUnauthenticated(session, plan)) return;
@@ -115,7 +129,7 @@ export class Dispatcher implements SessionHost, DispatchParts {
     if (session.pool.cache !== undefined && plan.isWrite && plan.kind !== 'key' && session.databaseIndex === 0)
       this.forgetOther(session, plan);
     if (this.onCommand !== undefined) this.onCommand(session, plan, call);
-    if (session.transaction !== undefined || session.subscriptionCount > 0 || session.replyMode !== 'on') {
+    if (session.transaction !== undefined || session.subscriptionCount > 0) {
       this.executeInState(session, plan);
       return;
     }
@@ -202,7 +216,7 @@ export class Dispatcher implements SessionHost, DispatchParts {
     else if (plan.kind === 'transaction' || plan.kind === 'all') session.pool.cache!.clear();
   }
 
-  /** What the request writes is kept no more. */
+  /** Drops the keys that the request writes from the cache. */
   private forgetWritten(session: Session, plan: Plan): void {
     const { call, found } = this;
     const { router, cache } = session.pool;
@@ -321,14 +335,16 @@ export class Dispatcher implements SessionHost, DispatchParts {
     return false;
   }
 
-  /** In MULTI, subscribed, or with replies off. */
+  /** After a reload requests may take other connections: they wait for those before. */
+  private isOfNow(session: Session): boolean {
+    if (!session.isDrained()) return false;
+    session.generation = session.pool.generation;
+    return true;
+  }
+
+  /** In MULTI, or subscribed. */
   private executeInState(session: Session, plan: Plan): void {
     const { name } = plan.command;
-    if (session.replyMode !== 'on') {
-      if (plan.command.fullName === 'client|reply') this.run(session, plan);
-      else this.runSilently(session, plan);
-      return;
-    }
     if (session.subscriptionCount > 0 && session.protocol === 2) {
       if (plan.kind !== 'pubsub' && !['ping', 'quit', 'reset'].includes(name)) {
         session.answerError(
@@ -343,21 +359,6 @@ export class Dispatcher implements SessionHost, DispatchParts {
     this.run(session, plan);
   }
 
-  /** CLIENT REPLY OFF and SKIP: the request runs, its reply is dropped. */
-  private runSilently(session: Session, plan: Plan): void {
-    if (session.replyMode === 'skip') session.replyMode = 'on';
-    const { call, frame } = this;
-    const { router } = session.pool;
-    if (plan.kind === 'key' && plan.keyIndex > 0 && plan.keyIndex < call.count) {
-      const backend = router.pick(call.bytes, call.starts[plan.keyIndex]!, call.lengths[plan.keyIndex]!, plan.isWrite);
-      backend
-        ?.connection(session.lane, session.databaseIndex, session.protocol)
-        .send(nobody, 0, frame.bytes, frame.from, frame.count);
-      return;
-    }
-    session.muted(() => this.run(session, plan));
-  }
-
   private sendToAny(session: Session, plan: Plan): void {
     const backend = session.pool.router.any();
     if (backend === undefined) this.refuse(session, plan, session.pool.router.error);
@@ -367,43 +368,27 @@ export class Dispatcher implements SessionHost, DispatchParts {
   /** A part for each server that has some of the keys; with one key, or all on one server, the request goes as it is. */
   private split(session: Session, plan: Plan): void {
     const { call, frame, frames } = this;
-    const { router } = session.pool;
     const step = plan.keyStep;
     const keyCount = Math.floor((call.count - 1) / step);
     if ((call.count - 1) % step !== 0) {
       this.refuse(session, plan, wrongArity(plan.command.fullName));
       return;
     }
-    const parts = this.parts;
-    parts.length = 0;
-    const partOfKey = new Int32Array(keyCount);
-    for (let key = 0; key < keyCount; key++) {
-      const at = 1 + key * step;
-      const place = router.placeOf(call.bytes, call.starts[at]!, call.lengths[at]!);
-      let part = parts.indexOf(place);
-      if (part < 0) part = parts.push(place) - 1;
-      partOfKey[key] = part;
-    }
-    if (parts.length === 1) {
+    const { partOfKey, nextOfKey, firsts, counts } = this.partsOf(session, keyCount, step);
+    if (firsts.length === 1) {
       this.sendWhole(session, plan);
       return;
     }
+    session.pool.counters.fragments += firsts.length;
     const sequence = session.order.take();
     const { isLikeTwemproxy } = session.pool;
-    const merge = new Merge(session, sequence, plan.merge, parts.length, isLikeTwemproxy && plan.merge !== 'values');
+    const merge = new Merge(session, sequence, plan.merge, firsts.length, isLikeTwemproxy && plan.merge !== 'values');
     if (plan.merge === 'values') merge.partOfKey = partOfKey;
-    for (let part = 0; part < parts.length; part++) {
-      let count = 0;
-      let first = -1;
-      for (let key = 0; key < keyCount; key++) {
-        if (partOfKey[key] !== part) continue;
-        count++;
-        if (first < 0) first = key;
-      }
-      frames.begin(1 + count * step);
+    for (let part = 0; part < firsts.length; part++) {
+      const first = firsts[part]!;
+      frames.begin(1 + counts[part]! * step);
       frames.argument(call.bytes, call.starts[0]!, call.lengths[0]!);
-      for (let key = first; key < keyCount; key++) {
-        if (partOfKey[key] !== part) continue;
+      for (let key = first; key >= 0; key = nextOfKey[key]!) {
         for (let index = 1 + key * step; index < 1 + (key + 1) * step; index++)
           frames.argument(call.bytes, call.starts[index]!, call.lengths[index]!);
       }
@@ -413,13 +398,48 @@ export class Dispatcher implements SessionHost, DispatchParts {
     }
   }
 
-  private readonly parts: number[] = [];
+  /**
+   * Which keys go together: the part of each key, the next key of the same part (-1 at its end), and each part's first key and count of
+   * keys. A million keys in the 16,384 slots of a cluster are looked at once each.
+   */
+  private partsOf(
+    session: Session,
+    keyCount: number,
+    step: number,
+  ): { partOfKey: Int32Array; nextOfKey: Int32Array; firsts: number[]; counts: number[] } {
+    const { call, partOfPlace } = this;
+    const { router } = session.pool;
+    const partOfKey = new Int32Array(keyCount);
+    const nextOfKey = new Int32Array(keyCount).fill(-1);
+    const firsts: number[] = [];
+    const lasts: number[] = [];
+    const counts: number[] = [];
+    partOfPlace.clear();
+    for (let key = 0; key < keyCount; key++) {
+      const at = 1 + key * step;
+      const place = router.placeOf(call.bytes, call.starts[at]!, call.lengths[at]!);
+      let part = partOfPlace.get(place);
+      if (part === undefined) {
+        part = firsts.push(key) - 1;
+        counts.push(0);
+        partOfPlace.set(place, part);
+      } else {
+        nextOfKey[lasts[part]!] = key;
+      }
+      lasts[part] = key;
+      counts[part]!++;
+      partOfKey[key] = part;
+    }
+    return { partOfKey, nextOfKey, firsts, counts };
+  }
+
+  private readonly partOfPlace = new Map<number, number>();
 
   private sendPart(session: Session, merge: Merge, part: number, plan: Plan, keyIndex: number): void {
     const { call, frame } = this;
     const { router } = session.pool;
     if (router.forward !== undefined) {
-      // The key as it stands in the frame: behind the header and the name.
+      // The key as it stands in the frame: after the header and the name.
       frame.keyStart = this.frames.keyStart;
       frame.keyLength = call.lengths[keyIndex]!;
       router.forward(merge, part, session, plan, frame);
@@ -464,13 +484,7 @@ export class Dispatcher implements SessionHost, DispatchParts {
     session.pool.router.forwardToAll?.(session, plan, frame);
     const merge = new Merge(session, session.order.take(), plan.merge, backends.length, false);
     for (let index = 0; index < backends.length; index++)
-      backends[index]!.connection(session.lane, session.databaseIndex, session.protocol).send(
-        merge,
-        index,
-        frame.bytes,
-        frame.from,
-        frame.count,
-      );
+      sendFor(session, backends[index]!, merge, index, frame.bytes, frame.from, frame.count);
   }
 
   private mayRunUnauthenticated(session: Session, plan: Plan): boolean {
@@ -512,26 +526,35 @@ export class Dispatcher implements SessionHost, DispatchParts {
     );
   }
 
-  /** The backend of the keys of a call: undefined after an answer. `key` -1 when it has none. */
-  backendOfCall(session: Session, plan: Plan): { backend: Backend | undefined; isRefused: boolean } {
+  /** The server of a call's keys; undefined where it has none, or where the call is answered. */
+  backendOfCall(session: Session, plan: Plan): ServerOfCall {
     const { call, found } = this;
     const { router } = session.pool;
     if (!findKeys(plan.command as Command<Call>, call, false, found)) {
       this.refuse(session, plan, errors.syntax);
-      return { backend: undefined, isRefused: true };
+      return refusedCall;
     }
-    if (found.count === 0) return { backend: undefined, isRefused: false };
+    if (found.count === 0) return { backend: undefined, isRefused: false, changed: undefined };
     if (!this.areTogether(session)) {
       this.refuse(session, plan, crossServer);
-      return { backend: undefined, isRefused: true };
+      return refusedCall;
     }
     const at = found.indexes[0]!;
     const backend = router.pick(call.bytes, call.starts[at]!, call.lengths[at]!, true);
-    if (router.touch !== undefined && plan.isWrite)
-      for (let index = 0; index < found.count; index++)
-        router.touch(session.databaseIndex, call.copy(found.indexes[index]!));
-    if (backend !== undefined) return { backend, isRefused: false };
+    if (backend !== undefined) return { backend, isRefused: false, changed: this.changeOf(session, plan) };
     this.refuse(session, plan, router.error);
-    return { backend: undefined, isRefused: true };
+    return refusedCall;
+  }
+
+  /** Tells the router of the keys in `found` that are about to change, where it wants to know. */
+  private changeOf(session: Session, plan: Plan): (() => void) | undefined {
+    const { call, found } = this;
+    const { router } = session.pool;
+    const { databaseIndex } = session;
+    if (router.touch === undefined || !plan.isWrite) return undefined;
+    const keys = Array.from({ length: found.count }, (_, index) => call.copy(found.indexes[index]!));
+    return () => {
+      for (const key of keys) router.touch!(databaseIndex, key);
+    };
   }
 }

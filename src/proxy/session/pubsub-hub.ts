@@ -7,6 +7,7 @@
 
 import { latin1, latin1Bytes } from '../../base/bytes.js';
 import { encodeCommand } from '../../client/encode-command.js';
+import { replyText, type Reply } from '../../client/reply.js';
 import { ReplyReader } from '../../client/reply-reader.js';
 import type { Clock } from '../../io/clock.js';
 import { ReplyWriter } from '../../protocol/reply.js';
@@ -14,7 +15,7 @@ import type { Call } from '../../registry/call.js';
 import type { Backend } from '../pool/backend.js';
 import type { Plan } from '../routing/plan.js';
 import type { Router } from '../routing/router.js';
-import type { BackendConnection } from '../wire/backend-connection.js';
+import { type BackendConnection, QUIET_END } from '../wire/backend-connection.js';
 import type { Session } from './session.js';
 
 export type ChannelKind = 'channel' | 'pattern' | 'shard';
@@ -36,7 +37,8 @@ class Topic {
   readonly listeners = new Set<Session>();
   /** Servers that have not confirmed yet. */
   readonly unconfirmed = new Set<Upstream>();
-  waiting: (() => void)[] = [];
+  /** Called when all servers have confirmed, or with the error of one that refuses. */
+  waiting: ((error?: string) => void)[] = [];
 
   constructor(
     readonly kind: ChannelKind,
@@ -58,6 +60,7 @@ class Upstream {
     private readonly received: (upstream: Upstream, bytes: Uint8Array, from: number, to: number) => void,
     /** Its topics must be subscribed to anew, here or where they belong now. */
     private readonly wasLost: (upstream: Upstream) => void,
+    private readonly refused: (upstream: Upstream, error: string) => void,
   ) {}
 
   send(word: string, name: string): void {
@@ -70,12 +73,19 @@ class Upstream {
     if (this.connection !== undefined && !this.connection.isClosed) return;
     this.connection = this.backend.subscriber(
       (bytes, from, to) => this.received(this, bytes, from, to),
-      () => this.lost(),
+      (reason) => this.lost(reason),
     );
   }
 
-  private lost(): void {
+  /** The server says what no server says: the connection is of no more use. */
+  reject(): void {
+    this.connection?.fail('EBADMSG');
+  }
+
+  private lost(reason: string): void {
     this.connection = undefined;
+    // The server's own words against AUTH; with a code of the system it may be back soon.
+    if (reason.includes(' ') && reason !== QUIET_END) this.refused(this, reason);
     if (this.isClosed || this.topics.size === 0) return;
     this.clock.after(RECONNECT_MS, () => {
       if (!this.isClosed) this.wasLost(this);
@@ -142,6 +152,7 @@ export class PubSubHub {
           this.clock,
           (from, bytes, start, end) => this.received(from, bytes, start, end),
           (lost) => this.reopen(lost),
+          (of, error) => this.refused(of, error),
         );
         this.upstreams.set(backend, upstream);
       }
@@ -189,7 +200,14 @@ export class PubSubHub {
   private received(upstream: Upstream, bytes: Uint8Array, from: number, to: number): void {
     const reader = new ReplyReader();
     reader.feed(Buffer.from(bytes.slice(from, to)));
-    const reply = reader.next();
+    let reply: Reply | undefined;
+    try {
+      reply = reader.next();
+    } catch {
+      upstream.reject();
+      return;
+    }
+    if (reply?.kind === 'error') this.refused(upstream, replyText(reply));
     if (reply === undefined || (reply.kind !== 'array' && reply.kind !== 'push')) return;
     const words = reply.elements.map((item) => ('bytes' in item ? latin1(item.bytes) : ''));
     const [word, first, second] = words;
@@ -238,6 +256,16 @@ export class PubSubHub {
     for (const proceed of waiting) proceed();
   }
 
+  /** A server does not let the proxy subscribe: clients that wait for it get its error. */
+  private refused(upstream: Upstream, error: string): void {
+    for (const topic of [...upstream.topics]) {
+      if (!topic.unconfirmed.has(upstream)) continue;
+      const { waiting } = topic;
+      topic.waiting = [];
+      for (const proceed of waiting) proceed(error);
+    }
+  }
+
   private of(session: Session): Subscriptions {
     let subscriptions = this.subscriptions.get(session);
     if (subscriptions === undefined) {
@@ -265,14 +293,24 @@ export class PubSubHub {
     let waitingCount = 1;
     const sequence = session.order.take();
     const late: { text?: Uint8Array } = {};
-    const proceed = (): void => {
+    let error: string | undefined;
+    const added: string[] = [];
+    const proceed = (refusal?: string): void => {
+      error ??= refusal;
       if (--waitingCount > 0 || late.text === undefined) return;
-      session.takeReply(sequence, late.text, 0, late.text.length);
+      if (error === undefined) {
+        session.takeReply(sequence, late.text, 0, late.text.length);
+        return;
+      }
+      for (const name of added) this.leave(session, own, kind, name);
+      session.subscriptionCount = own.channel.size + own.pattern.size + own.shard.size;
+      session.takeFailure(sequence, error);
     };
     for (let index = 1; index < call.count; index++) {
       const name = call.text(index);
       if (!own[kind].has(name)) {
         own[kind].add(name);
+        added.push(name);
         const topic = this.topics[kind].get(name) ?? this.openTopic(kind, name);
         topic.listeners.add(session);
         if (topic.unconfirmed.size > 0) {

@@ -10,6 +10,8 @@ const SIDE_BYTES_MIN = 4096;
 /** A side buffer that is larger is dropped when it is empty. */
 const SIDE_BYTES_IDLE_MAX = 64 * 1024;
 const OPEN = -1;
+/** Columns that are longer are given up when no reply is open. */
+const COLUMNS_IDLE_MAX = 1024;
 
 export class ReplyOrder {
   private lengths = new Int32Array(16).fill(OPEN);
@@ -50,7 +52,21 @@ export class ReplyOrder {
   }
 
   private grow(): void {
-    const size = (this.mask + 1) * 2;
+    this.resize((this.mask + 1) * 2);
+  }
+
+  /** No reply is wanted any more. */
+  clear(): void {
+    this.side = undefined;
+    this.sideLength = 0;
+  }
+
+  /** @hot */
+  private shrink(): void {
+    if (this.mask >= COLUMNS_IDLE_MAX && this.head === this.next) this.resize(16);
+  }
+
+  private resize(size: number): void {
     const lengths = new Int32Array(size).fill(OPEN);
     const offsets = new Float64Array(size);
     for (let at = this.head; at < this.next; at++) {
@@ -68,6 +84,7 @@ export class ReplyOrder {
       this.output.append(bytes, from, to - from);
       this.head++;
       if (this.heldCount > 0) this.release();
+      this.shrink();
       return;
     }
     this.hold(sequence, bytes, from, to - from);

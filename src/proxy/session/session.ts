@@ -1,19 +1,20 @@
 // session: a client's connection: requests are read, each is sent where it belongs, replies go back in order.
 //
 // The life of a request:
-//   1. Bytes come in the read buffer that all connections share; what is incomplete is kept, and later bytes are put behind it.
+//   1. Bytes come in the read buffer that all connections share; an incomplete request is kept, and later bytes follow it.
 //   2. RequestReader finds the arguments; the command's plan says what to do. Most requests go on as the bytes they came in,
 //      appended to the output of a shared connection to a server.
 //   3. When the turn of the event loop ends, each server and each client gets all of its bytes in one write.
 // A session stops reading requests while too many of its replies are open or unsent, while the server that it needs is congested,
-// and while one of its commands waits (BLPOP); its bytes then stay here, and reading pauses, so memory stays bounded.
+// and while one of its commands waits (BLPOP); its bytes then stay here, and reading pauses, so memory stays bounded. A request is
+// small and its reply may be large, so requests under way are counted with the size that the last replies had.
 //
 // Not here: requests that are more than one frame to one server (dispatcher).
 
 import { latin1Bytes } from '../../base/bytes.js';
 import type { Wire, WireEvents } from '../../io/wire.js';
 import { COMPLETE, INCOMPLETE, MALFORMED, type RequestReader, ResumePoint } from '../../protocol/request.js';
-import type { Clock } from '../../io/clock.js';
+import type { Clock, Timer } from '../../io/clock.js';
 import type { Call } from '../../registry/call.js';
 import type { Pool } from '../pool/pool.js';
 import { Output, type Turn } from '../wire/output.js';
@@ -22,10 +23,16 @@ import type { Asker } from '../routing/router.js';
 import { ReplyOrder } from './reply-order.js';
 import type { ProxyUser } from './users.js';
 
-/** With more replies open, further requests wait. */
-const OPEN_REPLIES_MAX = 16 * 1024;
-/** With more unsent, further requests wait. */
+/**
+ * With more replies open, further requests wait: for a client that has just come, and at most. Each reply allows one request more, so
+ * that a client whose values are large is known before many of them are under way.
+ */
+const OPEN_REPLIES_FIRST = 128;
+const OPEN_REPLIES_MAX = 2048;
+/** With more unsent, or about to come by the size of the last replies, further requests wait. */
 const UNSENT_BYTES_MAX = 1024 * 1024;
+/** Shorter replies say nothing about those to come. */
+const LARGE_REPLY_BYTES = 512;
 /** Kept requests of a client that must wait: with more, reading pauses. */
 const KEPT_BYTES_PAUSE = 256 * 1024;
 const KEPT_BYTES_MIN = 4 * 1024;
@@ -39,7 +46,7 @@ export interface OpenTransaction {
   fail(): void;
 }
 
-/** Who runs the session's requests; reader and call are shared by all sessions. */
+/** The host that runs the session's requests; all sessions share reader and call. */
 export interface SessionHost {
   readonly turn: Turn;
   readonly clock: Clock;
@@ -64,9 +71,18 @@ export class Session implements WireEvents, ReplySink, Asker {
   libraryVersion = '';
   lastCommand = '';
   commandCount = 0;
+  /** The pool's, when the last request ran. */
+  generation: number;
   bytesIn = 0;
   lastActiveMs: number;
   readonly createdMs: number;
+  /** How long a reply is thought to be: the longest of late. */
+  private replyBytes = 0;
+  private openRepliesMax = OPEN_REPLIES_FIRST;
+  private partBytes = 0;
+  /** Steady ms since when more is unread than the soft limit allows; 0 when it is not. */
+  private overLimitSinceMs = 0;
+  private limitTimer: Timer | undefined;
   /** CLIENT REPLY. */
   replyMode: 'on' | 'off' | 'skip' = 'on';
   transaction: OpenTransaction | undefined;
@@ -114,6 +130,7 @@ export class Session implements WireEvents, ReplySink, Asker {
     this.order = new ReplyOrder(this.output);
     this.output.onUnsent = () => this.noteUnsent();
     this.isAuthenticated = !pool.needsAuth;
+    this.generation = pool.generation;
     this.createdMs = this.lastActiveMs = host.clock.wallMs();
   }
 
@@ -139,15 +156,22 @@ export class Session implements WireEvents, ReplySink, Asker {
     if (this.keptEnd - this.keptStart > Math.max(KEPT_BYTES_PAUSE, this.neededBytes) && this.mustWait()) this.pause();
   }
 
+  /** @hot */
   private mustWait(): boolean {
+    const { openCount } = this.order;
     return (
       this.isWaiting ||
       this.holdCount > 0 ||
       this.isCongested ||
-      (this.isDraining && this.order.openCount > 0) ||
-      this.order.openCount >= OPEN_REPLIES_MAX ||
-      this.order.heldBytes + this.output.bytes + this.wire.unsentBytes > UNSENT_BYTES_MAX
+      (this.isDraining && openCount > 0) ||
+      openCount >= this.openRepliesMax ||
+      this.unreadBytes + openCount * this.replyBytes > UNSENT_BYTES_MAX
     );
+  }
+
+  /** Replies that the client has not taken: those in the output, and those that wait for earlier ones. */
+  get unreadBytes(): number {
+    return this.order.heldBytes + this.output.bytes + this.wire.unsentBytes;
   }
 
   private pause(): void {
@@ -214,6 +238,11 @@ export class Session implements WireEvents, ReplySink, Asker {
   isDrained(): boolean {
     this.isDraining = this.order.openCount > 0;
     return !this.isDraining;
+  }
+
+  /** The request that was just read did not run. */
+  get runsAgain(): boolean {
+    return this.isDraining;
   }
 
   /** Later requests wait until `endWaiting`. */
@@ -320,15 +349,45 @@ export class Session implements WireEvents, ReplySink, Asker {
   /** @hot */
   takeReply(tag: number, bytes: Uint8Array, from: number, to: number): void {
     if (this.isClosed) return;
+    if ((this.isMuted || this.silent !== undefined) && this.isSilent(tag)) {
+      this.order.put(tag, bytes, from, from);
+      this.afterReply();
+      return;
+    }
+    this.noteSize(to - from);
     this.order.put(tag, bytes, from, to);
     this.afterReply();
   }
 
+  /** @hot */
+  private noteSize(bytes: number): void {
+    if (this.openRepliesMax < OPEN_REPLIES_MAX) this.openRepliesMax++;
+    const { replyBytes } = this;
+    if (bytes > replyBytes) {
+      if (bytes > LARGE_REPLY_BYTES) this.replyBytes = bytes;
+    } else if (replyBytes > 0) {
+      // A sixteenth of the way, and to nothing when the difference is small.
+      this.replyBytes = replyBytes <= LARGE_REPLY_BYTES ? 0 : Math.floor(replyBytes - (replyBytes - bytes) / 16);
+    }
+  }
+
   takePart(tag: number, bytes: Uint8Array, from: number, to: number, _isFirst: boolean, isLast: boolean): boolean {
     if (this.isClosed) return true;
+    if (this.silent?.has(tag) === true) {
+      if (isLast) this.takeReply(tag, bytes, to, to);
+      return true;
+    }
     const isTaken = this.order.putPart(tag, bytes, from, to, isLast);
-    if (isTaken && isLast) this.afterReply();
-    return isTaken;
+    if (!isTaken) return false;
+    this.partBytes += to - from;
+    if (!isLast) {
+      if (this.partBytes > this.replyBytes) this.replyBytes = this.partBytes;
+      return true;
+    }
+    this.noteSize(this.partBytes);
+    this.partBytes = 0;
+    this.afterReply();
+    return true;
   }
 
   takeFailure(tag: number, text: string): void {
@@ -337,8 +396,9 @@ export class Session implements WireEvents, ReplySink, Asker {
       this.destroy();
       return;
     }
-    this.pool.forwardErrors++;
-    const bytes = latin1Bytes(`-${text}\r\n`);
+    this.pool.counters.forwardErrors++;
+    // The text may be a server's.
+    const bytes = latin1Bytes(`-${text.replace(/[\r\n]/g, ' ')}\r\n`);
     this.takeReply(tag, bytes, 0, bytes.length);
   }
 
@@ -363,17 +423,30 @@ export class Session implements WireEvents, ReplySink, Asker {
   }
 
   finishMerge(sequence: number, reply: Uint8Array, isError: boolean): void {
-    if (isError) this.pool.forwardErrors++;
+    if (isError) this.pool.counters.forwardErrors++;
     this.takeReply(sequence, reply, 0, reply.length);
   }
 
   private isMuted = false;
+  private mutedFrom = 0;
+  /** Requests whose replies the client does not want. */
+  private silent: Set<number> | undefined;
 
-  /** What `run` answers at once goes nowhere. */
+  /** Replies to what `run` begins go nowhere, those that come later too. */
   muted(run: () => void): void {
     this.isMuted = true;
+    this.mutedFrom = this.order.next;
     run();
     this.isMuted = false;
+    const { head, next } = this.order;
+    for (let tag = Math.max(head, this.mutedFrom); tag < next; tag++) (this.silent ??= new Set()).add(tag);
+  }
+
+  private isSilent(tag: number): boolean {
+    if (this.silent === undefined) return this.isMuted && tag >= this.mutedFrom;
+    const isSilent = this.silent.delete(tag) || (this.isMuted && tag >= this.mutedFrom);
+    if (this.silent.size === 0) this.silent = undefined;
+    return isSilent;
   }
 
   /** A message that is no reply: goes out between replies. */
@@ -384,15 +457,39 @@ export class Session implements WireEvents, ReplySink, Asker {
 
   // --- the end
 
+  /** The wire did not take everything: a client that reads too little is closed, by the limits of its class as in a server. */
   private noteUnsent(): void {
-    const unsent = this.wire.unsentBytes;
-    if (unsent > this.pool.clientOutputBytesMax) {
-      this.pool.log('warning', `client ${this.wire.remote} is closed: ${unsent} bytes of replies are unread`);
-      this.destroy();
+    const { hardBytes, softBytes, softSeconds } =
+      this.subscriptionCount > 0 ? this.pool.subscriberLimit : this.pool.clientLimit;
+    const unread = this.unreadBytes;
+    if (hardBytes > 0 && unread > hardBytes) {
+      this.closeUnread(unread);
+      return;
     }
+    if (softBytes === 0 || softSeconds === 0 || unread <= softBytes) {
+      this.overLimitSinceMs = 0;
+      return;
+    }
+    const nowMs = this.host.clock.steadyMs();
+    if (this.overLimitSinceMs === 0) this.overLimitSinceMs = nowMs;
+    const leftMs = this.overLimitSinceMs + softSeconds * 1000 - nowMs;
+    if (leftMs <= 0) this.closeUnread(unread);
+    // Nothing may come any more that would have it looked at again.
+    else
+      this.limitTimer ??= this.host.clock.after(leftMs, () => {
+        this.limitTimer = undefined;
+        if (!this.isClosed) this.noteUnsent();
+      });
+  }
+
+  private closeUnread(unread: number): void {
+    this.pool.log('warning', `client ${this.wire.remote} is closed: ${unread} bytes of replies are unread`);
+    this.pool.counters.clientsOverLimit++;
+    this.destroy();
   }
 
   onDrain(): void {
+    this.overLimitSinceMs = 0;
     if (this.kept !== undefined || this.isPaused) this.proceedSoon();
   }
 
@@ -423,8 +520,10 @@ export class Session implements WireEvents, ReplySink, Asker {
     if (this.isClosed) return;
     this.isClosed = true;
     this.closes = true;
+    this.limitTimer?.cancel();
     this.output.wire = undefined;
     this.output.clear();
+    this.order.clear();
     this.kept = undefined;
     this.spare = undefined;
     for (const cleanUp of this.cleanUps) cleanUp();

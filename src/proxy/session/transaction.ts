@@ -33,6 +33,8 @@ export class Transaction implements OpenTransaction {
   private readonly early: Uint8Array[] = [];
   private earlyBytes = 0;
   private hasFailed = false;
+  /** Called when EXEC has changed its keys. */
+  private readonly changes: (() => void)[] = [];
   private readonly databaseIndex: number;
   private readonly protocol: 2 | 3;
 
@@ -94,8 +96,9 @@ export class Transaction implements OpenTransaction {
 
   /** Queues the command that is in the dispatcher's frame. */
   queue(dispatcher: DispatchParts, plan: Plan): void {
-    const { backend, isRefused } = dispatcher.backendOfCall(this.session, plan);
+    const { backend, isRefused, changed } = dispatcher.backendOfCall(this.session, plan);
     if (isRefused) return;
+    if (changed !== undefined) this.changes.push(changed);
     const chosen = backend ?? this.backend;
     if (chosen !== undefined) {
       this.forward(dispatcher, plan, chosen);
@@ -169,7 +172,9 @@ export class Transaction implements OpenTransaction {
       return;
     }
     session.beginWaiting();
-    const borrower = new Borrower(session, this.backend!, connection, this.databaseIndex, this.protocol);
+    const { changes } = this;
+    const changed = changes.length === 0 ? undefined : (): void => changes.forEach((tell) => tell());
+    const borrower = new Borrower(session, this.backend!, connection, this.databaseIndex, this.protocol, changed);
     this.sendWords(words, borrower, session.order.take());
     this.end();
   }

@@ -8,9 +8,9 @@ import { parseInfoText } from '../../base/info-text.js';
 import { Exposition, type ExpositionFormat, type Labels } from '../../service/metrics/exposition.js';
 import { InfoMetrics } from '../../service/metrics/info-metrics.js';
 import type { Health } from '../../service/metrics/scrape-door.js';
-import type { Backend } from '../pool/backend.js';
 import type { Pool } from '../pool/pool.js';
 import type { Plan } from '../routing/plan.js';
+import { type Counter, poolCounters, readCounters, serverCounters } from './counters.js';
 
 /** The version of twemproxy that is answered for. */
 export const NUTCRACKER_VERSION = '0.5.0';
@@ -21,69 +21,10 @@ export interface StatisticsSource {
   readonly processId: number;
   readonly totalConnections: number;
   readonly currentConnections: number;
-  readonly pools: readonly { readonly pool: Pool; readonly ejectCount: number }[];
+  readonly pools: readonly Pool[];
   readonly plans: Iterable<Plan>;
   readonly memoryBytes: number;
   nowMs(): number;
-}
-
-export const poolCounters = [
-  ['client_eof', '# eof on client connections'],
-  ['client_err', '# errors on client connections'],
-  ['client_connections', '# active client connections'],
-  ['server_ejects', '# times backend server was ejected'],
-  ['forward_error', '# times we encountered a forwarding error'],
-  ['fragments', '# fragments created from a multi-vector request'],
-] as const;
-
-export const serverCounters = [
-  ['server_eof', '# eof on server connections'],
-  ['server_err', '# errors on server connections'],
-  ['server_timedout', '# timeouts on server connections'],
-  ['server_connections', '# active server connections'],
-  ['server_ejected_at', 'timestamp when server was ejected in usec since epoch'],
-  ['requests', '# requests'],
-  ['request_bytes', 'total request bytes'],
-  ['responses', '# responses'],
-  ['response_bytes', 'total response bytes'],
-  ['in_queue', '# requests in incoming queue'],
-  ['in_queue_bytes', 'current request bytes in incoming queue'],
-  ['out_queue', '# requests in outgoing queue'],
-  ['out_queue_bytes', 'current request bytes in outgoing queue'],
-] as const;
-
-type PoolCounter = (typeof poolCounters)[number][0];
-type ServerCounter = (typeof serverCounters)[number][0];
-
-function ofPool(pool: Pool, ejectCount: number): Record<PoolCounter, number> {
-  return {
-    client_eof: pool.clientEofCount,
-    client_err: pool.clientErrorCount,
-    client_connections: pool.clientCount,
-    server_ejects: ejectCount,
-    forward_error: pool.forwardErrors,
-    fragments: pool.fragments,
-  };
-}
-
-function ofServer(backend: Backend): Record<ServerCounter, number> {
-  const { statistics } = backend;
-  const unsent = backend.unsentBytes;
-  return {
-    server_eof: statistics.eofCount,
-    server_err: statistics.errorCount,
-    server_timedout: statistics.timeoutCount,
-    server_connections: backend.openCount,
-    server_ejected_at: Math.round(statistics.ejectedAtMs * 1000),
-    requests: statistics.requests,
-    request_bytes: statistics.requestBytes,
-    responses: statistics.responses,
-    response_bytes: statistics.responseBytes,
-    in_queue: unsent > 0 ? backend.waitingCount : 0,
-    in_queue_bytes: unsent,
-    out_queue: unsent > 0 ? 0 : backend.waitingCount,
-    out_queue_bytes: 0,
-  };
 }
 
 /** The JSON of the statistics port: one line. */
@@ -97,9 +38,9 @@ export function statisticsJson(source: StatisticsSource): string {
     total_connections: source.totalConnections,
     curr_connections: source.currentConnections,
   };
-  for (const { pool, ejectCount } of source.pools) {
-    const shown: Record<string, unknown> = ofPool(pool, ejectCount);
-    for (const backend of pool.router.backends) shown[backend.options.name] = ofServer(backend);
+  for (const pool of source.pools) {
+    const shown: Record<string, unknown> = readCounters(poolCounters, pool);
+    for (const backend of pool.router.backends) shown[backend.options.name] = readCounters(serverCounters, backend);
     top[pool.name] = shown;
   }
   return `${JSON.stringify(top)}\n`;
@@ -162,7 +103,7 @@ function statsFields(source: StatisticsSource): [string, number][] {
   let commands = 0;
   for (const plan of source.plans) commands += plan.calls;
   let errors = 0;
-  for (const { pool } of source.pools) errors += pool.forwardErrors;
+  for (const { counters } of source.pools) errors += counters.forwardErrors;
   return [
     ['total_connections_received', source.totalConnections],
     ['total_commands_processed', commands],
@@ -172,16 +113,16 @@ function statsFields(source: StatisticsSource): [string, number][] {
 
 function poolFields(source: StatisticsSource): [string, string][] {
   const fields: [string, string][] = [];
-  for (const { pool, ejectCount } of source.pools) {
+  for (const pool of source.pools) {
     fields.push([
       `pool_${pool.name}`,
-      Object.entries(ofPool(pool, ejectCount))
+      Object.entries(readCounters(poolCounters, pool))
         .map(([name, value]) => `${name}=${value}`)
         .join(','),
     ]);
     for (const [index, backend] of pool.router.backends.entries()) {
       const state = backend.ejectedUntilMs > 0 ? 'ejected' : backend.openCount > 0 ? 'connected' : 'idle';
-      const counters = Object.entries(ofServer(backend)).map(([name, value]) => `${name}=${value}`);
+      const counters = Object.entries(readCounters(serverCounters, backend)).map(([name, value]) => `${name}=${value}`);
       fields.push([
         `pool_${pool.name}_server${index}`,
         [`name=${backend.options.name}`, `address=${backend.options.label}`, `state=${state}`, ...counters].join(','),
@@ -199,16 +140,6 @@ function commandFields(source: StatisticsSource): [string, string][] {
   return fields;
 }
 
-const gauges: ReadonlySet<string> = new Set([
-  'client_connections',
-  'server_connections',
-  'in_queue',
-  'in_queue_bytes',
-  'out_queue',
-  'out_queue_bytes',
-  'server_ejected_at',
-]);
-
 /** The counters for a monitoring system: those of the proxy, and those of its INFO under the names of redis_exporter. */
 export function statisticsMetrics(source: StatisticsSource, format: ExpositionFormat): string {
   const to = new Exposition();
@@ -218,18 +149,17 @@ export function statisticsMetrics(source: StatisticsSource, format: ExpositionFo
   to.add('kvasir_proxy_connections_received_total', 'counter', 'Client connections accepted.', source.totalConnections);
   to.add('kvasir_proxy_connections', 'gauge', 'Client connections open.', source.currentConnections);
   to.add('kvasir_proxy_memory_bytes', 'gauge', 'Resident memory.', source.memoryBytes);
-  const addCounter = (name: string, help: string, value: number, labels: Labels): void => {
-    const kind = gauges.has(name) ? 'gauge' : 'counter';
-    const shown = `kvasir_proxy_${name}${kind === 'counter' ? '_total' : ''}`;
-    to.add(shown, kind, help.replace(/^# /, 'Number of '), value, labels);
+  const addAll = <Source>(counters: readonly Counter<Source>[], of: Source, labels: Labels): void => {
+    for (const { name, kind, help, read } of counters) {
+      const shown = `kvasir_proxy_${name}${kind === 'counter' ? '_total' : ''}`;
+      to.add(shown, kind, help.replace(/^# /, 'Number of '), read(of), labels);
+    }
   };
-  for (const { pool, ejectCount } of source.pools) {
-    const figures = ofPool(pool, ejectCount);
-    for (const [name, help] of poolCounters) addCounter(name, help, figures[name], { pool: pool.name });
+  for (const pool of source.pools) {
+    addAll(poolCounters, pool, { pool: pool.name });
     for (const backend of pool.router.backends) {
-      const ofBackend = ofServer(backend);
       const labels = { pool: pool.name, server: backend.options.name };
-      for (const [name, help] of serverCounters) addCounter(name, help, ofBackend[name], labels);
+      addAll(serverCounters, backend, labels);
       const isEjected = backend.ejectedUntilMs > 0 ? 1 : 0;
       to.add('kvasir_proxy_server_ejected', 'gauge', '1 while the server is ejected.', isEjected, labels);
     }
@@ -245,10 +175,9 @@ export function statisticsMetrics(source: StatisticsSource, format: ExpositionFo
 
 /** Whether clients can be served: no pool may have lost all its servers. */
 export function statisticsHealth(source: StatisticsSource): Health {
-  const pools = source.pools.map(({ pool }) => {
-    const { backends } = pool.router;
+  const pools = source.pools.map(({ name, router: { backends } }) => {
     return {
-      name: pool.name,
+      name,
       servers: backends.length,
       ejected: backends.filter((each) => each.ejectedUntilMs > 0).length,
     };

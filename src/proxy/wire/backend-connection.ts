@@ -25,6 +25,10 @@ const PART_BYTES = 64 * 1024;
 const WAITING_MAX = 64 * 1024;
 const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
 const FIRST_PARTIAL_BYTES = 16 * 1024;
+/** A reply that cannot be passed on in parts is kept up to this; a server that sends more is out of order. */
+const PARTIAL_BYTES_MAX = 1024 * 1024 * 1024;
+/** Rings that are longer are given up when nobody waits. */
+const RING_IDLE_MAX = 1024;
 /** The reason of an end that the proxy itself wants. */
 export const QUIET_END = 'ERR closed by the proxy';
 const PUSH = 62;
@@ -44,12 +48,14 @@ export interface BackendConnectionHost {
   readonly counters: BackendCounters;
   /** Milliseconds that a request may take, 0 for ever. */
   readonly timeoutMs: number;
+  /** The server's protocol after the handshake. */
+  readonly protocol: 2 | 3;
   /** Begins to connect. */
   connect(events: ConnectEvents): Wire;
-  /** What is said first: AUTH, SELECT, HELLO. An error to one of the first `required` of them ends the connection. */
+  /** The first commands: AUTH, SELECT, HELLO. An error to one of the first `required` of them ends the connection. */
   handshake(): { readonly commands: readonly (readonly string[])[]; readonly required: number };
   opened(connection: BackendConnection): void;
-  /** Every way of ending. `code` is the system's, '' for an end of the stream. */
+  /** The connection ended, in whatever way. `code` is the system's, '' for an end of the stream. */
   closed(connection: BackendConnection, code: string, wasOpen: boolean): void;
   /** A reply came; `error` is its text when it is an error. */
   replied(isError: boolean, error: string): void;
@@ -57,14 +63,14 @@ export interface BackendConnectionHost {
   handshakeFailed(words: readonly string[], error: string): void;
   /** Clients that waited may go on. */
   drained(): void;
-  /** Bytes came for which nobody waits, or a push message. */
+  /** Bytes came that no request waits for, or a push message. */
   pushed?(bytes: Uint8Array, from: number, to: number): void;
 }
 
 export class BackendConnection implements ConnectEvents {
   readonly output: Output;
   private readonly wire: Wire;
-  private readonly scanner = new ReplyScanner();
+  private readonly scanner: ReplyScanner;
   private owners: (ReplySink | undefined)[] = new Array<ReplySink | undefined>(16).fill(undefined);
   private tags = new Float64Array(16);
   private startsMs = new Float64Array(16);
@@ -86,6 +92,7 @@ export class BackendConnection implements ConnectEvents {
 
   constructor(private readonly host: BackendConnectionHost) {
     this.output = new Output(host.turn);
+    this.scanner = new ReplyScanner(host.protocol);
     this.wire = host.connect(this);
     if (host.timeoutMs > 0) this.watch(host.timeoutMs);
   }
@@ -125,7 +132,10 @@ export class BackendConnection implements ConnectEvents {
   }
 
   private grow(): void {
-    const size = (this.mask + 1) * 2;
+    this.resize((this.mask + 1) * 2);
+  }
+
+  private resize(size: number): void {
     const owners = new Array<ReplySink | undefined>(size).fill(undefined);
     const tags = new Float64Array(size);
     const startsMs = new Float64Array(size);
@@ -160,6 +170,10 @@ export class BackendConnection implements ConnectEvents {
     let work = bytes;
     let limit = count;
     if (this.partialLength > 0) {
+      if (this.partialLength + count > PARTIAL_BYTES_MAX) {
+        this.fail('EBADMSG');
+        return;
+      }
       this.keep(bytes, 0, count);
       work = this.partial!;
       limit = this.partialLength;
@@ -171,10 +185,16 @@ export class BackendConnection implements ConnectEvents {
     } else if (at === limit) {
       this.partialLength = 0;
       if (this.partial!.length > PART_BYTES) this.partial = undefined;
+    } else if (work.length > PART_BYTES && limit - at < work.length / 4) {
+      // The buffer of a long reply goes back, though more than that reply came.
+      this.partial = undefined;
+      this.partialLength = 0;
+      this.keep(work, at, limit);
     } else {
       if (at > 0) work.copyWithin(0, at, limit);
       this.partialLength = limit - at;
     }
+    if (this.head === this.tail && this.mask >= RING_IDLE_MAX) this.resize(16);
     if (this.wasCongested && !this.isClosed && !this.isCongested) {
       this.wasCongested = false;
       this.host.drained();
@@ -224,7 +244,7 @@ export class BackendConnection implements ConnectEvents {
       return;
     }
     if (this.handshakeLeft === 0) {
-      // A reply that nobody asked for: what follows cannot be matched with requests any more.
+      // A reply that nobody asked for: later ones cannot be matched with requests any more.
       if (this.host.pushed === undefined) this.fail('EBADMSG');
       else this.host.pushed(bytes, from, to);
       return;
@@ -241,10 +261,12 @@ export class BackendConnection implements ConnectEvents {
     if (this.handshakeLeft > 0 || this.head === this.tail || bytes[at] === PUSH) return at;
     const place = this.head & this.mask;
     const isFirst = !this.isPassing;
-    if (!this.owners[place]!.takePart(this.tags[place]!, bytes, at, limit, isFirst, false)) return at;
+    // A value whose length is not all there is scanned once more, so it stays.
+    const end = Math.min(limit, at + this.scanner.offset);
+    if (end === at || !this.owners[place]!.takePart(this.tags[place]!, bytes, at, end, isFirst, false)) return at;
     this.isPassing = true;
-    this.scanner.rebase(limit - at);
-    return limit;
+    this.scanner.rebase(end - at);
+    return end;
   }
 
   private passLast(bytes: Uint8Array, from: number, to: number): void {
@@ -282,7 +304,10 @@ export class BackendConnection implements ConnectEvents {
     this.fail(error === undefined ? '' : errorCode(error) || 'EIO');
   }
 
-  /** Ends the connection; whoever waits gets an error. `code` is the system's; a text with a blank is told as it is. */
+  /**
+   * Ends the connection; waiting clients get an error. `code` is the system's; a text with a blank is passed on as it
+   * is.
+   */
   fail(code: string): void {
     if (this.isClosed) return;
     this.isClosed = true;

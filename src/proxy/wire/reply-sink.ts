@@ -1,4 +1,4 @@
-// reply-sink: who gets the reply to a request that went to a backend.
+// reply-sink: the receiver of the reply to a request that went to a backend.
 //
 // `tag` is the number that the asker gave with the request, so that one object can wait for many replies.
 

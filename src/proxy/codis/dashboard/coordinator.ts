@@ -1,4 +1,4 @@
-// coordinator: where a dashboard keeps its state: names like paths, with JSON under them.
+// coordinator: the store of a dashboard's state: names like paths, with JSON under them.
 //
 // codis knows ZooKeeper, etcd and a folder of files. Here there are the folder, with codis's own layout (filesystem-coordinator), and a Redis of the
 // user's (redis-coordinator), for dashboards and proxies on several machines. Another store fits behind the same interface.
@@ -6,7 +6,7 @@
 export interface Coordinator {
   /** Makes what must not be there yet; false when it is. */
   create(path: string, text: string): Promise<boolean>;
-  /** Writes, whether it is there or not. */
+  /** Writes the node, whether it exists or not. */
   update(path: string, text: string): Promise<void>;
   remove(path: string): Promise<void>;
   read(path: string): Promise<string | undefined>;

@@ -1,4 +1,5 @@
-// core: what all operations of a dashboard share: its state, one operation at a time, and telling proxies about slots.
+// core: the parts that all operations of a dashboard share: its state, one operation at a time, and slots for the
+// proxies.
 import type { LogLevel } from '../../../base/log-level.js';
 import type { Clock } from '../../../io/clock.js';
 import type { CodisSlot } from '../slot.js';

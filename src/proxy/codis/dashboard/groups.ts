@@ -1,4 +1,4 @@
-// groups: groups of servers: making and removing them, their servers, who is master, and what is told to replicas.
+// groups: groups of servers: making and removing them, their servers, their master, and the commands to replicas.
 import { isError, replyText } from '../../../client/reply.js';
 import { type DashboardCore, groupOf, pushSlots, textOf } from './core.js';
 import { type Group, GROUP_ID_MAX } from './models.js';
@@ -113,7 +113,7 @@ export async function promoteServer(core: DashboardCore, id: number, address: st
 
 async function lockGroup(core: DashboardCore, group: Group): Promise<Group> {
   const locked: Group = { ...group, promoting: { ...group.promoting, state: 'prepared' } };
-  // The proxies are told what is not stored yet: after a crash in between, preparing begins anew.
+  // The proxies get the state before it is stored: after a crash in between, preparing begins anew.
   core.store.groups.set(group.id, locked);
   try {
     await pushSlots(core, core.store.slotsOf(group.id));

@@ -1,4 +1,4 @@
-// models: what a codis dashboard keeps, in the JSON of codis's coordinator.
+// models: the state of a codis dashboard, in the JSON of codis's coordinator.
 //
 //   /codis3/P/topom                 the lock: which dashboard it is
 //   /codis3/P/slots/slot-0000 ...   the group of each slot, and where it moves

@@ -1,4 +1,4 @@
-// proxy-client: what the dashboard tells and asks a proxy.
+// proxy-client: the dashboard's requests to a proxy.
 import { xauthOf } from '../identity.js';
 import type { CodisSlot } from '../slot.js';
 import { callApi, pathOf } from '../../doors/http-client.js';

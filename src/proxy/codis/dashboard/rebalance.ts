@@ -1,4 +1,5 @@
-// rebalance: which slots go where so that every group with servers has as many as the others, with as few moves as that takes.
+// rebalance: plans moves of slots so that every group with servers has as many as the others, with as few moves as
+// possible.
 //
 // Slots on their way count for their target and stay. Slots without a group go to the smallest. Then the group with the most gives
 // its highest slots to the one with the fewest, until they differ by one at most.

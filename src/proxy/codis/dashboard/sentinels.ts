@@ -130,7 +130,7 @@ export async function resyncSentinels(core: DashboardCore): Promise<void> {
   await core.store.putSentinels({ ...core.store.sentinels, out_of_sync: false });
 }
 
-/** What a sentinel watches of this product: masters with their replicas, by group. */
+/** The masters of this product that a sentinel watches, with their replicas, by group. */
 export async function monitored(core: DashboardCore, address: string): Promise<Record<string, unknown>> {
   return ask(core, address, async (call) => {
     const found: Record<string, unknown> = {};
@@ -157,7 +157,7 @@ export async function mastersBySentinels(core: DashboardCore): Promise<Map<numbe
           votes.set(`${group} ${master}`, vote);
         }
       } catch (error) {
-        core.log('debug', `sentinel ${address} tells no masters: ${textOf(error)}`);
+        core.log('debug', `sentinel ${address} does not list its masters: ${textOf(error)}`);
       }
     }),
   );

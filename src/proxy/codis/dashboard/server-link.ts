@@ -50,7 +50,7 @@ export class ServerLinks {
     if (idle !== undefined) return idle;
     const { host, port } = addressOf(address);
     const opening = Connection.open({ host, port, timeoutMs });
-    // One that opens after the limit is closed by whoever it comes to: nobody waits for it.
+    // A connection that opens after the limit is closed by its receiver: nobody waits for it.
     let isLate = false;
     opening.then(
       (connection) => isLate && connection.close(),
@@ -71,11 +71,14 @@ export class ServerLinks {
     }
   }
 
-  /** Runs questions to one server; rejects with its name and what is wrong. An error reply to any of them rejects too. */
+  /**
+   * Runs questions to one server, each of which may take `timeoutMs`; rejects with its name and what is wrong. An error reply to any of
+   * them rejects too.
+   */
   async ask<T>(address: string, run: (call: ServerCall) => Promise<T>, timeoutMs = this.timeoutMs): Promise<T> {
     let connection: Connection;
     try {
-      connection = await this.open(address, timeoutMs);
+      connection = await this.open(address, Math.min(timeoutMs, this.timeoutMs));
     } catch (error) {
       const text = error instanceof Error ? error.message : systemErrorText(error);
       throw new Error(text.includes(address) ? text : `${address}: ${text}`, { cause: error });

@@ -1,13 +1,14 @@
 // slot-mover: carries out the moves of slots that were asked for, step by step, so that a crash at any point loses nothing.
 //
-//   pending → preparing   stored, nobody is told yet
+//   pending → preparing   stored, no proxy knows it yet
 //   preparing → prepared  every proxy has locked the slot; when one does not answer, all go back
 //   prepared → migrating  every proxy sends requests to the target, and fetches keys from the source
 //   migrating             keys go, database by database, until the source has none of the slot
 //   finished              every proxy forgets the source; then the slot belongs to the target
 //
-// A step is stored after it was told, except the first and the last: told twice, it does no harm. Several slots move at once, but a
-// group takes part in one move at a time.
+// A step is stored after the proxies got it, except the first and the last: sent twice, it does no harm. Several slots
+// move at once, but a group takes part in one move at a time. A move that fails, because a server is dead, waits for a while, and
+// does not hold up others of the same groups meanwhile.
 
 import { isAggregate, replyText } from '../../../client/reply.js';
 import { delay } from '../../../io/clock.js';
@@ -20,11 +21,14 @@ import { isGroupPromoting } from './slot-view.js';
 const ASYNC_TIMEOUT_MS_MAX = 5000;
 const BETWEEN_ROUNDS_MS = 10;
 const HELD_UP_MS = 200;
+const WHILE_RUNNING_MS = 1000;
 /** codis's default of `timeout` for the synchronous method. */
 const SYNC_TIMEOUT_MS = 30_000;
+/** After so long a move that failed is tried again. */
+const AFTER_FAILURE_MS = 5000;
 
 export class SlotMover {
-  /** What happened last, for the dashboard's page. */
+  /** The latest event, for the dashboard's page. */
   status = '';
 
   constructor(
@@ -32,47 +36,59 @@ export class SlotMover {
     private readonly isOver: () => boolean,
   ) {}
 
-  /** Carries out moves until none is left; rejects with the first that fails. */
+  /** Moves that are under way. */
+  private readonly running = new Map<number, Promise<void>>();
+  /** Slots whose move failed, and the steady ms from which on it is tried again. */
+  private readonly retryMs = new Map<number, number>();
+
+  /** Carries out moves until none is left that can go on; rejects when the proxies cannot be told of one. */
   async run(): Promise<void> {
-    while (!this.isOver()) {
-      const chosen = await this.choose();
-      if (chosen.length === 0) return;
-      const failures: string[] = [];
-      await Promise.all(
-        chosen.map(async (id) => {
-          try {
-            await this.move(id);
-            this.status = '';
-          } catch (error) {
-            this.status = `[ERROR] Slot[${String(id).padStart(4, '0')}]: ${textOf(error)}`;
-            failures.push(`slot-[${id}]: ${textOf(error)}`);
-          }
-        }),
-      );
-      if (failures.length > 0) throw new Error(failures[0]);
-      await delay(this.core.clock, BETWEEN_ROUNDS_MS);
+    const { running } = this;
+    try {
+      while (!this.isOver()) {
+        await this.begin();
+        if (running.size === 0) return;
+        // What is asked for meanwhile begins soon.
+        await Promise.race([...running.values(), delay(this.core.clock, WHILE_RUNNING_MS)]);
+        await delay(this.core.clock, BETWEEN_ROUNDS_MS);
+      }
+    } finally {
+      await Promise.all(running.values());
     }
   }
 
-  /** Brings as many slots as may move at once to where keys can go. */
-  private async choose(): Promise<number[]> {
-    const busy = new Set<number>();
-    const chosen: number[] = [];
-    const accepts = (slot: SlotMapping): boolean =>
-      !chosen.includes(slot.id) && !busy.has(slot.group_id) && !busy.has(slot.action.target_id ?? 0);
-    while (chosen.length < Math.max(1, this.core.settings.parallelSlots) && !this.isOver()) {
-      const id = await this.core.alone(async () => {
+  /** Brings as many slots as may move at once to where keys can go, and lets these go. */
+  private async begin(): Promise<void> {
+    const { core, running } = this;
+    const accepts = (slot: SlotMapping): boolean => {
+      if (running.has(slot.id) || (this.retryMs.get(slot.id) ?? 0) > core.clock.steadyMs()) return false;
+      const groups = new Set([...running.keys()].flatMap((id) => groupsOf(core.store.slots[id]!)));
+      return !groupsOf(slot).some((group) => groups.has(group));
+    };
+    while (running.size < Math.max(1, core.settings.parallelSlots) && !this.isOver()) {
+      const id = await core.alone(async () => {
         const slot = this.nextSlot(accepts);
-        if (slot === undefined) return undefined;
-        if (slot.group_id !== 0) busy.add(slot.group_id);
-        busy.add(slot.action.target_id ?? 0);
-        chosen.push(slot.id);
-        await this.prepare(slot);
-        return slot.id;
+        if (slot !== undefined) await this.prepare(slot);
+        return slot?.id;
       });
       if (id === undefined) break;
+      running.set(
+        id,
+        this.attempt(id).finally(() => running.delete(id)),
+      );
     }
-    return chosen;
+  }
+
+  private async attempt(id: number): Promise<void> {
+    try {
+      await this.move(id);
+      this.status = '';
+      this.retryMs.delete(id);
+    } catch (error) {
+      this.status = `[ERROR] Slot[${String(id).padStart(4, '0')}]: ${textOf(error)}`;
+      this.retryMs.set(id, this.core.clock.steadyMs() + AFTER_FAILURE_MS);
+      if (!this.isOver()) this.core.log('warning', `process slot action failed: slot-[${id}]: ${textOf(error)}`);
+    }
   }
 
   /** A slot whose move has begun goes first, then the one that was asked for first. */
@@ -224,6 +240,12 @@ export class SlotMover {
     for (let id = 0; id < CODIS_SLOT_COUNT; id++) if (stateOf(this.core.store.slots[id]!) !== '') count++;
     return count;
   }
+}
+
+/** The groups that take part in a slot's move; a slot may have been nobody's. */
+function groupsOf({ group_id: group, action }: SlotMapping): number[] {
+  const target = action.target_id ?? 0;
+  return group === 0 ? [target] : [group, target];
 }
 
 function databasesOf(fields: Readonly<Record<string, string>>): number[] {

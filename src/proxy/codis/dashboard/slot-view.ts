@@ -1,4 +1,4 @@
-// slot-view: what a proxy is told of a slot, in each state of its move.
+// slot-view: a slot as a proxy gets it, in each state of its move.
 //
 //   '' pending preparing   the group has it; locked while the group gets a new master
 //   prepared               locked: every proxy must have heard before the first key may go

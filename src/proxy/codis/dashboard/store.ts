@@ -1,7 +1,7 @@
 // store: the state of one product in its coordinator, read once and written at each change.
 //
 // Only the dashboard that holds the lock writes, so what is in memory is what is stored. A change is stored before it is kept in
-// memory, and before anybody hears of it: after a crash the next dashboard goes on from there.
+// memory, and before it is sent to anybody: after a crash the next dashboard goes on from there.
 
 import { CODIS_SLOT_COUNT } from '../../../base/codis-slot.js';
 import type { Coordinator } from './coordinator.js';
