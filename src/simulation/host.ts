@@ -3,7 +3,7 @@
 // A process dies with `kill` (kill -9: what was written stays, connections are reset) or `powerOff` (what was not synced may
 // be lost, peers hear nothing). Events of a process that is dead never happen; those of a paused one (SIGSTOP) wait.
 
-import type { Clock, Timer } from '../io/clock.js';
+import type { Clock, StandingClock, Timer } from '../io/clock.js';
 import { TIMER_MS_MAX } from '../io/clock.js';
 import { SimulatedFiles } from '../io/files-simulated.js';
 import type { Network } from '../io/network.js';
@@ -18,6 +18,8 @@ const WORLD_BEGINS_MS = 1_767_225_600_000;
 const TURN_MS_MAX = 0.02;
 const STALL_PERCENT = 5;
 const STALL_MS_MAX = 5;
+/** How often work in slices pauses when it looks at the clock. */
+const SLICE_PERCENT = 20;
 
 export class Host {
   files: SimulatedFiles;
@@ -31,7 +33,7 @@ export class Host {
   private waiting: (() => void)[] = [];
   private readonly turns: Prng;
   private turnEndsMs = 0;
-  /** What this host's wall clock shows too much, in milliseconds. */
+  /** Milliseconds by which this host's wall clock is ahead. */
   wallErrorMs = 0;
 
   constructor(
@@ -119,6 +121,11 @@ export class Host {
     return this.schedule(this.turnEndsMs - world.nowMs, run);
   }
 
+  /** Whether a slice of work ends here. */
+  endsSlice(): boolean {
+    return this.turns.chance(SLICE_PERCENT);
+  }
+
   /** An event of the process that runs now; void when it is dead by then, late when it is paused. */
   schedule(delayMs: number, run: () => void): Timer {
     const { life } = this;
@@ -138,7 +145,7 @@ export class Host {
   }
 }
 
-class HostClock implements Clock {
+class HostClock implements StandingClock {
   constructor(private readonly host: Host) {}
 
   wallMs(): number {
@@ -147,6 +154,10 @@ class HostClock implements Clock {
 
   steadyMs(): number {
     return this.host.world.nowMs;
+  }
+
+  endsSlice(endMs: number): boolean {
+    return endMs !== Infinity && this.host.endsSlice();
   }
 
   /** A simulated process never works for long: code takes no time. */

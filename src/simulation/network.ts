@@ -8,7 +8,7 @@ import type { ConnectEvents, ConnectTarget, ListenAddress, Listener, Network } f
 import type { Wire, WireEvents } from '../io/wire.js';
 import { FNV_OFFSET, FNV_PRIME, type World } from './world.js';
 
-/** What the systems' buffers at both ends take. */
+/** Room in the systems' buffers at both ends. */
 const WINDOW_BYTES = 256 * 1024;
 /** A system gives up a connection attempt after so long where the program sets no limit. */
 const CONNECT_MS_MAX = 120_000;
@@ -46,7 +46,7 @@ export class SimulatedNetwork {
   private readonly links = new Map<string, Link>();
   readonly listeners = new Map<string, Door>();
   readonly connections = new Set<SimulatedConnection>();
-  /** What a link is like before it is changed. */
+  /** The state of a link before any change. */
   readonly usual: Link = { latencyMs: 0.2, jitterMs: 0.3, cut: false, bytesPerSecond: Infinity };
 
   constructor(readonly world: World) {}
@@ -358,7 +358,7 @@ export class SimulatedWire implements Wire {
       return;
     }
     if (this.isClosed) {
-      // Nobody has this connection any more: whoever still believes in it learns so, if the host is there to tell.
+      // The host has no such connection any more: its peer learns that, if the host runs.
       if (packet.kind === 'bytes' && host.isUp) this.transmit({ kind: 'reset' });
       if (packet.kind === 'bytes') this.other.taken(packet.bytes.length);
       return;

@@ -5,7 +5,7 @@
 // Databases by number, keys by name, both sorted; a `ttl` in milliseconds only where there is one. Sets are sorted, sorted sets
 // are pairs of member and score by score, streams are pairs of id and fields. Bytes that are no UTF-8 are { "base64": "..." }.
 
-import { type PlainReply } from './plain-reply.js';
+import type { CallArgument, PlainReply } from './plain-reply.js';
 
 type Text = string | { readonly base64: string };
 
@@ -28,9 +28,7 @@ export type DumpedValue =
 /** Databases by number, their keys by name. */
 export type DataDump = Readonly<Record<string, Readonly<Record<string, DumpedValue>>>>;
 
-type CallArgument = string | number | bigint | Uint8Array;
-
-/** What a fixture may say for short: a string is a string value, an array a list, an object without `type` a hash. */
+/** Short forms in a fixture: a string is a string value, an array a list, an object without `type` a hash. */
 export type FixtureValue =
   DumpedValue | string | number | readonly (string | number)[] | Readonly<Record<string, string | number>>;
 export type Fixtures = Readonly<Record<string, FixtureValue>>;

@@ -4,8 +4,7 @@ import { utf8 } from '../base/bytes.js';
 import { ReplyReader } from '../client/reply-reader.js';
 import type { DataServer } from '../server/server.js';
 import type { Client } from '../service/clients/client.js';
-import type { CallArgument } from './test-kit.js';
-import { type PlainReply, plainReply } from './plain-reply.js';
+import { type CallArgument, type PlainReply, plainReply } from './plain-reply.js';
 
 export class DirectCalls {
   private readonly client: Client;

@@ -3,7 +3,6 @@
 export { createServer } from './create-server.js';
 export { createCluster, createReplicated, createSentinel } from './create-groups.js';
 export type {
-  CallArgument,
   ClusterOptions,
   DiskOperation,
   GroupOptions,
@@ -21,6 +20,6 @@ export type {
   TestServerOptions,
 } from './test-kit.js';
 export type { DataDump, DumpedValue, Fixtures, FixtureValue } from './data-dump.js';
-export type { PlainReply } from './plain-reply.js';
+export type { CallArgument, PlainReply } from './plain-reply.js';
 export { RedisMemoryServer, type RedisInstanceData, type RedisMemoryServerOptions } from './redis-memory-server.js';
 export { fakeTimersClock, virtualClock, type Duration, type VirtualClock } from '../io/virtual-clock.js';

@@ -6,6 +6,7 @@
 // With several servers, the one whose port is asked for is connected to.
 
 import type { Duplex } from 'node:stream';
+import { systemClock } from '../io/clock.js';
 import { InProcessSocket } from '../io/in-process.js';
 
 /** A server of this process: of `startServer`, `createServer`, or a node of a cluster. */
@@ -14,7 +15,7 @@ export interface Connectable {
   connect(): Duplex;
 }
 
-/** What ioredis wants of a connector (its AbstractConnector). */
+/** A connector as ioredis wants it (its AbstractConnector). */
 export interface IoredisConnector {
   check(info: unknown): boolean;
   connect(): Promise<Duplex>;
@@ -31,14 +32,19 @@ export function serverFor(servers: readonly Connectable[], options: unknown): Co
   return found;
 }
 
-/** A stream to a server; to one that is closed, a stream that fails as a socket does that nobody listens to. */
+/**
+ * A stream to a server; to one that is closed, a stream that fails as a socket does: in a later turn, when its user listens. A
+ * client that gets a stream which is destroyed already does not listen for its error.
+ */
 export function streamTo(server: Connectable): Duplex {
   try {
     return server.connect();
   } catch {
     const refused = new InProcessSocket({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+    refused.connecting = true;
+    refused.on('error', () => undefined);
     const error = new Error(`connect ECONNREFUSED 127.0.0.1:${server.port}`);
-    refused.destroy(Object.assign(error, { code: 'ECONNREFUSED', syscall: 'connect' }));
+    systemClock.soon(() => refused.destroy(Object.assign(error, { code: 'ECONNREFUSED', syscall: 'connect' })));
     return refused;
   }
 }

@@ -57,7 +57,7 @@ class KvasirEnvironment extends TestEnvironment {
   }
 }
 
-/** What jest asks for: a class. */
+/** The class that jest asks for. */
 const environment: new (config: unknown, context: unknown) => object = KvasirEnvironment;
 
 // eslint-disable-next-line no-restricted-syntax -- jest takes the default export of a `testEnvironment`

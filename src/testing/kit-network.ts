@@ -1,7 +1,9 @@
 // kit-network: the network between the nodes of a test: in memory, with delays, cuts and pauses; clients come by real ports.
 //
 // A connection to a port that a node of this network listens on is a pair of wires in memory. Other ports are the machine's. Bytes
-// keep their order within a connection. What cannot get through waits, and arrives after `heal` or `resume`.
+// keep their order within a connection. Bytes that cannot get through wait, and arrive after `heal` or `resume`.
+//
+// Clients of the test come by sockets or by `connect()`: see gated-wire.
 //
 // Ports: a node listens for clients on a real port of 127.0.0.1, unless the network has no sockets; then ports are numbers that
 // only this network knows. The cluster bus never has a real port.
@@ -10,6 +12,8 @@ import type { Clock } from '../io/clock.js';
 import type { ConnectEvents, ConnectTarget, ListenAddress, Listener, Network } from '../io/network.js';
 import { SystemNetwork } from '../io/network-system.js';
 import { noWire, type Wire, type WireEvents } from '../io/wire.js';
+import { GatedWire } from './gated-wire.js';
+import { RESERVED_HOST, ReservedDoor } from './reserved-door.js';
 
 /** More bytes than this that wait for a receiver count as unsent. */
 const WINDOW_BYTES = 64 * 1024;
@@ -19,7 +23,7 @@ export interface Door {
   readonly accept: (wire: Wire) => WireEvents;
 }
 
-/** The name of whoever is no node: clients of the test. */
+/** The name for everything that is no node: clients of the test. */
 export const OUTSIDE = 'client';
 
 export class KitNetwork {
@@ -27,7 +31,10 @@ export class KitNetwork {
   private readonly cuts = new Set<string>();
   private readonly paused = new Set<string>();
   readonly wires = new Set<KitWire>();
+  /** Connections of clients. */
+  readonly gated = new Set<GatedWire>();
   readonly system = new SystemNetwork();
+  private readonly reserved = new Map<number, ReservedDoor>();
   latencyMs = 0;
   private nextPort: number;
 
@@ -43,6 +50,34 @@ export class KitNetwork {
   freePort(): number {
     while (this.doors.has(this.nextPort)) this.nextPort++;
     return this.nextPort++;
+  }
+
+  /**
+   * A port for clients that is known before its node starts, so that others can have it: with sockets, a real port of
+   * 127.0.0.1 that is listened on from now on.
+   */
+  async reservePort(): Promise<number> {
+    if (!this.hasSockets) return this.freePort();
+    const door = new ReservedDoor();
+    await door.open(this.system);
+    this.reserved.set(door.port, door);
+    return door.port;
+  }
+
+  /** Listens for a node on the machine's network. */
+  async listen(address: ListenAddress, accept: (wire: Wire) => WireEvents): Promise<Listener> {
+    const door = this.reserved.get(address.port);
+    this.reserved.delete(address.port);
+    if (door === undefined) return this.system.listen(address, accept);
+    if (address.host === RESERVED_HOST) return door.take(address, accept);
+    door.close();
+    return this.system.listen(address, accept);
+  }
+
+  /** Closes reserved ports that no node has taken. */
+  close(): void {
+    for (const door of this.reserved.values()) door.close();
+    this.reserved.clear();
   }
 
   isBlocked(from: string, to: string): boolean {
@@ -68,13 +103,19 @@ export class KitNetwork {
         this.cuts.delete(`${b}>${a}`);
       }
     }
-    for (const wire of this.wires) wire.schedule();
+    this.wake();
   }
 
   setPaused(node: string, isPaused: boolean): void {
     if (isPaused) this.paused.add(node);
     else this.paused.delete(node);
+    this.wake();
+  }
+
+  /** What waited may get through now. */
+  private wake(): void {
     for (const wire of this.wires) wire.schedule();
+    for (const wire of this.gated) wire.schedule();
   }
 
   /** Connects to a door without a socket; undefined where there is none. */
@@ -233,9 +274,7 @@ export class NodeNetwork implements Network {
   async listen(address: ListenAddress, accept: (wire: Wire) => WireEvents): Promise<Listener> {
     const { net, node } = this;
     const isInner = !net.hasSockets || this.innerPorts.has(address.port);
-    const real = isInner
-      ? undefined
-      : await net.system.listen(address, (wire) => new GatedWire(net, node, wire).open(accept));
+    const real = isInner ? undefined : await net.listen(address, (wire) => this.admit(wire, accept));
     const port = real?.port ?? (address.port === 0 ? net.freePort() : address.port);
     if (net.doors.has(port)) throw Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' });
     net.doors.set(port, { node, accept });
@@ -258,6 +297,11 @@ export class NodeNetwork implements Network {
     return refusedWire(net, target, events);
   }
 
+  /** Lets a client in by a gate. */
+  admit(wire: Wire, accept: (wire: Wire) => WireEvents): WireEvents {
+    return new GatedWire(this.net, OUTSIDE, this.node, wire).open(accept);
+  }
+
   /** The node has died: its doors close and its connections break. */
   cutOff(): void {
     for (const port of this.ports) this.net.doors.delete(port);
@@ -269,66 +313,4 @@ export class NodeNetwork implements Network {
 function refusedWire(net: KitNetwork, target: ConnectTarget, events: ConnectEvents): Wire {
   net.clock.soon(() => events.onClose(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })));
   return { ...noWire, remote: `${target.host}:${target.port}` };
-}
-
-/** A client's real socket on its way to a node: what it brings waits while the node is paused, or for the latency. */
-class GatedWire implements WireEvents {
-  private inner!: WireEvents;
-  private readonly waiting: { readonly dueMs: number; readonly run: () => void }[] = [];
-  private isScheduled = false;
-
-  constructor(
-    private readonly net: KitNetwork,
-    private readonly node: string,
-    private readonly wire: Wire,
-  ) {}
-
-  open(accept: (wire: Wire) => WireEvents): WireEvents {
-    this.inner = accept(this.wire);
-    return this;
-  }
-
-  private get isFree(): boolean {
-    return this.waiting.length === 0 && this.net.latencyMs === 0 && !this.net.isBlocked(OUTSIDE, this.node);
-  }
-
-  private later(run: () => void): void {
-    this.waiting.push({ dueMs: this.net.clock.steadyMs() + this.net.latencyMs, run });
-    this.poll();
-  }
-
-  private poll(): void {
-    if (this.isScheduled) return;
-    this.isScheduled = true;
-    this.net.clock.after(1, () => {
-      this.isScheduled = false;
-      while (this.waiting.length > 0 && !this.net.isBlocked(OUTSIDE, this.node)) {
-        if (this.waiting[0]!.dueMs > this.net.clock.steadyMs()) break;
-        this.waiting.shift()!.run();
-      }
-      if (this.waiting.length > 0) this.poll();
-    });
-  }
-
-  onData(bytes: Uint8Array, count: number): void {
-    if (this.isFree) this.inner.onData(bytes, count);
-    else {
-      const copy = bytes.slice(0, count);
-      this.later(() => this.inner.onData(copy, count));
-    }
-  }
-
-  onDrain(): void {
-    this.inner.onDrain();
-  }
-
-  onEnd(): void {
-    if (this.isFree) this.inner.onEnd();
-    else this.later(() => this.inner.onEnd());
-  }
-
-  onClose(error: Error | undefined): void {
-    this.waiting.length = 0;
-    this.inner.onClose(error);
-  }
 }

@@ -1,13 +1,19 @@
-// local-cluster: a cluster for a test, built by the commands that a manager would use.
+// local-cluster: a cluster for a test: nodes that find on their disks that they belong together.
 
-import { keySlot } from '../base/key-slot.js';
+import { resolve } from 'node:path';
 import { utf8 } from '../base/bytes.js';
+import { keySlot } from '../base/key-slot.js';
+import { Prng } from '../base/prng.js';
+import { SimulatedFiles } from '../io/files-simulated.js';
+import { nodesFileOf, type PlannedNode } from './cluster-layout.js';
 import { LocalGroup } from './local-group.js';
-import type { PlainReply } from './plain-reply.js';
-import type { CallArgument, ClusterOptions, TestCluster, TestServer } from './test-kit.js';
+import { isLinkUp } from './local-replicated.js';
+import type { CallArgument, PlainReply } from './plain-reply.js';
+import type { ClusterOptions, TestCluster, TestServer } from './test-kit.js';
 import type { LocalTestServer } from './test-server.js';
 
-const SLOT_COUNT = 16384;
+/** Digits of a node's id. */
+const ID_DIGITS = 40;
 /** Keys that are moved at once. */
 const BATCH = 100;
 
@@ -22,67 +28,63 @@ export class LocalCluster extends LocalGroup implements TestCluster {
   async begin(options: ClusterOptions): Promise<void> {
     const masters = numberOf('masters', options.masters ?? 3, 1);
     const replicas = numberOf('replicas', options.replicas ?? 0, 0);
-    const made: LocalTestServer[] = [];
-    for (let index = 1; index <= masters; index++) made.push(await this.startNode(`m${index}`));
-    for (let index = 1; index <= masters * replicas; index++) made.push(await this.startNode(`r${index}`));
-    this.assignSlots(made.slice(0, masters));
-    await this.meet(made);
-    made.slice(masters).forEach((replica, index) => {
-      replica.run('CLUSTER', 'REPLICATE', idOf(made[index % masters]!));
-    });
+    const planned = await this.plan(masters, replicas);
+    for (const [name, node] of planned) await this.startNode(name, node, [...planned.values()]);
     await this.agreed();
   }
 
-  private async startNode(name: string): Promise<LocalTestServer> {
-    const { group } = this;
-    const busPort = group.net.freePort();
-    const { server } = await group.start(
+  /** Names, ids and ports of all nodes. */
+  private async plan(masters: number, replicas: number): Promise<Map<string, PlannedNode>> {
+    const { net, options } = this.group;
+    const random = new Prng(options.seed ?? 1);
+    const newId = (): string => Array.from({ length: ID_DIGITS }, () => random.below(16).toString(16)).join('');
+    const planned = new Map<string, PlannedNode>();
+    const owners: PlannedNode[] = [];
+    for (let index = 0; index < masters * (1 + replicas); index++) {
+      const isMaster = index < masters;
+      const masterIndex = index % masters;
+      const master = owners[masterIndex];
+      const node = {
+        id: newId(),
+        shardId: master?.shardId ?? newId(),
+        port: await net.reservePort(),
+        busPort: net.freePort(),
+        masterIndex,
+        masterId: master?.id,
+      };
+      if (isMaster) owners.push(node);
+      planned.set(isMaster ? `m${index + 1}` : `r${index + 1 - masters}`, node);
+    }
+    return planned;
+  }
+
+  private async startNode(name: string, node: PlannedNode, all: readonly PlannedNode[]): Promise<void> {
+    const disk = new SimulatedFiles();
+    disk.makeFolder('/data');
+    const path = resolve('/data', String(this.group.options.directives?.['cluster-config-file'] ?? 'nodes.conf'));
+    disk.put(path, nodesFileOf(node, all));
+    await this.group.start(
       name,
       {
-        port: group.clientPort(),
+        port: node.port,
         'cluster-enabled': 'yes',
-        'cluster-port': busPort,
+        'cluster-port': node.busPort,
         'cluster-node-timeout': 2000,
         'repl-diskless-sync-delay': 0,
       },
-      new Set([busPort]),
-    );
-    return server;
-  }
-
-  private assignSlots(masters: readonly LocalTestServer[]): void {
-    masters.forEach((master, index) => {
-      const from = Math.round((index * SLOT_COUNT) / masters.length);
-      const to = Math.round(((index + 1) * SLOT_COUNT) / masters.length) - 1;
-      master.run('CLUSTER', 'ADDSLOTSRANGE', from, to);
-      master.run('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
-    });
-  }
-
-  private async meet(nodes: readonly LocalTestServer[]): Promise<void> {
-    for (const node of nodes) {
-      for (const other of nodes) {
-        if (other === node) break;
-        node.run('CLUSTER', 'MEET', other.host, other.port, portOfBus(other));
-      }
-    }
-    await this.settle('all nodes know each other', () =>
-      nodes.every(({ inside }) => {
-        const known = [...inside.cluster!.nodes];
-        return known.length === nodes.length && known.every((each) => !each.isInHandshake);
-      }),
+      new Set([node.busPort]),
+      disk,
     );
   }
 
   /** Every node serves, and all see the same owners and roles. */
   private async agreed(): Promise<void> {
     await this.settle('all nodes agree on a cluster that serves', () => {
-      const servers = this.servers.filter(({ inside }) => inside.cluster !== undefined);
-      const views = new Set(servers.map(viewOf));
+      const { servers } = this;
       return (
-        views.size === 1 &&
         servers.every(({ inside }) => inside.cluster!.isOk) &&
-        servers.every(({ inside }) => inside.cluster!.myself.isMaster || isInSync(inside))
+        servers.every(({ inside }) => inside.cluster!.myself.isMaster || isLinkUp(inside)) &&
+        new Set(servers.map(viewOf)).size === 1
       );
     });
   }
@@ -114,6 +116,20 @@ export class LocalCluster extends LocalGroup implements TestCluster {
 
   run(command: string, key: string, ...args: CallArgument[]): PlainReply {
     return this.masterOf(key).run(command, key, ...args);
+  }
+
+  async synced(): Promise<void> {
+    const { servers } = this;
+    await this.settle('all replicas are in sync', () =>
+      servers.every(({ inside }) => {
+        const id = inside.cluster!.myself.master?.id;
+        if (id === undefined) return true;
+        const master = servers.find((server) => idOf(server) === id);
+        // A master that is gone has nothing to give.
+        if (master === undefined) return true;
+        return isLinkUp(inside) && inside.replication!.offset === master.inside.replication!.offset;
+      }),
+    );
   }
 
   async killMaster(key: string): Promise<void> {
@@ -174,15 +190,7 @@ function idOf(server: LocalTestServer): string {
   return server.inside.cluster!.myself.id;
 }
 
-function portOfBus(server: LocalTestServer): number {
-  return server.inside.config.number('cluster-port').value;
-}
-
-function isInSync(inside: LocalTestServer['inside']): boolean {
-  return inside.replication!.infoFields().some(([name, value]) => name === 'master_link_status' && value === 'up');
-}
-
-/** Who owns what and follows whom, as a node sees it. */
+/** Owners and replicas, as a node sees them. */
 function viewOf({ inside }: LocalTestServer): string {
   const { cluster } = inside;
   const lines = [...cluster!.nodes]

@@ -32,9 +32,7 @@ export class LocalReplicated extends LocalGroup implements TestReplicated {
     await this.settle('all replicas are in sync', () => {
       const { replication } = this.master.inside;
       const { offset } = replication!;
-      return this.replicas.every(
-        ({ inside }) => isLinkUp(inside.replication!.infoFields()) && inside.replication!.offset === offset,
-      );
+      return this.replicas.every(({ inside }) => isLinkUp(inside) && inside.replication!.offset === offset);
     });
   }
 
@@ -49,6 +47,7 @@ export class LocalReplicated extends LocalGroup implements TestReplicated {
   }
 }
 
-function isLinkUp(fields: readonly (readonly [string, string | number])[]): boolean {
-  return fields.some(([name, value]) => name === 'master_link_status' && value === 'up');
+/** Whether a replica has its master's data. */
+export function isLinkUp(inside: LocalTestServer['inside']): boolean {
+  return inside.replication!.infoFields().some(([name, value]) => name === 'master_link_status' && value === 'up');
 }

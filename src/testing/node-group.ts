@@ -17,7 +17,7 @@ const STEP_MS = 50;
 /** So much time passes before the group gives up. */
 const PATIENCE_MS = 120_000;
 
-/** Whoever takes part: a server, or a sentinel. */
+/** A participant: a server, or a sentinel. */
 export interface GroupMember {
   readonly name: string;
   readonly clock: NodeClock;
@@ -63,7 +63,7 @@ export class NodeGroup {
     const network = new NodeNetwork(this.net, name, innerPorts);
     const server = await startTestServer(
       { ...this.options.directives, seed: this.seeds++, ...options, clock },
-      { network, disk },
+      { network, disk, admit: (wire, accept) => network.admit(wire, accept) },
     );
     // After a restart it comes back to its port.
     const node = { name, server, clock, network, disk, innerPorts, options: { ...options, port: server.port } };
@@ -102,8 +102,8 @@ export class NodeGroup {
   async settle(what: string, condition: () => boolean): Promise<void> {
     const startMs = this.clock.steadyMs();
     while (!condition()) {
-      if (this.clock.steadyMs() - startMs > PATIENCE_MS) throw new Error(`waited in vain until ${what}`);
-      // What the last step caused is delivered first.
+      if (this.clock.steadyMs() - startMs > PATIENCE_MS) throw new Error(`timed out waiting until ${what}`);
+      // Effects of the last step are delivered first.
       for (let round = 0; round < 4; round++) await turn(this.clock);
       if (condition()) return;
       this.clock.advance(STEP_MS);
@@ -159,5 +159,6 @@ export class NodeGroup {
     this.watchers.clear();
     await Promise.all([...this.nodes.values()].map(({ server }) => server.close()));
     this.nodes.clear();
+    this.net.close();
   }
 }

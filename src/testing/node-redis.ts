@@ -34,7 +34,7 @@ function wrapCreateConnection(): void {
     const stream = streamTo(serverFor(servers, options));
     // As a socket of the system, which is not connected before its caller has listened.
     process.nextTick(() => {
-      if (!stream.destroyed) stream.emit('connect');
+      if (!stream.destroyed && !(stream as Partial<net.Socket>).connecting) stream.emit('connect');
     });
     return stream;
   };

@@ -1,6 +1,9 @@
-// plain-reply: a reply as the plain values that a test compares: strings, numbers, arrays, objects.
+// plain-reply: arguments and replies of a command as the plain values that a test writes and compares: strings, numbers, arrays,
+// objects.
 
 import type { Reply } from '../client/reply.js';
+
+export type CallArgument = string | number | bigint | Uint8Array;
 
 /** Bytes become text where they are UTF-8, else they stay a Buffer. A map becomes an object, an error reply an Error. */
 export type PlainReply =

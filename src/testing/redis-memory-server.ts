@@ -39,7 +39,7 @@ export class RedisMemoryServer {
 
   constructor(readonly options: RedisMemoryServerOptions = {}) {
     if (options.autoStart !== false) {
-      // A failure is told to whoever asks for the instance.
+      // A failure is reported when a program asks for the instance.
       this.begin().catch(() => undefined);
     }
   }

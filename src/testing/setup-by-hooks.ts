@@ -4,7 +4,7 @@
 import { type Preset, usePreset } from './preset.js';
 import type { TestServer, TestServerOptions } from './test-kit.js';
 
-/** What the test runners have in common. */
+/** The hooks that the test runners have in common. */
 export interface RunnerHooks {
   beforeAll(run: () => Promise<void>): void;
   beforeEach(run: () => void): void;
@@ -25,7 +25,7 @@ export function setupByHooks(given: RunnerHooks | undefined, options: TestServer
     throw new Error('there are no global hooks (beforeAll, beforeEach, afterAll): pass those of the test runner');
   let preset: Preset | undefined;
   const running = (): Preset => {
-    if (preset === undefined) throw new Error('the server starts in beforeAll and is not there yet');
+    if (preset === undefined) throw new Error('the server starts in beforeAll and does not run yet');
     return preset;
   };
   const eachTest: (() => void)[] = [];

@@ -5,9 +5,7 @@
 import type { EmbeddedServer, StartOptions } from '../embed/embedded-server.js';
 import type { VirtualClock } from '../io/virtual-clock.js';
 import type { DataDump, Fixtures } from './data-dump.js';
-import type { PlainReply } from './plain-reply.js';
-
-export type CallArgument = string | number | bigint | Uint8Array;
+import type { CallArgument, PlainReply } from './plain-reply.js';
 
 export interface TestServerOptions extends StartOptions {
   /** What SPOP, RANDOMKEY, eviction and every other draw follows from; drawn, and shown by `seed`, if absent. */
@@ -27,7 +25,7 @@ export type DiskOperation = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'rem
 export interface RecordedCommand {
   /** Upper case, with the subcommand: 'SET', 'CONFIG GET'. */
   readonly command: string;
-  /** What came after the name; secrets are `(redacted)`. */
+  /** The words after the name; secrets are `(redacted)`. */
   readonly args: readonly string[];
   /** Id of the client; its name, if it has set one. */
   readonly clientId: number;
@@ -54,7 +52,7 @@ export interface Recording {
 
 /** A whole server for one test. */
 export interface TestServer extends EmbeddedServer {
-  /** What every draw follows from. */
+  /** Seed of every random draw. */
   readonly seed: number;
   /**
    * Runs a command at once and returns its reply as plain values: text (a Buffer where it is no UTF-8), numbers, null, arrays,
@@ -67,7 +65,7 @@ export interface TestServer extends EmbeddedServer {
   snapshot(): Snapshot;
   /**
    * Puts a snapshot, or the bytes of an RDB file, in the place of all data and functions. Throws an Error for bytes that are no
-   * sound RDB; the data is as it was then. Connections stay, and watched keys count as touched.
+   * sound RDB; the data is as it was then. Connections stay, and watched keys count as touched. Replicas and the AOF get the data too.
    */
   restore(from: Snapshot | Uint8Array): void;
   /** Another server with the same options and data. */
@@ -80,7 +78,10 @@ export interface TestServer extends EmbeddedServer {
   record(): Recording;
   /** Operations of the disk fail with a code of the system (ENOSPC, EIO, EACCES ...), `times` times, until `healDisk`. */
   failDisk(code: string, options?: { readonly operation?: DiskOperation; readonly times?: number }): void;
-  /** Every sync of the disk takes so long. 0 ends that. */
+  /**
+   * Every sync of the append-only file takes so long: with `appendfsync always` all replies wait for it, with `everysec` WAITAOF
+   * does. 0 ends that.
+   */
   slowFsync(milliseconds: number): void;
   /** Ends all faults of the disk. */
   healDisk(): void;
@@ -88,13 +89,13 @@ export interface TestServer extends EmbeddedServer {
   readFile(path: string): Uint8Array;
 }
 
-/** What all groups of nodes have in common. */
+/** Options that all groups of nodes have in common. */
 export interface GroupOptions {
   /** False: no ports at all; clients use `connect()` and the adapters. */
   readonly sockets?: boolean | undefined;
   /** Time of all nodes; one that runs on by itself if absent. */
   readonly clock?: VirtualClock | undefined;
-  /** What every draw, node ids included, follows from. */
+  /** Seed of every random draw, node ids included. */
   readonly seed?: number | undefined;
   /** Directives for every node. */
   readonly directives?: Omit<TestServerOptions, 'port' | 'clock' | 'seed' | 'fixtures'> | undefined;
@@ -166,7 +167,12 @@ export interface TestCluster extends TestGroup {
   replicasOf(key: string): readonly TestServer[];
   /** Runs a command on the node that serves its first argument. */
   run(command: string, key: string, ...args: CallArgument[]): PlainReply;
-  /** Kills the node that serves a key, and resolves when a replica of it serves, or, without one, when the others know. */
+  /** Resolves when every replica has all that its master has. */
+  synced(): Promise<void>;
+  /**
+   * Kills the node that serves a key, and resolves when a replica of it serves, or, without one, when the others know. Writes that no
+   * replica has yet are lost, as with a real cluster; call `synced` before where they must not be.
+   */
   killMaster(key: string): Promise<void>;
   /** A replica takes over from the node that serves a key, as by CLUSTER FAILOVER. */
   failover(key: string): Promise<void>;

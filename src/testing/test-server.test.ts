@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
@@ -8,6 +11,8 @@ import { connector } from './ioredis.js';
 import { socketOf } from './node-redis.js';
 import { RedisMemoryServer } from './redis-memory-server.js';
 import { createServer } from './create-server.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 describe('createServer', () => {
   it('runs commands at once and gives plain values', async () => {
@@ -111,6 +116,89 @@ describe('createServer', () => {
     };
     assert.equal(await draws(7), await draws(7));
     assert.notEqual(await draws(7), await draws(8));
+  });
+
+  it('draws keys and evicts the same from the same seed', async () => {
+    const drawn: unknown[] = [];
+    for (const seed of [5, 5, 6]) {
+      await using server = await createServer({ port: false, seed, clock: virtualClock({ now: 1e12, frozen: true }) });
+      for (let index = 0; index < 2000; index++) server.run('SET', `key:${index}`, 'x'.repeat(100));
+      const keys = Array.from({ length: 20 }, () => server.run('RANDOMKEY'));
+      const used = /used_memory:(\d+)/.exec(String(server.run('INFO', 'memory')))![1];
+      server.run('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random');
+      server.run('CONFIG', 'SET', 'maxmemory', Number(used) - 50_000);
+      server.run('SET', 'one-more', 'x');
+      const left = Object.keys(server.dump()['0']!);
+      assert.ok(left.length < 2000 && left.length > 500, `${left.length} keys are left`);
+      drawn.push({ keys, left });
+    }
+    assert.deepEqual(drawn[0], drawn[1]);
+    assert.notDeepEqual(drawn[0], drawn[2]);
+  });
+
+  it('takes a snapshot to a file and back', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kvasir-snapshot-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, 'seed.rdb');
+    await using server = await createServer({ port: false, fixtures: { a: '1', l: ['x', 'y'] } });
+    writeFileSync(path, server.snapshot().bytes);
+    await using other = await createServer({ port: false, fixtures: { gone: '1' } });
+    other.restore(readFileSync(path));
+    assert.deepEqual(other.dump(), server.dump());
+    await using third = await createServer({ port: false, dir: folder, dbfilename: 'seed.rdb' });
+    assert.deepEqual(third.dump(), server.dump());
+  });
+
+  it('waits for a slow sync of the disk', async (t) => {
+    const clock = virtualClock({ frozen: true });
+    await using server = await createServer({ port: false, appendonly: 'yes', appendfsync: 'everysec', clock });
+    const client = new Redis({ Connector: connector(server) as never });
+    t.after(() => client.disconnect());
+    server.slowFsync(5000);
+    await client.set('a', '1');
+    let isAnswered = false;
+    const answer = client.call('WAITAOF', '1', '0', '0').finally(() => (isAnswered = true));
+    // The sync begins after a second at most, and takes five.
+    for (const step of [2000, 2500]) {
+      clock.advance(step);
+      for (let count = 0; count < 20; count++) await turn();
+      assert.equal(isAnswered, false, `after ${step} more`);
+    }
+    clock.advance(2000);
+    assert.deepEqual(await answer, [1, 0]);
+  });
+
+  it('lets all replies wait for a slow sync with appendfsync always', async (t) => {
+    const clock = virtualClock({ frozen: true });
+    await using server = await createServer({ port: false, appendonly: 'yes', appendfsync: 'always', clock });
+    const [writer, reader] = [0, 1].map(() => new Redis({ Connector: connector(server) as never }));
+    t.after(() => [writer, reader].forEach((client) => client!.disconnect()));
+    assert.equal(await writer!.set('a', '0'), 'OK');
+    assert.equal(await reader!.get('a'), '0');
+    server.slowFsync(500);
+    assert.equal(await reader!.get('a'), '0', 'there is nothing to sync');
+    const answers: unknown[] = [];
+    const turns = async (): Promise<void> => {
+      for (let count = 0; count < 20; count++) await turn();
+    };
+    const written = writer!.set('a', '1').then((reply) => answers.push(reply));
+    await turns();
+    const read = reader!.get('a').then((reply) => answers.push(reply));
+    await turns();
+    clock.advance(499);
+    await turns();
+    assert.deepEqual(answers, []);
+    clock.advance(1);
+    await Promise.all([written, read]);
+    assert.deepEqual(answers.sort(), ['1', 'OK']);
+    server.healDisk();
+    assert.equal(await writer!.set('a', '2'), 'OK');
+    // A server that ends while a sync is under way leaves nothing that runs later.
+    server.slowFsync(500);
+    writer!.set('a', '3').catch(() => undefined);
+    await turns();
+    await server.close();
+    clock.advance(1000);
   });
 
   it('records what clients did, and in how many round trips', async () => {

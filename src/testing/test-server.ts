@@ -10,12 +10,14 @@ import { type Environment, systemEnvironment } from '../io/environment.js';
 import { readWhole } from '../io/files.js';
 import type { Network } from '../io/network.js';
 import { SimulatedFiles } from '../io/files-simulated.js';
+import type { Wire, WireEvents } from '../io/wire.js';
 import { putImage, takeImage } from '../persistence/memory-image.js';
 import { type DataDump, dumpData, type Fixtures, loadFixtures } from './data-dump.js';
 import { DirectCalls } from './direct-calls.js';
-import type { PlainReply } from './plain-reply.js';
+import type { CallArgument, PlainReply } from './plain-reply.js';
 import { CommandRecording } from './recording.js';
-import type { CallArgument, DiskOperation, Recording, Snapshot, TestServer, TestServerOptions } from './test-kit.js';
+import { passOnAllData } from './restored-effects.js';
+import type { DiskOperation, Recording, Snapshot, TestServer, TestServerOptions } from './test-kit.js';
 
 export class LocalTestServer implements TestServer {
   private readonly calls: DirectCalls;
@@ -71,12 +73,16 @@ export class LocalTestServer implements TestServer {
 
   restore(from: Snapshot | Uint8Array): void {
     const { inside } = this;
+    inside.beginTurn();
     inside.transactions.databaseChanged(-1);
     if (from instanceof Uint8Array) putImage(inside.persistence.host, from);
     else putImage(inside.persistence.host, from.bytes, this.ownSnapshots.has(from));
+    // The data set is another than that of the last save.
+    inside.keyspace.dirty++;
+    for (const flushed of inside.hooks.flushes) flushed(-1);
+    passOnAllData(inside);
     inside.blocking.allChanged();
     inside.serveReady();
-    for (const flushed of inside.hooks.flushes) flushed(-1);
   }
 
   async clone(): Promise<TestServer> {
@@ -110,6 +116,7 @@ export class LocalTestServer implements TestServer {
 
   slowFsync(milliseconds: number): void {
     const { clock } = this.inside;
+    this.ownDisk.syncMs = milliseconds;
     this.ownDisk.later = (run): void => {
       if (milliseconds === 0) clock.soon(run);
       else clock.after(milliseconds, run);
@@ -151,11 +158,13 @@ export class LocalTestServer implements TestServer {
   }
 }
 
-/** What a group of nodes gives its servers besides the options. */
+/** Surroundings that a group of nodes gives its servers, besides the options. */
 export interface TestServerSurroundings {
   readonly network: Network;
   /** A disk that outlives the server. */
   readonly disk: SimulatedFiles;
+  /** Lets the clients of `connect()` in. */
+  readonly admit: (wire: Wire, accept: (wire: Wire) => WireEvents) => WireEvents;
 }
 
 /** As `createServer`. */
@@ -178,7 +187,12 @@ export async function startTestServer(
     ...(disk === undefined ? {} : { files: disk, hasThreads: false, sharesDisk: false }),
     ...(surroundings.network === undefined ? {} : { network: surroundings.network }),
   };
-  const embedded = await startEmbedded(start, environment, disk === undefined ? undefined : '/data');
+  const embedded = await startEmbedded(
+    start,
+    environment,
+    disk === undefined ? undefined : '/data',
+    surroundings.admit,
+  );
   const server = new LocalTestServer(embedded, disk, options, seed);
   if (fixtures !== undefined) server.load(fixtures);
   return server;

@@ -1,11 +1,19 @@
 // vitest-setup: for `setupFiles: ['kvasir/vitest-setup']`: a server for each test file, there before the file's imports run, whose
-// data is restored before each test. REDIS_URL, REDIS_HOST and REDIS_PORT are set.
+// data is restored before each test. REDIS_URL, REDIS_HOST and REDIS_PORT are set. Options come from the configuration:
+//
+//   test: { setupFiles: ['kvasir/vitest-setup'], provide: { kvasir: { fixtures: { stock: '10' } } } }
 
-import { afterAll, beforeEach } from 'vitest';
+import * as vitest from 'vitest';
 import { usePreset } from './preset.js';
-import type { TestServer } from './test-kit.js';
+import type { TestServer, TestServerOptions } from './test-kit.js';
 
-const preset = await usePreset({ beforeEach: (run) => beforeEach(run), afterAll: (run) => afterAll(run) });
+// Before version 2.1 nothing can be provided.
+const { inject } = vitest as unknown as { readonly inject?: (key: string) => unknown };
+const options = (inject?.('kvasir') ?? {}) as TestServerOptions;
+const preset = await usePreset(
+  { beforeEach: (run) => vitest.beforeEach(run), afterAll: (run) => vitest.afterAll(run) },
+  options,
+);
 
 /** The server of this test file. */
 export const server: TestServer = preset.server;

@@ -4,6 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runScenario } from '../../src/simulation/run-scenario.js';
 import {
+  recipePlaceScenarios,
+  runDelayedJobs,
+  runReadWriteLock,
+  runSemaphore,
+} from '../../src/simulation/scenarios/recipe-places.js';
+import {
   type Broken,
   nothingBroken,
   recipeScenarios,
@@ -17,7 +23,7 @@ import { World } from '../../src/simulation/world.js';
 const seeds = Number(process.env['SIM_SEEDS'] ?? 1);
 const SEARCHED_SEEDS_MAX = 100;
 
-for (const scenario of recipeScenarios) {
+for (const scenario of [...recipeScenarios, ...recipePlaceScenarios]) {
   test(`${scenario.name}: ${seeds} seeds`, async () => {
     for (let seed = 1; seed <= seeds; seed++) {
       const { error, timeline } = await runScenario(scenario, seed);
@@ -41,6 +47,15 @@ const demonstrations: readonly [string, () => Promise<void>][] = [
   ['two hold a lock around a failover', () => breaks(runLockFailover, 'overlaps')],
   ['a failover gives a fencing token twice', () => breaks(runLockFailover, 'fencesBack')],
   ['two hold a Redlock when servers forget at a restart', () => breaks((w, b) => runRedlock(w, b, false), 'overlaps')],
+  [
+    'more than two have a place when the server’s clock jumps ahead',
+    () => breaks((w, b) => runSemaphore(w, b, true), 'overlaps'),
+  ],
+  [
+    'a writer is not alone when the server’s clock jumps ahead',
+    () => breaks((w, b) => runReadWriteLock(w, b, true), 'overlaps'),
+  ],
+  ['two workers do one job when one stands still', () => breaks((w, b) => runDelayedJobs(w, b, false), 'jobsTwice')],
   ['a failover loses orders that were answered', () => breaks(runSaleFailover, 'ordersLost')],
 ];
 

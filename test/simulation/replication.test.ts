@@ -9,17 +9,21 @@ import { replicationScenarios } from '../../src/simulation/scenarios/replication
 
 const seeds = Number(process.env.SIM_SEEDS ?? 1);
 
+/** The trace of the first seed of each scenario. */
+const traces = new Map<string, string>();
+
 for (const scenario of [...replicationScenarios, replicationRolesScenario, ...hostilePeersScenarios]) {
   test(`${scenario.name}: ${seeds} seeds`, async () => {
     for (let seed = 1; seed <= seeds; seed++) {
-      const { error, timeline } = await runScenario(scenario, seed);
+      const { error, timeline, traceHash } = await runScenario(scenario, seed);
+      if (seed === 1) traces.set(scenario.name, traceHash);
       assert.equal(error, undefined, `seed ${seed}: ${error?.message}\n${timeline.slice(-30).join('\n')}`);
     }
   });
 }
 
 test('the same seed gives the same run', async () => {
-  const first = await runScenario(replicationScenarios[0]!, 5);
-  const second = await runScenario(replicationScenarios[0]!, 5);
-  assert.equal(first.traceHash, second.traceHash);
+  const [scenario] = replicationScenarios;
+  const { traceHash } = await runScenario(scenario!, 1);
+  assert.equal(traces.get(scenario!.name), traceHash);
 });

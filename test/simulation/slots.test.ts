@@ -16,7 +16,8 @@ test(`slots that move in one step: ${seeds} seeds`, async () => {
 
 test('a handoff during which writes go on is found out', async () => {
   const planted = slotsScenario('slots', (cluster) => (cluster.slotMoves.skipsPause = true));
-  for (let seed = 1; seed <= 20; seed++) {
+  // The fifth one has found it; a change of the simulated servers may make it another.
+  for (const seed of [5, ...Array.from({ length: 20 }, (_, index) => index + 1)]) {
     const { error } = await runScenario(planted, seed);
     if (error === undefined) continue;
     assert.match(error.message, /changes/);

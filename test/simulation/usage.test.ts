@@ -1,4 +1,4 @@
-// What a simulated server tells of itself follows from the seed alone: nothing of the real process shows through.
+// A simulated server's reports on itself follow from the seed alone: nothing of the real process shows through.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -128,6 +128,93 @@ test('a one-way cut lets the other way through', async () => {
   assert.equal(own.text, 'heard');
 });
 
+test('bytes take the latency and the jitter of the link, and no less', async () => {
+  const { world, net, a, b, connect, accepted } = await pair();
+  const { wire } = connect();
+  await world.run(10);
+  Object.assign(net.link(a, b), { latencyMs: 100, jitterMs: 50 });
+  wire.write(Buffer.from('x'));
+  await world.run(99);
+  assert.equal(accepted().side.text, '');
+  await world.run(52);
+  assert.equal(accepted().side.text, 'x');
+});
+
+test('two connections do not keep the order among each other, each does in itself', async () => {
+  const { world, net, a, b } = await pair();
+  net.link(a, b).jitterMs = 20;
+  let heard = '';
+  await b.network.listen({ host: '0.0.0.0', port: 2, backlog: 10, keepAliveSeconds: () => 0 }, () => {
+    const events = side();
+    events.onData = (bytes, count) => void (heard += Buffer.from(bytes.subarray(0, count)).toString());
+    return events;
+  });
+  const [first, second] = [1, 2].map(() =>
+    a.network.connect(
+      { host: b.address, port: 2, timeoutMs: 1000 },
+      Object.assign(side(), { onOpen: () => undefined }),
+    ),
+  );
+  await world.run(100);
+  for (const letter of 'abcdefghijklm') {
+    first!.write(Buffer.from(letter));
+    second!.write(Buffer.from(letter.toUpperCase()));
+    await world.run(1);
+  }
+  await world.run(100);
+  assert.equal(heard.replace(/[A-Z]/g, ''), 'abcdefghijklm');
+  assert.equal(heard.replace(/[a-z]/g, ''), 'ABCDEFGHIJKLM');
+  const asSent = [...'abcdefghijklm'].map((letter) => letter + letter.toUpperCase()).join('');
+  assert.notEqual(heard, asSent, 'one of the two is now and then ahead');
+});
+
+test('a slow link takes time for each byte', async () => {
+  const { world, net, a, b, connect, accepted } = await pair();
+  const { wire } = connect();
+  await world.run(10);
+  net.link(a, b).bytesPerSecond = 1000;
+  wire.write(Buffer.alloc(500, 'x'));
+  await world.run(250);
+  assert.notEqual(accepted().side.text.length, 500);
+  await world.run(500);
+  assert.equal(accepted().side.text.length, 500);
+});
+
+test('a clock that jumps shows another date, and moves no timer', async () => {
+  const { world, a, b } = await pair();
+  const before = a.clock.wallMs();
+  const seen: number[] = [];
+  a.clock.after(1000, () => seen.push(a.clock.steadyMs()));
+  const dueMs = a.clock.steadyMs() + 1000;
+  a.wallErrorMs += 3_600_000;
+  assert.equal(a.clock.wallMs() - before, 3_600_000);
+  assert.equal(b.clock.wallMs(), before, 'each host has a clock of its own');
+  await world.run(999);
+  assert.deepEqual(seen, []);
+  await world.run(2);
+  assert.deepEqual(seen, [dueMs]);
+});
+
+test('a power cut takes what was not synced, a kill takes nothing', async () => {
+  const lengths = new Set<number>();
+  for (let seed = 1; seed <= 20; seed++) {
+    const { a } = await pair(seed);
+    const file = a.files.open('/log', 'create');
+    file.write(Buffer.from('durable'), 0, 7);
+    file.sync();
+    a.files.syncFolder('/');
+    file.write(Buffer.from(' and not'), 0, 8);
+    a.kill();
+    assert.equal(a.files.get('/log').length, 15);
+    a.boot(() => undefined);
+    a.powerOff();
+    const left = Buffer.from(a.files.get('/log')).toString();
+    assert.ok(left.startsWith('durable') && 'durable and not'.startsWith(left), left);
+    lengths.add(left.length);
+  }
+  assert.ok(lengths.size > 3, 'any part of it may be lost');
+});
+
 test('connecting fails by refusal, by time, and for want of a host', async () => {
   const { world, net, a, b, connect } = await pair();
   const events = side();

@@ -37,6 +37,39 @@ describe('presets', () => {
     assert.match(stdout, /pass 2/);
   });
 
+  it('node:test in CommonJS: a server for the file, which hooks can wait for', async (t) => {
+    const folder = join(root, 'dist/test/examples');
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, `preset-${process.pid}.test.cjs`);
+    t.after(() => rmSync(path));
+    writeFileSync(
+      path,
+      `const assert = require('node:assert/strict');
+       const { after, before, test } = require('node:test');
+       const kvasir = require('kvasir/node-test');
+       const { Redis } = require('ioredis');
+       let redis;
+       before(async () => {
+         await kvasir.ready;
+         redis = new Redis(process.env.REDIS_URL);
+         await redis.set('stock', 10);
+         kvasir.keep();
+       });
+       after(() => redis.disconnect());
+       for (const name of ['first', 'second'])
+         test(name, async () => {
+           assert.equal(await redis.decr('stock'), 9);
+           assert.equal(kvasir.server.run('GET', 'stock'), '9');
+         });`,
+    );
+    const { stdout } = await run(process.execPath, ['--require', 'kvasir/node-test', '--test', path], {
+      cwd: root,
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+      timeout: 120_000,
+    });
+    assert.match(stdout, /pass 2/);
+  });
+
   it('hooks of jest and vitest: starts before all, restores before each, stops after all', async () => {
     const hooks = {
       all: [] as (() => Promise<void>)[],

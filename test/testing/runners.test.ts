@@ -64,13 +64,14 @@ function run(folder: string, name: string, words: readonly string[]): Promise<st
 describe('vitest', () => {
   it('has a server a file, data as before each test, and fake timers', async (t) => {
     const folder = project(t, {
-      'vitest.config.mjs': "export default { test: { setupFiles: ['kvasir/vitest-setup'] } };",
+      'vitest.config.mjs':
+        "export default { test: { setupFiles: ['kvasir/vitest-setup'], provide: { kvasir: { fixtures: { given: 'yes' } } } } };",
       'stock.test.mjs': `
         import { afterAll, beforeAll, expect, test, vi } from 'vitest';
         import { Redis } from 'ioredis';
         import { createServer, fakeTimersClock, virtualClock } from 'kvasir/testing';
         import { keep, server } from 'kvasir/vitest-setup';
-        // What a program does when it is loaded: the address must be there by then.
+        // A program connects when it is loaded: the address must be set by then.
         const client = new Redis(process.env.REDIS_URL);
         beforeAll(async () => {
           await client.set('stock', 10);
@@ -108,8 +109,8 @@ describe('vitest', () => {
       'other.test.mjs': `
         import { expect, test } from 'vitest';
         import { server } from 'kvasir/vitest-setup';
-        test('another file has another server', () => {
-          expect(server.dump()).toEqual({});
+        test('another file has another server, with the data of the configuration', () => {
+          expect(server.dump()).toEqual({ 0: { given: { type: 'string', value: 'yes' } } });
           expect(server.url).toBe(process.env.REDIS_URL);
         });`,
     });

@@ -4,8 +4,8 @@
 // While it lasts: of two masters that both believe to own a slot, one has the greater epoch, so that everybody who hears of both
 // knows whom to believe. (A TAKEOVER is the one thing that may break this for a while; worlds with one check the end alone.)
 
+import { SLOT_COUNT } from '../../base/key-slot.js';
 import type { ClusterNode } from '../../cluster/node.js';
-import { SLOT_COUNT } from '../../cluster/node.js';
 import * as commands from '../../cluster/commands.js';
 import { bumpEpoch } from '../../cluster/epochs.js';
 import { CLIENT_PORT, SimulatedNode } from '../cluster-node.js';
@@ -113,7 +113,7 @@ class ClusterWorld {
     return this.nodes.every((node) => node.state.isOk && viewOf(node) === expected) && this.faults().length === 0;
   }
 
-  /** What is wrong with the view of the first node. */
+  /** Faults in the view of the first node. */
   faults(): string[] {
     const { state } = this.nodes[0]!;
     const found: string[] = [];
@@ -237,7 +237,7 @@ function overlaps(first: ClusterNode, second: ClusterNode): boolean {
   return first.slots.some((byte, index) => (byte & second.slots[index]!) !== 0);
 }
 
-/** What a node believes, as text that can be compared. */
+/** A node's view, as text that can be compared. */
 function viewOf({ state }: SimulatedNode): string {
   const nodes = [...state.nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   return nodes

@@ -1,10 +1,10 @@
 // codis: two proxies and two servers of a codis, slots that move under load, connections that break.
 //
-// Each client has keys of its own and many requests under way. What must hold: a reply is the one to its request (values name
-// their client and request), in the order of requests; a counter moves by one for each INCR that was answered, and by one or none
-// for each whose connection was lost; no key is at both servers in the end.
+// Each client has keys of its own and many requests under way. Invariants: a reply is the one to its request (values
+// name their client and request), in the order of requests; a counter moves by one for each INCR that was answered, and
+// by one or none for each whose connection was lost; no key is at both servers in the end.
 
-import { codisSlot } from '../../base/codis-slot.js';
+import { CODIS_SLOT_COUNT, codisSlot } from '../../base/codis-slot.js';
 import { Prng } from '../../base/prng.js';
 import type { CodisSlot } from '../../proxy/codis/slot.js';
 import { replyText, SimulatedClient } from '../client.js';
@@ -19,7 +19,6 @@ const CLIENTS = 4;
 const ROUNDS = 60;
 const MOVES = 6;
 const STEP_MS = 100_000;
-const SLOT_COUNT = 1024;
 
 /** A counter as its client knows it: between what is certain and what may be. */
 interface Counter {
@@ -113,7 +112,7 @@ class Deployment {
     );
     this.admin = new Host(world, this.net, 'admin', '10.0.2.1');
     this.admin.boot(() => undefined);
-    this.slots = Array.from({ length: SLOT_COUNT }, (_, id) => ({ id, backend_addr: this.addressOf(0) }));
+    this.slots = Array.from({ length: CODIS_SLOT_COUNT }, (_, id) => ({ id, backend_addr: this.addressOf(0) }));
   }
 
   addressOf(server: number): string {

@@ -1,5 +1,5 @@
 // hostile-peers: a real server whose master, or whose replicas, send whatever comes to their mind: half handshakes, wrong offsets, torn and
-// endless data, garbage, lines without end, nothing at all.
+// endless data, garbage, lines without end, nothing at all; with one connection for the data and the stream, and with two.
 //
 // The server must say in the log what is wrong, try again, keep its memory and its disk bounded, serve its clients, and follow, or
 // be followed by, a decent server as soon as there is one.
@@ -18,7 +18,7 @@ import type { Scenario } from './scenario.js';
 const CALM_MS_MAX = 400_000;
 const SESSIONS = 25;
 const SESSION_MS_MAX = 200_000;
-/** What the disk of a replica may hold: data without end fills it. */
+/** Size of a replica's disk: data without end fills it. */
 const DISK_BYTES = 6_000_000;
 /** Blocks of the stream, beyond the backlog, that a master may keep for replicas that take nothing. */
 const STREAM_BYTES_MAX = 3_000_000;
@@ -55,7 +55,7 @@ function number(random: Prng): string {
   ]);
 }
 
-/** What comes after +FULLRESYNC or SYNC. */
+/** The bytes after +FULLRESYNC or SYNC. */
 function data(random: Prng): (Uint8Array | 'endless' | 'silence')[] {
   const marked = bytesOf(`$EOF:${MARK}\r\n`);
   const torn = EMPTY_RDB.subarray(0, random.below(EMPTY_RDB.length));
@@ -104,7 +104,7 @@ function data(random: Prng): (Uint8Array | 'endless' | 'silence')[] {
   }
 }
 
-/** What comes after the data. Not REPLICAOF and SHUTDOWN: a master may promote and end its replica, as in Redis. */
+/** The bytes after the data. Not REPLICAOF and SHUTDOWN: a master may promote and end its replica, as in Redis. */
 function stream(random: Prng): (Uint8Array | 'endless' | 'silence')[] {
   return Array.from({ length: 1 + random.below(4) }, () => {
     switch (random.below(11)) {
@@ -175,11 +175,13 @@ class HostileMaster implements WireEvents {
         `+FULLRESYNC ${ID} ${random.below(1e6)}\r\n`,
         `+CONTINUE ${id}\r\n`,
         '+CONTINUE\r\n',
+        // Then the data is asked for on a second connection, which this class answers too.
+        `+RDBCHANNELSYNC ${random.chance(80) ? 17 : number(random)}\r\n`,
         '-ERR unknown command\r\n',
         `-${random.pick(['LOADING', 'NOMASTERLINK', 'NOPERM', 'BUSY'])} no\r\n`,
       ]);
       this.wire.write(bytesOf(reply));
-      this.play(reply.startsWith('+C') ? stream(random) : data(random));
+      this.play(/^\+[CR]/.test(reply) ? stream(random) : data(random));
     } else if (/SYNC/.test(words)) this.play(data(random));
     else if (this.lines++ < this.good)
       this.wire.write(bytesOf(random.chance(90) ? '+OK\r\n' : random.pick(['\n', '-ERR no\r\n', ':1\r\n'])));
@@ -264,6 +266,8 @@ async function runHostileMaster(world: World): Promise<void> {
   const disk = {
     'repl-backlog-disk-size': random.chance(50) ? 200_000 : 0,
     appendonly: random.chance(30) ? 'yes' : 'no',
+    'repl-rdb-channel': random.chance(60) ? 'yes' : 'no',
+    'repl-diskless-load': random.pick(['disabled', 'on-empty-db', 'swapdb', 'flush-before-load']),
   };
   const replica = makeNode(world, net, 'replica', '10.0.0.2', { replicaof: '10.0.0.1 6379', ...disk });
   const enemy = new Host(world, net, 'enemy', '10.0.0.1');
@@ -311,6 +315,9 @@ async function attack(world: World, host: Host, target: Node): Promise<void> {
   );
   const offset = (): string =>
     random.chance(40) ? String(Math.max(0, replication.offset + random.below(2000) - 1900)) : number(random);
+  /** The number of somebody whose data it could take, or of nobody. */
+  const client = (): string =>
+    random.pick([...[...replication.followers].map((known) => String(known.client.id)), number(random)]);
   const id = (): string => random.pick([replication.id, replication.history.secondId, ID, '?', '', 'x'.repeat(100)]);
   const count = 1 + random.below(12);
   for (let step = 0; step < count && isOpen; step++) {
@@ -318,6 +325,9 @@ async function attack(world: World, host: Host, target: Node): Promise<void> {
       (): string => 'PING\r\n',
       (): string => `REPLCONF listening-port ${number(random)}\r\n`,
       (): string => `REPLCONF capa eof capa psync2 capa ${'x'.repeat(random.below(3000))}\r\n`,
+      (): string => 'REPLCONF capa eof capa psync2 capa rdb-channel-repl\r\n',
+      (): string => `REPLCONF capa eof rdb-only 1 rdb-channel 1 main-ch-client-id ${client()}\r\n`,
+      (): string => `REPLCONF main-ch-client-id ${client()}\r\n`,
       (): string => `REPLCONF ip-address ${'1'.repeat(random.below(1000))}\r\n`,
       (): string =>
         `REPLCONF ${random.pick(['rdb-only 1', 'rdb-filter-only ""', 'rdb-filter-only functions', 'nothing 1', 'ack', 'getack *', 'version 99.x'])}\r\n`,
@@ -331,8 +341,14 @@ async function attack(world: World, host: Host, target: Node): Promise<void> {
       (): string => 'x'.repeat(100_000),
       (): string => '*1\r\n$999999999\r\n',
     ];
-    wire.write(bytesOf(random.pick(lines)()));
+    const line = random.pick(lines)();
+    wire.write(bytesOf(line));
     await world.run(random.below(600));
+    // Its answer must be out before PSYNC comes.
+    if (line.includes('rdb-channel') && random.chance(70)) {
+      wire.write(bytesOf('PSYNC ? -1\r\n'));
+      await world.run(random.below(600));
+    }
   }
   if (random.chance(60)) wire.destroy();
 }
@@ -348,9 +364,13 @@ async function runHostileReplicas(world: World): Promise<void> {
     'repl-backlog-size': 50_000,
     'repl-backlog-disk-size': random.chance(50) ? 200_000 : 0,
     'repl-diskless-sync': random.chance(50) ? 'yes' : 'no',
+    'repl-rdb-channel': random.chance(60) ? 'yes' : 'no',
     'client-output-buffer-limit': OUTPUT_LIMIT,
   });
-  const replica = makeNode(world, net, 'replica', '10.0.0.2', { replicaof: '10.0.0.1 6379' });
+  const replica = makeNode(world, net, 'replica', '10.0.0.2', {
+    replicaof: '10.0.0.1 6379',
+    'repl-rdb-channel': random.chance(60) ? 'yes' : 'no',
+  });
   master.process.start();
   replica.process.start();
   await world.runUntil('both serve', CALM_MS_MAX, () => master.process.serves && replica.process.serves);

@@ -2,8 +2,10 @@ import { clusterScenarios } from './cluster.js';
 import { codisScenarios } from './codis.js';
 import { durabilityScenarios } from './durability.js';
 import { hostilePeersScenarios } from './hostile-peers.js';
+import { proxyMigrationScenario } from './proxy-migration.js';
 import { replicationScenarios } from './replication.js';
 import { replicationRolesScenario } from './replication-roles.js';
+import { recipePlaceScenarios } from './recipe-places.js';
 import { recipeScenarios } from './recipes.js';
 import type { Scenario } from './scenario.js';
 import { sentinelScenarios } from './sentinel.js';
@@ -19,10 +21,12 @@ export const scenarios: readonly Scenario[] = [
   ...hostilePeersScenarios,
   ...clusterScenarios,
   ...codisScenarios,
+  proxyMigrationScenario,
   ...sentinelScenarios,
   sentinelLiarScenario,
   sentinelNamesScenario,
   sentinelDeparturesScenario,
   slotsScenario('slots'),
   ...recipeScenarios,
+  ...recipePlaceScenarios,
 ];

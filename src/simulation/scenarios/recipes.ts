@@ -32,17 +32,17 @@ export interface Broken {
 
 export const nothingBroken = (): Broken => ({ overlaps: 0, fencesBack: 0, ordersLost: 0, jobsTwice: 0 });
 
-const TTL_MS = 3000;
-const CALM_MS_MAX = 600_000;
+export const TTL_MS = 3000;
+export const CALM_MS_MAX = 600_000;
 const WORKERS = 4;
 
-interface Worker {
+export interface Worker {
   readonly host: Host;
   readonly client: RecipeClient;
   readonly surroundings: Surroundings;
 }
 
-function makeWorkers(world: World, net: SimulatedNetwork, target: () => ServerProcess | undefined): Worker[] {
+export function makeWorkers(world: World, net: SimulatedNetwork, target: () => ServerProcess | undefined): Worker[] {
   return Array.from({ length: WORKERS }, (_, index) => {
     const host = new Host(world, net, `work${index}`, `10.0.2.${index + 1}`);
     host.boot(() => undefined);
@@ -50,7 +50,7 @@ function makeWorkers(world: World, net: SimulatedNetwork, target: () => ServerPr
   });
 }
 
-/** Who believes to hold the lock, seen by all at once, as only a simulation can. */
+/** All clients that believe to hold the lock at the same moment, as only a simulation can see it. */
 class LockWatch {
   private readonly holders = new Set<Held>();
   private lastFence = 0;
@@ -96,34 +96,39 @@ async function lockAgain(worker: Worker, watch: LockWatch, rounds: number, write
   }
 }
 
-type Fault = (world: World, server: ServerProcess, workers: readonly Worker[], net: SimulatedNetwork) => Promise<void>;
+export type Fault = (
+  world: World,
+  server: ServerProcess,
+  workers: readonly Worker[],
+  net: SimulatedNetwork,
+) => Promise<void>;
 
 /** A process stands still for longer than the lock lives; or for a moment. */
-const pauseWorker: Fault = async (world, _server, workers) => {
+export const pauseWorker: Fault = async (world, _server, workers) => {
   const { host } = world.random.pick(workers);
   host.pause();
   await world.run(world.random.below(2 * TTL_MS));
   host.resume();
 };
 
-const cutWorker: Fault = async (world, server, workers, net) => {
+export const cutWorker: Fault = async (world, server, workers, net) => {
   net.partition([world.random.pick(workers).host], [server.host]);
   await world.run(world.random.below(1500));
   net.heal();
 };
 
-const pauseServer: Fault = async (world, server) => {
+export const pauseServer: Fault = async (world, server) => {
   server.host.pause();
   await world.run(world.random.below(1500));
   server.host.resume();
 };
 
 /** Clocks of processes say anything: recipes must not care. */
-const jumpWorkerClock: Fault = async (world, _server, workers) => {
+export const jumpWorkerClock: Fault = async (world, _server, workers) => {
   world.random.pick(workers).host.wallErrorMs = world.random.below(86_400_000) - 43_200_000;
 };
 
-const jumpServerClockForward: Fault = async (world, server) => {
+export const jumpServerClockForward: Fault = async (world, server) => {
   server.host.wallErrorMs += TTL_MS + world.random.below(10_000);
 };
 
@@ -260,8 +265,9 @@ async function insist<T>({ surroundings }: Worker, call: () => Promise<T>): Prom
 }
 
 /**
- * A sale while the master fails over in the middle. What holds: the books of the last master are balanced, nothing is sold beyond the
- * stock in them, and an order that WAIT saw on both replicas is in them. Orders that were answered without may be lost.
+ * A sale while the master fails over in the middle. Invariants: the books of the last master are balanced, nothing is
+ * sold beyond the stock in them, and an order that WAIT saw on both replicas is in them. Other confirmed orders may be
+ * lost.
  */
 export async function runSaleFailover(world: World, broken: Broken): Promise<void> {
   const { deployment, workers } = await startDeployment(world);

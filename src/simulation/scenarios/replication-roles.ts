@@ -45,6 +45,8 @@ function makeMember(world: World, net: SimulatedNetwork, index: number): Member 
     'repl-ping-replica-period': 1,
     'repl-diskless-sync': random.chance(50) ? 'yes' : 'no',
     'repl-diskless-sync-delay': 0,
+    'repl-rdb-channel': random.chance(40) ? 'yes' : 'no',
+    'repl-diskless-load': random.pick(['disabled', 'disabled', 'on-empty-db', 'swapdb', 'flush-before-load']),
     'repl-backlog-size': random.chance(60) ? 16_384 : 1 << 20,
     'repl-backlog-disk-size': random.chance(60) ? random.pick([100_000, 1_000_000]) : 0,
     'repl-backlog-ttl': random.chance(20) ? 1 : 3600,

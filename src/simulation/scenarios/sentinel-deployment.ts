@@ -13,7 +13,7 @@ const SENTINEL_PORT = 26379;
 
 const directives = { save: '', 'repl-timeout': 5, 'repl-ping-replica-period': 1, 'repl-diskless-sync-delay': 0 };
 
-/** What must hold for the votes and configurations of all sentinels in all their lives. */
+/** The invariants of votes and configurations of all sentinels in all their lives. */
 export class ElectionRecord {
   private readonly leaders = new Map<number, string>();
   private readonly votes = new Map<string, string>();

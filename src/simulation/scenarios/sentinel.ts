@@ -32,7 +32,7 @@ export async function runSentinels(world: World, options: SentinelOptions): Prom
     await world.random.pick(strikes)(world, deployment);
   }
   await world.runUntil('all agree again', CALM_MS_MAX, () => deployment.isCalm);
-  // Whoever failed over or voted lately waits for two timeouts.
+  // A sentinel that failed over or voted lately waits for two timeouts.
   await world.run(3 * FAILOVER_TIMEOUT_MS);
   await world.runUntil('all agree after a while', CALM_MS_MAX, () => deployment.isCalm);
   const last = deployment.agreed!;

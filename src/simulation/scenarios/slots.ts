@@ -28,7 +28,7 @@ const directives: Directives = {
   'cluster-enabled': 'yes',
   'cluster-node-timeout': 2000,
   'repl-timeout': 5,
-  // What was acknowledged is on the disk, or a crash would lose it whatever the slots do.
+  // Acknowledged writes are on the disk, or a crash would lose them whatever the slots do.
   appendonly: 'yes',
   appendfsync: 'always',
 };
@@ -43,7 +43,7 @@ function clusterOf({ process }: Node): Cluster {
   return process.running!.server.cluster as Cluster;
 }
 
-/** What a writer knows of a key: how often it was changed at least, and at most. */
+/** A writer's knowledge of a key: how often it was changed at least, and at most. */
 interface Known {
   least: number;
   most: number;
