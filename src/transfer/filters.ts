@@ -41,7 +41,7 @@ export class Filters {
   private readonly maxBytes: number;
   private readonly minElements: number;
   private readonly maxElements: number;
-  private readonly dropsExpiry: boolean;
+  readonly dropsExpiry: boolean;
   /** The value in parts that does not go through. */
   private isSkipping = false;
   /** Keys that did not go through. */
@@ -127,7 +127,8 @@ export class Filters {
     return this.databases?.has(database) !== false;
   }
 
-  private passes(record: KeyRecord): boolean {
+  /** Whether the record goes on: what `apply` decides, without counting. */
+  accepts(record: KeyRecord): boolean {
     if (!this.passesName(record.key, record.database)) return false;
     if (this.types?.has(record.kind) === false) return false;
     if (this.ttl !== undefined && (record.expireAtMs !== NO_EXPIRY) !== (this.ttl === 'with')) return false;
@@ -156,12 +157,30 @@ export class Filters {
     return key;
   }
 
+  /** The keys that arrive under this name in this database: a database and a name each. */
+  originals(key: Uint8Array, database: number): { database: number; key: Uint8Array }[] {
+    const databases = [...this.databaseMap].filter(([, to]) => to === database).map(([from]) => from);
+    if (!this.databaseMap.has(database)) databases.push(database);
+    const names = [key];
+    for (const { from, to } of this.renamings)
+      if (key.length >= to.length && to.compare(key, 0, to.length) === 0)
+        names.push(Buffer.concat([from, key.subarray(to.length)]));
+    const found: { database: number; key: Uint8Array }[] = [];
+    for (const from of databases)
+      for (const [place, name] of names.entries()) {
+        const isRepeated = names.findIndex((other) => Buffer.compare(other, name) === 0) < place;
+        if (isRepeated || !this.passesName(name, from) || Buffer.compare(this.newName(name), key) !== 0) continue;
+        found.push({ database: from, key: name });
+      }
+    return found;
+  }
+
   /** The record as it goes on, or undefined when it does not. */
   apply(record: TransferRecord): TransferRecord | undefined {
     if (record.what !== 'key') return record;
     const isStart = record.part === 'whole' || record.part === 'first';
     if (isStart) {
-      this.isSkipping = !this.passes(record);
+      this.isSkipping = !this.accepts(record);
       if (this.isSkipping) this.skipped++;
     }
     if (this.isSkipping) return undefined;

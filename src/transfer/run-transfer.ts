@@ -5,24 +5,27 @@ import type { PositionFile } from './program/position-file.js';
 import type { Interrupt } from './program/program.js';
 import type { Progress } from './program/progress.js';
 import type { Batch, Position, Sink, Source, TransferRecord } from './record/record.js';
+import { sleep } from './sleep.js';
 
 export interface TransferOptions {
   readonly filters?: Filters | undefined;
   readonly progress: Progress;
   readonly interrupt: Interrupt;
-  /** Saves where to go on, once the sink has everything up to there. */
+  /** Saves the position to continue from, once the sink has everything up to it. */
   readonly positions?: PositionFile | undefined;
-  /** What the sink adds to the position. */
+  /** The sink's addition to the position. */
   readonly extra?: () => Position;
   /** Bytes a second and records a second at most. */
   readonly limits?: RateLimit | undefined;
 }
 
+/** A quiet time earns no more than this. */
+const CREDIT_MS = 100;
+
 /** Waits so that no more than so many bytes and records go through in a second. */
 export class RateLimit {
-  private readonly startedMs = performance.now();
-  private bytes = 0;
-  private records = 0;
+  /** When what went through is paid for. */
+  private paidMs = -Infinity;
 
   constructor(
     private readonly bytesPerSecond: number,
@@ -30,11 +33,11 @@ export class RateLimit {
   ) {}
 
   async take(bytes: number, records: number): Promise<void> {
-    this.bytes += bytes;
-    this.records += records;
-    const dueMs = Math.max((this.bytes / this.bytesPerSecond) * 1000, (this.records / this.recordsPerSecond) * 1000);
-    const waitMs = dueMs - (performance.now() - this.startedMs);
-    if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    const nowMs = performance.now();
+    const costMs = Math.max(bytes / this.bytesPerSecond, records / this.recordsPerSecond) * 1000;
+    this.paidMs = Math.max(this.paidMs, nowMs - CREDIT_MS) + costMs;
+    const waitMs = this.paidMs - nowMs;
+    if (waitMs > 1) await sleep(waitMs);
   }
 }
 
@@ -44,10 +47,11 @@ export async function runTransfer(source: Source, sink: Sink, options: TransferO
   const { counts } = progress;
   let last: Position | undefined;
   let bytesBefore = 0;
-  const save = async (): Promise<void> => {
+  const save = async (isEnd = false): Promise<void> => {
     if (positions === undefined || last === undefined) return;
     await sink.flush();
-    positions.save({ ...last, ...options.extra?.() });
+    // At an orderly end the sink has exactly this; otherwise it may have more.
+    positions.save({ ...last, ...options.extra?.(), ...(isEnd ? { clean: 1 } : {}) });
   };
   for await (const batch of source.batches()) {
     const passed = filters === undefined || filters.isEmpty ? batch : filtered(batch, filters);
@@ -62,13 +66,13 @@ export async function runTransfer(source: Source, sink: Sink, options: TransferO
     bytesBefore = batch.sourceBytes;
     if (batch.position !== undefined) last = batch.position;
     if (interrupt.isAsked) {
-      await save();
+      await save(true);
       return false;
     }
     if (batch.position !== undefined && positions?.isDue === true) await save();
   }
   await sink.flush();
-  await save();
+  await save(true);
   return true;
 }
 

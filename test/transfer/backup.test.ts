@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -81,7 +82,7 @@ describe('kvasir-backup', { skip }, () => {
     await withServer(async (server, folder) => {
       const script = /^```js\n(.*?)^```$/ms.exec(readFileSync(page, 'utf8'))![1]!;
       writeFileSync(join(folder, 'open.mjs'), script);
-      writeFileSync(join(folder, 'phrase'), 'correct horse\n');
+      writeFileSync(join(folder, 'phrase'), 'korrektes Pferd, größer\n');
       await mustRun('kvasir-backup', ['keygen', join(folder, 'key')]);
       // More than a piece: the server must not compress.
       await server.send('CONFIG', 'SET', 'rdbcompression', 'no');
@@ -182,7 +183,7 @@ describe('kvasir-backup', { skip }, () => {
       const server = createTcpServer((socket) => {
         socket.on('error', () => undefined);
         socket.on('data', (bytes) => {
-          const count = bytes.toString().match(/REPLCONF/g)?.length ?? 0;
+          const count = bytes.toString().match(/REPLCONF|INFO/g)?.length ?? 0;
           socket.write('+OK\r\n'.repeat(count));
           if (bytes.includes('SYNC')) socket.write(`$100000000\r\nREDIS0011${'\0'.repeat(1 << 20)}`);
         });
@@ -338,6 +339,106 @@ describe('kvasir-backup', { skip }, () => {
     });
   });
 
+  it('goes on with an upload after kill -9, and after a dead network', async () => {
+    await withServer(async (server, folder) => {
+      const s3 = await startS3();
+      const env = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };
+      const work = join(folder, 'work');
+      const to = ['--to', 's3://vault/r', '--s3-endpoint', s3.url, '--work', work];
+      const run = ['run', '--from', `127.0.0.1:${server.port}`, ...to, '--s3-part-size', '5mb', '--compress', 'none'];
+      const parts = (): string[] => s3.requests.flatMap((request) => /partNumber=(\d)/.exec(request)?.[1] ?? []);
+      const sums = (): number => [...s3.objects.keys()].filter((key) => key.endsWith('.sha256')).length;
+      try {
+        await server.send('CONFIG', 'SET', 'rdbcompression', 'no');
+        await server.send('EVAL', bigScript, '1', 'big');
+        const killed = await runTool('kvasir-backup', run, {
+          env,
+          onStart: (child) => {
+            s3.hang = (request) => {
+              if (!request.includes('partNumber=3')) return false;
+              child.kill('SIGKILL');
+              return true;
+            };
+          },
+        });
+        assert.equal(killed.status, null);
+        assert.deepEqual([s3.objects.size, s3.uploads.size], [0, 1]);
+        assert.equal(readdirSync(work).filter((name) => name.endsWith('.made.part')).length, 1);
+        s3.hang = () => false;
+        s3.requests.length = 0;
+        const next = await mustRun('kvasir-backup', run, { env });
+        assert.match(next.stdout.toString(), /which an interrupted run had made\n.*, 4 keys, verified/);
+        assert.deepEqual(parts(), ['3', '1', '2', '3']);
+        assert.deepEqual([sums(), s3.uploads.size], [2, 0]);
+        assert.deepEqual(readdirSync(work), []);
+        // Killed between the last part and the checksum: the stored file is verified, and not sent again.
+        const late = await runTool('kvasir-backup', run, {
+          env,
+          onStart: (child) => {
+            s3.hang = (request) => {
+              if (!request.startsWith('PUT') || !request.includes('.sha256')) return false;
+              child.kill('SIGKILL');
+              return true;
+            };
+          },
+        });
+        assert.equal(late.status, null);
+        assert.equal(sums(), 2);
+        s3.hang = () => false;
+        s3.requests.length = 0;
+        await mustRun('kvasir-backup', run, { env });
+        assert.deepEqual([sums(), parts()], [4, ['1', '2', '3']]);
+        // A server that is busy for ever: the file stays, and the upload with it.
+        s3.fail = (request) => (request.includes('partNumber=2') ? 503 : undefined);
+        assert.equal((await runTool('kvasir-backup', run, { env })).status, 1);
+        assert.equal(s3.uploads.size, 1);
+        s3.fail = () => undefined;
+        s3.requests.length = 0;
+        const verified = await mustRun('kvasir-backup', [...run, '--json'], { env });
+        assert.equal((JSON.parse(verified.stdout.toString()) as { resumed: string[] }).resumed.length, 1);
+        assert.deepEqual(parts(), ['2', '3', '1', '2', '3']);
+        await mustRun('kvasir-backup', ['verify', '--all', ...to], { env });
+      } finally {
+        await s3.close();
+      }
+    });
+  });
+
+  it('takes no file of an interrupted run that is not what its record says', async () => {
+    await withServer(async (server, folder) => {
+      const run = ['run', '--from', `127.0.0.1:${server.port}`, '--to', folder];
+      const file = 'redis-20260101T000000Z.rdb';
+      const content = Buffer.from('half');
+      const sum = createHash('sha256').update(content).digest('hex');
+      const records = [
+        'no JSON',
+        'null',
+        '[]',
+        '{"pid":-1}',
+        recordOf({ file, hash: '0'.repeat(64), bytes: 4, rdbBytes: 4 }),
+        recordOf({ file, hash: '../../x', bytes: 'x', rdbBytes: 4 }),
+        recordOf({ file: '../x', hash: sum, bytes: 4, rdbBytes: 4 }),
+        recordOf({ file, hash: sum, bytes: 4, rdbBytes: 4 }, { pid: '../../etc/passwd' }),
+        recordOf({ file, hash: sum, bytes: 4, rdbBytes: 4 }, { about: ['not a comment'] }),
+        recordOf({ file, hash: sum, bytes: 4, rdbBytes: 4 }, { files: null }),
+        recordOf({ file: file.replace('26', '27'), hash: sum, bytes: 4, rdbBytes: 4 }),
+        'x'.repeat(10_000),
+      ];
+      for (const record of records) {
+        writeFileSync(join(folder, `.${file}.999999999.part`), content);
+        writeFileSync(join(folder, `.${file}.made.part`), record);
+        await mustRun('kvasir-backup', run);
+        assert.ok(!existsSync(join(folder, file)), record.slice(0, 80));
+      }
+      // One that is what it says, and is no RDB: the check of its content refuses it.
+      writeFileSync(join(folder, `.${file}.made.part`), recordOf({ file, hash: sum, bytes: 4, rdbBytes: 4 }));
+      const ran = await runTool('kvasir-backup', run);
+      assert.equal(ran.status, 3);
+      assert.match(ran.stderr, /damaged/);
+      assert.ok(!existsSync(join(folder, file)));
+    });
+  });
+
   it('says what is wrong with a command line', async () => {
     await withFolder(async (folder) => {
       for (const [words, status, message] of [
@@ -370,6 +471,11 @@ for index = 1, 1100 do
   parts[index] = string.rep(table.concat(bytes), 100)
 end
 redis.call('SET', KEYS[1], table.concat(parts))`;
+
+/** The files that a killed run has left beside the one that it made. */
+function recordOf(file: object, other: object = {}): string {
+  return JSON.stringify({ pid: 999_999_999, about: [], files: [file], ...other });
+}
 
 function flip(file: string, at: number): void {
   const bytes = readFileSync(file);

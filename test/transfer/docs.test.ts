@@ -8,7 +8,7 @@ import { startKvasir } from '../kvasir.js';
 import { withFolder } from './tools.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const pages = ['dump', 'rdb', 'aof', 'sync', 'backup', 'plan'];
+const pages = ['dump', 'rdb', 'aof', 'sync', 'backup', 'plan', 'upgrade'];
 
 /** The commands of the page's `console` blocks with what they print; `...` stands for any lines. */
 function sessions(text: string): { command: string; output: string }[] {

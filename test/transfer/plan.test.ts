@@ -94,6 +94,15 @@ describe('kvasir-plan', { skip: peerMissing('redis-server', 'redis-cli') }, () =
       assert.doesNotMatch(ran.stderr, /\n\s+at /, 'no stack');
     }
     await withFolder(async (folder) => {
+      // A module's data that belongs to no key is told of, and the plan is made without it.
+      const withModule = join(folder, 'module.rdb');
+      const aux = [0xf7, 0x81, ...Buffer.alloc(8, 1), 2, 1, 2, 7, 0];
+      const key = [0xfe, 0, 0, 1, 0x6b, 1, 0x76];
+      writeFileSync(withModule, Buffer.from([...Buffer.from('REDIS0009'), ...aux, ...key, 0xff, ...Buffer.alloc(8)]));
+      const warned = await runTool('kvasir-plan', ['size', '--rdb', withModule]);
+      assert.equal(warned.status, 0, warned.stderr);
+      assert.equal(warned.stderr, 'warning: 1 pieces of module data that belong to no key were left out\n');
+      assert.match(warned.stdout.toString(), /in redis-server, 1 keys/);
       const torn = join(folder, 'torn.rdb');
       writeFileSync(torn, 'REDIS0011\xfa\x09redis-ver');
       const ran = await runTool('kvasir-plan', ['size', '--rdb', torn]);

@@ -12,16 +12,20 @@ export interface S3Server {
   readonly url: string;
   readonly objects: Map<string, Buffer>;
   readonly uploads: Map<string, { readonly key: string; readonly parts: Map<number, Buffer>; startedMs: number }>;
-  /** What was asked for: method, path, query. */
+  /** The requests: method, path, query. */
   readonly requests: string[];
   readonly refused: string[];
   /** Returns a status to fail with. */
   fail: (request: string) => number | undefined;
+  /** Returns true for a request that is never answered. */
+  hang: (request: string) => boolean;
   close(): Promise<void>;
 }
 
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 const hex = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
+/** What S3 gives parts and objects that it does not encrypt by KMS. */
+const tagOf = (data: Buffer): string => createHash('md5').update(data).digest('hex');
 
 /** Undefined when the signature is right. */
 function signatureFault(request: IncomingMessage, body: Buffer): string | undefined {
@@ -78,10 +82,12 @@ export async function startS3(): Promise<S3Server> {
 
   function list(response: ServerResponse, query: URLSearchParams): void {
     if (query.has('uploads')) {
-      const all = [...uploads].map(
-        ([id, { key, startedMs }]) =>
-          `<Upload><Key>${escape(key)}</Key><UploadId>${id}</UploadId><Initiated>${new Date(startedMs).toISOString()}</Initiated></Upload>`,
-      );
+      const all = [...uploads]
+        .filter(([, { key }]) => key.startsWith(query.get('prefix') ?? ''))
+        .map(
+          ([id, { key, startedMs }]) =>
+            `<Upload><Key>${escape(key)}</Key><UploadId>${id}</UploadId><Initiated>${new Date(startedMs).toISOString()}</Initiated></Upload>`,
+        );
       response.end(`<ListMultipartUploadsResult>${all.join('')}</ListMultipartUploadsResult>`);
       return;
     }
@@ -97,12 +103,23 @@ export async function startS3(): Promise<S3Server> {
     );
   }
 
+  /** Pages of one part. */
+  function listParts(response: ServerResponse, id: string, after: number): void {
+    const numbers = [...(uploads.get(id)?.parts.keys() ?? [])].filter((number) => number > after).sort((a, b) => a - b);
+    const [number] = numbers;
+    const part =
+      number === undefined
+        ? ''
+        : `<Part><PartNumber>${number}</PartNumber><ETag>&quot;${tagOf(uploads.get(id)!.parts.get(number)!)}&quot;</ETag></Part><NextPartNumberMarker>${number}</NextPartNumberMarker>`;
+    response.end(`<ListPartsResult><IsTruncated>${numbers.length > 1}</IsTruncated>${part}</ListPartsResult>`);
+  }
+
   function finish(response: ServerResponse, id: string, body: string): void {
     const upload = uploads.get(id)!;
     const parts = [...body.matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>&quot;([^&]*)&quot;<\/ETag>/g)].map(
       ([, n, tag]) => {
         const part = upload.parts.get(Number(n));
-        return part !== undefined && hex(part) === tag ? part : undefined;
+        return part !== undefined && tagOf(part) === tag ? part : undefined;
       },
     );
     if (parts.length === 0 || parts.includes(undefined)) {
@@ -126,14 +143,17 @@ export async function startS3(): Promise<S3Server> {
       answerError(response, 403, fault);
       return;
     }
+    if (server.hang(about)) return;
     const status = server.fail(about);
     if (status !== undefined) {
       answerError(response, status, status === 503 ? 'SlowDown' : 'AccessDenied');
       return;
     }
     const id = url.searchParams.get('uploadId');
-    const put = { etag: `"${hex(body)}"` };
-    if (request.method === 'GET' && key === '') list(response, url.searchParams);
+    const put = { etag: `"${tagOf(body)}"` };
+    if (request.method === 'GET' && id !== null)
+      listParts(response, id, Number(url.searchParams.get('part-number-marker') ?? 0));
+    else if (request.method === 'GET' && key === '') list(response, url.searchParams);
     else if (request.method === 'POST' && url.searchParams.has('uploads')) {
       const fresh = `id/${uploads.size}+${requests.length}`;
       uploads.set(fresh, { key, parts: new Map(), startedMs: Date.now() });
@@ -169,6 +189,7 @@ export async function startS3(): Promise<S3Server> {
     requests,
     refused,
     fail: () => undefined,
+    hang: () => false,
     close: () =>
       new Promise((resolve) => {
         http.closeAllConnections();

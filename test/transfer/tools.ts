@@ -56,8 +56,10 @@ const noDelay = ['--repl-diskless-sync-delay', '0'];
 export const redisWithDebug = (options: RedisPeerOptions = {}): Promise<RedisPeer> =>
   startRedis({ ...options, args: ['--enable-debug-command', 'yes', ...noDelay, ...(options.args ?? [])] });
 
-export const kvasirWithDebug = (args: readonly string[] = []): Promise<KvasirProcess> =>
-  startKvasir({ args: ['--enable-debug-command', 'yes', ...noDelay, ...args] });
+export const kvasirWithDebug = (
+  args: readonly string[] = [],
+  place: Pick<RedisPeerOptions, 'port' | 'folder'> = {},
+): Promise<KvasirProcess> => startKvasir({ ...place, args: ['--enable-debug-command', 'yes', ...noDelay, ...args] });
 
 export const digestOf = (peer: RedisPeer): Promise<string> => peer.send('DEBUG', 'DIGEST');
 

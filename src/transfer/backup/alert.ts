@@ -1,4 +1,5 @@
-// alert: tells people that a backup failed, by a command and by a webhook. Telling that fails is one more line of the log.
+// alert: tells people that a backup failed, by a command and by a webhook. An alert that fails is one more line of the
+// log.
 
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
@@ -49,7 +50,7 @@ export interface AlertWays {
   readonly webhook: string | undefined;
 }
 
-/** Returns what could not be told. */
+/** Returns the failures. */
 export async function alert(failure: Failure, ways: AlertWays): Promise<string[]> {
   const host = hostname();
   const text = `kvasir-backup ${failure.command} of ${failure.name} on ${host} failed: ${failure.error}`;

@@ -1,18 +1,21 @@
 // backup-job: one backup from the snapshot to the last target, and the removal of old ones.
 
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, mkdirSync } from 'node:fs';
 import { systemErrorText } from '../../base/system-error.js';
 import { TransferError } from '../record/record.js';
+import { backupName, clusterLabel } from './backup-name.js';
 import type { Compressing, SnapshotPlace } from './backup-options.js';
-import { backupName } from './backup-name.js';
+import { type Backup, backupsOn, removeBackup } from './catalog.js';
+import { makeClusterFiles, readShards } from './cluster-snapshot.js';
 import { expendable, type RetentionRules } from './retention.js';
-import type { Secret } from './seal.js';
-import { type Backup, backupsOn, makeFile, type MadeFile, openBackup, removeBackup, storeChecksum } from './store.js';
+import { canOpen, type Secret, sealingOf } from './secret.js';
+import { compareFile, type MadeBackup, type MadeFile, makeFile, openFile, storeChecksum } from './store.js';
 import { CommandTarget } from './targets/command-target.js';
 import { sweepParts } from './targets/folder-target.js';
-import type { Target } from './targets/target.js';
+import { type Target, TargetUnreachable } from './targets/target.js';
+import { forgetMade, recordMade, unfinishedBackups } from './unfinished.js';
 
-/** What an interrupted run left goes when it is that old: nothing runs so long. */
+/** Files of an interrupted run are removed when they are this old: no run takes so long. */
 const LEFTOVER_MS = 86_400_000;
 const SECOND_MS = 1000;
 
@@ -32,15 +35,34 @@ export interface Job extends Compressing {
 
 export interface Outcome {
   file: string;
+  /** Masters of a cluster; 0: one server. */
+  shards: number;
   bytes: number;
   rdbBytes: number;
   keys: number | undefined;
   readonly stored: string[];
   readonly removed: string[];
+  /** Backups of interrupted runs that are whole now. */
+  readonly resumed: string[];
   /** No good backup there. */
   readonly failures: string[];
   /** The backup is good, but something beside it went wrong. */
   readonly complaints: string[];
+}
+
+function newOutcome(file: string): Outcome {
+  return {
+    file,
+    shards: 0,
+    bytes: 0,
+    rdbBytes: 0,
+    keys: undefined,
+    stored: [],
+    removed: [],
+    resumed: [],
+    failures: [],
+    complaints: [],
+  };
 }
 
 export function errorText(error: unknown): string {
@@ -66,24 +88,94 @@ async function freeTime(job: Job): Promise<number> {
   return timeMs;
 }
 
-/** Stores the file on one target, reads it back, and makes it whole. */
-async function deliver(job: Job, made: MadeFile, target: Target, outcome: Outcome): Promise<void> {
-  const { name } = made;
-  await target.put(made.path, name.file);
-  if (job.verifies) {
-    const isBlind = target instanceof CommandTarget && !target.can('get');
-    if (isBlind) outcome.complaints.push('without --get-command only the local copy could be verified');
-    const place = isBlind ? { read: () => createReadStream(made.path) } : target;
-    try {
-      const { keys } = await openBackup(place, name, { secret: job.secret, signal: job.signal, hash: made.hash });
-      outcome.keys = keys;
-    } catch (error) {
-      await target.remove(name.file).catch(() => undefined);
-      throw error;
-    }
+/** Brings the file to a target, unless an interrupted run did. */
+async function bring(made: MadeFile, target: Target, isResumed: boolean): Promise<void> {
+  const { file } = made.name;
+  if (isResumed && canList(target)) {
+    const there = (await target.list()).find(({ name }) => name === file);
+    if (there?.bytes === made.bytes) return;
+    if (there !== undefined) await target.remove(file);
   }
+  await target.put(made.path, file);
+}
+
+/** Reads what a target has of a file; returns the number of keys. What cannot be opened here was checked when it was made. */
+async function verify(job: Job, made: MadeFile, target: Target, isBlind: boolean): Promise<number | undefined> {
+  const place = isBlind ? { read: () => createReadStream(made.path) } : target;
+  const { secret, signal } = job;
+  try {
+    if (canOpen(secret)) return (await openFile(place, made.name, made.hash, { secret, signal })).keys;
+    await compareFile(place, made.name, made.hash, signal);
+    return made.keys;
+  } catch (error) {
+    if (!(error instanceof TargetUnreachable)) await target.remove(made.name.file).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Stores the files on one target, reads them back, and makes the backup whole. */
+async function deliver(
+  job: Job,
+  made: MadeBackup,
+  target: Target,
+  outcome: Outcome,
+  isResumed: boolean,
+): Promise<void> {
+  const isBlind = target instanceof CommandTarget && !target.can('get');
+  if (job.verifies && isBlind) outcome.complaints.push('without --get-command only the local copy could be verified');
+  let keys: number | undefined = 0;
+  for (const file of made.files) {
+    await bring(file, target, isResumed);
+    const found = job.verifies ? await verify(job, file, target, isBlind) : undefined;
+    keys = keys === undefined || found === undefined ? undefined : keys + found;
+  }
+  if (job.verifies) outcome.keys = keys;
   await storeChecksum(made, target, job.workFolder);
   outcome.stored.push(target.name);
+}
+
+/** Brings what was made to targets; returns those that have it. It stays for a later run where a target did not answer. */
+async function deliverAll(
+  job: Job,
+  made: MadeBackup,
+  targets: readonly Target[],
+  outcome: Outcome,
+  isResumed: boolean,
+): Promise<Target[]> {
+  const good: Target[] = [];
+  let mayGoOn = false;
+  try {
+    for (const target of targets)
+      try {
+        await deliver(job, made, target, outcome, isResumed);
+        good.push(target);
+      } catch (error) {
+        if (job.signal.aborted) throw error;
+        mayGoOn ||= error instanceof TargetUnreachable;
+        outcome.failures.push(`${target.name}: ${errorText(error)}`);
+      }
+  } finally {
+    if (!mayGoOn) forgetMade(made, job.workFolder);
+  }
+  return good;
+}
+
+/** Ends what interrupted runs began: their files go to the targets that do not have them whole. */
+async function goOn(job: Job, outcome: Outcome): Promise<void> {
+  for (const made of await unfinishedBackups(job.workFolder, job.name)) {
+    const { file } = made;
+    const missing: Target[] = [];
+    for (const target of job.targets) {
+      const isThere =
+        canList(target) && (await backupsOn(target, job.name)).some((one) => one.file === file && one.isWhole);
+      if (!isThere) missing.push(target);
+    }
+    const own = { ...newOutcome(file), complaints: outcome.complaints };
+    for (const target of await deliverAll(job, made, missing, own, true))
+      job.say(`${file} on ${target.name}, which an interrupted run had made`);
+    if (own.stored.length > 0) outcome.resumed.push(file);
+    outcome.complaints.push(...own.failures.map((failure) => `${file}, which an interrupted run had made: ${failure}`));
+  }
 }
 
 /** Removes what the rules let go and what interrupted runs left; returns the names. */
@@ -123,45 +215,44 @@ async function pruneAll(job: Job, targets: readonly Target[], outcome: Outcome):
     }
 }
 
-/** Makes one backup. What fails on a target is in the outcome; without a snapshot there is an exception. */
+/** The snapshot, or those of all masters, as files in the work folder. */
+async function make(job: Job, timeMs: number, isCluster: boolean): Promise<MadeBackup> {
+  const { name, source, compression, level, secret, workFolder, signal, say } = job;
+  const checks = job.verifies && !canOpen(secret);
+  const options = { name, timeMs, compression, level, secret, workFolder, signal, checks };
+  if (isCluster) return makeClusterFiles({ ...options, seed: source.address!, stallMs: source.stallMs, say });
+  const made = await makeFile(source.open(), options);
+  return { file: made.name.file, files: [made], about: [] };
+}
+
+/** Makes one backup. Failures of a target are in the outcome; without a snapshot there is an exception. */
 export async function runJob(job: Job): Promise<Outcome> {
+  const { source, compression, secret } = job;
   const timeMs = await freeTime(job);
-  const { file } = backupName(job.name, timeMs, job.compression, job.secret !== undefined);
-  const outcome: Outcome = {
-    file,
-    bytes: 0,
-    rdbBytes: 0,
-    keys: undefined,
-    stored: [],
-    removed: [],
-    failures: [],
-    complaints: [],
-  };
+  const isCluster = await source.isCluster();
+  const outcome = newOutcome(
+    isCluster
+      ? clusterLabel(job.name, timeMs)
+      : backupName(job.name, timeMs, { compression, sealing: sealingOf(secret) }).file,
+  );
   if (job.isDry) {
-    for (const target of job.targets) job.say(`would store ${file} from ${job.source.name} on ${target.name}`);
+    if (isCluster) outcome.shards = (await readShards(source.address!, source.stallMs)).length;
+    const from = isCluster ? `${outcome.shards} masters of the cluster of ${source.name}` : source.name;
+    for (const target of job.targets) job.say(`would store ${outcome.file} from ${from} on ${target.name}`);
     await pruneAll(job, job.targets, outcome);
     return outcome;
   }
   mkdirSync(job.workFolder, { recursive: true, mode: 0o700 });
   sweepParts(job.workFolder, job.nowMs() - LEFTOVER_MS, false);
-  const { compression, level, secret, workFolder, signal } = job;
-  const options = { name: job.name, timeMs, compression, level, secret, workFolder, signal };
-  const made = await makeFile(job.source.open(), options);
-  outcome.bytes = made.bytes;
-  outcome.rdbBytes = made.rdbBytes;
-  const good: Target[] = [];
-  try {
-    for (const target of job.targets)
-      try {
-        await deliver(job, made, target, outcome);
-        good.push(target);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        outcome.failures.push(`${target.name}: ${errorText(error)}`);
-      }
-  } finally {
-    rmSync(made.path, { force: true });
+  await goOn(job, outcome);
+  const made = await make(job, timeMs, isCluster);
+  if (isCluster) outcome.shards = made.files.length;
+  for (const { bytes, rdbBytes } of made.files) {
+    outcome.bytes += bytes;
+    outcome.rdbBytes += rdbBytes;
   }
+  recordMade(made, job.workFolder);
+  const good = await deliverAll(job, made, job.targets, outcome, false);
   await pruneAll(job, good, outcome);
   return outcome;
 }

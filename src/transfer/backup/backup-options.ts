@@ -3,25 +3,34 @@
 import { readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ServerAddress } from '../link/address.js';
 import { addressOf, connectOptions } from '../program/connect.js';
 import { readConfig } from '../program/config-file.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
+import type { Interrupt } from '../program/program.js';
 import { TransferError } from '../record/record.js';
 import { fileChunks } from '../sources/file-chunks.js';
 import { type Compression, isGoodName } from './backup-name.js';
+import { isInCluster } from './cluster-snapshot.js';
 import type { RetentionRules } from './retention.js';
-import { parseKey, type Secret } from './seal.js';
+import { parseKey } from './seal.js';
+import type { Secret } from './secret.js';
 import { serverSnapshot } from './snapshot.js';
 import { CommandTarget } from './targets/command-target.js';
 import { FolderTarget } from './targets/folder-target.js';
 import { S3Client } from './targets/s3-client.js';
 import type { Credentials } from './targets/s3-signature.js';
 import { PART_BYTES_DEFAULT, S3Target } from './targets/s3-target.js';
+import { parseSftp, SftpTarget } from './targets/sftp-target.js';
 import type { Target } from './targets/target.js';
 
 export const targetOptions = {
   config: { kind: 'text', letter: 'c', value: 'FILE', help: 'Options from a YAML file, by the same names.' },
-  to: { kind: 'list', value: 'TARGET', help: "A folder, s3://bucket/prefix, or 'command'; several times for several." },
+  to: {
+    kind: 'list',
+    value: 'TARGET',
+    help: "A folder, s3://bucket/prefix, sftp://user@host/path, or 'command'; several times.",
+  },
   name: { kind: 'text', letter: 'n', value: 'NAME', help: "What the files' names begin with (default redis)." },
   work: {
     kind: 'text',
@@ -34,6 +43,8 @@ export const targetOptions = {
   's3-storage-class': { kind: 'text', value: 'CLASS', help: 'For instance STANDARD_IA.' },
   's3-encryption': { kind: 'text', value: 'KIND', help: 'Encryption by the server: AES256 or aws:kms.' },
   's3-part-size': { kind: 'size', value: 'SIZE', help: 'Bigger files go in parts of this size (default 16mb).' },
+  'ssh-identity': { kind: 'text', value: 'FILE', help: "The key for sftp://; without it, ssh's own rules." },
+  'ssh-option': { kind: 'list', value: 'OPTION', help: 'As -o of ssh takes it; several times for several.' },
   'put-command': { kind: 'text', value: 'CMD', help: "Of the target 'command': stores {file} as {name}." },
   'get-command': { kind: 'text', value: 'CMD', help: 'Fetches {name} into {file}.' },
   'list-command': { kind: 'text', value: 'CMD', help: 'Prints the names, one a line.' },
@@ -48,6 +59,17 @@ export const secretOptions = {
     kind: 'text',
     value: 'FILE',
     help: 'Encrypt with the passphrase in the first line of this file.',
+  },
+  'age-recipient': {
+    kind: 'list',
+    value: 'AGE1...',
+    help: 'Encrypt by age for these recipients; several times for several.',
+  },
+  'age-recipients-file': { kind: 'text', value: 'FILE', help: 'The same from a file, one a line.' },
+  'age-identity': {
+    kind: 'text',
+    value: 'FILE',
+    help: 'Open what was encrypted by age (kvasir-backup keygen --age, age-keygen); alone it is the recipient too.',
   },
   passphrase: {
     kind: 'text',
@@ -71,7 +93,16 @@ export const alertOptions = {
 } as const satisfies OptionTable;
 
 export const runOptions = {
-  from: { kind: 'text', value: 'SOURCE', help: 'host:port, redis://..., or rdb:FILE (default 127.0.0.1:6379).' },
+  from: {
+    kind: 'text',
+    value: 'SOURCE',
+    help: 'host:port, redis://..., or rdb:FILE (default 127.0.0.1:6379); a node of a cluster stands for all masters.',
+  },
+  cluster: {
+    kind: 'text',
+    value: 'HOW',
+    help: 'auto (default): all masters when the source is a node of a cluster; yes: it must be one; no: that node alone.',
+  },
   every: { kind: 'text', value: 'TIME', help: 'Stay and make one each 15m, 1h, 1d; without it, one now.' },
   compress: { kind: 'text', value: 'KIND', help: 'gzip (default), brotli or none.' },
   level: { kind: 'integer', value: 'N', help: 'How hard to compress: gzip 1 to 9, brotli 0 to 11.' },
@@ -92,6 +123,18 @@ const everything: OptionTable = {
 export function readAll(words: Options): void {
   readConfig(words, everything);
   if (words.words.length > 0) throw new UsageError(`unexpected word '${words.words[0]!}'`);
+}
+
+export function signalOf(interrupt: Interrupt): AbortSignal {
+  const controller = new AbortController();
+  interrupt.onAsk(() => controller.abort());
+  return controller.signal;
+}
+
+/** Says what was done, unless nobody wants to read it. */
+export function sayer(words: Options): (text: string) => void {
+  const isSilent = words.flag('quiet') || words.flag('json');
+  return (text) => void (isSilent || process.stdout.write(`${text}\n`));
 }
 
 export function nameOf(words: Options): string {
@@ -156,6 +199,11 @@ function s3Target(text: string, words: Options): S3Target {
   });
 }
 
+function sftpTarget(text: string, words: Options, workFolder: string): SftpTarget {
+  const place = { ...parseSftp(text), identityFile: words.text('ssh-identity'), options: words.list('ssh-option') };
+  return new SftpTarget(place, workFolder);
+}
+
 export interface Places {
   readonly targets: readonly Target[];
   readonly workFolder: string;
@@ -164,7 +212,9 @@ export interface Places {
 export function placesOf(words: Options): Places {
   const texts = words.list('to').filter((text) => text !== '');
   if (texts.length === 0)
-    throw new UsageError('--to says where the backups are: a folder, s3://bucket/prefix, command');
+    throw new UsageError(
+      '--to says where the backups are: a folder, s3://bucket/prefix, sftp://user@host/path, command',
+    );
   const folders = texts.filter((text) => text !== 'command' && !/^[a-z0-9]+:\/\//i.test(text));
   const workFolder = words.text('work') ?? folders[0] ?? tmpdir();
   const commands = {
@@ -178,12 +228,36 @@ export function placesOf(words: Options): Places {
       ? new CommandTarget(commands, workFolder)
       : folders.includes(text)
         ? new FolderTarget(text)
-        : s3Target(text, words),
+        : text.startsWith('sftp:')
+          ? sftpTarget(text, words, workFolder)
+          : s3Target(text, words),
   );
   return { targets, workFolder };
 }
 
-export function secretOf(words: Options): Secret | undefined {
+/** The name and the text of a file that an option names. */
+function fileOf(words: Options, name: string): { path: string; text: string } | undefined {
+  const path = words.text(name);
+  return path === undefined ? undefined : { path, text: readFileSync(path, 'utf8') };
+}
+
+const ageNames = ['age-recipient', 'age-recipients-file', 'age-identity'] as const;
+
+export async function secretOf(words: Options): Promise<Secret | undefined> {
+  const age = ageNames.find((name) => words.has(name));
+  // The passphrase of the environment may be that of other backups.
+  const own = (['encrypt-key', 'passphrase-file'] as const).find((name) => words.has(name));
+  if (age === undefined) return ownSecret(words);
+  if (own !== undefined) throw new UsageError(`--${age} and --${own} exclude each other`);
+  const { readAgeSecret } = await import('./age.js');
+  return readAgeSecret(
+    words.list('age-recipient').filter((text) => text !== ''),
+    fileOf(words, 'age-recipients-file'),
+    fileOf(words, 'age-identity'),
+  );
+}
+
+function ownSecret(words: Options): Secret | undefined {
   const keyPath = words.text('encrypt-key');
   const phrasePath = words.text('passphrase-file');
   if (keyPath !== undefined) {
@@ -233,22 +307,43 @@ export function compressionOf(words: Options): Compressing {
 
 export interface SnapshotPlace {
   readonly name: string;
+  /** Undefined: a file. */
+  readonly address: ServerAddress | undefined;
+  readonly stallMs: number;
   readonly open: () => AsyncIterable<Uint8Array>;
+  /** Whether the source stands for all masters of its cluster. */
+  readonly isCluster: () => Promise<boolean>;
 }
+
+const STALL_SECONDS = 300;
 
 export function snapshotPlace(words: Options): SnapshotPlace {
   const text = words.text('from') ?? '127.0.0.1:6379';
+  const how = words.text('cluster') ?? 'auto';
+  if (how !== 'auto' && how !== 'yes' && how !== 'no')
+    throw new UsageError(`--cluster is 'auto', 'yes' or 'no', not '${how}'`);
+  const stallMs = (words.number('stall') ?? STALL_SECONDS) * 1000;
   if (text.startsWith('rdb:')) {
+    if (how === 'yes') throw new UsageError('--cluster yes wants a node of a cluster, not a file');
     const path = text.slice('rdb:'.length);
     // A server replaces its file as a whole, and what was opened stays what it was.
-    return {
-      name: path,
-      open: async function* () {
-        yield* fileChunks(path);
-      },
+    const open = async function* (): AsyncGenerator<Uint8Array> {
+      yield* fileChunks(path);
     };
+    return { name: path, address: undefined, stallMs, open, isCluster: () => Promise.resolve(false) };
   }
   const address = addressOf(text, words);
-  const stallMs = (words.number('stall') ?? 300) * 1000;
-  return { name: address.name, open: () => serverSnapshot(address, stallMs) };
+  return {
+    name: address.name,
+    address,
+    stallMs,
+    open: () => serverSnapshot(address, stallMs),
+    isCluster: async () => {
+      if (how === 'no') return false;
+      const isCluster = await isInCluster(address, stallMs);
+      if (how === 'yes' && !isCluster)
+        throw new TransferError(`${address.name} is no node of a cluster, or does not say so`);
+      return isCluster;
+    },
+  };
 }

@@ -3,21 +3,19 @@
 //   0  done
 //   1  no backup, or not on every target; or a backup is damaged
 //   2  wrong command line
-//   3  the backup is good, but old ones could not be removed, or nobody could be told of a failure
+//   3  the backup is good, but old ones could not be removed, or an alert about a failure could not be sent
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, openSync, closeSync, writeSync } from 'node:fs';
+import { openSync, closeSync, writeSync } from 'node:fs';
 import { Pipeline } from '../link/pipeline.js';
 import { addressOf, connectOptions } from '../program/connect.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
-import { openOutput } from '../program/output.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { humanBytes } from '../program/progress.js';
-import { TransferError } from '../record/record.js';
 import { fileSize } from '../sources/file-chunks.js';
 import { alert } from './alert.js';
 import { errorText, type Job, type Outcome, prune, runJob } from './backup-job.js';
-import { parseDuration, parseTime } from './backup-name.js';
+import { parseDuration } from './backup-name.js';
 import {
   alertOptions,
   compressionOf,
@@ -28,32 +26,25 @@ import {
   rulesOf,
   runOptions,
   secretOf,
+  sayer,
   secretOptions,
+  signalOf,
   snapshotPlace,
   targetOptions,
 } from './backup-options.js';
 import { hasRules } from './retention.js';
-import { type Backup, backupsOn, openBackup } from './store.js';
-import type { Target } from './targets/target.js';
+import { type Backup, backupsOn } from './catalog.js';
+import { atOption, type Found, findBackup } from './find-backup.js';
+import { restoreOptions, runRestore } from './restore-program.js';
+import { openBackup } from './store.js';
 
 const nowMs = (): number => Date.now();
-
-function signalOf(interrupt: Interrupt): AbortSignal {
-  const controller = new AbortController();
-  interrupt.onAsk(() => controller.abort());
-  return controller.signal;
-}
-
-function sayer(words: Options): (text: string) => void {
-  const isSilent = words.flag('quiet') || words.flag('json');
-  return (text) => void (isSilent || process.stdout.write(`${text}\n`));
-}
 
 function complain(text: string): void {
   process.stderr.write(`kvasir-backup: ${text}\n`);
 }
 
-function jobOf(words: Options, interrupt: Interrupt): Job {
+async function jobOf(words: Options, interrupt: Interrupt): Promise<Job> {
   const verify = words.text('verify') ?? 'full';
   if (verify !== 'full' && verify !== 'none') throw new UsageError("--verify is 'full' or 'none'");
   return {
@@ -61,7 +52,7 @@ function jobOf(words: Options, interrupt: Interrupt): Job {
     source: snapshotPlace(words),
     ...placesOf(words),
     ...compressionOf(words),
-    secret: secretOf(words),
+    secret: await secretOf(words),
     rules: rulesOf(words),
     verifies: verify === 'full',
     isDry: words.flag('dry-run'),
@@ -71,7 +62,7 @@ function jobOf(words: Options, interrupt: Interrupt): Job {
   };
 }
 
-/** What a dry run can know of the source. */
+/** Checks the source as far as a dry run can. */
 async function probeSource(words: Options): Promise<void> {
   const from = words.text('from') ?? '127.0.0.1:6379';
   if (from.startsWith('rdb:')) {
@@ -93,7 +84,9 @@ function report(words: Options, job: Job, outcome: Outcome): void {
     return;
   }
   const keys = outcome.keys === undefined ? '' : `, ${outcome.keys} keys, verified`;
-  for (const target of outcome.stored) job.say(`${outcome.file} on ${target} (${humanBytes(outcome.bytes)}${keys})`);
+  const shards = outcome.shards === 0 ? '' : `${outcome.shards} shards, `;
+  for (const target of outcome.stored)
+    job.say(`${outcome.file} on ${target} (${shards}${humanBytes(outcome.bytes)}${keys})`);
 }
 
 async function runOnce(words: Options, job: Job): Promise<number> {
@@ -142,7 +135,7 @@ async function untilNext(everyMs: number, interrupt: Interrupt): Promise<void> {
 
 async function runRun(words: Options, interrupt: Interrupt): Promise<number> {
   readAll(words);
-  const job = jobOf(words, interrupt);
+  const job = await jobOf(words, interrupt);
   const every = words.text('every');
   if (every === undefined) return runOnce(words, job);
   const everyMs = parseDuration(every);
@@ -165,59 +158,31 @@ async function runList(words: Options): Promise<number> {
   for (const target of placesOf(words).targets)
     for (const backup of await backupsOn(target, name)) {
       const time = new Date(backup.timeMs).toISOString().replace('.000', '');
-      const { file, bytes, isWhole, isSealed } = backup;
+      const { file, bytes, isWhole, isSealed, isCluster, files } = backup;
+      const shards = isCluster ? { shards: files.map((one) => one.file) } : {};
       const line = words.flag('json')
-        ? JSON.stringify({ target: target.name, file, time, bytes, isWhole, isEncrypted: isSealed })
+        ? JSON.stringify({ target: target.name, file, time, bytes, isWhole, isEncrypted: isSealed, ...shards })
         : [
             time,
             (bytes === undefined ? '-' : humanBytes(bytes)).padStart(10),
             statusText(backup).padEnd(9),
-            `${target.name}  ${file}`,
+            `${target.name}  ${file}${isCluster ? ` (${files.length} shards)` : ''}`,
           ].join('  ');
       process.stdout.write(`${line}\n`);
     }
   return 0;
 }
 
-interface Found {
-  readonly target: Target;
-  readonly backup: Backup;
-}
-
-/** The newest whole backup that is not younger than a time, on the first target that has the best one. */
-async function findBackup(words: Options, at: string): Promise<Found> {
-  const timeMs = at === 'latest' ? Infinity : parseTime(at, nowMs());
-  if (timeMs === undefined)
-    throw new UsageError(
-      `--at wants 'latest', a time such as '2026-01-31 18:00' (UTC), or 2h for two hours ago, not '${at}'`,
-    );
-  let best: Found | undefined;
-  let skipped = 0;
-  const { targets } = placesOf(words);
-  for (const target of targets)
-    for (const backup of await backupsOn(target, nameOf(words))) {
-      if (backup.timeMs > timeMs) continue;
-      if (!backup.isWhole) skipped++;
-      else if (best === undefined || backup.timeMs > best.backup.timeMs) best = { target, backup };
-    }
-  if (best !== undefined) return best;
-  const places = targets.map((target) => target.name).join(', ');
-  const when = at === 'latest' ? '' : ` from ${new Date(timeMs).toISOString()} or before`;
-  throw new TransferError(
-    `no backup of ${nameOf(words)}${when} is on ${places}${skipped > 0 ? ` (${skipped} are not whole)` : ''}`,
-  );
-}
-
 async function runVerify(words: Options, interrupt: Interrupt): Promise<number> {
   readAll(words);
-  const secret = secretOf(words);
+  const secret = await secretOf(words);
   const signal = signalOf(interrupt);
   const say = sayer(words);
   const found: Found[] = [];
   if (words.flag('all')) {
     for (const target of placesOf(words).targets)
       for (const backup of await backupsOn(target, nameOf(words))) if (backup.isWhole) found.push({ target, backup });
-  } else found.push(await findBackup(words, words.text('at') ?? 'latest'));
+  } else found.push(await findBackup(words));
   let bad = 0;
   for (const { target, backup } of found)
     try {
@@ -233,38 +198,6 @@ async function runVerify(words: Options, interrupt: Interrupt): Promise<number> 
   return bad > 0 ? 1 : 0;
 }
 
-async function runRestore(words: Options, interrupt: Interrupt): Promise<number> {
-  readAll(words);
-  const path = words.text('file');
-  if (path === undefined) throw new UsageError('--file says where to put the RDB file; - is the standard output');
-  if (path !== '-' && existsSync(path) && !words.flag('force') && !words.flag('dry-run'))
-    throw new TransferError(`${path} exists; --force replaces it`);
-  const { target, backup } = await findBackup(words, words.text('at') ?? 'latest');
-  const say = path === '-' ? () => undefined : sayer(words);
-  if (words.flag('dry-run')) {
-    say(`would restore ${backup.file} from ${target.name} to ${path}`);
-    return 0;
-  }
-  const output = openOutput(path);
-  try {
-    const take = (chunk: Uint8Array): void => output.write(chunk);
-    const { keys, rdbBytes } = await openBackup(target, backup, {
-      secret: secretOf(words),
-      signal: signalOf(interrupt),
-      take,
-    });
-    await output.finish();
-    say(`${backup.file} from ${target.name} is ${path} (${keys} keys, ${humanBytes(rdbBytes)})`);
-    if (words.flag('json') && path !== '-')
-      process.stdout.write(`${JSON.stringify({ target: target.name, file: backup.file, path, keys, rdbBytes })}\n`);
-  } catch (error) {
-    output.abandon();
-    if (interrupt.isAsked) return 130;
-    throw error;
-  }
-  return 0;
-}
-
 async function runPrune(words: Options): Promise<number> {
   readAll(words);
   const rules = rulesOf(words);
@@ -277,20 +210,17 @@ async function runPrune(words: Options): Promise<number> {
   return 0;
 }
 
-function runKeygen(words: Options): Promise<number> {
+async function runKeygen(words: Options): Promise<number> {
   const [path, more] = words.words;
   if (path === undefined || more !== undefined) throw new UsageError('name the file for the key');
+  const age = words.flag('age') ? await (await import('./age.js')).newAgeIdentity(nowMs()) : undefined;
   const descriptor = openSync(path, 'wx', 0o600);
-  writeSync(descriptor, `${randomBytes(32).toString('hex')}\n`);
+  writeSync(descriptor, age?.text ?? `${randomBytes(32).toString('hex')}\n`);
   closeSync(descriptor);
   process.stdout.write(`${path} holds a new key; without it the backups cannot be opened, so keep a copy elsewhere\n`);
-  return Promise.resolve(0);
+  if (age !== undefined) process.stdout.write(`recipient: ${age.recipient}\n`);
+  return 0;
 }
-
-const atOption = {
-  at: { kind: 'text', value: 'TIME', help: "'latest' (default), '2026-01-31 18:00' (UTC), or 2h for two hours ago." },
-} as const satisfies OptionTable;
-const dryOption = { 'dry-run': keepOptions['dry-run'] } as const satisfies OptionTable;
 
 function program(
   name: string,
@@ -320,15 +250,8 @@ See docs/backup.md for targets, names and the format of encrypted files.`,
   ),
   restore: program(
     'restore',
-    'restore --to TARGET --at TIME --file FILE\n\nMakes the RDB file of the newest backup at that time.',
-    {
-      ...atOption,
-      file: { kind: 'text', letter: 'o', value: 'FILE', help: 'The RDB file to make; - for the standard output.' },
-      force: { kind: 'flag', letter: 'f', help: 'Replace a file that exists.' },
-      ...dryOption,
-      ...targetOptions,
-      ...secretOptions,
-    },
+    'restore --to TARGET --at TIME --file FILE | --folder FOLDER | --into SERVER\n\nGives back the newest backup at that time.',
+    { ...restoreOptions, ...targetOptions, ...secretOptions, ...connectOptions },
     runRestore,
   ),
   prune: program(
@@ -337,5 +260,10 @@ See docs/backup.md for targets, names and the format of encrypted files.`,
     { ...keepOptions, ...targetOptions },
     runPrune,
   ),
-  keygen: program('keygen', 'keygen FILE\n\nMakes a key for --encrypt-key.', {}, runKeygen),
+  keygen: program(
+    'keygen',
+    'keygen FILE [--age]\n\nMakes a key for --encrypt-key, or an identity for --age-identity.',
+    { age: { kind: 'flag', help: 'Make an identity of age, and print its recipient.' } },
+    runKeygen,
+  ),
 };

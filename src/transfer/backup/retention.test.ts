@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { backupName, parseBackupName, parseDuration, parseTime } from './backup-name.js';
+import {
+  backupName,
+  clusterLabel,
+  parseBackupName,
+  parseClusterLabel,
+  parseDuration,
+  parseTime,
+} from './backup-name.js';
 import { expendable } from './retention.js';
 
 const HOUR_MS = 3_600_000;
@@ -38,16 +45,21 @@ it('counts only periods that have backups, and always keeps the newest', () => {
 
 it('reads back the names that it makes, and no others', () => {
   for (const compression of ['none', 'gzip', 'brotli'] as const)
-    for (const isSealed of [false, true]) {
-      const made = backupName('shop-1.a', startMs + 999, compression, isSealed);
-      assert.deepEqual(parseBackupName(made.file), made);
-      assert.equal(made.timeMs, startMs);
-    }
+    for (const sealing of [undefined, 'sealed', 'age'] as const)
+      for (const shard of [undefined, { index: 2, count: 10 }]) {
+        const made = backupName('shop-1.a', startMs + 999, { compression, sealing, shard });
+        assert.deepEqual(parseBackupName(made.file), made);
+        assert.equal(made.timeMs, startMs);
+      }
+  assert.deepEqual(parseClusterLabel(clusterLabel('shop-1.a', startMs + 999)), { name: 'shop-1.a', timeMs: startMs });
   for (const bad of [
     'dump.rdb',
     '.a-20260101T000000Z.rdb.1.part',
     'a-20260101T000000Z.rdb.sha256',
     'a-20261399T000000Z.rdb',
+    'a-20260101T000000Z.shard0of3.rdb',
+    'a-20260101T000000Z.shard4of3.rdb',
+    'a-20260101T000000Z.cluster',
   ])
     assert.equal(parseBackupName(bad), undefined, bad);
 });

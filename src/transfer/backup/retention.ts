@@ -27,7 +27,7 @@ export function hasRules(rules: RetentionRules): boolean {
   return periods.some(([name]) => rules[name] !== undefined);
 }
 
-/** What may go, oldest first. Without rules nothing may. */
+/** The backups that may go, oldest first. Without rules there are none. */
 export function expendable<T extends { readonly timeMs: number }>(backups: readonly T[], rules: RetentionRules): T[] {
   if (!hasRules(rules)) return [];
   const newestFirst = [...backups].sort((a, b) => b.timeMs - a.timeMs);

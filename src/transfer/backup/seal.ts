@@ -30,7 +30,7 @@ const SCRYPT_LOG = 16;
 const SCRYPT_R = 8;
 const SCRYPT_P = 1;
 
-export type Secret =
+export type SealSecret =
   { readonly kind: 'key'; readonly bytes: Uint8Array } | { readonly kind: 'passphrase'; readonly text: string };
 
 /** Reads a key: 32 bytes as they are, as 64 hexadecimal digits or as base64. */
@@ -41,7 +41,7 @@ export function parseKey(bytes: Buffer): Uint8Array | undefined {
   return /^[A-Za-z0-9+/]{43}=$/.test(text) ? Buffer.from(text, 'base64') : undefined;
 }
 
-async function fileKey(secret: Secret, header: Buffer): Promise<Buffer> {
+async function fileKey(secret: SealSecret, header: Buffer): Promise<Buffer> {
   const salt = header.subarray(16, HEADER_BYTES);
   if (secret.kind === 'key') return Buffer.from(hkdfSync('sha256', secret.bytes, salt, 'kvasir-backup', KEY_BYTES));
   const [log, r, p] = [header[9]!, header[10]!, header[11]!];
@@ -58,7 +58,7 @@ function nonce(index: number, isLast: boolean): Buffer {
   return bytes;
 }
 
-function makeHeader(secret: Secret): Buffer {
+function makeHeader(secret: SealSecret): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, 'latin1');
   if (secret.kind === 'passphrase') header.set([1, SCRYPT_LOG, SCRYPT_R, SCRYPT_P], 8);
@@ -125,7 +125,7 @@ class UnsealStream extends Pieces {
   private key: Buffer | undefined;
 
   constructor(
-    private readonly secret: Secret,
+    private readonly secret: SealSecret,
     private readonly file: string,
   ) {
     super();
@@ -193,11 +193,11 @@ class UnsealStream extends Pieces {
   }
 }
 
-export async function sealStream(secret: Secret): Promise<Transform> {
+export async function sealStream(secret: SealSecret): Promise<Transform> {
   const header = makeHeader(secret);
   return new SealStream(await fileKey(secret, header), header);
 }
 
-export function unsealStream(secret: Secret, file: string): Transform {
+export function unsealStream(secret: SealSecret, file: string): Transform {
   return new UnsealStream(secret, file);
 }

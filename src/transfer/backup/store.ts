@@ -12,30 +12,16 @@ import { join } from 'node:path';
 import { promises, Readable, type Transform } from 'node:stream';
 import { constants, createBrotliCompress, createBrotliDecompress, createGunzip, createGzip } from 'node:zlib';
 import { TransferError } from '../record/record.js';
-import { backupName, type BackupName, CHECKSUM_SUFFIX, type Compression, parseBackupName } from './backup-name.js';
+import { backupName, type BackupName, CHECKSUM_SUFFIX, type Compression, type ShardNumber } from './backup-name.js';
+import type { Backup } from './catalog.js';
 import { RdbCheck } from './check.js';
-import { type Secret, sealStream, unsealStream } from './seal.js';
+import { sealStream, unsealStream } from './seal.js';
+import { type Secret, sealingOf } from './secret.js';
 import { PART_SUFFIX, syncFile } from './targets/folder-target.js';
 import type { Target } from './targets/target.js';
 
-const CHECKSUM_BYTES_MAX = 4096;
-
-export interface Backup extends BackupName {
-  readonly bytes: number | undefined;
-  readonly isWhole: boolean;
-}
-
-/** The backups of a name, oldest first. */
-export async function backupsOn(target: Target, name: string): Promise<Backup[]> {
-  const files = await target.list();
-  const names = new Set(files.map((file) => file.name));
-  const backups: Backup[] = [];
-  for (const { name: file, bytes } of files) {
-    const parsed = parseBackupName(file);
-    if (parsed?.name === name) backups.push({ ...parsed, bytes, isWhole: names.has(file + CHECKSUM_SUFFIX) });
-  }
-  return backups.sort((a, b) => a.timeMs - b.timeMs || (a.file < b.file ? -1 : 1));
-}
+/** A cluster has two lines for each of its masters. */
+const CHECKSUM_BYTES_MAX = 1 << 20;
 
 function compressor(compression: Compression, level: number | undefined): Transform[] {
   if (compression === 'gzip') return [createGzip({ level: level ?? constants.Z_DEFAULT_COMPRESSION })];
@@ -54,6 +40,33 @@ async function* tap(bytes: AsyncIterable<Uint8Array>, see: (chunk: Uint8Array) =
   }
 }
 
+type Stage = Transform | ((input: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>);
+
+async function sealStage(secret: Secret): Promise<Stage> {
+  if (secret.kind !== 'age') return sealStream(secret);
+  const { sealByAge } = await import('./age.js');
+  return (input) => sealByAge(input, secret);
+}
+
+/** How a file is opened; refuses a secret of another kind. */
+async function unsealStages({ file, sealing }: BackupName, secret: Secret | undefined): Promise<Stage[]> {
+  if (sealing === undefined) return [];
+  if (secret === undefined)
+    throw new TransferError(
+      `${file} is encrypted: ${sealing === 'age' ? '--age-identity opens it' : '--encrypt-key or --passphrase-file opens it'}`,
+    );
+  if (sealing === 'age') {
+    if (secret.kind !== 'age') throw new TransferError(`${file} is encrypted by age: --age-identity opens it`);
+    if (secret.identities.length === 0)
+      throw new TransferError(`${file} is encrypted for a recipient: --age-identity opens it`);
+    const { unsealByAge } = await import('./age.js');
+    return [(input) => unsealByAge(input, secret, file)];
+  }
+  if (secret.kind === 'age')
+    throw new TransferError(`${file} is not encrypted by age: --encrypt-key or --passphrase-file opens it`);
+  return [unsealStream(secret, file)];
+}
+
 export interface MadeFile {
   readonly name: BackupName;
   /** The file, with a temporary name. */
@@ -61,14 +74,28 @@ export interface MadeFile {
   readonly hash: string;
   readonly bytes: number;
   readonly rdbBytes: number;
+  /** Of the snapshot, where it was checked on its way. */
+  readonly keys?: number | undefined;
+}
+
+/** A file of one server, or those of a cluster. */
+export interface MadeBackup {
+  /** The name of the file, or the label of a cluster's files. */
+  readonly file: string;
+  readonly files: readonly MadeFile[];
+  /** Lines about a cluster for the file of the checksums; sha256sum passes over them, as they begin with #. */
+  readonly about: readonly string[];
 }
 
 export interface MakeOptions {
   readonly name: string;
   readonly timeMs: number;
+  readonly shard?: ShardNumber;
   readonly compression: Compression;
   readonly level: number | undefined;
   readonly secret: Secret | undefined;
+  /** Read the snapshot as if to load it on its way, because nobody here can read it afterwards. */
+  readonly checks: boolean;
   readonly workFolder: string;
   readonly signal: AbortSignal;
 }
@@ -76,14 +103,16 @@ export interface MakeOptions {
 /** The snapshot as a file in the work folder. */
 export async function makeFile(snapshot: AsyncIterable<Uint8Array>, options: MakeOptions): Promise<MadeFile> {
   const { secret, compression, level, workFolder } = options;
-  const name = backupName(options.name, options.timeMs, compression, secret !== undefined);
+  const { shard } = options;
+  const name = backupName(options.name, options.timeMs, { compression, sealing: sealingOf(secret), shard });
   const path = join(workFolder, `.${name.file}.${process.pid}${PART_SUFFIX}`);
   const hash = createHash('sha256');
   let bytes = 0;
   let rdbBytes = 0;
-  const stages: (Transform | ((input: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>))[] = [
+  const check = options.checks ? new RdbCheck(options.name) : undefined;
+  const stages: Stage[] = [
     ...compressor(compression, level),
-    ...(secret === undefined ? [] : [await sealStream(secret)]),
+    ...(secret === undefined ? [] : [await sealStage(secret)]),
     (input) =>
       tap(input, (chunk) => {
         hash.update(chunk);
@@ -91,42 +120,58 @@ export async function makeFile(snapshot: AsyncIterable<Uint8Array>, options: Mak
       }),
   ];
   try {
-    const counted = Readable.from(tap(snapshot, (chunk) => (rdbBytes += chunk.length)));
+    const counted = Readable.from(
+      tap(snapshot, (chunk) => {
+        rdbBytes += chunk.length;
+        check?.push(chunk);
+      }),
+    );
     const file = createWriteStream(path, { mode: 0o600, flags: 'wx' });
     await promises.pipeline([counted, ...stages, file] as never, { signal: options.signal });
+    check?.finish();
     syncFile(path);
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
   }
-  return { name, path, hash: hash.digest('hex'), bytes, rdbBytes };
+  return { name, path, hash: hash.digest('hex'), bytes, rdbBytes, keys: check?.keys };
 }
 
-/** Brings the checksum to a target, which makes the backup whole. */
-export async function storeChecksum(made: MadeFile, target: Target, workFolder: string): Promise<void> {
-  const { file } = made.name;
-  const path = join(workFolder, `.${file}${CHECKSUM_SUFFIX}.${process.pid}${PART_SUFFIX}`);
+/** Brings the checksums to a target, which makes the backup whole. */
+export async function storeChecksum(made: MadeBackup, target: Target, workFolder: string): Promise<void> {
+  const name = made.file + CHECKSUM_SUFFIX;
+  const path = join(workFolder, `.${name}.${process.pid}${PART_SUFFIX}`);
+  const lines = [...made.about, ...made.files.map(({ hash, name: { file } }) => `${hash}  ${file}`)];
   try {
     const descriptor = openSync(path, 'w', 0o600);
-    writeSync(descriptor, `${made.hash}  ${file}\n`);
+    writeSync(descriptor, lines.map((line) => `${line}\n`).join(''));
     closeSync(descriptor);
     syncFile(path);
-    await target.put(path, file + CHECKSUM_SUFFIX);
+    await target.put(path, name);
   } finally {
     rmSync(path, { force: true });
   }
 }
 
-async function readChecksum(target: Pick<Target, 'read'>, file: string): Promise<string> {
+/** The hashes of a backup's files, in their order. */
+async function readChecksum(target: Pick<Target, 'read'>, backup: Pick<Backup, 'file' | 'files'>): Promise<string[]> {
+  const name = backup.file + CHECKSUM_SUFFIX;
   let text = '';
-  for await (const chunk of target.read(file + CHECKSUM_SUFFIX)) {
+  for await (const chunk of target.read(name)) {
     text += Buffer.from(chunk).toString('latin1');
     if (text.length > CHECKSUM_BYTES_MAX) break;
   }
-  const match = /^([0-9a-f]{64})\s+\*?(\S+)\s*$/i.exec(text);
-  if (match === null || match[2] !== file)
-    throw new TransferError(`${file}${CHECKSUM_SUFFIX} is no checksum of ${file}`);
-  return match[1]!.toLowerCase();
+  const hashes = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^([0-9a-f]{64})\s+\*?(\S+)\s*$/i.exec(line);
+    if (match !== null) hashes.set(match[2]!, match[1]!.toLowerCase());
+  }
+  return backup.files.map(({ file }) => {
+    const hash = hashes.get(file);
+    if (hash === undefined || hashes.size !== backup.files.length)
+      throw new TransferError(`${name} is no checksum of ${file}`);
+    return hash;
+  });
 }
 
 export interface Opened {
@@ -142,34 +187,37 @@ function readingError(error: unknown, file: string): unknown {
     : error;
 }
 
-/**
- * Reads a backup from end to end: checksum, encryption, compression, and the RDB as if to load it. `take` gets the RDB's
- * bytes, which are known to be good only after the end. With `hash` given, the checksum file is not read.
- */
-export async function openBackup(
+export interface OpenOptions {
+  readonly secret: Secret | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Gets the bytes of an RDB, which are known to be good only at the end. */
+export interface Taker {
+  /** A promise lets the next bytes wait. */
+  take(chunk: Uint8Array): void | Promise<void>;
+  end(): void | Promise<void>;
+}
+
+/** Reads a file from end to end: checksum, encryption, compression, and the RDB as if to load it. */
+export async function openFile(
   target: Pick<Target, 'read'>,
-  backup: BackupName,
-  options: {
-    readonly secret: Secret | undefined;
-    readonly signal: AbortSignal;
-    readonly hash?: string;
-    readonly take?: (chunk: Uint8Array) => void;
-  },
+  name: BackupName,
+  hash: string,
+  options: OpenOptions & { readonly taker?: Taker | undefined },
 ): Promise<Opened> {
-  const { file } = backup;
-  const { secret, take } = options;
-  if (backup.isSealed && secret === undefined)
-    throw new TransferError(`${file} is encrypted: --encrypt-key or --passphrase-file opens it`);
-  const wanted = options.hash ?? (await readChecksum(target, file));
-  const hash: Hash = createHash('sha256');
+  const { file } = name;
+  const { secret, taker } = options;
+  const unsealing = await unsealStages(name, secret);
+  const found: Hash = createHash('sha256');
   const check = new RdbCheck(file);
   const stages = [
-    Readable.from(tap(target.read(file), (chunk) => void hash.update(chunk))),
-    ...(backup.isSealed ? [unsealStream(secret!, file)] : []),
-    ...decompressor(backup.compression),
+    Readable.from(tap(target.read(file), (chunk) => void found.update(chunk))),
+    ...unsealing,
+    ...decompressor(name.compression),
     async (input: AsyncIterable<Uint8Array>): Promise<void> => {
       for await (const chunk of input) {
-        take?.(chunk);
+        await taker?.take(chunk);
         // The reader keeps what it gets; a stream gives each chunk away.
         check.push(chunk);
       }
@@ -180,14 +228,46 @@ export async function openBackup(
   } catch (error) {
     throw readingError(error, file);
   }
-  if (hash.digest('hex') !== wanted)
-    throw new TransferError(`${file}: the checksum is another one: the file was changed or damaged`);
+  compareHash(found, hash, file);
   check.finish();
+  await taker?.end();
   return { keys: check.keys, rdbBytes: check.bytes };
 }
 
-/** Removes the checksum first, so that a half removed backup does not look whole. */
-export async function removeBackup(target: Target, backup: Backup): Promise<void> {
-  if (backup.isWhole) await target.remove(backup.file + CHECKSUM_SUFFIX);
-  await target.remove(backup.file);
+function compareHash(found: Hash, wanted: string, file: string): void {
+  if (found.digest('hex') !== wanted)
+    throw new TransferError(`${file}: the checksum is another one: the file was changed or damaged`);
+}
+
+/** Reads a file that cannot be opened here, and compares its checksum. */
+export async function compareFile(
+  target: Pick<Target, 'read'>,
+  { file }: BackupName,
+  hash: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = createHash('sha256');
+  for await (const chunk of target.read(file)) {
+    signal.throwIfAborted();
+    found.update(chunk);
+  }
+  compareHash(found, hash, file);
+}
+
+/** Reads all files of a backup; `takerOf` says who gets the bytes of each. */
+export async function openBackup(
+  target: Pick<Target, 'read'>,
+  backup: Pick<Backup, 'file' | 'files'>,
+  options: OpenOptions & { readonly takerOf?: (name: BackupName) => Taker },
+): Promise<Opened> {
+  const hashes = await readChecksum(target, backup);
+  let keys = 0;
+  let rdbBytes = 0;
+  for (const [place, name] of backup.files.entries()) {
+    const { secret, signal } = options;
+    const opened = await openFile(target, name, hashes[place]!, { secret, signal, taker: options.takerOf?.(name) });
+    keys += opened.keys;
+    rdbBytes += opened.rdbBytes;
+  }
+  return { keys, rdbBytes };
 }

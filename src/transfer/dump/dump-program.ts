@@ -4,8 +4,7 @@
 
 import { KVASIR_VERSION } from '../../base/version.js';
 import { Filters, filterOptions } from '../filters.js';
-import { isClusterNode, nodeAddress, readSlotMap } from '../link/cluster.js';
-import type { ServerAddress } from '../link/address.js';
+import { isClusterNode } from '../link/cluster.js';
 import { Pipeline } from '../link/pipeline.js';
 import { addressOf, connectOptions, progressMode, progressOptions } from '../program/connect.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
@@ -13,12 +12,14 @@ import { FileOutput, openOutput, type Output } from '../program/output.js';
 import { PositionFile } from '../program/position-file.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
-import { type Batch, type Position, type Source, TransferError } from '../record/record.js';
+import type { Batch, Position, Source } from '../record/record.js';
 import { runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
 import { shownKey } from '../sinks/server-sink.js';
 import { rdbFile } from '../sources/rdb-file.js';
 import { ScanSource } from '../sources/scan-source.js';
+import { sleep } from '../sleep.js';
+import { ClusterSource } from './cluster-source.js';
 
 const ERRORS_SHOWN_MAX = 20;
 
@@ -106,7 +107,8 @@ async function runDump(words: Options, interrupt: Interrupt): Promise<number> {
   if (unfit > ERRORS_SHOWN_MAX) process.stderr.write(`... ${unfit} keys in all could not be written\n`);
   if (words.flag('json')) process.stderr.write(`${JSON.stringify({ done: isDone, ...progress.summary() })}\n`);
   if (!isDone) process.stderr.write('Exiting... \n');
-  return isDone ? (unfit > 0 ? 1 : 0) : 130;
+  const isPartial = opened.source instanceof ClusterSource && opened.source.hasMoved;
+  return isDone ? (unfit > 0 || isPartial ? 1 : 0) : 130;
 }
 
 function openDumpOutput(path: string | undefined, from: Position | undefined): Output {
@@ -153,73 +155,21 @@ async function openSource(
     withFunctions: format === 'kvasir' && from === undefined,
     pause: async () => {
       const seconds = words.number('sleep') ?? 0;
-      if (seconds > 0) await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      if (seconds > 0) await sleep(seconds * 1000);
     },
     isStopping: () => interrupt.isAsked,
   };
   const pipeline = await Pipeline.open(address);
   if (words.flag('debug')) process.stderr.write(`connected to ${address.name}\n`);
   if (await isClusterNode(pipeline)) {
-    const sources = await clusterSources(pipeline, address, scan);
-    return {
-      source: new Joined(
-        `cluster of ${address.name}`,
-        sources.map(({ source }) => source),
-      ),
-      close: () => sources.forEach((one) => one.pipeline.close()),
-    };
+    const source = await ClusterSource.open(pipeline, address, scan);
+    return { source, close: () => source.close() };
   }
   const source = new ScanSource(
     pipeline,
     format === 'redis' && chosen === undefined ? { ...scan, databases: undefined } : scan,
   );
   return { source, close: () => pipeline.close() };
-}
-
-async function clusterSources(
-  pipeline: Pipeline,
-  address: ServerAddress,
-  scan: ConstructorParameters<typeof ScanSource>[1],
-): Promise<{ pipeline: Pipeline; source: ScanSource }[]> {
-  if (scan.from !== undefined) throw new TransferError('--resume does not work with a cluster');
-  const map = await readSlotMap(pipeline, address);
-  pipeline.close();
-  const sources = [];
-  for (const [index, { master }] of map.shards.entries()) {
-    const node = await Pipeline.open(nodeAddress(address, master));
-    sources.push({
-      pipeline: node,
-      source: new ScanSource(node, { ...scan, withFunctions: scan.withFunctions && index === 0 }),
-    });
-  }
-  return sources;
-}
-
-/** Sources one after the other. */
-class Joined implements Source {
-  readonly totalBytes = undefined;
-  readonly totalKeys = undefined;
-
-  constructor(
-    readonly name: string,
-    private readonly sources: readonly Source[],
-  ) {}
-
-  get warnings(): string[] {
-    return this.sources.flatMap((source) => [...source.warnings]);
-  }
-
-  async *batches(): AsyncGenerator<Batch, void> {
-    let before = 0;
-    for (const source of this.sources) {
-      let bytes = 0;
-      for await (const batch of source.batches()) {
-        bytes = batch.sourceBytes;
-        yield { records: batch.records, sourceBytes: before + bytes };
-      }
-      before += bytes;
-    }
-  }
 }
 
 class OneDatabase implements Source {

@@ -1,7 +1,7 @@
 // load-program: kvasir-load puts JSON lines of kvasir-dump or redis-dump into a server, a cluster, or behind a proxy.
 //
-// Files of redis-dump are loaded as redis-load does it: elements are added to what is there, a time to live counts from now.
-// Kvasir's own files replace the keys. `--replace`, `--merge` and `--skip-existing` say otherwise.
+// Files of redis-dump are loaded as redis-load does it: elements are added to existing values, a time to live counts
+// from now. Kvasir's own files replace the keys. `--replace`, `--merge` and `--skip-existing` say otherwise.
 
 import { KVASIR_VERSION } from '../../base/version.js';
 import { Filters, filterOptions } from '../filters.js';
@@ -26,6 +26,7 @@ import {
 import { fileChunks, fileSize, standardInput } from '../sources/file-chunks.js';
 import { JsonSource } from '../sources/json-source.js';
 import { rdbFile } from '../sources/rdb-file.js';
+import { sleep } from '../sleep.js';
 
 const ERRORS_SHOWN_MAX = 20;
 
@@ -169,7 +170,7 @@ async function openSource(
   });
 }
 
-/** Opens the target when the first batch is there, as only then the format is known. */
+/** Opens the target when the first batch has come, as only then the format is known. */
 async function openSink(words: Options, mode: () => WriteMode, complaints: Complaints): Promise<Sink> {
   const address = addressOf(words.text('uri') ?? '127.0.0.1:6379', words);
   const { version, isCluster } = await probeServer(address);
@@ -197,7 +198,7 @@ class LateSink implements Sink {
   async write(batch: Batch): Promise<void> {
     this.sink ??= await this.open();
     await this.sink.write(batch);
-    if (this.restMs > 0) await new Promise((resolve) => setTimeout(resolve, this.restMs));
+    if (this.restMs > 0) await sleep(this.restMs);
   }
 
   async flush(): Promise<void> {

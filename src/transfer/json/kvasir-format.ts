@@ -140,7 +140,7 @@ function readValue(type: string, value: unknown): Value {
       const fields = pairs.map(([field]) => bytesOf(field));
       // A server may believe a payload that has a field twice.
       if (new Set(fields.map((field) => Buffer.from(field).toString('latin1'))).size < fields.length)
-        fail('a field of the hash is there twice');
+        fail('a field of the hash appears twice');
       return {
         kind: 'hash',
         fields,
@@ -200,7 +200,7 @@ export function readKvasirLine(line: Record<string, unknown>): TransferRecord {
   const expireAtMs = wholeNumber(line.expireAt, NO_EXPIRY);
   if (type === 'module') {
     const payload = Buffer.from(String(objectOf(line.value).dump), 'base64');
-    return recordOfPayload(payload, key, { database, expireAtMs }) ?? fail('the payload of a module is damaged');
+    return recordOfPayload(payload, key, database, expireAtMs) ?? fail('the payload of a module is damaged');
   }
   const part = String(line.part ?? 'whole');
   if (!parts.includes(part)) fail(`there is no part '${part}'`);

@@ -12,6 +12,8 @@ export interface ServerAddress {
   readonly database: number | undefined;
   /** For messages, without the password. */
   readonly name: string;
+  /** A server that owes replies and sends nothing for so long counts as lost; undefined: it is waited for. */
+  readonly replyMs?: number | undefined;
 }
 
 export interface AddressDefaults {

@@ -9,6 +9,7 @@ import { addressText, type NodeAddress, readClusterSlots, SlotMap } from '../../
 import { isError, replyText } from '../../client/reply.js';
 import { type Batch, type Sink, TransferError, type TransferRecord } from '../record/record.js';
 import { ServerSink, type ServerSinkOptions } from '../sinks/server-sink.js';
+import { sleep } from '../sleep.js';
 import { replyOf } from './replies.js';
 import type { ServerAddress } from './address.js';
 import { Pipeline } from './pipeline.js';
@@ -124,7 +125,7 @@ export class ClusterSink implements Sink {
           `${this.name}: still redirected after ${ROUNDS_MAX} tries: ${this.redirected[0]!.reply}`,
         );
       if (this.isStale) {
-        await new Promise((resolve) => setTimeout(resolve, round === 0 ? 0 : WAIT_MS));
+        await sleep(round === 0 ? 0 : WAIT_MS);
         await this.refresh();
       }
       for (const { record, reply } of this.redirected.splice(0)) {

@@ -26,7 +26,7 @@ test('a link that is lost under several calls rejects those that are awaited, an
   const second = pipeline.call('GET', 'key');
   await assert.rejects(second, /127\.0\.0\.1:\d+: /);
   await assert.rejects(pipeline.call('PING'), /127\.0\.0\.1:\d+: /);
-  // Rejections without a handler are told after the turn in which they happen.
+  // Rejections without a handler are reported after the turn in which they happen.
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(unhandled, []);
   await assert.rejects(first);

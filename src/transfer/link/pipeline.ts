@@ -18,8 +18,16 @@ const SEND_BYTES = 256 * 1024;
 
 export type TakeReply = (reply: Reply) => void;
 
-/** The connection is gone. What was not answered may have happened or not. */
-export class LinkLost extends TransferError {}
+/** The connection is gone. Unanswered commands may have run or not. */
+export class LinkLost extends TransferError {
+  constructor(
+    message: string,
+    /** Why no connection came about. */
+    readonly failure?: unknown,
+  ) {
+    super(message);
+  }
+}
 
 export class Pipeline {
   /** For callers that write commands word by word: `added` after each. */
@@ -40,9 +48,14 @@ export class Pipeline {
   onPush: ((reply: Reply) => void) | undefined;
   takesMessages = false;
 
+  /** When the last bytes came, or when the first reply was owed since. */
+  private heardMs = 0;
+  private silence: NodeJS.Timeout | undefined;
+
   private constructor(
     private readonly stream: Duplex,
     readonly name: string,
+    private readonly replyMs = 0,
   ) {
     stream.on('data', (chunk: Buffer) => this.receive(chunk));
     stream.on('error', (error) => this.fail(streamErrorText(error)));
@@ -58,9 +71,10 @@ export class Pipeline {
     } catch (error) {
       throw new LinkLost(
         `cannot connect to ${address.name}: ${error instanceof Error ? error.message : String(error)}`,
+        error,
       );
     }
-    const pipeline = new Pipeline(stream, address.name);
+    const pipeline = new Pipeline(stream, address.name, address.replyMs);
     if (address.password !== undefined) {
       const words = address.user === undefined ? [address.password] : [address.user, address.password];
       const reply = await pipeline.call('AUTH', ...words);
@@ -86,6 +100,7 @@ export class Pipeline {
     const bytes = this.encoder.length - this.counted;
     this.counted = this.encoder.length;
     this.addedCount++;
+    if (this.replyMs > 0 && this.silence === undefined) this.watchSilence();
     this.takers.push(take);
     this.sizes.push(bytes);
     this.bytesOut += bytes;
@@ -142,8 +157,8 @@ export class Pipeline {
       });
       this.send();
     });
-    // Of several calls, a caller awaits one after the other: the first tells of a lost link, and the others must not end the process
-    // as rejections that nobody handles.
+    // Of several calls, a caller awaits one after the other: the first reports a lost link, and the others must not end
+    // the process as rejections that nobody handles.
     reply.catch(() => undefined);
     return reply;
   }
@@ -155,7 +170,24 @@ export class Pipeline {
     return reply;
   }
 
+  /** Ends the connection when replies are owed and nothing comes for too long. */
+  private watchSilence(): void {
+    this.heardMs = performance.now();
+    const look = (): void => {
+      this.silence = undefined;
+      if (this.pending === 0 || this.failure !== undefined) return;
+      const leftMs = this.heardMs + this.replyMs - performance.now();
+      if (leftMs > 0) this.silence = setTimeout(look, leftMs);
+      else {
+        this.fail(`no reply for ${this.replyMs / 1000} s`);
+        this.stream.destroy();
+      }
+    };
+    this.silence = setTimeout(look, this.replyMs);
+  }
+
   private receive(chunk: Buffer): void {
+    if (this.replyMs > 0) this.heardMs = performance.now();
     this.reader.feed(chunk);
     try {
       for (;;) {
@@ -191,6 +223,7 @@ export class Pipeline {
 
   private fail(reason: string): void {
     if (this.failure !== undefined) return;
+    clearTimeout(this.silence);
     this.failure = new LinkLost(`${this.name}: ${reason}`);
     const lost: Reply = { kind: 'error', bytes: Buffer.from(`ERR ${reason}`) };
     while (this.pending > 0) this.answer(lost);
@@ -202,6 +235,7 @@ export class Pipeline {
   }
 
   close(): void {
+    clearTimeout(this.silence);
     this.failure ??= new LinkLost(`${this.name}: closed`);
     this.stream.destroy();
     this.wake();

@@ -7,20 +7,41 @@ import { Pipeline } from './pipeline.js';
 import { infoField } from './replies.js';
 
 export interface ProbedServer {
-  /** Undefined where nothing tells it: a proxy. */
+  /** Undefined where it is unknown: a proxy. */
   readonly version: string | undefined;
   readonly isCluster: boolean;
+  /** The server says that it is a proxy. */
+  readonly isProxy: boolean;
 }
+
+const unknown: ProbedServer = { version: undefined, isCluster: false, isProxy: false };
 
 export async function probeServer(address: ServerAddress): Promise<ProbedServer> {
   const pipeline = await Pipeline.open(address);
   try {
     const reply = await pipeline.call('INFO');
-    if (isError(reply)) return { version: undefined, isCluster: false };
+    if (isError(reply)) return unknown;
     const text = replyText(reply);
-    return { version: infoField(text, 'redis_version'), isCluster: infoField(text, 'cluster_enabled') === '1' };
+    return {
+      version: infoField(text, 'redis_version'),
+      isCluster: infoField(text, 'cluster_enabled') === '1',
+      isProxy: infoField(text, 'proxy') !== undefined,
+    };
   } catch {
-    return { version: undefined, isCluster: false };
+    return unknown;
+  } finally {
+    pipeline.close();
+  }
+}
+
+/** Whether the server takes MULTI. twemproxy closes the connection, and a codis replies with an error. */
+export async function takesTransactions(address: ServerAddress): Promise<boolean> {
+  const pipeline = await Pipeline.open(address);
+  try {
+    const [begun] = await Promise.all([pipeline.call('MULTI'), pipeline.call('DISCARD')]);
+    return !isError(begun);
+  } catch {
+    return false;
   } finally {
     pipeline.close();
   }

@@ -8,6 +8,8 @@ import type { Word } from '../record/commands.js';
 
 const START_BYTES = 320 * 1024;
 const HEAD_BYTES = 24;
+/** Words up to here are written letter by letter, which costs less than a native call. */
+const SHORT_LENGTH = 64;
 
 export class RespEncoder {
   buffer = Buffer.allocUnsafeSlow(START_BYTES);
@@ -46,6 +48,36 @@ export class RespEncoder {
     this.lineEnd();
   }
 
+  /** Writes a short word; false, and nothing written, when it is not ASCII. */
+  private tryAscii(text: string): boolean {
+    const from = this.length;
+    this.head(36, text.length);
+    this.reserve(text.length + 2);
+    const { buffer } = this;
+    const { length } = text;
+    let at = this.length;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 127) {
+        this.length = from;
+        return false;
+      }
+      buffer[at++] = code;
+    }
+    buffer[at] = 13;
+    buffer[at + 1] = 10;
+    this.length = at + 2;
+    return true;
+  }
+
+  private utf8(text: string): void {
+    const bytes = Buffer.byteLength(text);
+    this.head(36, bytes);
+    this.reserve(bytes + 2);
+    this.length += this.buffer.write(text, this.length, bytes, 'utf8');
+    this.lineEnd();
+  }
+
   bytes(bytes: Uint8Array, start: number, length: number): void {
     this.head(36, length);
     this.reserve(length + 2);
@@ -80,11 +112,7 @@ export class RespEncoder {
     this.begin(words.length);
     for (const word of words) {
       if (typeof word !== 'string') this.bytes(word, 0, word.length);
-      else {
-        const bytes = Buffer.byteLength(word);
-        if (bytes === word.length) this.ascii(word);
-        else this.bytes(Buffer.from(word), 0, bytes);
-      }
+      else if (word.length > SHORT_LENGTH || !this.tryAscii(word)) this.utf8(word);
     }
   }
 

@@ -69,7 +69,7 @@ export interface Plan {
   readonly replicas: number;
   readonly dataBytes: number;
   readonly maxmemoryBytes: number;
-  /** What one server takes at its worst moment. */
+  /** Memory of one server at its worst moment. */
   readonly serverBytes: number;
   readonly serversPerHost: number;
   readonly usableHostBytes: number;

@@ -16,7 +16,7 @@ export interface DataSize {
   readonly source: string;
   readonly bytes: number;
   readonly keys: number | undefined;
-  /** Bytes and keys by type, where the source tells. */
+  /** Bytes and keys by type, where the source reports them. */
   readonly types: readonly { readonly name: string; readonly keys: number; readonly bytes: number }[];
 }
 

@@ -31,7 +31,7 @@ export class Progress {
     return (performance.now() - this.startedMs) / 1000;
   }
 
-  /** Seconds that are left, undefined where nothing tells. */
+  /** Seconds that are left, undefined where they are unknown. */
   get secondsLeft(): number | undefined {
     const { totalBytes, totalKeys } = this.source;
     const share =

@@ -6,7 +6,7 @@ import { RdbType } from '../../persistence/rdb/format.js';
 import type { KeyRecord } from '../record/record.js';
 import { contentBytes, elementCount, type Value } from '../record/values.js';
 
-/** What jemalloc takes for a block. */
+/** Bytes that jemalloc takes for a block. */
 export function allocated(bytes: number): number {
   if (bytes <= 8) return 8;
   if (bytes <= 128) return Math.ceil(bytes / 16) * 16;

@@ -1,12 +1,12 @@
 // salvage: the keys of a torn or corrupt RDB file, as far as they can be read.
 //
 // After damage the file is searched, byte by byte, for a place from which RECORDS_BELIEVED keys can be read in a row, or the end
-// of the file is reached. What lies between is lost; a key that was damaged inside without breaking the format is not noticed
-// but by the checksum at the end.
+// of the file is reached. The bytes between are lost; only the checksum at the end notices a key that was damaged
+// inside without breaking the format.
 //
 // Damage can also make a length that is too long: keys that are sound are then taken for a part of a long key or value, and the
-// fault is noticed somewhere behind it, or never. So the long ones just before and just after a fault are searched as well, for many
-// keys in a row that do not end where the long one does.
+// fault is noticed somewhere after it, or never. So the long ones just before and just after a fault are searched as
+// well, for many keys in a row that do not end where the long one does.
 
 import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb/reader.js';
 import { RDB_TYPE_MAX } from '../../persistence/rdb/format.js';

@@ -15,7 +15,7 @@ export class ValueDecoder {
   bytes = 0;
   private kind = 0;
   private value: Value = emptyValue(0);
-  /** What of the reader's bytes stays as it is; undefined: nothing. */
+  /** The reader's buffer, if its bytes do not change later; undefined: none. */
   private stable: ArrayBufferLike | undefined;
   private readonly cursor = new PackedCursor();
   private readonly slice = new Slice();

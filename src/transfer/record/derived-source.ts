@@ -21,7 +21,7 @@ export abstract class DerivedSource implements Source {
     return this.source.warnings;
   }
 
-  /** What becomes of a batch. */
+  /** Returns the derived form of a batch. */
   protected abstract derive(batch: Batch): Batch;
 
   async *batches(): AsyncGenerator<Batch, void> {

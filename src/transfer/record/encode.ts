@@ -93,7 +93,9 @@ export function plainType(value: Value, version: number): number {
   }
 }
 
-/** What is lost when the record is written in this version: 'key' all of it, a text for a part of it, '' nothing. */
+/**
+ * The loss when the record is written in this version: `what` names it, '' for none; `whole`: all of the key is lost.
+ */
 export function lossOf(record: KeyRecord, version: number): { whole: boolean; what: string } {
   const nothing = { whole: false, what: '' };
   if (keepsRaw(record, version)) return nothing;

@@ -6,20 +6,24 @@ import { keyRecord, type KeyRecord } from './record.js';
 
 const FOOTER_BYTES = 10;
 
+const crc = new Crc64();
+
 /** Undefined when the payload is damaged or of a version that is not known. */
 export function recordOfPayload(
   payload: Uint8Array,
   key: Uint8Array,
-  fields: Partial<Pick<KeyRecord, 'database' | 'expireAtMs'>>,
+  database: number,
+  expireAtMs: number,
 ): KeyRecord | undefined {
   if (payload.length < FOOTER_BYTES + 2) return undefined;
   const footer = payload.length - FOOTER_BYTES;
-  const crc = new Crc64();
+  crc.reset();
   crc.update(payload, 0, payload.length - 8);
   if (!crc.matches(payload, footer + 2)) return undefined;
   const version = payload[footer]! | (payload[footer + 1]! << 8);
   const isValkey = version >= RDB_VERSION_VALKEY;
   const rdbType = knownType(payload[0]!, isValkey);
   if (rdbType < 0) return undefined;
-  return keyRecord({ ...fields, key, kind: valueKindOf(rdbType), rdbType, isValkey, raw: payload.subarray(1, footer) });
+  const raw = payload.subarray(1, footer);
+  return keyRecord({ database, key, kind: valueKindOf(rdbType), expireAtMs, rdbType, isValkey, raw });
 }

@@ -1,6 +1,6 @@
 // record: what flows through a transfer: keys with their values, function libraries, and commands of a live stream.
 //
-// A key's value is there in one of two forms, or in both: `raw`, the bytes of RDB after the key, which cost nothing to pass
+// A key's value has one of two forms, or both: `raw`, the bytes of RDB after the key, which cost nothing to pass
 // on (RESTORE, another RDB), and `value`, its elements (see values.ts), which every sink can write. A source gives what it has;
 // `valueOf` (decode.ts) makes the elements of the raw bytes when a sink wants them.
 //
@@ -48,6 +48,8 @@ export interface CommandRecord {
   readonly args: readonly Uint8Array[];
   /** Which node of a cluster it is for; undefined: for all of them. */
   readonly firstKey?: Uint8Array | undefined;
+  /** Of a live stream: where it ends. */
+  readonly offset?: number;
 }
 
 /** A field that describes an RDB file. */

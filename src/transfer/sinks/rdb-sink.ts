@@ -21,7 +21,7 @@ const VERSION_USES = 9;
 const FIRST_EXPIRY = 1;
 
 export interface RdbSinkOptions {
-  /** Asked when the first record is there. */
+  /** Asked when the first record has come. */
   readonly version: number | (() => number);
   readonly nowMs: () => number;
   readonly compresses: boolean;
@@ -38,7 +38,7 @@ interface Collected {
 }
 
 export class RdbSink implements Sink {
-  /** What the version cannot hold: how many keys lost it, and whether all of the key is lost. */
+  /** Losses by what the version cannot hold: how many keys, and whether all of the key is lost. */
   readonly losses = new Map<string, { keys: number; whole: boolean }>();
   keys = 0;
   private readonly writer: RdbWriter;

@@ -1,8 +1,8 @@
 // server-sink: writes records into a server, by RESTORE where it takes the payload, else by the commands that make the value.
 //
 //   replace   what the target has under the key goes away first (RESTORE REPLACE, or DEL and the commands)
-//   merge     elements are added to what is there (only commands), as redis-load does
-//   skip      keys that are there stay as they are
+//   merge     elements are added to existing values (only commands), as redis-load does
+//   skip      existing keys stay as they are
 //
 // A RESTORE that is refused because of its version or the proxy is tried again as commands; a server that does not know RESTORE
 // gets no more of them. Through a cluster's node, redirected records go to `onRedirect`.
@@ -27,7 +27,7 @@ import type { Pipeline, TakeReply } from '../link/pipeline.js';
 
 export type WriteMode = 'replace' | 'merge' | 'skip';
 
-/** What redis-server of a version takes in RESTORE: the RDB version of its payloads. */
+/** The RDB version of the payloads that RESTORE takes in a version of redis-server. */
 export function restoreVersionOf(redisVersion: string): number {
   const [major = 0, minor = 0] = redisVersion.split('.').map(Number);
   if (major >= 8 || (major === 7 && minor >= 4)) return 12;
@@ -161,7 +161,7 @@ export class ServerSink implements Sink {
     try {
       const { encoder } = this.pipeline;
       const hasRaw = keepsRaw(record, restoreVersion);
-      // What may throw comes before the first byte of the command.
+      // Code that may throw comes before the first byte of the command.
       const payload = hasRaw ? undefined : dumpPayload(record, restoreVersion);
       if (this.asking) this.pipeline.add(['ASKING']);
       encoder.begin(4 + (isReplacing ? 1 : 0) + (hasExpiry && isAbsolute ? 1 : 0) + (isIdle || isCounted ? 2 : 0));
@@ -209,7 +209,7 @@ export class ServerSink implements Sink {
     this.select(record.database);
     const isFirst = record.part === 'whole' || record.part === 'first';
     const isLast = record.part === 'whole' || record.part === 'last';
-    // The first error of the record tells enough.
+    // The first error of the record is enough.
     let hasFailed = false;
     const take = (name: string): void =>
       this.pipeline.added((reply) => {

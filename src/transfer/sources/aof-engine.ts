@@ -1,6 +1,6 @@
 // aof-engine: the data of an append-only file, by running its commands in a server without doors, in memory.
 //
-// The files are only read. What the commands made comes out as records; the data has to fit into memory, as in a server.
+// The files are only read. The resulting keys come out as records; the data has to fit into memory, as in a server.
 
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';

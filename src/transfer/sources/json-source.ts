@@ -1,6 +1,6 @@
-// json-source: records out of JSON lines, in the format of the Ruby gem or in Kvasir's, which the first line tells.
+// json-source: records out of JSON lines, in the format of the Ruby gem or in Kvasir's, which the first line shows.
 //
-// A line that cannot be read is told and passed over, as the gem does.
+// A line that cannot be read is reported and skipped, as the gem does.
 
 import { isUtf8 } from 'node:buffer';
 import { readKvasirLine } from '../json/kvasir-format.js';

@@ -125,8 +125,8 @@ export interface RdbSourceOptions {
   readonly onEnd?: (rest: Uint8Array) => void;
   readonly verifyChecksum?: boolean;
   /**
-   * Asked of keys that take more than DOUBTED_BYTES with their value, by the offsets of the first byte and of the one behind the last:
-   * true when damage has made such a key up, which is not given out then.
+   * Asked of keys that take more than DOUBTED_BYTES with their value, by the offsets of the first byte and of the one
+   * after the last: true when damage has made such a key up, which is not given out then.
    */
   readonly doubts?: (from: number, to: number) => boolean;
   /** Damage inside of values is left to who takes them. */
@@ -164,7 +164,7 @@ export class RdbSource implements Source {
       try {
         event = reader.next();
       } catch (error) {
-        // What was read before the damage is still given out.
+        // Records from before the damage are still returned.
         if (records.length > 0) yield { records, sourceBytes: reader.offset };
         throw error instanceof RdbError ? this.damage(error) : error;
       }

@@ -1,7 +1,7 @@
 // scan-source: records out of a running server, key by key: SCAN, then DUMP, which any client may do.
 //
 // A collection with more than BIG_ELEMENTS elements is read in pieces, since its payload would stall the server and fill the
-// memory here. What changes meanwhile is seen or not: for an exact moment there is replication (psync-source).
+// memory here. Changes during the scan may be seen or not: replication (psync-source) gives an exact moment.
 //
 // Servers and proxies that refuse SCAN are asked by KEYS, as redis-dump does; those that refuse DUMP are asked for the elements.
 
@@ -9,7 +9,7 @@ import { isError, type Reply, replyText } from '../../client/reply.js';
 import { ValueKind } from '../../persistence/rdb/format.js';
 import { looseScore } from '../../persistence/rdb/reader.js';
 import type { Pipeline } from '../link/pipeline.js';
-import { bytesOf, elementsOf, listOf, numberOf } from '../link/replies.js';
+import { bytesOf, elementsOf, infoField, listOf, numberOf } from '../link/replies.js';
 import { recordOfPayload } from '../record/payload.js';
 import {
   type Batch,
@@ -22,6 +22,7 @@ import {
   type TransferRecord,
 } from '../record/record.js';
 import { kindNumber, type Value } from '../record/values.js';
+import { readFunctions } from './functions.js';
 
 const BIG_ELEMENTS = 100_000;
 const PIECE = 5000;
@@ -39,10 +40,17 @@ export interface ScanSourceOptions {
   readonly count: number;
   readonly nowMs: () => number;
   readonly from?: Position | undefined;
+  /** A position of another process means nothing: begin anew instead of refusing it. */
+  readonly mayBeginAnew?: boolean;
   readonly withFunctions: boolean;
   /** Called between the chunks of keys. */
   readonly pause?: () => Promise<void>;
   readonly isStopping?: () => boolean;
+}
+
+interface FoundKeys {
+  readonly cursor: string;
+  readonly keys: readonly Uint8Array[];
 }
 
 interface Found {
@@ -70,11 +78,16 @@ export class ScanSource implements Source {
   private hasExpireTime = true;
   private hasWarnedStreams = false;
   private sourceBytes = 0;
+  /** Names the server's process, whose cursors no other one understands; undefined where INFO does not tell. */
+  private run: string | undefined;
+  private from: Position | undefined;
 
   constructor(
     private readonly pipeline: Pipeline,
     private readonly options: ScanSourceOptions,
-  ) {}
+  ) {
+    this.from = options.from;
+  }
 
   get name(): string {
     return this.pipeline.name;
@@ -82,9 +95,10 @@ export class ScanSource implements Source {
 
   /** Databases that have keys; 0 to 15 where INFO does not tell. */
   private async findDatabases(): Promise<readonly number[]> {
-    const reply = await this.pipeline.call('INFO', 'keyspace');
+    const reply = await this.pipeline.call('INFO');
     const wanted = this.options.databases;
     const text = isError(reply) ? '' : replyText(reply);
+    this.run = infoField(text, 'run_id');
     if (!/# Keyspace/i.test(text) && !/^db\d+:/m.test(text)) return wanted ?? Array.from({ length: 16 }, (_, n) => n);
     const found: number[] = [];
     this.totalKeys = 0;
@@ -99,10 +113,11 @@ export class ScanSource implements Source {
   async *batches(): AsyncGenerator<Batch, void> {
     const { options } = this;
     const databases = await this.findDatabases();
-    if (options.withFunctions && options.from === undefined) yield* this.functions();
+    this.checkRun();
+    if (options.withFunctions && this.from === undefined) yield* this.functions();
     let selected = 0;
     for (const database of databases) {
-      if (options.from !== undefined && database < Number(options.from.database)) continue;
+      if (this.from !== undefined && database < Number(this.from.database)) continue;
       if (database !== selected) {
         const reply = await this.pipeline.call('SELECT', String(database));
         if (isError(reply)) {
@@ -117,34 +132,45 @@ export class ScanSource implements Source {
     }
   }
 
+  /** Each process orders its keys in its own way. */
+  private checkRun(): void {
+    const { from, run, options } = this;
+    if (from?.run === undefined || run === undefined || from.run === run) return;
+    if (options.mayBeginAnew !== true)
+      throw new TransferError(
+        `${this.name} was restarted or replaced since the interruption, and the position means nothing to it: begin anew`,
+      );
+    this.from = undefined;
+  }
+
   private async *functions(): AsyncGenerator<Batch, void> {
-    const reply = await this.pipeline.call('FUNCTION', 'LIST', 'WITHCODE');
-    if (isError(reply)) return;
-    const records: TransferRecord[] = [];
-    for (const library of elementsOf(reply)) {
-      const fields = elementsOf(library);
-      const at = fields.findIndex((field) => replyText(field) === 'library_code');
-      if (at >= 0) records.push({ what: 'function', code: Buffer.from(replyText(fields[at + 1]), 'latin1') });
-    }
+    const records = await readFunctions(this.pipeline);
     if (records.length > 0) yield { records, sourceBytes: 0 };
   }
 
   private async *scan(database: number): AsyncGenerator<Batch, void> {
     const { options } = this;
-    const isFrom = options.from !== undefined && Number(options.from.database) === database;
-    let cursor = isFrom ? String(options.from!.cursor) : '0';
-    do {
-      const keys: Uint8Array[] = [];
-      cursor = await this.nextKeys(cursor, keys);
-      yield* this.read(database, keys);
-      const next = cursor === '0' ? { database: database + 1, cursor: '0' } : { database, cursor };
-      yield { records: [], sourceBytes: this.sourceBytes, position: next };
+    const { from, run } = this;
+    const first = from !== undefined && Number(from.database) === database ? String(from.cursor) : '0';
+    let found: Promise<FoundKeys> | undefined = this.nextKeys(first);
+    while (found !== undefined) {
+      const here: FoundKeys = await found;
+      const { cursor } = here;
+      const isLast = cursor === '0';
+      // The server looks for the next keys while the values of these are on their way.
+      found = isLast ? undefined : this.nextKeys(cursor);
+      // An error is reported when its turn comes.
+      found?.catch(() => undefined);
+      yield* this.read(database, here.keys);
+      const next = isLast ? { database: database + 1, cursor } : { database, cursor };
+      const position = run === undefined ? next : { ...next, run };
+      yield { records: [], sourceBytes: this.sourceBytes, position };
       if (options.isStopping?.() === true) return;
       await options.pause?.();
-    } while (cursor !== '0');
+    }
   }
 
-  private async nextKeys(cursor: string, keys: Uint8Array[]): Promise<string> {
+  private async nextKeys(cursor: string): Promise<FoundKeys> {
     const { options, pipeline } = this;
     if (this.hasScan) {
       const words: (string | Uint8Array)[] = ['SCAN', cursor, 'COUNT', String(options.count)];
@@ -152,8 +178,7 @@ export class ScanSource implements Source {
       const reply = await pipeline.call(...words);
       if (!isError(reply)) {
         const [next, list] = elementsOf(reply);
-        keys.push(...listOf(list));
-        return replyText(next);
+        return { cursor: replyText(next), keys: listOf(list) };
       }
       if (!/unknown command|not allowed|unsupported|NOPERM/i.test(replyText(reply)) && pipeline.lost === undefined)
         throw new TransferError(`${this.name} replies to SCAN: ${replyText(reply)}`);
@@ -161,8 +186,7 @@ export class ScanSource implements Source {
     }
     const reply = await pipeline.call('KEYS', options.match ?? '*');
     if (isError(reply)) throw new TransferError(`${this.name} has neither SCAN nor KEYS: ${replyText(reply)}`);
-    keys.push(...listOf(reply));
-    return '0';
+    return { cursor: '0', keys: listOf(reply) };
   }
 
   private async *read(database: number, keys: readonly Uint8Array[]): AsyncGenerator<Batch, void> {
@@ -171,7 +195,7 @@ export class ScanSource implements Source {
     for (;;) {
       while (groups.length < GROUPS_AT_ONCE && asked < keys.length) {
         const group = this.fetch(keys.slice(asked, asked + KEYS_AT_ONCE));
-        // Its error is told when its turn comes.
+        // Its error is reported when its turn comes.
         group.catch(() => undefined);
         groups.push(group);
         asked += KEYS_AT_ONCE;
@@ -182,7 +206,7 @@ export class ScanSource implements Source {
     }
   }
 
-  /** What there is under the keys: types and times, then sizes and the payloads of strings, then those of small collections. */
+  /** Reads the keys: types and times, then sizes and the payloads of strings, then those of small collections. */
   private async fetch(keys: readonly Uint8Array[]): Promise<Found[]> {
     const { pipeline } = this;
     const found: Found[] = keys.map((key) => ({
@@ -226,7 +250,7 @@ export class ScanSource implements Source {
       const made =
         one.payload === undefined
           ? await this.elements(one, database, expireAtMs)
-          : recordOfPayload(one.payload, one.key, { database, expireAtMs });
+          : recordOfPayload(one.payload, one.key, database, expireAtMs);
       if (made === undefined) {
         this.warnings.push(`key '${Buffer.from(one.key).toString()}' (${one.type}) could not be read`);
         continue;
@@ -238,7 +262,7 @@ export class ScanSource implements Source {
     for (const one of found) if (one.type !== 'none' && this.isBig(one)) yield* this.pieces(one, database);
   }
 
-  /** The exact time where the server tells it (since 7.0), else what is left from now on. */
+  /** The exact time where the server reports it (since 7.0), else the remaining time from now on. */
   private askExpiry(one: Found): void {
     const { pipeline, options } = this;
     if (!this.hasExpireTime) {
@@ -308,7 +332,7 @@ export class ScanSource implements Source {
     return { kind: 'stream', entries, lastId, maxDeletedId: '0-0', entriesAdded: entries.length, groups: [] };
   }
 
-  /** A big collection, PIECE elements at a time. What moves meanwhile is seen once at most. */
+  /** A big collection, PIECE elements at a time. An element that moves meanwhile is seen once at most. */
   private async *pieces(one: Found, database: number): AsyncGenerator<Batch, void> {
     const { expireAtMs } = one;
     const kind = kindNumber(one.type);

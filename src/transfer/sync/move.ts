@@ -14,6 +14,7 @@ import type { ServerAddress } from '../link/address.js';
 import { Pipeline } from '../link/pipeline.js';
 import { infoField, numberOf } from '../link/replies.js';
 import { TransferError } from '../record/record.js';
+import { sleep } from '../sleep.js';
 
 const LOOK_MS = 100;
 
@@ -38,7 +39,7 @@ async function until(what: string, limitMs: number, isTrue: () => Promise<boolea
   const endMs = performance.now() + limitMs;
   while (!(await isTrue())) {
     if (performance.now() > endMs) throw new TransferError(`${what}: not within ${Math.round(limitMs / 1000)} seconds`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await sleep(LOOK_MS);
   }
 }
 
@@ -57,7 +58,7 @@ export async function moveInstance(options: MoveOptions): Promise<void> {
     const { host, port } = from.endpoint;
     await target.must('REPLICAOF', host, String(port));
     await until('the copy of the data', options.copyMs, async () => /master_link_status:up/.test(await info(target)));
-    say('2/5 all data is there; writes wait');
+    say('2/5 all data has arrived; writes wait');
     await source.must('CLIENT', 'PAUSE', String(options.pauseMs), 'WRITE');
     isPaused = true;
     const wanted = Number(infoField(await info(source), 'master_repl_offset'));

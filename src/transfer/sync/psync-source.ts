@@ -22,6 +22,9 @@ const LINE_BYTES_MAX = 4096;
 const BATCH_COMMANDS = 1000;
 const ACKNOWLEDGE_MS = 1000;
 
+/** The source lets nobody replicate from it, or not this user. */
+export class PsyncRefused extends TransferError {}
+
 export interface PsyncOptions {
   readonly spoolFolder: string;
   readonly from: Position | undefined;
@@ -38,6 +41,8 @@ export class PsyncSource implements Source {
   totalBytes: number | undefined;
   readonly totalKeys = undefined;
   readonly warnings: string[] = [];
+  /** Whether the whole data set comes; known from the first batch on. */
+  isFull = false;
   phase: 'connecting' | 'receiving' | 'writing' | 'following' = 'connecting';
   replicationId = '';
   /** Offset up to which bytes were received, and up to which they were given out. */
@@ -103,13 +108,7 @@ export class PsyncSource implements Source {
     const { from } = options;
     if (from === undefined) this.send('PSYNC', '?', '-1');
     else this.send('PSYNC', String(from.id), String(Number(from.offset) + 1));
-    let header;
-    try {
-      header = await readSnapshotHeader(source);
-    } catch (error) {
-      if (error instanceof SnapshotError) throw new TransferError(`${this.name}: ${error.message}`);
-      throw error;
-    }
+    const header = await readSnapshotHeader(source);
     const words = (header.resync ?? '').split(' ');
     if (!header.hasSnapshot) {
       this.replicationId = words[1] ?? String(from!.id);
@@ -121,7 +120,7 @@ export class PsyncSource implements Source {
     this.givenOffset = this.receivedOffset = Number(words[2] ?? 0);
     this.totalBytes = header.bytes;
     this.phase = 'receiving';
-    // An empty line now and then tells the source that we live while it sends.
+    // An empty line now and then shows the source that we live while it sends.
     const beat = setInterval(() => stream.write('\n'), ACKNOWLEDGE_MS);
     try {
       for await (const part of readSnapshot(source, header)) this.snapshot.push(part);
@@ -130,6 +129,18 @@ export class PsyncSource implements Source {
     }
     this.snapshot.end();
     return { isFull: true, source };
+  }
+
+  /** A refusal is final, unless it is one of the moment; all else means that the connection was lost. */
+  private failureOf(error: unknown): unknown {
+    if (error instanceof TransferError) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    const isRefusal =
+      error instanceof SnapshotError && /: -(?!NOMASTERLINK|LOADING|MASTERDOWN|BUSY|ERR Can't SYNC)/.test(message);
+    if (!isRefusal) return new LinkLost(`${this.name}: ${message}`);
+    if (/NOPERM|unknown command|not allowed|unsupported|disabled/i.test(message))
+      return new PsyncRefused(`${this.name} refuses PSYNC: ${message}`);
+    return new TransferError(`${this.name}: ${message}`);
   }
 
   /** Reads the stream of writes into the spool until it ends. */
@@ -154,7 +165,10 @@ export class PsyncSource implements Source {
   }
 
   async *batches(): AsyncGenerator<Batch, void> {
-    const { isFull, source } = await this.begin();
+    const { isFull, source } = await this.begin().catch((error: unknown) => {
+      throw this.failureOf(error);
+    });
+    this.isFull = isFull;
     void this.receive(source);
     if (isFull) {
       this.phase = 'writing';
@@ -229,7 +243,7 @@ export class PsyncSource implements Source {
       const start = reader.starts[index]!;
       args.push(reader.bytes.subarray(start, start + reader.lengths[index]!));
     }
-    return { what: 'command', database: this.database, args };
+    return { what: 'command', database: this.database, args, offset: reader.offset };
   }
 
   /** Wakes what waits for commands. */

@@ -44,7 +44,7 @@ export class Spool {
     this.wake();
   }
 
-  /** The source is lost; what is there can still be taken. */
+  /** The source is lost; the present data can still be taken. */
   fail(error: Error): void {
     this.failure ??= error;
     this.wake();

@@ -1,11 +1,10 @@
 // sync-program: kvasir-sync carries data from a running server or a file to another place and keeps it up to date.
 
 import type { Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { Filters, filterOptions } from '../filters.js';
 import { ClusterSink } from '../link/cluster.js';
-import { LinkLost, Pipeline } from '../link/pipeline.js';
-import { probeServer } from '../link/probe.js';
+import { Pipeline } from '../link/pipeline.js';
+import { probeServer, takesTransactions } from '../link/probe.js';
 import { addressOf, connectOptions, progressMode, progressOptions } from '../program/connect.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
 import { openOutput } from '../program/output.js';
@@ -13,32 +12,42 @@ import { PositionFile } from '../program/position-file.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
 import { DerivedSource } from '../record/derived-source.js';
-import { type Batch, type Sink, type Source, TransferError, type TransferRecord } from '../record/record.js';
+import { type Batch, type Sink, type Source, type TransferRecord } from '../record/record.js';
 import { RateLimit, runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
 import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
 import { RespSink } from '../sinks/resp-sink.js';
 import { restoreVersionOf, ServerSink, shownKey, type WriteMode } from '../sinks/server-sink.js';
-import { AofDataSource } from '../sources/aof-engine.js';
-import { rdbFile } from '../sources/rdb-file.js';
-import { ScanSource } from '../sources/scan-source.js';
 import { readConfig } from '../program/config-file.js';
 import { moveInstance } from './move.js';
-import { PsyncSource } from './psync-source.js';
+import { EventsSource } from './events-source.js';
+import { LiveSource } from './live-source.js';
+import { openSource, sourceMode, type SourceSettings } from './open-source.js';
+import { PsyncRefused } from './psync-source.js';
 import { serveStatus, type Status } from './status-page.js';
-import { StreamFilter } from './stream-filter.js';
-import { verify } from './verify.js';
+import { StreamFilter, type StreamTarget } from './stream-filter.js';
+import { runVerify } from './verify-program.js';
 
 const ERRORS_SHOWN_MAX = 20;
-const RECONNECT_MS = 1000;
 
 const options = {
   config: { kind: 'text', letter: 'c', value: 'FILE', help: 'Options from a YAML file, by the same names.' },
-  from: { kind: 'text', value: 'PLACE', help: 'A server, scan:SERVER, rdb:FILE or aof:FILE.' },
+  from: { kind: 'text', value: 'PLACE', help: 'A server, a node of a cluster, scan:SERVER, rdb:FILE or aof:FILE.' },
   to: { kind: 'text', value: 'PLACE', help: 'A server, cluster or proxy, rdb:FILE, json:FILE or aof:FILE.' },
   'from-password': { kind: 'text', value: 'PASSWORD', help: 'Password of the source.' },
   'to-password': { kind: 'text', value: 'PASSWORD', help: 'Password of the target.' },
+  'source-mode': {
+    kind: 'text',
+    value: 'auto|psync|scan',
+    help: 'Follow as a replica, or by SCAN and keyspace events; auto: scan when PSYNC is refused.',
+  },
+  'assume-events': { kind: 'flag', help: 'With scan: the source sends keyspace events, though CONFIG is refused.' },
+  reconnect: { kind: 'integer', value: 'SECONDS', help: 'How long the source may be away (default 600).' },
+  'keep-extra': {
+    kind: 'flag',
+    help: 'Leave keys that the source does not have, when all data comes once more.',
+  },
   once: { kind: 'flag', help: 'End when the data set is there, and do not follow the writes.' },
   mode: {
     kind: 'text',
@@ -55,7 +64,11 @@ const options = {
   spool: { kind: 'text', value: 'FOLDER', help: 'Where data waits for a slow target (default the temporary folder).' },
   'rate-bytes': { kind: 'size', value: 'BYTES', help: 'At most so many bytes a second.' },
   'rate-keys': { kind: 'integer', value: 'N', help: 'At most so many keys or commands a second.' },
-  http: { kind: 'text', value: '[HOST:]PORT', help: 'Serve progress there: / , /status.json and /metrics.' },
+  http: {
+    kind: 'text',
+    value: '[HOST:]PORT',
+    help: 'Serve progress there: / , /status.json and /metrics; port 0 takes a free one.',
+  },
   verify: { kind: 'flag', help: 'Only compare source and target; exit code 1 when they differ.' },
   sample: { kind: 'number', value: 'SHARE', help: 'With --verify: look at this share of the keys (0.01).' },
   repair: { kind: 'flag', help: 'With --verify: make the target like the source.' },
@@ -139,14 +152,17 @@ class Errors {
 
 async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
   readConfig(words);
-  if (words.flag('verify')) return runVerify(words);
   const { from, to } = places(words);
+  if (words.flag('verify')) {
+    const source = addressOf(from.replace(/^scan:/, ''), sideOptions(words, 'from-password'));
+    return runVerify(words, source, addressOf(to, sideOptions(words, 'to-password')));
+  }
   const filters = new Filters(words);
   let clear: () => void = () => undefined;
   const errors = new Errors(() => clear());
   const positionPath = words.text('position');
   const positions = positionPath === undefined ? undefined : new PositionFile(positionPath);
-  const { sink, isCluster } = await openSink(to, words, errors);
+  const { sink, kind } = await openSink(to, words, errors);
   const limits =
     words.has('rate-bytes') || words.has('rate-keys')
       ? new RateLimit(words.number('rate-bytes') ?? Infinity, words.number('rate-keys') ?? Infinity)
@@ -157,33 +173,40 @@ async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
   const http = words.has('http') ? await openStatus(words.text('http')!, status) : undefined;
   let isDone = false;
   try {
-    for (;;) {
-      source = await openSource(from, words, filters, positions, interrupt);
-      const counts = progress?.counts;
+    const settings: SourceSettings = {
+      words,
+      filters,
+      positions,
+      interrupt,
+      address: (place) => addressOf(place, sideOptions(words, 'from-password')),
+      target: /^(rdb|json|aof):/.test(to) ? undefined : addressOf(to, sideOptions(words, 'to-password')),
+      flush: () => sink.flush(),
+      say: (message) => {
+        clear();
+        process.stderr.write(`${message}\n`);
+      },
+    };
+    const before = positions?.read();
+    for (let isRefused = false; ; isRefused = true) {
+      source = await openSource(from, settings, isRefused);
       progress = new Progress(source, progressMode(words));
-      if (counts !== undefined) Object.assign(progress.counts, counts);
       clear = () => progress!.clear();
-      const filtered = new FilteredSource(source, filters, isCluster);
+      const filtered = new FilteredSource(source, filters, kind);
       try {
         isDone = await runTransfer(filtered, sink, { filters, progress, interrupt, positions, limits });
         break;
       } catch (error) {
-        // A lost source is connected to again, and goes on at the position.
-        const isLost = error instanceof LinkLost && source instanceof PsyncSource && positions !== undefined;
-        if (!isLost || interrupt.isAsked || !error.message.startsWith(source.name)) throw error;
-        clear();
-        process.stderr.write(`${error.message}; connecting again\n`);
-        if (source instanceof PsyncSource) source.close();
-        await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
+        if (!(error instanceof PsyncRefused) || sourceMode(words) !== 'auto') throw error;
+        settings.say(`${error.message}; using SCAN${words.flag('once') ? '' : ' and keyspace events'}`);
+        // The position is that of the earlier run again.
+        if (before === undefined) positions?.remove();
+        else positions?.save(before);
       } finally {
-        if (filtered.mixed > 0)
-          process.stderr.write(
-            `warning: ${filtered.mixed} commands had keys on both sides of the filter and were left out\n`,
-          );
+        for (const warning of filtered.leftOut) settings.say(`warning: ${warning}`);
       }
     }
   } finally {
-    if (source instanceof PsyncSource) source.close();
+    if (source instanceof LiveSource) source.close();
     http?.close();
     http?.closeAllConnections();
   }
@@ -210,55 +233,24 @@ function statusOf(
 ): Status {
   const hide = (place: string): string => place.replace(/:\/\/[^@/]*@/, '://***@');
   const link =
-    source instanceof PsyncSource
-      ? {
-          phase: source.phase,
-          offset: source.givenOffset,
-          receivedOffset: source.receivedOffset,
-          lagBytes: source.lagBytes,
-        }
-      : {};
+    source instanceof LiveSource
+      ? { phase: source.phase, ...source.sums }
+      : source instanceof EventsSource
+        ? { phase: source.phase, passes: source.passCount, changedKeys: source.changedKeys }
+        : {};
   return { from: hide(from), to: hide(to), ...link, ...progress?.summary(), errors };
 }
 
-function openStatus(text: string, status: () => Status): Promise<Server> {
+async function openStatus(text: string, status: () => Status): Promise<Server> {
   const match = /^(?:(.*):)?(\d{1,5})$/.exec(text);
   if (match === null) throw new UsageError(`--http wants PORT or HOST:PORT, not '${text}'`);
-  return serveStatus(Number(match[2]), match[1] ?? '127.0.0.1', status);
-}
-
-async function openSource(
-  from: string,
-  words: Options,
-  filters: Filters,
-  positions: PositionFile | undefined,
-  interrupt: Interrupt,
-): Promise<Source> {
-  const [, kind, path] = /^(rdb|aof|scan):(.+)$/.exec(from) ?? [];
-  if (kind === 'rdb') return rdbFile(path!, { skimsValues: !filters.looksAtValues });
-  if (kind === 'aof') return new AofDataSource(path!);
-  const address = addressOf(path ?? from, sideOptions(words, 'from-password'));
-  if (kind === 'scan')
-    return new ScanSource(await Pipeline.open(address), {
-      databases: undefined,
-      match: filters.serverPattern,
-      count: 1000,
-      nowMs: () => Date.now(),
-      from: positions?.read(),
-      withFunctions: true,
-      isStopping: () => interrupt.isAsked,
-    });
-  const source = new PsyncSource(address, {
-    spoolFolder: words.text('spool') ?? tmpdir(),
-    from: positions?.read(),
-    stopsAfterSnapshot: words.flag('once'),
-    // Filters that look at values cannot judge the changes.
-    isSnapshotOnly: words.flag('once') && filters.looksAtValues,
-    skimsValues: !filters.looksAtValues,
-    isStopping: () => interrupt.isAsked,
-  });
-  interrupt.onAsk(() => source.stop());
-  return source;
+  const [, host = '127.0.0.1', port] = match;
+  const server = await serveStatus(Number(port), host.replace(/^\[|\]$/g, ''), status);
+  // The system has chosen: nobody else can tell which one.
+  const bound = server.address();
+  if (Number(port) === 0 && typeof bound === 'object' && bound !== null)
+    process.stderr.write(`progress at http://${host}:${bound.port}/\n`);
+  return server;
 }
 
 function rdbVersionOf(words: Options): number {
@@ -268,28 +260,33 @@ function rdbVersionOf(words: Options): number {
   return version;
 }
 
-async function openSink(to: string, words: Options, errors: Errors): Promise<{ sink: Sink; isCluster: boolean }> {
+interface OpenedSink {
+  readonly sink: Sink;
+  readonly kind: StreamTarget;
+}
+
+async function openSink(to: string, words: Options, errors: Errors): Promise<OpenedSink> {
   const [, kind, path] = /^(rdb|json|aof):(.+)$/.exec(to) ?? [];
   if (kind !== undefined && kind !== 'aof' && !words.flag('once') && !/^(rdb|aof|scan):/.test(words.text('from')!))
     throw new UsageError('a file cannot follow writes: add --once');
   const nowMs = (): number => Date.now();
-  if (kind === 'rdb')
-    return {
-      sink: new RdbSink(openOutput(path), { version: rdbVersionOf(words), nowMs, compresses: true }),
-      isCluster: false,
-    };
+  if (kind === 'rdb') {
+    // Before the file is opened: a wrong option must not leave one.
+    const version = rdbVersionOf(words);
+    return { sink: new RdbSink(openOutput(path), { version, nowMs, compresses: true }), kind: 'server' };
+  }
   const onUnfit = (record: { key: Uint8Array }, reason: string): void => errors.add(record.key, reason);
-  if (kind === 'aof') return { sink: new RespSink(openOutput(path), { deletes: false, onUnfit }), isCluster: false };
+  if (kind === 'aof') return { sink: new RespSink(openOutput(path), { deletes: false, onUnfit }), kind: 'server' };
   if (kind === 'json') {
     return {
       sink: new JsonSink(openOutput(path), { format: 'kvasir', base64: false, nowMs, onUnfit }),
-      isCluster: false,
+      kind: 'server',
     };
   }
   const mode = words.text('mode') ?? 'replace';
   if (!['replace', 'skip', 'merge'].includes(mode)) throw new UsageError("--mode is 'replace', 'skip' or 'merge'");
   const address = addressOf(to, sideOptions(words, 'to-password'));
-  const { version, isCluster } = await probeServer(address);
+  const { version, isCluster, isProxy } = await probeServer(address);
   const sinkOptions = {
     mode: mode as WriteMode,
     restoreVersion: version === undefined || words.flag('no-restore') ? 0 : restoreVersionOf(version),
@@ -299,86 +296,38 @@ async function openSink(to: string, words: Options, errors: Errors): Promise<{ s
   const sink = isCluster
     ? await ClusterSink.open(address, sinkOptions)
     : new ServerSink(await Pipeline.open(address), sinkOptions);
-  return { sink, isCluster };
+  if (isCluster) return { sink, kind: 'cluster' };
+  if (!(await takesTransactions(address))) return { sink, kind: 'old-proxy' };
+  return { sink, kind: isProxy ? 'proxy' : 'server' };
 }
 
 /** Filters commands of a stream; keys are filtered by the transfer itself. */
 class FilteredSource extends DerivedSource {
   private readonly filter: StreamFilter;
 
-  constructor(source: Source, filters: Filters, isCluster: boolean) {
+  constructor(source: Source, filters: Filters, target: StreamTarget) {
     super(source);
-    if (source instanceof PsyncSource && filters.looksAtValues && !source.isSnapshotOnly)
-      throw new TransferError(
-        'filters by type, size, elements and ttl cannot follow writes: use scan:SERVER or --once',
-        2,
-      );
-    this.filter = new StreamFilter(filters, isCluster);
+    this.filter = new StreamFilter(filters, target);
   }
 
-  get mixed(): number {
-    return this.filter.mixed;
+  /** Told to the user at the end. */
+  get leftOut(): string[] {
+    const { mixed, keyless } = this.filter;
+    const told = mixed > 0 ? [`${mixed} commands had keys on both sides of the filter and were left out`] : [];
+    if (keyless.size > 0) {
+      const names = [...keyless].map(([name, count]) => `${count} ${name}`).join(', ');
+      told.push(`the target takes no commands without keys, and these were left out: ${names}; compare with --verify`);
+    }
+    return told;
   }
 
   protected override derive(batch: Batch): Batch {
-    if (!batch.records.some(({ what }) => what === 'command')) return batch;
+    if (!batch.records.some(({ what }) => what === 'command' || what === 'function')) return batch;
     const records: TransferRecord[] = [];
     for (const record of batch.records) {
       if (record.what === 'command') records.push(...this.filter.apply(record));
-      else records.push(record);
+      else if (record.what !== 'function' || this.filter.takesFunctions()) records.push(record);
     }
     return { ...batch, records };
   }
-}
-
-async function runVerify(words: Options): Promise<number> {
-  const { from, to } = places(words);
-  const source = await Pipeline.open(addressOf(from.replace(/^scan:/, ''), sideOptions(words, 'from-password')));
-  const targetAddress = addressOf(to, sideOptions(words, 'to-password'));
-  const target = await Pipeline.open(targetAddress);
-  let failures = 0;
-  const { version } = await probeServer(targetAddress);
-  const repairs = words.flag('repair')
-    ? new ServerSink(await Pipeline.open(targetAddress), {
-        mode: 'replace',
-        restoreVersion: version === undefined ? 0 : restoreVersionOf(version),
-        nowMs: () => Date.now(),
-        onError: (key, message) => {
-          failures++;
-          process.stderr.write(`key '${shownKey(key)}': ${message}\n`);
-        },
-      })
-    : undefined;
-  const asJson = words.flag('json');
-  const result = await verify(source, target, {
-    filters: new Filters(words),
-    databases: await databasesOf(source, target),
-    share: words.number('sample') ?? 1,
-    random: Math.random,
-    repairs,
-    nowMs: () => Date.now(),
-    onDifference: (database, key, what) => {
-      if (!asJson) process.stdout.write(`db${database} ${shownKey(key)}: ${what}\n`);
-    },
-  });
-  source.close();
-  target.close();
-  await repairs?.close();
-  const differences = result.different + result.missing + result.extra;
-  if (asJson) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else
-    process.stdout.write(
-      `${result.compared} keys compared: ${result.different} differ, ${result.missing} missing, ${result.extra} extra, ${result.repaired} repaired\n`,
-    );
-  return differences === 0 || (repairs !== undefined && failures === 0) ? 0 : 1;
-}
-
-async function databasesOf(...sides: readonly Pipeline[]): Promise<number[]> {
-  const found = new Set<number>();
-  for (const side of sides) {
-    const reply = await side.must('INFO', 'keyspace');
-    const text = 'bytes' in reply ? Buffer.from(reply.bytes).toString('latin1') : '';
-    for (const [, number] of text.matchAll(/^db(\d+):/gm)) found.add(Number(number));
-  }
-  return [...found].sort((a, b) => a - b);
 }

@@ -1,18 +1,15 @@
 // verify: compares what two servers have, key by key, and can make the target like the source.
 //
 // Keys are read by SCAN and DUMP on the source and by DUMP on the target; the value counts, not its encoding. A key that was
-// written meanwhile may look different: those are looked at once more before they are told.
+// written meanwhile may look different: those are looked at once more before they are reported.
 
-import { isError, type Reply, replyText } from '../../client/reply.js';
 import type { Filters } from '../filters.js';
-import type { Pipeline } from '../link/pipeline.js';
-import { bytesOf, elementsOf, listOf, numberOf } from '../link/replies.js';
+import type { KeyAccess } from '../link/key-access.js';
 import { valueOf } from '../record/decode.js';
 import { Fingerprint } from '../record/fingerprint.js';
-import { recordOfPayload } from '../record/payload.js';
 import { type KeyRecord, NO_EXPIRY, type Sink } from '../record/record.js';
+import { extraKeys } from './extra-keys.js';
 
-const KEYS_AT_ONCE = 500;
 const TTL_TOLERANCE_MS = 2000;
 
 export interface VerifyResult {
@@ -26,39 +23,22 @@ export interface VerifyResult {
 export interface VerifyOptions {
   readonly filters: Filters;
   readonly databases: readonly number[];
+  readonly targetDatabases: readonly number[];
   /** Of each key, how likely it is looked at. */
   readonly share: number;
   readonly random: () => number;
   /** Where repairs go; undefined: nothing is changed. */
   readonly repairs: Sink | undefined;
   readonly onDifference: (database: number, key: Uint8Array, what: string) => void;
-  readonly nowMs: () => number;
 }
 
 interface Side {
-  record: KeyRecord | undefined;
-  print: bigint;
+  readonly record: KeyRecord | undefined;
+  readonly print: bigint;
 }
 
-async function readKeys(
-  pipeline: Pipeline,
-  database: number,
-  keys: readonly Uint8Array[],
-  nowMs: () => number,
-): Promise<Side[]> {
-  const payloads: (Uint8Array | undefined)[] = [];
-  const ttls: number[] = [];
-  pipeline.add(['SELECT', String(database)]);
-  keys.forEach((key, index) => {
-    pipeline.add(['DUMP', key], (reply: Reply) => (payloads[index] = isError(reply) ? undefined : bytesOf(reply)));
-    pipeline.add(['PTTL', key], (reply: Reply) => (ttls[index] = numberOf(reply)));
-  });
-  await pipeline.drain();
-  return keys.map((key, index) => {
-    const payload = payloads[index];
-    if (payload === undefined) return { record: undefined, print: 0n };
-    const expireAtMs = ttls[index]! < 0 ? NO_EXPIRY : nowMs() + ttls[index]!;
-    const record = recordOfPayload(payload, key, { database, expireAtMs });
+async function readKeys(side: KeyAccess, database: number, keys: readonly Uint8Array[]): Promise<Side[]> {
+  return (await side.read(database, keys)).map(({ record }) => {
     if (record === undefined) return { record, print: 0n };
     const print = new Fingerprint();
     print.take(valueOf(record));
@@ -66,53 +46,43 @@ async function readKeys(
   });
 }
 
-function difference(source: Side, target: Side): string | undefined {
+function difference(source: Side, target: Side, ignoresExpiry: boolean): string | undefined {
   if (source.record === undefined) return undefined;
   if (target.record === undefined) return 'missing';
   if (source.print !== target.print) return 'value';
+  if (ignoresExpiry) return undefined;
   const [a, b] = [source.record.expireAtMs, target.record.expireAtMs];
   const isAlike = a === b || (a !== NO_EXPIRY && b !== NO_EXPIRY && Math.abs(a - b) <= TTL_TOLERANCE_MS);
   return isAlike ? undefined : 'time to live';
 }
 
-async function* scanKeys(pipeline: Pipeline, database: number): AsyncGenerator<Uint8Array[], void> {
-  await pipeline.must('SELECT', String(database));
-  let cursor = '0';
-  do {
-    pipeline.add(['SELECT', String(database)]);
-    const [next, list] = elementsOf(await pipeline.must('SCAN', cursor, 'COUNT', String(KEYS_AT_ONCE)));
-    cursor = replyText(next);
-    yield listOf(list);
-  } while (cursor !== '0');
-}
-
-export async function verify(source: Pipeline, target: Pipeline, options: VerifyOptions): Promise<VerifyResult> {
+export async function verify(source: KeyAccess, target: KeyAccess, options: VerifyOptions): Promise<VerifyResult> {
   const { filters } = options;
   const result: VerifyResult = { compared: 0, different: 0, missing: 0, extra: 0, repaired: 0 };
   for (const database of options.databases) {
     if (!filters.passesDatabase(database)) continue;
-    for await (const found of scanKeys(source, database)) {
+    for await (const found of source.scan(database)) {
       const keys = found.filter((key) => filters.passesName(key, database) && options.random() < options.share);
       await compare(keys, database, false);
     }
-    if (options.share < 1) continue;
-    await findExtra(database);
   }
+  if (options.share === 1) for (const database of options.targetDatabases) await findExtra(database);
   await options.repairs?.flush();
   return result;
 
   async function compare(keys: readonly Uint8Array[], database: number, isSecondLook: boolean): Promise<void> {
     const targetDatabase = filters.newDatabase(database);
-    const ours = await readKeys(source, database, keys, options.nowMs);
+    const ours = await readKeys(source, database, keys);
     const theirs = await readKeys(
       target,
       targetDatabase,
       keys.map((key) => filters.newName(key)),
-      options.nowMs,
     );
     const again: Uint8Array[] = [];
     for (const [index, key] of keys.entries()) {
-      const what = difference(ours[index]!, theirs[index]!);
+      const found = ours[index]!.record;
+      if (found !== undefined && !filters.accepts(found)) continue;
+      const what = difference(ours[index]!, theirs[index]!, filters.dropsExpiry);
       if (!isSecondLook) result.compared++;
       if (what === undefined) continue;
       if (!isSecondLook) {
@@ -130,24 +100,16 @@ export async function verify(source: Pipeline, target: Pipeline, options: Verify
     if (again.length > 0) await compare(again, database, true);
   }
 
-  /** Keys that only the target has; names that were changed on the way cannot be traced back. */
+  /** Keys that only the target has. */
   async function findExtra(database: number): Promise<void> {
-    if (filters.changesNames) return;
-    for await (const found of scanKeys(target, database)) {
-      const keys = found.filter((key) => filters.passesName(key, database));
-      const exists: number[] = [];
-      source.add(['SELECT', String(database)]);
-      keys.forEach((key, index) => source.add(['EXISTS', key], (reply) => (exists[index] = numberOf(reply))));
-      await source.drain();
-      for (const [index, key] of keys.entries()) {
-        if (exists[index] !== 0) continue;
+    for await (const extras of extraKeys(source, target, filters, database)) {
+      for (const key of extras) {
         result.extra++;
         options.onDifference(database, key, 'extra');
-        if (options.repairs === undefined) continue;
-        target.add(['DEL', key]);
-        result.repaired++;
       }
-      await target.drain();
+      if (options.repairs === undefined) continue;
+      await target.remove(database, extras);
+      result.repaired += extras.length;
     }
   }
 }

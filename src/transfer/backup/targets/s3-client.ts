@@ -5,7 +5,9 @@ import { request as requestHttps } from 'node:https';
 import { errorCode, systemErrorText } from '../../../base/system-error.js';
 import { TransferError } from '../../record/record.js';
 import { timeInName } from '../backup-name.js';
+import { TargetUnreachable } from './target.js';
 import { authorization, type Credentials, encodePath, encodeQuery, sha256 } from './s3-signature.js';
+import { sleep } from '../../sleep.js';
 
 const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 300;
@@ -138,11 +140,11 @@ export class S3Client {
             ? error.httpStatus >= 500 || error.httpStatus === 429 || error.code === 'RequestTimeout'
             : !(error instanceof TransferError);
         if (!mayPass || attempt === ATTEMPTS) {
-          if (error instanceof TransferError) throw error;
+          if (error instanceof TransferError) throw mayPass ? new TargetUnreachable(error.message) : error;
           const cause = errorCode(error) === '' && error instanceof Error ? error.message : systemErrorText(error);
-          throw new TransferError(`${this.place.endpoint.host}: ${cause}`);
+          throw new TargetUnreachable(`${this.place.endpoint.host}: ${cause}`);
         }
-        await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** (attempt - 1)));
+        await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1));
       }
     }
   }
@@ -177,7 +179,7 @@ export class S3Client {
         }
         return;
       } catch (error) {
-        if (++breaks >= ATTEMPTS) throw new TransferError(`${this.name}/${key}: ${systemErrorText(error)}`);
+        if (++breaks >= ATTEMPTS) throw new TargetUnreachable(`${this.name}/${key}: ${systemErrorText(error)}`);
       }
     }
   }

@@ -1,12 +1,15 @@
-// s3-target: backups in a bucket. An object appears when all of its bytes are there, so a backup is never half.
+// s3-target: backups in a bucket. An object appears when all of its bytes have arrived, so a backup is never half.
 //
-// Big files go in parts (multipart upload), each signed and repeated on its own. A failed upload is ended; one that a crash
-// left, which would cost money for ever, is found by `sweep`.
+// Big files go in parts (multipart upload), each signed and repeated on its own. An upload that a crash or a dead network cut off is
+// gone on with: the server lists the parts that it has, and those whose size and MD5 (their ETag, unless the server encrypts with a
+// key of KMS) are right are not sent again. An upload that is refused is ended; one that nobody goes on with, which would cost money
+// for ever, is found by `sweep`.
 
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { TransferError } from '../../record/record.js';
-import { S3Client, S3Error, xmlTexts } from './s3-client.js';
-import type { StoredFile, Target } from './target.js';
+import { type S3Answer, S3Client, S3Error, xmlTexts } from './s3-client.js';
+import { type StoredFile, type Target, TargetUnreachable } from './target.js';
 
 const PARTS_MAX = 9000;
 const PART_BYTES_MIN = 5 << 20;
@@ -29,6 +32,28 @@ function readPart(descriptor: number, from: number, bytes: number): Buffer {
     at += count;
   }
   return part;
+}
+
+interface Upload {
+  readonly uploadId: string;
+  /** ETags by the numbers of the parts. */
+  readonly parts: ReadonlyMap<number, string>;
+}
+
+interface Begun {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly startedMs: number;
+}
+
+/** Not every server that speaks S3 lists uploads, and not every user may. */
+function mayBeMissing(error: unknown): boolean {
+  return error instanceof S3Error && [400, 403, 404, 405, 501].includes(error.httpStatus);
+}
+
+/** The ETag of a part that the server has if it is the part's; undefined sends it again. */
+function sameTag(tag: string | undefined, body: Buffer): string | undefined {
+  return tag?.replaceAll('"', '') === createHash('md5').update(body).digest('hex') ? tag : undefined;
 }
 
 export class S3Target implements Target {
@@ -74,26 +99,76 @@ export class S3Target implements Target {
   }
 
   private async putParts(descriptor: number, size: number, key: string): Promise<void> {
-    const { client, options } = this;
-    const partBytes = Math.max(PART_BYTES_MIN, options.partBytes, Math.ceil(size / PARTS_MAX));
-    const begun = await client.call({ method: 'POST', key, query: { uploads: '' }, headers: options.headers });
-    const [uploadId] = xmlTexts(begun.text, 'UploadId');
-    if (uploadId === undefined) throw new TransferError(`${this.name}: the server begins no upload`);
+    const { client } = this;
+    const partBytes = Math.max(PART_BYTES_MIN, this.options.partBytes, Math.ceil(size / PARTS_MAX));
+    const { uploadId, parts: known } = (await this.begunUpload(key)) ?? (await this.beginUpload(key));
     try {
       let parts = '';
       for (let at = 0, number = 1; at < size; at += partBytes, number++) {
         const body = readPart(descriptor, at, Math.min(partBytes, size - at));
-        const query = { partNumber: String(number), uploadId };
-        const { etag } = (await client.call({ method: 'PUT', key, query, body })).headers;
-        if (etag === undefined) throw new TransferError(`${this.name}: the server gives part ${number} no ETag`);
+        const etag = sameTag(known.get(number), body) ?? (await this.putPart(key, uploadId, number, body));
         parts += `<Part><PartNumber>${number}</PartNumber><ETag>${etag.replaceAll('"', '&quot;')}</ETag></Part>`;
       }
       const body = Buffer.from(`<CompleteMultipartUpload>${parts}</CompleteMultipartUpload>`);
       await client.call({ method: 'POST', key, query: { uploadId }, body });
     } catch (error) {
-      await this.endUpload(key, uploadId).catch(() => undefined);
+      if (!(error instanceof TargetUnreachable)) await this.endUpload(key, uploadId).catch(() => undefined);
       throw error;
     }
+  }
+
+  private async putPart(key: string, uploadId: string, number: number, body: Buffer): Promise<string> {
+    const query = { partNumber: String(number), uploadId };
+    const { etag } = (await this.client.call({ method: 'PUT', key, query, body })).headers;
+    if (etag === undefined) throw new TransferError(`${this.name}: the server gives part ${number} no ETag`);
+    return etag;
+  }
+
+  private async beginUpload(key: string): Promise<Upload> {
+    const { text } = await this.client.call({
+      method: 'POST',
+      key,
+      query: { uploads: '' },
+      headers: this.options.headers,
+    });
+    const [uploadId] = xmlTexts(text, 'UploadId');
+    if (uploadId === undefined) throw new TransferError(`${this.name}: the server begins no upload`);
+    return { uploadId, parts: new Map() };
+  }
+
+  /** The upload of a key that an interrupted run left, with its parts. */
+  private async begunUpload(key: string): Promise<Upload | undefined> {
+    try {
+      const uploads = await this.uploads(key);
+      const mine = uploads.filter((upload) => upload.key === key).sort((a, b) => b.startedMs - a.startedMs)[0];
+      return mine && { uploadId: mine.uploadId, parts: await this.partsOf(key, mine.uploadId) };
+    } catch (error) {
+      if (mayBeMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private async partsOf(key: string, uploadId: string): Promise<Map<number, string>> {
+    const parts = new Map<number, string>();
+    let marker: string | undefined = '';
+    do {
+      const query: Record<string, string> = { uploadId, ...(marker === '' ? {} : { 'part-number-marker': marker }) };
+      const { text }: S3Answer = await this.client.call({ method: 'GET', key, query });
+      for (const [part] of text.matchAll(/<Part>[^]*?<\/Part>/g))
+        parts.set(Number(xmlTexts(part, 'PartNumber')[0]), xmlTexts(part, 'ETag')[0] ?? '');
+      const next: string | undefined = xmlTexts(text, 'NextPartNumberMarker')[0];
+      marker = xmlTexts(text, 'IsTruncated')[0] === 'true' && next !== marker ? next : undefined;
+    } while (marker !== undefined);
+    return parts;
+  }
+
+  private async uploads(prefix: string): Promise<Begun[]> {
+    const { text } = await this.client.call({ method: 'GET', query: { uploads: '', prefix } });
+    return [...text.matchAll(/<Upload>[^]*?<\/Upload>/g)].map(([upload]) => ({
+      key: xmlTexts(upload, 'Key')[0] ?? '',
+      uploadId: xmlTexts(upload, 'UploadId')[0] ?? '',
+      startedMs: Date.parse(xmlTexts(upload, 'Initiated')[0] ?? ''),
+    }));
   }
 
   private async endUpload(key: string, uploadId: string): Promise<void> {
@@ -109,20 +184,15 @@ export class S3Target implements Target {
   }
 
   async sweep(beforeMs: number, isDry: boolean): Promise<string[]> {
-    let text: string;
+    let uploads: readonly Begun[];
     try {
-      const query = { uploads: '', prefix: this.options.prefix };
-      ({ text } = await this.client.call({ method: 'GET', query }));
+      uploads = await this.uploads(this.options.prefix);
     } catch (error) {
-      // Not every server that speaks S3 has this, and not every user may.
-      if (error instanceof S3Error && [400, 403, 404, 405, 501].includes(error.httpStatus)) return [];
+      if (mayBeMissing(error)) return [];
       throw error;
     }
     const swept: string[] = [];
-    for (const [upload] of text.matchAll(/<Upload>[^]*?<\/Upload>/g)) {
-      const [key = ''] = xmlTexts(upload, 'Key');
-      const [uploadId = ''] = xmlTexts(upload, 'UploadId');
-      const startedMs = Date.parse(xmlTexts(upload, 'Initiated')[0] ?? '');
+    for (const { key, uploadId, startedMs } of uploads) {
       if (!key.startsWith(this.options.prefix) || !(startedMs < beforeMs)) continue;
       if (!isDry) await this.endUpload(key, uploadId);
       swept.push(`upload of ${key}`);

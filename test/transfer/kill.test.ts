@@ -1,0 +1,214 @@
+// The data tools are killed (-9) at random moments and run again: the result is exact, and nothing half made has the name of a whole.
+//
+// KVASIR_KILL_ROUNDS=25 kills each of them as often; SEED=N repeats the moments as far as the machine does. kvasir-sync between
+// running servers has its kills in sync-events, sync-cluster and sync-to-cluster (KVASIR_SYNC_ROUNDS).
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { Prng } from '../../src/base/prng.js';
+import { differences } from '../../src/transfer/rdb/differences.js';
+import { rdbFile } from '../../src/transfer/sources/rdb-file.js';
+import { peerMissing, type RedisPeer } from '../peer.js';
+import { digestOf, kvasirWithDebug, mustRun, type Ran, runTool, withFolder } from './tools.js';
+
+const rounds = Number(process.env.KVASIR_KILL_ROUNDS ?? 1);
+const seed = Number(process.env.SEED ?? Date.now() % 100_000);
+const random = new Prng(seed);
+const skip = peerMissing('redis-cli');
+
+const url = (peer: { port: number }): string => `127.0.0.1:${peer.port}`;
+
+/** How often the signal came before the end, for the report. */
+const hits = new Map<string, number>();
+
+async function timed(name: string, words: readonly string[]): Promise<number> {
+  const startedMs = performance.now();
+  await mustRun(name, words);
+  return performance.now() - startedMs;
+}
+
+/** Runs a tool that is killed at some moment of the time that it takes. */
+async function killed(name: string, words: readonly string[], fullMs: number): Promise<Ran> {
+  const atMs = random.below(Math.ceil(fullMs));
+  let timer: NodeJS.Timeout | undefined;
+  const ran = await runTool(name, words, {
+    onStart: (child) => (timer = setTimeout(() => child.kill('SIGKILL'), atMs)),
+  });
+  clearTimeout(timer);
+  assert.ok(ran.status === null || ran.status === 0, `seed ${seed}: ${name} ${words.join(' ')}: ${ran.stderr}`);
+  if (ran.status === null) hits.set(name, (hits.get(name) ?? 0) + 1);
+  return ran;
+}
+
+/** Strings enough to take a while, and a value of each other type. */
+async function fill(server: RedisPeer, keys: number): Promise<void> {
+  await server.send('DEBUG', 'POPULATE', String(keys), 'key', '200');
+  for (const words of [
+    ['RPUSH', 'list', ...Array.from({ length: 300 }, (_, index) => String(index))],
+    ['SADD', 'set', 'a', 'b', '1'],
+    ['ZADD', 'zset', '1.5', 'a', '-inf', 'b'],
+    ['HSET', 'hash', 'f', 'v', 'g', 'w'],
+    ['XADD', 'stream', '1-1', 'a', 'b'],
+    ['SET', 'expires', 'x', 'PXAT', '9999999999999'],
+  ])
+    await server.send(...words);
+}
+
+const linesOf = (file: string): string[] => readFileSync(file, 'utf8').trimEnd().split('\n').sort();
+
+async function sameRdb(one: string, other: string): Promise<boolean> {
+  const { done } = await differences(rdbFile(one), rdbFile(other), 0).next();
+  return done === true;
+}
+
+it('dump and load go on where they were killed, and end exact', { skip }, async (t) => {
+  const server = await kvasirWithDebug();
+  t.after(() => server.stop());
+  const other = await kvasirWithDebug();
+  t.after(() => other.stop());
+  await fill(server, 10_000);
+  const wanted = await digestOf(server);
+  await withFolder(async (folder) => {
+    const reference = join(folder, 'reference.json');
+    const dump = (file: string): string[] => ['-u', url(server), '-c', '200', '--format', 'kvasir', '-o', file];
+    const dumpMs = await timed('kvasir-dump', dump(reference));
+    const position = join(folder, 'position');
+    const load = ['-u', url(other), '--position', position, reference];
+    const loadMs = await timed('kvasir-load', load);
+    for (let round = 0; round < rounds; round++) {
+      const message = `seed ${seed}, round ${round}`;
+      const file = join(folder, `${round}.json`);
+      // Twice: what goes on may be killed as well.
+      for (const more of [[], ['--resume']]) {
+        const ran = await killed('kvasir-dump', [...dump(file), ...more], dumpMs);
+        assert.equal(existsSync(file), ran.status === 0 || (more.length > 0 && existsSync(file)), message);
+        if (existsSync(file)) break;
+      }
+      if (!existsSync(file)) await mustRun('kvasir-dump', [...dump(file), '--resume']);
+      assert.deepEqual(new Set(linesOf(file)), new Set(linesOf(reference)), message);
+      assert.deepEqual([existsSync(`${file}.part`), existsSync(`${file}.position`)], [false, false], message);
+      rmSync(file);
+
+      rmSync(position, { force: true });
+      await other.send('FLUSHALL');
+      await killed('kvasir-load', load, loadMs);
+      await mustRun('kvasir-load', load);
+      assert.equal(await digestOf(other), wanted, message);
+    }
+  });
+  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+});
+
+interface Writer {
+  readonly name: string;
+  readonly words: (out: string) => string[];
+  readonly isRdb: boolean;
+}
+
+it('files appear under their names when they are whole', { skip }, async (t) => {
+  const server = await kvasirWithDebug(['--appendonly', 'yes', '--aof-use-rdb-preamble', 'no']);
+  t.after(() => server.stop());
+  await fill(server, 20_000);
+  await server.send('SAVE');
+  const rdb = join(server.folder, 'dump.rdb');
+  const aofFolder = join(server.folder, 'appendonlydir');
+  const aof = join(
+    aofFolder,
+    readdirSync(aofFolder).find((name) => name.endsWith('.manifest'))!,
+  );
+  const writer = (name: string, ...words: string[]): Writer => ({
+    name: `kvasir-${name}`,
+    words: (out) => [...words, '-o', out],
+    isRdb: name === 'rdb' && words[0] !== 'json' && words[0] !== 'commands',
+  });
+  const writers: Writer[] = [
+    writer('rdb', 'convert', rdb, '--to', '12', '--quiet'),
+    writer('rdb', 'extract', rdb, '--match', 'key:*', '--quiet'),
+    writer('rdb', 'merge', rdb, rdb, '--quiet'),
+    writer('rdb', 'repair', rdb, '--quiet'),
+    writer('rdb', 'json', rdb, '--format', 'kvasir'),
+    writer('rdb', 'commands', rdb),
+    writer('aof', 'json', aof),
+    {
+      name: 'kvasir-sync',
+      words: (out) => ['--from', url(server), '--to', `rdb:${out}`, '--once', '--rdb-version', '12', '--quiet'],
+      isRdb: true,
+    },
+  ];
+  const folders: Writer[] = [writer('aof', 'compact', aof), writer('aof', 'cut', aof, '--to', '@999999999')];
+  await withFolder(async (folder) => {
+    // The short share takes some of them.
+    const chosen = rounds > 1 ? writers : [0, 1].map(() => writers[random.below(writers.length)]!);
+    for (const [place, { name, words, isRdb }] of chosen.entries()) {
+      const reference = join(folder, `reference-${place}`);
+      const fullMs = await timed(name, words(reference));
+      for (let round = 0; round < rounds; round++) {
+        const out = join(folder, `out-${place}-${round}`);
+        const ran = await killed(name, words(out), fullMs);
+        const message = `seed ${seed}, round ${round}: ${name} ${words(out).join(' ')}`;
+        const isSame = async (): Promise<boolean> =>
+          isRdb ? sameRdb(reference, out) : readFileSync(reference).equals(readFileSync(out));
+        if (ran.status === 0 || existsSync(out)) assert.ok(await isSame(), message);
+        await mustRun(name, words(out));
+        assert.ok(await isSame(), message);
+        assert.equal(existsSync(`${out}.part`), false, message);
+        rmSync(out);
+      }
+      rmSync(reference);
+    }
+    for (const [place, { name, words }] of (rounds > 1 ? folders : folders.slice(0, 1)).entries()) {
+      const fullMs = await timed(name, words(join(folder, `folder-${place}`)));
+      const sizes = sizesIn(join(folder, `folder-${place}`));
+      for (let round = 0; round < rounds; round++) {
+        const out = join(folder, `folder-${place}-${round}`);
+        await killed(name, words(out), fullMs);
+        const message = `seed ${seed}, round ${round}: ${name} ${words(out).join(' ')}`;
+        // The manifest comes last: without it a server takes nothing of the folder.
+        const isWhole = existsSync(join(out, 'appendonlydir', 'appendonly.aof.manifest'));
+        if (isWhole) assert.deepEqual(sizesIn(out), sizes, message);
+        else if (existsSync(out) && readdirSync(out).length > 0) {
+          const again = await runTool(name, words(out));
+          assert.equal(again.status, 1, message);
+          assert.match(again.stderr, /is not empty\. Name a new/, message);
+        }
+        rmSync(out, { recursive: true, force: true });
+      }
+    }
+  });
+  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+});
+
+function sizesIn(folder: string): [string, number][] {
+  const inner = join(folder, 'appendonlydir');
+  return readdirSync(inner)
+    .sort()
+    .map((name) => [name, statSync(join(inner, name)).size]);
+}
+
+it('a backup that was killed is whole or not there, and the next run makes one', { skip }, async (t) => {
+  const server = await kvasirWithDebug();
+  t.after(() => server.stop());
+  await fill(server, 20_000);
+  const keys = Number(await server.send('DBSIZE'));
+  await withFolder(async (folder) => {
+    const to = ['--to', join(folder, 'to'), '--work', join(folder, 'work')];
+    const run = ['run', '--from', url(server), ...to, '--json'];
+    const fullMs = await timed('kvasir-backup', run);
+    for (let round = 0; round < rounds; round++) {
+      const message = `seed ${seed}, round ${round}`;
+      await killed('kvasir-backup', run, fullMs);
+      const verified = await mustRun('kvasir-backup', ['verify', '--all', ...to, '--json']);
+      for (const line of verified.stdout.toString().trimEnd().split('\n'))
+        assert.equal((JSON.parse(line) as { keys: number }).keys, keys, message);
+      const next = await mustRun('kvasir-backup', [...run, '--keep-last', '2']);
+      const outcome = JSON.parse(next.stdout.toString()) as { keys: number; complaints: string[] };
+      assert.deepEqual([outcome.keys, outcome.complaints], [keys, []], message);
+    }
+    const list = (await mustRun('kvasir-backup', ['list', ...to, '--json'])).stdout.toString().trimEnd().split('\n');
+    const whole = list.filter((line) => (JSON.parse(line) as { isWhole: boolean }).isWhole);
+    assert.equal(whole.length, 2, `seed ${seed}: ${list.join('\n')}`);
+  });
+  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+});
