@@ -7,9 +7,11 @@ import { hasRole, reachesKey, reachesServer, type Rights, type Role } from './ac
 import type { LoginLimit } from './access/login-limit.js';
 import type { Session, Sessions } from './access/sessions.js';
 import type { Jobs } from './jobs/jobs.js';
+import type { Previews } from './jobs/previews.js';
 import { ServerLink } from './link/server-link.js';
 import type { Monitor } from '../monitor/monitor.js';
 import type { AuditLog } from './store/audit-log.js';
+import type { FlushCopies } from './store/flush-copies.js';
 import type { ServerEntry, Servers } from './store/servers.js';
 import type { Users } from './store/users.js';
 import { textOfBytes } from './text-bytes.js';
@@ -31,6 +33,8 @@ export interface AdminParts {
   readonly limit: LoginLimit;
   readonly policy: CommandPolicy;
   readonly jobs: Jobs;
+  readonly previews: Previews;
+  readonly copies: FlushCopies;
   readonly monitor: Monitor | undefined;
   /** Nothing may be changed through this program. */
   readonly isReadOnly: boolean;
@@ -95,7 +99,7 @@ export class AdminContext {
     try {
       await this.refuseUnfit(person, link, meaning, confirm, isConsole);
     } catch (error) {
-      // What lacks the typed name only is about to come again.
+      // A request that lacks only the typed name is about to come again, so it is not noted.
       if (meaning.changes && error instanceof ApiError && error.code !== 'confirm')
         this.note(person, link.entry, meaning, args, `refused: ${error.code}`);
       throw error;
@@ -170,6 +174,7 @@ export class AdminContext {
 
   close(): void {
     this.parts.jobs.cancelAll();
+    this.parts.copies.close();
     for (const session of this.parts.sessions.all) this.parts.sessions.end(session);
     for (const link of this.links.values()) link.close();
     this.links.clear();

@@ -6,9 +6,11 @@ import { LoginLimit } from './access/login-limit.js';
 import type { Role } from './access/roles.js';
 import { Sessions } from './access/sessions.js';
 import { clusterRoutes } from './api/cluster-routes.js';
+import { codisRoutes } from './api/codis-routes.js';
 import { commandRoutes } from './api/command-routes.js';
 import { configRoutes } from './api/config-routes.js';
 import { exchangeRoutes } from './api/exchange-routes.js';
+import { flushRoutes } from './api/flush-routes.js';
 import { historyRoutes } from './api/history-routes.js';
 import { jobRoutes } from './api/job-routes.js';
 import { keyRoutes } from './api/key-routes.js';
@@ -20,6 +22,7 @@ import { HttpDoor } from './http/http-door.js';
 import { PageFiles } from './http/page-files.js';
 import type { Route } from './http/route.js';
 import { Jobs } from './jobs/jobs.js';
+import { Previews } from './jobs/previews.js';
 import { Monitor } from '../monitor/monitor.js';
 import { FleetMetrics } from '../monitor/fleet-metrics.js';
 import { systemOutlets } from '../monitor/outlets/system-outlets.js';
@@ -27,6 +30,7 @@ import { ScrapeDoor } from '../service/metrics/scrape-door.js';
 import { WatchedServers } from './watched-servers.js';
 import { AuditLog } from './store/audit-log.js';
 import { DataFolder } from './store/data-folder.js';
+import { FlushCopies } from './store/flush-copies.js';
 import { openHistoryConnection } from './history-connection.js';
 import { RedisHistory } from '../monitor/history/redis-history.js';
 import type { ServerAddress } from '../transfer/link/address.js';
@@ -86,6 +90,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     limit: new LoginLimit(clock),
     policy: new CommandPolicy(),
     jobs: new Jobs(clock),
+    previews: new Previews(clock, entropy),
+    copies: new FlushCopies(folder, clock),
     monitor,
     isReadOnly: options.isReadOnly === true,
     aclRole: options.aclRole,
@@ -101,7 +107,9 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     ...jobRoutes(admin),
     ...streamRoutes(admin),
     ...exchangeRoutes(admin, folder),
+    ...flushRoutes(admin),
     ...clusterRoutes(admin),
+    ...codisRoutes(admin),
     ...configRoutes(admin),
     ...historyRoutes(admin),
   ];

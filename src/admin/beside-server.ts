@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** What the admin needs to know of the server. */
+/** The server as the admin needs it. */
 export interface LocalServer {
   readonly host: string;
   readonly port: number;

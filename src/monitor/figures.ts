@@ -127,7 +127,7 @@ export const figures: readonly Figure[] = [
 
 const byName = new Map(figures.map((figure) => [figure.name, figure]));
 
-/** What a figure is; also of single commands. Undefined for a name that no server has. */
+/** The description of a figure, those of single commands included. Undefined for a name that no server has. */
 export function figureOf(name: string): Figure | undefined {
   const known = byName.get(name);
   if (known !== undefined) return known;

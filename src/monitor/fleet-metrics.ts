@@ -1,4 +1,4 @@
-// fleet-metrics: metrics of every server that the monitor watches, for Prometheus, from the samples that are there already.
+// fleet-metrics: metrics of every server that the monitor watches, for Prometheus, from the samples in memory.
 //
 // Each sample has the label `instance` with the server's name, as Prometheus would give it: scrape with `honor_labels: true`. A scrape
 // asks no server anything, so figures are up to one interval old.

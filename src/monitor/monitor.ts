@@ -1,9 +1,9 @@
-// monitor: samples every target every two seconds, keeps what it saw, and tells whoever listens.
+// monitor: samples every target every two seconds, keeps the samples, and passes them to its listeners.
 //
 // All targets are asked at the same moments, multiples of the interval on the wall clock, so that their curves have the same times.
 // Time, files and connections come in: a test runs a week of it in a moment.
 //
-// Not here: what a sample holds (figures, sample), how it is kept (history), who is told about what (alerts).
+// Not here: what a sample holds (figures, sample), how it is kept (history), who gets which notification (alerts).
 
 import type { Clock } from '../io/clock.js';
 import type { Files } from '../io/files.js';
@@ -35,7 +35,7 @@ export interface MonitorOptions {
   readonly times?: WatchTimes;
 }
 
-/** What a listener gets of each sample. */
+/** A sample as listeners get it. */
 export interface Sample {
   readonly target: string;
   /** Milliseconds since 1970. */
@@ -43,7 +43,7 @@ export interface Sample {
   readonly values: ReadonlyMap<string, number>;
 }
 
-/** What is known of a target now. */
+/** Present state of a target. */
 export interface TargetStatus {
   readonly id: string;
   readonly name: string;

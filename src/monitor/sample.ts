@@ -6,7 +6,7 @@
 import { infoNumber, infoPairs, type InfoText } from '../base/info-text.js';
 import { figures } from './figures.js';
 
-/** What is known of a server besides INFO. */
+/** Facts about a server besides INFO. */
 export interface Surroundings {
   readonly wallMs: number;
   readonly steadyMs: number;

@@ -1,4 +1,4 @@
-// sentinel-ears: a second connection to a sentinel, on which it tells what it sees and does.
+// sentinel-ears: a second connection to a sentinel, which subscribes to its events.
 //
 // Only events that people look for in a history become ours; others (hello messages, details of an election) come too often.
 
@@ -49,7 +49,7 @@ export class SentinelEars {
     this.isOpening = true;
     this.connect()
       .then((connection) => this.begin(connection))
-      // The next tick tries again; that the sentinel is away is told by its samples.
+      // The next tick tries again; the samples show that the sentinel is away.
       .catch(() => undefined)
       .finally(() => (this.isOpening = false));
   }

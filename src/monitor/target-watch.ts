@@ -1,8 +1,9 @@
-// target-watch: looks after one target: connects, asks for INFO at every tick, and tells what it found.
+// target-watch: looks after one target: connects, asks for INFO at every tick, and reports its findings.
 //
 // One request is under way at a time: a server that is slow is asked less often, not more. A connection that ends is opened again at
 // once, because servers close idle or killed clients; a server is down when that fails, when INFO is refused, or when it does not
-// answer for long. What comes back may be anything: too long a reply ends the connection, and INFO is read as a stranger's text.
+// answer for long. Replies are not trusted: one that is too long ends the connection, and INFO is read as a stranger's
+// text.
 //
 // Nodes of a cluster are asked for CLUSTER INFO too, and now and then for their slots; every server for its configuration.
 
@@ -20,7 +21,7 @@ import { SampleMaker, type Values } from './sample.js';
 export interface MonitorTarget {
   /** Names the target in files, events and rules; never changes. */
   readonly id: string;
-  /** What people call it. */
+  /** Name for people. */
   readonly name: string;
   /** Opens a connection that has logged in; rejects with the reason. */
   readonly connect: () => Promise<Connection>;
@@ -105,7 +106,7 @@ export class TargetWatch {
     try {
       await this.ask(isOld ? this.connection! : await this.open());
     } catch (error) {
-      // The server may have closed a connection that was idle; a new one tells whether it is there.
+      // The server may have closed a connection that was idle; a new one shows whether it still runs.
       if (!isOld || error instanceof WatchError || this.isStopped) throw error;
       this.drop();
       await this.ask(await this.open());

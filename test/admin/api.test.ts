@@ -13,7 +13,7 @@ import { Prng } from '../../src/base/prng.js';
 import { type EmbeddedServer, startServer } from '../../src/embed/start-server.js';
 import { findFreePort, peerMissing } from '../peer.js';
 import { joinNodes, startNodes, stopNodes } from '../cluster-peers.js';
-import { firstAdmin, jobEnd, send, startTestAdmin, type TestAdmin, type Visitor } from './admin-client.js';
+import { firstAdmin, jobEnd, send, startTestAdmin, type TestAdmin, userWith, Visitor } from './admin-client.js';
 
 describe('bytes as texts', () => {
   it('come back as they were, whatever they are', () => {
@@ -162,8 +162,14 @@ describe('the API of the admin', () => {
     assert.deepEqual(await search({ ttl: 'with' }), ['k:1']);
     assert.deepEqual(await search({ bytesMin: 50_000 }), ['large']);
     assert.deepEqual(await search({ type: 'hash' }), ['h']);
+    const preview = async (body: Record<string, unknown>): Promise<string> => {
+      const wanted = { ...body, preview: true };
+      const job = await jobEnd(root, String((await root.post(`/api/servers/${id}/search`, wanted)).json().job));
+      return (job.result as { preview: string }).preview;
+    };
     const bulk = async (body: Record<string, unknown>): Promise<unknown> => {
-      const started = await root.post(`/api/servers/${id}/bulk`, { confirm: 'main', ...body });
+      const order = { confirm: 'main', ...body, preview: await preview(body) };
+      const started = await root.post(`/api/servers/${id}/bulk`, order);
       assert.equal(started.status, 200, started.text);
       const job = await jobEnd(root, String(started.json().job));
       assert.equal(job.state, 'done', String(job.message));
@@ -183,9 +189,100 @@ describe('the API of the admin', () => {
       ).json().replies,
       [200, 'value 7'],
     );
-    assert.deepEqual(await bulk({ change: 'delete', pattern: 'n:*' }), { changed: 200 });
+    // Without a preview of just these keys nothing begins, and each is good for one change.
+    const order = { change: 'delete', pattern: 'n:*', confirm: 'main' };
+    const refused = async (token?: string): Promise<string> => {
+      const answer = await root.post(`/api/servers/${id}/bulk`, { ...order, preview: token });
+      assert.deepEqual([answer.status, answer.json().error], [409, 'conflict']);
+      return String(answer.json().message);
+    };
+    assert.match(await refused(), /needs a preview/);
+    assert.match(await refused('x'.repeat(24)), /needs a preview/);
+    assert.match(await refused(await preview({ pattern: 'n:1*' })), /other keys/);
+    const token = await preview({ pattern: 'n:1?' });
+    await run(['SET', 'n:1x', '1']);
+    const late = await root.post(`/api/servers/${id}/bulk`, { ...order, pattern: 'n:1?', preview: token });
+    const cut = await jobEnd(root, String(late.json().job));
+    assert.deepEqual([cut.state, (cut.result as { changed: number }).changed], ['failed', 10]);
+    assert.match(String(cut.message), /More keys fit now than the 10/);
+    assert.match(await refused(token), /needs a preview/);
+    assert.deepEqual(await bulk({ change: 'delete', pattern: 'n:*' }), { changed: 191 });
     assert.deepEqual(await run(['DBSIZE']), [2]);
     await other.close();
+  });
+
+  it('stops a change of many keys when it is cancelled, and by its owner alone', async () => {
+    const stranger = await userWith(root, 'stranger', { role: 'editor' });
+    await run(['FLUSHALL']);
+    for (let part = 0; part < 20; part++)
+      await run(['MSET', ...Array.from({ length: 1000 }, (_, index) => [`many:${part}:${index}`, '1']).flat()]);
+    const search = await root.post(`/api/servers/${id}/search`, { pattern: 'many:*', preview: true });
+    const found = await jobEnd(root, String(search.json().job));
+    assert.equal(found.matched, 20_000);
+    const { preview } = found.result as { preview: string };
+    const order = { change: 'expire', seconds: 1000, pattern: 'many:*', preview, confirm: 'main' };
+    const job = String((await root.post(`/api/servers/${id}/bulk`, order)).json().job);
+    assert.equal((await stranger.post(`/api/jobs/${job}/cancel`)).status, 404);
+    assert.equal((await root.post(`/api/jobs/${job}/cancel`)).status, 200);
+    const end = await jobEnd(root, job);
+    assert.equal(end.state, 'cancelled');
+    const [expiring] = await run(['INFO', 'keyspace']);
+    const changed = Number(/expires=(\d+)/.exec(String(expiring))?.[1] ?? 0);
+    assert.ok(changed < 20_000, `${changed} keys were changed`);
+  });
+
+  it('flushes with a copy, and puts the keys back, but for those that were written since', async () => {
+    const commands = [
+      ...Array.from({ length: 300 }, (_, index) => ['SET', `k:${index}`, `v${index}`]),
+      ['HSET', 'h\udcff', 'f', 'v'],
+      ['HEXPIRE', 'h\udcff', '5000', 'FIELDS', '1', 'f'],
+      ['SET', 'gone', '1', 'EX', '9000'],
+    ];
+    await run(['FLUSHALL'], ...commands);
+    await root.post(`/api/servers/${id}/commands`, { database: 3, commands: [['RPUSH', 'l', 'a', 'b']] });
+    const job = async (what: string, body: Record<string, unknown> = {}): Promise<Record<string, unknown>> => {
+      const started = await root.post(`/api/servers/${id}/${what}`, body);
+      assert.equal(started.status, 200, started.text);
+      return jobEnd(root, String(started.json().job));
+    };
+    const about = async () =>
+      (await root.get(`/api/servers/${id}/about`)).json<{ undo?: { what: string; keys: number } }>();
+    assert.equal((await root.post(`/api/servers/${id}/flush`, {})).json().error, 'confirm');
+    assert.equal((await root.post(`/api/servers/${id}/undo`, {})).status, 404);
+    const flushed = await job('flush', { confirm: 'main' });
+    assert.deepEqual([flushed.state, flushed.result], ['done', { keys: 303, canUndo: true }], String(flushed.message));
+    assert.deepEqual(await run(['DBSIZE']), [0]);
+    const offered = (await about()).undo!;
+    assert.deepEqual([offered.what, offered.keys], ['FLUSHALL', 303]);
+    // A viewer is not offered it, and the copy outlives a restart.
+    const again = await startTestAdmin(context, { dataFolder: admin.folder });
+    const visitor = new Visitor(again.port);
+    await visitor.logIn('root');
+    assert.notEqual((await visitor.get(`/api/servers/${id}/about`)).json().undo, undefined);
+    await again.close();
+    await run(['SET', 'k:1', 'newer']);
+    const undone = await job('undo');
+    assert.deepEqual([undone.state, undone.errors], ['done', 0], String(undone.message));
+    assert.deepEqual(await run(['DBSIZE'], ['GET', 'k:1'], ['GET', 'k:2']), [302, 'newer', 'v2']);
+    const [ttl, field] = (await run(['TTL', 'gone'], ['HTTL', 'h\udcff', 'FIELDS', '1', 'f'])) as [number, number[]];
+    assert.ok(ttl > 8000 && field[0]! > 4000, `${ttl} ${field[0]}`);
+    const list = await root.post(`/api/servers/${id}/commands`, {
+      database: 3,
+      commands: [
+        ['LRANGE', 'l', '0', '-1'],
+        ['DEL', 'l'],
+      ],
+    });
+    assert.deepEqual(list.json().replies, [['a', 'b'], 1]);
+    assert.equal((await about()).undo, undefined);
+    assert.deepEqual(
+      readdirSync(admin.folder).filter((name) => name.startsWith('undo-')),
+      [],
+    );
+    // One database, without a copy.
+    assert.equal((await job('flush', { confirm: 'main', onlyDatabase: 0, withoutCopy: true })).state, 'done');
+    assert.equal((await about()).undo, undefined);
+    assert.deepEqual(await run(['DBSIZE']), [0]);
   });
 
   it('exports and imports the same keys, in each format', async () => {
@@ -393,6 +490,8 @@ describe('the admin and a cluster', { skip: peerMissing('redis-server', 'redis-c
     const id = String((await root.post('/api/servers', { name: 'cluster', nodes: found[0]!.nodes })).json().id);
     const set = Array.from({ length: 90 }, (_, index) => ['SET', `k:${index}`, String(index)]);
     assert.equal((await root.post(`/api/servers/${id}/commands`, { commands: set })).status, 200);
+    const about = (await root.get(`/api/servers/${id}/about`)).json<{ databases: unknown }>();
+    assert.deepEqual(about.databases, [{ index: 0, keys: 90 }]);
     let keys = 0;
     for (let position = ''; ;) {
       const step = (await root.post(`/api/servers/${id}/tree`, { prefix: 'k:', position })).json<{

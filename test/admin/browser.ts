@@ -12,7 +12,7 @@ export async function openBrowser(): Promise<Browser> {
   });
 }
 
-/** What goes wrong in a page without a word: errors of scripts, refusals of the policy, requests to elsewhere. */
+/** Silent faults of a page: errors of scripts, refusals of the policy, requests to elsewhere. */
 export function watchFaults(page: Page, origin: string): string[] {
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
@@ -38,9 +38,9 @@ interface Violation {
 /** The serious faults that axe finds, as lines. */
 export async function seriousFaults(page: Page): Promise<string[]> {
   // By the debugger and not as a script of the page, which its policy would refuse.
-  await page.evaluate(axe);
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe);
   const violations = await page.evaluate(
-    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })) })))`,
+    `axe.run(document, { resultTypes: ['violations'], preload: false }).then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })) })))`,
   );
   return (violations as Violation[])
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

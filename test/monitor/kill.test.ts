@@ -1,4 +1,4 @@
-// A process that keeps a history is killed with SIGKILL again and again; every row that it had appended is there.
+// A process that keeps a history is killed with SIGKILL again and again; every row that it had appended is kept.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -141,7 +141,7 @@ describe('a command', () => {
   });
 });
 
-/** A mail server that keeps what it is told. */
+/** A mail server that keeps the lines that it gets. */
 async function mailServer(
   t: TestContext,
   offers: readonly string[] = [],

@@ -28,7 +28,7 @@ async function health(port: number): Promise<{ status: number; body: Record<stri
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-/** What comes back for bytes, until the other side closes. */
+/** Sends bytes and reads the reply until the other side closes. */
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let text = '';

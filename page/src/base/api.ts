@@ -1,4 +1,5 @@
 // api: requests to the program that served the page; each error is an ApiFailure with the words that it gave.
+import { said, t } from './i18n.js';
 
 export interface Me {
   readonly name: string;
@@ -41,12 +42,12 @@ async function request<T>(path: string, init: RequestInit): Promise<T> {
     response = await fetch(path, { credentials: 'same-origin', ...init });
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
-    throw new ApiFailure('offline', 'The program that serves this page does not answer.', 0);
+    throw new ApiFailure('offline', t('The program that serves this page does not answer.'), 0);
   }
   if (response.ok) return (await response.json()) as T;
   const body = (await response.json().catch(() => ({}))) as { error?: string; message?: string };
   if (body.error === 'no-session') onLoggedOut();
-  throw new ApiFailure(body.error ?? 'internal', body.message ?? `HTTP ${response.status}`, response.status);
+  throw new ApiFailure(body.error ?? 'internal', said(body.message ?? `HTTP ${response.status}`), response.status);
 }
 
 export function get<T>(path: string, signal?: AbortSignal): Promise<T> {

@@ -68,31 +68,52 @@ export function isBinary(text: string): boolean {
   return /[\udc80-\udcff\x00-\x08\x0e-\x1f]/.test(text.replace(/[\ud800-\udbff][\udc00-\udfff]/g, ''));
 }
 
-/** For people: what cannot be printed as \xHH. */
-export function shown(text: string): string {
-  return text.replace(/[\ud800-\udbff][\udc00-\udfff]|[\udc80-\udcff]|[\x00-\x1f\x7f]/g, (one) => {
-    if (one.length === 2) return one;
-    const code = one.charCodeAt(0);
-    return `\\x${(code >= 0xdc80 ? code - 0xdc00 : code).toString(16).padStart(2, '0')}`;
-  });
+/**
+ * Characters that nobody sees or that turn the text beside them around: control characters, marks of direction, spaces
+ * without width. Two names that differ only by one would look alike. Joiners stay, as some scripts and pictures need them.
+ */
+const unseen =
+  /[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** For people: the bytes of what cannot be seen as \xHH. */
+export function printable(text: string): string {
+  return text.replace(unseen, (one) => (one.length === 2 ? one : hexEscapes(one)));
 }
 
-/** As `shown`, with line breaks left alone. */
+function hexEscapes(text: string): string {
+  return Array.from(bytesOf(text), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+}
+
+/** As `printable`, and `unshown` makes the same text of it again: a backslash that would begin an escape is one itself. */
+export function shown(text: string): string {
+  return printable(text.replace(/\\(?=x[0-9a-fA-F]{2})/g, '\\x5c'));
+}
+
+/** The beginning of a name, for a place where a whole one of a megabyte would be of no use. */
+export function shownStart(text: string, lengthMax = 300): string {
+  return text.length > lengthMax ? `${shown(text.slice(0, lengthMax))}…` : shown(text);
+}
+
+/** As `printable`, with line breaks left alone. */
 export function shownLines(text: string): string {
   return text
     .split('\n')
-    .map((line) => shown(line.replaceAll('\t', '    ')))
+    .map((line) => printable(line.replaceAll('\t', '    ')))
     .join('\n');
 }
 
-/** What `shown` would have made of bytes, as a text of the API: \xHH becomes the byte, a double backslash one. */
+/** The text that `shown` made this of: each \xHH is a byte. */
 export function unshown(text: string): string {
   if (!text.includes('\\x')) return text;
   const parts: Uint8Array[] = [];
-  const encoder = new TextEncoder();
   for (const [part, hex] of text.matchAll(/\\x([0-9a-fA-F]{2})|[\s\S][^\\]*/g))
-    parts.push(hex === undefined ? encoder.encode(part) : Uint8Array.of(parseInt(hex, 16)));
+    parts.push(hex === undefined ? bytesOf(part) : Uint8Array.of(parseInt(hex, 16)));
   return textOf(joined(parts));
+}
+
+/** The pattern of SCAN that fits this text and no other. */
+export function escapedPattern(text: string): string {
+  return text.replace(/[*?[\]\\]/g, '\\$&');
 }
 
 export function hexOf(bytes: Uint8Array): string {

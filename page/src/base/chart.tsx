@@ -1,6 +1,6 @@
 // chart: curves over time, by uPlot, which is loaded when the first chart is shown.
 import { useEffect, useRef } from 'preact/hooks';
-import { language } from './i18n.js';
+import { region } from './format.js';
 
 export interface Curve {
   readonly label: string;
@@ -16,6 +16,8 @@ interface Plot {
 const colorNames = ['--accent', '--c-hash', '--c-set', '--c-zset', '--c-string', '--c-stream'];
 const chartHeight = 160;
 const spanSecondsMin = 60;
+/** Room for 12:00:00 PM. */
+const tickWidth = 90;
 
 export function Chart({
   times,
@@ -49,7 +51,7 @@ export function Chart({
         ticks: { stroke: color('--line'), width: 1 },
         font: '11px system-ui',
       };
-      const format = new Intl.DateTimeFormat(language(), { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+      const format = new Intl.DateTimeFormat(region(), { hour: '2-digit', minute: '2-digit', second: '2-digit' });
       plot.current = new UPlot(
         {
           width: place.current.clientWidth,
@@ -71,7 +73,10 @@ export function Chart({
               ],
             },
           },
-          axes: [axis, { ...axis, size: 74, values: (_self: unknown, ticks: number[]) => ticks.map(show) }],
+          axes: [
+            { ...axis, space: tickWidth, values: timeTicks },
+            { ...axis, size: 74, values: (_self: unknown, ticks: number[]) => ticks.map(show) },
+          ],
           series: [
             {
               value: (_self: unknown, seconds: number | null) =>
@@ -118,6 +123,25 @@ export function Chart({
         .join(', ')}
     />
   );
+}
+
+/** The texts of the ticks of time, as short as the distance between them allows; the day where it begins. */
+function timeTicks(_self: unknown, ticks: readonly number[]): string[] {
+  const step = ticks.length > 1 ? ticks[1]! - ticks[0]! : 1;
+  const options: Intl.DateTimeFormatOptions =
+    step >= 86_400
+      ? { month: 'short', day: 'numeric' }
+      : { hour: '2-digit', minute: '2-digit', ...(step < 60 ? { second: '2-digit' } : {}) };
+  const format = new Intl.DateTimeFormat(region(), options);
+  const day = new Intl.DateTimeFormat(region(), { month: 'short', day: 'numeric' });
+  let before = '';
+  return ticks.map((seconds) => {
+    const ms = seconds * 1000;
+    const today = day.format(ms);
+    const isNew = step < 86_400 && before !== '' && today !== before;
+    before = today;
+    return isNew ? `${format.format(ms)}\n${today}` : format.format(ms);
+  });
 }
 
 /** uPlot shows years around a single point: it gets one without a value before it. */

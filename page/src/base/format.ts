@@ -20,6 +20,7 @@ export function count(value: number): string {
 
 /** 1.2 M: for places with little room. */
 export function brief(value: number): string {
+  if (!Number.isFinite(value)) return '–';
   if (value < 10_000) return String(Math.round(value));
   return new Intl.NumberFormat(language(), { notation: 'compact', maximumFractionDigits: 1 }).format(value);
 }
@@ -39,10 +40,20 @@ export function duration(seconds: number): string {
   return `${rest} ${t('s')}`;
 }
 
+/** The language of the page, by the habits of the browser's region where they agree (24 hours in en-GB). */
+export function region(): string {
+  const [own = 'en'] = language().split('-');
+  return navigator.languages.find((name) => name.split('-')[0] === own) ?? language();
+}
+
 export function time(ms: number): string {
-  return new Date(ms).toLocaleString(language());
+  return Number.isNaN(new Date(ms).getTime()) ? '–' : new Date(ms).toLocaleString(region());
 }
 
 export function percent(share: number): string {
   return Number.isFinite(share) ? `${(share * 100).toFixed(share > 0.0995 || share === 0 ? 0 : 1)} %` : '–';
+}
+
+export function clockTime(ms: number): string {
+  return new Date(ms).toLocaleTimeString(region());
 }

@@ -1,8 +1,9 @@
 // job: long work of the program: polled until it ends, with its progress, its lines, and a button that cancels it.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, post } from './api.js';
+import { shownLines, shownStart } from './bytes.js';
 import { count } from './format.js';
-import { t } from './i18n.js';
+import { said, t } from './i18n.js';
 import { Failure, sayError } from './ui.js';
 
 export interface JobState<Result = unknown> {
@@ -98,10 +99,10 @@ export function JobView({
             : { max: job.total, value: Math.min(job.done, job.total) })}
         />
       )}
-      {job.message !== undefined && <div class="notice error">{job.message}</div>}
+      {job.message !== undefined && <div class="notice error">{shownStart(said(job.message), 1000)}</div>}
       {lines.length > 0 && (
         <pre class="log" tabIndex={0} aria-label={t('Output')}>
-          {lines.join('\n')}
+          {shownLines(lines.join('\n'))}
         </pre>
       )}
     </section>

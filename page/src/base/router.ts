@@ -36,8 +36,13 @@ export function usePlace(): Place {
 }
 
 export function linkTo(parts: readonly string[], query: Readonly<Record<string, string | number>> = {}): string {
-  const words = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-  return `#/${parts.map(encodeURIComponent).join('/')}${words.length === 0 ? '' : `?${words.join('&')}`}`;
+  const words = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(wellFormed(value))}`);
+  return `#/${parts.map((part) => encodeURIComponent(wellFormed(part))).join('/')}${words.length === 0 ? '' : `?${words.join('&')}`}`;
+}
+
+/** Bytes that are no UTF-8 have no place in an address: they come as `shown` makes them. */
+function wellFormed(value: string | number): string {
+  return String(value).replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
 export function goTo(parts: readonly string[], query?: Readonly<Record<string, string | number>>): void {

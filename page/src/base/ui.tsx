@@ -2,6 +2,7 @@
 import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
 import { useCallback, useEffect, useId, useRef, useState } from 'preact/hooks';
 import { ApiFailure } from './api.js';
+import { shownStart } from './bytes.js';
 import { Glyph, type IconName } from './icons.js';
 import { t } from './i18n.js';
 
@@ -13,12 +14,14 @@ interface Toast {
   readonly kind: 'good' | 'error';
 }
 
+/** Servers repeat what they were sent, which may be long. */
+const messageMax = 1000;
 let toasts: Toast[] = [];
 let nextToast = 1;
 let showToasts: (list: Toast[]) => void = () => undefined;
 
 export function say(text: string, kind: Toast['kind'] = 'good'): void {
-  const toast = { id: nextToast++, text, kind };
+  const toast = { id: nextToast++, text: shownStart(text, messageMax), kind };
   toasts = [...toasts.slice(-3), toast];
   showToasts(toasts);
   setTimeout(() => drop(toast.id), kind === 'error' ? 12_000 : 4000);
@@ -30,7 +33,11 @@ function drop(id: number): void {
 }
 
 export function sayError(error: unknown): void {
-  say(error instanceof Error ? error.message : String(error), 'error');
+  say(messageOf(error), 'error');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 export function Toasts() {
@@ -145,7 +152,7 @@ export function Loading() {
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   return (
     <div class="notice error" role="alert">
-      <p>{error instanceof Error ? error.message : String(error)}</p>
+      <p>{shownStart(messageOf(error), messageMax)}</p>
       {retry !== undefined && (
         <button type="button" onClick={retry}>
           {t('Try again')}
@@ -253,36 +260,9 @@ interface Question {
   readonly title: string;
   readonly text: string;
   readonly action: string;
-  /** What has to be typed; undefined: nothing. */
+  /** The text that has to be typed; undefined: none. */
   readonly typed: string | undefined;
   readonly answer: (confirm: string | undefined | false) => void;
-}
-
-/** The end of a form in a dialog: why it failed, and its two buttons. */
-export function DialogEnd({
-  error,
-  action,
-  onClose,
-  isBusy,
-}: {
-  error: unknown;
-  action: string;
-  onClose: () => void;
-  isBusy?: boolean;
-}) {
-  return (
-    <>
-      {error !== undefined && <Failure error={error} />}
-      <footer>
-        <button type="button" onClick={onClose}>
-          {t('Cancel')}
-        </button>
-        <button type="submit" class="primary" disabled={isBusy === true}>
-          {action}
-        </button>
-      </footer>
-    </>
-  );
 }
 
 let question: Question | undefined;
@@ -371,6 +351,11 @@ export interface Column<Row> {
   readonly sort?: (row: Row) => number | string;
 }
 
+/** On a phone, rows of many columns or texts become cards in which each value has its column's name. */
+function stacks<Row>(columns: readonly Column<Row>[]): boolean {
+  return columns.length > 4 || columns.filter(({ isNumber }) => isNumber !== true).length > 2;
+}
+
 export function Table<Row>({
   columns,
   rows,
@@ -396,14 +381,15 @@ export function Table<Row>({
   }
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
-      <table>
-        <thead>
-          <tr>
+      <table class={stacks(columns) ? 'stacks' : ''} role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map((column, index) => (
               <th
                 key={index}
                 scope="col"
-                class={column.isNumber === true ? 'num' : ''}
+                role="columnheader"
+                class={`${column.isNumber === true ? 'num' : ''} ${column.sort === undefined ? 'no-sort' : ''}`}
                 aria-sort={order?.column === index ? (order.isDown ? 'descending' : 'ascending') : undefined}
               >
                 {column.sort === undefined ? (
@@ -425,12 +411,17 @@ export function Table<Row>({
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {sorted.map((row, index) => (
-            <tr key={keyOf(row, index)}>
+            <tr key={keyOf(row, index)} role="row">
               {columns.map((column, at) => (
-                <td key={at} class={column.isNumber === true ? 'num' : column.name === '' ? 'actions' : ''}>
-                  {column.show(row)}
+                <td
+                  key={at}
+                  role="cell"
+                  data-name={column.name}
+                  class={column.isNumber === true ? 'num' : column.name === '' ? 'actions' : ''}
+                >
+                  <div class="cell">{column.show(row)}</div>
                 </td>
               ))}
             </tr>

@@ -1,6 +1,7 @@
 // collections: hashes, lists, sets and sorted sets, a page at a time.
 import { useState } from 'preact/hooks';
 import { ApiFailure, listIn, type Reply, type ServerApi, textIn } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { duration } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { ask, type Column, Failure, IconButton, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
@@ -204,7 +205,7 @@ function Collection({
     onChanged();
   };
   const remove = async (element: Element): Promise<void> => {
-    const answer = await ask(t('Delete this element?'), element.name.slice(0, 200), t('Delete'));
+    const answer = await ask(t('Delete this element?'), shownStart(element.name), t('Delete'));
     if (answer === false) return;
     try {
       await kind.remove(server, name, element);

@@ -1,5 +1,6 @@
 // decoders: what the bytes of a value may be: text, JSON, MessagePack, PHP's serialize, compressed; and back where a person edits.
 import { base64Of, bytesOf, bytesOfBase64, hexOf, isBinary, shownLines, textOf } from '../base/bytes.js';
+import { t } from '../base/i18n.js';
 
 export type Form = 'text' | 'json' | 'hex' | 'base64' | 'msgpack' | 'php' | 'gzip' | 'bits';
 
@@ -75,27 +76,30 @@ export async function decode(text: string, form: Form): Promise<string> {
   }
 }
 
+/** Deeper levels are not set in further: thousands of open brackets would fill the memory with white space. */
+const indentsMax = 50;
+
 /** Numbers keep their digits: only the white space changes. */
 function prettyJson(text: string): string {
   JSON.parse(text);
-  let out = '';
+  const parts: string[] = [];
   let depth = 0;
-  const line = (): string => `\n${'  '.repeat(depth)}`;
+  let before = '';
+  const breakLine = (): void => void parts.push('\n', '  '.repeat(Math.min(depth, indentsMax)));
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g)) {
-    if (token === '{' || token === '[') {
-      depth++;
-      out += token + line();
-    } else if (token === '}' || token === ']') {
-      depth--;
-      out = /[{[]\s*$/.test(out) ? out.trimEnd() + token : out + line() + token;
-    } else if (token === ',') out += token + line();
-    else if (token === ':') out += ': ';
-    else out += token;
+    const isClosing = token === '}' || token === ']';
+    const isAfterOpening = before === '{' || before === '[';
+    if (isClosing) depth--;
+    // Nothing stands between the brackets of what is empty.
+    if (before === ',' || isAfterOpening !== isClosing) breakLine();
+    parts.push(token === ':' ? ': ' : token);
+    if (token === '{' || token === '[') depth++;
+    before = token;
   }
-  return out;
+  return parts.join('');
 }
 
-/** What a person edits, as the text of a value. */
+/** Makes the text of a value from the text that a person edited. */
 export function encode(edited: string, form: Form): string {
   if (form === 'json') {
     JSON.parse(edited);
@@ -106,7 +110,7 @@ export function encode(edited: string, form: Form): string {
       .replace(/^[0-9a-f]{8} {2}/gim, '')
       .replace(/ {2}.*$/gm, '')
       .replace(/\s+/g, '');
-    if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new Error('Hex has pairs of 0-9 and a-f.');
+    if (!/^([0-9a-f]{2})*$/i.test(digits)) throw new Error(t('Hex has pairs of 0-9 and a-f.'));
     return textOf(Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16)));
   }
   return form === 'base64' ? textOf(bytesOfBase64(edited)) : edited;
@@ -126,7 +130,7 @@ async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
   for (;;) {
     const { done, value } = await reader
       .read()
-      .catch(() => Promise.reject(new Error('These bytes are not compressed by gzip or zlib.')));
+      .catch(() => Promise.reject(new Error(t('These bytes are not compressed by gzip or zlib.'))));
     if (done) break;
     parts.push(value);
     length += value.length;
@@ -159,12 +163,12 @@ class MessagePack {
 
   whole(): unknown {
     const value = this.value(0);
-    if (this.at !== this.bytes.length) throw new Error('There are bytes after the MessagePack value.');
+    if (this.at !== this.bytes.length) throw new Error(t('There are bytes after the MessagePack value.'));
     return value;
   }
 
   private take(length: number): number {
-    if (this.at + length > this.bytes.length) throw new Error('The MessagePack value is cut off.');
+    if (this.at + length > this.bytes.length) throw new Error(t('The MessagePack value is cut off.'));
     const at = this.at;
     this.at += length;
     return at;
@@ -195,12 +199,13 @@ class MessagePack {
 
   private bounded(count: number): number {
     this.elements += count;
-    if (count > this.bytes.length || this.elements > elementsMax) throw new Error('The MessagePack value is damaged.');
+    if (count > this.bytes.length || this.elements > elementsMax)
+      throw new Error(t('The MessagePack value is damaged.'));
     return count;
   }
 
   private value(depth: number): unknown {
-    if (depth > depthMax) throw new Error('The MessagePack value is too deep.');
+    if (depth > depthMax) throw new Error(t('The MessagePack value is too deep.'));
     const head = this.unsigned(1);
     if (head < 0x80) return head;
     if (head < 0x90) return this.map(head & 15, depth);
@@ -267,7 +272,7 @@ class MessagePack {
             : head === 0xc9
               ? this.unsigned(4)
               : -1;
-    if (length < 0) throw new Error('This is no MessagePack.');
+    if (length < 0) throw new Error(t('This is no MessagePack.'));
     const type = this.view.getInt8(this.take(1));
     return { extension: type, bytes: this.text(length) };
   }
@@ -290,7 +295,7 @@ class PhpSerialized {
   private until(end: string): string {
     const code = end.charCodeAt(0);
     const found = this.bytes.indexOf(code, this.at);
-    if (found < 0 || found - this.at > 100) throw new Error('This is not serialized by PHP.');
+    if (found < 0 || found - this.at > 100) throw new Error(t('This is not serialized by PHP.'));
     const text = textOf(this.bytes.subarray(this.at, found));
     this.at = found + 1;
     return text;
@@ -298,13 +303,13 @@ class PhpSerialized {
 
   private expect(text: string): void {
     for (const character of text)
-      if (this.bytes[this.at++] !== character.charCodeAt(0)) throw new Error('This is not serialized by PHP.');
+      if (this.bytes[this.at++] !== character.charCodeAt(0)) throw new Error(t('This is not serialized by PHP.'));
   }
 
   private string(): string {
     const length = Number(this.until(':'));
     this.expect('"');
-    if (!(length >= 0 && this.at + length < this.bytes.length)) throw new Error('This is not serialized by PHP.');
+    if (!(length >= 0 && this.at + length < this.bytes.length)) throw new Error(t('This is not serialized by PHP.'));
     const text = shownLines(textOf(this.bytes.subarray(this.at, this.at + length)));
     this.at += length;
     this.expect('"');
@@ -314,7 +319,7 @@ class PhpSerialized {
   private pairs(depth: number): unknown {
     const count = Number(this.until(':'));
     this.expect('{');
-    if (!(count >= 0 && count <= this.bytes.length)) throw new Error('This is not serialized by PHP.');
+    if (!(count >= 0 && count <= this.bytes.length)) throw new Error(t('This is not serialized by PHP.'));
     const pairs: [string, unknown][] = [];
     for (let index = 0; index < count; index++)
       pairs.push([
@@ -330,7 +335,7 @@ class PhpSerialized {
   }
 
   private value(depth: number): unknown {
-    if (depth > depthMax) throw new Error('The value is too deep.');
+    if (depth > depthMax) throw new Error(t('The value is too deep.'));
     const kind = String.fromCharCode(this.bytes[this.at++] ?? 0);
     if (kind === 'N') {
       this.expect(';');
@@ -360,7 +365,7 @@ class PhpSerialized {
       case 'r':
         return { reference: this.until(';') };
       default:
-        throw new Error('This is not serialized by PHP.');
+        throw new Error(t('This is not serialized by PHP.'));
     }
   }
 }

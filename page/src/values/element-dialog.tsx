@@ -1,8 +1,8 @@
 // element-dialog: adds or changes one element of a collection: a few fields, each a text in which \xHH stands for a byte.
 import { useState } from 'preact/hooks';
 import { shown, unshown } from '../base/bytes.js';
-import { t } from '../base/i18n.js';
-import { Dialog, DialogEnd, Field } from '../base/ui.js';
+import { FormDialog } from '../base/form.js';
+import { Dialog, Field } from '../base/ui.js';
 import { ValueBox } from './value-box.js';
 
 export interface ElementField {
@@ -33,52 +33,37 @@ export function ElementDialog({
       fields.map(({ name, value = '' }) => [name, shown(value).replaceAll('\\x0a', '\n').replaceAll('\\x09', '\t')]),
     ),
   );
-  const [error, setError] = useState<unknown>();
-  const [isBusy, setBusy] = useState(false);
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      const read = fields.map(
-        ({ name, value = '', isFixed }) => [name, isFixed === true ? value : unshown(values[name]!)] as const,
-      );
-      await onSave(Object.fromEntries(read));
-      onClose();
-    } catch (failure) {
-      setError(failure);
-    } finally {
-      setBusy(false);
-    }
+  const submit = (): Promise<void> => {
+    const read = fields.map(
+      ({ name, value = '', isFixed }) => [name, isFixed === true ? value : unshown(values[name]!)] as const,
+    );
+    return onSave(Object.fromEntries(read));
   };
   return (
-    <Dialog title={title} onClose={onClose} isWide>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {fields.map(({ name, text, isFixed, isNumber, isOptional, isLong, help }) => (
-          <Field key={name} label={text} {...(help === undefined ? {} : { help })}>
-            {isLong === true ? (
-              <textarea
-                rows={8}
-                spellcheck={false}
-                value={values[name]!}
-                onInput={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
-              />
-            ) : (
-              <input
-                class="wide mono"
-                value={values[name]!}
-                disabled={isFixed === true}
-                required={isOptional !== true}
-                spellcheck={false}
-                {...(isNumber === true ? { inputMode: 'decimal' as const } : {})}
-                onInput={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
-              />
-            )}
-          </Field>
-        ))}
-        <DialogEnd error={error} action={t('Save')} onClose={onClose} isBusy={isBusy} />
-      </form>
-    </Dialog>
+    <FormDialog title={title} onClose={onClose} onSubmit={submit} isWide>
+      {fields.map(({ name, text, isFixed, isNumber, isOptional, isLong, help }) => (
+        <Field key={name} label={text} {...(help === undefined ? {} : { help })}>
+          {isLong === true ? (
+            <textarea
+              rows={8}
+              spellcheck={false}
+              value={values[name]!}
+              onInput={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+            />
+          ) : (
+            <input
+              class="wide mono"
+              value={values[name]!}
+              disabled={isFixed === true}
+              required={isOptional !== true}
+              spellcheck={false}
+              {...(isNumber === true ? { inputMode: 'decimal' as const } : {})}
+              onInput={(event) => setValues({ ...values, [name]: event.currentTarget.value })}
+            />
+          )}
+        </Field>
+      ))}
+    </FormDialog>
   );
 }
 

@@ -1,7 +1,7 @@
 // geo-map: members of a sorted set that GEOADD made, on a plain map: a grid of longitudes and latitudes, without tiles from elsewhere.
 import { useState } from 'preact/hooks';
 import { listIn, type ServerApi, textIn } from '../base/api.js';
-import { shown } from '../base/bytes.js';
+import { shownStart } from '../base/bytes.js';
 import { t } from '../base/i18n.js';
 import { Failure, useLoad } from '../base/ui.js';
 
@@ -68,7 +68,7 @@ function Map({ server, name, members }: { server: ServerApi; name: string; membe
         <g key={member}>
           <circle cx={x(longitude)} cy={y(latitude)} r="5" fill="var(--accent)" />
           <text x={x(longitude) + 8} y={y(latitude) + 4} font-size="12" fill="var(--text)">
-            {shown(member).slice(0, 30)}
+            {shownStart(member, 30)}
           </text>
         </g>
       ))}

@@ -1,7 +1,7 @@
 // stream-value: a stream: its entries from the newest on, its groups with consumers and pending entries.
 import { useState } from 'preact/hooks';
 import { fieldsIn, listIn, type Reply, textIn } from '../base/api.js';
-import { shown } from '../base/bytes.js';
+import { shownStart } from '../base/bytes.js';
 import { count, duration, time } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import {
@@ -32,7 +32,7 @@ function entriesIn(reply: Reply): Entry[] {
     const [id, pairs] = listIn(entry);
     const words = listIn(pairs).map(textIn);
     const shownPairs = words.flatMap((word, index) =>
-      index % 2 === 0 ? [`${shown(word)}: ${words[index + 1] ?? ''}`] : [],
+      index % 2 === 0 ? [`${shownStart(word)}: ${words[index + 1] ?? ''}`] : [],
     );
     return { id: textIn(id), text: shownPairs.join('\n') };
   });
@@ -87,7 +87,7 @@ function Entries({ server, name, canWrite, onChanged }: ValueProps) {
       name: 'ID',
       show: ({ id }) => (
         <span class="mono nowrap" title={time(Number(id.split('-')[0]))}>
-          {id}
+          {shownStart(id, 50)}
         </span>
       ),
     },
@@ -169,19 +169,22 @@ function Groups({ server, name, canWrite, onChanged }: ValueProps) {
           aria-expanded={open === textIn(group.get('name'))}
           onClick={() => setOpen(textIn(group.get('name')))}
         >
-          {shown(textIn(group.get('name')))}
+          {shownStart(textIn(group.get('name')))}
         </button>
       ),
     },
     { name: t('Consumers'), isNumber: true, show: (group) => textIn(group.get('consumers')) },
     { name: t('Pending'), isNumber: true, show: (group) => textIn(group.get('pending')) },
-    { name: t('Last delivered'), show: (group) => <span class="mono">{textIn(group.get('last-delivered-id'))}</span> },
+    {
+      name: t('Last delivered'),
+      show: (group) => <span class="mono">{shownStart(textIn(group.get('last-delivered-id')), 50)}</span>,
+    },
     { name: t('Lag'), isNumber: true, show: (group) => textIn(group.get('lag')) || '–' },
   ];
   const remove = async (group: string): Promise<void> => {
     if (
       (await ask(
-        t('Delete the group {name}?', { name: shown(group) }),
+        t('Delete the group {name}?', { name: shownStart(group) }),
         t('Its consumers and pending entries go with it.'),
         t('Delete'),
       )) === false
@@ -260,12 +263,12 @@ function GroupDetail({ server, name, canWrite, group }: ValueProps & { group: st
   };
   return (
     <>
-      <h3>{t('Consumers of {name}', { name: shown(group) })}</h3>
+      <h3>{t('Consumers of {name}', { name: shownStart(group) })}</h3>
       <div class="panel">
         <Table
           label={t('Consumers')}
           columns={[
-            { name: t('Consumer'), show: (one) => <span class="mono">{shown(textIn(one.get('name')))}</span> },
+            { name: t('Consumer'), show: (one) => <span class="mono">{shownStart(textIn(one.get('name')))}</span> },
             { name: t('Pending'), isNumber: true, show: (one) => textIn(one.get('pending')) },
             { name: t('Idle'), isNumber: true, show: (one) => duration(Number(textIn(one.get('idle'))) / 1000) },
           ]}
@@ -280,8 +283,8 @@ function GroupDetail({ server, name, canWrite, group }: ValueProps & { group: st
         <Table
           label={t('Pending entries')}
           columns={[
-            { name: 'ID', show: ([id]) => <span class="mono">{id}</span> },
-            { name: t('Consumer'), show: ([, consumer]) => <span class="mono">{shown(consumer ?? '')}</span> },
+            { name: 'ID', show: ([id = '']) => <span class="mono">{shownStart(id, 50)}</span> },
+            { name: t('Consumer'), show: ([, consumer]) => <span class="mono">{shownStart(consumer ?? '')}</span> },
             { name: t('Idle'), isNumber: true, show: ([, , idle]) => duration(Number(idle) / 1000) },
             { name: t('Deliveries'), isNumber: true, show: ([, , , deliveries]) => deliveries },
             ...(canWrite

@@ -1,6 +1,6 @@
 // string-value: a string: loaded in part when it is long, shown in any form; as bits, and as a HyperLogLog.
 import { useState } from 'preact/hooks';
-import { bytesOf } from '../base/bytes.js';
+import { base64Of, bytesOf } from '../base/bytes.js';
 import { bytes, count } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { textIn } from '../base/api.js';
@@ -11,6 +11,8 @@ import { ValueBox } from './value-box.js';
 const firstBytes = 64 << 10;
 const editedBytesMax = 8 << 20;
 const bitsMax = 4096;
+/** Longer names of keys fit into no address. */
+const addressMax = 8000;
 
 export function StringValue({ server, name, canWrite, onChanged }: ValueProps) {
   const [limit, setLimit] = useState(firstBytes);
@@ -44,10 +46,7 @@ export function StringValue({ server, name, canWrite, onChanged }: ValueProps) {
       sayError(error);
     }
   };
-  const key64 = btoa(String.fromCharCode(...bytesOf(name)))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
+  const key64 = base64Of(bytesOf(name)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
   return (
     <div class="stack">
       {estimate !== undefined && (
@@ -63,9 +62,11 @@ export function StringValue({ server, name, canWrite, onChanged }: ValueProps) {
               {t('Load all')}
             </button>
           )}
-          <a class="button" href={`${server.path}/value?database=${server.database}&key64=${key64}`} download="">
-            {t('Download')}
-          </a>
+          {key64.length <= addressMax && (
+            <a class="button" href={`${server.path}/value?database=${server.database}&key64=${key64}`} download="">
+              {t('Download')}
+            </a>
+          )}
         </div>
       )}
       <ValueBox

@@ -1,12 +1,18 @@
 // value-box: one value in the form that a person chooses, and its editor.
 import { useEffect, useState } from 'preact/hooks';
 import { t } from '../base/i18n.js';
-import { bytesOf } from '../base/bytes.js';
+import { bytesOf, shownLines } from '../base/bytes.js';
+import type { CodeEditorProps } from '../base/code-editor.js';
 import { bytes } from '../base/format.js';
+import { lazy } from '../base/lazy.js';
 import { CopyButton, sayError, Segmented } from '../base/ui.js';
 import { decode, encode, type Form, forms, guessForm, isEditable } from './decoders.js';
 
 const shownMax = 300_000;
+/** Longer texts get a plain text area, which is quicker with long lines. */
+const editorMax = 500_000;
+
+const CodeEditor = lazy<CodeEditorProps>(async () => (await import('../base/code-editor.js')).CodeEditor);
 
 /** `save`: undefined where nothing can be changed. */
 export function ValueBox({
@@ -51,10 +57,15 @@ export function ValueBox({
   return (
     <div class="stack">
       <div class="value-tools">
-        <Segmented label={t('Shown as')} choices={forms} chosen={form} onChoose={setForm} />
+        <Segmented
+          label={t('Shown as')}
+          choices={forms.map(([name, label]) => [name, t(label)] as const)}
+          chosen={form}
+          onChoose={setForm}
+        />
         <span class="muted small">{bytes(bytesOf(text).length)}</span>
         <span class="grow" />
-        {typeof decoded === 'string' && <CopyButton text={decoded} />}
+        {typeof decoded === 'string' && <CopyButton text={form === 'text' && isText ? text : decoded} />}
         {canEdit && edited === undefined && (
           <button type="button" onClick={begin}>
             {t('Edit')}
@@ -63,13 +74,22 @@ export function ValueBox({
       </div>
       {edited !== undefined ? (
         <>
-          <textarea
-            class="value-edit"
-            aria-label={t('Value')}
-            spellcheck={false}
-            value={edited}
-            onInput={(event) => setEdited(event.currentTarget.value)}
-          />
+          {edited.length > editorMax ? (
+            <textarea
+              class="value-edit"
+              aria-label={t('Value')}
+              spellcheck={false}
+              value={edited}
+              onInput={(event) => setEdited(event.currentTarget.value)}
+            />
+          ) : (
+            <CodeEditor
+              text={edited}
+              language={form === 'json' ? 'json' : 'text'}
+              label={t('Value')}
+              onChange={setEdited}
+            />
+          )}
           <div class="row">
             <button type="button" class="primary" disabled={isBusy} onClick={() => void store()}>
               {t('Save')}
@@ -83,9 +103,8 @@ export function ValueBox({
         <div class="notice warn">{decoded.message}</div>
       ) : form === 'bits' ? null : (
         <pre class="value-text" tabIndex={0} aria-label={t('Value')}>
-          {decoded.length > shownMax
-            ? `${decoded.slice(0, shownMax)}\n… ${t('{n} more characters', { n: decoded.length - shownMax })}`
-            : decoded}
+          {shownLines(decoded.slice(0, shownMax))}
+          {decoded.length > shownMax && `\n… ${t('{n} more characters', { n: decoded.length - shownMax })}`}
         </pre>
       )}
       {extra?.(form)}

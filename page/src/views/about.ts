@@ -12,6 +12,8 @@ export interface About {
   readonly databases: readonly { index: number; keys: number }[];
   readonly databaseCount: number;
   readonly readOnlyReason?: string;
+  /** A flush through the page that can be undone. */
+  readonly undo?: { what: string; keys: number; bytes: number; atMs: number; untilMs: number };
 }
 
 export function infoText(info: string, name: string): string | undefined {

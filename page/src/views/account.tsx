@@ -2,6 +2,8 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { type Me, post } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
+import { FormPanel } from '../base/form.js';
 import { t } from '../base/i18n.js';
 import { Failure, Field, say } from '../base/ui.js';
 
@@ -10,8 +12,7 @@ export function AccountView({ me, menu }: { me: Me; menu: ComponentChildren }) {
   const [next, setNext] = useState('');
   const [again, setAgain] = useState('');
   const [error, setError] = useState<unknown>();
-  const submit = (event: Event): void => {
-    event.preventDefault();
+  const submit = (): void => {
     setError(undefined);
     if (next !== again) {
       setError(new Error(t('The two passwords differ.')));
@@ -45,16 +46,13 @@ export function AccountView({ me, menu }: { me: Me; menu: ComponentChildren }) {
                 {me.prefixes.length === 0 ? (
                   t('all')
                 ) : (
-                  <span class="mono">{me.prefixes.map((prefix) => `${prefix}*`).join(' ')}</span>
+                  <span class="mono">{me.prefixes.map((prefix) => `${shownStart(prefix)}*`).join(' ')}</span>
                 )}
               </p>
             </div>
           </section>
-          <form class="panel" onSubmit={submit}>
-            <header>
-              <h2>{t('Change the password')}</h2>
-            </header>
-            <div class="body form">
+          <FormPanel title={t('Change the password')} onSubmit={submit}>
+            <div class="form narrow">
               <Field label={t('Old password')}>
                 <input
                   type="password"
@@ -90,7 +88,7 @@ export function AccountView({ me, menu }: { me: Me; menu: ComponentChildren }) {
                 </button>
               </div>
             </div>
-          </form>
+          </FormPanel>
         </div>
       </div>
     </>

@@ -1,15 +1,19 @@
 // acl: the server's own users and what was denied.
 import { useState } from 'preact/hooks';
 import { fieldsIn, listIn, textIn } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { duration } from '../base/format.js';
 import { t } from '../base/i18n.js';
-import { Dialog, DialogEnd, Failure, Field, Loading, say, sayError, Table, useLoad, withConfirm } from '../base/ui.js';
+import { FormDialog } from '../base/form.js';
+import { Failure, Field, Loading, say, sayError, Table, useLoad, withConfirm } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
 
 interface AclUser {
   readonly name: string;
   readonly rules: string;
 }
+
+const rulesMax = 2000;
 
 export function AclView({ server }: ViewProps) {
   const [editing, setEditing] = useState<AclUser | undefined>();
@@ -30,7 +34,7 @@ export function AclView({ server }: ViewProps) {
   const remove = async (name: string): Promise<void> => {
     try {
       if (
-        (await withConfirm(server.name, `ACL DELUSER ${name}`, (confirm) =>
+        (await withConfirm(server.name, `ACL DELUSER ${shownStart(name)}`, (confirm) =>
           server.run([['ACL', 'DELUSER', name]], confirm === undefined ? {} : { confirm }),
         )) === undefined
       )
@@ -59,8 +63,8 @@ export function AclView({ server }: ViewProps) {
         <Table
           label={t('ACL users')}
           columns={[
-            { name: t('Name'), show: ({ name }) => <span class="mono">{name}</span> },
-            { name: t('Rules'), show: ({ rules }) => <span class="mono">{rules}</span> },
+            { name: t('Name'), show: ({ name }) => <span class="mono">{shownStart(name)}</span> },
+            { name: t('Rules'), show: ({ rules }) => <span class="mono">{shownStart(rules, rulesMax)}</span> },
             {
               name: '',
               show: (user) => (
@@ -88,10 +92,10 @@ export function AclView({ server }: ViewProps) {
         <Table
           label={t('Denied')}
           columns={[
-            { name: t('User'), show: (one) => textIn(one.get('username')) },
-            { name: t('Reason'), show: (one) => textIn(one.get('reason')) },
-            { name: t('Object'), show: (one) => <span class="mono">{textIn(one.get('object'))}</span> },
-            { name: t('Count'), isNumber: true, show: (one) => textIn(one.get('count')) },
+            { name: t('User'), show: (one) => shownStart(textIn(one.get('username'))) },
+            { name: t('Reason'), show: (one) => shownStart(textIn(one.get('reason'))) },
+            { name: t('Object'), show: (one) => <span class="mono">{shownStart(textIn(one.get('object')))}</span> },
+            { name: t('Count'), isNumber: true, show: (one) => shownStart(textIn(one.get('count'))) },
             { name: t('Age'), isNumber: true, show: (one) => duration(Number(textIn(one.get('age-seconds')))) },
           ]}
           rows={loaded.value.denials}
@@ -118,43 +122,37 @@ function AclDialog({
 }) {
   const [name, setName] = useState(user.name);
   const [rules, setRules] = useState(user.rules);
-  const [error, setError] = useState<unknown>();
   return (
-    <Dialog title={user.name === '' ? t('Add user') : t('Change {name}', { name: user.name })} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          server.one('ACL', 'SETUSER', name, ...rules.split(/\s+/).filter((rule) => rule !== '')).then(() => {
-            onSaved();
-            onClose();
-          }, setError);
-        }}
+    <FormDialog
+      title={user.name === '' ? t('Add user') : t('Change {name}', { name: shownStart(user.name) })}
+      onClose={onClose}
+      onSubmit={async () => {
+        await server.one('ACL', 'SETUSER', name, ...rules.split(/\s+/).filter((rule) => rule !== ''));
+        onSaved();
+      }}
+    >
+      <Field label={t('Name')}>
+        <input
+          class="wide mono"
+          required
+          value={name}
+          disabled={user.name !== ''}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </Field>
+      <Field
+        label={t('Rules')}
+        help={t(
+          'As in ACL SETUSER; they are added to what the user has. on, off, >password, ~pattern, &channel, +command, -command, +@category, reset',
+        )}
       >
-        <Field label={t('Name')}>
-          <input
-            class="wide mono"
-            required
-            value={name}
-            disabled={user.name !== ''}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </Field>
-        <Field
-          label={t('Rules')}
-          help={t(
-            'As in ACL SETUSER; they are added to what the user has. on, off, >password, ~pattern, &channel, +command, -command, +@category, reset',
-          )}
-        >
-          <input
-            class="wide mono"
-            value={rules}
-            spellcheck={false}
-            onInput={(event) => setRules(event.currentTarget.value)}
-          />
-        </Field>
-        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
-      </form>
-    </Dialog>
+        <input
+          class="wide mono"
+          value={rules}
+          spellcheck={false}
+          onInput={(event) => setRules(event.currentTarget.value)}
+        />
+      </Field>
+    </FormDialog>
   );
 }

@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks';
 import { type ServerApi, textIn } from '../base/api.js';
 import { unshown } from '../base/bytes.js';
 import { t } from '../base/i18n.js';
-import { Dialog, DialogEnd, Field } from '../base/ui.js';
+import { FormDialog } from '../base/form.js';
+import { Field } from '../base/ui.js';
 
 type Type = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
 
@@ -32,78 +33,63 @@ export function AddKey({
   const [name, setName] = useState('');
   const [value, setValue] = useState('');
   const [ttl, setTtl] = useState('');
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setError(undefined);
+  const submit = async (): Promise<void> => {
     const made = unshown(key);
-    try {
-      if (textIn(await server.one('EXISTS', made)) === '1') throw new Error(t('There is a key with this name.'));
-      await server.run([
-        commands[type](made, unshown(name), unshown(value)),
-        ...(ttl === '' ? [] : [['EXPIRE', made, ttl]]),
-      ]);
-      onAdded(made);
-    } catch (failure) {
-      setError(failure);
-    }
+    if (textIn(await server.one('EXISTS', made)) === '1') throw new Error(t('There is a key with this name.'));
+    await server.run([
+      commands[type](made, unshown(name), unshown(value)),
+      ...(ttl === '' ? [] : [['EXPIRE', made, ttl]]),
+    ]);
+    onAdded(made);
   };
   const nameLabel = type === 'hash' || type === 'stream' ? t('Field') : type === 'zset' ? t('Score') : undefined;
   return (
-    <Dialog title={t('Add key')} onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        <div class="form two">
-          <Field label={t('Type')}>
-            <select class="wide" value={type} onChange={(event) => setType(event.currentTarget.value as Type)}>
-              {Object.keys(commands).map((one) => (
-                <option key={one} value={one}>
-                  {one}
-                </option>
-              ))}
-            </select>
-          </Field>
-          <Field label={t('Time to live in seconds')}>
-            <input
-              class="wide"
-              type="number"
-              min="1"
-              value={ttl}
-              placeholder={t('does not expire')}
-              onInput={(event) => setTtl(event.currentTarget.value)}
-            />
-          </Field>
-        </div>
-        <Field label={t('Key')}>
+    <FormDialog title={t('Add key')} action={t('Add')} onClose={onClose} onSubmit={submit}>
+      <div class="form two">
+        <Field label={t('Type')}>
+          <select class="wide" value={type} onChange={(event) => setType(event.currentTarget.value as Type)}>
+            {Object.keys(commands).map((one) => (
+              <option key={one} value={one}>
+                {one}
+              </option>
+            ))}
+          </select>
+        </Field>
+        <Field label={t('Time to live in seconds')}>
+          <input
+            class="wide"
+            type="number"
+            min="1"
+            value={ttl}
+            placeholder={t('does not expire')}
+            onInput={(event) => setTtl(event.currentTarget.value)}
+          />
+        </Field>
+      </div>
+      <Field label={t('Key')}>
+        <input
+          class="wide mono"
+          value={key}
+          required
+          autofocus
+          spellcheck={false}
+          onInput={(event) => setKey(event.currentTarget.value)}
+        />
+      </Field>
+      {nameLabel !== undefined && (
+        <Field label={nameLabel}>
           <input
             class="wide mono"
-            value={key}
-            required
-            autofocus
+            value={name}
+            required={type !== 'zset'}
             spellcheck={false}
-            onInput={(event) => setKey(event.currentTarget.value)}
+            onInput={(event) => setName(event.currentTarget.value)}
           />
         </Field>
-        {nameLabel !== undefined && (
-          <Field label={nameLabel}>
-            <input
-              class="wide mono"
-              value={name}
-              required={type !== 'zset'}
-              spellcheck={false}
-              onInput={(event) => setName(event.currentTarget.value)}
-            />
-          </Field>
-        )}
-        <Field label={type === 'set' || type === 'zset' ? t('Member') : t('Value')}>
-          <textarea
-            rows={5}
-            value={value}
-            spellcheck={false}
-            onInput={(event) => setValue(event.currentTarget.value)}
-          />
-        </Field>
-        <DialogEnd error={error} action={t('Add')} onClose={onClose} />
-      </form>
-    </Dialog>
+      )}
+      <Field label={type === 'set' || type === 'zset' ? t('Member') : t('Value')}>
+        <textarea rows={5} value={value} spellcheck={false} onInput={(event) => setValue(event.currentTarget.value)} />
+      </Field>
+    </FormDialog>
   );
 }

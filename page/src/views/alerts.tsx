@@ -2,9 +2,11 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { get, mayAs, type Me, post } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { time } from '../base/format.js';
-import { t } from '../base/i18n.js';
-import { ask, Dialog, DialogEnd, Failure, Field, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
+import { said, t } from '../base/i18n.js';
+import { ask, Failure, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
+import { type Channel, ChannelDialog, type Rule, RuleDialog } from './alert-forms.js';
 import type { ServerItem } from './server-item.js';
 
 interface Alert {
@@ -16,26 +18,6 @@ interface Alert {
   readonly ruleName: string;
   readonly severity: string;
   readonly isSilenced: boolean;
-}
-
-interface Rule {
-  readonly id: string;
-  readonly name: string;
-  readonly isEnabled: boolean;
-  readonly severity: string;
-  readonly condition: {
-    readonly kind: string;
-    readonly figure?: string;
-    readonly op?: string;
-    readonly value?: number;
-    readonly events?: readonly string[];
-  };
-}
-
-interface Channel {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
 }
 
 interface Silence {
@@ -56,7 +38,7 @@ interface AlertState {
 const hourMs = 3600_000;
 
 export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly ServerItem[]; menu: ComponentChildren }) {
-  const [editing, setEditing] = useState<{ what: 'rule' | 'channel'; text: string } | undefined>();
+  const [editing, setEditing] = useState<Rule | 'new-rule' | 'new-channel' | undefined>();
   const loaded = useLoad((signal) => get<AlertState>('/api/alerts', signal), [], 4000);
   const nameOf = (id: string): string => servers.find((server) => server.id === id)?.name ?? id;
   const change = (path: string, body: Record<string, unknown> = {}): void => {
@@ -66,7 +48,7 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
     }, sayError);
   };
   const remove = async (path: string, name: string): Promise<void> => {
-    if ((await ask(t('Delete {name}?', { name }), name, t('Delete'))) !== false) change(path);
+    if ((await ask(t('Delete {name}?', { name: shownStart(name) }), '', t('Delete'))) !== false) change(path);
   };
   const test = (id: string): void => {
     post<{ isDelivered: boolean; error: string }>(`/api/alerts/channels/${encodeURIComponent(id)}/test`).then(
@@ -104,29 +86,31 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
                     show: (alert) => (
                       <>
                         <span class={`badge ${alert.severity === 'critical' ? 'danger' : 'warn'}`}>
-                          {alert.severity}
+                          {t(alert.severity)}
                         </span>{' '}
-                        <b>{alert.ruleName}</b> {alert.isSilenced && <span class="badge">{t('silenced')}</span>}
+                        <b>{shownStart(said(alert.ruleName))}</b>{' '}
+                        {alert.isSilenced && <span class="badge">{t('silenced')}</span>}
                       </>
                     ),
                   },
                   { name: t('Server'), show: ({ target }) => nameOf(target) },
-                  { name: t('State'), show: ({ phase }) => phase },
-                  { name: t('Detail'), show: ({ text }) => text },
+                  { name: t('State'), show: ({ phase }) => t(phase) },
+                  { name: t('Detail'), show: ({ text }) => shownStart(text, 1000) },
                   { name: t('Since'), show: ({ sinceMs }) => <span class="nowrap">{time(sinceMs)}</span> },
                   ...(isOperator
                     ? [
                         {
                           name: '',
-                          show: ({ rule, target }: Alert) => (
-                            <button
-                              type="button"
-                              class="plain"
-                              onClick={() => change('/api/alerts/silence', { rule, target, forMs: hourMs })}
-                            >
-                              {t('Silence for an hour')}
-                            </button>
-                          ),
+                          show: ({ rule, target, isSilenced }: Alert) =>
+                            !isSilenced && (
+                              <button
+                                type="button"
+                                class="plain"
+                                onClick={() => change('/api/alerts/silence', { rule, target, forMs: hourMs })}
+                              >
+                                {t('Silence for an hour')}
+                              </button>
+                            ),
                         },
                       ]
                     : []),
@@ -139,7 +123,7 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
               <header>
                 <h2 class="grow">{t('Rules')}</h2>
                 {isAdmin && (
-                  <button type="button" onClick={() => setEditing({ what: 'rule', text: newRule })}>
+                  <button type="button" onClick={() => setEditing('new-rule')}>
                     {t('Add rule')}
                   </button>
                 )}
@@ -151,7 +135,7 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
                     name: t('Name'),
                     show: (rule) => (
                       <>
-                        {rule.name} {!rule.isEnabled && <span class="badge">{t('off')}</span>}
+                        {shownStart(said(rule.name))} {!rule.isEnabled && <span class="badge">{t('off')}</span>}
                       </>
                     ),
                     sort: ({ name }) => name,
@@ -162,7 +146,7 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
                       <span
                         class={`badge ${severity === 'critical' ? 'danger' : severity === 'warning' ? 'warn' : ''}`}
                       >
-                        {severity}
+                        {t(severity)}
                       </span>
                     ),
                   },
@@ -176,11 +160,7 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
                           name: '',
                           show: (rule: Rule) => (
                             <>
-                              <button
-                                type="button"
-                                class="plain"
-                                onClick={() => setEditing({ what: 'rule', text: JSON.stringify(rule, undefined, 2) })}
-                              >
+                              <button type="button" class="plain" onClick={() => setEditing(rule)}>
                                 {t('Change')}
                               </button>
                               <button
@@ -206,7 +186,7 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
               <header>
                 <h2 class="grow">{t('Sent to')}</h2>
                 {isAdmin && (
-                  <button type="button" onClick={() => setEditing({ what: 'channel', text: newChannel })}>
+                  <button type="button" onClick={() => setEditing('new-channel')}>
                     {t('Add channel')}
                   </button>
                 )}
@@ -214,8 +194,8 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
               <Table
                 label={t('Sent to')}
                 columns={[
-                  { name: t('Name'), show: ({ name }) => name },
-                  { name: t('Type'), show: ({ type }) => type },
+                  { name: t('Name'), show: ({ name }) => shownStart(name) },
+                  { name: t('Type'), show: ({ type }) => t(type) },
                   ...(isAdmin
                     ? [
                         {
@@ -254,7 +234,7 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
                   columns={[
                     {
                       name: t('Alert'),
-                      show: ({ rule }) => value.rules.find(({ id }) => id === rule)?.name ?? t('all'),
+                      show: ({ rule }) => said(value.rules.find(({ id }) => id === rule)?.name ?? t('all')),
                     },
                     { name: t('Server'), show: ({ target }) => (target === '' ? t('all') : nameOf(target)) },
                     { name: t('Until'), show: ({ untilMs }) => time(untilMs) },
@@ -284,10 +264,15 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
           </div>
         )}
       </div>
-      {editing !== undefined && (
-        <JsonDialog
-          what={editing.what}
-          text={editing.text}
+      {editing === 'new-channel' && value !== undefined && (
+        <ChannelDialog channels={value.channels} onClose={() => setEditing(undefined)} onSaved={loaded.reload} />
+      )}
+      {editing !== undefined && editing !== 'new-channel' && value !== undefined && (
+        <RuleDialog
+          rule={editing === 'new-rule' ? undefined : editing}
+          rules={value.rules}
+          channels={value.channels}
+          servers={servers}
           onClose={() => setEditing(undefined)}
           onSaved={loaded.reload}
         />
@@ -298,63 +283,5 @@ export function AlertsView({ me, servers, menu }: { me: Me; servers: readonly Se
 
 function conditionText({ kind, figure, op, value, events }: Rule['condition']): string {
   if (kind === 'figure') return `${figure} ${op} ${value}`;
-  return kind === 'event' ? (events ?? []).join(', ') : kind;
-}
-
-const newRule = JSON.stringify(
-  {
-    id: 'memory-90',
-    name: 'Memory over 90 %',
-    isEnabled: true,
-    severity: 'warning',
-    condition: { kind: 'figure', figure: 'memory_percent', op: '>', value: 90, clear: 85 },
-    forMs: 60_000,
-    clearMs: 60_000,
-    repeatMs: 3600_000,
-    targets: [],
-    channels: [],
-  },
-  undefined,
-  2,
-);
-const newChannel = JSON.stringify({ id: 'hook', name: 'Webhook', type: 'webhook', url: 'https://' }, undefined, 2);
-
-function JsonDialog({
-  what,
-  text,
-  onClose,
-  onSaved,
-}: {
-  what: 'rule' | 'channel';
-  text: string;
-  onClose: () => void;
-  onSaved: () => void;
-}) {
-  const [edited, setEdited] = useState(text);
-  const [error, setError] = useState<unknown>();
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    try {
-      await post(`/api/alerts/${what}s`, { [what]: JSON.parse(edited) as unknown });
-      onSaved();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-    }
-  };
-  return (
-    <Dialog title={what === 'rule' ? t('Rule') : t('Channel of alerts')} onClose={onClose} isWide>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        <Field label="JSON">
-          <textarea
-            rows={18}
-            spellcheck={false}
-            value={edited}
-            onInput={(event) => setEdited(event.currentTarget.value)}
-          />
-        </Field>
-        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
-      </form>
-    </Dialog>
-  );
+  return kind === 'event' ? (events ?? []).map(said).join(', ') : t('No answer');
 }

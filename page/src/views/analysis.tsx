@@ -1,10 +1,11 @@
 // analysis: what the keyspace is made of, estimated from keys at random places.
 import { useState } from 'preact/hooks';
-import { shown } from '../base/bytes.js';
+import { escapedPattern, shown, shownStart } from '../base/bytes.js';
 import { brief, bytes, count, duration, percent } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { linkTo } from '../base/router.js';
 import { Failure, Loading, Table, useLoad } from '../base/ui.js';
+import { KeyLink, linkedMax } from './key-link.js';
 import type { ViewProps } from './server-page.js';
 import { Bar } from './slowlog.js';
 
@@ -12,6 +13,7 @@ interface Sample {
   readonly total: number;
   readonly sampled: number;
   readonly isExact: boolean;
+  readonly hasExactPrefixes: boolean;
   readonly prefixes: readonly { prefix: string; keys: number; bytes: number }[];
   readonly types: readonly { type: string; keys: number; bytes: number }[];
   readonly ttls: readonly { below: number; keys: number }[];
@@ -26,7 +28,7 @@ export function AnalysisView({ server, about }: ViewProps) {
   );
   if (loaded.value === undefined)
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
-  const { total, sampled, isExact, prefixes, types, ttls, biggest } = loaded.value;
+  const { total, sampled, isExact, hasExactPrefixes, prefixes, types, ttls, biggest } = loaded.value;
   const allBytes = types.reduce((sum, one) => sum + one.bytes, 0);
   const allKeys = types.reduce((sum, one) => sum + one.keys, 0);
   const about2 = isExact ? '' : '≈ ';
@@ -59,7 +61,7 @@ export function AnalysisView({ server, about }: ViewProps) {
           <Table
             label={t('Types')}
             columns={[
-              { name: t('Type'), show: ({ type }) => <span class={`type ${type}`}>{type}</span> },
+              { name: t('Type'), show: ({ type }) => <span class={`type ${type}`}>{shownStart(type, 20)}</span> },
               {
                 name: t('Keys'),
                 isNumber: true,
@@ -116,7 +118,8 @@ export function AnalysisView({ server, about }: ViewProps) {
       </div>
       <section class="panel">
         <header>
-          <h2>{t('Memory by prefix')}</h2>
+          <h2 class="grow">{t('Memory by prefix')}</h2>
+          {hasExactPrefixes && <span class="badge accent">{t('keys counted by the server')}</span>}
         </header>
         <Table
           label={t('Memory by prefix')}
@@ -125,8 +128,14 @@ export function AnalysisView({ server, about }: ViewProps) {
             {
               name: t('Prefix'),
               show: ({ prefix }) => (
-                <a class="mono" href={linkTo(['s', server.id, 'keys'], { db: server.database, match: `${prefix}*` })}>
-                  {shown(prefix)}
+                <a
+                  class="mono"
+                  href={linkTo(['s', server.id, 'keys'], {
+                    db: server.database,
+                    match: `${shown(escapedPattern(prefix.slice(0, linkedMax)))}*`,
+                  })}
+                >
+                  {shownStart(prefix)}
                 </a>
               ),
               sort: ({ prefix }) => prefix,
@@ -134,7 +143,7 @@ export function AnalysisView({ server, about }: ViewProps) {
             {
               name: t('Keys'),
               isNumber: true,
-              show: ({ keys }) => `${about2}${brief(keys)}`,
+              show: ({ keys }) => `${hasExactPrefixes ? '' : about2}${brief(keys)}`,
               sort: ({ keys }) => keys,
             },
             {
@@ -169,13 +178,9 @@ export function AnalysisView({ server, about }: ViewProps) {
           columns={[
             {
               name: t('Key'),
-              show: ({ key }) => (
-                <a class="mono" href={linkTo(['s', server.id, 'keys'], { db: server.database, match: key })}>
-                  {shown(key)}
-                </a>
-              ),
+              show: ({ key }) => <KeyLink server={server} name={key} />,
             },
-            { name: t('Type'), show: ({ type }) => <span class={`type ${type}`}>{type}</span> },
+            { name: t('Type'), show: ({ type }) => <span class={`type ${type}`}>{shownStart(type, 20)}</span> },
             { name: t('Memory'), isNumber: true, show: (one) => bytes(one.bytes), sort: (one) => one.bytes },
             {
               name: t('Time to live'),

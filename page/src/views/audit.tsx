@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { get } from '../base/api.js';
-import { shown } from '../base/bytes.js';
+import { shownStart } from '../base/bytes.js';
 import { count, time } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { Failure, Loading, sayError, Table, useLoad } from '../base/ui.js';
@@ -66,7 +66,7 @@ export function AuditView({ menu }: { menu: ComponentChildren }) {
                     name: t('User'),
                     show: ({ user, address }) => (
                       <>
-                        {user}
+                        {shownStart(user)}
                         <div class="muted small mono">{address}</div>
                       </>
                     ),
@@ -77,7 +77,7 @@ export function AuditView({ menu }: { menu: ComponentChildren }) {
                     show: ({ action, detail }) => (
                       <>
                         <span class="mono">{action}</span>
-                        {detail !== undefined && <div class="muted small mono">{detail}</div>}
+                        {detail !== undefined && <div class="muted small mono">{shownStart(detail, 1000)}</div>}
                       </>
                     ),
                   },
@@ -85,7 +85,7 @@ export function AuditView({ menu }: { menu: ComponentChildren }) {
                     name: t('Keys'),
                     show: ({ keys = [], moreKeys = 0 }) => (
                       <span class="mono small">
-                        {keys.map(shown).join(', ')}
+                        {keys.map((key) => shownStart(key)).join(', ')}
                         {moreKeys > 0 && ` +${moreKeys}`}
                       </span>
                     ),
@@ -93,7 +93,9 @@ export function AuditView({ menu }: { menu: ComponentChildren }) {
                   {
                     name: t('Result'),
                     show: ({ result }) => (
-                      <span class={`badge ${/^(ok|started|done)$/.test(result) ? '' : 'danger'}`}>{result}</span>
+                      <span class={`badge ${/^(ok|started|done)$/.test(result) ? '' : 'danger'}`}>
+                        {shownStart(result)}
+                      </span>
                     ),
                   },
                 ]}

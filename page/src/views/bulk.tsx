@@ -1,23 +1,27 @@
 // bulk: looks for keys by what they are and what they hold, and changes all that fit after showing how many they are.
 import { useState } from 'preact/hooks';
 import { mayAs } from '../base/api.js';
-import { shown } from '../base/bytes.js';
+import { shownStart, unshown } from '../base/bytes.js';
 import { bytes, count, duration } from '../base/format.js';
+import { FormPanel } from '../base/form.js';
 import { t } from '../base/i18n.js';
 import { JobView, useJob } from '../base/job.js';
-import { linkTo } from '../base/router.js';
 import { Check, Field, sayError, Segmented, Table, withConfirm } from '../base/ui.js';
+import { KeyLink } from './key-link.js';
+import { FlushPanel } from './flush.js';
 import type { ViewProps } from './server-page.js';
 
 interface Found {
   readonly keys: readonly string[];
   readonly measured: readonly { key: string; type: string; bytes: number; ttlMs: number }[];
   readonly isCut: boolean;
+  readonly preview?: string;
 }
 
 type Change = 'delete' | 'expire' | 'persist' | 'rename' | 'copy';
 
-export function BulkView({ server, about, me, servers }: ViewProps) {
+export function BulkView(props: ViewProps) {
+  const { server, about, me, servers } = props;
   const [pattern, setPattern] = useState('*');
   const [type, setType] = useState('');
   const [bytesMin, setBytesMin] = useState('');
@@ -28,16 +32,15 @@ export function BulkView({ server, about, me, servers }: ViewProps) {
   const search = useJob<Found>(searchId);
   const bulk = useJob<{ changed: number }>(bulkId);
   const conditions = {
-    pattern: pattern === '*' ? '' : pattern,
+    pattern: pattern === '*' ? '' : unshown(pattern),
     ...(type === '' ? {} : { type }),
     ...(bytesMin === '' ? {} : { bytesMin: Math.round(Number(bytesMin) * 1024) }),
     ...(ttl === '' ? {} : { ttl }),
-    contains,
+    contains: unshown(contains),
   };
   const start = async (what: string, body: Record<string, unknown>): Promise<string> =>
     (await server.post<{ job: string }>(what, { ...conditions, ...body })).job;
-  const find = (event: Event): void => {
-    event.preventDefault();
+  const find = (): void => {
     setBulkId(undefined);
     start('search', {}).then(setSearchId, sayError);
   };
@@ -45,68 +48,63 @@ export function BulkView({ server, about, me, servers }: ViewProps) {
   const canWrite = mayAs(me, 'editor') && about.readOnlyReason === undefined;
   return (
     <div class="stack">
-      <form class="panel" onSubmit={find}>
-        <header>
-          <h2>{t('Search')}</h2>
-        </header>
-        <div class="body stack">
-          <div class="form two">
-            <Field label={t('Pattern')}>
-              <input
-                class="wide mono"
-                required
-                value={pattern}
-                spellcheck={false}
-                onInput={(event) => setPattern(event.currentTarget.value)}
-              />
-            </Field>
-            <Field label={t('Type')}>
-              <select class="wide" value={type} onChange={(event) => setType(event.currentTarget.value)}>
-                <option value="">{t('All types')}</option>
-                {['string', 'hash', 'list', 'set', 'zset', 'stream'].map((one) => (
-                  <option key={one} value={one}>
-                    {one}
-                  </option>
-                ))}
-              </select>
-            </Field>
-            <Field label={t('At least so many KB of memory')}>
-              <input
-                class="wide"
-                type="number"
-                min="0"
-                step="any"
-                value={bytesMin}
-                onInput={(event) => setBytesMin(event.currentTarget.value)}
-              />
-            </Field>
-            <Field label={t('Time to live')}>
-              <select class="wide" value={ttl} onChange={(event) => setTtl(event.currentTarget.value)}>
-                <option value="">{t('with or without')}</option>
-                <option value="with">{t('with')}</option>
-                <option value="without">{t('without')}</option>
-              </select>
-            </Field>
-            <Field
-              label={t('Value contains')}
-              help={t('In the first megabyte of a string, the first 2,000 elements of others.')}
-            >
-              <input
-                class="wide mono"
-                value={contains}
-                spellcheck={false}
-                onInput={(event) => setContains(event.currentTarget.value)}
-              />
-            </Field>
-          </div>
-          <div class="row">
-            <button type="submit" class="primary" disabled={search.job?.state === 'running'}>
-              {t('Search')}
-            </button>
-          </div>
-          <JobView {...search} unit={t('Keys looked at:')} />
+      <FormPanel title={t('Search')} onSubmit={find}>
+        <div class="form two">
+          <Field label={t('Pattern')}>
+            <input
+              class="wide mono"
+              required
+              value={pattern}
+              spellcheck={false}
+              onInput={(event) => setPattern(event.currentTarget.value)}
+            />
+          </Field>
+          <Field label={t('Type')}>
+            <select class="wide" value={type} onChange={(event) => setType(event.currentTarget.value)}>
+              <option value="">{t('All types')}</option>
+              {['string', 'hash', 'list', 'set', 'zset', 'stream'].map((one) => (
+                <option key={one} value={one}>
+                  {one}
+                </option>
+              ))}
+            </select>
+          </Field>
+          <Field label={t('At least so many KB of memory')}>
+            <input
+              class="wide"
+              type="number"
+              min="0"
+              step="any"
+              value={bytesMin}
+              onInput={(event) => setBytesMin(event.currentTarget.value)}
+            />
+          </Field>
+          <Field label={t('Time to live')}>
+            <select class="wide" value={ttl} onChange={(event) => setTtl(event.currentTarget.value)}>
+              <option value="">{t('with or without')}</option>
+              <option value="with">{t('with')}</option>
+              <option value="without">{t('without')}</option>
+            </select>
+          </Field>
+          <Field
+            label={t('Value contains')}
+            help={t('In the first megabyte of a string, the first 2,000 elements of others.')}
+          >
+            <input
+              class="wide mono"
+              value={contains}
+              spellcheck={false}
+              onInput={(event) => setContains(event.currentTarget.value)}
+            />
+          </Field>
         </div>
-      </form>
+        <div class="row">
+          <button type="submit" class="primary" disabled={search.job?.state === 'running'}>
+            {t('Search')}
+          </button>
+        </div>
+        <JobView {...search} unit={t('Keys looked at:')} />
+      </FormPanel>
       {found !== undefined && (
         <section class="panel">
           <header>
@@ -120,18 +118,16 @@ export function BulkView({ server, about, me, servers }: ViewProps) {
             columns={[
               {
                 name: t('Key'),
-                show: ({ key }) => (
-                  <a class="mono" href={linkTo(['s', server.id, 'keys'], { db: server.database, match: key })}>
-                    {shown(key)}
-                  </a>
-                ),
+                show: ({ key }) => <KeyLink server={server} name={key} />,
                 sort: ({ key }) => key,
               },
               ...(found.measured.length > 0
                 ? [
                     {
                       name: t('Type'),
-                      show: ({ type: kind }: Measured) => <span class={`type ${kind ?? ''}`}>{kind}</span>,
+                      show: ({ type: kind = '' }: Measured) => (
+                        <span class={`type ${kind}`}>{shownStart(kind, 20)}</span>
+                      ),
                     },
                     {
                       name: t('Memory'),
@@ -154,13 +150,14 @@ export function BulkView({ server, about, me, servers }: ViewProps) {
             )}
             keyOf={({ key }) => key}
           />
-          {canWrite && search.job!.matched > 0 && (
+          {canWrite && search.job!.matched > 0 && found.preview !== undefined && bulkId === undefined && (
             <BulkForm
               server={server}
               servers={servers}
               pattern={pattern}
               onStart={(change, body) => {
-                const run = (confirm?: string): Promise<string> => start('bulk', { change, ...body, confirm });
+                const run = (confirm?: string): Promise<string> =>
+                  start('bulk', { change, ...body, preview: found.preview, confirm });
                 withConfirm(
                   server.name,
                   t('Change {n} keys: {change}', { n: count(search.job!.matched), change: t(change) }),
@@ -175,6 +172,7 @@ export function BulkView({ server, about, me, servers }: ViewProps) {
           </div>
         </section>
       )}
+      <FlushPanel {...props} />
     </div>
   );
 }
@@ -206,7 +204,7 @@ function BulkForm({
   const [targetDatabase, setTargetDatabase] = useState('0');
   const body = {
     expire: { seconds: Number(seconds) },
-    rename: { from, to, replaces },
+    rename: { from: unshown(from), to: unshown(to), replaces },
     copy: { target, targetDatabase: Number(targetDatabase), replaces },
     delete: {},
     persist: {},

@@ -1,10 +1,13 @@
 // clients: who is connected, and killing connections.
 import { useState } from 'preact/hooks';
 import { mayAs, textIn } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { bytes, duration } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { ask, Failure, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
+
+const text = (client: ReadonlyMap<string, string>, name: string): string => shownStart(client.get(name) ?? '');
 
 export function ClientsView({ server, me }: ViewProps) {
   const [filter, setFilter] = useState('');
@@ -20,10 +23,7 @@ export function ClientsView({ server, me }: ViewProps) {
   if (loaded.value === undefined)
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
   const kill = async (client: Map<string, string>): Promise<void> => {
-    if (
-      (await ask(t('Kill this connection?'), `${client.get('addr') ?? ''} ${client.get('name') ?? ''}`, t('Kill'))) ===
-      false
-    )
+    if ((await ask(t('Kill this connection?'), `${text(client, 'addr')} ${text(client, 'name')}`, t('Kill'))) === false)
       return;
     try {
       await server.one('CLIENT', 'KILL', 'ID', client.get('id') ?? '');
@@ -55,14 +55,18 @@ export function ClientsView({ server, me }: ViewProps) {
         columns={[
           {
             name: t('Address'),
-            show: (client) => <span class="mono">{client.get('addr')}</span>,
+            show: (client) => <span class="mono">{text(client, 'addr')}</span>,
             sort: (client) => client.get('addr') ?? '',
           },
-          { name: t('Name'), show: (client) => client.get('name') || '–', sort: (client) => client.get('name') ?? '' },
-          { name: t('User'), show: (client) => client.get('user') ?? '', sort: (client) => client.get('user') ?? '' },
+          {
+            name: t('Name'),
+            show: (client) => text(client, 'name') || '–',
+            sort: (client) => client.get('name') ?? '',
+          },
+          { name: t('User'), show: (client) => text(client, 'user'), sort: (client) => client.get('user') ?? '' },
           {
             name: t('Last command'),
-            show: (client) => <span class="mono">{client.get('cmd')}</span>,
+            show: (client) => <span class="mono">{text(client, 'cmd')}</span>,
             sort: (client) => client.get('cmd') ?? '',
           },
           {
@@ -83,7 +87,7 @@ export function ClientsView({ server, me }: ViewProps) {
             show: (client) => bytes(number(client, 'tot-mem')),
             sort: (client) => number(client, 'tot-mem'),
           },
-          { name: t('Flags'), show: (client) => client.get('flags') },
+          { name: t('Flags'), show: (client) => text(client, 'flags') },
           ...(mayAs(me, 'operator')
             ? [
                 {

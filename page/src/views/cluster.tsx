@@ -1,6 +1,7 @@
 // cluster: the map of slots, the nodes with their load, and what reshapes the cluster: the plan first, then the work with its progress.
 import { useState } from 'preact/hooks';
 import { get, mayAs } from '../base/api.js';
+import { shown, shownStart } from '../base/bytes.js';
 import { brief, bytes, count } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { JobView, useJob } from '../base/job.js';
@@ -52,8 +53,10 @@ export function ClusterView({ server, about, me }: ViewProps) {
   const canWork = mayAs(me, 'operator') && about.readOnlyReason === undefined;
   const failover = async (node: Node): Promise<void> => {
     try {
-      const done = await withConfirm(server.name, t('Failover to {address}', { address: node.address }), (confirm) =>
-        server.post('cluster/failover', { address: node.address, confirm }),
+      const done = await withConfirm(
+        server.name,
+        t('Failover to {address}', { address: shownStart(node.address) }),
+        (confirm) => server.post('cluster/failover', { address: node.address, confirm }),
       );
       if (done === undefined) return;
       say(t('The failover has begun.'));
@@ -63,17 +66,18 @@ export function ClusterView({ server, about, me }: ViewProps) {
     }
   };
   const state = infoText(info, 'cluster_state');
+  const field = (name: string): string => shownStart(infoText(info, name) ?? '?', 40);
   return (
     <div class="stack">
       <section class="panel">
         <header>
           <h2>{t('Slots')}</h2>
-          <span class={`badge ${state === 'ok' ? 'accent' : 'danger'}`}>{state}</span>
+          <span class={`badge ${state === 'ok' ? 'accent' : 'danger'}`}>{shownStart(state ?? '?', 40)}</span>
           <span class="muted small grow">
             {t('{n} of 16384 slots served, {size} masters, epoch {epoch}', {
-              n: infoText(info, 'cluster_slots_assigned') ?? '?',
-              size: infoText(info, 'cluster_size') ?? '?',
-              epoch: infoText(info, 'cluster_current_epoch') ?? '?',
+              n: field('cluster_slots_assigned'),
+              size: field('cluster_size'),
+              epoch: field('cluster_current_epoch'),
             })}
           </span>
           {mayAs(me, 'operator') && (
@@ -121,10 +125,10 @@ export function ClusterView({ server, about, me }: ViewProps) {
                 <>
                   <span class="mono">
                     {node.flags.includes('slave') ? '↳ ' : ''}
-                    {node.address}
+                    {shownStart(node.address)}
                   </span>
-                  <div class="muted small mono" title={node.id}>
-                    {node.id.slice(0, 8)}…
+                  <div class="muted small mono" title={shownStart(node.id, 40)}>
+                    {shown(node.id.slice(0, 8))}…
                   </div>
                 </>
               ),
@@ -137,11 +141,13 @@ export function ClusterView({ server, about, me }: ViewProps) {
                     {node.flags.includes('slave') ? t('replica') : t('master')}
                   </span>{' '}
                   {node.flags.some((flag) => flag.startsWith('fail')) && (
-                    <span class="badge danger">{node.flags.find((flag) => flag.startsWith('fail'))}</span>
+                    <span class="badge danger">
+                      {t(shownStart(node.flags.find((flag) => flag.startsWith('fail'))!))}
+                    </span>
                   )}
                   {node.problem !== undefined && (
                     <div class="small" style={{ color: 'var(--danger)' }}>
-                      {node.problem}
+                      {shownStart(node.problem)}
                     </div>
                   )}
                 </>
@@ -210,7 +216,7 @@ export function ClusterView({ server, about, me }: ViewProps) {
 
 function lagOf(node: Node, nodes: readonly Node[]): string {
   if (!node.flags.includes('slave')) return '–';
-  if (node.linkStatus !== 'up') return node.linkStatus ?? '?';
+  if (node.linkStatus !== 'up') return shownStart(node.linkStatus ?? '?', 40);
   const master = nodes.find(({ id }) => id === node.masterId);
   return bytes(Math.max(0, (master?.offset ?? NaN) - (node.offset ?? NaN)));
 }
@@ -235,7 +241,7 @@ function SlotMap({ masters }: { masters: readonly Node[] }) {
               height="100"
               fill={hues[index % hues.length]}
             >
-              <title>{`${master.address}: ${first}-${last}`}</title>
+              <title>{`${shownStart(master.address)}: ${first}-${last}`}</title>
             </rect>
           )),
         )}
@@ -244,7 +250,7 @@ function SlotMap({ masters }: { masters: readonly Node[] }) {
         {masters.map((master, index) => (
           <span key={master.id} class="row tight">
             <span class="dot" style={{ background: hues[index % hues.length]! }} />{' '}
-            <span class="mono">{master.address}</span> <span class="muted">{count(slotsOf(master))}</span>
+            <span class="mono">{shownStart(master.address)}</span> <span class="muted">{count(slotsOf(master))}</span>
           </span>
         ))}
       </div>
@@ -292,10 +298,10 @@ function OrderDialog({
       server.post<{ job: string }>('cluster', { ...body, plan: false, confirm }),
     ).then((started) => started !== undefined && setWorkId(started.job), sayError);
   };
-  const named = (master: Node): string => `${master.address} (${slotsOf(master)})`;
+  const named = (master: Node): string => `${shownStart(master.address)} (${slotsOf(master)})`;
   return (
     <Dialog
-      title={node === undefined ? titles()[command] : `${titles()[command]}: ${node.address}`}
+      title={node === undefined ? titles()[command] : `${titles()[command]}: ${shownStart(node.address)}`}
       onClose={onClose}
       isWide
     >
@@ -359,7 +365,7 @@ function OrderDialog({
                   <option value="">{t('empty master')}</option>
                   {masters.map((master) => (
                     <option key={master.id} value={master.id}>
-                      {t('replica of {name}', { name: master.address })}
+                      {t('replica of {name}', { name: shownStart(master.address) })}
                     </option>
                   ))}
                 </select>

@@ -1,21 +1,13 @@
 // config: the configuration with help and marks at what differs from the default; changes ask for the server's name.
 import { useState } from 'preact/hooks';
 import { get } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
+import { FormDialog } from '../base/form.js';
 import { t } from '../base/i18n.js';
-import {
-  Check,
-  Dialog,
-  DialogEnd,
-  Failure,
-  Field,
-  Loading,
-  say,
-  sayError,
-  Table,
-  useLoad,
-  withConfirm,
-} from '../base/ui.js';
+import { Check, Failure, Field, Loading, say, sayError, Table, useLoad, withConfirm } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
+
+const valueMax = 2000;
 
 interface Setting {
   readonly name: string;
@@ -43,14 +35,14 @@ export function ConfigView({ server }: ViewProps) {
   const rewrite = (): void => {
     server.one('CONFIG', 'REWRITE').then(() => say(t('The configuration file is written.')), sayError);
   };
-  const save = async (setting: Setting, value: string): Promise<void> => {
+  const save = async (setting: Setting, value: string): Promise<boolean> => {
     const done = await withConfirm(server.name, `CONFIG SET ${setting.name}`, (confirm) =>
       server.run([['CONFIG', 'SET', setting.name, value]], confirm === undefined ? {} : { confirm }),
     );
-    if (done === undefined) return;
+    if (done === undefined) return false;
     say(t('Saved'));
-    setEditing(undefined);
     loaded.reload();
+    return true;
   };
   return (
     <section class="panel">
@@ -75,7 +67,8 @@ export function ConfigView({ server }: ViewProps) {
             name: t('Name'),
             show: ({ name, isChanged }) => (
               <>
-                <span class="mono">{name}</span> {isChanged && <span class="badge accent">{t('changed')}</span>}
+                <span class="mono">{shownStart(name)}</span>{' '}
+                {isChanged && <span class="badge accent">{t('changed')}</span>}
               </>
             ),
             sort: ({ name }) => name,
@@ -84,7 +77,7 @@ export function ConfigView({ server }: ViewProps) {
             name: t('Value'),
             show: ({ value, initial, isChanged }) => (
               <>
-                <span class="mono">{value === '' ? '""' : value}</span>
+                <span class="mono">{value === '' ? '""' : shownStart(value, valueMax)}</span>
                 {isChanged && <div class="muted small">{t('default: {value}', { value: initial || '""' })}</div>}
               </>
             ),
@@ -128,43 +121,32 @@ function SettingDialog({
 }: {
   setting: Setting;
   onClose: () => void;
-  onSave: (value: string) => Promise<void>;
+  onSave: (value: string) => Promise<boolean>;
 }) {
   const { name, help, choices, isSecret } = setting;
   const [value, setValue] = useState(isSecret ? '' : setting.value);
-  const [error, setError] = useState<unknown>();
   return (
-    <Dialog title={name} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          setError(undefined);
-          onSave(value).catch(setError);
-        }}
-      >
-        {help !== undefined && <p class="muted">{help}</p>}
-        <Field label={t('Value')}>
-          {choices === undefined ? (
-            <input
-              class="wide mono"
-              {...(isSecret ? { type: 'password' as const } : {})}
-              autocomplete="off"
-              value={value}
-              onInput={(event) => setValue(event.currentTarget.value)}
-            />
-          ) : (
-            <select class="wide" value={value} onChange={(event) => setValue(event.currentTarget.value)}>
-              {choices.map((choice) => (
-                <option key={choice} value={choice}>
-                  {choice}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
-      </form>
-    </Dialog>
+    <FormDialog title={shownStart(name)} onClose={onClose} onSubmit={() => onSave(value)}>
+      {help !== undefined && <p class="muted">{help}</p>}
+      <Field label={t('Value')}>
+        {choices === undefined ? (
+          <input
+            class="wide mono"
+            {...(isSecret ? { type: 'password' as const } : {})}
+            autocomplete="off"
+            value={value}
+            onInput={(event) => setValue(event.currentTarget.value)}
+          />
+        ) : (
+          <select class="wide" value={value} onChange={(event) => setValue(event.currentTarget.value)}>
+            {choices.map((choice) => (
+              <option key={choice} value={choice}>
+                {choice}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+    </FormDialog>
   );
 }

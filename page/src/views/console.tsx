@@ -1,7 +1,7 @@
 // console: commands by hand, in tabs with connections of their own, with completion and history.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiFailure, get, mayAs, post, type Reply, type Role } from '../base/api.js';
-import { isBinary, shownLines } from '../base/bytes.js';
+import { isBinary, printable, shownLines } from '../base/bytes.js';
 import { t } from '../base/i18n.js';
 import { IconButton, Loading, useLoad, withConfirm } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
@@ -80,7 +80,10 @@ export function ConsoleView({ server, about, me }: ViewProps) {
           {t('Clear')}
         </button>
       </div>
-      <Output lines={tab.lines} greeting={`${about.product} ${about.version} · ${server.name}`} />
+      <Output
+        lines={tab.lines}
+        greeting={`${about.product} ${printable(about.version.slice(0, 40))} · ${server.name}`}
+      />
       <Prompt
         key={tab.id}
         commands={commands.value.filter(({ role }) => mayAs(me, role))}
@@ -123,7 +126,7 @@ function Output({ lines, greeting }: { lines: readonly Line[]; greeting: string 
       </div>
       {lines.map(({ command, output, isError }, index) => (
         <div key={index}>
-          <div class="cmd">&gt; {command}</div>
+          <div class="cmd">&gt; {printable(command)}</div>
           <pre class={isError ? 'err' : ''}>{output}</pre>
         </div>
       ))}
@@ -135,7 +138,7 @@ function Output({ lines, greeting }: { lines: readonly Line[]; greeting: string 
 /** Texts of several lines, such as INFO's, as they are. */
 function formatTop(reply: Reply, kind: string | undefined): string {
   const isText = typeof reply === 'string' && (kind === 'status' || (/\n/.test(reply) && !isBinary(reply)));
-  return isText ? reply.replaceAll('\r\n', '\n').trimEnd() : formatReply(reply, 0);
+  return isText ? shownLines(reply.replaceAll('\r\n', '\n').trimEnd()) : formatReply(reply, 0);
 }
 
 /** As redis-cli shows it. */
@@ -143,18 +146,20 @@ export function formatReply(reply: Reply, indent: number): string {
   if (reply === null) return '(nil)';
   if (typeof reply === 'number') return `(integer) ${reply}`;
   if (typeof reply === 'boolean') return reply ? '(true)' : '(false)';
-  if (typeof reply === 'string')
-    return `"${shownLines(reply)
-      .replace(/(["\\])/g, '\\$1')
-      .replace(/\\\\x/g, '\\x')
-      .replaceAll('\n', '\\n')}"`;
+  if (typeof reply === 'string') return quoted(reply);
   if (Array.isArray(reply)) return formatList(reply, reply.length, indent);
-  if (reply.error !== undefined) return `(error) ${reply.error}`;
+  if (reply.error !== undefined) return `(error) ${printable(reply.error)}`;
   if (reply.big !== undefined) return `(integer) ${reply.big}`;
   if (reply.double !== undefined) return `(double) ${reply.double}`;
-  if (reply.cut !== undefined) return `"${shownLines(reply.cut)}" … (${reply.bytes} bytes)`;
+  if (reply.cut !== undefined) return `${quoted(reply.cut)} … (${reply.bytes} bytes)`;
   if (reply.list !== undefined) return formatList(reply.list, reply.count ?? reply.list.length, indent);
   return formatList(reply.map ?? [], (reply.map ?? []).length, indent);
+}
+
+const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function quoted(text: string): string {
+  return `"${printable(text.replace(/["\\]/g, '\\$&').replace(/[\n\r\t]/g, (one) => escapes[one]!))}"`;
 }
 
 function formatList(list: readonly Reply[], count: number, indent: number): string {

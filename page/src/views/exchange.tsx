@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { mayAs, upload } from '../base/api.js';
 import { bytes, count } from '../base/format.js';
+import { FormPanel } from '../base/form.js';
 import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
 import { JobView, useJob } from '../base/job.js';
@@ -26,8 +27,7 @@ export function ExchangeView({ server, about, me }: ViewProps) {
     else if (/\.(redis|txt|aof)$/i.test(chosen.name)) setImportFormat('commands');
     else setImportFormat('json');
   };
-  const start = async (event: Event): Promise<void> => {
-    event.preventDefault();
+  const start = async (): Promise<void> => {
     setBusy(true);
     try {
       const words = new URLSearchParams({
@@ -79,57 +79,52 @@ export function ExchangeView({ server, about, me }: ViewProps) {
         </div>
       </section>
       {canWrite && (
-        <form class="panel" onSubmit={(event) => void start(event)}>
-          <header>
-            <h2>{t('Import')}</h2>
-          </header>
-          <div class="body stack">
-            <div class="form two">
-              <Field label={t('File')}>
-                <input class="wide" type="file" required onChange={(event) => choose(event.currentTarget.files?.[0])} />
-              </Field>
-              <Field label={t('Format')}>
-                <select
-                  class="wide"
-                  value={importFormat}
-                  onChange={(event) => setImportFormat(event.currentTarget.value)}
-                >
-                  <option value="json">{t('JSON lines (kvasir-dump, redis-dump)')}</option>
-                  <option value="rdb">RDB</option>
-                  <option value="commands">{t('Commands')}</option>
+        <FormPanel title={t('Import')} onSubmit={() => void start()}>
+          <div class="form two">
+            <Field label={t('File')}>
+              <input class="wide" type="file" required onChange={(event) => choose(event.currentTarget.files?.[0])} />
+            </Field>
+            <Field label={t('Format')}>
+              <select
+                class="wide"
+                value={importFormat}
+                onChange={(event) => setImportFormat(event.currentTarget.value)}
+              >
+                <option value="json">{t('JSON lines (kvasir-dump, redis-dump)')}</option>
+                <option value="rdb">RDB</option>
+                <option value="commands">{t('Commands')}</option>
+              </select>
+            </Field>
+            {importFormat !== 'commands' && (
+              <Field label={t('Keys that are there')}>
+                <select class="wide" value={mode} onChange={(event) => setMode(event.currentTarget.value)}>
+                  <option value="skip">{t('stay as they are')}</option>
+                  <option value="replace">{t('are replaced')}</option>
+                  <option value="merge">{t('get the elements added')}</option>
                 </select>
               </Field>
-              {importFormat !== 'commands' && (
-                <Field label={t('Keys that are there')}>
-                  <select class="wide" value={mode} onChange={(event) => setMode(event.currentTarget.value)}>
-                    <option value="skip">{t('stay as they are')}</option>
-                    <option value="replace">{t('are replaced')}</option>
-                    <option value="merge">{t('get the elements added')}</option>
-                  </select>
-                </Field>
-              )}
-            </div>
-            {about.databaseCount > 1 && (
-              <Check
-                label={t('Keep the databases of the file (else all keys go into database {n})', { n: server.database })}
-                checked={keepsDatabases}
-                onChange={setKeepsDatabases}
-              />
             )}
-            <div class="row">
-              <button
-                type="submit"
-                class="primary"
-                disabled={isBusy || file === undefined || job.job?.state === 'running'}
-              >
-                <Glyph name="upload" /> {t('Import')} {file !== undefined && `(${bytes(file.size)})`}
-              </button>
-            </div>
-            <JobView {...job} unit={t('Bytes:')} />
-            {result?.keys !== undefined && <p>{t('{n} keys came in', { n: count(result.keys) })}</p>}
-            {result?.commands !== undefined && <p>{t('{n} commands ran', { n: count(result.commands) })}</p>}
           </div>
-        </form>
+          {about.databaseCount > 1 && (
+            <Check
+              label={t('Keep the databases of the file (else all keys go into database {n})', { n: server.database })}
+              checked={keepsDatabases}
+              onChange={setKeepsDatabases}
+            />
+          )}
+          <div class="row">
+            <button
+              type="submit"
+              class="primary"
+              disabled={isBusy || file === undefined || job.job?.state === 'running'}
+            >
+              <Glyph name="upload" /> {t('Import')} {file !== undefined && `(${bytes(file.size)})`}
+            </button>
+          </div>
+          <JobView {...job} unit={t('Bytes:')} />
+          {result?.keys !== undefined && <p>{t('{n} keys came in', { n: count(result.keys) })}</p>}
+          {result?.commands !== undefined && <p>{t('{n} commands ran', { n: count(result.commands) })}</p>}
+        </FormPanel>
       )}
     </div>
   );

@@ -1,6 +1,7 @@
 // frame: the list of servers at the side, and beside it the view that the address names.
 import { useEffect, useState } from 'preact/hooks';
 import { get, mayAs, type Me, post } from '../base/api.js';
+import { Boundary } from '../base/boundary.js';
 import { Glyph } from '../base/icons.js';
 import { language, t } from '../base/i18n.js';
 import { linkTo, usePlace } from '../base/router.js';
@@ -27,7 +28,13 @@ export function Frame({
 }) {
   const { parts } = usePlace();
   const [isOpen, setOpen] = useState(false);
-  const servers = useLoad((signal) => get<{ servers: ServerItem[] }>('/api/servers', signal), []);
+  const servers = useLoad(
+    (signal) => get<{ servers: ServerItem[] }>('/api/servers', signal),
+    [
+      // Others may have changed the list since it was looked at.
+      parts[0],
+    ],
+  );
   const [, setThemeName] = useState(theme());
   useEffect(() => setOpen(false), [parts.join('/')]);
   useEffect(() => {
@@ -133,21 +140,23 @@ export function Frame({
       </aside>
       <main class="main" id="main" tabIndex={-1}>
         {servers.error !== undefined && <Failure error={servers.error} retry={servers.reload} />}
-        {parts[0] === 's' && parts[1] !== undefined ? (
-          <ServerPage key={parts[1]} me={me} id={parts[1]} servers={list} menu={menu} />
-        ) : parts[0] === 'users' ? (
-          <UsersView me={me} servers={list} menu={menu} />
-        ) : parts[0] === 'audit' ? (
-          <AuditView menu={menu} />
-        ) : parts[0] === 'alerts' ? (
-          <AlertsView me={me} servers={list} menu={menu} />
-        ) : parts[0] === 'account' ? (
-          <AccountView me={me} menu={menu} />
-        ) : servers.value === undefined ? (
-          <Loading />
-        ) : (
-          <ServersView me={me} servers={list} menu={menu} reload={servers.reload} />
-        )}
+        <Boundary key={parts.slice(0, 2).join('/')}>
+          {parts[0] === 's' && parts[1] !== undefined ? (
+            <ServerPage key={parts[1]} me={me} id={parts[1]} servers={list} menu={menu} />
+          ) : parts[0] === 'users' ? (
+            <UsersView me={me} servers={list} menu={menu} />
+          ) : parts[0] === 'audit' ? (
+            <AuditView menu={menu} />
+          ) : parts[0] === 'alerts' ? (
+            <AlertsView me={me} servers={list} menu={menu} />
+          ) : parts[0] === 'account' ? (
+            <AccountView me={me} menu={menu} />
+          ) : servers.value === undefined ? (
+            <Loading />
+          ) : (
+            <ServersView me={me} servers={list} menu={menu} reload={servers.reload} />
+          )}
+        </Boundary>
       </main>
     </div>
   );

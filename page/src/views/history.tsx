@@ -1,10 +1,11 @@
 // history: curves of what the monitor has kept, with marks at events.
 import { useState } from 'preact/hooks';
-import { get, type Me } from '../base/api.js';
+import { get, type Me, textIn } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { Chart } from '../base/chart.js';
 import { brief, bytes, percent, time } from '../base/format.js';
-import { t } from '../base/i18n.js';
-import { Failure, Loading, Segmented, Table, useLoad } from '../base/ui.js';
+import { said, t } from '../base/i18n.js';
+import { Failure, IconButton, Loading, Segmented, Table, useLoad } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
 
 interface Series {
@@ -25,6 +26,7 @@ interface Shown {
 }
 
 const spans = [
+  ['10m', 600e3],
   ['1h', 3600e3],
   ['6h', 6 * 3600e3],
   ['24h', 24 * 3600e3],
@@ -34,17 +36,40 @@ const spans = [
 ] as const;
 const pointsWanted = 600;
 
-function charts(): readonly Shown[] {
+/** Servers that are laid over the page's own: one more colour each. */
+const overlaysMax = 4;
+const commandsShown = 5;
+
+function charts(commands: readonly string[]): readonly Shown[] {
   const share = (value: number): string => percent(value / 100);
   const micros = (value: number): string => `${brief(value)} µs`;
+  const ratio = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
   return [
     { title: t('Commands a second'), metrics: [['commands', t('commands')]], show: brief },
-    { title: t('Memory'), metrics: [['memory_used', t('used')]], show: bytes },
+    ...(commands.length === 0
+      ? []
+      : [
+          {
+            title: t('The most frequent commands, a second'),
+            metrics: commands.map((name) => [`command:${name}`, name.replace('|', ' ').toUpperCase()] as const),
+            show: brief,
+          },
+        ]),
+    {
+      title: t('Memory'),
+      metrics: [
+        ['memory_used', t('used')],
+        ['memory_rss', t('of the process')],
+      ],
+      show: bytes,
+    },
+    { title: t('Fragmentation'), metrics: [['fragmentation', t('process by used')]], show: ratio },
     { title: t('Hit rate'), metrics: [['hit_rate', t('hits')]], show: share },
     { title: t('Processor'), metrics: [['cpu', t('of one core')]], show: share },
     {
       title: t('Slowest commands'),
       metrics: [
+        ['p999_us', 'p99.9'],
         ['p99_us', 'p99'],
         ['p50_us', 'p50'],
       ],
@@ -68,58 +93,64 @@ function charts(): readonly Shown[] {
       ],
       show: brief,
     },
+    { title: t('Pauses of the event loop'), metrics: [['loop_pause_us', t('longest')]], show: micros },
     { title: t('Replication lag'), metrics: [['lag_bytes', t('behind')]], show: bytes },
   ];
 }
 
 export function HistoryView({ server, me, servers }: ViewProps) {
   const [span, setSpan] = useState<(typeof spans)[number][0]>('1h');
-  const [otherId, setOtherId] = useState('');
+  const [others, setOthers] = useState<readonly string[]>([]);
+  const commands = useLoad(() => frequentCommands(server), [server]).value;
   const lengthMs = spans.find(([name]) => name === span)![1];
   const loaded = useLoad(
     async (signal) => {
       const toMs = Date.now();
       const fromMs = toMs - lengthMs;
-      const metrics = charts()
-        .flatMap((one) => one.metrics.map(([name]) => `metric=${name}`))
+      const metrics = charts(commands ?? [])
+        .flatMap((one) => one.metrics.map(([name]) => `metric=${encodeURIComponent(name)}`))
         .join('&');
       const range = `from=${fromMs}&to=${toMs}`;
       const words = `series?${range}&step=${Math.round(lengthMs / pointsWanted)}&${metrics}`;
-      const [series, other, events] = await Promise.all([
+      const [series, events, ...overlays] = await Promise.all([
         get<Series>(`${server.path}/${words}`, signal),
-        otherId === '' ? undefined : get<Series>(`/api/servers/${encodeURIComponent(otherId)}/${words}`, signal),
         get<{ events: MonitorEvent[] }>(`${server.path}/events?${range}`, signal),
+        ...others.map((id) => get<Series>(`/api/servers/${encodeURIComponent(id)}/${words}`, signal)),
       ]);
-      return { ...series, ...events, other: other?.series };
+      return {
+        ...series,
+        ...events,
+        overlays: overlays.map((one, index) => ({ id: others[index]!, series: one.series })),
+      };
     },
-    [server, lengthMs, otherId],
+    [server, lengthMs, others.join(), commands?.join()],
     10_000,
   );
   if (!hasMonitor(me)) return <NoHistory />;
   if (loaded.value === undefined)
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
   if (!loaded.value.hasHistory) return <NoHistory />;
-  const { series, events, other } = loaded.value;
-  const otherName = servers.find(({ id }) => id === otherId)?.name ?? '';
-  const marks = events.slice(-50).map(({ at, kind }) => ({ atMs: at, text: kind }));
+  const { series, events, overlays } = loaded.value;
+  const nameOf = (id: string): string => servers.find((one) => one.id === id)?.name ?? '';
+  const marks = events.slice(-50).map(({ at, kind }) => ({ atMs: at, text: said(kind) }));
   return (
     <div class="stack">
       <div class="row">
         <Segmented
           label={t('Span')}
-          choices={spans.map(([name]) => [name, name] as const)}
+          choices={spans.map(([name]) => [name, t(name)] as const)}
           chosen={span}
           onChoose={setSpan}
         />
-        {servers.length > 1 && (
+        {servers.length > 1 + others.length && others.length < overlaysMax && (
           <select
             aria-label={t('Lay over it')}
-            value={otherId}
-            onChange={(event) => setOtherId(event.currentTarget.value)}
+            value=""
+            onChange={(event) => setOthers([...others, event.currentTarget.value])}
           >
             <option value="">{t('Lay over it …')}</option>
             {servers
-              .filter(({ id }) => id !== server.id)
+              .filter(({ id }) => id !== server.id && !others.includes(id))
               .map(({ id, name }) => (
                 <option key={id} value={id}>
                   {name}
@@ -127,10 +158,20 @@ export function HistoryView({ server, me, servers }: ViewProps) {
               ))}
           </select>
         )}
+        {others.map((id) => (
+          <span key={id} class="badge">
+            {nameOf(id)}
+            <IconButton
+              icon="close"
+              label={t('Take {name} away', { name: nameOf(id) })}
+              onClick={() => setOthers(others.filter((one) => one !== id))}
+            />
+          </span>
+        ))}
         <span class="muted small">{t('Drag over a chart to zoom in, double-click to zoom out.')}</span>
       </div>
       <div class="charts">
-        {charts().map(({ title, metrics, show }) => {
+        {charts(commands ?? []).map(({ title, metrics, show }) => {
           const found = metrics.map(([name]) => series[name]);
           return (
             <section class="panel" key={title} aria-label={title}>
@@ -141,12 +182,12 @@ export function HistoryView({ server, me, servers }: ViewProps) {
                 times={found[0]?.t ?? []}
                 curves={[
                   ...metrics.map(([, label], index) => ({ label, values: found[index]?.v ?? [] })),
-                  ...(other === undefined
-                    ? []
-                    : metrics.map(([name, label]) => ({
-                        label: `${label} (${otherName})`,
-                        values: other[name]?.v ?? [],
-                      }))),
+                  ...(metrics.length > 3 ? [] : overlays).flatMap(({ id, series: other }) =>
+                    metrics.map(([name, label]) => ({
+                      label: `${label} (${nameOf(id)})`,
+                      values: other[name]?.v ?? [],
+                    })),
+                  ),
                 ]}
                 show={show}
                 marks={marks}
@@ -164,8 +205,8 @@ export function HistoryView({ server, me, servers }: ViewProps) {
           first={{ column: 0, isDown: true }}
           columns={[
             { name: t('Time'), show: ({ at }) => <span class="nowrap">{time(at)}</span>, sort: ({ at }) => at },
-            { name: t('Event'), show: ({ kind }) => <span class="badge">{kind}</span> },
-            { name: t('Detail'), show: ({ text }) => text },
+            { name: t('Event'), show: ({ kind }) => <span class="badge">{said(kind)}</span> },
+            { name: t('Detail'), show: ({ text }) => shownStart(text, 1000) },
           ]}
           rows={events}
           keyOf={(event, index) => `${event.at}${index}`}
@@ -173,6 +214,15 @@ export function HistoryView({ server, me, servers }: ViewProps) {
       </section>
     </div>
   );
+}
+
+/** The commands that the server ran most often since it started; none where INFO may not be read. */
+async function frequentCommands(server: ViewProps['server']): Promise<string[]> {
+  const [reply] = await server.run([['INFO', 'commandstats']], { keepsErrors: true });
+  return [...textIn(reply).matchAll(/^cmdstat_([\w|-]+):calls=(\d+)/gm)]
+    .sort(([, , one], [, , other]) => Number(other) - Number(one))
+    .slice(0, commandsShown)
+    .map(([, name]) => name!);
 }
 
 function hasMonitor(me: Me): boolean {

@@ -1,28 +1,18 @@
 // key-detail: one key: type, encoding, size, time to live, what can be done with it, and its value.
 import { useState } from 'preact/hooks';
 import { textIn } from '../base/api.js';
-import { shown, unshown } from '../base/bytes.js';
+import { shown, shownStart, unshown } from '../base/bytes.js';
 import { bytes, count, duration } from '../base/format.js';
+import { FormDialog } from '../base/form.js';
 import { t } from '../base/i18n.js';
-import {
-  ask,
-  Check,
-  CopyButton,
-  Dialog,
-  DialogEnd,
-  Failure,
-  Field,
-  IconButton,
-  Loading,
-  say,
-  sayError,
-  useLoad,
-} from '../base/ui.js';
+import { ask, Check, CopyButton, Failure, Field, IconButton, Loading, say, sayError, useLoad } from '../base/ui.js';
 import { HashValue, ListValue, SetValue, SortedSetValue } from '../values/collections.js';
 import { StreamValue } from '../values/stream-value.js';
 import { StringValue } from '../values/string-value.js';
 import type { ValueProps } from '../values/value-props.js';
 import type { ViewProps } from './server-page.js';
+
+const titleMax = 500;
 
 interface Props extends ViewProps {
   readonly name: string;
@@ -33,33 +23,31 @@ interface Props extends ViewProps {
   readonly onCopied: (to: string) => void;
 }
 
-const views: Readonly<Record<string, (props: ValueProps) => preact.JSX.Element>> = {
-  string: StringValue,
-  hash: HashValue,
-  list: ListValue,
-  set: SetValue,
-  zset: SortedSetValue,
-  stream: StreamValue,
-};
-const sizeCommands: Readonly<Record<string, string>> = {
-  string: 'STRLEN',
-  hash: 'HLEN',
-  list: 'LLEN',
-  set: 'SCARD',
-  zset: 'ZCARD',
-  stream: 'XLEN',
-};
+interface Kind {
+  readonly View: (props: ValueProps) => preact.JSX.Element;
+  readonly sizeCommand: string;
+}
+
+const kinds: ReadonlyMap<string, Kind> = new Map([
+  ['string', { View: StringValue, sizeCommand: 'STRLEN' }],
+  ['hash', { View: HashValue, sizeCommand: 'HLEN' }],
+  ['list', { View: ListValue, sizeCommand: 'LLEN' }],
+  ['set', { View: SetValue, sizeCommand: 'SCARD' }],
+  ['zset', { View: SortedSetValue, sizeCommand: 'ZCARD' }],
+  ['stream', { View: StreamValue, sizeCommand: 'XLEN' }],
+]);
 
 export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, onCopied, reloadAbout }: Props) {
   const [dialog, setDialog] = useState<'rename' | 'copy' | 'ttl' | undefined>();
   const about = useLoad(async () => {
     const type = textIn(await server.one('TYPE', name));
+    const sizeCommand = kinds.get(type)?.sizeCommand;
     const [ttl, encoding, memory, size] = await server.run(
       [
         ['PTTL', name],
         ['OBJECT', 'ENCODING', name],
         ['MEMORY', 'USAGE', name],
-        ...(sizeCommands[type] === undefined ? [] : [[sizeCommands[type], name]]),
+        ...(sizeCommand === undefined ? [] : [[sizeCommand, name]]),
       ],
       { keepsErrors: true },
     );
@@ -75,7 +63,7 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
     return about.error === undefined ? <Loading /> : <Failure error={about.error} retry={about.reload} />;
   const { type, ttlMs, encoding, memory, size } = about.value;
   const remove = async (): Promise<void> => {
-    if ((await ask(t('Delete this key?'), shown(name), t('Delete'))) === false) return;
+    if ((await ask(t('Delete this key?'), shownStart(name), t('Delete'))) === false) return;
     try {
       await server.one('DEL', name);
       say(t('Deleted'));
@@ -85,13 +73,13 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
       sayError(error);
     }
   };
-  const View = views[type];
+  const View = kinds.get(type)?.View;
   return (
     <div class="stack">
       <div class="row">
         <IconButton icon="back" label={t('Back to the keys')} class="plain icon back" onClick={onBack} />
-        <h2 class="key-title grow">{shown(name)}</h2>
-        <CopyButton text={name} />
+        <h2 class="key-title grow">{shownStart(name, titleMax)}</h2>
+        <CopyButton text={shown(name)} />
         <IconButton icon="refresh" label={t('Load again')} onClick={about.reload} />
       </div>
       {type === 'none' ? (
@@ -99,8 +87,8 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
       ) : (
         <>
           <div class="row">
-            <span class={`type ${type}`}>{type}</span>
-            <span class="badge">{encoding}</span>
+            <span class={`type ${type}`}>{shownStart(type, 20)}</span>
+            <span class="badge">{shownStart(encoding, 40)}</span>
             <span class="muted small">{type === 'string' ? bytes(size) : t('{n} elements', { n: count(size) })}</span>
             {!Number.isNaN(memory) && <span class="muted small">{t('{n} in memory', { n: bytes(memory) })}</span>}
             <span class="muted small">
@@ -125,7 +113,9 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
             )}
           </div>
           {View === undefined ? (
-            <div class="notice">{t('This page does not know values of type {type}; use the console.', { type })}</div>
+            <div class="notice">
+              {t('This page does not know values of type {type}; use the console.', { type: shownStart(type, 40) })}
+            </div>
           ) : (
             <View server={server} name={name} canWrite={canWrite} onChanged={about.reload} />
           )}
@@ -176,32 +166,26 @@ function TtlDialog({
 }) {
   const [expires, setExpires] = useState(seconds !== undefined);
   const [value, setValue] = useState(String(seconds ?? 3600));
-  const [error, setError] = useState<unknown>();
   return (
-    <Dialog title={t('Time to live')} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onSave(expires ? Number(value) : undefined).then(onClose, setError);
-        }}
-      >
-        <Check label={t('The key expires')} checked={expires} onChange={setExpires} />
-        {expires && (
-          <Field label={t('Seconds')}>
-            <input
-              type="number"
-              min="1"
-              step="1"
-              required
-              value={value}
-              onInput={(event) => setValue(event.currentTarget.value)}
-            />
-          </Field>
-        )}
-        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
-      </form>
-    </Dialog>
+    <FormDialog
+      title={t('Time to live')}
+      onClose={onClose}
+      onSubmit={() => onSave(expires ? Number(value) : undefined)}
+    >
+      <Check label={t('The key expires')} checked={expires} onChange={setExpires} />
+      {expires && (
+        <Field label={t('Seconds')}>
+          <input
+            type="number"
+            min="1"
+            step="1"
+            required
+            value={value}
+            onInput={(event) => setValue(event.currentTarget.value)}
+          />
+        </Field>
+      )}
+    </FormDialog>
   );
 }
 
@@ -218,28 +202,18 @@ function NameDialog({
 }) {
   const [to, setTo] = useState(shown(name));
   const [replaces, setReplaces] = useState(false);
-  const [error, setError] = useState<unknown>();
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onSave(unshown(to), replaces).then(onClose, setError);
-        }}
-      >
-        <Field label={t('New name')}>
-          <input
-            class="wide mono"
-            value={to}
-            required
-            spellcheck={false}
-            onInput={(event) => setTo(event.currentTarget.value)}
-          />
-        </Field>
-        <Check label={t('Replace a key that has this name')} checked={replaces} onChange={setReplaces} />
-        <DialogEnd error={error} action={title} onClose={onClose} />
-      </form>
-    </Dialog>
+    <FormDialog title={title} action={title} onClose={onClose} onSubmit={() => onSave(unshown(to), replaces)}>
+      <Field label={t('New name')}>
+        <input
+          class="wide mono"
+          value={to}
+          required
+          spellcheck={false}
+          onInput={(event) => setTo(event.currentTarget.value)}
+        />
+      </Field>
+      <Check label={t('Replace a key that has this name')} checked={replaces} onChange={setReplaces} />
+    </FormDialog>
   );
 }

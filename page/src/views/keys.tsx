@@ -1,7 +1,7 @@
 // keys: the tree of keys at one side, the chosen key at the other.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { mayAs } from '../base/api.js';
-import { shown } from '../base/bytes.js';
+import { shownStart, unshown } from '../base/bytes.js';
 import { brief, count } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
@@ -14,6 +14,8 @@ import { type Row, TreeModel } from './tree-model.js';
 
 const rowHeight = 30;
 const rowsBeyond = 12;
+const titleMax = 1000;
+const typesAtOnce = 200;
 const types = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
 
 export function KeysView(props: ViewProps) {
@@ -25,7 +27,9 @@ export function KeysView(props: ViewProps) {
   const [round, setRound] = useState(0);
   const [, redraw] = useState(0);
   const [isAdding, setAdding] = useState(false);
+  const linked = query.get('key');
   const [chosen, setChosen] = useState<string | undefined>(undefined);
+  useEffect(() => setChosen(linked === null ? undefined : unshown(linked)), [linked]);
   const separator = about.separator;
   const model = useMemo(
     () =>
@@ -41,6 +45,9 @@ export function KeysView(props: ViewProps) {
   const total = about.databases.find(({ index }) => index === server.database)?.keys ?? 0;
   const canWrite = mayAs(me, 'editor') && about.readOnlyReason === undefined;
   const { root } = model;
+  // INFO may be older than the tree.
+  const known = [...root.folders.values()].reduce((sum, folder) => sum + folder.count, root.keys.size);
+  const isFiltered = pattern !== '' || type !== '';
   return (
     <div class={`keys ${chosen === undefined ? '' : 'has-detail'}`}>
       <section class="browser" aria-label={t('Keys')}>
@@ -86,7 +93,9 @@ export function KeysView(props: ViewProps) {
         <div class="foot" role="status">
           <span class="grow">
             {root.isDone
-              ? t('{n} keys in all', { n: count(total) })
+              ? isFiltered
+                ? t('{n} keys fit', { n: count(known) })
+                : t('{n} keys in all', { n: count(Math.max(total, known)) })
               : t('{seen} of {total} looked at', { seen: brief(Math.min(root.scanned, total)), total: brief(total) })}
           </span>
           {!root.isDone && !root.isLoading && (
@@ -144,8 +153,8 @@ export function KeysView(props: ViewProps) {
 
 /** A text without special characters is looked for anywhere in the name. */
 function patternOf(text: string): string {
-  const trimmed = text.trim();
-  return trimmed === '' || /[*?[\]]/.test(trimmed) ? trimmed : `*${trimmed}*`;
+  const wanted = unshown(text.trim());
+  return wanted === '' || /[*?[\]]/.test(wanted) ? wanted : `*${wanted}*`;
 }
 
 function Tree({
@@ -220,7 +229,8 @@ function Tree({
     <div
       ref={scroller}
       class="tree"
-      role="tree"
+      // A tree without an item would be a fault of access.
+      role={rows.length === 0 ? 'group' : 'tree'}
       aria-label={t('Keys')}
       aria-activedescendant={active}
       tabIndex={0}
@@ -282,8 +292,8 @@ function TreeRow({
         <span class="twist" aria-hidden="true">
           {row.isOpen ? '▾' : '▸'}
         </span>
-        <span class="label" title={shown(row.prefix)}>
-          {shown(row.name)}
+        <span class="label" title={shownStart(row.prefix, titleMax)}>
+          {shownStart(row.name)}
         </span>
         <span class="count">{brief(row.count)}</span>
       </div>
@@ -299,9 +309,9 @@ function TreeRow({
     );
   return (
     <div {...common} aria-selected={isChosen}>
-      <span class={`type ${kind ?? ''}`}>{kind ?? '·'}</span>
-      <span class="label" title={shown(row.key)}>
-        {shown(row.key)}
+      <span class={`type ${kind ?? ''}`}>{shownStart(kind ?? '·', 20)}</span>
+      <span class="label" title={shownStart(row.key, titleMax)}>
+        {shownStart(row.key)}
       </span>
     </div>
   );
@@ -315,18 +325,19 @@ function useTypes(server: ViewProps['server'], seen: readonly Row[]): ReadonlyMa
   useEffect(() => {
     if (missing.length === 0) return;
     const timer = setTimeout(async () => {
-      for (const key of missing) known.current.set(key, '');
+      const asked = missing.slice(0, typesAtOnce);
+      for (const key of asked) known.current.set(key, '');
       try {
         const replies = await server.run(
-          missing.slice(0, 200).map((key) => ['TYPE', key]),
+          asked.map((key) => ['TYPE', key]),
           { keepsErrors: true },
         );
         for (const [index, reply] of replies.entries())
-          known.current.set(missing[index]!, typeof reply === 'string' ? reply : '');
+          known.current.set(asked[index]!, typeof reply === 'string' ? reply : '');
         redraw((old) => old + 1);
       } catch {
         // The tree is of use without the types; the next scroll asks again.
-        for (const key of missing) known.current.delete(key);
+        for (const key of asked) known.current.delete(key);
       }
     }, 60);
     return () => clearTimeout(timer);

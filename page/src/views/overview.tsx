@@ -1,5 +1,6 @@
 // overview: a server at a glance: the figures that matter, curves while the page is open, and all of INFO.
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { shownStart } from '../base/bytes.js';
 import { brief, bytes, count, duration, percent } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { Chart, type Curve } from '../base/chart.js';
@@ -7,6 +8,8 @@ import { infoNumber, infoSections, infoText } from './about.js';
 import type { ViewProps } from './server-page.js';
 
 const pointsMax = 720;
+/** Characters of a field of INFO. */
+const fieldMax = 2000;
 
 interface Point {
   readonly atMs: number;
@@ -42,6 +45,9 @@ export function OverviewView({ about, server }: ViewProps) {
   const isServer = about.kind === 'standalone' || about.kind === 'cluster';
   return (
     <div class="stack">
+      {about.kind === 'cluster' && (
+        <p class="muted small">{t('Figures of one node; the page Cluster has those of all.')}</p>
+      )}
       <div class="cards">
         {isServer && (
           <Card
@@ -86,7 +92,7 @@ export function OverviewView({ about, server }: ViewProps) {
         <Card
           label={t('Running for')}
           value={duration(number('uptime_in_seconds'))}
-          more={infoText(info, 'os') ?? ''}
+          more={shownStart(infoText(info, 'os') ?? '')}
         />
         {isServer && (
           <Card
@@ -149,15 +155,15 @@ export function OverviewView({ about, server }: ViewProps) {
           <div class="charts">
             {sections.map(([name, fields]) => (
               <div key={name}>
-                <h3>{name}</h3>
+                <h3>{shownStart(name)}</h3>
                 <table>
                   <tbody>
                     {fields.map(([field, value]) => (
                       <tr key={field}>
                         <th scope="row" class="mono">
-                          {field}
+                          {shownStart(field)}
                         </th>
-                        <td class="mono">{value}</td>
+                        <td class="mono">{shownStart(value, fieldMax)}</td>
                       </tr>
                     ))}
                   </tbody>
@@ -210,7 +216,7 @@ function Curves({
 
 const kept = new Map<string, Point[]>();
 
-/** What the page has seen of the server since it was opened; history is the monitor's. */
+/** The points that the page has seen since it was opened; the monitor has the history. */
 function usePoints(id: string, info: string): readonly Point[] {
   const before = useRef<{ info: string; atMs: number } | undefined>(undefined);
   const [points, setPoints] = useState<readonly Point[]>(kept.get(id) ?? []);
@@ -263,8 +269,8 @@ function replication(info: string): string {
   const master = infoText(info, 'master_host');
   if (master !== undefined)
     return t('of {master}, link {state}', {
-      master: `${master}:${infoText(info, 'master_port') ?? ''}`,
-      state: infoText(info, 'master_link_status') ?? '?',
+      master: shownStart(`${master}:${infoText(info, 'master_port') ?? ''}`),
+      state: shownStart(infoText(info, 'master_link_status') ?? '?'),
     });
   return t('{n} replicas', { n: infoNumber(info, 'connected_slaves') || 0 });
 }

@@ -1,5 +1,6 @@
 // proxy: the pools of kvasir-proxy and their servers, from its INFO.
 import { mayAs } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { brief, count } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { say, sayError, Table } from '../base/ui.js';
@@ -7,6 +8,19 @@ import { infoSections } from './about.js';
 import type { ViewProps } from './server-page.js';
 
 type Fields = Readonly<Record<string, string>>;
+
+/** Figures of a pool by the names that nutcracker gave them. */
+const figureNames = [
+  ['client_connections', 'Clients'],
+  ['client_eof', 'Clients that left'],
+  ['client_err', 'Errors of clients'],
+  ['server_ejects', 'Ejections'],
+  ['forward_error', 'Not forwarded'],
+  ['fragments', 'Split requests'],
+  ['client_over_limit', 'Over the limit'],
+] as const;
+
+const isFault = (figure: string): boolean => /err|ejects|limit/.test(figure);
 
 export function ProxyView({ server, about, me, reloadAbout }: ViewProps) {
   const fields = infoSections(about.info).find(([name]) => name === 'Pools')?.[1] ?? [];
@@ -41,21 +55,30 @@ export function ProxyView({ server, about, me, reloadAbout }: ViewProps) {
       {[...pools].map(([name, { figures, servers }]) => (
         <section class="panel" key={name}>
           <header>
-            <h3 class="grow">{name}</h3>
-            <span class="muted small">
-              {Object.entries(figures)
-                .map(([figure, value]) => `${figure} ${value}`)
-                .join(' · ')}
-            </span>
+            <h3 class="grow">{shownStart(name)}</h3>
+            <span class="badge">{t('{n} servers', { n: servers.length })}</span>
           </header>
+          <dl class="figures">
+            {figureNames
+              .filter(([figure]) => figures[figure] !== undefined)
+              .map(([figure, text]) => (
+                <div key={figure} title={figure}>
+                  <dt>{t(text)}</dt>
+                  <dd class={isFault(figure) && figures[figure] !== '0' ? 'bad' : ''}>
+                    {brief(Number(figures[figure]))}
+                  </dd>
+                </div>
+              ))}
+          </dl>
           <Table
-            label={t('Servers of {name}', { name })}
+            label={t('Servers of {name}', { name: shownStart(name) })}
             columns={[
               {
                 name: t('Server'),
                 show: (one) => (
                   <>
-                    <span class="mono">{one.name}</span> <span class="muted small mono">{one.address}</span>
+                    <span class="mono">{shownStart(one.name ?? '')}</span>{' '}
+                    <span class="muted small mono">{shownStart(one.address ?? '')}</span>
                   </>
                 ),
               },
@@ -65,7 +88,7 @@ export function ProxyView({ server, about, me, reloadAbout }: ViewProps) {
                   <span
                     class={`badge ${one.state === 'ejected' ? 'danger' : one.state === 'connected' ? 'accent' : ''}`}
                   >
-                    {t(one.state ?? '')}
+                    {t(shownStart(one.state ?? ''))}
                   </span>
                 ),
               },
@@ -80,7 +103,7 @@ export function ProxyView({ server, about, me, reloadAbout }: ViewProps) {
                 isNumber: true,
                 show: (one) => count(Number(one.server_err) + Number(one.server_timedout)),
               },
-              { name: t('Connections'), isNumber: true, show: (one) => one.server_connections },
+              { name: t('Connections'), isNumber: true, show: (one) => shownStart(one.server_connections ?? '') },
               {
                 name: t('Waiting'),
                 isNumber: true,

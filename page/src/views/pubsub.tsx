@@ -1,7 +1,7 @@
 // pubsub: messages of channels as they come, and publishing.
 import { useState } from 'preact/hooks';
 import { listIn, mayAs, textIn } from '../base/api.js';
-import { shown } from '../base/bytes.js';
+import { shownStart } from '../base/bytes.js';
 import { count } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
@@ -71,13 +71,17 @@ export function PubSubView({ server, about, me }: ViewProps) {
       </form>
       {(channels.value ?? []).length > 0 && (
         <div class="hint-line">
-          {t('Subscribed to now:')} {channels.value!.slice(0, 30).map(shown).join(', ')}
+          {t('Subscribed to now:')}{' '}
+          {channels
+            .value!.slice(0, 30)
+            .map((name) => shownStart(name, 100))
+            .join(', ')}
         </div>
       )}
       <div class="live" role="log" aria-label={t('Messages')} tabIndex={0}>
         {live.events.map((message, index) => (
           <div key={index}>
-            <b>{shown(message.channel)}</b> {shown(message.text)}
+            <b>{shownStart(message.channel)}</b> {shownStart(message.text, 4000)}
           </div>
         ))}
       </div>

@@ -1,9 +1,15 @@
 // scripts: function libraries with their code, loading and deleting them, and what runs now.
 import { useState } from 'preact/hooks';
 import { errorIn, fieldsIn, listIn, mayAs, textIn } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
+import type { CodeEditorProps } from '../base/code-editor.js';
 import { t } from '../base/i18n.js';
-import { ask, Check, Dialog, DialogEnd, Failure, Field, Loading, say, sayError, useLoad } from '../base/ui.js';
+import { lazy } from '../base/lazy.js';
+import { FormDialog } from '../base/form.js';
+import { ask, Check, Failure, Loading, say, sayError, useLoad } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
+
+const CodeEditor = lazy<CodeEditorProps>(async () => (await import('../base/code-editor.js')).CodeEditor);
 
 export function ScriptsView({ server, me }: ViewProps) {
   const [isAdding, setAdding] = useState(false);
@@ -28,7 +34,7 @@ export function ScriptsView({ server, me }: ViewProps) {
   const remove = async (name: string): Promise<void> => {
     if (
       (await ask(
-        t('Delete the library {name}?', { name }),
+        t('Delete the library {name}?', { name: shownStart(name) }),
         t('Its functions cannot be called any more.'),
         t('Delete'),
       )) === false
@@ -46,10 +52,10 @@ export function ScriptsView({ server, me }: ViewProps) {
     <div class="stack">
       {running.length > 0 && (
         <div class="notice warn">
-          {t('A script is running:')} <code>{running.join(' ')}</code>
+          {t('A script is running:')} <code>{shownStart(running.join(' '), 2000)}</code>
         </div>
       )}
-      {problem !== undefined && <div class="notice warn">{problem}</div>}
+      {problem !== undefined && <div class="notice warn">{shownStart(problem, 2000)}</div>}
       <div class="row">
         <h2 class="grow">{t('Function libraries')}</h2>
         {canWrite && (
@@ -69,8 +75,8 @@ export function ScriptsView({ server, me }: ViewProps) {
         return (
           <section class="panel" key={name}>
             <header>
-              <h3 class="grow mono">{name}</h3>
-              <span class="badge">{textIn(library.get('engine'))}</span>
+              <h3 class="grow mono">{shownStart(name)}</h3>
+              <span class="badge">{shownStart(textIn(library.get('engine')))}</span>
               {canWrite && (
                 <button type="button" class="danger" onClick={() => void remove(name)}>
                   {t('Delete')}
@@ -85,16 +91,16 @@ export function ScriptsView({ server, me }: ViewProps) {
                     <span
                       class="badge accent"
                       key={textIn(fields.get('name'))}
-                      title={listIn(fields.get('flags')).map(textIn).join(' ')}
+                      title={shownStart(listIn(fields.get('flags')).map(textIn).join(' '))}
                     >
-                      {textIn(fields.get('name'))}
+                      {shownStart(textIn(fields.get('name')))}
                     </span>
                   );
                 })}
               </div>
               <details>
                 <summary>{t('Code')}</summary>
-                <pre class="value-text">{textIn(library.get('library_code'))}</pre>
+                <CodeEditor text={textIn(library.get('library_code'))} language="lua" label={t('Code')} />
               </details>
             </div>
           </section>
@@ -118,23 +124,14 @@ function LibraryDialog({
     "#!lua name=mylib\nredis.register_function('hello', function(keys, args)\n  return 'hello'\nend)\n",
   );
   const [replaces, setReplaces] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = (event: Event): void => {
-    event.preventDefault();
-    server.one('FUNCTION', 'LOAD', ...(replaces ? ['REPLACE'] : []), code).then(() => {
-      onAdded();
-      onClose();
-    }, setError);
+  const submit = async (): Promise<void> => {
+    await server.one('FUNCTION', 'LOAD', ...(replaces ? ['REPLACE'] : []), code);
+    onAdded();
   };
   return (
-    <Dialog title={t('Load library')} onClose={onClose} isWide>
-      <form class="stack" onSubmit={submit}>
-        <Field label={t('Code')}>
-          <textarea rows={14} spellcheck={false} value={code} onInput={(event) => setCode(event.currentTarget.value)} />
-        </Field>
-        <Check label={t('Replace a library of the same name')} checked={replaces} onChange={setReplaces} />
-        <DialogEnd error={error} action={t('Load library')} onClose={onClose} />
-      </form>
-    </Dialog>
+    <FormDialog title={t('Load library')} action={t('Load library')} onClose={onClose} onSubmit={submit} isWide>
+      <CodeEditor text={code} language="lua" label={t('Code')} onChange={setCode} />
+      <Check label={t('Replace a library of the same name')} checked={replaces} onChange={setReplaces} />
+    </FormDialog>
   );
 }

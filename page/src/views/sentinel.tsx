@@ -1,6 +1,7 @@
 // sentinel: the masters that it watches with their replicas and other sentinels, failover by hand, and events as they happen.
 import { useState } from 'preact/hooks';
 import { fieldsIn, listIn, mayAs, type Reply, textIn } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { duration } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { useLive } from '../base/live.js';
@@ -8,8 +9,11 @@ import { ask, Failure, Loading, say, sayError, Table, useLoad } from '../base/ui
 import type { ViewProps } from './server-page.js';
 
 type Fields = ReadonlyMap<string, Reply>;
+const flagsMax = 20;
 
 const text = (fields: Fields, name: string): string => textIn(fields.get(name));
+const shownText = (fields: Fields, name: string): string => shownStart(text(fields, name));
+const address = (fields: Fields): string => `${shownText(fields, 'ip')}:${shownText(fields, 'port')}`;
 
 export function SentinelView({ server, me }: ViewProps) {
   const [open, setOpen] = useState<string | undefined>();
@@ -19,7 +23,7 @@ export function SentinelView({ server, me }: ViewProps) {
   const failover = async (name: string): Promise<void> => {
     if (
       (await ask(
-        t('Fail over {name} now?', { name }),
+        t('Fail over {name} now?', { name: shownStart(name) }),
         t('A replica becomes the master; clients follow within seconds.'),
         t('Failover'),
       )) === false
@@ -45,22 +49,18 @@ export function SentinelView({ server, me }: ViewProps) {
                   aria-expanded={open === text(master, 'name')}
                   onClick={() => setOpen(open === text(master, 'name') ? undefined : text(master, 'name'))}
                 >
-                  <b>{text(master, 'name')}</b>
+                  <b>{shownText(master, 'name')}</b>
                 </button>
               ),
             },
             {
               name: t('Address'),
-              show: (master) => (
-                <span class="mono">
-                  {text(master, 'ip')}:{text(master, 'port')}
-                </span>
-              ),
+              show: (master) => <span class="mono">{address(master)}</span>,
             },
             { name: t('State'), show: (master) => <Flags flags={text(master, 'flags')} /> },
-            { name: t('Replicas'), isNumber: true, show: (master) => text(master, 'num-slaves') },
-            { name: t('Other sentinels'), isNumber: true, show: (master) => text(master, 'num-other-sentinels') },
-            { name: t('Quorum'), isNumber: true, show: (master) => text(master, 'quorum') },
+            { name: t('Replicas'), isNumber: true, show: (master) => shownText(master, 'num-slaves') },
+            { name: t('Other sentinels'), isNumber: true, show: (master) => shownText(master, 'num-other-sentinels') },
+            { name: t('Quorum'), isNumber: true, show: (master) => shownText(master, 'quorum') },
             {
               name: t('Last answer'),
               isNumber: true,
@@ -92,12 +92,12 @@ export function SentinelView({ server, me }: ViewProps) {
 function Flags({ flags }: { flags: string }) {
   return (
     <>
-      {flags.split(',').map((flag) => (
+      {flags.split(',', flagsMax).map((flag) => (
         <span
           key={flag}
-          class={`badge ${/down|disconnected/.test(flag) ? 'danger' : flag === 'master' ? 'accent' : ''}`}
+          class={`badge spaced ${/down|disconnected/.test(flag) ? 'danger' : flag === 'master' ? 'accent' : ''}`}
         >
-          {flag}
+          {shownStart(flag)}
         </span>
       ))}
     </>
@@ -129,38 +129,31 @@ function MasterDetail({ server, name }: { server: ViewProps['server']; name: str
   return (
     <section class="panel">
       <header>
-        <h2 class="grow">{name}</h2>
-        <span class={`badge ${quorum.startsWith('OK') ? 'accent' : 'danger'}`}>{quorum}</span>
+        <h2 class="grow">{shownStart(name)}</h2>
+        <span class={`badge wraps ${quorum.startsWith('OK') ? 'accent' : 'danger'}`}>{shownStart(quorum)}</span>
       </header>
       <Table
         label={t('Replicas')}
         columns={[
           {
             name: t('Replica'),
-            show: (one) => (
-              <span class="mono">
-                {text(one, 'ip')}:{text(one, 'port')}
-              </span>
-            ),
+            show: (one) => <span class="mono">{address(one)}</span>,
           },
           { name: t('State'), show: (one) => <Flags flags={text(one, 'flags')} /> },
-          { name: t('Link'), show: (one) => text(one, 'master-link-status') },
-          { name: t('Priority'), isNumber: true, show: (one) => text(one, 'slave-priority') },
-          { name: t('Offset'), isNumber: true, show: (one) => text(one, 'slave-repl-offset') },
+          { name: t('Link'), show: (one) => shownText(one, 'master-link-status') },
+          { name: t('Priority'), isNumber: true, show: (one) => shownText(one, 'slave-priority') },
+          { name: t('Offset'), isNumber: true, show: (one) => shownText(one, 'slave-repl-offset') },
         ]}
         rows={replicas}
         keyOf={(one) => text(one, 'name')}
       />
+      <h3 class="between">{t('Other sentinels')}</h3>
       <Table
         label={t('Other sentinels')}
         columns={[
           {
             name: t('Sentinel'),
-            show: (one) => (
-              <span class="mono">
-                {text(one, 'ip')}:{text(one, 'port')}
-              </span>
-            ),
+            show: (one) => <span class="mono">{address(one)}</span>,
           },
           { name: t('State'), show: (one) => <Flags flags={text(one, 'flags')} /> },
           {
@@ -195,7 +188,7 @@ function Events({ server }: { server: ViewProps['server'] }) {
       <div class="live" role="log" aria-label={t('Events')} tabIndex={0}>
         {live.events.map((event, index) => (
           <div key={index}>
-            <b>{event.channel}</b> {event.text}
+            <b>{shownStart(event.channel)}</b> {shownStart(event.text, 4000)}
           </div>
         ))}
         {live.events.length === 0 && <span class="muted">{live.state === 'on' ? t('Nothing yet.') : live.reason}</span>}

@@ -5,6 +5,7 @@ export interface ServerItem {
   readonly name: string;
   readonly nodes: readonly string[];
   readonly sentinelMaster?: string;
+  readonly codisDashboard?: string;
   readonly readOnly: boolean;
   readonly separator: string;
   readonly group?: string;

@@ -1,15 +1,18 @@
 // server-page: one server: its head with databases and marks, the tabs that fit its kind, and the view of the chosen tab.
 import type { ComponentChildren, ComponentType } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { get, mayAs, type Me, type Role, ServerApi } from '../base/api.js';
+import { Boundary } from '../base/boundary.js';
+import { shownStart } from '../base/bytes.js';
 import { brief } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
-import { t } from '../base/i18n.js';
+import { said, t } from '../base/i18n.js';
 import { lazy } from '../base/lazy.js';
 import { goTo, linkTo, usePlace } from '../base/router.js';
 import { Failure, type Loaded, Loading, useLoad } from '../base/ui.js';
 import type { About } from './about.js';
 import type { ServerItem } from './server-item.js';
+import { UndoNotice } from './flush.js';
 import { OverviewView } from './overview.js';
 
 export interface ViewProps {
@@ -28,6 +31,8 @@ interface Tab {
   /** Shown also to people who are limited to prefixes. */
   readonly fitsPrefixes?: true;
   readonly isFull?: true;
+  /** Only for servers that name the dashboard of their codis. */
+  readonly needsCodis?: true;
   readonly View: ComponentType<ViewProps>;
 }
 
@@ -80,6 +85,13 @@ const tabs: readonly Tab[] = [
     View: lazy(async () => (await import('./sentinel.js')).SentinelView),
   },
   { name: 'proxy', text: 'Proxy', kinds: ['proxy'], View: lazy(async () => (await import('./proxy.js')).ProxyView) },
+  {
+    name: 'codis',
+    text: 'Codis',
+    kinds: all,
+    needsCodis: true,
+    View: lazy(async () => (await import('./codis.js')).CodisView),
+  },
   { name: 'history', text: 'History', kinds: all, View: lazy(async () => (await import('./history.js')).HistoryView) },
   {
     name: 'slowlog',
@@ -110,7 +122,7 @@ const tabs: readonly Tab[] = [
   },
   {
     name: 'config',
-    text: 'Configuration',
+    text: 'Config',
     role: 'operator',
     kinds: ['standalone', 'cluster', 'proxy'],
     View: lazy(async () => (await import('./config.js')).ConfigView),
@@ -150,7 +162,8 @@ export function ServerPage({
 }) {
   const { parts, query } = usePlace();
   const about = useLoad((signal) => get<About>(`/api/servers/${encodeURIComponent(id)}/about`, signal), [id], 2000);
-  const name = list.find((server) => server.id === id)?.name ?? about.value?.name ?? '';
+  const item = list.find((server) => server.id === id);
+  const name = item?.name ?? about.value?.name ?? '';
   const database = Number(query.get('db') ?? 0) || 0;
   const server = useMemo(() => new ServerApi(id, name, database), [id, name, database]);
   const kind = about.value?.kind;
@@ -158,9 +171,16 @@ export function ServerPage({
     (tab) =>
       (kind === undefined || tab.kinds.includes(kind)) &&
       mayAs(me, tab.role ?? 'viewer') &&
+      (tab.needsCodis !== true || item?.codisDashboard !== undefined) &&
       (me.prefixes.length === 0 || tab.fitsPrefixes === true),
   );
   const tab = shown.find((one) => one.name === (parts[2] ?? 'overview')) ?? shown[0]!;
+  const strip = useRef<HTMLElement>(null);
+  // On a phone the strip of tabs is longer than the screen.
+  useEffect(() => {
+    const current = strip.current?.querySelector<HTMLElement>('[aria-current]') ?? null;
+    if (current !== null) strip.current!.scrollLeft = current.offsetLeft - strip.current!.clientWidth / 3;
+  }, [tab, shown.length]);
   useEffect(() => {
     document.title = `${name} · ${t(tab.text)} · Kvasir`;
   }, [name, tab]);
@@ -180,7 +200,7 @@ export function ServerPage({
             />
           )}
         </div>
-        <nav class="tabs" aria-label={t('Pages of {name}', { name })}>
+        <nav class="tabs" ref={strip} aria-label={t('Pages of {name}', { name })}>
           {shown.map(({ name: tabName, text }) => (
             <a
               key={tabName}
@@ -202,14 +222,10 @@ export function ServerPage({
         ) : (
           <>
             {about.error !== undefined && <Failure error={about.error} />}
-            <tab.View
-              key={`${tab.name}/${database}`}
-              me={me}
-              server={server}
-              about={about.value}
-              reloadAbout={about.reload}
-              servers={list}
-            />
+            <UndoNotice me={me} server={server} about={about.value} reloadAbout={about.reload} servers={list} />
+            <Boundary key={`${tab.name}/${database}`}>
+              <tab.View me={me} server={server} about={about.value} reloadAbout={about.reload} servers={list} />
+            </Boundary>
           </>
         )}
       </div>
@@ -225,12 +241,12 @@ function Marks({ about: { value, error } }: { about: Loaded<About> }) {
         {error === undefined
           ? value.product === 'other'
             ? t(value.kind)
-            : `${value.product} ${value.version}`
+            : `${value.product} ${shownStart(value.version, 40)}`
           : t('down')}
       </span>
       <span class="badge">{value.kind === 'standalone' ? t(value.role) : t(value.kind)}</span>
       {value.readOnlyReason !== undefined && (
-        <span class="badge warn" title={value.readOnlyReason}>
+        <span class="badge warn" title={said(value.readOnlyReason)}>
           <Glyph name="lock" /> {t('read-only')}
         </span>
       )}

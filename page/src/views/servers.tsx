@@ -2,7 +2,8 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { get, mayAs, type Me, post } from '../base/api.js';
-import { brief, bytes, duration } from '../base/format.js';
+import { shownStart } from '../base/bytes.js';
+import { brief, bytes, count, duration } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
 import { linkTo } from '../base/router.js';
@@ -77,7 +78,6 @@ export function ServersView({
 function ServerCard({ server, onEdit }: { server: ServerItem; onEdit?: () => void }) {
   const about = useLoad((signal) => get<About>(`/api/servers/${server.id}/about`, signal), [server.id], 5000);
   const { value } = about;
-  const keys = value?.databases.reduce((sum, one) => sum + one.keys, 0) ?? 0;
   const isDown = about.error !== undefined;
   return (
     <section class="card server-card" aria-label={server.name}>
@@ -97,7 +97,7 @@ function ServerCard({ server, onEdit }: { server: ServerItem; onEdit?: () => voi
       <div class="row tight">
         {value !== undefined && (
           <span class="badge accent">
-            {value.product === 'other' ? t(value.kind) : `${value.product} ${value.version}`}
+            {value.product === 'other' ? t(value.kind) : `${value.product} ${shownStart(value.version, 40)}`}
           </span>
         )}
         {value !== undefined && (
@@ -110,16 +110,34 @@ function ServerCard({ server, onEdit }: { server: ServerItem; onEdit?: () => voi
         {server.nodes.length > 2 ? ` +${server.nodes.length - 2}` : ''}
       </div>
       {isDown && <Failure error={about.error} />}
-      {value !== undefined && !isDown && value.kind !== 'sentinel' && (
+      {value !== undefined && !isDown && (
         <div class="row small muted">
-          <span>{t('{n} keys', { n: brief(keys) })}</span>
-          <span>{bytes(infoNumber(value.info, 'used_memory'))}</span>
-          <span>{t('{n} ops/s', { n: brief(infoNumber(value.info, 'instantaneous_ops_per_sec')) })}</span>
-          <span>{duration(infoNumber(value.info, 'uptime_in_seconds'))}</span>
+          {glance(value).map((text, index) => (
+            <span key={index}>{text}</span>
+          ))}
         </div>
       )}
     </section>
   );
+}
+
+/** The figures that matter most of a server of each kind. */
+function glance({ kind, info, databases }: About): string[] {
+  const figure = (name: string): number => infoNumber(info, name);
+  const uptime = duration(figure('uptime_in_seconds'));
+  if (kind === 'sentinel') return [t('{n} masters', { n: count(figure('sentinel_masters')) }), uptime];
+  if (kind === 'proxy')
+    return [
+      t('{n} pools', { n: [...info.matchAll(/^pool_(?!.*_server\d+:)/gm)].length }),
+      t('{n} clients', { n: count(figure('connected_clients')) }),
+      uptime,
+    ];
+  return [
+    t('{n} keys', { n: brief(databases.reduce((sum, one) => sum + one.keys, 0)) }),
+    bytes(figure('used_memory')),
+    t('{n} ops/s', { n: brief(figure('instantaneous_ops_per_sec')) }),
+    uptime,
+  ];
 }
 
 interface Found {
@@ -143,6 +161,7 @@ function ServerForm({
   const [user, setUser] = useState(server?.user ?? '');
   const [password, setPassword] = useState<string | undefined>(undefined);
   const [sentinelMaster, setMaster] = useState(server?.sentinelMaster ?? '');
+  const [codisDashboard, setDashboard] = useState(server?.codisDashboard ?? '');
   const [group, setGroup] = useState(server?.group ?? '');
   const [separator, setSeparator] = useState(server?.separator ?? ':');
   const [isReadOnly, setReadOnly] = useState(server?.readOnly ?? false);
@@ -157,6 +176,7 @@ function ServerForm({
     ...(user === '' ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ...(sentinelMaster === '' ? {} : { sentinelMaster }),
+    ...(codisDashboard === '' ? {} : { codisDashboard }),
     ...(group === '' ? {} : { group }),
     ...(tls === undefined ? {} : { tls }),
     ...(server === undefined ? {} : { id: server.id }),
@@ -183,7 +203,12 @@ function ServerForm({
         version: string;
       }>('/api/servers/try', fields());
       setResult(
-        t('It answers: {product} {version}, {kind}, {role}.', { product, version, kind: t(kind), role: t(role) }),
+        t('It answers: {product} {version}, {kind}, {role}.', {
+          product,
+          version: shownStart(version, 40),
+          kind: t(kind),
+          role: t(role),
+        }),
       );
     });
   const discover = (): Promise<void> =>
@@ -301,6 +326,14 @@ function ServerForm({
                   onInput={(event) => setMaster(event.currentTarget.value)}
                 />
               </Field>
+              <Field label={t('Dashboard of codis')} help={t('For proxies of a codis: host:port.')}>
+                <input
+                  class="wide"
+                  value={codisDashboard}
+                  placeholder="127.0.0.1:18080"
+                  onInput={(event) => setDashboard(event.currentTarget.value)}
+                />
+              </Field>
               <Field label={t('Separator of the tree')}>
                 <input
                   class="wide mono"
@@ -355,7 +388,7 @@ function ServerForm({
               {found.map((one, index) => (
                 <Check
                   key={index}
-                  label={`${one.name} (${t(one.kind)})`}
+                  label={`${shownStart(one.name)} (${t(one.kind)})`}
                   checked={chosen.has(index)}
                   onChange={(checked) => {
                     const next = new Set(chosen);

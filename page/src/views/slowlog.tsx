@@ -1,10 +1,12 @@
 // slowlog: slow commands, and what the latency monitor has seen.
-import { listIn, mayAs, textIn } from '../base/api.js';
-import { shown } from '../base/bytes.js';
+import { errorIn, listIn, mayAs, textIn } from '../base/api.js';
+import { shownStart } from '../base/bytes.js';
 import { duration, time } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { ask, Failure, Loading, sayError, Table, useLoad } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
+
+const commandMax = 4000;
 
 interface Slow {
   readonly id: string;
@@ -25,6 +27,7 @@ export function SlowLogView({ server, me }: ViewProps) {
         { keepsErrors: true },
       );
       return {
+        problem: errorIn(slow),
         slow: listIn(slow).map((entry): Slow => {
           const [id, at, micros, args, address, name] = listIn(entry);
           return {
@@ -48,8 +51,10 @@ export function SlowLogView({ server, me }: ViewProps) {
   if (loaded.value === undefined)
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
   const longest = Math.max(...loaded.value.slow.map(({ seconds }) => seconds), 0);
+  const { problem } = loaded.value;
   return (
     <div class="stack">
+      {problem !== undefined && <div class="notice warn">{shownStart(problem, 1000)}</div>}
       <section class="panel">
         <header>
           <h2 class="grow">{t('Slow commands')}</h2>
@@ -77,10 +82,10 @@ export function SlowLogView({ server, me }: ViewProps) {
             },
             {
               name: t('Command'),
-              show: ({ command }) => <span class="mono clip">{shown(command)}</span>,
+              show: ({ command }) => <span class="mono clip">{shownStart(command, commandMax)}</span>,
               sort: ({ command }) => command,
             },
-            { name: t('Client'), show: ({ client }) => <span class="mono small">{client}</span> },
+            { name: t('Client'), show: ({ client }) => <span class="mono small">{shownStart(client)}</span> },
           ]}
           rows={loaded.value.slow}
           keyOf={({ id }) => id}
@@ -93,10 +98,10 @@ export function SlowLogView({ server, me }: ViewProps) {
         <Table
           label={t('Latency events')}
           columns={[
-            { name: t('Event'), show: ([event]) => event },
+            { name: t('Event'), show: ([event = '']) => shownStart(event) },
             { name: t('Last'), show: ([, at]) => time(Number(at) * 1000) },
-            { name: t('Latest, ms'), isNumber: true, show: ([, , latest]) => latest },
-            { name: t('Longest, ms'), isNumber: true, show: ([, , , most]) => most },
+            { name: t('Latest, ms'), isNumber: true, show: ([, , latest = '']) => shownStart(latest) },
+            { name: t('Longest, ms'), isNumber: true, show: ([, , , most = '']) => shownStart(most) },
           ]}
           rows={loaded.value.latency}
           keyOf={([event]) => event!}

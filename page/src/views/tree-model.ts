@@ -18,6 +18,8 @@ export interface Folder {
   isLoading: boolean;
   scanned: number;
   error: string | undefined;
+  /** The server counts prefixes: the keys that lie in it beside its folders, which are all known. */
+  keysExpected: number | undefined;
 }
 
 export interface KeyRow {
@@ -41,6 +43,7 @@ interface Step {
   readonly scanned: number;
   readonly folders: readonly (readonly [string, number])[];
   readonly keys: readonly string[];
+  readonly exact?: { readonly folders: readonly (readonly [string, number])[]; readonly keys: number };
 }
 
 /** Names that a folder loads by itself; then it waits for somebody to ask for more. */
@@ -144,16 +147,21 @@ export class TreeModel {
     folder.position = step.position;
     folder.isDone = step.isDone;
     folder.scanned += step.scanned;
-    for (const [name, count] of step.folders) {
+    const { exact } = step;
+    if (exact !== undefined) folder.keysExpected = exact.keys;
+    for (const [name, count] of exact?.folders ?? step.folders) {
       const known = folder.folders.get(name);
-      if (known !== undefined) known.count += count;
-      else {
+      if (known !== undefined) {
+        if (exact !== undefined) known.count = count;
+        else if (folder.keysExpected === undefined) known.count += count;
+      } else {
         const made = makeFolder(folder.prefix + name, name, folder.depth + 1);
         made.count = count;
         folder.folders.set(name, made);
       }
     }
     for (const key of step.keys) folder.keys.add(key);
+    if (folder.keysExpected !== undefined && folder.keys.size >= folder.keysExpected) folder.isDone = true;
     this.changed();
   }
 
@@ -180,6 +188,7 @@ function makeFolder(prefix: string, name: string, depth: number): Folder {
     isLoading: false,
     scanned: 0,
     error: undefined,
+    keysExpected: undefined,
   };
 }
 

@@ -2,9 +2,11 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { get, type Me, post, type Role } from '../base/api.js';
+import { shown, shownStart, unshown } from '../base/bytes.js';
 import { time } from '../base/format.js';
 import { t } from '../base/i18n.js';
-import { ask, Check, Dialog, DialogEnd, Failure, Field, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
+import { FormDialog } from '../base/form.js';
+import { ask, Check, Failure, Field, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
 import type { ServerItem } from './server-item.js';
 
 interface User {
@@ -73,7 +75,7 @@ export function UsersView({ me, servers, menu }: { me: Me; servers: readonly Ser
                       prefixes.length === 0 ? (
                         t('all')
                       ) : (
-                        <span class="mono">{prefixes.map((prefix) => `${prefix}*`).join(' ')}</span>
+                        <span class="mono">{prefixes.map((prefix) => `${shownStart(prefix)}*`).join(' ')}</span>
                       ),
                   },
                   {
@@ -162,93 +164,96 @@ function UserDialog({
   const [role, setRole] = useState<Role>(user?.role ?? 'viewer');
   const [isAll, setAll] = useState(user === undefined || user.servers.includes('*'));
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set(user?.servers.filter((id) => id !== '*') ?? []));
-  const [prefixes, setPrefixes] = useState(user?.prefixes.join('\n') ?? '');
-  const [error, setError] = useState<unknown>();
-  const submit = (event: Event): void => {
-    event.preventDefault();
+  const [prefixes, setPrefixes] = useState(user?.prefixes.map(shown).join('\n') ?? '');
+  const submit = async (): Promise<void> => {
     const body = {
       name,
       role,
       servers: isAll ? ['*'] : [...chosen],
-      prefixes: prefixes.split('\n').filter((line) => line !== ''),
+      prefixes: prefixes
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(unshown),
       ...(password === '' ? {} : { password }),
     };
-    post('/api/users', body).then(onSaved, setError);
+    await post('/api/users', body);
+    onSaved();
   };
   return (
-    <Dialog title={user === undefined ? t('Add user') : t('Change {name}', { name: user.name })} onClose={onClose}>
-      <form class="stack" onSubmit={submit}>
-        <div class="form two">
-          <Field label={t('Name')}>
-            <input
-              class="wide"
-              required
-              maxLength={64}
-              value={name}
-              disabled={user !== undefined}
-              autocomplete="off"
-              onInput={(event) => setName(event.currentTarget.value)}
-            />
-          </Field>
-          <Field
-            label={t('Password')}
-            help={user === undefined ? t('At least 8 characters.') : t('Empty: it stays as it is.')}
-          >
-            <input
-              class="wide"
-              type="password"
-              autocomplete="new-password"
-              required={user === undefined}
-              minLength={8}
-              value={password}
-              onInput={(event) => setPassword(event.currentTarget.value)}
-            />
-          </Field>
-        </div>
-        <Field label={t('Role')} help={t(roleTexts[role])}>
-          <select class="wide" value={role} onChange={(event) => setRole(event.currentTarget.value as Role)}>
-            {Object.keys(roleTexts).map((one) => (
-              <option key={one} value={one}>
-                {t(one)}
-              </option>
-            ))}
-          </select>
-        </Field>
-        <fieldset>
-          <legend>{t('Servers')}</legend>
-          <div class="stack">
-            <Check label={t('All servers')} checked={isAll} onChange={setAll} />
-            {!isAll &&
-              servers.map(({ id, name: text }) => (
-                <Check
-                  key={id}
-                  label={text}
-                  checked={chosen.has(id)}
-                  onChange={(checked) => {
-                    const next = new Set(chosen);
-                    if (checked) next.add(id);
-                    else next.delete(id);
-                    setChosen(next);
-                  }}
-                />
-              ))}
-          </div>
-        </fieldset>
-        <Field
-          label={t('Prefixes of keys')}
-          help={t(
-            'One a line; none: all keys. Limited users see and change these keys only, and nothing that is about the whole server.',
-          )}
-        >
-          <textarea
-            rows={3}
-            spellcheck={false}
-            value={prefixes}
-            onInput={(event) => setPrefixes(event.currentTarget.value)}
+    <FormDialog
+      title={user === undefined ? t('Add user') : t('Change {name}', { name: user.name })}
+      onClose={onClose}
+      onSubmit={submit}
+    >
+      <div class="form two">
+        <Field label={t('Name')}>
+          <input
+            class="wide"
+            required
+            maxLength={64}
+            value={name}
+            disabled={user !== undefined}
+            autocomplete="off"
+            onInput={(event) => setName(event.currentTarget.value)}
           />
         </Field>
-        <DialogEnd error={error} action={t('Save')} onClose={onClose} />
-      </form>
-    </Dialog>
+        <Field
+          label={t('Password')}
+          help={user === undefined ? t('At least 8 characters.') : t('Empty: it stays as it is.')}
+        >
+          <input
+            class="wide"
+            type="password"
+            autocomplete="new-password"
+            required={user === undefined}
+            minLength={8}
+            value={password}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+        </Field>
+      </div>
+      <Field label={t('Role')} help={t(roleTexts[role])}>
+        <select class="wide" value={role} onChange={(event) => setRole(event.currentTarget.value as Role)}>
+          {Object.keys(roleTexts).map((one) => (
+            <option key={one} value={one}>
+              {t(one)}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <fieldset>
+        <legend>{t('Servers')}</legend>
+        <div class="stack">
+          <Check label={t('All servers')} checked={isAll} onChange={setAll} />
+          {!isAll &&
+            servers.map(({ id, name: text }) => (
+              <Check
+                key={id}
+                label={text}
+                checked={chosen.has(id)}
+                onChange={(checked) => {
+                  const next = new Set(chosen);
+                  if (checked) next.add(id);
+                  else next.delete(id);
+                  setChosen(next);
+                }}
+              />
+            ))}
+        </div>
+      </fieldset>
+      <Field
+        label={t('Prefixes of keys')}
+        help={t(
+          'One a line; none: all keys. Limited users see and change these keys only, and nothing that is about the whole server.',
+        )}
+      >
+        <textarea
+          rows={3}
+          spellcheck={false}
+          value={prefixes}
+          onInput={(event) => setPrefixes(event.currentTarget.value)}
+        />
+      </Field>
+    </FormDialog>
   );
 }

@@ -13,7 +13,7 @@ export function hasRole(role: Role, needed: Role): boolean {
   return roles.indexOf(role) >= roles.indexOf(needed);
 }
 
-/** What a person may do, wherever the person logged in. */
+/** The rights of a person, wherever that person logged in. */
 export interface Rights {
   readonly name: string;
   readonly role: Role;

@@ -12,7 +12,7 @@ import { importCommands, importFormats, importKeys, importModes, type ImportQuer
 import { ResponseOutput } from '../exchange/response-output.js';
 import type { Route, Visit } from '../http/route.js';
 import type { DataFolder } from '../store/data-folder.js';
-import { bytesOfText } from '../text-bytes.js';
+import { bytesOfText, textOfBytes } from '../text-bytes.js';
 import { DATABASE_MAX } from './key-routes.js';
 
 const uploadBytesMax = 4 * 2 ** 30;
@@ -76,8 +76,7 @@ async function downloadValue(admin: AdminContext, visit: Visit): Promise<void> {
   const text = query.get('key') ?? '';
   // Lone surrogates do not survive a URL: bytes that are no UTF-8 come as base64url.
   const key = query.has('key64') ? Buffer.from(query.get('key64')!, 'base64url') : bytesOfText(text);
-  if (!reachesKey(visit.rights, query.has('key64') ? Buffer.from(key).toString('utf8') : text))
-    throw new ApiError('forbidden', 'This is not your key.');
+  if (!reachesKey(visit.rights, textOfBytes(key))) throw new ApiError('forbidden', 'This is not your key.');
   const link = admin.link(visit, visit.params.id!);
   const database = databaseIn(query);
   const length = await link.call(database, ['STRLEN', key], key);

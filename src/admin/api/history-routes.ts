@@ -1,5 +1,6 @@
 // history-routes: what the monitor keeps: curves, events, and alerts with their rules.
-import { AlertError } from '../../monitor/alerts/rule.js';
+import { AlertError, eventKinds } from '../../monitor/alerts/rule.js';
+import { figures } from '../../monitor/figures.js';
 import type { Monitor } from '../../monitor/monitor.js';
 import { reachesServer } from '../access/roles.js';
 import type { AdminContext } from '../admin-context.js';
@@ -7,7 +8,7 @@ import { ApiError } from '../api-error.js';
 import type { Route, Visit } from '../http/route.js';
 
 const pointsMax = 5000;
-const metricsMax = 20;
+const metricsMax = 40;
 const silenceMsMax = 30 * 86_400_000;
 
 export function historyRoutes(admin: AdminContext): Route[] {
@@ -15,6 +16,7 @@ export function historyRoutes(admin: AdminContext): Route[] {
     { method: 'GET', path: '/api/servers/:id/series', role: 'viewer', run: (visit) => series(admin, visit) },
     { method: 'GET', path: '/api/servers/:id/events', role: 'viewer', run: (visit) => events(admin, visit) },
     { method: 'GET', path: '/api/alerts', role: 'viewer', run: (visit) => alerts(admin, visit) },
+    { method: 'GET', path: '/api/alerts/vocabulary', role: 'viewer', run: vocabulary },
     {
       method: 'POST',
       path: '/api/alerts/silence',
@@ -126,6 +128,11 @@ function events(admin: AdminContext, visit: Visit): unknown {
   if (monitor === undefined) return { hasHistory: false, events: [] };
   const { fromMs, toMs } = spanOf(visit);
   return { hasHistory: true, events: monitor.events(entry.id, fromMs, toMs) };
+}
+
+/** The figures that rules may be about. */
+function vocabulary(): unknown {
+  return { figures: figures.map(({ name, unit, help }) => ({ name, unit, help })), events: [...eventKinds] };
 }
 
 /** Channels without their addresses, which are often secrets. */

@@ -59,12 +59,12 @@ function readConditions({ input, rights }: Visit): Conditions {
   };
 }
 
-/** Finds keys: up to 10,000 are kept, all are counted; as a preview of a bulk change the first hundred. */
+/** Finds keys: up to 10,000 are kept, or the first hundred; all are counted, and the end has the token of a preview. */
 function search(admin: AdminContext, visit: Visit): unknown {
   const link = admin.link(visit, visit.params.id!);
   const conditions = readConditions(visit);
-  const countsOnly = visit.input.flag('preview');
-  const kept = countsOnly ? previewKeys : foundMax;
+  const { previews } = admin.parts;
+  const kept = visit.input.flag('preview') ? previewKeys : foundMax;
   const title = conditions.pattern === '' ? '*' : conditions.pattern;
   const job = admin.parts.jobs.start(
     { owner: visit.rights.name, serverId: link.entry.id, kind: 'search', title },
@@ -78,9 +78,13 @@ function search(admin: AdminContext, visit: Visit): unknown {
           if (about !== undefined) measured.push(about[index]!);
         }
         running.result = { keys, measured, isCut: running.matched > keys.length };
-        return countsOnly || keys.length < foundMax;
+        return true;
       });
-      running.result = { keys, measured, isCut: running.matched > keys.length };
+      const { matched } = running;
+      const token = running.isCancelled
+        ? undefined
+        : previews.add(visit.rights.name, link.entry.id, conditions, matched);
+      running.result = { keys, measured, isCut: matched > keys.length, preview: token };
     },
   );
   return { job: job.id };
@@ -94,12 +98,15 @@ async function bulk(admin: AdminContext, visit: Visit): Promise<unknown> {
   const change = await readChange(admin, visit, input);
   if (change.kind === 'delete')
     admin.checkTyped(link.entry, 'This deletes many keys', input.optionalText('confirm', 200));
+  const preview = input.optionalText('preview', 100);
+  const count = admin.parts.previews.find(preview, rights.name, link.entry.id, conditions);
   const title = `${change.kind} ${conditions.pattern === '' ? '*' : conditions.pattern}`;
   const detail = JSON.stringify({
     ...conditions,
     limits: undefined,
     ...(change.kind === 'copy' ? { to: change.target.name, toDatabase: change.database } : change),
   });
+  admin.parts.previews.use(preview!);
   admin.record(visit, link.entry, `bulk ${change.kind}`, 'started', { detail });
   const job = admin.parts.jobs.start(
     {
@@ -112,7 +119,7 @@ async function bulk(admin: AdminContext, visit: Visit): Promise<unknown> {
           detail: `${JSON.stringify(ended.result ?? {})} errors: ${ended.errors}`,
         }),
     },
-    (running) => runBulk(link, admin.parts.clock, conditions, change, running),
+    (running) => runBulk(link, admin.parts.clock, conditions, change, count, running),
   );
   return { job: job.id };
 }
@@ -126,7 +133,7 @@ async function readChange(admin: AdminContext, visit: Visit, input: Input): Prom
     if (from === to) throw new ApiError('bad-input', 'The new prefix is the old one.');
     if (!reachesKey(visit.rights, to))
       throw new ApiError('forbidden', `Your keys begin with ${visit.rights.prefixes.join(', ')}.`);
-    // What is renamed is found again behind the cursor when the new name fits the pattern too; a longer prefix would grow for ever.
+    // SCAN would find a renamed key again if its new name fits the pattern too; a longer prefix would grow for ever.
     if (to.startsWith(from)) throw new ApiError('bad-input', 'The new prefix must not begin with the old one.');
     return { kind, from, to, replaces: input.flag('replaces') };
   }

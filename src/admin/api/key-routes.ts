@@ -42,9 +42,9 @@ function tree(admin: AdminContext, visit: Visit): Promise<unknown> {
   const { input, rights } = visit;
   return treeStep(admin.link(visit, visit.params.id!), admin.parts.clock, {
     database: readDatabase(input),
-    prefix: input.optionalText('prefix', 10_000) ?? '',
+    prefix: input.optionalText('prefix') ?? '',
     separator: input.optionalText('separator', 10) ?? ':',
-    pattern: input.optionalText('pattern', 10_000) ?? '',
+    pattern: input.optionalText('pattern') ?? '',
     type: readType(input),
     position: input.optionalText('position', 40) ?? '',
     limits: rights.prefixes,

@@ -1,14 +1,19 @@
 // server-routes: the list of servers: shown, changed, tried out, and found through a sentinel or a node of a cluster.
 import { isAggregate, isError, type Reply, replyText } from '../../client/reply.js';
+import { type Clock, delay } from '../../io/clock.js';
 import type { TlsOptions } from '../../client/open-stream.js';
 import { parseAddress } from '../../transfer/link/address.js';
 import { hasRole, reachesServer } from '../access/roles.js';
 import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
+import { shownUndo } from './flush-routes.js';
 import type { Route, Visit } from '../http/route.js';
 import type { Input } from '../input.js';
 import { infoField, ServerLink } from '../link/server-link.js';
 import type { ServerEntry, ServerFields } from '../store/servers.js';
+
+/** A page that shows the list asks for it every few seconds. */
+const sizeMsMax = 1000;
 
 export function serverRoutes(admin: AdminContext): Route[] {
   const { servers } = admin.parts;
@@ -66,17 +71,26 @@ export function serverRoutes(admin: AdminContext): Route[] {
 }
 
 function shown(entry: ServerEntry, all: boolean): Record<string, unknown> {
-  const { id, name, nodes, user, sentinelMaster, tls, readOnly, separator, group, isFixed } = entry;
+  const { id, name, nodes, user, sentinelMaster, codisDashboard, tls, readOnly, separator, group, isFixed } = entry;
   const more = all ? { user, hasPassword: entry.password !== undefined, tls, isFixed } : {};
-  return { id, name, nodes, sentinelMaster, readOnly: readOnly === true, separator: separator ?? ':', group, ...more };
+  return {
+    id,
+    name,
+    nodes,
+    sentinelMaster,
+    codisDashboard,
+    readOnly: readOnly === true,
+    separator: separator ?? ':',
+    group,
+    ...more,
+  };
 }
 
 async function about(admin: AdminContext, visit: Visit): Promise<unknown> {
   const link = admin.link(visit, visit.params.id!);
   const { kind, role, version, product, info } = await link.ask();
-  const databases: { index: number; keys: number }[] = [];
-  for (const [, index, keys] of info.matchAll(/^db(\d+):keys=(\d+)/gm))
-    databases.push({ index: Number(index), keys: Number(keys) });
+  const databases =
+    kind === 'cluster' ? [{ index: 0, keys: await clusterKeys(link, admin.parts.clock) }] : databasesIn(info);
   return {
     id: link.entry.id,
     name: link.name,
@@ -89,7 +103,27 @@ async function about(admin: AdminContext, visit: Visit): Promise<unknown> {
     databases,
     databaseCount: kind === 'standalone' ? await databaseCount(link) : 1,
     readOnlyReason: await admin.readOnlyReason(link),
+    undo: shownUndo(admin, visit),
   };
+}
+
+function databasesIn(info: string): { index: number; keys: number }[] {
+  return [...info.matchAll(/^db(\d+):keys=(\d+)/gm)].map(([, index, keys]) => ({
+    index: Number(index),
+    keys: Number(keys),
+  }));
+}
+
+/** Keys of all masters; one that does not answer soon is left out, and its connection, on which others wait, stays. */
+async function clusterKeys(link: ServerLink, clock: Clock): Promise<number> {
+  const nodes = await link.dataNodes().catch(() => []);
+  const late = delay(clock, sizeMsMax).then(() => 0);
+  const sizeOf = async (node: (typeof nodes)[number]): Promise<number> => {
+    const reply = await link.callNode(node, 0, ['DBSIZE']);
+    return reply.kind === 'integer' ? Number(reply.value) : 0;
+  };
+  const counts = await Promise.all(nodes.map((node) => Promise.race([sizeOf(node).catch(() => 0), late])));
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function databaseCount(link: ServerLink): Promise<number> {
@@ -107,15 +141,23 @@ function readFields(input: Input): ServerFields {
   for (const node of nodes) readNode(node);
   const optional = (name: string, max: number): string | undefined => input.optionalText(name, max) || undefined;
   return {
-    name: input.text('name', { min: 1, max: 100 }).trim(),
+    name: seenName(input.text('name', { min: 1, max: 100 }).trim()),
     nodes,
     user: optional('user', 200),
     sentinelMaster: optional('sentinelMaster', 200),
+    codisDashboard: readDashboard(optional('codisDashboard', 300)),
     tls: readTls(input),
     readOnly: input.flag('readOnly'),
     separator: input.optionalText('separator', 10) ?? ':',
-    group: optional('group', 100),
+    group: seenName(optional('group', 100)),
   };
+}
+
+/** Names are typed before what is dangerous: no character of one may be unseen, or turn the others around. */
+function seenName<Name extends string | undefined>(name: Name): Name {
+  if (/[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u.test(name ?? ''))
+    throw new ApiError('bad-input', 'A name must not have characters that nobody sees.');
+  return name;
 }
 
 function readNode(text: string): void {
@@ -126,6 +168,12 @@ function readNode(text: string): void {
   } catch (error) {
     throw error instanceof ApiError ? error : new ApiError('bad-input', (error as Error).message);
   }
+}
+
+function readDashboard(text: string | undefined): string | undefined {
+  if (text !== undefined && !/^[\w.:[\]-]{1,255}:\d{1,5}$/.test(text))
+    throw new ApiError('bad-input', 'The dashboard of codis must be host:port.');
+  return text;
 }
 
 function readTls(input: Input): TlsOptions | undefined {

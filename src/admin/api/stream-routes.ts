@@ -63,7 +63,11 @@ class Streams {
       const [channel, text] = words.slice(-2);
       return [
         'message',
-        { channel: textOfBytes(channel!), text: textOfBytes(text!.subarray(0, lineMax)), bytes: text!.length },
+        {
+          channel: textOfBytes(channel!.subarray(0, lineMax)),
+          text: textOfBytes(text!.subarray(0, lineMax)),
+          bytes: text!.length,
+        },
       ];
     });
   }

@@ -10,28 +10,36 @@ import type { NodeAddress } from '../../client/slot-map.js';
 import { startingWith } from '../keys/key-scan.js';
 import type { ServerLink } from '../link/server-link.js';
 import { bytesOfText, textOfBytes } from '../text-bytes.js';
-import type { ResponseOutput } from './response-output.js';
+import type { Output } from '../../transfer/program/output.js';
 import { CommandSink, CsvSink } from './text-sinks.js';
 
 export const exportFormats = ['json', 'csv', 'commands', 'rdb'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
-/** What redis-server 7.0 reads. */
+/** The version that redis-server 7.0 reads. */
 const rdbVersion = 10;
 const keysAtOnce = 500;
 
 export interface ExportQuery {
   readonly format: ExportFormat;
-  readonly database: number;
+  /** undefined: all. */
+  readonly database: number | undefined;
   readonly pattern: string;
   readonly limits: readonly string[];
+  /** Told how many keys went out so far. */
+  readonly onKeys?: (count: number) => void;
+}
+
+/** Where an export goes; it ends when nobody wants it any more. */
+export interface ExportOutput extends Output {
+  readonly isGone: boolean;
 }
 
 export async function exportKeys(
   link: ServerLink,
   clock: Clock,
   query: ExportQuery,
-  output: ResponseOutput,
+  output: ExportOutput,
 ): Promise<number> {
   const sink = makeSink(query.format, clock, output);
   const { limits, pattern } = query;
@@ -41,7 +49,7 @@ export async function exportKeys(
     const pipeline = await Pipeline.open(await addressOf(link, node));
     try {
       const source = new ScanSource(pipeline, {
-        databases: [query.database],
+        databases: query.database === undefined ? undefined : [query.database],
         match,
         count: keysAtOnce,
         nowMs: () => clock.wallMs(),
@@ -57,6 +65,7 @@ export async function exportKeys(
         for (const record of records)
           if (record.what === 'key' && (record.part === 'whole' || record.part === 'last')) count++;
         await sink.write({ records, sourceBytes: batch.sourceBytes });
+        query.onKeys?.(count);
         if (output.isGone) return count;
       }
     } finally {
@@ -69,7 +78,7 @@ export async function exportKeys(
   return count;
 }
 
-function makeSink(format: ExportFormat, clock: Clock, output: ResponseOutput): Sink {
+function makeSink(format: ExportFormat, clock: Clock, output: Output): Sink {
   const nowMs = (): number => clock.wallMs();
   switch (format) {
     case 'json':

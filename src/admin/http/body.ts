@@ -7,11 +7,14 @@ import { Input } from '../input.js';
 const jsonBytesMax = 100 << 20;
 
 export async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const tooLarge = (): ApiError => new ApiError('too-large', `The request has more than ${bytesMax} bytes.`);
+  // One that says so itself is refused before any of it comes.
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > bytesMax) throw new ApiError('too-large', `The request has more than ${bytesMax} bytes.`);
+    if (length > bytesMax) throw tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

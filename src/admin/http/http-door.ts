@@ -2,7 +2,8 @@
 //
 // In this order: the host that the request names (a foreign name that resolves to this machine would make the browser take a
 // foreign page for ours), the path, the session, the origin and the token of what is no GET, the role, the body.
-import { readFileSync, watch, type FSWatcher } from 'node:fs';
+import { readFileSync, realpathSync, watch, type FSWatcher } from 'node:fs';
+import { dirname } from 'node:path';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -32,6 +33,17 @@ export interface DoorOptions {
   readonly log: (text: string) => void;
 }
 
+type TlsPaths = NonNullable<DoorOptions['tls']>;
+
+interface KeyPair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+function readPair({ certFile, keyFile }: TlsPaths): KeyPair {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+}
+
 export class HttpDoor {
   private readonly server: Server | TlsServer;
   private readonly watchers: FSWatcher[] = [];
@@ -41,23 +53,35 @@ export class HttpDoor {
     const answer = (request: IncomingMessage, response: ServerResponse): void => void this.answer(request, response);
     if (tls === undefined) this.server = createServer(answer);
     else {
-      const read = (): { cert: Buffer; key: Buffer } => ({
-        cert: readFileSync(tls.certFile),
-        key: readFileSync(tls.keyFile),
-      });
-      const server = createTlsServer({ ...read(), minVersion: 'TLSv1.2' }, answer);
-      const reload = (): void => {
-        try {
-          server.setSecureContext({ ...read(), minVersion: 'TLSv1.2' });
-          options.log('loaded the certificate again');
-        } catch (error) {
-          options.log(`cannot load the certificate again, the old one stays: ${(error as Error).message}`);
-        }
-      };
-      for (const path of [tls.certFile, tls.keyFile]) this.watchers.push(watch(path, { persistent: false }, reload));
+      const pair = readPair(tls);
+      const server = createTlsServer({ ...pair, minVersion: 'TLSv1.2' }, answer);
+      this.followFiles(tls, server, pair);
       this.server = server;
     }
     this.server.headersTimeout = headersMsMax;
+  }
+
+  /**
+   * Takes a new certificate when the files change. Their folders are watched and not the files, because renewal replaces files or the
+   * links to them, and a watch would stay with the old ones.
+   */
+  private followFiles(tls: TlsPaths, server: TlsServer, first: KeyPair): void {
+    let loaded = first;
+    const check = (): void => {
+      try {
+        const next = readPair(tls);
+        if (next.cert.equals(loaded.cert) && next.key.equals(loaded.key)) return;
+        // Fails between the writing of one file and of the other.
+        server.setSecureContext({ ...next, minVersion: 'TLSv1.2' });
+        loaded = next;
+        this.options.log('loaded the certificate again');
+      } catch (error) {
+        this.options.log(`cannot load the certificate again, the old one stays: ${(error as Error).message}`);
+      }
+    };
+    const files = [tls.certFile, tls.keyFile];
+    const folders = new Set([...files, ...files.map((file) => realpathSync(file))].map((file) => dirname(file)));
+    for (const folder of folders) this.watchers.push(watch(folder, { persistent: false }, check));
   }
 
   /** Listens; resolves with the port. */
@@ -165,7 +189,7 @@ export class HttpDoor {
     }
     const failure = known ?? new ApiError('internal', 'Something went wrong here; the log of the program says what.');
     if (failure.retrySeconds !== undefined) response.setHeader('Retry-After', failure.retrySeconds);
-    // What is left of a body that was refused is not read.
+    // The rest of a refused body is not read.
     if (!request.complete) response.setHeader('Connection', 'close');
     response.setHeader('Content-Type', 'application/json; charset=utf-8');
     response.writeHead(failure.status);

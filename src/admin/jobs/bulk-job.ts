@@ -1,7 +1,7 @@
 // bulk-job: the same change for every key that fits: delete, time to live, another prefix, a copy on another server.
 //
 // Changes go out a hundred keys at a time while the search goes on, so memory does not depend on how many keys there are, and
-// cancelling stops after the part under way.
+// cancelling stops after the part under way. A change ends when it has met as many keys as its preview counted.
 import { isError, replyText, type Reply } from '../../client/reply.js';
 import type { Clock } from '../../io/clock.js';
 import type { ServerLink } from '../link/server-link.js';
@@ -21,19 +21,30 @@ export async function runBulk(
   clock: Clock,
   conditions: Conditions,
   change: Change,
+  countMax: number,
   job: Job,
 ): Promise<void> {
   let changed = 0;
-  await searchKeys(link, clock, conditions, job, async (keys) => {
+  let met = 0;
+  let isCut = false;
+  await searchKeys(link, clock, conditions, job, async (found) => {
+    const keys = found.slice(0, countMax - met);
+    met += keys.length;
+    isCut = keys.length < found.length;
+    job.matched = met;
     const outcomes = await Promise.all(keys.map((key) => changeOne(link, conditions.database, key, change)));
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome === 'changed') changed++;
       else if (outcome !== 'same') job.fault(`${shown(keys[index]!)}: ${outcome}`);
     }
     job.result = { changed };
-    return true;
+    return !isCut;
   });
   job.result = { changed };
+  if (isCut)
+    throw new Error(
+      `More keys fit now than the ${countMax} of the preview: it ended after these. Search again for the rest.`,
+    );
 }
 
 function shown(key: Uint8Array): string {

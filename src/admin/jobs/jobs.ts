@@ -8,7 +8,7 @@ const linesMax = 2000;
 
 export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
 
-/** What the work itself sees of its job. */
+/** A job as its own work sees it. */
 export class Job {
   state: JobState = 'running';
   /** Units of `total` that are done; what a unit is, the title says. */
@@ -79,6 +79,13 @@ export class Jobs {
 
   of(owner: string): Job[] {
     return [...this.jobs.values()].filter((job) => job.owner === owner);
+  }
+
+  /** Whether somebody's job of one of these kinds is at work on the server. */
+  isRunning(serverId: string, kinds: readonly string[]): boolean {
+    return [...this.jobs.values()].some(
+      (job) => job.state === 'running' && job.serverId === serverId && kinds.includes(job.kind),
+    );
   }
 
   cancelAll(): void {

@@ -67,7 +67,7 @@ export async function searchKeys(
   if (!job.isCancelled) job.done = job.total;
 }
 
-async function keysIn(link: ServerLink, database: number): Promise<number> {
+export async function keysIn(link: ServerLink, database: number): Promise<number> {
   let total = 0;
   for (const node of await link.dataNodes()) {
     const reply = await link.callNode(node, database, ['DBSIZE']);

@@ -3,9 +3,11 @@
 // SCAN with a random cursor gives keys at a random place: Redis and Kvasir order them by hash, so the names have no say in
 // which are seen. A few thousand keys tell shares within a percent or two, whether there are a million or a hundred million.
 import { isError, replyText, type Reply } from '../../client/reply.js';
+import { ApiError } from '../api-error.js';
 import type { ServerLink } from '../link/server-link.js';
 import { textOfBytes } from '../text-bytes.js';
 import { readScan } from './key-scan.js';
+import { readPrefixes } from './prefix-counts.js';
 
 const placesPerNode = 24;
 const keysPerPlace = 50;
@@ -28,6 +30,8 @@ export interface Sample {
   /** All keys were seen: the figures are exact. */
   readonly isExact: boolean;
   readonly prefixes: readonly { prefix: string; keys: number; bytes: number }[];
+  /** The server counts prefixes: their keys are exact, and only bytes a key are estimated. */
+  readonly hasExactPrefixes: boolean;
   readonly types: readonly { type: string; keys: number; bytes: number }[];
   readonly ttls: readonly { below: number; keys: number }[];
   readonly biggest: readonly SampledKey[];
@@ -46,6 +50,7 @@ export async function sampleKeys(
   let seenAll = true;
   for (const node of nodes) {
     const size = await link.callNode(node, database, ['DBSIZE']);
+    if (isError(size)) throw new ApiError('server-error', replyText(size));
     const count = size.kind === 'integer' ? Number(size.value) : 0;
     total += count;
     if (count === 0) continue;
@@ -65,7 +70,35 @@ export async function sampleKeys(
   const counted = new Counted(separator);
   for (const [index, [text, { weight }]] of chosen.entries())
     counted.add({ key: text, ...measured[index]! }, weight * scale);
-  return { total, sampled: chosen.length, isExact: seenAll && scale <= 1, ...counted.result };
+  const result = counted.result;
+  const exact = limits.length > 0 ? undefined : await readPrefixes(link, database, separator, undefined);
+  return {
+    total,
+    sampled: chosen.length,
+    isExact: seenAll && scale <= 1,
+    ...result,
+    hasExactPrefixes: exact !== undefined,
+    prefixes: exact === undefined ? result.prefixes : withExactCounts(result.prefixes, exact.prefixes),
+  };
+}
+
+/** Counts from the server's table; what a key of the prefix takes is from the sample, or from that of all keys where it has none. */
+function withExactCounts(
+  sampled: Sample['prefixes'],
+  exact: ReadonlyMap<string, number>,
+): Sample['prefixes'][number][] {
+  const known = new Map(sampled.map((one) => [one.prefix, one.bytes / Math.max(1, one.keys)]));
+  const parentOf = (prefix: string): number | undefined => {
+    for (let end = prefix.length; end > 0; end--) {
+      const bytes = known.get(prefix.slice(0, end));
+      if (bytes !== undefined) return bytes;
+    }
+    return undefined;
+  };
+  return [...exact]
+    .map(([prefix, keys]) => ({ prefix, keys, bytes: Math.round(keys * (parentOf(prefix) ?? 0)) }))
+    .sort((a, b) => b.bytes - a.bytes || b.keys - a.keys)
+    .slice(0, prefixesMax);
 }
 
 async function allKeys(

@@ -10,6 +10,9 @@ import type { ServerLink } from '../link/server-link.js';
 import { bytesOfText } from '../text-bytes.js';
 
 export const COUNT_PER_SCAN = 1000;
+/** After a reply of so many bytes, the next looks at fewer places: names may have a megabyte. */
+const replyBytesMax = 4 << 20;
+const countOfLongNames = 10;
 
 /** A text in a pattern that stands for itself. */
 function escapePattern(bytes: Uint8Array): Uint8Array {
@@ -40,6 +43,7 @@ export class KeyScan {
   private nodes: readonly (NodeAddress | undefined)[] | undefined;
   private node = 0;
   private cursor = '0';
+  private count = COUNT_PER_SCAN;
   isDone = false;
 
   constructor(
@@ -68,12 +72,14 @@ export class KeyScan {
       return [];
     }
     const { database, pattern, type } = this.query;
-    const words: (string | Uint8Array)[] = ['SCAN', this.cursor, 'COUNT', String(COUNT_PER_SCAN)];
+    const words: (string | Uint8Array)[] = ['SCAN', this.cursor, 'COUNT', String(this.count)];
     if (pattern !== undefined) words.push('MATCH', pattern);
     if (type !== undefined) words.push('TYPE', type);
     const reply = await this.link.callNode(this.nodes[this.node], database, words);
     const { cursor, keys } = readScan(reply);
-    this.scanned += COUNT_PER_SCAN;
+    this.scanned += this.count;
+    const bytes = keys.reduce((sum, key) => sum + key.length, 0);
+    if (bytes > replyBytesMax) this.count = countOfLongNames;
     this.cursor = cursor;
     if (cursor === '0') {
       this.node++;

@@ -23,7 +23,7 @@ const aboutMsMax = 2000;
 
 export type ServerKind = 'standalone' | 'cluster' | 'sentinel' | 'proxy';
 
-/** What a server says of itself. */
+/** A server's description of itself. */
 export interface About {
   readonly kind: ServerKind;
   readonly role: 'master' | 'replica' | 'none';
@@ -257,7 +257,7 @@ export class ServerLink {
         connection?.close();
       }
     }
-    throw new ApiError('unreachable', `No sentinel tells where ${name} is (${reasons.join('; ')}).`);
+    throw new ApiError('unreachable', `No sentinel knows the address of ${name} (${reasons.join('; ')}).`);
   }
 
   private async inTime<T>(connection: Connection, answer: Promise<T>, timeMs: number): Promise<T> {

@@ -40,7 +40,7 @@ export class DataFolder {
     }
   }
 
-  /** After a crash either the old or the new file is there. */
+  /** A crash leaves either the old or the new file. */
   write(name: string, bytes: Uint8Array | string): void {
     const path = this.pathOf(name);
     const temporary = `${path}.${process.pid}.tmp`;

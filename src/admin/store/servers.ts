@@ -1,7 +1,7 @@
 // servers: the list of servers, in servers.json; passwords are sealed (secret-box) and never leave towards the page.
 //
 //   { "servers": [{ "id": "s1", "name": "cache", "nodes": ["127.0.0.1:6379"], "user": "...", "password": "plain or sealed",
-//                   "sentinelMaster": "mymaster", "tls": { "caFile": "...", "insecure": false }, "readOnly": false,
+//                   "sentinelMaster": "mymaster", "codisDashboard": "127.0.0.1:18080", "tls": { "caFile": "...", "insecure": false }, "readOnly": false,
 //                   "separator": ":", "group": "production" }] }
 //
 // A file written by hand may have plain passwords: they are sealed when it is read first.
@@ -24,6 +24,8 @@ export interface ServerEntry {
   readonly password?: string | undefined;
   /** The nodes are sentinels, which know where this master is. */
   readonly sentinelMaster?: string | undefined;
+  /** host:port of the dashboard of the codis that this proxy belongs to. */
+  readonly codisDashboard?: string | undefined;
   readonly tls?: TlsOptions | undefined;
   readonly readOnly?: boolean | undefined;
   readonly separator?: string | undefined;
@@ -75,7 +77,7 @@ export class Servers {
     return this.put(`s${this.nextId++}`, fields, password);
   }
 
-  /** `password`: undefined keeps the one that is there, '' removes it. */
+  /** `password`: undefined keeps the present one, '' removes it. */
   change(id: string, fields: ServerFields, password: string | undefined): ServerEntry {
     const known = this.entries.get(id);
     if (known === undefined) throw new ApiError('not-found', 'There is no such server.');
@@ -134,7 +136,7 @@ export class Servers {
       const where = `${file}: server ${index + 1}`;
       const fields = readFields(raw, where);
       const id = typeof raw.id === 'string' && /^[\w-]{1,64}$/.test(raw.id) ? raw.id : `s${index + 1}`;
-      if (this.entries.has(id)) throw new Error(`${where}: the id ${id} is there twice`);
+      if (this.entries.has(id)) throw new Error(`${where}: duplicate id ${id}`);
       let password = typeof raw.password === 'string' && raw.password !== '' ? raw.password : undefined;
       if (password !== undefined && !password.startsWith('v1:')) {
         password = this.box.seal(purposeOf(id), password);
@@ -168,6 +170,7 @@ function readFields(raw: Record<string, unknown>, where: string): ServerFields {
     nodes: nodes as string[],
     user: text('user'),
     sentinelMaster: text('sentinelMaster'),
+    codisDashboard: text('codisDashboard'),
     tls,
     readOnly: raw.readOnly === true,
     separator: text('separator') ?? ':',

@@ -1,4 +1,4 @@
-// alert-state: one rule at one target: whether it fires, as a machine that is told samples, events and time.
+// alert-state: one rule at one target: whether it fires, as a machine whose inputs are samples, events and time.
 //
 //   ok -- condition holds --> pending -- for forMs --> firing -- over for clearMs --> ok
 //                     \-- over --> ok
@@ -10,10 +10,10 @@ import type { Rule } from './rule.js';
 
 export type Phase = 'ok' | 'pending' | 'firing';
 
-/** What the machine wants to be told to people. */
+/** News for people. */
 export type Outcome = 'fired' | 'resolved' | undefined;
 
-/** Of many events only some are told. */
+/** Of many events only some are sent. */
 const EVENT_TOLD_EVERY_MS = 60_000;
 
 export interface StoredAlert {
@@ -34,7 +34,7 @@ export class AlertState {
   /** The figure, when the rule is about one. */
   value: number | undefined;
   text = '';
-  /** Somebody was told that it fires. */
+  /** A notification that it fires was sent. */
   isTold = false;
   toldMs = 0;
   /** Since when the condition does not hold, while it still fires. */
@@ -78,7 +78,7 @@ export class AlertState {
   tick(nowMs: number): Outcome {
     if (this.phase !== 'firing' || this.overMs === undefined || this.rule.condition.kind !== 'event') return undefined;
     if (Math.abs(nowMs - this.overMs) < this.rule.clearMs) return undefined;
-    // Nobody needs to be told that an event is over.
+    // The end of an event needs no notification.
     this.enter('ok', nowMs);
     return undefined;
   }
@@ -101,7 +101,7 @@ export class AlertState {
     this.text = text;
     this.isTold = isTold;
     this.toldMs = toldMs;
-    // An event's alert ends some time after it was told.
+    // An event's alert ends some time after its notification.
     if (this.rule.condition.kind === 'event') this.overMs = toldMs;
   }
 

@@ -67,7 +67,7 @@ class Bench {
     this.alerts.happened(event);
   }
 
-  /** What was sent: kind and text. */
+  /** The notifications sent: kind and text. */
   async lines(): Promise<string[]> {
     // Deliveries are promises.
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();

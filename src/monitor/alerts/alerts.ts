@@ -1,7 +1,8 @@
-// alerts: rules, the state of each at each target, silences, and the channels that people are told by; kept in one JSON file.
+// alerts: rules, the state of each at each target, silences, and the channels of notifications; kept in one JSON file.
 //
-// The file is replaced as a whole when something changes, so that after a crash nobody is told again of what was told, and an alert
-// that was firing still ends. Secrets of channels are sealed by whoever gave `seal`; without it they stand in the file as they are.
+// The file is replaced as a whole when something changes, so that after a crash no notification is sent twice, and an
+// alert that was firing still ends. `seal` encrypts the secrets of channels; without it they stand in the file as they
+// are.
 
 import { utf8 } from '../../base/bytes.js';
 import { systemErrorText } from '../../base/system-error.js';
@@ -22,7 +23,7 @@ export interface AlertsHost {
   readonly log: (text: string) => void;
   readonly outlets: Outlets;
   readonly nameOf: (target: string) => string;
-  /** Called with each notification, whether somebody is told or not. */
+  /** Called with each notification, whether it is sent or not. */
   readonly told: (target: string, severity: Severity, text: string) => void;
   readonly secrets?: { seal(text: string): string; open(text: string): string };
 }
@@ -76,7 +77,7 @@ export class Alerts {
     if (index < 0 && this.ruleList.length >= RULE_COUNT_MAX) throw new AlertError('there are too many rules');
     if (index < 0) this.ruleList.push(rule);
     else this.ruleList[index] = rule;
-    // What the old rule saw says nothing about the new one.
+    // Observations of the old rule say nothing about the new one.
     for (const [key, state] of this.states) if (state.rule.id === rule.id) this.states.delete(key);
     this.save();
     return rule;
@@ -144,7 +145,7 @@ export class Alerts {
       }));
   }
 
-  /** What became of the last notifications, latest last. */
+  /** Outcomes of the last notifications, latest last. */
   get deliveries(): readonly DeliveryRecord[] {
     return this.delivery.records;
   }
@@ -187,7 +188,7 @@ export class Alerts {
     this.flush();
   }
 
-  /** Time passes: alerts of events end, silences end, and what lasts is told again. */
+  /** Time passes: alerts of events end, silences end, and lasting alerts repeat their notification. */
   tick(): void {
     const nowMs = this.clock.wallMs();
     for (const state of this.states.values()) {
@@ -224,14 +225,14 @@ export class Alerts {
   private follow(state: AlertState, step: () => Outcome): void {
     const before = state.phase;
     const outcome = step();
-    // What is only about to fire begins anew after a restart.
+    // A pending alert begins anew after a restart, so only the change from or to firing is saved.
     if (state.phase !== before && (state.phase === 'firing' || before === 'firing')) this.isChanged = true;
     if (outcome === undefined) return;
     if (outcome === 'fired') {
       state.isTold = false;
       this.tell(state, 'fired');
     } else {
-      // Of what nobody was told, nobody needs the end.
+      // An alert that was not sent needs no message about its end.
       if (state.isTold) this.tell(state, 'resolved');
       state.isTold = false;
     }

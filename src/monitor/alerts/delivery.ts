@@ -7,7 +7,7 @@ import type { Channel } from './channel.js';
 import { type Notification, notificationLine } from './notification.js';
 import type { Outlets } from './outlets.js';
 
-/** What became of a notification. */
+/** The outcome of a notification. */
 export interface DeliveryRecord {
   readonly at: number;
   readonly channel: string;

@@ -1,4 +1,4 @@
-// notification: what people are told of an alert, as data, as one line, and as the body of a webhook.
+// notification: an alert's message to people, as data, as one line, and as the body of a webhook.
 
 import type { Severity } from '../events/event.js';
 
@@ -11,7 +11,7 @@ export interface Notification {
   readonly targetName: string;
   readonly text: string;
   readonly value: number | null;
-  /** When it was told, and since when it is so; ms since 1970. */
+  /** Time of the notification, and time since which it is so; ms since 1970. */
   readonly at: number;
   readonly since: number;
 }

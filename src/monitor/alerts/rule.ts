@@ -25,7 +25,7 @@ export interface Rule {
   readonly isEnabled: boolean;
   readonly severity: Severity;
   readonly condition: Condition;
-  /** The condition holds so long before anybody is told. */
+  /** The condition holds so long before a notification. */
   readonly forMs: number;
   /** It is over for so long before the alert ends; for events, how long the alert lasts. */
   readonly clearMs: number;
@@ -43,7 +43,8 @@ export class AlertError extends Error {}
 const TEXT_LENGTH_MAX = 200;
 const LIST_LENGTH_MAX = 1000;
 const YEAR_MS = 365 * 86_400_000;
-const eventKinds: ReadonlySet<string> = new Set<EventKind>([
+/** The events that a rule may look for. */
+export const eventKinds: ReadonlySet<string> = new Set<EventKind>([
   'up',
   'down',
   'restart',

@@ -1,4 +1,4 @@
-// silence: for a while nobody is told of some alerts; they go on being seen.
+// silence: suppresses the notifications of some alerts for a while; their states go on.
 
 import { AlertError, asFields } from './rule.js';
 
@@ -10,7 +10,7 @@ export interface Silence {
   readonly target: string;
   /** When it ends, in ms since 1970. */
   readonly untilMs: number;
-  /** Who wanted it, and why. */
+  /** The person who wanted it, and the reason. */
   readonly by: string;
   readonly comment: string;
 }

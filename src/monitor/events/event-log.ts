@@ -1,7 +1,8 @@
 // event-log: events of all targets, kept in a file: one JSON object a line, {"at", "target", "kind", "severity", "text"}.
 //
 // A line is appended at once and survives kill -9; a line that a crash has torn is left out. When the file has twice the events that
-// are kept, it is replaced by one with those alone. A disk that is full costs events of the file; those in memory are there.
+// are kept, it is replaced by one with those alone. A disk that is full costs events of the file; those in memory
+// remain.
 
 import { utf8 } from '../../base/bytes.js';
 import { systemErrorText } from '../../base/system-error.js';

@@ -66,7 +66,7 @@ export function serverState({ fields, sections }: InfoText, cluster: InfoText | 
   };
 }
 
-/** What happened between two states of one server. */
+/** The events between two states of one server. */
 export function changesBetween(old: ServerState, now: ServerState): Change[] {
   const changes: Change[] = [];
   const add = (kind: EventKind, text: string): void => void changes.push([kind, text]);

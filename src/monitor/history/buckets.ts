@@ -8,7 +8,7 @@ export interface Series {
   readonly v: number[];
 }
 
-/** What becomes of several rows in one step. */
+/** The way to make one value of several rows in one step. */
 export type Aggregate = 'mean' | 'max';
 
 /** A curve has no more steps: the step is made longer. */

@@ -166,7 +166,7 @@ function record(payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** What a tail held: the block, and how many bytes of the tail are whole. */
+/** Contents of a tail: the block, and how many bytes of the tail are whole. */
 export interface Replayed {
   readonly block: OpenBlock;
   readonly bytes: number;

@@ -45,6 +45,8 @@ export class RedisTier {
   private records: Uint8Array[] = [];
   /** Records that are in the tail for sure; -1: the tail must be set anew. */
   private sentCount = -1;
+  /** Length of the tail with them. */
+  private sentBytes = 0;
   private waiting: { readonly kept: KeptBlock; readonly bytes: Uint8Array }[] = [];
 
   constructor(
@@ -70,7 +72,7 @@ export class RedisTier {
     return this.blocks.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Learns what is there; called before anything else. */
+  /** Reads the list of present blocks; called before anything else. */
   async load(call: Call): Promise<void> {
     const [index, tail] = await Promise.all([
       call('ZRANGE', this.key('index'), '0', '-1', 'WITHSCORES'),
@@ -94,6 +96,7 @@ export class RedisTier {
     this.openBlock = replayed.block;
     this.records = [found!.subarray(0, replayed.bytes)];
     this.sentCount = replayed.bytes === found!.length ? 1 : -1;
+    this.sentBytes = replayed.bytes;
   }
 
   /** Adds a row in memory; `flush` brings it to the Redis. */
@@ -108,7 +111,7 @@ export class RedisTier {
     this.begin(sequence + 1);
   }
 
-  /** Brings everything to the Redis that is not there. */
+  /** Copies all data that the Redis lacks. */
   async flush(call: Call): Promise<void> {
     while (this.waiting.length > 0) {
       const { kept, bytes } = this.waiting[0]!;
@@ -127,12 +130,25 @@ export class RedisTier {
     const { records } = this;
     const count = records.length;
     if (this.sentCount === count) return;
-    const isNew = this.sentCount < 0;
-    const bytes = joinBytes(isNew ? records : records.slice(this.sentCount));
+    const { sentCount, sentBytes } = this;
     this.sentCount = -1;
-    await call(isNew ? 'SET' : 'APPEND', this.key('tail'), bytes);
+    let length = 0;
+    if (sentCount >= 0) {
+      const bytes = joinBytes(records.slice(sentCount, count));
+      length = sentBytes + bytes.length;
+      const reply = await call('APPEND', this.key('tail'), bytes);
+      // The Redis may have lost the tail, or somebody has written to it.
+      if (Number(replyText(reply)) !== length) length = 0;
+    }
+    if (length === 0) {
+      const bytes = joinBytes(records.slice(0, count));
+      length = bytes.length;
+      await call('SET', this.key('tail'), bytes);
+    }
     // A block that was begun meanwhile has a tail of its own.
-    if (this.records === records) this.sentCount = count;
+    if (this.records !== records) return;
+    this.sentCount = count;
+    this.sentBytes = length;
   }
 
   /** Forgets blocks that have expired, and the oldest until no more than so many bytes are left. */

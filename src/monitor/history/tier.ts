@@ -8,8 +8,8 @@
 //   NAME-0000000042.seg   blocks 42 and on
 //   NAME.tail             the rows of the block that comes next
 //
-// A damaged block costs its own rows: the search for the next one goes on from there. What a crash tore off the end of a segment is
-// cut away.
+// A damaged block costs only its own rows: the search for the next one goes on from there. An incomplete block that a
+// crash left at the end of a segment is cut off.
 
 import { joinBytes, utf8 } from '../../base/bytes.js';
 import { crc32 } from '../../base/crc32.js';
@@ -133,7 +133,7 @@ export class Tier {
       writeFully(file, bytes, 0, bytes.length);
       file.sync();
     } catch (error) {
-      // What was written of the block is cut off, or the next one would stand behind rubbish.
+      // The written part of the block is cut off, or the next one would follow rubbish.
       file.truncate(segment.bytes);
       throw error;
     } finally {

@@ -1,6 +1,6 @@
 // webhook: sends a notification by HTTP POST.
 //
-// Redirects are not followed: a body with names of servers goes where it was told to go and nowhere else.
+// Redirects are not followed: a body with names of servers goes to the configured address and nowhere else.
 
 import type { WebhookChannel } from '../alerts/channel.js';
 import { type Notification, webhookBody } from '../alerts/notification.js';

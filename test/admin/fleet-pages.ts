@@ -1,0 +1,213 @@
+// fleet-pages: the tests of the page's views of sentinels, proxies, codis, clusters and alerts, for those who may act and those who may look.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { before, describe, it } from 'node:test';
+import type { Page } from 'playwright-core';
+import { userWith, Visitor } from './admin-client.js';
+import { seriousFaults } from './browser.js';
+import type { PageFleet } from './page-fleet.js';
+import type { PageStage } from './page-stage.js';
+
+export function fleetPages(stage: PageStage): void {
+  describe('of other servers than data servers', { concurrency: 1 }, () => {
+    let fleet: PageFleet;
+    let viewer: Visitor;
+    let root: Visitor;
+    before(async () => {
+      fleet = await stage.fleet;
+      for (const entry of Object.values(fleet.entries)) await stage.add(entry);
+      viewer = await userWith(stage.root, 'looks', { role: 'viewer' });
+      // A session, and so a page, of its own.
+      root = new Visitor(stage.admin.port);
+      await root.logIn('root');
+    });
+
+    /** Types the name of the server where the page asks for it. */
+    const confirm = async (page: Page, name: string): Promise<void> => {
+      const dialog = page.getByRole('dialog').last();
+      await dialog.getByLabel('Type the name of the server').fill(name);
+      await dialog.locator('button.danger').click();
+    };
+    /** The view, for somebody who may only look: what is there, and which buttons are not. */
+    const looksOnly = async (name: string, view: string, seen: string, hidden: readonly string[]): Promise<void> => {
+      const { page, open, leave } = await stage.seat(viewer);
+      await open(stage.ids[name]!, view);
+      await page.getByText(seen).locator('visible=true').first().waitFor();
+      for (const text of hidden) assert.equal(await page.getByRole('button', { name: text }).count(), 0, text);
+      await leave();
+    };
+
+    it('shows a sentinel, fails over by hand, and follows its events', async () => {
+      const { page, faults, open, leave } = await stage.seat(root);
+      await open(stage.ids.watch!, 'sentinel');
+      const [master, replica] = fleet.sentinels.servers.map(({ port }) => `127.0.0.1:${port}`);
+      const masters = page.getByRole('region', { name: 'Masters' });
+      await masters.getByText(master!).waitFor();
+      await page.getByRole('button', { name: 'mymaster' }).click();
+      await page.getByRole('region', { name: 'Replicas' }).getByText(replica!).waitFor();
+      await page.getByText(/^OK 1 usable Sentinels/).waitFor();
+      faults.push(...(await seriousFaults(page)));
+      await page.getByRole('button', { name: 'Follow' }).click();
+      await page.getByText('Nothing yet.').waitFor();
+      await masters.getByRole('button', { name: 'Failover' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Failover' }).click();
+      await page.getByRole('log').getByText('+switch-master').waitFor();
+      await masters.getByText(replica!).waitFor();
+      await leave();
+      await looksOnly('watch', 'sentinel', 'mymaster', ['Failover']);
+    });
+
+    it('shows the pools of a proxy, and has it read its configuration again', async () => {
+      const { page, faults, open, leave } = await stage.seat(root);
+      await open(stage.ids.router!, 'proxy');
+      await page.getByRole('heading', { name: '1 pool', exact: true }).waitFor();
+      const servers = page.getByRole('region', { name: 'Servers of alpha' });
+      for (const name of ['one', 'two']) await servers.getByText(name, { exact: true }).waitFor();
+      faults.push(...(await seriousFaults(page)));
+      await page.getByRole('button', { name: 'Read the configuration again' }).click();
+      await page.getByText('The configuration is read again.').waitFor();
+      await leave();
+      await looksOnly('router', 'proxy', 'alpha', ['Read the configuration again']);
+    });
+
+    it('shows the groups and slots of a codis, and moves them after the name was typed', async () => {
+      for (const body of [
+        { command: 'add-group', group: 1 },
+        { command: 'add-server', group: 1, server: fleet.entries.codis.nodes[0] },
+      ]) {
+        const answer = await stage.root.post(`/api/servers/${stage.ids.shop}/codis`, { ...body, confirm: 'shop' });
+        assert.equal(answer.status, 200, answer.text);
+      }
+      const { page, faults, open, leave } = await stage.seat(root);
+      await open(stage.ids.shop!, 'codis');
+      await page.getByRole('region', { name: 'Servers of group 1' }).getByText(fleet.entries.codis.nodes[0]!).waitFor();
+      await page.getByRole('button', { name: 'Pause moves' }).click();
+      await confirm(page, 'shop');
+      await page.getByText('moves are paused').waitFor();
+      await page.getByLabel('First slot').fill('10');
+      await page.getByLabel('Last slot').fill('19');
+      await page.getByRole('button', { name: 'Move slots' }).click();
+      await confirm(page, 'shop');
+      await page.getByText('pending → Group 1').waitFor();
+      await page.getByRole('region', { name: 'Slots' }).getByText('10–19').waitFor();
+      faults.push(...(await seriousFaults(page)));
+      await leave();
+      await looksOnly('shop', 'codis', '10–19', ['Pause moves', 'Resume moves', 'Rebalance', 'Move slots', 'Promote']);
+    });
+
+    it('shows a cluster, and moves slots after the plan was shown and the name typed', async () => {
+      const { page, faults, open, leave } = await stage.seat(root);
+      const [first, second] = fleet.entries.cluster.nodes;
+      await open(stage.ids.nodes!, 'cluster');
+      const nodes = page.getByRole('region', { name: 'Nodes' });
+      for (const address of [first!, second!]) await nodes.getByText(address).waitFor();
+      faults.push(...(await seriousFaults(page)));
+      await page.getByRole('button', { name: 'Reshard' }).click();
+      const dialog = page.getByRole('dialog').first();
+      await dialog.getByLabel('Slots to move').fill('5');
+      await dialog.getByRole('button', { name: 'Show the plan' }).click();
+      await dialog.getByText(/Ready to move 5 slots/).waitFor();
+      faults.push(...(await seriousFaults(page)));
+      await dialog.getByRole('button', { name: 'Carry it out' }).click();
+      await confirm(page, 'nodes');
+      await dialog.getByText('done', { exact: true }).waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      for (const slots of ['8,197', '8,187']) await nodes.getByText(slots).waitFor();
+      await leave();
+      await looksOnly('nodes', 'cluster', first!, ['Check', 'Fix', 'Reshard', 'Rebalance', 'Add node', 'Remove']);
+    });
+
+    it('takes a node into a cluster and out of it again, each after its plan', async () => {
+      const { page, open, leave } = await stage.seat(root);
+      await open(stage.ids.nodes!, 'cluster');
+      const row = page.getByRole('region', { name: 'Nodes' }).getByRole('row').filter({ hasText: fleet.spareNode });
+      const carryOut = async (): Promise<void> => {
+        const dialog = page.getByRole('dialog').first();
+        await dialog.getByRole('button', { name: 'Show the plan' }).click();
+        await dialog.getByRole('button', { name: 'Carry it out' }).click();
+        await confirm(page, 'nodes');
+        await dialog.getByRole('button', { name: 'Carry it out' }).and(dialog.locator(':disabled')).waitFor();
+        await dialog.getByText('done', { exact: true }).waitFor();
+        await dialog.getByRole('button', { name: 'Close' }).click();
+      };
+      await page.getByRole('button', { name: 'Add node' }).click();
+      await page.getByRole('dialog').getByLabel('Address').fill(fleet.spareNode);
+      await carryOut();
+      await row.getByText('master').waitFor();
+      await row.getByRole('button', { name: 'Remove' }).click();
+      await carryOut();
+      await row.waitFor({ state: 'detached' });
+      await leave();
+    });
+
+    it('makes rules and channels of alerts, silences what fires, and tries a channel', async () => {
+      await stage.add({ name: 'gone', nodes: ['127.0.0.1:1'] });
+      const heard: string[] = [];
+      const listener = createServer((request, response) => {
+        request.on('data', (part: Buffer) => heard.push(part.toString()));
+        request.on('end', () => response.end());
+      });
+      listener.listen(0, '127.0.0.1');
+      await once(listener, 'listening');
+      stage.endWith(() => void listener.close());
+      const { page, faults, open, leave } = await stage.seat(root);
+      await open('', 'alerts');
+      await page.getByRole('button', { name: 'Add channel' }).click();
+      let dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Name').fill('Team');
+      await dialog.getByLabel('Address').fill(`http://127.0.0.1:${(listener.address() as AddressInfo).port}/`);
+      faults.push(...(await seriousFaults(page)));
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await page.getByRole('button', { name: 'Test' }).click();
+      await page.getByText('Delivered').waitFor();
+      assert.equal(heard.length, 1);
+      // A rule about a figure that makes no sense is refused in its dialog, and saved when it does.
+      await page.getByRole('button', { name: 'Add rule' }).click();
+      dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Name').fill('Nobody there');
+      await dialog.getByLabel('Figure', { exact: true }).fill('nosuch');
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await dialog.getByText('there is no figure "nosuch"').waitFor();
+      await dialog.getByRole('button', { name: 'No answer' }).click();
+      await dialog.getByLabel('Severity').selectOption('critical');
+      await dialog.getByLabel('Holds for seconds').fill('0');
+      await dialog.getByLabel('gone', { exact: true }).check();
+      faults.push(...(await seriousFaults(page)));
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      const now = page.getByRole('region', { name: 'Now' });
+      const row = now.getByRole('row', { name: /Nobody there/ });
+      await row.getByText('firing').waitFor();
+      assert.match(await row.innerText(), /critical[^]*gone/);
+      await row.getByRole('button', { name: 'Silence for an hour' }).click();
+      await row.getByText('silenced').waitFor();
+      await page.getByRole('region', { name: 'Silences' }).getByText('Nobody there').waitFor();
+      faults.push(...(await seriousFaults(page)));
+      await page.getByRole('button', { name: 'End', exact: true }).click();
+      await row.getByText('silenced').waitFor({ state: 'detached' });
+      const rules = page.getByRole('region', { name: 'Rules' });
+      await rules
+        .getByRole('row', { name: /Nobody there/ })
+        .getByRole('button', { name: 'Delete' })
+        .click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+      await row.waitFor({ state: 'detached' });
+      await leave();
+      const operator = await userWith(stage.root, 'operates', { role: 'operator' });
+      for (const [visitor, maySilence] of [
+        [viewer, false],
+        [operator, true],
+      ] as const) {
+        const other = await stage.seat(visitor);
+        await other.open('', 'alerts');
+        await other.page.getByRole('region', { name: 'Now' }).getByText('Server is down').waitFor();
+        const silence = other.page.getByRole('button', { name: 'Silence for an hour' });
+        assert.equal((await silence.count()) > 0, maySilence);
+        for (const name of ['Add rule', 'Add channel', 'Test', 'Delete'])
+          assert.equal(await other.page.getByRole('button', { name, exact: true }).count(), 0, name);
+        await other.leave();
+      }
+    });
+  });
+}

@@ -1,0 +1,179 @@
+// work-pages: the tests of the page's tools: forms of values, settings, connections, users of the server, flush and undo, files, and finding servers.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { Page } from 'playwright-core';
+import { Connection } from '../../src/client/connection.js';
+import { userWith } from './admin-client.js';
+import type { PageStage } from './page-stage.js';
+
+export function workPages(stage: PageStage): void {
+  describe('at work on servers', () => {
+    const { ids } = stage;
+    const connect = async (port: number): Promise<Connection> => {
+      const client = await Connection.open({ host: '127.0.0.1', port, timeoutMs: 60_000 });
+      stage.endWith(() => client.close());
+      return client;
+    };
+    const confirm = async (page: Page, name: string): Promise<void> => {
+      const dialog = page.getByRole('dialog').last();
+      await dialog.getByLabel('Type the name of the server').fill(name);
+      await dialog.locator('button.danger').click();
+    };
+
+    it('shows values in the form that fits, and what lies in sketches, streams, fields and places', async () => {
+      const client = await connect(stage.server.port);
+      const packed = Buffer.from([0x81, 0xa6, ...Buffer.from('packed'), 0xc3]);
+      for (const words of [
+        ['SELECT', '3'],
+        ['SET', 'form:msgpack', packed],
+        ['SET', 'form:php', 'a:1:{s:6:"framed";i:7;}'],
+        ['SET', 'form:gzip', gzipSync('{"zipped":1}')],
+        ['SET', 'form:json', '{"plain":1}'],
+        ['SETBIT', 'form:bits', '7', '1'],
+        ['PFADD', 'form:sketch', 'a', 'b', 'c'],
+        ['GEOADD', 'form:geo', '-6.77', '62.01', 'Tórshavn', '12.56', '55.67', 'København'],
+        ['HSET', 'form:fields', 'short', 'lived', 'long', 'kept'],
+        ['HEXPIRE', 'form:fields', '1000', 'FIELDS', '1', 'short'],
+        ['XADD', 'form:stream', '5-1', 'kind', 'order'],
+        ['XGROUP', 'CREATE', 'form:stream', 'workers', '0'],
+        ['XREADGROUP', 'GROUP', 'workers', 'ann', 'STREAMS', 'form:stream', '>'],
+      ])
+        await client.call(...words);
+      const { page, open, leave } = await stage.seat(stage.root);
+      await open(ids.ours!, 'keys');
+      // The list of databases has those with keys, and one that is free.
+      const databases = page.getByLabel('Database');
+      await databases.locator('option[value="3"]').waitFor({ state: 'attached' });
+      assert.equal(await databases.locator('option').count(), 3);
+      await databases.selectOption('3');
+      await page.getByRole('treeitem', { name: 'form:' }).click();
+      const detail = page.locator('.detail');
+      for (const [key, ...shown] of [
+        ['msgpack', '"packed": true'],
+        ['php', '"framed": 7'],
+        ['gzip', '"zipped": 1'],
+        ['json', '"plain": 1'],
+        ['sketch', 'A HyperLogLog of about 3 elements.'],
+        ['fields', 'lived', '16 min'],
+        ['geo', 'København'],
+        ['stream', 'kind: order'],
+      ]) {
+        await page.getByRole('treeitem', { name: `form:${key!}` }).click();
+        for (const text of shown) await detail.getByText(text).first().waitFor();
+      }
+      await page.getByRole('button', { name: 'Groups' }).click();
+      await page.getByRole('button', { name: 'workers' }).click();
+      await page.getByRole('region', { name: 'Pending entries' }).getByText('ann').waitFor();
+      await page.getByRole('button', { name: 'Acknowledge' }).click();
+      await page.getByRole('region', { name: 'Pending entries' }).getByText('ann').waitFor({ state: 'detached' });
+      await page.getByRole('treeitem', { name: 'form:geo' }).click();
+      await page.getByText('As places on a map').click();
+      await page.locator('svg.map').getByText('Tórshavn').waitFor();
+      await page.getByRole('treeitem', { name: 'form:bits' }).click();
+      await page.getByRole('button', { name: 'Bits', exact: true }).click();
+      await page.getByRole('button', { name: '0: 0' }).click();
+      await page.getByRole('button', { name: '0: 1' }).waitFor();
+      await leave();
+    });
+
+    it('changes a setting after the name was typed, kills a connection, and makes and deletes a user of the server', async () => {
+      const victim = await connect(stage.redis.port);
+      await victim.call('CLIENT', 'SETNAME', 'victim');
+      const lost = new Promise<void>((resolve) => (victim.onLost = () => resolve()));
+      const { page, open, leave } = await stage.seat(stage.root);
+      await open(ids.redis!, 'config');
+      await page.getByLabel('Filter').fill('maxmemory-samples');
+      await page.getByRole('button', { name: 'Edit maxmemory-samples' }).click();
+      await page.getByRole('dialog').getByLabel('Value').fill('7');
+      await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+      await confirm(page, 'redis');
+      const row = page.getByRole('row', { name: /maxmemory-samples/ });
+      await row.getByText('changed').waitFor();
+      await row.getByText('default: 5').waitFor();
+      await open(ids.redis!, 'clients');
+      await page.getByLabel('Filter').fill('victim');
+      await page
+        .getByRole('row', { name: /victim/ })
+        .getByRole('button', { name: 'Kill' })
+        .click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Kill' }).click();
+      await lost;
+      await open(ids.redis!, 'acl');
+      await page.getByRole('button', { name: 'Add user' }).click();
+      await page.getByRole('dialog').getByLabel('Name').fill('reader');
+      await page.getByRole('dialog').getByLabel('Rules').fill('on >secret ~app:* +get');
+      await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+      const user = page.getByRole('region', { name: 'ACL users' }).getByRole('row', { name: /reader/ });
+      await user.getByText(/~app:\* .*\+get/).waitFor();
+      await user.getByRole('button', { name: 'Delete' }).click();
+      await confirm(page, 'redis');
+      await user.waitFor({ state: 'detached' });
+      await leave();
+    });
+
+    it('deletes all keys with a copy and brings them back, and takes keys out into a file and in again', async () => {
+      const client = await connect(stage.redis.port);
+      await client.call('SELECT', '5');
+      for (let index = 0; index < 20; index++) await client.call('SET', `kept:${index}`, String(index));
+      const { page, open, leave } = await stage.seat(stage.root);
+      await open(ids.redis!, 'bulk?db=5');
+      await page.getByRole('button', { name: 'Delete all keys' }).click();
+      await confirm(page, 'redis');
+      await page.getByText(/deleted 20 keys/).waitFor();
+      assert.deepEqual(await client.call('DBSIZE'), { kind: 'integer', value: 0 });
+      await page.getByRole('button', { name: 'Undo' }).click();
+      await page.getByText('20 keys came in').waitFor();
+      assert.deepEqual(await client.call('DBSIZE'), { kind: 'integer', value: 20 });
+      await open(ids.redis!, 'exchange?db=5');
+      await page.getByLabel('Pattern').fill('kept:1*');
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name: 'Download database 5' }).click(),
+      ]);
+      const file = await download.path();
+      assert.equal(readFileSync(file, 'utf8').match(/kept:1/g)?.length, 11);
+      await client.call('DEL', 'kept:1', 'kept:11');
+      await page.getByLabel('File', { exact: true }).setInputFiles(file);
+      await page.getByRole('button', { name: 'Import' }).click();
+      await page.getByText(/^(2|11) keys came in$/).waitFor();
+      assert.deepEqual(await client.call('EXISTS', 'kept:1', 'kept:11'), { kind: 'integer', value: 2 });
+      await leave();
+    });
+
+    it('finds the servers that a sentinel watches, and adds the chosen ones', async () => {
+      const [sentinel] = (await stage.fleet).entries.sentinel.nodes;
+      const { page, leave } = await stage.seat(stage.root);
+      await page.getByRole('button', { name: 'Add server' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('Address').fill(sentinel!);
+      await dialog.getByRole('button', { name: 'Try' }).click();
+      await dialog.getByText(/It answers: kvasir .*sentinel/).waitFor();
+      await dialog.getByRole('button', { name: 'Find others' }).click();
+      await dialog.getByText('Found: add which?').waitFor();
+      assert.equal(await dialog.getByRole('checkbox').count(), 3);
+      await dialog.getByRole('checkbox', { name: /^sentinel/ }).uncheck();
+      await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+      for (const name of ['mymaster', /^mymaster replica/])
+        await page.getByRole('link', { name, exact: true }).first().waitFor();
+      await leave();
+    });
+
+    for (const role of ['editor', 'operator'] as const)
+      it(`opens each page that an ${role} has`, async () => {
+        const { page, open, leave } = await stage.seat(await userWith(stage.root, `is-${role}`, { role }));
+        await open(ids.ours!, 'overview');
+        const names = await page.locator('nav.tabs a').allInnerTexts();
+        assert.equal(names.includes('Config'), role === 'operator');
+        assert.ok(!names.includes('ACL'));
+        for (const name of names) {
+          await page.locator('nav.tabs').getByRole('link', { name, exact: true }).click();
+          await page.locator('nav.tabs a[aria-current=page]').getByText(name, { exact: true }).waitFor();
+          await page.getByText('Loading …').first().waitFor({ state: 'hidden' });
+          assert.equal(await page.getByRole('alert').count(), 0, name);
+        }
+        await leave();
+      });
+  });
+}
