@@ -216,7 +216,7 @@ describe('kvasir-mysql', { skip }, () => {
     assert.equal(first.status, 0, first.stderr);
     await maria.sql("FLUSH BINARY LOGS; UPDATE shop.users SET name = 'unseen' WHERE id = 1; FLUSH BINARY LOGS");
     const [[last]] = (await maria.sql('SHOW MASTER STATUS')) as [[string]];
-    // A binlog stays until InnoDB has noted that it needs it no more.
+    // A binlog stays until InnoDB has noted that it no longer needs it.
     await until('the purge', async () => {
       await maria.sql(`PURGE BINARY LOGS TO '${last}'`);
       return (await maria.sql('SHOW BINARY LOGS')).length === 1;

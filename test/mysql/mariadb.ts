@@ -19,7 +19,7 @@ export interface Mariadb {
   /** Runs statements as root; the rows of the last one, as texts. */
   sql(text: string): Promise<(string | null)[][]>;
   connect(): Promise<Connection>;
-  /** What the program `mariadb` prints for a query, a list of cells for each row. */
+  /** The output of the program `mariadb` for a query: a list of cells for each row. */
   client(query: string): Promise<string[][]>;
   /** Ends the process; with SIGKILL as a crash does. */
   kill(signal: NodeJS.Signals): Promise<void>;
@@ -50,7 +50,7 @@ function run(program: string, words: readonly string[]): Promise<string> {
 /** A data folder that has been set up once for this process, to copy. */
 let prepared: Promise<string> | undefined;
 
-function prepareData(): Promise<string> {
+export function prepareData(): Promise<string> {
   prepared ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kvasir-mariadb-new-'));
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

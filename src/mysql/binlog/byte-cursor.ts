@@ -12,6 +12,7 @@ const SAFE_HIGH = 0x1f_ffff;
 export class ByteCursor {
   position: number;
   readonly view: DataView;
+  private buffer: Buffer | undefined;
 
   constructor(
     readonly bytes: Uint8Array,
@@ -113,14 +114,21 @@ export class ByteCursor {
     return this.slice(this.left);
   }
 
+  /** All bytes as a Buffer: texts are cut out of one view, not each by a view of its own. */
+  private get whole(): Buffer {
+    const { bytes } = this;
+    this.buffer ??= bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.buffer;
+  }
+
   latin1(count: number): string {
     const at = this.take(count);
-    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + at, count).toString('latin1');
+    return this.whole.toString('latin1', at, at + count);
   }
 
   utf8(count: number): string {
     const at = this.take(count);
-    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + at, count).toString('utf8');
+    return this.whole.toString('utf8', at, at + count);
   }
 }
 

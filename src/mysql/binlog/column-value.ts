@@ -4,6 +4,7 @@
 import { inflateRawSync, inflateSync } from 'node:zlib';
 import { shrinkInteger as shrink } from '../values/integers.js';
 import { inet4Text, inet6Text, uuidText } from '../values/address-text.js';
+import { decodeUtf8 } from '../values/charset.js';
 import type { Column } from '../values/column.js';
 import { floatText } from '../values/number-text.js';
 import { Decimal, JsonText, type Value } from '../values/value.js';
@@ -92,7 +93,7 @@ function readBytes(cursor: ByteCursor, shape: ColumnShape, column: Column): Valu
   switch (shape.type) {
     case ColumnType.varchar:
     case ColumnType.varString:
-      return text(cursor.slice(shape.size < 256 ? cursor.u8() : cursor.u16()), column);
+      return textAt(cursor, shape.size < 256 ? cursor.u8() : cursor.u16(), column);
     case ColumnType.string: {
       const bytes = cursor.slice(shape.size < 256 ? cursor.u8() : cursor.u16());
       // The zeros at the end of a BINARY were left out.
@@ -107,7 +108,7 @@ function readBytes(cursor: ByteCursor, shape: ColumnShape, column: Column): Valu
     case ColumnType.longBlob:
     case ColumnType.geometry:
     case ColumnType.vector:
-      return text(readBlob(cursor, shape), column);
+      return textAt(cursor, blobLength(cursor, shape), column);
     case ColumnType.varcharCompressed:
       return text(expandColumn(cursor.slice(shape.size < 256 ? cursor.u8() : cursor.u16())), column);
     case ColumnType.blobCompressed:
@@ -121,8 +122,19 @@ function readBytes(cursor: ByteCursor, shape: ColumnShape, column: Column): Valu
 
 /** The bytes of a blob, JSON or geometry value. */
 export function readBlob(cursor: ByteCursor, shape: ColumnShape): Uint8Array {
+  return cursor.slice(blobLength(cursor, shape));
+}
+
+function blobLength(cursor: ByteCursor, shape: ColumnShape): number {
   if (shape.size < 1 || shape.size > 4) throw new BinlogFormatError(`a blob whose length takes ${shape.size} bytes`);
-  return cursor.slice(cursor.uint(shape.size));
+  return cursor.uint(shape.size);
+}
+
+/** The next bytes as a value of a column; most text is UTF-8, which needs no view of its own. */
+function textAt(cursor: ByteCursor, bytes: number, column: Column): Value {
+  return column.textKind === 'text' && column.decode === decodeUtf8
+    ? cursor.utf8(bytes)
+    : text(cursor.slice(bytes), column);
 }
 
 export function text(bytes: Uint8Array, column: Column): Value {

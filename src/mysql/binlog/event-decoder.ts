@@ -2,9 +2,9 @@
 //
 //   timestamp (4)  type (1)  server id (4)  size (4)  end position (4)  flags (2)  header of the type  body  checksum (4, or none)
 //
-// The stream tells how to read itself: a format description says how long each type's own header is and whether checksums
-// follow, table maps say how rows are cut. A decoder keeps that, and nothing else, so a stream can begin anywhere that a format
-// description and a rotate come first, as a server sends them at each connection.
+// The stream describes its own format: a format description says how long each type's own header is and whether
+// checksums follow, table maps say how rows are cut. A decoder keeps that, and nothing else, so a stream can begin
+// anywhere that a format description and a rotate come first, as a server sends them at each connection.
 //
 // An event of an unknown type is passed over when its flag or its number (beyond what changes data) allows it, else it is an
 // error: going on without it could lose a change.
@@ -63,7 +63,7 @@ export class EventDecoder {
   decode(bytes: Uint8Array, take: (event: BinlogEvent) => void): void {
     const header = readHeader(new ByteCursor(bytes));
     if (header.size !== bytes.length)
-      throw new BinlogFormatError(`an event that tells ${header.size} bytes and has ${bytes.length}`);
+      throw new BinlogFormatError(`an event that declares ${header.size} bytes and has ${bytes.length}`);
     if (header.type === EventType.formatDescription) {
       take({ header, ...this.readFormat(bytes) });
       return;

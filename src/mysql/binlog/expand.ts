@@ -32,7 +32,7 @@ export function expandEvent(cursor: ByteCursor): Uint8Array {
   } catch (error) {
     throw new BinlogFormatError(`a compressed event that is broken: ${(error as Error).message}`);
   }
-  if (expanded.length !== length) throw new BinlogFormatError('a compressed event of another length than it tells');
+  if (expanded.length !== length) throw new BinlogFormatError('a compressed event of another length than it declares');
   return expanded;
 }
 
@@ -63,7 +63,7 @@ function expandZstd(payload: Uint8Array, size: number): Uint8Array {
   let total = 0;
   const stream = new Decompress((part) => {
     total += part.length;
-    if (total > size) throw new BinlogFormatError('a compressed transaction that is longer than it tells');
+    if (total > size) throw new BinlogFormatError('a compressed transaction that is longer than it declares');
     parts.push(part);
   });
   try {
@@ -72,6 +72,6 @@ function expandZstd(payload: Uint8Array, size: number): Uint8Array {
     if (error instanceof BinlogFormatError) throw error;
     throw new BinlogFormatError(`a compressed transaction that is broken: ${(error as Error).message}`);
   }
-  if (total !== size) throw new BinlogFormatError('a compressed transaction that is shorter than it tells');
+  if (total !== size) throw new BinlogFormatError('a compressed transaction that is shorter than it declares');
   return Buffer.concat(parts);
 }

@@ -76,8 +76,8 @@ export function applyJsonDiffs(document: JsonValue, diffs: ByteCursor): JsonValu
       if (value === undefined) parent.splice(last, 1);
       else if (operation === 1) parent.splice(last, 0, value);
       else if (last < parent.length) parent[last] = value;
-      else throw new BinlogFormatError(`a JSON difference at ${path}, which is not there`);
-    } else throw new BinlogFormatError(`a JSON difference at ${path}, which is not there`);
+      else throw new BinlogFormatError(`a JSON difference at the missing path ${path}`);
+    } else throw new BinlogFormatError(`a JSON difference at the missing path ${path}`);
   }
   return root;
 }

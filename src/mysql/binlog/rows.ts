@@ -72,8 +72,11 @@ export function hasAllColumns({ columnCount, beforeColumns, afterColumns }: Rows
   return true;
 }
 
+/** Of rows without JSON columns. */
+const noJson = new Map<number, Uint8Array>();
+
 class ImageReader {
-  private readonly jsonCount: number;
+  readonly jsonCount: number;
 
   constructor(
     private readonly cursor: ByteCursor,
@@ -138,7 +141,7 @@ export function readRows(head: RowsHead, map: TableMap, columns: readonly Column
   const changes: RowChange[] = [];
   while (head.rows.left > 0) {
     const start = head.rows.position;
-    const json = new Map<number, Uint8Array>();
+    const json = images.jsonCount === 0 ? noJson : new Map<number, Uint8Array>();
     const before = head.kind === 'insert' ? undefined : images.read(head.beforeColumns, json, false);
     const after = head.kind === 'delete' ? undefined : images.read(head.afterColumns, json, head.form.isPartial);
     if (head.rows.position === start) throw new BinlogFormatError('a row without bytes');

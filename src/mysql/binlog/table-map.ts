@@ -1,4 +1,4 @@
-// table-map: the event that tells which table the rows that follow belong to, and how their bytes are cut into columns.
+// table-map: the event that names the table of the rows that follow, and how their bytes are cut into columns.
 //
 //   table id (4 or 6)  flags (2)  length, database, 0  length, table, 0  column count (length-encoded)
 //   type of each column (1)  metadata (length-encoded size, see column-type)  bitmap of nullable columns
@@ -63,6 +63,34 @@ export function readTableMap(body: ByteCursor, tableIdBytes: 4 | 6, isMariadb: b
   const columns: ColumnShape[] = [];
   for (let index = 0; index < count; index++) columns.push(readShape(types[index]!, metadata, bitAt(nullable, index)));
   return { id, database, table, columns, optional: readOptional(body, columns, isMariadb) };
+}
+
+function sameList<T>(
+  one: readonly T[] | undefined,
+  other: readonly T[] | undefined,
+  same: (a: T, b: T) => boolean = Object.is,
+): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.length === other.length && one.every((value, index) => same(value, other[index]!));
+}
+
+const sameBytes = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0;
+
+/** Whether two maps describe the same columns in the same way. */
+export function sameTable(one: TableMap, other: TableMap): boolean {
+  const [a, b] = [one.optional, other.optional];
+  return (
+    sameList(
+      one.columns,
+      other.columns,
+      (x, y) => x.type === y.type && x.size === y.size && x.scale === y.scale && x.isNullable === y.isNullable,
+    ) &&
+    sameList(a.names, b.names) &&
+    sameList(a.isUnsigned, b.isUnsigned) &&
+    sameList(a.collations, b.collations) &&
+    sameList(a.primaryKey, b.primaryKey) &&
+    sameList(a.members, b.members, (x, y) => sameList(x, y, sameBytes))
+  );
 }
 
 class OptionalReader {
@@ -183,6 +211,6 @@ function readOptional(body: ByteCursor, columns: readonly ColumnShape[], isMaria
   if (names !== undefined && names.length !== columns.length)
     throw new BinlogFormatError(`${names.length} names for ${columns.length} columns`);
   if (primaryKey?.some((place) => place >= columns.length) === true)
-    throw new BinlogFormatError('a primary key of columns that are not there');
+    throw new BinlogFormatError('a primary key of missing columns');
   return { isUnsigned, collations, names, members, primaryKey };
 }

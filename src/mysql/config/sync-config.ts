@@ -4,6 +4,9 @@
 
 import { Template } from '../mapping/template.js';
 import { type Expression, parseExpression } from '../mapping/expression.js';
+import { systemErrorText } from '../../base/system-error.js';
+import { zoneOf } from '../values/time-zone.js';
+import { parseAddress } from '../../transfer/link/address.js';
 import type { JsonNumbers } from '../values/value-text.js';
 import { readYaml, type Section } from './yaml-reader.js';
 
@@ -24,7 +27,7 @@ export interface SourceConfig {
   readonly serverId: number | undefined;
   readonly tls: TlsConfig | undefined;
   readonly timeZone: string;
-  /** What becomes of changes of mapped tables that the binlog holds as statements. */
+  /** Treatment of changes of mapped tables that the binlog holds as statements. */
   readonly statementEvents: 'resnapshot' | 'stop';
   readonly ddl: 'follow' | 'resnapshot' | 'stop';
   readonly cascades: 'resnapshot' | 'ignore' | 'stop';
@@ -33,11 +36,16 @@ export interface SourceConfig {
   readonly resnapshotSeconds: number;
 }
 
+/** Silence of a target after which it counts as lost, unless the configuration says another. */
+const REPLY_SECONDS = 60;
+
 export interface TargetConfig {
   readonly address: string;
   readonly tls: TlsConfig | undefined;
   /** Prefix of the keys that hold the state. */
   readonly stateKey: string;
+  /** A target that owes replies and sends nothing for so long counts as lost. */
+  readonly replyMs: number;
 }
 
 interface TargetBase {
@@ -140,13 +148,13 @@ export function parseConfig(path: string, text: string, around: ConfigSurroundin
       path,
       name,
       source: readSource(need(top, 'source'), around),
-      target: readTarget(need(top, 'target'), name),
+      target: readTarget(need(top, 'target'), name, around),
       tables,
       limits: readLimits(top.section('limits')),
       status:
         status === undefined
           ? undefined
-          : { host: status.text('host') ?? '127.0.0.1', port: status.number('port', 0, 65535) ?? 0 },
+          : { host: status.text('host') ?? '127.0.0.1', port: status.integer('port', 0, 65535) ?? 0 },
       alerts: readAlerts(top.section('alerts')),
       sweep: top.choice('sweep', ['auto', 'always', 'never']) ?? 'auto',
     };
@@ -162,14 +170,28 @@ function need(top: Section, key: string): Section | undefined {
   return section;
 }
 
-function readTls(section: Section | undefined): TlsConfig | undefined {
+/** The path of a file that can be read now; a wrong one would be noticed only at the first connection. */
+function readableFile(section: Section, key: string, around: ConfigSurroundings): string | undefined {
+  const path = section.text(key);
+  if (path === undefined) return undefined;
+  try {
+    around.readFile(path);
+    return path;
+  } catch (error) {
+    return section.fail(key, `cannot be read: ${systemErrorText(error as Error)}`);
+  }
+}
+
+function readTls(section: Section | undefined, around: ConfigSurroundings): TlsConfig | undefined {
   if (section === undefined) return undefined;
   const tls = {
-    caFile: section.text('ca'),
-    certFile: section.text('cert'),
-    keyFile: section.text('key'),
+    caFile: readableFile(section, 'ca', around),
+    certFile: readableFile(section, 'cert', around),
+    keyFile: readableFile(section, 'key', around),
     insecure: section.flag('insecure') ?? false,
   };
+  if (section.has('cert') !== section.has('key'))
+    section.fail(section.has('key') ? 'key' : 'cert', 'goes with both cert and key');
   section.end();
   return tls;
 }
@@ -199,7 +221,7 @@ function readPassword(section: Section, around: ConfigSurroundings): string {
   try {
     return around.readFile(file).replace(/\r?\n$/, '');
   } catch (error) {
-    return section.fail('password_file', `cannot be read: ${(error as Error).message}`) ?? '';
+    return section.fail('password_file', `cannot be read: ${systemErrorText(error as Error)}`) ?? '';
   }
 }
 
@@ -218,13 +240,15 @@ function readSource(section: Section | undefined, around: ConfigSurroundings): S
   section.texts('host');
   if (hosts.length === 0 && socket === undefined) section.fail('hosts', 'is missing (host:port, or socket: PATH)');
   const timeZone = section.text('time_zone') ?? '+00:00';
+  if (zoneOf(timeZone) === undefined)
+    section.fail('time_zone', `is '${timeZone}', which is no time zone (write +08:00 or Asia/Shanghai)`);
   const source: SourceConfig = {
     hosts,
     socket,
     user: section.needText('user'),
     password: readPassword(section, around),
-    serverId: section.number('server_id', 1, 4_294_967_295),
-    tls: readTls(section.section('tls')),
+    serverId: section.integer('server_id', 1, 4_294_967_295),
+    tls: readTls(section.section('tls'), around),
     timeZone,
     statementEvents: section.choice('statement_events', ['resnapshot', 'stop']) ?? 'resnapshot',
     ddl: section.choice('ddl', ['follow', 'resnapshot', 'stop']) ?? 'follow',
@@ -236,12 +260,15 @@ function readSource(section: Section | undefined, around: ConfigSurroundings): S
   return source;
 }
 
-function readTarget(section: Section | undefined, name: string): TargetConfig {
+function readTarget(section: Section | undefined, name: string, around: ConfigSurroundings): TargetConfig {
   const stateKey = section?.text('state_key') ?? `kvasir-mysql:{${name}}`;
+  const address = section?.needText('address') ?? '';
+  if (section !== undefined && address !== '') attempt(section, 'address', () => parseAddress(address));
   const target = {
-    address: section?.needText('address') ?? '',
-    tls: readTls(section?.section('tls')),
+    address,
+    tls: readTls(section?.section('tls'), around),
     stateKey,
+    replyMs: (section?.number('timeout_seconds', 0.1, 86_400) ?? REPLY_SECONDS) * 1000,
   };
   section?.end();
   return target;
@@ -250,7 +277,7 @@ function readTarget(section: Section | undefined, name: string): TargetConfig {
 function readLimits(section: Section | undefined): LimitsConfig {
   const limits = {
     rowsPerSecond: section?.number('rows_per_second', 1, 1e9) ?? Infinity,
-    batchRows: section?.number('batch_rows', 1, 1e6) ?? 2000,
+    batchRows: section?.integer('batch_rows', 1, 1e6) ?? 2000,
     batchBytes: section?.number('batch_bytes', 1024, 1e9) ?? 4 << 20,
     transactionBytes: section?.number('transaction_bytes', 1024, 8e9) ?? 256 << 20,
   };
@@ -327,7 +354,7 @@ function readMappingTarget(section: Section): MappingTarget | undefined {
   const found = kinds.filter((kind) => section.has(kind));
   const kind = found[0];
   if (kind === undefined || found.length > 1) {
-    section.mistakes.add(undefined, `${section.path} must have one of ${kinds.join(', ')}`);
+    section.failHere(`must have one of ${kinds.join(', ')}`);
     return undefined;
   }
   const base = { key: needTemplate(section, kind), path: section.path };
@@ -366,7 +393,7 @@ function readKind(kind: (typeof kinds)[number], base: TargetBase, section: Secti
       return {
         ...base,
         kind,
-        lengthMax: section.number('maxlen', 1, Number.MAX_SAFE_INTEGER),
+        lengthMax: section.integer('maxlen', 1, Number.MAX_SAFE_INTEGER),
         withSnapshot: section.flag('snapshot') ?? false,
       };
   }

@@ -3,7 +3,18 @@
 // Each reading names the path of keys (`tables[0].targets[1].hash`) and the line, so that a long configuration can be mended without
 // guessing. Keys that nobody asked for are mistakes too: a misspelt option must not be ignored.
 
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { nearestWord } from '../../base/nearest-word.js';
 
 /** A configuration that is wrong; the message has one line for each mistake. */
@@ -15,11 +26,18 @@ export class Mistakes {
   constructor(
     private readonly path: string,
     private readonly lineCounter: LineCounter,
+    private readonly document: Document,
   ) {}
+
+  /** The node that an alias (`*name`) stands for. */
+  resolve(alias: Alias): unknown {
+    return alias.resolve(this.document);
+  }
 
   add(offset: number | undefined, text: string): void {
     const line = offset === undefined ? 0 : this.lineCounter.linePos(offset).line;
-    this.lines.push(line === 0 ? `${this.path}: ${text}` : `${this.path}, line ${line}: ${text}`);
+    const told = line === 0 ? `${this.path}: ${text}` : `${this.path}, line ${line}: ${text}`;
+    if (!this.lines.includes(told)) this.lines.push(told);
   }
 }
 
@@ -35,7 +53,9 @@ export class Section {
 
   private node(key: string): unknown {
     this.asked.add(key);
-    return this.map?.get(key, true);
+    const node: unknown = this.map?.get(key, true);
+    if (!isAlias(node)) return node;
+    return this.mistakes.resolve(node) ?? this.fail(key, `is *${node.source}, and no &${node.source} stands before it`);
   }
 
   private where(key: string): string {
@@ -44,6 +64,11 @@ export class Section {
 
   private offset(node: unknown): number | undefined {
     return (node as { range?: [number, number, number] | null } | undefined)?.range?.[0];
+  }
+
+  /** The section itself is wrong. */
+  failHere(text: string): void {
+    this.mistakes.add(this.offset(this.map), `${this.path} ${text}`);
   }
 
   fail(key: string, text: string): undefined {
@@ -80,7 +105,8 @@ export class Section {
   needText(key: string): string {
     const text = this.text(key);
     if (text === undefined || text === '') {
-      if (!this.has(key) || text === '') this.fail(key, 'is missing');
+      const node = this.map?.get(key, true);
+      if (!isCollection(node) && !isAlias(node)) this.fail(key, 'is missing');
       return '';
     }
     return text;
@@ -91,6 +117,13 @@ export class Section {
     if (value === undefined) return undefined;
     if (typeof value === 'number' && value >= least && value <= most) return value;
     return this.fail(key, `must be a number from ${least} to ${most}`);
+  }
+
+  integer(key: string, least: number, most: number): number | undefined {
+    const value = this.scalar(key);
+    if (value === undefined) return undefined;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+    return this.fail(key, `must be a whole number from ${least} to ${most}`);
   }
 
   flag(key: string): boolean | undefined {
@@ -167,7 +200,7 @@ export class Section {
 export function readYaml<T>(path: string, text: string, read: (top: Section) => T): T {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, uniqueKeys: true });
-  const mistakes = new Mistakes(path, lineCounter);
+  const mistakes = new Mistakes(path, lineCounter, document as Document);
   for (const error of document.errors)
     mistakes.add(error.pos[0], error.message.split('\n')[0]!.replace(/ at line .*$/, ''));
   if (mistakes.lines.length > 0) throw new ConfigError(mistakes.lines.join('\n'));

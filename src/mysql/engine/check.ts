@@ -1,4 +1,4 @@
-// check: looks at source, target and mapping before anything is written, and tells what to change.
+// check: looks at source, target and mapping before anything is written, and prints the necessary changes.
 
 import type { SyncConfig } from '../config/sync-config.js';
 import { isError, replyText } from '../../client/reply.js';
@@ -9,6 +9,7 @@ import { readMasterStatus, type ServerFacts } from '../source/server-facts.js';
 import { type SourceConnection, SourceRefused, sqlName } from '../source/source-connection.js';
 import { readSchemas } from '../source/table-schema.js';
 import { targetAddress } from '../target/open-target.js';
+import { severalServers } from '../target/server-target.js';
 import { mappingProblems } from './check-mapping.js';
 import { readCascades } from './dependencies.js';
 import { tableName } from './table-plan.js';
@@ -163,6 +164,17 @@ async function checkGrants(
   }
 }
 
+const PROBED_KEYS = 64;
+
+/** Whether a transaction with some keys is refused because they lie on different servers. */
+async function isSpread(pipeline: Pipeline): Promise<boolean> {
+  const asked = [pipeline.call('MULTI')];
+  for (let index = 0; index < PROBED_KEYS; index++) asked.push(pipeline.call('EXISTS', `kvasir-mysql:check:${index}`));
+  asked.push(pipeline.call('DISCARD'));
+  const replies = await Promise.all(asked);
+  return replies.some((reply) => isError(reply) && replyText(reply).startsWith('CROSSSLOT'));
+}
+
 export async function checkTarget(config: SyncConfig, tell: Tell): Promise<void> {
   const address = targetAddress(config.target);
   const pipeline = await Pipeline.open(address);
@@ -183,6 +195,7 @@ export async function checkTarget(config: SyncConfig, tell: Tell): Promise<void>
         'error',
         `the target refuses WATCH and MULTI (${replyText(watch)}): name the server behind it, or use kvasir-proxy`,
       );
+    else if (await isSpread(pipeline)) tell('error', severalServers(address.name));
     const role = isError(info) ? undefined : infoField(replyText(info), 'role');
     if (role === 'slave') tell('error', 'the target is a replica: name its master');
     const policy = isError(info) ? undefined : infoField(replyText(info), 'maxmemory_policy');

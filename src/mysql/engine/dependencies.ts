@@ -67,7 +67,7 @@ export async function readDependents(
       for (const [database, name, text] of await connection.texts(sql))
         texts.push([`${database}.${name}`.toLowerCase(), (text ?? '').toLowerCase()]);
     } catch (error) {
-      if (!(error instanceof SourceRefused)) throw error; // without the grant nothing is seen, which the check tells
+      if (!(error instanceof SourceRefused)) throw error; // without the grant nothing is seen; the check reports that
     }
   };
   await collect(
@@ -84,7 +84,7 @@ export async function readDependents(
     const bare = lower.slice(lower.indexOf('.') + 1);
     const names = new Set(texts.filter(([, text]) => text.includes(bare)).map(([name]) => name));
     names.delete(lower);
-    // What leads to those: a view on a view, a trigger that calls a routine.
+    // Indirect dependents: a view on a view, a trigger that calls a routine.
     for (const name of names)
       for (const [other, text] of texts)
         if (text.includes(name.slice(name.indexOf('.') + 1)) && other !== lower) names.add(other);

@@ -7,14 +7,14 @@
 // caller to read it anew. That this is so stands in the state from the same transaction on.
 import type { EventHeader } from '../binlog/event.js';
 import { hasAllColumns, readRows, type RowChange, type RowsHead } from '../binlog/rows.js';
-import type { TableMap } from '../binlog/table-map.js';
+import { sameTable, type TableMap } from '../binlog/table-map.js';
 import type { ZoneOf } from '../binlog/temporal.js';
 import type { MappingTarget, SyncConfig } from '../config/sync-config.js';
 import { type Flavor, isReached, type Position, positionText } from '../gtid/position.js';
 import { wordBytes } from '../mapping/effects.js';
 import { keySlot } from '../../base/key-slot.js';
 import type { StreamHandler } from '../source/stream-reader.js';
-import { fits, schemaOfMap } from '../source/table-schema.js';
+import { fits, schemaOfMap, type TableSchema } from '../source/table-schema.js';
 import type { PlacedCommand } from '../target/redis-target.js';
 import type { Row } from '../values/value.js';
 import type { Batcher } from './batcher.js';
@@ -24,7 +24,7 @@ import { readStatement, type Statement } from './statement.js';
 import { type SyncState, tableField } from './sync-state.js';
 import { TablePlan, type RowTransform } from './table-plan.js';
 
-/** What was told to stop at: the message says at what and what to do. */
+/** An event that the configuration says to stop at: the message names it and the next step. */
 export class StoppedAt extends Error {}
 
 export interface FollowerParts {
@@ -68,6 +68,8 @@ export class Follower implements StreamHandler {
   private skipRows: number;
   private readonly marks = new Map<number, { position: Position; rows: number }>();
   readonly stale = new Set<string>();
+  /** Schemas that table maps with names have described: each event has a map of its own, and nearly all are the same. */
+  private readonly named = new Map<string, { map: TableMap; known: TableSchema; schema: TableSchema }>();
   readonly counts = { transactions: 0, rows: 0, statements: 0, ddl: 0 };
 
   constructor(private readonly parts: FollowerParts) {
@@ -133,6 +135,7 @@ export class Follower implements StreamHandler {
       );
     }
     const changes = readRows(head, map, schema.columns, this.parts.zone);
+    const apply = plan === undefined ? undefined : this.applier(plan, header);
     for (const change of changes) {
       const index = transaction.seenRows++;
       if (this.skipRows > index) continue;
@@ -140,7 +143,7 @@ export class Follower implements StreamHandler {
         if (change.before !== undefined) child.mark(change.before);
         if (change.after !== undefined) child.mark(change.after);
       }
-      if (plan !== undefined) this.apply(plan, change, index, header);
+      apply?.(change, index);
     }
     if (plan !== undefined) {
       transaction.rows += changes.length;
@@ -162,35 +165,40 @@ export class Follower implements StreamHandler {
   private schemaFor(name: string, map: TableMap, plan: TablePlan | undefined): TablePlan['schema'] | undefined {
     const known = plan?.schema ?? this.parts.lookups.schemaOf(name) ?? this.parts.state.tables.get(name)?.schema;
     if (map.optional.names !== undefined) {
+      const last = this.named.get(name);
+      if (last !== undefined && last.known === known && sameTable(last.map, map)) return last.schema;
       const named = schemaOfMap(map, known, this.parts.charsets)!;
       const isKnown =
         known !== undefined &&
         named.columns.length === known.columns.length &&
         named.columns.every((column, index) => column.name === known.columns[index]!.name);
+      if (isKnown) this.named.set(name, { map, known, schema: named });
       if (isKnown) return named;
     } else if (known !== undefined && fits(map, known)) return known;
     this.markStale(name, 'its columns in the binlog are not those that are known');
     return undefined;
   }
 
-  private apply(plan: TablePlan, { before, after }: RowChange, row: number, header: EventHeader): void {
+  /** Applies the rows of one event. */
+  private applier(plan: TablePlan, header: EventHeader): (change: RowChange, index: number) => void {
     const transaction = this.open;
+    let row = 0;
     const origin = {
       table: plan.name,
       timestamp: header.timestamp,
       place: transaction.gtid ?? `${transaction.start.file}:${header.endPosition}`,
     };
-    plan.change(
-      before,
-      after,
-      origin,
-      (key, ...words) => {
-        if (this.hasSlotDone(key, transaction, row)) return;
-        transaction.commands.push({ key, words });
-        for (const word of words) transaction.bytes += word.length;
-      },
-      (target: MappingTarget, changed: Row) => this.parts.lookups.markParent(plan, target, changed),
-    );
+    const take = (words: PlacedCommand['words']): void => {
+      const key = words[1]!;
+      if (this.hasSlotDone(key, transaction, row)) return;
+      transaction.commands.push({ key, words });
+      for (const word of words) transaction.bytes += word.length;
+    };
+    const dirty = (target: MappingTarget, changed: Row): void => this.parts.lookups.markParent(plan, target, changed);
+    return ({ before, after }, index) => {
+      row = index;
+      plan.change(before, after, origin, take, dirty);
+    };
   }
 
   /** In a cluster: the slot has this change since before a crash. */

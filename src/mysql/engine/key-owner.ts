@@ -15,7 +15,7 @@ interface Pattern {
 
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** What the values of a template can look like. */
+/** A pattern that every value of a template matches. */
 export function templatePattern(template: Template, plan: TablePlan): RegExp {
   const source = template.parts.map((part) => {
     if (typeof part === 'string') return escape(Buffer.from(part).toString('latin1'));

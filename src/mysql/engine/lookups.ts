@@ -1,8 +1,8 @@
 // lookups: keys that hold a row with its children ("order with its items"), rendered by asking MySQL again.
 //
-// A change of a child names its parent; right before the batch is sent, all parents that changed are read with their children in one
-// consistent read, and their keys are written anew. What is read may be younger than the batch: the later changes name the parent again,
-// so the key is right in the end.
+// A change of a child names its parent; right before the batch is sent, all changed parents are read with their
+// children in one consistent read, and their keys are written anew. These rows may be younger than the batch: the later
+// changes name the parent again, so the key is right in the end.
 import type { ZoneOf } from '../binlog/temporal.js';
 import type { ChildrenConfig, MappingTarget } from '../config/sync-config.js';
 import { changeEntry, recordJson } from '../mapping/effects.js';
@@ -137,7 +137,7 @@ export class Lookups {
     const children = await this.read(source, plan, target, rows);
     rows.forEach((row, index) => {
       const entry = plan.entry(target, plan.record(row), children[index]!);
-      changeEntry(target, undefined, entry, (key, ...words) => void commands.push({ key, words }));
+      changeEntry(target, undefined, entry, (words) => void commands.push({ key: words[1]!, words }));
     });
   }
 
@@ -184,12 +184,13 @@ export class Lookups {
       `SELECT ${columns} FROM ${sqlName(schema.database)}.${sqlName(schema.table)} ` +
         `WHERE (${config.by.map(([column]) => sqlName(column)).join(', ')}) IN (${keys})${orderText}`,
     );
+    const shownPlaces = [...schema.columns.keys()].filter(
+      (place) => config.columns === undefined || config.columns.includes(schema.columns[place]!.name),
+    );
+    const names = shownPlaces.map((place) => schema.columns[place]!.name);
     for (const cells of found) {
       const row = readRow(cells, schema, this.zone);
-      const shown = new Map<string, Value>();
-      schema.columns.forEach(({ name }, index) => {
-        if (config.columns === undefined || config.columns.includes(name)) shown.set(name, row[index] ?? null);
-      });
+      const shown = { names, values: shownPlaces.map((place) => row[place] ?? null) };
       byKey.get(idOf(row, childPlaces))?.push(recordJson(shown, plan.config));
     }
     return lists;

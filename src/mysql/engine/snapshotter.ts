@@ -1,8 +1,9 @@
 // snapshotter: reads tables whole, at one position, and makes their keys equal to them.
 //
-// Rows come in pages by the primary key (or as one stream without one), all in the same consistent read. What is written is noted as
-// hashes; afterwards a sweep removes keys and members of the mapping that no row wrote: rows that were deleted while nobody watched.
-// A table is marked stale before the first write, so that a crash in the middle begins it again.
+// Rows come in pages by the primary key (or as one stream without one), all in the same consistent read. The written
+// keys and members are noted as hashes; afterwards a sweep removes those of the mapping that no row wrote: their rows
+// were deleted while nobody watched. A table is marked stale before the first write, so that a crash in the middle
+// begins it again.
 import type { ZoneOf } from '../binlog/temporal.js';
 import type { MappingTarget, SyncConfig } from '../config/sync-config.js';
 import type { Position } from '../gtid/position.js';
@@ -74,7 +75,7 @@ export interface SnapshotParts {
   readonly isAsked: () => boolean;
 }
 
-/** The snapshot was told to end before it was whole. */
+/** The snapshot was stopped before it was whole. */
 export class SnapshotInterrupted extends Error {}
 
 /** Writes all rows of a table; the result is what each target should hold. */
@@ -82,18 +83,23 @@ export async function copyTable(plan: TablePlan, parts: SnapshotParts): Promise<
   const { config, target, connection, zone, lookups, position } = parts;
   const wanted = new Map(plan.config.targets.map((one) => [one, new Wanted()]));
   const emptied = new KeySet();
+  // Rows are read and mapped while the target works on those before.
+  let running = Promise.resolve();
   for await (const page of pagesOf(connection, plan.schema, zone)) {
     if (parts.isAsked())
       throw new SnapshotInterrupted('the snapshot was interrupted; it begins again at the next start');
     await parts.limit(page.length);
     let commands: PlacedCommand[] = [];
     let bytes = 0;
-    const take = (key: PlacedCommand['key'], ...words: PlacedCommand['words'][number][]): void => {
-      commands.push({ key, words });
+    const take = (words: PlacedCommand['words']): void => {
+      commands.push({ key: words[1]!, words });
       for (const word of words) bytes += word.length;
     };
     const send = async (): Promise<void> => {
-      if (commands.length > 0) await target.apply({ commands, state: new Map(), mark: undefined });
+      await running;
+      if (commands.length === 0) return;
+      running = target.apply({ commands, state: new Map(), mark: undefined });
+      running.catch(() => undefined); // told at the next send
       commands = [];
       bytes = 0;
     };
@@ -119,10 +125,10 @@ export async function copyTable(plan: TablePlan, parts: SnapshotParts): Promise<
           if (one.withSnapshot) feedChange(one, undefined, entry, origin, take);
           continue;
         }
-        // A list cannot tell which of its elements are there already.
+        // A list does not show which elements an earlier try has added.
         if (one.kind === 'list' && !emptied.has(entry.key)) {
           emptied.add(entry.key);
-          take(entry.key, 'DEL', entry.key);
+          take(['DEL', entry.key]);
         }
         wanted.get(one)!.add(entry);
         changeEntry(one, undefined, entry, take);
@@ -132,5 +138,6 @@ export async function copyTable(plan: TablePlan, parts: SnapshotParts): Promise<
     await send();
     parts.onRows(page.length);
   }
+  await running;
   return wanted;
 }

@@ -2,7 +2,7 @@
 //
 // No grammar of SQL is needed: the first words tell the kind, and a statement can only concern tables whose names stand in it. A name
 // that stands in it for another reason (a column, a text in an index comment) costs a needless re-snapshot, never a missed change.
-// What a statement does through triggers, views and routines is found by their texts: see `dependentNames`.
+// Effects of a statement through triggers, views and routines are found by their texts: see `dependentNames`.
 
 export type StatementKind = 'changes' | 'tables' | 'database' | 'other';
 

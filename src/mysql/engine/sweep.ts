@@ -29,7 +29,7 @@ const typeOfKind: Readonly<Record<MappingTarget['kind'], string>> = {
 
 const CHUNK = 500;
 
-/** What is in Redis for a target and is not wanted. */
+/** The unwanted keys and members that Redis has for a target. */
 export async function* leftoversOf(
   plan: TablePlan,
   target: MappingTarget,

@@ -19,11 +19,12 @@ import {
   SourceConnection,
   SourceLost,
   SourceRefused,
+  SourceUntrusted,
 } from '../source/source-connection.js';
 import { StreamReader } from '../source/stream-reader.js';
 import { readCollations, readSchemas, type TableSchema } from '../source/table-schema.js';
 import { openTarget } from '../target/open-target.js';
-import { type RedisTarget, TargetLost } from '../target/redis-target.js';
+import { type RedisTarget, TargetLost, TargetUntrusted } from '../target/redis-target.js';
 import { zoneOf } from '../values/time-zone.js';
 import { Batcher } from './batcher.js';
 import { mappingProblems } from './check-mapping.js';
@@ -57,8 +58,10 @@ export interface SyncOptions {
 
 const BACKOFF_MS = [200, 500, 1000, 2000, 5000, 10_000];
 const NOTE_MS = 1000;
+/** So long other hosts are asked for a position that one does not have: a slave may still have to apply what it received. */
+const ELSEWHERE_MS = 30_000;
 
-/** What every round needs of the source. */
+/** The source as every round needs it. */
 interface Round {
   readonly address: SourceAddress;
   readonly facts: ServerFacts;
@@ -72,7 +75,11 @@ export class Sync {
   private readonly zone: ZoneOf;
   readonly progress: SyncProgress;
   private wasOwner = false;
+  /** Source and target have both let this process in. */
+  private wasConnected = false;
   private hostIndex = 0;
+  /** Since when no host had the position. */
+  private purgedSinceMs: number | undefined;
   private fromTaken = false;
   private resnapshotDone = false;
   private readonly snapshotEnds = new Map<string, number>();
@@ -123,9 +130,15 @@ export class Sync {
           error instanceof SourceLost ||
           error instanceof TargetLost ||
           (error instanceof SourceRefused && isPassingRefusal(error));
-        if (!isPassing) throw error;
-        if (this.progress.appliedTransactions > before) losses = 0;
-        if (error instanceof SourceLost) this.hostIndex++;
+        if (this.progress.appliedTransactions > before) {
+          losses = 0;
+          this.purgedSinceMs = undefined;
+        }
+        const isElsewhere = error instanceof BinlogPurged && this.mayBeElsewhere();
+        // A peer that was trusted before may be again, when its owner has repaired the certificate.
+        const isUntrusted = error instanceof SourceUntrusted || error instanceof TargetUntrusted;
+        if ((!isPassing && !isElsewhere) || (isUntrusted && !this.wasConnected)) throw error;
+        if (error instanceof SourceLost || isElsewhere) this.hostIndex++;
         const waitMs = BACKOFF_MS[Math.min(losses++, BACKOFF_MS.length - 1)]!;
         this.progress.phase = 'waiting';
         this.progress.lastError = error.message;
@@ -134,6 +147,14 @@ export class Sync {
         await Promise.race([this.environment.sleep(waitMs), new Promise<void>((resolve) => this.wakers.push(resolve))]);
       }
     }
+  }
+
+  /** With several hosts: whether another one may still have a position that one does not have. */
+  private mayBeElsewhere(): boolean {
+    if (this.config.source.hosts.length < 2) return false;
+    const now = this.environment.now();
+    this.purgedSinceMs ??= now;
+    return now - this.purgedSinceMs < ELSEWHERE_MS;
   }
 
   private async connectSource(): Promise<{ address: SourceAddress; control: SourceConnection }> {
@@ -170,6 +191,7 @@ export class Sync {
       const source = await this.connectSource();
       control = source.control;
       const facts = await readFacts(control);
+      this.wasConnected = true;
       this.progress.source = `${addressName(source.address)} (${facts.version})`;
       this.progress.target = target.name;
       if (facts.variables.get('log_bin') !== 'ON')
@@ -281,7 +303,7 @@ export class Sync {
     const { facts, address, state, target } = round;
     this.progress.phase = 'snapshot';
     const isFirst = state.position === undefined;
-    // What an earlier snapshot wrote may be stale now; before the very first one nothing here is ours.
+    // Keys of an earlier snapshot may be stale now; before the very first one no key here is ours.
     const hadState = state.tables.size > 0;
     const tables = this.config.tables.filter((table) => names.includes(tableName(table)));
     const read = await beginConsistentRead(this.config.source, address, facts, this.allTables);
@@ -353,17 +375,16 @@ export class Sync {
     }
   }
 
-  private limiter = { startedMs: 0, rows: 0 };
+  /** When the rows so far are paid for. */
+  private paidMs = 0;
 
-  /** Holds the rate of rows to its bound. */
+  /** Holds the rate of rows to its bound; a quiet time earns nothing. */
   private async limit(rows: number): Promise<void> {
     const { rowsPerSecond } = this.config.limits;
     if (rowsPerSecond === Infinity) return;
     const now = this.environment.now();
-    if (now - this.limiter.startedMs > 5000) this.limiter = { startedMs: now, rows: 0 };
-    this.limiter.rows += rows;
-    const waitMs = (this.limiter.rows / rowsPerSecond) * 1000 - (now - this.limiter.startedMs);
-    if (waitMs > 1) await this.environment.sleep(waitMs);
+    this.paidMs = Math.max(this.paidMs, now) + (rows / rowsPerSecond) * 1000;
+    if (this.paidMs - now > 1) await this.environment.sleep(this.paidMs - now);
   }
 
   private async follow(round: Round, schemas: ReadonlyMap<string, TableSchema>): Promise<boolean> {
@@ -455,6 +476,7 @@ export class Sync {
         bytes = await this.next(dump, silenceMs);
       }
       if (bytes !== undefined) {
+        this.progress.heardMs = this.environment.now();
         this.progress.bytesRead += bytes.length;
         decoder.decode(bytes, (event) => void events.push(event));
         for (const event of events) {
@@ -512,8 +534,7 @@ export class Sync {
       this.wakers = [];
     }
     const bytes = dump.takeReady();
-    if (bytes !== undefined) this.progress.heardMs = this.environment.now();
-    else if (this.environment.now() - this.progress.heardMs > silenceMs) {
+    if (bytes === undefined && this.environment.now() - this.progress.heardMs > silenceMs) {
       this.progress.heardMs = this.environment.now();
       throw new SourceLost(`the source has sent nothing for ${Math.round(silenceMs / 1000)} s, not even a heartbeat`);
     }
@@ -530,7 +551,7 @@ function isAt(position: Position, goal: Position): boolean {
   return position.offset >= goal.offset;
 }
 
-/** What a server refuses for now. */
+/** The refusal is temporary. */
 function isPassingRefusal({ number }: SourceRefused): boolean {
   // Too many connections, shutting down, lock wait, deadlock, table definition changed, killed connection or query.
   return [1040, 1053, 1205, 1213, 1412, 1927, 1317, 3169, 1203, 1077, 1079].includes(number);

@@ -3,7 +3,7 @@
 import type { MappingTarget, TableConfig } from '../config/sync-config.js';
 import { feedChange, type ChangeOrigin } from '../mapping/change-feed.js';
 import { changeEntry, type Entry, entryOf, type TakeCommand } from '../mapping/effects.js';
-import { type MappedRecord, RecordMaker } from '../mapping/record.js';
+import { type MappedRecord, RecordMaker, shownOf } from '../mapping/record.js';
 import type { TableSchema } from '../source/table-schema.js';
 import { JsonText, sameValue, type Row, type Value } from '../values/value.js';
 
@@ -41,11 +41,16 @@ export class TablePlan {
   entry(target: MappingTarget, record: MappedRecord | undefined, children?: Children): Entry | undefined {
     if (record === undefined) return undefined;
     if (children === undefined) return entryOf(target, this.config, record);
-    const shown = new Map([...record.shown, ...children]);
-    return entryOf(target, this.config, { fields: record.fields, shown });
+    const { names, values } = record.shown;
+    const shown = new Map<string, Value>(names.map((name, index) => [name, values[index]!]));
+    for (const [name, value] of children) shown.set(name, value);
+    return entryOf(target, this.config, { fields: record.fields, shown: shownOf(shown) });
   }
 
-  /** The commands of a change. Targets with children get only the removal of what is gone; `dirty` tells which rows to look up. */
+  /**
+   * The commands of a change. Targets with children get only the removal of what is gone; `dirty` names the rows to
+   * look up.
+   */
   change(
     before: Row | undefined,
     after: Row | undefined,

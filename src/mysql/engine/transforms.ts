@@ -30,16 +30,28 @@ export async function loadTransforms(config: SyncConfig): Promise<Map<string, Ro
     if (table.module === undefined) continue;
     const path = resolve(dirname(config.path), table.module);
     const name = tableName(table);
-    const loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    let loaded: { default?: unknown };
+    try {
+      loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    } catch (error) {
+      throw new ConfigError(`${path}: the module of ${name} cannot be loaded: ${(error as Error).message}`);
+    }
     const run = loaded.default;
     if (typeof run !== 'function')
       throw new ConfigError(`${path}: the module of ${name} has no default export that is a function`);
     transforms.set(name, (row) => {
       const given = Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plainValue(value)]));
-      const made = (run as (row: unknown, about: unknown) => unknown)(given, { table: name });
+      let made: unknown;
+      try {
+        made = (run as (row: unknown, about: unknown) => unknown)(given, { table: name });
+      } catch (error) {
+        throw new ConfigError(`${path}: the function of ${name} fails: ${(error as Error).message}`);
+      }
       if (made === null || made === undefined) return null;
-      if (typeof made !== 'object')
-        throw new TypeError(`${path}: the function gave ${typeof made}, not an object or null`);
+      if (typeof made !== 'object' || made instanceof Promise || Array.isArray(made))
+        throw new ConfigError(
+          `${path}: the function of ${name} gave ${made instanceof Promise ? 'a promise' : Array.isArray(made) ? 'an array' : typeof made}, not an object or null`,
+        );
       return Object.fromEntries(Object.entries(made).map(([key, value]) => [key, toValue(value)]));
     });
   }

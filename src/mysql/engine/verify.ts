@@ -62,15 +62,15 @@ function isSame(target: MappingTarget, entry: Entry, reply: Reply): 'missing' | 
   switch (target.kind) {
     case 'hash': {
       const list = listOf(reply);
-      if (list.length === 0) return mayBeGone || entry.fields!.size === 0 ? undefined : 'missing';
+      if (list.length === 0) return mayBeGone || entry.fields!.names.length === 0 ? undefined : 'missing';
       const found = new Map<string, Uint8Array>();
       for (let index = 0; index + 1 < list.length; index += 2)
         found.set(Buffer.from(list[index]!).toString('utf8'), list[index + 1]!);
-      if (!target.isShared && found.size !== entry.fields!.size) return 'different';
-      for (const [name, value] of entry.fields!) {
+      if (!target.isShared && found.size !== entry.fields!.names.length) return 'different';
+      for (const [index, name] of entry.fields!.names.entries()) {
         const bytes = found.get(name);
-        if (bytes === undefined || Buffer.compare(Buffer.from(bytes), Buffer.from(wordBytes(value))) !== 0)
-          return 'different';
+        const wanted = wordBytes(entry.fields!.words[index]!);
+        if (bytes === undefined || Buffer.compare(Buffer.from(bytes), Buffer.from(wanted)) !== 0) return 'different';
       }
       return undefined;
     }
@@ -204,7 +204,7 @@ async function compareLists(
   }
 }
 
-/** What differs in every pass. */
+/** The differences that every pass finds. */
 export async function verify(parts: VerifyParts, passes: number, wait: () => Promise<void>): Promise<VerifyResult> {
   let result = await verifyOnce(parts);
   for (let pass = 1; pass < passes && result.differences.length > 0; pass++) {

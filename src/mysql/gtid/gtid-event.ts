@@ -1,9 +1,10 @@
 // gtid-event: the parts of MySQL's GTID events: uuids, and the event for GTIDs with a tag (MySQL 8.3 and later).
 //
 // The tagged event is a message of MySQL's serialization library: version, size and last field that must be known, then fields,
-// each its number and its value. All numbers have variable length: the count of ones at the low end of the first byte tells how
-// many bytes follow, and the value stands above them; signed values have their sign in the lowest bit. Strings have their length
-// first. The fields come in order: 0 flags, 1 uuid (16 numbers), 2 number, 3 tag; the rest is about times and groups.
+// each its number and its value. All numbers have variable length: the count of ones at the low end of the first byte
+// says how many bytes follow, and the value stands above them; signed values have their sign in the lowest bit. Strings
+// have their length first. The fields come in order: 0 flags, 1 uuid (16 numbers), 2 number, 3 tag; the rest is about
+// times and groups.
 //
 // Source: libs/mysql/serialization and Gtid_event in MySQL's source documentation.
 import { BinlogFormatError, type ByteCursor } from '../binlog/byte-cursor.js';

@@ -33,7 +33,7 @@ export function isReached(position: Position, reached: Position, flavor: Flavor)
   return files < 0 || (files === 0 && position.offset <= reached.offset);
 }
 
-/** What has been seen so far, moved on by each transaction. */
+/** The position so far, moved on by each transaction. */
 export interface GtidTracker {
   add(gtid: string): void;
   has(gtid: string): boolean;

@@ -29,5 +29,5 @@ export function feedChange(
   if (after !== undefined) words.push('row', after.value!);
   if (before !== undefined) words.push('old', before.value!);
   words.push('time', String(origin.timestamp), 'at', origin.place);
-  take(entry.key, ...words);
+  take(words);
 }

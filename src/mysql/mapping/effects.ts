@@ -9,7 +9,7 @@
 import type { MappingTarget, TableConfig } from '../config/sync-config.js';
 import { Decimal, type Value } from '../values/value.js';
 import { valueJson, valueNumber, valueText, valueWord } from '../values/value-text.js';
-import type { MappedRecord } from './record.js';
+import type { MappedRecord, Shown } from './record.js';
 import type { Word } from './template.js';
 
 export interface Command {
@@ -17,9 +17,16 @@ export interface Command {
   readonly words: readonly Word[];
 }
 
-export type TakeCommand = (key: Word, ...words: Word[]) => void;
+/** Gets the words of a command; its key is the second. */
+export type TakeCommand = (words: readonly Word[]) => void;
 
-/** What a row puts into a target. */
+/** The fields of a hash, in order. Entries of a table share the list of names as long as all have the same. */
+export interface HashFields {
+  readonly names: readonly string[];
+  readonly words: readonly Word[];
+}
+
+/** The content that a row puts into a target. */
 export interface Entry {
   readonly key: Word;
   /** Field, member or element; undefined when the key belongs to the row alone. */
@@ -27,7 +34,7 @@ export interface Entry {
   /** The value of a string, JSON key, hash field, or the score. */
   readonly value: Word | undefined;
   /** The fields of a hash. */
-  readonly fields: ReadonlyMap<string, Word> | undefined;
+  readonly fields: HashFields | undefined;
   /** Milliseconds since 1970, or undefined for ever. */
   readonly expireAtMs: number | undefined;
   /** Milliseconds from now. */
@@ -41,7 +48,7 @@ function entryWith(
   key: Word,
   part: Word | undefined,
   value: Word | undefined,
-  fields: ReadonlyMap<string, Word> | undefined,
+  fields: HashFields | undefined,
   life: Pick<Entry, 'expireAtMs' | 'ttlMs'> = noLife,
 ): Entry {
   return { key, part, value, fields, expireAtMs: life.expireAtMs, ttlMs: life.ttlMs };
@@ -57,16 +64,48 @@ export function sameWord(one: Word | undefined, other: Word | undefined): boolea
 export const wordBytes = (word: Word): Uint8Array => (typeof word === 'string' ? Buffer.from(word) : word);
 
 /** A row as a JSON object. */
-export function recordJson(
-  shown: ReadonlyMap<string, Value>,
-  config: Pick<TableConfig, 'numbers' | 'omitNulls'>,
-): string {
-  const members: string[] = [];
-  for (const [name, value] of shown) {
+export function recordJson({ names, values }: Shown, config: Pick<TableConfig, 'numbers' | 'omitNulls'>): string {
+  let text = '{';
+  for (let index = 0; index < names.length; index++) {
+    const value = values[index]!;
     if (value === null && config.omitNulls) continue;
-    members.push(`${JSON.stringify(name)}:${valueJson(value, config.numbers)}`);
+    if (text.length > 1) text += ',';
+    text += `${JSON.stringify(names[index])}:${valueJson(value, config.numbers)}`;
   }
-  return `{${members.join(',')}}`;
+  return `${text}}`;
+}
+
+function hashFields({ names, values }: Shown): HashFields {
+  const words: Word[] = [];
+  let kept: string[] | undefined;
+  for (let index = 0; index < names.length; index++) {
+    const value = values[index]!;
+    if (value === null) kept ??= names.slice(0, index);
+    else {
+      kept?.push(names[index]!);
+      words.push(valueWord(value));
+    }
+  }
+  return { names: kept ?? names, words };
+}
+
+/** Finds the word of a field in the same order as the fields are asked for. */
+function wordFinder(fields: HashFields): (name: string, index: number) => Word | undefined {
+  const { names, words } = fields;
+  let places: Map<string, number> | undefined;
+  return (name, index) => {
+    if (names[index] === name) return words[index];
+    places ??= new Map(names.map((one, place) => [one, place]));
+    const place = places.get(name);
+    return place === undefined ? undefined : words[place];
+  };
+}
+
+/** The names of the old fields that the new ones do not have. */
+function goneNames(old: HashFields, fields: HashFields): string[] {
+  if (old.names === fields.names) return [];
+  const names = new Set(fields.names);
+  return old.names.filter((name) => !names.has(name));
 }
 
 /** A score as Redis reads it; undefined when the value is no number. */
@@ -89,16 +128,13 @@ function lifeOf(target: MappingTarget, record: MappedRecord): Pick<Entry, 'expir
   };
 }
 
-/** What the row puts there, or undefined for nothing. */
+/** The content that the row puts there, or undefined for none. */
 export function entryOf(target: MappingTarget, config: TableConfig, record: MappedRecord): Entry | undefined {
   const key = target.key.render(record.fields);
   if (key === undefined || key.length === 0) return undefined;
   switch (target.kind) {
-    case 'hash': {
-      const fields = new Map<string, Word>();
-      for (const [name, value] of record.shown) if (value !== null) fields.set(name, valueWord(value));
-      return entryWith(key, undefined, undefined, fields, lifeOf(target, record));
-    }
+    case 'hash':
+      return entryWith(key, undefined, undefined, hashFields(record.shown), lifeOf(target, record));
     case 'json':
       return entryWith(key, undefined, recordJson(record.shown, config), undefined, lifeOf(target, record));
     case 'string': {
@@ -150,24 +186,24 @@ export function remove(target: MappingTarget, { key, part, fields }: Entry, take
   switch (target.kind) {
     case 'hash':
       if (target.isShared) {
-        if (fields!.size > 0) take(key, 'HDEL', key, ...fields!.keys());
-      } else take(key, 'DEL', key);
+        if (fields!.names.length > 0) take(['HDEL', key, ...fields!.names]);
+      } else take(['DEL', key]);
       return;
     case 'json':
     case 'string':
-      take(key, 'DEL', key);
+      take(['DEL', key]);
       return;
     case 'field':
-      take(key, 'HDEL', key, part!);
+      take(['HDEL', key, part!]);
       return;
     case 'set':
-      take(key, 'SREM', key, part!);
+      take(['SREM', key, part!]);
       return;
     case 'zset':
-      take(key, 'ZREM', key, part!);
+      take(['ZREM', key, part!]);
       return;
     case 'list':
-      take(key, 'LREM', key, '1', part!);
+      take(['LREM', key, '1', part!]);
       return;
     case 'stream':
   }
@@ -181,20 +217,20 @@ function write(target: MappingTarget, old: Entry | undefined, entry: Entry, take
       return;
     case 'json':
     case 'string':
-      if (old !== undefined && sameWord(old.value, value) && !hasLife(entry)) return;
-      take(key, 'SET', key, value!, ...lifeWords(entry));
+      if (old !== undefined && sameWord(old.value, value) && !hasLife(entry) && !hasLife(old)) return;
+      take(['SET', key, value!, ...lifeWords(entry)]);
       return;
     case 'field':
-      if (old === undefined || !sameWord(old.value, value)) take(key, 'HSET', key, part!, value!);
+      if (old === undefined || !sameWord(old.value, value)) take(['HSET', key, part!, value!]);
       return;
     case 'set':
-      if (old === undefined) take(key, 'SADD', key, part!);
+      if (old === undefined) take(['SADD', key, part!]);
       return;
     case 'zset':
-      if (old === undefined || !sameWord(old.value, value)) take(key, 'ZADD', key, value!, part!);
+      if (old === undefined || !sameWord(old.value, value)) take(['ZADD', key, value!, part!]);
       return;
     case 'list':
-      if (old === undefined) take(key, 'RPUSH', key, part!);
+      if (old === undefined) take(['RPUSH', key, part!]);
       return;
     case 'stream':
   }
@@ -210,16 +246,21 @@ function lifeWords({ expireAtMs, ttlMs }: Entry): Word[] {
 function writeHash(isShared: boolean, old: Entry | undefined, entry: Entry, take: TakeCommand): void {
   const { key, fields, expireAtMs, ttlMs } = entry;
   // A key that lives on only while rows change may be gone: then the whole hash is written.
-  const known = hasLife(entry) ? undefined : old?.fields;
-  if (known === undefined && !isShared) take(key, 'DEL', key);
-  const words: Word[] = [];
-  for (const [name, value] of fields!)
-    if (known === undefined || !sameWord(known.get(name), value)) words.push(name, value);
-  const gone = known === undefined ? [] : [...known.keys()].filter((name) => !fields!.has(name));
-  if (isShared && known === undefined && old?.fields !== undefined)
-    gone.push(...[...old.fields.keys()].filter((name) => !fields!.has(name)));
-  if (gone.length > 0) take(key, 'HDEL', key, ...gone);
-  if (words.length > 0) take(key, 'HSET', key, ...words);
-  if (expireAtMs !== undefined) take(key, 'PEXPIREAT', key, String(expireAtMs));
-  else if (ttlMs !== undefined) take(key, 'PEXPIRE', key, String(ttlMs));
+  const wasMortal = old !== undefined && hasLife(old);
+  const known = hasLife(entry) || wasMortal ? undefined : old?.fields;
+  if (known === undefined && !isShared) take(['DEL', key]);
+  const words: Word[] = ['HSET', key];
+  const { names, words: values } = fields!;
+  const find = known === undefined ? undefined : wordFinder(known);
+  for (let index = 0; index < names.length; index++) {
+    const value = values[index]!;
+    if (find === undefined || !sameWord(find(names[index]!, index), value)) words.push(names[index]!, value);
+  }
+  const before = known ?? (isShared ? old?.fields : undefined);
+  const gone = before === undefined ? [] : goneNames(before, fields!);
+  if (gone.length > 0) take(['HDEL', key, ...gone]);
+  if (words.length > 2) take(words);
+  if (expireAtMs !== undefined) take(['PEXPIREAT', key, String(expireAtMs)]);
+  else if (ttlMs !== undefined) take(['PEXPIRE', key, String(ttlMs)]);
+  else if (isShared && wasMortal) take(['PERSIST', key]);
 }

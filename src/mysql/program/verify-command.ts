@@ -17,7 +17,7 @@ import { zoneOf } from '../values/time-zone.js';
 const SHOWN_MAX = 50;
 const PASSES = 4;
 const WAIT_MS = 2000;
-/** A process that gave no sign for so long is not there. */
+/** A process that gave no sign for so long counts as gone. */
 const ALIVE_MS = 15_000;
 const REPAIR_MS = 600_000;
 

@@ -19,12 +19,15 @@ import { MysqlGtidSet } from '../gtid/mysql-gtid-set.js';
 import type { Flavor, Position } from '../gtid/position.js';
 import { SourceLost, SourceRefused, sqlText, type SourceConnection } from './source-connection.js';
 
+const HEAD_BYTES = 4;
 const PART_BYTES_MAX = 0xff_ffff;
 /** A server's max_allowed_packet goes up to 1 GB, and an event may be a little longer than a packet. */
 const PACKET_BYTES_MAX = 0x4100_0000;
 const DUMP_THROUGH_GTID = 4;
 /** Waiting bytes above which reading stops until they are taken. */
 const READ_AHEAD_BYTES = 8 << 20;
+/** A server that has not answered COM_REGISTER_SLAVE for so long hangs. */
+const REGISTER_MS = 30_000;
 
 export interface DumpRequest {
   readonly flavor: Flavor;
@@ -45,6 +48,8 @@ const ER_MASTER_FATAL_ERROR_READING_BINLOG = 1236;
 /** Joins packets, however their bytes arrive, and checks their lengths. */
 export class PacketReader {
   private chunks: Buffer[] = [];
+  /** Bytes of the first chunk that were taken. */
+  private taken = 0;
   private length = 0;
   private parts: Buffer[] = [];
   private partsBytes = 0;
@@ -61,12 +66,13 @@ export class PacketReader {
   /** The body of the next packet, or undefined until more bytes come. */
   next(): Buffer | undefined {
     for (;;) {
-      const head = this.peek(4);
-      if (head === undefined) return undefined;
-      const size = head[0]! | (head[1]! << 8) | (head[2]! << 16);
+      if (this.length < HEAD_BYTES) return undefined;
+      if (this.chunks[0]!.length - this.taken < HEAD_BYTES) this.join();
+      const [first] = this.chunks as [Buffer];
+      const at = this.taken;
+      const size = first[at]! | (first[at + 1]! << 8) | (first[at + 2]! << 16);
       if (this.partsBytes + size > PACKET_BYTES_MAX) throw new BinlogFormatError('a packet of more than 1 GB');
-      if (this.length < 4 + size) return undefined;
-      this.take(4);
+      if (this.length < HEAD_BYTES + size) return undefined;
       const body = this.take(size);
       if (size === PART_BYTES_MAX) {
         this.parts.push(body);
@@ -81,24 +87,25 @@ export class PacketReader {
     }
   }
 
-  private peek(count: number): Buffer | undefined {
-    if (this.length < count) return undefined;
-    if (this.chunks[0]!.length < count) this.join();
-    return this.chunks[0]!.subarray(0, count);
-  }
-
   private join(): void {
+    this.chunks[0] = this.chunks[0]!.subarray(this.taken);
+    this.taken = 0;
     this.chunks = [Buffer.concat(this.chunks)];
   }
 
-  private take(count: number): Buffer {
-    if (count === 0) return Buffer.alloc(0);
-    if (this.chunks[0]!.length < count) this.join();
+  /** The body after the head, which are both there. */
+  private take(size: number): Buffer {
+    const whole = HEAD_BYTES + size;
+    if (this.chunks[0]!.length - this.taken < whole) this.join();
     const first = this.chunks[0]!;
-    this.length -= count;
-    if (first.length === count) this.chunks.shift();
-    else this.chunks[0] = first.subarray(count);
-    return first.subarray(0, count);
+    const body = first.subarray(this.taken + HEAD_BYTES, this.taken + whole);
+    this.length -= whole;
+    this.taken += whole;
+    if (this.taken === first.length) {
+      this.chunks.shift();
+      this.taken = 0;
+    }
+    return body;
   }
 }
 
@@ -194,12 +201,23 @@ export class BinlogDump {
     const { stream } = connection.raw as unknown as { stream: Duplex };
     const dump = new BinlogDump(connection, stream);
     stream.write(packet(registerCommand(request.serverId)));
-    const reply = await dump.nextBody();
-    if (reply?.[0] === 0xff) throw readErrorPacket(reply);
-    if (reply?.[0] !== 0)
-      throw new BinlogFormatError('the server gives no reply to COM_REGISTER_SLAVE that makes sense');
-    stream.write(packet(dumpCommand(request)));
-    return dump;
+    const hangs = setTimeout(
+      () => dump.fail(new SourceLost(`${connection.name}: no reply to COM_REGISTER_SLAVE`)),
+      REGISTER_MS,
+    );
+    try {
+      const reply = await dump.nextBody();
+      if (reply[0] === 0xff) throw readErrorPacket(reply);
+      if (reply[0] !== 0)
+        throw new BinlogFormatError('the server gives no reply to COM_REGISTER_SLAVE that makes sense');
+      stream.write(packet(dumpCommand(request)));
+      return dump;
+    } catch (error) {
+      dump.close();
+      throw error;
+    } finally {
+      clearTimeout(hangs);
+    }
   }
 
   private wake(): void {
@@ -235,7 +253,7 @@ export class BinlogDump {
     await new Promise<void>((resolve) => (this.waiting = resolve));
   }
 
-  /** The next event if it is there already. */
+  /** The next event if it has come already. */
   takeReady(): Buffer | undefined {
     const body = this.reader.next();
     return body === undefined ? undefined : this.eventOf(body);

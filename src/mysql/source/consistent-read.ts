@@ -1,8 +1,9 @@
 // consistent-read: a transaction that sees the tables as they are at a known position of the binlog.
 //
-// MariaDB tells the position of a consistent snapshot by itself (binlog_snapshot_file and _position), without a lock. MySQL does not:
-// another connection locks for the moment in which the transaction begins and the position is read. FLUSH TABLES WITH READ LOCK waits
-// for running statements, and everything else waits for it; a short lock_wait_timeout keeps one long query from stalling all.
+// MariaDB reports the position of a consistent snapshot itself (binlog_snapshot_file and _position), without a lock.
+// MySQL does not: another connection locks for the moment in which the transaction begins and the position is read.
+// FLUSH TABLES WITH READ LOCK waits for running statements, and everything else waits for it; a short lock_wait_timeout
+// keeps one long query from stalling all.
 import type { Position } from '../gtid/position.js';
 import type { SourceConfig } from '../config/sync-config.js';
 import { gtidsAt, readEnd, type ServerFacts } from './server-facts.js';

@@ -3,12 +3,16 @@
 // mysql2 does what is the same for every program: handshake, TLS, authentication (native, SHA-256, caching SHA-2, clear text over
 // TLS) and result sets. Values come as the bytes of the text protocol, because their types are ours (source/text-value).
 import { readFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2';
 import { systemErrorText } from '../../base/system-error.js';
 import type { SourceConfig } from '../config/sync-config.js';
 
-/** The source cannot be reached, or was lost. What was asked may be asked again on a new connection. */
+/** The source cannot be reached, or was lost. The query may be repeated on a new connection. */
 export class SourceLost extends Error {}
+
+/** The source's certificate is not trusted, or it does not speak TLS: another attempt ends the same way. */
+export class SourceUntrusted extends SourceLost {}
 
 /** The source refuses what was asked, in its own words. */
 export class SourceRefused extends Error {
@@ -24,6 +28,13 @@ export class SourceRefused extends Error {
 export type SqlRow = readonly (Buffer | null)[];
 
 const CONNECT_MS = 10_000;
+/** Silence of the server during a statement that is short by nature: it hangs, or waits for a lock that holds up all its writers. */
+const SILENCE_MS = 120_000;
+/** Parts of 16 MB of one packet: max_allowed_packet is at most 1 GB. */
+const PACKET_PARTS_MAX = 66;
+
+/** OpenSSL's words for what certificates or protocols are wrong in, rather than the moment. */
+const lastingTls = /certificate|self.signed|altnames|alert|unsupported protocol|wrong version/i;
 
 interface MysqlError extends Error {
   readonly code?: string;
@@ -83,7 +94,39 @@ export function asSourceError(error: unknown, name: string): Error {
     code === 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED'
   )
     return new SourceRefused(`${name}: ${message}`, errno ?? 0, sqlState);
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT')
+    return new SourceUntrusted(
+      `${name}: the server does not speak TLS: set up its certificate, or leave out source.tls`,
+    );
+  if (code === 'HANDSHAKE_SSL_ERROR' && lastingTls.test(message))
+    return new SourceUntrusted(
+      `${name}: TLS: ${message} (source.tls.ca names the authority of the server's certificate)`,
+    );
   return new SourceLost(`${name}: ${error instanceof Error ? systemErrorText(error) : String(error)}`);
+}
+
+/** Parts of mysql2 that it does not declare. */
+interface RawParts {
+  readonly stream: Duplex;
+  readonly packetParser: { readonly largePacketParts: readonly Buffer[] };
+  handlePacket(packet: unknown): void;
+}
+
+/** Bytes that make no sense would throw in mysql2's handler of the socket, where nobody catches: they end the connection. */
+function contain(raw: Connection): void {
+  const parts = raw as unknown as RawParts;
+  const handlePacket = parts.handlePacket.bind(raw);
+  parts.handlePacket = (packet) => {
+    try {
+      handlePacket(packet);
+    } catch (error) {
+      parts.stream.destroy(new Error(`the server sent a packet that makes no sense (${(error as Error).message})`));
+    }
+  };
+  parts.stream.on('data', () => {
+    if (parts.packetParser.largePacketParts.length > PACKET_PARTS_MAX)
+      parts.stream.destroy(new Error('the server sent a packet of more than 1 GB'));
+  });
 }
 
 export class SourceConnection {
@@ -101,6 +144,8 @@ export class SourceConnection {
     const name = addressName(address);
     return new Promise((resolve, reject) => {
       const raw = createConnection(optionsOf(config, address));
+      contain(raw);
+      raw.on('error', () => undefined); // a second error, after the reported one, has no other listener
       raw.once('error', (error: unknown) => reject(asSourceError(error, name)));
       raw.connect((error) => {
         if (error !== null) {
@@ -122,7 +167,14 @@ export class SourceConnection {
         reject(this.failure);
         return;
       }
+      // The time limit of mysql2 would hold the process when the connection is lost first.
+      const hangs = setTimeout(() => {
+        this.failure ??= new SourceLost(`${this.name}: no reply to a statement for ${SILENCE_MS / 1000} s`);
+        reject(this.failure);
+        this.close();
+      }, SILENCE_MS).unref();
       this.raw.query({ sql, rowsAsArray: true, typeCast: false }, (error, rows) => {
+        clearTimeout(hangs);
         if (error !== null) reject(asSourceError(error, this.name));
         else resolve(Array.isArray(rows) ? (rows as unknown as SqlRow[]) : []);
       });

@@ -2,7 +2,7 @@
 //
 // MySQL writes: GTID, QUERY 'BEGIN', (TABLE_MAP, ROWS ...) ..., XID or QUERY 'COMMIT'. DDL is a GTID and a QUERY alone. MariaDB's
 // GTID event stands for BEGIN; its flag says whether an end follows. Servers without GTIDs begin with the QUERY. A position is
-// safe to go on at only after the end of a transaction, so positions are told there and nowhere else.
+// safe to go on at only after the end of a transaction, so positions are reported there and nowhere else.
 //
 // XA: the first part ends with XA_PREPARE, and much later a QUERY 'XA COMMIT' or 'XA ROLLBACK' of its own decides.
 import type { BinlogEvent, EventHeader } from '../binlog/event.js';
@@ -13,7 +13,7 @@ import { type Flavor, type GtidTracker, type Position, trackerOf } from '../gtid
 
 type Done = void | Promise<void>;
 
-/** What happens in the stream, in order. */
+/** Receives the events of the stream, in order. */
 export interface StreamHandler {
   begin(gtid: string | undefined, header: EventHeader): Done;
   rows(head: RowsHead, map: TableMap, header: EventHeader): Done;

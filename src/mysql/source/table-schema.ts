@@ -19,7 +19,7 @@ export interface TableSchema {
   readonly engine: string;
 }
 
-/** What is stored of a column, so that rows of an older moment can be read later. */
+/** The stored form of a column, so that rows of an older moment can be read later. */
 export interface StoredColumn {
   readonly name: string;
   readonly dataType: string;
@@ -176,8 +176,9 @@ export async function readCollations(connection: SourceConnection): Promise<Map<
 }
 
 /**
- * The schema as the table map itself tells it, which is that of the moment (binlog_row_metadata=FULL). What the map does not
- * tell (ZEROFILL, fixed digits of floats, MariaDB's UUID) comes from the known schema where name and type are the same.
+ * The schema as the table map itself describes it, which is that of the moment (binlog_row_metadata=FULL). Properties
+ * that the map lacks (ZEROFILL, fixed digits of floats, MariaDB's UUID) come from the known schema where name and type
+ * are the same.
  */
 export function schemaOfMap(
   map: TableMap,

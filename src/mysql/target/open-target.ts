@@ -10,8 +10,8 @@ import { lostAsTarget, ServerTarget } from './server-target.js';
 
 const CONNECT_MS = 10_000;
 
-export function targetAddress({ address, tls }: TargetConfig): ServerAddress {
-  return parseAddress(address, { tls, timeoutMs: CONNECT_MS });
+export function targetAddress({ address, tls, replyMs }: TargetConfig): ServerAddress {
+  return { ...parseAddress(address, { tls, timeoutMs: CONNECT_MS }), replyMs };
 }
 
 export async function openTarget(config: TargetConfig, options: TargetOptions): Promise<RedisTarget> {

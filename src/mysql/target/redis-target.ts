@@ -20,12 +20,14 @@ export interface TargetBatch {
   readonly commands: readonly PlacedCommand[];
   /** Fields of the state to set, or to remove when undefined. */
   readonly state: ReadonlyMap<string, string | undefined>;
-  /** What a slot remembers of this batch; undefined for batches that are no part of the stream. */
+  /** The mark that a slot keeps of this batch; undefined for batches that are no part of the stream. */
   readonly mark: string | undefined;
 }
 
 /** The target cannot be reached, or the connection was lost; what was sent may have happened or not. */
 export class TargetLost extends Error {}
+/** The target's certificate is not trusted, or it does not speak TLS: another attempt ends the same way. */
+export class TargetUntrusted extends TargetLost {}
 /** Another process has taken the synchronization over. */
 export class TakenOver extends Error {}
 /** Redis refused a command of a transaction that it carried out otherwise. */
@@ -43,7 +45,7 @@ export interface RedisTarget {
   readonly isCluster: boolean;
   /** The state as it was read. */
   readonly state: ReadonlyMap<string, string>;
-  /** What each slot remembers, in clusters. */
+  /** The mark that each slot keeps, in clusters. */
   readonly marks: ReadonlyMap<number, string>;
   /** Carries out the commands and changes the state, both or neither (in clusters: slot by slot, then the state). */
   apply(batch: TargetBatch): Promise<void>;

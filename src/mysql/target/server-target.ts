@@ -5,6 +5,8 @@
 // reads late. The two commands of the watch go out with the batch before, so a batch takes one round trip.
 
 import { isError, type Reply, replyText } from '../../client/reply.js';
+import { ConnectError } from '../../client/open-stream.js';
+import { TransferError } from '../../transfer/record/record.js';
 import type { ServerAddress } from '../../transfer/link/address.js';
 import { LinkLost, Pipeline } from '../../transfer/link/pipeline.js';
 import { elementsOf, listOf } from '../../transfer/link/replies.js';
@@ -17,7 +19,9 @@ import {
   type TargetBatch,
   TargetLost,
   type TargetOptions,
+  TargetUntrusted,
 } from './redis-target.js';
+import { mergeDeletes } from './merge-deletes.js';
 import { readFields, shownWord, stateCommands } from './state-commands.js';
 
 export class ServerTarget implements RedisTarget {
@@ -39,14 +43,14 @@ export class ServerTarget implements RedisTarget {
     const pipeline = await lostAsTarget(() => Pipeline.open(address));
     try {
       if (address.database !== undefined && address.database !== 0)
-        await lostAsTarget(() => pipeline.must('SELECT', String(address.database)));
+        await ask(pipeline, 'SELECT', String(address.database));
       const { stateKey, token } = options;
-      const before = readFields(await lostAsTarget(() => pipeline.must('HGETALL', stateKey)));
+      const before = readFields(await ask(pipeline, 'HGETALL', stateKey));
       if (options.expectsOwn && before.has(OWNER_FIELD) && before.get(OWNER_FIELD) !== token) throw takenOver(options);
       if (!options.takesOver) return new ServerTarget(pipeline, options, before);
-      await lostAsTarget(() => pipeline.must('HSET', stateKey, OWNER_FIELD, token));
+      await ask(pipeline, 'HSET', stateKey, OWNER_FIELD, token);
       const watched = pipeline.call('WATCH', stateKey);
-      const state = readFields(await lostAsTarget(() => pipeline.must('HGETALL', stateKey)));
+      const state = readFields(await ask(pipeline, 'HGETALL', stateKey));
       const reply = await lostAsTarget(() => watched);
       if (isError(reply)) throw new Error(`${pipeline.name} refuses WATCH, which is needed: ${replyText(reply)}`);
       if (state.get(OWNER_FIELD) !== token) throw takenOver(options);
@@ -71,7 +75,7 @@ export class ServerTarget implements RedisTarget {
       }
       answered++;
     };
-    const commands: Command[] = [...batch.commands, ...stateCommands(options.stateKey, batch.state)];
+    const commands = mergeDeletes(batch.commands).concat(stateCommands(options.stateKey, batch.state));
     pipeline.add(['MULTI'], take);
     for (const { words } of commands) pipeline.add(words, take);
     const executed = lostAsTarget(() => pipeline.call('EXEC'));
@@ -83,9 +87,9 @@ export class ServerTarget implements RedisTarget {
     if (isError(reply)) {
       const first = replyText(refusal ?? reply);
       const key = commands[refusedAt - 1]?.key ?? '';
-      // What the server cannot do now (memory, replicas, loading) it may do later.
-      if (/^(?:OOM|LOADING|BUSY|MASTERDOWN|NOREPLICAS|READONLY|MISCONF|CLUSTERDOWN)/.test(first))
-        throw new TargetLost(`${pipeline.name}: ${first}`);
+      // The server refuses for now (memory, replicas, loading) and may accept later.
+      if (isPassing(first)) throw notNow(pipeline, first);
+      if (first.startsWith('CROSSSLOT')) throw new TransferError(severalServers(pipeline.name));
       throw new CommandFailed(`${pipeline.name} refuses a command for key '${shownWord(key)}': ${first}`, key);
     }
     elementsOf(reply).forEach((one, index) => {
@@ -103,11 +107,14 @@ export class ServerTarget implements RedisTarget {
     const watched = pipeline.call('WATCH', options.stateKey);
     const owner = await lostAsTarget(() => pipeline.call('HGET', options.stateKey, OWNER_FIELD));
     await lostAsTarget(() => watched);
+    // An error says nothing about the owner.
+    if (isError(owner)) throw notNow(pipeline, replyText(owner));
     if (replyText(owner) !== options.token) throw takenOver(options);
   }
 
   private async conflict(): Promise<Error> {
     const owner = await lostAsTarget(() => this.pipeline.call('HGET', this.options.stateKey, OWNER_FIELD));
+    if (isError(owner)) return notNow(this.pipeline, replyText(owner));
     return replyText(owner) === this.options.token
       ? new TargetLost(`${this.name}: the state was changed by somebody else; reading it again`)
       : takenOver(this.options);
@@ -123,7 +130,7 @@ export class ServerTarget implements RedisTarget {
   async *scan(glob: string): AsyncGenerator<Uint8Array[]> {
     let cursor = '0';
     do {
-      const reply = await lostAsTarget(() => this.pipeline.must('SCAN', cursor, 'MATCH', glob, 'COUNT', '1000'));
+      const reply = await ask(this.pipeline, 'SCAN', cursor, 'MATCH', glob, 'COUNT', '1000');
       const [next, keys] = elementsOf(reply);
       cursor = replyText(next);
       yield listOf(keys);
@@ -144,7 +151,39 @@ export async function lostAsTarget<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    if (error instanceof LinkLost) throw new TargetLost(error.message);
-    throw error;
+    if (!(error instanceof LinkLost)) throw error;
+    if (error.failure instanceof ConnectError && error.failure.isLasting) throw new TargetUntrusted(error.message);
+    throw new TargetLost(error.message);
   }
+}
+
+/** A proxy with several servers behind it, on which no transaction can be made. */
+export function severalServers(name: string): string {
+  return `${name} spreads keys over several servers, and a transaction takes one: name a cluster, a server, or a proxy in front of one server`;
+}
+
+/** Errors that may be over later: memory, replicas, loading, a failover. */
+function isPassing(text: string): boolean {
+  return /^(?:OOM|LOADING|BUSY|MASTERDOWN|NOREPLICAS|READONLY|MISCONF|CLUSTERDOWN|MOVED|ASK|TRYAGAIN)\b/.test(text);
+}
+
+/** Says what to do, where waiting may not be enough. */
+const advice: readonly (readonly [RegExp, string])[] = [
+  [/^READONLY/, 'it is a replica: name its master, unless it is about to become one'],
+  [/^OOM/, 'its memory is full: raise maxmemory or remove keys'],
+  [/^(?:MOVED|ASK)/, 'it has become a node of a cluster'],
+];
+
+function notNow({ name }: Pipeline, text: string): TargetLost {
+  const hint = advice.find(([pattern]) => pattern.test(text))?.[1];
+  return new TargetLost(`${name}: ${text}${hint === undefined ? '' : ` (${hint})`}`);
+}
+
+/** The reply of a command that must not fail for good. */
+async function ask(pipeline: Pipeline, ...words: string[]): Promise<Reply> {
+  const reply = await lostAsTarget(() => pipeline.call(...words));
+  if (!isError(reply)) return reply;
+  const text = replyText(reply);
+  if (isPassing(text)) throw notNow(pipeline, text);
+  throw new TransferError(`${pipeline.name} replies to ${words[0]}: ${text}`);
 }

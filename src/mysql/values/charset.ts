@@ -7,20 +7,21 @@ import iconv from 'iconv-lite';
 
 export type DecodeText = (bytes: Uint8Array) => string;
 
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
-/** What stands at 0x80 to 0x9f. */
+/** The characters at 0x80 to 0x9f. */
 const latin1High =
   '\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f' +
   '\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178';
 
 function decodeLatin1(bytes: Uint8Array): string {
-  return asBuffer(bytes)
-    .toString('latin1')
-    .replace(/[\u0080-\u009f]/g, (letter) => latin1High[letter.charCodeAt(0) - 0x80]!);
+  const text = asBuffer(bytes).toString('latin1');
+  if (!/[\u0080-\u009f]/.test(text)) return text;
+  return text.replace(/[\u0080-\u009f]/g, (letter) => latin1High[letter.charCodeAt(0) - 0x80]!);
 }
 
-const decodeUtf8: DecodeText = (bytes) => asBuffer(bytes).toString('utf8');
+export const decodeUtf8: DecodeText = (bytes) => asBuffer(bytes).toString('utf8');
 
 const own: Readonly<Record<string, DecodeText>> = {
   utf8: decodeUtf8,

@@ -2,7 +2,7 @@
 
 import type { DecodeText } from './charset.js';
 
-/** How the text of a column is told: as text, as bytes, or as MariaDB's types that are bytes but print as text. */
+/** The form of a column's text: text, bytes, or MariaDB's types that are bytes but print as text. */
 export type TextKind = 'text' | 'binary' | 'uuid' | 'inet6' | 'inet4';
 
 export interface Column {
