@@ -2,7 +2,7 @@
 
 import type { Surroundings } from './surroundings.js';
 
-/** What of a clock is needed; virtual clocks and those of simulated hosts have it. */
+/** The needed part of a clock; virtual clocks and those of simulated hosts have it. */
 export interface SurroundingsClock {
   steadyMs(): number;
   wallMs(): number;

@@ -46,6 +46,7 @@ export {
   type FastifyReply,
   type HonoContext,
   type MiddlewareOptions,
+  type SubjectLimit,
 } from './limits/middleware.js';
 
 export { Cache, type CacheOptions, type GetOptions } from './cache/cache.js';

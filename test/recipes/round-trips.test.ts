@@ -1,4 +1,4 @@
-// What each call of the recipes costs in round trips: counted, and equal to the tables of the pages.
+// Round trips of each call of the recipes: counted, and equal to the tables of the pages.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

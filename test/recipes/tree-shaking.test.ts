@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { build } from 'esbuild';
 
-/** What a program that imports these names carries. */
+/** Bundles a program that imports these names. */
 async function bundle(names: string): Promise<{ text: string; bytes: number }> {
   const result = await build({
     stdin: { contents: `import { ${names} } from 'kvasir/recipes'; console.log(${names});`, resolveDir: '.' },

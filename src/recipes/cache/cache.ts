@@ -99,7 +99,8 @@ export class Cache {
       const own = !this.flights.has(key);
       const flight = (this.flights.get(key) as Promise<Loaded<T>> | undefined) ?? this.begin(key, load, options);
       const { value, isCurrent } = await flight;
-      // Whoever joined after an invalidation must not get what was loaded before it; whoever began the load may.
+      // A caller that joined after an invalidation must not get a value loaded before it; the one that began the load
+      // may.
       if (own || isCurrent || attempt === RETRIES_MAX) return value;
     }
   }

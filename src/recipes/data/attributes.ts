@@ -51,7 +51,7 @@ export class AttributeStore {
     return { version, values: { ...values } };
   }
 
-  /** Some attributes; undefined for those that are not there. */
+  /** Some attributes; undefined for those that are missing. */
   async pick<Name extends string>(id: string, names: readonly Name[]): Promise<Record<Name, string | undefined>> {
     const picked: [Name, string | undefined][] = [];
     if (names.length > 0) {

@@ -137,7 +137,7 @@ export class JobQueue {
     this.stream = tagged('jobs', name);
   }
 
-  /** Adds a job, due after `delayMs`; returns its id. An id that is there already is not added again. */
+  /** Adds a job, due after `delayMs`; returns its id. An id that exists already is not added again. */
   async add(body: string, delayMs = 0, id = ''): Promise<string> {
     const keys = [this.stream, this.key('delayed'), this.key('bodies'), this.key('id')];
     return replyText(await runScript(this.commands, addScript, keys, [body, requireCount('delayMs', delayMs, 0), id]))!;

@@ -64,7 +64,7 @@ export class Leaderboard {
     return replyNumber(await runScript(this.commands, addScript, keys, [points, member]));
   }
 
-  /** Sets a score; with `best`, only if it is greater than the one that is there. */
+  /** Sets a score; with `best`, only if it is greater than the present one. */
   async set(member: string, score: number, best = false): Promise<void> {
     await this.commands.send('ZADD', [this.key, ...(best ? ['GT'] : []), score, member]);
   }

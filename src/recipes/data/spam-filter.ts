@@ -84,7 +84,7 @@ export class SpamFilter {
     return await this.count(text, isSpam, sender, -1);
   }
 
-  /** What the statistics say of a message. */
+  /** The opinion of the statistics on a message. */
   async judge(text: string, sender = ''): Promise<SpamOpinion> {
     const words = this.wordsIn(text);
     const reply = await runScript(this.commands, countScript, this.keys, [sender, ...words]);

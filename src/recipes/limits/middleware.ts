@@ -1,22 +1,37 @@
 // middleware: rate limits in front of HTTP handlers of express, fastify and hono, as plain functions.
 //
 // Answers carry RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset (seconds) of the limit that is nearest to its end;
-// refusals are 429 with Retry-After. When Redis cannot be asked, requests pass unless `onError` says otherwise: a limit that
-// takes the service down with Redis protects nobody.
+// refusals are 429 with Retry-After. When Redis cannot be asked, or does not answer in time, requests pass unless `onError` says
+// otherwise: a limit that takes the service down with Redis protects nobody.
 
 import type { Commands } from '../commands.js';
 import { machineSurroundings, type Surroundings } from '../surroundings.js';
-import { type RateLimit, takeAll, type Verdict } from './rate-limit.js';
+import { type LimitCheck, type RateLimit, takeAll, type Verdict } from './rate-limit.js';
+
+const TIMEOUT_MS = 1000;
+
+type Subject<Request> = (request: Request) => string | undefined;
+
+/** A limit on something else than the other limits: an address beside an account. */
+export interface SubjectLimit<Request> {
+  readonly limit: RateLimit;
+  /** As `subject` of the options. */
+  readonly subject: Subject<Request>;
+}
 
 export interface MiddlewareOptions<Request> {
   readonly commands: Commands;
-  /** All must allow the request. */
-  readonly limits: readonly RateLimit[];
+  /** All must allow the request, and it counts against all or none. On a cluster their subjects must share a hash tag. */
+  readonly limits: readonly (RateLimit | SubjectLimit<Request>)[];
   /** The name under which a request is limited: an account, an address. Undefined: it is not limited. */
-  readonly subject: (request: Request) => string | undefined;
+  readonly subject?: Subject<Request> | undefined;
   readonly cost?: ((request: Request) => number) | undefined;
   /** `'pass'` if absent. */
   readonly onError?: 'pass' | 'refuse' | undefined;
+  /** After how many milliseconds without an answer of Redis that is an error; 1000 if absent. */
+  readonly timeoutMs?: number | undefined;
+  /** Hears of each error, because a request that passes does not show it. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
   readonly surroundings?: Surroundings | undefined;
 }
 
@@ -30,28 +45,61 @@ interface Decision {
 const passed: Decision = { allowed: true, status: 429, headers: {}, text: '' };
 const unavailable: Decision = { allowed: false, status: 503, headers: {}, text: 'The rate limit cannot be checked.' };
 
-async function decide<Request>(options: MiddlewareOptions<Request>, request: Request): Promise<Decision> {
-  const subject = options.subject(request);
-  if (subject === undefined || options.limits.length === 0) return passed;
-  const cost = options.cost?.(request) ?? 1;
-  try {
-    const checks = options.limits.map((limit) => ({ limit, subject, cost }));
-    const all = await takeAll(options.commands, checks, options.surroundings ?? machineSurroundings);
-    const nearest = all.verdicts.reduce((a, b) => (share(b) < share(a) ? b : a));
-    const headers: Record<string, string> = {
-      'RateLimit-Limit': String(nearest.limit),
-      'RateLimit-Remaining': String(nearest.remaining),
-      'RateLimit-Reset': String(Math.ceil(nearest.resetAfterMs / 1000)),
-    };
-    if (!all.allowed) headers['Retry-After'] = String(Math.max(1, Math.ceil(all.retryAfterMs / 1000)));
-    return { allowed: all.allowed, status: 429, headers, text: 'Too many requests.' };
-  } catch {
-    return options.onError === 'refuse' ? unavailable : passed;
-  }
+type Decide<Request> = (request: Request) => Promise<Decision>;
+
+function makeDecide<Request>(options: MiddlewareOptions<Request>): Decide<Request> {
+  const { commands, onError, onFailure, timeoutMs = TIMEOUT_MS, surroundings = machineSurroundings } = options;
+  const limits = options.limits.map((one) => subjectLimit(one, options.subject));
+  return async (request) => {
+    const cost = options.cost?.(request) ?? 1;
+    const checks: LimitCheck[] = [];
+    for (const { limit, subject } of limits) {
+      const name = subject(request);
+      if (name !== undefined) checks.push({ limit, subject: name, cost });
+    }
+    if (checks.length === 0) return passed;
+    try {
+      const asked = takeAll(commands, checks, surroundings);
+      const { allowed, verdicts, retryAfterMs } = await within(timeoutMs, asked, surroundings);
+      const headers = headersOf(verdicts);
+      if (!allowed) headers['Retry-After'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+      return { allowed, status: 429, headers, text: 'Too many requests.' };
+    } catch (error) {
+      onFailure?.(error);
+      return onError === 'refuse' ? unavailable : passed;
+    }
+  };
+}
+
+function subjectLimit<Request>(
+  one: RateLimit | SubjectLimit<Request>,
+  subject: Subject<Request> | undefined,
+): SubjectLimit<Request> {
+  if ('limit' in one) return one;
+  if (subject === undefined) throw new TypeError(`the limit ${one.name} has no subject: give one to the middleware`);
+  return { limit: one, subject };
+}
+
+function headersOf(verdicts: readonly Verdict[]): Record<string, string> {
+  const nearest = verdicts.reduce((a, b) => (share(b) < share(a) ? b : a));
+  return {
+    'RateLimit-Limit': String(nearest.limit),
+    'RateLimit-Remaining': String(nearest.remaining),
+    'RateLimit-Reset': String(Math.ceil(nearest.resetAfterMs / 1000)),
+  };
 }
 
 function share(verdict: Verdict): number {
   return verdict.remaining / verdict.limit;
+}
+
+/** What `asked` resolves to; rejects when that takes longer. A client may hold commands for minutes while it has no connection. */
+function within<T>(timeoutMs: number, asked: Promise<T>, surroundings: Surroundings): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
+    const cancel = surroundings.after(timeoutMs, late);
+    void asked.then(resolve, reject).finally(cancel);
+  });
 }
 
 /** The part of an express response that the middleware uses. */
@@ -68,8 +116,9 @@ export type ExpressMiddleware<Request> = (
 
 /** Middleware for express (and connect-like frameworks with `status().send()`). */
 export function expressLimit<Request>(options: MiddlewareOptions<Request>): ExpressMiddleware<Request> {
+  const decide = makeDecide(options);
   return (request, response, next) => {
-    decide(options, request).then((decision) => {
+    decide(request).then((decision) => {
       for (const [name, value] of Object.entries(decision.headers)) response.setHeader(name, value);
       if (decision.allowed) next();
       else response.status(decision.status).send(decision.text);
@@ -87,8 +136,9 @@ export interface FastifyReply {
 export function fastifyLimit<Request>(
   options: MiddlewareOptions<Request>,
 ): (request: Request, reply: FastifyReply) => Promise<unknown> {
+  const decide = makeDecide(options);
   return async (request, reply) => {
-    const decision = await decide(options, request);
+    const decision = await decide(request);
     for (const [name, value] of Object.entries(decision.headers)) reply.header(name, value);
     // Fastify does not go on after a hook that returns the reply.
     return decision.allowed ? undefined : reply.code(decision.status).send(decision.text);
@@ -105,8 +155,9 @@ export interface HonoContext {
 export function honoLimit<Context extends HonoContext>(
   options: MiddlewareOptions<Context>,
 ): (context: Context, next: () => Promise<void>) => Promise<Response | void> {
+  const decide = makeDecide(options);
   return async (context, next) => {
-    const decision = await decide(options, context);
+    const decision = await decide(context);
     for (const [name, value] of Object.entries(decision.headers)) context.header(name, value);
     if (!decision.allowed) return context.text(decision.text, decision.status);
     await next();

@@ -1,8 +1,8 @@
 // invalidations: news from the server of keys that changed, whatever client library brings it.
 //
-// The sources listen on a connection of their own, in broadcasting mode: the server tells of every change of keys that begin with
-// the prefixes, whichever connection read them. So the connections that read need no state, and pools work. A server without
-// CLIENT TRACKING (before Redis 6) tells by keyspace notifications, if they are on.
+// The sources listen on a connection of their own, in broadcasting mode: the server reports every change of keys that
+// begin with the prefixes, whichever connection read them. So the connections that read need no state, and pools work.
+// A server without CLIENT TRACKING (before Redis 6) reports by keyspace notifications, if they are on.
 
 import { machineSurroundings, type Surroundings } from '../surroundings.js';
 
@@ -11,7 +11,7 @@ export interface InvalidationListener {
   changed(key: string | undefined): void;
   /** From now on changes go unnoticed. */
   lost(): void;
-  /** From now on every change is told. */
+  /** From now on every change is reported. */
   ready(): void;
 }
 
@@ -34,7 +34,7 @@ export interface InvalidationOptions {
 
 export const INVALIDATE_CHANNEL = '__redis__:invalidate';
 
-/** What a dedicated connection must be able to do, so that the steps to listen are written once. */
+/** The needed abilities of a dedicated connection, so that the steps to listen are written once. */
 export interface ListeningConnection {
   call(command: string, ...args: string[]): Promise<unknown>;
   /** Listens to a channel, or to a pattern. */
@@ -97,8 +97,8 @@ export interface ListenedNode {
 }
 
 /**
- * Listens to all masters of a cluster: each tells of its own keys. The list is looked at each `retryMs`; while a new master is not
- * listened to yet, everything counts as lost.
+ * Listens to all masters of a cluster: each reports its own keys. The list is looked at each `retryMs`; while a new
+ * master is not listened to yet, everything counts as lost.
  */
 export function clusterInvalidations(
   nodes: () => readonly ListenedNode[],

@@ -12,7 +12,7 @@ beforeEach(() => world.server.flush());
 
 const news = streamInvalidations(() => world.server.connect(), { surroundings });
 
-/** News that take up to so long; `arrived` is told when they are there. */
+/** News that take up to so long; `arrived` is called when they have come. */
 function delayed(source: Invalidations, mostMs: number, arrived: (key: string | undefined) => void): Invalidations {
   return {
     listen(prefixes, listener) {
@@ -52,7 +52,7 @@ describe(`NearCache (RECIPE_SEED=${worldSeed})`, () => {
     const near = new NearCache(
       world.client({ latencyMs: 8 }),
       delayed(news, 6, (key) => {
-        // The server tells of changes in order: the least that this one can mean is the count of messages so far.
+        // The server reports changes in order: the least that this one can mean is the count of messages so far.
         if (key !== undefined) heard.set(key, (heard.get(key) ?? 0) + 1);
       }),
       { prefixes: ['user:'], surroundings },
@@ -79,7 +79,7 @@ describe(`NearCache (RECIPE_SEED=${worldSeed})`, () => {
       }
     };
     await world.during(Promise.all([writer(), ...Array.from({ length: 6 }, reader)]));
-    // The server tells of several changes at once, so messages are fewer than changes.
+    // The server reports several changes at once, so messages are fewer than changes.
     for (let turn = 0; turn < 300; turn++) {
       await new Promise((resolve) => setImmediate(resolve));
       world.clock.advance(1);

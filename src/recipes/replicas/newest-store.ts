@@ -14,7 +14,8 @@ import { machineSurroundings, type Surroundings } from '../surroundings.js';
 import { Nodes } from './ask-nodes.js';
 import { type ReplicaOptions, TOMBSTONE_MS } from './replica-options.js';
 
-// ARGV: version, writer, how long a deletion is remembered, the value if it is none. Returns 1 if this is what is there now.
+// ARGV: version, writer, how long a deletion is remembered, the value if it is none. Returns 1 if this is the present
+// value.
 const putScript = /* @__PURE__ */ makeScript(`
 local found = redis.call('HMGET', KEYS[1], 'v', 'w')
 local version, known = tonumber(ARGV[1]), tonumber(found[1] or -1)
@@ -99,7 +100,7 @@ export class NewestStore {
     all.onLate(({ node, value }) => {
       if (isNewer(newest, value)) this.nodes.inBackground(this.put(`repair of ${key}`, whole, newest, [node], 1));
     });
-    // What a read gave must not vanish again: enough servers have it before the read ends.
+    // A value that a read returned must not vanish again: enough servers have it before the read ends.
     const having = answers.length - behind.length;
     if (behind.length > 0) {
       const missing = Math.max(0, Math.min(behind.length, this.nodes.writeQuorum - having));

@@ -67,7 +67,7 @@ interface Version {
 
 type Versions = ReadonlyMap<string, Version>;
 
-/** What a read saw; a write with it replaces exactly that. */
+/** The past of the values that a read saw; a write with it replaces exactly those. */
 export interface Context {
   readonly past: Past;
 }

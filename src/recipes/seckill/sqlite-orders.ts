@@ -70,7 +70,7 @@ export interface DatabaseBooks {
   /** Stock that is left. */
   readonly stock: number;
   readonly orders: number;
-  /** What orders that are not cancelled have taken. */
+  /** Units taken by orders that are not cancelled. */
   readonly sold: number;
   readonly isSettled: boolean;
 }
@@ -99,7 +99,10 @@ export class SqliteOrders {
     return await sale.load({ ...options, stock: this.books(sale.name).stock });
   }
 
-  /** Stores a batch of orders in one transaction; those that are there only change to cancelled. May run while the sale goes on. */
+  /**
+   * Stores a batch of orders in one transaction; existing ones only change to cancelled. May run while the sale goes
+   * on.
+   */
   store(sale: string, orders: readonly Order[]): void {
     const { database } = this;
     database.exec('BEGIN IMMEDIATE');

@@ -16,7 +16,7 @@ import { SlowSource } from './slow-source.js';
 export const sceneNames = ['penetration', 'breakdown', 'avalanche', 'outage'] as const;
 export type SceneName = (typeof sceneNames)[number];
 
-/** What a simulation runs on: a server, virtual time, chance. */
+/** Means of a simulation: a server, virtual time, chance. */
 export interface SimulationMachine {
   readonly commands: Commands;
   readonly surroundings: Surroundings;
@@ -33,7 +33,7 @@ export interface SimulationOptions {
 export interface SceneReport {
   readonly scene: SceneName;
   readonly text: string;
-  /** What the database can do, queries a second. */
+  /** Capacity of the database, in queries a second. */
   readonly capacity: number;
   readonly sliceMs: number;
   readonly without: readonly Slice[];
@@ -189,7 +189,7 @@ function rowOf(key: number): string {
   return `row ${key}`;
 }
 
-/** What most texts show: no limit on who loads, the same life for all, nothing kept of what does not exist. */
+/** The getter of most texts: any caller loads, all keys live equally long, and missing rows are not cached. */
 function plainGetter(commands: Commands, scene: Scene, runName: string): Getter {
   return async (key, load) => {
     const name = `${runName}:${key}`;
