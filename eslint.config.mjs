@@ -24,6 +24,7 @@ const outsideSimulation = [
   // The tools and their connections: people run them, and no server loads them.
   'src/cli/**',
   'src/bench/**',
+  'src/doctor/**',
   'src/transfer/**',
   'src/recipes-program/**',
   'src/mysql/**',

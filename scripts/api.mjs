@@ -3,8 +3,8 @@
 //   npm run api -- --check   only says what is out of date (exit status 1)
 //
 // A file holds the names that the entry exports, and the declarations that they are made of, in the order of their names and
-// without comments, from the declaration files that the package ships. What the report of another entry already has is only
-// named. It is what API Extractor would report; that takes 40 seconds of the processor for these entries, this takes one.
+// without comments, from the declaration files that the package ships. A declaration that the report of another entry
+// already has is only named. API Extractor would report the same, in 40 seconds of the processor instead of one.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -8,7 +8,7 @@ import { commonJs, neededBy } from './common-js.mjs';
 const ENTRY = 'browser.js';
 const NODE = 'browser-node.js';
 
-/** What runs before the modules: how they find each other, and what they have in the place of Node. */
+/** Code that runs before the modules: how they find each other, and their substitute for Node. */
 const preamble = `const modules = {};
 const loaded = new Map();
 function load(name) {
@@ -36,7 +36,7 @@ let node = {};
 export function browserBundle(output) {
   const files = [...new Set([...neededBy(['browser-node'], output), ...neededBy(['browser'], output)])];
   const functions = files.map((file) => {
-    // A page has no file name; what needs one (threads) is not there either.
+    // A page has no file name; features that need one (threads) are missing too.
     const code = commonJs(file).replace("'use strict';\n", '').replaceAll('__filename', "'/'");
     const name = `./${file.fileName.replace(/js$/, 'cjs')}`;
     return `modules['${name}'] = function (exports, require, Buffer, process, setImmediate, clearImmediate) {{\n${code}}};\n`;

@@ -46,7 +46,7 @@ const isQuiet = process.env.KVASIR_BUILD_QUIET !== undefined;
 /** The first build takes long enough for somebody to wonder. */
 function announce() {
   if (!isQuiet && !existsSync(join(root, 'dist/bundle/kvasir-server.js')))
-    process.stderr.write('building Kvasir from its sources, which takes half a minute the first time ...\n');
+    process.stderr.write('building Kvasir from its sources, which takes about a minute the first time ...\n');
 }
 
 for (const folder of withTests ? ['src', 'test'] : ['src']) {

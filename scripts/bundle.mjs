@@ -1,7 +1,7 @@
 // bundle: makes one file of the hundreds of modules that a program needs, because loading them one by one takes most of
 // the time that a start takes. Called by build.mjs; writes into dist/bundle what package.json names.
 //
-// What programs import is made as CommonJS too (`.cjs`), and the server as one file for pages (`browser.js`).
+// The entries of the library are made as CommonJS too (`.cjs`), and the server as one file for pages (`browser.js`).
 //
 // Rollup and not another bundler, because it leaves constants constant: V8 then treats them as such in hot code.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -60,7 +60,7 @@ const ownEntries = {
   'load-worker': 'src/bench/load-worker.js',
 };
 
-/** What programs get by `require` as well; a module that waits at its top level has a stand-in. */
+/** Entries that programs can `require` as well; a module that waits at its top level has a stand-in. */
 const commonEntries = [
   'index',
   'testing',
@@ -146,7 +146,8 @@ async function bundles(dist, entries, common) {
   const { output } = await made.generate({
     dir: join(dist, 'bundle'),
     format: 'es',
-    sourcemap: true,
+    // The package has no maps, and vitest tells its users of one that a file names and that is missing.
+    sourcemap: 'hidden',
     sourcemapExcludeSources: true,
     chunkFileNames: 'part-[name].js',
   });
@@ -159,7 +160,7 @@ async function bundles(dist, entries, common) {
   return [...modules, ...commons, ...pages];
 }
 
-/** Writes the bundles of a folder `dist` unless those that are there are younger than `modules`. */
+/** Writes the bundles of a folder `dist` unless the present ones are younger than `modules`. */
 export async function bundle(modules, dist = ownDist, entries = ownEntries) {
   const folder = join(dist, 'bundle');
   if (

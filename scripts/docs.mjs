@@ -10,6 +10,7 @@ import { allDeclarations } from '../dist/src/server/declarations.js';
 import { directiveTypes } from '../dist/src/service/config/directive-types.js';
 import { ownDeclarations } from '../dist/src/proxy/commands/declaration.js';
 import { planTable } from '../dist/src/proxy/routing/reference.js';
+import { countersReference } from '../dist/src/proxy/stats/counters.js';
 import { configReference, sampleConfig } from '../dist/src/service/config/reference.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -40,10 +41,15 @@ function readme() {
 
 function proxyPage() {
   const text = readFileSync(join(root, 'docs/proxy.md'), 'utf8');
-  return text.replace(
-    /(<!-- commands: begin[^\n]*-->\n)[\s\S]*?(<!-- commands: end -->)/,
-    (_, begin, end) => `${begin}\n${planTable([...allDeclarations, ...ownDeclarations])}\n\n${end}`,
-  );
+  return text
+    .replace(
+      /(<!-- commands: begin[^\n]*-->\n)[\s\S]*?(<!-- commands: end -->)/,
+      (_, begin, end) => `${begin}\n${planTable([...allDeclarations, ...ownDeclarations])}\n\n${end}`,
+    )
+    .replace(
+      /(<!-- counters: begin[^\n]*-->\n)[\s\S]*?(<!-- counters: end -->)/,
+      (_, begin, end) => `${begin}\n${countersReference()}\n\n${end}`,
+    );
 }
 
 /** Laid out as `npm run format` would do it. */

@@ -21,8 +21,25 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const folder = join(root, 'page');
 const target = join(root, 'dist/bundle/admin');
 const plainFiles = ['index.html', 'icon.svg'];
-/** What of node_modules ends up in the files of the page. */
-const libraries = ['preact', 'uplot'];
+/** The parts of node_modules that the files of the page contain. */
+const libraries = [
+  'preact',
+  'uplot',
+  '@codemirror/commands',
+  '@codemirror/lang-json',
+  '@codemirror/language',
+  '@codemirror/legacy-modes',
+  '@codemirror/state',
+  '@codemirror/view',
+  '@lezer/common',
+  '@lezer/highlight',
+  '@lezer/json',
+  '@lezer/lr',
+  '@marijn/find-cluster-break',
+  'crelt',
+  'style-mod',
+  'w3c-keyname',
+];
 
 function* sources(path) {
   for (const entry of readdirSync(path, { withFileTypes: true })) {
@@ -45,6 +62,8 @@ const typescript = {
   },
   load(id) {
     const text = readFileSync(id, 'utf8');
+    // Rollup keeps comments, which are a third of what the editor's libraries are.
+    if (/node_modules.(@codemirror|@lezer)/.test(id)) return withoutComments(text);
     if (!/\.tsx?$/.test(id)) return text;
     return ts.transpileModule(text, {
       fileName: id,
@@ -58,6 +77,12 @@ const typescript = {
     }).outputText;
   },
 };
+
+function withoutComments(text) {
+  return ts.transpileModule(text, {
+    compilerOptions: { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, removeComments: true },
+  }).outputText;
+}
 
 /** Without comments and needless white space; no rule of the sheet has a text with either. */
 function smallerSheet(text) {

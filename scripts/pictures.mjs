@@ -16,7 +16,7 @@ import { openExample } from './pictures/example.mjs';
 const folder = 'docs/pictures';
 const password = 'only for pictures';
 
-/** What is typed at the prompt of the picture. */
+/** The lines typed at the prompt of the picture. */
 const session = [
   'SET greeting "hello" EX 60',
   'TTL greeting',

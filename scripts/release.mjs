@@ -96,7 +96,7 @@ async function materials() {
   };
 }
 
-/** What the changelog says of a version that has been made. */
+/** The changelog's section on a version that has been made. */
 function notesOf(version) {
   const text = read('CHANGELOG.md');
   const [title] = text.match(new RegExp(`^## ${version.replaceAll('.', '\\.')} .*$`, 'm')) ?? [];

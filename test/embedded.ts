@@ -10,7 +10,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { startServer, type EmbeddedServer } from '../src/embed/start-server.js';
 
 export interface Embedded {
-  /** These are there from the first test on. */
+  /** These exist from the first test on. */
   readonly server: EmbeddedServer;
   readonly client: Redis;
   /** The reply to one command; the text of the error if it is one. */

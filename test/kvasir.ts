@@ -23,9 +23,9 @@ export function programPath(name: string): string {
 export const kvasirServerPath = programPath('kvasir-server');
 
 export interface KvasirProcess extends RedisPeer {
-  /** What the server has logged. */
+  /** The server's log. */
   log(): string;
-  /** Resident memory in bytes; undefined where the system does not tell. */
+  /** Resident memory in bytes; undefined where the system does not report it. */
   residentBytes(): number | undefined;
 }
 

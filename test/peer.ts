@@ -7,12 +7,13 @@
 // A test file that needs them says so once: `describe('...', { skip: peerMissing('redis-server', 'redis-cli') }, ...)`.
 // Without the programs such tests are skipped with that reason; with CI=true a missing program throws, so that a green
 // run in CI always means that the comparison took place.
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from './ask.js';
 
 // Bounds for machines that are many times slower: nothing waits for them where all goes well.
 const startTimeoutMs = 180_000;
@@ -24,7 +25,7 @@ export interface RedisPeer {
   /** The server's working folder: dump files, AOF, log (`peer.log`). Removed by `stop`. */
   readonly folder: string;
   readonly pid: number;
-  /** Runs one command through redis-cli and returns what it printed, without the last line end. */
+  /** Runs one command, and returns what redis-cli prints of its reply, without the last line end (see ask.ts). */
   send(...words: string[]): Promise<string>;
   /** Ends the process (SIGTERM, SIGKILL after a minute) and removes the folder unless told to keep it. */
   stop(options?: { keepFolder?: boolean; signal?: NodeJS.Signals }): Promise<void>;
@@ -171,13 +172,7 @@ function peer(child: ChildProcess, port: number, folder: string): RedisPeer {
     port,
     folder,
     pid: child.pid!,
-    send: (...words) =>
-      new Promise((resolve, reject) => {
-        execFile('redis-cli', ['-p', String(port), ...words], { maxBuffer: 1 << 28 }, (error, stdout) => {
-          if (error && typeof error.code !== 'number') reject(error);
-          else resolve(stdout.replace(/\n$/, ''));
-        });
-      }),
+    send: (...words) => ask(port, words),
     async stop(stopOptions = {}) {
       process.removeListener('exit', killOnExit);
       child.kill(stopOptions.signal ?? 'SIGTERM');

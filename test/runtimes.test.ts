@@ -51,7 +51,7 @@ await server.close();
 console.log('embedded: fine');
 `;
 
-/** Whether the server that is there does what everybody needs, its regular work and its snapshots included. */
+/** Checks that the installed server does its regular work, snapshots included. */
 async function checkServer(client: Redis): Promise<void> {
   const pipeline = client.pipeline();
   for (let index = 0; index < 1000; index++) pipeline.set(`key:${index}`, `value ${index}`);

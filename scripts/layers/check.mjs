@@ -8,7 +8,7 @@ import { LayerTable } from './table.mjs';
 
 const isTest = (path) => path.startsWith('test/') || /\.(test|fuzz|bench)\.[a-z]+$/.test(path);
 
-/** What is wrong with one import of a file in src that is no test. */
+/** The problem of one import of a file in src that is no test. */
 function problemOf(table, row, { target, path }) {
   if (target === undefined) {
     if (table.rows.get(row).modules.includes('modules of users')) return undefined;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kvasir-sentinel: the sentinel as a process. What only tells something is told without loading it.
+// kvasir-sentinel: the sentinel as a process. Options that only print something do not load it.
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 
 const usage = `Usage: kvasir-sentinel /path/to/sentinel.conf [options]

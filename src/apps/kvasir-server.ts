@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// kvasir-server: the data server as a process. What only tells something is told without loading the server.
+// kvasir-server: the data server as a process. Options that only print something do not load the server.
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 
 const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
@@ -7,7 +7,7 @@ const usage = `Usage: kvasir-server [/path/to/redis.conf] [options] [-]
        kvasir-server -v or --version
        kvasir-server -h or --help
        kvasir-server --check-config [/path/to/redis.conf] [options]
-       kvasir-server --explain-config /path/to/redis.conf... [--json | --convert]
+       kvasir-server --explain-config FILE... [--json | --convert] [--kind KIND]
        kvasir-server /path/to/sentinel.conf --sentinel
        kvasir-server [...] --admin-port PORT (with kvasir-admin's page on 127.0.0.1)
        kvasir-server keepalived-notify --peer HOST:PORT master|backup|fault
@@ -39,7 +39,7 @@ if (onlyWord === '-v' || onlyWord === '--version') {
 } else if (args.includes('--sentinel')) {
   await import('./kvasir-sentinel.js');
 } else if (args[0] === '--explain-config') {
-  const { explainConfig } = await import('../transfer/explain/explain-config.js');
+  const { explainConfig } = await import('../doctor/explain-config.js');
   process.exitCode = explainConfig(args.slice(1), (text) => process.stdout.write(text));
 } else {
   const { runServer } = await import('../server/process.js');

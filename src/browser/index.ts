@@ -6,8 +6,8 @@
 import type { Clock } from '../io/clock.js';
 import { systemClock } from '../io/clock.js';
 import type { DataDump, Fixtures } from '../testing/data-dump.js';
-import type { PlainReply } from '../testing/plain-reply.js';
-import type { CallArgument, Snapshot, TestServerOptions } from '../testing/test-kit.js';
+import type { CallArgument, PlainReply } from '../testing/plain-reply.js';
+import type { Snapshot, TestServerOptions } from '../testing/test-kit.js';
 import { startTestServer } from '../testing/test-server.js';
 import { connectByWebStreams, type WebConnection } from './web-connection.js';
 import { noNetwork } from './no-network.js';
@@ -20,7 +20,7 @@ export { virtualClock, type Duration, type VirtualClock } from '../io/virtual-cl
 export type BrowserOptions = Omit<TestServerOptions, 'port' | 'configFile' | 'include' | 'unixsocket' | 'dir'>;
 
 export interface BrowserServer {
-  /** What every draw follows from. */
+  /** Seed of every random draw. */
   readonly seed: number;
   /** A connection: RESP goes into one stream and comes out of the other. */
   connect(): WebConnection;

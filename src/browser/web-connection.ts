@@ -9,9 +9,9 @@ import type { Wire, WireEvents } from '../io/wire.js';
 const UNREAD_BYTES = 64 * 1024;
 
 export interface WebConnection {
-  /** What the server replies. */
+  /** The server's replies. */
   readonly readable: ReadableStream<Uint8Array>;
-  /** What the client asks. */
+  /** The client's requests. */
   readonly writable: WritableStream<Uint8Array>;
 }
 
@@ -106,7 +106,7 @@ class WebWire implements Wire {
     this.close(undefined);
   }
 
-  /** What was written before can still be read. */
+  /** Ends the connection; bytes that were written before can still be read. */
   private close(error: Error | undefined): void {
     if (this.isClosed) return;
     this.isClosed = true;

@@ -2,7 +2,7 @@
 //
 // Each option is declared once below: its names, whether it takes a value, what it does and what --help says. The first
 // word that is no option begins the command. Numbers are read as C reads them (`-p 6379x` is 6379), because scripts rely
-// on it. Newer options of redis-cli (7.2 to 8.0) are there too.
+// on it. Newer options of redis-cli (7.2 to 8.0) exist too.
 import { unquote } from '../base/quoting.js';
 import { KVASIR_VERSION } from '../base/version.js';
 import { readLeadingInteger, readLeadingNumber } from '../base/c-numbers.js';

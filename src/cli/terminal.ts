@@ -15,52 +15,85 @@ const pagedBytesMax = 8 * 1024 * 1024;
 const hintsDelayMs = 50;
 
 export function openTerminal(session: Session): LineSource {
-  const { console } = session;
-  const { stdin, stdout } = process;
-  const preferences: Preferences = { hints: true, pager: true };
-  const history = new History();
-  history.load();
-  loadPreferences(preferences, console);
-  let hints: CommandHints = noHints;
-  let hintsFor: unknown;
+  return new Terminal(session);
+}
 
-  const editor = new LineEditor(stdin, stdout, {
-    colors: console.colors,
-    ignoreLineFeed: !console.stdinTerminal,
-    history: () => history.lines,
-    hint: (line) => (preferences.hints && !session.debugging ? toText(hintWhileTyping(hints, toBytes(line))) : ''),
-    async complete(beforeCursor) {
-      const { complete } = await import('./hints/completion.js');
-      const before = toBytes(beforeCursor);
-      const { start, candidates } = await complete(session, hints, before);
-      return { start: toText(before.slice(0, start)).length, candidates: candidates.map(toText) };
-    },
-  });
+class Terminal implements LineSource {
+  readonly preferences: Preferences = { hints: true, pager: true };
+  private readonly history = new History();
+  private readonly editor: LineEditor;
+  private loadedHints: CommandHints = noHints;
+  /** The connection whose server gave the hints. */
+  private hintsFor: unknown;
 
-  function watch(): void {
+  constructor(private readonly session: Session) {
+    const { console } = session;
+    this.history.load();
+    loadPreferences(this.preferences, console);
+    this.editor = this.makeEditor();
+    session.live = true;
+    session.onChange = () => this.watch();
+    session.present = (reply, asText) => this.present(reply, asText);
+    session.aroundOutput = (print) =>
+      this.editor.printAbove(() => {
+        print();
+        console.flush();
+      });
+    process.on('SIGINT', this.onInterrupt);
+    this.watch();
+  }
+
+  private makeEditor(): LineEditor {
+    const { console } = this.session;
+    return new LineEditor(process.stdin, process.stdout, {
+      colors: console.colors,
+      ignoreLineFeed: !console.stdinTerminal,
+      history: () => this.history.lines,
+      hint: (line) =>
+        this.preferences.hints && !this.session.debugging
+          ? toText(hintWhileTyping(this.loadedHints, toBytes(line)))
+          : '',
+      complete: async (beforeCursor) => {
+        const { complete } = await import('./hints/completion.js');
+        const before = toBytes(beforeCursor);
+        const { start, candidates } = await complete(this.session, this.loadedHints, before);
+        return { start: toText(before.slice(0, start)).length, candidates: candidates.map(toText) };
+      },
+    });
+  }
+
+  private readonly onInterrupt = (): void => {
+    if (this.session.abort()) return;
+    this.session.console.flush();
+    process.exit(1); // busy with something that cannot be given up
+  };
+
+  /** The connection, the database or the mode may have changed. */
+  private watch(): void {
+    const { session, editor } = this;
     editor.setPrompt(session.prompt);
     const { connection } = session;
     if (connection === undefined || connection.lost !== undefined) return;
-    connection.onIdleData = showArrived;
-    if (hintsFor === connection || session.debugging) return;
-    hintsFor = connection;
+    // Replies are waited for; what comes while nobody waits and a line is read is a message.
+    connection.onIdleData = () => {
+      if (editor.reading) session.showArrived();
+    };
+    if (this.hintsFor === connection || session.debugging) return;
+    this.hintsFor = connection;
     // In the background, and a moment after the prompt, so that a person can type at once.
     const timer = setTimeout(() => {
       void loadCommandHints(session).then((loaded) => {
-        if (loaded.commands.length > 0) hints = loaded;
+        if (loaded.commands.length > 0) this.loadedHints = loaded;
         editor.refresh();
       });
     }, hintsDelayMs);
     timer.unref();
   }
 
-  function showArrived(): void {
-    // Replies are waited for; what comes while nobody waits and a line is read is a message.
-    if (editor.reading) session.showArrived();
-  }
-
-  async function present(reply: Reply, asText: boolean): Promise<void> {
-    if (!preferences.pager || !console.stdoutTerminal || session.subscribed || process.env.TERM === 'dumb') {
+  private async present(reply: Reply, asText: boolean): Promise<void> {
+    const { session } = this;
+    const { console } = session;
+    if (!this.preferences.pager || !console.stdoutTerminal || session.subscribed || process.env.TERM === 'dumb') {
       session.show(reply, asText);
       return;
     }
@@ -78,53 +111,43 @@ export function openTerminal(session: Session): LineSource {
     session.writer.write(collect, reply, asText);
     console.flush();
     if (tooLarge) session.show(reply, asText);
-    else if (console.stdinTerminal && isLongerThanScreen(text, stdout))
-      await showPaged(text, () => editor.readKey(), stdout);
+    else if (console.stdinTerminal && isLongerThanScreen(text, process.stdout))
+      await showPaged(text, () => this.editor.readKey(), process.stdout);
     else console.write(text);
   }
 
-  const onInterrupt = (): void => {
-    if (session.abort()) return;
-    console.flush();
-    process.exit(1); // busy with something that cannot be given up
-  };
+  get hints(): CommandHints | undefined {
+    return this.loadedHints.commands.length > 0 ? this.loadedHints : undefined;
+  }
 
-  session.live = true;
-  session.onChange = watch;
-  session.present = present;
-  session.aroundOutput = (print) =>
-    editor.printAbove(() => {
-      print();
-      console.flush();
-    });
-  process.on('SIGINT', onInterrupt);
-  watch();
+  remember(line: string, secret: boolean): void {
+    this.history.add(toText(line), secret);
+  }
 
-  return {
-    preferences,
-    get hints() {
-      return hints.commands.length > 0 ? hints : undefined;
-    },
-    remember: (line, secret) => history.add(toText(line), secret),
-    async read() {
-      for (;;) {
-        const result = await editor.readLine(session.prompt);
-        if ('line' in result) return toBytes(result.line);
-        if (!session.subscribed || result.ended === 'closed') return undefined;
-        // The first Ctrl-C leaves the subscription, the next the program.
-        await session.connect();
-      }
-    },
-    clearScreen: () => stdout.write('\x1b[H\x1b[2J'),
-    close() {
-      process.removeListener('SIGINT', onInterrupt);
-      editor.close();
-      session.live = false;
-      session.onChange = () => undefined;
-      session.present = (reply, asText) => session.show(reply, asText);
-      session.aroundOutput = (print) => print();
-    },
-  };
+  async read(): Promise<string | undefined> {
+    const { session, editor } = this;
+    for (;;) {
+      const result = await editor.readLine(session.prompt);
+      if ('line' in result) return toBytes(result.line);
+      if (!session.subscribed || result.ended === 'closed') return undefined;
+      // The first Ctrl-C leaves the subscription, the next the program.
+      await session.connect();
+    }
+  }
+
+  clearScreen(): void {
+    process.stdout.write('\x1b[H\x1b[2J');
+  }
+
+  close(): void {
+    const { session } = this;
+    process.removeListener('SIGINT', this.onInterrupt);
+    this.editor.close();
+    session.live = false;
+    session.onChange = () => undefined;
+    session.present = (reply, asText) => session.show(reply, asText);
+    session.aroundOutput = (print) => print();
+  }
 }
 
 /** Input as bytes, output as text. */

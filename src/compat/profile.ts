@@ -7,9 +7,9 @@ export interface Profile {
   /** The word of the directive. */
   readonly name: string;
   readonly product: 'redis' | 'valkey';
-  /** What redis_version says. */
+  /** Value of redis_version. */
   readonly version: string;
-  /** What valkey_version says; empty for Redis. */
+  /** Value of valkey_version; empty for Redis. */
   readonly valkeyVersion: string;
   /** `version` as one number, see `versionNumber`. */
   readonly number: number;

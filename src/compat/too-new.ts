@@ -114,7 +114,7 @@ class Walk {
     return tokens.some((token) => this.call.is(this.at, token));
   }
 
-  /** Walks over one argument once; where it is not there, nothing has happened. */
+  /** Walks over one argument once; where it is missing, nothing has happened. */
   private one(item: Argument): boolean {
     const { at, found, counted } = this;
     if (this.fits(item)) {

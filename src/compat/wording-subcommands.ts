@@ -13,7 +13,7 @@ const OBJECT_WORDS = 3;
 /** Containers that already said so in 5.0 but without the full stop. */
 const withoutStop = new Set(['client', 'memory']);
 
-/** What today's containers say of either fault. */
+/** Reply of today's containers to either fault. */
 const eitherFault = /^ERR Unknown subcommand or wrong number of arguments for .*/;
 
 /** The texts of 4.0 and older: of an unknown word, and of a wrong number of arguments where it differs. */

@@ -198,6 +198,14 @@ export interface Directives {
   readonly 'lazyfree-lazy-user-del'?: Flag | undefined;
   /** FLUSHALL and FLUSHDB free in the background. Default: `no`. */
   readonly 'lazyfree-lazy-user-flush'?: Flag | undefined;
+  /** Count the keys below each prefix exactly, for PREFIXES and kvasir-admin. Default: `no`. */
+  readonly 'prefix-table'?: Flag | undefined;
+  /** The characters that end a prefix. Default: `:`. */
+  readonly 'prefix-table-separators'?: string | undefined;
+  /** So many separators of a key are looked at. Default: `4`. */
+  readonly 'prefix-table-depth'?: number | string | undefined;
+  /** Prefixes that are counted; more stay unknown. Default: `20000`. */
+  readonly 'prefix-table-max-prefixes'?: number | string | undefined;
   /** Move data to reduce fragmentation. Default: `no`. */
   readonly activedefrag?: Flag | undefined;
   /** Fragmentation below this is left alone. Default: `100mb`. */
@@ -354,7 +362,7 @@ export interface Directives {
   readonly 'slave-announce-port'?: number | string | undefined;
   /** Let Sentinel show this replica to clients. Default: `yes`. */
   readonly 'replica-announced'?: Flag | undefined;
-  /** Free the old data in the background before a full sync. Default: `no`. */
+  /** Accepted: the old data is always freed in the background. Default: `no`. */
   readonly 'replica-lazy-flush'?: Flag | undefined;
   /** Another name of `replica-lazy-flush`. */
   readonly 'slave-lazy-flush'?: Flag | undefined;

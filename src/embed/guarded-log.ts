@@ -1,7 +1,7 @@
 // guarded-log: an embedding program's `log`, which must never hurt the server that calls it.
 //
 // It is called in the middle of everything: an error of it would end a start half way or a command between two changes. So
-// errors end here; the first is told as a warning of the process, since a log that fails may fail at every line.
+// errors end here; the first becomes a warning of the process, since a log that fails may fail at every line.
 import type { LogLevel } from '../base/log-level.js';
 
 export function guardedLog(log: (level: LogLevel, text: string) => unknown): (level: LogLevel, text: string) => void {

@@ -7,6 +7,7 @@ import { systemClock } from '../io/clock.js';
 import { type Environment, systemEnvironment } from '../io/environment.js';
 import { RealFiles } from '../io/files.js';
 import { connectInProcess } from '../io/in-process.js';
+import type { Wire, WireEvents } from '../io/wire.js';
 import { attachCluster } from '../cluster/cluster.js';
 import { withoutEffect } from '../service/config/without-effect.js';
 import { collectDirectives, launch, type RunningServer } from '../server/start.js';
@@ -50,12 +51,14 @@ export interface Embedded {
 }
 
 /**
- * As `startServer`; `environment` gives what does not come from the machine, `folder` is what `dir` says unless an option does.
+ * As `startServer`; `environment` gives what does not come from the machine, `folder` is what `dir` says unless an option does, and
+ * `admit` lets the clients of `connect()` in.
  */
 export async function startEmbedded(
   options: StartOptions,
   environment: Partial<Environment> = {},
   folder = process.cwd(),
+  admit: (wire: Wire, accept: (wire: Wire) => WireEvents) => WireEvents = (wire, accept) => accept(wire),
 ): Promise<Embedded> {
   const { port, configFile, clock = systemClock, log: givenLog, ...directives } = options;
   const surroundings: Environment = { ...systemEnvironment, clock, ...environment };
@@ -106,7 +109,7 @@ export async function startEmbedded(
     },
     connect() {
       if (closing !== undefined || running.isClosed) throw new Error('the server is closed');
-      return connectInProcess((wire) => running.server.accept(wire, false));
+      return connectInProcess((wire) => admit(wire, (given) => running.server.accept(given, false)));
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -23,10 +23,10 @@ const collections: Readonly<Record<string, (indexes: readonly number[]) => strin
 
 interface Way {
   readonly name: string;
-  /** What is done with the key `big`, or with all of database 1. */
+  /** The command on the key `big`, or on all of database 1. */
   readonly words: readonly string[];
   readonly only?: string;
-  /** What is there besides. */
+  /** Commands that prepare further data. */
   readonly before?: readonly string[];
   readonly inDatabase1?: boolean;
 }

@@ -1,6 +1,6 @@
 // cluster-bus: the bytes that the bus of a large cluster carries at rest, in a simulated world, where no machine is too small for it.
+import { SLOT_COUNT } from '../../src/base/key-slot.js';
 import * as commands from '../../src/cluster/commands.js';
-import { SLOT_COUNT } from '../../src/cluster/node.js';
 import { CLIENT_PORT, SimulatedNode } from '../../src/simulation/cluster-node.js';
 import { Host } from '../../src/simulation/host.js';
 import { SimulatedNetwork } from '../../src/simulation/network.js';

@@ -1,7 +1,7 @@
 // constructs: each construct of Lua as one script, timed in both servers by turns.
 //
-// What counts is the processor time of the thread that runs scripts, in the best of several runs: the clock would tell
-// of other processes of the machine.
+// The figure is the processor time of the thread that runs scripts, in the best of several runs: wall time would
+// include other processes of the machine.
 import { readFileSync } from 'node:fs';
 import { Connection } from '../../src/client/connection.js';
 import { isAggregate, replyText } from '../../src/client/reply.js';

@@ -3,19 +3,24 @@
 // All connections are forced onto the threads, because a machine with two processors would use none. The same build on one thread is measured
 // in the same run, in turns, and so is redis-server with the same `io-threads`; only ratios within a run mean something.
 //
+// With a machine so small the main thread sleeps after every few requests, and waking it costs most. So a second table measures it *saturated*:
+// it gets the lowest priority, and as many processes as there are processors do nothing but keep them busy. So it seldom runs, requests pile up in
+// the rings meanwhile, and it serves them in large batches, as it would with processors enough for the threads and the load.
+//
 // The ceiling is derived, not measured: a million microseconds divided by the main thread's time for a request. It says what the main thread
 // could serve if it were never idle and the threads had processors enough. A machine with 8 or more processors can measure it:
 //
 //   npm run bench -- --only io-threads --io-threads 2,4,6 --requests 2000000
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { execFile, spawn } from 'node:child_process';
+import { availableParallelism, setPriority } from 'node:os';
 import { promisify } from 'node:util';
 import { median } from '../../src/bench/versus.js';
+import { measureCosts } from './io-threads-costs.js';
 import { log, marked, type Section } from './report.js';
-import { type BenchServer, cpuSeconds, residentBytes, startServer } from './servers.js';
+import { type BenchServer, cpuSeconds, mainSeconds, residentBytes, startServer } from './servers.js';
 
 const execute = promisify(execFile);
+const LOWEST_PRIORITY = 19;
 
 /** The main thread's time with threads, as a share of that on one thread: at most this. */
 const SHARE_GOAL = 0.7;
@@ -25,7 +30,18 @@ const cases = [
   { connections: 50, pipeline: 16, factor: 10 },
   { connections: 50, pipeline: 100, factor: 30 },
 ];
+/** The same with a saturated main thread, and the most that its share may be. */
+const saturatedCases = [
+  { connections: 500, pipeline: 1, factor: 1, goal: 0.25 },
+  { connections: 50, pipeline: 16, factor: 10, goal: 0.5 },
+];
 const commands = ['get', 'set'];
+
+interface Shape {
+  readonly connections: number;
+  readonly pipeline: number;
+  readonly factor: number;
+}
 
 interface Figures {
   /** Requests per second. */
@@ -35,16 +51,11 @@ interface Figures {
   readonly otherMicros: number;
 }
 
-/** Processor time of a process's main thread so far, in seconds. */
-function mainSeconds(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
-}
-
 async function measure(
   server: BenchServer,
   command: string,
   requests: number,
-  { connections, pipeline }: (typeof cases)[number],
+  { connections, pipeline }: Shape,
 ): Promise<Figures> {
   const args = ['-p', server.port, '-t', command, '-n', requests, '-P', pipeline, '-c', connections, '-d', 16, '--csv'];
   const allBefore = cpuSeconds(server.pid);
@@ -64,6 +75,77 @@ async function startKinds(threads: number): Promise<Record<string, BenchServer>>
   return servers;
 }
 
+type Found = Record<string, Figures[]>;
+
+async function measureRounds(
+  servers: Record<string, BenchServer>,
+  kindsInTurn: readonly string[],
+  command: string,
+  requests: number,
+  shape: Shape,
+  rounds: number,
+): Promise<Found> {
+  const found: Found = Object.fromEntries(kindsInTurn.map((kind) => [kind, []]));
+  for (let round = 0; round < rounds; round++)
+    for (const kind of round % 2 === 0 ? kindsInTurn : [...kindsInTurn].reverse())
+      found[kind]!.push(await measure(servers[kind]!, command, requests * shape.factor, shape));
+  return found;
+}
+
+function medianOf(found: Found, kind: string, what: keyof Figures): number {
+  return median(found[kind]!.map((figures) => figures[what]));
+}
+
+/** The main thread's time with threads, as a share of that on one thread. */
+function shareOf(found: Found): number {
+  return median(found.threads!.map(({ mainMicros }, round) => mainMicros / found.one![round]!.mainMicros));
+}
+
+function thousands(rate: number): string {
+  return (rate / 1000).toFixed(0);
+}
+
+async function saturatedLines(
+  count: number,
+  servers: Record<string, BenchServer>,
+  requests: number,
+  rounds: number,
+): Promise<string[]> {
+  // The number of a process is also that of its main thread, and priorities are a thread's own.
+  setPriority(servers.threads!.pid, LOWEST_PRIORITY);
+  const busy = Array.from({ length: availableParallelism() }, () =>
+    spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+  );
+  const killOnExit = (): void => busy.forEach((child) => void child.kill('SIGKILL'));
+  process.once('exit', killOnExit);
+  try {
+    return await measureSaturated(count, servers, requests, rounds);
+  } finally {
+    process.removeListener('exit', killOnExit);
+    killOnExit();
+  }
+}
+
+async function measureSaturated(
+  count: number,
+  servers: Record<string, BenchServer>,
+  requests: number,
+  rounds: number,
+): Promise<string[]> {
+  const lines: string[] = [];
+  for (const shape of saturatedCases) {
+    for (const command of commands) {
+      const found = await measureRounds(servers, ['one', 'threads'], command, requests, shape, rounds);
+      const mainMicros = medianOf(found, 'threads', 'mainMicros');
+      lines.push(
+        `| ${count} | ${command} | ${shape.connections}, ${shape.pipeline} | ${medianOf(found, 'one', 'mainMicros').toFixed(2)} | ${mainMicros.toFixed(2)} | ${marked(shareOf(found), shape.goal, 'most')} | ${shape.goal} | ${medianOf(found, 'threads', 'otherMicros').toFixed(2)} | ${thousands(1e6 / mainMicros)} |`,
+      );
+      log(`io-threads, saturated: ${lines.at(-1)}`);
+    }
+  }
+  return lines;
+}
+
 /** `counts`: so many threads besides the main one. */
 export async function measureIoThreads(
   counts: readonly number[],
@@ -75,6 +157,10 @@ export async function measureIoThreads(
     '|--:|---|---|--:|--:|--:|--:|--:|--:|--:|--:|',
   ];
   const memory: string[] = [];
+  const saturated = [
+    '| threads | test | connections, pipeline | main thread, µs a request: one thread | saturated, with threads | share | goal | other threads, µs | ceiling, k/s |',
+    '|--:|---|---|--:|--:|--:|--:|--:|--:|',
+  ];
   for (const count of counts) {
     const servers = await startKinds(count);
     try {
@@ -82,22 +168,16 @@ export async function measureIoThreads(
       memory.push(`${count}: ${(extra / count / 1e6).toFixed(0)} MB`);
       for (const shape of cases) {
         for (const command of commands) {
-          const found: Record<string, Figures[]> = { one: [], threads: [], redis: [] };
-          for (let round = 0; round < rounds; round++)
-            for (const kind of round % 2 === 0 ? ['one', 'threads', 'redis'] : ['redis', 'threads', 'one'])
-              found[kind]!.push(await measure(servers[kind]!, command, requests * shape.factor, shape));
-          const of = (kind: string, what: keyof Figures): number =>
-            median(found[kind]!.map((figures) => figures[what]));
-          const share = median(
-            found.threads!.map(({ mainMicros }, round) => mainMicros / found.one![round]!.mainMicros),
-          );
-          const thousands = (rate: number): string => (rate / 1000).toFixed(0);
+          const found = await measureRounds(servers, ['one', 'threads', 'redis'], command, requests, shape, rounds);
+          const of = (kind: string, what: keyof Figures): number => medianOf(found, kind, what);
+          const share = shareOf(found);
           lines.push(
             `| ${count} | ${command} | ${shape.connections}, ${shape.pipeline} | ${thousands(of('redis', 'rate'))} | ${thousands(of('one', 'rate'))} | ${thousands(of('threads', 'rate'))} | ${of('one', 'mainMicros').toFixed(2)} | ${of('threads', 'mainMicros').toFixed(2)} | ${marked(share, SHARE_GOAL, 'most')} | ${of('threads', 'otherMicros').toFixed(2)} | ${thousands(1e6 / of('threads', 'mainMicros'))} |`,
           );
           log(`io-threads: ${lines.at(-1)}`);
         }
       }
+      saturated.push(...(await saturatedLines(count, servers, requests, rounds)));
     } finally {
       for (const server of Object.values(servers)) await server.stop();
     }
@@ -106,5 +186,12 @@ export async function measureIoThreads(
     '',
     `Connections are forced onto the threads. Processors of this machine: ${availableParallelism()}; with fewer than the threads, the load and the main thread need, rates say little, and the main thread sleeps after every few requests, which makes each dearer. The ceiling is derived from the main thread's time, not measured. Goal of the share: at most ${SHARE_GOAL}; bold is over it. Resident memory of a thread at rest: ${memory.join(', ')}.`,
   );
+  lines.push(
+    '',
+    'With the main thread at the lowest priority beside busy processes, so that requests come to it in large batches:',
+    '',
+    ...saturated,
+  );
+  lines.push('', ...(await measureCosts(requests, rounds)));
   return [{ title: 'I/O threads', command: 'npm run bench -- --only io-threads', lines }];
 }

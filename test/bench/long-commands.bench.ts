@@ -19,7 +19,7 @@ const replyTimeoutMs = 60_000;
 
 interface LongCommand {
   readonly words: readonly string[];
-  /** What it is called, where the words are too many or say too little. */
+  /** Its name, where the words are too many or say too little. */
   readonly name?: string;
   /** Run before each measurement. */
   readonly before?: readonly (readonly string[])[];

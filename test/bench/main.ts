@@ -11,6 +11,7 @@
 //   npm run bench -- --only cluster --cluster-keys 1000000 --cluster-members 1000000
 //   npm run bench -- --only recipes --recipe-calls 200
 //   npm run bench -- --only persistence --snapshot-keys 5000000 --snapshot-members 1000000
+//   npm run bench -- --only transfer --transfer-keys 1000000 --transfer-bytes 100
 //
 // Runs of the two servers are interleaved and the order changes each round, because a machine's speed drifts; a ratio is
 // the median of the rounds' ratios. The load always comes from redis-benchmark, so that both are measured by a third party.
@@ -37,6 +38,7 @@ import { measureRecipes } from './recipes.bench.js';
 import { measureReplication } from './replication.bench.js';
 import { measureScripts } from './scripts.bench.js';
 import { measureSentinel } from './sentinel.bench.js';
+import { measureTransfer } from './transfer.bench.js';
 import { log, marked, type Section } from './report.js';
 import {
   type BenchServer,
@@ -77,6 +79,8 @@ const { values: flags } = parseArgs({
     'cluster-nodes': { type: 'string', default: '50' },
     'proxy-seconds': { type: 'string', default: '3' },
     'recipe-calls': { type: 'string', default: '200' },
+    'transfer-keys': { type: 'string', default: '1000000' },
+    'transfer-bytes': { type: 'string', default: '100' },
     connections: { type: 'string', default: '10000' },
     'io-threads': { type: 'string', default: '1,2' },
     subscribers: { type: 'string', default: '10000' },
@@ -274,7 +278,7 @@ async function measureMemory(): Promise<Section[]> {
     for (const kind of kinds) {
       const server = await startServer(kind);
       try {
-        // What a server does for itself after its start is not the keys'.
+        // Memory that a server takes for itself after its start does not belong to the keys.
         await sleep(SETTLING_MS);
         const before = residentBytes(server.pid);
         await fill(server.port, count, words);
@@ -343,9 +347,10 @@ async function versions(): Promise<string> {
 async function writePage(sections: readonly Section[]): Promise<void> {
   const intro = `# Benchmarks
 
-Kvasir next to redis-server on the same machine in the same run, both with \`--save '' --appendonly no\`, load by redis-benchmark with
-50 connections and values of 16 bytes unless a section says otherwise. Runs are interleaved; figures are medians, a ratio is the median
-of the rounds' ratios. \`npm run bench\` measures throughput, memory and start again and rewrites these tables; the command under a title measures that part.
+This page compares Kvasir with redis-server on the same machine in the same run, both with \`--save '' --appendonly no\`, load
+by redis-benchmark with 50 connections and values of 16 bytes unless a section says otherwise. Runs are interleaved; figures
+are medians, a ratio is the median of the rounds' ratios. \`npm run bench\` measures throughput, memory and start again and
+rewrites these tables; the command under a title measures that part.
 `;
   const parts = new Map<string, string>();
   try {
@@ -400,6 +405,12 @@ const measures: Record<string, () => Promise<Section[]>> = {
       busNodes: Number(flags['cluster-nodes']),
     }),
   proxy: () => measureProxy({ seconds: Number(flags['proxy-seconds']), rounds }),
+  transfer: () =>
+    measureTransfer({
+      keys: Number(flags['transfer-keys']),
+      bytes: Number(flags['transfer-bytes']),
+      rounds: Math.min(rounds, 3),
+    }),
   persistence: () =>
     measurePersistence({
       keys: Number(flags['snapshot-keys']),

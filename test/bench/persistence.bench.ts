@@ -2,8 +2,8 @@
 //
 // The load of a snapshot is 50 connections of redis-benchmark: 40 set random keys of the data set, 10 change members of one
 // big sorted set. Pauses are those that a PING each millisecond sees; as on a machine with few processors the load itself
-// makes some wait, the same is measured without a snapshot, right before. What is asked of a PING during a snapshot is the goal
-// or the longest without one, whichever is more.
+// makes some wait, the same is measured without a snapshot, right before. The limit for a PING during a snapshot is the
+// goal or the longest time without one, whichever is more.
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';

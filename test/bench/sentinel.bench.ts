@@ -1,4 +1,5 @@
-// sentinel: three kvasir-sentinels beside three redis-sentinels: how long after kill -9 of the master there is another, and clients are told.
+// sentinel: three kvasir-sentinels beside three redis-sentinels: time from kill -9 of the master to the next one, and
+// to the clients' notice of it.
 //
 // Both watch redis-servers with the same settings and take turns. Most of the time is chance: sentinels wait for up to a second so that
 // they seldom compete, so it takes some rounds until medians mean anything.

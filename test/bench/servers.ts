@@ -23,7 +23,7 @@ export interface BenchServer {
   folder: string;
   /** From the start of the process to the first PONG. */
   startMs: number;
-  /** What the process has printed. */
+  /** Output of the process. */
   output(): string;
   stop(): Promise<void>;
 }
@@ -105,7 +105,7 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** What redis-cli prints, without white space at the ends. */
+/** Output of redis-cli, without white space at the ends. */
 export async function redisCli(port: number, ...words: string[]): Promise<string> {
   return (await promisify(execFile)('redis-cli', ['-p', String(port), ...words])).stdout.trim();
 }
@@ -146,6 +146,11 @@ export function cpuSeconds(pid: number): number {
   } catch {
     return NaN;
   }
+}
+
+/** Processor time of a process's main thread so far, in seconds. */
+export function mainSeconds(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9;
 }
 
 /** Resident bytes of a process; NaN where /proc does not tell. */

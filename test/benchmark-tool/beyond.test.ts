@@ -1,4 +1,4 @@
-// What kvasir-benchmark has beyond redis-benchmark, and how it fails.
+// Options of kvasir-benchmark that redis-benchmark lacks, and their errors.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -36,7 +36,7 @@ function run(program: string, args: readonly string[], input: string): Promise<T
   });
 }
 
-/** What stays of a run when its speed does not matter: no progress lines, figures masked, runs of table rows as one. */
+/** The output of a run without its speed: no progress lines, figures masked, runs of table rows as one. */
 export function maskFigures(out: string): string {
   return out
     .split('\n')

@@ -11,7 +11,7 @@ import { findProgram } from '../peer.js';
 
 const bundle = 'dist/bundle/browser.js';
 
-/** What a page asks of a server; evaluated where `startServer` and `virtualClock` are known. Resolves to JSON. */
+/** A page's session with a server; evaluated where `startServer` and `virtualClock` are known. Resolves to JSON. */
 const program = `async () => {
   const said = [];
   const server = await startServer({ seed: 7, fixtures: { greeting: 'hello', user: { name: 'Ann' }, list: ['a', 'b'] } });
@@ -69,7 +69,7 @@ const program = `async () => {
 
 type Program = (run: { startServer: unknown; virtualClock: unknown }) => Promise<string>;
 
-/** What the same program hears from the same server in Node. */
+/** The result of the same program with the same server in Node. */
 async function expected(): Promise<string> {
   // Nothing of a server without a port keeps a process alive.
   const alive = setInterval(() => undefined, 1000);
@@ -89,7 +89,7 @@ async function expected(): Promise<string> {
 
 describe('the bundle for browsers', () => {
   it('needs nothing of Node, and says what the server in Node says', async () => {
-    // What pages have; a new context has the language alone.
+    // The globals of pages; a new context has only those of the language.
     const page = {
       TextEncoder,
       TextDecoder,

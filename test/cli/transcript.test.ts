@@ -13,7 +13,7 @@ interface Case {
   readonly words: readonly string[];
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** What differs for a good reason is made equal here. */
+  /** Makes differences that have a good reason equal. */
   readonly normalize?: (text: string) => string;
   /** Standard error is not compared. */
   readonly ignoreStderr?: boolean;

@@ -1,4 +1,4 @@
-// What users of ioredis do, done to Kvasir: with its versions 5 and 6, and with iovalkey, which began as version 5.
+// Common uses of ioredis, with Kvasir: its versions 5 and 6, and iovalkey, which began as version 5.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, beforeEach, describe, test } from 'node:test';

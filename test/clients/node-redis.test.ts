@@ -1,4 +1,4 @@
-// What users of node-redis do, done to Kvasir: with its versions 5 and 6, in both versions of the protocol.
+// Common uses of node-redis, with Kvasir: its versions 5 and 6, in both versions of the protocol.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { createClient, RESP_TYPES } from 'redis';

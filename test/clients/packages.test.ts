@@ -50,7 +50,7 @@ describe('redlock', () => {
 });
 
 describe('the socket.io adapter', () => {
-  /** What socket.io would be to the adapter: a namespace with sockets, of which one is asked to send. */
+  /** Stands in for socket.io at the adapter: a namespace with sockets, of which one is asked to send. */
   function makeNode(server: EmbeddedServer) {
     const publisher = new Redis(server.port, server.host);
     const subscriber = publisher.duplicate();

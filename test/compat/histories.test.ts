@@ -1,4 +1,4 @@
-// What old servers replied, against what a server replies that answers as they did.
+// Replies of old servers, against those of a server that answers as they did.
 import { deepEqual } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startServer } from '../../src/embed/start-server.js';

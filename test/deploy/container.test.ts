@@ -8,7 +8,19 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { Redis } from 'ioredis';
+import { parse, parseAllDocuments } from 'yaml';
 import { findFreePort, peerMissing } from '../peer.js';
+
+interface Compose {
+  readonly services: Readonly<Record<string, { readonly command?: string }>>;
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: { readonly template: { readonly spec: { readonly containers: readonly { args: string[] }[] } } };
+}
 
 const isRoot = process.getuid?.() === 0;
 
@@ -111,6 +123,57 @@ describe('the image', { skip: peerMissing('sh', 'setpriv'), timeout: 600_000 }, 
       writeFileSync(join(data, 'own.conf'), `port ${other}\n`, { mode: 0o644 });
     });
     assert.match(await output(file.child, listening), new RegExp(`Port: ${other}`));
+  });
+
+  /** What CONFIG GET says of a server, once it serves. */
+  async function settings(t: TestContext, port: number, names: readonly string[], password?: string) {
+    const redis = new Redis(port, '127.0.0.1', {
+      ...(password === undefined ? {} : { password }),
+      maxRetriesPerRequest: null,
+    });
+    redis.on('error', () => undefined);
+    t.after(() => redis.disconnect());
+    const values: string[] = [];
+    for (const name of names) values.push(((await redis.config('GET', name)) as string[])[1]!);
+    return values;
+  }
+
+  it('runs the examples of the official image: without snapshots, with one a minute, with a quiet log', async (t) => {
+    const quiet = await findFreePort();
+    run(t, ['redis-server', '--save', '', '--port', String(quiet)]);
+    assert.deepEqual(await settings(t, quiet, ['save', 'appendonly']), ['', 'no']);
+    const saving = await findFreePort();
+    run(t, ['redis-server', '--save', '60', '1', '--loglevel', 'warning', '--port', String(saving)]);
+    assert.deepEqual(await settings(t, saving, ['save', 'loglevel']), ['60 1', 'warning']);
+  });
+
+  it('runs the servers of the compose files and of the Kubernetes manifests as they are written', async (t) => {
+    const compose = parse(readFileSync('deploy/compose/cluster/compose.yaml', 'utf8'), { merge: true }) as Compose;
+    const port = await findFreePort();
+    const node = compose.services['node-1']!.command!.replace('6381', `${port} --cluster-port ${await findFreePort()}`);
+    run(t, node.split(' '));
+    assert.deepEqual(await settings(t, port, ['cluster-enabled', 'appendonly']), ['yes', 'yes']);
+
+    for (const name of ['server', 'cluster']) {
+      const text = readFileSync(`deploy/kubernetes/${name}.yaml`, 'utf8');
+      const manifests = parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+      const conf = manifests.find(({ kind }) => kind === 'ConfigMap')!.data!['kvasir.conf']!;
+      const pods = manifests.find(({ kind }) => kind === 'StatefulSet')!.spec!.template.spec;
+      const own = await findFreePort();
+      const words = pods.containers[0]!.args.map((word) =>
+        word.replace('$(REDISCLI_AUTH)', 'secret').replace('$(POD_IP)', '127.0.0.1'),
+      );
+      const file = join(root, `${name}.conf`);
+      writeFileSync(file, conf, { mode: 0o644 });
+      const ports = [
+        '--port',
+        String(own),
+        ...(name === 'cluster' ? ['--cluster-port', `${await findFreePort()}`] : []),
+      ];
+      run(t, [...words.map((word) => (word === '/etc/kvasir/kvasir.conf' ? file : word)), ...ports]);
+      const [appendonly] = await settings(t, own, ['appendonly'], name === 'server' ? 'secret' : undefined);
+      assert.equal(appendonly, 'yes', name);
+    }
   });
 
   it('leaves a folder alone that holds what no server wrote', { skip: !isRoot && 'needs root' }, async (t) => {

@@ -65,7 +65,7 @@ describe('the Dockerfile', () => {
       assert.ok(statSync(path).isFile(), path);
       assert.ok(allowed.includes(path.replace(/\/.*$/, '')) || allowed.includes(path), path);
     }
-    // What goes into the package must be in the context as well.
+    // Files of the package must be in the context as well.
     const { files: packed } = JSON.parse(readFileSync('package.json', 'utf8')) as { files: string[] };
     for (const pattern of packed.filter((one) => !one.startsWith('!') && !one.startsWith('dist/')))
       assert.ok(

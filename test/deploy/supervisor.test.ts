@@ -1,4 +1,4 @@
-// What systemd hears of server and sentinel, beside what it hears of redis-server.
+// Messages of server and sentinel to systemd, compared with those of redis-server.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

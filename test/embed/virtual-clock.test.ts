@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { fakeTimersClock, startServer, virtualClock } from '../../src/index.js';
@@ -49,6 +52,24 @@ test('blocking commands end and streams get their ids by the clock', async () =>
     assert.equal(Number((await redis.time())[0]), Date.parse('2030-01-01T00:00:11Z') / 1000);
     other.disconnect();
   });
+});
+
+test('save rules count by the clock', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'kvasir-clock-'));
+  const clock = virtualClock({ frozen: true });
+  const server = await startServer({ clock, dir, save: '60 1' });
+  const redis = new Redis(server.port, server.host);
+  t.after(async () => {
+    redis.disconnect();
+    await server.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  await redis.set('key', 'value');
+  clock.advance('59s');
+  assert.match(await redis.info('persistence'), /rdb_changes_since_last_save:1\r[^]*rdb_saves:0\r/);
+  clock.advance('3s');
+  while (!/rdb_changes_since_last_save:0\r[^]*rdb_saves:1\r/.test(await redis.info('persistence'))) clock.advance(10);
+  assert.ok(existsSync(join(dir, 'dump.rdb')));
 });
 
 test('a clock that is frozen from the start begins exactly at the given time', () => {

@@ -10,11 +10,11 @@ export interface PortRange {
 
 export interface Command {
   readonly line: number;
-  /** What stands behind `$ `, with the lines that go on behind `> `. */
+  /** The words after `$ `, with the continuation lines after `> `. */
   readonly text: string;
-  /** What is typed when the program asks, or at its prompt. */
+  /** The lines typed when the program asks, or at its prompt. */
   readonly typed: readonly string[];
-  /** What is printed, without what is typed. */
+  /** The output, without the typed lines. */
   readonly output: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export interface ConsoleStep {
   readonly anyOrder: boolean;
   /** The last command still runs when this is printed. */
   readonly stays: boolean;
-  /** What a command that still runs prints before the first `$ `. */
+  /** The output of a command that still runs, before the first `$ `. */
   readonly rest: readonly string[];
   readonly commands: readonly Command[];
 }
@@ -61,7 +61,7 @@ export class GuideError extends Error {}
 
 /** Listings of code that belongs to no shell. */
 const listings = ['java', 'php', 'js', 'lua', 'sql', 'yaml', 'ini', 'xml', 'text', 'diff'];
-/** Questions behind which the answer stands on the same line. */
+/** Questions after which the answer stands on the same line. */
 const questions = [
   /^How many slots do you want to move \(from 1 to \d+\)\? /,
   /^What is the receiving node ID\? /,

@@ -20,7 +20,7 @@ export function makePrograms(): string {
   for (const name of ['kvasir-cli', 'redis-cli'])
     write(folder, name, `[ /dev/fd/1 -ef /dev/fd/9 ] && export FAKETTY=1\n${cliPort}\n${runOf(bin['kvasir-cli']!)}`);
   for (const name of ['kvasir-server', 'redis-server'])
-    write(folder, name, `${serverPort}\n${runOf(bin['kvasir-server']!)}`);
+    write(folder, name, `${serverPort}\n${withoutWarmUp}\n${runOf(bin['kvasir-server']!)}`);
   write(folder, 'kvasir', `${tools}\n${runOf(bin['kvasir']!).slice('exec '.length)}`);
   return folder;
 }
@@ -30,6 +30,11 @@ const cliPort = `case " $* " in
   *) [ -n "$KVASIR_GUIDE_PORT" ] && set -- -p "$KVASIR_GUIDE_PORT" "$@" ;;
 esac`;
 const serverPort = `[ $# = 0 ] && [ -n "$KVASIR_GUIDE_PORT" ] && set -- --port "$KVASIR_GUIDE_PORT"`;
+/** Guides start dozens of servers that run no script (see testFlags in kvasir.ts); words that only print something stay alone. */
+const withoutWarmUp = `case " $* " in
+  "  " | *" -v "* | *" --version "* | *" -h "* | *" --help "* | *" - "* | *"-config "* | *" --sentinel "*) ;;
+  *) set -- "$@" --script-warm-up no ;;
+esac`;
 
 /** What `kvasir link` makes gets the same treatment. */
 const tools = `case "$1" in

@@ -15,7 +15,9 @@ import { Terminal } from './terminal.js';
 
 /** Bounds for machines that are many times slower: nothing waits for them where all goes well. */
 const patienceMs = Number(process.env.KVASIR_GUIDES_PATIENCE ?? 240) * 1000;
+/** A look costs as much processor time as a start of the command line, so that those of a long wait come less often. */
 const lookMs = 150;
+const lookMsMax = 1200;
 const busOffset = 10_000;
 /** The reader's home, as pages show it. */
 const home = '/home/me';
@@ -52,7 +54,7 @@ async function findPorts(count: number): Promise<number> {
   throw new Error(`there are no ${count} free neighbours among the ports`);
 }
 
-/** What is printed, by the command that prints it: for who writes a guide. */
+/** Receives each command's output, for the writer of a guide. */
 export type Recorder = (command: Command, output: readonly string[]) => void;
 
 /** A reader's machine: a folder, ports, terminals, and what runs there. Several guides can follow each other on it. */
@@ -157,7 +159,7 @@ export class GuideRun {
 
   private async runCommand(step: ConsoleStep, terminal: Terminal, command: Command): Promise<void> {
     const giveUpMs = performance.now() + patienceMs;
-    for (;;) {
+    for (let pauseMs = lookMs; ; pauseMs = Math.min(pauseMs * 1.5, lookMsMax)) {
       terminal.start(this.toReal(command.text), this.typedFor(command));
       const { output, status } = await terminal.wait(patienceMs);
       if (status === undefined) this.fail(command.line, command, output, 'still runs');
@@ -182,7 +184,7 @@ export class GuideRun {
           output,
           failedSilently ? `fails with status ${status}` : 'prints something else',
         );
-      await sleep(lookMs);
+      await sleep(pauseMs);
     }
   }
 
@@ -211,7 +213,7 @@ export class GuideRun {
     if (status === undefined) terminal.forget(output.length);
   }
 
-  /** A prompt reads until it is told to end, as standard input does not end with it. */
+  /** A prompt reads until an explicit end, as standard input does not end with it. */
   private typedFor({ text, typed }: Command): readonly string[] {
     const real = typed.map((line) => this.toReal(line));
     const isPrompt = /^(?:kvasir|redis)-cli\b/.test(text) && !/--cluster\b/.test(text);
@@ -232,7 +234,7 @@ export class GuideRun {
   }
 }
 
-/** What is typed at a question does not show in a pipe, nor the line end behind it: takes the line ends from the page. */
+/** A typed answer and its line end do not show in a pipe, so the line ends come from the page. */
 function joinAnswers(output: string, wanted: readonly string[]): string {
   let text = output;
   for (const line of wanted) {

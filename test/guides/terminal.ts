@@ -1,8 +1,9 @@
 // terminal: a shell of a guide's reader: commands run one after the other, with what the shell remembers between them.
 //
-// Commands come over a pipe of their own (3), so that standard input is there for what a person types; 8 and 9 are the terminal's input and
-// output, by which the wrappers of the command line know that they are at the terminal and not in a pipeline (see programs.ts).
-// After each command the shell prints its status between two bytes that nothing else prints.
+// Commands come over a pipe of their own (3), so that standard input is free for what a person types; 8 and 9 are the
+// terminal's input and output, by which the wrappers of the command line know that they are at the terminal and not in
+// a pipeline (see programs.ts). After each command the shell prints its status between two bytes that nothing else
+// prints.
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';

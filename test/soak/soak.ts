@@ -16,7 +16,7 @@ const MB = 1024 * 1024;
 const CLIENTS_PER_ROUND = 40;
 const STEPS_PER_CLIENT = 60;
 const WARM_UP_ROUNDS = 3;
-/** What the resident memory may grow by after the warm-up, however long the run. */
+/** Limit on the growth of resident memory after the warm-up, however long the run. */
 const GROWTH_BYTES_MAX = 96 * MB;
 
 function step(prng: Prng): string {
@@ -60,7 +60,7 @@ function step(prng: Prng): string {
   return `${works[prng.below(works.length)]!}\r\n`;
 }
 
-/** One client's life; it ends in one of several ways, often in the midst of something. */
+/** One client's life; it ends in one of several ways, often in the middle of something. */
 async function live(port: number, prng: Prng): Promise<void> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);

@@ -1,4 +1,4 @@
-// What pages have in the place of Node: its globals, and the modules that a browser can have.
+// index: Node's globals and modules for pages, as far as a browser can have them.
 
 import * as crypto from './crypto.js';
 import * as path from './path.js';

@@ -1,4 +1,4 @@
-// line-editor: reads a line at a terminal, with history, completion, search and a grey hint behind the cursor.
+// line-editor: reads a line at a terminal, with history, completion, search and a grey hint after the cursor.
 //
 // The terminal is in raw mode only while a line is read, so that Ctrl-C during a command is the signal it always is. What
 // is drawn is a function of prompt, line and hint: each change draws all of it anew over the old, whatever rows it took.

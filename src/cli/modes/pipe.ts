@@ -5,8 +5,9 @@
 // off within a line.
 import { randomBytes } from 'node:crypto';
 import { fstatSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 import { ReplyProtocolError, ReplyReader } from '../../client/reply-reader.js';
-import { replyText } from '../../client/reply.js';
+import { type Reply, replyText } from '../../client/reply.js';
 import { errorCode, systemErrorText } from '../../base/system-error.js';
 import type { Console } from '../console.js';
 import type { CliOptions } from '../options.js';
@@ -14,136 +15,168 @@ import type { Session } from '../session.js';
 import { Progress } from './progress.js';
 
 const magicBytes = 20;
+const timeoutCheckMs = 250;
 
 export async function runPipe(session: Session, options: CliOptions, console: Console): Promise<number> {
   await session.connectOrExit();
   const { stream, rest } = session.connection!.detach();
   session.connection = undefined;
-  const reader = new ReplyReader();
-  reader.feed(rest);
-  const progress = new Progress(console, 'bytes', inputSize());
-  const magic = randomBytes(magicBytes);
-  let errors = 0;
-  let replies = 0;
-  let sentBytes = 0;
-  let inputEnded = false;
-  let lastReadMs = performance.now();
-
   const status = await new Promise<number>((resolve) => {
-    const timer = setInterval(checkTimeout, 250);
-    let settled = false;
-    function finish(result: number): void {
-      if (settled) return;
-      settled = true;
-      clearInterval(timer);
-      progress.clear();
-      resolve(result);
-    }
-    function fail(message: string): void {
-      if (settled) return;
-      progress.clear();
-      console.complain(`${message}\n`);
-      finish(1);
-    }
-    function report(): void {
-      progress.clear();
-      console.write(`errors: ${errors}, replies: ${replies}\n`);
-      finish(errors > 0 ? 1 : 0);
-    }
-    function checkTimeout(): void {
-      if (!inputEnded) progress.update(sentBytes);
-      if (!inputEnded || options.pipeTimeoutSeconds <= 0) return;
-      if (performance.now() - lastReadMs <= options.pipeTimeoutSeconds * 1000) return;
-      progress.clear();
-      console.complain(`No replies for ${options.pipeTimeoutSeconds} seconds: exiting.\n`);
-      errors++;
-      report();
-    }
-    function readReplies(): void {
-      for (;;) {
-        const reply = reader.next();
-        if (reply === undefined) return;
-        lastReadMs = performance.now();
-        if (reply.kind === 'error') {
-          progress.clear();
-          console.complainBytes(`${replyText(reply)}\n`);
-          errors++;
-        } else if (
-          inputEnded &&
-          reply.kind === 'bulk' &&
-          reply.bytes.length === magicBytes &&
-          magic.equals(reply.bytes)
-        ) {
-          progress.clear();
-          console.write('Last reply received from server.\n');
-          report();
-          return;
-        } else if (reply.kind === 'push') {
-          continue;
-        }
-        replies++;
-      }
-    }
-    stream.on('data', (chunk: Buffer) => {
-      reader.feed(chunk);
-      try {
-        readReplies();
-      } catch (error) {
-        if (!(error instanceof ReplyProtocolError)) throw error;
-        fail('Error reading replies from server');
-      }
-    });
-    stream.on('error', (error) => {
-      fail(
-        errorCode(error) === 'EPIPE'
-          ? `Error writing to the server: ${systemErrorText(error)}`
-          : 'Error reading replies from server',
-      );
-    });
-    stream.on('close', () => fail('Error reading replies from server'));
-    stream.on('end', () => fail('Error reading replies from server'));
-    stream.resume();
-
-    const input = process.stdin;
-    let begun = false;
-    // A server that closes says why before. A failed write would throw away what has come and was not read, so each write
-    // waits for a turn of the loop, in which all that has come is read.
-    const send = (...parts: readonly (Buffer | string)[]): void => {
-      input.pause();
-      setImmediate(() => {
-        if (settled || stream.destroyed) return;
-        let takesMore = true;
-        for (const part of parts) takesMore = stream.write(part);
-        if (takesMore) input.resume();
-      });
-    };
-    input.on('data', (chunk: Buffer) => {
-      if (settled) return;
-      if (!begun && chunk.length >= 9 && /^REDIS\d{4}$/.test(chunk.toString('latin1', 0, 9))) {
-        fail(
-          'Standard input begins with an RDB file (an AOF can do so too), which holds no commands that could be sent.',
-        );
-        return;
-      }
-      begun = true;
-      sentBytes += chunk.length;
-      send(chunk);
-      progress.update(sentBytes);
-    });
-    stream.on('drain', () => input.resume());
-    input.on('end', () => {
-      if (settled) return;
-      inputEnded = true;
-      lastReadMs = performance.now();
-      send('\r\n*2\r\n$4\r\nECHO\r\n$20\r\n', magic, '\r\n');
-      progress.clear();
-      console.write('All data transferred. Waiting for the last reply...\n');
-      console.flush();
-    });
-    input.on('error', (error) => fail(`Error reading from stdin: ${systemErrorText(error)}`));
+    new Pipe(stream, rest, options, console, resolve).begin();
   });
   stream.destroy();
   return status;
+}
+
+class Pipe {
+  private readonly reader = new ReplyReader();
+  private readonly progress: Progress;
+  private readonly input = process.stdin;
+  private readonly magic = randomBytes(magicBytes);
+  private readonly timer = setInterval(() => this.checkTimeout(), timeoutCheckMs);
+  private errors = 0;
+  private replies = 0;
+  private sentBytes = 0;
+  private inputBegun = false;
+  private inputEnded = false;
+  private lastReadMs = performance.now();
+  private settled = false;
+
+  /** `rest` is what came before the first command; `settle` gets the exit code. */
+  constructor(
+    private readonly stream: Duplex,
+    rest: Uint8Array,
+    private readonly options: CliOptions,
+    private readonly console: Console,
+    private readonly settle: (status: number) => void,
+  ) {
+    this.reader.feed(rest);
+    this.progress = new Progress(console, 'bytes', inputSize());
+  }
+
+  begin(): void {
+    const { stream, input } = this;
+    const lost = 'Error reading replies from server';
+    stream.on('data', (chunk: Buffer) => this.receive(chunk));
+    stream.on('error', (error) =>
+      this.fail(errorCode(error) === 'EPIPE' ? `Error writing to the server: ${systemErrorText(error)}` : lost),
+    );
+    stream.on('close', () => this.fail(lost));
+    stream.on('end', () => this.fail(lost));
+    stream.on('drain', () => input.resume());
+    stream.resume();
+    input.on('data', (chunk: Buffer) => this.pass(chunk));
+    input.on('end', () => this.endInput());
+    input.on('error', (error) => this.fail(`Error reading from stdin: ${systemErrorText(error)}`));
+  }
+
+  private finish(status: number): void {
+    if (this.settled) return;
+    this.settled = true;
+    clearInterval(this.timer);
+    this.progress.clear();
+    this.settle(status);
+  }
+
+  private fail(message: string): void {
+    if (this.settled) return;
+    this.progress.clear();
+    this.console.complain(`${message}\n`);
+    this.finish(1);
+  }
+
+  private report(): void {
+    this.progress.clear();
+    this.console.write(`errors: ${this.errors}, replies: ${this.replies}\n`);
+    this.finish(this.errors > 0 ? 1 : 0);
+  }
+
+  private checkTimeout(): void {
+    const { pipeTimeoutSeconds } = this.options;
+    if (!this.inputEnded) this.progress.update(this.sentBytes);
+    if (!this.inputEnded || pipeTimeoutSeconds <= 0) return;
+    if (performance.now() - this.lastReadMs <= pipeTimeoutSeconds * 1000) return;
+    this.progress.clear();
+    this.console.complain(`No replies for ${pipeTimeoutSeconds} seconds: exiting.\n`);
+    this.errors++;
+    this.report();
+  }
+
+  // --- replies ------------------------------------------------------------------------------------------------------
+
+  private receive(chunk: Buffer): void {
+    this.reader.feed(chunk);
+    try {
+      this.readReplies();
+    } catch (error) {
+      if (!(error instanceof ReplyProtocolError)) throw error;
+      this.fail('Error reading replies from server');
+    }
+  }
+
+  private readReplies(): void {
+    for (let reply = this.reader.next(); reply !== undefined; reply = this.reader.next()) {
+      this.lastReadMs = performance.now();
+      if (this.isLast(reply)) {
+        this.progress.clear();
+        this.console.write('Last reply received from server.\n');
+        this.report();
+        return;
+      }
+      if (reply.kind === 'push') continue;
+      if (reply.kind === 'error') {
+        this.progress.clear();
+        this.console.complainBytes(`${replyText(reply)}\n`);
+        this.errors++;
+      }
+      this.replies++;
+    }
+  }
+
+  private isLast(reply: Reply): boolean {
+    return this.inputEnded && reply.kind === 'bulk' && this.magic.equals(reply.bytes);
+  }
+
+  // --- input --------------------------------------------------------------------------------------------------------
+
+  /**
+   * A server that closes says why before. A failed write would throw away what has come and was not read, so each write
+   * waits for a turn of the loop, in which all that has come is read.
+   */
+  private send(...parts: readonly (Buffer | string)[]): void {
+    const { input, stream } = this;
+    input.pause();
+    setImmediate(() => {
+      if (this.settled || stream.destroyed) return;
+      let takesMore = true;
+      for (const part of parts) takesMore = stream.write(part);
+      if (takesMore) input.resume();
+    });
+  }
+
+  private pass(chunk: Buffer): void {
+    if (this.settled) return;
+    if (!this.inputBegun && chunk.length >= 9 && /^REDIS\d{4}$/.test(chunk.toString('latin1', 0, 9))) {
+      this.fail(
+        'Standard input begins with an RDB file (an AOF can do so too), which holds no commands that could be sent.',
+      );
+      return;
+    }
+    this.inputBegun = true;
+    this.sentBytes += chunk.length;
+    this.send(chunk);
+    this.progress.update(this.sentBytes);
+  }
+
+  private endInput(): void {
+    if (this.settled) return;
+    this.inputEnded = true;
+    this.lastReadMs = performance.now();
+    this.send('\r\n*2\r\n$4\r\nECHO\r\n$20\r\n', this.magic, '\r\n');
+    this.progress.clear();
+    this.console.write('All data transferred. Waiting for the last reply...\n');
+    this.console.flush();
+  }
 }
 
 /** The size of standard input when it is a file. */

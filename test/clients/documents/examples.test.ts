@@ -19,12 +19,15 @@ const blocks = new Map(
 
 interface Example {
   readonly file: string;
-  /** What must work for the client to be there; absent: it always is. */
+  /** A command that works only where the client is installed; absent: it always is. */
   readonly probe?: readonly string[];
   readonly commands: readonly (readonly string[])[];
   readonly output?: 'jobs';
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
+/** Where Debian puts the sources of packages of Go. */
+const goPath = '/usr/share/gocode';
 const python = '/usr/bin/python3';
 const examples: Readonly<Record<string, Example>> = {
   ioredis: { file: 'a.mjs', commands: [[process.execPath, 'a.mjs']] },
@@ -47,10 +50,26 @@ const examples: Readonly<Record<string, Example>> = {
     commands: [['cc', 'a.c', '-o', 'a.out', '-lhiredis'], ['./a.out']],
   },
   perl: { file: 'a.pl', probe: ['perl', '-MRedis', '-e', '1'], commands: [['perl', 'a.pl']] },
+  redigo: {
+    file: 'a.go',
+    probe: ['sh', '-c', `go version && test -d ${goPath}/src/github.com/gomodule/redigo`],
+    commands: [['go', 'run', 'a.go']],
+    environment: { GO111MODULE: 'off', GOPATH: goPath, GOPROXY: 'off' },
+  },
   sidekiq: {
     file: 'a.rb',
     probe: ['ruby', '-e', 'require "sidekiq"'],
     commands: [['ruby', '-W0', 'a.rb']],
+    output: 'jobs',
+  },
+  laravel: {
+    file: 'a.php',
+    probe: [
+      'php',
+      '-r',
+      'exit(class_exists("Redis") && stream_resolve_include_path("Illuminate/Queue/autoload.php") && stream_resolve_include_path("Illuminate/Redis/autoload.php") ? 0 : 1);',
+    ],
+    commands: [['php', 'a.php']],
     output: 'jobs',
   },
   celery: { file: 'a.py', probe: [python, '-c', 'import celery'], commands: [[python, 'a.py']], output: 'jobs' },
@@ -78,9 +97,9 @@ describe('docs/clients', () => {
     );
   });
 
-  for (const [name, { file, probe, commands, output }] of Object.entries(examples)) {
+  for (const [name, { file, probe, commands, output, environment: own }] of Object.entries(examples)) {
     test(`${name} prints what the page says`, async (t) => {
-      const environment = { cwd: folder, env: { ...process.env, PORT: String(server.port) } };
+      const environment = { cwd: folder, env: { ...process.env, PORT: String(server.port), ...own } };
       if (probe !== undefined) {
         const isThere = await run(probe[0]!, probe.slice(1), environment).then(
           () => true,
