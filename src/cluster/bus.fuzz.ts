@@ -139,6 +139,7 @@ class Victim {
         newId: () => randomId(prng),
         replicationOffset: () => prng.pick([0, 7, 1000]),
         dataAgeMs: () => 0,
+        isLoading: () => false,
         isEmpty: () => prng.chance(50),
         keysInSlot: () => prng.below(2),
       },

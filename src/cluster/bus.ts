@@ -44,6 +44,8 @@ export interface BusWorld {
   replicationOffset(): number;
   /** Milliseconds since the master was heard of; large if never. */
   dataAgeMs(): number;
+  /** The data is not whole: it comes from the disk, or replaces the old. */
+  isLoading(): boolean;
   /** No key in any database. */
   isEmpty(): boolean;
   keysInSlot(slot: number): number;

@@ -132,8 +132,9 @@ export class Cluster implements ClusterPort, RunnerOwner {
         throw new StartError(`Failed listening on port ${port} (cluster), aborting: ${message}`);
       }
     }
-    // A server that loads nothing has no hook before serving.
-    if (!this.isServing) this.adoptKeys();
+    // A server that loads nothing has no hook before serving. One that loads must not follow a master yet: the rest of its own
+    // file would be applied to the data of the master.
+    if (!server.loading && !this.isServing) this.adoptKeys();
     this.runner.start();
   }
 
@@ -202,6 +203,10 @@ export class Cluster implements ClusterPort, RunnerOwner {
 
   dataAgeMs(): number {
     return this.replication.masterDataAgeMs;
+  }
+
+  isLoading(): boolean {
+    return !this.isServing || this.server.loading;
   }
 
   isEmpty(): boolean {
@@ -284,6 +289,8 @@ export class Cluster implements ClusterPort, RunnerOwner {
   }
 
   dropKeys(slots: readonly number[]): void {
+    // The rest of the file would bring parts of these keys back: after it, adoptSlots decides about all of them.
+    if (!this.isServing) return;
     for (const slot of slots) this.server.clusterKeys.deleteKeys(slot);
   }
 

@@ -86,7 +86,7 @@ export function proceedElection(bus: Bus): void {
 
 function mayFailOver(bus: Bus, isManual: boolean): boolean {
   const { master, isMaster } = bus.state.myself;
-  if (isMaster || master === undefined || master.slotCount === 0) return false;
+  if (isMaster || master === undefined || master.slotCount === 0 || bus.world.isLoading()) return false;
   return isManual || (master.hasFailed && !bus.settings.replicaNoFailover);
 }
 

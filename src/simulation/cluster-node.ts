@@ -110,6 +110,10 @@ export class SimulatedNode implements RunnerOwner {
     return this.clock.steadyMs() - this.heardMs;
   }
 
+  isLoading(): boolean {
+    return false;
+  }
+
   isEmpty(): boolean {
     return true;
   }
