@@ -15,6 +15,8 @@ import { WalkPace } from './walk-pace.js';
 
 const CHUNK_BYTES = 256 * 1024;
 const IDLE_SLICE_MS = 5;
+const DAWDLE_MS_MAX = 60_000;
+const DAWDLE_STEP_MS = 50;
 
 export type SnapshotResult = { readonly error: Error | null; readonly bytes: number; readonly aborted: boolean };
 
@@ -82,28 +84,45 @@ export class SnapshotRun {
     const { host, snapshot } = this;
     const isBusy = host.commandCount !== this.lastCommandCount;
     this.lastCommandCount = host.commandCount;
-    // For tests, a snapshot can be made to take its time: microseconds a key, a batch of keys at once.
-    const delay = Number(host.option('rdb-key-save-delay'));
+    const delay = this.keyDelayMicros;
     const before = snapshot.entriesDone;
     const { clock } = host;
     const end = clock.steadyMs() + IDLE_SLICE_MS;
     this.pace.sliceBegins();
     snapshot.walk(() => delay > 0 || (isBusy ? this.pace.isSliceOver : clock.steadyMs() >= end));
     this.pace.sliceEnds();
-    if (delay > 0) {
-      const pauseMs = Math.min(60_000, ((snapshot.entriesDone - before) * delay) / 1000);
-      if (pauseMs > 0 && !this.wasAborted) {
-        this.timer = host.clock.after(
-          pauseMs,
-          () => {
-            this.timer = undefined;
-            this.goOn();
-          },
-          true,
-        );
-        return;
-      }
+    const entries = snapshot.entriesDone - before;
+    if (delay > 0 && entries > 0 && !this.wasAborted) this.dawdle(entries, 0);
+    else this.goOnAfterSlice(isBusy);
+  }
+
+  private get keyDelayMicros(): number {
+    return Number(this.host.option('rdb-key-save-delay'));
+  }
+
+  /**
+   * For tests, a snapshot can be made to take its time: microseconds a key, a batch of keys at once. The directive is
+   * read again and again, because there is no child to kill that would end a long wait.
+   */
+  private dawdle(entries: number, waitedMs: number): void {
+    const leftMs = Math.min(DAWDLE_MS_MAX, (entries * this.keyDelayMicros) / 1000) - waitedMs;
+    if (leftMs <= 0) {
+      this.goOn();
+      return;
     }
+    const stepMs = Math.min(leftMs, DAWDLE_STEP_MS);
+    this.timer = this.host.clock.after(
+      stepMs,
+      () => {
+        this.timer = undefined;
+        this.dawdle(entries, waitedMs + stepMs);
+      },
+      true,
+    );
+  }
+
+  private goOnAfterSlice(isBusy: boolean): void {
+    const { snapshot } = this;
     if (snapshot.isOver) this.complete();
     else if (snapshot.canWalk) this.schedule(isBusy);
     // Else the sink calls onRoom.

@@ -335,6 +335,27 @@ test('while the disk stands still the walk waits, changes are kept, and beyond t
   assert.equal(digestOf(again), now);
 });
 
+test('a snapshot that dawdles goes on when the delay is taken back', async () => {
+  const files = new SimulatedFiles();
+  files.makeFolder('/data');
+  // A minute for a batch of keys, as long as the wait may be.
+  const host = new LocalHost(files, { 'rdb-key-save-delay': 100_000_000 });
+  const persistence = new Persistence(host);
+  await persistence.load();
+  for (let index = 0; index < 500; index++) host.set(`key:${index}`, 'value');
+  const begun = Date.now();
+  persistence.backgroundSave(false);
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  assert.equal(persistence.hasSnapshot, true);
+  host.options['rdb-key-save-delay'] = 0;
+  while (persistence.hasSnapshot && Date.now() - begun < 50_000)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(persistence.hasSnapshot, false);
+  const saved = makeKeyspace();
+  loadBytes(saved, files.get('/data/dump.rdb'));
+  assert.equal(digestOf(saved), digestOf(host.keyspace));
+});
+
 test('a snapshot that is given up while it waits makes room for the next at once', async () => {
   const files = new SimulatedFiles();
   files.makeFolder('/data');
