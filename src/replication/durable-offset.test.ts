@@ -29,6 +29,13 @@ describe('the offset up to which the AOF is on the disk', () => {
     assert.equal(durable.update(50_000, 500_000, 50_000), 500_000);
   });
 
+  it('stays where it was until there is a base for the AOF', () => {
+    const durable = new DurableOffset();
+    assert.equal(durable.update(0, 1000, -1), 0);
+    assert.equal(durable.update(100, 2000, -1), 0);
+    assert.equal(durable.update(200, 3000, 100), 2000);
+  });
+
   it('begins anew with another history', () => {
     const durable = new DurableOffset();
     durable.update(100, 1000, 100);

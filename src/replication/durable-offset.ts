@@ -16,7 +16,7 @@ export class DurableOffset {
   private marks: Mark[] = [];
   private reached = 0;
 
-  /** The AOF has `bytes` so far, which contain the stream up to `offset`, and `syncedBytes` of them are on the disk. */
+  /** The AOF has `bytes` so far, which contain the stream up to `offset`, and `syncedBytes` of them are on the disk (-1: not even the base). */
   update(bytes: number, offset: number, syncedBytes: number): number {
     const { marks } = this;
     const last = marks.at(-1);

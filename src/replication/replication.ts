@@ -525,10 +525,10 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private sendAck(): void {
     if (this.link === undefined || !this.link.isUp) return;
     this.lastAckMs = this.clock.steadyMs();
-    const { log } = this.server.persistence.aof;
+    const { aof } = this.server.persistence;
     const words = ['REPLCONF', 'ACK', String(this.history.offset)];
-    if (log.isOpen) {
-      const durable = this.durable.update(log.appendedBytes, this.history.offset, log.syncedBytes);
+    if (aof.log.isOpen) {
+      const durable = this.durable.update(aof.log.appendedBytes, this.history.offset, aof.durableBytes);
       words.push('FACK', String(durable));
     } else this.durable.reset();
     this.link.send(...words);

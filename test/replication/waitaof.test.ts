@@ -1,4 +1,5 @@
-// WAITAOF under load: a replica whose AOF always has something that is not synced yet says how far it is all the same.
+// WAITAOF under load: a replica whose AOF always has something that is not synced yet says how far it is all the same; and
+// a replica that has no base for its AOF yet does not say that it has anything.
 
 import assert from 'node:assert/strict';
 import { on } from 'node:events';
@@ -6,7 +7,7 @@ import { connect } from 'node:net';
 import { it } from 'node:test';
 import { encodeCommand } from '../../src/client/encode-command.js';
 import { startKvasir } from '../kvasir.js';
-import { follow } from './mixed.js';
+import { field, follow, until } from './mixed.js';
 
 const WRITE_EVERY_MS = 2;
 const PATIENCE_MS = '100000';
@@ -39,4 +40,33 @@ it('WAITAOF ends although others write without a pause', { timeout: 240_000 }, a
     }
     assert.equal(text, expected);
   }
+});
+
+it('a replica acknowledges nothing as durable before its AOF has a base', { timeout: 240_000 }, async (t) => {
+  const args = ['--save', '', '--repl-diskless-sync-delay', '0', '--appendfsync', 'always'];
+  const master = await startKvasir({ args });
+  t.after(() => master.stop());
+  const replica = await startKvasir({ args: [...args, '--appendonly', 'yes', '--rdb-key-save-delay', '100000000'] });
+  t.after(() => replica.stop());
+  await master.send('SET', 'key', 'value');
+  await follow(replica, master);
+  assert.equal(await field(replica, 'persistence', 'aof_rewrite_in_progress'), '1');
+  const waiter = connect(master.port, '127.0.0.1');
+  t.after(() => waiter.destroy());
+  let text = '';
+  waiter.on('data', (bytes: Buffer) => {
+    text += bytes.toString('latin1');
+  });
+  waiter.write(encodeCommand(['INCR', 'mine']));
+  waiter.write(encodeCommand(['WAITAOF', '0', '1', '2500']));
+  const early = ':1\r\n*2\r\n:0\r\n:0\r\n';
+  await until(async () => Promise.resolve(text.length >= early.length));
+  assert.equal(text, early);
+  assert.equal(await field(replica, 'persistence', 'aof_rewrite_in_progress'), '1');
+  text = '';
+  waiter.write(encodeCommand(['WAITAOF', '0', '1', PATIENCE_MS]));
+  await replica.send('CONFIG', 'SET', 'rdb-key-save-delay', '0');
+  const late = '*2\r\n:0\r\n:1\r\n';
+  await until(async () => Promise.resolve(text.length >= late.length));
+  assert.equal(text, late);
 });

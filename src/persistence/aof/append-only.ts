@@ -101,6 +101,14 @@ export class AppendOnly {
     return this.settledBytes + this.log.size;
   }
 
+  /**
+   * How many of the log's `appendedBytes` a restart would find. -1: none, because the first rewrite of an AOF that was
+   * turned on has not ended, and without its base nothing that follows is of use.
+   */
+  get durableBytes(): number {
+    return this.state === 'on' && this.log.isOpen ? this.log.syncedBytes : -1;
+  }
+
   get baseSize(): number {
     return this.sizeAtRewrite;
   }

@@ -127,14 +127,14 @@ const waitaof: ServerCommand = command({
       );
       return;
     }
-    const { log } = host.persistence.aof;
+    const { aof } = host.persistence;
     // Before the first rewrite has ended nothing is in the log yet, but will be.
-    if (local > 0 && host.persistence.aof.state === 'off') {
+    if (local > 0 && aof.state === 'off') {
       call.reply.error('ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.');
       return;
     }
-    const mark = call.count > MARK_INDEX ? call.integer(MARK_INDEX) : log.appendedBytes;
-    const isSynced = (): boolean => host.persistence.aof.state === 'on' && log.isOpen && log.syncedBytes >= mark;
+    const mark = call.count > MARK_INDEX ? call.integer(MARK_INDEX) : aof.log.appendedBytes;
+    const isSynced = (): boolean => aof.durableBytes >= mark;
     const offset = call.count > OFFSET_INDEX ? call.integer(OFFSET_INDEX) : call.client.writtenOffset;
     const reached = (): number => host.replication?.countReplicas(offset, true) ?? 0;
     if (((local === 0 || isSynced()) && reached() >= replicas) || call.denyBlocking) {
