@@ -242,6 +242,31 @@ test('turned on and off while running', async () => {
   assert.equal((await start(disk)).host.get('after'), '3');
 });
 
+for (const policy of ['always', 'everysec', 'no']) {
+  test(`turned on with ${policy}: the first rewrite leaves the syncs to the policy, and nothing is durable before its end`, async () => {
+    const disk = newDisk();
+    const server = await start(disk, { appendonly: false, appendfsync: policy });
+    const { host, persistence } = server;
+    const { aof } = persistence;
+    host.set('before', '1');
+    host.options.appendonly = true;
+    assert.equal(persistence.optionChanged('appendonly'), undefined);
+    set(server, 'during', '2');
+    persistence.beforeReplies();
+    assert.equal(aof.durableBytes, -1);
+    await settle(persistence);
+    const syncs = disk.journal.filter((line) => line.startsWith('sync ') && line.includes('.incr'));
+    assert.equal(syncs.length > 0, policy === 'always');
+    if (policy === 'always') assert.equal(aof.durableBytes, aof.log.appendedBytes);
+    else assert.ok(aof.durableBytes >= 0 && aof.durableBytes < aof.log.appendedBytes);
+    host.nowMs += 1000;
+    persistence.cron();
+    await turn();
+    assert.equal(aof.durableBytes === aof.log.appendedBytes, policy !== 'no');
+    assert.equal((await start(disk)).host.get('during'), '2');
+  });
+}
+
 test('everysec: one sync a second, off the loop; a sync that hangs delays writes for two seconds at most', async () => {
   const disk = newDisk();
   const server = await start(disk, { appendfsync: 'everysec' });

@@ -369,7 +369,8 @@ export class AppendOnly {
       const base = next.replaceBase(isRdb, firstKept);
       if (this.state === 'waiting') {
         const incr = next.addIncr();
-        if (!this.log.drain()) throw new Error(this.log.failure ?? 'the append only file cannot be written');
+        // Synced by the policy, no more than other increments: with `no` it would hold up the commands for nothing.
+        if (!this.log.flush(true)) throw new Error(this.log.failure ?? 'the append only file cannot be written');
         const startMs = host.clock.steadyMs();
         files.rename(this.temporaryIncrPath, this.pathOf(incr));
         files.syncFolder(this.folder);
