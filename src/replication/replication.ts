@@ -708,8 +708,12 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     reply.integer(link.isUp ? this.history.offset : -1);
   }
 
-  /** Fields of an RDB's header: a server that loads the file can continue from it. */
+  /**
+   * Fields of an RDB's header: a server that loads the file can continue from it. Without a stream nothing is counted, so id
+   * and offset would be those of later files with other data too.
+   */
   auxFields(): readonly (readonly [string, string])[] {
+    if (this.history.stream === undefined) return [];
     return [
       ['repl-stream-db', String(Math.max(0, this.streamDatabase))],
       ['repl-id', this.history.id],
