@@ -65,6 +65,11 @@ export class History {
     return this.stream;
   }
 
+  /** A write while there is no stream. */
+  countUnkept(): void {
+    this.restingOffset++;
+  }
+
   /** The backlog was not used for long. */
   dropStream(): void {
     this.restingOffset = this.offset;

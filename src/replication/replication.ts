@@ -121,19 +121,31 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   private readonly sink: EffectSink = ((replication: Replication): EffectSink => ({
     bit: 2,
     get wants() {
-      return replication.feeds;
+      return replication.feeds || replication.countsWrites;
     },
     append(database, call) {
-      replication.replicas.encoder.command(database, call);
-      replication.replicas.publish();
+      if (replication.feeds) {
+        replication.replicas.encoder.command(database, call);
+        replication.replicas.publish();
+      } else replication.history.countUnkept();
       replication.noteWriter();
     },
     appendParts(database, parts) {
-      replication.replicas.encoder.parts(database, parts);
-      replication.replicas.publish();
+      if (replication.feeds) {
+        replication.replicas.encoder.parts(database, parts);
+        replication.replicas.publish();
+      } else replication.history.countUnkept();
       replication.noteWriter();
     },
   }))(this);
+
+  /**
+   * As in Redis, a master with an AOF that nobody follows counts its writes: WAITAOF of one must not be content with a
+   * replica that comes later and does not have it on its disk yet.
+   */
+  private get countsWrites(): boolean {
+    return this.link === undefined && this.server.persistence.isLogging;
+  }
 
   /** WAIT waits for what the client itself has written. */
   private noteWriter(): void {
