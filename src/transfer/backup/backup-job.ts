@@ -13,7 +13,7 @@ import { compareFile, type MadeBackup, type MadeFile, makeFile, openFile, storeC
 import { CommandTarget } from './targets/command-target.js';
 import { sweepParts } from './targets/folder-target.js';
 import { type Target, TargetUnreachable } from './targets/target.js';
-import { forgetMade, recordMade, unfinishedBackups } from './unfinished.js';
+import { forgetMade, recordMade, secondsInWork, unfinishedBackups } from './unfinished.js';
 
 /** Files of an interrupted run are removed when they are this old: no run takes so long. */
 const LEFTOVER_MS = 86_400_000;
@@ -76,9 +76,9 @@ function canList(target: Target): boolean {
   return !(target instanceof CommandTarget) || target.can('list');
 }
 
-/** The first second from now on that no target has a backup of. */
+/** The first second from now on of which there is no backup, neither on a target nor on its way to one. */
 async function freeTime(job: Job): Promise<number> {
-  const taken = new Set<number>();
+  const taken = new Set(secondsInWork(job.workFolder, job.name));
   for (const target of job.targets) {
     if (!canList(target)) continue;
     for (const { timeMs } of await backupsOn(target, job.name)) taken.add(timeMs);

@@ -8,7 +8,16 @@
 // names no path, so that one that somebody else wrote leads nowhere, and the file must still have the hash that it says.
 
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../base/system-error.js';
 import { parseBackupName, parseClusterLabel } from './backup-name.js';
@@ -114,6 +123,17 @@ async function readRecord(folder: string, entry: string): Promise<MadeBackup | u
     made.push(file);
   }
   return belongs(label, made) ? { file: label, files: made, about: about as string[] } : undefined;
+}
+
+/** The seconds of the backups that runs of this name have made or are making in a folder. */
+export function secondsInWork(folder: string, name: string): number[] {
+  const seconds: number[] = [];
+  for (const entry of existsSync(folder) ? readdirSync(folder) : []) {
+    const label = /^\.(.+)\.(?:made|\d+)\.part$/.exec(entry)?.[1];
+    const about = label === undefined ? undefined : (parseBackupName(label) ?? parseClusterLabel(label));
+    if (about?.name === name) seconds.push(about.timeMs);
+  }
+  return seconds;
 }
 
 /** The complete files that interrupted runs left in a folder, oldest first. */
