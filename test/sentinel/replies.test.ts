@@ -149,6 +149,12 @@ async function together({ port }: SentinelProcess, ...asked: readonly (readonly 
   }
 }
 
+/** The subcommands that SENTINEL HELP lists, in its order. */
+async function subcommands(sentinel: SentinelProcess): Promise<string[]> {
+  const lines = (await sentinel.ask('SENTINEL', 'HELP')) as string[];
+  return lines.filter((line) => !line.startsWith(' ')).map((line) => line.split(' ')[0]!);
+}
+
 /** INFO sentinel without times. */
 async function sentinelInfo(sentinel: SentinelProcess): Promise<string[]> {
   const text = String(await sentinel.ask('INFO', 'sentinel'));
@@ -169,6 +175,12 @@ describe('replies of a sentinel', { skip: peerMissing('redis-server', 'redis-sen
         );
       assert.deepEqual(shape(await ours.ask('SENTINEL', 'MASTERS')), shape(await theirs.ask('SENTINEL', 'MASTERS')));
       assert.deepEqual(await sentinelInfo(ours), await sentinelInfo(theirs));
+      const listed = await subcommands(ours);
+      assert.ok(listed.includes('EVENTS'));
+      assert.deepEqual(
+        listed.filter((name) => name !== 'EVENTS'),
+        await subcommands(theirs),
+      );
       const lists = (await ours.ask('COMMAND', 'LIST')) as string[];
       for (const name of (await theirs.ask('COMMAND', 'LIST')) as string[])
         // No state is kept whose changes a client could learn of.
