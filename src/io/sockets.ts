@@ -4,7 +4,9 @@
 // `onconnection` is replaced, so that the connection stays a handle (handle-wire): accepting and closing one takes a
 // third of the processor time. Where Node's internals are not as expected, net.Socket serves, through 'data' events.
 
+import { chmodSync } from 'node:fs';
 import net from 'node:net';
+import { isMainThread } from 'node:worker_threads';
 
 import { type AcceptedHandle, HandleWire, isStreamHandle } from './handle-wire.js';
 import { addressText, type Wire, type WireEvents } from './wire.js';
@@ -136,6 +138,8 @@ export interface ListenPlace {
   readonly port?: number;
   /** Path of a unix socket (a named pipe on Windows). */
   readonly path?: string;
+  /** Who may connect to a unix socket, as of a file; undefined: what the process's mask leaves. */
+  readonly permissions?: number | undefined;
   /** Connections that may wait to be accepted. */
   readonly backlog: number;
   readonly ipv6Only?: boolean;
@@ -149,14 +153,42 @@ export function sharesPorts(version = process.versions.node): boolean {
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 }
 
+const isUnix = process.platform !== 'win32';
+
+/** Runs `bind`, and the file that it makes has these permissions from its first moment on: a chmod alone comes after that. */
+function bindWith(permissions: number | undefined, bind: () => void): void {
+  // The mask is the whole process's, so a worker may not set it.
+  if (permissions === undefined || !isUnix || !isMainThread) {
+    bind();
+    return;
+  }
+  const before = process.umask(~permissions & 0o777);
+  try {
+    bind();
+  } finally {
+    process.umask(before);
+  }
+}
+
 /** Listens; resolves with the server once it does, rejects with the system's error (EADDRINUSE ...). */
 export function listen(server: net.Server, place: ListenPlace): Promise<net.Server> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
+    const { path, permissions, ...rest } = place;
     const backlog = Math.min(place.backlog * BACKLOG_FACTOR, BACKLOG_MAX);
-    server.listen({ ...place, backlog, exclusive: true }, () => {
+    const listening = (): void => {
       server.removeListener('error', reject);
-      resolve(server);
-    });
+      try {
+        if (path !== undefined && permissions !== undefined && isUnix) chmodSync(path, permissions);
+        resolve(server);
+      } catch (error) {
+        server.close();
+        reject(error as Error);
+      }
+    };
+    // Node binds before `listen` returns.
+    bindWith(path === undefined ? undefined : permissions, () =>
+      server.listen({ ...rest, ...(path === undefined ? {} : { path }), backlog, exclusive: true }, listening),
+    );
   });
 }

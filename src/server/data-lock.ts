@@ -12,7 +12,7 @@
 // without sockets, a path that is too long outside of Linux) there is no lock, and the log says so. A CONFIG SET that turns
 // persistence on does not wait for the lock; the log says when another process has it.
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, linkSync, openSync, realpathSync, renameSync, unlinkSync } from 'node:fs';
+import { closeSync, linkSync, openSync, realpathSync, renameSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -139,9 +139,8 @@ async function openDoor(path: string): Promise<Server | string> {
       socket.end(`${process.pid} ${hostname()}`);
     });
     try {
-      await listen(door, { path, backlog: 64 });
       // Servers of other users ask, too.
-      if (process.platform !== 'win32') chmodSync(path, 0o666);
+      await listen(door, { path, permissions: 0o666, backlog: 64 });
       door.unref();
       return door;
     } catch (error) {

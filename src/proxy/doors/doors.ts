@@ -1,5 +1,5 @@
 // doors: the places where a pool's clients come in: TCP, a unix socket, TLS.
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import {
   createSecureContext,
@@ -33,9 +33,8 @@ async function openUnix(config: PoolConfig, place: ListenConfig, accept: Accept)
   rmSync(path, { force: true });
   const server = await listen(
     makeDoor(() => 0, accept),
-    { path, backlog: config.backlog },
+    { path, permissions: place.permissions === 0 ? undefined : place.permissions, backlog: config.backlog },
   );
-  if (place.permissions !== 0) chmodSync(path, place.permissions);
   return { text: place.text, port: 0, close: () => void server.close() };
 }
 

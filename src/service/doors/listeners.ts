@@ -5,7 +5,7 @@ import type { Wire } from '../../io/wire.js';
 import type { Config } from '../config/config.js';
 import type { LogLevel } from '../../base/log-level.js';
 import { createServer, type Server, type Socket } from 'node:net';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode, systemErrorText } from '../../base/system-error.js';
 import type { Listener, Network } from '../../io/network.js';
@@ -204,10 +204,9 @@ export class Listeners {
         () => 0,
         (wire) => this.server.accept(wire, true),
       ),
-      { path: unixPath, backlog },
+      { path: unixPath, permissions: unixPermissions, backlog },
     );
     this.unixPath = unixPath;
-    if (unixPermissions !== undefined) chmodSync(unixPath, unixPermissions);
   }
 
   /** Opens other doors for clients without TLS; changes nothing when that fails. */
