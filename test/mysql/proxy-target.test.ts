@@ -1,6 +1,10 @@
 // kvasir-mysql through kvasir-proxy: in front of one server it is a target like any other, and in front of several it is refused.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { hashFunctions } from '../../src/base/hash-functions.js';
+import { Prng } from '../../src/base/prng.js';
+import { PROBED_KEYS, probedKey } from '../../src/mysql/engine/check.js';
+import { makeDistribution } from '../../src/proxy/placement/distribution.js';
 import { findFreePort, peerMissing, type RedisPeer, startRedis } from '../peer.js';
 import { type RunningProxy, startKvasirProxy } from '../proxy/nutcracker.js';
 import { mariadbMissing, startMariadb } from './mariadb.js';
@@ -15,6 +19,25 @@ function startPool(port: number, servers: readonly RedisPeer[]): Promise<Running
     port,
   );
 }
+
+describe('the keys that --check asks a proxy for', () => {
+  // CRC-32 as twemproxy has it gives 15 bits, which are one point of the circle: it spreads nothing.
+  const names = [...hashFunctions.keys()].filter((name) => name !== 'crc32');
+  for (const name of names)
+    it(`lie on both of two servers under ketama and ${name}`, () => {
+      const hash = hashFunctions.get(name)!;
+      for (let port = 10_000; port < 60_000; port += 499) {
+        const servers = [port, port + 1].map((one) => ({ name: `127.0.0.1:${one}:1`, weight: 1 }));
+        const places = makeDistribution('ketama', servers, [0, 1], new Prng(1))!;
+        const found = new Set<number>();
+        for (let index = 0; index < PROBED_KEYS; index++) {
+          const key = Buffer.from(probedKey(index));
+          found.add(places.indexOf(hash(key, 0, key.length)));
+        }
+        assert.equal(found.size, 2, `ports ${port} and ${port + 1}`);
+      }
+    });
+});
 
 describe('kvasir-mysql with a proxy', { skip }, () => {
   it('follows through one server behind it, and says why several will not do', async (t) => {

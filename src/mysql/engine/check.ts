@@ -164,12 +164,20 @@ async function checkGrants(
   }
 }
 
-const PROBED_KEYS = 64;
+export const PROBED_KEYS = 64;
+
+/**
+ * A key that a proxy may place on any of its servers. The number comes first: keys that differ in their last byte alone have
+ * neighbouring hashes under FNV and CRC, and so one server.
+ */
+export function probedKey(index: number): string {
+  return `${index}:kvasir-mysql:check`;
+}
 
 /** Whether a transaction with some keys is refused because they lie on different servers. */
 async function isSpread(pipeline: Pipeline): Promise<boolean> {
   const asked = [pipeline.call('MULTI')];
-  for (let index = 0; index < PROBED_KEYS; index++) asked.push(pipeline.call('EXISTS', `kvasir-mysql:check:${index}`));
+  for (let index = 0; index < PROBED_KEYS; index++) asked.push(pipeline.call('EXISTS', probedKey(index)));
   asked.push(pipeline.call('DISCARD'));
   const replies = await Promise.all(asked);
   return replies.some((reply) => isError(reply) && replyText(reply).startsWith('CROSSSLOT'));
