@@ -25,7 +25,8 @@ for (let number = 0; names.length < KEYS; number++)
   if (keySlot(Buffer.from(`key:${number}`)) < 5461) names.push(`key:${number}`);
 
 function valueOf(name: string): string {
-  return `${name} ${'x'.repeat(500)}`;
+  // Together many times the first slice, which no limit holds back.
+  return `${name} ${'x'.repeat(5000)}`;
 }
 
 /** Three masters; the first has keys, and a move of half of its slots to the second is on its way, slowed down. */
@@ -45,8 +46,15 @@ async function startMove(
   const link = await Connection.open({ host: '127.0.0.1', port: source.port });
   await Promise.all(names.map((name) => link.call('SET', name, valueOf(name))));
   link.close();
-  const id = await target.send('CLUSTER', 'MIGRATION', 'IMPORT', '0', '4000');
-  await target.send('CLUSTER', 'MIGRATION', 'THROTTLE', '50000', 'ID', id);
+  // In one write, so that nothing has come before it is slow.
+  const manager = await Connection.open({ host: '127.0.0.1', port: target.port });
+  const [begun, slowed] = await Promise.all([
+    manager.call('CLUSTER', 'MIGRATION', 'IMPORT', '0', '4000'),
+    manager.call('CLUSTER', 'MIGRATION', 'THROTTLE', '50000', 'ALL'),
+  ]);
+  manager.close();
+  const id = replyText(begun);
+  assert.equal(replyText(slowed), '1');
   await untilTrue(async () => (await progressOf(target, id)) > 10, 'the move');
   return { cluster, source, target, id };
 }
