@@ -219,7 +219,8 @@ describe("the package's declarations", () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'package-'));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-    for (const path of ['package.json', manifest.types, manifest.types.replace('.cts', '.ts')]) {
+    const declarations = [manifest.types, './dist/bundle/testing.d.cts'];
+    for (const path of ['package.json', ...declarations.flatMap((name) => [name, name.replace('.cts', '.ts')])]) {
       const target = join(folder, 'node_modules/kvasir', path);
       mkdirSync(dirname(target), { recursive: true });
       cpSync(path, target);
@@ -288,6 +289,18 @@ describe("the package's declarations", () => {
         stream.nosuch();
       }`;
     assert.deepEqual(compile(text, { ...resolutions[1]![1], ...withNode, lib: ['lib.esnext.d.ts'] }), []);
+  });
+
+  it("name the preset that jest's environment makes global", () => {
+    const text = `
+      declare const kvasir: import('kvasir/testing').Preset;
+      export function stock(): unknown {
+        kvasir.keep();
+        // @ts-expect-error: it is no \`any\`
+        kvasir.nosuch();
+        return kvasir.server.run('GET', 'stock');
+      }`;
+    for (const [, options] of resolutions.slice(1)) assert.deepEqual(compile(text, { ...options, ...withNode }), []);
   });
 
   it('know a misspelt option and a wrong value', () => {

@@ -7,6 +7,7 @@ export type {
   DiskOperation,
   GroupOptions,
   NodeName,
+  Preset,
   RecordedCommand,
   Recording,
   ReplicatedOptions,

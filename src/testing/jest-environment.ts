@@ -5,11 +5,13 @@
 //   testEnvironmentOptions: { kvasir: { fixtures: { stock: '10' } } },
 //
 // REDIS_URL, REDIS_HOST and REDIS_PORT are set, `globalThis.kvasir` is the preset, and the data is restored before each test.
+// TypeScript learns of the global by a line in a test file or a declaration file of the project:
+//
+//   declare const kvasir: import('kvasir/testing').Preset;
 
 import { TestEnvironment } from 'jest-environment-node';
 import { createServer } from './create-server.js';
-import type { Preset } from './preset.js';
-import type { TestServer, TestServerOptions } from './test-kit.js';
+import type { Preset, TestServer, TestServerOptions } from './test-kit.js';
 
 interface EnvironmentConfig {
   readonly projectConfig: { readonly testEnvironmentOptions: { readonly kvasir?: TestServerOptions } };

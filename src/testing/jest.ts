@@ -7,11 +7,11 @@
 // As `globalSetup: 'kvasir/jest'`, with `globalTeardown: 'kvasir/jest-teardown'`, it starts one server for the run.
 
 import { startRunServer } from './run-server.js';
-import { type RunningPreset, setupByHooks } from './setup-by-hooks.js';
-import type { TestServerOptions } from './test-kit.js';
+import { setupByHooks } from './setup-by-hooks.js';
+import type { Preset, TestServerOptions } from './test-kit.js';
 
 /** Starts a server before the tests of this file, restores its data before each, and stops it after the last. */
-export function setup(options: TestServerOptions = {}): RunningPreset {
+export function setup(options: TestServerOptions = {}): Preset {
   return setupByHooks(undefined, options);
 }
 

@@ -2,18 +2,12 @@
 // as it was before each test.
 
 import { createServer } from './create-server.js';
-import type { TestServer, TestServerOptions } from './test-kit.js';
+import type { Preset, TestServer, TestServerOptions } from './test-kit.js';
 
 /** Hooks of a test runner. */
 export interface TestHooks {
   beforeEach(run: () => void): void;
   afterAll(run: () => Promise<void>): void;
-}
-
-export interface Preset {
-  readonly server: TestServer;
-  /** Keeps the present data as what every later test begins with: call it after seeding. */
-  keep(): void;
 }
 
 /** Lets programs find the server. */

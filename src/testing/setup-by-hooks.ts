@@ -1,8 +1,8 @@
 // setup-by-hooks: a server for the tests of one file, by the hooks of a test runner: started before the first, its data restored
 // before each, stopped after the last.
 
-import { type Preset, usePreset } from './preset.js';
-import type { TestServer, TestServerOptions } from './test-kit.js';
+import { usePreset } from './preset.js';
+import type { Preset, TestServerOptions } from './test-kit.js';
 
 /** The hooks that the test runners have in common. */
 export interface RunnerHooks {
@@ -11,15 +11,11 @@ export interface RunnerHooks {
   afterAll(run: () => Promise<void>): void;
 }
 
-export interface RunningPreset {
-  /** The server of this test file; it runs from `beforeAll` on. */
-  readonly server: TestServer;
-  /** Keeps the present data as what every later test begins with. */
-  keep(): void;
-}
-
-/** Starts a server before the tests of this file, restores its data before each, and stops it after the last. */
-export function setupByHooks(given: RunnerHooks | undefined, options: TestServerOptions): RunningPreset {
+/**
+ * Starts a server before the tests of this file, restores its data before each, and stops it after the last. The server of the
+ * preset runs from `beforeAll` on.
+ */
+export function setupByHooks(given: RunnerHooks | undefined, options: TestServerOptions): Preset {
   const hooks = given ?? (globalThis as unknown as RunnerHooks);
   if (typeof hooks.beforeAll !== 'function')
     throw new Error('there are no global hooks (beforeAll, beforeEach, afterAll): pass those of the test runner');

@@ -202,3 +202,10 @@ export interface TestSentinel extends TestGroup {
   /** As SENTINEL FAILOVER. */
   failover(): Promise<void>;
 }
+
+/** What the presets of the test runners offer. */
+export interface Preset {
+  readonly server: TestServer;
+  /** Keeps the present data as what every later test begins with: call it after seeding. */
+  keep(): void;
+}

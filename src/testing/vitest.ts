@@ -5,12 +5,12 @@
 //   import { setup } from 'kvasir/vitest';
 //   const redis = setup({ beforeAll, beforeEach, afterAll });
 
-import { type RunnerHooks, type RunningPreset, setupByHooks } from './setup-by-hooks.js';
+import { type RunnerHooks, setupByHooks } from './setup-by-hooks.js';
 import { startRunServer, stopRunServer } from './run-server.js';
-import type { TestServerOptions } from './test-kit.js';
+import type { Preset, TestServerOptions } from './test-kit.js';
 
 /** As `setup` of kvasir/jest; the hooks are vitest's, or the global ones where `globals` is on. */
-export function setup(hooks?: RunnerHooks, options: TestServerOptions = {}): RunningPreset {
+export function setup(hooks?: RunnerHooks, options: TestServerOptions = {}): Preset {
   return setupByHooks(hooks, options);
 }
 
