@@ -22,6 +22,8 @@ type ServerCommand = CommandFor<ClusterHost>;
 const changing: readonly CommandFlag[] = ['admin', 'stale', 'no_async_loading'];
 const inspecting: readonly CommandFlag[] = ['admin', 'stale'];
 const open: readonly CommandFlag[] = ['stale'];
+/** Clients find the other nodes by these, also through one that loads. */
+const openAlways: readonly CommandFlag[] = ['loading', 'stale'];
 
 const nodeId = str('node-id');
 const someMoves = (): Argument => oneof('tasks', str('id', { token: 'ID' }), token('ALL'));
@@ -229,12 +231,12 @@ const viewCommands: readonly ServerCommand[] = [
     complexity: perNode,
     varies: true,
   }),
-  subcommand('shards', 2, open, 'Returns the shards: slots and their nodes.', views.shards, {
+  subcommand('shards', 2, openAlways, 'Returns the shards: slots and their nodes.', views.shards, {
     since: '7.0.0',
     complexity: perNode,
     varies: true,
   }),
-  subcommand('slots', 2, open, 'Returns which nodes serve which ranges of slots.', views.slots, {
+  subcommand('slots', 2, openAlways, 'Returns which nodes serve which ranges of slots.', views.slots, {
     complexity: perNode,
     varies: true,
     history: [
