@@ -40,7 +40,7 @@ export interface BusWorld {
   readonly random: RandomSource;
   /** 40 hexadecimal digits that nobody can guess. */
   newId(): string;
-  /** Bytes of the stream of writes that this server has written, or applied. */
+  /** Bytes of the stream of writes that this server has written, or applied; 0 for a replica whose data is being loaded. */
   replicationOffset(): number;
   /** Milliseconds since the master was heard of; large if never. */
   dataAgeMs(): number;

@@ -198,7 +198,9 @@ export class Cluster implements ClusterPort, RunnerOwner {
   }
 
   replicationOffset(): number {
-    return this.replication.offset;
+    const { replication, server } = this;
+    // The old data has gone and the new is not whole: CLUSTER SLOTS of the others hides this replica, CLUSTER SHARDS says so.
+    return server.loading && !replication.isMaster ? 0 : replication.offset;
   }
 
   dataAgeMs(): number {

@@ -30,7 +30,7 @@ export interface ClusterNodeView {
   readonly slots: Uint8Array;
   readonly slotCount: number;
   readonly configEpoch: number;
-  /** As it said last; of this node itself the replication's is newer. */
+  /** As it said last; of this node itself `ClusterPort.replicationOffset` is newer. */
   readonly replicationOffset: number;
   readonly master: ClusterNodeView | undefined;
   readonly replicas: readonly ClusterNodeView[];
@@ -69,6 +69,8 @@ export interface ClusterPort {
   readonly nodes: Iterable<ClusterNodeView>;
   readonly nodeCount: number;
   node(id: string): ClusterNodeView | undefined;
+  /** How far this node is in the stream of writes, as it tells the others; 0 for a replica whose data is being loaded. */
+  replicationOffset(): number;
   /** Masters with slots. */
   readonly size: number;
   readonly currentEpoch: number;

@@ -114,7 +114,7 @@ function replyEndpoint(call: ClusterCall, node: ClusterNodeView): void {
 
 /** How far a node is in the stream of writes. */
 function offsetOf(call: ClusterCall, node: ClusterNodeView): number {
-  return node.isMyself ? (call.host.replication?.offset ?? 0) : node.replicationOffset;
+  return node.isMyself ? call.host.cluster!.replicationOffset() : node.replicationOffset;
 }
 
 // --- shards -------------------------------------------------------------------------------------------------------------
