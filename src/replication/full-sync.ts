@@ -195,6 +195,7 @@ export class FullSync {
       replica.awaitsFile = !isStreamed;
       // With two connections the stream goes over the first.
       const follower = replica.main ?? replica;
+      follower.syncBeganMs = this.server.clock.steadyMs();
       follower.reader = history.stream!.enter(offset);
       follower.ackOffset = 0;
       this.noteProgress(replica);

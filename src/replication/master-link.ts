@@ -11,7 +11,7 @@
 // was, if the master still has the bytes that follow.
 //
 // Not here: the lines (handshake), the end of the data (data-transfer), commands (stream-applier), the use of the data
-// (LinkOwner).
+// (LinkOwner), the time until the next attempt (retry-pace).
 
 import { encodeCommand } from '../client/encode-command.js';
 import type { Clock, Timer } from '../io/clock.js';
@@ -22,14 +22,11 @@ import { DataTransfer } from './data-transfer.js';
 import type { PauseStep } from '../server/replication-port.js';
 import { HandshakeLines } from './handshake-lines.js';
 import { Handshake, type HandshakeOptions, type HandshakeStep } from './handshake.js';
+import { RetryPace } from './retry-pace.js';
 import { WriteStream, type StreamReader } from './write-stream.js';
 
 export type LinkState = 'connect' | 'connecting' | 'handshake' | 'transfer' | 'loading' | 'connected';
 
-const RETRY_MS_MIN = 1000;
-const RETRY_MS_MAX = 16_000;
-/** A link that ends so soon after a full sync has not been worth it. */
-const IN_VAIN_MS = 10_000;
 /** A line of the handshake is short; what is longer comes from something else. */
 const LINE_BYTES_MAX = 4096;
 /** Bytes of the stream that are kept while the data is loaded. */
@@ -98,9 +95,7 @@ export class MasterLink {
   private early = new WriteStream(0, 0);
   private earlyReader: StreamReader = this.early.enter(0);
   earlyBytesPeak = 0;
-  private retryMs = RETRY_MS_MIN;
-  /** Steady time at which the last full sync was done. */
-  private syncedMs = -Infinity;
+  private readonly retries: RetryPace;
   private isStopped = false;
   private waitsForLoad = false;
   /** Bytes of the data set that have come, and how many there will be (-1: unknown). */
@@ -117,6 +112,7 @@ export class MasterLink {
   ) {
     this.heardMs = owner.clock.steadyMs();
     this.downSinceMs = this.heardMs;
+    this.retries = new RetryPace(owner.clock);
   }
 
   start(): void {
@@ -232,11 +228,8 @@ export class MasterLink {
       this.downSinceMs = owner.clock.steadyMs();
       owner.linkChanged(false);
     }
-    // Full syncs that fail, or are followed by the end of the link, cost the master a snapshot each.
-    const isInVain = state === 'transfer' || state === 'loading' || owner.clock.steadyMs() - this.syncedMs < IN_VAIN_MS;
-    const waitMs = state === 'connected' && this.retryMs === RETRY_MS_MIN ? 0 : this.retryMs;
-    if (isInVain) this.retryMs = Math.min(RETRY_MS_MAX, this.retryMs * 2);
-    else if (state === 'connected') this.retryMs = RETRY_MS_MIN;
+    const isInSync = state === 'transfer' || state === 'loading';
+    const waitMs = this.retries.next(isInSync ? 'in sync' : state === 'connected' ? 'up' : 'early');
     this.timer = owner.clock.after(waitMs, () => this.connect());
   }
 
@@ -424,6 +417,7 @@ export class MasterLink {
   private beginTransfer(id: string | undefined, offset: number): void {
     const { owner } = this;
     this.state = 'transfer';
+    this.retries.syncBegins();
     this.transferBytes = 0;
     this.transferTotal = -1;
     this.transfer = new DataTransfer({
@@ -516,8 +510,8 @@ export class MasterLink {
   }
 
   private becomeConnected(): void {
-    if (this.state === 'loading') this.syncedMs = this.owner.clock.steadyMs();
-    else this.retryMs = RETRY_MS_MIN;
+    if (this.state === 'loading') this.retries.syncIsDone();
+    else this.retries.hasContinued();
     this.state = 'connected';
     this.transfer = undefined;
     this.handshake = undefined;

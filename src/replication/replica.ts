@@ -44,6 +44,8 @@ export class Replica {
   heardMs: number;
   /** Bytes that its connection had brought when we last looked: empty lines are signs of life too. */
   seenBytesIn = 0;
+  /** Steady time at which the snapshot for it began; 0: there was none. */
+  syncBeganMs = 0;
   /** Steady time at which it began to follow the stream; 0: it does not yet. */
   onlineSinceMs = 0;
   /** We have ended its connection, and have said why. */

@@ -327,7 +327,9 @@ export class Replicas {
   private logFull(replica: Replica, cause: string): void {
     const delayMs = this.record.delayMs(replica);
     const delay =
-      delayMs === 0 ? '' : `; its syncs fail again and again, so it waits for ${delayMs / SECOND_MS} seconds`;
+      delayMs === 0
+        ? ''
+        : `; its syncs fail again and again, so it waits for ${(delayMs / SECOND_MS).toFixed(1)} seconds`;
     this.server.log(
       'notice',
       `Full resynchronization of replica ${replica.name}: ${cause}${this.record.explain(replica)}${delay}`,

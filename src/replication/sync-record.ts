@@ -3,7 +3,9 @@
 //
 // A full sync costs a snapshot. A replica that is cut off during or soon after each of them would cost one after the other for ever,
 // to no avail. So failures are counted for each address and port until the replica has followed for a minute; after
-// several of them it waits, and the log names the reason and the setting that helps.
+// several of them it waits, and the log names the reason and the setting that helps. It need not wait for longer than
+// a few times as long as the last sync took: so those that fail take a small part of the master's time, and one of little
+// data, which costs next to nothing, comes back at once.
 
 import type { Replica } from './replica.js';
 
@@ -17,12 +19,15 @@ const OWN_CUT = 2;
 const LOST = 1;
 const FAILURES_BEFORE_DELAY = 4;
 const DELAY_SECONDS_MAX = 30;
+const COST_FACTOR = 5;
 
 interface Entry {
   cause: string;
   advice: string;
   atMs: number;
   failures: number;
+  /** How long the last full sync took, or was under way. */
+  costMs: number;
 }
 
 export class SyncRecord {
@@ -48,7 +53,10 @@ export class SyncRecord {
     const failures = (before === undefined || isStable ? 0 : before.failures) + weight;
     this.entries.delete(name);
     if (this.entries.size >= ENTRIES_MAX) this.entries.delete(this.entries.keys().next().value!);
-    this.entries.set(name, { cause, advice, atMs, failures });
+    const { syncBeganMs, onlineSinceMs } = replica;
+    const hadSync = syncBeganMs > 0;
+    const costMs = hadSync ? (onlineSinceMs > 0 ? onlineSinceMs : atMs) - syncBeganMs : (before?.costMs ?? 0);
+    this.entries.set(name, { cause, advice, atMs, failures, costMs });
   }
 
   private of({ name }: Replica): Entry | undefined {
@@ -68,8 +76,9 @@ export class SyncRecord {
 
   /** Milliseconds that the replica waits for its next full sync. */
   delayMs(replica: Replica): number {
-    const failures = this.of(replica)?.failures ?? 0;
-    if (failures < FAILURES_BEFORE_DELAY) return 0;
-    return SECOND_MS * Math.min(DELAY_SECONDS_MAX, 2 ** (failures - FAILURES_BEFORE_DELAY));
+    const entry = this.of(replica);
+    if (entry === undefined || entry.failures < FAILURES_BEFORE_DELAY) return 0;
+    const seconds = Math.min(DELAY_SECONDS_MAX, 2 ** (entry.failures - FAILURES_BEFORE_DELAY));
+    return Math.min(SECOND_MS * seconds, Math.ceil(entry.costMs * COST_FACTOR));
   }
 }
