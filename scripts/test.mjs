@@ -35,8 +35,8 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches: ${words.join(' ')}\n`);
   process.exit(1);
 }
-// Many files mostly wait for servers, so one file more than there are cores keeps the cores busy.
-const concurrency = availableParallelism() + 1;
+// Many files mostly wait for servers, so two files more than there are cores keep the cores busy.
+const concurrency = availableParallelism() + 2;
 /** A test that hangs fails after twenty minutes; the slowest take one. */
 const timeout = 1_200_000;
 // Node 20 reads this file of certificates at every start, which takes longer than the rest of the start. Tests start thousands of
