@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { parseAddress } from './address.js';
 import { Pipeline } from './pipeline.js';
 
@@ -30,4 +32,26 @@ test('a link that is lost under several calls rejects those that are awaited, an
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(unhandled, []);
   await assert.rejects(first);
+});
+
+test('a reply that was taken is not kept', async (context) => {
+  const listener = createServer((socket) => {
+    // One reply for each write: the calls below wait for each other.
+    socket.on('data', () => socket.write(`$100000\r\n${'x'.repeat(100_000)}\r\n`));
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  context.after(() => listener.close());
+  const { port } = listener.address() as { port: number };
+  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
+  context.after(() => pipeline.close());
+  const replies: WeakRef<object>[] = [];
+  for (let index = 0; index < 20; index++) replies.push(new WeakRef(await pipeline.call('GET', 'key')));
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  // What a WeakRef was asked for stays until the turn ends.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  const kept = replies.filter((reply) => reply.deref() !== undefined).length;
+  assert.ok(kept <= 2, `${kept} of 20`);
 });

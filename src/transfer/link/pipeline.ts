@@ -206,6 +206,8 @@ export class Pipeline {
   private answer(reply: Reply): void {
     if (this.pending === 0) return;
     const take = this.takers[this.taken];
+    // Its reply would stay with it until the list is cut.
+    this.takers[this.taken] = undefined;
     this.bytesOut -= this.sizes[this.taken]!;
     this.taken++;
     this.answeredCount++;
