@@ -42,6 +42,11 @@ export function sourceMode(words: Options): 'auto' | 'psync' | 'scan' {
   return mode;
 }
 
+/** The target is a file that holds the data of one moment, and no changes. */
+function keepsOneMoment(words: Options): boolean {
+  return /^(rdb|json):/.test(words.text('to') ?? '');
+}
+
 /** Opens what `from` names; `isRefused`: the server has refused to replicate. */
 export async function openSource(from: string, settings: SourceSettings, isRefused: boolean): Promise<Source> {
   const { words, filters, positions } = settings;
@@ -68,8 +73,9 @@ export async function openSource(from: string, settings: SourceSettings, isRefus
     spoolFolder: words.text('spool') ?? tmpdir(),
     from: place ?? saved,
     stopsAfterSnapshot: !isLive,
-    // Filters that look at values cannot judge the changes.
-    isSnapshotOnly: !isLive && filters.looksAtValues,
+    // Filters that look at values cannot judge the changes. In a cluster the stream shows slots that move from a master that has
+    // been copied to another.
+    isSnapshotOnly: !isLive && (filters.looksAtValues || (keepsOneMoment(words) && !isCluster)),
     skimsValues: !filters.looksAtValues,
     isStopping: () => interrupt.isAsked,
     passes: (key, database) => filters.passesName(key, database),
@@ -84,7 +90,7 @@ export async function openSource(from: string, settings: SourceSettings, isRefus
 
 async function scanSource(address: ServerAddress, isCluster: boolean, settings: SourceSettings): Promise<Source> {
   const { words, filters, positions, interrupt, say } = settings;
-  const follows = !words.flag('once') && !/^(rdb|json):/.test(words.text('to') ?? '');
+  const follows = !words.flag('once') && !keepsOneMoment(words);
   const saved = positions?.read();
   if (!follows && !isCluster)
     return new ScanSource(await Pipeline.open(address), {

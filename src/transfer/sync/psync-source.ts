@@ -105,6 +105,8 @@ export class PsyncSource implements Source {
       if (line.startsWith('-')) throw new TransferError(`${this.name} refuses the password: ${line.slice(1)}`);
     }
     await this.ask(source, 'REPLCONF', 'capa', 'eof', 'capa', 'psync2');
+    // Then redis-server 7 and Kvasir do not count the connection as a replica, and older ones refuse the word.
+    if (options.isSnapshotOnly) await this.ask(source, 'REPLCONF', 'rdb-only', '1');
     const { from } = options;
     if (from === undefined) this.send('PSYNC', '?', '-1');
     else this.send('PSYNC', String(from.id), String(Number(from.offset) + 1));
