@@ -38,17 +38,19 @@ export function endFailover(master: Master): void {
 }
 
 export function changeMaster(state: SentinelState, master: Master, to: Address): void {
-  const servers = [...master.replicas.values()].map(({ address }) => address);
-  if (!sameAddress(master.address, to)) servers.push(master.address);
+  const servers = [...master.replicas.values()].map(({ address, isProven }) => ({ address, isProven }));
+  if (!sameAddress(master.address, to)) servers.push({ address: master.address, isProven: true });
   resetMaster(state, master, false);
   master.address = to;
   master.downSinceMs = 0;
   master.objectivelyDownSinceMs = 0;
   master.infoRefreshMs = 0;
-  for (const address of servers) {
+  for (const { address, isProven } of servers) {
     if (sameAddress(address, to)) continue;
     const replica = state.addReplica(master, address);
-    if (replica !== undefined) state.event('notice', '+slave', replica);
+    if (replica === undefined) continue;
+    replica.isProven = isProven;
+    state.event('notice', '+slave', replica);
   }
   state.save();
   state.sink.masterMoved(master);

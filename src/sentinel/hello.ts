@@ -9,6 +9,7 @@ import { isHost, isPort, sameAddress } from './address.js';
 import { changeMaster, reportSwitch } from './change-master.js';
 import { isBelievable, isEpoch, raiseEpoch } from './election.js';
 import type { Master, Peer } from './instance.js';
+import { isElsewhere } from './ownership.js';
 import { runReconfigScript } from './reconfig-script.js';
 import type { SentinelState } from './state.js';
 
@@ -71,8 +72,10 @@ export function takeHello(state: SentinelState, text: string, about?: Master): v
   if (master.configEpoch >= hello.configEpoch) return;
   const to = state.addressOf(hello.masterHost, hello.masterPort);
   if (to === undefined) return;
+  const isSame = sameAddress(master.address, to);
+  if (!isSame && isElsewhere(state, master, to)) return;
   master.configEpoch = hello.configEpoch;
-  if (sameAddress(master.address, to)) return;
+  if (isSame) return;
   state.event('warning', '+config-update-from', peer);
   reportSwitch(state, master, to);
   const from = master.address;

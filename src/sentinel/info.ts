@@ -5,7 +5,7 @@ import { type Reply, replyText } from '../client/reply.js';
 import { type InfoReply, parseInfo } from './info-reply.js';
 import type { Master, Replica, Server } from './instance.js';
 import { sameHost } from './address.js';
-import { belongsElsewhere } from './ownership.js';
+import { belongsElsewhere, followsAnother } from './ownership.js';
 import { hurryHello, sendReplicaOf } from './requests.js';
 import { runReconfigScript } from './reconfig-script.js';
 import type { SentinelState } from './state.js';
@@ -66,6 +66,8 @@ function noteReplicaFields(state: SentinelState, replica: Replica, info: InfoRep
     replica.masterPort = info.masterPort;
     replica.masterChangedMs = state.nowMs;
   }
+  if (follows(state, replica, replica.master)) replica.isProven = true;
+  else if (followsAnother(state, replica)) replica.isProven = false;
   if (info.masterLinkIsUp !== undefined) replica.masterLinkIsUp = info.masterLinkIsUp;
   if (info.priority !== undefined) replica.priority = info.priority;
   if (info.offset !== undefined) replica.offset = info.offset;

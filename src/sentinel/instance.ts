@@ -90,6 +90,8 @@ export class Replica extends WatchedServer {
   priority = 100;
   offset = 0;
   isAnnounced = true;
+  /** By its own word it has followed this master, or it was the master: more than that a server names it as its replica. */
+  isProven = false;
 
   constructor(
     name: string,

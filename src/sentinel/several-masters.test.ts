@@ -4,6 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { alive, bulk, Stage, status } from '../../test/sentinel/stage.js';
 import type { Reply } from '../client/reply.js';
+import { changeMaster } from './change-master.js';
+import { takeHello } from './hello.js';
+import { takeInfo } from './info.js';
 import { belongsElsewhere } from './ownership.js';
 
 function address(host: string, port = 6379) {
@@ -91,4 +94,47 @@ test('over the servers of one master nobody speaks of another', () => {
   stage.machine.pubSubMessage(second.link, hello, stage.nowMs);
   assert.equal(second.peers.size, 1);
   assert.equal(second.address.host, '10.0.6.6');
+});
+
+/** The good deployment has failed over to 10.0.0.2, and its old master, which is away, still believes to be one. */
+function withOldMaster() {
+  const { stage, liar } = withLiar();
+  stage.state.addReplica(stage.master, address('10.0.0.2'));
+  changeMaster(stage.state, stage.master, address('10.0.0.2'));
+  const [old] = stage.master.replicas.values();
+  assert.equal(old!.address.host, '10.0.0.1');
+  return { stage, liar, old: old! };
+}
+
+test('a hello message makes no server of another deployment the master', () => {
+  const { stage, liar } = withOldMaster();
+  const say = (host: string, epoch: number): void =>
+    takeHello(stage.state, `10.0.9.7,26379,${'e'.repeat(40)},${epoch},liar,${host},6379,${epoch}`, liar);
+  say('10.0.0.2', 5);
+  assert.equal(liar.address.host, '10.0.9.1', 'the good master');
+  say('10.0.0.1', 6);
+  assert.equal(liar.address.host, '10.0.9.1', 'the old one');
+  say('10.0.9.3', 7);
+  assert.equal(liar.address.host, '10.0.9.3', 'a host that nobody else has');
+  assert.equal(liar.configEpoch, 7);
+});
+
+test('the old master of another deployment is not promoted, and stays a server of its own', () => {
+  const { stage, liar, old } = withOldMaster();
+  const claimed = stage.state.addReplica(liar, address('10.0.0.1'))!;
+  for (const replica of [claimed, old]) replica.roleReported = 'master';
+  assert.ok(belongsElsewhere(stage.state, claimed));
+  assert.ok(!belongsElsewhere(stage.state, old));
+});
+
+test('a replica that has moved to another watched master belongs there', () => {
+  const { stage, liar } = withLiar();
+  const info = (host: string): Reply => bulk(`role:slave\r\nmaster_host:${host}\r\nmaster_port:6379\r\n`);
+  const here = stage.state.addReplica(stage.master, address('10.0.0.7'))!;
+  const there = stage.state.addReplica(liar, address('10.0.0.7'))!;
+  takeInfo(stage.state, here, info('10.0.0.1'));
+  takeInfo(stage.state, there, info('10.0.0.1'));
+  assert.deepEqual([here.isProven, there.isProven], [true, false]);
+  for (const replica of [here, there]) takeInfo(stage.state, replica, info('10.0.9.1'));
+  assert.deepEqual([here.isProven, there.isProven], [false, true]);
 });
