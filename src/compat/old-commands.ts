@@ -30,6 +30,7 @@ const tooNewErrors: readonly (readonly [command: string, before: string, text: s
 ];
 
 const refusedInScripts = new Set(['blpop', 'brpop', 'brpoplpush', 'blmove', 'bzpopmin', 'bzpopmax']);
+const refusedInLoading = new Set(['cluster|shards', 'cluster|slots']);
 
 type Declaration = CommandDeclaration<Call>;
 
@@ -58,7 +59,7 @@ function oldCommand(profile: Profile, now: Declaration, fullName: string, runs: 
   }
   return {
     ...now,
-    flags: flagsOf(profile, now),
+    flags: flagsOf(profile, now, fullName),
     arity,
     args: grammar.args,
     history: historyOf(profile, history),
@@ -73,9 +74,10 @@ function oldCommand(profile: Profile, now: Declaration, fullName: string, runs: 
   };
 }
 
-/** Commands that wait were refused in scripts until 7.0; they reply at once since. */
-function flagsOf(profile: Profile, { name, flags }: Declaration): Declaration['flags'] {
+/** Commands that wait were refused in scripts until 7.0, they reply at once since; and a server that loaded hid the cluster. */
+function flagsOf(profile: Profile, { name, flags }: Declaration, fullName: string): Declaration['flags'] {
   if (!isBefore(profile, '7.2.0')) return flags;
+  if (refusedInLoading.has(fullName)) return flags.filter((flag) => flag !== 'loading');
   if (name === 'wait') return flags.map((flag) => (flag === 'blocking' ? 'noscript' : flag));
   return refusedInScripts.has(name) ? [...flags, 'noscript'] : flags;
 }

@@ -22,6 +22,8 @@ const changedSince70 = new Set([
   'bzpopmax',
   'bzpopmin',
   'client|setname',
+  'cluster|shards',
+  'cluster|slots',
   'command|getkeys',
   'command|getkeysandflags',
   'config|resetstat',
