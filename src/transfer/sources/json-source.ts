@@ -10,6 +10,8 @@ import { LineParser } from '../json/line-parser.js';
 import { type Batch, type Source, TransferError, type TransferRecord } from '../record/record.js';
 
 const BATCH_RECORDS = 1000;
+/** A record may be a part of many megabytes. */
+const BATCH_BYTES = 4 << 20;
 
 export interface JsonSourceOptions {
   readonly base64: boolean;
@@ -53,6 +55,7 @@ export class JsonSource implements Source {
     let records: TransferRecord[] = [];
     const offset = this.options.offset ?? 0;
     let end = offset;
+    let start = offset;
     for await (const chunk of this.chunks) {
       const batches: Batch[] = [];
       this.splitter.push(chunk, (object, at) => {
@@ -60,9 +63,10 @@ export class JsonSource implements Source {
         end = offset + at;
         if (record === undefined) return;
         records.push(record);
-        if (records.length < BATCH_RECORDS) return;
+        if (records.length < BATCH_RECORDS && end - start < BATCH_BYTES) return;
         batches.push(this.batch(records, end));
         records = [];
+        start = end;
       });
       yield* batches;
     }
