@@ -14,6 +14,7 @@ import { LoadProgress, loadRdb } from './data-loading.js';
 import type { CommandPlaces, Part, PersistenceHost } from './host.js';
 import { Replacement, type ReplacementMode } from './replacement.js';
 import { parseSaveRules, RdbSaver } from './rdb/saver.js';
+import { payloadWriter, type RdbWriter } from './rdb/writer.js';
 import { Tolerance } from './rdb/value-repairs.js';
 import { Cuts } from './snapshot/cuts.js';
 
@@ -55,6 +56,11 @@ export class Persistence {
     this.rdb = new RdbSaver(host, this.cuts, () => this.refusalMayHaveChanged());
     this.aof = new AppendOnly(host, this.cuts, () => this.refusalMayHaveChanged());
     this.readOptions();
+  }
+
+  /** A writer of payloads for RESTORE. */
+  newPayloadWriter(): RdbWriter {
+    return payloadWriter(this.rdb.compresses);
   }
 
   /** RESTORE got a payload that is no value. */

@@ -14,7 +14,7 @@ import type { Database } from '../keyspace/database.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { EventClass } from '../keyspace/events.js';
 import { dumpEntry } from '../persistence/commands/dump.js';
-import { Compression, RdbWriter } from '../persistence/rdb/writer.js';
+import { payloadWriter } from '../persistence/rdb/writer.js';
 import { argumentsOf, Call } from '../registry/call.js';
 import { type Command, commandFlags } from '../registry/command.js';
 import { findKeys, FoundKeys } from '../registry/find-keys.js';
@@ -280,7 +280,7 @@ class Migration implements LinkRequest {
     if (entry === 0) return;
     const expiryMs = this.request.source.expiryOf(entry);
     const ttlMs = expiryMs < 0 ? 0 : Math.max(1, expiryMs - keyspace.nowMs);
-    const writer = new RdbWriter(Compression.inline);
+    const writer = payloadWriter(this.owner.server.config.flag('rdbcompression').value);
     dumpEntry(keyspace, entry, writer);
     const { restoreWord } = this.request;
     const name = restoreWord ?? (mode === 'cluster' ? 'RESTORE-ASKING' : 'RESTORE');

@@ -130,6 +130,28 @@ describe('DUMP and RESTORE', { skip: peerMissing('redis-server', 'redis-cli') },
     }
   });
 
+  test('rdbcompression says whether DUMP compresses, here as there', async () => {
+    const redis = await startRedis();
+    const kvasir = await startKvasir();
+    const clients = [new Redis(redis.port), new Redis(kvasir.port)];
+    try {
+      for (const value of ['yes', 'no']) {
+        const lengths: number[] = [];
+        for (const client of clients) {
+          await client.config('SET', 'rdbcompression', value);
+          await client.set('x', 'x'.repeat(3000));
+          lengths.push((await client.dumpBuffer('x')).length);
+        }
+        assert.equal(lengths[0]! < 100, value === 'yes');
+        assert.equal(lengths[1]! < 100, value === 'yes');
+      }
+    } finally {
+      for (const client of clients) client.disconnect();
+      await redis.stop();
+      await kvasir.stop();
+    }
+  });
+
   test(`damaged payloads, with a checksum made to fit: an error or a value that can be used (seed ${seed})`, async () => {
     const random = new Prng(seed);
     const redis = await startRedis({ args: debug });

@@ -12,7 +12,7 @@ import type { Keyspace } from '../../keyspace/keyspace.js';
 import type { DataLimits } from '../../registry/data-limits.js';
 import { knownType, RDB_VERSION_MAX, RDB_VERSION_VALKEY } from '../rdb/format.js';
 import { NO_EXPIRY, RdbError, RdbEvent, RdbReader } from '../rdb/reader.js';
-import { Compression, RdbWriter } from '../rdb/writer.js';
+import type { RdbWriter } from '../rdb/writer.js';
 import { ValueBuilder } from '../rdb/value-builder.js';
 import { ValueEncoder } from '../rdb/value-encoder.js';
 import type { PersistenceCall, PersistenceCommand } from './call.js';
@@ -115,7 +115,7 @@ export const dump: PersistenceCommand = command({
       call.reply.nil();
       return;
     }
-    const writer = new RdbWriter(Compression.inline);
+    const writer = call.host.persistence.newPayloadWriter();
     dumpEntry(call.host.keyspace, entry, writer);
     call.reply.bulk(writer.bytes, 0, writer.length);
   },

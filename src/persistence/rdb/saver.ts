@@ -74,7 +74,7 @@ export class RdbSaver {
     };
   }
 
-  private get compresses(): boolean {
+  get compresses(): boolean {
     return this.host.option('rdbcompression') !== false;
   }
 

@@ -272,3 +272,8 @@ function writeBigEndian(to: Uint8Array, offset: number, value: number): void {
   to[offset + 2] = value >>> 8;
   to[offset + 3] = value;
 }
+
+/** A writer of a value apart from a file (DUMP, MIGRATE), whose long strings are compressed as in files (`rdbcompression`). */
+export function payloadWriter(compresses: boolean): RdbWriter {
+  return new RdbWriter(compresses ? Compression.inline : Compression.none);
+}

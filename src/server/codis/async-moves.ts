@@ -25,6 +25,7 @@ interface Settings {
   readonly timeoutMs: number;
   readonly bulksMax: number;
   readonly bytesMax: number;
+  readonly compresses: boolean;
 }
 
 /** The arguments before the keys; undefined with the error replied. */
@@ -40,7 +41,8 @@ function readSettings(call: CodisCall): Settings | undefined {
   if (bulksMax < 0) return undefined;
   const bytesMax = readSetting(call, 5, 'maxbytes', 512 * 1024);
   if (bytesMax < 0) return undefined;
-  return { host: call.text(1), port, timeoutMs, bulksMax: Math.min(bulksMax, BULKS_MAX), bytesMax };
+  const compresses = call.host.config.flag('rdbcompression').value;
+  return { host: call.text(1), port, timeoutMs, bulksMax: Math.min(bulksMax, BULKS_MAX), bytesMax, compresses };
 }
 
 /** The keys of a slot for about `messagesMax` messages; a key whose tag others have brings them along. */
@@ -168,7 +170,9 @@ function runDump(call: CodisCall, withTag: boolean): void {
   if (bulksMax < 0) return;
   const messages: (readonly Word[])[] = [];
   for (const each of namedKeys(call, 3, withTag)) {
-    const key = new KeyMessages(call.host.keyspace, call.db, each, { timeoutMs, bulksMax, bytesMax: DUMP_BYTES_MAX });
+    const compresses = call.host.config.flag('rdbcompression').value;
+    const limits = { timeoutMs, bulksMax, bytesMax: DUMP_BYTES_MAX, compresses };
+    const key = new KeyMessages(call.host.keyspace, call.db, each, limits);
     while (!key.isDone) key.step((words) => messages.push(words));
   }
   call.reply.array(messages.length);

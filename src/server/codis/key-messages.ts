@@ -14,7 +14,7 @@ import { Encoding, Type } from '../../datatypes/object.js';
 import { SortedSetWalk } from '../../datatypes/sorted-set.js';
 import { chunkOf } from '../../memory/layout.js';
 import { dumpEntry } from '../../persistence/commands/dump.js';
-import { Compression, RdbWriter } from '../../persistence/rdb/writer.js';
+import { payloadWriter } from '../../persistence/rdb/writer.js';
 import { RefList } from '../../structures/dict.js';
 
 export type Word = Uint8Array | string | number;
@@ -26,6 +26,8 @@ export interface PieceLimits {
   /** Elements of a piece; a field and its value are two. */
   readonly bulksMax: number;
   readonly bytesMax: number;
+  /** Long strings of payloads (`rdbcompression`). */
+  readonly compresses: boolean;
 }
 
 const pieceWords: Readonly<Record<number, string>> = {
@@ -128,7 +130,7 @@ export class KeyMessages {
       sink(['SLOTSRESTORE-ASYNC', 'string', key, ttlMs, block.slice(start, start + entries.word2(entry))]);
       return;
     }
-    const writer = new RdbWriter(Compression.inline);
+    const writer = payloadWriter(this.limits.compresses);
     dumpEntry(keyspace, entry, writer);
     sink(['SLOTSRESTORE-ASYNC', 'object', key, ttlMs, writer.bytes.slice(0, writer.length)]);
   }

@@ -9,7 +9,6 @@ import { globMatches } from '../../base/glob.js';
 import { isDumpPayload } from '../../persistence/commands/dump.js';
 import { RDB_VERSION } from '../../persistence/rdb/format.js';
 import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb/reader.js';
-import { Compression, RdbWriter } from '../../persistence/rdb/writer.js';
 import { type CommandFlag, command, keysCounted } from '../../registry/command.js';
 import { int, key, many, oneof, optional, str, token } from '../../registry/grammar.js';
 import { replyHelp } from '../../registry/help.js';
@@ -201,7 +200,7 @@ function stats(call: ServerCall): void {
 }
 
 function dump(call: ServerCall): void {
-  const writer = new RdbWriter(Compression.inline);
+  const writer = call.host.persistence.newPayloadWriter();
   for (const code of call.host.scripting.libraries.codes()) writer.function(code);
   writer.dumpFooter(RDB_VERSION);
   call.reply.bulk(writer.bytes, 0, writer.length);
