@@ -1,7 +1,8 @@
 // scan-source: records out of a running server, key by key: SCAN, then DUMP, which any client may do.
 //
-// A collection with more than BIG_ELEMENTS elements is read in pieces, since its payload would stall the server and fill the
-// memory here. Changes during the scan may be seen or not: replication (psync-source) gives an exact moment.
+// A collection with more than BIG_ELEMENTS elements or BIG_BYTES bytes is read in pieces, since its payload would stall the server
+// and fill the memory here. For the same reason the lengths of values are asked for before the values. Changes during the scan may
+// be seen or not: replication (psync-source) gives an exact moment.
 //
 // Servers and proxies that refuse SCAN are asked by KEYS, as redis-dump does; those that refuse DUMP are asked for the elements.
 
@@ -25,12 +26,16 @@ import { kindNumber, type Value } from '../record/values.js';
 import { readFunctions } from './functions.js';
 
 const BIG_ELEMENTS = 100_000;
+const BIG_BYTES = 16 << 20;
+/** Elements of a piece, and what its bytes should be. */
 const PIECE = 5000;
+const PIECE_BYTES = 2 << 20;
 /** Keys whose values are asked for at once, and how many such groups are on their way, so that the server never waits. */
 const KEYS_AT_ONCE = 200;
 const GROUPS_AT_ONCE = 3;
-/** Elements of collections whose payloads are asked for at once. */
+/** Elements of collections whose payloads are asked for at once, and bytes of all values. */
 const ELEMENTS_AT_ONCE = 2 * BIG_ELEMENTS;
+const BYTES_AT_ONCE = 8 << 20;
 
 export interface ScanSourceOptions {
   /** Undefined: all that have keys. */
@@ -57,8 +62,17 @@ interface Found {
   readonly key: Uint8Array;
   type: string;
   expireAtMs: number;
+  /** Elements of a collection. */
   size: number;
+  /** Of a string, or about of a collection in the server's memory; 0 where it does not tell. */
+  bytes: number;
   payload: Uint8Array | undefined;
+}
+
+interface Group {
+  readonly found: readonly Found[];
+  /** The payloads of the keys before this place were asked for. */
+  readonly asked: number;
 }
 
 const sizeCommands: Readonly<Record<string, string>> = {
@@ -76,6 +90,7 @@ export class ScanSource implements Source {
   private hasScan = true;
   private hasDump = true;
   private hasExpireTime = true;
+  private hasMemory = true;
   private hasWarnedStreams = false;
   private sourceBytes = 0;
   /** Names the server's process, whose cursors no other one understands; undefined where INFO does not tell. */
@@ -190,7 +205,7 @@ export class ScanSource implements Source {
   }
 
   private async *read(database: number, keys: readonly Uint8Array[]): AsyncGenerator<Batch, void> {
-    const groups: Promise<Found[]>[] = [];
+    const groups: Promise<Group>[] = [];
     let asked = 0;
     for (;;) {
       while (groups.length < GROUPS_AT_ONCE && asked < keys.length) {
@@ -206,14 +221,15 @@ export class ScanSource implements Source {
     }
   }
 
-  /** Reads the keys: types and times, then sizes and the payloads of strings, then those of small collections. */
-  private async fetch(keys: readonly Uint8Array[]): Promise<Found[]> {
+  /** Asks for the types, times and sizes of keys, and for the first payloads. */
+  private async fetch(keys: readonly Uint8Array[]): Promise<Group> {
     const { pipeline } = this;
     const found: Found[] = keys.map((key) => ({
       key,
       type: 'none',
       expireAtMs: NO_EXPIRY,
       size: 0,
+      bytes: 0,
       payload: undefined,
     }));
     for (const one of found) {
@@ -221,45 +237,70 @@ export class ScanSource implements Source {
       this.askExpiry(one);
     }
     await pipeline.settled();
-    for (const one of found) {
-      const command = sizeCommands[one.type];
-      if (command !== undefined) pipeline.add([command, one.key], (reply) => (one.size = numberOf(reply) || 0));
-      else if (one.type !== 'none' && this.hasDump) this.dump(one);
-    }
+    for (const one of found) this.askSize(one);
     await pipeline.settled();
-    let elements = 0;
-    for (const one of found) {
-      if (!this.hasDump || sizeCommands[one.type] === undefined || this.isBig(one)) continue;
-      elements += one.size;
-      this.dump(one);
-      if (elements < ELEMENTS_AT_ONCE) continue;
-      await pipeline.settled();
-      elements = 0;
-    }
-    await pipeline.settled();
-    return found;
+    return { found, asked: await this.dumpSome(found, 0) };
   }
 
-  private async *give(database: number, found: readonly Found[]): AsyncGenerator<Batch, void> {
-    const small = found.filter((one) => one.type !== 'none' && !this.isBig(one));
+  private askSize(one: Found): void {
+    const { pipeline } = this;
+    if (one.type === 'string') pipeline.add(['STRLEN', one.key], (reply) => (one.bytes = numberOf(reply) || 0));
+    const command = sizeCommands[one.type];
+    if (command === undefined) return;
+    pipeline.add([command, one.key], (reply) => (one.size = numberOf(reply) || 0));
+    if (!this.hasMemory) return;
+    pipeline.add(['MEMORY', 'USAGE', one.key], (reply) => {
+      if (isError(reply)) this.hasMemory = false;
+      else one.bytes = numberOf(reply) || 0;
+    });
+  }
+
+  /** Asks for the payloads of keys from place `from` on, of as many as may be in memory at once; returns the place after them. */
+  private async dumpSome(found: readonly Found[], from: number): Promise<number> {
+    const { pipeline } = this;
+    let elements = 0;
+    let bytes = 0;
+    let place = from;
+    while (place < found.length && elements < ELEMENTS_AT_ONCE && bytes < BYTES_AT_ONCE) {
+      const one = found[place++]!;
+      if (!this.hasDump || one.type === 'none' || this.isBig(one)) continue;
+      elements += one.size;
+      bytes += one.bytes;
+      this.dump(one);
+    }
+    await pipeline.settled();
+    return place;
+  }
+
+  private async *give(database: number, { found, asked }: Group): AsyncGenerator<Batch, void> {
+    for (let from = 0, until = asked; ; from = until, until = await this.dumpSome(found, from)) {
+      const records = await this.records(database, found.slice(from, until));
+      if (records.length > 0) yield { records, sourceBytes: this.sourceBytes };
+      if (until >= found.length) break;
+    }
+    for (const one of found) if (one.type !== 'none' && this.isBig(one)) yield* this.pieces(one, database);
+  }
+
+  private async records(database: number, found: readonly Found[]): Promise<TransferRecord[]> {
     const records: TransferRecord[] = [];
-    for (const one of small) {
-      const { expireAtMs } = one;
+    for (const one of found) {
+      const { key, expireAtMs, payload } = one;
+      one.payload = undefined;
+      if (one.type === 'none' || this.isBig(one)) continue;
       // It has gone meanwhile.
-      if (one.payload === undefined && this.hasDump) continue;
+      if (payload === undefined && this.hasDump) continue;
       const made =
-        one.payload === undefined
+        payload === undefined
           ? await this.elements(one, database, expireAtMs)
-          : recordOfPayload(one.payload, one.key, database, expireAtMs);
+          : recordOfPayload(payload, key, database, expireAtMs);
       if (made === undefined) {
-        this.warnings.push(`key '${Buffer.from(one.key).toString()}' (${one.type}) could not be read`);
+        this.warnings.push(`key '${Buffer.from(key).toString()}' (${one.type}) could not be read`);
         continue;
       }
       records.push(made);
-      this.sourceBytes += one.key.length + (one.payload?.length ?? 0);
+      this.sourceBytes += key.length + (payload?.length ?? 0);
     }
-    if (records.length > 0) yield { records, sourceBytes: this.sourceBytes };
-    for (const one of found) if (one.type !== 'none' && this.isBig(one)) yield* this.pieces(one, database);
+    return records;
   }
 
   /** The exact time where the server reports it (since 7.0), else the remaining time from now on. */
@@ -282,7 +323,8 @@ export class ScanSource implements Source {
   }
 
   private isBig(one: Found): boolean {
-    return one.size > BIG_ELEMENTS && one.type !== 'stream';
+    if (one.type === 'string' || one.type === 'stream') return false;
+    return one.size > BIG_ELEMENTS || (one.bytes > BIG_BYTES && one.size > 1);
   }
 
   private dump(one: Found): void {
@@ -359,8 +401,9 @@ export class ScanSource implements Source {
   private async *ranges(one: Found): AsyncGenerator<Value, void> {
     const isList = one.type === 'list';
     const seen = new Set<string>();
-    for (let from = 0; ; from += PIECE) {
-      const words = [String(from), String(from + PIECE - 1)];
+    const count = pieceOf(one);
+    for (let from = 0; ; from += count) {
+      const words = [String(from), String(from + count - 1)];
       const reply = isList
         ? await this.pipeline.must('LRANGE', one.key, ...words)
         : await this.pipeline.must('ZRANGE', one.key, ...words, 'WITHSCORES');
@@ -373,9 +416,10 @@ export class ScanSource implements Source {
   private async *scans(one: Found): AsyncGenerator<Value, void> {
     const isSet = one.type === 'set';
     const seen = new Set<string>();
+    const count = String(pieceOf(one));
     let cursor = '0';
     do {
-      const reply: Reply = await this.pipeline.must(isSet ? 'SSCAN' : 'HSCAN', one.key, cursor, 'COUNT', String(PIECE));
+      const reply: Reply = await this.pipeline.must(isSet ? 'SSCAN' : 'HSCAN', one.key, cursor, 'COUNT', count);
       const [next, list] = elementsOf(reply);
       cursor = replyText(next);
       const fresh = withoutRepeats(listOf(list), isSet ? 1 : 2, seen);
@@ -391,6 +435,12 @@ export class ScanSource implements Source {
     const times = elementsOf(reply).map((time) => Math.max(0, numberOf(time)));
     return times.some((time) => time > 0) ? { ...value, expireAtMs: times } : value;
   }
+}
+
+/** How many elements of a big collection are asked for at once. */
+function pieceOf({ size, bytes }: Found): number {
+  if (bytes === 0) return PIECE;
+  return Math.min(PIECE, Math.max(1, Math.floor((PIECE_BYTES * size) / bytes)));
 }
 
 function withoutRepeats(list: readonly Uint8Array[], each: number, seen: Set<string>): Uint8Array[] {

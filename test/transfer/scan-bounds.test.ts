@@ -1,0 +1,52 @@
+// What a scan has in memory at once is bounded by bytes, however few and large the values are.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startServer } from '../../src/index.js';
+import { parseAddress } from '../../src/transfer/link/address.js';
+import { Pipeline } from '../../src/transfer/link/pipeline.js';
+import type { KeyRecord } from '../../src/transfer/record/record.js';
+import { ScanSource } from '../../src/transfer/sources/scan-source.js';
+
+const MEGABYTE = 1 << 20;
+/** The last value may begin just below the bound. */
+const BATCH_BYTES_MAX = 10 * MEGABYTE;
+
+function bytesOf(record: KeyRecord): number {
+  if (record.raw !== undefined) return record.raw.length;
+  const { value } = record;
+  return value?.kind === 'list' ? value.elements.reduce((sum, element) => sum + element.length, 0) : 0;
+}
+
+test('values of a megabyte come a few at a time, and a collection of them in pieces', async (t) => {
+  const server = await startServer({ port: 0, save: '', rdbcompression: false });
+  t.after(() => server.close());
+  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${server.port}`, {}));
+  t.after(() => pipeline.close());
+  const value = Buffer.alloc(MEGABYTE, 'x');
+  for (let number = 0; number < 40; number++) await pipeline.must('SET', `string:${number}`, value);
+  for (let number = 0; number < 20; number++) await pipeline.must('RPUSH', 'list', value);
+  for (let number = 0; number < 200; number++) await pipeline.must('SET', `small:${number}`, 'y');
+  const source = new ScanSource(pipeline, {
+    databases: undefined,
+    count: 1000,
+    nowMs: () => 0,
+    withFunctions: false,
+  });
+  const found = new Map<string, number>();
+  let batches = 0;
+  for await (const { records } of source.batches()) {
+    const keys = records.filter((record) => record.what === 'key');
+    const sum = keys.reduce((bytes, record) => bytes + bytesOf(record), 0);
+    assert.ok(sum <= BATCH_BYTES_MAX, `${sum} bytes in one batch`);
+    if (sum >= MEGABYTE) batches++;
+    for (const record of keys) {
+      const name = Buffer.from(record.key).toString();
+      found.set(name, (found.get(name) ?? 0) + bytesOf(record));
+    }
+  }
+  assert.equal(found.size, 241);
+  assert.equal(found.get('list'), 20 * MEGABYTE);
+  for (let number = 0; number < 40; number++) assert.ok(found.get(`string:${number}`)! >= MEGABYTE);
+  assert.ok(batches >= 10, `${batches} batches`);
+});
