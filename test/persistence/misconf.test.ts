@@ -15,6 +15,11 @@ async function refusesWhileTheSnapshotFails(server: RedisPeer): Promise<void> {
     assert.equal(await server.send('PING'), 'PONG');
     // A folder cannot be replaced by a file.
     mkdirSync(join(server.folder, 'dump.rdb'));
+    // Those who ask for a SAVE, or for the end, hear of it themselves.
+    assert.match(await server.send('SAVE'), /^ERR/);
+    assert.match(await server.send('SHUTDOWN'), /^ERR Errors trying to SHUTDOWN/);
+    assert.equal(await server.send('PING'), 'PONG');
+    assert.equal(await field(server, 'persistence', 'rdb_last_bgsave_status'), 'ok');
     await server.send('BGSAVE');
     await until(async () => (await field(server, 'persistence', 'rdb_last_bgsave_status')) === 'err');
     const text = /^MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk\./;

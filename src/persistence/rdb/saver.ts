@@ -78,13 +78,13 @@ export class RdbSaver {
     return this.host.option('rdbcompression') !== false;
   }
 
-  private settle(result: SnapshotResult, startedMs: number, failure: string): void {
+  private settle(result: SnapshotResult, startedMs: number): void {
     const { host } = this;
     this.lastDurationSeconds = Math.floor((host.clock.wallMs() - startedMs) / 1000);
     if (result.aborted) return;
     if (result.error !== null) {
       this.lastStatusOk = false;
-      host.log('warning', `${failure}: ${result.error.message}`);
+      host.log('warning', `Background saving error: ${result.error.message}`);
     } else {
       this.lastStatusOk = true;
       this.lastSaveMs = host.clock.wallMs();
@@ -101,8 +101,12 @@ export class RdbSaver {
     this.saves++;
     const sink = new DirectFileSink(host.files, this.fileOptions(String(host.processId)));
     const error = saveWhole(host.keyspace, (writer) => this.encoder(writer), sink, this.compresses);
-    this.settle({ error, bytes: 0, aborted: false }, started, 'Error saving DB on disk');
-    if (error === null) host.log('notice', 'DB saved on disk');
+    // Whoever asked hears that it failed. Writes are refused only after a BGSAVE, as in Redis: nobody hears of that.
+    if (error !== null) host.log('warning', `Error saving DB on disk: ${error.message}`);
+    else {
+      this.settle({ error, bytes: 0, aborted: false }, started);
+      host.log('notice', 'DB saved on disk');
+    }
     return error === null;
   }
 
@@ -140,7 +144,7 @@ export class RdbSaver {
   private ended(result: SnapshotResult, startedMs: number): void {
     const { host } = this;
     this.lastHeldBytes = this.cut?.run?.heldBytesMax ?? 0;
-    this.settle(result, startedMs, 'Background saving error');
+    this.settle(result, startedMs);
     if (result.aborted) host.log('notice', 'Background saving stopped');
     else if (result.error === null) host.log('notice', 'Background saving terminated with success');
   }
