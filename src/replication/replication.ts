@@ -482,7 +482,8 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   }
 
   get mustWait(): boolean {
-    return this.server.scripting.parked.active;
+    // CLIENT PAUSE holds the master's writes too, as in Redis: the data stands still.
+    return this.server.scripting.parked.active || this.server.pause.active;
   }
 
   apply(): boolean {
