@@ -56,6 +56,7 @@ const refusals = {
   command: "ERR The user executing the script can't run this command or subcommand",
   key: "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
   slots: 'ERR Script attempted to access keys that do not hash to the same slot',
+  stale: 'ERR Can not execute the command on a stale replica',
   channel: "ERR The user executing the script can't publish to the channel mentioned in the command",
 } as const;
 
@@ -209,9 +210,13 @@ export class ScriptCalls implements ScriptHost {
       const text = this.refuseInCluster(caller, command);
       if (text !== undefined) return text;
     }
+    // A script that may run on a stale replica may still not look at the old data.
+    if ((server.gates & Gate.STALE) !== 0 && !caller.obeyed && (flags & commandFlags.stale) === 0)
+      return refusals.stale;
     if ((flags & commandFlags.write) !== 0) {
       if (this.rules.isReadOnly) return refusals.readOnlyScript;
-      if ((server.gates & Gate.WRITES) !== 0 && caller.kind !== 'master') {
+      // One that has written may go on: half of its effects would be worse than one write that should not be.
+      if ((server.gates & Gate.WRITES) !== 0 && caller.kind !== 'master' && !this.hasWritten) {
         const text = server.refuseWrite(caller, command);
         if (text !== undefined) return text;
       }
