@@ -53,6 +53,8 @@ export interface Engine {
    */
   admitState?(client: DataClient, bytes: number): boolean;
   releaseState?(client: DataClient, bytes: number): void;
+  /** The command to propagate for a key that goes because of its age, or because a command took all that was in it. */
+  reclaimCommand(reason: 'expired' | 'emptied'): 'DEL' | 'UNLINK';
   /** Propagates this in place of the command as it was called (SPOP -> SREM). May be called once per run. */
   rewrite(call: DataCall, args: readonly Part[]): void;
   /** Propagates this too, after the command itself or its rewriting, in order. */

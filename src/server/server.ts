@@ -581,9 +581,11 @@ export class DataServer extends RespServer<Database> implements Engine {
       this.migrations.isActive;
   }
 
-  /** Propagates the deletion of a key that expired or was evicted to replicas and the AOF. */
-  reclaimCommand(reason: 'expired' | 'evicted'): 'DEL' | 'UNLINK' {
-    return (reason === 'expired' ? this.settings.lazyExpire : this.settings.lazyEviction) ? 'UNLINK' : 'DEL';
+  /** Propagates the deletion of a key that expired, was evicted or emptied to replicas and the AOF. */
+  reclaimCommand(reason: 'expired' | 'evicted' | 'emptied'): 'DEL' | 'UNLINK' {
+    const { lazyExpire, lazyEviction, lazyServerDel } = this.settings;
+    const isLazy = reason === 'expired' ? lazyExpire : reason === 'evicted' ? lazyEviction : lazyServerDel;
+    return isLazy ? 'UNLINK' : 'DEL';
   }
 
   /** Deletes fields of hashes that are past their time, until `isOver` says so. */

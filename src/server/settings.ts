@@ -34,6 +34,7 @@ export class Settings extends ServiceSettings {
   replicaIgnoresMaxMemory = true;
   lazyExpire = false;
   lazyEviction = false;
+  lazyServerDel = false;
   /** The settings that the table of prefixes was made with; empty without a table. */
   private prefixes = '';
 
@@ -58,6 +59,7 @@ export class Settings extends ServiceSettings {
     this.replicaIgnoresMaxMemory = config.flag('replica-ignore-maxmemory').value;
     this.lazyExpire = config.flag('lazyfree-lazy-expire').value;
     this.lazyEviction = config.flag('lazyfree-lazy-eviction').value;
+    this.lazyServerDel = config.flag('lazyfree-lazy-server-del').value;
 
     renewDataLimits(limits, (name) => config.plain(name));
     keyspace.values.lists.quicklists.compressDepth = config.number('list-compress-depth').value;
@@ -108,6 +110,7 @@ export class Settings extends ServiceSettings {
     'min-replicas-max-lag',
     'lazyfree-lazy-expire',
     'lazyfree-lazy-eviction',
+    'lazyfree-lazy-server-del',
     'list-compress-depth',
     'maxmemory-policy',
     'maxmemory-samples',

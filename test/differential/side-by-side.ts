@@ -50,6 +50,10 @@ export class Local implements Engine {
     throw new Error('nothing can wait here');
   }
 
+  reclaimCommand(): 'DEL' {
+    return 'DEL';
+  }
+
   rewrite(_call: DataCall, args: readonly Part[]): void {
     this.propagated.push(args.map((part) => (part instanceof Uint8Array ? latin1(part) : String(part))));
   }

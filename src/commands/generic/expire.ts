@@ -86,7 +86,7 @@ function runExpire(call: DataCall, seconds: boolean, absolute: boolean): void {
     db.remove(entry, db.hash);
     changed(call, 1, 1);
     notify(call, EventClass.GENERIC, 'del', 1);
-    if (call.host.propagates) call.host.rewrite(call, ['DEL', call.copy(1)]);
+    if (call.host.propagates) call.host.rewrite(call, [call.host.reclaimCommand('expired'), call.copy(1)]);
   } else {
     db.setExpiry(entry, db.hash, Math.max(time, 0));
     changed(call, 1, 1);

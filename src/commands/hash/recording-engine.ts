@@ -45,6 +45,10 @@ export class RecordingEngine implements Engine {
     throw new Error('no command waits here');
   }
 
+  reclaimCommand(): 'DEL' {
+    return 'DEL';
+  }
+
   rewrite(_call: DataCall, args: readonly Part[]): void {
     this.rewritten = args;
   }

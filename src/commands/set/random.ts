@@ -74,7 +74,7 @@ function popAll(call: DataCall, entry: number, size: number): void {
   const sets = setsOf(call);
   call.reply.set(size);
   for (let more = sets.first(); more; more = sets.next()) replyMember(call);
-  if (call.host.propagates) call.host.rewrite(call, ['DEL', call.copy(1)]);
+  if (call.host.propagates) call.host.rewrite(call, [call.host.reclaimCommand('emptied'), call.copy(1)]);
   call.db.remove(entry, call.db.hash);
   changed(call, 1, size);
   notify(call, EventClass.SET, 'spop', 1);

@@ -75,7 +75,7 @@ export const getex: DataCommand = command({
       db.remove(entry, db.hash);
       changed(call, 1, 1);
       notify(call, EventClass.GENERIC, 'del', 1);
-      if (call.host.propagates) call.host.rewrite(call, ['DEL', call.copy(1)]);
+      if (call.host.propagates) call.host.rewrite(call, [call.host.reclaimCommand('expired'), call.copy(1)]);
     } else if (unit !== undefined) {
       db.setExpiry(entry, db.hash, expiry);
       changed(call, 1, 1);
