@@ -464,6 +464,9 @@ export class Persistence {
 
   // --- DEBUG ----------------------------------------------------------------------------------------------------------
 
+  /** DEBUG loads the file of this server: a stream from a master must wait, as the file lacks what comes meanwhile. */
+  isReloading = false;
+
   /** DEBUG RELOAD: saves (unless told not to), empties all databases (unless told not to) and loads the RDB file. */
   async reload(options: ReloadOptions): Promise<string | undefined> {
     const { host } = this;
@@ -478,12 +481,14 @@ export class Persistence {
     const progress = new LoadProgress(host, 0);
     const wasPaused = keyspace.expiryPaused;
     keyspace.expiryPaused = true;
+    this.isReloading = true;
     try {
       await this.loadRdbFile(this.rdbPath, progress, options.merges);
     } catch (error) {
       host.log('warning', error instanceof Error ? error.message : String(error));
       return errors.rdbNotLoaded;
     } finally {
+      this.isReloading = false;
       keyspace.expiryPaused = wasPaused;
     }
     this.lastLoadKeysLoaded = progress.keysLoaded;
@@ -492,21 +497,24 @@ export class Persistence {
     return undefined;
   }
 
-  /** DEBUG LOADAOF: empties all databases and loads the AOF. */
+  /** DEBUG LOADAOF: empties all databases, forgets the functions, and loads the AOF. */
   async loadAof(): Promise<string | undefined> {
     const { host, aof } = this;
     const { keyspace } = host;
     if (aof.state === 'on') aof.log.drain();
     for (const database of keyspace.databases) database.clear();
+    host.clearFunctions();
     const { changesSinceSave } = keyspace;
     this.loading = new LoadProgress(host, 0);
     host.loadingChanged(true);
+    this.isReloading = true;
     try {
       await aof.load(this.loading);
     } catch (error) {
       host.log('warning', error instanceof Error ? error.message : String(error));
       return 'ERR Error trying to load the AOF files, check server logs.';
     } finally {
+      this.isReloading = false;
       this.loading = null;
       host.loadingChanged(false);
     }

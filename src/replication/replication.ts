@@ -482,8 +482,9 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
   }
 
   get mustWait(): boolean {
+    const { pause, persistence, scripting } = this.server;
     // CLIENT PAUSE holds the master's writes too, as in Redis: the data stands still.
-    return this.server.scripting.parked.active || this.server.pause.active;
+    return scripting.parked.active || pause.active || persistence.isReloading;
   }
 
   apply(): boolean {

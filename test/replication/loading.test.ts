@@ -131,4 +131,24 @@ describe('loading the data of a master', { timeout: 180_000 }, () => {
     await assertSame(master, replica);
     await stopAll(replica, master);
   });
+
+  for (const command of ['LOADAOF', 'RELOAD'])
+    it(`the stream waits while DEBUG ${command} loads the replica's own file`, async () => {
+      const [master, replica] = await startBoth('disabled', '--appendonly', 'yes');
+      await follow(replica, master);
+      for (let number = 0; number < 20; number++) await master.send('RPUSH', `list:${number}`, 'element');
+      await assertSame(master, replica);
+      // The AOF of the new data begins with a rewrite; before its end there is nothing to load.
+      await until(async () => (await field(replica, 'persistence', 'aof_rewrite_in_progress')) === '0');
+      // A load of half a minute, which ends when the delay does.
+      await replica.send('CONFIG', 'SET', 'key-load-delay', '50000');
+      const reloaded = replica.send('DEBUG', command);
+      await until(async () => (await replica.send('DBSIZE')) !== '520');
+      for (let number = 0; number < 20; number++) await master.send('RPUSH', `list:${number}`, 'late');
+      await replica.send('CONFIG', 'SET', 'key-load-delay', '0');
+      assert.equal(await reloaded, 'OK');
+      await assertSame(master, replica);
+      assert.equal((await replica.send('LRANGE', 'list:0', '0', '-1')).replace('\n', ' '), 'element late');
+      await stopAll(replica, master);
+    });
 });
