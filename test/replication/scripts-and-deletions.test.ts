@@ -21,6 +21,8 @@ for (const kind of ['kvasir', 'redis'] as const) {
       await replica.send('REPLICAOF', '127.0.0.1', String(await findFreePort()));
       const run = (code: string): Promise<string> =>
         replica.send('EVAL', `#!lua flags=allow-stale,no-writes\n${code}`, '0');
+      assert.match(await replica.send('EVAL', 'return 7', '0'), /^MASTERDOWN/);
+      assert.match(await replica.send('EVAL', "return redis.call('get', KEYS[1])", '1', 'key'), /^MASTERDOWN/);
       assert.equal(await run('return 7'), '7');
       assert.match(await run("return redis.call('get', 'key')"), /^ERR Can not execute the command on a stale replica/);
       assert.match(await run("return redis.call('info', 'server')"), /redis_version/);

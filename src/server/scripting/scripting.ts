@@ -364,9 +364,14 @@ export class Scripting {
 
   /** Checks what the flags of a script promise against the state of the server. */
   private mayStart(call: ServerCall, flags: number, isReadOnly: boolean): boolean {
-    if ((flags & COMPATIBLE) !== 0) return true;
     const { server } = this;
     const { reply } = call;
+    if ((flags & COMPATIBLE) !== 0) {
+      // EVAL itself may run on a stale replica; a script without flags has not said that it may.
+      if ((server.gates & Gate.STALE) === 0 || call.client.obeyed) return true;
+      reply.error(errors.masterDown);
+      return false;
+    }
     if ((flags & scriptFlags['no-cluster']) !== 0 && server.mode === 'cluster') {
       reply.error("ERR Can not run script on cluster, 'no-cluster' flag is set.");
       return false;
