@@ -6,9 +6,8 @@
 //   ... nodes[0].port, nodes[0].send('CLUSTER', 'INFO') ...
 //   await stopNodes(nodes);
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startRedis, type RedisPeer, type RedisPeerOptions } from './peer.js';
+import { isFreePort, startRedis, type RedisPeer, type RedisPeerOptions } from './peer.js';
 
 /** The port of the cluster bus is so much above the client port. */
 const busOffset = 10_000;
@@ -18,19 +17,11 @@ export interface NodeOptions extends Omit<RedisPeerOptions, 'port'> {
   readonly nodeTimeoutMs?: number;
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
 /** A port whose bus port is free as well, below those that the system gives to clients. */
 export async function findClusterPort(): Promise<number> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     const port = 20_000 + Math.floor(Math.random() * 2_700);
-    if ((await isFree(port)) && (await isFree(port + busOffset))) return port;
+    if ((await isFreePort(port)) && (await isFreePort(port + busOffset))) return port;
   }
   throw new Error('no free pair of ports for a cluster node');
 }

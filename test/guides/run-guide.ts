@@ -5,10 +5,10 @@
 // found and ended.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isFreePort } from '../peer.js';
 import { cleanLines, matchInAnyOrder, matchInOrder, type Bindings } from './match.js';
 import { isQuestion, type Command, type ConsoleStep, type FileStep, type Guide } from './page.js';
 import { Terminal } from './terminal.js';
@@ -27,26 +27,18 @@ interface Place {
   readonly real: string;
 }
 
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
 /** Ports of this process that guides have now. */
 const taken = new Set<number>();
 
-/** The first of as many free neighbours, whose cluster buses are free too. */
+/** The first of as many free neighbours, whose cluster buses are free too; see findFreePort for the range. */
 async function findPorts(count: number): Promise<number> {
   for (let tries = 0; tries < 1000; tries++) {
-    const first = 20_000 + Math.floor(Math.random() * (32_000 - 20_000 - count));
+    const first = 12_700 + Math.floor(Math.random() * (19_900 - 12_700 - count));
     const ports = Array.from({ length: count }, (_, index) => first + index);
     if (ports.some((port) => taken.has(port))) continue;
     const all = [...ports, ...ports.map((port) => port + busOffset)];
     let free = true;
-    for (const port of all) free &&= await isFree(port);
+    for (const port of all) free &&= await isFreePort(port);
     if (!free) continue;
     for (const port of ports) taken.add(port);
     return first;
