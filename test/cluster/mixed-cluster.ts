@@ -55,7 +55,11 @@ export class MixedNode {
         : { ...options, program: process.execPath, programArgs: [kvasirServerPath, ...testFlags] },
     );
     this.folder = this.peer.folder;
-    this.id = await this.send('CLUSTER', 'MYID');
+    // A node that loads a file is asked again.
+    await untilTrue(
+      async () => !(this.id = await this.send('CLUSTER', 'MYID')).startsWith('LOADING'),
+      'the loaded data',
+    );
     assert.match(this.id, /^[0-9a-f]{40}$/, `${this.name} does not say its id`);
   }
 
