@@ -75,3 +75,26 @@ export async function untilTrue(isTrue: () => Promise<boolean>, what = 'the clus
     await sleep(50);
   }
 }
+
+/** What a node knows of its cluster, in an order and a form that all nodes share. */
+function viewOf(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter((words) => words.length > 7)
+    .map(
+      ([id, , flags, master, , , , link, ...slots]) =>
+        `${id} ${flags!.replace('myself,', '')} ${master} ${link} ${slots.filter((slot) => !slot.startsWith('[')).join(' ')}`,
+    )
+    .sort()
+    .join('\n');
+}
+
+/** Waits until all nodes agree, so that the next command finds the cluster so; nodes that know no other are left out. */
+export async function settled(nodes: readonly RedisPeer[]): Promise<void> {
+  await untilTrue(async () => {
+    const texts = await Promise.all(nodes.map((node) => node.send('CLUSTER', 'NODES')));
+    const known = texts.map(viewOf).filter((view) => view.includes('\n'));
+    return known.every((view) => view === known[0] && !/handshake|fail|disconnected/.test(view));
+  });
+}

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { runKvasir, type Outcome } from '../cli/programs.js';
-import { joinNodes, startNode, startNodes, stopNodes, untilTrue } from '../cluster-peers.js';
+import { joinNodes, settled, startNode, startNodes, stopNodes, untilTrue } from '../cluster-peers.js';
 import { findFreePort, peerMissing, type RedisPeer } from '../peer.js';
 
 const env = { TERM: 'dumb' };
@@ -122,6 +122,7 @@ describe('a cluster with nodes that are gone', { skip: peerMissing('redis-server
     const id = await dead.send('CLUSTER', 'MYID');
     assert.equal((await manage('add-node', at(dead), at(nodes[0]!))).status, 0);
     await untilTrue(async () => (await nodes[1]!.send('CLUSTER', 'NODES')).includes(id));
+    await settled(nodes);
     process.kill(dead.pid, 'SIGKILL');
     const { status, stdout } = await manage('del-node', at(nodes[0]!), id);
     assert.equal(status, 0, stdout);

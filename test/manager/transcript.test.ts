@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { runKvasir, runRedis, type Outcome } from '../cli/programs.js';
-import { joinNodes, startNode, startNodes, stopNodes, untilTrue } from '../cluster-peers.js';
+import { joinNodes, settled, startNode, startNodes, stopNodes, untilTrue } from '../cluster-peers.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
 
 /** The program's output with ids numbered by their first appearance and ports by their place in the cluster. */
@@ -193,27 +193,6 @@ describe('commands that change', { skip: peerMissing('redis-server', 'redis-cli'
     });
     assert.deepEqual(ours, theirs);
     return outcomes[0]!.stdout;
-  }
-
-  /** Waits until all nodes of the cluster agree, so that the next command finds it so. */
-  async function settled(nodes: readonly RedisPeer[]): Promise<void> {
-    await untilTrue(async () => {
-      const texts = await Promise.all(nodes.map((node) => node.send('CLUSTER', 'NODES')));
-      const views = texts.map((text) =>
-        text
-          .split('\n')
-          .map((line) => line.split(' '))
-          .filter((words) => words.length > 7)
-          .map(
-            ([id, , flags, master, , , , link, ...slots]) =>
-              `${id} ${flags!.replace('myself,', '')} ${master} ${link} ${slots.filter((slot) => !slot.startsWith('[')).join(' ')}`,
-          )
-          .sort()
-          .join('\n'),
-      );
-      const known = views.filter((view) => view.includes('\n'));
-      return known.every((view) => view === known[0] && !/handshake|fail|disconnected/.test(view));
-    });
   }
 
   const id = (node: RedisPeer): Promise<string> => node.send('CLUSTER', 'MYID');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { kvasirCliPath, run, runRedis, type Outcome } from '../cli/programs.js';
-import { startNodes, stopNodes, untilTrue } from '../cluster-peers.js';
+import { settled, startNodes, stopNodes, untilTrue } from '../cluster-peers.js';
 import { peerMissing, startRedis, type RedisPeer } from '../peer.js';
 
 const program = join(kvasirCliPath, '../kvasir-trib.js');
@@ -91,6 +91,7 @@ describe('the dialogue', { skip: peerMissing('redis-server', 'redis-cli') }, () 
       /Send CLUSTER MEET to node N6 to make it join the cluster\.\n\[OK\] New node added correctly\.\n$/,
     );
     await untilTrue(async () => (await nodes[1]!.send('CLUSTER', 'NODES')).includes(ids[6]!));
+    await settled(nodes);
     const { stdout, status } = await trib(['reshard', at(nodes[0]!)], `0\n600\nfoo\n${ids[6]}\nbar\nall\nyes\n`);
     assert.equal(status, 0);
     const text = mask(stdout);
@@ -114,6 +115,7 @@ describe('the dialogue', { skip: peerMissing('redis-server', 'redis-cli') }, () 
       /Do you want to proceed with the proposed reshard plan \(yes\/no\)\? Moving slot 5461 from N1 to N6: \n/,
     );
     assert.equal(text.match(/^(Do you.*\? )?Moving slot \d+ from N\d to N6: $/gm)!.length, 599);
+    await settled(nodes);
   });
 
   test('answers that end too soon', async () => {
@@ -171,6 +173,7 @@ describe('the dialogue', { skip: peerMissing('redis-server', 'redis-cli') }, () 
     const full = await trib(['del-node', at(nodes[0]!), ids[6]!]);
     assert.match(mask(full.stdout), /\[ERR\] Node N6 is not empty! Reshard data away and try again\.\n$/);
     await trib(['reshard', '--from', ids[6]!, '--to', ids[0]!, '--slots', '599', '--yes', at(nodes[0]!)]);
+    await settled(nodes);
     const { stdout, status } = await trib(['del-node', at(nodes[0]!), ids[6]!]);
     assert.equal(status, 0, stdout);
     assert.equal(
