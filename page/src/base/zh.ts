@@ -177,6 +177,7 @@ export const chinese: Readonly<Record<string, string>> = {
   'Load again': '重新加载',
   'Load all': '全部加载',
   'Load library': '加载函数库',
+  'The list is full: look for keys by a pattern.': '列表已满:请用模式查找键。',
   'Load more': '加载更多',
   'Loading …': '加载中…',
   'Log in': '登录',

@@ -10,6 +10,7 @@ import { IconButton } from '../base/ui.js';
 import { AddKey } from './add-key.js';
 import { KeyDetail } from './key-detail.js';
 import type { ViewProps } from './server-page.js';
+import { scrollScale } from './scroll-scale.js';
 import { type Row, TreeModel } from './tree-model.js';
 
 const rowHeight = 30;
@@ -46,7 +47,7 @@ export function KeysView(props: ViewProps) {
   const canWrite = mayAs(me, 'editor') && about.readOnlyReason === undefined;
   const { root } = model;
   // INFO may be older than the tree.
-  const known = [...root.folders.values()].reduce((sum, folder) => sum + folder.count, root.keys.size);
+  const { known } = model;
   const isFiltered = pattern !== '' || type !== '';
   return (
     <div class={`keys ${chosen === undefined ? '' : 'has-detail'}`}>
@@ -104,7 +105,12 @@ export function KeysView(props: ViewProps) {
             </button>
           )}
           {root.isLoading && (
-            <progress aria-label={t('Loading …')} max={Math.max(1, total)} value={Math.min(root.scanned, total)} />
+            <>
+              <progress aria-label={t('Loading …')} max={Math.max(1, total)} value={Math.min(root.scanned, total)} />
+              <button type="button" class="plain" onClick={() => model.halt()}>
+                {t('Stop')}
+              </button>
+            </>
           )}
         </div>
       </section>
@@ -171,10 +177,13 @@ function Tree({
   const scroller = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [focused, setFocused] = useState(0);
-  const { rows } = model;
-  const first = Math.max(0, Math.floor(view.top / rowHeight) - rowsBeyond);
-  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / rowHeight) + rowsBeyond);
-  const seen = rows.slice(first, last);
+  const { rowCount } = model;
+  const { height, topOf, scrollOf } = scrollScale(rowCount * rowHeight, view.height);
+  const top = topOf(view.top);
+  const shift = top - view.top;
+  const first = Math.max(0, Math.floor(top / rowHeight) - rowsBeyond);
+  const last = Math.min(rowCount, Math.ceil((top + view.height) / rowHeight) + rowsBeyond);
+  const seen = model.rowsFrom(first, last);
   const kinds = useTypes(server, seen);
   useEffect(() => {
     const element = scroller.current!;
@@ -190,15 +199,16 @@ function Tree({
     else void model.load(row.folder);
   };
   const move = (to: number): void => {
-    const index = Math.max(0, Math.min(rows.length - 1, to));
+    const index = Math.max(0, Math.min(rowCount - 1, to));
     setFocused(index);
     const element = scroller.current!;
-    if (index * rowHeight < element.scrollTop) element.scrollTop = index * rowHeight;
-    else if ((index + 1) * rowHeight > element.scrollTop + element.clientHeight)
-      element.scrollTop = (index + 1) * rowHeight - element.clientHeight;
+    const seenFrom = topOf(element.scrollTop);
+    if (index * rowHeight < seenFrom) element.scrollTop = scrollOf(index * rowHeight);
+    else if ((index + 1) * rowHeight > seenFrom + element.clientHeight)
+      element.scrollTop = scrollOf((index + 1) * rowHeight - element.clientHeight);
   };
   const onKey = (event: KeyboardEvent): void => {
-    const row = rows[focused];
+    const row = model.rowAt(focused);
     const page = Math.floor(view.height / rowHeight) - 1;
     const steps: Record<string, () => void> = {
       ArrowDown: () => move(focused + 1),
@@ -206,15 +216,11 @@ function Tree({
       PageDown: () => move(focused + page),
       PageUp: () => move(focused - page),
       Home: () => move(0),
-      End: () => move(rows.length - 1),
+      End: () => move(rowCount - 1),
       ArrowRight: () => (row?.kind === 'folder' && !row.isOpen ? model.toggle(row) : move(focused + 1)),
       ArrowLeft: () => {
         if (row?.kind === 'folder' && row.isOpen) model.toggle(row);
-        else {
-          let parent = focused - 1;
-          while (parent > 0 && rows[parent]!.depth >= (row?.depth ?? 0)) parent--;
-          move(parent);
-        }
+        else if (model.parentIndex(focused) >= 0) move(model.parentIndex(focused));
       },
       Enter: () => row !== undefined && act(row),
       ' ': () => row !== undefined && act(row),
@@ -224,20 +230,20 @@ function Tree({
     event.preventDefault();
     step();
   };
-  const active = rows[focused] === undefined ? undefined : `row-${focused}`;
+  const active = focused >= rowCount ? undefined : `row-${focused}`;
   return (
     <div
       ref={scroller}
       class="tree"
       // A tree without an item would be a fault of access.
-      role={rows.length === 0 ? 'group' : 'tree'}
+      role={rowCount === 0 ? 'group' : 'tree'}
       aria-label={t('Keys')}
       aria-activedescendant={active}
       tabIndex={0}
       onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
       onKeyDown={onKey}
     >
-      <div class="sizer" role="presentation" style={{ height: `${rows.length * rowHeight}px` }}>
+      <div class="sizer" role="presentation" style={{ height: `${height}px` }}>
         {seen.map((row, index) => {
           const at = first + index;
           return (
@@ -247,6 +253,7 @@ function Tree({
               }
               row={row}
               at={at}
+              top={at * rowHeight - shift}
               kind={row.kind === 'key' ? kinds.get(row.key) : undefined}
               isChosen={row.kind === 'key' && row.key === chosen}
               isFocused={at === focused}
@@ -258,7 +265,7 @@ function Tree({
           );
         })}
       </div>
-      {rows.length === 0 && <div class="empty">{model.isLoading ? t('Loading …') : t('No keys.')}</div>}
+      {rowCount === 0 && <div class="empty">{model.isLoading ? t('Loading …') : t('No keys.')}</div>}
     </div>
   );
 }
@@ -266,6 +273,7 @@ function Tree({
 function TreeRow({
   row,
   at,
+  top,
   kind,
   isChosen,
   isFocused,
@@ -273,6 +281,7 @@ function TreeRow({
 }: {
   row: Row;
   at: number;
+  top: number;
   kind: string | undefined;
   isChosen: boolean;
   isFocused: boolean;
@@ -283,7 +292,7 @@ function TreeRow({
     role: 'treeitem',
     'aria-level': row.depth + 1,
     class: `node ${isChosen ? 'selected' : ''} ${isFocused ? 'focused' : ''}`,
-    style: { top: `${at * rowHeight}px`, paddingLeft: `${8 + row.depth * 16}px` },
+    style: { top: `${top}px`, paddingLeft: `${8 + row.depth * 16}px` },
     onClick: onAct,
   } as const;
   if (row.kind === 'folder')

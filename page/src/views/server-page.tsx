@@ -7,7 +7,7 @@ import { shownStart } from '../base/bytes.js';
 import { brief } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
 import { said, t } from '../base/i18n.js';
-import { lazy } from '../base/lazy.js';
+import { lazy, type LazyView } from '../base/lazy.js';
 import { goTo, linkTo, usePlace } from '../base/router.js';
 import { Failure, type Loaded, Loading, useLoad } from '../base/ui.js';
 import type { About } from './about.js';
@@ -33,7 +33,7 @@ interface Tab {
   readonly isFull?: true;
   /** Only for servers that name the dashboard of their codis. */
   readonly needsCodis?: true;
-  readonly View: ComponentType<ViewProps>;
+  readonly View: ComponentType<ViewProps> | LazyView<ViewProps>;
 }
 
 const data = ['standalone', 'cluster', 'proxy'] as const;
@@ -175,6 +175,9 @@ export function ServerPage({
       (me.prefixes.length === 0 || tab.fitsPrefixes === true),
   );
   const tab = shown.find((one) => one.name === (parts[2] ?? 'overview')) ?? shown[0]!;
+  useEffect(() => {
+    if ('preload' in tab.View) tab.View.preload();
+  }, [tab]);
   const strip = useRef<HTMLElement>(null);
   // On a phone the strip of tabs is longer than the screen.
   useEffect(() => {

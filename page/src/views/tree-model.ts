@@ -1,18 +1,25 @@
 // tree-model: the tree of keys as far as it was loaded, and the rows of it that are open, for a list that draws only what is seen.
 //
-// Each folder loads its own level in steps (see key-tree of the program). The rows are made anew only when something changed.
+// Each folder loads its own level in steps (see key-tree of the program). A row is made when it is asked for: the model keeps
+// the spans of rows, one for the keys of an open folder however many they are, so that a step costs what it brings.
 import type { ServerApi } from '../base/api.js';
+import { t } from '../base/i18n.js';
+import { SortedNames } from './sorted-names.js';
 
 export interface Folder {
   readonly kind: 'folder';
   readonly prefix: string;
   readonly name: string;
   readonly depth: number;
+  readonly parent: Folder | undefined;
   isOpen: boolean;
   /** Keys below it that were seen so far, by its parent or by itself. */
   count: number;
   readonly folders: Map<string, Folder>;
-  readonly keys: Set<string>;
+  readonly folderNames: SortedNames;
+  /** The folders in it that are open. */
+  readonly openNames: Set<string>;
+  readonly keys: SortedNames;
   position: string;
   isDone: boolean;
   isLoading: boolean;
@@ -37,6 +44,18 @@ export interface MoreRow {
 
 export type Row = Folder | KeyRow | MoreRow;
 
+/** Rows that follow each other in one folder: some of its folders, its keys, or the row that loads more. */
+interface Span {
+  readonly kind: 'folders' | 'keys' | 'more';
+  readonly folder: Folder;
+  /** The row of the folder itself; -1 for the root. */
+  readonly head: number;
+  readonly start: number;
+  readonly count: number;
+  /** The first of its folders, for a span of folders. */
+  readonly from: number;
+}
+
 interface Step {
   readonly position: string;
   readonly isDone: boolean;
@@ -49,10 +68,17 @@ interface Step {
 /** Names that a folder loads by itself; then it waits for somebody to ask for more. */
 const namesAtOnce = 500;
 const keysScannedAtOnce = 300_000;
+/** Names that a page holds: about 200 MB. Nobody reads so many; a pattern finds what they look for. */
+const namesMax = 1_000_000;
 
 export class TreeModel {
-  readonly root: Folder = makeFolder('', '', -1);
-  rows: Row[] = [];
+  readonly root: Folder = makeFolder('', undefined);
+  rowCount = 0;
+  /** Keys in all folders at the top, as far as known, and beside them. */
+  known = 0;
+  private spans: readonly Span[] = [];
+  private names = 0;
+  private isHalted = false;
   private readonly abort = new AbortController();
 
   constructor(
@@ -61,6 +87,7 @@ export class TreeModel {
     private readonly pattern: string,
     private readonly type: string | undefined,
     private readonly onChange: () => void,
+    private readonly namesBound = namesMax,
   ) {
     this.root.isOpen = true;
   }
@@ -73,10 +100,54 @@ export class TreeModel {
     this.abort.abort();
   }
 
+  rowAt(index: number): Row | undefined {
+    const span = this.spanAt(index);
+    if (span === undefined) return undefined;
+    const { folder } = span;
+    const depth = folder.depth + 1;
+    if (span.kind === 'more') return { kind: 'more', folder, depth };
+    const place = span.from + index - span.start;
+    if (span.kind === 'keys') return { kind: 'key', key: folder.keys.at(place)!, depth };
+    return folder.folders.get(folder.folderNames.at(place)!);
+  }
+
+  rowsFrom(first: number, end: number): Row[] {
+    const rows: Row[] = [];
+    for (let index = first; index < end; index++) {
+      const row = this.rowAt(index);
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
+  }
+
+  /** The row of the folder in which a row is, or -1. */
+  parentIndex(index: number): number {
+    return this.spanAt(index)?.head ?? -1;
+  }
+
+  private spanAt(index: number): Span | undefined {
+    if (index < 0 || index >= this.rowCount) return undefined;
+    let low = 0;
+    let high = this.spans.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.spans[middle]!.start <= index) low = middle;
+      else high = middle - 1;
+    }
+    return this.spans[low];
+  }
+
   toggle(folder: Folder): void {
     folder.isOpen = !folder.isOpen;
+    if (folder.isOpen) folder.parent?.openNames.add(folder.name);
+    else folder.parent?.openNames.delete(folder.name);
     if (folder.isOpen && folder.position === '' && !folder.isDone) void this.load(folder);
     this.changed();
+  }
+
+  /** Ends loads after their step. */
+  halt(): void {
+    this.isHalted = true;
   }
 
   /** Loads steps until there are enough new names, or no more. */
@@ -84,10 +155,12 @@ export class TreeModel {
     if (folder.isLoading || folder.isDone) return;
     folder.isLoading = true;
     folder.error = undefined;
-    const wanted = folder.folders.size + folder.keys.size + namesAtOnce;
+    this.isHalted = false;
+    const wanted = folder.folders.size + folder.keys.count + namesAtOnce;
     const scannedMax = folder.scanned + keysScannedAtOnce;
     try {
       while (!folder.isDone && folder.isOpen && !this.abort.signal.aborted) {
+        if (this.names >= this.namesBound) throw new Error(t('The list is full: look for keys by a pattern.'));
         const step = await this.server.post<Step>(
           'tree',
           {
@@ -100,7 +173,8 @@ export class TreeModel {
           this.abort.signal,
         );
         this.take(folder, step);
-        if (!isEndless && (folder.folders.size + folder.keys.size >= wanted || folder.scanned >= scannedMax)) break;
+        if (this.isHalted) break;
+        if (!isEndless && (folder.folders.size + folder.keys.count >= wanted || folder.scanned >= scannedMax)) break;
       }
     } catch (error) {
       if (this.abort.signal.aborted) return;
@@ -113,13 +187,14 @@ export class TreeModel {
 
   /** Takes a key out, after it was deleted or renamed. */
   remove(key: string): void {
-    const folder = this.folderOf(key, false);
-    if (folder?.keys.delete(key) === true) this.changed();
+    if (this.folderOf(key, false)?.keys.delete(key) !== true) return;
+    this.names--;
+    this.changed();
   }
 
   /** Puts a key in that was made or renamed. */
   add(key: string): void {
-    this.folderOf(key, true)?.keys.add(key);
+    this.names += this.folderOf(key, true)?.keys.add([key]) ?? 0;
     this.changed();
   }
 
@@ -133,9 +208,8 @@ export class TreeModel {
       let next = folder.folders.get(name);
       if (next === undefined) {
         if (!makes) return undefined;
-        next = makeFolder(key.slice(0, end + this.separator.length), name, folder.depth + 1);
-        folder.folders.set(name, next);
-        next.count = 1;
+        next = this.addFolder(folder, name, 1);
+        folder.folderNames.add([name]);
       }
       folder = next;
       from = end + this.separator.length;
@@ -149,40 +223,52 @@ export class TreeModel {
     folder.scanned += step.scanned;
     const { exact } = step;
     if (exact !== undefined) folder.keysExpected = exact.keys;
+    const made: string[] = [];
     for (const [name, count] of exact?.folders ?? step.folders) {
       const known = folder.folders.get(name);
-      if (known !== undefined) {
-        if (exact !== undefined) known.count = count;
-        else if (folder.keysExpected === undefined) known.count += count;
-      } else {
-        const made = makeFolder(folder.prefix + name, name, folder.depth + 1);
-        made.count = count;
-        folder.folders.set(name, made);
-      }
+      if (known === undefined) {
+        this.addFolder(folder, name, count);
+        made.push(name);
+      } else if (exact !== undefined) known.count = count;
+      else if (folder.keysExpected === undefined) known.count += count;
     }
-    for (const key of step.keys) folder.keys.add(key);
-    if (folder.keysExpected !== undefined && folder.keys.size >= folder.keysExpected) folder.isDone = true;
+    folder.folderNames.add(made);
+    this.names += folder.keys.add(step.keys);
+    if (folder.keysExpected !== undefined && folder.keys.count >= folder.keysExpected) folder.isDone = true;
     this.changed();
   }
 
+  private addFolder(parent: Folder, name: string, count: number): Folder {
+    const made = makeFolder(name, parent);
+    made.count = count;
+    parent.folders.set(name, made);
+    this.names++;
+    return made;
+  }
+
   private changed(): void {
-    const rows: Row[] = [];
-    addRows(this.root, rows);
-    this.rows = rows;
+    const spans: Span[] = [];
+    this.rowCount = addSpans(this.root, -1, 0, spans);
+    this.spans = spans;
+    this.known = this.root.keys.count;
+    for (const { count } of this.root.folders.values()) this.known += count;
     this.onChange();
   }
 }
 
-function makeFolder(prefix: string, name: string, depth: number): Folder {
+function makeFolder(name: string, parent: Folder | undefined): Folder {
   return {
     kind: 'folder',
-    prefix,
+    prefix: parent === undefined ? name : parent.prefix + name,
     name,
-    depth,
+    depth: parent === undefined ? -1 : parent.depth + 1,
+    parent,
     isOpen: false,
     count: 0,
     folders: new Map(),
-    keys: new Set(),
+    folderNames: new SortedNames(),
+    openNames: new Set(),
+    keys: new SortedNames(),
     position: '',
     isDone: false,
     isLoading: false,
@@ -192,14 +278,22 @@ function makeFolder(prefix: string, name: string, depth: number): Folder {
   };
 }
 
-const collator = new Intl.Collator(undefined, { numeric: true });
-
-function addRows(folder: Folder, rows: Row[]): void {
-  for (const child of [...folder.folders.values()].sort((a, b) => collator.compare(a.name, b.name))) {
-    rows.push(child);
-    if (child.isOpen) addRows(child, rows);
+/** Adds what is in an open folder, from the row `start`; the first row after it. */
+function addSpans(folder: Folder, head: number, start: number, spans: Span[]): number {
+  let row = start;
+  const add = (kind: Span['kind'], count: number, from: number): void => {
+    if (count > 0) spans.push({ kind, folder, head, start: row, count, from });
+    row += count;
+  };
+  let from = 0;
+  const open = [...folder.openNames].map((name) => folder.folderNames.find(name)).sort((a, b) => a - b);
+  for (const place of open) {
+    add('folders', place + 1 - from, from);
+    from = place + 1;
+    row = addSpans(folder.folders.get(folder.folderNames.at(place)!)!, row - 1, row, spans);
   }
-  const depth = folder.depth + 1;
-  for (const key of [...folder.keys].sort((a, b) => collator.compare(a, b))) rows.push({ kind: 'key', key, depth });
-  if (!folder.isDone || folder.error !== undefined) rows.push({ kind: 'more', folder, depth });
+  add('folders', folder.folderNames.count - from, from);
+  add('keys', folder.keys.count, 0);
+  add('more', !folder.isDone || folder.error !== undefined ? 1 : 0, 0);
+  return row;
 }

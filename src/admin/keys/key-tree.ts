@@ -7,6 +7,8 @@ import { KeyScan, startingWith } from './key-scan.js';
 import { readPrefixes } from './prefix-counts.js';
 
 const stepMsMax = 150;
+/** The first step of a folder is short, so that the first names are soon seen. */
+const firstStepMsMax = 30;
 const newNamesMax = 1000;
 const nameBytesMax = 4 << 20;
 
@@ -48,7 +50,7 @@ export async function treeStep(link: ServerLink, clock: Clock, query: TreeQuery)
   const keys: string[] = [];
   const matches = query.pattern !== '' && prefix !== '' ? matcherOf(query.pattern) : undefined;
   let nameBytes = 0;
-  await scan.step(clock, stepMsMax, (found) => {
+  await scan.step(clock, query.position === '' ? firstStepMsMax : stepMsMax, (found) => {
     for (const bytes of found) {
       nameBytes += bytes.length;
       const key = textOfBytes(bytes);
