@@ -145,7 +145,7 @@ const checkQuorum: SentinelCommand = command({
     const found = masterArgument(call, 2);
     if (found === undefined) return;
     let usable = 1;
-    for (const peer of found.peers.values()) if (!peer.isDown && !peer.link.disconnected) usable++;
+    for (const peer of found.peers.values()) if (!peer.isDown) usable++;
     const majority = Math.floor((found.peers.size + 1) / 2) + 1;
     if (usable >= found.quorum && usable >= majority) {
       call.reply.simple(`OK ${usable} usable Sentinels. Quorum and failover authorization can be reached`);
