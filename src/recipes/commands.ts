@@ -60,16 +60,37 @@ export function isErrorReply(error: unknown, word: string): boolean {
   return error instanceof Error && new RegExp(`(^|\\s)${word}\\b`).test(error.message);
 }
 
-/** `name` as a hash tag, so that all keys of one instance of a recipe lie in one slot of a cluster. */
-export function tagged(prefix: string, name: string): string {
+/**
+ * The key of one instance of a recipe, with a hash tag, so that all of its keys lie in one slot of a cluster: `lock:{stock}`. A name
+ * with a tag of its own keeps it: `lock::{order:9}%3Aann`. Two names never share a key, whatever characters users put into them;
+ * several parts make one name. The other keys of an instance are this one, a colon, and a word.
+ */
+export function tagged(prefix: string, ...parts: readonly string[]): string {
+  const name = parts.length === 1 ? parts[0]! : [...parts.slice(0, -1).map(withoutColons), parts.at(-1)].join(':');
   if (name === '') throw new RangeError(`${prefix}: a name must not be empty`);
-  // A name with a closing brace at its front would leave an empty tag, which is none.
-  return /\{[^}]+\}/.test(name) ? `${prefix}:${name}` : `${prefix}:{${name.replaceAll('}', '%7D')}}`;
+  // Redis looks at the first opening brace, and the first closing one after it; nothing in between is no tag.
+  const own = /^([^{]*)\{([^}]+)\}([^]*)$/.exec(name);
+  const key =
+    own === null
+      ? `${prefix}:{${name.replaceAll('%', '%25').replaceAll('}', '%7D')}}`
+      : `${prefix}::${withoutColons(own[1]!)}{${own[2]!}}${withoutColons(own[3]!)}`;
+  // Halves of characters would all become the same replacement character on the way to the server.
+  return key.replaceAll(/\p{Surrogate}/gu, (half) => `%u${half.charCodeAt(0).toString(16)}`);
+}
+
+function withoutColons(text: string): string {
+  return text.replaceAll('%', '%25').replaceAll(':', '%3A');
 }
 
 /** Throws a RangeError unless `value` is a whole number of at least `min`. */
 export function requireCount(what: string, value: number, min = 1): number {
   if (!Number.isSafeInteger(value) || value < min)
     throw new RangeError(`${what} must be a whole number of at least ${min}, and is ${value}`);
+  return value;
+}
+
+/** Throws a RangeError unless `value` is a number that is neither infinite nor NaN. */
+export function requireFinite(what: string, value: number): number {
+  if (!Number.isFinite(value)) throw new RangeError(`${what} must be a finite number, and is ${value}`);
   return value;
 }

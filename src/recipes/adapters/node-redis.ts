@@ -24,8 +24,12 @@ export function fromNodeRedis(client: NodeRedisLike): Commands {
 /** `Commands` of a node-redis cluster. Every command goes to a master, so that a recipe never reads a replica's past. */
 export function fromNodeRedisCluster(cluster: NodeRedisClusterLike): Commands {
   return {
-    send: (command, args, key = String(args[0])) =>
-      cluster.sendCommand(key, false, [command, ...args.map(nodeRedisArgument)]),
+    send: (command, args, key) => {
+      const words = args.map(nodeRedisArgument);
+      const [first] = words;
+      const place = key ?? (typeof first === 'string' ? first : first?.toString());
+      return cluster.sendCommand(place, false, [command, ...words]);
+    },
   };
 }
 
