@@ -13,7 +13,8 @@ export {
 export { fromServer, fromStream, type CommandStream, type RunnableServer } from './adapters/server.js';
 
 export { Held, LockLostError, LockTimeoutError } from './lock/held.js';
-export { Lock, type LockOptions } from './lock/lock.js';
+export { Lock } from './lock/lock.js';
+export type { LockOptions } from './lock/lock-options.js';
 export { fencedRead, fencedWrite } from './lock/fenced-store.js';
 export { ReadWriteLock } from './lock/read-write-lock.js';
 export { Semaphore, type SemaphoreAttempt } from './lock/semaphore.js';

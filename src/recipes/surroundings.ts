@@ -48,3 +48,27 @@ export function pause(surroundings: Surroundings, delayMs: number, signal?: Abor
     signal?.addEventListener('abort', abort, { once: true });
   });
 }
+
+/**
+ * What `work` comes to. Rejects with `late()` when that takes longer than `timeoutMs` (which may be infinite), and with the signal's
+ * reason when that is aborted: a client may hold commands for minutes while it has no connection. `work` itself goes on.
+ */
+export function inTime<T>(
+  surroundings: Surroundings,
+  timeoutMs: number,
+  work: Promise<T>,
+  late: () => Error,
+  signal?: AbortSignal,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal!.reason as Error);
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    const cancel = timeoutMs === Infinity ? () => undefined : surroundings.after(timeoutMs, () => reject(late()), true);
+    const end = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', abort);
+    };
+    work.then(resolve, reject).finally(end);
+  });
+}

@@ -3,7 +3,7 @@
 // A place that is not given back (the process died) is free again after the lease; a running request extends its lease.
 
 import type { Commands } from '../commands.js';
-import type { LockOptions } from '../lock/lock.js';
+import type { LockOptions } from '../lock/lock-options.js';
 import { Semaphore } from '../lock/semaphore.js';
 import type { Verdict } from './rate-limit.js';
 

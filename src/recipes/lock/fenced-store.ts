@@ -1,6 +1,6 @@
 // fenced-store: a value in Redis that refuses writers whose lock has passed to somebody else: the resource's half of fencing.
 
-import { type Commands, replyNumber, replyText } from '../commands.js';
+import { type Commands, replyNumber, replyText, requireCount } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
 const writeScript = /* @__PURE__ */ makeScript(`
@@ -14,7 +14,9 @@ return 1
 
 /** Writes a value unless a writer with a greater fencing token has written before. False if it was refused. One round trip. */
 export async function fencedWrite(commands: Commands, key: string, fence: number, value: string): Promise<boolean> {
-  return replyNumber(await runScript(commands, writeScript, [key], [fence, value])) === 1;
+  // NaN would compare as smaller than nothing, and 0 comes from what gives no fences: a semaphore, a Redlock.
+  const args = [requireCount('fence', fence), value];
+  return replyNumber(await runScript(commands, writeScript, [key], args)) === 1;
 }
 
 /** The value that `fencedWrite` left. */

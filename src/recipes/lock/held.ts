@@ -35,6 +35,7 @@ export class Held {
   private readonly lost = new AbortController();
   private cancelTimer: (() => void) | undefined;
   private isReleased = false;
+  private isGone = false;
 
   constructor(
     private readonly surroundings: Surroundings,
@@ -74,17 +75,23 @@ export class Held {
     if (this.isReleased || this.lost.signal.aborted) return false;
     const askedAtMs = this.surroundings.steadyMs();
     const isOurs = await this.options.extend();
-    if (isOurs) this.validUntilMs = askedAtMs + this.options.ttlMs;
+    // Of two answers that overtook each other the later time counts: the server only ever extends.
+    if (isOurs) this.validUntilMs = Math.max(this.validUntilMs, askedAtMs + this.options.ttlMs);
     else this.lose();
     return isOurs;
   }
 
-  /** Gives it back. False if it was lost before. Once is enough; more do no harm. */
+  /**
+   * Gives it back. False if it was lost before, or given back. When it rejects, the server may still have it: call it again, or leave
+   * that to the expiry. `isValid` is false from the first call on.
+   */
   async release(): Promise<boolean> {
-    if (this.isReleased) return false;
+    if (this.isGone) return false;
     this.isReleased = true;
     this.cancelTimer?.();
-    return await this.options.release();
+    const wasOurs = await this.options.release();
+    this.isGone = true;
+    return wasOurs;
   }
 
   private lostError(): LockLostError {
@@ -109,11 +116,9 @@ export class Held {
     const delayMs = !this.options.renews ? leftMs : Math.min(third, leftMs);
     this.cancelTimer = this.surroundings.after(delayMs, () => {
       if (this.isReleased) return;
-      if (!this.options.renews || !this.isValid) {
-        this.lose();
-        return;
-      }
-      this.watchWhileAsking();
+      if (!this.isValid) this.lose();
+      else if (this.options.renews) this.watchWhileAsking();
+      else this.arm(); // a timer of Node lasts 24 days at most
     });
   }
 

@@ -5,28 +5,12 @@
 //
 // Keys, in one slot: lock:{name}, lock:{name}:fence, lock:{name}:line and lock:{name}:alive (those who wait).
 
-import { type Commands, replyList, replyNumber, requireCount, tagged } from '../commands.js';
+import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
-import { machineSurroundings, type Surroundings } from '../surroundings.js';
 import { Held, whileHeld } from './held.js';
+import { type LockOptions, type SettledLockOptions, settleLockOptions } from './lock-options.js';
 import { waitInTurn } from './wait-in-turn.js';
 import { waitingLua } from './waiting.js';
-
-export interface LockOptions {
-  /** How long the lock outlives a holder that died; 10,000 if absent. Longer than any pause of the process that you expect. */
-  readonly ttlMs?: number | undefined;
-  /** How long `acquire` waits; for ever if absent. */
-  readonly waitMs?: number | undefined;
-  /** How often a waiter asks; 50 if absent. A waiter that has not asked for 20 times this (at least 2 s) loses its turn. */
-  readonly retryMs?: number | undefined;
-  /** False: the lock is not extended by itself. */
-  readonly renews?: boolean | undefined;
-  /** The owner, which may lock again. Each call is an owner of its own if absent. */
-  readonly owner?: string | undefined;
-  /** Ends the waiting. */
-  readonly signal?: AbortSignal | undefined;
-  readonly surroundings?: Surroundings | undefined;
-}
 
 const acquireScript = /* @__PURE__ */ (() =>
   makeScript(`${waitingLua}
@@ -95,37 +79,34 @@ export class Lock {
   ) {
     const key = tagged('lock', name);
     this.keys = [key, `${key}:fence`, `${key}:line`, `${key}:alive`];
-    requireCount('ttlMs', options.ttlMs ?? 10_000);
-    requireCount('retryMs', options.retryMs ?? 50);
+    settleLockOptions(options);
   }
 
   /** Takes the lock if it is free and nobody waits for it; undefined if not. */
   async tryAcquire(options: LockOptions = {}): Promise<Held | undefined> {
-    const merged = { ...this.options, ...options };
-    const id = (merged.surroundings ?? machineSurroundings).token();
-    const answer = await this.attempt(id, merged, false);
-    return answer instanceof Held ? answer : undefined;
+    const settled = settleLockOptions(this.options, options);
+    const id = settled.surroundings.token();
+    try {
+      return await this.attempt(id, settled, false);
+    } catch (error) {
+      // It may have been taken, and only the reply was lost.
+      void this.release(settled.owner ?? id, id).catch(() => false);
+      throw error;
+    }
   }
 
   /** Waits in turn for the lock. Rejects with a LockTimeoutError after `waitMs`, with the signal's reason when that is aborted. */
   async acquire(options: LockOptions = {}): Promise<Held> {
-    const merged = { ...this.options, ...options };
-    const { surroundings = machineSurroundings, retryMs = 50, waitMs = Infinity, signal } = merged;
-    const id = surroundings.token();
+    const settled = settleLockOptions(this.options, options);
+    const id = settled.surroundings.token();
     return await waitInTurn({
-      surroundings,
-      retryMs,
-      waitMs,
-      signal,
+      ...settled,
       complaint: `lock ${this.name} was not free`,
-      attempt: async () => {
-        const answer = await this.attempt(id, merged, true);
-        return answer instanceof Held ? answer : undefined;
-      },
+      attempt: () => this.attempt(id, settled, true),
       // Those behind need not wait until this waiter counts as dead; and the attempt may have succeeded without an answer.
       giveUp: async () => {
         await runScript(this.commands, leaveScript, this.keys.slice(2), [id]).catch(() => undefined);
-        await runScript(this.commands, releaseScript, [this.keys[0]], [merged.owner ?? id, id]).catch(() => undefined);
+        await this.release(settled.owner ?? id, id).catch(() => false);
       },
     });
   }
@@ -135,19 +116,12 @@ export class Lock {
     return await whileHeld(await this.acquire(options), work);
   }
 
-  private async attempt(id: string, options: LockOptions, waits: boolean): Promise<Held | number> {
-    const { surroundings = machineSurroundings, ttlMs = 10_000, retryMs = 50, owner = id, renews = true } = options;
+  private async attempt(id: string, options: SettledLockOptions, waits: boolean): Promise<Held | undefined> {
+    const { surroundings, ttlMs, patienceMs, renews, owner = id } = options;
     const sinceMs = surroundings.steadyMs();
-    const patienceMs = Math.max(20 * retryMs, 2000);
-    const reply = await runScript(this.commands, acquireScript, this.keys, [
-      owner,
-      id,
-      ttlMs,
-      patienceMs,
-      waits ? 1 : 0,
-    ]);
-    const [taken, fence] = replyList(reply).map(replyNumber);
-    if (taken !== 1) return fence!;
+    const args = [owner, id, ttlMs, patienceMs, waits ? 1 : 0];
+    const [taken, fence] = replyList(await runScript(this.commands, acquireScript, this.keys, args)).map(replyNumber);
+    if (taken !== 1) return undefined;
     return new Held(surroundings, {
       what: `lock ${this.name}`,
       ttlMs,
@@ -156,8 +130,11 @@ export class Lock {
       renews,
       extend: async () =>
         replyNumber(await runScript(this.commands, extendScript, [this.keys[0]], [owner, id, ttlMs])) === 1,
-      release: async () =>
-        replyNumber(await runScript(this.commands, releaseScript, [this.keys[0]], [owner, id])) === 1,
+      release: () => this.release(owner, id),
     });
+  }
+
+  private async release(owner: string, id: string): Promise<boolean> {
+    return replyNumber(await runScript(this.commands, releaseScript, [this.keys[0]], [owner, id])) === 1;
   }
 }

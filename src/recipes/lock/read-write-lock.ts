@@ -7,9 +7,8 @@
 
 import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
-import { machineSurroundings } from '../surroundings.js';
 import { Held, whileHeld } from './held.js';
-import type { LockOptions } from './lock.js';
+import { type LockOptions, settleLockOptions } from './lock-options.js';
 import { waitInTurn } from './wait-in-turn.js';
 
 const timeLua = `
@@ -88,6 +87,7 @@ export class ReadWriteLock {
     private readonly options: LockOptions = {},
   ) {
     const key = tagged('rwlock', name);
+    settleLockOptions(options);
     this.keys = [`${key}:readers`, `${key}:writer`, `${key}:next`, `${key}:fence`];
   }
 
@@ -110,15 +110,15 @@ export class ReadWriteLock {
   }
 
   private async wait(mode: 'read' | 'write', options: LockOptions): Promise<Held> {
-    const merged = { ...this.options, ...options };
-    const { surroundings = machineSurroundings, ttlMs = 10_000, retryMs = 50, waitMs = Infinity, signal } = merged;
+    const settled = settleLockOptions(this.options, options);
+    const { surroundings, ttlMs, patienceMs, renews } = settled;
     const id = surroundings.token();
     const script = mode === 'read' ? readScript : writeScript;
     const release = async (): Promise<boolean> =>
       replyNumber(await runScript(this.commands, releaseScript, this.keys, [id])) === 1;
     const attempt = async (): Promise<Held | undefined> => {
       const sinceMs = surroundings.steadyMs();
-      const reply = await runScript(this.commands, script, this.keys, [id, ttlMs, Math.max(20 * retryMs, 2000)]);
+      const reply = await runScript(this.commands, script, this.keys, [id, ttlMs, patienceMs]);
       const [taken, fence] = replyList(reply).map(replyNumber);
       if (taken !== 1) return undefined;
       return new Held(surroundings, {
@@ -126,16 +126,13 @@ export class ReadWriteLock {
         ttlMs,
         sinceMs,
         fence: fence!,
-        renews: merged.renews ?? true,
+        renews,
         extend: async () => replyNumber(await runScript(this.commands, extendScript, this.keys, [id, ttlMs])) === 1,
         release,
       });
     };
     return await waitInTurn({
-      surroundings,
-      retryMs,
-      waitMs,
-      signal,
+      ...settled,
       complaint: `${mode} lock ${this.name} was not free`,
       attempt,
       giveUp: () => release().catch(() => false),

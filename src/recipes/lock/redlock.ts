@@ -7,7 +7,7 @@
 
 import { type Commands, replyNumber, replyText, requireCount } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
-import { machineSurroundings, pause, type Surroundings } from '../surroundings.js';
+import { inTime, machineSurroundings, pause, type Surroundings } from '../surroundings.js';
 import { Held, LockTimeoutError } from './held.js';
 
 export interface RedlockOptions {
@@ -40,6 +40,7 @@ return 0
 export class Redlock {
   private readonly quorum: number;
   private readonly ttlMs: number;
+  private readonly nodeTimeoutMs: number;
   private readonly surroundings: Surroundings;
 
   constructor(
@@ -49,24 +50,28 @@ export class Redlock {
     requireCount('the number of nodes', nodes.length);
     this.quorum = Math.floor(nodes.length / 2) + 1;
     this.ttlMs = requireCount('ttlMs', options.ttlMs ?? 10_000);
+    this.nodeTimeoutMs = requireCount('nodeTimeoutMs', options.nodeTimeoutMs ?? Math.ceil(this.ttlMs / 10));
+    requireCount('attempts', options.attempts ?? 3);
+    requireCount('retryMs', options.retryMs ?? 200);
+    if (this.driftMs >= this.ttlMs) throw new RangeError(`a ttlMs of ${this.ttlMs} leaves no time to hold the lock`);
     this.surroundings = options.surroundings ?? machineSurroundings;
   }
 
-  /** Takes the lock on a majority. Rejects with a LockTimeoutError after the last attempt; nothing stays behind then. */
+  /** Takes the lock on a majority. Rejects with a LockTimeoutError after the last attempt, whose cause is the first error of a node. */
   async acquire(key: string): Promise<Held> {
     const { attempts = 3, retryMs = 200, renews = true } = this.options;
+    const failures: unknown[] = [];
     for (let attempt = 0; attempt < attempts; attempt++) {
       const token = this.surroundings.token();
       const sinceMs = this.surroundings.steadyMs();
       const isGranted = await this.ask(
         async (node) => replyText(await node.send('SET', [key, token, 'NX', 'PX', this.ttlMs])) === 'OK',
+        failures,
       );
-      // Clocks of nodes may run faster than ours: 1 % and 2 ms are taken off.
-      const driftMs = this.ttlMs / 100 + 2;
-      if (isGranted && this.surroundings.steadyMs() - sinceMs < this.ttlMs - driftMs)
+      if (isGranted && this.surroundings.steadyMs() - sinceMs < this.ttlMs - this.driftMs)
         return new Held(this.surroundings, {
           what: `redlock ${key}`,
-          ttlMs: this.ttlMs - driftMs,
+          ttlMs: this.ttlMs - this.driftMs,
           sinceMs,
           fence: 0,
           renews,
@@ -76,7 +81,16 @@ export class Redlock {
       await this.release(key, token);
       if (attempt + 1 < attempts) await pause(this.surroundings, retryMs * (0.5 + this.surroundings.random() / 2));
     }
-    throw new LockTimeoutError(`redlock ${key} was not granted by ${this.quorum} of ${this.nodes.length} nodes`);
+    const [cause] = failures;
+    throw new LockTimeoutError(
+      `redlock ${key} was not granted by ${this.quorum} of ${this.nodes.length} nodes${cause instanceof Error ? `: ${cause.message}` : ''}`,
+      { cause },
+    );
+  }
+
+  /** Clocks of nodes may run faster than ours: 1 % and 2 ms are taken off. */
+  private get driftMs(): number {
+    return this.ttlMs / 100 + 2;
   }
 
   private extend(key: string, token: string): Promise<boolean> {
@@ -90,19 +104,14 @@ export class Redlock {
   }
 
   /** True if a majority says yes. Waits for all, each at most for its timeout: a late grant must not come after a release. */
-  private async ask(question: (node: Commands) => Promise<boolean>): Promise<boolean> {
-    const timeoutMs = this.options.nodeTimeoutMs ?? this.ttlMs / 10;
+  private async ask(question: (node: Commands) => Promise<boolean>, failures: unknown[] = []): Promise<boolean> {
+    const late = (): Error => new Error(`no answer within ${this.nodeTimeoutMs} ms`);
     const answers = await Promise.all(
-      this.nodes.map(
-        (node) =>
-          new Promise<boolean>((resolve) => {
-            const cancel = this.surroundings.after(timeoutMs, () => resolve(false), true);
-            const settle = (answer: boolean): void => {
-              cancel();
-              resolve(answer);
-            };
-            question(node).then(settle, () => settle(false));
-          }),
+      this.nodes.map((node) =>
+        inTime(this.surroundings, this.nodeTimeoutMs, question(node), late).catch((error: unknown) => {
+          failures.push(error);
+          return false;
+        }),
       ),
     );
     return answers.filter((answer) => answer).length >= this.quorum;

@@ -6,9 +6,8 @@
 
 import { type Commands, replyList, replyNumber, requireCount, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
-import { machineSurroundings } from '../surroundings.js';
 import { Held, whileHeld } from './held.js';
-import type { LockOptions } from './lock.js';
+import { type LockOptions, type SettledLockOptions, settleLockOptions } from './lock-options.js';
 import { waitInTurn } from './wait-in-turn.js';
 import { waitingLua } from './waiting.js';
 
@@ -69,29 +68,33 @@ export class Semaphore {
     private readonly options: LockOptions = {},
   ) {
     requireCount('limit', limit);
+    settleLockOptions(options);
     const key = tagged('semaphore', name);
     this.keys = [key, `${key}:line`, `${key}:alive`];
   }
 
   /** Takes a place if one is free that nobody waits for. */
   async tryAcquire(options: LockOptions = {}): Promise<SemaphoreAttempt> {
-    const merged = { ...this.options, ...options };
-    return await this.attempt((merged.surroundings ?? machineSurroundings).token(), merged, false);
+    const settled = settleLockOptions(this.options, options);
+    const id = settled.surroundings.token();
+    try {
+      return await this.attempt(id, settled, false);
+    } catch (error) {
+      // It may have been taken, and only the reply was lost.
+      void this.release(id).catch(() => false);
+      throw error;
+    }
   }
 
   /** Waits in turn for a place. Rejects with a LockTimeoutError after `waitMs`. */
   async acquire(options: LockOptions = {}): Promise<Held> {
-    const merged = { ...this.options, ...options };
-    const { surroundings = machineSurroundings, retryMs = 50, waitMs = Infinity, signal } = merged;
-    const id = surroundings.token();
+    const settled = settleLockOptions(this.options, options);
+    const id = settled.surroundings.token();
     return await waitInTurn({
-      surroundings,
-      retryMs,
-      waitMs,
-      signal,
+      ...settled,
       complaint: `semaphore ${this.name} had no place`,
-      attempt: async () => (await this.attempt(id, merged, true)).held,
-      giveUp: () => runScript(this.commands, releaseScript, this.keys, [id]).catch(() => undefined),
+      attempt: async () => (await this.attempt(id, settled, true)).held,
+      giveUp: () => this.release(id).catch(() => false),
     });
   }
 
@@ -99,10 +102,9 @@ export class Semaphore {
     return await whileHeld(await this.acquire(options), work);
   }
 
-  private async attempt(id: string, options: LockOptions, waits: boolean): Promise<SemaphoreAttempt> {
-    const { surroundings = machineSurroundings, ttlMs = 10_000, retryMs = 50, renews = true } = options;
+  private async attempt(id: string, options: SettledLockOptions, waits: boolean): Promise<SemaphoreAttempt> {
+    const { surroundings, ttlMs, patienceMs, renews } = options;
     const sinceMs = surroundings.steadyMs();
-    const patienceMs = Math.max(20 * retryMs, 2000);
     const args = [id, this.limit, ttlMs, patienceMs, waits ? 1 : 0];
     const reply = await runScript(this.commands, acquireScript, this.keys, args);
     const [taken, free, retryAfterMs] = replyList(reply).map(replyNumber);
@@ -114,8 +116,12 @@ export class Semaphore {
       fence: 0,
       renews,
       extend: async () => replyNumber(await runScript(this.commands, extendScript, [this.keys[0]], [id, ttlMs])) === 1,
-      release: async () => replyNumber(await runScript(this.commands, releaseScript, this.keys, [id])) === 1,
+      release: () => this.release(id),
     });
     return { held, free: free!, retryAfterMs: 0 };
+  }
+
+  private async release(id: string): Promise<boolean> {
+    return replyNumber(await runScript(this.commands, releaseScript, this.keys, [id])) === 1;
   }
 }
