@@ -124,6 +124,9 @@ for (const [name, serve] of Object.entries(frameworks))
       assert.deepEqual([limit, remaining, retryAfter], ['2', '0', reset]);
       assert.ok(Number(retryAfter) > 3000 && Number(retryAfter) <= 3600, `Retry-After: ${retryAfter}`);
       assert.equal((await ask('/limited', { 'x-account': 'bob' })).status, 200);
+      // An empty account is an account: nobody gets around the limit by a header without a value.
+      const empty = [1, 2, 3].map(() => ask('/limited', { 'x-account': '' }).then(({ status }) => status));
+      assert.deepEqual((await Promise.all(empty)).sort(), [200, 200, 429]);
       for (const free of [await ask('/free', { 'x-account': 'ann' }), await ask('/limited')]) {
         assert.equal(free.status, 200);
         assert.deepEqual(limitHeaders(free), [null, null, null, null]);

@@ -110,12 +110,13 @@ end
 
 -- The generic cell rate algorithm: one number, the time at which the bucket would be empty again.
 checks.gcra = function(key, count, window, burst, cost)
-  local interval = window / count
+  -- Quarters of a microsecond are exact in a double of that size, so no rounding adds up over a burst.
+  local interval = math.floor(window / count * 4) / 4
   local arrival = math.max(tonumber(redis.call('GET', key) or 0), now)
   local after = arrival + interval * cost
   local allowAt = after - interval * burst
   local function commit()
-    redis.call('SET', key, text(after), 'PX', math.max(1, math.ceil((after - now) / 1000)))
+    redis.call('SET', key, string.format('%.2f', after), 'PX', math.max(1, math.ceil((after - now) / 1000)))
   end
   if allowAt > now then
     return false, math.max(0, math.floor((now - arrival) / interval + burst)), allowAt - now, arrival - now

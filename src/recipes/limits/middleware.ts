@@ -4,8 +4,8 @@
 // refusals are 429 with Retry-After. When Redis cannot be asked, or does not answer in time, requests pass unless `onError` says
 // otherwise: a limit that takes the service down with Redis protects nobody.
 
-import type { Commands } from '../commands.js';
-import { machineSurroundings, type Surroundings } from '../surroundings.js';
+import { type Commands, requireCount } from '../commands.js';
+import { inTime, machineSurroundings, type Surroundings } from '../surroundings.js';
 import { type LimitCheck, type RateLimit, takeAll, type Verdict } from './rate-limit.js';
 
 const TIMEOUT_MS = 1000;
@@ -23,8 +23,9 @@ export interface MiddlewareOptions<Request> {
   readonly commands: Commands;
   /** All must allow the request, and it counts against all or none. On a cluster their subjects must share a hash tag. */
   readonly limits: readonly (RateLimit | SubjectLimit<Request>)[];
-  /** The name under which a request is limited: an account, an address. Undefined: it is not limited. */
+  /** The name under which a request is limited: an account, an address. Undefined: it is not limited. An empty text is a name. */
   readonly subject?: Subject<Request> | undefined;
+  /** 1 if absent; a request that costs 0 is not limited. What throws, or gives no whole number, fails the request. */
   readonly cost?: ((request: Request) => number) | undefined;
   /** `'pass'` if absent. */
   readonly onError?: 'pass' | 'refuse' | undefined;
@@ -50,8 +51,12 @@ type Decide<Request> = (request: Request) => Promise<Decision>;
 function makeDecide<Request>(options: MiddlewareOptions<Request>): Decide<Request> {
   const { commands, onError, onFailure, timeoutMs = TIMEOUT_MS, surroundings = machineSurroundings } = options;
   const limits = options.limits.map((one) => subjectLimit(one, options.subject));
+  const late = (): Error => new Error(`Redis did not answer within ${timeoutMs} ms`);
+  requireCount('timeoutMs', timeoutMs);
   return async (request) => {
-    const cost = options.cost?.(request) ?? 1;
+    // A cost of 0 is a request that the limits do not concern.
+    const cost = requireCount('cost', options.cost?.(request) ?? 1, 0);
+    if (cost === 0) return passed;
     const checks: LimitCheck[] = [];
     for (const { limit, subject } of limits) {
       const name = subject(request);
@@ -60,7 +65,7 @@ function makeDecide<Request>(options: MiddlewareOptions<Request>): Decide<Reques
     if (checks.length === 0) return passed;
     try {
       const asked = takeAll(commands, checks, surroundings);
-      const { allowed, verdicts, retryAfterMs } = await within(timeoutMs, asked, surroundings);
+      const { allowed, verdicts, retryAfterMs } = await inTime(surroundings, timeoutMs, asked, late);
       const headers = headersOf(verdicts);
       if (!allowed) headers['Retry-After'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
       return { allowed, status: 429, headers, text: 'Too many requests.' };
@@ -91,15 +96,6 @@ function headersOf(verdicts: readonly Verdict[]): Record<string, string> {
 
 function share(verdict: Verdict): number {
   return verdict.remaining / verdict.limit;
-}
-
-/** What `asked` resolves to; rejects when that takes longer. A client may hold commands for minutes while it has no connection. */
-function within<T>(timeoutMs: number, asked: Promise<T>, surroundings: Surroundings): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = (): void => reject(new Error(`Redis did not answer within ${timeoutMs} ms`));
-    const cancel = surroundings.after(timeoutMs, late);
-    void asked.then(resolve, reject).finally(cancel);
-  });
 }
 
 /** The part of an express response that the middleware uses. */

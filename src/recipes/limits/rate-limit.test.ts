@@ -144,7 +144,61 @@ describe(`rate limits (RECIPE_SEED=${worldSeed})`, () => {
     assert.throws(() => gcra('x', 1, 0.5), RangeError);
     assert.throws(() => slidingLog('x', 1, 1e12), RangeError);
     await assert.rejects(takeOne(all[0]!, 'ann', -1), RangeError);
-    await assert.rejects(takeOne(all[0]!, ''), RangeError);
+    for (const cost of [0, NaN, Infinity, 1.5, 2 ** 53])
+      await assert.rejects(takeOne(all[0]!, 'ann', cost), RangeError);
+    await assert.rejects(takeOne(slidingLog('x', 1_000_000, 1000), 'ann', 100_000), /an entry for each piece/);
+    // Times that a double does not hold, and intervals below the clock's.
+    assert.throws(() => tokenBucket('x', 1, 10_000_000_000, 2 ** 53 - 1), /would take .* to come back/);
+    assert.throws(() => gcra('x', 101, 1), /too many; use tokenBucket/);
+    for (const wrong of [NaN, 0, -1, 1.5, Infinity]) {
+      await assert.rejects(phoneLimit(direct, '137', wrong, 3), RangeError);
+      await assert.rejects(phoneLimit(direct, '137', 10, wrong), RangeError);
+      await assert.rejects(smsLimit(direct, '137', wrong), RangeError);
+    }
+    assert.equal(world.server.run('DBSIZE'), 0, 'nothing was counted');
+  });
+
+  it('counts to the greatest numbers', async () => {
+    const most = 2 ** 53 - 1;
+    for (const limit of [fixedWindow('x', most, 1000), slidingWindow('y', most, 1000), tokenBucket('z', most, 1000)]) {
+      assert.ok((await takeOne(limit, 'ann', most - 1)).allowed, limit.kind);
+      assert.ok((await takeOne(limit, 'ann', 1)).allowed, limit.kind);
+      assert.equal((await takeOne(limit, 'ann', 2 ** 40)).allowed, false, limit.kind);
+    }
+    for (const count of [3, 6, 7, 999, 70_001, 100_000]) {
+      const burst = gcra(`of ${count}`, count, 1000, Math.min(count, 300));
+      for (let index = 0; index < burst.burst; index++)
+        assert.ok((await takeOne(burst)).allowed, `${index} of ${count}`);
+      assert.equal((await takeOne(burst)).allowed, false, `one more than ${count}`);
+    }
+  });
+
+  it('keeps subjects apart whatever users call themselves, and an empty one is limited too', async () => {
+    const once = fixedWindow('once', 1, 1000);
+    const subjects = [
+      'ann',
+      '{ann}',
+      'ann}',
+      'ann%7D',
+      '{}ann',
+      '{}{ann}',
+      '',
+      '{',
+      '}',
+      ':',
+      '{ann}:once',
+      'ann:once',
+    ];
+    for (const subject of subjects) assert.ok((await takeOne(once, subject)).allowed, subject);
+    for (const subject of subjects) assert.equal((await takeOne(once, subject)).allowed, false, subject);
+  });
+
+  it('ends a pause that somebody left without an end', async () => {
+    world.server.run('SET', 'sms:limit:138', '1');
+    const refused = await smsLimit(direct, '138', 60);
+    assert.deepEqual(refused, { allowed: false, retryAfterMs: 60_000 });
+    world.clock.advance(60_000);
+    assert.ok((await smsLimit(direct, '138', 60)).allowed);
   });
 });
 

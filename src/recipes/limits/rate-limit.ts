@@ -35,11 +35,28 @@ export interface Verdict {
   readonly resetAfterMs: number;
 }
 
+const WINDOW_MS_MAX = 1e10;
+/** More would be off by more than some percent. */
+const GCRA_PER_MS_MAX = 100;
+/** Times must stay exact in a double, in microseconds since 1970. */
+const FILL_MS_MAX = 1e12;
+/** Entries that one call may write into a log, since the server does nothing else meanwhile. */
+const LOG_COST_MAX = 10_000;
+
 function rateLimit(kind: RateLimitKind, name: string, count: number, windowMs: number, burst = count): RateLimit {
   requireCount('count', count);
   requireCount('windowMs', windowMs);
   requireCount('burst', burst);
-  if (windowMs > 1e10) throw new RangeError(`a window of ${windowMs} ms is too long: at most 1e10 (115 days)`);
+  if (windowMs > WINDOW_MS_MAX)
+    throw new RangeError(`a window of ${windowMs} ms is too long: at most ${WINDOW_MS_MAX} (115 days)`);
+  if ((burst / count) * windowMs > FILL_MS_MAX)
+    throw new RangeError(
+      `a burst of ${burst} would take ${(burst / count) * windowMs} ms to come back: at most ${FILL_MS_MAX}`,
+    );
+  if (kind === 'gcra' && count > windowMs * GCRA_PER_MS_MAX)
+    throw new RangeError(
+      `gcra counts quarters of microseconds: ${count} in ${windowMs} ms are too many; use tokenBucket`,
+    );
   return { name, kind, count, windowMs, burst };
 }
 
@@ -48,7 +65,7 @@ export function fixedWindow(name: string, count: number, windowMs: number): Rate
   return rateLimit('fixed', name, count, windowMs);
 }
 
-/** Never more than `count` in any `windowMs`. Keeps an entry (about 100 bytes) for each request of the window. */
+/** Never more than `count` in any `windowMs`. Keeps an entry (about 100 bytes) for each request of the window; a cost is at most 10,000. */
 export function slidingLog(name: string, count: number, windowMs: number): RateLimit {
   return rateLimit('log', name, count, windowMs);
 }
@@ -63,7 +80,7 @@ export function tokenBucket(name: string, count: number, windowMs: number, burst
   return rateLimit('bucket', name, count, windowMs, burst);
 }
 
-/** As `tokenBucket`, in one number for each subject: the generic cell rate algorithm. */
+/** As `tokenBucket`, in one number for each subject: the generic cell rate algorithm. At most 100 in a millisecond. */
 export function gcra(name: string, count: number, windowMs: number, burst: number = count): RateLimit {
   return rateLimit('gcra', name, count, windowMs, burst);
 }
@@ -87,7 +104,8 @@ export interface AllVerdicts {
 
 /** The key of a limit on a subject. */
 export function limitKey(limit: RateLimit, subject: string): string {
-  return `${tagged('limit', subject)}:${limit.name}`;
+  // An empty header of a request is a subject too, and one that no other name escapes to.
+  return `${subject === '' ? 'limit:{%}' : tagged('limit', subject)}:${limit.name}`;
 }
 
 /**
@@ -106,7 +124,7 @@ export async function takeAll(
     limit.count,
     limit.windowMs * 1000,
     limit.burst,
-    requireCount('cost', cost),
+    requireCost(limit, cost),
     unique,
   ]);
   const keys = checks.map(({ limit, subject }) => limitKey(limit, subject));
@@ -127,6 +145,12 @@ export async function takeAll(
     retryAfterMs: Math.max(...verdicts.map((verdict) => verdict.retryAfterMs)),
     verdicts,
   };
+}
+
+function requireCost(limit: RateLimit, cost: number): number {
+  if (limit.kind === 'log' && requireCount('cost', cost) > LOG_COST_MAX)
+    throw new RangeError(`a log keeps an entry for each piece: a cost of ${cost} is more than ${LOG_COST_MAX}`);
+  return requireCount('cost', cost);
 }
 
 /** Takes from one limit. One round trip. */
