@@ -18,6 +18,8 @@ export function splitRedPacket(amount: number, count: number, random: () => numb
   for (let rest = count; rest > 1; rest--) {
     const most = Math.min(Math.floor((2 * left) / rest) - 1, left - (rest - 1));
     const part = 1 + Math.floor(random() * Math.max(most, 1));
+    if (!(part >= 1 && left - part >= rest - 1))
+      throw new RangeError('random must give numbers from 0 to 1, without 1');
     parts.push(part);
     left -= part;
   }

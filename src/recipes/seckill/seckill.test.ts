@@ -35,6 +35,64 @@ describe(`Seckill (RECIPE_SEED=${worldSeed})`, () => {
     assert.equal((await sale.buy('dan', 'r7')).status, 'closed');
   });
 
+  it('gives stock back once, however the id of an order is spelt', async () => {
+    const sale = new Seckill(direct, 'spelling');
+    await sale.load({ stock: 1, limit: 9, ...opensIn(0) });
+    const { order } = await sale.buy('ann', 'r');
+    const [ms, sequence] = order!.split('-');
+    for (const spelling of [
+      ms!,
+      `0${order!}`,
+      `${ms}-0${sequence}`,
+      `${ms}-`,
+      '-',
+      '+',
+      '',
+      'x',
+      ` ${order}`,
+      `${order}\0`,
+    ])
+      assert.equal(await sale.cancel(spelling), false, spelling);
+    assert.equal(await sale.stock(), 0);
+    assert.ok(await sale.cancel(order!));
+    assert.equal(await sale.stock(), 1);
+  });
+
+  it('takes the same request of two users as two', async () => {
+    const sale = new Seckill(direct, 'requests');
+    await sale.load({ stock: 3, limit: 1, ...opensIn(0) });
+    const ann = await sale.buy('ann', '1');
+    const bob = await sale.buy('bob', '1');
+    assert.deepEqual([ann.status, bob.status], ['sold', 'sold']);
+    assert.notEqual(ann.order, bob.order);
+    // Nor do a user and a request run into each other.
+    assert.notEqual((await sale.buy('ann1', '1')).order, ann.order);
+    assert.equal((await sale.buy('a', 'nn1')).status, 'sold-out');
+    for (const [user, request] of [
+      ['', 'r'],
+      ['ann', ''],
+    ] as const)
+      await assert.rejects(sale.buy(user, request), RangeError);
+  });
+
+  it('refuses numbers that make no sense', async () => {
+    const sale = new Seckill(direct, 'numbers');
+    for (const wrong of [NaN, 0, -1, 1.5, Infinity, 2 ** 53]) {
+      await assert.rejects(sale.load({ stock: wrong, limit: 1, ...opensIn(0) }), RangeError);
+      await assert.rejects(sale.load({ stock: 1, limit: wrong, ...opensIn(0) }), RangeError);
+      await assert.rejects(sale.buy('ann', 'r', wrong), RangeError);
+    }
+    for (const opensAtMs of [NaN, Infinity, -Infinity])
+      await assert.rejects(sale.load({ stock: 1, limit: 1, opensAtMs, closesAtMs: 1 }), RangeError);
+    assert.equal(world.server.run('DBSIZE'), 0);
+    const most = 2 ** 53 - 1;
+    assert.ok(await sale.load({ stock: most, limit: most, ...opensIn(0) }));
+    assert.equal((await sale.buy('ann', 'all but one', most - 1)).status, 'sold');
+    assert.equal((await sale.buy('ann', 'too many', 2)).status, 'limit');
+    assert.equal(await sale.stock(), 1);
+    for (const random of [() => 1, () => NaN, () => -1]) assert.throws(() => splitRedPacket(10, 3, random), RangeError);
+  });
+
   it('gives one order for one request, and takes stock back once', async () => {
     const sale = new Seckill(direct, 'again');
     await sale.load({ stock: 1, limit: 1, ...opensIn(0) });

@@ -4,9 +4,18 @@
 // below the limit, is there stock; and in the same step takes the stock and appends the order to a stream. So a crash leaves
 // either both or neither. Workers bring orders into the database; what is not paid for goes back; the settlement compares.
 //
-// Keys, in one slot: seckill:{name} (state), :bought (user -> count), :orders (request -> order), :queue (stream of orders).
+// Keys, in one slot: seckill:{name} (state), :bought (user -> count), :orders (user and request -> order), :queue (stream of orders).
 
-import { type Commands, replyList, replyNumber, replyPairs, replyText, requireCount, tagged } from '../commands.js';
+import {
+  type Commands,
+  replyList,
+  replyNumber,
+  replyPairs,
+  replyText,
+  requireCount,
+  requireFinite,
+  tagged,
+} from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
 const nowLua = `
@@ -26,7 +35,9 @@ const buyScript = /* @__PURE__ */ (() =>
   makeScript(`${nowLua}
 local sale = redis.call('HMGET', KEYS[1], 'stock', 'limit', 'opens', 'closes')
 if not sale[1] then return {'unknown', '0'} end
-local known = redis.call('HGET', KEYS[3], ARGV[3])
+-- Clients draw their requests: one that another user has drawn as well is another request.
+local request = string.len(ARGV[1]) .. ':' .. ARGV[1] .. ARGV[3]
+local known = redis.call('HGET', KEYS[3], request)
 if known then return {'sold', known} end
 if now < tonumber(sale[3]) then return {'early', '0'} end
 if now >= tonumber(sale[4]) then return {'closed', '0'} end
@@ -37,13 +48,14 @@ if stock < count then return {'too-few', '0'} end
 redis.call('HINCRBY', KEYS[1], 'stock', -count)
 redis.call('HINCRBY', KEYS[2], ARGV[1], count)
 local order = redis.call('XADD', KEYS[4], '*', 'user', ARGV[1], 'count', count, 'request', ARGV[3])
-redis.call('HSET', KEYS[3], ARGV[3], order)
+redis.call('HSET', KEYS[3], request, order)
 return {'sold', order}
 `))();
 
 const cancelScript = /* @__PURE__ */ makeScript(`
 local entry = redis.call('XRANGE', KEYS[4], ARGV[1], ARGV[1])[1]
-if not entry or redis.call('HSETNX', KEYS[1], 'cancelled:' .. ARGV[1], 1) == 0 then return 0 end
+-- The server reads an id without its second half, or with leading zeros, as well: each order has one spelling here.
+if not entry or entry[1] ~= ARGV[1] or redis.call('HSETNX', KEYS[1], 'cancelled:' .. ARGV[1], 1) == 0 then return 0 end
 local order = {}
 for index = 1, #entry[2], 2 do order[entry[2][index]] = entry[2][index + 1] end
 redis.call('HINCRBY', KEYS[1], 'stock', order.count)
@@ -114,13 +126,15 @@ export class Seckill {
   async load({ stock, limit, opensAtMs, closesAtMs }: SaleOptions): Promise<boolean> {
     requireCount('stock', stock);
     requireCount('limit', limit);
-    if (!(opensAtMs < closesAtMs)) throw new RangeError('a sale must open before it closes');
+    for (const time of [opensAtMs, closesAtMs]) requireFinite('the time of a sale', time);
+    if (opensAtMs >= closesAtMs) throw new RangeError('a sale must open before it closes');
     const args = [stock, limit, Math.floor(opensAtMs), Math.floor(closesAtMs)];
     return replyNumber(await runScript(this.commands, loadScript, [this.keys[0]], args)) === 1;
   }
 
-  /** Buys. `request` names this attempt of the user: repeat it after a broken connection. */
+  /** Buys. `request` names this attempt of the user: repeat it after a broken connection. Users share no requests. */
   async buy(user: string, request: string, count = 1): Promise<Purchase> {
+    if (user === '' || request === '') throw new RangeError('a user and a request must have names');
     requireCount('count', count);
     const reply = replyList(await runScript(this.commands, buyScript, this.keys, [user, count, request]));
     const status = replyText(reply[0]) as 'sold' | Refusal;
@@ -129,6 +143,7 @@ export class Seckill {
 
   /** Gives the stock of an order back (not paid in time). False if it was given back before, or is none. */
   async cancel(order: string): Promise<boolean> {
+    if (!/^\d+-\d+$/.test(order)) return false;
     return replyNumber(await runScript(this.commands, cancelScript, this.keys, [order])) === 1;
   }
 

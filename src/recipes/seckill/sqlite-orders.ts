@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS sale_orders (
   count INTEGER NOT NULL CHECK (count > 0),
   cancelled INTEGER NOT NULL,
   PRIMARY KEY (sale, id),
-  UNIQUE (sale, request)
+  UNIQUE (sale, user, request)
 );
 `;
 
@@ -101,7 +101,7 @@ export class SqliteOrders {
 
   /**
    * Stores a batch of orders in one transaction; existing ones only change to cancelled. May run while the sale goes
-   * on.
+   * on. Where an order is cancelled and its stock sold again meanwhile, the CHECK may refuse the batch: run it again.
    */
   store(sale: string, orders: readonly Order[]): void {
     const { database } = this;
