@@ -59,6 +59,53 @@ describe(`Cache (RECIPE_SEED=${worldSeed})`, () => {
     assert.equal(source.loads, 2);
   });
 
+  it('asks the source when the guard cannot be asked', async () => {
+    const errors: unknown[] = [];
+    const guard = (): Promise<boolean> => Promise.reject(new Error('no guard'));
+    const cache = makeCache(world.direct, { guard, onError: (error) => errors.push(error) });
+    assert.equal(await cache.get('a', async () => 1), 1);
+    assert.match(String(errors[0]), /no guard/);
+  });
+
+  it('takes the place of a value that is none of its own, and says so', async () => {
+    const errors: string[] = [];
+    const cache = makeCache(world.direct, { onError: (error) => errors.push((error as Error).message) });
+    for (const spoilt of ['', 'text', '{', 'null', '7', '[]', '{"d":1}', Buffer.from([0xff, 0xfe])]) {
+      world.server.run('SET', 'cache:{test:a}', spoilt);
+      assert.equal(await cache.get('a', async () => 'loaded'), 'loaded');
+      assert.equal(await cache.get('a', async () => 'again'), 'loaded');
+    }
+    assert.equal(errors.length, 8);
+    assert.match(errors[0]!, /cache:\{test:a\} is none of this cache/);
+  });
+
+  it('refuses values that JSON has no text for, and keeps nobody waiting', async () => {
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    for (const value of [() => 1, Symbol('s'), 1n, circle]) {
+      const cache = makeCache(world.direct);
+      await assert.rejects(
+        cache.get('f', async () => value),
+        TypeError,
+      );
+      await assert.rejects(cache.set('f', value), TypeError);
+      assert.equal(world.server.run('EXISTS', 'cache:{test:f}', 'cache:{test:f}:load'), 0);
+    }
+  });
+
+  it('tells of the write that failed, even if Redis fails as well', async () => {
+    const errors: string[] = [];
+    const broken: Commands = { send: () => Promise.reject(new Error('no Redis')) };
+    const cache = makeCache(broken, { onError: (error) => errors.push((error as Error).message) });
+    const write = (): Promise<never> => Promise.reject(new Error('no database'));
+    await assert.rejects(cache.updateThenInvalidate('a', write), /no database/);
+    assert.deepEqual(errors, ['no Redis']);
+    await assert.rejects(
+      cache.updateThenInvalidate('a', async () => 1),
+      /no Redis/,
+    );
+  });
+
   it('asks neither Redis nor the source for what the guard denies', async () => {
     const known = new BloomFilter(world.direct, 'known', 100, 0.001);
     await known.add('real');

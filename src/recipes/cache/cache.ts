@@ -7,7 +7,7 @@
 // A value is fresh for `ttlMs` and may be served stale for `staleMs` more: the key lives for both, and what is left of its life
 // says which it is, so no clock of a client counts. Keys: cache:{name:key} and cache:{name:key}:load, cache-tag:{name:tag}.
 
-import { type Commands, replyList, replyNumber, replyText, requireCount, tagged } from '../commands.js';
+import { type Commands, replyList, replyNumber, replyText, requireCount, requireFinite, tagged } from '../commands.js';
 import { runScript } from '../script.js';
 import { machineSurroundings, pause, type Surroundings } from '../surroundings.js';
 import { deleteIfUnchanged, dropLeaseScript, putScript, readScript, storeScript, tagScript } from './cache-scripts.js';
@@ -88,13 +88,18 @@ export class Cache {
     requireCount('ttlMs', options.ttlMs);
     requireCount('staleMs', options.staleMs ?? 0, 0);
     const jitter = options.jitter ?? 0.1;
+    requireCount('noneTtlMs', options.noneTtlMs ?? 0, 0);
+    requireCount('loadMs', options.loadMs ?? 10_000);
+    requireCount('pollMs', options.pollMs ?? 20);
+    if (!(requireFinite('early', options.early ?? 1) >= 0))
+      throw new RangeError(`early must be at least 0, and is ${options.early}`);
     if (!(jitter >= 0 && jitter < 1)) throw new RangeError(`jitter must be at least 0 and below 1, and is ${jitter}`);
     this.surroundings = options.surroundings ?? machineSurroundings;
   }
 
   /** The value of a key: from the cache, else from `load`, which gives undefined for what does not exist. */
   async get<T>(key: string, load: () => Promise<T | undefined>, options: GetOptions = {}): Promise<T | undefined> {
-    if (this.options.guard !== undefined && !(await this.options.guard(key))) return undefined;
+    if (!(await this.mayExist(key))) return undefined;
     for (let attempt = 0; ; attempt++) {
       const own = !this.flights.has(key);
       const flight = (this.flights.get(key) as Promise<Loaded<T>> | undefined) ?? this.begin(key, load, options);
@@ -105,7 +110,17 @@ export class Cache {
     }
   }
 
-  /** Stores a value. A load that is under way does not overwrite it. */
+  /** Without an answer of the guard the source is asked. */
+  private async mayExist(key: string): Promise<boolean> {
+    try {
+      return (await this.options.guard?.(key)) ?? true;
+    } catch (error) {
+      this.options.onError?.(error);
+      return true;
+    }
+  }
+
+  /** Stores a value. A load that is under way does not overwrite it. Throws a TypeError for what JSON has no text for. */
   async set(key: string, value: unknown, options: GetOptions = {}): Promise<void> {
     const { text, lifeMs } = this.envelope(value, 0, await this.tagVersions(options.tags ?? []));
     this.flights.delete(key);
@@ -126,12 +141,16 @@ export class Cache {
 
   /** Changes the source, then forgets the key: the order to prefer. A reader may see the old value until both are done. */
   async updateThenInvalidate<T>(key: string, write: () => Promise<T>): Promise<T> {
+    let result: T;
     try {
-      return await write();
-    } finally {
-      // Also after an error: the write may have happened.
-      await this.invalidate(key);
+      result = await write();
+    } catch (error) {
+      // The write may have happened. The caller hears of its error, whatever becomes of this.
+      await this.invalidate(key).catch(this.report);
+      throw error;
     }
+    await this.invalidate(key);
+    return result;
   }
 
   /**
@@ -148,6 +167,7 @@ export class Cache {
    * source lags behind. The last deletion is lost if this process ends before.
    */
   async doubleDelete<T>(key: string, write: () => Promise<T>, delayMs: number): Promise<T> {
+    requireCount('delayMs', delayMs, 0);
     await this.invalidate(key);
     const result = await this.updateThenInvalidate(key, write);
     this.inBackground(pause(this.surroundings, delayMs).then(() => this.invalidate(key)));
@@ -173,6 +193,7 @@ export class Cache {
       for (;;) {
         const found = await this.read(key, token);
         if (found === 'ours') break;
+        if (found === 'spoilt') continue;
         if (found === 'loading') {
           await pause(this.surroundings, this.options.pollMs ?? 20);
           continue;
@@ -192,12 +213,16 @@ export class Cache {
     return await this.loadWith(token, key, load, options);
   }
 
-  private async read(key: string, token: string): Promise<Found | 'ours' | 'loading'> {
+  private async read(key: string, token: string): Promise<Found | 'ours' | 'loading' | 'spoilt'> {
     const reply = replyList(await runScript(this.commands, readScript, this.keys(key), [token, this.loadMs]));
     if (replyNumber(reply[0]) === 0) return replyNumber(reply[1]) === 1 ? 'ours' : 'loading';
     const text = replyText(reply[1])!;
-    const envelope = JSON.parse(text) as Envelope;
-    return { text, envelope, freshMs: replyNumber(reply[2]) - envelope.s };
+    const envelope = parseEnvelope(text);
+    if (envelope !== undefined) return { text, envelope, freshMs: replyNumber(reply[2]) - envelope.s };
+    // Somebody else's value would keep this key out of the cache for as long as it lives.
+    this.report(new Error(`the value of ${this.keys(key)[0]} is none of this cache, and is deleted`));
+    await this.commands.send('DEL', [this.keys(key)[0]]);
+    return 'spoilt';
   }
 
   /** True if a value should be loaded anew: it is stale, or near its end by a throw of dice that weighs how long its load takes. */
@@ -222,25 +247,25 @@ export class Cache {
   ): Promise<Loaded<T>> {
     const { noneTtlMs = Math.ceil(this.options.ttlMs / 10) } = this.options;
     let value: T | undefined;
-    let versions: Record<string, string> | undefined;
+    let stored: { readonly text: string; readonly lifeMs: number } | undefined;
     const beganMs = this.surroundings.steadyMs();
     try {
       // Before the load: a tag that is invalidated meanwhile has another version then.
-      versions = await this.tagVersions(options.tags ?? []).catch(this.report);
+      const versions = await this.tagVersions(options.tags ?? []).catch(this.report);
       value = await load();
+      if (versions !== undefined && (value !== undefined || noneTtlMs > 0))
+        stored = this.envelope(value, this.surroundings.steadyMs() - beganMs, versions);
     } catch (error) {
       await runScript(this.commands, dropLeaseScript, this.keys(key), [token]).catch(this.report);
       throw error;
     }
-    if (versions === undefined || (value === undefined && noneTtlMs === 0)) {
-      await runScript(this.commands, dropLeaseScript, this.keys(key), [token]).catch(this.report);
-      return { value, isCurrent: true };
-    }
-    const { text, lifeMs } = this.envelope(value, this.surroundings.steadyMs() - beganMs, versions);
-    const stored = await runScript(this.commands, storeScript, this.keys(key), [token, text, lifeMs]).catch(
-      this.report,
-    );
-    return { value, isCurrent: stored === undefined || replyNumber(stored) === 1 };
+    const isStored =
+      stored === undefined
+        ? await runScript(this.commands, dropLeaseScript, this.keys(key), [token]).catch(this.report)
+        : await runScript(this.commands, storeScript, this.keys(key), [token, stored.text, stored.lifeMs]).catch(
+            this.report,
+          );
+    return { value, isCurrent: isStored === undefined || replyNumber(isStored) === 1 };
   }
 
   private envelope(value: unknown, loadedInMs: number, tags: Record<string, string>): { text: string; lifeMs: number } {
@@ -248,6 +273,9 @@ export class Cache {
     const wholeMs = value === undefined ? Math.max(noneTtlMs, 1) : ttlMs;
     const freshMs = Math.max(1, Math.round(wholeMs * (1 - jitter * this.surroundings.random())));
     const s = value === undefined ? 0 : staleMs;
+    // JSON leaves functions and symbols out: they would look like a key that does not exist.
+    if (value !== undefined && JSON.stringify(value) === undefined)
+      throw new TypeError(`a ${typeof value} cannot be cached: values are stored as JSON`);
     const envelope: Envelope = {
       ...(value === undefined ? {} : { v: value }),
       d: Math.round(loadedInMs),
@@ -293,11 +321,20 @@ export class Cache {
   }
 
   private keys(key: string): [string, string] {
-    const whole = tagged('cache', `${this.name}:${key}`);
+    const whole = tagged('cache', this.name, key);
     return [whole, `${whole}:load`];
   }
 
   private tagKey(tag: string): string {
-    return tagged('cache-tag', `${this.name}:${tag}`);
+    return tagged('cache-tag', this.name, tag);
+  }
+}
+
+function parseEnvelope(text: string): Envelope | undefined {
+  try {
+    const { d, s } = JSON.parse(text) as Envelope;
+    return typeof d === 'number' && typeof s === 'number' ? (JSON.parse(text) as Envelope) : undefined;
+  } catch {
+    return undefined;
   }
 }

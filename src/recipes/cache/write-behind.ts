@@ -16,7 +16,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 const writeScript = /* @__PURE__ */ (() =>
   makeScript(`${nowLua}
 local version = redis.call('INCR', KEYS[3])
-redis.call('HSET', KEYS[1], ARGV[1], version .. ':' .. ARGV[2])
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', version) .. ':' .. ARGV[2])
 redis.call('ZADD', KEYS[2], 'NX', now + ARGV[3], ARGV[1])
 return version
 `))();
@@ -81,6 +81,8 @@ export class WriteBehind {
     readonly name: string,
     private readonly options: WriteBehindOptions = {},
   ) {
+    requireCount('delayMs', options.delayMs ?? 0, 0);
+    requireCount('claimMs', options.claimMs ?? 30_000);
     const key = tagged('behind', name);
     this.keys = [`${key}:values`, `${key}:due`, `${key}:version`];
   }

@@ -1,7 +1,8 @@
 // write-through: changes source and cache together, one writer of a key at a time, so that both end with the same value.
 
 import type { Commands } from '../commands.js';
-import { Lock, type LockOptions } from '../lock/lock.js';
+import { Lock } from '../lock/lock.js';
+import type { LockOptions } from '../lock/lock-options.js';
 import type { Cache } from './cache.js';
 
 /**
@@ -24,7 +25,7 @@ export async function writeThrough<T>(
       held.assertValid();
       await cache.set(key, value);
     } catch (error) {
-      await cache.invalidate(key);
+      await cache.invalidate(key).catch(() => undefined); // the error of the write is the one to hear of
       throw error;
     }
   });
