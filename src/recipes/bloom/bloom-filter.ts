@@ -1,9 +1,11 @@
 // bloom-filter: a set that never denies what is in it and takes a few bits for each item, on a bitmap of any server.
 //
-// One BITFIELD reads or sets the bits of any number of items, so each call is atomic and one round trip, without a script.
+// One BITFIELD reads or sets the bits of thousands of items, so each call is atomic and one round trip, without a script; more items
+// than that go in batches.
 // Key: bloom:{name}.
 
 import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
+import { BITFIELD_OPERATIONS_MAX, inBatches } from './in-batches.js';
 import { type BloomSize, bloomPositions, bloomSize } from './sizing.js';
 
 /** The interface of all Bloom filters here. */
@@ -49,14 +51,13 @@ export class BloomFilter implements MembershipFilter {
     return (await this.bitsOf(items, (position) => ['GET', 'u1', position])).map((bits) => !bits.includes(0));
   }
 
-  private async bitsOf(
-    items: readonly string[],
-    operation: (position: number) => (string | number)[],
-  ): Promise<number[][]> {
-    if (items.length === 0) return [];
-    const positions = items.flatMap((item) => bloomPositions(item, this.size));
-    const reply = replyList(await this.commands.send('BITFIELD', [this.key, ...positions.flatMap(operation)]));
-    const bits = reply.map(replyNumber);
-    return items.map((_, index) => bits.slice(index * this.size.hashes, (index + 1) * this.size.hashes));
+  private bitsOf(items: readonly string[], operation: (position: number) => (string | number)[]): Promise<number[][]> {
+    const batchMax = Math.max(1, Math.floor(BITFIELD_OPERATIONS_MAX / this.size.hashes));
+    return inBatches(items, batchMax, async (batch) => {
+      const positions = batch.flatMap((item) => bloomPositions(item, this.size));
+      const reply = replyList(await this.commands.send('BITFIELD', [this.key, ...positions.flatMap(operation)]));
+      const bits = reply.map(replyNumber);
+      return batch.map((_, index) => bits.slice(index * this.size.hashes, (index + 1) * this.size.hashes));
+    });
   }
 }

@@ -62,6 +62,32 @@ for (const [name, make] of Object.entries(filters)) {
   });
 }
 
+describe('many items at once', () => {
+  it('go in several requests, of which none is longer than a server takes', async () => {
+    const lengths: number[] = [];
+    const counting = {
+      send: (command: string, args: readonly (string | number | Uint8Array)[]) => {
+        lengths.push(args.length);
+        return direct.send(command, args);
+      },
+    };
+    const many = items('item', 9000);
+    for (const filter of [
+      new BloomFilter(counting, 'many', 10_000, 0.001),
+      new CountingBloomFilter(counting, 'many', 10_000, 0.001),
+      new ScalableBloomFilter(counting, 'many', 10_000, 0.001),
+    ]) {
+      lengths.length = 0;
+      await filter.addAll(many);
+      assert.ok(lengths.length > 1 && Math.max(...lengths) < 110_000, `${lengths.length} requests`);
+      const found = await filter.hasAll([...many, ...items('absent', 1000)]);
+      assert.equal(found.length, 10_000);
+      assert.ok(found.slice(0, 9000).every((is) => is));
+      assert.ok(found.slice(9000).filter((is) => is).length < 20);
+    }
+  });
+});
+
 describe('growth', () => {
   it('a plain filter gets worse over its capacity, a scalable one does not', async () => {
     const plain = new BloomFilter(direct, 'plain', 200, 0.02);

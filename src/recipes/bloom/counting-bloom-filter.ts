@@ -5,6 +5,7 @@
 import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 import type { MembershipFilter } from './bloom-filter.js';
+import { BITFIELD_OPERATIONS_MAX, inBatches } from './in-batches.js';
 import { BLOOM_BITS_MAX, type BloomSize, bloomPositions, bloomSize } from './sizing.js';
 
 const COUNTER_BITS = 8;
@@ -68,14 +69,13 @@ export class CountingBloomFilter implements MembershipFilter {
     return replyNumber(await runScript(this.commands, removeScript, [this.key], places)) === 1;
   }
 
-  private async countersOf(
-    items: readonly string[],
-    operation: (place: number) => (string | number)[],
-  ): Promise<number[][]> {
-    if (items.length === 0) return [];
-    const operations = items.flatMap((item) => bloomPositions(item, this.size)).flatMap(operation);
-    const reply = replyList(await this.commands.send('BITFIELD', [this.key, 'OVERFLOW', 'SAT', ...operations]));
-    const counters = reply.map(replyNumber);
-    return items.map((_, index) => counters.slice(index * this.size.hashes, (index + 1) * this.size.hashes));
+  private countersOf(items: readonly string[], operation: (place: number) => (string | number)[]): Promise<number[][]> {
+    const batchMax = Math.max(1, Math.floor(BITFIELD_OPERATIONS_MAX / this.size.hashes));
+    return inBatches(items, batchMax, async (batch) => {
+      const operations = batch.flatMap((item) => bloomPositions(item, this.size)).flatMap(operation);
+      const reply = replyList(await this.commands.send('BITFIELD', [this.key, 'OVERFLOW', 'SAT', ...operations]));
+      const counters = reply.map(replyNumber);
+      return batch.map((_, index) => counters.slice(index * this.size.hashes, (index + 1) * this.size.hashes));
+    });
   }
 }

@@ -1,7 +1,10 @@
 // open-bloom-filter: the server's own Bloom filter (BF.*) where it has one, else the one on a bitmap.
 
 import { type Commands, isErrorReply, replyList, replyNumber, replyText, tagged } from '../commands.js';
+import { inBatches } from './in-batches.js';
 import { BloomFilter, type MembershipFilter } from './bloom-filter.js';
+
+const ITEMS_MAX = 10_000;
 
 class ServerBloomFilter implements MembershipFilter {
   constructor(
@@ -17,10 +20,11 @@ class ServerBloomFilter implements MembershipFilter {
     return await this.call('BF.MEXISTS', items);
   }
 
-  private async call(command: string, items: readonly string[]): Promise<boolean[]> {
-    if (items.length === 0) return [];
-    return replyList(await this.commands.send(command, [this.key, ...items])).map(
-      (flag) => flag === true || replyNumber(flag) === 1,
+  private call(command: string, items: readonly string[]): Promise<boolean[]> {
+    return inBatches(items, ITEMS_MAX, async (batch) =>
+      replyList(await this.commands.send(command, [this.key, ...batch])).map(
+        (flag) => flag === true || replyNumber(flag) === 1,
+      ),
     );
   }
 }

@@ -9,9 +9,12 @@
 import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 import type { MembershipFilter } from './bloom-filter.js';
+import { inBatches } from './in-batches.js';
 import { BLOOM_BITS_MAX, bloomHashes, bloomSize } from './sizing.js';
 
 const GROWTH = 2;
+/** Items of one script, which looks at all layers for each. */
+const ITEMS_MAX = 500;
 
 // ARGV: 1 to add, the number of possible layers, for each its offset, bits, hashes, capacity; then two hashes for each item.
 const script = /* @__PURE__ */ makeScript(`
@@ -103,10 +106,11 @@ export class ScalableBloomFilter implements MembershipFilter {
     return this.call(0, items);
   }
 
-  private async call(adds: 0 | 1, items: readonly string[]): Promise<boolean[]> {
-    if (items.length === 0) return [];
-    const args = [adds, this.layers.length / 4, ...this.layers, ...items.flatMap(bloomHashes)];
-    const reply = replyList(await runScript(this.commands, script, this.keys, args));
-    return reply.map((known) => replyNumber(known) === 1);
+  private call(adds: 0 | 1, items: readonly string[]): Promise<boolean[]> {
+    return inBatches(items, ITEMS_MAX, async (batch) => {
+      const args = [adds, this.layers.length / 4, ...this.layers, ...batch.flatMap(bloomHashes)];
+      const reply = replyList(await runScript(this.commands, script, this.keys, args));
+      return reply.map((known) => replyNumber(known) === 1);
+    });
   }
 }
