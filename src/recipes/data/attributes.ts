@@ -3,7 +3,7 @@
 // Keys: attributes:{object:id}, a hash; its field '' counts the changes, so that whoever changes what it has read can notice a
 // change in between. `attributeKey` builds the names object:id:attribute:sub of the documents, for values with keys of their own.
 
-import { type Commands, replyNumber, replyPairs, replyText, replyTexts, tagged } from '../commands.js';
+import { type Commands, replyNumber, replyPairs, replyText, replyTexts, requireFinite, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
 export interface Attributes {
@@ -77,7 +77,9 @@ export class AttributeStore {
 
   /** Adds to a number, which is 0 if absent; returns the sum. */
   async add(id: string, name: string, by: number): Promise<number> {
-    return replyNumber(await runScript(this.commands, addScript, [this.key(id)], [checkName(name), by]));
+    return replyNumber(
+      await runScript(this.commands, addScript, [this.key(id)], [checkName(name), requireFinite('by', by)]),
+    );
   }
 
   /** Names of what is known, sorted. */
@@ -100,13 +102,13 @@ export class AttributeStore {
     const set: (string | number)[] = [];
     for (const [name, value] of Object.entries(values))
       if (value === undefined) removed.push(checkName(name));
-      else set.push(checkName(name), value);
+      else set.push(checkName(name), typeof value === 'number' ? requireFinite(name, value) : value);
     const args = [version, removed.length, ...removed, ...set];
     return replyNumber(await runScript(this.commands, changeScript, [this.key(id)], args));
   }
 
   private key(id: string): string {
-    return tagged('attributes', `${this.object}:${id}`);
+    return tagged('attributes', this.object, id);
   }
 }
 

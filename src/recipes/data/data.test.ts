@@ -95,6 +95,19 @@ describe('Leaderboard', () => {
   });
 });
 
+describe('many at once', () => {
+  it('sessions with thousands of fields and items with thousands of tags are stored', async () => {
+    const sessions = new Sessions(direct, { ttlMs: 60_000, surroundings });
+    const data = Object.fromEntries(Array.from({ length: 9000 }, (_, index) => [`f${index}`, String(index)]));
+    const id = await sessions.start('ann', data);
+    assert.ok(await sessions.set(id, data));
+    assert.deepEqual((await sessions.use(id))!.data, data);
+    const tags = new Tags(direct, 'many');
+    await tags.add('item', Object.keys(data));
+    assert.equal((await tags.of('item')).length, 9000);
+  });
+});
+
 describe('timelines', () => {
   it('keep the newest entries of each reader, in pages', async () => {
     const timeline = new Timeline(direct, 5);
@@ -168,6 +181,15 @@ describe('visitors and days', () => {
     }
   });
 
+  it('counts of a bitmap leave periods of any name alone', async () => {
+    const visitors = new Visitors(direct, 'periods', 'bitmap');
+    const periods = ['a', 'a:or', 'union', 'a:union', ''];
+    for (const [index, period] of periods.entries()) await visitors.visit(index, period);
+    for (let round = 0; round < 2; round++) assert.equal(await visitors.count(periods), periods.length);
+    assert.equal(world.server.run('DBSIZE'), periods.length);
+    await assert.rejects(new Visitors(direct, 'x', 'exact').count(new Array<string>(5000).fill('d')), RangeError);
+  });
+
   it('sign-ins have a total, a first day and a streak', async () => {
     const calendar = new SignInCalendar(direct);
     for (const day of [3, 10, 11, 12]) assert.ok(await calendar.signIn('ann', 2026, day));
@@ -232,6 +254,18 @@ describe(`JobQueue (RECIPE_SEED=${worldSeed})`, () => {
     const [third] = await queue.take('heir');
     assert.ok(await third!.done());
     assert.equal(await queue.size(), 0);
+  });
+});
+
+describe('ids of jobs', () => {
+  it('that a caller gives are not drawn again, and numbers go on beyond the digits of Lua', async () => {
+    const queue = new JobQueue(direct, 'ids');
+    assert.equal(await queue.add('given', 0, '2'), '2');
+    assert.deepEqual([await queue.add('a'), await queue.add('b')], ['1', '3']);
+    world.server.run('SET', 'jobs:{ids}:id', '9007199254740000');
+    assert.equal(await queue.add('c'), '9007199254740001');
+    const jobs = await queue.take('w', 9);
+    assert.deepEqual(jobs.map(({ body }) => body).sort(), ['a', 'b', 'c', 'given']);
   });
 });
 

@@ -1,6 +1,6 @@
 // expiring-set: members that end each at their own time, by time stamps as scores.
 
-import { type Commands, replyTexts, requireCount, tagged } from '../commands.js';
+import { type Commands, replyTexts, requireCount, requireFinite, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
 /** Members that end each at their own time, in one sorted set with the end as score: for what needs an action at its end. */
@@ -15,13 +15,18 @@ export class ExpiringSet {
   }
 
   async put(member: string, endsAtMs: number): Promise<void> {
-    await this.commands.send('ZADD', [this.key, endsAtMs, member]);
+    await this.commands.send('ZADD', [this.key, requireFinite('endsAtMs', endsAtMs), member]);
   }
 
   /** Takes out up to `count` members that have ended by a time: each goes to one caller. A member that the caller loses is lost: see JobQueue. */
   async takeEnded(timeMs: number, count: number): Promise<string[]> {
     return replyTexts(
-      await runScript(this.commands, takeEndedScript, [this.key], [timeMs, requireCount('count', count)]),
+      await runScript(
+        this.commands,
+        takeEndedScript,
+        [this.key],
+        [requireFinite('timeMs', timeMs), requireCount('count', count)],
+      ),
     );
   }
 }

@@ -85,13 +85,14 @@ export class FriendGraph {
    * most `friendsMax` of them, and the server does nothing else meanwhile: keep that below some hundred thousand members.
    */
   async secondDegree(of: string, count: number, friendsMax = 1000): Promise<Suggestion[]> {
+    requireCount('count', count);
     const args = [of, this.prefix, requireCount('friendsMax', friendsMax)];
     return byCommon(await runScript(this.commands, secondScript, [this.prefix + of], args), 1, count);
   }
 }
 
 const tagScript = /* @__PURE__ */ makeScript(`
-redis.call(ARGV[1], KEYS[1], unpack(ARGV, 3))
+for index = 3, #ARGV do redis.call(ARGV[1], KEYS[1], ARGV[index]) end
 for index = 2, #KEYS do redis.call(ARGV[1], KEYS[index], ARGV[2]) end
 return 1
 `);
@@ -149,6 +150,7 @@ export class Tags {
 
   /** Items that share at least `least` tags with an item, most first. Reads all items of its tags: give each tag a bound. */
   async similar(item: string, least: number, count: number): Promise<Suggestion[]> {
+    requireCount('count', count);
     const args = [item, `${this.key}:with:`, requireCount('least', least)];
     return byCommon(await runScript(this.commands, similarScript, [`${this.key}:of:${item}`], args), least, count);
   }

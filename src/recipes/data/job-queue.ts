@@ -25,8 +25,12 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 const addScript = /* @__PURE__ */ (() =>
   makeScript(`${nowLua}
 local id = ARGV[3]
-if id == '' then id = tostring(redis.call('INCR', KEYS[4])) end
-if redis.call('HSETNX', KEYS[3], id, ARGV[1]) == 0 then return id end
+if id == '' then
+  -- A number that a caller has given as an id is passed over.
+  repeat id = string.format('%.0f', redis.call('INCR', KEYS[4])) until redis.call('HSETNX', KEYS[3], id, ARGV[1]) == 1
+elseif redis.call('HSETNX', KEYS[3], id, ARGV[1]) == 0 then
+  return id
+end
 if tonumber(ARGV[2]) > 0 then
   redis.call('ZADD', KEYS[2], now + ARGV[2], id)
 else
@@ -134,6 +138,8 @@ export class JobQueue {
     readonly name: string,
     private readonly options: JobQueueOptions = {},
   ) {
+    requireCount('visibleMs', options.visibleMs ?? 30_000);
+    requireCount('attempts', options.attempts ?? 5);
     this.stream = tagged('jobs', name);
   }
 

@@ -2,7 +2,16 @@
 //
 // Key: board:{name}, and board:{name}:<period> for boards of a period: all in one slot, so that periods can be merged.
 
-import { type Commands, replyList, replyNumber, replyPairs, replyText, requireCount, tagged } from '../commands.js';
+import {
+  type Commands,
+  replyList,
+  replyNumber,
+  replyPairs,
+  replyText,
+  requireCount,
+  requireFinite,
+  tagged,
+} from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
 export interface Place {
@@ -44,6 +53,11 @@ end
 return score
 `);
 
+const mergeScript = /* @__PURE__ */ makeScript(`
+redis.call('ZUNIONSTORE', KEYS[1], #KEYS - 1, unpack(KEYS, 2))
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])
+`);
+
 /**
  * Holds: each call sees one moment. Members with the same score share a place; among them the order is by bytes. Scores are
  * doubles: whole numbers are exact to 2^53. A page costs O(log n) for each of its members; one round trip a call.
@@ -61,12 +75,12 @@ export class Leaderboard {
   /** Adds points on the board of all times and on those of periods ('2026-W48'), in one step. Returns the score of all times. */
   async add(member: string, points: number, periods: readonly string[] = []): Promise<number> {
     const keys = [...periods.map((period) => this.keyOf(period)), this.key];
-    return replyNumber(await runScript(this.commands, addScript, keys, [points, member]));
+    return replyNumber(await runScript(this.commands, addScript, keys, [requireFinite('points', points), member]));
   }
 
   /** Sets a score; with `best`, only if it is greater than the present one. */
   async set(member: string, score: number, best = false): Promise<void> {
-    await this.commands.send('ZADD', [this.key, ...(best ? ['GT'] : []), score, member]);
+    await this.commands.send('ZADD', [this.key, ...(best ? ['GT'] : []), requireFinite('score', score), member]);
   }
 
   async remove(member: string): Promise<void> {
@@ -91,9 +105,9 @@ export class Leaderboard {
 
   /** Sums periods into the board of another period, which lives for `ttlMs`. */
   async merge(into: string, periods: readonly string[], ttlMs: number): Promise<void> {
-    const keys = periods.map((period) => this.keyOf(period));
-    await this.commands.send('ZUNIONSTORE', [this.keyOf(into), keys.length, ...keys]);
-    await this.expire(into, ttlMs);
+    requireCount('the number of periods', periods.length);
+    const keys = [into, ...periods].map((period) => this.keyOf(period));
+    await runScript(this.commands, mergeScript, keys, [requireCount('ttlMs', ttlMs)]);
   }
 
   /** Keeps only the first `count` of a period. */

@@ -1,6 +1,6 @@
 // nearby: places by position, the nearest first.
 
-import { type Commands, replyList, replyNumber, replyText, requireCount, tagged } from '../commands.js';
+import { type Commands, replyList, replyNumber, replyText, requireCount, requireFinite, tagged } from '../commands.js';
 
 export interface NearbyPlace {
   readonly member: string;
@@ -19,7 +19,7 @@ export class Nearby {
   }
 
   async put(member: string, longitude: number, latitude: number): Promise<void> {
-    await this.commands.send('GEOADD', [this.key, longitude, latitude, member]);
+    await this.commands.send('GEOADD', [this.key, ...requirePlace(longitude, latitude), member]);
   }
 
   async remove(member: string): Promise<void> {
@@ -30,10 +30,9 @@ export class Nearby {
   async find(longitude: number, latitude: number, meters: number, count: number): Promise<NearbyPlace[]> {
     const around = [
       'FROMLONLAT',
-      longitude,
-      latitude,
+      ...requirePlace(longitude, latitude),
       'BYRADIUS',
-      meters,
+      requireFinite('meters', meters),
       'm',
       'ASC',
       'COUNT',
@@ -45,4 +44,11 @@ export class Nearby {
       return { member: replyText(member)!, meters: replyNumber(distance) };
     });
   }
+}
+
+/** What Redis can store: the poles are out of reach. */
+function requirePlace(longitude: number, latitude: number): [number, number] {
+  if (!(Math.abs(longitude) <= 180 && Math.abs(latitude) <= 85.05112878))
+    throw new RangeError(`no place has longitude ${longitude} and latitude ${latitude} (at most 180 and 85.05112878)`);
+  return [longitude, latitude];
 }

@@ -22,7 +22,7 @@ if over > 0 then
     redis.call('ZREM', KEYS[2], secret)
   end
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+for index = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
@@ -39,7 +39,7 @@ return redis.call('HGETALL', KEYS[1])
 
 const setScript = /* @__PURE__ */ makeScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV))
+for index = 1, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1]) end
 return 1
 `);
 
@@ -82,6 +82,7 @@ export class Sessions {
     private readonly options: SessionOptions,
   ) {
     requireCount('ttlMs', options.ttlMs);
+    requireCount('sessionsMax', options.sessionsMax ?? 10);
     this.surroundings = options.surroundings ?? machineSurroundings;
   }
 
@@ -128,7 +129,12 @@ export class Sessions {
   /** Single sign-on: a ticket for another site, good once and for `ttlMs`, that leads to this session. */
   async ticket(id: string, site: string, ttlMs = 30_000): Promise<string> {
     const ticket = this.surroundings.token();
-    await this.commands.send('SET', [tagged('ticket', ticket), JSON.stringify({ id, site }), 'PX', ttlMs]);
+    await this.commands.send('SET', [
+      tagged('ticket', ticket),
+      JSON.stringify({ id, site }),
+      'PX',
+      requireCount('ttlMs', ttlMs),
+    ]);
     return ticket;
   }
 

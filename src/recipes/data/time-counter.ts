@@ -1,6 +1,6 @@
 // time-counter: counts of an event in slices of time, on several resolutions at once.
 
-import { type Commands, replyPairs, requireCount, tagged } from '../commands.js';
+import { type Commands, replyPairs, requireCount, requireFinite, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
 const countScript = /* @__PURE__ */ makeScript(`
@@ -23,11 +23,15 @@ export class TimeCounter {
     private readonly keep = 120,
   ) {
     this.key = tagged('counter', name);
+    requireCount('keep', keep);
+    requireCount('the number of resolutions', resolutionsMs.length);
     for (const resolution of resolutionsMs) requireCount('resolution', resolution);
   }
 
   /** Counts an event at a time, on all resolutions in one step. */
   async count(timeMs: number, by = 1): Promise<void> {
+    requireFinite('timeMs', timeMs);
+    requireCount('by', by, Number.MIN_SAFE_INTEGER);
     const keys = this.resolutionsMs.map((width) => this.bucketOf(width, timeMs));
     const args = this.resolutionsMs.flatMap((width) => [2 * this.keep * width, Math.floor(timeMs / width)]);
     await runScript(this.commands, countScript, keys, [by, ...args]);
@@ -36,7 +40,9 @@ export class TimeCounter {
   /** Counts of the last `slices` slices, oldest first. */
   async last(resolutionMs: number, slices: number, timeMs: number): Promise<number[]> {
     if (requireCount('slices', slices) > this.keep) throw new RangeError(`only ${this.keep} slices are kept`);
-    const newest = Math.floor(timeMs / resolutionMs);
+    if (!this.resolutionsMs.includes(resolutionMs))
+      throw new RangeError(`nothing is counted in slices of ${resolutionMs} ms`);
+    const newest = Math.floor(requireFinite('timeMs', timeMs) / resolutionMs);
     const wanted = Array.from({ length: slices }, (_, index) => newest - slices + 1 + index);
     const buckets = [...new Set(wanted.map((slice) => this.bucketOf(resolutionMs, slice * resolutionMs)))];
     const found = new Map<string, number>();

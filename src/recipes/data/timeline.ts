@@ -2,7 +2,7 @@
 //
 // Keys: timeline:{user} (sorted set of entry -> time), latest:{name} (list).
 
-import { type Commands, replyPairs, replyTexts, requireCount, tagged } from '../commands.js';
+import { type Commands, replyPairs, replyTexts, requireCount, requireFinite, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 
 const postScript = /* @__PURE__ */ makeScript(`
@@ -30,6 +30,7 @@ export class Timeline {
   }
 
   async post(id: string, timeMs: number, readers: readonly string[]): Promise<void> {
+    requireFinite('timeMs', timeMs);
     await Promise.all(
       readers.map((reader) =>
         runScript(this.commands, postScript, [tagged('timeline', reader)], [timeMs, id, this.keep]),
@@ -43,7 +44,7 @@ export class Timeline {
 
   /** The newest entries before a time: pass the last entry's time for the next page. Entries of the same millisecond can be cut off. */
   async page(reader: string, count: number, beforeMs = Infinity): Promise<TimelineEntry[]> {
-    const before = beforeMs === Infinity ? '+inf' : `(${beforeMs}`;
+    const before = beforeMs === Infinity ? '+inf' : `(${requireFinite('beforeMs', beforeMs)}`;
     const args = [tagged('timeline', reader), before, '-inf', 'WITHSCORES', 'LIMIT', 0, requireCount('count', count)];
     const pairs = replyPairs(await this.commands.send('ZREVRANGEBYSCORE', args));
     return pairs.map(([id, time]) => ({ id, timeMs: Number(time) }));

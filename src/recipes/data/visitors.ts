@@ -8,11 +8,15 @@ import { makeScript, runScript } from '../script.js';
 
 export type VisitorCount = 'exact' | 'about' | 'bitmap';
 
+/** A script can hand on some 8,000 values at once. */
+const PERIODS_MAX = 4000;
+
 const commandsOf = { exact: 'SADD', about: 'PFADD', bitmap: 'SETBIT' } as const;
 
 /** Different visitors by period (a day, a week). With 'bitmap' a visitor is a number below 2^32. One round trip a call. */
 export class Visitors {
   private readonly key: string;
+  private readonly temporary: string;
 
   constructor(
     private readonly commands: Commands,
@@ -20,25 +24,36 @@ export class Visitors {
     private readonly kind: VisitorCount,
   ) {
     this.key = `${tagged('visitors', name)}:${kind}`;
+    this.temporary = `${tagged('visitors', name)}:union`;
   }
 
   async visit(visitor: string | number, period: string): Promise<void> {
     const key = `${this.key}:${period}`;
     if (this.kind !== 'bitmap') await this.commands.send(commandsOf[this.kind], [key, visitor]);
-    else await this.commands.send('SETBIT', [key, requireCount('visitor', Number(visitor), 0), 1]);
+    else await this.commands.send('SETBIT', [key, requireBit(visitor), 1]);
   }
 
   /** Different visitors over all of the periods. */
   async count(periods: readonly string[]): Promise<number> {
     const keys = periods.map((period) => `${this.key}:${period}`);
     if (keys.length === 0) return 0;
+    if (keys.length > PERIODS_MAX) throw new RangeError(`${keys.length} periods are more than ${PERIODS_MAX}`);
     if (this.kind === 'about') return replyNumber(await this.commands.send('PFCOUNT', keys));
-    return replyNumber(await runScript(this.commands, this.kind === 'exact' ? unionScript : orScript, keys));
+    if (this.kind === 'exact') return replyNumber(await runScript(this.commands, unionScript, keys));
+    if (keys.length === 1) return replyNumber(await this.commands.send('BITCOUNT', keys));
+    return replyNumber(await runScript(this.commands, orScript, [...keys, this.temporary]));
   }
 
   async expire(period: string, ttlMs: number): Promise<void> {
     await this.commands.send('PEXPIRE', [`${this.key}:${period}`, requireCount('ttlMs', ttlMs)]);
   }
+}
+
+function requireBit(visitor: string | number): number {
+  const bit = visitor === '' ? NaN : requireCount('visitor', Number(visitor), 0);
+  if (!(bit < 2 ** 32))
+    throw new RangeError(`a bitmap has a place for numbers below 2^32, and the visitor is ${visitor}`);
+  return bit;
 }
 
 const unionScript = /* @__PURE__ */ makeScript(`
@@ -47,8 +62,7 @@ return #redis.call('SUNION', unpack(KEYS))
 `);
 
 const orScript = /* @__PURE__ */ makeScript(`
-if #KEYS == 1 then return redis.call('BITCOUNT', KEYS[1]) end
-local temporary = KEYS[1] .. ':or'
+local temporary = table.remove(KEYS)
 redis.call('BITOP', 'OR', temporary, unpack(KEYS))
 local count = redis.call('BITCOUNT', temporary)
 redis.call('DEL', temporary)
@@ -93,7 +107,7 @@ export class SignInCalendar {
   }
 
   private keyOf(user: string, year: number): string {
-    return `${tagged('sign-in', user)}:${year}`;
+    return `${tagged('sign-in', user)}:${requireCount('year', year, 0)}`;
   }
 }
 
