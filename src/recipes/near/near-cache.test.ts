@@ -147,3 +147,10 @@ describe(`NearCache (RECIPE_SEED=${worldSeed})`, () => {
     near.close();
   });
 });
+
+describe('prefixes', () => {
+  it('that overlap are refused: the server would not listen to them', () => {
+    for (const prefixes of [['user:', 'user:vip:'], ['a', 'a'], ['', 'x'], []])
+      assert.throws(() => new NearCache(direct, news, { prefixes }), RangeError);
+  });
+});

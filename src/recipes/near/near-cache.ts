@@ -51,6 +51,10 @@ export class NearCache {
     requireCount('keysMax', options.keysMax ?? 10_000);
     requireCount('maxAgeMs', options.maxAgeMs ?? 60_000);
     requireCount('the number of prefixes', options.prefixes.length);
+    // The server refuses them, and nobody would listen.
+    for (const [index, prefix] of options.prefixes.entries())
+      if (options.prefixes.some((other, place) => place !== index && other.startsWith(prefix)))
+        throw new RangeError(`two prefixes overlap: ${prefix} is the beginning of another`);
     this.surroundings = options.surroundings ?? machineSurroundings;
     this.ready = new Promise((resolve) => (this.wake = resolve));
     this.close_ = invalidations.listen(options.prefixes, {

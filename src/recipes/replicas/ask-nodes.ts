@@ -1,8 +1,8 @@
 // ask-nodes: asks all of several independent servers at once, and goes on when enough have answered.
 
-import type { Commands } from '../commands.js';
-import { machineSurroundings } from '../surroundings.js';
-import { type ReplicaOptions, requireQuorum } from './replica-options.js';
+import { type Commands, requireCount } from '../commands.js';
+import { inTime, machineSurroundings } from '../surroundings.js';
+import { type ReplicaOptions, requireQuorum, TOMBSTONE_MS } from './replica-options.js';
 
 /** Too few servers answered. A write may have reached some of them, and may yet spread to the others by a read. */
 export class QuorumError extends Error {
@@ -46,7 +46,8 @@ export class Nodes {
     const majority = Math.floor(nodes.length / 2) + 1;
     this.writeQuorum = requireQuorum('writeQuorum', options.writeQuorum ?? majority, nodes.length);
     this.readQuorum = requireQuorum('readQuorum', options.readQuorum ?? majority, nodes.length);
-    this.timeoutMs = options.timeoutMs ?? 1000;
+    this.timeoutMs = requireCount('timeoutMs', options.timeoutMs ?? 1000);
+    requireCount('tombstoneMs', options.tombstoneMs ?? TOMBSTONE_MS);
   }
 
   /**
@@ -77,9 +78,11 @@ export class Nodes {
           reject(new QuorumError(`${what}: ${list.length} of ${quorum} servers answered: ${text}`, { cause }));
         }
       };
+      const { surroundings = machineSurroundings } = this.options;
+      const late = (): Error => new Error(`no answer within ${this.timeoutMs} ms`);
       for (const node of only)
         this.track(
-          this.inTime(question(this.nodes[node]!, node)).then(
+          inTime(surroundings, this.timeoutMs, question(this.nodes[node]!, node), late).then(
             (value) => {
               if (!isDecided) list.push({ node, value });
               else answers?.add({ node, value });
@@ -109,17 +112,5 @@ export class Nodes {
   private track(work: Promise<unknown>): void {
     const tracked = work.finally(() => this.background.delete(tracked));
     this.background.add(tracked);
-  }
-
-  private inTime<T>(question: Promise<T>): Promise<T> {
-    const surroundings = this.options.surroundings ?? machineSurroundings;
-    return new Promise((resolve, reject) => {
-      const cancel = surroundings.after(
-        this.timeoutMs,
-        () => reject(new Error(`no answer within ${this.timeoutMs} ms`)),
-        true,
-      );
-      question.then(resolve, reject).finally(cancel);
-    });
   }
 }

@@ -118,7 +118,10 @@ export class NewestStore {
   private async newestVersion(key: string, whole: string): Promise<number> {
     const ask = (node: Commands): Promise<unknown> => node.send('HGET', [whole, 'v']);
     const answers = await this.nodes.ask(`versions of ${key}`, this.nodes.readQuorum, ask);
-    return Math.max(...answers.list.map(({ value }) => replyNumber(value)));
+    const newest = Math.max(...answers.list.map(({ value }) => replyNumber(value)));
+    if (!Number.isSafeInteger(newest + 1))
+      throw new RangeError(`the version of ${key} is ${newest}: no greater one is exact`);
+    return newest;
   }
 
   private async put(
@@ -145,7 +148,7 @@ export class NewestStore {
   private writes = 0;
 
   private key(key: string): string {
-    return tagged('newest', `${this.name}:${key}`);
+    return tagged('newest', this.name, key);
   }
 }
 

@@ -180,7 +180,7 @@ export class SiblingStore {
   }
 
   private key(key: string): string {
-    return tagged('siblings', `${this.name}:${key}`);
+    return tagged('siblings', this.name, key);
   }
 }
 
