@@ -19,6 +19,29 @@ const keys = Array.from({ length: 5000 }, (_, index) => `user:${index}`);
 const named = (count: number): { name: string }[] =>
   Array.from({ length: count }, (_, index) => ({ name: `10.0.0.${index + 1}:6379` }));
 
+const recordedOfJedis: readonly (readonly [string, 'murmur' | 'md5', boolean, string])[] = [
+  ['unnamed', 'murmur', false, '112222200221022001221020202122000200222000112021212020011211122100102'],
+  ['unnamed', 'murmur', true, '112222200221022001221020202122000200222000112021212020011211122100102'],
+  ['unnamed', 'md5', false, '200021011201202200212102220001122211122010210100210001011100222211002'],
+  ['unnamed', 'md5', true, '200021011201202200212102220001122211122010210100210001011100222011002'],
+  ['unnamed weights', 'murmur', false, '323222233222023202223020232322200220213003131021213320311222221220322'],
+  ['unnamed weights', 'murmur', true, '323222233222023202223020232322200220213003131021213320311222221220102'],
+  ['unnamed weights', 'md5', false, '230022231201102220222122220231122231221030212300230101012300223213332'],
+  ['unnamed weights', 'md5', true, '230022231201102220222122220231122231221030212300230101012300223313022'],
+  ['named', 'murmur', false, '001221121221011121112022202000110120211100200211002222121110100112112'],
+  ['named', 'murmur', true, '001221121221011121112022202000110120211100200211002222121110100012222'],
+  ['named', 'md5', false, '212210022200210112101002000021121002011100210012001011101212101001222'],
+  ['named', 'md5', true, '212210022200210112101002000021121002011100210012001011101212101101122'],
+  ['named weights', 'murmur', false, '012120200221121202122100222100010120210211220021022000020010001000002'],
+  ['named weights', 'murmur', true, '012120200221121202122100222100010120210211220021022000020010001100202'],
+  ['named weights', 'md5', false, '022000020200122102021000021010012200210220002000010000200210000200100'],
+  ['named weights', 'md5', true, '022000020200122102021000021010012200210220002000010000200210000200000'],
+  ['mixed', 'murmur', false, '022121111220222111221021111111110220121100002121100101110210120111111'],
+  ['mixed', 'murmur', true, '022121111220222111221021111111110220121100002121100101110210120211011'],
+  ['mixed', 'md5', false, '212120012210122211212102021112112202020110121011111112222211201002111'],
+  ['mixed', 'md5', true, '212120012210122211212102021112112202020110121011111112222211201102011'],
+];
+
 describe('placements', () => {
   it('ketama and modulo are those of the proxy, which is tested against nutcracker', () => {
     const servers = [1, 2, 1].map((weight, index) => ({ name: `server${index + 1}`, weight }));
@@ -67,6 +90,25 @@ describe('placements', () => {
     }
     const tags = shardedJedisPlacement(shards, { tags: true });
     assert.equal(tags('x{user:1}y'), shardedJedisPlacement(shards)('user:1'));
+  });
+
+  it('ShardedJedis: as Jedis 2.9.0 places the same keys', () => {
+    // Recorded from redis.clients.util.Sharded of Jedis 2.9.0 on Java 17: the shard of each key, in turn.
+    const asked = [
+      ...Array.from({ length: 60 }, (_, index) => `user:${index}`),
+      ...['', 'grüße', '鍵', 'x{user:1}y', '{}', '😀', '{a}{b}', 'a\u0085{b\u0085c}d{e}', 'k'.repeat(1000)],
+    ];
+    const shards: Readonly<Record<string, { name?: string; weight?: number }[]>> = {
+      unnamed: [{}, {}, {}],
+      'unnamed weights': [{}, { weight: 2 }, { weight: 3 }, {}],
+      named: [{ name: 'a' }, { name: 'b' }, { name: 'c' }],
+      'named weights': [{ name: '10.0.0.1:6379', weight: 3 }, { name: '10.0.0.2:6379' }, { name: 's3', weight: 2 }],
+      mixed: [{ name: 'a' }, { name: 'b', weight: 2 }, {}],
+    };
+    for (const [list, hash, tags, places] of recordedOfJedis) {
+      const placement = shardedJedisPlacement(shards[list]!, { hash, tags });
+      assert.equal(asked.map(placement).join(''), places, `${list}, ${hash}, tags ${tags}`);
+    }
   });
 
   it('slots are those of Redis Cluster', () => {

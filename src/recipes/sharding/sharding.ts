@@ -83,7 +83,8 @@ export function shardedJedisPlacement(shards: readonly Shard[], options: Sharded
   const sorted = [...points].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const values = BigInt64Array.from(sorted, ([value]) => value);
   return (key) => {
-    const tag = options.tags === true ? (/\{(.+?)\}/.exec(key)?.[1] ?? key) : key;
+    // The dot of Java's patterns stands for everything but ends of lines, and next line is one.
+    const tag = options.tags === true ? (/\{([^\n\r\u0085\u2028\u2029]+?)\}/.exec(key)?.[1] ?? key) : key;
     const value = hash(tag);
     let left = 0;
     let right = values.length;
