@@ -82,8 +82,10 @@ export class AdminContext {
   async readOnlyReason(link: ServerLink): Promise<string | undefined> {
     if (this.parts.isReadOnly) return 'This program was started with --read-only.';
     if (link.entry.readOnly === true) return `${link.name} is marked as read-only in the list of servers.`;
-    const { role, info } = await link.ask();
-    if (role === 'replica' && !/^slave_read_only:0/m.test(info)) return `${link.name} is a replica: change its master.`;
+    const { kind, role, info } = await link.ask();
+    // Changes of a cluster go to the masters of their slots, whichever node is asked.
+    if (kind !== 'cluster' && role === 'replica' && !/^slave_read_only:0/m.test(info))
+      return `${link.name} is a replica: change its master.`;
     return undefined;
   }
 

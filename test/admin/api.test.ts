@@ -7,12 +7,14 @@ import { after, before, describe, it } from 'node:test';
 import type { AddressInfo } from 'node:net';
 import { bytesOfText, textOfBytes } from '../../src/admin/text-bytes.js';
 import { openHistoryConnection } from '../../src/admin/history-connection.js';
+import { Connection } from '../../src/client/connection.js';
 import { isAggregate, replyText } from '../../src/client/reply.js';
 import { parseAddress } from '../../src/transfer/link/address.js';
 import { Prng } from '../../src/base/prng.js';
 import { type EmbeddedServer, startServer } from '../../src/embed/start-server.js';
 import { findFreePort, peerMissing } from '../peer.js';
 import { joinNodes, startNodes, stopNodes } from '../cluster-peers.js';
+import { startLiar } from './liar.js';
 import { firstAdmin, jobEnd, send, startTestAdmin, type TestAdmin, userWith, Visitor } from './admin-client.js';
 
 describe('bytes as texts', () => {
@@ -472,6 +474,43 @@ describe('the API of the admin', () => {
     assert.ok(stored.servers.some(({ name }) => name === 'main'));
     const again = await startTestAdmin(context, { dataFolder: folder });
     assert.equal(again.setupToken, '');
+  });
+});
+
+describe('the admin and a cluster that changes', () => {
+  it('goes to the masters of the day, though a replica tells it of them, and changes keys there', async (t) => {
+    const masters = [await startServer({ port: 0 }), await startServer({ port: 0 })];
+    const slots = masters.map(({ port }) => [[0, 16383, ['127.0.0.1', port, 'a'.repeat(40)]]]);
+    let current = 0;
+    const replica = await startLiar({
+      info: '# Server\r\nredis_version:7.2.4\r\nredis_mode:cluster\r\nrole:slave\r\n',
+      answer: (words) => (words === 'CLUSTER SLOTS' ? slots[current] : undefined),
+      refusal: 'no',
+      messages: [],
+    });
+    t.after(async () => {
+      replica.stop();
+      for (const master of masters) await master.close();
+    });
+    const admin = await startTestAdmin(t);
+    const root = await firstAdmin(admin);
+    const id = String((await root.post('/api/servers', { name: 'c', nodes: [`127.0.0.1:${replica.port}`] })).json().id);
+    const about = (await root.get(`/api/servers/${id}/about`)).json();
+    assert.deepEqual([about.kind, about.role, about.readOnlyReason], ['cluster', 'replica', undefined]);
+    const names = async (): Promise<string[]> =>
+      (await root.post(`/api/servers/${id}/tree`, { prefix: '', position: '' })).json<{ keys: string[] }>().keys;
+    const set = async (key: string): Promise<void> => {
+      const answer = await root.post(`/api/servers/${id}/commands`, { commands: [['SET', key, '1']] });
+      assert.equal(answer.status, 200, answer.text);
+    };
+    await set('first');
+    assert.deepEqual(await names(), ['first']);
+    const other = await Connection.open({ host: '127.0.0.1', port: masters[1]!.port });
+    await other.call('SET', 'second', '1');
+    other.close();
+    current = 1;
+    // The old master answers still, and knows nothing of the change.
+    while ((await names())[0] !== 'second');
   });
 });
 

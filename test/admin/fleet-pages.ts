@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it } from 'node:test';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
+import { ask } from '../ask.js';
 import { userWith, Visitor } from './admin-client.js';
 import { seriousFaults } from './browser.js';
 import type { PageFleet } from './page-fleet.js';
@@ -97,48 +98,90 @@ export function fleetPages(stage: PageStage): void {
       await looksOnly('shop', 'codis', '10–19', ['Pause moves', 'Resume moves', 'Rebalance', 'Move slots', 'Promote']);
     });
 
-    it('shows a cluster, and moves slots after the plan was shown and the name typed', async () => {
+    /** Shows the plan of the open dialog, and carries it out after `check`. */
+    const carryOut = async (page: Page, check: (dialog: Locator) => Promise<unknown> = () => Promise.resolve()) => {
+      const dialog = page.getByRole('dialog').first();
+      await dialog.getByRole('button', { name: 'Show the plan' }).click();
+      const carry = dialog.getByRole('button', { name: 'Carry it out' });
+      await carry.waitFor();
+      await check(dialog);
+      await carry.click();
+      await confirm(page, 'nodes');
+      await carry.and(dialog.locator(':disabled')).waitFor();
+      await dialog.getByText('done', { exact: true }).waitFor();
+    };
+    const slotsOf = async (port: string): Promise<number> => {
+      const text = await ask(Number(port), ['CLUSTER', 'NODES']);
+      const own = text.split('\n').find((line) => line.includes('myself'))!;
+      return [...own.matchAll(/ (\d+)-(\d+)/g)].reduce((sum, [, from, to]) => sum + Number(to) - Number(from) + 1, 0);
+    };
+    const portOf = (address: string): string => address.slice(address.indexOf(':') + 1);
+
+    it('shows a cluster, moves slots and evens them out after the plan was shown and the name typed', async () => {
       const { page, faults, open, leave } = await stage.seat(root);
       const [first, second] = fleet.entries.cluster.nodes;
       await open(stage.ids.nodes!, 'cluster');
       const nodes = page.getByRole('region', { name: 'Nodes' });
       for (const address of [first!, second!]) await nodes.getByText(address).waitFor();
       faults.push(...(await seriousFaults(page)));
-      await page.getByRole('button', { name: 'Reshard' }).click();
       const dialog = page.getByRole('dialog').first();
-      await dialog.getByLabel('Slots to move').fill('5');
-      await dialog.getByRole('button', { name: 'Show the plan' }).click();
-      await dialog.getByText(/Ready to move 5 slots/).waitFor();
-      faults.push(...(await seriousFaults(page)));
-      await dialog.getByRole('button', { name: 'Carry it out' }).click();
-      await confirm(page, 'nodes');
-      await dialog.getByText('done', { exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Reshard' }).click();
+      await dialog.getByLabel('Slots to move').fill('200');
+      await carryOut(page, async () => {
+        await dialog.getByText(/Ready to move 200 slots/).waitFor();
+        faults.push(...(await seriousFaults(page)));
+      });
+      await dialog.getByText('Slots 200 / 200').waitFor();
       await dialog.getByRole('button', { name: 'Close' }).click();
-      for (const slots of ['8,197', '8,187']) await nodes.getByText(slots).waitFor();
+      for (const slots of ['8,392', '7,992']) await nodes.getByText(slots).waitFor();
+      assert.equal(await slotsOf(portOf(first!)), 8392);
+      await page.getByRole('button', { name: 'Rebalance' }).click();
+      await carryOut(page, async () => {
+        await dialog.getByText(/Moving 200 slots/).waitFor();
+        // The plan moves nothing.
+        assert.equal(await slotsOf(portOf(first!)), 8392);
+        faults.push(...(await seriousFaults(page)));
+      });
+      await dialog.getByText('Slots 200 / 200').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await nodes.getByText('8,392').waitFor({ state: 'detached' });
+      for (const address of [first!, second!]) assert.equal(await slotsOf(portOf(address)), 8192);
       await leave();
       await looksOnly('nodes', 'cluster', first!, ['Check', 'Fix', 'Reshard', 'Rebalance', 'Add node', 'Remove']);
     });
 
-    it('takes a node into a cluster and out of it again, each after its plan', async () => {
+    it('takes a node into a cluster, makes it the master by hand, and takes it out again', async () => {
       const { page, open, leave } = await stage.seat(root);
+      const [first] = fleet.entries.cluster.nodes;
+      const spare = fleet.spareNode;
       await open(stage.ids.nodes!, 'cluster');
-      const row = page.getByRole('region', { name: 'Nodes' }).getByRole('row').filter({ hasText: fleet.spareNode });
-      const carryOut = async (): Promise<void> => {
-        const dialog = page.getByRole('dialog').first();
-        await dialog.getByRole('button', { name: 'Show the plan' }).click();
-        await dialog.getByRole('button', { name: 'Carry it out' }).click();
-        await confirm(page, 'nodes');
-        await dialog.getByRole('button', { name: 'Carry it out' }).and(dialog.locator(':disabled')).waitFor();
-        await dialog.getByText('done', { exact: true }).waitFor();
-        await dialog.getByRole('button', { name: 'Close' }).click();
-      };
+      const rowOf = (address: string): Locator =>
+        page.getByRole('region', { name: 'Nodes' }).getByRole('row').filter({ hasText: address });
+      const roleOf = async (address: string): Promise<string> =>
+        (await ask(Number(portOf(address)), ['ROLE'])).split('\n')[0]!;
       await page.getByRole('button', { name: 'Add node' }).click();
-      await page.getByRole('dialog').getByLabel('Address').fill(fleet.spareNode);
-      await carryOut();
-      await row.getByText('master').waitFor();
-      await row.getByRole('button', { name: 'Remove' }).click();
-      await carryOut();
-      await row.waitFor({ state: 'detached' });
+      const dialog = page.getByRole('dialog').first();
+      await dialog.getByLabel('Address').fill(spare);
+      await dialog.getByLabel('As').selectOption({ label: `replica of ${first!}` });
+      await carryOut(page);
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      for (const [next, last] of [
+        [spare, first!],
+        [first!, spare],
+      ] as const) {
+        await rowOf(next).getByText('replica').waitFor();
+        await rowOf(next).getByText('0 B', { exact: true }).waitFor();
+        await rowOf(next).getByRole('button', { name: 'Make it the master' }).click();
+        assert.equal(await roleOf(next), 'slave');
+        await confirm(page, 'nodes');
+        await rowOf(next).getByText('master', { exact: true }).waitFor();
+        await rowOf(last).getByText('replica', { exact: true }).waitFor();
+        assert.deepEqual([await roleOf(next), await slotsOf(portOf(next))], ['master', 8192]);
+      }
+      await rowOf(spare).getByRole('button', { name: 'Remove' }).click();
+      await carryOut(page);
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await rowOf(spare).waitFor({ state: 'detached' });
       await leave();
     });
 

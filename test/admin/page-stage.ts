@@ -1,5 +1,8 @@
 // page-stage: what the tests of the page share, as each part is dear: one browser, one admin, a Kvasir and a redis-server with keys.
 import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { type EmbeddedServer, startServer } from '../../src/embed/start-server.js';
 import { startRedis, type RedisPeer } from '../peer.js';
@@ -21,6 +24,8 @@ export interface Seat {
 export class PageStage {
   server!: EmbeddedServer;
   redis!: RedisPeer;
+  /** The configuration file that the redis-server began with. */
+  redisConfig!: string;
   admin!: TestAdmin;
   root!: Visitor;
   browser!: Browser;
@@ -37,13 +42,16 @@ export class PageStage {
       ends.push(() => end(part));
       return part;
     };
+    const folder = mkdtempSync(join(tmpdir(), 'kvasir-page-redis-'));
+    this.redisConfig = join(folder, 'redis.conf');
+    writeFileSync(this.redisConfig, 'loglevel notice\n');
     // Its parts start while the first tests run.
     this.fleet = startPageFleet();
     ends.push(async () => (await this.fleet.catch(() => undefined))?.stop());
     this.fleet.catch(() => undefined); // told by the tests that need it
     [this.server, this.redis, this.browser, this.admin] = await Promise.all([
       ended(startServer({ port: 0 }), (server) => server.close()),
-      ended(startRedis(), (redis) => redis.stop()),
+      ended(startRedis({ folder, programArgs: [this.redisConfig] }), (redis) => redis.stop()),
       ended(openBrowser(), (browser) => browser.close()),
       startTestAdmin({ after: (run: () => Promise<void>) => void ends.push(run) } as never, { keepsHistory: true }),
     ]);

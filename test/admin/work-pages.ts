@@ -78,7 +78,7 @@ export function workPages(stage: PageStage): void {
       await leave();
     });
 
-    it('changes a setting after the name was typed, kills a connection, and makes and deletes a user of the server', async () => {
+    it('changes a setting after the name was typed, writes the file of settings, kills a connection, and makes and deletes a user of the server', async () => {
       const victim = await connect(stage.redis.port);
       await victim.call('CLIENT', 'SETNAME', 'victim');
       const lost = new Promise<void>((resolve) => (victim.onLost = () => resolve()));
@@ -92,6 +92,14 @@ export function workPages(stage: PageStage): void {
       const row = page.getByRole('row', { name: /maxmemory-samples/ });
       await row.getByText('changed').waitFor();
       await row.getByText('default: 5').waitFor();
+      // Into the file, which a server without one cannot do.
+      assert.doesNotMatch(readFileSync(stage.redisConfig, 'utf8'), /samples/);
+      await page.getByRole('button', { name: 'Write to the file' }).click();
+      await page.getByText('The configuration file is written.').waitFor();
+      assert.match(readFileSync(stage.redisConfig, 'utf8'), /^maxmemory-samples 7$/m);
+      await open(ids.ours!, 'config');
+      await page.getByRole('button', { name: 'Write to the file' }).click();
+      await page.getByText(/running without a config file/).waitFor();
       await open(ids.redis!, 'clients');
       await page.getByLabel('Filter').fill('victim');
       await page

@@ -169,6 +169,10 @@ export interface Loaded<T> {
   reload(): void;
 }
 
+/** After a reload, which follows a change by hand, what is loaded again and again comes sooner for a while: a failover takes seconds. */
+const hurryMs = 10_000;
+const hurriedMs = 500;
+
 /** Loads when the names in `of` change; with `everyMs` again and again while the page is seen. */
 export function useLoad<T>(
   load: (signal: AbortSignal) => Promise<T>,
@@ -181,13 +185,19 @@ export function useLoad<T>(
     isLoading: true,
   });
   const [round, setRound] = useState(0);
+  const hurriesUntilMs = useRef(0);
   useEffect(() => {
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isFirst = true;
+    const runLater = (): void => {
+      if (everyMs === undefined) return;
+      const isHurried = performance.now() < hurriesUntilMs.current;
+      timer = setTimeout(() => void run(), isHurried ? Math.min(hurriedMs, everyMs) : everyMs);
+    };
     const run = async (): Promise<void> => {
       if (!isFirst && document.hidden) {
-        timer = setTimeout(() => void run(), everyMs);
+        runLater();
         return;
       }
       if (isFirst) setState((old) => ({ ...old, isLoading: true }));
@@ -199,7 +209,7 @@ export function useLoad<T>(
         if (abort.signal.aborted) return;
         setState((old) => ({ value: old.value, error, isLoading: false }));
       }
-      if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(() => void run(), everyMs);
+      if (!abort.signal.aborted) runLater();
     };
     void run();
     return () => {
@@ -207,7 +217,10 @@ export function useLoad<T>(
       clearTimeout(timer);
     };
   }, [...of, round, everyMs]);
-  const reload = useCallback(() => setRound((old) => old + 1), []);
+  const reload = useCallback(() => {
+    hurriesUntilMs.current = performance.now() + hurryMs;
+    setRound((old) => old + 1);
+  }, []);
   return { ...state, reload };
 }
 

@@ -20,6 +20,8 @@ const idleMsMax = 60_000;
 export const REPLY_MS_MAX = 15_000;
 const redirectionsMax = 5;
 const aboutMsMax = 2000;
+/** A walk through all keys must not miss a master that got slots meanwhile; a single key finds its master by MOVED. */
+const mapMsMax = 2000;
 
 export type ServerKind = 'standalone' | 'cluster' | 'sentinel' | 'proxy';
 
@@ -46,6 +48,7 @@ interface Shared {
 export class ServerLink {
   private readonly connections = new Map<string, Shared>();
   private map: SlotMap | undefined;
+  private mapMs = 0;
   private about: { readonly value: About; readonly atMs: number } | undefined;
   private asking: Promise<About> | undefined;
   private sweep: Timer | undefined;
@@ -114,6 +117,7 @@ export class ServerLink {
   /** The nodes that hold keys: the masters of a cluster, or the server itself (undefined). */
   async dataNodes(): Promise<(NodeAddress | undefined)[]> {
     if ((await this.ask()).kind !== 'cluster') return [undefined];
+    if (this.clock.steadyMs() - this.mapMs >= mapMsMax) this.map = undefined;
     return (await this.slotMap()).shards.map(({ master }) => master);
   }
 
@@ -121,7 +125,10 @@ export class ServerLink {
     if (this.map === undefined) {
       const reply = await this.callNode(undefined, 0, ['CLUSTER', 'SLOTS']);
       if (isError(reply)) throw new ApiError('server-error', replyText(reply));
-      this.map = readClusterSlots(reply, await this.firstAddress());
+      const map = readClusterSlots(reply, await this.firstAddress());
+      this.map = map;
+      this.mapMs = this.clock.steadyMs();
+      return map;
     }
     return this.map;
   }
