@@ -23,6 +23,7 @@ import { copyBytes } from '../base/bytes.js';
 import type { Arena } from '../memory/arena.js';
 import { byteOffset, CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 import type { RefList } from '../structures/dict.js';
+import { RisingIds } from '../structures/rising-ids.js';
 import { StreamId } from '../structures/stream-id.js';
 import type { StreamIndexes, StreamIndexRef } from '../structures/stream-index.js';
 
@@ -44,6 +45,8 @@ const PENDING_NUMBER = 5;
 const ORDER_WORDS = 4;
 /** Fewer pending messages of a consumer are taken out one by one. */
 const SWEEP_MIN = 1024;
+/** Fewer pending messages of a range are taken out one by one. */
+const RANGE_MIN = 32;
 const FREE_LEAVES = 1 << 20;
 /** XNACK FATAL: the count of deliveries of a message that is not to be tried again, as the nearest double. */
 export const DELIVERIES_MAX = 2 ** 63;
@@ -55,6 +58,15 @@ export const ENTRIES_READ_UNKNOWN = -1;
 
 const doubleScratch = new Float64Array(1);
 const wordScratch = new Int32Array(doubleScratch.buffer);
+
+/** A place in what is pending in a group, for a walk by rising ids. Good until something becomes pending or is taken out. */
+export class PendingCursor {
+  readonly id = new StreamId();
+  leaf = 0;
+  slot = 0;
+
+  constructor(readonly group: GroupRef) {}
+}
 
 export class StreamGroups {
   /** The pending entry of the id that was found last. */
@@ -207,6 +219,26 @@ export class StreamGroups {
       else indexes.readId(this.pendingId);
       visit();
     }
+  }
+
+  /** Moves a cursor to the first pending id that is not below `id`; false when there is none. Near ones cost a step. @hot */
+  moveCursor(cursor: PendingCursor, id: StreamId): boolean {
+    const { indexes } = this;
+    if (cursor.leaf !== 0) {
+      indexes.openLeaf(cursor.leaf, PENDING_WORDS);
+      indexes.slot = cursor.slot;
+      if (indexes.next()) {
+        indexes.readId(cursor.id);
+        cursor.leaf = indexes.leaf;
+        cursor.slot = indexes.slot;
+        if (cursor.id.compare(id) >= 0) return true;
+      }
+    }
+    if (!indexes.seek(this.groupPending(cursor.group), id)) return false;
+    indexes.readId(cursor.id);
+    cursor.leaf = indexes.leaf;
+    cursor.slot = indexes.slot;
+    return true;
   }
 
   seenTime(consumer: ConsumerRef): number {
@@ -409,6 +441,67 @@ export class StreamGroups {
     return true;
   }
 
+  /** Acknowledges many: takes out those of the ids that are pending, and tells the index of each; returns how many. */
+  removeEachPending(group: GroupRef, ids: RisingIds, found: (index: number) => void = () => undefined): number {
+    const { indexes } = this;
+    const order = this.order(group);
+    const orderKeys: StreamId[] = [];
+    const ofConsumers = new Map<ConsumerRef, StreamId[]>();
+    let last = 0 as ConsumerRef;
+    let ofLast: StreamId[] = [];
+    let removed = 0;
+    let released = 0;
+    indexes.removeEach(this.groupPending(group), ids, (index) => {
+      this.readPending();
+      const { consumer } = this;
+      if (order !== 0) orderKeys.push(this.copyOrderKey());
+      if (consumer === 0) {
+        released++;
+      } else {
+        if (consumer !== last) {
+          ofLast = ofConsumers.get(consumer) ?? [];
+          ofConsumers.set(consumer, ofLast);
+          last = consumer;
+        }
+        ofLast.push(ids.ids[index]!);
+      }
+      removed++;
+      found(index);
+    });
+    for (const key of orderKeys) indexes.remove(order, key);
+    if (released > 0) this.countReleased(group, -released);
+    for (const [consumer, own] of ofConsumers)
+      indexes.removeEach(this.consumerPending(consumer), new RisingIds(own), () => undefined);
+    return removed;
+  }
+
+  /** Takes out what is pending under the ids from `from` on and below `to`: one by one, and in one go when it is much. */
+  removePendingRange(group: GroupRef, from: StreamId, to: StreamId): void {
+    const id = new StreamId();
+    const consumers = this.consumers(group);
+    // The other way looks at each consumer.
+    for (let left = RANGE_MIN + (this.listCount(consumers) >>> 3); left > 0; left--) {
+      if (!this.seekPending(group, from) || this.pendingId.compare(to) >= 0) return;
+      id.set(this.pendingId);
+      this.removePending(group, id);
+    }
+    const { indexes } = this;
+    const order = this.order(group);
+    const orderKeys: StreamId[] = [];
+    let released = 0;
+    const look = (): void => {
+      this.readPending();
+      if (this.consumer === 0) released++;
+      if (order !== 0) orderKeys.push(this.copyOrderKey());
+    };
+    const mustLook = order !== 0 || this.releasedCount(group) > 0;
+    indexes.removeRange(this.groupPending(group), from, to, mustLook ? look : null);
+    if (released > 0) this.countReleased(group, -released);
+    for (const key of orderKeys) indexes.remove(order, key);
+    for (let place = 0; place < this.listCount(consumers); place++)
+      indexes.removeRange(this.consumerPending(this.consumerAt(consumers, place)), from, to, null);
+  }
+
   /** About how much there is to free in a stream's groups. */
   weight(list: number): number {
     let total = 0;
@@ -606,6 +699,13 @@ export class StreamGroups {
   private orderKey(timeMs: number, number: number): StreamId {
     orderKey.setNumbers(Math.max(0, timeMs), number >>> 0);
     return orderKey;
+  }
+
+  /** Where the pending message at the position, which `readPending` has read, stands in the order. */
+  private copyOrderKey(): StreamId {
+    const key = new StreamId();
+    key.set(this.orderKey(this.deliveryTime, this.indexes.value(PENDING_NUMBER)));
+    return key;
   }
 
   private addToOrder(order: StreamIndexRef, timeMs: number, number: number, id: StreamId): void {

@@ -6,7 +6,7 @@ import { Prng } from '../base/prng.js';
 import { StreamId } from '../structures/stream-id.js';
 import { validateStreamNode } from '../structures/stream-node.js';
 import { ProducerTable } from './stream-idempotency.js';
-import { isReferenced, ReferencePolicy, trimReferenced } from './stream-references.js';
+import { ReferencePolicy, ReferenceWalk, trimReferenced } from './stream-references.js';
 import { Harness, idOf, trimming } from './stream.fuzz.js';
 
 const seed = Number(process.env.KVASIR_SEED ?? 1);
@@ -113,9 +113,10 @@ test('a trim of acknowledged entries leaves what a group still needs', () => {
   streams.setGroupList(stream, groups.add(0, latin1Bytes('g'), 0, 1, idOf(4), 0));
   const consumer = groups.addConsumer(groups.added, latin1Bytes('c'), 0, 1, 0);
   groups.setPending(groups.added, idOf(2), consumer, 0, 1);
-  assert.ok(isReferenced(streams, stream, idOf(2)), 'pending');
-  assert.ok(isReferenced(streams, stream, idOf(5)), 'not read yet');
-  assert.ok(!isReferenced(streams, stream, idOf(3)));
+  const walk = new ReferenceWalk(streams, stream);
+  assert.ok(walk.isReferenced(idOf(2)), 'pending');
+  assert.ok(!walk.isReferenced(idOf(3)));
+  assert.ok(walk.isReferenced(idOf(5)), 'not read yet');
   assert.equal(trimReferenced(streams, stream, trimming('maxlen', 1), ReferencePolicy.ACKED), 3);
   assert.deepEqual(
     harness.range(0, 9, false).map((entry) => entry.ms),

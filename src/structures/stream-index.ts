@@ -17,6 +17,7 @@ import { assert } from '../base/assert.js';
 import type { Arena } from '../memory/arena.js';
 import { CHUNK_SHIFT, wordOffset } from '../memory/layout.js';
 import { RefList } from './dict.js';
+import type { RisingIds } from './rising-ids.js';
 import { StreamId } from './stream-id.js';
 
 export type StreamIndexRef = number & { readonly brand: 'stream-index' };
@@ -270,31 +271,97 @@ export class StreamIndexes {
       this.slot = 0;
       this.stride = stride;
       this.readId(id);
-      const used = this.word(leaf, USED);
-      const kept = this.sweepLeaf(leaf, used, goes);
-      this.setWord(map, COUNT, this.word(map, COUNT) - (used - kept));
-      this.setWord(leaf, USED, kept);
-      if (kept > 0 || !this.descend(map, id)) continue;
+      if (this.sweepLeaf(map, leaf, 0, goes) > 0 || !this.descend(map, id)) continue;
       this.dropLeaf(map, leaf);
     }
     this.joinLeaves(map);
   }
 
-  /** Moves the ids of a leaf that stay to its start; returns how many there are. */
-  private sweepLeaf(leaf: number, used: number, goes: () => boolean): number {
+  /**
+   * Takes out those of the ids that are in the map, with the position at each and its index; leaf by leaf too, so that ids that
+   * are close together are found without a descent.
+   */
+  removeEach(map: StreamIndexRef, wanted: RisingIds, found: (index: number) => void): void {
+    const { ids } = wanted;
+    const first = new StreamId();
+    const here = new StreamId();
+    let at = 0;
+    const goes = (): boolean => {
+      this.readId(here);
+      at = wanted.seek(at, here);
+      if (at === ids.length || ids[at]!.compare(here) !== 0) return false;
+      found(at++);
+      return true;
+    };
+    while (at < ids.length && this.seek(map, ids[at]!)) {
+      this.readId(here);
+      at = wanted.seek(at, here);
+      if (at === ids.length) return;
+      if (ids[at]!.compare(here) !== 0) continue;
+      const { leaf, slot } = this;
+      this.slot = 0;
+      this.readId(first);
+      const kept = this.sweepLeaf(map, leaf, slot, goes);
+      this.descend(map, first);
+      if (kept === 0) this.dropLeaf(map, leaf);
+      else while (this.tryJoin(map)) this.descend(map, first);
+    }
+  }
+
+  /** Moves the ids of a leaf that stay to its start, from `from` on; returns how many the leaf then has. */
+  private sweepLeaf(map: StreamIndexRef, leaf: number, from: number, goes: () => boolean): number {
     const { stride } = this;
+    const used = this.word(leaf, USED);
     this.beforeChange(leaf);
     const i32 = this.arena.i32[leaf >>> CHUNK_SHIFT]!;
     const base = wordOffset(leaf) + HEADER_WORDS;
-    let kept = 0;
-    for (let slot = 0; slot < used; slot++) {
+    let kept = from;
+    for (let slot = from; slot < used; slot++) {
       this.leaf = leaf;
       this.slot = slot;
       if (goes()) continue;
       if (kept !== slot) i32.copyWithin(base + kept * stride, base + slot * stride, base + (slot + 1) * stride);
       kept++;
     }
+    this.setWord(map, COUNT, this.word(map, COUNT) - (used - kept));
+    this.setWord(leaf, USED, kept);
     return kept;
+  }
+
+  /**
+   * Takes out the ids from `from` on and below `to`, with the position at each for `look`. Leaves of which all ids go are dropped
+   * unread where nobody looks.
+   */
+  removeRange(map: StreamIndexRef, from: StreamId, to: StreamId, look: (() => void) | null): void {
+    const id = new StreamId();
+    const goes = (): boolean => {
+      this.readId(id);
+      if (id.compare(to) >= 0) return false;
+      look?.();
+      return true;
+    };
+    const first = new StreamId();
+    while (this.seek(map, from)) {
+      const { leaf, slot } = this;
+      this.readId(id);
+      if (id.compare(to) >= 0) return;
+      const used = this.word(leaf, USED);
+      this.slot = 0;
+      this.readId(first);
+      this.slot = used - 1;
+      this.readId(id);
+      if (slot === 0 && look === null && id.compare(to) < 0) {
+        this.beforeChange(leaf);
+        this.setWord(map, COUNT, this.word(map, COUNT) - used);
+        this.descend(map, first);
+        this.dropLeaf(map, leaf);
+        continue;
+      }
+      const kept = this.sweepLeaf(map, leaf, slot, goes);
+      this.descend(map, first);
+      if (kept === 0) this.dropLeaf(map, leaf);
+      else while (this.tryJoin(map)) this.descend(map, first);
+    }
   }
 
   /** Pours leaves together of which many ids have gone. */

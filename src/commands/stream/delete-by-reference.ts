@@ -2,12 +2,13 @@
 
 import { Type } from '../../datatypes/object.js';
 import type { GroupRef } from '../../datatypes/stream-groups.js';
-import { isReferenced, ReferencePolicy, removeReferences } from '../../datatypes/stream-references.js';
+import { ReferencePolicy, ReferenceWalk, removeReferences } from '../../datatypes/stream-references.js';
 import type { StreamRef } from '../../datatypes/stream-ref.js';
 import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { key, oneof, optional, str, token } from '../../registry/grammar.js';
+import { RisingIds } from '../../structures/rising-ids.js';
 import type { StreamId } from '../../structures/stream-id.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
@@ -54,6 +55,11 @@ function replyNoneThere(call: DataCall, count: number): void {
   for (let left = count; left > 0; left--) call.reply.integer(NOT_THERE);
 }
 
+function replyOutcomes(call: DataCall, outcomes: Int8Array): void {
+  call.reply.array(outcomes.length);
+  for (const outcome of outcomes) call.reply.integer(outcome);
+}
+
 /** Sends the events of the change: `deleted` entries, and `references` that are no longer pending. */
 function tellChanges(call: DataCall, deleted: number, references: number): void {
   if (deleted > 0) {
@@ -75,20 +81,16 @@ function runDeleteEx(call: DataCall): void {
   }
   const streams = streamsOf(call);
   const stream = streamOf(call, entry);
-  let deleted = 0;
-  let references = 0;
-  call.reply.array(request.ids.length);
-  for (const id of request.ids) {
-    if (request.policy === ReferencePolicy.DELETE) references += removeReferences(streams, stream, id);
-    if (request.policy === ReferencePolicy.ACKED && streams.has(stream, id) && isReferenced(streams, stream, id)) {
-      call.reply.integer(STILL_REFERENCED);
-    } else if (streams.delete(stream, id)) {
-      deleted++;
-      call.reply.integer(DELETED);
-    } else {
-      call.reply.integer(NOT_THERE);
-    }
-  }
+  const outcomes = new Int8Array(request.ids.length).fill(NOT_THERE);
+  const ids = new RisingIds(request.ids);
+  const references = request.policy === ReferencePolicy.DELETE ? removeReferences(streams, stream, ids) : 0;
+  const walk = request.policy === ReferencePolicy.ACKED ? new ReferenceWalk(streams, stream) : null;
+  const deleted = streams.deleteEach(stream, ids, (index) => {
+    const isNeeded = walk !== null && walk.isReferenced(ids.ids[index]!);
+    outcomes[ids.placeOf(index)] = isNeeded ? STILL_REFERENCED : DELETED;
+    return !isNeeded;
+  });
+  replyOutcomes(call, outcomes);
   tellChanges(call, deleted, references);
 }
 
@@ -104,25 +106,20 @@ function runAckDelete(call: DataCall): void {
     replyNoneThere(call, request.ids.length);
     return;
   }
-  let deleted = 0;
-  let references = 0;
-  call.reply.array(request.ids.length);
-  for (const id of request.ids) {
-    if (!streams.groups.removePending(group, id)) {
-      if (request.policy === ReferencePolicy.DELETE) references += removeReferences(streams, stream, id);
-      call.reply.integer(NOT_THERE);
-      continue;
-    }
-    references++;
-    if (request.policy === ReferencePolicy.DELETE) references += removeReferences(streams, stream, id);
-    if (request.policy === ReferencePolicy.ACKED && streams.has(stream, id) && isReferenced(streams, stream, id)) {
-      call.reply.integer(STILL_REFERENCED);
-      continue;
-    }
-    // An entry that was deleted before counts as deleted too, but is no change.
-    if (streams.delete(stream, id)) deleted++;
-    call.reply.integer(DELETED);
-  }
+  const outcomes = new Int8Array(request.ids.length).fill(NOT_THERE);
+  const ids = new RisingIds(request.ids);
+  // An entry that was deleted before counts as deleted too, but is no change.
+  let references = streams.groups.removeEachPending(group, ids, (index) => (outcomes[ids.placeOf(index)] = DELETED));
+  if (request.policy === ReferencePolicy.DELETE) references += removeReferences(streams, stream, ids);
+  const walk = request.policy === ReferencePolicy.ACKED ? new ReferenceWalk(streams, stream) : null;
+  const deleted = streams.deleteEach(stream, ids, (index) => {
+    const place = ids.placeOf(index);
+    if (outcomes[place] !== DELETED) return false;
+    const isNeeded = walk !== null && walk.isReferenced(ids.ids[index]!);
+    if (isNeeded) outcomes[place] = STILL_REFERENCED;
+    return !isNeeded;
+  });
+  replyOutcomes(call, outcomes);
   tellChanges(call, deleted, references);
 }
 
@@ -137,7 +134,7 @@ export const xdelex: DataCommand = command({
   keys: [keyAt(1, ['RW', 'delete'])],
   args: [key('key'), conditionArgument, idsArgument],
   summary: 'Deletes entries by their ids, with what is pending of them, or only if all groups have acknowledged them.',
-  complexity: 'O(1) per id and group.',
+  complexity: 'O(1) per id, and per pending message of them.',
   run: runDeleteEx,
 });
 
@@ -150,6 +147,6 @@ export const xackdel: DataCommand = command({
   keys: [keyAt(1, ['RW', 'update', 'delete'])],
   args: [key('key'), str('group'), conditionArgument, idsArgument],
   summary: 'Acknowledges entries in a group and deletes them, if told so only when no other group needs them.',
-  complexity: 'O(1) per id and group.',
+  complexity: 'O(1) per id, and per pending message of them.',
   run: runAckDelete,
 });

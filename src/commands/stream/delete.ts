@@ -6,6 +6,7 @@ import { EventClass } from '../../keyspace/events.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { int, key, many, optional, since, str } from '../../registry/grammar.js';
+import { RisingIds } from '../../structures/rising-ids.js';
 import { StreamId } from '../../structures/stream-id.js';
 import { changed, notify, writeTyped, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
@@ -22,8 +23,10 @@ function runDelete(call: DataCall): void {
   if (ids === undefined) return;
   const streams = streamsOf(call);
   const stream = streamOf(call, entry);
-  let deleted = 0;
-  for (const id of ids) if (streams.delete(stream, id)) deleted++;
+  const deleted =
+    ids.length === 1
+      ? Number(streams.delete(stream, ids[0]!))
+      : streams.deleteEach(stream, new RisingIds(ids), () => true);
   if (deleted > 0) {
     changed(call, 1, deleted);
     notify(call, EventClass.STREAM, 'xdel', 1);

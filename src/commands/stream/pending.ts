@@ -6,6 +6,7 @@ import type { Streams } from '../../datatypes/stream.js';
 import { errors } from '../../protocol/errors.js';
 import { command, keyAt } from '../../registry/command.js';
 import { block, int, key, many, optional, since, str } from '../../registry/grammar.js';
+import { RisingIds } from '../../structures/rising-ids.js';
 import { StreamId } from '../../structures/stream-id.js';
 import { readTyped, writeTypedCounted, WRONG_TYPE } from '../access.js';
 import type { DataCall, DataCommand } from '../engine.js';
@@ -33,8 +34,11 @@ function runAck(call: DataCall): void {
   }
   const ids = parseIds(call, 3, call.count - 1);
   if (ids === undefined) return;
-  let acknowledged = 0;
-  for (const id of ids) if (streams.groups.removePending(group, id)) acknowledged++;
+  const { groups } = streams;
+  const acknowledged =
+    ids.length === 1
+      ? Number(groups.removePending(group, ids[0]!))
+      : groups.removeEachPending(group, new RisingIds(ids));
   call.host.keyspace.dirty += acknowledged;
   call.reply.integer(acknowledged);
 }
