@@ -466,58 +466,71 @@ export class Persistence {
 
   /** DEBUG loads the file of this server: a stream from a master must wait, as the file lacks what comes meanwhile. */
   isReloading = false;
+  private reloads: Promise<unknown> = Promise.resolve();
 
   /** DEBUG RELOAD: saves (unless told not to), empties all databases (unless told not to) and loads the RDB file. */
-  async reload(options: ReloadOptions): Promise<string | undefined> {
-    const { host } = this;
-    this.rdb.abort();
-    if (options.saves && !this.rdb.save()) return errors.rdbNotLoaded;
-    const { keyspace } = host;
-    const { changesSinceSave } = keyspace;
-    if (options.flushes) {
-      for (const database of keyspace.databases) database.clear();
-      host.clearFunctions();
-    }
-    const progress = new LoadProgress(host, 0);
-    const wasPaused = keyspace.expiryPaused;
-    keyspace.expiryPaused = true;
-    this.isReloading = true;
-    try {
-      await this.loadRdbFile(this.rdbPath, progress, options.merges);
-    } catch (error) {
-      host.log('warning', error instanceof Error ? error.message : String(error));
-      return errors.rdbNotLoaded;
-    } finally {
-      this.isReloading = false;
-      keyspace.expiryPaused = wasPaused;
-    }
-    this.lastLoadKeysLoaded = progress.keysLoaded;
-    this.lastLoadKeysExpired = progress.keysExpired;
-    keyspace.savedDirty = keyspace.dirty - changesSinceSave;
-    return undefined;
+  reload(options: ReloadOptions): Promise<string | undefined> {
+    return this.afterReloads(async () => {
+      const { keyspace } = this.host;
+      this.rdb.abort();
+      if (options.saves && !this.rdb.save()) return errors.rdbNotLoaded;
+      const { changesSinceSave } = keyspace;
+      return this.loadAgain(changesSinceSave, options.flushes, errors.rdbNotLoaded, (progress) =>
+        this.loadRdbFile(this.rdbPath, progress, options.merges),
+      );
+    });
   }
 
   /** DEBUG LOADAOF: empties all databases, forgets the functions, and loads the AOF. */
-  async loadAof(): Promise<string | undefined> {
-    const { host, aof } = this;
+  loadAof(): Promise<string | undefined> {
+    return this.afterReloads(async () => {
+      const { host, aof } = this;
+      if (aof.state === 'on') aof.log.drain();
+      const refusal = 'ERR Error trying to load the AOF files, check server logs.';
+      return this.loadAgain(host.keyspace.changesSinceSave, true, refusal, (progress) => aof.load(progress));
+    });
+  }
+
+  /** One load at a time: another that began in its midst would save half of the data. */
+  private afterReloads(run: () => Promise<string | undefined>): Promise<string | undefined> {
+    const done = this.isReloading ? this.reloads.then(run) : run();
+    this.reloads = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Loads a file of this server in its midst; clients are refused as at the start, because it loads in slices. */
+  private async loadAgain(
+    changesSinceSave: number,
+    flushes: boolean,
+    refusal: string,
+    load: (progress: LoadProgress) => Promise<unknown>,
+  ): Promise<string | undefined> {
+    const { host } = this;
     const { keyspace } = host;
-    if (aof.state === 'on') aof.log.drain();
-    for (const database of keyspace.databases) database.clear();
-    host.clearFunctions();
-    const { changesSinceSave } = keyspace;
-    this.loading = new LoadProgress(host, 0);
-    host.loadingChanged(true);
+    const progress = new LoadProgress(host, 0);
+    const wasPaused = keyspace.expiryPaused;
     this.isReloading = true;
+    this.loading = progress;
+    keyspace.expiryPaused = true;
+    host.loadingChanged(true);
     try {
-      await aof.load(this.loading);
+      if (flushes) {
+        host.dataWillGo();
+        for (const database of keyspace.databases) database.clear();
+        host.clearFunctions();
+      }
+      await load(progress);
     } catch (error) {
       host.log('warning', error instanceof Error ? error.message : String(error));
-      return 'ERR Error trying to load the AOF files, check server logs.';
+      return refusal;
     } finally {
       this.isReloading = false;
       this.loading = null;
+      keyspace.expiryPaused = wasPaused;
       host.loadingChanged(false);
     }
+    this.lastLoadKeysLoaded = progress.keysLoaded;
+    this.lastLoadKeysExpired = progress.keysExpired;
     keyspace.savedDirty = keyspace.dirty - changesSinceSave;
     return undefined;
   }
