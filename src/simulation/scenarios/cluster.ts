@@ -81,7 +81,7 @@ class ClusterWorld {
       const refusal = node.runner!.change((bus) => commands.replicate(bus, master));
       if (refusal !== undefined) throw new Error(refusal);
     }
-    await this.until('the cluster is ok', () => this.isCalm());
+    await this.untilCalm('the cluster is ok');
     this.checkLater();
   }
 
@@ -208,14 +208,19 @@ class ClusterWorld {
       node.host.resume();
       await this.restart(node);
     }
+    await this.untilCalm('all have one view of a cluster that serves');
+    this.checkOwners();
+  }
+
+  /** If it never happens, the timeline ends with the view of each node. */
+  private async untilCalm(what: string): Promise<void> {
     try {
-      await this.until('all have one view of a cluster that serves', () => this.isCalm());
+      await this.until(what, () => this.isCalm());
     } catch (error) {
       for (const node of this.nodes)
         this.world.note(node.host.name, `${node.state.isOk ? 'ok' : node.state.downReason} ${shortView(node)}`);
       throw new Error(`${(error as Error).message}; ${this.faults().join(', ')}`, { cause: error });
     }
-    this.checkOwners();
   }
 }
 
