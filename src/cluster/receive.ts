@@ -169,8 +169,9 @@ function takeRole(bus: Bus, sender: ClusterNode, header: MessageHeader): void {
   if (master === sender) return;
   if (sender.isMaster) {
     const isShardMate = master !== undefined && master.shardId === sender.shardId;
-    // A replica's message carries its master's epoch. A message with an older epoch than the known one is stale.
-    if (isShardMate && sender.configEpoch > header.configEpoch) return;
+    // A replica's message carries its master's epoch. A message with an older epoch than the known one is stale, unless
+    // the sender has no slots: the epoch that it had as an empty master may be greater than its master's for ever.
+    if (isShardMate && sender.slotCount > 0 && sender.configEpoch > header.configEpoch) return;
     if (isShardMate && master !== state.myself) {
       noteMaster(bus, master);
       const count = moveSlots(bus, sender, master);
