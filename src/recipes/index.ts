@@ -7,8 +7,10 @@ export { fromIoredis, type IoredisLike } from './adapters/ioredis.js';
 export {
   fromNodeRedis,
   fromNodeRedisCluster,
+  fromNodeRedisSentinel,
   type NodeRedisClusterLike,
   type NodeRedisLike,
+  type NodeRedisSentinelLike,
 } from './adapters/node-redis.js';
 export { fromServer, fromStream, type CommandStream, type RunnableServer } from './adapters/server.js';
 
@@ -45,7 +47,9 @@ export {
   type ExpressMiddleware,
   type ExpressResponse,
   type FastifyReply,
+  type FastifyRequest,
   type HonoContext,
+  type HonoRequestContext,
   type MiddlewareOptions,
   type SubjectLimit,
 } from './limits/middleware.js';

@@ -2,16 +2,23 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { Cluster, Redis } from 'ioredis';
-import { createClient, createCluster as createNodeRedisCluster } from 'redis';
+import {
+  createClient,
+  createClientPool,
+  createCluster as createNodeRedisCluster,
+  createSentinel as createNodeRedisSentinel,
+} from 'redis';
 import {
   type Commands,
   fromIoredis,
   fromNodeRedis,
   fromNodeRedisCluster,
+  fromNodeRedisSentinel,
   fromStream,
+  Lock,
   machineSurroundings,
 } from '../../src/recipes/index.js';
-import { createCluster } from '../../src/testing/create-groups.js';
+import { createCluster, createSentinel } from '../../src/testing/create-groups.js';
 import { createServer } from '../../src/testing/create-server.js';
 import { peerMissing, startRedis } from '../peer.js';
 import { operations } from './operations.js';
@@ -24,10 +31,21 @@ const nodeRedis = createClient({ url: server.url });
 const nodeRedisCluster = createNodeRedisCluster({
   rootNodes: cluster.addresses.map((socket) => ({ socket: { ...socket } })),
 });
-await Promise.all([nodeRedis.connect(), nodeRedisCluster.connect()]);
+const watched = await createSentinel({ replicas: 1 });
+const sentinels = watched.sentinels.map((address) => ({ ...address }));
+const ioredisSentinel = new Redis({ sentinels, name: watched.masterName });
+const nodeRedisSentinel = createNodeRedisSentinel({ name: watched.masterName, sentinelRootNodes: sentinels });
+const nodeRedisPool = createClientPool({ url: server.url });
+await Promise.all(
+  [nodeRedis, nodeRedisCluster, nodeRedisSentinel, nodeRedisPool].map(async (client) => void (await client.connect())),
+);
 after(async () => {
   ioredis.disconnect();
   ioredisCluster.disconnect();
+  ioredisSentinel.disconnect();
+  await nodeRedisSentinel.destroy();
+  nodeRedisPool.destroy();
+  await watched.close();
   nodeRedis.destroy();
   nodeRedisCluster.destroy();
   await cluster.close();
@@ -39,6 +57,9 @@ const clients: Readonly<Record<string, Commands>> = {
   'ioredis, cluster': fromIoredis(ioredisCluster),
   'node-redis': fromNodeRedis(nodeRedis),
   'node-redis, cluster': fromNodeRedisCluster(nodeRedisCluster),
+  'ioredis, Sentinel': fromIoredis(ioredisSentinel),
+  'node-redis, pool': fromNodeRedis(nodeRedisPool),
+  'node-redis, Sentinel': fromNodeRedisSentinel(nodeRedisSentinel),
   'stream of an embedded server': fromStream(server.connect()),
 };
 
@@ -62,6 +83,22 @@ async function exercise(commands: Commands, firstRound: number, nowMs: number): 
 describe('every recipe', () => {
   for (const [index, [name, commands]] of Object.entries(clients).entries())
     it(`runs on ${name}`, () => exercise(commands, 10 + index * 2, Date.now()));
+
+  it('goes on after a failover, by clients that ask sentinels', async () => {
+    await watched.failover();
+    for (const commands of [clients['ioredis, Sentinel']!, clients['node-redis, Sentinel']!]) {
+      // The first commands may still meet the old master, which refuses writes.
+      for (let attempt = 0; ; attempt++)
+        try {
+          const held = await new Lock(commands, 'after the failover', { waitMs: 60_000 }).acquire();
+          assert.ok(await held.release());
+          break;
+        } catch (error) {
+          assert.ok(attempt < 1000, String(error));
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+    }
+  });
 
   it('runs on redis-server', { skip: peerMissing('redis-server', 'redis-cli') }, async (t) => {
     const peer = await startRedis();

@@ -21,6 +21,10 @@ import {
 } from '../../src/recipes/index.js';
 import { createServer } from '../../src/testing/create-server.js';
 
+interface Named {
+  Variables: { name: string };
+}
+
 /** Reads a header of a request; each framework has its own way. */
 type Header = (name: string) => string | undefined;
 type Options = Omit<MiddlewareOptions<Header>, 'cost'>;
@@ -205,12 +209,19 @@ for (const [name, serve] of Object.entries(frameworks))
     });
   });
 
-// As it stands in the page: types of the frameworks reach `subject` by themselves.
+// As it stands in the page: the requests' types reach `subject` by themselves. This compiles, or it does not.
 it('fits the frameworks’ types without a word about them', () => {
   const commands = { send: () => Promise.reject(new Error('unused')) };
   const limits = [gcra('api', 100, 60_000)];
-  express().use(expressLimit({ commands, limits, subject: (request: express.Request) => request.ip }));
-  fastify().addHook('onRequest', fastifyLimit({ commands, limits, subject: (request: { ip: string }) => request.ip }));
-  new Hono().use('*', honoLimit({ commands, limits, subject: (context: Context) => context.req.header('x-account') }));
+  express().use(expressLimit({ commands, limits, subject: (request) => request.ip }));
+  fastify().addHook('onRequest', fastifyLimit({ commands, limits, subject: (request) => request.ip }));
+  new Hono().use('*', honoLimit({ commands, limits, subject: (context) => context.req.header('x-account') }));
+  // And with their own types, for what an application adds to them.
+  express().use(expressLimit({ commands, limits, subject: (request: express.Request) => request.get('x') }));
+  fastify().addHook('onRequest', fastifyLimit({ commands, limits, subject: ({ id }: { id: string }) => id }));
+  new Hono<Named>().use(
+    '*',
+    honoLimit({ commands, limits, subject: (context: Context<Named>) => context.get('name') }),
+  );
   assert.throws(() => expressLimit({ commands, limits }), /the limit api has no subject/);
 });

@@ -2,9 +2,14 @@
 
 import type { CommandArgument, Commands } from '../commands.js';
 
-/** The part of a client, a pool or a Sentinel client of node-redis that the adapter uses. */
+/** The part of a client or a pool of node-redis that the adapter uses. */
 export interface NodeRedisLike {
   sendCommand(args: (string | Buffer)[]): Promise<unknown>;
+}
+
+/** The part of a Sentinel client of node-redis that the adapter uses. */
+export interface NodeRedisSentinelLike {
+  sendCommand(isReadonly: boolean | undefined, args: (string | Buffer)[]): Promise<unknown>;
 }
 
 /** The part of a cluster client of node-redis that the adapter uses. */
@@ -16,9 +21,14 @@ export interface NodeRedisClusterLike {
   ): Promise<unknown>;
 }
 
-/** `Commands` of a node-redis client. */
+/** `Commands` of a node-redis client, or of a pool. */
 export function fromNodeRedis(client: NodeRedisLike): Commands {
   return { send: (command, args) => client.sendCommand([command, ...args.map(nodeRedisArgument)]) };
+}
+
+/** `Commands` of a node-redis Sentinel client. Every command goes to the master, so that a recipe never reads a replica's past. */
+export function fromNodeRedisSentinel(sentinel: NodeRedisSentinelLike): Commands {
+  return { send: (command, args) => sentinel.sendCommand(false, [command, ...args.map(nodeRedisArgument)]) };
 }
 
 /** `Commands` of a node-redis cluster. Every command goes to a master, so that a recipe never reads a replica's past. */

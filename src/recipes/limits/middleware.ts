@@ -128,8 +128,16 @@ export interface FastifyReply {
   code(status: number): { send(text: string): unknown };
 }
 
+/** What a subject sees of a fastify request where its type is not given. */
+export interface FastifyRequest {
+  readonly ip: string;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
 /** A hook for fastify: `app.addHook('onRequest', fastifyLimit(...))`. */
-export function fastifyLimit<Request>(
+export function fastifyLimit<Request = FastifyRequest>(
   options: MiddlewareOptions<Request>,
 ): (request: Request, reply: FastifyReply) => Promise<unknown> {
   const decide = makeDecide(options);
@@ -147,8 +155,18 @@ export interface HonoContext {
   text(text: string, status: 429 | 503): Response;
 }
 
+/** What a subject sees of a hono context where its type is not given. */
+export interface HonoRequestContext extends HonoContext {
+  readonly req: {
+    readonly method: string;
+    readonly path: string;
+    readonly url: string;
+    header(name: string): string | undefined;
+  };
+}
+
 /** Middleware for hono; `subject` gets the context. */
-export function honoLimit<Context extends HonoContext>(
+export function honoLimit<Context extends HonoContext = HonoRequestContext>(
   options: MiddlewareOptions<Context>,
 ): (context: Context, next: () => Promise<void>) => Promise<Response | void> {
   const decide = makeDecide(options);
