@@ -14,10 +14,45 @@ const run = promisify(execFile);
 const pages: Record<string, number> = { 'testing.md': 9 };
 for (const name of readdirSync(join(root, 'docs/recipes'))) pages[`recipes/${name}`] = 1;
 
+const examplesOf = (text: string): string[] =>
+  [...text.matchAll(/^```js run\n([^]*?)^```$/gm)].map(([, code]) => code!);
+
+describe('examples of recipes', () => {
+  it('are TypeScript in its strictest mode as well', async () => {
+    const folder = join(root, 'dist/test/examples', `typed-${process.pid}`);
+    mkdirSync(folder, { recursive: true });
+    try {
+      for (const name of readdirSync(join(root, 'docs/recipes')))
+        examplesOf(readFileSync(join(root, 'docs/recipes', name), 'utf8')).forEach((code, index) =>
+          writeFileSync(join(folder, `${name}-${index}.mts`), `${code}\nexport {};\n`),
+        );
+      const compilerOptions = {
+        strict: true,
+        noUncheckedIndexedAccess: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        module: 'nodenext',
+        target: 'es2022',
+        lib: ['es2023', 'dom'],
+        types: ['node'],
+      };
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }));
+      const tsc = join(root, 'node_modules/typescript/bin/tsc');
+      const complaints = await run(process.execPath, [tsc, '-p', folder], { timeout: 300_000 }).then(
+        () => '',
+        (error: unknown) => (error as { stdout: string }).stdout,
+      );
+      assert.equal(complaints, '');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 for (const [page, atLeast] of Object.entries(pages)) {
   describe(`docs/${page}`, () => {
     const text = readFileSync(join(root, 'docs', page), 'utf8');
-    const examples = [...text.matchAll(/^```js run\n([^]*?)^```$/gm)].map(([, code]) => code!);
+    const examples = examplesOf(text);
 
     it('has examples', () => assert.ok(examples.length >= atLeast, `${examples.length} examples`));
 
