@@ -2,7 +2,7 @@
 import type { Clock } from '../io/clock.js';
 import { ApiError } from './api-error.js';
 import type { CommandMeaning, CommandPolicy } from './access/command-policy.js';
-import { detailOf } from './access/masking.js';
+import { detailOf, resultWithoutValues } from './access/masking.js';
 import { hasRole, reachesKey, reachesServer, type Rights, type Role } from './access/roles.js';
 import type { LoginLimit } from './access/login-limit.js';
 import type { Session, Sessions } from './access/sessions.js';
@@ -151,9 +151,10 @@ export class AdminContext {
   }
 
   note(person: Person, entry: ServerEntry, meaning: CommandMeaning, args: readonly Uint8Array[], result: string): void {
-    this.record(person, entry, meaning.name, result, {
+    const detail = detailOf(meaning.name, args);
+    this.record(person, entry, meaning.name, resultWithoutValues(result, meaning, args, detail), {
       keys: meaning.keys.map(textOfBytes),
-      detail: detailOf(meaning.name, args),
+      detail,
     });
   }
 

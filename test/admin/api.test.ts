@@ -417,6 +417,48 @@ describe('the API of the admin', () => {
     assert.deepEqual(await run(['PING']), ['PONG']);
   });
 
+  it('knows a Valkey, its settings and its modes by what it tells of itself', async () => {
+    const head = '# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.0.1\r\n';
+    const settings = {
+      primaryauth: 'hunter2',
+      primaryuser: 'repl',
+      'availability-zone': 'north',
+      'repl-backlog-size': '10485760',
+      'lazyfree-lazy-expire': 'no',
+      'slave-read-only': 'yes',
+      'extended-redis-compatibility': 'no',
+    };
+    const about = async (more: string): Promise<[Record<string, unknown>, string, () => void]> => {
+      const liar = await startLiar({
+        info: head + more,
+        answer: (words) => (words === 'CONFIG GET *' ? Object.entries(settings).flat() : undefined),
+        refusal: 'no',
+        messages: [],
+      });
+      const serverId = await addServer(`valkey ${liar.port}`, liar.port);
+      return [(await root.get(`/api/servers/${serverId}/about`)).json(), serverId, () => liar.stop()];
+    };
+    for (const [more, kind, role] of [
+      ['server_mode:standalone\r\nrole:master\r\n', 'standalone', 'master'],
+      ['server_mode:sentinel\r\n', 'sentinel', 'none'],
+      ['server_mode:cluster\r\nrole:slave\r\ncluster_enabled:1\r\n', 'cluster', 'replica'],
+    ] as const) {
+      const [said, serverId, stop] = await about(more);
+      assert.deepEqual([said.product, said.version, said.kind, said.role], ['valkey', '8.0.1', kind, role]);
+      if (kind === 'standalone') {
+        const { settings: shown } = (await root.get(`/api/servers/${serverId}/config`)).json<{
+          settings: { name: string; value: string; help?: string; isChanged: boolean }[];
+        }>();
+        for (const { name, help } of shown) assert.ok(help !== undefined, name);
+        assert.equal(shown.find(({ name }) => name === 'primaryauth')!.value, '(secret)');
+        // Against Valkey's own defaults.
+        const changed = shown.filter(({ isChanged }) => isChanged).map(({ name }) => name);
+        assert.deepEqual(changed, ['primaryauth', 'primaryuser', 'availability-zone', 'lazyfree-lazy-expire']);
+      }
+      stop();
+    }
+  });
+
   it('keeps the history in a Redis that the user names', async () => {
     const watched = await startServer({ port: 0 });
     const keeper = await startServer({ port: 0, requirepass: 'secret' });

@@ -354,6 +354,13 @@ describe('the admin', () => {
       confirm: 'one',
     });
     await commands(root, ['ACL', 'SETUSER', 'someone', `>${secret}`]);
+    // The errors of both repeat the argument.
+    await commands(root, ['ACL', 'SETUSER', 'someone', `<${secret}x`]);
+    await commands(root, ['NOSUCH', secret]);
+    const consoleReplies: string[] = [];
+    for (const line of ['MULTI', 'CONFIG GET *', 'EXEC', 'CONFIG GET masterauth'])
+      consoleReplies.push((await root.post(`/api/servers/${id}/console`, { tab: 'secrets', line })).text);
+    assert.match(consoleReplies[2]!, /masterauth","\(secret\)"/);
     const config = (await root.get(`/api/servers/${id}/config`)).text;
     const lists = [
       (await root.get('/api/servers')).text,
@@ -361,6 +368,7 @@ describe('the admin', () => {
       (await root.get('/api/users')).text,
       config,
       (await commands(root, ['CONFIG', 'GET', '*'])).text,
+      ...consoleReplies,
     ];
     for (const name of ['servers.json', 'users.json', 'audit.log']) {
       lists.push(readFileSync(join(admin.folder, name), 'utf8'));

@@ -75,7 +75,7 @@ rule(
   'pubsub|channels pubsub|numpat pubsub|numsub pubsub|shardchannels pubsub|shardnumsub acl|whoami acl|cat acl|genpass acl|dryrun',
   viewer,
 );
-rule('function|list function|stats script|exists module|list eval_ro evalsha_ro fcall_ro', viewer);
+rule('function|list function|stats script|exists script|show module|list eval_ro evalsha_ro fcall_ro', viewer);
 rule(
   'sentinel|masters sentinel|master sentinel|replicas sentinel|slaves sentinel|sentinels sentinel|get-master-addr-by-name',
   viewer,

@@ -8,7 +8,7 @@ import { allDeclarations } from '../../server/declarations.js';
 import type { CommandDeclaration } from '../../registry/command.js';
 import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
-import { isSensitiveDirective } from '../access/masking.js';
+import { withoutSecrets } from '../access/masking.js';
 import type { CommandMeaning } from '../access/command-policy.js';
 import type { Session } from '../access/sessions.js';
 import type { Route, Visit } from '../http/route.js';
@@ -76,24 +76,18 @@ function resultOf(reply: Reply): string {
   return isError(reply) ? replyText(reply) : 'ok';
 }
 
-/** CONFIG GET without secrets. */
+const readsConfig = new Set(['config|get', 'sentinel|config']);
+
 function masked(meaning: CommandMeaning, json: unknown): unknown {
-  const list =
-    meaning.name === 'config|get'
-      ? Array.isArray(json)
-        ? json
-        : (json as { map?: unknown[] } | null)?.map
-      : undefined;
-  if (list === undefined) return json;
-  for (let index = 0; index + 1 < list.length; index += 2)
-    if (isSensitiveDirective(String(list[index])) && list[index + 1] !== '') list[index + 1] = '(secret)';
-  return json;
+  return readsConfig.has(meaning.name) ? withoutSecrets(json) : json;
 }
 
 interface OpenConsole {
   readonly connection: Connection;
   readonly owner: Session;
   isBusy: boolean;
+  /** A transaction has queued what reads the configuration. */
+  readsConfig: boolean;
 }
 
 /** Connections of the console's tabs: what they select, watch and queue stays theirs. */
@@ -126,7 +120,7 @@ class Consoles {
       true,
     );
     try {
-      return this.finish(visit, meaning, args, await console.connection.call(...args));
+      return this.finish(visit, meaning, args, await console.connection.call(...args), console);
     } catch (error) {
       if (meaning.changes) this.admin.note(visit, link.entry, meaning, args, `lost: ${(error as Error).message}`);
       throw new ApiError(
@@ -147,10 +141,25 @@ class Consoles {
     return {};
   }
 
-  private finish(visit: Visit, meaning: CommandMeaning, args: readonly Uint8Array[], reply: Reply): unknown {
+  private finish(
+    visit: Visit,
+    meaning: CommandMeaning,
+    args: readonly Uint8Array[],
+    reply: Reply,
+    console?: OpenConsole,
+  ): unknown {
     const entry = this.admin.entry(visit, visit.params.id!);
     if (meaning.changes) this.admin.note(visit, entry, meaning, args, resultOf(reply));
-    return { reply: masked(meaning, replyJson(reply, consoleBounds)), kind: reply.kind };
+    let json = masked(meaning, replyJson(reply, consoleBounds));
+    if (console !== undefined) {
+      if (json === 'QUEUED' && readsConfig.has(meaning.name)) console.readsConfig = true;
+      else if (meaning.name === 'exec' || meaning.name === 'discard') {
+        // Which of the replies is the configuration, the page does not count.
+        if (console.readsConfig && Array.isArray(json)) json = json.map(withoutSecrets);
+        console.readsConfig = false;
+      }
+    }
+    return { reply: json, kind: reply.kind };
   }
 
   private nameOf({ session, params, input }: Visit): string {
@@ -167,7 +176,7 @@ class Consoles {
       this.open.delete(own[0]![0]);
     }
     const connection = await this.admin.link(visit, visit.params.id!).open(readDatabase(visit.input));
-    const made = { connection, owner: visit.session, isBusy: false };
+    const made = { connection, owner: visit.session, isBusy: false, readsConfig: false };
     this.open.set(name, made);
     connection.onLost = () => {
       if (this.open.get(name) === made) this.open.delete(name);

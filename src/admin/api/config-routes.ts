@@ -2,11 +2,9 @@
 import { isAggregate, isError, replyText } from '../../client/reply.js';
 import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
-import { isSensitiveDirective } from '../access/masking.js';
+import { isSecretDirective } from '../../service/config/secret-directive.js';
 import type { Route, Visit } from '../http/route.js';
-import { options } from '../../service/config/options.js';
-import type { Option } from '../../registry/option.js';
-import { Config } from '../../service/config/config.js';
+import { configWords } from './config-words.js';
 
 export function configRoutes(admin: AdminContext): Route[] {
   return [
@@ -20,7 +18,7 @@ async function readConfig(admin: AdminContext, visit: Visit): Promise<unknown> {
   const reply = await link.call(0, ['CONFIG', 'GET', '*']);
   if (isError(reply)) throw new ApiError('server-error', replyText(reply));
   if (!isAggregate(reply)) throw new ApiError('server-error', 'The server does not reply to CONFIG GET as expected.');
-  const known = describe();
+  const known = configWords((await link.ask()).product);
   const settings: unknown[] = [];
   for (let index = 0; index + 1 < reply.elements.length; index += 2) {
     const name = replyText(reply.elements[index]);
@@ -28,37 +26,11 @@ async function readConfig(admin: AdminContext, visit: Visit): Promise<unknown> {
     const about = known.get(name);
     settings.push({
       name,
-      value: isSensitiveDirective(name) && value !== '' ? '(secret)' : value,
-      isSecret: isSensitiveDirective(name),
+      value: isSecretDirective(name) && value !== '' ? '(secret)' : value,
+      isSecret: isSecretDirective(name),
       ...about,
       isChanged: about?.initial !== undefined && about.initial !== value,
     });
   }
   return { settings };
-}
-
-interface Described {
-  readonly help: string;
-  readonly initial: string | undefined;
-  readonly isImmutable: boolean;
-  readonly choices: readonly string[] | undefined;
-}
-
-let described: Map<string, Described> | undefined;
-
-/** By the table of our own server, which has Redis's names and defaults. */
-function describe(): Map<string, Described> {
-  if (described !== undefined) return described;
-  described = new Map();
-  const initial = new Config('/').get(['*']);
-  for (const option of options as readonly Option[]) {
-    const choices = option.kind === 'choice' ? option.choices : option.kind === 'flag' ? ['yes', 'no'] : undefined;
-    described.set(option.name, {
-      help: option.summary,
-      initial: initial.get(option.name),
-      isImmutable: option.immutable === true,
-      choices,
-    });
-  }
-  return described;
 }

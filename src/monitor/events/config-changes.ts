@@ -1,9 +1,9 @@
 // config-changes: what CONFIG GET says now and did not say before; secrets are named and never shown.
 
 import { isAggregate, type Reply, replyText } from '../../client/reply.js';
+import { isSecretDirective } from '../../service/config/secret-directive.js';
 import { shown } from './server-state.js';
 
-const secret = /pass|secret|token|^(master|primary)(auth|user)$/i;
 const DIRECTIVE_COUNT_MAX = 2000;
 /** Of many changes at once the rest is counted. */
 const SHOWN_MAX = 10;
@@ -26,14 +26,12 @@ export function describeConfigChange(old: ConfigValues, now: ConfigValues): stri
     const before = old.get(name);
     if (before === undefined || before === value) continue;
     changes.push(
-      isSecret(name) ? `${shown(name)} was changed` : `${shown(name)}: "${shown(before)}" is now "${shown(value)}"`,
+      isSecretDirective(name)
+        ? `${shown(name)} was changed`
+        : `${shown(name)}: "${shown(before)}" is now "${shown(value)}"`,
     );
   }
   if (changes.length === 0) return undefined;
   const rest = changes.length - SHOWN_MAX;
   return changes.slice(0, SHOWN_MAX).join('; ') + (rest > 0 ? `; and ${rest} more` : '');
-}
-
-function isSecret(name: string): boolean {
-  return secret.test(name);
 }
