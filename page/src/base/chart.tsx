@@ -4,7 +4,7 @@ import { region } from './format.js';
 
 export interface Curve {
   readonly label: string;
-  readonly values: readonly number[];
+  readonly values: readonly (number | null)[];
 }
 
 interface Plot {
@@ -88,7 +88,7 @@ export function Chart({
               width: 1.6,
               fill: curves.length === 1 ? `color-mix(in srgb, ${color(colorNames[0]!)} 12%, transparent)` : undefined,
               points: { show: false },
-              value: (_self: unknown, value: number | null) => (value === null ? '–' : show(value)),
+              value: (_self: unknown, value: number | null) => shownValue(value, show),
             })),
           ],
           hooks: { draw: [(self: DrawnPlot) => drawMarks(self, marks, color('--warn'))] },
@@ -118,11 +118,14 @@ export function Chart({
       ref={place}
       class="chart"
       role="img"
-      aria-label={curves
-        .map(({ label, values }) => `${label}: ${values.length === 0 ? '–' : show(values.at(-1)!)}`)
-        .join(', ')}
+      aria-label={curves.map(({ label, values }) => `${label}: ${shownValue(values.at(-1), show)}`).join(', ')}
     />
   );
+}
+
+/** A sample may lack a figure: a sentinel has no memory to be fragmented. */
+function shownValue(value: number | null | undefined, show: (value: number) => string): string {
+  return typeof value === 'number' && Number.isFinite(value) ? show(value) : '–';
 }
 
 /** The texts of the ticks of time, as short as the distance between them allows; the day where it begins. */
@@ -151,7 +154,7 @@ function dataOf(times: readonly number[], curves: readonly Curve[]): (number | n
     [...lead, ...times.map((ms) => ms / 1000)],
     ...curves.map(({ values }) => [
       ...lead.map(() => null),
-      ...values.map((value) => (Number.isFinite(value) ? value : null)),
+      ...values.map((value) => (Number.isFinite(value ?? NaN) ? value : null)),
     ]),
   ];
 }

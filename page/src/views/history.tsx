@@ -10,7 +10,7 @@ import type { ViewProps } from './server-page.js';
 
 interface Series {
   readonly hasHistory: boolean;
-  readonly series: Readonly<Record<string, { t: number[]; v: number[] }>>;
+  readonly series: Readonly<Record<string, { t: number[]; v: (number | null)[] }>>;
 }
 
 interface MonitorEvent {

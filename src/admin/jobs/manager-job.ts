@@ -51,6 +51,8 @@ export async function runManagerJob(link: ServerLink, clock: Clock, order: Manag
     askPassword: () => Promise.reject(new Error('there is nobody to ask')),
   });
   if (unfinished !== '') sayLine(job, unfinished);
+  // The bar is not drawn for every slot.
+  if (status === 0 && job.total !== undefined && !job.isCancelled) job.done = job.total;
   if (status !== 0 && !job.isCancelled)
     throw new Error(
       job.lines.findLast((line) => /ERR|\*\*\*|error/i.test(line)) ?? 'The manager did not succeed: see its output.',
