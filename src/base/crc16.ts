@@ -15,10 +15,10 @@ function tableAfter(zeros: number): Uint16Array {
 }
 
 /** The contribution of a byte that so many others follow. */
-const after0 = tableAfter(0);
-const after1 = tableAfter(1);
-const after2 = tableAfter(2);
-const after3 = tableAfter(3);
+export const after0 = tableAfter(0);
+export const after1 = tableAfter(1);
+export const after2 = tableAfter(2);
+export const after3 = tableAfter(3);
 
 /** The checksum of `length` bytes from `offset` on. @hot */
 export function crc16(bytes: Uint8Array, offset = 0, length = bytes.length - offset): number {

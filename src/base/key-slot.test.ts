@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keySlot } from './key-slot.js';
+import { crc16 } from './crc16.js';
+import { keySlot, SLOT_COUNT } from './key-slot.js';
+import { Prng } from './prng.js';
 
 const slotOf = (key: string): number => keySlot(Buffer.from(key));
 
@@ -31,5 +33,21 @@ test('an empty or unfinished tag is no tag', () => {
     const padded = Buffer.concat([Buffer.from('{x}'), plain, Buffer.from('{y}')]);
     assert.equal(keySlot(padded, 3, plain.length), slotOf(key), key);
     assert.notEqual(slotOf(key), slotOf('b'), key);
+  }
+});
+
+test('the slot is that of the checksum of the tag, wherever the braces are', () => {
+  const seed = Date.now() % 1_000_000;
+  const prng = new Prng(seed);
+  for (let round = 0; round < 20_000; round++) {
+    const length = prng.below(20);
+    const key = Array.from({ length }, () =>
+      prng.chance(15) ? prng.pick(['{', '}']) : prng.pick(['a', 'b', '0']),
+    ).join('');
+    const open = key.indexOf('{');
+    const close = open < 0 ? -1 : key.indexOf('}', open);
+    const hashed = close > open + 1 ? key.slice(open + 1, close) : key;
+    const bytes = Buffer.from(`{{}${key}{x}`);
+    assert.equal(keySlot(bytes, 3, length), crc16(Buffer.from(hashed)) % SLOT_COUNT, `${key} (seed ${seed})`);
   }
 });
