@@ -11,13 +11,13 @@ import { median } from '../../src/bench/versus.js';
 import { findFreePort } from '../peer.js';
 import { fill, watchPings } from './fill.js';
 import { log, marked, type Section } from './report.js';
-import { type BenchServer, kinds, redisCli, type ServerKind, startServer } from './servers.js';
+import { type BenchServer, cpuSeconds, kinds, redisCli, type ServerKind, startServer } from './servers.js';
 import { measureBus } from './cluster-bus.js';
 
 const execute = promisify(execFile);
 const kvasirCli = fileURLToPath(new URL('../../bundle/kvasir-cli.js', import.meta.url));
 const GOALS = { cost: 1.03, pauseMs: 20 };
-const PIPELINE = 16;
+const PIPELINES = [1, 16] as const;
 const NODE_TIMEOUT_MS = 2000;
 const POLL_MS = 5;
 const SLOTS_MOVED = 100;
@@ -72,44 +72,34 @@ async function join(nodes: readonly BenchServer[], shares: readonly (readonly [n
       await sleep(50);
 }
 
-async function perSecond(port: number, test: 'get' | 'set', requests: number): Promise<number> {
-  const args = [
-    '-p',
-    String(port),
-    '-t',
-    test,
-    '-n',
-    String(requests),
-    '-P',
-    String(PIPELINE),
-    '-c',
-    '20',
-    '-r',
-    '100000',
-    '--csv',
-  ];
-  const { stdout } = await execute('redis-benchmark', args);
-  const line = stdout.trim().split('\n').pop() ?? '';
-  return Number(line.split(',')[1]?.replaceAll('"', ''));
+type CostTest = 'get' | 'set';
+
+/** Processor seconds that the server needs for so many requests. */
+async function costOf(server: BenchServer, test: CostTest, requests: number, pipeline: number): Promise<number> {
+  const args = ['-p', String(server.port), '-t', test, '-n', String(requests)];
+  const before = cpuSeconds(server.pid);
+  await execute('redis-benchmark', [...args, '-P', String(pipeline), '-c', '20', '-r', '100000', '--csv']);
+  return cpuSeconds(server.pid) - before;
 }
 
-async function measureCost(
-  kind: ServerKind,
-  { requests, rounds }: ClusterSizes,
-): Promise<Record<'get' | 'set', number>> {
+/** Processor time of a command in cluster mode by that without, by `test pipeline`. */
+async function measureCost(kind: ServerKind, { requests, rounds }: ClusterSizes): Promise<Map<string, number>> {
   const alone = await startServer(kind);
   const node = await startNode(kind);
   try {
     await join([node], [[0, SLOT_COUNT - 1]]);
-    const ratios = { get: [] as number[], set: [] as number[] };
+    const ratios = new Map<string, number[]>();
     for (let round = 0; round < rounds; round++)
-      for (const test of ['set', 'get'] as const) {
-        const order = round % 2 === 0 ? [alone, node] : [node, alone];
-        const rates = new Map<BenchServer, number>();
-        for (const server of order) rates.set(server, await perSecond(server.port, test, requests));
-        ratios[test].push(rates.get(alone)! / rates.get(node)!);
-      }
-    return { get: median(ratios.get), set: median(ratios.set) };
+      for (const pipeline of PIPELINES)
+        for (const test of ['set', 'get'] as const) {
+          const order = round % 2 === 0 ? [alone, node] : [node, alone];
+          const costs = new Map<BenchServer, number>();
+          for (const server of order)
+            costs.set(server, await costOf(server, test, pipeline === 1 ? requests / 8 : requests, pipeline));
+          const key = `${test} ${pipeline}`;
+          ratios.set(key, [...(ratios.get(key) ?? []), costs.get(node)! / costs.get(alone)!]);
+        }
+    return new Map([...ratios].map(([key, values]) => [key, median(values)]));
   } finally {
     await Promise.all([alone.stop(), node.stop()]);
   }
@@ -246,13 +236,15 @@ export async function measureCluster(sizes: ClusterSizes): Promise<Section[]> {
     return found;
   };
   const costs = await of((kind) => measureCost(kind, sizes));
-  for (const test of ['get', 'set'] as const)
-    row(
-      `${test.toUpperCase()}, time with cluster mode by time without`,
-      costs.map((cost, index) =>
-        kinds[index] === 'kvasir' ? marked(cost[test], GOALS.cost, 'most') : cost[test].toFixed(2),
-      ),
-    );
+  for (const pipeline of PIPELINES)
+    for (const test of ['get', 'set'] as const)
+      row(
+        `${test.toUpperCase()} at pipeline ${pipeline}, processor time with cluster mode by that without`,
+        costs.map((cost, index) => {
+          const ratio = cost.get(`${test} ${pipeline}`)!;
+          return kinds[index] === 'kvasir' ? marked(ratio, GOALS.cost, 'most') : ratio.toFixed(2);
+        }),
+      );
   for (const what of ['keys', 'members'] as const) {
     const figures = await of((kind) => measureMove(kind, what, sizes));
     const name =
