@@ -76,6 +76,48 @@ test('freed memory leaves the process without a garbage collection', async (cont
   }
 });
 
+test('a huge block that grows again and again is seldom copied, and counts what it has', () => {
+  const arena = new Arena();
+  const megabyte = 1024 * 1024;
+  const before = arena.stats();
+  let ref = arena.alloc(40 * megabyte);
+  let moves = 0;
+  for (let size = 41; size <= 100; size++) {
+    const from = arena.u8[chunkOf(ref)]!;
+    from[(size - 1) * megabyte - 1] = size;
+    const moved = arena.realloc(ref, size * megabyte, (size - 1) * megabyte);
+    if (moved !== ref) moves++;
+    ref = moved;
+    assert.equal(arena.u8[chunkOf(ref)]![(size - 1) * megabyte - 1], size, 'the content comes along');
+    assert.equal(arena.usable(ref), size * megabyte);
+    assert.equal(arena.stats().usedBytes - before.usedBytes, size * megabyte);
+    assert.ok(arena.stats().residentBytes - before.residentBytes <= size * megabyte, 'room ahead is no memory');
+  }
+  assert.ok(moves <= 6, `moved ${moves} times`);
+  arena.verify();
+  arena.free(ref);
+  arena.verify();
+  assert.deepEqual(arena.stats().reservedBytes, before.reservedBytes);
+});
+
+test('where the system gives no address space ahead, a huge block has just its size', (context) => {
+  const arena = new Arena();
+  const bytes = 48 * 1024 * 1024;
+  const system = globalThis.ArrayBuffer;
+  context.after(() => (globalThis.ArrayBuffer = system));
+  globalThis.ArrayBuffer = class extends system {
+    constructor(length: number) {
+      if (length > bytes) throw new RangeError('Array buffer allocation failed');
+      super(length);
+    }
+  } as ArrayBufferConstructor;
+  const ref = arena.alloc(bytes);
+  assert.throws(() => arena.alloc(2 * bytes), RangeError);
+  assert.equal(arena.u8[chunkOf(ref)]!.length, bytes);
+  arena.free(ref);
+  arena.verify();
+});
+
 test('a block of 512 MB has one contiguous place', () => {
   const arena = new Arena();
   const ref = arena.alloc(512 * 1024 * 1024);

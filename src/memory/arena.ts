@@ -120,6 +120,8 @@ const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
 /** A view of nothing. */
 export const NO_VIEW: DataView = new DataView(new ArrayBuffer(0));
+/** Address space after a huge block, as a share of it, so that one that grows again and again (APPEND) is seldom copied. */
+const HUGE_AHEAD = 1 / 4;
 /** Ticks of `age` after which an empty chunk that nobody needed goes. */
 const EMPTY_TICKS_MAX = 5;
 /** Slabs with room that `purge` looks at in each class. */
@@ -243,7 +245,6 @@ export class Arena {
     const at = page << PAGE_WORDS_SHIFT;
     const sizeClass = pages[at + CLASS]!;
     if (sizeClass > 0) return classBytes[sizeClass]!;
-    if (sizeClass === HUGE) return this.u8[chunkOf(ref)]!.length;
     return pages[at + LENGTH]! * PAGE_BYTES;
   }
 
@@ -255,6 +256,7 @@ export class Arena {
     const usable = this.usable(ref);
     if (bytes <= usable && bytes * 2 > usable) return ref;
     if (bytes <= usable && Arena.goodSize(bytes) === usable) return ref;
+    if (bytes > usable && this.growHuge(ref, bytes)) return ref;
     const moved = this.alloc(bytes);
     this.copy(moved, 0, ref, 0, Math.min(keep, bytes));
     this.free(ref);
@@ -304,21 +306,46 @@ export class Arena {
   }
 
   private allocHuge(bytes: number): number {
-    const rounded = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
-    const chunk = this.newChunk(rounded);
+    const count = Math.ceil(bytes / PAGE_BYTES);
+    const chunk = this.newHugeChunk(count);
     const page = chunk * PAGES_PER_CHUNK;
     this.pages[(page << PAGE_WORDS_SHIFT) + SPAN] = page;
     this.pages[(page << PAGE_WORDS_SHIFT) + CLASS] = HUGE;
-    this.counters[0]! += rounded;
-    this.counters[1]! += rounded;
-    this.touch(page, rounded / PAGE_BYTES);
+    this.setHugeLength(page, 0, count);
     return chunk << CHUNK_SHIFT;
+  }
+
+  /** A chunk for a block of so many pages, with address space ahead: it is no memory before it is written to. */
+  private newHugeChunk(count: number): number {
+    try {
+      return this.newChunk((count + Math.ceil(count * HUGE_AHEAD)) * PAGE_BYTES);
+    } catch (error) {
+      // A system that gives no more address space than there is memory.
+      if (!(error instanceof RangeError)) throw error;
+      return this.newChunk(count * PAGE_BYTES);
+    }
+  }
+
+  /** Makes a huge block longer in its place; false when it is none, or has no room. */
+  private growHuge(ref: number, bytes: number): boolean {
+    const page = chunkOf(ref) * PAGES_PER_CHUNK;
+    if (this.pages[(page << PAGE_WORDS_SHIFT) + CLASS] !== HUGE) return false;
+    if (bytes > this.u8[chunkOf(ref)]!.length) return false;
+    this.setHugeLength(page, this.pages[(page << PAGE_WORDS_SHIFT) + LENGTH]!, Math.ceil(bytes / PAGE_BYTES));
+    return true;
+  }
+
+  private setHugeLength(page: number, before: number, count: number): void {
+    this.pages[(page << PAGE_WORDS_SHIFT) + LENGTH] = count;
+    this.counters[0]! += (count - before) * PAGE_BYTES;
+    this.counters[1]! += (count - before) * PAGE_BYTES;
+    this.touch(page, count);
   }
 
   private freeLarge(ref: number, page: number, kind: number): void {
     assert(kind !== FREE, 'a block is freed once');
     if (kind === HUGE) {
-      const bytes = this.u8[chunkOf(ref)]!.length;
+      const bytes = this.usable(ref);
       this.counters[0]! -= bytes;
       this.counters[1]! -= bytes;
       this.pages[(page << PAGE_WORDS_SHIFT) + CLASS] = FREE;
@@ -483,10 +510,13 @@ export class Arena {
   }
 
   private newChunk(bytes: number): number {
-    const chunk = this.freeChunks.pop() ?? this.u8.length;
+    const chunk = this.freeChunks.at(-1) ?? this.u8.length;
     if (chunk === CHUNK_COUNT_MAX) throw new OutOfMemoryError(bytes);
+    // These may throw, with nothing changed.
     const buffer = new ArrayBuffer(bytes);
-    this.u8[chunk] = new Uint8Array(buffer);
+    const u8 = new Uint8Array(buffer);
+    this.freeChunks.pop();
+    this.u8[chunk] = u8;
     this.i32[chunk] = new Int32Array(buffer);
     this.f64[chunk] = new Float64Array(buffer);
     this.views[chunk] = new DataView(buffer);
@@ -572,8 +602,10 @@ export class Arena {
       if (bytes === 0) continue;
       const first = chunk * PAGES_PER_CHUNK;
       if (pages[(first << 3) + CLASS] === HUGE) {
-        used += bytes;
-        span += bytes;
+        const length = pages[(first << 3) + LENGTH]! * PAGE_BYTES;
+        assert(length <= bytes, `chunk ${chunk} has room for its block`);
+        used += length;
+        span += length;
         continue;
       }
       let previousFree = false;

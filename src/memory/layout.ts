@@ -3,7 +3,7 @@
 //   ref (32 bits, stored in Int32Array, shifted with >>> only)
 //   | chunk 9 bits | granule in the chunk 23 bits |     granule = 8 bytes, chunk = 64 MB, all = 32 GB
 //
-// A block of more than HUGE_BYTES has a chunk of its own, of just its size; its ref is the chunk's first granule.
+// A block of more than HUGE_BYTES has a chunk of its own, of its size and a quarter more; its ref is the chunk's first granule.
 //
 // Chunks and huge blocks are larger than 32 MB on purpose. The C library's allocator (glibc) maps only larger blocks for
 // themselves once programs have freed smaller ones; memory from its common heap does not go back to the system.
