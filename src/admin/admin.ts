@@ -30,6 +30,7 @@ import { ScrapeDoor } from '../service/metrics/scrape-door.js';
 import { WatchedServers } from './watched-servers.js';
 import { AuditLog } from './store/audit-log.js';
 import { DataFolder } from './store/data-folder.js';
+import { FolderLock } from './store/folder-lock.js';
 import { FlushCopies } from './store/flush-copies.js';
 import { openHistoryConnection } from './history-connection.js';
 import { RedisHistory } from '../monitor/history/redis-history.js';
@@ -72,8 +73,26 @@ export interface Admin {
 }
 
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const { clock, entropy } = options.environment;
   const folder = new DataFolder(options.dataFolder);
+  const lock = new FolderLock(folder.pathOf('lock'));
+  lock.take();
+  try {
+    const admin = await startIn(folder, options);
+    return {
+      ...admin,
+      close: async () => {
+        await admin.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startIn(folder: DataFolder, options: AdminOptions): Promise<Admin> {
+  const { clock, entropy } = options.environment;
   const box = SecretBox.open(folder, options.passphrase);
   const servers = new Servers(folder, box);
   for (const [index, { fields, password }] of (options.servers ?? []).entries())

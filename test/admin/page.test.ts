@@ -272,6 +272,22 @@ function keyPages(stage: PageStage): void {
     await page.getByRole('button', { name: '中文' }).click();
     await page.getByRole('link', { name: '全部服务器' }).click();
     await page.getByRole('heading', { name: '服务器' }).waitFor();
+    // Tables are cards here; in the other colours and the other language.
+    await page.getByRole('button', { name: '菜单' }).click();
+    await page.getByRole('button', { name: '深色' }).click();
+    for (const [id, view] of [
+      [ids.ours!, 'acl'],
+      [ids.ours!, 'clients'],
+      ['', 'users'],
+      ['', 'audit'],
+      ['', 'alerts'],
+    ] as const) {
+      await page.goto(`${stage.admin.url}#/${id === '' ? view : `s/${id}/${view}`}`);
+      await page.getByRole('table').first().waitFor();
+      await page.getByText('加载中…').first().waitFor({ state: 'hidden' });
+      assert.deepEqual(await seriousFaults(page), [], view);
+      assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), view);
+    }
     await leave();
   });
 }

@@ -87,7 +87,9 @@ export class HttpDoor {
   /** Listens; resolves with the port. */
   async listen(): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject);
+      this.server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(error.code === 'EADDRINUSE' ? new Error(`${error.message}: choose another --port`) : error),
+      );
       this.server.listen(this.options.port, this.options.host, resolve);
     });
     return (this.server.address() as AddressInfo).port;
