@@ -13,6 +13,7 @@ import { fill, watchPings } from './fill.js';
 import { log, marked, type Section } from './report.js';
 import { type BenchServer, cpuSeconds, kinds, redisCli, type ServerKind, startServer } from './servers.js';
 import { measureBus } from './cluster-bus.js';
+import { longestTurnMs, startProbed } from './turns.js';
 
 const execute = promisify(execFile);
 const kvasirCli = fileURLToPath(new URL('../../bundle/kvasir-cli.js', import.meta.url));
@@ -33,13 +34,16 @@ export interface ClusterSizes {
 /** Where the bus of each node listens. */
 const busPorts = new WeakMap<BenchServer, number>();
 
-async function startNode(kind: ServerKind): Promise<BenchServer> {
+async function startNode(
+  kind: ServerKind,
+  start: (kind: ServerKind, flags: readonly string[]) => Promise<BenchServer> = startServer,
+): Promise<BenchServer> {
   const busPort = await findFreePort();
   const flags = [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(NODE_TIMEOUT_MS)],
     ...['--cluster-port', String(busPort), '--repl-diskless-sync-delay', '0'],
   ];
-  const node = await startServer(kind, flags);
+  const node = await start(kind, flags);
   busPorts.set(node, busPort);
   return node;
 }
@@ -108,6 +112,8 @@ async function measureCost(kind: ServerKind, { requests, rounds }: ClusterSizes)
 interface MoveFigures {
   readonly seconds: number;
   readonly pauseMs: number;
+  /** Of the source, in processor time of its own. */
+  readonly turnMs: number;
   /** Commands of the load a second, with the move by before it. */
   readonly throughput: number;
 }
@@ -131,7 +137,7 @@ async function commandCount(node: BenchServer, name: string): Promise<number> {
 }
 
 async function measureMove(kind: ServerKind, what: 'keys' | 'members', sizes: ClusterSizes): Promise<MoveFigures> {
-  const nodes = [await startNode(kind), await startNode(kind)];
+  const nodes = [await startNode(kind, startProbed), await startNode(kind, startProbed)];
   const [source, target] = nodes as [BenchServer, BenchServer];
   try {
     await join(nodes, [
@@ -168,6 +174,7 @@ async function measureMove(kind: ServerKind, what: 'keys' | 'members', sizes: Cl
       };
       const restingRate = await rateOver(2000);
       const ids = await Promise.all(nodes.map(({ port }) => redisCli(port, 'cluster', 'myid')));
+      await longestTurnMs(source);
       const pings = await watchPings(source.port);
       const before = await commandCount(source, 'incr');
       const startMs = performance.now();
@@ -188,9 +195,10 @@ async function measureMove(kind: ServerKind, what: 'keys' | 'members', sizes: Cl
       const elapsedMs = performance.now() - startMs;
       const rate = ((await commandCount(source, 'incr')) - before) / elapsedMs;
       const pauseMs = pings.stop();
+      const turnMs = await longestTurnMs(source);
       const there = await redisCli(target.port, 'dbsize');
       if (Number(there) !== (what === 'keys' ? sizes.keys : 1)) throw new Error(`${kind}: ${there} keys have moved`);
-      return { seconds: elapsedMs / 1000, pauseMs, throughput: rate / restingRate };
+      return { seconds: elapsedMs / 1000, pauseMs, turnMs, throughput: rate / restingRate };
     } finally {
       load.kill();
       await ended;
@@ -258,6 +266,10 @@ export async function measureCluster(sizes: ClusterSizes): Promise<Section[]> {
       figures.map(({ pauseMs }, index) =>
         kinds[index] === 'kvasir' ? marked(pauseMs, GOALS.pauseMs, 'most', 0) : pauseMs.toFixed(0),
       ),
+    );
+    row(
+      `${name}: longest turn of the source, ms of its own processor time`,
+      figures.map(({ turnMs }) => (Number.isNaN(turnMs) ? '' : marked(turnMs, GOALS.pauseMs, 'most', 0))),
     );
     row(
       `${name}: other writes meanwhile`,

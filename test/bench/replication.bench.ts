@@ -16,6 +16,7 @@ import {
   type ServerKind,
   startServer,
 } from './servers.js';
+import { longestTurnMs, startProbed } from './turns.js';
 
 const execute = promisify(execFile);
 const MB = 2 ** 20;
@@ -88,6 +89,8 @@ async function startLoad(server: BenchServer): Promise<{ rate(): Promise<number>
 
 interface SyncFigures {
   readonly pingMs: number;
+  /** Of the master, in processor time of its own. */
+  readonly turnMs: number;
   /** With the sync by without. */
   readonly throughput: number;
   readonly extraMegabytes: number;
@@ -98,7 +101,7 @@ async function measureSync(kind: ServerKind, keys: number): Promise<SyncFigures>
   // The stream of the time that the sync takes is not what is measured.
   const limit = ['--client-output-buffer-limit', 'replica 0 0 0'];
   const disk = kind === 'kvasir' ? ['--repl-backlog-disk-size', '4gb'] : [];
-  const master = await startServer(kind, [...REPLICA_FLAGS, ...limit, ...disk]);
+  const master = await startProbed(kind, [...REPLICA_FLAGS, ...limit, ...disk]);
   const replica = await startServer(kind, REPLICA_FLAGS);
   try {
     await fill(master.port, keys, (index) => ['SET', `filled:${index}`, `value of the key ${index}`]);
@@ -109,6 +112,7 @@ async function measureSync(kind: ServerKind, keys: number): Promise<SyncFigures>
       const restingBytes = residentBytes(master.pid);
       let mostBytes = restingBytes;
       const watching = setInterval(() => (mostBytes = Math.max(mostBytes, residentBytes(master.pid))), 20);
+      await longestTurnMs(master);
       const pings = await watchPings(master.port);
       const startedMs = performance.now();
       await redisCli(replica.port, 'replicaof', '127.0.0.1', String(master.port));
@@ -116,9 +120,10 @@ async function measureSync(kind: ServerKind, keys: number): Promise<SyncFigures>
       const seconds = (performance.now() - startedMs) / 1000;
       const during = await load.rate();
       const pingMs = pings.stop();
+      const turnMs = await longestTurnMs(master);
       clearInterval(watching);
       const extraMegabytes = (mostBytes - restingBytes) / MB;
-      return { pingMs, throughput: during / before, extraMegabytes, seconds };
+      return { pingMs, turnMs, throughput: during / before, extraMegabytes, seconds };
     } finally {
       await load.stop();
     }
@@ -239,6 +244,7 @@ export async function measureReplication({ keys, requests, megabytes }: Replicat
         '| | redis | kvasir |',
         '|---|--:|--:|',
         `| full sync: longest answer to PING, ms | ${redis.pingMs.toFixed(1)} | ${marked(kvasir.pingMs, GOALS.pingMs, 'most', 1)} |`,
+        `| full sync: longest turn of the master, ms of its own processor time | | ${marked(kvasir.turnMs, GOALS.pingMs, 'most', 1)} |`,
         `| full sync: throughput, by that before | ${redis.throughput.toFixed(2)} | ${marked(kvasir.throughput, GOALS.throughput, 'least')} |`,
         `| full sync: extra memory of the master, MB | ${redis.extraMegabytes.toFixed(0)} | ${marked(kvasir.extraMegabytes, GOALS.extraMegabytes, 'most', 0)} |`,
         `| full sync: seconds to a replica in sync | ${redis.seconds.toFixed(1)} | ${marked(kvasir.seconds, redis.seconds * GOALS.time, 'most', 1)} |`,
