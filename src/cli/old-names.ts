@@ -1,7 +1,7 @@
 // old-names: `kvasir link`: puts the programs under the names of those that they replace into a folder for PATH.
 //
 // Each is a script of two lines that runs the program with this Node, in the same process (exec), so that `redis-server &` and
-// `kill $!` mean the server. On Windows it is a .cmd file.
+// `kill $!` mean the server. Servers have their old names for `ps`, `pgrep` and `killall` too. On Windows it is a .cmd file.
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -22,6 +22,9 @@ export const oldNames: Readonly<Record<string, string>> = {
   'redis-load': 'kvasir-load',
 };
 
+/** Programs that show a title of their own; the others keep their words in `ps`. */
+const titled: readonly string[] = ['redis-server', 'redis-sentinel'];
+
 /** A line of each script by which it is known as ours. */
 const MARK = 'made by `kvasir link`';
 
@@ -38,11 +41,12 @@ function programFile(programs: string, name: string): string {
   return join(programs, `${name === 'kvasir-nutcracker' ? 'kvasir-proxy' : name}.js`);
 }
 
-function scriptOf({ platform, node, programs }: LinkTarget, program: string): string {
-  const file = programFile(programs, program);
+function scriptOf({ platform, node, programs }: LinkTarget, name: string): string {
+  const file = programFile(programs, oldNames[name]!);
   if (platform === 'win32') return `@rem ${MARK}\r\n@"${node}" "${file}" %*\r\n`;
   const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-  return `#!/bin/sh\n# ${MARK}\nexec ${quoted(node)} ${quoted(file)} "$@"\n`;
+  const title = titled.includes(name) ? ` --title=${name}` : '';
+  return `#!/bin/sh\n# ${MARK}\nexec ${quoted(node)}${title} ${quoted(file)} "$@"\n`;
 }
 
 function pathOf(target: LinkTarget, folder: string, name: string): string {
@@ -61,8 +65,8 @@ export function link(target: LinkTarget, folder: string): string[] {
   const foreign = paths.find((path) => existsSync(path) && !readFileSync(path, 'latin1').includes(MARK));
   if (foreign !== undefined) throw new Error(`${foreign} exists and was not made by kvasir link; nothing was changed`);
   mkdirSync(full, { recursive: true });
-  Object.values(oldNames).forEach((program, index) => {
-    writeFileSync(paths[index]!, scriptOf(target, program));
+  Object.keys(oldNames).forEach((name, index) => {
+    writeFileSync(paths[index]!, scriptOf(target, name));
     chmodSync(paths[index]!, 0o755);
   });
   return paths;

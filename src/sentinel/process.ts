@@ -17,6 +17,7 @@ import { ConfigReader, parseCommandLine } from '../service/config/file.js';
 import { ListenError } from '../service/doors/listeners.js';
 import { Log } from '../service/process/log.js';
 import { stackOf } from '../service/process/stack.js';
+import { programName, showTitle } from '../service/process/title.js';
 import { History, historyPath } from './history.js';
 import { SENTINEL_PORT, type RunningSentinel, launchSentinel, SentinelStartError } from './launch.js';
 import type { Dial } from './links.js';
@@ -218,7 +219,8 @@ function serve(
 ): void {
   const { server, listeners } = running;
   server.executable = process.argv[1] ?? '';
-  process.title = `kvasir-sentinel ${config.special('bind').value[0] ?? '*'}:${server.state.port} [sentinel]`;
+  const name = programName('kvasir-sentinel');
+  showTitle(name, `${name} ${config.special('bind').value[0] ?? '*'}:${server.state.port} [sentinel]`);
   const pidFile = config.path('pidfile');
   if (pidFile !== '') {
     try {

@@ -16,6 +16,7 @@ import { ListenError, Listeners } from '../service/doors/listeners.js';
 import { allowedCount, IoThreads, parseForced } from '../service/doors/io-threads.js';
 import { Log } from '../service/process/log.js';
 import { OomScore } from '../service/process/oom-score.js';
+import { programName, showTitle } from '../service/process/title.js';
 import type { ServerCall } from './call.js';
 import { MetricsPort } from '../service/metrics/metrics-port.js';
 import { clusterInfoText } from './commands/cluster-views.js';
@@ -349,8 +350,9 @@ function isAddressFailure(error: unknown): boolean {
 function setProcessTitle(server: DataServer): void {
   const { config } = server;
   if (!config.flag('set-proc-title').value) return;
+  const name = programName('kvasir-server');
   const variables: Readonly<Record<string, string | number>> = {
-    title: 'kvasir-server',
+    title: name,
     'listen-addr': `${config.special('bind').value[0] ?? '*'}:${server.port}`,
     'server-mode': server.mode === 'cluster' ? '[cluster]' : '',
     port: config.number('port').value,
@@ -358,10 +360,8 @@ function setProcessTitle(server: DataServer): void {
     unixsocket: config.text('unixsocket').value,
     'config-file': config.file ?? '',
   };
-  process.title = config
-    .text('proc-title-template')
-    .value.replace(/\{([^{}]*)\}/g, (_, name: string) => String(variables[name] ?? ''))
-    .trim();
+  const template = config.text('proc-title-template').value;
+  showTitle(name, template.replace(/\{([^{}]*)\}/g, (_, variable: string) => String(variables[variable] ?? '')).trim());
 }
 
 function configureUsers(server: DataServer, users: readonly (readonly string[])[]): void {

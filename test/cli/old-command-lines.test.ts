@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findFreePort } from '../peer.js';
+import { findFreePort, peerMissing } from '../peer.js';
 
 const root = join(fileURLToPath(import.meta.url), '../../../..');
 const run = promisify(execFile);
@@ -122,6 +122,39 @@ describe('old command lines under old names', { skip: process.platform === 'win3
       ls`);
     assert.equal(output, 'PONG\nruns\nredis.conf\nredis.log\n');
   });
+
+  it(
+    'ps -ef | grep redis, pgrep, pidof and killall find server and sentinel by their old names',
+    { skip: peerMissing('ps', 'pgrep', 'pidof', 'awk') },
+    async () => {
+      // Others on this machine have servers too, so that what is found is looked through for ours, and nothing is killed by name.
+      const { output } = await shell(`
+        printf 'port 6379\\nsave ""\\npidfile x.pid\\ndaemonize yes\\n' > x.conf
+        redis-server x.conf
+        pid=$(cat x.pid)
+        all=$(ps -ef)
+        echo "$all" | grep redis | awk -v pid=$pid '$2 == pid' | grep -o 'redis-server .*:6379'
+        for found in "$(pgrep redis-server)" "$(pgrep -x redis-server)" "$(pidof redis-server)"; do
+          echo $found | tr ' ' '\\n' | grep -qx $pid && echo found
+        done
+        redis-cli -p 6379 bgsave
+        until redis-cli -p 6379 info persistence | grep -q rdb_bgsave_in_progress:0; do :; done
+        redis-cli -p 6379 config get proc-title-template | tail -1
+        redis-cli -p 6379 shutdown nosave
+        down $pid
+        ls dump.rdb
+        printf 'port 6379\\ndaemonize yes\\npidfile s.pid\\nlogfile s.log\\n' > sentinel.conf
+        redis-sentinel sentinel.conf
+        ps -o comm=,args= -p $(cat s.pid)
+        pgrep -x redis-sentinel | grep -qx $(cat s.pid) && echo found
+        kill $(cat s.pid)`);
+      assert.equal(
+        output.replace(/ +/g, ' '),
+        'redis-server *:6379\nfound\nfound\nfound\nBackground saving started\n{title} {listen-addr} {server-mode}\ndump.rdb\n' +
+          'redis-sentinel redis-sentinel *:6379 [sentinel]\nfound\n',
+      );
+    },
+  );
 
   it('redis-sentinel sentinel.conf, redis-cli info Sentinel', async () => {
     const { output } = await shell(`

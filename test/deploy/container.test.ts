@@ -98,7 +98,7 @@ describe('the image', { skip: peerMissing('sh', 'setpriv'), timeout: 600_000 }, 
     });
     assert.match(await output(child, listening), /Ready/);
     // exec all the way: the container's first process is the server.
-    assert.match(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1'), /^kvasir-server/);
+    assert.match(readFileSync(`/proc/${child.pid}/cmdline`, 'latin1'), /^redis-server/);
     const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
     assert.match(status, /^Umask:\t0077$/m);
     if (isRoot) {
@@ -230,9 +230,10 @@ describe('the image', { skip: peerMissing('sh', 'setpriv'), timeout: 600_000 }, 
     assert.deepEqual(check({ KVASIR_TITLE: title }), { status: 0, said: '' });
     assert.deepEqual(check({ KVASIR_TITLE: title, REDISCLI_AUTH: 'secret' }), { status: 0, said: '' });
     assert.equal(check({ KVASIR_HEALTHCHECK: `-p ${port}`, KVASIR_TITLE: title }).status, 0);
-    // A title without a port means the usual one.
-    writeFileSync(join(root, 'title'), `kvasir-server *:${port} [cluster]\0`);
-    assert.equal(check({ KVASIR_TITLE: join(root, 'title') }).status, 0);
+    for (const name of ['redis-server', 'kvasir-server']) {
+      writeFileSync(join(root, 'title'), `${name} *:${port} [cluster]\0`);
+      assert.equal(check({ KVASIR_TITLE: join(root, 'title') }).status, 0);
+    }
     child.kill('SIGKILL');
     await once(child, 'exit');
     const dead = check({ KVASIR_TITLE: join(root, 'title') });

@@ -20,7 +20,7 @@ export function makePrograms(): string {
   for (const name of ['kvasir-cli', 'redis-cli'])
     write(folder, name, `[ /dev/fd/1 -ef /dev/fd/9 ] && export FAKETTY=1\n${cliPort}\n${runOf(bin['kvasir-cli']!)}`);
   for (const name of ['kvasir-server', 'redis-server'])
-    write(folder, name, `${serverPort}\n${withoutWarmUp}\n${runOf(bin['kvasir-server']!)}`);
+    write(folder, name, `${serverPort}\n${withoutWarmUp}\n${runOf(bin['kvasir-server']!, `--title=${name}`)}`);
   write(folder, 'kvasir', `${tools}\n${runOf(bin['kvasir']!).slice('exec '.length)}`);
   return folder;
 }
@@ -43,8 +43,9 @@ const tools = `case "$1" in
   link) trap 'cp "\${0%/*}/redis-cli" "\${0%/*}/redis-server" "$2"' EXIT ;;
 esac`;
 
-function runOf(path: string): string {
-  return `exec '${process.execPath}' '${join(root, path)}' "$@"`;
+/** `options` are Node's. */
+function runOf(path: string, options = ''): string {
+  return `exec '${process.execPath}' ${options} '${join(root, path)}' "$@"`;
 }
 
 function write(folder: string, name: string, script: string): void {
