@@ -52,6 +52,12 @@ const old: readonly WordingRule[] = [
     to: 'ERR Syntax error, try CLIENT (LIST | KILL ip:port | GETNAME | SETNAME connection-name)',
   },
   {
+    before: '2.6.0',
+    commands: ['client'],
+    match: /^ERR Syntax error, try CLIENT .*/,
+    to: 'ERR Syntax error, try CLIENT (LIST | KILL ip:port)',
+  },
+  {
     before: '5.0.0',
     commands: ['object'],
     match: /^(ERR Unknown subcommand or wrong number of arguments for .*) HELP\.?$/,

@@ -87,6 +87,12 @@ const state: readonly WordingRule[] = [
   { before: '5.0.0', match: /^(MASTERDOWN .*) replica-serve-stale-data(.*)$/, to: '$1 slave-serve-stale-data$2' },
   { before: '2.6.0', match: /^OOM (.*)\.$/, to: 'ERR $1' },
   { before: '2.8.0', match: /^WRONGTYPE (Operation .*)$/, to: 'ERR $1' },
+  {
+    before: '6.0.0',
+    commands: ['exec'],
+    match: /^EXECABORT Transaction discarded because of: (wrong number of arguments .*)$/,
+    to: 'ERR $1',
+  },
   { before: '3.0.0', match: /^BUSYKEY .*/, to: 'ERR Target key name is busy.' },
 ];
 
@@ -104,6 +110,13 @@ const arguments_: readonly WordingRule[] = [
     to: 'ERR at least 1 input key is needed for ZUNIONSTORE/ZINTERSTORE',
   },
   {
+    before: '2.6.0',
+    commands: ['zunionstore', 'zinterstore'],
+    match: /^ERR value is not an integer or out of range$/,
+    to: (_groups, call) =>
+      isNumber(call, 2) ? undefined : 'ERR at least 1 input key is needed for ZUNIONSTORE/ZINTERSTORE',
+  },
+  {
     before: '7.0.0',
     commands: ['mset', 'msetnx'],
     match: /^ERR wrong number of arguments for /,
@@ -115,7 +128,9 @@ const arguments_: readonly WordingRule[] = [
     commands: ['hset', 'hmset'],
     match: /^ERR wrong number of arguments for /,
     to: (_groups, call, profile) =>
-      call.count >= 4 && !isBefore(profile, '4.0.0') ? 'ERR wrong number of arguments for HMSET' : undefined,
+      call.count >= 4 && (call.is(0, 'hmset') || !isBefore(profile, '4.0.0'))
+        ? 'ERR wrong number of arguments for HMSET'
+        : undefined,
   },
   { before: '4.0.0', match: /^ERR hash value is not a float$/, to: 'ERR hash value is not a valid float' },
   {
@@ -158,8 +173,13 @@ const arguments_: readonly WordingRule[] = [
     match: /^ERR count should be greater than or equal to -1$/,
     to: (_groups, call) => (isNumber(call, 2) ? undefined : notInteger),
   },
-  { before: '2.6.0', match: /^ERR (.*) is not an integer or out of range$/, to: 'ERR $1 is not an integer' },
+  { before: '2.2.0', match: /^ERR (.*) is not an integer or out of range$/, to: 'ERR $1 is not an integer' },
   { before: '2.6.0', match: /^ERR value is not a valid float$/, to: 'ERR value is not a double' },
+  {
+    before: '2.6.0',
+    match: /^ERR (min or max|weight value) is not a float$/,
+    to: 'ERR $1 is not a double',
+  },
 ];
 
 const configuration: readonly WordingRule[] = [
@@ -185,11 +205,11 @@ const configuration: readonly WordingRule[] = [
     to: "ERR Invalid argument '$1' for CONFIG SET '$2'",
   },
   {
-    before: '2.6.0',
+    before: '2.2.0',
     match: /^ERR Invalid argument '(.*)' for CONFIG SET '(.*)'$/,
     to: "ERR invalid argument '$1' for CONFIG SET '$2'",
   },
-  { before: '2.6.0', match: /^ERR Unsupported CONFIG parameter: (.*)$/, to: 'ERR not supported CONFIG parameter $1' },
+  { before: '2.2.0', match: /^ERR Unsupported CONFIG parameter: (.*)$/, to: 'ERR not supported CONFIG parameter $1' },
 ];
 
 const valkey: readonly WordingRule[] = [

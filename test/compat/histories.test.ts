@@ -5,7 +5,7 @@ import { startServer } from '../../src/embed/start-server.js';
 import { Conversation, type Shown } from './conversation.js';
 import { readHistories, repliesOf } from './histories.js';
 
-const order = '2.0 2.4 2.6 2.8 3.0 3.2 4.0 5.0 6.0 6.2 7.0 7.2 7.4 valkey-8'.split(' ');
+const order = '2.0 2.2 2.4 2.6 2.8 3.0 3.2 4.0 5.0 6.0 6.2 7.0 7.2 7.4 valkey-8'.split(' ');
 const histories = readHistories();
 /** Commands that leave something behind in their connection. */
 const leavesTraces = /MULTI|SUBSCRIBE|CLIENT|WATCH|SELECT|AUTH|READONLY/;
