@@ -2,7 +2,7 @@
 //   npm run site      builds; a dead link fails it
 //
 // The generator (VitePress) has a package.json of its own in site/: 125 packages and 30 seconds of the processor are too much for
-// every `npm ci` and every change. CI checks the links by `npm run links`, and a release builds the site.
+// every `npm ci` and every `.ci/run`, which checks the links by `npm run links`. The public CI builds the site beside its other jobs.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
