@@ -1,8 +1,8 @@
 // docs: writes the documents that are made from tables in the code: the README's command table, docs/config.md, kvasir.conf,
-// and the types of the directives that an embedding program may write.
+// the types of the directives that an embedding program may write, and the figures on the recipes' pages.
 //   npm run docs              writes
 //   npm run docs -- --check   only says what is out of date (exit status 1)
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as prettier from 'prettier';
@@ -52,6 +52,24 @@ function proxyPage() {
     );
 }
 
+/** The pages of recipes, whose tables of costs have what docs/benchmarks.md measured. */
+function recipePages() {
+  const figures = new Map();
+  const benchmarks = readFileSync(join(root, 'docs/benchmarks.md'), 'utf8');
+  const section = benchmarks.slice(benchmarks.indexOf('\n## Recipes\n') + 1).split('\n## ')[0];
+  for (const [, call, redis, kvasir] of section.matchAll(/^\| `([^`]+)` \| (\S+) \| (\S+) \|$/gm))
+    figures.set(call, `${redis} | ${kvasir}`);
+  return readdirSync(join(root, 'docs/recipes')).map((name) => {
+    const path = `docs/recipes/${name}`;
+    const text = readFileSync(join(root, path), 'utf8');
+    const made = text.replace(
+      /^\| `([^`|]+)` \| (\d+) \|.*$/gm,
+      (_, call, count) => `| \`${call}\` | ${count} | ${figures.get(call) ?? ' | '} |`,
+    );
+    return [path, made];
+  });
+}
+
 /** Laid out as `npm run format` would do it. */
 async function directivesModule() {
   const filepath = join(root, 'src/embed/directives.ts');
@@ -65,6 +83,7 @@ for (const [path, made] of [
   ['docs/proxy.md', proxyPage()],
   ['kvasir.conf', sampleConfig()],
   ['src/embed/directives.ts', await directivesModule()],
+  ...recipePages(),
 ]) {
   if (readFileSync(join(root, path), 'utf8') === made) continue;
   stale.push(path);

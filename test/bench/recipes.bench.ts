@@ -1,5 +1,7 @@
 // recipes: what each call of the recipes takes, as a multiple of a GET on the same connection in the same moment.
 //
+// `npm run docs` brings the figures of docs/benchmarks.md to the recipes' pages.
+//
 // Calls go one after the other over one connection of ioredis; each is measured between two GETs, because a machine's speed drifts.
 import { Redis } from 'ioredis';
 import { median } from '../../src/bench/versus.js';
