@@ -185,6 +185,39 @@ describe(`Cache (RECIPE_SEED=${worldSeed})`, () => {
     assert.ok(reads > 100 && source.loads < reads, `${reads} reads, ${source.loads} loads`);
   });
 
+  it('gives nobody who joins late what an invalidation has overtaken', async () => {
+    let row = 'old';
+    // Replies to one process come late: its store, or its hit, is done long before it hears of it.
+    for (const isHit of [false, true]) {
+      row = 'old';
+      world.server.flush();
+      if (isHit) await makeCache(world.direct).get('k', async () => row);
+      const late = makeCache({
+        send: async (command, args) => {
+          const reply = await world.direct.send(command, args);
+          await world.sleep(20);
+          return reply;
+        },
+      });
+      const load = async (): Promise<string> => row;
+      const first = late.get('k', load);
+      await world.during(world.sleep(isHit ? 5 : 25)); // the read has run, and without a hit the store too
+      await makeCache(world.direct).updateThenInvalidate('k', async () => void (row = 'new'));
+      const joined = late.get('k', load);
+      assert.deepEqual(await world.during(Promise.all([first, joined])), ['old', 'new'], isHit ? 'hit' : 'load');
+    }
+  });
+
+  it('sends few requests for many who ask at once', async () => {
+    const client = world.client();
+    const cache = makeCache(client);
+    await world.during(cache.get('k', async () => 1));
+    await world.during(cache.get('k', async () => 1));
+    const before = client.roundTrips;
+    await world.during(Promise.all(Array.from({ length: 100 }, () => cache.get('k', async () => 2))));
+    assert.equal(client.roundTrips - before, 2);
+  });
+
   it('waits for a loader that died only until its lease ends', async () => {
     const dying = world.client();
     const first = makeCache(dying, { loadMs: 500 }).get('a', () => new Promise<string>(() => undefined));

@@ -59,8 +59,8 @@ interface Found {
 
 interface Loaded<T> {
   readonly value: T | undefined;
-  /** False: the value was invalidated while it was loaded. */
-  readonly isCurrent: boolean;
+  /** The step of this process at which it was known to be current; who began to ask before that may have it. */
+  readonly since: number;
 }
 
 const RETRIES_MAX = 10;
@@ -70,7 +70,7 @@ const TAG_SLACK_MS = 60_000;
  * A cache of JSON values in front of a source.
  *
  * Holds: one load of a key at a time over all processes (a load that takes longer than `loadMs` gets company); a `get` that
- * begins after `invalidate` ended never gives what was loaded before it began; a loader that dies delays others by `loadMs` at most.
+ * begins after `invalidate` ended never gives what was loaded before it began, unless Redis is out of reach; a loader that dies delays others by `loadMs` at most.
  *
  * Does not hold: cache and source are two systems. If a process dies between its change of the source and `invalidate`, the old
  * value stays until its time to live ends. Costs: a hit is one round trip, two with tags; a miss two more.
@@ -79,6 +79,8 @@ export class Cache {
   private readonly surroundings: Surroundings;
   private readonly flights = new Map<string, Promise<Loaded<unknown>>>();
   private readonly background = new Set<Promise<unknown>>();
+  /** Counts what happens in this process, so that one thing can be said to come after another. */
+  private step = 0;
 
   constructor(
     private readonly commands: Commands,
@@ -100,13 +102,13 @@ export class Cache {
   /** The value of a key: from the cache, else from `load`, which gives undefined for what does not exist. */
   async get<T>(key: string, load: () => Promise<T | undefined>, options: GetOptions = {}): Promise<T | undefined> {
     if (!(await this.mayExist(key))) return undefined;
+    const began = ++this.step;
     for (let attempt = 0; ; attempt++) {
       const own = !this.flights.has(key);
       const flight = (this.flights.get(key) as Promise<Loaded<T>> | undefined) ?? this.begin(key, load, options);
-      const { value, isCurrent } = await flight;
-      // A caller that joined after an invalidation must not get a value loaded before it; the one that began the load
-      // may.
-      if (own || isCurrent || attempt === RETRIES_MAX) return value;
+      const { value, since } = await flight;
+      // Who joined late must not get what was current before an invalidation that ended meanwhile.
+      if (own || since > began || attempt === RETRIES_MAX) return value;
     }
   }
 
@@ -191,6 +193,7 @@ export class Cache {
     const token = this.surroundings.token();
     try {
       for (;;) {
+        const since = ++this.step;
         const found = await this.read(key, token);
         if (found === 'ours') break;
         if (found === 'spoilt') continue;
@@ -203,12 +206,13 @@ export class Cache {
           continue;
         }
         if (this.isDue(found)) this.inBackground(this.refresh(key, load, options));
-        return { value: found.envelope.v as T | undefined, isCurrent: true };
+        return { value: found.envelope.v as T | undefined, since };
       }
     } catch (error) {
-      // Redis cannot be asked: the source can. Other processes may load at the same time.
+      // Redis cannot be asked: the source can. Other processes may load at the same time; all who ask in this one share a load,
+      // although nobody can say whether it was invalidated meanwhile.
       this.options.onError?.(error);
-      return { value: await load(), isCurrent: true };
+      return { value: await load(), since: Infinity };
     }
     return await this.loadWith(token, key, load, options);
   }
@@ -249,9 +253,11 @@ export class Cache {
     let value: T | undefined;
     let stored: { readonly text: string; readonly lifeMs: number } | undefined;
     const beganMs = this.surroundings.steadyMs();
+    let loadedSince = 0;
     try {
       // Before the load: a tag that is invalidated meanwhile has another version then.
       const versions = await this.tagVersions(options.tags ?? []).catch(this.report);
+      loadedSince = ++this.step;
       value = await load();
       if (versions !== undefined && (value !== undefined || noneTtlMs > 0))
         stored = this.envelope(value, this.surroundings.steadyMs() - beganMs, versions);
@@ -259,13 +265,16 @@ export class Cache {
       await runScript(this.commands, dropLeaseScript, this.keys(key), [token]).catch(this.report);
       throw error;
     }
-    const isStored =
-      stored === undefined
-        ? await runScript(this.commands, dropLeaseScript, this.keys(key), [token]).catch(this.report)
-        : await runScript(this.commands, storeScript, this.keys(key), [token, stored.text, stored.lifeMs]).catch(
-            this.report,
-          );
-    return { value, isCurrent: isStored === undefined || replyNumber(isStored) === 1 };
+    if (stored === undefined) {
+      await runScript(this.commands, dropLeaseScript, this.keys(key), [token]).catch(this.report);
+      return { value, since: loadedSince };
+    }
+    const storedSince = ++this.step;
+    const { text, lifeMs } = stored;
+    const reply = await runScript(this.commands, storeScript, this.keys(key), [token, text, lifeMs]).catch(this.report);
+    // The lease tells of invalidations of the key while it was loaded, and not of those of tags.
+    const isCurrent = replyNumber(reply) === 1 && (options.tags ?? []).length === 0;
+    return { value, since: isCurrent ? storedSince : loadedSince };
   }
 
   private envelope(value: unknown, loadedInMs: number, tags: Record<string, string>): { text: string; lifeMs: number } {
