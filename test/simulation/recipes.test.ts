@@ -4,6 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runScenario } from '../../src/simulation/run-scenario.js';
 import {
+  recipeCacheScenarios,
+  runCacheFailover,
+  runLimitFailover,
+  runWriteBehindFailover,
+} from '../../src/simulation/scenarios/recipe-caches.js';
+import {
   recipePlaceScenarios,
   runDelayedJobs,
   runReadWriteLock,
@@ -23,7 +29,7 @@ import { World } from '../../src/simulation/world.js';
 const seeds = Number(process.env['SIM_SEEDS'] ?? 1);
 const SEARCHED_SEEDS_MAX = 100;
 
-for (const scenario of [...recipeScenarios, ...recipePlaceScenarios]) {
+for (const scenario of [...recipeScenarios, ...recipePlaceScenarios, ...recipeCacheScenarios]) {
   test(`${scenario.name}: ${seeds} seeds`, async () => {
     for (let seed = 1; seed <= seeds; seed++) {
       const { error, timeline } = await runScenario(scenario, seed);
@@ -56,6 +62,9 @@ const demonstrations: readonly [string, () => Promise<void>][] = [
     () => breaks((w, b) => runReadWriteLock(w, b, true), 'overlaps'),
   ],
   ['two workers do one job when one stands still', () => breaks((w, b) => runDelayedJobs(w, b, false), 'jobsTwice')],
+  ['a failover loses an invalidation, and a cache gives the old value', () => breaks(runCacheFailover, 'staleReads')],
+  ['a failover loses counts, and a limit allows more', () => breaks(runLimitFailover, 'callsTooMany')],
+  ['a failover loses writes that wait for the source', () => breaks(runWriteBehindFailover, 'writesLost')],
   ['a failover loses orders that were answered', () => breaks(runSaleFailover, 'ordersLost')],
 ];
 

@@ -5,6 +5,7 @@ import { hostilePeersScenarios } from './hostile-peers.js';
 import { proxyMigrationScenario } from './proxy-migration.js';
 import { replicationScenarios } from './replication.js';
 import { replicationRolesScenario } from './replication-roles.js';
+import { recipeCacheScenarios } from './recipe-caches.js';
 import { recipePlaceScenarios } from './recipe-places.js';
 import { recipeScenarios } from './recipes.js';
 import type { Scenario } from './scenario.js';
@@ -29,4 +30,5 @@ export const scenarios: readonly Scenario[] = [
   slotsScenario('slots'),
   ...recipeScenarios,
   ...recipePlaceScenarios,
+  ...recipeCacheScenarios,
 ];

@@ -39,7 +39,7 @@ interface Scene {
 }
 
 /** One server and its clients; `work` runs on each of them among faults, until all have ended. */
-async function amongFaults(
+export async function amongFaults(
   world: World,
   serverClockJumps: boolean,
   makeWork: (scene: Scene) => (worker: Worker) => Promise<void>,

@@ -28,9 +28,23 @@ export interface Broken {
   ordersLost: number;
   /** Jobs that were done more than once. */
   jobsTwice: number;
+  /** Reads of a cache that gave what had been invalidated before they began. */
+  staleReads: number;
+  /** Calls that a rate limit allowed beyond its count. */
+  callsTooMany: number;
+  /** Writes that a queue had accepted and that never reached the source. */
+  writesLost: number;
 }
 
-export const nothingBroken = (): Broken => ({ overlaps: 0, fencesBack: 0, ordersLost: 0, jobsTwice: 0 });
+export const nothingBroken = (): Broken => ({
+  overlaps: 0,
+  fencesBack: 0,
+  ordersLost: 0,
+  jobsTwice: 0,
+  staleReads: 0,
+  callsTooMany: 0,
+  writesLost: 0,
+});
 
 export const TTL_MS = 3000;
 export const CALM_MS_MAX = 600_000;
@@ -165,7 +179,7 @@ export async function runLock(world: World, broken: Broken, serverClockJumps: bo
   if (broken.overlaps > 0 && !serverClockJumps) throw new Error('two believed to hold the lock');
 }
 
-async function startDeployment(world: World): Promise<{ deployment: Deployment; workers: Worker[] }> {
+export async function startDeployment(world: World): Promise<{ deployment: Deployment; workers: Worker[] }> {
   const deployment = new Deployment(world, 3, new ElectionRecord(world));
   deployment.start();
   await world.runUntil('all agree', CALM_MS_MAX, () => deployment.isCalm);
@@ -176,15 +190,19 @@ async function startDeployment(world: World): Promise<{ deployment: Deployment; 
   return { deployment, workers: makeWorkers(world, deployment.net, target) };
 }
 
-/** The master dies, comes back as a replica, and so on. */
-async function failOver(world: World, deployment: Deployment): Promise<void> {
+/** The master dies with what its replicas have not heard of for a moment, and comes back as a replica. */
+export async function failOver(world: World, deployment: Deployment): Promise<void> {
   await world.runUntil('all agree', CALM_MS_MAX, () => deployment.isCalm);
   const master = deployment.agreed!;
+  const replicas = deployment.servers.filter((server) => server !== master).map(({ host }) => host);
+  deployment.net.partition([master.host], replicas);
+  await world.run(world.random.below(1500));
   master.host.kill();
   await world.runUntil('another is the master', CALM_MS_MAX, () => {
     const now = deployment.agreed;
     return now !== undefined && now !== master && now.serves;
   });
+  deployment.net.heal(); // not before: what is under way would arrive
   await world.run(world.random.below(3000));
   master.start();
 }
@@ -254,7 +272,7 @@ export async function runRedlock(world: World, broken: Broken, syncsDisk: boolea
 }
 
 /** Sends until there is an answer. */
-async function insist<T>({ surroundings }: Worker, call: () => Promise<T>): Promise<T> {
+export async function insist<T>({ surroundings }: Worker, call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await call();
