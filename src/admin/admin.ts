@@ -77,6 +77,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const lock = new FolderLock(folder.pathOf('lock'));
   lock.take();
   try {
+    folder.sweep();
     const admin = await startIn(folder, options);
     return {
       ...admin,

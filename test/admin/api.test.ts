@@ -1,7 +1,7 @@
 // The API of the admin: keys of any kind, jobs, import and export, clusters and sentinels, and servers that misbehave.
 import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { AddressInfo } from 'node:net';
@@ -514,8 +514,11 @@ describe('the API of the admin', () => {
     const folder = admin.folder;
     const stored = JSON.parse(readFileSync(join(folder, 'servers.json'), 'utf8')) as { servers: { name: string }[] };
     assert.ok(stored.servers.some(({ name }) => name === 'main'));
+    // As a crash in the middle of an import leaves it.
+    writeFileSync(join(folder, 'upload-left'), 'values in the clear');
     const again = await startTestAdmin(context, { dataFolder: folder });
     assert.equal(again.setupToken, '');
+    assert.ok(!readdirSync(folder).includes('upload-left'));
   });
 });
 

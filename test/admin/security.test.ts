@@ -7,7 +7,16 @@ import { SystemClock } from '../../src/io/clock.js';
 import { systemEnvironment } from '../../src/io/environment.js';
 import { roles } from '../../src/admin/access/roles.js';
 import { type EmbeddedServer, startServer } from '../../src/embed/start-server.js';
-import { firstAdmin, password, send, startTestAdmin, type TestAdmin, userWith, Visitor } from './admin-client.js';
+import {
+  firstAdmin,
+  jobEnd,
+  password,
+  send,
+  startTestAdmin,
+  type TestAdmin,
+  userWith,
+  Visitor,
+} from './admin-client.js';
 
 class MovedClock extends SystemClock {
   shiftMs = 0;
@@ -201,6 +210,66 @@ describe('the admin', () => {
       403,
     );
     assert.equal((await limited.post(`/api/servers/${id}/console`, { tab: 't', line: 'GET other:b' })).status, 403);
+  });
+
+  it('holds files, bulk changes and flushes to prefixes, roles, typed names and the read-only mark', async () => {
+    const rights = { role: 'operator', prefixes: ['app:'] };
+    const limited = await userWith(root, 'limited-files', rights);
+    const viewer = await userWith(root, 'viewer-files', { role: 'viewer' });
+    const upload = (visitor: Visitor, format: string, body: string, serverId = id) =>
+      send(admin.port, 'POST', `/api/servers/${serverId}/import?format=${format}&mode=replace`, {
+        headers: { cookie: visitor.cookie, 'x-csrf-token': visitor.token },
+        body,
+      });
+    const imported = async (visitor: Visitor, format: string, body: string) => {
+      const started = await upload(visitor, format, body);
+      assert.equal(started.status, 200, started.text);
+      return jobEnd(visitor, String(started.json().job));
+    };
+    const values = async (): Promise<unknown> =>
+      (await commands(root, ['MGET', 'app:in', 'other:in', 'other:b'])).json().replies;
+    const record = (key: string): string => `{"db":0,"key":"${key}","ttl":-1,"type":"string","value":"in"}\n`;
+    const json = await imported(limited, 'json', record('app:in') + record('other:in') + record('other:b'));
+    assert.deepEqual([json.matched, json.errors], [1, 2], JSON.stringify(json));
+    assert.deepEqual(await values(), [['in', null, '2']]);
+    const lines =
+      'SET app:in again\nSET other:in x\nDEL other:b\nFLUSHALL\nCONFIG SET maxmemory 1\nEVAL "return 1" 0\n';
+    const limitedLines = await imported(limited, 'commands', lines);
+    assert.deepEqual([limitedLines.matched, limitedLines.errors], [1, 5], JSON.stringify(limitedLines));
+    assert.deepEqual(await values(), [['again', null, '2']]);
+    // Nobody types a name for a line of a file.
+    const rootLines = await imported(
+      root,
+      'commands',
+      'FLUSHALL\nFLUSHDB\nSHUTDOWN\nCONFIG SET maxmemory 1\nDEBUG SLEEP 0\n',
+    );
+    assert.deepEqual([rootLines.matched, rootLines.errors], [0, 5], JSON.stringify(rootLines));
+    assert.deepEqual(await values(), [['again', null, '2']]);
+    assert.equal((await upload(viewer, 'json', record('app:viewer'))).status, 403);
+    const marked = await root.post('/api/servers', {
+      name: 'files',
+      nodes: [`127.0.0.1:${server.port}`],
+      readOnly: true,
+    });
+    const markedId = String(marked.json().id);
+    assert.equal((await upload(root, 'json', record('app:marked'), markedId)).json().error, 'read-only');
+    assert.equal((await root.post(`/api/servers/${markedId}/flush`, { confirm: 'files' })).json().error, 'read-only');
+
+    // All keys that a limited person finds and deletes are the own ones.
+    const search = await jobEnd(
+      limited,
+      String((await limited.post(`/api/servers/${id}/search`, { pattern: '*', preview: true })).json().job),
+    );
+    const found = search.result as { keys: string[]; preview: string };
+    assert.ok(found.keys.length > 0 && found.keys.every((key) => key.startsWith('app:')), found.keys.join());
+    const order = { change: 'delete', pattern: '*', preview: found.preview };
+    assert.equal((await limited.post(`/api/servers/${id}/bulk`, order)).json().error, 'confirm');
+    const started = await limited.post(`/api/servers/${id}/bulk`, { ...order, confirm: 'one' });
+    assert.equal((await jobEnd(limited, String(started.json().job))).state, 'done');
+    assert.deepEqual(await values(), [[null, null, '2']]);
+    for (const path of ['flush', 'undo', 'undo/drop', 'cluster', 'codis'])
+      assert.equal((await limited.post(`/api/servers/${id}/${path}`, { confirm: 'one' })).status, 403, path);
+    await commands(root, ['SET', 'app:a', '1']);
   });
 
   it('hides the servers that a person may not reach', async () => {

@@ -11,7 +11,7 @@ import { exportFormats, type ExportFormat, exportKeys } from '../exchange/export
 import { importCommands, importFormats, importKeys, importModes, type ImportQuery } from '../exchange/import.js';
 import { ResponseOutput } from '../exchange/response-output.js';
 import type { Route, Visit } from '../http/route.js';
-import type { DataFolder } from '../store/data-folder.js';
+import { type DataFolder, uploadPrefix } from '../store/data-folder.js';
 import { bytesOfText, textOfBytes } from '../text-bytes.js';
 import { DATABASE_MAX } from './key-routes.js';
 
@@ -99,7 +99,7 @@ async function upload(admin: AdminContext, folder: DataFolder, visit: Visit): Pr
   const link = admin.link(visit, visit.params.id!);
   await admin.requireWritable(visit, link);
   const database = query.has('database') ? databaseIn(query) : undefined;
-  const path = folder.pathOf(`upload-${randomUUID()}`);
+  const path = folder.pathOf(`${uploadPrefix}${randomUUID()}`);
   try {
     await receive(request, path);
   } catch (error) {

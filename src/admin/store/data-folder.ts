@@ -6,11 +6,15 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+
+export const uploadPrefix = 'upload-';
 
 export class DataFolder {
   constructor(readonly path: string) {
@@ -38,6 +42,12 @@ export class DataFolder {
     } catch (error) {
       throw new Error(`${this.pathOf(name)} is no JSON (${(error as Error).message}): mend it or move it away`);
     }
+  }
+
+  /** Removes the files of imports that a crash cut off, which hold values in the clear. */
+  sweep(): void {
+    for (const name of readdirSync(this.path))
+      if (name.startsWith(uploadPrefix)) rmSync(this.pathOf(name), { force: true });
   }
 
   /** A crash leaves either the old or the new file. */
