@@ -56,6 +56,7 @@ const examples: Readonly<Record<string, Example>> = {
     commands: [['go', 'run', 'a.go']],
     environment: { GO111MODULE: 'off', GOPATH: goPath, GOPROXY: 'off' },
   },
+  resque: { file: 'a.mjs', commands: [[process.execPath, 'a.mjs']], output: 'jobs' },
   sidekiq: {
     file: 'a.rb',
     probe: ['ruby', '-e', 'require "sidekiq"'],
