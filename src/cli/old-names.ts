@@ -1,7 +1,7 @@
 // old-names: `kvasir link`: puts the programs under the names of those that they replace into a folder for PATH.
 //
 // Each is a script of two lines that runs the program with this Node, in the same process (exec), so that `redis-server &` and
-// `kill $!` mean the server. Servers have their old names for `ps`, `pgrep` and `killall` too. On Windows it is a .cmd file.
+// `kill $!` mean the server. Programs that run on have their old names for `ps`, `pgrep` and `killall` too. On Windows it is a .cmd file.
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -22,8 +22,8 @@ export const oldNames: Readonly<Record<string, string>> = {
   'redis-load': 'kvasir-load',
 };
 
-/** Programs that show a title of their own; the others keep their words in `ps`. */
-const titled: readonly string[] = ['redis-server', 'redis-sentinel'];
+/** Programs that run on, and are looked for by name. The others end by themselves. */
+const titled: readonly string[] = ['redis-server', 'redis-sentinel', 'nutcracker'];
 
 /** A line of each script by which it is known as ours. */
 const MARK = 'made by `kvasir link`';

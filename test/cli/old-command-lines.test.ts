@@ -124,7 +124,7 @@ describe('old command lines under old names', { skip: process.platform === 'win3
   });
 
   it(
-    'ps -ef | grep redis, pgrep, pidof and killall find server and sentinel by their old names',
+    'ps -ef | grep redis, pgrep, pidof and killall find server, sentinel and proxy by their old names',
     { skip: peerMissing('ps', 'pgrep', 'pidof', 'awk') },
     async () => {
       // Others on this machine have servers too, so that what is found is looked through for ours, and nothing is killed by name.
@@ -147,11 +147,17 @@ describe('old command lines under old names', { skip: process.platform === 'win3
         redis-sentinel sentinel.conf
         ps -o comm=,args= -p $(cat s.pid)
         pgrep -x redis-sentinel | grep -qx $(cat s.pid) && echo found
-        kill $(cat s.pid)`);
+        kill $(cat s.pid)
+        printf 'alpha:\\n  listen: 127.0.0.1:6379\\n  redis: true\\n  servers:\\n   - 127.0.0.1:1:1\\n' > n.yml
+        nutcracker -d -c n.yml -o n.log -p n.pid -s 0
+        ps -o comm=,args= -p $(cat n.pid)
+        pgrep -x nutcracker | grep -qx $(cat n.pid) && echo found
+        kill $(cat n.pid)`);
       assert.equal(
         output.replace(/ +/g, ' '),
         'redis-server *:6379\nfound\nfound\nfound\nBackground saving started\n{title} {listen-addr} {server-mode}\ndump.rdb\n' +
-          'redis-sentinel redis-sentinel *:6379 [sentinel]\nfound\n',
+          'redis-sentinel redis-sentinel *:6379 [sentinel]\nfound\n' +
+          'nutcracker nutcracker -d -c n.yml -o n.log -p n.pid -s 0\nfound\n',
       );
     },
   );

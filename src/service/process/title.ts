@@ -11,6 +11,12 @@ export function programName(own: string): string {
   return process.execArgv.find((word) => word.startsWith(OPTION))?.slice(OPTION.length) ?? own;
 }
 
+/** Shows the old name that the process was started by, if any, with the words of its command line, as that program did. */
+export function showOldName(): void {
+  const name = programName('');
+  if (name !== '') showTitle(name, [name, ...process.argv.slice(2)].join(' '));
+}
+
 /** Sets the title. The short name, which Node would cut out of the title, becomes the program's. */
 export function showTitle(name: string, title: string): void {
   process.title = title;
