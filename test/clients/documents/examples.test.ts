@@ -68,7 +68,7 @@ const examples: Readonly<Record<string, Example>> = {
     probe: [
       'php',
       '-r',
-      'exit(class_exists("Redis") && stream_resolve_include_path("Illuminate/Queue/autoload.php") && stream_resolve_include_path("Illuminate/Redis/autoload.php") ? 0 : 1);',
+      'foreach (["Queue", "Redis", "Events"] as $part) if (!stream_resolve_include_path("Illuminate/$part/autoload.php")) exit(1); exit(class_exists("Redis") ? 0 : 1);',
     ],
     commands: [['php', 'a.php']],
     output: 'jobs',
