@@ -670,23 +670,39 @@ export class StreamGroups {
   private keepOrder(group: GroupRef): StreamIndexRef {
     const kept = this.order(group);
     if (kept !== 0) return kept;
-    const { indexes } = this;
+    const { indexes, pendingId } = this;
     const order = indexes.create(ORDER_WORDS);
-    const pending: { id: StreamId; timeMs: number }[] = [];
-    for (let there = indexes.first(this.groupPending(group)); there; there = indexes.next()) {
+    const pending = this.groupPending(group);
+    const count = indexes.count(pending);
+    // Numbers rather than objects, and two walks rather than lookups: there may be millions, and others wait.
+    const ids = new Int32Array(ORDER_WORDS * count);
+    const times = new Float64Array(count);
+    const numbers = new Int32Array(count);
+    let place = 0;
+    let rises = true;
+    for (let there = indexes.first(pending); there; there = indexes.next()) {
       this.readPending();
-      const id = new StreamId();
-      id.set(this.pendingId);
-      pending.push({ id, timeMs: this.deliveryTime });
+      ids[ORDER_WORDS * place] = pendingId.msHigh;
+      ids[ORDER_WORDS * place + 1] = pendingId.msLow;
+      ids[ORDER_WORDS * place + 2] = pendingId.seqHigh;
+      ids[ORDER_WORDS * place + 3] = pendingId.seqLow;
+      times[place] = this.deliveryTime;
+      if (place > 0 && times[place - 1]! > times[place]!) rises = false;
+      place++;
     }
-    pending.sort((a, b) => a.timeMs - b.timeMs);
+    const places = Uint32Array.from(numbers, (_, index) => index);
+    // What was never given to another consumer lies in this order already.
+    if (!rises) places.sort((a, b) => times[a]! - times[b]! || a - b);
     this.setWord(group, ORDER, order);
-    for (const { id, timeMs } of pending) {
+    for (const at of places) {
       const number = this.takeOrderNumber(group);
-      this.addToOrder(order, timeMs, number, id);
-      indexes.find(this.groupPending(group), id);
-      indexes.setValue(PENDING_NUMBER, number);
+      numbers[at] = number;
+      indexes.append(order, this.orderKey(times[at]!, number));
+      for (let word = 0; word < ORDER_WORDS; word++) indexes.setValue(word, ids[ORDER_WORDS * at + word]!);
     }
+    place = 0;
+    for (let there = indexes.first(pending); there; there = indexes.next())
+      indexes.setValue(PENDING_NUMBER, numbers[place++]!);
     return order;
   }
 

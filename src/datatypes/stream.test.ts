@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { latin1Bytes } from '../base/bytes.js';
 import { Prng } from '../base/prng.js';
 import { StreamId } from '../structures/stream-id.js';
+import { StreamIndexes } from '../structures/stream-index.js';
 import { validateStreamNode } from '../structures/stream-node.js';
 import { ProducerTable } from './stream-idempotency.js';
 import { ReferencePolicy, ReferenceWalk, trimReferenced } from './stream-references.js';
@@ -104,6 +105,42 @@ test('a trim of many entries cuts leaves of the index off, and leaves what it sh
   }
   assert.ok(released > 20, `seed ${seed}: cut ${released} times`);
 });
+
+for (const shuffled of [false, true])
+  test(`the order of deliveries is made without a lookup for each message (${shuffled ? 'any times' : 'rising times'})`, () => {
+    const prng = new Prng(seed + 9);
+    const harness = new Harness();
+    const { streams, stream } = harness;
+    const { groups, indexes } = streams;
+    streams.setGroupList(stream, groups.add(0, latin1Bytes('g'), 0, 1, idOf(4), 0));
+    const group = groups.added;
+    const consumer = groups.addConsumer(group, latin1Bytes('c'), 0, 1, 0);
+    const count = 5000;
+    const times = Array.from({ length: count }, (_, index) => (shuffled ? prng.below(500) : index >> 2));
+    times.forEach((time, index) => groups.setPending(group, idOf(index + 1), consumer, time, 1));
+    let lookups = 0;
+    for (const name of ['find', 'seek', 'insert'] as const) {
+      const own = StreamIndexes.prototype[name];
+      indexes[name] = function (this: StreamIndexes, ...args) {
+        lookups++;
+        return own.apply(this, args);
+      };
+    }
+    const found = groups.idleSince(group, Infinity, 0).map((id) => id.ms);
+    // One for each leaf that the order gets, and few besides.
+    assert.ok(lookups < count / 4, `${lookups} lookups`);
+    const expected = times.map((_, index) => index + 1).sort((a, b) => times[a - 1]! - times[b - 1]! || a - b);
+    assert.deepEqual(found, expected, `seed ${seed}`);
+    groups.verify(streams.groupList(stream));
+    for (const ms of expected.slice(0, count / 2)) assert.ok(groups.removePending(group, idOf(ms)));
+    assert.deepEqual(
+      groups.idleSince(group, Infinity, 0).map((id) => id.ms),
+      expected.slice(count / 2),
+    );
+    groups.verify(streams.groupList(stream));
+    harness.free();
+    assert.equal(harness.arena.usedBytes, 0);
+  });
 
 test('a trim of acknowledged entries leaves what a group still needs', () => {
   const harness = new Harness();

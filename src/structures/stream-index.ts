@@ -196,6 +196,25 @@ export class StreamIndexes {
     return true;
   }
 
+  /** Adds an id that is above all others and goes to it: as `insert`, without the way from the root while the last leaf has room. */
+  append(map: StreamIndexRef, id: StreamId): void {
+    const leaf = this.word(map, LAST);
+    const stride = ID_WORDS + this.word(map, VALUE_WORDS);
+    const used = leaf === 0 ? 0 : this.word(leaf, USED);
+    const needed = (HEADER_WORDS + (used + 1) * stride) * 4;
+    if (leaf === 0 || needed > Math.min(this.arena.usable(leaf), NODE_BYTES_MAX)) {
+      this.insert(map, id);
+      return;
+    }
+    this.beforeChange(leaf);
+    this.leaf = leaf;
+    this.slot = used;
+    this.stride = stride;
+    writeId(this.arena.i32[leaf >>> CHUNK_SHIFT]!, wordOffset(leaf) + HEADER_WORDS + used * stride, id);
+    this.setWord(leaf, USED, used + 1);
+    this.setWord(map, COUNT, this.word(map, COUNT) + 1);
+  }
+
   /** Takes an id out; false when it is missing. The position is then the following id's (leaf 0: none). */
   remove(map: StreamIndexRef, id: StreamId): boolean {
     if (!this.find(map, id)) return false;
