@@ -12,6 +12,7 @@ import commonjs from '@rollup/plugin-commonjs';
 import json from '@rollup/plugin-json';
 import nodeResolve from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
+import ts from 'typescript';
 import { browserBundle, isBrowserPart } from './browser-bundle.mjs';
 import { commonJs, neededBy } from './common-js.mjs';
 
@@ -91,6 +92,16 @@ const transpiled = {
 const isLibrary = (id) => id.includes('node_modules');
 const resolver = nodeResolve({ preferBuiltins: true });
 
+/** Comments of libraries would be a fiftieth of the package. A file stays as it is whose comments tell the bundler what is pure. */
+const withoutComments = {
+  name: 'without-comments',
+  transform(text, id) {
+    if (!isLibrary(id) || !/\.[cm]?js$/.test(id) || text.includes('__PURE__')) return null;
+    const compilerOptions = { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, removeComments: true };
+    return { code: ts.transpileModule(text, { compilerOptions, fileName: id }).outputText, map: null };
+  },
+};
+
 /** Only for what comes from packages: our own modules need none of it, and there are hundreds of them. */
 const libraries = [
   {
@@ -104,6 +115,7 @@ const libraries = [
     },
   },
   json({ include: '**/node_modules/**' }),
+  withoutComments,
   commonjs({ include: /node_modules/ }),
 ];
 
