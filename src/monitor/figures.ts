@@ -23,7 +23,7 @@ export interface Figure {
 type Row = readonly [name: string, source: string, unit: Unit, help: string];
 
 const gauges: readonly Row[] = [
-  ['memory_used', 'used_memory', 'bytes', 'Bytes that count against maxmemory'],
+  ['memory_used', 'used_memory', 'bytes', 'Bytes of data, clients and replication'],
   ['memory_rss', 'used_memory_rss', 'bytes', 'Bytes of the process in memory'],
   ['memory_peak', 'used_memory_peak', 'bytes', 'Highest memory_used'],
   ['memory_max', 'maxmemory', 'bytes', 'Limit of memory_used; 0: none'],

@@ -790,10 +790,9 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     this.replicas.rdbClientDelayMs = seconds * SECOND_MS;
   }
 
-  /** Bytes of memory that the stream takes: what replicas that come back may ask for, and in all. */
-  get backlogBytes(): number {
-    const { stream } = this.history;
-    return stream === undefined ? 0 : Math.min(stream.memoryBytes, stream.size);
+  /** Bytes of memory that the stream takes: what only replicas that lag need, and in all. */
+  get laggingBytes(): number {
+    return this.history.stream?.laggingBytes ?? 0;
   }
 
   get memoryBytes(): number {

@@ -97,3 +97,25 @@ test('bytes that were handed out do not change', () => {
   for (let round = 0; round < 1000; round++) stream.append(Buffer.alloc(1000, 'x'));
   assert.equal(Buffer.from(slice).toString(), 'abc');
 });
+
+test('what a reader lags behind counts as its own, in whole blocks, until it has read it or leaves', () => {
+  const size = 100_000;
+  const stream = new WriteStream(0, size);
+  const chunk = new Uint8Array(50_000);
+  for (let count = 0; count < 20; count++) stream.append(chunk);
+  assert.equal(stream.laggingBytes, 0, 'without readers all is backlog');
+  const reader = stream.enter(stream.endOffset);
+  for (let count = 0; count < 20; count++) stream.append(chunk);
+  const lag = stream.endOffset - reader.offset;
+  assert.ok(
+    stream.laggingBytes > lag - size - 3 * 65_536 && stream.laggingBytes <= lag,
+    `${stream.laggingBytes} of ${lag}`,
+  );
+  for (let slice = stream.peek(reader); slice !== undefined; slice = stream.peek(reader))
+    stream.advance(reader, slice.end - slice.start);
+  assert.equal(stream.laggingBytes, 0);
+  for (let count = 0; count < 20; count++) stream.append(chunk);
+  assert.ok(stream.laggingBytes > 0);
+  stream.leave(reader);
+  assert.equal(stream.laggingBytes, 0);
+});

@@ -74,6 +74,13 @@ export class WriteStream {
     return this.blocks.length * (BLOCK_BYTES + BLOCK_COST);
   }
 
+  /** The part of `memoryBytes` that only readers keep: what is beyond the size, in whole blocks. */
+  get laggingBytes(): number {
+    if (this.readers.size === 0) return 0;
+    const ownBlocks = Math.ceil(this.sizeBytes / BLOCK_BYTES) + 1;
+    return Math.max(0, this.blocks.length - ownBlocks) * (BLOCK_BYTES + BLOCK_COST);
+  }
+
   get readerCount(): number {
     return this.readers.size;
   }

@@ -126,7 +126,7 @@ function memoryFields(server: InfoHost): readonly Field[] {
 function usedMemoryFields(figures: () => MemoryFigures): readonly Field[] {
   const percent = (part: number, whole: number): string => `${((part / Math.max(1, whole)) * 100).toFixed(2)}%`;
   return [
-    ...size('used_memory', 'Bytes that count against maxmemory.', () => figures().usedBytes),
+    ...size('used_memory', 'Bytes in use by data, clients and replication.', () => figures().usedBytes),
     ...size('used_memory_rss', 'Bytes of the process in memory.', () => figures().residentBytes),
     ...size('used_memory_peak', 'Highest used_memory.', () => figures().peakBytes),
     text('used_memory_peak_perc', 'Share of used_memory in its peak.', () =>
@@ -207,10 +207,14 @@ function otherMemoryFields({ keyspace, cron }: InfoHost, figures: () => MemoryFi
     gauge('mem_fragmentation_bytes', 'Bytes of the process beyond used_memory.', () => {
       return figures().residentBytes - figures().usedBytes;
     }),
-    fixed('mem_not_counted_for_evict', 'Unused.', 0),
+    gauge(
+      'mem_not_counted_for_evict',
+      'Bytes of used_memory that do not count against maxmemory: those of replication.',
+      () => figures().uncountedBytes,
+    ),
     gauge(
       'mem_replication_backlog',
-      'Bytes of the stream of writes that replicas share.',
+      'Bytes of the stream of writes that replicas share, without what only those need that lag.',
       () => figures().backlogBytes,
     ),
     gauge(
@@ -223,7 +227,11 @@ function otherMemoryFields({ keyspace, cron }: InfoHost, figures: () => MemoryFi
       "Bytes of the master's stream that wait until its data is loaded.",
       () => figures().earlyBytes,
     ),
-    gauge('mem_clients_slaves', 'Bytes of replicas as clients.', () => figures().replicaBytes),
+    gauge(
+      'mem_clients_slaves',
+      'Bytes of replicas as clients, and of the stream that only they need because they lag.',
+      () => figures().replicaBytes,
+    ),
     gauge('mem_clients_normal', 'Bytes of other clients.', () => figures().clientBytes),
     gauge('mem_cluster_links', 'Bytes that wait on the cluster bus.', () => figures().clusterLinkBytes),
     fixed('mem_aof_buffer', 'Unused.', 0),

@@ -20,14 +20,18 @@ export interface MemoryFiguresHost extends ClientMemoryHost {
 
 export interface MemoryFigures {
   readonly arena: ArenaStats;
-  /** Bytes that count against maxmemory. */
+  /** Bytes that count against maxmemory, and those of replication. */
   readonly usedBytes: number;
+  /** Bytes of replication: the stream, replicas, and the stream of a master that waits. */
+  readonly uncountedBytes: number;
   readonly peakBytes: number;
   readonly residentBytes: number;
   /** Bytes that an empty server counts. */
   readonly baseBytes: number;
   readonly clientBytes: number;
+  /** Replicas as clients, and the part of the stream that only they need because they lag. */
   readonly replicaBytes: number;
+  /** The rest of the stream of writes. */
   readonly backlogBytes: number;
   /** The stream of writes, with what replicas that lag have not taken. */
   readonly streamBytes: number;
@@ -44,10 +48,11 @@ export interface MemoryFigures {
 }
 
 export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
-  const { keyspace, usedBytes, baseBytes } = host;
+  const { keyspace, baseBytes, replication } = host;
   const arena = keyspace.arena.stats();
   let clientBytes = 0;
-  let replicaBytes = 0;
+  const laggingBytes = replication?.laggingBytes ?? 0;
+  let replicaBytes = laggingBytes;
   for (const client of host.clients.values()) {
     if (client.kind === 'replica') replicaBytes += memoryOf(host, client);
     else clientBytes += memoryOf(host, client);
@@ -56,15 +61,18 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
   for (const { size, dict, expiries } of keyspace.databases) {
     if (size > 0) tableBytes += keyspace.dicts.overheadBytes(dict) + expiries.overheadBytes;
   }
-  const backlogBytes = host.replication?.backlogBytes ?? 0;
-  const streamBytes = host.replication?.memoryBytes ?? 0;
-  const earlyBytes = host.replication?.earlyBytes ?? 0;
+  const streamBytes = replication?.memoryBytes ?? 0;
+  const backlogBytes = streamBytes - laggingBytes;
+  const earlyBytes = replication?.earlyBytes ?? 0;
+  const uncountedBytes = replicaBytes + backlogBytes + earlyBytes;
+  const usedBytes = host.usedBytes + uncountedBytes;
   const clusterLinkBytes = host.cluster?.linkMemoryBytes ?? 0;
   const overheadBytes = baseBytes + clientBytes + replicaBytes + backlogBytes + earlyBytes + tableBytes;
   const dataBytes = Math.max(0, usedBytes - overheadBytes);
   return {
     arena,
     usedBytes,
+    uncountedBytes,
     peakBytes: Math.max(arena.peakBytes + baseBytes, usedBytes),
     residentBytes: host.usage.residentBytes(),
     baseBytes,

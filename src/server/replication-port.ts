@@ -77,8 +77,8 @@ export interface ReplicationPort {
   /** The data from the disk is loaded; the argument holds the fields of its header. */
   start(aux: ReadonlyMap<string, string>): void;
   stop(): void;
-  /** Bytes of memory of the stream: of the backlog's part, and in all. */
-  readonly backlogBytes: number;
+  /** Bytes of memory of the stream: of the part that only replicas need which lag, and in all. */
+  readonly laggingBytes: number;
   readonly memoryBytes: number;
   /** Bytes of a master's stream that wait until its data is loaded. */
   readonly earlyBytes: number;

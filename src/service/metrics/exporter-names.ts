@@ -42,7 +42,7 @@ const gauges: readonly Row[] = [
   ],
   ['maxclients', 'config_maxclients', 'Most connections that may be open.'],
 
-  ['used_memory', 'memory_used_bytes', 'Bytes that count against maxmemory.'],
+  ['used_memory', 'memory_used_bytes', 'Bytes of data, clients and replication.'],
   ['used_memory_rss', 'memory_used_rss_bytes', 'Bytes of the process in memory.'],
   ['used_memory_peak', 'memory_used_peak_bytes', 'Highest used memory.'],
   ['used_memory_lua', 'memory_used_lua_bytes', 'Bytes of the engines of EVAL.'],
@@ -73,7 +73,7 @@ const gauges: readonly Row[] = [
   ['mem_fragmentation_ratio', 'mem_fragmentation_ratio', 'Process by used memory.'],
   ['mem_fragmentation_bytes', 'mem_fragmentation_bytes', 'Bytes of the process beyond used memory.'],
   ['mem_not_counted_for_evict', 'mem_not_counted_for_eviction_bytes', 'Bytes that do not count against maxmemory.'],
-  ['mem_clients_slaves', 'mem_clients_slaves', 'Bytes of replicas as clients.'],
+  ['mem_clients_slaves', 'mem_clients_slaves', 'Bytes of replicas as clients, and of the stream that they lag behind.'],
   ['mem_clients_normal', 'mem_clients_normal', 'Bytes of other clients.'],
   ['mem_cluster_links', 'mem_cluster_links_bytes', 'Bytes that wait on the cluster bus.'],
   ['mem_aof_buffer', 'mem_aof_buffer_bytes', 'Bytes that wait for the AOF.'],
