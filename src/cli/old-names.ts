@@ -5,7 +5,7 @@
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
 /** Old name -> program. */
 export const oldNames: Readonly<Record<string, string>> = {
@@ -45,7 +45,8 @@ function scriptOf({ platform, node, programs }: LinkTarget, name: string): strin
   const file = programFile(programs, oldNames[name]!);
   if (platform === 'win32') return `@rem ${MARK}\r\n@"${node}" "${file}" %*\r\n`;
   const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-  const title = titled.includes(name) ? ` --title=${name}` : '';
+  // Bun and Deno have other options.
+  const title = titled.includes(name) && basename(node).startsWith('node') ? ` --title=${name}` : '';
   return `#!/bin/sh\n# ${MARK}\nexec ${quoted(node)}${title} ${quoted(file)} "$@"\n`;
 }
 

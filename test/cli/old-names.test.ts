@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -73,6 +73,19 @@ describe('kvasir link', () => {
     const other = mkdtempSync(join(tmpdir(), 'cmd-'));
     const paths = link({ platform: 'win32', node: 'C:\\node.exe', programs: 'C:\\kvasir' }, other);
     assert.ok(paths.every((path) => path.endsWith('.cmd')));
+    rmSync(other, { recursive: true });
+  });
+
+  it('gives no option of Node to another runtime', () => {
+    const other = mkdtempSync(join(tmpdir(), 'bun-'));
+    const scripts = ['/usr/bin/node', '/usr/bin/bun'].map((node) => {
+      link({ platform: 'linux', node, programs: '/opt/kvasir' }, other);
+      return readFileSync(join(other, 'redis-server'), 'utf8').split('\n')[2];
+    });
+    assert.deepEqual(scripts, [
+      `exec '/usr/bin/node' --title=redis-server '/opt/kvasir/kvasir-server.js' "$@"`,
+      `exec '/usr/bin/bun' '/opt/kvasir/kvasir-server.js' "$@"`,
+    ]);
     rmSync(other, { recursive: true });
   });
 
