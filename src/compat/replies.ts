@@ -67,6 +67,33 @@ const keyTimes: readonly Change[] = [
   },
 ];
 
+const connections: readonly Change[] = [
+  // A subscriber may ask for an answer since 2.8, and gets it as a message.
+  {
+    commands: ['ping'],
+    before: '2.8.0',
+    wrap: (run) => (call) => {
+      const start = call.reply.defer();
+      run(call);
+      if (call.reply.since(start)[0] !== '*'.charCodeAt(0)) return;
+      call.reply.rewind(start);
+      call.reply.error('ERR only (P)SUBSCRIBE / (P)UNSUBSCRIBE / QUIT allowed in this context');
+    },
+  },
+  // Where no password is asked for, any was right.
+  {
+    commands: ['auth'],
+    before: '2.4.0',
+    wrap: (run) => (call) => {
+      const start = call.reply.defer();
+      run(call);
+      if (!Buffer.from(call.reply.since(start)).toString('latin1').startsWith('-ERR Client sent AUTH')) return;
+      call.reply.rewind(start);
+      call.reply.ok();
+    },
+  },
+];
+
 const generic: readonly Change[] = [
   {
     commands: ['rename', 'renamenx'],
@@ -195,6 +222,7 @@ const lists: readonly Change[] = [
 
 export const dataChanges: readonly Change[] = [
   ...keyTimes,
+  ...connections,
   ...generic,
   ...geo,
   ...streams,
