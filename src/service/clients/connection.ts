@@ -44,6 +44,12 @@ const QUIET_SECONDS = 2;
 const KEEP_BYTES_IDLE_MAX = 64 * 1024;
 
 /** The server as a connection sees it; all connections share the reader, the writer and the places. */
+/**
+ * A sum that is no small integer from its beginning: when one passes 2^31, V8 changes the shape of all connections and throws compiled
+ * code away that serves them.
+ */
+const SUM_START = -0;
+
 export interface ConnectionHost {
   readonly clock: Clock;
   readonly reader: RequestReader;
@@ -105,8 +111,8 @@ export class Connection implements WireEvents {
   private dropsReplies = false;
   private closing = false;
   closed = false;
-  bytesIn = 0;
-  bytesOut = 0;
+  bytesIn = SUM_START;
+  bytesOut = SUM_START;
   /** How often bytes came and were sent. */
   reads = 0;
   writes = 0;

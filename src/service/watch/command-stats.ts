@@ -24,15 +24,11 @@ export class CommandStats {
   authFailures = 0;
   /** By the number of `denials`. */
   aclDenials = [0, 0, 0, 0, 0];
-  /** Of clients that are gone; those that are here have their own counts. (Below zero after CONFIG RESETSTAT: see Cron.) */
-  bytesIn = 0;
-  bytesOut = 0;
-  reads = 0;
-  writes = 0;
-  /** All commands that ran. */
-  processed = 0;
-  /** Microseconds that all commands took. */
-  commandMicros = 0;
+  /**
+   * Sums that pass 2^31: a field that does so changes the shape of its object, and all compiled code that counts commands would be
+   * thrown away in the middle of the work.
+   */
+  private readonly sums = new Float64Array(6);
   private calls = new Float64Array(1024);
   private micros = new Float64Array(1024);
   private failed = new Float64Array(1024);
@@ -43,11 +39,48 @@ export class CommandStats {
   /** Errors of commands that came from the master, where none should be. */
   unexpectedErrors = 0;
 
+  /** Of clients that are gone; those that are here have their own counts. (Below zero after CONFIG RESETSTAT: see Cron.) */
+  get bytesIn(): number {
+    return this.sums[0]!;
+  }
+  set bytesIn(bytes: number) {
+    this.sums[0] = bytes;
+  }
+  get bytesOut(): number {
+    return this.sums[1]!;
+  }
+  set bytesOut(bytes: number) {
+    this.sums[1] = bytes;
+  }
+  get reads(): number {
+    return this.sums[2]!;
+  }
+  set reads(count: number) {
+    this.sums[2] = count;
+  }
+  get writes(): number {
+    return this.sums[3]!;
+  }
+  set writes(count: number) {
+    this.sums[3] = count;
+  }
+  /** All commands that ran. */
+  get processed(): number {
+    return this.sums[4]!;
+  }
+  set processed(count: number) {
+    this.sums[4] = count;
+  }
+  /** Microseconds that all commands took. */
+  get commandMicros(): number {
+    return this.sums[5]!;
+  }
+
   /** @hot */
   count(id: number): void {
     if (id >= this.calls.length) this.grow(id);
     this.calls[id]!++;
-    this.processed++;
+    this.sums[4]!++;
   }
 
   /** Whether the command ran only a few times: then each run is measured. @hot */
@@ -58,7 +91,7 @@ export class CommandStats {
   addTime(id: number, microseconds: number): void {
     if (id >= this.calls.length) this.grow(id);
     this.micros[id]! += microseconds;
-    this.commandMicros += microseconds;
+    this.sums[5]! += microseconds;
   }
 
   countError(id: number, text: string): void {
@@ -118,7 +151,7 @@ export class CommandStats {
     this.outputLimitDisconnections = 0;
     this.queryLimitDisconnections = 0;
     this.processed = 0;
-    this.commandMicros = 0;
+    this.sums[5] = 0;
     this.errorReplies = 0;
     this.unexpectedErrors = 0;
     this.calls.fill(0);
