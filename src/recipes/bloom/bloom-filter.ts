@@ -4,9 +4,9 @@
 // than that go in batches.
 // Key: bloom:{name}.
 
-import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
-import { BITFIELD_OPERATIONS_MAX, inBatches } from './in-batches.js';
-import { type BloomSize, bloomPositions, bloomSize } from './sizing.js';
+import { type Commands, tagged } from '../commands.js';
+import { bitfieldOf } from './bitfield-of.js';
+import { type BloomSize, bloomSize } from './sizing.js';
 
 /** The interface of all Bloom filters here. */
 export interface MembershipFilter {
@@ -52,12 +52,6 @@ export class BloomFilter implements MembershipFilter {
   }
 
   private bitsOf(items: readonly string[], operation: (position: number) => (string | number)[]): Promise<number[][]> {
-    const batchMax = Math.max(1, Math.floor(BITFIELD_OPERATIONS_MAX / this.size.hashes));
-    return inBatches(items, batchMax, async (batch) => {
-      const positions = batch.flatMap((item) => bloomPositions(item, this.size));
-      const reply = replyList(await this.commands.send('BITFIELD', [this.key, ...positions.flatMap(operation)]));
-      const bits = reply.map(replyNumber);
-      return batch.map((_, index) => bits.slice(index * this.size.hashes, (index + 1) * this.size.hashes));
-    });
+    return bitfieldOf(this.commands, [this.key], this.size, items, operation);
   }
 }

@@ -2,10 +2,10 @@
 //
 // A counter that has reached 255 stays there, so that it never goes to 0 while items need it. Key: counting-bloom:{name}.
 
-import { type Commands, replyList, replyNumber, tagged } from '../commands.js';
+import { type Commands, replyNumber, tagged } from '../commands.js';
 import { makeScript, runScript } from '../script.js';
 import type { MembershipFilter } from './bloom-filter.js';
-import { BITFIELD_OPERATIONS_MAX, inBatches } from './in-batches.js';
+import { bitfieldOf } from './bitfield-of.js';
 import { BLOOM_BITS_MAX, type BloomSize, bloomPositions, bloomSize } from './sizing.js';
 
 const COUNTER_BITS = 8;
@@ -70,12 +70,6 @@ export class CountingBloomFilter implements MembershipFilter {
   }
 
   private countersOf(items: readonly string[], operation: (place: number) => (string | number)[]): Promise<number[][]> {
-    const batchMax = Math.max(1, Math.floor(BITFIELD_OPERATIONS_MAX / this.size.hashes));
-    return inBatches(items, batchMax, async (batch) => {
-      const operations = batch.flatMap((item) => bloomPositions(item, this.size)).flatMap(operation);
-      const reply = replyList(await this.commands.send('BITFIELD', [this.key, 'OVERFLOW', 'SAT', ...operations]));
-      const counters = reply.map(replyNumber);
-      return batch.map((_, index) => counters.slice(index * this.size.hashes, (index + 1) * this.size.hashes));
-    });
+    return bitfieldOf(this.commands, [this.key, 'OVERFLOW', 'SAT'], this.size, items, operation);
   }
 }

@@ -11,6 +11,3 @@ export async function inBatches<Item, Answer>(
     for (const answer of await call(items.slice(at, at + batchMax))) answers.push(answer);
   return answers;
 }
-
-/** Operations of one BITFIELD: some milliseconds of the server. */
-export const BITFIELD_OPERATIONS_MAX = 25_000;
