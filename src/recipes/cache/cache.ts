@@ -282,16 +282,17 @@ export class Cache {
     const wholeMs = value === undefined ? Math.max(noneTtlMs, 1) : ttlMs;
     const freshMs = Math.max(1, Math.round(wholeMs * (1 - jitter * this.surroundings.random())));
     const s = value === undefined ? 0 : staleMs;
-    // JSON leaves functions and symbols out: they would look like a key that does not exist.
-    if (value !== undefined && JSON.stringify(value) === undefined)
-      throw new TypeError(`a ${typeof value} cannot be cached: values are stored as JSON`);
     const envelope: Envelope = {
       ...(value === undefined ? {} : { v: value }),
       d: Math.round(loadedInMs),
       s,
       ...(Object.keys(tags).length === 0 ? {} : { t: tags }),
     };
-    return { text: JSON.stringify(envelope), lifeMs: freshMs + s };
+    const text = JSON.stringify(envelope);
+    // JSON leaves functions and symbols out: they would look like a key that does not exist.
+    if (value !== undefined && !text.startsWith('{"v":'))
+      throw new TypeError(`a ${typeof value} cannot be cached: values are stored as JSON`);
+    return { text, lifeMs: freshMs + s };
   }
 
   private async areCurrent(versions: Readonly<Record<string, string>> | undefined): Promise<boolean> {
@@ -341,8 +342,8 @@ export class Cache {
 
 function parseEnvelope(text: string): Envelope | undefined {
   try {
-    const { d, s } = JSON.parse(text) as Envelope;
-    return typeof d === 'number' && typeof s === 'number' ? (JSON.parse(text) as Envelope) : undefined;
+    const envelope = JSON.parse(text) as Envelope;
+    return typeof envelope.d === 'number' && typeof envelope.s === 'number' ? envelope : undefined;
   } catch {
     return undefined;
   }

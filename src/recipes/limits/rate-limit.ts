@@ -148,9 +148,10 @@ export async function takeAll(
 }
 
 function requireCost(limit: RateLimit, cost: number): number {
-  if (limit.kind === 'log' && requireCount('cost', cost) > LOG_COST_MAX)
+  requireCount('cost', cost);
+  if (limit.kind === 'log' && cost > LOG_COST_MAX)
     throw new RangeError(`a log keeps an entry for each piece: a cost of ${cost} is more than ${LOG_COST_MAX}`);
-  return requireCount('cost', cost);
+  return cost;
 }
 
 /** Takes from one limit. One round trip. */
