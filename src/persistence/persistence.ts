@@ -471,11 +471,9 @@ export class Persistence {
   /** DEBUG RELOAD: saves (unless told not to), empties all databases (unless told not to) and loads the RDB file. */
   reload(options: ReloadOptions): Promise<string | undefined> {
     return this.afterReloads(async () => {
-      const { keyspace } = this.host;
       this.rdb.abort();
       if (options.saves && !this.rdb.save()) return errors.rdbNotLoaded;
-      const { changesSinceSave } = keyspace;
-      return this.loadAgain(changesSinceSave, options.flushes, errors.rdbNotLoaded, (progress) =>
+      return this.loadAgain(options.flushes, errors.rdbNotLoaded, (progress) =>
         this.loadRdbFile(this.rdbPath, progress, options.merges),
       );
     });
@@ -484,10 +482,10 @@ export class Persistence {
   /** DEBUG LOADAOF: empties all databases, forgets the functions, and loads the AOF. */
   loadAof(): Promise<string | undefined> {
     return this.afterReloads(async () => {
-      const { host, aof } = this;
+      const { aof } = this;
       if (aof.state === 'on') aof.log.drain();
       const refusal = 'ERR Error trying to load the AOF files, check server logs.';
-      return this.loadAgain(host.keyspace.changesSinceSave, true, refusal, (progress) => aof.load(progress));
+      return this.loadAgain(true, refusal, (progress) => aof.load(progress));
     });
   }
 
@@ -500,13 +498,13 @@ export class Persistence {
 
   /** Loads a file of this server in its midst; clients are refused as at the start, because it loads in slices. */
   private async loadAgain(
-    changesSinceSave: number,
     flushes: boolean,
     refusal: string,
     load: (progress: LoadProgress) => Promise<unknown>,
   ): Promise<string | undefined> {
     const { host } = this;
     const { keyspace } = host;
+    const { changesSinceSave } = keyspace;
     const progress = new LoadProgress(host, 0);
     const wasPaused = keyspace.expiryPaused;
     this.isReloading = true;

@@ -67,7 +67,7 @@ export function memoryFigures(host: MemoryFiguresHost): MemoryFigures {
   const uncountedBytes = replicaBytes + backlogBytes + earlyBytes;
   const usedBytes = host.usedBytes + uncountedBytes;
   const clusterLinkBytes = host.cluster?.linkMemoryBytes ?? 0;
-  const overheadBytes = baseBytes + clientBytes + replicaBytes + backlogBytes + earlyBytes + tableBytes;
+  const overheadBytes = baseBytes + clientBytes + uncountedBytes + tableBytes;
   const dataBytes = Math.max(0, usedBytes - overheadBytes);
   return {
     arena,
