@@ -22,10 +22,6 @@ export class RisingIds {
     this.ids = Array.from(places, (place) => given[place]!);
   }
 
-  get count(): number {
-    return this.ids.length;
-  }
-
   /** The place of an id in the command's list. */
   placeOf(index: number): number {
     return this.places === null ? index : this.places[index]!;

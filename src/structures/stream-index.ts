@@ -320,11 +320,16 @@ export class StreamIndexes {
       const { leaf, slot } = this;
       this.slot = 0;
       this.readId(first);
-      const kept = this.sweepLeaf(map, leaf, slot, goes);
-      this.descend(map, first);
-      if (kept === 0) this.dropLeaf(map, leaf);
-      else while (this.tryJoin(map)) this.descend(map, first);
+      this.sweepAndJoin(map, leaf, slot, first, goes);
     }
+  }
+
+  /** Sweeps a leaf from `slot` on, whose first id was `first`, and drops it or pours it together with its neighbours. */
+  private sweepAndJoin(map: StreamIndexRef, leaf: number, slot: number, first: StreamId, goes: () => boolean): void {
+    const kept = this.sweepLeaf(map, leaf, slot, goes);
+    this.descend(map, first);
+    if (kept === 0) this.dropLeaf(map, leaf);
+    else while (this.tryJoin(map)) this.descend(map, first);
   }
 
   /** Moves the ids of a leaf that stay to its start, from `from` on; returns how many the leaf then has. */
@@ -376,10 +381,7 @@ export class StreamIndexes {
         this.dropLeaf(map, leaf);
         continue;
       }
-      const kept = this.sweepLeaf(map, leaf, slot, goes);
-      this.descend(map, first);
-      if (kept === 0) this.dropLeaf(map, leaf);
-      else while (this.tryJoin(map)) this.descend(map, first);
+      this.sweepAndJoin(map, leaf, slot, first, goes);
     }
   }
 
