@@ -4,7 +4,7 @@ import { SLOT_COUNT } from '../base/key-slot.js';
 import assert from 'node:assert/strict';
 import type { Fuzzer } from '../base/fuzzer.js';
 import { Prng } from '../base/prng.js';
-import { Bus, type BusAction, type BusSettings } from './bus.js';
+import { Bus, type BusAction, type BusSettings, type BusWorld } from './bus.js';
 import { BusFormatError, decodeMessage } from './decode.js';
 import { encodeMessage } from './encode.js';
 import { NODES_MAX } from './handshake.js';
@@ -39,6 +39,25 @@ export const settings: BusSettings = {
   hostname: '',
   humanName: '',
 };
+
+/** The id of a node by a number. */
+export function idOf(number: number): string {
+  return number.toString(16).padStart(40, '0');
+}
+
+/** A server with nothing special around a node: no data, and nothing to load. */
+export function quietWorld(): BusWorld {
+  return {
+    settings,
+    random: new Prng(1),
+    newId: () => idOf(0),
+    replicationOffset: () => 0,
+    dataAgeMs: () => 0,
+    isLoading: () => false,
+    isEmpty: () => true,
+    keysInSlot: () => 0,
+  };
+}
 
 function randomSlots(prng: Prng): Uint8Array {
   const slots = new Uint8Array(SLOT_BITMAP_BYTES);
@@ -166,15 +185,8 @@ class Victim {
   }
 
   newInbound(): BusLink {
-    const link: BusLink = {
-      number: ++this.bus.linkNumber,
-      isInbound: true,
-      createdMs: this.nowMs,
-      remoteAddress: '127.0.0.1',
-      localAddress: '127.0.0.1',
-      node: undefined,
-      isOpen: true,
-    };
+    const link = this.bus.newInboundLink('127.0.0.1', '127.0.0.1', this.nowMs);
+    link.isOpen = true;
     this.links.push(link);
     return link;
   }

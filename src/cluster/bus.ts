@@ -135,6 +135,19 @@ export class Bus {
     this.actions.push({ kind: 'connect', link, host: node.ip, port: node.busPort });
   }
 
+  /** The link of a connection that somebody has opened to this node. */
+  newInboundLink(remoteAddress: string, localAddress: string, nowMs: number): BusLink {
+    return {
+      number: ++this.linkNumber,
+      isInbound: true,
+      createdMs: nowMs,
+      remoteAddress,
+      localAddress,
+      node: undefined,
+      isOpen: false,
+    };
+  }
+
   /** Closes a link; its nodes forget it at once. */
   close(link: BusLink | undefined): void {
     if (link === undefined) return;

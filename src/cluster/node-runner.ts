@@ -197,15 +197,7 @@ export class NodeRunner implements LinksOwner {
   }
 
   newInboundLink(remoteAddress: string, localAddress: string): BusLink {
-    return {
-      number: ++this.bus.linkNumber,
-      isInbound: true,
-      createdMs: this.times().steadyMs,
-      remoteAddress,
-      localAddress,
-      node: undefined,
-      isOpen: false,
-    };
+    return this.bus.newInboundLink(remoteAddress, localAddress, this.times().steadyMs);
   }
 
   opened(link: BusLink): void {

@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Prng } from '../base/prng.js';
-import { settings } from './bus.fuzz.js';
+import { idOf, quietWorld } from './bus.fuzz.js';
 import { Bus } from './bus.js';
 import { type MessageHeader, MessageType } from './message.js';
-import { type BusLink, ClusterNode, NodeFlag } from './node.js';
+import { ClusterNode, NodeFlag } from './node.js';
 import { ClusterState } from './state.js';
 import { step } from './step.js';
-
-function id(number: number): string {
-  return number.toString(16).padStart(40, '0');
-}
 
 /** A master that knows two others, and hears one of them. */
 class Stage {
@@ -21,27 +16,14 @@ class Stage {
   private nowMs = 1000;
 
   constructor() {
-    const myself = new ClusterNode(id(1), id(1), NodeFlag.myself | NodeFlag.master, 0);
+    const myself = new ClusterNode(idOf(1), idOf(1), NodeFlag.myself | NodeFlag.master, 0);
     this.state = new ClusterState(myself);
     for (const node of [this.master, this.sender]) this.state.nodes.set(node.id, node);
-    this.bus = new Bus(
-      this.state,
-      {
-        settings,
-        random: new Prng(1),
-        newId: () => id(0),
-        replicationOffset: () => 0,
-        dataAgeMs: () => 0,
-        isLoading: () => false,
-        isEmpty: () => true,
-        keysInSlot: () => 0,
-      },
-      this.nowMs,
-    );
+    this.bus = new Bus(this.state, quietWorld(), this.nowMs);
   }
 
   private node(number: number): ClusterNode {
-    const node = new ClusterNode(id(number), id(number), NodeFlag.master, 0);
+    const node = new ClusterNode(idOf(number), idOf(number), NodeFlag.master, 0);
     Object.assign(node, { ip: '127.0.0.1', port: number, busPort: number + 10_000 });
     return node;
   }
@@ -49,15 +31,8 @@ class Stage {
   /** The sender says what it is. */
   says({ masterId, configEpoch, shardId }: { masterId: string; configEpoch: number; shardId?: string }): void {
     const { sender, master, bus } = this;
-    const link: BusLink = {
-      number: ++bus.linkNumber,
-      isInbound: true,
-      createdMs: this.nowMs,
-      remoteAddress: '127.0.0.1',
-      localAddress: '127.0.0.1',
-      node: undefined,
-      isOpen: true,
-    };
+    const link = bus.newInboundLink('127.0.0.1', '127.0.0.1', this.nowMs);
+    link.isOpen = true;
     const header: MessageHeader = {
       type: MessageType.ping,
       sender: sender.id,

@@ -1,41 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Prng } from '../base/prng.js';
-import { settings } from './bus.fuzz.js';
-import { Bus, type BusWorld } from './bus.js';
+import { idOf, quietWorld } from './bus.fuzz.js';
+import { Bus } from './bus.js';
 import { ClusterNode, NodeFlag } from './node.js';
 import { ClusterState } from './state.js';
 import { step } from './step.js';
 
-function id(number: number): string {
-  return number.toString(16).padStart(40, '0');
-}
-
-function worldOf(isLoading = false): BusWorld {
-  return {
-    settings,
-    random: new Prng(1),
-    newId: () => id(0),
-    replicationOffset: () => 0,
-    dataAgeMs: () => 0,
-    isLoading: () => isLoading,
-    isEmpty: () => true,
-    keysInSlot: () => 0,
-  };
-}
-
 test('thousands of nodes that are gone are tried in turn, few at a time', () => {
-  const myself = new ClusterNode(id(1), id(1), NodeFlag.myself | NodeFlag.master, 0);
+  const myself = new ClusterNode(idOf(1), idOf(1), NodeFlag.myself | NodeFlag.master, 0);
   const state = new ClusterState(myself);
   const count = 3000;
   for (let number = 2; number < count + 2; number++) {
-    const node = new ClusterNode(id(number), id(number), NodeFlag.master, 0);
+    const node = new ClusterNode(idOf(number), idOf(number), NodeFlag.master, 0);
     node.ip = '127.0.0.1';
     node.port = number;
     node.busPort = number + 10_000;
     state.nodes.set(node.id, node);
   }
-  const bus = new Bus(state, worldOf(), 0);
+  const bus = new Bus(state, quietWorld(), 0);
   const tried = new Set<number>();
   let most = 0;
   for (let tick = 1; tick <= 200; tick++) {
@@ -56,14 +38,14 @@ test('thousands of nodes that are gone are tried in turn, few at a time', () => 
 
 test('a replica whose data is being loaded does not take over from its master', () => {
   for (const isLoading of [false, true]) {
-    const myself = new ClusterNode(id(1), id(1), NodeFlag.myself | NodeFlag.master, 0);
-    const master = new ClusterNode(id(2), id(2), NodeFlag.master, 0);
+    const myself = new ClusterNode(idOf(1), idOf(1), NodeFlag.myself | NodeFlag.master, 0);
+    const master = new ClusterNode(idOf(2), idOf(2), NodeFlag.master, 0);
     const state = new ClusterState(myself);
     state.nodes.set(master.id, master);
     state.assign(0, master);
     state.follow(myself, master);
     master.flags |= NodeFlag.failed;
-    const bus = new Bus(state, worldOf(isLoading), 0);
+    const bus = new Bus(state, { ...quietWorld(), isLoading: () => isLoading }, 0);
     for (let nowMs = 100; nowMs <= 10_000; nowMs += 100)
       step(bus, { kind: 'tick' }, { steadyMs: nowMs, wallMs: nowMs });
     assert.equal(state.currentEpoch === 0, isLoading);
