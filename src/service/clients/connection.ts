@@ -43,13 +43,13 @@ const QUIET_SECONDS = 2;
 /** A kept buffer that is larger is dropped when it is empty. */
 const KEEP_BYTES_IDLE_MAX = 64 * 1024;
 
-/** The server as a connection sees it; all connections share the reader, the writer and the places. */
 /**
  * A sum that is no small integer from its beginning: when one passes 2^31, V8 changes the shape of all connections and throws compiled
  * code away that serves them.
  */
 const SUM_START = -0;
 
+/** The server as a connection sees it; all connections share the reader, the writer and the places. */
 export interface ConnectionHost {
   readonly clock: Clock;
   readonly reader: RequestReader;
