@@ -132,8 +132,8 @@ describe('old command lines under old names', { skip: process.platform === 'win3
         printf 'port 6379\\nsave ""\\npidfile x.pid\\ndaemonize yes\\n' > x.conf
         redis-server x.conf
         pid=$(cat x.pid)
-        all=$(ps -ef)
-        echo "$all" | grep redis | awk -v pid=$pid '$2 == pid' | grep -o 'redis-server .*:6379'
+        ps -ef > all
+        grep -a redis all | awk -v pid=$pid '$2 == pid' | grep -o 'redis-server .*:6379'
         for found in "$(pgrep redis-server)" "$(pgrep -x redis-server)" "$(pidof redis-server)"; do
           echo $found | tr ' ' '\\n' | grep -qx $pid && echo found
         done

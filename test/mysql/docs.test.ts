@@ -55,6 +55,7 @@ it('does what docs/mysql.md shows with a master, a slave and Redis', { skip }, a
   const template = await prepareData();
   mkdirSync(join(folder, 'bin'));
   mkdirSync(join(folder, 'pids'));
+  mkdirSync(join(folder, 'tmp'));
   const program = (name: string, script: string): void => {
     writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${script}\n`);
     chmodSync(join(folder, 'bin', name), 0o755);
@@ -65,7 +66,7 @@ it('does what docs/mysql.md shows with a master, a slave and Redis', { skip }, a
   );
   program(
     'mariadbd',
-    `touch '${folder}'/pids/$$; exec '${findProgram('mariadbd')!}' "$@" --user=root --bind-address=127.0.0.1 --innodb-buffer-pool-size=24M --innodb-log-file-size=4M`,
+    `touch '${folder}'/pids/$$; mkdir '${folder}'/tmp/$$; exec '${findProgram('mariadbd')!}' "$@" --tmpdir='${folder}'/tmp/$$ --user=root --bind-address=127.0.0.1 --innodb-buffer-pool-size=24M --innodb-log-file-size=4M`,
   );
   const environment = { ...process.env, PATH: `${folder}/bin:${process.env.PATH}` };
   const [setUp, setRow] = [blocks('sh')[0]!, blocks('sql')[2]!];

@@ -54,16 +54,20 @@ export function prepareData(): Promise<string> {
   prepared ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kvasir-mariadb-new-'));
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+    // At its start every mariadbd removes what `#sql*` its tmpdir holds, so two of them may not share one.
+    const scratch = join(folder, 'tmp');
+    mkdirSync(scratch);
     await run('mariadb-install-db', [
       '--no-defaults',
-      `--datadir=${folder}`,
+      `--datadir=${join(folder, 'data')}`,
+      `--tmpdir=${scratch}`,
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       '--user=root',
       '--skip-name-resolve',
       '--innodb-log-file-size=4M',
     ]);
-    return folder;
+    return join(folder, 'data');
   })();
   return prepared;
 }
