@@ -10,8 +10,8 @@ export interface Usage {
   residentBytes(): number;
   /** Bytes of the JavaScript heap in use. */
   heapBytes(): number;
-  /** Bytes of buffers outside the heap, those included that only a garbage collection will free. */
-  bufferBytes(): number;
+  /** Bytes of the heap and of buffers and strings outside it, those included that only a garbage collection will free. */
+  collectedBytes(): number;
   /** Microseconds of processor time so far. */
   processorMicros(): { readonly user: number; readonly system: number };
   /** Turns of the event loop so far. */
@@ -43,7 +43,10 @@ function residentBytes(): number {
 export const systemUsage: Usage = {
   residentBytes,
   heapBytes: () => process.memoryUsage().heapUsed,
-  bufferBytes: () => process.memoryUsage().arrayBuffers,
+  collectedBytes() {
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  },
   processorMicros: () => process.cpuUsage(),
   loopCycles: () => measures.nodeTiming?.uvMetricsInfo?.loopCount ?? 0,
   loopActiveMs: () => measures.eventLoopUtilization?.().active ?? 0,

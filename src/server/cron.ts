@@ -44,10 +44,12 @@ const EXPIRE_SHARE = 0.25;
 const FREE_BUDGET = 500;
 /** Keys that are counted by prefix between two looks at the clock. */
 const PREFIX_BUDGET = 500;
-/** After so many seconds with at most so many commands each, buffers that nobody holds are collected, if there are many bytes of them. */
+/** After so many seconds with at most so many commands each, garbage is collected, if there may be many bytes of it. */
 const QUIET_SECONDS = 5;
 const QUIET_COMMANDS_MAX = 100;
 const STRAY_BYTES_MAX = 32 * 1024 * 1024;
+/** A script that left so much is worth a collection while the server is busy. */
+const SCRIPT_BYTES_MAX = 256 * 1024 * 1024;
 
 export class Cron {
   /** Microseconds in ticks, in expiring keys, and in writing the AOF at the end of turns. */
@@ -70,8 +72,9 @@ export class Cron {
   /** Commands that had run a second ago, and for how many seconds there have been few. */
   private quietFrom = 0;
   private quietSeconds = 0;
-  /** Bytes of buffers that were in use when garbage was collected last. */
-  private buffersKept = 0;
+  /** Bytes outside the arena that were in use when garbage was collected last. */
+  private keptBytes = 0;
+  private longScriptEnded = false;
   private trimmedMs = 0;
   ticks = 0;
 
@@ -131,7 +134,7 @@ export class Cron {
       this.trimmedMs = nowMs;
       for (const { connection } of server.clients.values()) connection?.trimWhenQuiet();
       server.keyspace.arena.age();
-      if (server.ownsProcess) this.collectWhenQuiet();
+      if (server.ownsProcess) this.collectStray();
     }
     for (const tick of server.hooks.ticks) tick();
     this.cronMicros += (clock.steadyMs() - startMs) * 1000;
@@ -209,22 +212,36 @@ export class Cron {
     if (this.server.ownsProcess) collectGarbage();
   }
 
+  /** A script that took more than a slice has ended, and all that it made is garbage. */
+  noteLongScript(): void {
+    this.longScriptEnded = true;
+  }
+
   /**
-   * Buffers of clients that have gone wait for a garbage collection, and a server with nothing to do has none. After some
-   * quiet seconds with much of them it is made to collect.
+   * Buffers of clients that have gone, and what scripts made, wait for a garbage collection, and a server with little to do
+   * has none. After some quiet seconds, or after a long script, with much of it, it is made to collect.
    */
-  private collectWhenQuiet(): void {
+  private collectStray(): void {
     const { processed } = this.server.stats;
     const isQuiet = processed - this.quietFrom < QUIET_COMMANDS_MAX;
     this.quietFrom = processed;
     this.quietSeconds = isQuiet ? this.quietSeconds + 1 : 0;
-    if (this.quietSeconds < QUIET_SECONDS) return;
+    if (this.quietSeconds >= QUIET_SECONDS) this.collectBeyond(STRAY_BYTES_MAX);
+    else if (this.longScriptEnded) this.collectBeyond(SCRIPT_BYTES_MAX);
+  }
+
+  private collectBeyond(bytesMax: number): void {
     this.quietSeconds = 0;
-    const buffers = this.server.usage.bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
-    if (buffers > this.buffersKept + STRAY_BYTES_MAX) {
+    this.longScriptEnded = false;
+    const bytes = this.bytesOutsideArena();
+    if (bytes > this.keptBytes + bytesMax) {
       collectGarbage();
       // The rest is in use.
-      this.buffersKept = this.server.usage.bufferBytes() - this.server.keyspace.arena.stats().reservedBytes;
-    } else this.buffersKept = Math.min(this.buffersKept, buffers);
+      this.keptBytes = this.bytesOutsideArena();
+    } else this.keptBytes = Math.min(this.keptBytes, bytes);
+  }
+
+  private bytesOutsideArena(): number {
+    return this.server.usage.collectedBytes() - this.server.keyspace.arena.stats().reservedBytes;
   }
 }

@@ -50,4 +50,22 @@ describe('memory goes back to the system', () => {
       await kvasir.stop();
     }
   });
+
+  test('after a script that ended for want of memory, without MEMORY PURGE', async (context) => {
+    const kvasir = await startKvasir({ nodeArgs: ['--max-old-space-size=700'] });
+    const client = new Redis(kvasir.port);
+    try {
+      if (kvasir.residentBytes() === undefined) {
+        context.skip('the system does not tell what is resident');
+        return;
+      }
+      const start = kvasir.residentBytes()!;
+      await assert.rejects(client.eval('local t = {} for i = 1, 1e9 do t[i] = {i} end', 0), /not enough memory/);
+      assert.ok(kvasir.residentBytes()! > start + 350 * MB, `${kvasir.residentBytes()! - start} bytes`);
+      await shrinksTo(kvasir, start + 250 * MB, 'after a script');
+    } finally {
+      client.disconnect();
+      await kvasir.stop();
+    }
+  });
 });
