@@ -125,9 +125,11 @@ export class ReplyWriter {
 
   /** The bytes that were taken are sent: their buffers may be used again. */
   reuse(): void {
+    this.length = 0;
+    // To set the length of an array costs as much as a short command.
+    if (this.retired.length === 0) return;
     for (const buffer of this.retired) if (this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer);
     this.retired.length = 0;
-    this.length = 0;
   }
 
   /** Goes on writing at the start of another buffer. */
@@ -158,8 +160,10 @@ export class ReplyWriter {
 
   /** Forgets everything that was written. */
   clear(): void {
-    this.full = [];
-    this.fullBytes = 0;
+    if (this.full.length > 0) {
+      this.full = [];
+      this.fullBytes = 0;
+    }
     this.reuse();
   }
 

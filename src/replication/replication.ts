@@ -487,11 +487,14 @@ export class Replication implements ReplicationPort, LinkOwner, StreamTarget, Fa
     return scripting.parked.active || pause.active || persistence.isReloading;
   }
 
+  beginTurn(): void {
+    this.server.beginTurn();
+  }
+
   apply(): boolean {
     const { server, places } = this;
     const { client } = this.master;
     const { keyspace } = server;
-    server.beginTurn();
     keyspace.arena.setInput(places.bytes);
     const { hidesExpired, expiryWatch } = keyspace;
     keyspace.hidesExpired = false;

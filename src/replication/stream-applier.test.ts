@@ -23,8 +23,17 @@ class SlowTarget implements StreamTarget {
   } as unknown as Clock;
 
   commandRan: (name: string) => void = () => undefined;
+  /** What the clock showed when the turn began. */
+  turnMs = -1;
+  /** The longest time that a command ran behind the clock. */
+  staleMs = 0;
+
+  beginTurn(): void {
+    this.turnMs = this.nowMs;
+  }
 
   apply(): boolean {
+    this.staleMs = Math.max(this.staleMs, this.nowMs - this.turnMs);
     this.nowMs++;
     const name = this.places.text(1);
     this.done.push(name);
@@ -71,6 +80,7 @@ describe('the stream of a master', () => {
     assert.deepEqual(target.done, numbers(301));
     assert.equal(target.appliedBytes, bytes.length + more.length);
     assert.equal(applier.pendingBytes, 0);
+    assert.ok(target.staleMs < 40, `a command saw a time that was ${target.staleMs} commands old`);
   });
 
   it('wants no more bytes while much of it waits', () => {

@@ -31,6 +31,8 @@ const RESTING_BYTES_MAX = 1 << 20;
 export interface StreamTarget {
   readonly clock: Clock;
   readonly places: ArgumentPlaces;
+  /** The time may have moved: called before the first command of a slice, and now and then after it. */
+  beginTurn(): void;
   /** Runs the command in `places`; returns whether a transaction is open after it. */
   apply(): boolean;
   /** These bytes are whole commands that have been applied. */
@@ -134,11 +136,15 @@ export class StreamApplier {
   private applyUntil(endMs: number): string | undefined {
     const { ends, reader, target } = this;
     let commands = 0;
+    target.beginTurn();
     while (this.position < this.end && !target.mustWait) {
       if (this.end - this.position < this.neededBytes) break;
-      if (commands++ % COMMANDS_PER_LOOK === 1 && isSliceOver(target.clock, endMs)) {
-        this.goOnSoon();
-        break;
+      if (commands++ % COMMANDS_PER_LOOK === 1) {
+        if (isSliceOver(target.clock, endMs)) {
+          this.goOnSoon();
+          break;
+        }
+        target.beginTurn();
       }
       const answer = reader.read(this.kept, this.position, this.end, target.places, this.resume, true);
       if (answer === INCOMPLETE) {

@@ -15,6 +15,8 @@
 //
 // Not here: the content of the stream (command-encoder), the right to read from an offset (psync), the disk.
 
+import { copyBytes } from '../base/bytes.js';
+
 const BLOCK_BYTES = 64 * 1024;
 /** Bytes that a block takes beside its content. */
 const BLOCK_COST = 128;
@@ -38,8 +40,11 @@ export class WriteStream {
   private blocks: Uint8Array[] = [];
   /** Offset of the first byte of `blocks[0]`. */
   private blocksOffset: number;
-  private start: number;
   private end: number;
+  /** Bytes that the last block still takes. */
+  private room = 0;
+  /** Appending looks for blocks that nobody needs when it reaches this offset. */
+  private trimOffset = 0;
   private readonly readers = new Set<StreamReader>();
   /** Told that bytes were added: the backlog on disk. */
   onAppend: (() => void) | undefined;
@@ -50,13 +55,14 @@ export class WriteStream {
     private sizeBytes: number,
   ) {
     this.blocksOffset = offset;
-    this.start = offset;
     this.end = offset;
   }
 
-  /** Offset of the oldest byte that is kept for readers that come back. */
+  /** Offset of the oldest byte that is kept for readers that come back: bytes kept for a reader that lags serve others too. */
   get startOffset(): number {
-    return this.start;
+    let start = this.end - this.sizeBytes;
+    for (const { offset, shares } of this.readers) if (shares) start = Math.min(start, offset);
+    return Math.max(start, this.blocksOffset);
   }
 
   /** Offset of the byte that comes next. */
@@ -66,7 +72,7 @@ export class WriteStream {
 
   /** How many bytes may be asked for. */
   get length(): number {
-    return this.end - this.start;
+    return this.end - this.startOffset;
   }
 
   /** Bytes of memory that the stream takes. */
@@ -94,26 +100,27 @@ export class WriteStream {
     this.trim();
   }
 
-  /** Adds `bytes[from]` to `bytes[to - 1]`. */
+  /** Adds `bytes[from]` to `bytes[to - 1]`. @hot */
   append(bytes: Uint8Array, from = 0, to = bytes.length): void {
     let at = from;
     while (at < to) {
-      const used = this.end - this.blocksOffset;
-      const inBlock = used % BLOCK_BYTES;
-      if (used === this.blocks.length * BLOCK_BYTES) this.blocks.push(new Uint8Array(BLOCK_BYTES));
-      const block = this.blocks[this.blocks.length - 1]!;
-      const count = Math.min(to - at, BLOCK_BYTES - inBlock);
-      block.set(bytes.subarray(at, at + count), inBlock);
+      if (this.room === 0) {
+        this.blocks.push(new Uint8Array(BLOCK_BYTES));
+        this.room = BLOCK_BYTES;
+      }
+      const count = Math.min(to - at, this.room);
+      copyBytes(this.blocks[this.blocks.length - 1]!, BLOCK_BYTES - this.room, bytes, at, count);
       at += count;
+      this.room -= count;
       this.end += count;
     }
-    if (this.end - this.start > this.sizeBytes) this.trim();
+    if (this.end >= this.trimOffset) this.trim();
     if (this.onAppend !== undefined) this.onAppend();
   }
 
   /** Whether the byte at `offset` is kept, or is the one that comes next. */
   has(offset: number): boolean {
-    return offset >= this.start && offset <= this.end;
+    return offset >= this.startOffset && offset <= this.end;
   }
 
   /** As `has`, but also true for bytes that are kept only because their block is needed. */
@@ -156,22 +163,21 @@ export class WriteStream {
     this.readers.clear();
     this.blocks = [];
     this.blocksOffset = offset;
-    this.start = offset;
     this.end = offset;
+    this.room = 0;
+    this.trimOffset = 0;
   }
 
-  /** Other replicas may ask for the bytes kept for a reader that lags. */
+  /** Lets blocks go that are older than the size and that no reader has ahead. */
   private trim(): void {
     let needed = this.end - this.sizeBytes;
-    let start = needed;
-    for (const { offset, shares } of this.readers) {
-      needed = Math.min(needed, offset);
-      if (shares) start = Math.min(start, offset);
-    }
-    this.start = Math.max(this.start, start);
+    for (const { offset } of this.readers) needed = Math.min(needed, offset);
     const count = Math.floor((needed - this.blocksOffset) / BLOCK_BYTES);
-    if (count <= 0) return;
-    this.blocks.splice(0, count);
-    this.blocksOffset += count * BLOCK_BYTES;
+    if (count > 0) {
+      this.blocks.splice(0, count);
+      this.blocksOffset += count * BLOCK_BYTES;
+    }
+    // Those of a reader that lags go when it advances or leaves.
+    this.trimOffset = Math.max(this.end, this.blocksOffset + this.sizeBytes) + BLOCK_BYTES;
   }
 }

@@ -150,6 +150,10 @@ export class SlotImport implements StreamTarget {
     return this.isOver || this.link === undefined || this.owner.server.scripting.parked.active;
   }
 
+  beginTurn(): void {
+    this.owner.server.beginTurn();
+  }
+
   apply(): boolean {
     const { places, owner } = this;
     if (places.is(0, 'cluster')) {
@@ -163,7 +167,6 @@ export class SlotImport implements StreamTarget {
     }
     const { server } = owner;
     const { keyspace } = server;
-    server.beginTurn();
     keyspace.arena.setInput(places.bytes);
     const { expiryPaused, hidesExpired } = keyspace;
     keyspace.expiryPaused = true;
