@@ -1,5 +1,7 @@
 // admin: the whole of it: the stores in the data folder, the routes, the door; started and ended by the program.
+import { errorCode } from '../base/system-error.js';
 import type { Environment } from '../io/environment.js';
+import { NameLock, takeName } from '../io/name-lock.js';
 import { AdminContext } from './admin-context.js';
 import { CommandPolicy } from './access/command-policy.js';
 import { LoginLimit } from './access/login-limit.js';
@@ -30,7 +32,6 @@ import { ScrapeDoor } from '../service/metrics/scrape-door.js';
 import { WatchedServers } from './watched-servers.js';
 import { AuditLog } from './store/audit-log.js';
 import { DataFolder } from './store/data-folder.js';
-import { FolderLock } from './store/folder-lock.js';
 import { FlushCopies } from './store/flush-copies.js';
 import { openHistoryConnection } from './history-connection.js';
 import { RedisHistory } from '../monitor/history/redis-history.js';
@@ -74,8 +75,7 @@ export interface Admin {
 
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const folder = new DataFolder(options.dataFolder);
-  const lock = new FolderLock(folder.pathOf('lock'));
-  lock.take();
+  const lock = await lockFolder(folder, options.log);
   try {
     folder.sweep();
     const admin = await startIn(folder, options);
@@ -83,13 +83,26 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
       ...admin,
       close: async () => {
         await admin.close();
-        lock.release();
+        lock?.release();
       },
     };
   } catch (error) {
-    lock.release();
+    lock?.release();
     throw error;
   }
+}
+
+/** Keeps a second admin out of the data folder, whose writes would break the chain of the audit log and the history. */
+async function lockFolder({ path }: DataFolder, log: (text: string) => void): Promise<NameLock | undefined> {
+  let got: NameLock | string;
+  try {
+    got = await takeName(path, '.kvasir-admin');
+  } catch (error) {
+    log(`No lock keeps another kvasir-admin out of ${path}: ${errorCode(error) || (error as Error).message}`);
+    return undefined;
+  }
+  if (got instanceof NameLock) return got;
+  throw new Error(`Another kvasir-admin${got} uses the folder ${path}: end it, or name another folder`);
 }
 
 async function startIn(folder: DataFolder, options: AdminOptions): Promise<Admin> {

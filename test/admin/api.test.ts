@@ -1,7 +1,8 @@
 // The API of the admin: keys of any kind, jobs, import and export, clusters and sentinels, and servers that misbehave.
 import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { AddressInfo } from 'node:net';
@@ -256,8 +257,15 @@ describe('the API of the admin', () => {
     assert.deepEqual(await run(['DBSIZE']), [0]);
     const offered = (await about()).undo!;
     assert.deepEqual([offered.what, offered.keys], ['FLUSHALL', 303]);
-    // A viewer is not offered it, and the copy outlives a restart.
-    const again = await startTestAdmin(context, { dataFolder: admin.folder });
+    // The copy outlives a restart, here one with all that a crash would leave; two admins may not share a folder.
+    await assert.rejects(
+      startTestAdmin(context, { dataFolder: admin.folder }),
+      new RegExp(`Another kvasir-admin \\(pid ${process.pid}\\) uses the folder ${admin.folder}: end it`),
+    );
+    const dataFolder = mkdtempSync(join(tmpdir(), 'kvasir-admin-'));
+    cpSync(admin.folder, dataFolder, { recursive: true, filter: (path) => !path.includes('.kvasir-admin.') });
+    ends.push(() => rmSync(dataFolder, { recursive: true }));
+    const again = await startTestAdmin(context, { dataFolder });
     const visitor = new Visitor(again.port);
     await visitor.logIn('root');
     assert.notEqual((await visitor.get(`/api/servers/${id}/about`)).json().undo, undefined);
@@ -516,6 +524,7 @@ describe('the API of the admin', () => {
     assert.ok(stored.servers.some(({ name }) => name === 'main'));
     // As a crash in the middle of an import leaves it.
     writeFileSync(join(folder, 'upload-left'), 'values in the clear');
+    await admin.close();
     const again = await startTestAdmin(context, { dataFolder: folder });
     assert.equal(again.setupToken, '');
     assert.ok(!readdirSync(folder).includes('upload-left'));
