@@ -35,12 +35,26 @@ interface Violation {
   readonly nodes: readonly { target: readonly string[]; failureSummary: string }[];
 }
 
-/** The serious faults that axe finds, as lines. */
+/** The serious faults that axe finds, as lines, in the colours of the page and, as to contrast, in the other ones. */
 export async function seriousFaults(page: Page): Promise<string[]> {
+  const faults = await faultsBy(page, {});
+  const theme = await page.evaluate<string>('document.documentElement.dataset.theme');
+  const show = (name: string): Promise<void> =>
+    page.evaluate(`void (document.documentElement.dataset.theme = '${name}')`);
+  const other = theme === 'dark' ? 'light' : 'dark';
+  await show(other);
+  for (const fault of await faultsBy(page, { runOnly: ['color-contrast'] })) faults.push(`${other} colours: ${fault}`);
+  await show(theme);
+  return faults;
+}
+
+/** The serious faults of one state of the page. `options` are axe's. */
+export async function faultsBy(page: Page, options: Readonly<Record<string, unknown>>): Promise<string[]> {
   // By the debugger and not as a script of the page, which its policy would refuse.
   if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe);
+  const all = JSON.stringify({ resultTypes: ['violations'], preload: false, ...options });
   const violations = await page.evaluate(
-    `axe.run(document, { resultTypes: ['violations'], preload: false }).then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })) })))`,
+    `axe.run(document, ${all}).then(({ violations }) => violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })) })))`,
   );
   return (violations as Violation[])
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
