@@ -12,9 +12,9 @@ export class ResponseOutput implements Output {
     return this.response.destroyed;
   }
 
-  write(text: string | Uint8Array): void {
-    // The transfer may use its buffer again.
-    if (!this.isGone) this.response.write(typeof text === 'string' ? text : Buffer.from(text));
+  write(text: string | Uint8Array): boolean {
+    if (!this.isGone) this.response.write(text);
+    return this.isGone || typeof text === 'string';
   }
 
   async flush(): Promise<void> {

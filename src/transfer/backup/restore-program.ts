@@ -53,7 +53,7 @@ async function restoreFiles(restoring: Restoring, pathOf: (name: BackupName) => 
   const takerOf = (name: BackupName): Taker => {
     const output = openOutput(pathOf(name));
     outputs.push(output);
-    return { take: (chunk) => output.write(chunk), end: () => output.flush() };
+    return { take: (chunk) => void output.write(chunk), end: () => output.flush() };
   };
   try {
     const opened = await openBackup(found.target, found.backup, { secret, signal, takerOf });

@@ -3,6 +3,7 @@
 // The texts are those of JSON.stringify: escapes for the quote, the backslash and control characters, everything else as it is.
 
 import { isUtf8 } from 'node:buffer';
+import { noteBytes } from '../garbage.js';
 import { writeInteger } from '../../base/bytes.js';
 
 const START_BYTES = 1280 * 1024;
@@ -24,16 +25,18 @@ export class JsonBytes {
   private reserve(more: number): void {
     if (this.length + more <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more));
+    noteBytes(grown.length);
     this.bytes.copy(grown, 0, 0, this.length);
     this.bytes = grown;
   }
 
-  /** The bytes so far, which belong to the caller: an output may write them later. */
-  take(): Buffer {
-    const made = this.bytes.subarray(0, this.length);
-    this.bytes = Buffer.allocUnsafeSlow(START_BYTES);
+  /** Gives the bytes so far to `write`, and begins anew: in the same buffer if that returns true. */
+  hand(write: (bytes: Uint8Array) => boolean): void {
+    const mayReuse = write(this.bytes.subarray(0, this.length));
     this.length = 0;
-    return made;
+    if (mayReuse && this.bytes.length === START_BYTES) return;
+    this.bytes = Buffer.allocUnsafeSlow(START_BYTES);
+    noteBytes(START_BYTES);
   }
 
   byte(value: number): void {

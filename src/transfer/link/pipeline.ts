@@ -9,10 +9,11 @@ import { ReplyReader } from '../../client/reply-reader.js';
 import { isError, type Reply, replyText } from '../../client/reply.js';
 import { TransferError } from '../record/record.js';
 import type { Word } from '../record/commands.js';
+import { noteBytes } from '../garbage.js';
 import type { ServerAddress } from './address.js';
 import { RespEncoder } from './resp-encoder.js';
 
-const WINDOW_BYTES = 8 << 20;
+const WINDOW_BYTES = 4 << 20;
 const WINDOW_COMMANDS = 20_000;
 const SEND_BYTES = 256 * 1024;
 
@@ -111,7 +112,7 @@ export class Pipeline {
     if (this.encoder.length === 0) return;
     const bytes = this.encoder.take();
     this.counted = 0;
-    if (this.failure === undefined) this.stream.write(bytes);
+    if (this.failure === undefined) this.stream.write(bytes, () => this.encoder.giveBack(bytes));
   }
 
   /** Whether the next command has to wait for `ready`. */
@@ -188,6 +189,7 @@ export class Pipeline {
 
   private receive(chunk: Buffer): void {
     if (this.replyMs > 0) this.heardMs = performance.now();
+    noteBytes(chunk.length);
     this.reader.feed(chunk);
     try {
       for (;;) {

@@ -4,20 +4,25 @@
 
 import { copyBytes, writeInteger } from '../../base/bytes.js';
 import { DUMP_FOOTER_BYTES, putDumpFooter } from '../../persistence/rdb/writer.js';
+import { noteBytes } from '../garbage.js';
 import type { Word } from '../record/commands.js';
 
 const START_BYTES = 320 * 1024;
+const SPARE_COUNT_MAX = 32;
 const HEAD_BYTES = 24;
 /** Words up to here are written letter by letter, which costs less than a native call. */
 const SHORT_LENGTH = 64;
 
 export class RespEncoder {
-  buffer = Buffer.allocUnsafeSlow(START_BYTES);
+  buffer: Buffer = Buffer.allocUnsafeSlow(START_BYTES);
   length = 0;
+  /** Buffers that were written and can be filled again. */
+  private readonly spare: Buffer[] = [];
 
   private reserve(more: number): void {
     if (this.length + more <= this.buffer.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + more));
+    noteBytes(grown.length);
     this.buffer.copy(grown, 0, 0, this.length);
     this.buffer = grown;
   }
@@ -116,11 +121,23 @@ export class RespEncoder {
     }
   }
 
-  /** The bytes so far, which belong to the caller; the encoder begins anew. */
+  /** The bytes so far, which belong to the caller until `giveBack`; the encoder begins anew. */
   take(): Buffer {
     const made = this.buffer.subarray(0, this.length);
-    this.buffer = Buffer.allocUnsafeSlow(START_BYTES);
+    let next = this.spare.pop();
+    if (next === undefined) {
+      next = Buffer.allocUnsafeSlow(START_BYTES);
+      noteBytes(START_BYTES);
+    }
+    this.buffer = next;
     this.length = 0;
     return made;
+  }
+
+  /** The bytes of `take` are needed no more. */
+  giveBack(bytes: Buffer): void {
+    const { buffer } = bytes;
+    if (this.spare.length < SPARE_COUNT_MAX && buffer.byteLength === START_BYTES)
+      this.spare.push(Buffer.from(buffer, 0, START_BYTES));
   }
 }

@@ -3,11 +3,14 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import { noteBytes } from '../garbage.js';
+
 const WRITE_BYTES = 256 * 1024;
 
 export interface Output {
   readonly name: string;
-  write(text: string | Uint8Array): void;
+  /** Returns false when it needs the bytes further: they must stay as they are. */
+  write(text: string | Uint8Array): boolean;
   /** Hands over what was collected; returns when there is room. */
   flush(): Promise<void>;
   /** Everything is where it belongs. */
@@ -21,28 +24,31 @@ abstract class CollectedOutput implements Output {
   private buffer = Buffer.allocUnsafe(WRITE_BYTES);
   private length = 0;
 
-  write(text: string | Uint8Array): void {
+  write(text: string | Uint8Array): boolean {
     const bytes = typeof text === 'string' ? Buffer.byteLength(text) : text.length;
     if (this.length + bytes > this.buffer.length) {
       this.put();
       if (bytes > WRITE_BYTES) {
-        this.send(typeof text === 'string' ? Buffer.from(text) : text);
-        return;
+        return this.send(typeof text === 'string' ? Buffer.from(text) : text);
       }
     }
     if (typeof text === 'string') this.buffer.write(text, this.length);
     else this.buffer.set(text, this.length);
     this.length += bytes;
+    return true;
   }
 
   private put(): void {
     if (this.length === 0) return;
-    this.send(this.buffer.subarray(0, this.length));
-    this.buffer = Buffer.allocUnsafe(WRITE_BYTES);
+    const mayReuse = this.send(this.buffer.subarray(0, this.length));
     this.length = 0;
+    if (mayReuse) return;
+    this.buffer = Buffer.allocUnsafe(WRITE_BYTES);
+    noteBytes(WRITE_BYTES);
   }
 
-  protected abstract send(bytes: Uint8Array): void;
+  /** Returns whether the bytes are needed no more. */
+  protected abstract send(bytes: Uint8Array): boolean;
   protected abstract room(): Promise<void>;
 
   async flush(): Promise<void> {
@@ -58,8 +64,9 @@ export class StandardOutput extends CollectedOutput {
   readonly name = 'standard output';
   private isFull = false;
 
-  protected send(bytes: Uint8Array): void {
+  protected send(bytes: Uint8Array): boolean {
     this.isFull = !process.stdout.write(bytes);
+    return false;
   }
 
   protected async room(): Promise<void> {
@@ -103,13 +110,14 @@ export class FileOutput extends CollectedOutput {
     }
   }
 
-  protected send(bytes: Uint8Array): void {
+  protected send(bytes: Uint8Array): boolean {
     let at = 0;
     while (at < bytes.length) {
       const count = writeSync(this.descriptor, bytes, at, bytes.length - at, this.bytes);
       at += count;
       this.bytes += count;
     }
+    return true;
   }
 
   protected room(): Promise<void> {

@@ -6,6 +6,7 @@
 //   130  interrupted
 
 import { KVASIR_VERSION } from '../../base/version.js';
+import { boundGarbage } from '../garbage.js';
 import { systemErrorText } from '../../base/system-error.js';
 import { TransferError } from '../record/record.js';
 import { helpText, type Options, type OptionTable, parseOptions, UsageError } from './options.js';
@@ -53,6 +54,7 @@ function listenForSignals(interrupt: Interrupt): void {
 
 /** Runs a program to its exit code; whatever goes wrong is one line on the error output. */
 export async function runProgram(spec: ProgramSpec, words: readonly string[]): Promise<number> {
+  boundGarbage();
   const table = { ...spec.options, ...commonOptions };
   // The reader of a pipe may go away: then there is nobody to write for.
   process.stdout.on('error', () => process.exit(1));

@@ -65,9 +65,7 @@ export class JsonSink implements Sink {
   }
 
   private hand(): void {
-    const { bytes, output } = this;
-    if (bytes.length === 0) return;
-    output.write(bytes.take());
+    if (this.bytes.length > 0) this.bytes.hand((bytes) => this.output.write(bytes));
   }
 
   /** The short way, which makes no strings; false, and nothing written, when the record is none for it. */

@@ -9,7 +9,7 @@ import type { Output } from '../program/output.js';
 import type { Batch, KeyRecord, Sink } from '../record/record.js';
 import { RdbError } from '../../persistence/rdb/reader.js';
 
-const HAND_BYTES = 1 << 20;
+const HAND_BYTES = 256 * 1024;
 const nothing = (): void => undefined;
 
 export interface RespSinkOptions {
@@ -42,10 +42,15 @@ export class RespSink implements Sink {
         this.select(record.database);
         encoder.command(record.args);
       }
-      if (encoder.length > HAND_BYTES) output.write(encoder.take());
+      if (encoder.length > HAND_BYTES) this.hand();
     }
-    output.write(encoder.take());
+    this.hand();
     await output.flush();
+  }
+
+  private hand(): void {
+    const bytes = this.encoder.take();
+    if (this.output.write(bytes)) this.encoder.giveBack(bytes);
   }
 
   private select(database: number): void {

@@ -2,6 +2,8 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
+import { noteBytes } from '../garbage.js';
+
 const CHUNK_BYTES = 1 << 20;
 
 export function fileSize(path: string): number {
@@ -21,6 +23,7 @@ export function* fileChunks(path: string, from = 0, to = Infinity): Generator<Ui
       const count = readSync(descriptor, chunk, 0, chunk.length, at);
       if (count === 0) return;
       at += count;
+      noteBytes(count);
       yield chunk.subarray(0, count);
     }
   } finally {
@@ -29,7 +32,10 @@ export function* fileChunks(path: string, from = 0, to = Infinity): Generator<Ui
 }
 
 export async function* standardInput(): AsyncGenerator<Uint8Array, void> {
-  for await (const chunk of process.stdin) yield chunk as Buffer;
+  for await (const chunk of process.stdin) {
+    noteBytes((chunk as Buffer).length);
+    yield chunk as Buffer;
+  }
 }
 
 /** The first bytes of a file. */

@@ -5,6 +5,8 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { noteBytes } from '../garbage.js';
+
 const SEGMENT_BYTES = 64 << 20;
 const READ_BYTES = 256 * 1024;
 
@@ -31,6 +33,7 @@ export class Spool {
 
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    noteBytes(bytes.length);
     let last = this.segments[this.segments.length - 1];
     if (last === undefined || last.written >= SEGMENT_BYTES) {
       const path = join(this.folder, `${++this.number}`);
@@ -72,6 +75,7 @@ export class Spool {
       if (first !== undefined && first.taken < first.written) {
         const chunk = new Uint8Array(Math.min(READ_BYTES, first.written - first.taken));
         const count = readSync(first.descriptor, chunk, 0, chunk.length, first.taken);
+        noteBytes(count);
         first.taken += count;
         this.pending -= count;
         if (first.taken === first.written && (first.written >= SEGMENT_BYTES || this.segments.length > 1)) this.drop();
