@@ -1,18 +1,19 @@
 // rdb-sink: writes records as an RDB file of a wanted version, and counts what the version cannot hold.
 //
-// A value in parts is collected in its encoded form, as its count stands before its elements: memory is that of the biggest
-// value. The file appears under its name when it is whole and durable.
+// A value in parts is collected in its encoded form, as its count stands before its elements: a big one on disk (spilled-value).
+// The file appears under its name when it is whole and durable.
 
 import { Crc64 } from '../../base/crc64.js';
 import { SERVER_VERSION } from '../../base/version.js';
 import { Opcode, RdbType } from '../../persistence/rdb/format.js';
 import { RdbError } from '../../persistence/rdb/reader.js';
 import { Compression, RdbWriter } from '../../persistence/rdb/writer.js';
-import type { Output } from '../program/output.js';
+import { FileOutput, type Output } from '../program/output.js';
 import { valueOf } from '../record/decode.js';
 import { keepsRaw, lossOf, plainType, VERSION_FUNCTIONS, writeElements, writeValue } from '../record/encode.js';
 import { type Batch, type KeyRecord, NO_EXPIRY, type Sink } from '../record/record.js';
 import { elementCount } from '../record/values.js';
+import { SpilledValue } from './spilled-value.js';
 
 const WRITE_BYTES = 1 << 20;
 const VERSION_AUX = 7;
@@ -32,7 +33,7 @@ export interface RdbSinkOptions {
 /** The value in parts that is being collected. */
 interface Collected {
   readonly head: KeyRecord;
-  readonly body: RdbWriter;
+  readonly body: SpilledValue;
   readonly rdbType: number;
   count: number;
 }
@@ -46,6 +47,8 @@ export class RdbSink implements Sink {
   private database = -1;
   private hasHeader = false;
   private collected: Collected | undefined;
+  /** Its last part has come, and its bytes go to the output. */
+  private finished: SpilledValue | undefined;
 
   constructor(
     private readonly output: Output,
@@ -81,8 +84,10 @@ export class RdbSink implements Sink {
   async write(batch: Batch): Promise<void> {
     this.header();
     for (const record of batch.records) {
-      if (record.what === 'key') this.put(record);
-      else if (record.what === 'function') {
+      if (record.what === 'key') {
+        this.put(record);
+        if (this.finished !== undefined) await this.appendFinished();
+      } else if (record.what === 'function') {
         if (this.version >= VERSION_FUNCTIONS) this.writer.function(record.code);
         else this.lose('function libraries (since RDB 10, Redis 7.0)', true);
       }
@@ -99,7 +104,7 @@ export class RdbSink implements Sink {
 
   private put(record: KeyRecord): void {
     try {
-      if (record.part === 'whole' || record.part === 'first') this.collected = undefined;
+      if (record.part === 'whole' || record.part === 'first') this.dropCollected();
       const { whole, what } = lossOf(record, this.version);
       if (what !== '' && (record.part === 'whole' || record.part === 'first')) this.lose(what, whole);
       if (whole) return;
@@ -154,26 +159,47 @@ export class RdbSink implements Sink {
       const plain = plainType(value, this.version);
       const canAge = plain === RdbType.hash && this.version >= 12;
       const rdbType = canAge ? RdbType.hashMetadata : plain;
-      const body = new RdbWriter(this.compression, WRITE_BYTES);
+      const body = new SpilledValue(this.compression, this.output instanceof FileOutput ? this.output.name : undefined);
       this.collected = { head: record, body, rdbType, count: 0 };
     }
     const { collected } = this;
     if (collected === undefined) return;
-    writeElements(collected.body, value, collected.rdbType, FIRST_EXPIRY);
+    writeElements(collected.body.writer, value, collected.rdbType, FIRST_EXPIRY);
+    collected.body.spill();
     collected.count += elementCount(value);
     if (record.part !== 'last') return;
     this.head(collected.head, collected.rdbType);
     if (collected.rdbType === RdbType.hashMetadata) this.writer.int64(FIRST_EXPIRY);
     this.writer.writeLength(collected.count);
-    this.writer.append(collected.body);
+    this.finished = collected.body;
     this.collected = undefined;
+  }
+
+  private dropCollected(): void {
+    this.collected?.body.close();
+    this.collected = undefined;
+  }
+
+  private async appendFinished(): Promise<void> {
+    const body = this.finished!;
+    this.finished = undefined;
+    try {
+      for (const piece of body.pieces()) {
+        this.writer.raw(piece, 0, piece.length);
+        if (this.writer.length < WRITE_BYTES) continue;
+        this.hand();
+        await this.output.flush();
+      }
+    } finally {
+      body.close();
+    }
   }
 
   private hand(): void {
     const { writer } = this;
     this.crc.update(writer.bytes, 0, writer.length);
-    this.output.write(writer.bytes.slice(0, writer.length));
-    writer.clear();
+    if (this.output.write(writer.bytes.subarray(0, writer.length))) writer.clear();
+    else writer.restart(new Uint8Array(writer.bytes.length));
   }
 
   flush(): Promise<void> {
@@ -182,6 +208,7 @@ export class RdbSink implements Sink {
 
   /** Writes the end and the checksum; a value whose last part did not come is left out. */
   async close(): Promise<void> {
+    this.dropCollected();
     this.header();
     this.writer.byte(Opcode.end);
     this.hand();
