@@ -296,54 +296,135 @@ describe('the API of the admin', () => {
   });
 
   it('exports and imports the same keys, in each format', async () => {
+    /** Texts that CSV has to escape, that a spreadsheet takes for a formula, or that look as if they were escaped already. */
+    const hard = ['a"b\\\r\n\udcff', '=1+1', "'=1+1", '-5', '\\x41', '\\x5cx41', ' ', 'é,😀', '@a\n', '\0\u0001', '"'];
     await run(
       ['FLUSHALL'],
-      ['SET', 's', 'a"b\\\r\n\udcff'],
-      ['HSET', 'h', 'f', 'v'],
-      ['RPUSH', 'l', '1', '2'],
-      ['SADD', 'set', 'm'],
-      ['ZADD', 'z', '1.5', 'm'],
-      ['XADD', 'x', '1-1', 'f', 'v'],
+      ['SET', 's', hard[0]!],
+      ['SET', 'empty', ''],
+      ['HSET', 'small', 'f', 'v'],
+      ['SET', '=k,\udc80', 'x'],
+      ['HSET', 'h', 'f', 'v', ...hard.flatMap((text) => [text, text])],
+      ['RPUSH', 'l', '1', '2', ...hard],
+      ['SADD', 'set', 'm', ...hard],
+      ['ZADD', 'z', '1.5', 'm', '-inf', 'low', '1e300', '=', '0.1', '\udcff'],
+      ['XADD', 'x', '1-1', 'f', 'v', 'a b', 'é "x" \udcff\n'],
+      ['XADD', 'x', '1-2', ...hard, 'odd'],
       ['SET', 'e', '1', 'EX', '10000'],
     );
-    for (const format of ['json', 'rdb', 'commands']) {
+    const all = [
+      ['DBSIZE'],
+      ['GET', 's'],
+      ['GET', 'empty'],
+      ['GET', '=k,\udc80'],
+      ['SORT', 'set', 'ALPHA'],
+      ['HGET', 'h', 'f'],
+      ['HMGET', 'h', ...hard],
+      ['HLEN', 'h'],
+      ['LRANGE', 'l', '0', '-1'],
+      ['ZRANGE', 'z', '0', '-1', 'WITHSCORES'],
+      ['XRANGE', 'x', '-', '+'],
+      ['PEXPIRETIME', 'e'],
+    ];
+    const expected = await run(...all);
+    for (const format of ['json', 'rdb', 'commands', 'csv']) {
       const { body } = await download(`/api/servers/${id}/export?format=${format}&database=0`);
       const target = await startServer({ port: 0 });
       const targetId = await addServer(`into ${format}`, target.port);
-      const started = await send(admin.port, 'POST', `/api/servers/${targetId}/import?format=${format}&mode=replace`, {
-        headers: { cookie: root.cookie, 'x-csrf-token': root.token },
-        body,
-      });
-      const job = await jobEnd(root, String(started.json().job));
+      const job = await importInto(targetId, format, body);
       assert.deepEqual([job.state, job.errors], ['done', 0], `${format}: ${JSON.stringify(job)}`);
-      const { replies } = (
-        await root.post(`/api/servers/${targetId}/commands`, {
-          commands: [
-            ['DBSIZE'],
-            ['GET', 's'],
-            ['HGET', 'h', 'f'],
-            ['LRANGE', 'l', '0', '-1'],
-            ['ZSCORE', 'z', 'm'],
-            ['XLEN', 'x'],
-          ],
-        })
-      ).json<{ replies: unknown[] }>();
-      assert.deepEqual(replies, [7, 'a"b\\\r\n\udcff', 'v', ['1', '2'], '1.5', 1], format);
+      const { replies } = (await root.post(`/api/servers/${targetId}/commands`, { commands: all })).json<{
+        replies: unknown[];
+      }>();
+      assert.deepEqual(replies, expected, format);
       await target.close();
     }
-    const csv = (await download(`/api/servers/${id}/export?format=csv&database=0&pattern=h`)).body.toString();
-    assert.equal(csv, 'database,key,type,expires_at,field,value\r\n0,h,hash,,f,v\r\n');
+    const csv = (await download(`/api/servers/${id}/export?format=csv&database=0&pattern=small`)).body.toString();
+    assert.equal(csv, 'database,key,type,expires_at,field,value\r\n0,small,hash,,f,v\r\n');
     // Nothing is left of the uploads.
     assert.deepEqual(
       readdirSync(admin.folder).filter((name) => name.startsWith('upload')),
       [],
     );
-    const damaged = await send(admin.port, 'POST', `/api/servers/${id}/import?format=rdb`, {
-      headers: { cookie: root.cookie, 'x-csrf-token': root.token },
-      body: 'REDIS0010 this is none',
-    });
-    assert.equal((await jobEnd(root, String(damaged.json().job))).state, 'failed');
+    assert.equal((await importInto(id, 'rdb', 'REDIS0010 this is none')).state, 'failed');
   });
+
+  it('imports CSV that people wrote, tells of rows that make no sense, and does what the mode says of keys that are there', async () => {
+    await run(['FLUSHALL'], ['SET', 'kept', 'old'], ['RPUSH', 'list', 'old']);
+    const file = [
+      '\xef\xbb\xbfValue,note,KEY,type,field,expires_at',
+      'new,,kept',
+      '"two\nlines, and ""quotes""",,plain,,,2100-01-01T00:00:00Z',
+      'one,,list,list',
+      'two,"a note",list,list',
+      'v,,hash,hash,f',
+      'm,,scores,zset,-inf',
+      ...['m,,scores,zset,high', 'x,,bad,nosuch', 'x,,,string', 'x,,bad,string,,never', 'a b c,,log,stream,1-1'],
+      'k v,,log,stream,2-1',
+      'k v,,log,stream,1-5',
+      '',
+    ].join('\r\n');
+    const job = await importInto(id, 'csv', Buffer.from(file, 'latin1'), 'skip');
+    assert.deepEqual([job.state, job.errors, job.matched], ['done', 6, 6], JSON.stringify(job));
+    for (const [at, reason] of [
+      [9, 'the score is no number'],
+      [10, 'no type nosuch'],
+      [11, 'the key is missing'],
+      [12, 'expires_at is no time'],
+      [13, 'fields and values in turn'],
+      [15, 'must grow'],
+    ] as const)
+      assert.ok(
+        (job.lines as string[]).some((line) => line.startsWith(`line ${at}: `) && line.includes(reason)),
+        reason,
+      );
+    assert.deepEqual(
+      await run(
+        ['DBSIZE'],
+        ['MGET', 'kept', 'plain'],
+        ['PEXPIRETIME', 'plain'],
+        ['LRANGE', 'list', '0', '-1'],
+        ['HGETALL', 'hash'],
+        ['ZSCORE', 'scores', 'm'],
+        ['XRANGE', 'log', '-', '+'],
+      ),
+      [6, ['old', 'two\nlines, and "quotes"'], Date.UTC(2100, 0), ['old'], ['f', 'v'], '-inf', [['2-1', ['k', 'v']]]],
+    );
+    await importInto(id, 'csv', 'key,type,value\nlist,list,more\nkept,string,newer', 'merge');
+    await importInto(id, 'csv', 'key,value\nplain,"replaced"', 'replace');
+    assert.deepEqual(await run(['LRANGE', 'list', '0', '-1'], ['MGET', 'kept', 'plain'], ['TTL', 'plain']), [
+      ['old', 'more'],
+      ['newer', 'replaced'],
+      -1,
+    ]);
+    for (const [body, message] of [
+      ['', /no line with the names of columns/],
+      ['key,type\na,string', /names no column value/],
+      ['key,value\na,"open', /quote in line 2 is not closed/],
+    ] as const) {
+      const failed = await importInto(id, 'csv', body);
+      assert.equal(failed.state, 'failed');
+      assert.match(String(failed.message), message);
+    }
+    // A list of several parts.
+    const line = `big,list,${'x'.repeat(1000)}\n`;
+    await importInto(id, 'csv', `key,type,value\n${line.repeat(10_000)}big,list,last`);
+    assert.deepEqual(await run(['LLEN', 'big'], ['LINDEX', 'big', '-1']), [10_001, 'last']);
+  });
+
+  async function importInto(
+    serverId: string,
+    format: string,
+    body: string | Uint8Array,
+    mode = 'replace',
+  ): Promise<Record<string, unknown>> {
+    const started = await send(admin.port, 'POST', `/api/servers/${serverId}/import?format=${format}&mode=${mode}`, {
+      headers: { cookie: root.cookie, 'x-csrf-token': root.token },
+      body,
+    });
+    assert.equal(started.status, 200, started.text);
+    return jobEnd(root, String(started.json().job));
+  }
 
   async function download(path: string): Promise<{ body: Buffer }> {
     const response = await fetch(`${admin.url.slice(0, -1)}${path}`, { headers: { cookie: root.cookie } });

@@ -24,6 +24,7 @@ export function ExchangeView({ server, about, me }: ViewProps) {
     setFile(chosen);
     if (chosen === undefined) return;
     if (/\.rdb$/i.test(chosen.name)) setImportFormat('rdb');
+    else if (/\.csv$/i.test(chosen.name)) setImportFormat('csv');
     else if (/\.(redis|txt|aof)$/i.test(chosen.name)) setImportFormat('commands');
     else setImportFormat('json');
   };
@@ -91,6 +92,7 @@ export function ExchangeView({ server, about, me }: ViewProps) {
                 onChange={(event) => setImportFormat(event.currentTarget.value)}
               >
                 <option value="json">{t('JSON lines (kvasir-dump, redis-dump)')}</option>
+                <option value="csv">CSV</option>
                 <option value="rdb">RDB</option>
                 <option value="commands">{t('Commands')}</option>
               </select>

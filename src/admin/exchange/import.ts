@@ -1,4 +1,4 @@
-// import: keys out of an uploaded file into a server: JSON lines of kvasir-dump and redis-dump, an RDB file, or commands.
+// import: keys out of an uploaded file into a server: JSON lines of kvasir-dump and redis-dump, CSV, an RDB file, or commands.
 //
 // The file lies in the data folder while the job runs. Keys outside the person's prefixes are refused one by one; a file of commands
 // goes line by line through the same policy as the console.
@@ -22,9 +22,10 @@ import { RdbSource } from '../../transfer/sources/rdb-source.js';
 import { infoField, type ServerLink } from '../link/server-link.js';
 import type { Job } from '../jobs/jobs.js';
 import { textOfBytes } from '../text-bytes.js';
+import { CsvSource } from './csv-source.js';
 import { addressOf } from './export.js';
 
-export const importFormats = ['json', 'rdb', 'commands'] as const;
+export const importFormats = ['json', 'csv', 'rdb', 'commands'] as const;
 export type ImportFormat = (typeof importFormats)[number];
 export const importModes = ['skip', 'replace', 'merge'] as const;
 
@@ -68,6 +69,10 @@ export async function importKeys(link: ServerLink, clock: Clock, query: ImportQu
 
 function openSource({ path, format }: ImportQuery, clock: Clock, job: Job): Source {
   if (format === 'rdb') return new RdbSource('the file', fileChunks(path), fileSize(path));
+  if (format === 'csv')
+    return new CsvSource('the file', fileChunks(path), fileSize(path), (where, reason) =>
+      job.fault(`${where}: ${reason}`),
+    );
   return new JsonSource('the file', fileChunks(path), fileSize(path), {
     base64: false,
     acceptsAnyBytes: false,

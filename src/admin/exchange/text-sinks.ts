@@ -1,16 +1,16 @@
 // text-sinks: keys as lines for people and spreadsheets: commands that make them again, and CSV.
 //
-// A line of commands is in redis-cli's grammar, so that `redis-cli < file` and the page's import read it. CSV has the columns
-// key, type, expires at, value; a collection has one row for each element, with the field or the score in a column of its own.
-// Bytes that are no UTF-8 are written as \xHH in CSV.
+// A line of commands is in redis-cli's grammar, so that `redis-cli < file` and the page's import read it. CSV has one row for each
+// element, with the field, the score or the id in a column of its own; csv-source reads it. Times to live of fields and the groups
+// of streams have no place in it.
 import { latin1 } from '../../base/bytes.js';
 import { quote } from '../../base/quoting.js';
 import { expireCommand, valueCommands, type Word } from '../../transfer/record/commands.js';
 import { valueOf } from '../../transfer/record/decode.js';
 import { type Batch, type KeyRecord, NO_EXPIRY, type Sink } from '../../transfer/record/record.js';
-import type { Value } from '../../transfer/record/values.js';
+import { scoreText, type Value } from '../../transfer/record/values.js';
 import type { Output } from '../../transfer/program/output.js';
-import { textOfBytes } from '../text-bytes.js';
+import { cellOf, wordsCellOf } from './csv-cells.js';
 
 abstract class LineSink implements Sink {
   constructor(protected readonly output: Output) {}
@@ -67,44 +67,42 @@ export class CsvSink extends LineSink {
   private hasHeader = false;
 
   protected put(record: KeyRecord, value: Value): void {
+    this.writeHeader();
+    const expires = record.expireAtMs === NO_EXPIRY ? '' : new Date(Math.max(0, record.expireAtMs)).toISOString();
+    const head = [String(record.database), cellOf(record.key), value.kind, expires].join(',');
+    for (const [field, text] of rowsOf(value)) this.output.write(`${head},${field},${text}\r\n`);
+  }
+
+  override close(): Promise<void> {
+    this.writeHeader();
+    return super.close();
+  }
+
+  private writeHeader(): void {
     if (!this.hasHeader) this.output.write('database,key,type,expires_at,field,value\r\n');
     this.hasHeader = true;
-    const expires = record.expireAtMs === NO_EXPIRY ? '' : new Date(Math.max(0, record.expireAtMs)).toISOString();
-    const head = [String(record.database), cell(record.key), value.kind, expires].join(',');
-    for (const [field, text] of rowsOf(value)) this.output.write(`${head},${field},${text}\r\n`);
   }
 }
 
 function* rowsOf(value: Value): Generator<readonly [string, string]> {
   switch (value.kind) {
     case 'string':
-      yield ['', cell(value.bytes)];
+      yield ['', cellOf(value.bytes)];
       return;
     case 'list':
     case 'set':
-      for (const element of value.elements) yield ['', cell(element)];
+      for (const element of value.elements) yield ['', cellOf(element)];
       return;
     case 'zset':
-      for (const [index, element] of value.elements.entries()) yield [String(value.scores[index]), cell(element)];
+      for (const [index, element] of value.elements.entries()) yield [scoreText(value.scores[index]!), cellOf(element)];
       return;
     case 'hash':
-      for (const [index, field] of value.fields.entries()) yield [cell(field), cell(value.values[index]!)];
+      for (const [index, field] of value.fields.entries()) yield [cellOf(field), cellOf(value.values[index]!)];
       return;
     case 'stream':
-      for (const { id, pairs } of value.entries)
-        yield [id, cell(Buffer.from(pairs.map((part) => textOfBytes(part)).join(' ')))];
+      for (const { id, pairs } of value.entries) yield [id, wordsCellOf(pairs)];
       return;
     case 'module':
       yield ['', ''];
   }
-}
-
-/** A cell that a spreadsheet does not take for a formula. */
-function cell(bytes: Uint8Array): string {
-  const text = textOfBytes(bytes).replace(
-    /[\udc80-\udcff]/g,
-    (one) => `\\x${(one.charCodeAt(0) - 0xdc00).toString(16)}`,
-  );
-  const safe = /^[=+@\t\r-]/.test(text) && !/^[+-]?\d+(\.\d+)?$/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
