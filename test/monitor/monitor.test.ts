@@ -151,6 +151,87 @@ describe('a sample', () => {
     assert.equal(third.get('command:get'), 0);
   });
 
+  test('has each figure of memory, network, keys, replication, saves and the event loop', async (t) => {
+    const stage = await Stage.set(t);
+    Object.assign(stage.fields, {
+      total_net_input_bytes: 0,
+      total_net_output_bytes: 0,
+      total_net_repl_output_bytes: 0,
+      expired_keys: 0,
+      evicted_keys: 0,
+      total_error_replies: 0,
+      total_connections_received: 0,
+      sync_full: 0,
+    });
+    const first = await stage.next();
+    assert.deepEqual([first.get('rdb_ok'), first.get('aof_ok'), first.get('master')], [1, 1, 1]);
+    const second = await stage.next({
+      used_memory_rss: 900,
+      used_memory_peak: 600,
+      mem_fragmentation_ratio: '1.80',
+      blocked_clients: 2,
+      pubsub_clients: 1,
+      connected_slaves: 1,
+      rdb_changes_since_last_save: 11,
+      rdb_bgsave_in_progress: 1,
+      aof_current_size: 4096,
+      aof_last_write_status: 'err',
+      rdb_last_bgsave_status: 'err',
+      instantaneous_eventloop_duration_usec: 70,
+      eventloop_pause_max_usec: 1500,
+      total_net_input_bytes: 2000,
+      total_net_output_bytes: 6000,
+      total_net_repl_output_bytes: 400,
+      expired_keys: 8,
+      evicted_keys: 10,
+      total_error_replies: 2,
+      total_connections_received: 6,
+      sync_full: 1,
+      cmdstat_get: 'calls=4,usec=8,usec_per_call=2.00,rejected_calls=0,failed_calls=0',
+      latency_percentiles_usec_get: 'p50=2.007,p99=11.007,p99.9=31.007',
+    });
+    for (const [name, value] of Object.entries({
+      memory_rss: 900,
+      memory_peak: 600,
+      fragmentation: 1.8,
+      clients_blocked: 2,
+      clients_pubsub: 1,
+      replicas: 1,
+      changes: 11,
+      saving: 1,
+      aof_size: 4096,
+      aof_ok: 0,
+      rdb_ok: 0,
+      loop_us: 70,
+      loop_pause_us: 1500,
+      net_in: 1000,
+      net_out: 3000,
+      repl_out: 200,
+      expired: 4,
+      evicted: 5,
+      errors: 1,
+      connections: 3,
+      syncs_full: 0.5,
+      'command:get': 2,
+      'p99:get': 11.007,
+      p50_us: 2.007,
+      p99_us: 11.007,
+      p999_us: 31.007,
+    }))
+      assert.equal(second.get(name), value, name);
+    const replica = await stage.next({
+      role: 'slave',
+      master_host: '10.0.0.9',
+      master_port: 6379,
+      master_link_status: 'up',
+      master_last_io_seconds_ago: 7,
+      total_net_repl_input_bytes: 0,
+    });
+    assert.deepEqual([replica.get('master'), replica.get('link_up'), replica.get('lag_seconds')], [0, 1, 7]);
+    const cut = await stage.next({ master_link_status: 'down', master_link_down_since_seconds: 40 });
+    assert.deepEqual([cut.get('link_up'), cut.get('lag_seconds')], [0, 40]);
+  });
+
   test('has no rate over a counter that was reset', async (t) => {
     const stage = await Stage.set(t);
     await stage.next({ total_commands_processed: 1000 });

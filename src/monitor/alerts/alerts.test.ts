@@ -314,6 +314,72 @@ describe('alerts', () => {
     assert.deepEqual(bench.alerts.current(), []);
   });
 
+  test('begin with rules for each fault that people ask about, which fire on it, end after it, and on nothing else', async () => {
+    /** What all is well looks like. */
+    const fine: Record<string, number> = {
+      memory_percent: 60,
+      lag_seconds: 1,
+      link_up: 1,
+      hit_rate: 95,
+      rejected: 0,
+      evicted: 0,
+      rdb_ok: 1,
+      aof_ok: 1,
+      cluster_ok: 1,
+      backends_ejected: 0,
+      certificate_days: 90,
+    };
+    const faults: readonly (readonly [string, Record<string, number>])[] = [
+      ['down', { up: 0 }],
+      ['memory', { memory_percent: 91 }],
+      ['lag', { lag_seconds: 31 }],
+      ['link', { link_up: 0 }],
+      ['hit-rate', { hit_rate: 49 }],
+      ['rejected', { rejected: 0.5 }],
+      ['evicted', { evicted: 3 }],
+      ['save', { rdb_ok: 0 }],
+      ['aof', { aof_ok: 0 }],
+      ['cluster', { cluster_ok: 0 }],
+      ['ejected', { backends_ejected: 1 }],
+      ['certificate', { certificate_days: 13.9 }],
+    ];
+    const events: readonly (readonly [string, readonly EventKind[]])[] = [
+      ['roles', ['promoted', 'demoted', 'new-master', 'failover']],
+      ['restart', ['restart']],
+      ['slots', ['slots-gained', 'slots-lost']],
+    ];
+    assert.deepEqual(
+      [...faults, ...events].map(([id]) => id).sort(),
+      defaultRules.map(({ id }) => id).sort(),
+      'each rule is tried',
+    );
+    const firing = ({ alerts }: Bench): string[] =>
+      alerts
+        .current()
+        .filter(({ phase }) => phase === 'firing')
+        .map(({ rule }) => rule);
+    for (const [id, fault] of faults) {
+      const bench = new Bench([]);
+      bench.alerts.setRule({ ...bench.alerts.rules.find((rule) => rule.id === id)!, isEnabled: true });
+      bench.sample(fine, 3600);
+      assert.deepEqual(firing(bench), [], 'all is well');
+      bench.sample({ ...fine, ...fault }, 3600);
+      assert.deepEqual(firing(bench), [id]);
+      bench.sample(fine, 3600);
+      assert.deepEqual(firing(bench), [], `${id} is over`);
+    }
+    for (const [id, kinds] of events)
+      for (const kind of kinds) {
+        const bench = new Bench([]);
+        bench.alerts.setRule({ ...bench.alerts.rules.find((rule) => rule.id === id)!, isEnabled: true });
+        bench.sample(fine);
+        bench.happen(kind, 'it happened');
+        assert.deepEqual(firing(bench), [id], kind);
+        bench.sample(fine, 3600);
+        assert.deepEqual(firing(bench), [], `${kind} is over`);
+      }
+  });
+
   test('know the figures and events of all rules that they begin with', () => {
     const bench = new Bench([]);
     for (const rule of defaultRules) assert.deepEqual(bench.alerts.setRule(JSON.parse(JSON.stringify(rule))), rule);

@@ -234,6 +234,30 @@ describe('the history in files', () => {
     assert.ok(gone.v.filter((value) => !Number.isNaN(value)).length < 2);
   });
 
+  test('keeps rows for 7 days and minutes for a year unless told otherwise', async () => {
+    const files = new SimulatedFiles();
+    const { history } = makeHistory(files);
+    const [dense, end] = [415 * DAY_MS, 430 * DAY_MS];
+    // An hour apart, then three in a minute, whose mean is neither of their values.
+    for (let at = 0; at < dense; at += 60 * MINUTE_MS) history.append('a', START_MS + at, [cell('n', 50)]);
+    for (let at = dense; at < end; at += 20_000)
+      history.append('a', START_MS + at, [cell('n', at % MINUTE_MS === 0 ? 0 : 90)]);
+    history.expire(START_MS + end);
+    const minuteAt = async (days: number): Promise<number[]> => {
+      const at = START_MS + end - days * DAY_MS;
+      const { v } = await history.series('a', 'n', at, at + MINUTE_MS, STEP_MS);
+      return v.filter((value) => !Number.isNaN(value));
+    };
+    for (const days of [1, 6, 6.9]) assert.deepEqual(await minuteAt(days), [0, 90, 90], `${days} days ago`);
+    // A segment goes as a whole, when its last row is too old.
+    for (const days of [9, 14]) {
+      const values = await minuteAt(days);
+      assert.ok(values.length > 0 && values.every((value) => value === 60), `${days} days ago: ${values.join()}`);
+    }
+    assert.deepEqual([...new Set(await minuteAt(364))], [50]);
+    assert.deepEqual(await minuteAt(425), []);
+  });
+
   test('stays within its bytes by giving up the oldest', async () => {
     const { history, log } = makeHistory(new SimulatedFiles(), { bytesMax: 150_000 });
     const random = new Prng(seed);
