@@ -41,6 +41,8 @@ class Pipe {
   private inputEnded = false;
   private lastReadMs = performance.now();
   private settled = false;
+  /** Set when the server takes no more; what it has sent is still read. */
+  private writeError: Error | undefined;
 
   /** `rest` is what came before the first command; `settle` gets the exit code. */
   constructor(
@@ -56,13 +58,11 @@ class Pipe {
 
   begin(): void {
     const { stream, input } = this;
-    const lost = 'Error reading replies from server';
+    this.readAfterFailedWrite();
     stream.on('data', (chunk: Buffer) => this.receive(chunk));
-    stream.on('error', (error) =>
-      this.fail(errorCode(error) === 'EPIPE' ? `Error writing to the server: ${systemErrorText(error)}` : lost),
-    );
-    stream.on('close', () => this.fail(lost));
-    stream.on('end', () => this.fail(lost));
+    stream.on('error', (error) => this.lose(error));
+    stream.on('close', () => this.lose());
+    stream.on('end', () => this.lose());
     stream.on('drain', () => input.resume());
     stream.resume();
     input.on('data', (chunk: Buffer) => this.pass(chunk));
@@ -83,6 +83,16 @@ class Pipe {
     this.progress.clear();
     this.console.complain(`${message}\n`);
     this.finish(1);
+  }
+
+  /** The server has closed. */
+  private lose(error?: Error): void {
+    const cause = this.writeError ?? error;
+    this.fail(
+      errorCode(cause) === 'EPIPE'
+        ? `Error writing to the server: ${systemErrorText(cause)}`
+        : 'Error reading replies from server',
+    );
   }
 
   private report(): void {
@@ -140,18 +150,27 @@ class Pipe {
   // --- input --------------------------------------------------------------------------------------------------------
 
   /**
-   * A server that closes says why before. A failed write would throw away what has come and was not read, so each write
-   * waits for a turn of the loop, in which all that has come is read.
+   * A server that closes says why before. A stream whose write fails reads no more, and what has come is lost; so this one
+   * does not learn of it, and stays until its end has been read.
    */
-  private send(...parts: readonly (Buffer | string)[]): void {
+  private readAfterFailedWrite(): void {
+    const { stream } = this;
+    const write = stream._write.bind(stream);
+    const until =
+      (done: (error?: Error | null) => void) =>
+      (error?: Error | null): void => {
+        if (error instanceof Error) this.writeError ??= error;
+        else done();
+      };
+    stream._write = (chunk, encoding, done) => write(chunk, encoding, until(done));
+    const writev = stream._writev?.bind(stream);
+    if (writev !== undefined) stream._writev = (chunks, done) => writev(chunks, until(done));
+  }
+
+  private send(bytes: Buffer): void {
     const { input, stream } = this;
-    input.pause();
-    setImmediate(() => {
-      if (this.settled || stream.destroyed) return;
-      let takesMore = true;
-      for (const part of parts) takesMore = stream.write(part);
-      if (takesMore) input.resume();
-    });
+    if (this.settled || stream.destroyed || this.writeError !== undefined) return;
+    if (!stream.write(bytes)) input.pause();
   }
 
   private pass(chunk: Buffer): void {
@@ -172,7 +191,7 @@ class Pipe {
     if (this.settled) return;
     this.inputEnded = true;
     this.lastReadMs = performance.now();
-    this.send('\r\n*2\r\n$4\r\nECHO\r\n$20\r\n', this.magic, '\r\n');
+    this.send(Buffer.concat([Buffer.from('\r\n*2\r\n$4\r\nECHO\r\n$20\r\n'), this.magic, Buffer.from('\r\n')]));
     this.progress.clear();
     this.console.write('All data transferred. Waiting for the last reply...\n');
     this.console.flush();
