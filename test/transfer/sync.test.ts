@@ -174,17 +174,20 @@ describe('kvasir-sync', { skip: peerMissing('redis-server', 'redis-cli') }, () =
         const told = join(folder, 'told');
         const hook = join(folder, 'hook.sh');
         writeFileSync(hook, `echo "$1 $2" > ${told}\n`);
-        await mustRun('kvasir-sync', ['move', '--from', url(old), '--to', url(fresh), '--hook', `sh ${hook}`]);
+        const there = ['move', '--from', url(old), '--to', url(fresh), '--hook', `sh ${hook}`];
+        await fresh.send('SET', 'own', '1');
+        const refused = await runTool('kvasir-sync', there);
+        assert.equal(refused.status, 1);
+        assert.match(refused.stderr, /has keys, which would be lost; --force goes on/);
+        assert.match(await fresh.send('INFO', 'replication'), /role:master/);
+        await mustRun('kvasir-sync', [...there, '--force']);
         assert.equal(await digestOf(fresh), wanted, `seed ${seed}`);
         assert.match(await fresh.send('INFO', 'replication'), /role:master/);
         assert.match(await old.send('INFO', 'replication'), /role:slave/);
         assert.equal(readFileSync(told, 'utf8'), `${url(old)} ${url(fresh)}\n`);
-        // And back, which ends the server that is left.
+        // And back, which ends the server that is left. The keys of a replica are those of its master.
         const back = ['move', '--from', url(fresh), '--to', url(old), '--stop-old'];
-        const refused = await runTool('kvasir-sync', back);
-        assert.equal(refused.status, 1);
-        assert.match(refused.stderr, /has keys, which would be lost; --force goes on/);
-        const moved = await mustRun('kvasir-sync', [...back, '--force']);
+        const moved = await mustRun('kvasir-sync', back);
         assert.match(moved.stdout.toString(), /4\/5 now send the clients to .*\n5\/5 .* is stopped\n$/);
         assert.equal(await digestOf(old), wanted, `seed ${seed}`);
         assert.match(await old.send('INFO', 'replication'), /role:master/);
