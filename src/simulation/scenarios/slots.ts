@@ -115,6 +115,10 @@ class SlotsWorld {
   /** A source has served slots again of which it did not know whether they were taken. */
   isAtRisk = false;
   private isOver = false;
+  /** What `isOneView` compared last, and the result. */
+  private compared: readonly Cluster[] = [];
+  private versions: readonly number[] = [];
+  private wasOneView = false;
   moves = 0;
 
   constructor(
@@ -151,12 +155,23 @@ class SlotsWorld {
       const cluster = clusterOf(node);
       if (!cluster.isOk || cluster.nodeCount !== NODES) return false;
     }
-    const [first, ...others] = nodes.map(clusterOf);
-    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    return this.isOneView(nodes.map(clusterOf));
+  }
+
+  /** The nodes agree about every slot. It is asked after every event, so all slots are compared only after a change. */
+  private isOneView(clusters: readonly Cluster[]): boolean {
+    const { compared } = this;
+    if (clusters.every((cluster, index) => compared[index] === cluster && this.versions[index] === cluster.version))
+      return this.wasOneView;
+    this.compared = clusters;
+    this.versions = clusters.map(({ version }) => version);
+    const [first, ...others] = clusters;
+    this.wasOneView = true;
+    for (let slot = 0; slot < SLOT_COUNT && this.wasOneView; slot++) {
       const id = first!.owner(slot)?.id;
-      if (id === undefined || others.some((cluster) => cluster.owner(slot)?.id !== id)) return false;
+      this.wasOneView = id !== undefined && others.every((cluster) => cluster.owner(slot)?.id === id);
     }
-    return true;
+    return this.wasOneView;
   }
 
   async build(): Promise<void> {
