@@ -126,6 +126,19 @@ describe('a move of slots with a node that lies', () => {
     assert.match(await kvasir.send('CLUSTER', 'NODES'), new RegExp(`${id('b')} .* 0-8191`));
   });
 
+  it('ends a move whose destination has gone before the copy began', async () => {
+    const raw = connect(kvasir.port, '127.0.0.1');
+    sockets.add(raw);
+    raw.on('error', () => undefined).resume();
+    raw.write(Buffer.concat([words('SYNC', id('e'), id('b'), '9002', '9002'), command('QUIT')]));
+    await once(raw, 'close');
+    await untilTrue(async () => (await status(id('e'), 'last_error')) !== '', 'a failure');
+    // What was about to begin has had its turn by the second reply.
+    await kvasir.send('PING');
+    assert.equal(await status(id('e'), 'state'), 'failed');
+    assert.match(await kvasir.send('CLUSTER', 'INFO'), /cluster_slot_migration_active_tasks:0/);
+  });
+
   it('keeps nodes.conf readable when the destination lies about its epoch', async () => {
     const raw = connect(kvasir.port, '127.0.0.1');
     sockets.add(raw);

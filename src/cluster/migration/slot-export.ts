@@ -94,6 +94,8 @@ export class SlotExport implements SnapshotSink, EffectSink {
   /** Begins; the destination has been told so. */
   start(): void {
     const { move, owner } = this;
+    // The destination has gone already.
+    if (this.isOver) return;
     move.keysTotal = this.slots.reduce((sum, slot) => sum + owner.keysInSlot(slot), 0);
     move.enter('snapshot');
     move.progress(0, 0);

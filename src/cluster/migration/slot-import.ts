@@ -116,6 +116,12 @@ export class SlotImport implements StreamTarget {
     if (move.isPaused) this.say('PACE', 'PAUSE');
   }
 
+  /** Tells the source, once it listens, what `accepted` would tell it otherwise. */
+  private sayPace(...words: readonly string[]): void {
+    const { phase } = this.move;
+    if (phase === 'snapshot' || phase === 'streaming' || phase === 'handoff') this.say('PACE', ...words);
+  }
+
   private say(...words: readonly string[]): void {
     this.link?.send('CLUSTER', 'SYNCSLOTS', ...words);
   }
@@ -237,10 +243,10 @@ export class SlotImport implements StreamTarget {
     const { move } = this;
     if (order.kind === 'limit') {
       move.rateLimit = order.bytesPerSecond;
-      this.say('PACE', 'LIMIT', String(order.bytesPerSecond));
+      this.sayPace('LIMIT', String(order.bytesPerSecond));
     } else {
       move.isPaused = order.kind === 'pause';
-      this.say('PACE', order.kind === 'pause' ? 'PAUSE' : 'RESUME');
+      this.sayPace(order.kind === 'pause' ? 'PAUSE' : 'RESUME');
     }
   }
 
