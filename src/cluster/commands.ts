@@ -91,6 +91,7 @@ export function setSlotNode(bus: Bus, slot: number, id: string): Refusal {
   const node = state.node(id);
   if (node === undefined) return `ERR Unknown node ${id}`;
   if (node.isReplica) return errors.targetNoMaster;
+  if (node === myself && state.importingFrom.has(slot) && state.isHandingOver) return errors.handingOver;
   const wasMine = state.isMine(slot);
   const keyCount = world.keysInSlot(slot);
   if (wasMine && node !== myself && keyCount > 0)

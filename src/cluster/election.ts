@@ -205,9 +205,8 @@ function whyNoVote(bus: Bus, sender: ClusterNode, header: BusMessage['header']):
   if (waitMs > 0) return `can't vote about this master before ${Math.ceil(waitMs)} milliseconds`;
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     if (!hasSlot(slots, slot) || hasSlot(state.unclaimed, slot)) continue;
-    const owner = state.owners[slot];
-    if (owner !== undefined && owner.configEpoch > configEpoch)
-      return `slot ${slot} epoch (${owner.configEpoch}) > reqEpoch (${configEpoch})`;
+    const claimEpoch = state.claimEpoch(slot);
+    if (claimEpoch > configEpoch) return `slot ${slot} epoch (${claimEpoch}) > reqEpoch (${configEpoch})`;
   }
   return undefined;
 }

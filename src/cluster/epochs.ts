@@ -11,11 +11,15 @@ export function beginEpoch(state: ClusterState): number {
   return state.currentEpoch;
 }
 
-/** Gives this node the greatest epoch, unless it has that already. Only for what a user or manager asks for. */
-export function bumpEpoch(bus: Bus): boolean {
+/**
+ * Gives this node the greatest epoch, unless it has that already, or hands slots over: then its epoch stays. Only for
+ * what a user or manager asks for. An epoch that is not above `least` counts as another node's.
+ */
+export function bumpEpoch(bus: Bus, least = 0): boolean {
   const { state } = bus;
   const { myself } = state;
-  if (myself.configEpoch !== 0 && myself.configEpoch === state.maxEpoch) return false;
+  if (state.isHandingOver) return false;
+  if (myself.configEpoch > least && myself.configEpoch === state.maxEpoch) return false;
   myself.configEpoch = beginEpoch(state);
   bus.save();
   bus.log('notice', `New configEpoch set to ${myself.configEpoch}`);
@@ -28,6 +32,8 @@ export function resolveCollision(bus: Bus, sender: ClusterNode): void {
   const { myself } = state;
   if (!sender.isMaster || !myself.isMaster || sender.configEpoch !== myself.configEpoch) return;
   if (sender.id <= myself.id) return;
+  // The collision is still there when the slots have gone.
+  if (state.isHandingOver) return;
   myself.configEpoch = beginEpoch(state);
   bus.save();
   bus.log(

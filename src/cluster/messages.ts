@@ -142,7 +142,7 @@ export function sendUpdate(bus: Bus, link: BusLink | undefined, owner: ClusterNo
   if (link?.isOpen !== true) return;
   const slots = new Uint8Array(SLOT_BITMAP_BYTES);
   for (let index = 0; index < slots.length; index++) slots[index] = owner.slots[index]! & ~bus.state.unclaimed[index]!;
-  const body: MessageBody = { kind: 'update', id: owner.id, configEpoch: owner.configEpoch, slots };
+  const body: MessageBody = { kind: 'update', id: owner.id, configEpoch: owner.claimEpoch, slots };
   bus.send(link, MessageType.update, build(bus, MessageType.update, body));
 }
 

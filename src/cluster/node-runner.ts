@@ -163,6 +163,11 @@ export class NodeRunner implements LinksOwner {
     }
   }
 
+  /** The last attempt to write nodes.conf has failed. */
+  get lacksFile(): boolean {
+    return this.isUnsaved;
+  }
+
   /** Writes nodes.conf; returns why it could not. It is tried again later. */
   save(): string | undefined {
     this.triedSaveMs = this.times().steadyMs;

@@ -70,6 +70,8 @@ export class ClusterNode {
   shardId: string;
   flags: number;
   configEpoch = 0;
+  /** The epoch with which it last named all its slots; -1: `configEpoch`. */
+  private namedEpoch = -1;
   ip = '';
   port = 0;
   tlsPort = 0;
@@ -106,6 +108,24 @@ export class ClusterNode {
     this.shardId = shardId;
     this.flags = flags;
     this.createdMs = nowMs;
+  }
+
+  /** Its slots, as they are known here, were claimed with this epoch: it may have given some away since. */
+  get claimEpoch(): number {
+    return this.namedEpoch < 0 ? this.configEpoch : this.namedEpoch;
+  }
+
+  /** It has this epoch by now; nothing is said about its slots. */
+  raiseEpoch(epoch: number): void {
+    if (epoch <= this.configEpoch) return;
+    this.namedEpoch = this.claimEpoch;
+    this.configEpoch = epoch;
+  }
+
+  /** It has named all its slots, with this epoch. */
+  nameSlots(epoch: number): void {
+    this.raiseEpoch(epoch);
+    this.namedEpoch = epoch >= this.configEpoch ? -1 : Math.max(this.claimEpoch, epoch);
   }
 
   has(flag: number): boolean {

@@ -82,7 +82,7 @@ function noteSender(bus: Bus, sender: ClusterNode, header: MessageHeader): void 
     bus.save();
   }
   if (header.configEpoch > sender.configEpoch) {
-    sender.configEpoch = header.configEpoch;
+    sender.raiseEpoch(header.configEpoch);
     bus.save();
   }
   sender.replicationOffset = header.offset;
@@ -175,7 +175,7 @@ function takeRole(bus: Bus, sender: ClusterNode, header: MessageHeader): void {
     if (isShardMate && master !== state.myself) {
       noteMaster(bus, master);
       const count = moveSlots(bus, sender, master);
-      master.configEpoch = Math.max(master.configEpoch, header.configEpoch);
+      state.nameSlots(master, Math.max(master.configEpoch, header.configEpoch));
       bus.log(
         'notice',
         `A failover occurred in shard ${sender.shardId}; node ${bus.name(sender)} lost ${count} slot(s) to node ${bus.name(master)} with a config epoch of ${master.configEpoch}`,
@@ -206,6 +206,7 @@ function takeSlots(bus: Bus, sender: ClusterNode, header: MessageHeader): void {
   const { myself } = bus.state;
   const master = sender.isMaster ? sender : sender.master;
   const differs = master !== undefined && !sameBitmap(master.slots, header.slots);
+  if (sender.isMaster) bus.state.nameSlots(sender, header.configEpoch);
   if (differs && sender.isMaster) takeClaim(bus, sender, header.configEpoch, header.slots);
   if (differs) correctStaleClaim(bus, sender, header.configEpoch, header.slots);
   if (myself.isMaster && sender.isMaster && header.configEpoch === myself.configEpoch) resolveCollision(bus, sender);
@@ -246,9 +247,9 @@ function receiveFromKnown(bus: Bus, link: BusLink, sender: ClusterNode, message:
 /** A node reports the slots of a third one, with an epoch that is newer than the known one. */
 function takeUpdate(bus: Bus, { id, configEpoch, slots }: MessageBody & { kind: 'update' }): void {
   const node = bus.state.node(id);
-  if (node === undefined || node.isMyself || node.configEpoch >= configEpoch) return;
+  if (node === undefined || node.isMyself || node.claimEpoch >= configEpoch) return;
   noteMaster(bus, node);
-  node.configEpoch = configEpoch;
+  bus.state.nameSlots(node, configEpoch);
   bus.save();
   takeClaim(bus, node, configEpoch, slots);
 }

@@ -11,6 +11,7 @@ export function followMaster(bus: Bus, master: ClusterNode): void {
   if (myself.isMaster) {
     state.migratingTo.clear();
     state.importingFrom.clear();
+    state.grantedTo.clear();
   }
   state.follow(myself, master);
   bus.actions.push({ kind: 'follow', master });

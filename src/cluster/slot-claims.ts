@@ -1,5 +1,10 @@
 // slot-claims: a node claims slots with its epoch: the greater epoch gets them, and a master that lost its last one
 // follows the winner.
+//
+// A claim counts with the epoch in which its node named all its slots (`claimEpoch`). The node's epoch may be known to be
+// greater already, from a message without slots or from a move's own connection: but then the node may have given slots
+// away of which this node has not heard yet, and a claim for them with the greater epoch would take them from their new
+// owner.
 
 import { SLOT_COUNT } from '../base/key-slot.js';
 import type { Bus } from './bus.js';
@@ -25,7 +30,7 @@ export function takeClaim(bus: Bus, sender: ClusterNode, epoch: number, slots: U
     const owner = state.owners[slot];
     if (!hasSlot(slots, slot)) {
       // The slot is on its way to another node; until that one is known, no reply names the old owner.
-      if (owner === sender) setSlotBit(state.unclaimed, slot);
+      if (owner === sender && epoch >= (state.takenAt.get(slot) ?? 0)) setSlotBit(state.unclaimed, slot);
       continue;
     }
     claimedCount++;
@@ -36,7 +41,7 @@ export function takeClaim(bus: Bus, sender: ClusterNode, epoch: number, slots: U
     // The manager decides about a slot that is being imported here.
     if (state.importingFrom.has(slot)) continue;
     const isGranted = state.grantedTo.get(slot) === sender;
-    if (!isGranted && !isUnclaimed(bus, slot) && owner!.configEpoch >= epoch) continue;
+    if (!isGranted && !isUnclaimed(bus, slot) && state.claimEpoch(slot) >= epoch) continue;
     if (owner === myself && bus.world.keysInSlot(slot) > 0) lostWithKeys.push(slot);
     if (owner === master) lostCount++;
     // A slot that has gone cannot go any further from here.
@@ -66,11 +71,11 @@ export function leaveSubReplica(bus: Bus): boolean {
 
 /** Tells a sender that claims slots with an old epoch who has them by now. */
 export function correctStaleClaim(bus: Bus, sender: ClusterNode, epoch: number, slots: Uint8Array): void {
-  const { owners } = bus.state;
+  const { state } = bus;
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     if (!hasSlot(slots, slot)) continue;
-    const owner = owners[slot];
-    if (owner === sender || owner === undefined || isUnclaimed(bus, slot) || owner.configEpoch <= epoch) continue;
+    const owner = state.owners[slot];
+    if (owner === sender || owner === undefined || isUnclaimed(bus, slot) || owner.claimEpoch <= epoch) continue;
     bus.log(
       'verbose',
       `Node ${bus.name(sender)} has old slots configuration, sending an UPDATE message about ${bus.name(owner)}`,

@@ -41,8 +41,13 @@ export class ClusterState {
   readonly importingFrom = new Map<number, ClusterNode>();
   /** Slots whose keys come here, or to this node's master, in one step: their keys must not be visible yet. */
   readonly staged = new Set<number>();
-  /** Slots that are being handed over, with the node that may claim them whatever its epoch is. */
+  /**
+   * Slots that are being handed over, with the node that may claim them whatever its epoch is. As long as there are any,
+   * this node's configEpoch must not change (see migration/takeover).
+   */
   readonly grantedTo = new Map<number, ClusterNode>();
+  /** Slots whose new owner has told this node so before it told everybody on the bus, with its epoch then. */
+  readonly takenAt = new Map<number, number>();
   currentEpoch = 0;
   lastVoteEpoch = 0;
   isOk = false;
@@ -76,9 +81,18 @@ export class ClusterState {
     return this.owners[slot] === this.myself;
   }
 
+  /** The epoch of the owner's claim, as far as it is known here. */
+  claimEpoch(slot: number): number {
+    return Math.max(this.owners[slot]?.claimEpoch ?? -1, this.takenAt.get(slot) ?? -1);
+  }
+
   /** The master of this shard: this node itself, or whom it follows. */
   get shardMaster(): ClusterNode {
     return this.myself.master ?? this.myself;
+  }
+
+  get isHandingOver(): boolean {
+    return this.grantedTo.size > 0;
   }
 
   assignedSlotCount(): number {
@@ -170,10 +184,18 @@ export class ClusterState {
     const owner = this.owners[slot];
     if (owner === undefined) return;
     this.owners[slot] = undefined;
+    this.takenAt.delete(slot);
     clearSlotBit(owner.slots, slot);
     owner.slotCount--;
     clearSlotBit(this.unclaimed, slot);
     this.version++;
+  }
+
+  /** `node` has named all its slots, with this epoch. */
+  nameSlots(node: ClusterNode, epoch: number): void {
+    node.nameSlots(epoch);
+    for (const [slot, takenAt] of this.takenAt)
+      if (this.owners[slot] === node && takenAt <= epoch) this.takenAt.delete(slot);
   }
 
   unassignAll(node: ClusterNode): number {

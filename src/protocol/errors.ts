@@ -54,6 +54,7 @@ export const errors = {
   databaseMigrates: 'ERR the specified DB is being migrated',
   noKeys: 'ERR numkeys should be greater than 0',
   noMoveWithin: 'ERR keys are not moved in a transaction or a script: that waits for the other server',
+  handingOver: 'ERR Slots of this node are being handed over to another node. Try again when they have gone.',
   slotsNotStable: 'ERR all slot states must be STABLE to start a slot migration task.',
   noConfigFile: 'ERR The server is running without a config file',
   targetDisagrees: 'ERR Target node does not agree about current slot ownership',

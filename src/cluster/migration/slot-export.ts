@@ -292,7 +292,7 @@ export class SlotExport implements SnapshotSink, EffectSink {
     const { owner } = this;
     const lagMax = this.mark < MARKS_PATIENT ? Math.min(LAG_BYTES_WANTED, owner.handoffLagMax) : owner.handoffLagMax;
     const isClose = this.sentBytes - this.markBytes <= lagMax && this.unsentBytes <= lagMax;
-    if (!isClose || this.move.isPaused || owner.isInMidWrite) this.markLater();
+    if (!isClose || this.move.isPaused || owner.isInMidWrite || owner.isHandingOver) this.markLater();
     else this.handOff();
   }
 
@@ -302,9 +302,9 @@ export class SlotExport implements SnapshotSink, EffectSink {
     move.enter('handoff');
     this.pausedMs = owner.clock.steadyMs();
     if (!owner.skipsPause) owner.server.pause.begin(2 * timeoutMs, 'write', 'slots');
-    this.words('HANDOFF', this.mark, Math.ceil(timeoutMs / 2));
+    const epoch = owner.grant(move, this.slots);
+    this.words('HANDOFF', this.mark, Math.ceil(timeoutMs / 2), epoch);
     this.flush();
-    owner.grant(move, this.slots);
     move.enter('granted');
     this.deadline = owner.clock.after(timeoutMs, () => this.notTaken());
   }
@@ -320,7 +320,7 @@ export class SlotExport implements SnapshotSink, EffectSink {
   }
 
   private notTaken(): void {
-    const { owner, move } = this;
+    const { owner, move, slots } = this;
     if (this.isOver) return;
     if (!owner.isClusterOk) {
       // Nobody is served anyway, and the others may know better.
@@ -331,7 +331,7 @@ export class SlotExport implements SnapshotSink, EffectSink {
       'warning',
       `Slot migration ${move.id}: node ${move.destinationId} has not said within ${owner.writePauseTimeoutMs} ms that it took slots ${this.rangesText}. This node serves them again. Write loss risk! if that node has taken them and serves somebody out of reach`,
     );
-    owner.reclaim();
+    owner.reclaim(slots);
     this.fail('Timed out after the handoff: the target did not say that it took the slots');
   }
 

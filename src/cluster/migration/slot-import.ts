@@ -206,23 +206,26 @@ export class SlotImport implements StreamTarget {
     } else if (word === 'HANDOFF') {
       move.enter('handoff');
       this.handoffMs = this.owner.clock.steadyMs();
-      this.takeOverWhenDurable(number(4));
+      this.takeOverWhenReady(number(4), number(5));
     } else if (word === 'FAIL') this.fail(places.count > 3 ? reasonOf(places.text(3)) : 'The source gave up');
   }
 
-  private takeOverWhenDurable(leaseMs: number): void {
+  private takeOverWhenReady(leaseMs: number, sourceEpoch: number): void {
     const { owner, move } = this;
     if (this.isOver || move.phase !== 'handoff') return;
-    if (!owner.isDurable) {
-      this.timer = owner.clock.after(1, () => this.takeOverWhenDurable(leaseMs));
-      return;
-    }
+    const again = (): void => {
+      this.timer = owner.clock.after(1, () => this.takeOverWhenReady(leaseMs, sourceEpoch));
+    };
     if (owner.clock.steadyMs() - this.ackMs >= leaseMs) {
       this.decline('The handoff of the slots came too late');
       return;
     }
-    const epoch = owner.takeOver(move, this.slots);
-    if (epoch === undefined) {
+    const epoch = owner.isDurable ? owner.takeOver(move, this.slots, sourceEpoch) : 'later';
+    if (epoch === 'later') {
+      again();
+      return;
+    }
+    if (epoch === 'never') {
       this.decline('The slots have another owner by now, or this node cannot serve them');
       return;
     }

@@ -21,6 +21,8 @@ export interface MovesOwner {
   readonly timeoutMs: number;
   /** A bug for tests of the simulation: writes are not paused for the handoff. */
   readonly skipsPause: boolean;
+  /** Another move's slots are on their way to their new owner. */
+  readonly isHandingOver: boolean;
   /** Something is half done that will write without a command: a parked script, a MIGRATE. */
   readonly isInMidWrite: boolean;
   /** All writes so far would survive a crash to the degree that appendfsync sets. */
@@ -38,11 +40,12 @@ export interface MovesOwner {
   dial(nodeId: string, events: ConnectEvents): Wire | undefined;
 
   // --- the source's side
-  grant(move: SlotMove, slots: readonly number[]): void;
+  /** Returns the epoch that the destination's must be above. */
+  grant(move: SlotMove, slots: readonly number[]): number;
   /** The cluster is ok, as this node sees it. */
   readonly isClusterOk: boolean;
   /** Takes a new epoch, so that a node that comes back with old claims is not believed. */
-  reclaim(): void;
+  reclaim(slots: readonly number[]): void;
   giveUp(move: SlotMove, slots: readonly number[], epoch: number): void;
   exportEnded(move: SlotMove): void;
 
@@ -51,7 +54,10 @@ export interface MovesOwner {
   stage(slots: readonly number[]): void;
   /** Deletes what is staged, little by little. */
   dropStaged(slots: readonly number[]): void;
-  /** This node owns the slots from now on; returns its epoch, or undefined when they are not the source's any more. */
-  takeOver(move: SlotMove, slots: readonly number[]): number | undefined;
+  /**
+   * This node owns the slots from now on; returns its epoch. 'later': first its own slots must be with their new owner.
+   * 'never': they are not the source's any more, or this node cannot have them.
+   */
+  takeOver(move: SlotMove, slots: readonly number[], sourceEpoch: number): number | 'later' | 'never';
   importEnded(move: SlotMove): void;
 }

@@ -21,7 +21,6 @@ import { REPLICAS } from '../../server/effects.js';
 import type { DataServer } from '../../server/server.js';
 import type { SlotExportRequest, SlotMoveOrder, SlotMovesPort, SlotMoveView } from '../../server/slot-moves-port.js';
 import type { Client } from '../../service/clients/client.js';
-import { bumpEpoch } from '../epochs.js';
 import type { ClusterNode } from '../node.js';
 import type { NodeRunner } from '../node-runner.js';
 import type { ClusterState } from '../state.js';
@@ -32,7 +31,7 @@ import { SlotFilter } from './slot-filter.js';
 import { SlotImport } from './slot-import.js';
 import { SlotMove } from './slot-move.js';
 import type { MovesOwner } from './slot-moves-owner.js';
-import { followTakeover, giveUp, grant, takeOver, withdrawGrant } from './takeover.js';
+import { followTakeover, giveUp, grant, reclaim, takeOver, withdrawGrant } from './takeover.js';
 
 const SECOND_MS = 1000;
 const ID = /^[0-9a-f]{40}$/;
@@ -467,10 +466,14 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     return node === undefined ? undefined : this.node.dialClientPort(node, events);
   }
 
-  grant(move: SlotMove, slots: readonly number[]): void {
-    this.node.runner.change((bus) => {
+  get isHandingOver(): boolean {
+    return this.state.isHandingOver;
+  }
+
+  grant(move: SlotMove, slots: readonly number[]): number {
+    return this.node.runner.change((bus) => {
       const node = bus.state.node(move.destinationId);
-      if (node !== undefined) grant(bus, slots, node);
+      return node === undefined ? 0 : grant(bus, slots, node);
     });
   }
 
@@ -478,8 +481,8 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     return this.state.isOk;
   }
 
-  reclaim(): void {
-    this.node.runner.change((bus) => bumpEpoch(bus));
+  reclaim(slots: readonly number[]): void {
+    this.node.runner.change((bus) => reclaim(bus, slots));
   }
 
   giveUp(move: SlotMove, slots: readonly number[], epoch: number): void {
@@ -511,10 +514,15 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     for (const slot of slots) if (!this.isMine(slot)) this.server.clusterKeys.deleteKeys(slot);
   }
 
-  takeOver(move: SlotMove, slots: readonly number[]): number | undefined {
+  takeOver(move: SlotMove, slots: readonly number[], sourceEpoch: number): number | 'later' | 'never' {
     const { state } = this;
-    if (!this.isMaster || !state.isOk || slots.some((slot) => this.ownerId(slot) !== move.sourceId)) return undefined;
-    const epoch = this.node.runner.change((bus) => takeOver(bus, slots));
+    const source = state.node(move.sourceId);
+    if (source === undefined || !this.isMaster || !state.isOk) return 'never';
+    // After a crash nobody would have them.
+    if (this.node.runner.lacksFile) return 'never';
+    if (slots.some((slot) => state.owners[slot] !== source)) return 'never';
+    const epoch = this.node.runner.change((bus) => takeOver(bus, slots, source, sourceEpoch));
+    if (typeof epoch === 'string') return epoch;
     this.hideStaged();
     this.tellReplicas('TOOKOVER', String(epoch), ...move.ranges.map(({ first, last }) => `${first}-${last}`));
     return epoch;
