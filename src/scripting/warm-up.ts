@@ -64,26 +64,39 @@ return { total, parts[1] or false, -now, cjson.encode({ a = 1, b = {} }), { ok =
 
 /**
  * Warms the compiler up in small steps between other work. `prepare` is asked in each step for the engine that scripts will
- * use, `commandCount` is the number of commands that have run so far.
+ * use, `commandCount` is the number of commands that have run so far. `isAtWork` is told when the work begins, when it is put
+ * off because the server is busy, goes on, and when V8 has had time to end its part.
  */
-export function warmUpCompiler(prepare: () => Engine, commandCount: () => number): void {
+export function warmUpCompiler(
+  prepare: () => Engine,
+  commandCount: () => number,
+  isAtWork: (is: boolean) => void = () => undefined,
+): void {
   const whole = parts.join('\n');
   let round = 0;
   let part = 0;
   let seen = 0;
+  let wasAtWork = false;
+  const tell = (is: boolean): void => {
+    if (is !== wasAtWork) isAtWork(is);
+    wasAtWork = is;
+  };
   const step = (): void => {
     const before = seen;
     seen = commandCount();
     if (seen - before > COMMANDS_MAX) {
+      tell(false);
       setTimeout(step, BUSY_INTERVAL_MS).unref();
       return;
     }
+    tell(true);
     const { globals } = prepare();
     // All is cold in the first round: it goes in smaller steps.
     compile(round === 0 ? parts[part]! : whole, '@user_script').bind(globals);
     if (round === 0 && ++part === parts.length) sha1Hex(whole.repeat(2));
     if (round > 0 || part === parts.length) round++;
     if (round < ROUNDS) setTimeout(step, STEP_INTERVAL_MS).unref();
+    else setTimeout(tell, BUSY_INTERVAL_MS, false).unref();
   };
   setTimeout(step, STEP_INTERVAL_MS).unref();
 }
