@@ -39,6 +39,7 @@ class Streams {
     await this.run(visit, ['MONITOR'], seconds, (reply) => {
       if (reply.kind !== 'status') return undefined;
       const line = textOfBytes(reply.bytes.subarray(0, lineMax));
+      if (line === 'OK') return undefined; // the reply to MONITOR itself
       return filter !== '' && !line.toLowerCase().includes(filter) ? undefined : ['line', line];
     });
   }
@@ -121,14 +122,20 @@ class Streams {
     let windowMs = clock.steadyMs();
     let sent = 0;
     let left = 0;
+    const tellDropped = (): void => {
+      if (left + stream.dropped > 0) stream.send('dropped', { count: left + stream.dropped });
+    };
     for (;;) {
-      const reply = await connection.readReply();
+      const reply = await connection.readReply().catch((error: unknown) => {
+        tellDropped();
+        throw error;
+      });
       if (isError(reply)) throw new Error(replyText(reply));
       const event = eventOf(reply);
       if (event === undefined) continue;
       const nowMs = clock.steadyMs();
       if (nowMs - windowMs >= 1000) {
-        if (left + stream.dropped > 0) stream.send('dropped', { count: left + stream.dropped });
+        tellDropped();
         windowMs = nowMs;
         sent = 0;
         left = 0;

@@ -41,6 +41,8 @@ export interface Login {
 
 interface Shared {
   readonly opening: Promise<Connection>;
+  /** The next command opens another connection. */
+  readonly drop: () => void;
   usedMs: number;
   pending: number;
 }
@@ -103,10 +105,13 @@ export class ServerLink {
   ): Promise<Reply> {
     const shared = this.shared(node, database);
     shared.pending++;
+    let connection: Connection | undefined;
     try {
-      const connection = await shared.opening;
+      connection = await shared.opening;
       return await this.inTime(connection, connection.call(...args), replyMsMax);
     } catch (error) {
+      // `onLost` is not called for an end that a waiting command was told of.
+      if (connection?.lost !== undefined) shared.drop();
       throw this.explain(error, node);
     } finally {
       shared.pending--;
@@ -160,6 +165,10 @@ export class ServerLink {
   close(): void {
     this.isClosed = true;
     this.sweep?.cancel();
+    this.forgetConnections();
+  }
+
+  private forgetConnections(): void {
     for (const { opening } of this.connections.values())
       opening.then(
         (connection) => connection.close(),
@@ -173,16 +182,16 @@ export class ServerLink {
     const name = `${node === undefined ? '' : addressText(node)}/${database}`;
     const known = this.connections.get(name);
     if (known !== undefined) return known;
-    const made: Shared = { opening: this.connect(node, database), usedMs: this.clock.steadyMs(), pending: 0 };
-    this.connections.set(name, made);
     const forget = (): void => {
       if (this.connections.get(name) === made) this.connections.delete(name);
     };
+    const drop = (): void => {
+      forget();
+      this.about = undefined;
+    };
+    const made: Shared = { opening: this.connect(node, database), drop, usedMs: this.clock.steadyMs(), pending: 0 };
+    this.connections.set(name, made);
     made.opening.then((connection) => {
-      const drop = (): void => {
-        forget();
-        this.about = undefined;
-      };
       connection.onLost = drop;
       connection.onIdleData = () => {
         // Nobody asked for this: a notice before the end, say.
@@ -289,10 +298,19 @@ export class ServerLink {
   }
 
   private async readAbout(): Promise<About> {
-    const reply = await this.callNode(undefined, 0, ['INFO']);
-    const value = isError(reply) ? aboutRefused(replyText(reply)) : readInfo(replyText(reply));
+    let value = await this.askNode();
+    if (value.role === 'replica' && this.entry.sentinelMaster !== undefined) {
+      // There was a failover, and the old master did not end its connections: the sentinels know the new one.
+      this.forgetConnections();
+      value = await this.askNode();
+    }
     this.about = { value, atMs: this.clock.steadyMs() };
     return value;
+  }
+
+  private async askNode(): Promise<About> {
+    const reply = await this.callNode(undefined, 0, ['INFO']);
+    return isError(reply) ? aboutRefused(replyText(reply)) : readInfo(replyText(reply));
   }
 
   private explain(error: unknown, node: NodeAddress | undefined): Error {
