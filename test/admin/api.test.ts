@@ -103,6 +103,11 @@ describe('the API of the admin', () => {
     assert.deepEqual((await level({ prefix: '<b>:' })).keys, ['<b>:c*[']);
     assert.deepEqual((await level({ pattern: 'a:*:77' })).folders, { 'a:': 1 });
     assert.equal((await level({ separator: '' })).keys.length, 504);
+    await run(['SET', 'x/y/1', ''], ['SET', 'x/2', ''], ['SET', 'x/y::z', '']);
+    assert.deepEqual((await level({ separator: '/', pattern: '*/*' })).folders, { 'x/': 3 });
+    const below = await level({ separator: '/', prefix: 'x/' });
+    assert.deepEqual([below.folders, below.keys], [{ 'y/': 1 }, ['x/2', 'x/y::z']]);
+    assert.deepEqual((await level({ separator: '::', type: 'string', pattern: 'x*' })).folders, { 'x/y::': 1 });
     for (const body of [
       { position: 'x' },
       { database: -1 },
@@ -122,12 +127,31 @@ describe('the API of the admin', () => {
         'x'.repeat(index % 4 === 0 ? 1000 : 10),
       ]),
     );
+    await run(['DEL', 'small:1'], ['RPUSH', 'small:1', 'x'.repeat(5000)], ['EXPIRE', 'small:2', '600']);
     const sample = (await root.post(`/api/servers/${id}/sample`, {})).json<{
       total: number;
       isExact: boolean;
-      prefixes: { prefix: string; keys: number }[];
+      prefixes: { prefix: string; keys: number; bytes: number }[];
+      types: { type: string; keys: number }[];
+      ttls: { below: number; keys: number }[];
+      biggest: { key: string; bytes: number }[];
     }>();
     assert.equal(sample.total, 999);
+    const [big, small] = sample.prefixes;
+    assert.ok(big!.bytes > 250 * 1000 && big!.bytes < 250 * 1500, `${big!.bytes} bytes of big:`);
+    assert.ok(small!.bytes > 749 * 20 && small!.bytes < 749 * 300, `${small!.bytes} bytes of small:`);
+    assert.deepEqual(
+      sample.types.map(({ type, keys }) => [type, keys]),
+      [
+        ['string', 998],
+        ['list', 1],
+      ],
+    );
+    assert.deepEqual(sample.ttls, [
+      { below: -1, keys: 998 },
+      { below: 3600, keys: 1 },
+    ]);
+    assert.equal(sample.biggest[0]!.key, 'small:1');
     assert.equal(sample.isExact, true);
     assert.deepEqual(
       sample.prefixes.map(({ prefix, keys }) => [prefix, keys]),
@@ -163,6 +187,25 @@ describe('the API of the admin', () => {
     };
     assert.deepEqual(await search({ contains: 'needle' }), ['h']);
     assert.deepEqual(await search({ ttl: 'with' }), ['k:1']);
+    assert.equal((await search({ ttl: 'without' })).length, 201);
+    assert.deepEqual(await search({ ttlSecondsMax: 101 }), ['k:1']);
+    assert.deepEqual(await search({ ttlSecondsMax: 50 }), []);
+    await run(
+      ['SET', 'in:string', 'a pin\udcff here'],
+      ['RPUSH', 'in:list', 'x', 'a pin\udcff'],
+      ['SADD', 'in:set', 'x', 'pin\udcff'],
+      ['ZADD', 'in:zset', '1', 'pin\udcff'],
+      ['HSET', 'in:field', 'pin\udcff', 'x'],
+      ['XADD', 'in:stream', '1-1', 'f', 'a pin\udcff'],
+      ['SET', 'in:none', 'a pin'],
+    );
+    const pins = ['in:field', 'in:list', 'in:set', 'in:stream', 'in:string', 'in:zset'];
+    assert.deepEqual(await search({ contains: 'pin\udcff' }), pins);
+    for (const type of ['string', 'list', 'set', 'zset', 'hash', 'stream'])
+      assert.deepEqual(await search({ type, pattern: 'in:?*', contains: 'pin\udcff' }), [
+        type === 'hash' ? 'in:field' : `in:${type}`,
+      ]);
+    await run(['DEL', ...pins, 'in:none']);
     assert.deepEqual(await search({ bytesMin: 50_000 }), ['large']);
     assert.deepEqual(await search({ type: 'hash' }), ['h']);
     const preview = async (body: Record<string, unknown>): Promise<string> => {
@@ -447,6 +490,30 @@ describe('the API of the admin', () => {
     assert.ok(console.reply.cut.length <= 65_536);
   });
 
+  it('gives each tab of the console a connection of its own, and ends it with the tab', async () => {
+    await run(['FLUSHALL']);
+    const say = async (tab: string, line: string): Promise<unknown> => {
+      const answer = await root.post(`/api/servers/${id}/console`, { tab, line });
+      return answer.status === 200 ? answer.json().reply : answer.json().error;
+    };
+    assert.equal(await say('one', 'MULTI'), 'OK');
+    assert.equal(await say('one', 'SET "a key" \'1\''), 'QUEUED');
+    assert.equal(await say('two', 'GET "a key"'), null);
+    assert.equal(await say('two', 'SELECT 5'), 'OK');
+    assert.equal(await say('two', 'SET there 1'), 'OK');
+    assert.deepEqual(await say('one', 'EXEC'), ['OK']);
+    assert.deepEqual(await run(['GET', 'a key'], ['EXISTS', 'there']), ['1', 0]);
+    assert.equal(await say('two', 'GET there'), '1');
+    const consoles = async (): Promise<number> =>
+      String((await run(['CLIENT', 'LIST']))[0])
+        .split('\n')
+        .filter((line) => / db=5 /.test(line)).length;
+    assert.equal(await consoles(), 1);
+    assert.equal((await root.post(`/api/servers/${id}/console/close`, { tab: 'two' })).status, 200);
+    while ((await consoles()) > 0);
+    assert.equal(await say('two', 'GET there'), null, 'a new connection');
+  });
+
   it('refuses what is no request, and goes on', async () => {
     const headers = { cookie: root.cookie, 'x-csrf-token': root.token, 'content-type': 'application/json' };
     const path = `/api/servers/${id}/commands`;
@@ -504,6 +571,49 @@ describe('the API of the admin', () => {
     for (const socket of sockets) socket.destroy();
     for (const listener of open) listener.close();
     assert.deepEqual(await run(['PING']), ['PONG']);
+  });
+
+  it('finds master and replicas through each other, and follows the master that sentinels name', async () => {
+    const servers = [await startServer({ port: 0 }), await startServer({ port: 0 })];
+    const [first, second] = servers.map(({ port }) => `127.0.0.1:${port}`);
+    const ask = async (port: number, ...words: string[]): Promise<string> => {
+      const connection = await Connection.open({ host: '127.0.0.1', port, timeoutMs: 60_000 });
+      const text = replyText(await connection.call(...words));
+      connection.close();
+      return text;
+    };
+    await ask(servers[1]!.port, 'REPLICAOF', '127.0.0.1', String(servers[0]!.port));
+    const discover = async (address: string): Promise<string[]> => {
+      const answer = await root.post('/api/servers/discover', { name: 'x', nodes: [address] });
+      return answer
+        .json<{ found: { kind: string; nodes: string[] }[] }>()
+        .found.map((one) => `${one.kind} ${one.nodes.join()}`);
+    };
+    while ((await discover(first!)).length < 2);
+    assert.deepEqual(await discover(first!), [`standalone ${first}`, `replica ${second}`]);
+    assert.deepEqual(await discover(second!), [`standalone ${second}`, `master ${first}`]);
+
+    let master = servers[0]!.port;
+    const sentinel = await startLiar({
+      info: '# Server\r\nredis_version:7.0.15\r\nredis_mode:sentinel\r\n',
+      answer: (words) => (words === 'SENTINEL GET-MASTER-ADDR-BY-NAME M' ? ['127.0.0.1', String(master)] : undefined),
+      refusal: 'no',
+      messages: [],
+    });
+    const entry = { name: 'followed', nodes: ['127.0.0.1:1', `127.0.0.1:${sentinel.port}`], sentinelMaster: 'm' };
+    const followed = String((await root.post('/api/servers', entry)).json().id);
+    const set = async (value: string): Promise<unknown> =>
+      (await root.post(`/api/servers/${followed}/commands`, { commands: [['SET', 'k', value]] })).json().replies;
+    assert.deepEqual(await set('1'), ['OK']);
+    assert.equal(await ask(servers[0]!.port, 'GET', 'k'), '1');
+    // The old master stays, with its connections.
+    await ask(servers[1]!.port, 'REPLICAOF', 'NO', 'ONE');
+    await ask(servers[0]!.port, 'REPLICAOF', '127.0.0.1', String(servers[1]!.port));
+    master = servers[1]!.port;
+    while ((await ask(servers[1]!.port, 'GET', 'k')) !== '2') await set('2');
+    assert.equal((await root.get(`/api/servers/${followed}/about`)).json().role, 'master');
+    sentinel.stop();
+    for (const server of servers) await server.close();
   });
 
   it('knows a Valkey, its settings and its modes by what it tells of itself', async () => {
