@@ -2,6 +2,7 @@
 //
 //   npm run bench                                  throughput, memory, start, about 4 minutes; writes docs/benchmarks.md
 //   npm run bench -- --only throughput --tests get,set --rounds 7 --no-write
+//   npm run bench -- --only latency --rounds 9
 //   npm run bench -- --only pause --pause-keys 10000000
 //   npm run bench -- --only big-values --big-elements 10000000
 //   npm run bench -- --only long-commands --long-groups string,list --long-match BITOP
@@ -29,6 +30,7 @@ import { measureCluster } from './cluster.bench.js';
 import { measureConnections } from './connections.bench.js';
 import { fill } from './fill.js';
 import { measureIoThreads } from './io-threads.bench.js';
+import { measureLatency } from './latency.bench.js';
 import { measureLongCommands } from './long-commands.bench.js';
 import { measurePause } from './pause.bench.js';
 import { measurePersistence } from './persistence.bench.js';
@@ -43,11 +45,13 @@ import { log, marked, type Section } from './report.js';
 import {
   type BenchServer,
   cpuSeconds,
+  eachRound,
   kinds,
   missingServer,
   residentBytes,
   type ServerKind,
   startServer,
+  withServers,
 } from './servers.js';
 
 const execute = promisify(execFile);
@@ -130,28 +134,6 @@ const tests: { name: string; share: number }[] = [
 ];
 
 type Pair = Record<ServerKind, number[]>;
-
-async function eachRound(
-  servers: Record<ServerKind, BenchServer>,
-  round: number,
-  run: (server: BenchServer) => Promise<void>,
-): Promise<void> {
-  for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) await run(servers[kind]);
-}
-
-async function withServers(run: (servers: Record<ServerKind, BenchServer>) => Promise<void>): Promise<void> {
-  const redis = await startServer('redis');
-  try {
-    const kvasir = await startServer('kvasir');
-    try {
-      await run({ redis, kvasir });
-    } finally {
-      await kvasir.stop();
-    }
-  } finally {
-    await redis.stop();
-  }
-}
 
 /** One redis-benchmark run: requests a second and processor seconds of the server for each million requests. */
 async function runBenchmark(
@@ -377,6 +359,7 @@ const measures: Record<string, () => Promise<Section[]>> = {
     }),
   'io-threads': () => measureIoThreads(flags['io-threads'].split(',').map(Number), baseRequests, Math.min(rounds, 5)),
   throughput: measureThroughput,
+  latency: () => measureLatency(rounds, 10 * baseRequests),
   memory: measureMemory,
   pause: () => measurePause(Number(flags['pause-keys'])),
   start: measureStart,

@@ -161,3 +161,27 @@ export function residentBytes(pid: number): number {
     return NaN;
   }
 }
+
+/** Runs something with both servers, in an order that changes from round to round. */
+export async function eachRound(
+  servers: Record<ServerKind, BenchServer>,
+  round: number,
+  run: (server: BenchServer) => Promise<void>,
+): Promise<void> {
+  for (const kind of round % 2 === 0 ? kinds : [...kinds].reverse()) await run(servers[kind]);
+}
+
+/** Starts both servers for `run`. */
+export async function withServers(run: (servers: Record<ServerKind, BenchServer>) => Promise<void>): Promise<void> {
+  const redis = await startServer('redis');
+  try {
+    const kvasir = await startServer('kvasir');
+    try {
+      await run({ redis, kvasir });
+    } finally {
+      await kvasir.stop();
+    }
+  } finally {
+    await redis.stop();
+  }
+}
