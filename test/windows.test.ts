@@ -47,7 +47,8 @@ describe('the bundles in Windows', { skip: missing() }, () => {
     };
     assert.equal((await run(['-p', 'process.platform'])).stdout.trim(), 'win32');
   });
-  after(() => rmSync(prefix, { recursive: true, force: true }));
+  // Wine's own server writes its registry a moment after the last program.
+  after(() => rmSync(prefix, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 }));
 
   interface Ended {
     readonly stdout: string;

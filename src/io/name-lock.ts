@@ -40,17 +40,20 @@ const answerMs = 2_000;
 /** So often a door is asked that takes a connection and closes it without a word: its process ends, or has no descriptors left. */
 const silencesMax = 20;
 const lookAgainMs = 10;
+/** A pipe that can neither be made nor asked is about to go, or to come. */
+const pipeAttemptsMax = 20;
 
 /** A name that this process holds. */
 export class NameLock {
   constructor(
     private readonly door: Server,
-    private readonly path: string,
-    private readonly folder: number | undefined,
+    /** The name of its socket; a pipe has none that stays. */
+    private readonly path?: string,
+    private readonly folder?: number,
   ) {}
 
   release(): void {
-    rmSync(this.path, { force: true });
+    if (this.path !== undefined) rmSync(this.path, { force: true });
     this.door.close();
     if (this.folder !== undefined) closeSync(this.folder);
   }
@@ -91,17 +94,19 @@ async function takePipe(folder: string, name: string): Promise<NameLock | string
     .update(`${realpathSync(folder).toLowerCase()}\n${name}`)
     .digest('hex');
   const path = `\\\\.\\pipe\\kvasir-${digest}`;
-  for (;;) {
+  for (let attempt = 0; attempt < pipeAttemptsMax; attempt++) {
     const door = openDoor(() => 'held');
     try {
       await listen(door, { path, permissions: 0o666, backlog: 64 });
-      return new NameLock(door, path, undefined);
+      return new NameLock(door);
     } catch (error) {
       if (errorCode(error) !== 'EADDRINUSE') throw error;
     }
     const answer = await ask(path);
     if (answer !== undefined) return answer.words;
+    await sleep(lookAgainMs);
   }
+  return ' that starts at the same time';
 }
 
 /** Answers with our process id, our host and `state`; keeps no process alive. */
