@@ -14,7 +14,7 @@ import type { ServerAddress } from './address.js';
 import { RespEncoder } from './resp-encoder.js';
 
 const WINDOW_BYTES = 4 << 20;
-const WINDOW_COMMANDS = 20_000;
+const WINDOW_COMMANDS = 4000;
 const SEND_BYTES = 256 * 1024;
 
 export type TakeReply = (reply: Reply) => void;
