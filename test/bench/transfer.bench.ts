@@ -99,6 +99,12 @@ function waysOf(source: BenchServer, target: BenchServer, folder: string, keys: 
       run: () => tool('load', '-u', to, '--aof', commands, '--quiet'),
       fills: true,
     },
+    {
+      work: 'load',
+      name: 'kvasir-load --aof --stream',
+      run: () => tool('load', '-u', to, '--aof', commands, '--stream', '--quiet'),
+      fills: true,
+    },
     { work: 'copy', name: 'MIGRATE COPY', run: migrate, fills: true },
     {
       work: 'copy',

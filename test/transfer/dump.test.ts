@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { untilTrue } from '../cluster-peers.js';
 import { xauthOf } from '../../src/proxy/codis/identity.js';
 import { dataset, sendAll } from '../persistence/dataset.js';
 import { findFreePort, peerMissing, type RedisPeer, startRedis } from '../peer.js';
@@ -60,6 +61,71 @@ describe('kvasir-dump and kvasir-load', { skip: peerMissing('redis-server', 'red
       assert.equal(await digestOf(target), wanted);
     } finally {
       await Promise.all([redis.stop(), target.stop()]);
+    }
+  });
+
+  it('let an empty server run the commands of an append-only file, where that gives the same data', async () => {
+    const source = await kvasirWithDebug(['--appendonly', 'yes', '--auto-aof-rewrite-percentage', '0']);
+    const target = await kvasirWithDebug();
+    try {
+      const load = ['-u', url(target), '--aof'];
+      const manifest = join(source.folder, 'appendonlydir', 'appendonly.aof.manifest');
+      await sendAll(source.port, [
+        ...Array.from({ length: 3000 }, (_, index) => ['SET', `key:${index}`, 'v'.repeat(index)]),
+        ['SET', 'late', '1', 'PXAT', '9999999999999'],
+      ]);
+      // A base of these, and commands after it.
+      await source.send('BGREWRITEAOF');
+      await untilTrue(
+        async () => /aof_rewrite_in_progress:0/.test(await source.send('INFO', 'persistence')),
+        'the end of the rewrite',
+      );
+      await sendAll(source.port, [
+        ['INCRBY', 'counter', '3'],
+        ['SELECT', '3'],
+        ['MULTI'],
+        ['RPUSH', 'list', 'a', 'b'],
+        ['LPOP', 'list'],
+        ['ZADD', 'zset', '1.5', 'a'],
+        ['HSET', 'hash', 'f', 'v'],
+        ['EXEC'],
+        ['SADD', 'set', 'a', 'b'],
+      ]);
+      await source.send('APPEND', 'key:1', 'w');
+      const wanted = await digestOf(source);
+      await mustRun('kvasir-load', [...load, manifest, '--stream']);
+      assert.equal(await digestOf(target), wanted);
+
+      const inUse = await runTool('kvasir-load', [...load, manifest, '--stream']);
+      assert.equal(inUse.status, 1);
+      assert.match(inUse.stderr, /has keys; --stream needs an empty server/);
+      assert.equal(await digestOf(target), wanted);
+
+      await target.send('FLUSHALL');
+      const torn = join(source.folder, 'torn.aof');
+      const command = (...words: string[]): string =>
+        `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
+      writeFileSync(torn, command('SET', 'a', '1') + command('MULTI') + command('SET', 'a', '2') + '*3\r\n$3\r\nSE');
+      const cut = await mustRun('kvasir-load', [...load, torn, '--stream']);
+      assert.match(cut.stderr, /ends inside a command or transaction; what came before was taken/);
+      assert.equal(await target.send('GET', 'a'), '1');
+
+      // It has expired, and a later command made it persist: a server that loads the file has it.
+      await target.send('FLUSHALL');
+      const old = join(source.folder, 'old.aof');
+      writeFileSync(old, command('SET', 'a', '1', 'PXAT', '1000') + command('PERSIST', 'a'));
+      const refused = await runTool('kvasir-load', [...load, old, '--stream']);
+      assert.equal(refused.status, 1);
+      assert.match(
+        refused.stderr,
+        /command at offset 0 that may mean something else now \(SET\); load the file without --stream/,
+      );
+      const shown = await mustRun('kvasir-dump', ['--aof', old]);
+      assert.match(shown.stdout.toString(), /"key":"a","ttl":-1,/);
+      await mustRun('kvasir-load', [...load, old]);
+      assert.equal(await target.send('GET', 'a'), '1');
+    } finally {
+      await Promise.all([source.stop(), target.stop()]);
     }
   });
 

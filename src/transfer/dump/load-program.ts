@@ -6,6 +6,7 @@
 import { KVASIR_VERSION } from '../../base/version.js';
 import { Filters, filterOptions } from '../filters.js';
 import { ClusterSink } from '../link/cluster.js';
+import type { ServerAddress } from '../link/address.js';
 import { probeServer } from '../link/probe.js';
 import { Pipeline } from '../link/pipeline.js';
 import { addressOf, connectOptions, progressMode, progressOptions } from '../program/connect.js';
@@ -23,6 +24,7 @@ import {
   shownKey,
   type WriteMode,
 } from '../sinks/server-sink.js';
+import { AofCommandSource, obstacleOf } from '../sources/aof-commands.js';
 import { fileChunks, fileSize, standardInput } from '../sources/file-chunks.js';
 import { JsonSource } from '../sources/json-source.js';
 import { rdbFile } from '../sources/rdb-file.js';
@@ -55,6 +57,10 @@ const options = {
   },
   rdb: { kind: 'text', value: 'FILE', help: 'Load an RDB file.' },
   aof: { kind: 'text', value: 'FILE', help: 'Load the data of an append-only file or its manifest.' },
+  stream: {
+    kind: 'flag',
+    help: 'With --aof: an empty server runs the commands itself, and nothing has to fit into memory here.',
+  },
   'limit-bytes': { kind: 'size', value: 'BYTES', help: 'At most so many bytes of input a second.' },
   'limit-keys': { kind: 'integer', value: 'N', help: 'At most so many keys a second.' },
   ...filterOptions,
@@ -98,6 +104,7 @@ async function runLoad(words: Options, interrupt: Interrupt): Promise<number> {
     process.stderr.write('Usage: cat dumpfile_db15.json | redis-load -d 15\n');
     return 1;
   }
+  if (words.flag('stream') && !words.has('aof')) throw new UsageError('--stream needs --aof');
   const positionPath = words.text('position');
   if (positionPath !== undefined && (path === undefined || path === '-' || words.has('rdb') || words.has('aof')))
     throw new UsageError('--position needs the name of a JSON file');
@@ -152,6 +159,7 @@ async function openSource(
   if (rdb !== undefined) return rdbFile(rdb, { skimsValues: !new Filters(words).looksAtValues });
   const aof = words.text('aof');
   if (aof !== undefined) {
+    if (await runsCommands(words, aof)) return new AofCommandSource(aof);
     // The server's engine takes a moment to load.
     const { AofDataSource } = await import('../sources/aof-engine.js');
     return new AofDataSource(aof);
@@ -170,9 +178,28 @@ async function openSource(
   });
 }
 
+/** Whether the target shall run the commands of the file itself. Throws when it would not have the same data then. */
+async function runsCommands(words: Options, aof: string): Promise<boolean> {
+  if (!words.flag('stream')) return false;
+  if (!new Filters(words).isEmpty || words.has('database') || words.flag('merge') || words.flag('skip-existing'))
+    throw new UsageError('--stream sends all commands as they are: no filter, database or mode goes with it');
+  const address = targetOf(words);
+  const { version, isCluster, isProxy, isEmpty } = await probeServer(address);
+  if (version === undefined || isCluster || isProxy)
+    throw new TransferError(`${address.name} is no single server, which --stream needs`);
+  if (!isEmpty) throw new TransferError(`${address.name} has keys; --stream needs an empty server`);
+  const obstacle = await obstacleOf(aof, Date.now());
+  if (obstacle !== undefined) throw new TransferError(`${obstacle}; load the file without --stream`);
+  return true;
+}
+
+function targetOf(words: Options): ServerAddress {
+  return addressOf(words.text('uri') ?? '127.0.0.1:6379', words);
+}
+
 /** Opens the target when the first batch has come, as only then the format is known. */
 async function openSink(words: Options, mode: () => WriteMode, complaints: Complaints): Promise<Sink> {
-  const address = addressOf(words.text('uri') ?? '127.0.0.1:6379', words);
+  const address = targetOf(words);
   const { version, isCluster } = await probeServer(address);
   if (words.flag('debug')) process.stderr.write(`connected to ${address.name}, version ${version ?? 'unknown'}\n`);
   const sinkOptions = (): ServerSinkOptions => ({

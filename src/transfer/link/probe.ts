@@ -12,9 +12,11 @@ export interface ProbedServer {
   readonly isCluster: boolean;
   /** The server says that it is a proxy. */
   readonly isProxy: boolean;
+  /** It says of its databases that none has a key. */
+  readonly isEmpty: boolean;
 }
 
-const unknown: ProbedServer = { version: undefined, isCluster: false, isProxy: false };
+const unknown: ProbedServer = { version: undefined, isCluster: false, isProxy: false, isEmpty: false };
 
 export async function probeServer(address: ServerAddress): Promise<ProbedServer> {
   const pipeline = await Pipeline.open(address);
@@ -26,6 +28,7 @@ export async function probeServer(address: ServerAddress): Promise<ProbedServer>
       version: infoField(text, 'redis_version'),
       isCluster: infoField(text, 'cluster_enabled') === '1',
       isProxy: infoField(text, 'proxy') !== undefined,
+      isEmpty: /^# Keyspace/m.test(text) && !/^db\d+:/m.test(text),
     };
   } catch {
     return unknown;

@@ -3,14 +3,10 @@
 // The files are only read. The resulting keys come out as records; the data has to fit into memory, as in a server.
 
 import { randomBytes } from 'node:crypto';
-import { dirname } from 'node:path';
 import { Prng } from '../../base/prng.js';
 import { systemEnvironment } from '../../io/environment.js';
 import { SimulatedFiles } from '../../io/files-simulated.js';
-import { RealFiles } from '../../io/files.js';
 import { AofItem, AofReader } from '../../persistence/aof/reader.js';
-import { parseManifest } from '../../persistence/aof/manifest.js';
-import { readWhole } from '../../io/files.js';
 import { RDB_VERSION, valueKindOf } from '../../persistence/rdb/format.js';
 import { RdbLoader } from '../../persistence/rdb/loader.js';
 import { RdbError, RdbReader } from '../../persistence/rdb/reader.js';
@@ -23,28 +19,11 @@ import { Config } from '../../service/config/config.js';
 import { CHUNK_SHIFT } from '../../memory/layout.js';
 import { RefList } from '../../structures/dict.js';
 import { type Batch, keyRecord, NO_EXPIRY, type Source, TransferError, type TransferRecord } from '../record/record.js';
-import { fileChunks, fileHead, fileSize } from './file-chunks.js';
+import { type AofPart, aofParts } from './aof-parts.js';
+import { fileChunks } from './file-chunks.js';
 
 const SCAN_COUNT = 500;
 const YIELD_COMMANDS = 20_000;
-
-export interface AofPart {
-  readonly path: string;
-  readonly isRdb: boolean;
-  readonly bytes: number;
-}
-
-/** The files of an AOF, in the order of loading: of a manifest, of its folder, or the single file of older versions. */
-export function aofParts(path: string): AofPart[] {
-  const head = fileHead(path, 5).toString('latin1');
-  if (!path.endsWith('.manifest') && !head.startsWith('file ')) return [partOf(path)];
-  const manifest = parseManifest(readWhole(new RealFiles(), path), '');
-  return manifest.live.map(({ name }) => partOf(`${dirname(path)}/${name}`));
-}
-
-function partOf(path: string): AofPart {
-  return { path, isRdb: fileHead(path, 5).toString('latin1') === 'REDIS', bytes: fileSize(path) };
-}
 
 export interface AofEngineOptions {
   /** Told how many bytes were read so far. */
@@ -80,6 +59,8 @@ export class AofEngine {
   }
 
   async load(parts: readonly AofPart[]): Promise<void> {
+    // As in a server that loads: what has expired meanwhile may be made to persist by a later command.
+    this.server.keyspace.expiryPaused = true;
     this.host.beginReplay();
     for (const [index, part] of parts.entries()) {
       const isLast = index === parts.length - 1;

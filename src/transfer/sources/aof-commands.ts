@@ -1,0 +1,198 @@
+// aof-commands: the commands of an append-only file for a server that runs them itself, in place of the engine in memory.
+//
+// Only an empty server gets the same data by that, and only when the commands mean the same now as when they were written. A server
+// that loads its file lets no key expire meanwhile, but any other does: a key whose time has passed would be gone before a later
+// command makes it persist. `obstacleOf` reads the file for that; what it does not know it refuses.
+
+import { latin1 } from '../../base/bytes.js';
+import { escape } from '../../base/quoting.js';
+import { AofItem, AofReader } from '../../persistence/aof/reader.js';
+import { RdbType } from '../../persistence/rdb/format.js';
+import {
+  type Batch,
+  type CommandRecord,
+  NO_EXPIRY,
+  type Source,
+  TransferError,
+  type TransferRecord,
+} from '../record/record.js';
+import { type AofPart, aofParts } from './aof-parts.js';
+import { fileChunks } from './file-chunks.js';
+import { rdbFile } from './rdb-file.js';
+
+/** A time to live that ends within a day may end during the load. */
+const SOON_MS = 86_400_000;
+const BATCH_COMMANDS = 1000;
+const BATCH_BYTES = 1 << 20;
+
+/** Commands that do the same whenever they run: no random choice, no script, no time but those that are looked at. */
+const timeless = new Set(
+  `SELECT MULTI EXEC SETNX MSET MSETNX APPEND INCR DECR INCRBY DECRBY INCRBYFLOAT SETRANGE SETBIT GETSET GETDEL BITOP BITFIELD
+  DEL UNLINK RENAME RENAMENX COPY MOVE PERSIST FLUSHDB FLUSHALL SWAPDB
+  LPUSH RPUSH LPUSHX RPUSHX LPOP RPOP LREM LSET LTRIM LINSERT RPOPLPUSH LMOVE
+  SADD SREM SMOVE SINTERSTORE SUNIONSTORE SDIFFSTORE
+  ZADD ZINCRBY ZREM ZREMRANGEBYSCORE ZREMRANGEBYRANK ZREMRANGEBYLEX ZUNIONSTORE ZINTERSTORE ZDIFFSTORE ZRANGESTORE ZPOPMIN
+  ZPOPMAX GEOADD HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT XDEL XTRIM XSETID PFADD PFMERGE`.split(/\s+/),
+);
+
+function isTimelessCommand(name: string, reader: AofReader, soonMs: number): boolean {
+  const isLate = (index: number, unitMs: number): boolean =>
+    index < reader.count && Number(reader.text(index)) * unitMs > soonMs;
+  if (timeless.has(name)) return true;
+  if (name === 'PEXPIREAT') return reader.count === 3 && isLate(2, 1);
+  if (name === 'EXPIREAT') return reader.count === 3 && isLate(2, 1000);
+  if (name !== 'SET') return false;
+  for (let index = 3; index < reader.count; index++) {
+    const word = reader.text(index).toUpperCase();
+    if (
+      word === 'PXAT'
+        ? !isLate(++index, 1)
+        : word === 'EXAT'
+          ? !isLate(++index, 1000)
+          : !/^(KEEPTTL|NX|XX|GET)$/.test(word)
+    )
+      return false;
+  }
+  return true;
+}
+
+/** Why the commands may make other data when an empty server runs them now; undefined when they do not. Throws what is wrong with the file. */
+export async function obstacleOf(path: string, nowMs: number): Promise<string | undefined> {
+  const soonMs = nowMs + SOON_MS;
+  const parts = aofParts(path);
+  for (const part of parts) {
+    let start = 0;
+    if (part.isRdb) {
+      const rdb = rdbFile(part.path, { skimsValues: true });
+      for await (const { records } of rdb.batches())
+        if (records.some((record) => expiresBy(record, soonMs))) return `${part.path} has a key that expires soon`;
+      start = rdb.reader.offset;
+    }
+    const commands = new PartCommands(part, start, part === parts.at(-1));
+    const { reader } = commands;
+    while (commands.next()) {
+      const name = reader.text(0).toUpperCase();
+      if (isTimelessCommand(name, reader, soonMs)) continue;
+      return `${part.path} has a command at offset ${reader.itemOffset} that may mean something else now (${escape(name)})`;
+    }
+  }
+  return undefined;
+}
+
+function expiresBy(record: TransferRecord, timeMs: number): boolean {
+  if (record.what !== 'key') return false;
+  // Of fields that expire it is not looked at when.
+  if (record.rdbType >= RdbType.hashMetadataPre && record.rdbType <= RdbType.hashListpackEx) return true;
+  if (record.value?.kind === 'hash' && record.value.expireAtMs.length > 0) return true;
+  return record.expireAtMs !== NO_EXPIRY && record.expireAtMs < timeMs;
+}
+
+/** The commands of one file, one after the other. */
+class PartCommands {
+  readonly reader: AofReader;
+  isTorn = false;
+  private readonly chunks: Iterator<Uint8Array>;
+
+  constructor(
+    private readonly part: AofPart,
+    start: number,
+    private readonly isLast: boolean,
+  ) {
+    this.reader = new AofReader(start);
+    this.chunks = fileChunks(part.path, start)[Symbol.iterator]();
+  }
+
+  /** Moves to the next command; false at the end. */
+  next(): boolean {
+    const { reader, part } = this;
+    for (;;) {
+      const item = reader.next();
+      if (item === AofItem.command) return true;
+      if (item === AofItem.malformed)
+        throw new TransferError(`${part.path} is malformed at offset ${reader.itemOffset}; see kvasir-check-aof`);
+      if (item !== AofItem.needInput) continue;
+      const { value, done } = this.chunks.next();
+      if (done !== true) {
+        reader.push(value);
+        continue;
+      }
+      this.isTorn = reader.hasRest;
+      if (this.isTorn && !this.isLast)
+        throw new TransferError(`${part.path} ends inside a command, and other files follow it`);
+      return false;
+    }
+  }
+}
+
+export class AofCommandSource implements Source {
+  readonly totalKeys = undefined;
+  readonly totalBytes: number;
+  readonly warnings: string[] = [];
+  private readonly parts: readonly AofPart[];
+  private database = 0;
+
+  constructor(readonly name: string) {
+    this.parts = aofParts(name);
+    this.totalBytes = this.parts.reduce((sum, part) => sum + part.bytes, 0);
+  }
+
+  async *batches(): AsyncGenerator<Batch, void> {
+    let before = 0;
+    for (const part of this.parts) {
+      let start = 0;
+      if (part.isRdb) {
+        const rdb = rdbFile(part.path, { skimsValues: true });
+        for await (const { records, sourceBytes } of rdb.batches())
+          yield { records, sourceBytes: before + sourceBytes };
+        start = rdb.reader.offset;
+      }
+      yield* this.commands(new PartCommands(part, start, part === this.parts.at(-1)), before);
+      before += part.bytes;
+    }
+  }
+
+  private *commands(commands: PartCommands, before: number): Generator<Batch, void> {
+    const { reader } = commands;
+    this.database = 0;
+    let records: CommandRecord[] = [];
+    let start = reader.offset;
+    let inTransaction = false;
+    while (commands.next()) {
+      const record = this.recordOf(reader);
+      const name = reader.lengths[0]! <= 5 ? reader.text(0).toUpperCase() : '';
+      if (name === 'MULTI') inTransaction = true;
+      if (name === 'EXEC') inTransaction = false;
+      if (record !== undefined) records.push(record);
+      // A transaction stays together, so that half of one is never written.
+      if (inTransaction || (records.length < BATCH_COMMANDS && reader.offset - start < BATCH_BYTES)) continue;
+      yield { records, sourceBytes: before + reader.offset };
+      records = [];
+      start = reader.offset;
+    }
+    if (commands.isTorn || inTransaction)
+      this.warnings.push(`${this.name} ends inside a command or transaction; what came before was taken`);
+    if (inTransaction)
+      records = records.slice(
+        0,
+        records.findLastIndex(({ args }) => isMulti(args[0]!)),
+      );
+    yield { records, sourceBytes: before + reader.offset };
+  }
+
+  private recordOf(reader: AofReader): CommandRecord | undefined {
+    if (reader.lengths[0] === 6 && reader.text(0).toUpperCase() === 'SELECT') {
+      this.database = Number(reader.text(1));
+      return undefined;
+    }
+    const args: Uint8Array[] = [];
+    for (let index = 0; index < reader.count; index++) {
+      const start = reader.starts[index]!;
+      args.push(reader.bytes.subarray(start, start + reader.lengths[index]!));
+    }
+    return { what: 'command', database: this.database, args, offset: reader.offset };
+  }
+}
+
+function isMulti(name: Uint8Array): boolean {
+  return name.length === 5 && latin1(name).toUpperCase() === 'MULTI';
+}
