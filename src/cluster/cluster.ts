@@ -294,6 +294,7 @@ export class Cluster implements ClusterPort, RunnerOwner {
     // The rest of the file would bring parts of these keys back: after it, adoptSlots decides about all of them.
     if (!this.isServing) return;
     for (const slot of slots) this.server.clusterKeys.deleteKeys(slot);
+    this.slotMoves.hideStaged();
   }
 
   deliver(sharded: boolean, channel: Uint8Array, payload: Uint8Array): void {

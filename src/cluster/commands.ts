@@ -61,6 +61,8 @@ export function setSlotImporting(bus: Bus, slot: number, id: string): Refusal {
   const { state } = bus;
   if (state.myself.isReplica) return ONLY_MASTERS;
   if (state.isMine(slot)) return `ERR I'm already the owner of hash slot ${slot}`;
+  // The keys that it had here are gone; those that come now are to stay.
+  state.staged.delete(slot);
   return setMoving(bus, state.importingFrom, slot, id);
 }
 

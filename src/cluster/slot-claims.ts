@@ -55,8 +55,10 @@ export function takeClaim(bus: Bus, sender: ClusterNode, epoch: number, slots: U
     return;
   }
   if (leaveSubReplica(bus)) return;
-  // Another node has them now, with data of its own.
-  if (lostWithKeys.length > 0) bus.actions.push({ kind: 'dropKeys', slots: lostWithKeys });
+  if (lostWithKeys.length === 0) return;
+  // Another node has them now, with data of its own. Also after a crash they are not this node's.
+  for (const slot of lostWithKeys) state.staged.add(slot);
+  bus.actions.push({ kind: 'dropKeys', slots: lostWithKeys });
 }
 
 /** The master has become a replica itself: its master is followed instead. */

@@ -39,7 +39,10 @@ export class ClusterState {
   /** Slots of this node that move away, and slots that move to it. */
   readonly migratingTo = new Map<number, ClusterNode>();
   readonly importingFrom = new Map<number, ClusterNode>();
-  /** Slots whose keys come here, or to this node's master, in one step: their keys must not be visible yet. */
+  /**
+   * Slots whose keys come here, or to this node's master, in one step: their keys must not be visible yet. And slots that
+   * have gone, whose keys here are being deleted. After a crash the keys of both are deleted.
+   */
   readonly staged = new Set<number>();
   /**
    * Slots that are being handed over, with the node that may claim them whatever its epoch is. As long as there are any,

@@ -56,6 +56,8 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
   private readonly invited = new Map<string, { readonly move: SlotMove; readonly link: PeerLink }>();
   private readonly byClient = new Map<Client, SlotExport>();
   private toldReplicas = 0;
+  /** The staged slots as the replicas know them; undefined: some may know others. */
+  private toldStaged: string | undefined = '';
 
   constructor(
     readonly server: DataServer,
@@ -380,7 +382,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
   }
 
   /** Keeps what clients see in step with the slots that are staged. */
-  private hideStaged(): void {
+  hideStaged(): void {
     const { slots } = this.server.keyspace.databases[0]!;
     const { staged } = this.state;
     if (staged.size > 0 || slots!.hidden !== undefined)
@@ -390,10 +392,18 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
       );
   }
 
+  private get stagedRanges(): SlotRange[] {
+    return rangesOf([...this.state.staged].sort((one, other) => one - other));
+  }
+
+  /** A replica of redis-server does not know the word: it is sent only when it says something new. */
   private tellStaged(): void {
     this.hideStaged();
-    const staged = rangesOf([...this.state.staged].sort((one, other) => one - other));
-    this.tellReplicas('STAGED', ...staged.map((range) => rangesText([range])));
+    const ranges = this.stagedRanges;
+    const text = rangesText(ranges);
+    if (text === this.toldStaged) return;
+    this.toldStaged = text;
+    this.tellReplicas('STAGED', ...ranges.map((range) => rangesText([range])));
   }
 
   // --- MovesOwner -----------------------------------------------------------------------------------------------------
@@ -524,6 +534,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
     const epoch = this.node.runner.change((bus) => takeOver(bus, slots, source, sourceEpoch));
     if (typeof epoch === 'string') return epoch;
     this.hideStaged();
+    this.toldStaged = undefined;
     this.tellReplicas('TOOKOVER', String(epoch), ...move.ranges.map(({ first, last }) => `${first}-${last}`));
     return epoch;
   }
@@ -539,6 +550,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
   check(): void {
     for (const exported of [...this.exports.values()]) exported.check();
     for (const imported of [...this.imports.values()]) imported.check();
+    this.hideStaged();
   }
 
   private tick(): void {
@@ -565,7 +577,9 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
         for (const slot of gone) bus.state.staged.delete(slot);
         bus.save();
       });
-    if (gone.length > 0 || this.server.goodReplicas > this.toldReplicas) this.tellStaged();
+    const hasNewReplica = this.server.goodReplicas > this.toldReplicas;
+    if (hasNewReplica) this.toldStaged = undefined;
+    if (gone.length > 0 || hasNewReplica) this.tellStaged();
     this.toldReplicas = this.server.goodReplicas;
   }
 
@@ -576,6 +590,7 @@ export class SlotMoves implements SlotMovesPort, MovesOwner {
   }
 
   private roleChanged(): void {
+    this.toldStaged = undefined;
     this.check();
     this.dropLeftovers();
   }

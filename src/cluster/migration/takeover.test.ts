@@ -27,6 +27,8 @@ class Stage {
   /** Sent and not yet received, by sender and receiver. */
   private readonly wires = new Map<string, Uint8Array[]>();
   private nowMs = 1e9;
+  /** At every node. */
+  keysInSlot = 0;
 
   constructor(private readonly seed = 1) {
     for (let number = 0; number < NODES; number++) this.buses.push(this.newBus(number, this.newState(number)));
@@ -56,7 +58,7 @@ class Stage {
       dataAgeMs: () => 0,
       isLoading: () => false,
       isEmpty: () => false,
-      keysInSlot: () => 0,
+      keysInSlot: () => this.keysInSlot,
     };
     return new Bus(state, world, this.nowMs);
   }
@@ -313,6 +315,15 @@ test('a source that crashes before it knows of the new owner learns of it, and s
     assertMoved(stage, move);
     assert.ok(!stage.state(1).isHandingOver);
   }
+});
+
+test('keys that a source has not deleted yet when it crashes are not its own', () => {
+  const stage = new Stage();
+  stage.keysInSlot = 1;
+  const move = new Move(stage, slotsOf(0, 100, 50), 0, 1);
+  assert.ok(move.offer() && move.take() && move.confirm());
+  stage.crash(0);
+  assert.deepEqual([...stage.state(0).staged], move.slots);
 });
 
 test('a source that reclaims its slots is believed, and raises its epoch for it', () => {
