@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import { Prng } from '../base/prng.js';
-import { ReplyWriter } from './reply.js';
+import { ReplyTooLarge, ReplyWriter } from './reply.js';
 
 test('what is sent late stays as it was written, whatever comes after it', () => {
   const seed = Number(process.env.KVASIR_SEED ?? 1);
@@ -62,4 +62,42 @@ test('what is rewound is gone, and what came before it stays', () => {
   assert.equal(latin1(writer.takeBytes()), '+OK\r\n:7\r\n');
   writer.ok();
   assert.equal(latin1(writer.takeBytes()), '+OK\r\n');
+});
+
+test('a huge reply lies in a few large blocks, and the writer keeps none of them', () => {
+  const writer = new ReplyWriter();
+  const long = new Uint8Array(1 << 20).fill(120);
+  const count = 80;
+  const write = (): void => {
+    writer.array(2 * count);
+    for (let index = 0; index < count; index++) {
+      writer.bulk(long, 0, long.length);
+      writer.integer(index);
+    }
+  };
+  const written = Buffer.concat([
+    Buffer.from(`*${2 * count}\r\n`),
+    ...Array.from({ length: count }, (_, index) => Buffer.from(`$${long.length}\r\n${latin1(long)}\r\n:${index}\r\n`)),
+  ]);
+
+  write();
+  const parts = writer.takeParts();
+  const blocks = parts.filter((part) => part.buffer.byteLength > 32 * 1024 * 1024);
+  const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
+  assert.ok(blocks.length <= 3 && bytes > 60 * long.length, `${bytes} bytes in ${blocks.length} blocks`);
+  assert.ok(Buffer.concat(parts).equals(written));
+  writer.giveAway();
+  assert.ok(writer.buffer.length <= 65536);
+
+  write();
+  assert.ok(Buffer.from(writer.takeBytes()).equals(written));
+  assert.ok(writer.buffer.length <= 65536);
+  writer.ok();
+  assert.equal(latin1(writer.takeBytes()), '+OK\r\n');
+
+  writer.bytesMax = 50 * long.length;
+  assert.throws(write, ReplyTooLarge);
+  assert.ok(writer.pendingBytes < 52 * long.length, 'stops at the limit');
+  writer.clear();
+  assert.ok(writer.buffer.length <= 65536);
 });

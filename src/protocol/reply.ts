@@ -28,6 +28,13 @@ const KEPT_PARTS_MAX = 4096;
 /** So many buffers that were sent are kept for the next long reply. */
 const SPARE_BUFFERS_MAX = 16;
 
+/**
+ * From so many bytes on a reply is written into large blocks. glibc gives memory back at once only of blocks over 32 MB; of
+ * smaller ones it keeps what a client that did not read had waiting, for good. Pages that are not written cost nothing.
+ */
+const BLOCKS_FROM_BYTES = 16 * 1024 * 1024;
+const BLOCK_BYTES = 36 * 1024 * 1024;
+
 const CR = 13;
 const LF = 10;
 const nullBulk = latin1Bytes('$-1\r\n');
@@ -106,13 +113,19 @@ export class ReplyWriter {
       this.fullBytes += this.length;
       if (this.buffer.length === BUFFER_BYTES) this.retired.push(this.buffer);
     }
-    this.use(bytes > BUFFER_BYTES ? new Uint8Array(bytes) : (this.spare.pop() ?? new Uint8Array(BUFFER_BYTES)));
+    if (this.fullBytes >= BLOCKS_FROM_BYTES) this.use(new Uint8Array(Math.max(bytes, BLOCK_BYTES)));
+    else if (bytes > BUFFER_BYTES) this.use(new Uint8Array(bytes));
+    else this.use(this.spareBuffer());
     if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
   }
 
   /** Whole buffers whose parts are in `full`. */
   private retired: Uint8Array<ArrayBuffer>[] = [];
   private readonly spare: Uint8Array<ArrayBuffer>[] = [];
+
+  private spareBuffer(): Uint8Array<ArrayBuffer> {
+    return this.spare.pop() ?? new Uint8Array(BUFFER_BYTES);
+  }
 
   /** Takes the parts that are full, with what is in the buffer: all that was written, in order. */
   takeParts(): Uint8Array[] {
@@ -126,6 +139,7 @@ export class ReplyWriter {
   /** The bytes that were taken are sent: their buffers may be used again. */
   reuse(): void {
     this.length = 0;
+    if (this.buffer.length > BUFFER_BYTES) this.use(this.spareBuffer());
     // To set the length of an array costs as much as a short command.
     if (this.retired.length === 0) return;
     for (const buffer of this.retired) if (this.spare.length < SPARE_BUFFERS_MAX) this.spare.push(buffer);
@@ -153,7 +167,7 @@ export class ReplyWriter {
 
   /** The buffer belongs to the socket now, which has not sent it all: the rest of it, or a new one, is used from here on. */
   giveAway(): void {
-    const rest = this.buffer.length - this.length;
+    const rest = this.buffer.length > BUFFER_BYTES ? 0 : this.buffer.length - this.length;
     this.retired.length = 0;
     this.use(rest >= 4096 ? this.buffer.subarray(this.length) : new Uint8Array(BUFFER_BYTES));
   }
@@ -192,6 +206,13 @@ export class ReplyWriter {
   }
 
   private large(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.fullBytes >= BLOCKS_FROM_BYTES) {
+      this.reserve(length);
+      copyBytes(this.buffer, this.length, bytes, offset, length);
+      this.length += length;
+      if (this.pendingBytes > this.bytesMax) throw new ReplyTooLarge();
+      return;
+    }
     if (this.length > 0) {
       // The rest of the buffer goes on being used for what follows.
       this.full.push(this.buffer.subarray(0, this.length));

@@ -48,8 +48,8 @@ const PREFIX_BUDGET = 500;
 const QUIET_SECONDS = 5;
 const QUIET_COMMANDS_MAX = 100;
 const STRAY_BYTES_MAX = 32 * 1024 * 1024;
-/** A script that left so much is worth a collection while the server is busy. */
-const SCRIPT_BYTES_MAX = 256 * 1024 * 1024;
+/** So much is worth a collection while the server is busy. */
+const BUSY_STRAY_BYTES_MAX = 256 * 1024 * 1024;
 
 export class Cron {
   /** Microseconds in ticks, in expiring keys, and in writing the AOF at the end of turns. */
@@ -72,9 +72,9 @@ export class Cron {
   /** Commands that had run a second ago, and for how many seconds there have been few. */
   private quietFrom = 0;
   private quietSeconds = 0;
-  /** Bytes outside the arena that were in use when garbage was collected last. */
+  /** Bytes outside the arena and of no client's buffers that were in use when garbage was collected last. */
   private keptBytes = 0;
-  private longScriptEnded = false;
+  private collectsAgain = false;
   private trimmedMs = 0;
   ticks = 0;
 
@@ -132,9 +132,14 @@ export class Cron {
     server.outputLimits.checkSoftLimits();
     if (nowMs - this.trimmedMs >= 1000) {
       this.trimmedMs = nowMs;
-      for (const { connection } of server.clients.values()) connection?.trimWhenQuiet();
+      let bufferBytes = 0;
+      for (const { connection } of server.clients.values()) {
+        if (connection === undefined) continue;
+        connection.trimWhenQuiet();
+        bufferBytes += connection.queryBufferBytes + connection.wire.unsentBytes;
+      }
       server.keyspace.arena.age();
-      if (server.ownsProcess) this.collectStray();
+      if (server.ownsProcess) this.collectStray(bufferBytes);
     }
     for (const tick of server.hooks.ticks) tick();
     this.cronMicros += (clock.steadyMs() - startMs) * 1000;
@@ -212,36 +217,32 @@ export class Cron {
     if (this.server.ownsProcess) collectGarbage();
   }
 
-  /** A script that took more than a slice has ended, and all that it made is garbage. */
-  noteLongScript(): void {
-    this.longScriptEnded = true;
-  }
-
   /**
-   * Buffers of clients that have gone, and what scripts made, wait for a garbage collection, and a server with little to do
-   * has none. After some quiet seconds, or after a long script, with much of it, it is made to collect.
+   * What scripts made, and buffers of clients that have gone, wait for a garbage collection, and a server with little to do
+   * has none. With much of it that nobody is known to hold, or some and quiet seconds, it is made to collect.
    */
-  private collectStray(): void {
+  private collectStray(bufferBytes: number): void {
     const { processed } = this.server.stats;
     const isQuiet = processed - this.quietFrom < QUIET_COMMANDS_MAX;
     this.quietFrom = processed;
     this.quietSeconds = isQuiet ? this.quietSeconds + 1 : 0;
-    if (this.quietSeconds >= QUIET_SECONDS) this.collectBeyond(STRAY_BYTES_MAX);
-    else if (this.longScriptEnded) this.collectBeyond(SCRIPT_BYTES_MAX);
-  }
-
-  private collectBeyond(bytesMax: number): void {
-    this.quietSeconds = 0;
-    this.longScriptEnded = false;
-    const bytes = this.bytesOutsideArena();
-    if (bytes > this.keptBytes + bytesMax) {
+    const { keptBytes } = this;
+    const bytes = this.strayBytes(bufferBytes);
+    const isWaiting = this.quietSeconds < QUIET_SECONDS;
+    // A collection takes time for what is kept: never more of them than growth by as much.
+    const bytesMax = keptBytes + (isWaiting ? Math.max(BUSY_STRAY_BYTES_MAX, keptBytes) : STRAY_BYTES_MAX);
+    if (!isWaiting) this.quietSeconds = 0;
+    if (bytes > bytesMax || this.collectsAgain) {
       collectGarbage();
-      // The rest is in use.
-      this.keptBytes = this.bytesOutsideArena();
-    } else this.keptBytes = Math.min(this.keptBytes, bytes);
+      // The rest is in use, or was about to be let go: a second look tells.
+      this.keptBytes = this.strayBytes(bufferBytes);
+      this.collectsAgain = !this.collectsAgain && this.keptBytes > keptBytes + STRAY_BYTES_MAX;
+    } else this.keptBytes = Math.min(keptBytes, bytes);
   }
 
-  private bytesOutsideArena(): number {
-    return this.server.usage.collectedBytes() - this.server.keyspace.arena.stats().reservedBytes;
+  /** Bytes of the heap and outside of it that neither the arena nor a client's buffer is known to hold. */
+  private strayBytes(bufferBytes: number): number {
+    const { usage, keyspace } = this.server;
+    return Math.max(0, usage.collectedBytes() - keyspace.arena.stats().reservedBytes - bufferBytes);
   }
 }

@@ -68,4 +68,36 @@ describe('memory goes back to the system', () => {
       await kvasir.stop();
     }
   });
+
+  test('after clients that did not read their replies and have gone, again and again', async (context) => {
+    const kvasir = await startKvasir();
+    const client = new Redis(kvasir.port);
+    try {
+      if (kvasir.residentBytes() === undefined) {
+        context.skip('the system does not tell what is resident');
+        return;
+      }
+      await client.set('big', Buffer.alloc(MB));
+      const start = kvasir.residentBytes()!;
+      for (let round = 0; round < 3; round++) {
+        const deaf = new Redis(kvasir.port, { retryStrategy: () => null });
+        deaf.on('error', () => undefined);
+        await deaf.ping();
+        deaf.stream.pause();
+        deaf.mget(Array.from({ length: 400 }, () => 'big')).catch(() => undefined);
+        const waits = /^[^\n]* omem=([4-9]|3[5-9])\d{8} /m;
+        for (let tries = 0; !waits.test(String(await client.client('LIST'))); tries++) {
+          assert.ok(tries < 600, 'the replies wait');
+          await sleep(100);
+        }
+        // Longer than the server takes to find itself quiet, with the replies still in use.
+        if (round === 1) await sleep(7000);
+        deaf.disconnect();
+        await shrinksTo(kvasir, start + 150 * MB, `after client ${round}`);
+      }
+    } finally {
+      client.disconnect();
+      await kvasir.stop();
+    }
+  });
 });

@@ -25,7 +25,6 @@ export interface ParkedHost {
   readonly keyspace: Keyspace;
   readonly settings: Settings;
   readonly outbox: { readonly makeWriter: () => ReplyWriter };
-  readonly cron: { noteLongScript(): void };
   gates: number;
   log(level: LogLevel, text: string): void;
   beginTurn(): void;
@@ -300,7 +299,6 @@ export class ParkedScript {
     call.command = parked.command;
     const bytesBefore = call.reply.pendingBytes;
     scripting.finish(call, parked.run);
-    server.cron.noteLongScript();
     server.finishLate(
       call,
       (server.clock.steadyMs() - parked.run.startedMs) * 1000,
