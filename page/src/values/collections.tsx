@@ -1,190 +1,50 @@
 // collections: hashes, lists, sets and sorted sets, a page at a time.
 import { useState } from 'preact/hooks';
-import { ApiFailure, listIn, type Reply, type ServerApi, textIn } from '../base/api.js';
 import { shownStart } from '../base/bytes.js';
 import { duration } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { ask, type Column, Failure, IconButton, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
 import { Cell } from './cell.js';
-import { ElementDialog, type ElementField } from './element-dialog.js';
+import { type CollectionKind, type Element, hash, list, set, sortedSet } from './collection-kinds.js';
+import { ElementDialog } from './element-dialog.js';
 import { GeoMap } from './geo-map.js';
 import type { ValueProps } from './value-props.js';
 
-const pageSize = 100;
+type Columns = (elements: readonly Element[]) => readonly Column<Element>[];
 
-interface Element {
-  /** Index, field, member. */
-  readonly name: string;
-  readonly value: string;
-  readonly ttlSeconds?: number | undefined;
-}
+const hashColumns: Columns = (elements) => [
+  { name: t('Field'), show: ({ name }) => <Cell text={name} />, sort: ({ name }) => name },
+  { name: t('Value'), show: ({ value }) => <Cell text={value} />, sort: ({ value }) => value },
+  ...(elements.some(({ ttlSeconds }) => ttlSeconds !== undefined)
+    ? [
+        {
+          name: t('Time to live'),
+          show: ({ ttlSeconds }: Element) => (ttlSeconds === undefined || ttlSeconds < 0 ? '–' : duration(ttlSeconds)),
+        },
+      ]
+    : []),
+];
 
-interface Page {
-  readonly elements: readonly Element[];
-  /** Where the next page begins; undefined at the end. */
-  readonly next: string | undefined;
-}
+const listColumns: Columns = () => [
+  { name: t('Index'), isNumber: true, show: ({ name }) => name },
+  { name: t('Value'), show: ({ value }) => <Cell text={value} /> },
+];
 
-interface Kind {
-  readonly columns: (elements: readonly Element[]) => readonly Column<Element>[];
-  load(server: ServerApi, key: string, from: string, match: string): Promise<Page>;
-  readonly canMatch: boolean;
-  fields(element: Element | undefined): ElementField[];
-  save(server: ServerApi, key: string, old: Element | undefined, values: Record<string, string>): Promise<void>;
-  remove(server: ServerApi, key: string, element: Element): Promise<void>;
-}
+const setColumns: Columns = () => [
+  { name: t('Member'), show: ({ name }) => <Cell text={name} />, sort: ({ name }) => name },
+];
 
-const hash: Kind = {
-  canMatch: true,
-  columns: (elements) => [
-    { name: t('Field'), show: ({ name }) => <Cell text={name} />, sort: ({ name }) => name },
-    { name: t('Value'), show: ({ value }) => <Cell text={value} />, sort: ({ value }) => value },
-    ...(elements.some(({ ttlSeconds }) => ttlSeconds !== undefined)
-      ? [
-          {
-            name: t('Time to live'),
-            show: ({ ttlSeconds }: Element) =>
-              ttlSeconds === undefined || ttlSeconds < 0 ? '–' : duration(ttlSeconds),
-          },
-        ]
-      : []),
-  ],
-  async load(server, key, from, match) {
-    const { elements: pairs, next } = await scan(server, 'HSCAN', key, from, match);
-    const fields = pairs.filter((_, index) => index % 2 === 0);
-    const ttls = await fieldTtls(server, key, fields);
-    return {
-      elements: fields.map((name, index) => ({ name, value: pairs[index * 2 + 1] ?? '', ttlSeconds: ttls?.[index] })),
-      next,
-    };
-  },
-  fields: (element) => [
-    { name: 'field', text: t('Field'), value: element?.name ?? '' },
-    { name: 'value', text: t('Value'), value: element?.value ?? '', isLong: true, isOptional: true },
-    {
-      name: 'ttl',
-      text: t('Time to live in seconds'),
-      value: element?.ttlSeconds !== undefined && element.ttlSeconds > 0 ? String(element.ttlSeconds) : '',
-      isNumber: true,
-      isOptional: true,
-      help: t('Empty: the field does not expire. Servers since Redis 7.4.'),
-    },
-  ],
-  async save(server, key, old, { field = '', value = '', ttl = '' }) {
-    const commands = [['HSET', key, field, value]];
-    if (old !== undefined && old.name !== field) commands.push(['HDEL', key, old.name]);
-    if (ttl !== '') commands.push(['HEXPIRE', key, ttl, 'FIELDS', '1', field]);
-    else if (old?.ttlSeconds !== undefined && old.ttlSeconds > 0)
-      commands.push(['HPERSIST', key, 'FIELDS', '1', field]);
-    await server.run(commands);
-  },
-  remove: async (server, key, { name }) => void (await server.one('HDEL', key, name)),
-};
+const sortedSetColumns: Columns = () => [
+  { name: t('Score'), isNumber: true, show: ({ value }) => value, sort: ({ value }) => Number(value) },
+  { name: t('Member'), show: ({ name }) => <Cell text={name} />, sort: ({ name }) => name },
+];
 
-const list: Kind = {
-  canMatch: false,
-  columns: () => [
-    { name: t('Index'), isNumber: true, show: ({ name }) => name },
-    { name: t('Value'), show: ({ value }) => <Cell text={value} /> },
-  ],
-  async load(server, key, from) {
-    const start = Number(from || 0);
-    const values = listIn(await server.one('LRANGE', key, String(start), String(start + pageSize))).map(textIn);
-    const elements = values.slice(0, pageSize).map((value, index) => ({ name: String(start + index), value }));
-    return { elements, next: values.length > pageSize ? String(start + pageSize) : undefined };
-  },
-  fields: (element) => [
-    element === undefined
-      ? {
-          name: 'index',
-          text: t('Index'),
-          value: '',
-          isOptional: true,
-          help: t('Empty: at the end. -1: before the first. A number: before the element that is there.'),
-        }
-      : { name: 'index', text: t('Index'), value: element.name, isFixed: true },
-    { name: 'value', text: t('Value'), value: element?.value ?? '', isLong: true, isOptional: true },
-  ],
-  async save(server, key, old, { index = '', value = '' }) {
-    if (old !== undefined) await requireSame(server, key, old);
-    if (old !== undefined) await server.one('LSET', key, old.name, value);
-    else if (index === '') await server.one('RPUSH', key, value);
-    else if (index === '-1') await server.one('LPUSH', key, value);
-    else {
-      const marker = markerOf();
-      const pivot = textIn(await server.one('LINDEX', key, index));
-      await server.run([
-        ['LSET', key, index, marker],
-        ['LINSERT', key, 'BEFORE', marker, value],
-        ['LSET', key, String(Number(index) + (Number(index) < 0 ? 0 : 1)), pivot],
-      ]);
-    }
-  },
-  async remove(server, key, element) {
-    await requireSame(server, key, element);
-    const marker = markerOf();
-    await server.run([
-      ['LSET', key, element.name, marker],
-      ['LREM', key, '1', marker],
-    ]);
-  },
-};
-
-const set: Kind = {
-  canMatch: true,
-  columns: () => [{ name: t('Member'), show: ({ name }) => <Cell text={name} />, sort: ({ name }) => name }],
-  async load(server, key, from, match) {
-    const { elements, next } = await scan(server, 'SSCAN', key, from, match);
-    return { elements: elements.map((name) => ({ name, value: '' })), next };
-  },
-  fields: (element) => [{ name: 'member', text: t('Member'), value: element?.name ?? '', isLong: true }],
-  async save(server, key, old, { member = '' }) {
-    await server.run([
-      ['SADD', key, member],
-      ...(old !== undefined && old.name !== member ? [['SREM', key, old.name]] : []),
-    ]);
-  },
-  remove: async (server, key, { name }) => void (await server.one('SREM', key, name)),
-};
-
-const sortedSet: Kind = {
-  canMatch: true,
-  columns: () => [
-    { name: t('Score'), isNumber: true, show: ({ value }) => value, sort: ({ value }) => Number(value) },
-    { name: t('Member'), show: ({ name }) => <Cell text={name} />, sort: ({ name }) => name },
-  ],
-  async load(server, key, from, match) {
-    if (match !== '') {
-      const { elements: pairs, next } = await scan(server, 'ZSCAN', key, from, match);
-      return { elements: paired(pairs), next };
-    }
-    const start = Number(from || 0);
-    const pairs = listIn(await server.one('ZRANGE', key, String(start), String(start + pageSize), 'WITHSCORES')).map(
-      textIn,
-    );
-    const elements = paired(pairs);
-    return {
-      elements: elements.slice(0, pageSize),
-      next: elements.length > pageSize ? String(start + pageSize) : undefined,
-    };
-  },
-  fields: (element) => [
-    { name: 'score', text: t('Score'), value: element?.value ?? '0', isNumber: true },
-    { name: 'member', text: t('Member'), value: element?.name ?? '', isLong: true },
-  ],
-  async save(server, key, old, { score = '', member = '' }) {
-    await server.run([
-      ['ZADD', key, score, member],
-      ...(old !== undefined && old.name !== member ? [['ZREM', key, old.name]] : []),
-    ]);
-  },
-  remove: async (server, key, { name }) => void (await server.one('ZREM', key, name)),
-};
-
-export const HashValue = (props: ValueProps) => <Collection {...props} kind={hash} />;
-export const ListValue = (props: ValueProps) => <Collection {...props} kind={list} />;
-export const SetValue = (props: ValueProps) => <Collection {...props} kind={set} />;
-export const SortedSetValue = (props: ValueProps) => <Collection {...props} kind={sortedSet} isSortedSet />;
+export const HashValue = (props: ValueProps) => <Collection {...props} kind={hash} columnsOf={hashColumns} />;
+export const ListValue = (props: ValueProps) => <Collection {...props} kind={list} columnsOf={listColumns} />;
+export const SetValue = (props: ValueProps) => <Collection {...props} kind={set} columnsOf={setColumns} />;
+export const SortedSetValue = (props: ValueProps) => (
+  <Collection {...props} kind={sortedSet} columnsOf={sortedSetColumns} isSortedSet />
+);
 
 function Collection({
   server,
@@ -192,8 +52,9 @@ function Collection({
   canWrite,
   onChanged,
   kind,
+  columnsOf,
   isSortedSet,
-}: ValueProps & { kind: Kind; isSortedSet?: boolean }) {
+}: ValueProps & { kind: CollectionKind; columnsOf: Columns; isSortedSet?: boolean }) {
   const [starts, setStarts] = useState<readonly string[]>(['']);
   const [match, setMatch] = useState('');
   const [typed, setTyped] = useState('');
@@ -216,7 +77,7 @@ function Collection({
     }
   };
   const elements = page.value?.elements ?? [];
-  const columns: Column<Element>[] = [...kind.columns(elements)];
+  const columns: Column<Element>[] = [...columnsOf(elements)];
   if (canWrite)
     columns.push({
       name: '',
@@ -297,51 +158,4 @@ function Collection({
       )}
     </div>
   );
-}
-
-/** SCAN of a collection until there is a page of elements, or no more. */
-async function scan(
-  server: ServerApi,
-  command: string,
-  key: string,
-  from: string,
-  match: string,
-): Promise<{ elements: string[]; next: string | undefined }> {
-  const elements: string[] = [];
-  let cursor = from || '0';
-  for (let calls = 0; calls < 50; calls++) {
-    const [next, part] = listIn(
-      await server.one(command, key, cursor, 'COUNT', String(pageSize), ...(match === '' ? [] : ['MATCH', match])),
-    );
-    elements.push(...listIn(part).map(textIn));
-    cursor = textIn(next);
-    if (cursor === '0' || elements.length >= pageSize) break;
-  }
-  return { elements, next: cursor === '0' ? undefined : cursor };
-}
-
-function paired(pairs: readonly string[]): Element[] {
-  const elements: Element[] = [];
-  for (let index = 0; index + 1 < pairs.length; index += 2)
-    elements.push({ name: pairs[index]!, value: pairs[index + 1]! });
-  return elements;
-}
-
-/** Seconds until each field expires; undefined where the server does not know such times. */
-async function fieldTtls(server: ServerApi, key: string, fields: readonly string[]): Promise<number[] | undefined> {
-  if (fields.length === 0) return undefined;
-  const [reply] = await server.run([['HTTL', key, 'FIELDS', String(fields.length), ...fields]], { keepsErrors: true });
-  if (!Array.isArray(reply)) return undefined;
-  const ttls = reply.map((one: Reply) => Number(textIn(one)));
-  return ttls.some((ttl) => ttl > 0) ? ttls : undefined;
-}
-
-/** An index means another element when somebody else changed the list meanwhile. */
-async function requireSame(server: ServerApi, key: string, element: Element): Promise<void> {
-  if (textIn(await server.one('LINDEX', key, element.name)) !== element.value)
-    throw new ApiFailure('conflict', t('The list changed meanwhile: load it again.'), 409);
-}
-
-function markerOf(): string {
-  return `kvasir-admin:${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
 }
