@@ -5,7 +5,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { before, describe, it } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
+import { keySlot } from '../../src/base/key-slot.js';
 import { ask } from '../ask.js';
+import { startNodes, stopNodes } from '../cluster-peers.js';
+import type { RedisPeer } from '../peer.js';
 import { userWith, Visitor } from './admin-client.js';
 import { seriousFaults } from './browser.js';
 import type { PageFleet } from './page-fleet.js';
@@ -26,6 +29,9 @@ export function fleetPages(stage: PageStage): void {
       await root.logIn('root');
     });
 
+    const keyOfSlot = (slot: number): string => {
+      for (let index = 0; ; index++) if (keySlot(Buffer.from(`key:${index}`)) === slot) return `key:${index}`;
+    };
     /** Types the name of the server where the page asks for it. */
     const confirm = async (page: Page, name: string): Promise<void> => {
       const dialog = page.getByRole('dialog').last();
@@ -149,6 +155,45 @@ export function fleetPages(stage: PageStage): void {
       for (const address of [first!, second!]) assert.equal(await slotsOf(portOf(address)), 8192);
       await leave();
       await looksOnly('nodes', 'cluster', first!, ['Check', 'Fix', 'Reshard', 'Rebalance', 'Add node', 'Remove']);
+    });
+
+    it('shows how far a reshard is while it waits for a node', async () => {
+      const nodes = await startNodes(2);
+      stage.endWith(() => stopNodes(nodes));
+      const [first, second] = nodes as [RedisPeer, RedisPeer];
+      await first.send('CLUSTER', 'ADDSLOTSRANGE', '0', '8191');
+      await second.send('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383');
+      await first.send('CLUSTER', 'MEET', '127.0.0.1', String(second.port));
+      for (const node of nodes)
+        await until('the cluster is whole', async () => /cluster_state:ok/.test(await node.send('CLUSTER', 'INFO')));
+      await stage.add({ name: 'slow', nodes: nodes.map(({ port }) => `127.0.0.1:${port}`) });
+      const { page, open, leave } = await stage.seat(root);
+      await open(stage.ids.slow!, 'cluster');
+      const dialog = page.getByRole('dialog').first();
+      // It moves 200 slots from the lowest on. The hundred before the key are empty, and the key cannot leave a node whose writes are
+      // paused.
+      const key = keyOfSlot(8192 + 100);
+      assert.equal(await second.send('SET', key, 'x'), 'OK');
+      await second.send('CLIENT', 'PAUSE', '100000000', 'WRITE');
+      await page.getByRole('button', { name: 'Reshard' }).click();
+      await dialog.getByLabel('Slots to move').fill('200');
+      await dialog.getByRole('button', { name: 'Show the plan' }).click();
+      await dialog.getByRole('button', { name: 'Carry it out' }).click();
+      await confirm(page, 'slow');
+      // The last slot may be moved and not shown yet: the bar is drawn ten times a second.
+      await dialog.getByText(/^Slots (9\d|100) \/ 200$/).waitFor();
+      await dialog.getByText('running', { exact: true }).waitFor();
+      const bar = dialog.getByRole('progressbar', { name: 'Progress' });
+      assert.equal(await bar.getAttribute('max'), '200');
+      assert.match((await bar.getAttribute('value'))!, /^(9\d|100)$/);
+      await dialog.getByRole('button', { name: 'Cancel' }).waitFor();
+      await page.getByRole('region', { name: 'Nodes' }).getByText('1 moving').first().waitFor();
+      await second.send('CLIENT', 'UNPAUSE');
+      await dialog.getByText('done', { exact: true }).waitFor();
+      await dialog.getByText('Slots 200 / 200').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      assert.equal(await first.send('GET', key), 'x');
+      await leave();
     });
 
     it('takes a node into a cluster, makes it the master by hand, and takes it out again', async () => {

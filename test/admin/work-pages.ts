@@ -168,18 +168,132 @@ export function workPages(stage: PageStage): void {
       await leave();
     });
 
-    for (const role of ['editor', 'operator'] as const)
-      it(`opens each page that an ${role} has`, async () => {
+    it('adds a key of each type, and goes through the pages of a long one', async () => {
+      const client = await connect(stage.server.port);
+      await client.call('SELECT', '7');
+      await client.call('RPUSH', 'long', ...Array.from({ length: 250 }, (_, index) => `element ${index}`));
+      const { page, open, leave } = await stage.seat(stage.root);
+      await open(ids.ours!, 'keys?db=7');
+      const detail = page.locator('.detail');
+      for (const [type, label, name, shown] of [
+        ['hash', 'Field', 'colour', 'colour'],
+        ['list', undefined, '', 'given'],
+        ['set', undefined, '', 'given'],
+        ['zset', 'Score', '2.5', '2.5'],
+        ['stream', 'Field', 'kind', 'kind: given'],
+      ] as const) {
+        await page.getByRole('button', { name: 'Add key' }).click();
+        const dialog = page.getByRole('dialog');
+        await dialog.getByLabel('Type').selectOption(type);
+        await dialog.getByLabel('Key').fill(`new-${type}`);
+        if (label !== undefined) await dialog.getByLabel(label, { exact: true }).fill(name);
+        await dialog.getByLabel(/^(Value|Member)$/).fill('given');
+        if (type === 'hash') await dialog.getByLabel('Time to live in seconds').fill('5000');
+        await dialog.getByRole('button', { name: 'Add' }).click();
+        await page.getByRole('heading', { name: `new-${type}` }).waitFor();
+        await detail.getByText(shown).first().waitFor();
+        assert.deepEqual(await client.call('TYPE', `new-${type}`), { kind: 'status', bytes: Buffer.from(type) });
+      }
+      const ttl = await client.call('TTL', 'new-hash');
+      assert.ok(ttl.kind === 'integer' && Number(ttl.value) > 4000);
+      // A copy of one of them, under a name that is free.
+      await page.getByRole('treeitem', { name: 'new-set' }).click();
+      await page.getByRole('heading', { name: 'new-set' }).waitFor();
+      await page.getByRole('button', { name: 'Copy to' }).click();
+      const copy = page.getByRole('dialog');
+      await copy.getByLabel('New name').fill('new-list');
+      await copy.getByRole('button', { name: 'Copy to' }).click();
+      await copy.getByText('There is a key with this name.').waitFor();
+      await copy.getByLabel('New name').fill('copied');
+      await copy.getByRole('button', { name: 'Copy to' }).click();
+      await page.getByRole('treeitem', { name: 'copied' }).waitFor();
+      await page.getByRole('treeitem', { name: 'long' }).click();
+      await detail.getByText('element 99', { exact: true }).waitFor();
+      await detail.getByRole('button', { name: 'Next' }).click();
+      await detail.getByText('element 100', { exact: true }).waitFor();
+      await detail.getByRole('button', { name: 'Next' }).click();
+      await detail.getByText('element 249', { exact: true }).waitFor();
+      assert.equal(await detail.getByRole('button', { name: 'Next' }).isDisabled(), true);
+      await detail.getByRole('button', { name: 'Back', exact: true }).click();
+      await detail.getByText('element 199', { exact: true }).waitFor();
+      await leave();
+    });
+
+    it('has tabs and a history in the console, and shows slow commands, latency events and libraries', async () => {
+      const { page, open, leave } = await stage.seat(stage.root);
+      await open(ids.redis!, 'console');
+      const prompt = page.getByLabel('Command', { exact: true });
+      const type = async (line: string): Promise<void> => {
+        await prompt.fill(line);
+        await prompt.press('Escape');
+        await prompt.press('Enter');
+        await page.locator('.cmd', { hasText: line }).last().waitFor();
+      };
+      for (const line of ['ECHO one', 'ECHO two', 'AUTH secret']) await type(line);
+      await page.getByRole('button', { name: 'New tab' }).click();
+      await page.locator('.cmd').first().waitFor({ state: 'detached' });
+      // The history is that of all tabs, without the lines that hold passwords.
+      await prompt.press('ArrowUp');
+      assert.equal(await prompt.inputValue(), 'ECHO two');
+      await prompt.press('ArrowUp');
+      assert.equal(await prompt.inputValue(), 'ECHO one');
+      await prompt.press('ArrowDown');
+      assert.equal(await prompt.inputValue(), 'ECHO two');
+      await prompt.press('Enter');
+      await page.locator('.cmd', { hasText: 'ECHO two' }).waitFor();
+      assert.equal(await page.locator('.cmd').count(), 1);
+      await page.getByRole('button', { name: 'Close tab' }).click();
+      await page.locator('.cmd', { hasText: 'ECHO one' }).waitFor();
+      await page.getByRole('button', { name: 'Close tab' }).waitFor({ state: 'detached' });
+
+      await stage.redis.send('CONFIG', 'SET', 'slowlog-log-slower-than', '0', 'latency-monitor-threshold', '1');
+      await stage.redis.send(
+        'EVAL',
+        "redis.call('time') local n = 0 while n < 3e6 do n = n + 1 end return 'slow one'",
+        '0',
+      );
+      await stage.redis.send('CONFIG', 'SET', 'slowlog-log-slower-than', '-1', 'latency-monitor-threshold', '0');
+      await stage.redis.send(
+        'FUNCTION',
+        'LOAD',
+        "#!lua name=doomed\nredis.register_function('fatal', function() return 1 end)",
+      );
+      await open(ids.redis!, 'slowlog');
+      await page.getByRole('region', { name: 'Slow commands' }).getByText('slow one').waitFor();
+      await page.getByRole('region', { name: 'Latency events' }).getByText('command', { exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Empty' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Empty' }).click();
+      await page.getByRole('region', { name: 'Slow commands' }).getByText('slow one').waitFor({ state: 'detached' });
+      assert.equal(await stage.redis.send('SLOWLOG', 'LEN'), '0');
+      await open(ids.redis!, 'scripts');
+      const library = page.locator('section', { has: page.getByRole('heading', { name: 'doomed' }) });
+      await library.getByText('fatal', { exact: true }).waitFor();
+      await library.getByRole('button', { name: 'Delete' }).click();
+      await confirm(page, 'redis');
+      await page.getByRole('heading', { name: 'doomed' }).waitFor({ state: 'detached' });
+      assert.equal(await stage.redis.send('FUNCTION', 'LIST'), '');
+      await page.getByRole('button', { name: 'Kill the running script' }).click();
+      await page
+        .getByText(/NOTBUSY/)
+        .first()
+        .waitFor();
+      await leave();
+    });
+
+    for (const role of ['viewer', 'editor', 'operator'] as const)
+      it(`opens each page that ${role === 'viewer' ? 'a' : 'an'} ${role} has, on both servers`, async () => {
         const { page, open, leave } = await stage.seat(await userWith(stage.root, `is-${role}`, { role }));
-        await open(ids.ours!, 'overview');
-        const names = await page.locator('nav.tabs a').allInnerTexts();
-        assert.equal(names.includes('Config'), role === 'operator');
-        assert.ok(!names.includes('ACL'));
-        for (const name of names) {
-          await page.locator('nav.tabs').getByRole('link', { name, exact: true }).click();
-          await page.locator('nav.tabs a[aria-current=page]').getByText(name, { exact: true }).waitFor();
-          await page.getByText('Loading …').first().waitFor({ state: 'hidden' });
-          assert.equal(await page.getByRole('alert').count(), 0, name);
+        for (const server of ['ours', 'redis'] as const) {
+          await open(ids[server]!, 'overview');
+          const names = await page.locator('nav.tabs a').allInnerTexts();
+          assert.equal(names.includes('Config'), role === 'operator');
+          assert.ok(!names.includes('ACL'));
+          for (const name of names) {
+            await page.locator('nav.tabs').getByRole('link', { name, exact: true }).click();
+            await page.locator('nav.tabs a[aria-current=page]').getByText(name, { exact: true }).waitFor();
+            await page.getByText('Loading …').first().waitFor({ state: 'hidden' });
+            assert.equal(await page.getByRole('alert').count(), 0, `${server} ${name}`);
+          }
         }
         await leave();
       });

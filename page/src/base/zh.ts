@@ -147,7 +147,6 @@ export const chinese: Readonly<Record<string, string>> = {
   Index: '下标',
   'It answers: {product} {version}, {kind}, {role}.': '连接成功：{product} {version}，{kind}，{role}。',
   'Its consumers and pending entries go with it.': '其消费者和待处理条目会一并删除。',
-  'Its functions cannot be called any more.': '其中的函数将无法再调用。',
   'JSON lines (kvasir-dump)': 'JSON 行（kvasir-dump）',
   'JSON lines (kvasir-dump, redis-dump)': 'JSON 行（kvasir-dump、redis-dump）',
   'Keep the databases of the file (else all keys go into database {n})':

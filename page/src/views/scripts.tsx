@@ -6,7 +6,7 @@ import type { CodeEditorProps } from '../base/code-editor.js';
 import { t } from '../base/i18n.js';
 import { lazy } from '../base/lazy.js';
 import { FormDialog } from '../base/form.js';
-import { ask, Check, Failure, Loading, say, sayError, useLoad } from '../base/ui.js';
+import { Check, Failure, Loading, say, sayError, useLoad, withConfirm } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
 
 const CodeEditor = lazy<CodeEditorProps>(async () => (await import('../base/code-editor.js')).CodeEditor);
@@ -31,16 +31,10 @@ export function ScriptsView({ server, me }: ViewProps) {
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
   const { problem, libraries, running } = loaded.value;
   const canWrite = mayAs(me, 'operator');
-  const remove = async (name: string): Promise<void> => {
-    if (
-      (await ask(
-        t('Delete the library {name}?', { name: shownStart(name) }),
-        t('Its functions cannot be called any more.'),
-        t('Delete'),
-      )) === false
-    )
-      return;
-    server.one('FUNCTION', 'DELETE', name).then(loaded.reload, sayError);
+  const remove = (name: string): void => {
+    withConfirm(server.name, t('Delete the library {name}?', { name: shownStart(name) }), (confirm) =>
+      server.run([['FUNCTION', 'DELETE', name]], confirm === undefined ? {} : { confirm }),
+    ).then((done) => done !== undefined && loaded.reload(), sayError);
   };
   const kill = (): void => {
     server.run([['SCRIPT', 'KILL']]).then(
@@ -78,7 +72,7 @@ export function ScriptsView({ server, me }: ViewProps) {
               <h3 class="grow mono">{shownStart(name)}</h3>
               <span class="badge">{shownStart(textIn(library.get('engine')))}</span>
               {canWrite && (
-                <button type="button" class="danger" onClick={() => void remove(name)}>
+                <button type="button" class="danger" onClick={() => remove(name)}>
                   {t('Delete')}
                 </button>
               )}
