@@ -142,6 +142,8 @@ export class BigDict extends BigValue {
     ref: number,
     early: PieceList,
     private readonly refs: RefList,
+    /** No command runs until all is written: bits, which may be those of a snapshot that is under way, say nothing. */
+    private readonly isStill: boolean,
   ) {
     super(keyspace, encoder, head, ref, early);
   }
@@ -169,6 +171,7 @@ export class BigDict extends BigValue {
     refs.clear();
     this.cursor = dicts.scan(this.ref as DictRef, this.cursor, MEMBERS_PER_STEP, refs);
     this.isDone = this.cursor === 0;
+    if (this.isStill) return;
     const list = refs.refs;
     let kept = 0;
     for (let index = 0; index < refs.length; index++) {
@@ -367,12 +370,12 @@ export class BigValues {
     return bytes > this.bigBytes;
   }
 
-  /** A value whose head was written; `early` is where. */
-  open(encoder: PartEncoder, head: PartHead, ref: number, early: PieceList): BigValue {
+  /** A value whose head was written; `early` is where. `isStill`: no command runs until it is written. */
+  open(encoder: PartEncoder, head: PartHead, ref: number, early: PieceList, isStill = false): BigValue {
     const { keyspace } = this;
     if (head.kind === PartKind.nodes) return this.openList(encoder, head, ref as QuicklistRef, early);
     if (head.kind === PartKind.streamNodes) return this.openStream(encoder, head, ref as StreamRef, early);
-    return new BigDict(keyspace, encoder, head, ref, early, this.refs);
+    return new BigDict(keyspace, encoder, head, ref, early, this.refs, isStill);
   }
 
   private openList(encoder: PartEncoder, head: PartHead, list: QuicklistRef, early: PieceList): BigBlocks {

@@ -1,12 +1,15 @@
 // whole-save: all databases into a file in one go, while nothing else happens: SAVE, SHUTDOWN, the save after FLUSHALL.
 //
-// As nothing can change meanwhile it needs no cut, and leaves one that is under way (a BGREWRITEAOF) alone.
+// As nothing can change meanwhile it needs no cut, and leaves one that is under way (a BGREWRITEAOF) alone. Big values go in
+// parts here too: a buffer ends at 4 GB, which a list may have, and would stand beside the data.
 //
 // Not here: saving while commands go on (snapshot, snapshot-run).
 
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { RefList } from '../../structures/dict.js';
 import { Compression, RdbWriter } from '../rdb/writer.js';
+import { BigString, type BigValue, BigValues } from './big-value.js';
+import { PieceList } from './piece-list.js';
 import type { SnapshotEncoder } from './snapshot.js';
 
 /** Where the bytes go: a file, or memory. It is done when `finish` returns. */
@@ -18,6 +21,7 @@ export interface WholeSink {
 
 const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
+const BIG_BYTES = 256 * 1024;
 
 /** Writes all there is and puts the file in place; the error if that failed. */
 export function saveWhole(
@@ -26,10 +30,22 @@ export function saveWhole(
   sink: WholeSink,
   compresses: boolean,
   initialBytes?: number,
+  /** Collections of more bytes (estimated) are written in parts. */
+  bigBytes = BIG_BYTES,
 ): Error | null {
   const writer = new RdbWriter(compresses ? Compression.marked : Compression.none, initialBytes);
   const encoder = makeEncoder(writer);
   const refs = new RefList();
+  const bigValues = new BigValues(keyspace, bigBytes);
+  const openBig = (entry: number): BigValue | undefined => {
+    const isString = bigValues.isBigString(entry);
+    if (!isString && !bigValues.isBig(entry)) return undefined;
+    const head = encoder.open(writer, entry);
+    if (head === undefined) return undefined;
+    if (isString) return new BigString(keyspace, encoder, head, entry, writer);
+    const early = new PieceList(writer.compression);
+    return bigValues.open(encoder, head, keyspace.entries.word2(entry), early, true);
+  };
   encoder.start(writer);
   keyspace.databases.forEach((database, index) => {
     if (database.size === 0) return;
@@ -40,7 +56,15 @@ export function saveWhole(
       refs.clear();
       cursor = database.scan(cursor, BATCH, refs);
       for (let at = 0; at < refs.length; at++) {
-        encoder.write(writer, refs.refs[at]!);
+        const entry = refs.refs[at]!;
+        const value = openBig(entry);
+        if (value === undefined) encoder.write(writer, entry);
+        else {
+          value.database = index;
+          value.out = writer;
+          while (!value.step()) if (writer.length >= CHUNK_BYTES) sink.send(writer);
+          encoder.close(writer, value);
+        }
         if (writer.length >= CHUNK_BYTES) sink.send(writer);
       }
     } while (cursor !== 0);
