@@ -19,6 +19,8 @@ const lists: Readonly<Record<string, number>> = { DEL: 1, UNLINK: 1, MSET: 2 };
 
 /** Messages are no data: the clients of a proxy miss nothing that they would get from it. */
 const messages = new Set(['PUBLISH', 'SPUBLISH']);
+/** What a master tells its replicas of its own cluster: nothing that another server could do, or should. */
+const ownAffairs = new Set(['CLUSTER']);
 const DEL = Buffer.from('DEL');
 
 export type StreamTarget = 'server' | 'cluster' | 'proxy' | 'old-proxy';
@@ -57,6 +59,7 @@ export class StreamFilter {
   }
 
   private keylessOf(record: CommandRecord, name: string): CommandRecord[] {
+    if (ownAffairs.has(name)) return [];
     if (!this.isForProxy) return [record];
     if (messages.has(name)) return [];
     if (this.target === 'proxy') return [record];
