@@ -1,6 +1,7 @@
 // progress: how far a reshard is: a bar at the bottom of a terminal with slots, keys, bytes, rate and time left.
 import { humanBytes, humanCount, humanDuration } from '../base/human-size.js';
 import { isError } from '../client/reply.js';
+import type { Timer } from '../io/clock.js';
 import type { Move } from './allocation.js';
 import type { ClusterNode } from './cluster-node.js';
 import type { Context } from './context.js';
@@ -15,6 +16,8 @@ export class Progress {
   private readonly startedMs: number;
   private shownMs = -Infinity;
   private isDrawn = false;
+  /** Draws what came too soon after the bar before: a move may be held up for long. */
+  private later: Timer | undefined;
   /** A person watches, so the bar is drawn. */
   readonly isShown: boolean;
 
@@ -55,6 +58,8 @@ export class Progress {
   }
 
   clear(): void {
+    this.later?.cancel();
+    this.later = undefined;
     if (!this.isDrawn) return;
     this.isDrawn = false;
     this.context.environment.terminal.complain('\r\x1b[K');
@@ -71,8 +76,15 @@ export class Progress {
 
   private draw(): void {
     if (!this.isShown) return;
-    const nowMs = this.context.environment.clock.steadyMs();
-    if (nowMs - this.shownMs < refreshMs) return;
+    const { clock } = this.context.environment;
+    const nowMs = clock.steadyMs();
+    if (nowMs - this.shownMs < refreshMs) {
+      this.later ??= clock.after(refreshMs, () => {
+        this.later = undefined;
+        this.draw();
+      });
+      return;
+    }
     this.shownMs = nowMs;
     this.isDrawn = true;
     this.context.environment.terminal.complain(`\r\x1b[K${this.render()}`);

@@ -104,14 +104,18 @@ async function runTransfers(
   const isReal = !options.simulate && !options.dryRun;
   const all = transfers.flatMap(({ moves }) => moves);
   const progress = isReal ? await startProgress(context, all) : undefined;
-  for (const transfer of transfers) {
-    const { source, target, moves } = transfer;
-    output.print(`Moving ${moves.length} slots from ${source.name} to ${target.name}\n`);
-    if (!isReal) {
-      output.print(`${'#'.repeat(moves.length)}\n`);
-      continue;
+  try {
+    for (const transfer of transfers) {
+      const { source, target, moves } = transfer;
+      output.print(`Moving ${moves.length} slots from ${source.name} to ${target.name}\n`);
+      if (!isReal) {
+        output.print(`${'#'.repeat(moves.length)}\n`);
+        continue;
+      }
+      if (!(await runTransfer(context, cluster, transfer, progress))) return false;
     }
-    if (!(await runTransfer(context, cluster, transfer, progress))) return false;
+  } finally {
+    progress?.clear();
   }
   if (progress !== undefined) output.report.moved = progress.figures;
   return true;

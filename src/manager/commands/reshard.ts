@@ -50,21 +50,24 @@ async function moveAll(
   const progress = await startProgress(context, moves);
   let done = 0;
   let isGood = true;
-  while (done < moves.length) {
-    if (environment.interrupt.asked) {
-      isGood = false;
-      break;
+  try {
+    while (done < moves.length) {
+      if (environment.interrupt.asked) {
+        isGood = false;
+        break;
+      }
+      const { outcome, count } = await moveSome(context, cluster, moves.slice(done), target, progress);
+      if (!outcome.moved) {
+        progress?.clear();
+        if (dialect.name === 'cli') output.error(`clusterManagerMoveSlot failed: ${outcome.error}\n`);
+        isGood = false;
+        break;
+      }
+      done += count;
     }
-    const { outcome, count } = await moveSome(context, cluster, moves.slice(done), target, progress);
-    if (!outcome.moved) {
-      progress?.clear();
-      if (dialect.name === 'cli') output.error(`clusterManagerMoveSlot failed: ${outcome.error}\n`);
-      isGood = false;
-      break;
-    }
-    done += count;
+  } finally {
+    progress?.clear();
   }
-  progress?.clear();
   if (progress !== undefined) output.report.moved = progress.figures;
   if (!isGood && done < moves.length) tellRest(context, done, moves.length);
   return isGood;
