@@ -22,6 +22,66 @@ export function workPages(stage: PageStage): void {
       await dialog.locator('button.danger').click();
     };
 
+    it('marks events in the curves of the history, and stays zoomed in while new data comes', async () => {
+      const { page, open, leave } = await stage.newSeat(stage.root, { width: 1280, height: 800 });
+      await page.clock.install();
+      // What is written on a canvas is nowhere else.
+      await page.evaluate(`(() => {
+        globalThis.drawn = [];
+        const { prototype } = CanvasRenderingContext2D;
+        const { fillText } = prototype;
+        prototype.fillText = function (text, ...rest) {
+          if (this.canvas.closest('section')?.ariaLabel === 'Memory') globalThis.drawn.push(text);
+          return fillText.call(this, text, ...rest);
+        };
+      })()`);
+      const isDrawn = async (text: RegExp): Promise<boolean> =>
+        (await page.evaluate<string[]>('globalThis.drawn')).some((each) => text.test(each));
+      const untilDrawn = async (text: RegExp): Promise<void> => {
+        while (!(await isDrawn(text))) await page.clock.runFor(200);
+      };
+      const forget = (): Promise<void> => page.evaluate('void (globalThis.drawn = [])');
+      /** What the page asks for every ten seconds. */
+      const newData = async (): Promise<void> => {
+        await forget();
+        const answered = page.waitForResponse(/\/series\?/);
+        await page.clock.fastForward(10_000);
+        await answered;
+        await untilDrawn(/./);
+      };
+      await stage.redis.send('SAVE');
+      await open(ids.redis!, 'history');
+      while ((await page.getByRole('region', { name: 'Events' }).getByText('saved', { exact: true }).count()) === 0)
+        await newData();
+      await untilDrawn(/^saved$/);
+      // An hour has ticks of minutes, and some minutes of it have ticks of seconds.
+      const seconds = /\d:\d\d:\d\d/;
+      await newData();
+      assert.equal(await isDrawn(seconds), false);
+      const memory = page.getByRole('region', { name: 'Memory', exact: true });
+      const area = memory.locator('.u-over');
+      await area.scrollIntoViewIfNeeded();
+      const { x, y, width, height } = (await area.boundingBox())!;
+      await page.mouse.move(x + width - 9, y + height / 2);
+      await page.mouse.down();
+      await page.mouse.move(x + width - 3, y + height / 2, { steps: 5 });
+      await page.mouse.up();
+      await untilDrawn(seconds);
+      for (let refresh = 0; refresh < 2; refresh++) {
+        await newData();
+        await untilDrawn(seconds);
+      }
+      await area.dblclick();
+      await newData();
+      assert.equal(await isDrawn(seconds), false);
+      // Another server's curve, for as long as it is wanted.
+      await page.getByLabel('Lay over it').selectOption({ label: 'ours' });
+      await memory.getByText('used (ours)').waitFor();
+      await page.getByRole('button', { name: 'Take ours away' }).click();
+      await memory.getByText('used (ours)').waitFor({ state: 'detached' });
+      await leave();
+    });
+
     it('shows values in the form that fits, and what lies in sketches, streams, fields and places', async () => {
       const client = await connect(stage.server.port);
       const packed = Buffer.from([0x81, 0xa6, ...Buffer.from('packed'), 0xc3]);

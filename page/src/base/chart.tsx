@@ -7,8 +7,18 @@ export interface Curve {
   readonly values: readonly (number | null)[];
 }
 
+/** Seconds since 1970. */
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
 interface Plot {
-  setData(data: (number | null)[][]): void;
+  readonly select: { readonly left: number; readonly width: number };
+  posToVal(position: number, scale: string): number;
+  setScale(scale: string, range: Range): void;
+  /** `resetsScales` false leaves the redrawing to setScale. */
+  setData(data: (number | null)[][], resetsScales?: boolean): void;
   setSize(size: { width: number; height: number }): void;
   destroy(): void;
 }
@@ -36,6 +46,8 @@ export function Chart({
   const plot = useRef<Plot | undefined>(undefined);
   const data = useRef<(number | null)[][]>([]);
   data.current = dataOf(times, curves);
+  /** Kept while new data comes in, until somebody zooms out. */
+  const zoom = useRef<Range | undefined>(undefined);
   const names = curves.map(({ label }) => label).join('\n');
   useEffect(() => {
     let isGone = false;
@@ -91,11 +103,20 @@ export function Chart({
               value: (_self: unknown, value: number | null) => shownValue(value, show),
             })),
           ],
-          hooks: { draw: [(self: DrawnPlot) => drawMarks(self, marks, color('--warn'))] },
+          hooks: {
+            draw: [(self: DrawnPlot) => drawMarks(self, marks, color('--warn'))],
+            setSelect: [
+              (self: Plot) => {
+                const { left, width } = self.select;
+                if (width > 0) zoom.current = { min: self.posToVal(left, 'x'), max: self.posToVal(left + width, 'x') };
+              },
+            ],
+          },
         } as never,
         data.current as never,
         place.current,
       ) as unknown as Plot;
+      if (zoom.current !== undefined) plot.current.setScale('x', zoom.current);
     };
     void make();
     const resized = new ResizeObserver(([entry]) =>
@@ -112,12 +133,16 @@ export function Chart({
       plot.current = undefined;
     };
   }, [names, marks.length]);
-  useEffect(() => plot.current?.setData(data.current), [times, curves]);
+  useEffect(() => {
+    plot.current?.setData(data.current, zoom.current === undefined);
+    if (zoom.current !== undefined) plot.current?.setScale('x', zoom.current);
+  }, [times, curves]);
   return (
     <div
       ref={place}
       class="chart"
       role="img"
+      onDblClick={() => (zoom.current = undefined)}
       aria-label={curves.map(({ label, values }) => `${label}: ${shownValue(values.at(-1), show)}`).join(', ')}
     />
   );

@@ -179,6 +179,7 @@ export function HistoryView({ server, me, servers }: ViewProps) {
                 <h3>{title}</h3>
               </header>
               <Chart
+                key={span}
                 times={found[0]?.t ?? []}
                 curves={[
                   ...metrics.map(([, label], index) => ({ label, values: found[index]?.v ?? [] })),
