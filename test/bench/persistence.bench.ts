@@ -24,8 +24,11 @@ const throughputGoal = 0.7;
 const memoryShareGoal = 0.1;
 const memoryMegabytesGoal = 64;
 const loadGoal = 1.5;
+const savingGoal = 1.5;
 const everysecGoal = 0.8;
 const alwaysGoal = 1;
+/** Turns of each server with each policy in a round. */
+const slicesOfRound = 4;
 /** Of the load without a snapshot. */
 const baselineMs = 5000;
 
@@ -44,6 +47,13 @@ const command = 'npm run bench -- --only persistence';
 async function info(port: number, field: string): Promise<number> {
   return Number(new RegExp(`^${field}:(.*?)\\r?$`, 'm').exec(await redisCli(port, 'info', 'all'))?.[1]);
 }
+
+/** Both servers, the other one first in every second round. */
+const inTurn = (round: number): readonly ServerKind[] => (round % 2 === 0 ? kinds : [...kinds].reverse());
+
+/** The median of the ratios of what was measured right after one another. */
+const medianRatio = (left: readonly number[], right: readonly number[]): number =>
+  median(left.map((figure, round) => figure / right[round]!));
 
 const keyOf = (index: number): string => `key:${String(index).padStart(12, '0')}`;
 
@@ -91,27 +101,46 @@ interface SnapshotFigures {
   readonly extraMegabytes: number;
 }
 
-async function measureSnapshot(server: BenchServer, { keys, members }: PersistenceSizes): Promise<SnapshotFigures> {
+/** A snapshot, or a rewrite of the append-only file. */
+interface Saving {
+  readonly command: string;
+  readonly runs: string;
+  readonly status: string;
+  readonly copied: string;
+}
+
+const snapshot: Saving = {
+  command: 'bgsave',
+  runs: 'rdb_bgsave_in_progress',
+  status: 'rdb_last_bgsave_status',
+  copied: 'rdb_last_cow_size',
+};
+const rewrite: Saving = {
+  command: 'bgrewriteaof',
+  runs: 'aof_rewrite_in_progress',
+  status: 'aof_last_bgrewrite_status',
+  copied: 'aof_last_cow_size',
+};
+
+async function measureSaving(server: BenchServer, saving: Saving, sizes: PersistenceSizes): Promise<SnapshotFigures> {
   const { port, pid, kind } = server;
-  await fill(port, keys, (index) => ['SET', keyOf(index), 'value-of-16bytes']);
-  await fill(port, members, (index) => ['ZADD', 'big', String(index), `member:${String(index).padStart(12, '0')}`]);
-  const stopLoad = startLoad(port, keys, members);
+  const stopLoad = startLoad(port, sizes.keys, sizes.members);
   try {
     await sleep(1000);
     const without = await watch(port, () => sleep(baselineMs));
     const dataBytes = residentBytes(pid);
     let mostBytes = 0;
     const during = await watch(port, async () => {
-      await redisCli(port, 'bgsave');
+      await redisCli(port, saving.command);
       do {
         await sleep(100);
         mostBytes = Math.max(mostBytes, residentBytes(pid));
-      } while ((await info(port, 'rdb_bgsave_in_progress')) === 1);
+      } while ((await info(port, saving.runs)) === 1);
     });
-    if ((await redisCli(port, 'info', 'persistence')).includes('rdb_last_bgsave_status:err'))
-      throw new Error(`${kind}: the snapshot failed`);
+    if ((await redisCli(port, 'info', 'persistence')).includes(`${saving.status}:err`))
+      throw new Error(`${kind}: ${saving.command} failed`);
     // A fork's pages are not the server's own: it tells how many were copied.
-    const copied = kind === 'redis' ? await info(port, 'rdb_last_cow_size') : 0;
+    const copied = kind === 'redis' ? await info(port, saving.copied) : 0;
     return {
       without,
       during,
@@ -123,38 +152,89 @@ async function measureSnapshot(server: BenchServer, { keys, members }: Persisten
   }
 }
 
-async function snapshotSection(sizes: PersistenceSizes): Promise<Section> {
-  const figures: Partial<Record<ServerKind, SnapshotFigures>> = {};
-  for (const kind of kinds) {
-    const server = await startServer(kind);
-    try {
-      figures[kind] = await measureSnapshot(server, sizes);
-      log(`persistence: snapshot of ${kind} ${JSON.stringify(figures[kind])}`);
-    } finally {
-      await server.stop();
+/**
+ * Both servers hold the data all the time and take turns, each pair of measurements right after one another: a machine's
+ * speed drifts, and a ratio of two single runs says more about the machine than about the servers.
+ */
+async function savingSection(title: string, saving: Saving, sizes: PersistenceSizes): Promise<Section> {
+  const figures: Record<ServerKind, SnapshotFigures[]> = { redis: [], kvasir: [] };
+  const servers: Partial<Record<ServerKind, BenchServer>> = {};
+  const flags = saving === rewrite ? ['--appendonly', 'yes', '--auto-aof-rewrite-percentage', '0'] : [];
+  try {
+    for (const kind of kinds) {
+      const { port } = (servers[kind] = await startServer(kind, flags));
+      await fill(port, sizes.keys, (index) => ['SET', keyOf(index), 'value-of-16bytes']);
+      await fill(port, sizes.members, (index) => [
+        'ZADD',
+        'big',
+        String(index),
+        `member:${String(index).padStart(12, '0')}`,
+      ]);
     }
+    for (let round = 0; round < sizes.rounds; round++) {
+      for (const kind of inTurn(round)) {
+        const measured = await measureSaving(servers[kind]!, saving, sizes);
+        figures[kind].push(measured);
+        log(`persistence: ${saving.command} of ${kind} ${JSON.stringify(measured)}`);
+      }
+    }
+  } finally {
+    for (const kind of kinds) await servers[kind]?.stop();
   }
-  const { redis, kvasir } = figures as Record<ServerKind, SnapshotFigures>;
+  const all = (kind: ServerKind, of: (each: SnapshotFigures) => number): number[] => figures[kind].map(of);
+  const middle = (kind: ServerKind, of: (each: SnapshotFigures) => number): number => median(all(kind, of));
+  const ratio = (of: (each: SnapshotFigures) => number): number => medianRatio(all('kvasir', of), all('redis', of));
   const share = (each: SnapshotFigures): number => each.during.perSecond / each.without.perSecond;
-  const longestGoal = Math.max(pauseGoalMs, kvasir.without.longestMs);
-  const extraGoal = Math.max(memoryMegabytesGoal, memoryShareGoal * kvasir.dataMegabytes);
+  const longest = (each: SnapshotFigures): number => each.during.longestMs;
+  const longestWithout = (each: SnapshotFigures): number => each.without.longestMs;
+  const extra = (each: SnapshotFigures): number => each.extraMegabytes;
+  const seconds = (each: SnapshotFigures): number => each.during.seconds;
+  const during = (each: SnapshotFigures): number => each.during.perSecond;
+  const longestGoal = Math.max(pauseGoalMs, middle('kvasir', longestWithout));
+  const extraGoal = Math.max(memoryMegabytesGoal, memoryShareGoal * middle('kvasir', (each) => each.dataMegabytes));
+  const row = (
+    what: string,
+    of: (each: SnapshotFigures) => number,
+    digits: number,
+    kvasir = middle('kvasir', of).toFixed(digits),
+    last = '',
+  ): string => `| ${what} | ${middle('redis', of).toFixed(digits)} | ${kvasir} | ${last} |`;
   return {
-    title: 'Snapshot under load',
+    title,
     command: `${command} --snapshot-keys ${sizes.keys} --snapshot-members ${sizes.members}`,
     lines: [
-      '| | redis | kvasir |',
-      '|---|--:|--:|',
-      `| longest PING under load without a snapshot, ms | ${redis.without.longestMs.toFixed(1)} | ${kvasir.without.longestMs.toFixed(1)} |`,
-      `| longest PING while BGSAVE runs, ms | ${redis.during.longestMs.toFixed(1)} | ${marked(kvasir.during.longestMs, longestGoal, 'most', 1)} |`,
-      `| commands a second without, thousands | ${(redis.without.perSecond / 1000).toFixed(1)} | ${(kvasir.without.perSecond / 1000).toFixed(1)} |`,
-      `| commands a second while BGSAVE runs, share of that | ${share(redis).toFixed(2)} | ${marked(share(kvasir), throughputGoal, 'least')} |`,
-      `| resident memory before, MB | ${redis.dataMegabytes.toFixed(0)} | ${kvasir.dataMegabytes.toFixed(0)} |`,
-      `| more while BGSAVE runs, MB | ${redis.extraMegabytes.toFixed(0)} | ${marked(kvasir.extraMegabytes, extraGoal, 'most', 0)} |`,
-      `| time it takes, s | ${redis.during.seconds.toFixed(1)} | ${kvasir.during.seconds.toFixed(1)} |`,
+      '| | redis | kvasir | ratio |',
+      '|---|--:|--:|--:|',
+      row('longest PING under load before, ms', longestWithout, 1),
+      row(
+        'longest PING while it runs, ms',
+        longest,
+        1,
+        marked(middle('kvasir', longest), longestGoal, 'most', 1),
+        ratio(longest).toFixed(2),
+      ),
+      row('commands a second before, thousands', (each) => each.without.perSecond / 1000, 1),
+      row(
+        'commands a second while it runs, share of that',
+        share,
+        2,
+        marked(middle('kvasir', share), throughputGoal, 'least'),
+        ratio(share).toFixed(2),
+      ),
+      row(
+        'commands a second while it runs, thousands',
+        (each) => during(each) / 1000,
+        1,
+        undefined,
+        ratio(during).toFixed(2),
+      ),
+      row('resident memory before, MB', (each) => each.dataMegabytes, 0),
+      row('more while it runs, MB', extra, 0, marked(middle('kvasir', extra), extraGoal, 'most', 0)),
+      row('time it takes, s', seconds, 1, undefined, marked(ratio(seconds), savingGoal, 'most')),
       '',
-      `${sizes.keys} keys of 16 + 16 bytes and a sorted set of ${sizes.members} members; 40 connections set random keys, 10 change members, pipeline 1.` +
-        ` Goals: at most ${pauseGoalMs} ms (or what is seen without a snapshot), at least ${throughputGoal} of the throughput,` +
-        ` at most ${memoryShareGoal * 100} % or ${memoryMegabytesGoal} MB more memory. redis: growth of the process and what its fork copied.`,
+      `${sizes.keys} keys of 16 + 16 bytes and a sorted set of ${sizes.members} members; 40 connections set random keys, 10 change members, pipeline 1. Medians of ${sizes.rounds} rounds in which both take turns; a ratio is that of the rounds' ratios.` +
+        ` Goals: at most ${pauseGoalMs} ms (or what is seen before), at least ${throughputGoal} of the throughput,` +
+        ` at most ${memoryShareGoal * 100} % or ${memoryMegabytesGoal} MB more memory, at most ${savingGoal} times redis-server's time. redis: growth of the process and what its fork copied.`,
     ],
   };
 }
@@ -199,7 +279,7 @@ async function loadSection(sizes: PersistenceSizes): Promise<Section> {
     rmSync(folder, { recursive: true, force: true });
   }
   const row = ([what, pair]: [string, Record<ServerKind, number[]>]): string => {
-    const ratio = median(pair.kvasir.map((ms, round) => ms / pair.redis[round]!));
+    const ratio = medianRatio(pair.kvasir, pair.redis);
     return `| ${what}, ms | ${median(pair.redis).toFixed(0)} | ${median(pair.kvasir).toFixed(0)} | ${marked(ratio, loadGoal, 'most')} |`;
   };
   return {
@@ -221,64 +301,51 @@ const policies: Readonly<Record<string, readonly string[]>> = {
   always: ['--appendonly', 'yes', '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0'],
 };
 
+async function setRate(port: number, requests: number, pipeline: number): Promise<number> {
+  const words = ['-p', port, '-t', 'set', '-n', requests, '-r', 100_000, '-P', pipeline, '-c', 50, '-d', 16, '--csv'];
+  const { stdout } = await execute('redis-benchmark', words.map(String));
+  return Number(/^"SET","([\d.]+)"/m.exec(stdout)![1]);
+}
+
+/**
+ * The time of a sync is the disk's, which drifts and has other users: both servers run all the time, and take turns in
+ * slices of a second or so, of which two that follow one another make one ratio.
+ */
 async function appendSection(sizes: PersistenceSizes): Promise<Section> {
   const rates: Record<string, Record<ServerKind, number[]>> = {};
   const pipelines = [1, 16];
-  for (let round = 0; round < sizes.rounds; round++) {
+  const slices = sizes.rounds * slicesOfRound;
+  const servers: BenchServer[] = [];
+  try {
+    const running: { readonly policy: string; readonly kind: ServerKind; readonly port: number }[] = [];
     for (const [policy, flags] of Object.entries(policies)) {
       for (const kind of kinds) {
         const server = await startServer(kind, flags);
-        try {
-          // A server that has just started is not compiled yet; it is not what is measured.
-          await execute('redis-benchmark', [
-            '-p',
-            String(server.port),
-            '-t',
-            'set',
-            '-n',
-            '200000',
-            '-r',
-            '100000',
-            '-P',
-            '16',
-            '-q',
-          ]);
-          for (const pipeline of pipelines) {
-            const requests = sizes.requests * (pipeline > 1 ? 5 : 1);
-            const args = [
-              '-p',
-              String(server.port),
-              '-t',
-              'set',
-              '-n',
-              String(requests),
-              '-r',
-              '100000',
-              '-P',
-              String(pipeline),
-              '-c',
-              '50',
-              '-d',
-              '16',
-              '--csv',
-            ];
-            const { stdout } = await execute('redis-benchmark', args);
-            (rates[`${policy} ${pipeline}`] ??= { redis: [], kvasir: [] })[kind].push(
-              Number(/^"SET","([\d.]+)"/m.exec(stdout)![1]),
-            );
-          }
-        } finally {
-          await server.stop();
-        }
+        servers.push(server);
+        running.push({ policy, kind, port: server.port });
+        // A server that has just started is not compiled yet; it is not what is measured.
+        await setRate(server.port, 200_000, 16);
+        await setRate(server.port, 20_000, 1);
       }
     }
-    log(`persistence: append-only file, round ${round + 1} of ${sizes.rounds}`);
+    for (let slice = 0; slice < slices; slice++) {
+      for (const pipeline of pipelines) {
+        const requests = Math.ceil(sizes.requests / 2) * (pipeline > 1 ? 5 : 1);
+        for (const { policy, kind, port } of slice % 2 === 0 ? running : [...running].reverse()) {
+          const rate = await setRate(port, requests, pipeline);
+          (rates[`${policy} ${pipeline}`] ??= { redis: [], kvasir: [] })[kind].push(rate);
+        }
+      }
+      log(`persistence: append-only file, slice ${slice + 1} of ${slices}`);
+    }
+  } finally {
+    for (const server of servers) await server.stop();
   }
   const of = (policy: string, pipeline: number, kind: ServerKind): number[] => rates[`${policy} ${pipeline}`]![kind];
   const share = (kind: ServerKind, pipeline: number): number =>
-    median(of('everysec', pipeline, kind).map((rate, round) => rate / of('off', pipeline, kind)[round]!));
+    medianRatio(of('everysec', pipeline, kind), of('off', pipeline, kind));
   const always = (pipeline: number): number =>
-    median(of('always', pipeline, 'kvasir').map((rate, round) => rate / of('always', pipeline, 'redis')[round]!));
+    medianRatio(of('always', pipeline, 'kvasir'), of('always', pipeline, 'redis'));
   const thousands = (values: readonly number[]): string => (median(values) / 1000).toFixed(1);
   return {
     title: 'Append-only file',
@@ -293,11 +360,16 @@ async function appendSection(sizes: PersistenceSizes): Promise<Section> {
       `| everysec, share of off | ${pipelines.map((pipeline) => `${share('redis', pipeline).toFixed(2)} | ${marked(share('kvasir', pipeline), everysecGoal, 'least')}`).join(' | ')} |`,
       `| always, kvasir to redis | ${pipelines.map((pipeline) => `| ${marked(always(pipeline), alwaysGoal, 'least')}`).join(' | ')} |`,
       '',
-      `Goals: everysec at least ${everysecGoal} of the throughput without a file, always at least redis-server's.`,
+      `Medians of ${slices} slices in which all six servers take turns; a ratio is that of neighbouring slices. Goals: everysec at least ${everysecGoal} of the throughput without a file, always at least redis-server's.`,
     ],
   };
 }
 
 export async function measurePersistence(sizes: PersistenceSizes): Promise<Section[]> {
-  return [await snapshotSection(sizes), await loadSection(sizes), await appendSection(sizes)];
+  return [
+    await savingSection('Snapshot under load', snapshot, sizes),
+    await savingSection('Rewrite of the append-only file under load', rewrite, sizes),
+    await loadSection(sizes),
+    await appendSection(sizes),
+  ];
 }
