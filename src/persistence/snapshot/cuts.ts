@@ -53,6 +53,8 @@ export interface CutRequest {
   readonly shareKey?: string;
   /** BGSAVE and INFO count this cut as a save: they do so for every RDB, also for one that goes to a replica. */
   readonly isSave?: boolean;
+  /** How long the walk pauses while clients are served (walk-pace); the same for all requests of a `shareKey`. */
+  readonly pausePerSlice?: number;
   /** Starts before requests that came earlier. */
   readonly goesFirst?: boolean;
   /** Asked before a request that had to wait starts; false: it goes on waiting and the others pass it. */
@@ -193,9 +195,16 @@ export class Cuts {
 
   private makeCut(cuts: readonly Cut[], shared: SharedSink): void {
     const { host } = this;
-    const { makeEncoder, compression } = cuts[0]!.request;
+    const { makeEncoder, compression, pausePerSlice } = cuts[0]!.request;
     assert(host.keyspace.barrier === null, 'there is one walk at a time');
-    const run = new SnapshotRun(host, makeEncoder, shared, compression(), (result) => this.ended(run, shared, result));
+    const run = new SnapshotRun(
+      host,
+      makeEncoder,
+      shared,
+      compression(),
+      (result) => this.ended(run, shared, result),
+      pausePerSlice,
+    );
     this.running = run;
     this.runningSink = shared;
     this.lastRun = run;

@@ -39,11 +39,12 @@ export class SnapshotRun {
     private readonly sink: SnapshotSink,
     compression: number,
     private readonly done: (result: SnapshotResult) => void,
+    pausePerSlice?: number,
   ) {
     const writer = new RdbWriter(compression, CHUNK_BYTES);
     this.startedMs = host.clock.wallMs();
     this.lastCommandCount = host.commandCount;
-    this.pace = new WalkPace(host.clock);
+    this.pace = new WalkPace(host.clock, pausePerSlice);
     this.snapshot = new Snapshot(host.keyspace, makeEncoder(writer), sink, writer);
     sink.onError = (error) => this.fail(error);
     sink.onRoom = () => {
