@@ -117,6 +117,16 @@ export class AofReader implements CommandPlaces {
     return AofItem.command;
   }
 
+  /** The present command's arguments, as views of the bytes that were pushed. */
+  get args(): Uint8Array[] {
+    const args: Uint8Array[] = [];
+    for (let index = 0; index < this.count; index++) {
+      const start = this.starts[index]!;
+      args.push(this.bytes.subarray(start, start + this.lengths[index]!));
+    }
+    return args;
+  }
+
   /** The present command's argument as text. For messages. */
   text(index: number): string {
     const start = this.starts[index]!;

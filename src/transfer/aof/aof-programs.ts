@@ -135,12 +135,10 @@ async function runJson(words: Options): Promise<number> {
   const { torn } = await forEachCommand(
     fileOf(words),
     ({ reader, database }) => {
-      const args: (string | { base64: string })[] = [];
-      for (let index = 0; index < reader.count; index++) {
-        const start = reader.starts[index]!;
-        const bytes = Buffer.from(reader.bytes.subarray(start, start + reader.lengths[index]!));
-        args.push(isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') });
-      }
+      const args = reader.args.map((arg) => {
+        const bytes = Buffer.from(arg);
+        return isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };
+      });
       const time = reader.timestamp > 0 ? { time: reader.timestamp } : {};
       output.write(`${JSON.stringify({ db: database, offset: reader.itemOffset, ...time, args })}\n`);
     },

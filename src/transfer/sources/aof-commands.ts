@@ -184,12 +184,7 @@ export class AofCommandSource implements Source {
       this.database = Number(reader.text(1));
       return undefined;
     }
-    const args: Uint8Array[] = [];
-    for (let index = 0; index < reader.count; index++) {
-      const start = reader.starts[index]!;
-      args.push(reader.bytes.subarray(start, start + reader.lengths[index]!));
-    }
-    return { what: 'command', database: this.database, args, offset: reader.offset };
+    return { what: 'command', database: this.database, args: reader.args, offset: reader.offset };
   }
 }
 
