@@ -53,8 +53,7 @@ export class NameLock {
   ) {}
 
   release(): void {
-    if (this.path !== undefined) rmSync(this.path, { force: true });
-    this.door.close();
+    close(this.door, this.path);
     if (this.folder !== undefined) closeSync(this.folder);
   }
 }
@@ -163,8 +162,8 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function close(door: Server, path: string): void {
-  rmSync(path, { force: true });
+function close(door: Server, path: string | undefined): void {
+  if (path !== undefined) rmSync(path, { force: true });
   door.close();
 }
 

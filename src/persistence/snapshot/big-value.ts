@@ -36,6 +36,8 @@ import type { RdbWriter } from '../rdb/writer.js';
 import { streamIdBytes } from '../rdb/stream-id-bytes.js';
 import type { StreamTail } from '../rdb/stream-tail.js';
 
+/** Collections of more bytes (estimated) are big. */
+export const BIG_BYTES = 256 * 1024;
 /** Collections of fewer members are never big, whatever they hold. */
 const MEMBERS_MIN = 64;
 const NODES_LOOKED_AT = 32;

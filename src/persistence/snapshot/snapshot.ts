@@ -29,7 +29,7 @@ import { firstHashOf } from '../../keyspace/slot-keys.js';
 import type { PartGuard } from '../../memory/part-guard.js';
 import { type DictRef, RefList } from '../../structures/dict.js';
 import { EPOCH } from '../../structures/entry.js';
-import { BigString, type BigValue, BigValues, type PartEncoder, type PartHead } from './big-value.js';
+import { BIG_BYTES, BigString, type BigValue, BigValues, type PartEncoder, type PartHead } from './big-value.js';
 import { PieceList } from './piece-list.js';
 import { RdbWriter } from '../rdb/writer.js';
 import type { SnapshotSink } from './snapshot-sink.js';
@@ -37,7 +37,6 @@ import type { StreamTail } from '../rdb/stream-tail.js';
 
 const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
-const BIG_BYTES = 256 * 1024;
 const HASHES = 2 ** 32;
 
 /** Turns entries into bytes. */

@@ -4,8 +4,10 @@
 // for a processor come late, by 200 ms where 20 others want one.
 //
 // A pause takes `pausePerSlice` times what the slice before it took: 3.5 leaves the walk 22 % of the engine's time, and clients
-// 0.7 of their throughput on two processors, where the longer way costs a snapshot a fifth more time than 2.5 did. A full sync
-// asks for 6, because its replica loads meanwhile, often on a processor that the clients want too. On a machine with more to do than it can, such a pause may pass while the engine does not run at all, so the process
+// 0.7 of their throughput on two processors (0.6 with 2.5, for which a snapshot takes a fifth less time). A full sync asks for
+// 6, because its replica loads meanwhile, often on a processor that the clients want too.
+//
+// On a machine with more to do than it can, such a pause may pass while the engine does not run at all, so the process
 // must also have had as much processor time as the slice took, or nothing to do. There the walk gets up to half of the
 // process: the child of a fork would get as much of the machine as its parent. A slice that was interrupted counts with its
 // processor time alone.

@@ -8,7 +8,7 @@
 import type { Keyspace } from '../../keyspace/keyspace.js';
 import { RefList } from '../../structures/dict.js';
 import { Compression, RdbWriter } from '../rdb/writer.js';
-import { BigString, type BigValue, BigValues } from './big-value.js';
+import { BIG_BYTES, BigString, type BigValue, BigValues } from './big-value.js';
 import { PieceList } from './piece-list.js';
 import type { SnapshotEncoder } from './snapshot.js';
 
@@ -21,7 +21,6 @@ export interface WholeSink {
 
 const CHUNK_BYTES = 224 * 1024;
 const BATCH = 64;
-const BIG_BYTES = 256 * 1024;
 
 /** Writes all there is and puts the file in place; the error if that failed. */
 export function saveWhole(
