@@ -8,6 +8,7 @@
 // Without the programs such tests are skipped with that reason; with CI=true a missing program throws, so that a green
 // run in CI always means that the comparison took place.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -85,6 +86,19 @@ export async function findFreePort(): Promise<number> {
     if (givenPorts.has(port) || !(await isFreePort(port))) continue;
     givenPorts.add(port);
     return port;
+  }
+}
+
+/** Whether somebody takes connections at a port, or at the path of a unix socket. */
+export async function accepts(place: number | string, host = '127.0.0.1'): Promise<boolean> {
+  const socket = typeof place === 'string' ? connect(place) : connect(place, host);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }
 

@@ -4,12 +4,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { kvasirServerPath, programPath, testFlags } from '../kvasir.js';
-import { findFreePort } from '../peer.js';
+import { accepts, findFreePort } from '../peer.js';
 import { password, send, Visitor } from './admin-client.js';
 
 test('a server with --admin-port has a page that knows it and ends with it', async (t) => {
@@ -55,18 +54,6 @@ test('a server with --admin-port has a page that knows it and ends with it', asy
   while (await answers());
 });
 
-async function accepts(host: string, port: number): Promise<boolean> {
-  const socket = connect(port, host);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
 /** Starts the program; all that it prints until it listens, and what ends it. */
 async function startProgram(t: TestContext, ...words: string[]): Promise<{ said: string; stop(): Promise<void> }> {
   const child = spawn(process.execPath, [programPath('kvasir-admin'), ...words], {
@@ -107,8 +94,8 @@ test('by itself it prints a link that works once, has the servers of its command
     .flatMap((each) => each ?? [])
     .find(({ internal, family }) => !internal && family === 'IPv4');
   for (const each of [port, metricsPort]) {
-    assert.ok(await accepts('127.0.0.1', each));
-    if (outer !== undefined) assert.equal(await accepts(outer.address, each), false, outer.address);
+    assert.ok(await accepts(each));
+    if (outer !== undefined) assert.equal(await accepts(each, outer.address), false, outer.address);
   }
   const token = link.exec(first.said)![1];
   const root = new Visitor(port);

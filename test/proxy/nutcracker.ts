@@ -1,12 +1,10 @@
 // nutcracker: starts Debian's nutcracker with a configuration, as the peer of the proxy's tests.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findFreePort } from '../peer.js';
+import { accepts, findFreePort } from '../peer.js';
 import { programPath } from '../kvasir.js';
 
 const startTimeoutMs = 120_000;
@@ -25,18 +23,6 @@ export interface RunningProxy {
   restart(): Promise<void>;
   readonly exited: Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<void>;
-}
-
-async function isOpen(place: number | string): Promise<boolean> {
-  const socket = typeof place === 'string' ? connect(place) : connect(place, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }
 
 /** The places of all pools. A proxy opens them one after the other, by the length of their names, so that any of them may be the last. */
@@ -80,7 +66,7 @@ export async function startProxy(
   const listens = async (): Promise<void> => {
     const giveUp = Date.now() + startTimeoutMs;
     for (const place of listensOf(readFileSync(file, 'utf8')).add(port)) {
-      while (!(await isOpen(place))) {
+      while (!(await accepts(place))) {
         if (child.exitCode !== null || child.signalCode !== null || Date.now() > giveUp) {
           child.kill('SIGKILL');
           throw new Error(`${program.join(' ')} does not listen on ${place}: ${log().slice(-2000)}`);
