@@ -7,6 +7,7 @@ import { faultsBy, seriousFaults, watchFaults } from './browser.js';
 import { fleetPages } from './fleet-pages.js';
 import { hostileNames } from './hostile-names.js';
 import { PageStage } from './page-stage.js';
+import { streamPages } from './stream-pages.js';
 import { workPages } from './work-pages.js';
 
 /** Contrast depends on colours, not on the language, and takes most of axe's time. */
@@ -22,6 +23,7 @@ describe('the page of the admin', { skip: peerMissing('chromium', 'redis-server'
     describe('of each role', { concurrency: 1 }, () => {
       keyPages(stage);
       workPages(stage);
+      streamPages(stage);
     });
     fleetPages(stage);
   });

@@ -50,6 +50,7 @@ function Collection({
   server,
   name,
   canWrite,
+  round,
   onChanged,
   kind,
   columnsOf,
@@ -60,7 +61,7 @@ function Collection({
   const [typed, setTyped] = useState('');
   const [editing, setEditing] = useState<Element | 'new' | undefined>();
   const from = starts.at(-1)!;
-  const page = useLoad(() => kind.load(server, name, from, match), [server, name, from, match]);
+  const page = useLoad(() => kind.load(server, name, from, match), [server, name, from, match, round]);
   const changed = (): void => {
     page.reload();
     onChanged();

@@ -14,6 +14,8 @@ export interface ElementField {
   /** May be left empty. */
   readonly isOptional?: boolean;
   readonly isLong?: boolean;
+  /** Given to `onSave` as it was typed: whoever splits the text reads the escapes. */
+  readonly isRaw?: boolean;
   readonly help?: string;
 }
 
@@ -35,7 +37,8 @@ export function ElementDialog({
   );
   const submit = (): Promise<void> => {
     const read = fields.map(
-      ({ name, value = '', isFixed }) => [name, isFixed === true ? value : unshown(values[name]!)] as const,
+      ({ name, value = '', isFixed, isRaw }) =>
+        [name, isFixed === true ? value : isRaw === true ? values[name]! : unshown(values[name]!)] as const,
     );
     return onSave(Object.fromEntries(read));
   };

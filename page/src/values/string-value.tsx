@@ -14,7 +14,7 @@ const bitsMax = 4096;
 /** Longer names of keys fit into no address. */
 const addressMax = 8000;
 
-export function StringValue({ server, name, canWrite, onChanged }: ValueProps) {
+export function StringValue({ server, name, canWrite, round, onChanged }: ValueProps) {
   const [limit, setLimit] = useState(firstBytes);
   const loaded = useLoad(async () => {
     const [length, text] = await server.run([
@@ -25,7 +25,7 @@ export function StringValue({ server, name, canWrite, onChanged }: ValueProps) {
     const isSketch = value.startsWith('HYLL');
     const estimate = isSketch ? Number(textIn(await server.one('PFCOUNT', name))) : undefined;
     return { length: Number(textIn(length)), value, estimate };
-  }, [server, name, limit]);
+  }, [server, name, limit, round]);
   if (loaded.value === undefined)
     return loaded.error === undefined ? <Loading /> : <Failure error={loaded.error} retry={loaded.reload} />;
   const { length, value, estimate } = loaded.value;

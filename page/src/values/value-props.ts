@@ -6,6 +6,8 @@ export interface ValueProps {
   /** The key. */
   readonly name: string;
   readonly canWrite: boolean;
+  /** Counts how often somebody asked to load the key again. */
+  readonly round: number;
   /** Told after a change, so that size and encoding are asked for again. */
   readonly onChanged: () => void;
 }

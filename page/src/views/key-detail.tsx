@@ -39,6 +39,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map([
 
 export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, onCopied, reloadAbout }: Props) {
   const [dialog, setDialog] = useState<'rename' | 'copy' | 'ttl' | undefined>();
+  const [round, setRound] = useState(0);
   const about = useLoad(async () => {
     const type = textIn(await server.one('TYPE', name));
     const sizeCommand = kinds.get(type)?.sizeCommand;
@@ -58,7 +59,7 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
       memory: Number(textIn(memory) || NaN),
       size: Number(textIn(size)),
     };
-  }, [server, name]);
+  }, [server, name, round]);
   if (about.value === undefined)
     return about.error === undefined ? <Loading /> : <Failure error={about.error} retry={about.reload} />;
   const { type, ttlMs, encoding, memory, size } = about.value;
@@ -80,7 +81,7 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
         <IconButton icon="back" label={t('Back to the keys')} class="plain icon back" onClick={onBack} />
         <h2 class="key-title grow">{shownStart(name, titleMax)}</h2>
         <CopyButton text={shown(name)} />
-        <IconButton icon="refresh" label={t('Load again')} onClick={about.reload} />
+        <IconButton icon="refresh" label={t('Load again')} onClick={() => setRound(round + 1)} />
       </div>
       {type === 'none' ? (
         <div class="notice warn">{t('The key is gone: it expired or somebody deleted it.')}</div>
@@ -117,7 +118,7 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
               {t('This page does not know values of type {type}; use the console.', { type: shownStart(type, 40) })}
             </div>
           ) : (
-            <View server={server} name={name} canWrite={canWrite} onChanged={about.reload} />
+            <View server={server} name={name} canWrite={canWrite} round={round} onChanged={about.reload} />
           )}
         </>
       )}
