@@ -1,60 +1,21 @@
 // The data tools are killed (-9) at random moments and run again: the result is exact, and nothing half made has the name of a whole.
 //
 // KVASIR_KILL_ROUNDS=25 kills each of them as often; SEED=N repeats the moments as far as the machine does. kvasir-sync between
-// running servers has its kills in sync-events, sync-cluster and sync-to-cluster (KVASIR_SYNC_ROUNDS).
+// running servers has its kills in sync-events, sync-cluster and sync-to-cluster (KVASIR_SYNC_ROUNDS), kvasir-aof in kill-aof.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { Prng } from '../../src/base/prng.js';
 import { differences } from '../../src/transfer/rdb/differences.js';
 import { rdbFile } from '../../src/transfer/sources/rdb-file.js';
 import { peerMissing, type RedisPeer } from '../peer.js';
-import { digestOf, kvasirWithDebug, mustRun, type Ran, runTool, withFolder } from './tools.js';
+import { fill, killed, random, report, rounds, seed, timed } from './kills.js';
+import { digestOf, kvasirWithDebug, mustRun, withFolder } from './tools.js';
 
-const rounds = Number(process.env.KVASIR_KILL_ROUNDS ?? 1);
-const seed = Number(process.env.SEED ?? Date.now() % 100_000);
-const random = new Prng(seed);
 const skip = peerMissing('redis-cli');
 
 const url = (peer: { port: number }): string => `127.0.0.1:${peer.port}`;
-
-/** How often the signal came before the end, for the report. */
-const hits = new Map<string, number>();
-
-async function timed(name: string, words: readonly string[]): Promise<number> {
-  const startedMs = performance.now();
-  await mustRun(name, words);
-  return performance.now() - startedMs;
-}
-
-/** Runs a tool that is killed at some moment of the time that it takes. */
-async function killed(name: string, words: readonly string[], fullMs: number): Promise<Ran> {
-  const atMs = random.below(Math.ceil(fullMs));
-  let timer: NodeJS.Timeout | undefined;
-  const ran = await runTool(name, words, {
-    onStart: (child) => (timer = setTimeout(() => child.kill('SIGKILL'), atMs)),
-  });
-  clearTimeout(timer);
-  assert.ok(ran.status === null || ran.status === 0, `seed ${seed}: ${name} ${words.join(' ')}: ${ran.stderr}`);
-  if (ran.status === null) hits.set(name, (hits.get(name) ?? 0) + 1);
-  return ran;
-}
-
-/** Strings enough to take a while, and a value of each other type. */
-async function fill(server: RedisPeer, keys: number): Promise<void> {
-  await server.send('DEBUG', 'POPULATE', String(keys), 'key', '200');
-  for (const words of [
-    ['RPUSH', 'list', ...Array.from({ length: 300 }, (_, index) => String(index))],
-    ['SADD', 'set', 'a', 'b', '1'],
-    ['ZADD', 'zset', '1.5', 'a', '-inf', 'b'],
-    ['HSET', 'hash', 'f', 'v', 'g', 'w'],
-    ['XADD', 'stream', '1-1', 'a', 'b'],
-    ['SET', 'expires', 'x', 'PXAT', '9999999999999'],
-  ])
-    await server.send(...words);
-}
 
 const linesOf = (file: string): string[] => readFileSync(file, 'utf8').trimEnd().split('\n').sort();
 
@@ -98,7 +59,7 @@ it('dump and load go on where they were killed, and end exact', { skip }, async 
       assert.equal(await digestOf(other), wanted, message);
     }
   });
-  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+  report(t);
 });
 
 interface Writer {
@@ -137,7 +98,6 @@ it('files appear under their names when they are whole', { skip }, async (t) => 
       isRdb: true,
     },
   ];
-  const folders: Writer[] = [writer('aof', 'compact', aof), writer('aof', 'cut', aof, '--to', '@999999999')];
   await withFolder(async (folder) => {
     // The short share takes some of them.
     const chosen = rounds > 1 ? writers : [0, 1].map(() => writers[random.below(writers.length)]!);
@@ -158,34 +118,9 @@ it('files appear under their names when they are whole', { skip }, async (t) => 
       }
       rmSync(reference);
     }
-    for (const [place, { name, words }] of (rounds > 1 ? folders : folders.slice(0, 1)).entries()) {
-      const fullMs = await timed(name, words(join(folder, `folder-${place}`)));
-      const sizes = sizesIn(join(folder, `folder-${place}`));
-      for (let round = 0; round < rounds; round++) {
-        const out = join(folder, `folder-${place}-${round}`);
-        await killed(name, words(out), fullMs);
-        const message = `seed ${seed}, round ${round}: ${name} ${words(out).join(' ')}`;
-        // The manifest comes last: without it a server takes nothing of the folder.
-        const isWhole = existsSync(join(out, 'appendonlydir', 'appendonly.aof.manifest'));
-        if (isWhole) assert.deepEqual(sizesIn(out), sizes, message);
-        else if (existsSync(out) && readdirSync(out).length > 0) {
-          const again = await runTool(name, words(out));
-          assert.equal(again.status, 1, message);
-          assert.match(again.stderr, /is not empty\. Name a new/, message);
-        }
-        rmSync(out, { recursive: true, force: true });
-      }
-    }
   });
-  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+  report(t);
 });
-
-function sizesIn(folder: string): [string, number][] {
-  const inner = join(folder, 'appendonlydir');
-  return readdirSync(inner)
-    .sort()
-    .map((name) => [name, statSync(join(inner, name)).size]);
-}
 
 it('a backup that was killed is whole or not there, and the next run makes one', { skip }, async (t) => {
   const server = await kvasirWithDebug();
@@ -210,7 +145,7 @@ it('a backup that was killed is whole or not there, and the next run makes one',
     const whole = list.filter((line) => (JSON.parse(line) as { isWhole: boolean }).isWhole);
     assert.equal(whole.length, 2, `seed ${seed}: ${list.join('\n')}`);
   });
-  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+  report(t);
 });
 
 it('a load and a restore into a server that were killed end exact when they run again', { skip }, async (t) => {
@@ -240,7 +175,7 @@ it('a load and a restore into a server that were killed end exact when they run 
       }
     }
   });
-  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+  report(t);
 });
 
 it('a move that was killed goes on where it was, and loses no write of clients', { skip }, async (t) => {
@@ -273,5 +208,5 @@ it('a move that was killed goes on where it was, and loses no write of clients',
       }
     }
   });
-  t.diagnostic(`seed ${seed}, killed before the end: ${JSON.stringify(Object.fromEntries(hits))}`);
+  report(t);
 });

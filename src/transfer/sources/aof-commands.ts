@@ -32,7 +32,9 @@ const timeless = new Set(
   LPUSH RPUSH LPUSHX RPUSHX LPOP RPOP LREM LSET LTRIM LINSERT RPOPLPUSH LMOVE
   SADD SREM SMOVE SINTERSTORE SUNIONSTORE SDIFFSTORE
   ZADD ZINCRBY ZREM ZREMRANGEBYSCORE ZREMRANGEBYRANK ZREMRANGEBYLEX ZUNIONSTORE ZINTERSTORE ZDIFFSTORE ZRANGESTORE ZPOPMIN
-  ZPOPMAX GEOADD HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT XDEL XTRIM XSETID PFADD PFMERGE`.split(/\s+/),
+  ZPOPMAX GEOADD HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT HPERSIST XDEL XSETID XACK XGROUP PFADD PFMERGE FUNCTION`.split(
+    /\s+/,
+  ),
 );
 
 function isTimelessCommand(name: string, reader: AofReader, soonMs: number): boolean {
@@ -41,6 +43,9 @@ function isTimelessCommand(name: string, reader: AofReader, soonMs: number): boo
   if (timeless.has(name)) return true;
   if (name === 'PEXPIREAT') return reader.count === 3 && isLate(2, 1);
   if (name === 'EXPIREAT') return reader.count === 3 && isLate(2, 1000);
+  if (name === 'HPEXPIREAT') return isLate(2, 1);
+  if (name === 'XADD' || name === 'XTRIM') return isExactChange(name, reader);
+  if (name === 'XCLAIM') return isClaimAtTime(reader);
   if (name !== 'SET') return false;
   for (let index = 3; index < reader.count; index++) {
     const word = reader.text(index).toUpperCase();
@@ -54,6 +59,29 @@ function isTimelessCommand(name: string, reader: AofReader, soonMs: number): boo
       return false;
   }
   return true;
+}
+
+/** Whether an XADD names its ID, and whether it or an XTRIM trims to the entry: `~` and LIMIT go by how nodes are filled. */
+function isExactChange(name: string, reader: AofReader): boolean {
+  for (let index = 2; index < reader.count; index++) {
+    const word = reader.text(index).toUpperCase();
+    if (word === '~' || word === 'LIMIT') return false;
+    if (word === 'NOMKSTREAM' || word === '=') continue;
+    if (word === 'MAXLEN' || word === 'MINID') {
+      if (reader.text(index + 1) === '~') return false;
+      index += reader.text(index + 1) === '=' ? 2 : 1;
+      continue;
+    }
+    return name === 'XADD' && /^\d+-\d+$/.test(word);
+  }
+  return name === 'XTRIM';
+}
+
+/** Whether an XCLAIM is one that a server wrote: of whatever idle time, and with the time of the delivery. */
+function isClaimAtTime(reader: AofReader): boolean {
+  if (reader.count < 6 || reader.text(4) !== '0') return false;
+  for (let index = 6; index < reader.count; index++) if (reader.text(index).toUpperCase() === 'TIME') return true;
+  return false;
 }
 
 /** Why the commands may make other data when an empty server runs them now; undefined when they do not. Throws what is wrong with the file. */
