@@ -29,6 +29,10 @@ const cases: readonly (readonly [waits: string, produces: string, asks: string, 
   ['BLMPOP 0 1 q LEFT', 'RPUSH q 1', 'LLEN q', ':1'],
   ['BZPOPMIN z 0', 'ZADD z 1 m', 'ZCARD z', ':1'],
   ['BZMPOP 0 1 z MAX', 'ZADD z 1 m', 'ZCARD z', ':1'],
+  ['BZPOPMAX z 0', 'ZADD z 1 m', 'ZCARD z', ':1'],
+  ['BLMOVEM q d LEFT RIGHT 0 COUNT 2 BULK', 'RPUSH q 1', 'EXISTS d', ':0'],
+  ['WAIT 1 0', 'SET k v', 'INFO clients', 'blocked_clients:0'],
+  ['WAITAOF 0 1 0', 'SET k v', 'INFO clients', 'blocked_clients:0'],
   ['XREAD BLOCK 0 STREAMS x $', 'XADD x 1-1 f v', 'INFO clients', 'blocked_clients:0'],
   ['XREADGROUP GROUP g c BLOCK 0 STREAMS s >', 'XADD s * f v', 'XPENDING s g', ':0'],
   ['SUBSCRIBE channel', 'PUBLISH channel text', 'PUBSUB NUMSUB channel', ':0'],
@@ -139,6 +143,21 @@ describe('a client that has closed', () => {
       }
     });
   }
+
+  it('has no command run that a pause put off', { timeout: 120_000 }, async () => {
+    for (const close of [(socket: Socket): unknown => socket.destroy(), (socket: Socket) => socket.resetAndDestroy()]) {
+      await ask('FLUSHALL', 'CLIENT PAUSE 100000 WRITE');
+      const worker = await open('tcp');
+      worker.resume();
+      worker.write('LPUSH q 1\r\n');
+      while (!/blocked_clients:1/.test(await ask('INFO clients')));
+      const closed = once(worker, 'close');
+      close(worker);
+      await closed;
+      while (!/blocked_clients:0/.test(await ask('INFO clients')));
+      assert.match(await ask('CLIENT UNPAUSE', 'EXISTS q'), /^\+OK\r\n:0\r\n/);
+    }
+  });
 
   // With an append-only file, replies are made after the end was reported.
   for (const [kind, log] of [
