@@ -105,8 +105,13 @@ export interface BitSource {
   readonly length: number;
 }
 
+/** Whether `combineBits` of so long a result overwrites all of it and may find anything there; else it must be zeros. */
+export function combinesInBlocks(length: number): boolean {
+  return length >= WIDE_BYTES_MIN && wideBits() !== undefined;
+}
+
 /**
- * Combines sources into `result`, as long as the longest of them:
+ * Combines sources into `result`, as long as the longest of them and none of them:
  * `diff` bits of the first that are in none of the others, `diff1` those of the others that are not in the first,
  * `andor` those of the first that are in at least one of the others, `one` those that are in exactly one.
  */
