@@ -55,8 +55,21 @@ export function fleetPages(stage: PageStage): void {
       await masters.getByText(master!).waitFor();
       await page.getByRole('button', { name: 'mymaster' }).click();
       await page.getByRole('region', { name: 'Replicas' }).getByText(replica!).waitFor();
-      await page.getByText(/^OK 1 usable Sentinels/).waitFor();
+      await page.getByText(/^OK 2 usable Sentinels/).waitFor();
+      const other = page
+        .getByRole('region', { name: 'Other sentinels' })
+        .getByRole('row')
+        .filter({ hasText: `127.0.0.1:${fleet.sentinels.sentinels[1]!.port}` });
+      await other.getByText('sentinel', { exact: true }).waitFor();
+      await masters.getByRole('row', { name: /mymaster/ }).waitFor();
       faults.push(...(await seriousFaults(page)));
+      // One that hangs takes the majority with it.
+      fleet.sentinels.sentinels[1]!.signal('SIGSTOP');
+      await other.getByText('s_down', { exact: true }).waitFor();
+      await page.getByText(/^NOQUORUM/).waitFor();
+      fleet.sentinels.sentinels[1]!.signal('SIGCONT');
+      await other.getByText('s_down', { exact: true }).waitFor({ state: 'detached' });
+      await page.getByText(/^OK 2 usable Sentinels/).waitFor();
       await page.getByRole('button', { name: 'Follow' }).click();
       await page.getByText('Nothing yet.').waitFor();
       await masters.getByRole('button', { name: 'Failover' }).click();
@@ -70,9 +83,22 @@ export function fleetPages(stage: PageStage): void {
     it('shows the pools of a proxy, and has it read its configuration again', async () => {
       const { page, faults, open, leave } = await stage.seat(root);
       await open(stage.ids.router!, 'proxy');
-      await page.getByRole('heading', { name: '1 pool', exact: true }).waitFor();
+      await page.getByRole('heading', { name: '2 pools', exact: true }).waitFor();
       const servers = page.getByRole('region', { name: 'Servers of alpha' });
       for (const name of ['one', 'two']) await servers.getByText(name, { exact: true }).waitFor();
+      // A server that is down is ejected after a request that it was to answer.
+      const stateOf = (name: string): Locator =>
+        page
+          .getByRole('region', { name: 'Servers of beta' })
+          .getByRole('row')
+          .filter({ hasText: name })
+          .locator('.badge');
+      assert.equal(await stateOf('dead').innerText(), 'idle');
+      for (let index = 0; index < 100; index++) await ask(fleet.ejectingPort, ['GET', `key:${index}`]);
+      await stateOf('dead').getByText('ejected').waitFor();
+      await stateOf('alive').getByText('connected').waitFor();
+      const pool = page.locator('section', { has: page.getByRole('heading', { name: 'beta' }) });
+      await pool.locator('[title=server_ejects]').getByText('1', { exact: true }).waitFor();
       faults.push(...(await seriousFaults(page)));
       await page.getByRole('button', { name: 'Read the configuration again' }).click();
       await page.getByText('The configuration is read again.').waitFor();
@@ -117,6 +143,23 @@ export function fleetPages(stage: PageStage): void {
       await carry.and(dialog.locator(':disabled')).waitFor();
       await dialog.getByText('done', { exact: true }).waitFor();
     };
+    /** What the map of slots shows: each bar's node by the colour that the list below gives it, and the slots between its edges. */
+    const drawnSlots = (page: Page): Promise<string[]> =>
+      page.evaluate(`(() => {
+        const map = document.querySelector('svg.slots');
+        const { left, width } = map.getBoundingClientRect();
+        const slotAt = (x) => Math.round(((x - left) / width) * 16384);
+        const names = new Map([...map.parentElement.querySelectorAll('.dot')].map((dot) => [
+          getComputedStyle(dot).backgroundColor,
+          dot.parentElement.querySelector('.mono').textContent,
+        ]));
+        return [...map.querySelectorAll('rect')].map((bar) => {
+          const { left: from, right, height } = bar.getBoundingClientRect();
+          const name = names.get(getComputedStyle(bar).fill);
+          if (height < 10 || !bar.textContent.startsWith(name + ': ')) return 'no bar of ' + bar.textContent;
+          return name + ' ' + slotAt(from) + ' ' + slotAt(right);
+        });
+      })()`);
     const slotsOf = async (port: string): Promise<number> => {
       const text = await ask(Number(port), ['CLUSTER', 'NODES']);
       const own = text.split('\n').find((line) => line.includes('myself'))!;
@@ -131,6 +174,7 @@ export function fleetPages(stage: PageStage): void {
       const nodes = page.getByRole('region', { name: 'Nodes' });
       for (const address of [first!, second!]) await nodes.getByText(address).waitFor();
       faults.push(...(await seriousFaults(page)));
+      assert.deepEqual(await drawnSlots(page), [`${first} 0 8192`, `${second} 8192 16384`]);
       const dialog = page.getByRole('dialog').first();
       await page.getByRole('button', { name: 'Reshard' }).click();
       await dialog.getByLabel('Slots to move').fill('200');
@@ -142,6 +186,7 @@ export function fleetPages(stage: PageStage): void {
       await dialog.getByRole('button', { name: 'Close' }).click();
       for (const slots of ['8,392', '7,992']) await nodes.getByText(slots).waitFor();
       assert.equal(await slotsOf(portOf(first!)), 8392);
+      assert.deepEqual(await drawnSlots(page), [`${first} 0 8392`, `${second} 8392 16384`]);
       await page.getByRole('button', { name: 'Rebalance' }).click();
       await carryOut(page, async () => {
         await dialog.getByText(/Moving 200 slots/).waitFor();
@@ -157,7 +202,7 @@ export function fleetPages(stage: PageStage): void {
       await looksOnly('nodes', 'cluster', first!, ['Check', 'Fix', 'Reshard', 'Rebalance', 'Add node', 'Remove']);
     });
 
-    it('shows how far a reshard is while it waits for a node', async () => {
+    it('shows how far a reshard and a rebalance are while they wait for a node', async () => {
       const nodes = await startNodes(2);
       stage.endWith(() => stopNodes(nodes));
       const [first, second] = nodes as [RedisPeer, RedisPeer];
@@ -193,6 +238,24 @@ export function fleetPages(stage: PageStage): void {
       await dialog.getByText('Slots 200 / 200').waitFor();
       await dialog.getByRole('button', { name: 'Close' }).click();
       assert.equal(await first.send('GET', key), 'x');
+
+      // The same of a rebalance, which gives the lowest slots of the first node away.
+      const low = keyOfSlot(100);
+      assert.equal(await first.send('SET', low, 'y'), 'OK');
+      await first.send('CLIENT', 'PAUSE', '100000000', 'WRITE');
+      await page.getByRole('button', { name: 'Rebalance' }).click();
+      await dialog.getByRole('button', { name: 'Show the plan' }).click();
+      await dialog.getByRole('button', { name: 'Carry it out' }).click();
+      await confirm(page, 'slow');
+      await dialog.getByText(/^Slots (9\d|100) \/ 200$/).waitFor();
+      assert.match((await bar.getAttribute('value'))!, /^(9\d|100)$/);
+      // The moved slots are drawn before the others have followed.
+      await until('the map shows what has moved', async () => (await drawnSlots(page)).length === 3);
+      await first.send('CLIENT', 'UNPAUSE');
+      await dialog.getByText('done', { exact: true }).waitFor();
+      await dialog.getByText('Slots 200 / 200').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      assert.equal(await second.send('GET', low), 'y');
       await leave();
     });
 

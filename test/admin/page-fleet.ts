@@ -1,4 +1,4 @@
-// page-fleet: what the page has views of its own for, as processes: a sentinel with its servers, a proxy, a codis and a cluster.
+// page-fleet: what the page has views of its own for, as processes: sentinels with their servers, a proxy, a codis and a cluster.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ export interface PageFleet {
   /** The entries in the list of servers. */
   readonly entries: Readonly<Record<FleetPart, { name: string; nodes: string[]; codisDashboard?: string }>>;
   readonly sentinels: Fleet;
+  /** Of the proxy's pool with a server that is down. */
+  readonly ejectingPort: number;
   /** A node of no cluster yet. */
   readonly spareNode: string;
   stop(): Promise<void>;
@@ -37,6 +39,7 @@ export async function startPageFleet(): Promise<PageFleet> {
         cluster: { name: 'nodes', nodes: cluster.nodes },
       },
       sentinels: watched.sentinels,
+      ejectingPort: watched.ejectingPort,
       spareNode: cluster.spare,
       stop,
     };
@@ -46,19 +49,23 @@ export async function startPageFleet(): Promise<PageFleet> {
   }
 }
 
-/** A sentinel with a master and a replica, and a proxy before those two. */
-async function startSentinel(ends: (() => unknown)[]): Promise<{ sentinels: Fleet; proxyPort: number }> {
-  const sentinels = await Fleet.make({ servers: ['kvasir', 'kvasir'], sentinels: ['kvasir'], quorum: 1 });
+/** Two sentinels with a master and a replica, and a proxy: a pool of those two, and one of the master and of a server that is down. */
+async function startSentinel(
+  ends: (() => unknown)[],
+): Promise<{ sentinels: Fleet; proxyPort: number; ejectingPort: number }> {
+  const sentinels = await Fleet.make({ servers: ['kvasir', 'kvasir'], sentinels: ['kvasir', 'kvasir'], quorum: 1 });
   ends.push(() => sentinels.stop());
   await sentinels.ready();
   const [one, two] = sentinels.servers.map(({ port }) => `127.0.0.1:${port}`);
-  const proxyPort = await findFreePort();
+  const [proxyPort, ejectingPort] = [await findFreePort(), await findFreePort()];
   const proxy = await startKvasirProxy(
-    `alpha:\n  listen: 127.0.0.1:${proxyPort}\n  redis: true\n  servers:\n   - ${one}:1 one\n   - ${two}:1 two\n`,
+    `alpha:\n  listen: 127.0.0.1:${proxyPort}\n  redis: true\n  servers:\n   - ${one}:1 one\n   - ${two}:1 two\n` +
+      `beta:\n  listen: 127.0.0.1:${ejectingPort}\n  redis: true\n  auto_eject_hosts: true\n  server_failure_limit: 1\n` +
+      `  server_retry_timeout: 100000000\n  servers:\n   - ${one}:1 alive\n   - 127.0.0.1:1:1 dead\n`,
     proxyPort,
   );
   ends.push(() => proxy.stop('SIGKILL'));
-  return { sentinels, proxyPort };
+  return { sentinels, proxyPort, ejectingPort };
 }
 
 async function startCodis(ends: (() => unknown)[]): Promise<{ nodes: string[]; codisDashboard: string }> {

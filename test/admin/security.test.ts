@@ -465,15 +465,34 @@ describe('the admin', () => {
 
   it('writes every change into a log whose chain shows a changed line', async () => {
     const editor = await userWith(root, 'logged', { role: 'editor' });
+    const beforeMs = clock.wallMs();
     await commands(editor, ['SET', 'app:logged', 'value-not-in-the-log']);
     await commands(editor, ['FLUSHALL']);
+    const afterMs = clock.wallMs();
     const lines = (await root.get('/api/audit')).json<{
-      lines: { user: string; action: string; keys?: string[]; result: string }[];
+      lines: {
+        at: string;
+        user: string;
+        address: string;
+        server?: string;
+        action: string;
+        keys?: string[];
+        result: string;
+      }[];
     }>().lines;
     const mine = lines
       .filter(({ user }) => user === 'logged')
       .map(({ action, keys, result }) => `${action} ${keys?.join() ?? ''} ${result}`);
     assert.deepEqual(mine.slice(0, 2), ['flushall  refused: forbidden', 'set app:logged ok']);
+    for (const line of lines.slice(0, 2)) {
+      const { server: name, address, at } = line;
+      assert.deepEqual([name, address], ['one', '127.0.0.1']);
+      assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      assert.ok(Date.parse(at) >= beforeMs && Date.parse(at) <= afterMs, at);
+    }
+    // Who came in, which is of no server.
+    const logIn = lines.find(({ user, action }) => user === 'logged' && action === 'log in');
+    assert.deepEqual([logIn?.server, logIn?.result], [undefined, 'ok']);
     assert.doesNotMatch(JSON.stringify(lines), /value-not-in-the-log/);
     assert.equal((await root.get('/api/audit/check')).json().brokenAt, undefined);
     const path = join(admin.folder, 'audit.log');

@@ -26,15 +26,17 @@ export function ProxyView({ server, about, me, reloadAbout }: ViewProps) {
   const fields = infoSections(about.info).find(([name]) => name === 'Pools')?.[1] ?? [];
   const pools = new Map<string, { figures: Fields; servers: Fields[] }>();
   for (const [name, value] of fields) {
-    const match = /^pool_(.+?)(?:_server(\d+))?$/.exec(name);
-    if (match === null) continue;
+    if (!name.startsWith('pool_')) continue;
     const figures = Object.fromEntries(
       value.split(',').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
     );
-    const pool = pools.get(match[1]!) ?? { figures: {}, servers: [] };
-    if (match[2] === undefined) pool.figures = figures;
-    else pool.servers.push(figures);
-    pools.set(match[1]!, pool);
+    // Servers have a name; a pool may have one that ends as theirs do.
+    const isServer = figures.name !== undefined;
+    const poolName = name.slice('pool_'.length).replace(isServer ? /_server\d+$/ : '', '');
+    const pool = pools.get(poolName) ?? { figures: {}, servers: [] };
+    if (isServer) pool.servers.push(figures);
+    else pool.figures = figures;
+    pools.set(poolName, pool);
   }
   const reload = (): void => {
     server.one('PROXY', 'RELOAD').then(() => {
