@@ -3,8 +3,12 @@
 //
 // Twice: with a server that is walked by SCAN, and with one that counts prefixes. Other work on the machine makes everything
 // longer, but not each time: the bounds hold for the best of three first views and of three scrolls, which a slow page misses all.
-// Where even a server that nobody looks at answers late, processor time counts instead: what the server spent while a PING waited,
-// and the longest task of the page's thread.
+// Where even a server that nobody looks at answers late, processor time counts instead of frames: the longest task of the page's
+// thread.
+//
+// A PING waits for the server, and on a machine of two cores also for the browser, the admin and the one that sends it. What
+// browsing has other clients wait for is the work that the server does while a PING waits, so the bound is on this; the times that
+// the PINGs took by the clock are printed beside those of a server that nobody looks at.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +29,8 @@ const skip = keys === 0 ? 'takes minutes: KVASIR_ADMIN_KEYS=10000000' : peerMiss
 
 interface Pings {
   readonly longestMs: number;
-  readonly longestWorkMs: number;
+  /** null where the system does not count it. */
+  readonly longestWorkMs: number | null;
 }
 
 async function startPinger(t: TestContext, { port, pid }: KvasirProcess): Promise<() => Promise<Pings>> {
@@ -114,7 +119,7 @@ for (const counts of [false, true])
     const analysedMs = Math.round(performance.now() - analysisMs);
     const [pings, untouchedPings] = await Promise.all(pingers.map((end) => end()));
     const ofPings = (said: Pings): string =>
-      `${said.longestMs.toFixed(1)} ms (work ${said.longestWorkMs.toFixed(1)} ms)`;
+      `${said.longestMs.toFixed(1)} ms (work of the server ${said.longestWorkMs?.toFixed(1) ?? '?'} ms)`;
     t.diagnostic(
       `first view ${firstMs.join(', ')} ms; longest frame ${scrolledMs.join(', ')} ms (task ${taskMs.toFixed(1)} ms), of a page at rest ${idleMs} ms; ` +
         `analysis ${analysedMs} ms; longest PING ${ofPings(pings!)}, of a server that nobody looks at ${ofPings(untouchedPings!)}`,
@@ -123,7 +128,7 @@ for (const counts of [false, true])
     assert.ok(Math.min(...firstMs) < 1000, `first view ${firstMs.join(', ')} ms`);
     const isBusy = untouchedPings!.longestMs >= 20;
     assert.ok((isBusy ? taskMs : Math.min(...scrolledMs)) < 100, `frames of ${scrolledMs.join(', ')} ms, ${taskMs} ms`);
-    assert.ok((isBusy ? pings!.longestWorkMs : pings!.longestMs) < 20, `PING ${ofPings(pings!)}`);
+    assert.ok((pings!.longestWorkMs ?? pings!.longestMs) < 20, `PING ${ofPings(pings!)}`);
   });
 
 interface Browsed {

@@ -3,19 +3,19 @@
 //   node pinger.js PORT PID      PID is the server's
 //
 // One line of JSON, in milliseconds: the longest answer, and the most processor time that the server spent while a PING waited
-// (Linux counts it), which is what the server itself had a client wait for, whatever else the machine does.
+// (Linux counts it; null elsewhere), which is what the server itself had a client wait for, whatever else the machine does.
 import { readFileSync } from 'node:fs';
 import { Connection } from '../../src/client/connection.js';
 
 const everyMs = 2;
 const [port, server] = [Number(process.argv[2]), Number(process.argv[3])];
 
-/** Milliseconds of processor time of the server's thread so far. */
+/** Milliseconds of processor time of the server's thread so far; NaN where nobody counts it. */
 function workedMs(): number {
   try {
     return Number(readFileSync(`/proc/${server}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
   } catch {
-    return 0;
+    return NaN;
   }
 }
 
