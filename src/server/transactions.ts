@@ -2,13 +2,13 @@
 
 import { type ClientBounds, ITEM_BYTES } from './client-bounds.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
-import { latin1 } from '../base/bytes.js';
 import { errors } from '../protocol/errors.js';
 import type { Command } from '../registry/command.js';
 import { commandFlags } from '../registry/command.js';
 import { type Client, Gate } from '../service/clients/client.js';
 import { CommandQueue } from './command-queue.js';
 import type { ServerCall } from './call.js';
+import { KeyState, type Watch, WatchedKeys, type Watcher } from './watched-keys.js';
 
 /** The keys that are watched, and the way to run what was queued. */
 export interface TransactionsHost {
@@ -20,15 +20,8 @@ export interface TransactionsHost {
   updateListening(): void;
 }
 
-interface Watched {
-  readonly database: number;
-  readonly key: Uint8Array;
-  /** The key was past its time when WATCH came: its deletion is no change. */
-  wasExpired: boolean;
-}
-
 /** A client's transaction. */
-export class Transaction {
+export class Transaction implements Watcher<Transaction> {
   active = false;
   /** Made when the first command is queued. */
   queue: CommandQueue | undefined;
@@ -36,24 +29,23 @@ export class Transaction {
   broken = false;
   /** A watched key was touched: EXEC answers nil. */
   touched = false;
-  /** By name: a client may watch a great many keys. */
-  readonly watched = new Map<string, Watched>();
-}
+  readonly watches: Watch<Transaction>[] = [];
 
-const GONE = 0;
-const EXPIRED = 1;
-const THERE = 2;
+  constructor(readonly client: Client) {}
+}
 
 const states = new WeakMap<Client, Transaction>();
 
 export class Transactions {
   /** The commands of an EXEC are running. */
   executing = false;
-  private readonly watchers = new Map<string, Set<Client>>();
+  private readonly watched: WatchedKeys<Transaction>;
   /** Commands that were queued, by their numbers. */
   private readonly commands: (Command<ServerCall> | undefined)[] = [];
 
-  constructor(private readonly server: TransactionsHost) {}
+  constructor(private readonly server: TransactionsHost) {
+    this.watched = new WatchedKeys(server.keyspace);
+  }
 
   of(client: Client): Transaction | undefined {
     return states.get(client);
@@ -62,7 +54,7 @@ export class Transactions {
   private ensure(client: Client): Transaction {
     let state = states.get(client);
     if (state === undefined) {
-      state = new Transaction();
+      state = new Transaction(client);
       states.set(client, state);
     }
     return state;
@@ -70,13 +62,11 @@ export class Transactions {
 
   /** How many keys are watched by how many clients, for INFO. */
   get watchingClients(): number {
-    const clients = new Set<Client>();
-    for (const set of this.watchers.values()) for (const client of set) clients.add(client);
-    return clients.size;
+    return this.watched.watchers;
   }
 
   get watchedKeys(): number {
-    return this.watchers.size;
+    return this.watched.keys;
   }
 
   begin(client: Client): void {
@@ -154,7 +144,7 @@ export class Transactions {
   }
 
   watchedCount(client: Client): number {
-    return states.get(client)?.watched.size ?? 0;
+    return states.get(client)?.watches.length ?? 0;
   }
 
   markBroken(client: Client): void {
@@ -170,7 +160,7 @@ export class Transactions {
       return;
     }
     const { queue, broken } = state;
-    const touched = state.touched || this.anyHasExpired(state);
+    const touched = state.touched || this.watched.anyHasExpired(state);
     this.end(client);
     if (broken) {
       call.reply.error(errors.execAborted);
@@ -182,20 +172,6 @@ export class Transactions {
     }
     call.reply.array(queue?.count ?? 0);
     if (queue !== undefined) this.server.runQueued(client, queue);
-  }
-
-  private anyHasExpired(state: Transaction): boolean {
-    for (const watched of state.watched.values()) if (this.hasExpired(watched)) return true;
-    return false;
-  }
-
-  private hasExpired(watched: Watched): boolean {
-    if (watched.wasExpired) return false;
-    const keyspace = this.server.keyspace;
-    const database = keyspace.databases[watched.database]!;
-    const hash = keyspace.databases[watched.database]!.hashOf(watched.key, 0, watched.key.length);
-    const entry = keyspace.dicts.find(database.dict, watched.key, 0, watched.key.length, hash);
-    return entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
   }
 
   discard(call: ServerCall): void {
@@ -223,18 +199,11 @@ export class Transactions {
   }
 
   private watchKey(call: ServerCall, state: Transaction, index: number): void {
-    const database = call.db.index;
-    const key = call.copy(index);
-    const name = watchName(database, key, 0, key.length);
-    if (state.watched.has(name) || !this.server.clientBounds.admitItem(call.client, key.length)) return;
-    const keyspace = this.server.keyspace;
-    const entry = keyspace.dicts.find(call.db.dict, key, 0, key.length, call.db.hashOf(key, 0, key.length));
-    const wasExpired =
-      entry !== 0 && keyspace.entries.hasNumber(entry) && keyspace.entries.number(entry) < keyspace.nowMs;
-    state.watched.set(name, { database, key, wasExpired });
-    const clients = this.watchers.get(name);
-    if (clients === undefined) this.watchers.set(name, new Set([call.client]));
-    else clients.add(call.client);
+    const length = call.lengths[index]!;
+    const { clientBounds } = this.server;
+    if (!clientBounds.admitItem(call.client, length)) return;
+    if (!this.watched.add(state, call.db.index, call.bytes, call.starts[index]!, length))
+      clientBounds.releaseItem(call.client, length);
   }
 
   unwatch(client: Client): void {
@@ -252,37 +221,24 @@ export class Transactions {
   }
 
   private releaseKeys(client: Client, state: Transaction): void {
-    for (const [name, { key }] of state.watched) {
-      this.server.clientBounds.releaseItem(client, key.length);
-      const clients = this.watchers.get(name);
-      clients?.delete(client);
-      if (clients?.size === 0) this.watchers.delete(name);
-    }
-    state.watched.clear();
+    for (const { name } of state.watches) this.server.clientBounds.releaseItem(client, name.length);
+    this.watched.removeAll(state);
     this.server.updateListening();
   }
 
   get isWatching(): boolean {
-    return this.watchers.size > 0;
+    return this.watched.keys > 0;
   }
 
   keyChanged(database: number, key: Uint8Array, offset: number, length: number): void {
-    if (this.watchers.size === 0) return;
-    const name = watchName(database, key, offset, length);
-    for (const client of [...(this.watchers.get(name) ?? [])]) {
-      const state = states.get(client)!;
+    let next: Watch<Transaction> | undefined;
+    for (let watch = this.watched.find(database, key, offset, length); watch !== undefined; watch = next) {
+      // All watches of one client go at once, but it has one of a key only.
+      ({ next } = watch);
       // The deletion of a key that was past its time already is no change for who watched it so.
-      const watched = state.watched.get(name)!;
-      if (!watched.wasExpired || this.exists(watched)) this.touch(client);
+      if (!watch.wasExpired || this.watched.stateOf(database, watch.name) !== KeyState.GONE)
+        this.touch(watch.watcher.client);
     }
-  }
-
-  private exists(watched: Watched): boolean {
-    const keyspace = this.server.keyspace;
-    const hash = keyspace.databases[watched.database]!.hashOf(watched.key, 0, watched.key.length);
-    return (
-      keyspace.dicts.find(keyspace.databases[watched.database]!.dict, watched.key, 0, watched.key.length, hash) !== 0
-    );
   }
 
   /**
@@ -291,24 +247,19 @@ export class Transactions {
    */
   databaseChanged(database: number, replacedBy?: number): void {
     const touched = new Set<Client>();
-    for (const [name, clients] of this.watchers) {
-      for (const client of clients) {
-        const watched = states.get(client)!.watched.get(name)!;
-        if (database >= 0 && watched.database !== database) continue;
-        const after = replacedBy === undefined ? GONE : this.stateOf(replacedBy, watched.key);
-        if (watched.wasExpired && after !== THERE) watched.wasExpired = after === EXPIRED;
-        else if (this.stateOf(watched.database, watched.key) === GONE && after === EXPIRED) watched.wasExpired = true;
-        else if (this.stateOf(watched.database, watched.key) !== GONE || after !== GONE) touched.add(client);
+    const { watched } = this;
+    watched.forEach((watch) => {
+      if (database >= 0 && watch.database !== database) return;
+      const after = replacedBy === undefined ? KeyState.GONE : watched.stateOf(replacedBy, watch.name);
+      if (watch.wasExpired && after !== KeyState.THERE) {
+        watch.wasExpired = after === KeyState.EXPIRED;
+        return;
       }
-    }
+      const isGone = watched.stateOf(watch.database, watch.name) === KeyState.GONE;
+      if (isGone && after === KeyState.EXPIRED) watch.wasExpired = true;
+      else if (!isGone || after !== KeyState.GONE) touched.add(watch.watcher.client);
+    });
     for (const client of touched) this.touch(client);
-  }
-
-  private stateOf(index: number, key: Uint8Array): number {
-    const { dicts, entries, databases, nowMs } = this.server.keyspace;
-    const entry = dicts.find(databases[index]!.dict, key, 0, key.length, databases[index]!.hashOf(key, 0, key.length));
-    if (entry === 0) return GONE;
-    return entries.hasNumber(entry) && entries.number(entry) < nowMs ? EXPIRED : THERE;
   }
 
   forget(client: Client): void {
@@ -336,8 +287,4 @@ export class Transactions {
     client.gates &= ~Gate.MULTI;
     this.unwatch(client);
   }
-}
-
-function watchName(database: number, key: Uint8Array, offset: number, length: number): string {
-  return `${database}:${latin1(key, offset, length)}`;
 }
