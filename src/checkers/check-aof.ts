@@ -411,7 +411,7 @@ function runRestore(words: readonly string[], asJson: boolean, options: CheckAof
     }
     return 0;
   } catch (error) {
-    if (!(error instanceof RestoreError) && !(error instanceof ManifestError)) throw error;
+    if (!(error instanceof RestoreError)) throw error;
     options.out(asJson ? `${JSON.stringify({ ok: false, error: error.message })}\n` : `${error.message}\n`);
     return 1;
   }

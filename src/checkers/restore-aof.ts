@@ -11,7 +11,7 @@
 import { dirname } from 'node:path';
 import { systemErrorText } from '../base/system-error.js';
 import { AofItem, AofReader } from '../persistence/aof/reader.js';
-import { type AofFile, AofManifest, parseManifest } from '../persistence/aof/manifest.js';
+import { type AofFile, AofManifest, ManifestError, parseManifest } from '../persistence/aof/manifest.js';
 import { type Files, type OpenFile, readWhole, writeFully } from '../io/files.js';
 import { RdbChecker } from './check-rdb.js';
 
@@ -108,11 +108,20 @@ function findSources(files: Files, path: string): Source[] {
   }
   const isManifest = String.fromCharCode(...head) === 'file' || head[0] === 0x23;
   if (!isManifest || path.endsWith('.aof')) return [{ name: path, path, type: 'base' }];
-  return parseManifest(readWhole(files, path), '').live.map(({ name, type }) => ({
+  return liveFiles(files, path).map(({ name, type }) => ({
     name,
     type,
     path: `${dirname(path)}/${name}`,
   }));
+}
+
+function liveFiles(files: Files, path: string): AofFile[] {
+  try {
+    return parseManifest(readWhole(files, path), '').live;
+  } catch (error) {
+    if (error instanceof ManifestError) throw new RestoreError(`${path}: ${error.message}`);
+    throw error;
+  }
 }
 
 function readChunk(file: OpenFile, position: number): Uint8Array {

@@ -77,7 +77,7 @@ async function runDump(words: Options, interrupt: Interrupt): Promise<number> {
   if (words.words.length > 0) throw new UsageError(`unexpected word '${words.words[0]!}'`);
   const path = words.text('output');
   const positions = path === undefined ? undefined : new PositionFile(`${path}.position`);
-  const from = words.flag('resume') ? positions?.read() : undefined;
+  const from = words.flag('resume') ? readPosition(positions) : undefined;
   if (words.flag('resume') && path === undefined) throw new UsageError('--resume needs -o');
   const filters = new Filters(words);
   const opened = await openSource(words, filters, format, from, interrupt);
@@ -109,6 +109,14 @@ async function runDump(words: Options, interrupt: Interrupt): Promise<number> {
   if (!isDone) process.stderr.write('Exiting... \n');
   const isPartial = opened.source instanceof ClusterSource && opened.source.hasMoved;
   return isDone ? (unfit > 0 || isPartial ? 1 : 0) : 130;
+}
+
+function readPosition(positions: PositionFile | undefined): Position | undefined {
+  const position = positions?.read();
+  if (position === undefined) return undefined;
+  for (const name of ['bytes', 'database', ...('master' in position ? ['master'] : [])])
+    positions!.count(position, name);
+  return position;
 }
 
 function openDumpOutput(path: string | undefined, from: Position | undefined): Output {

@@ -166,7 +166,9 @@ async function openSource(
   }
   const isFile = path !== undefined && path !== '-';
   const from = positions?.read();
-  const offset = from === undefined ? 0 : Number(from.offset);
+  const offset = from === undefined ? 0 : positions!.count(from, 'offset');
+  if (isFile && offset > fileSize(path))
+    throw new TransferError(`${path} is shorter than ${positions!.path} says; remove that to begin anew`);
   const chunks = isFile ? fileChunks(path, offset) : standardInput();
   return new JsonSource(isFile ? path : 'standard input', chunks, isFile ? fileSize(path) : undefined, {
     base64: words.flag('base64'),

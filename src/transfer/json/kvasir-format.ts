@@ -195,15 +195,16 @@ const parts = ['whole', 'first', 'more', 'last'];
 export function readKvasirLine(line: Record<string, unknown>): TransferRecord {
   if (line.type === 'function') return { what: 'function', code: bytesOf(line.code) };
   const key = bytesOf(line.key);
-  const type = String(line.type);
+  const { type } = line;
+  if (typeof type !== 'string') return fail('the record has no type');
   const database = wholeNumber(line.db, 0);
   const expireAtMs = wholeNumber(line.expireAt, NO_EXPIRY);
   if (type === 'module') {
     const payload = Buffer.from(String(objectOf(line.value).dump), 'base64');
     return recordOfPayload(payload, key, database, expireAtMs) ?? fail('the payload of a module is damaged');
   }
-  const part = String(line.part ?? 'whole');
-  if (!parts.includes(part)) fail(`there is no part '${part}'`);
+  const part = line.part ?? 'whole';
+  if (typeof part !== 'string' || !parts.includes(part)) return fail(`the part is none of ${parts.join(', ')}`);
   return keyRecord({
     database,
     key,

@@ -147,7 +147,14 @@ export class RedisDumpWriter {
 export type TextToBytes = (text: string) => Uint8Array;
 
 function scalar(value: unknown): string {
+  if (typeof value === 'object' && value !== null) throw new Error('a text or a number is missing');
   return typeof value === 'string' ? value : value === null || value === undefined ? '' : String(value as number);
+}
+
+function databaseOf(value: unknown): number {
+  const database = Number(scalar(value ?? 0));
+  if (!Number.isSafeInteger(database) || database < 0) throw new Error(`'${scalar(value)}' is no database`);
+  return database;
 }
 
 /** A record of the parsed line; undefined for a key that had vanished when it was written. Throws with the reason. */
@@ -156,7 +163,8 @@ export function readRedisDump(
   toBytes: TextToBytes,
   { base64, nowMs }: RedisDumpOptions,
 ): KeyRecord | undefined {
-  const type = scalar(line.type);
+  if (typeof line.type !== 'string') throw new Error('the record has no type');
+  const { type } = line;
   if (type === 'none') return undefined;
   const kind = kindNumber(type);
   if (typeof line.key !== 'string' && typeof line.key !== 'number') throw new Error('the record has no key');
@@ -164,7 +172,7 @@ export function readRedisDump(
   if (value === undefined || kind < 0) throw new Error(`Unknown type: ${type}`);
   const ttl = Number(line.ttl ?? -1);
   return keyRecord({
-    database: Number(line.db ?? 0),
+    database: databaseOf(line.db),
     key: toBytes(scalar(line.key)),
     kind,
     value,

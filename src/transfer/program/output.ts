@@ -4,6 +4,7 @@ import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, r
 import { dirname } from 'node:path';
 
 import { noteBytes } from '../garbage.js';
+import { TransferError } from '../record/record.js';
 
 const WRITE_BYTES = 256 * 1024;
 
@@ -104,7 +105,7 @@ export class FileOutput extends CollectedOutput {
     else {
       this.descriptor = openSync(this.partPath, 'r+');
       if (fstatSync(this.descriptor).size < goesOnAt)
-        throw new Error(`${this.partPath} is shorter than its position says`);
+        throw new TransferError(`${this.partPath} is shorter than its position says; remove both to begin anew`);
       ftruncateSync(this.descriptor, goesOnAt);
       this.bytes = goesOnAt;
     }

@@ -7,6 +7,16 @@ import { type Position, TransferError } from '../record/record.js';
 
 const SAVE_MS = 1000;
 
+function isPosition(value: unknown): value is Position {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(
+    (field) =>
+      typeof field === 'string' ||
+      typeof field === 'number' ||
+      (Array.isArray(field) && field.every((line) => typeof line === 'string')),
+  );
+}
+
 export class PositionFile {
   private savedMs = 0;
 
@@ -22,11 +32,22 @@ export class PositionFile {
     }
     try {
       const parsed: unknown = JSON.parse(text);
-      if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Position;
+      if (isPosition(parsed)) return parsed;
     } catch {
       // Told below.
     }
-    throw new TransferError(`${this.path} is no position file; remove it to begin anew`);
+    throw this.refusal();
+  }
+
+  private refusal(): TransferError {
+    return new TransferError(`${this.path} is no position file; remove it to begin anew`);
+  }
+
+  /** A count of the position; refuses a file that has something else there. */
+  count(position: Position, name: string): number {
+    const value = position[name];
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    throw this.refusal();
   }
 
   /** Whether it is time to save again. */

@@ -8,8 +8,11 @@
 import { KVASIR_VERSION } from '../../base/version.js';
 import { boundGarbage } from '../garbage.js';
 import { systemErrorText } from '../../base/system-error.js';
+import { RdbError } from '../../persistence/rdb/reader.js';
 import { TransferError } from '../record/record.js';
 import { helpText, type Options, type OptionTable, parseOptions, UsageError } from './options.js';
+
+const MESSAGE_MAX = 1000;
 
 export interface ProgramSpec {
   readonly name: string;
@@ -52,6 +55,15 @@ function listenForSignals(interrupt: Interrupt): void {
     });
 }
 
+/** A message may quote a file, which has any bytes and may be one long line. */
+function shown(message: string): string {
+  const text = message.replace(
+    /[\0-\x09\x0b-\x1f\x7f]/g,
+    (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return text.length <= MESSAGE_MAX ? text : `${text.slice(0, MESSAGE_MAX)}...`;
+}
+
 /** Runs a program to its exit code; whatever goes wrong is one line on the error output. */
 export async function runProgram(spec: ProgramSpec, words: readonly string[]): Promise<number> {
   boundGarbage();
@@ -74,12 +86,17 @@ export async function runProgram(spec: ProgramSpec, words: readonly string[]): P
     return interrupt.isAsked && status === 0 ? 130 : status;
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`${spec.name}: ${error.message}\nTry: ${spec.name} --help\n`);
+      process.stderr.write(`${spec.name}: ${shown(error.message)}\nTry: ${spec.name} --help\n`);
       return error.status;
     }
     if (error instanceof TransferError) {
-      process.stderr.write(`${spec.name}: ${error.message}\n`);
+      process.stderr.write(`${spec.name}: ${shown(error.message)}\n`);
       return error.status;
+    }
+    // A value out of DUMP or of a master's snapshot; files are read by sources that name the place.
+    if (error instanceof RdbError) {
+      process.stderr.write(`${spec.name}: a value is damaged: ${error.message}\n`);
+      return 1;
     }
     if (error instanceof Error && 'code' in error) {
       const path = 'path' in error ? `${String(error.path)}: ` : '';

@@ -2,7 +2,8 @@
 
 import { dirname } from 'node:path';
 import { readWhole, RealFiles } from '../../io/files.js';
-import { parseManifest } from '../../persistence/aof/manifest.js';
+import { type AofManifest, ManifestError, parseManifest } from '../../persistence/aof/manifest.js';
+import { TransferError } from '../record/record.js';
 import { fileHead, fileSize } from './file-chunks.js';
 
 export interface AofPart {
@@ -15,8 +16,16 @@ export interface AofPart {
 export function aofParts(path: string): AofPart[] {
   const head = fileHead(path, 5).toString('latin1');
   if (!path.endsWith('.manifest') && !head.startsWith('file ')) return [partOf(path)];
-  const manifest = parseManifest(readWhole(new RealFiles(), path), '');
-  return manifest.live.map(({ name }) => partOf(`${dirname(path)}/${name}`));
+  return readManifest(path).live.map(({ name }) => partOf(`${dirname(path)}/${name}`));
+}
+
+function readManifest(path: string): AofManifest {
+  try {
+    return parseManifest(readWhole(new RealFiles(), path), '');
+  } catch (error) {
+    if (error instanceof ManifestError) throw new TransferError(`${path}: ${error.message}`);
+    throw error;
+  }
 }
 
 function partOf(path: string): AofPart {

@@ -51,7 +51,8 @@ function keepsOneMoment(words: Options): boolean {
 export async function openSource(from: string, settings: SourceSettings, isRefused: boolean): Promise<Source> {
   const { words, filters, positions } = settings;
   const [, kind, path] = /^(rdb|aof|scan):(.+)$/.exec(from) ?? [];
-  if (kind === 'rdb') return rdbFile(path!, { skimsValues: !filters.looksAtValues });
+  // A server checks what it gets; a file must not take over damage.
+  if (kind === 'rdb') return rdbFile(path!, { skimsValues: settings.target !== undefined && !filters.looksAtValues });
   if (kind === 'aof') return new AofDataSource(path!);
   const address = settings.address(path ?? from);
   const { isCluster } = await probeServer(address);
