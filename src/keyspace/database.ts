@@ -187,6 +187,11 @@ export class Database {
     return this.entries.number(entry) < this.keyspace.nowMs ? this.expire(entry, hash, key, offset, length) : entry;
   }
 
+  /** Fetches what `attachMissing` will read for each of the first `count` hashes. @hot */
+  fetchPlaces(hashes: Int32Array, count: number): void {
+    this.dicts.fetchSlots(this.dict, hashes, count);
+  }
+
   /** The key's entry, or 0 where there is none or it is past its time, which stays for a lookup with effect. */
   look(key: Uint8Array, offset: number, length: number): number {
     const hash = this.hashOf(key, offset, length);
@@ -468,6 +473,20 @@ export class Database {
   attach(entry: number, hash: number): void {
     this.entries.setEpoch(entry, this.keyspace.epoch);
     this.putEntry(entry, hash);
+    this.noteAttached(entry, hash);
+  }
+
+  /** As `attach`, unless another entry has the key: then returns that one, else 0. @hot */
+  attachMissing(entry: number, hash: number): number {
+    this.entries.setEpoch(entry, this.keyspace.epoch);
+    const present = this.dicts.insertMissing(this.dict, entry, hash);
+    if (present !== 0) return present;
+    if (this.isCounted) this.countAdded(entry, hash);
+    this.noteAttached(entry, hash);
+    return 0;
+  }
+
+  private noteAttached(entry: number, hash: number): void {
     if (this.entries.hasNumber(entry)) {
       this.expiries.add(hash, this.entries.number(entry));
       if (this.keyspace.expiryWatch !== null) this.keyspace.expiryWatch.expirySet(this, entry);

@@ -30,15 +30,34 @@ export class Harness {
     const hash = this.dicts.hash(keyBytes, 0, keyBytes.length);
     const old = this.dicts.find(this.dict, keyBytes, 0, keyBytes.length, hash);
     if (old === 0) {
-      this.dicts.insert(
-        this.dict,
-        hash,
-        this.entries.createString(0, 0, keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length),
-      );
+      this.dicts.insert(this.dict, hash, this.create(keyBytes, valueBytes));
       return;
     }
     const moved = this.entries.setString(old, valueBytes, 0, valueBytes.length);
     if (moved !== old) this.dicts.replace(this.dict, hash, old, moved);
+  }
+
+  /** Sets keys that are missing as a loader does, a group at a time; those that exist stay. Returns how many were set. */
+  setMissing(keys: string[], value: string): number {
+    const hashes = new Int32Array(keys.length);
+    const made = keys.map((key, index) => {
+      const bytes = encoder.encode(key);
+      hashes[index] = this.dicts.hash(bytes, 0, bytes.length);
+      return this.create(bytes, encoder.encode(value));
+    });
+    this.dicts.fetchSlots(this.dict, hashes, keys.length);
+    let count = 0;
+    for (const [index, entry] of made.entries()) {
+      const present = this.dicts.insertMissing(this.dict, entry, hashes[index]!);
+      assert.equal(present, present === 0 ? 0 : this.find(keys[index]!), 'the entry of the key');
+      if (present === 0) count++;
+      else this.entries.free(entry);
+    }
+    return count;
+  }
+
+  private create(key: Uint8Array, value: Uint8Array): number {
+    return this.entries.createString(0, 0, key, 0, key.length, value, 0, value.length);
   }
 
   find(key: string): number {
@@ -79,7 +98,12 @@ fuzzers.push({
     for (let step = 0; step < steps; step++) {
       const shrinking = (step >> 15) & 1;
       const key = `key:${prng.below(20_000)}`;
-      if (prng.chance(shrinking ? 20 : 70)) {
+      if (step % 50 === 0) {
+        const keys = Array.from({ length: prng.below(40) }, () => `key:${prng.below(20_000)}`);
+        const missing = new Set(keys.filter((each) => !model.has(each)));
+        assert.equal(harness.setMissing(keys, 'loaded'), missing.size, `seed ${seed} step ${step}`);
+        for (const each of missing) model.set(each, 'loaded');
+      } else if (prng.chance(shrinking ? 20 : 70)) {
         const value = 'v'.repeat(prng.chance(2) ? prng.below(3000) : prng.below(40));
         harness.set(key, value);
         model.set(key, value);
