@@ -397,6 +397,26 @@ describe('the admin', () => {
     await root.logIn('root');
   });
 
+  it('ends the jobs of people whose rights have changed, and hides what they found', async () => {
+    await commands(root, ...Array.from({ length: 500 }, (_, index) => ['SET', `job:${index}`, '1']));
+    const rights = { role: 'editor', servers: ['*'], prefixes: [] };
+    const hasty = await userWith(root, 'hasty', rights);
+    const search = String((await hasty.post(`/api/servers/${id}/search`, { pattern: 'job:*' })).json().job);
+    const found = await jobEnd(hasty, search);
+    const { preview } = found.result as { preview: string };
+    // Small enough for the change to be under way, on a machine of any speed, when the rights go: nothing is told but the end.
+    const order = { change: 'expire', seconds: 1000, pattern: 'job:*', preview };
+    const change = String((await hasty.post(`/api/servers/${id}/bulk`, order)).json().job);
+    await root.post('/api/users', { name: 'hasty', ...rights, prefixes: ['app:'] });
+    await hasty.logIn('hasty');
+    for (const job of [search, change]) {
+      assert.equal((await hasty.get(`/api/jobs/${job}`)).status, 404);
+      assert.equal((await hasty.post(`/api/jobs/${job}/cancel`)).status, 404);
+    }
+    assert.deepEqual((await hasty.get('/api/jobs')).json().jobs, []);
+    await commands(root, ['DEL', ...Array.from({ length: 500 }, (_, index) => `job:${index}`)]);
+  });
+
   it('makes the first user by the printed token alone, and once', async () => {
     const fresh = await startTestAdmin(context);
     const visitor = new Visitor(fresh.port);

@@ -5,7 +5,11 @@ import { ApiError } from '../api-error.js';
 import type { Route } from '../http/route.js';
 
 export function userRoutes(admin: AdminContext): Route[] {
-  const { users, sessions, audit } = admin.parts;
+  const { users, sessions, audit, jobs } = admin.parts;
+  const end = (name: string): void => {
+    sessions.endOf(name);
+    jobs.drop(name);
+  };
   return [
     {
       method: 'GET',
@@ -37,7 +41,7 @@ export function userRoutes(admin: AdminContext): Route[] {
         if (rights.role === 'admin' && rights.prefixes.length > 0)
           throw new ApiError('bad-input', 'An admin cannot be limited to prefixes: give another role.');
         await users.put(name, rights, input.optionalText('password', 256));
-        if (name !== session.user) sessions.endOf(name);
+        if (name !== session.user) end(name);
         admin.record(visit, undefined, 'set user', 'ok', { detail: `${name} ${rights.role}` });
         return {};
       },
@@ -49,7 +53,7 @@ export function userRoutes(admin: AdminContext): Route[] {
       run: (visit) => {
         const name = visit.params.name!;
         users.remove(name);
-        sessions.endOf(name);
+        end(name);
         admin.record(visit, undefined, 'delete user', 'ok', { detail: name });
         return {};
       },

@@ -5,6 +5,8 @@ import type { Clock } from '../../io/clock.js';
 const runningMax = 4;
 const keptMax = 50;
 const linesMax = 2000;
+/** The name of no user. */
+const nobody = '';
 
 export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
 
@@ -27,7 +29,8 @@ export class Job {
 
   constructor(
     readonly id: string,
-    readonly owner: string,
+    /** Who may see and cancel it. */
+    public owner: string,
     readonly serverId: string,
     readonly kind: string,
     readonly title: string,
@@ -86,6 +89,14 @@ export class Jobs {
     return [...this.jobs.values()].some(
       (job) => job.state === 'running' && job.serverId === serverId && kinds.includes(job.kind),
     );
+  }
+
+  /** Cancels the jobs of somebody whose rights have changed, and hides what they found: both would go by the old ones. */
+  drop(owner: string): void {
+    for (const job of this.of(owner)) {
+      job.isCancelled = true;
+      job.owner = nobody;
+    }
   }
 
   cancelAll(): void {
