@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { systemEnvironment } from '../../src/io/environment.js';
 import { bulk, type Script, ScriptedServer } from '../monitor/scripted-server.js';
 import { until } from '../sentinel/fleet.js';
-import { firstAdmin, jobEnd, startTestAdmin, type TestAdmin, type Visitor } from './admin-client.js';
+import { firstAdmin, jobEnd, startTestAdmin, type TestAdmin, userWith, type Visitor } from './admin-client.js';
 import { HandClock } from './hand-clock.js';
 
 const info = bulk(
@@ -141,6 +141,35 @@ describe('the admin while things happen', () => {
     assert.deepEqual([end.state, end.result], ['cancelled', { changed: 2 }]);
   });
 
+  it('ends the change of somebody who is deleted meanwhile', async () => {
+    const first = halting();
+    const editor = await userWith(root, 'leaving', { role: 'editor' });
+    const search = String((await editor.post(`/api/servers/${id}/search`, { pattern: '*' })).json().job);
+    await until('the second part is asked for', () => Promise.resolve(first.isHeld()));
+    first.release();
+    const { preview } = (await jobEnd(editor, search)).result as { preview: string };
+    const second = halting();
+    const deleted: string[] = [];
+    const answers = script;
+    script = (words, socket) => {
+      if (words[0] === 'UNLINK') deleted.push(words[1]!);
+      answers(words, socket);
+    };
+    await editor.post(`/api/servers/${id}/bulk`, { change: 'delete', pattern: '*', preview, confirm: 'one' });
+    await until('the second part is asked for', () => Promise.resolve(second.isHeld()));
+    assert.deepEqual(deleted, ['A', 'B']);
+    assert.equal((await root.post('/api/users/leaving/delete')).status, 200);
+    second.release();
+    const result = async (): Promise<string | undefined> =>
+      (await root.get('/api/audit'))
+        .json<{ lines: { user: string; action: string; result: string }[] }>()
+        .lines.find(
+          ({ user, action, result: how }) => user === 'leaving' && action === 'bulk delete' && how !== 'started',
+        )?.result;
+    assert.equal(await until('it has ended', result), 'cancelled');
+    assert.deepEqual(deleted, ['A', 'B']);
+  });
+
   it('gives up on a server that hangs, wherever it does, and goes on when that is back', async () => {
     const hang = async (reply: string | Uint8Array): Promise<void> => {
       let isAsked = false;
@@ -212,6 +241,42 @@ describe('the admin while things happen', () => {
     await until('MONITOR runs', () => Promise.resolve(sockets.length === 2));
     left.close();
     await until('the connection ends', () => Promise.resolve(!server.sockets.has(sockets[1]!)));
+  });
+
+  it('counts live views from the first moment, and ends those whose page or session goes while they connect', async () => {
+    const sockets = listen();
+    const logins: Socket[] = [];
+    const started = script;
+    script = (words, socket) => (words[0] === 'AUTH' ? void logins.push(socket) : started(words, socket));
+    const nodes = [`127.0.0.1:${server.port}`];
+    const entry = await root.post('/api/servers', { name: 'slow', nodes, password: 'secret' });
+    const visitor = await userWith(root, 'impatient', { role: 'operator' });
+    const view = (): ClientRequest => {
+      const sent = request({
+        host: '127.0.0.1',
+        port: visitor.port,
+        path: `/api/servers/${String(entry.json().id)}/monitor`,
+        headers: { cookie: visitor.cookie },
+        agent: false,
+      });
+      sent.on('error', () => undefined);
+      return sent.end();
+    };
+    const views = [view(), view(), view(), view(), view()];
+    await until('all connect', () => Promise.resolve(logins.length === 5));
+    assert.equal(await Events.open(visitor, `/api/servers/${id}/monitor`), 429);
+    const isLost = (socket: Socket): boolean => !server.sockets.has(socket);
+    for (const sent of views.slice(0, 4)) sent.destroy();
+    // The four have left their places when another view finds one.
+    let other: Events | number = 429;
+    while (typeof other === 'number') other = await Events.open(visitor, `/api/servers/${id}/monitor`);
+    for (const socket of logins.slice(0, 4)) socket.write('+OK\r\n');
+    await until('their connections end', () => Promise.resolve(logins.slice(0, 4).every(isLost)));
+    await visitor.post('/api/logout');
+    logins[4]!.write('+OK\r\n');
+    await until('the last ends', () => Promise.resolve(isLost(logins[4]!)));
+    await until('the other ends', () => Promise.resolve(sockets.every(isLost)));
+    assert.equal(sockets.filter((socket) => logins.slice(0, 4).includes(socket)).length, 0, 'MONITOR for nobody');
   });
 
   it('shows five live views at a time, and ends them with the session', async () => {

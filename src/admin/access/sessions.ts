@@ -24,8 +24,16 @@ export interface Session {
   readonly serverLogin: { readonly serverId: string; readonly user: string; readonly password: string } | undefined;
   /** Rights of a login by ACL; those of others are looked up in the users file each time. */
   readonly rights: Rights | undefined;
-  /** Runs when the session ends. */
+  isOver: boolean;
+  /** Runs when the session ends; see `atEnd`. */
   readonly onEnd: Set<() => void>;
+}
+
+/** Runs something at the end of the session, which may have come while it was made; returns what takes that back. */
+export function atEnd(session: Session, run: () => void): () => void {
+  if (session.isOver) run();
+  else session.onEnd.add(run);
+  return () => void session.onEnd.delete(run);
 }
 
 export class Sessions {
@@ -48,6 +56,7 @@ export class Sessions {
       csrfToken: Buffer.from(this.entropy(32)).toString('base64url'),
       createdMs: nowMs,
       seenMs: nowMs,
+      isOver: false,
       onEnd: new Set(),
     };
     this.byHash.set(hashOf(cookie), session);
@@ -72,6 +81,7 @@ export class Sessions {
 
   end(session: Session): void {
     for (const [hash, other] of this.byHash) if (other === session) this.byHash.delete(hash);
+    session.isOver = true;
     for (const run of [...session.onEnd]) run();
     session.onEnd.clear();
   }

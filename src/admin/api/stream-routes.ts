@@ -6,6 +6,7 @@ import type { Connection } from '../../client/connection.js';
 import { isAggregate, isError, type Reply, replyText } from '../../client/reply.js';
 import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
+import { atEnd } from '../access/sessions.js';
 import { EventStream } from '../http/event-stream.js';
 import type { Route, Visit } from '../http/route.js';
 import { bytesOfText, textOfBytes } from '../text-bytes.js';
@@ -80,19 +81,26 @@ class Streams {
     eventOf: (reply: Reply) => [string, unknown] | undefined,
   ): Promise<void> {
     const { clock } = this.admin.parts;
-    const count = this.open.get(visit.session.id) ?? 0;
-    if (count >= streamsMax) throw new ApiError('too-many', `At most ${streamsMax} live views at a time.`);
-    const connection = await this.admin.link(visit, visit.params.id!).open(0);
-    this.open.set(visit.session.id, count + 1);
-    const stop = (): void => connection.close();
-    visit.session.onEnd.add(stop);
-    const stream = new EventStream(visit.response, clock, () => {
-      stop();
-      visit.session.onEnd.delete(stop);
-      const left = (this.open.get(visit.session.id) ?? 1) - 1;
-      if (left > 0) this.open.set(visit.session.id, left);
-      else this.open.delete(visit.session.id);
+    const { session, response } = visit;
+    const link = this.admin.link(visit, visit.params.id!);
+    // Counted, and given back at the end of the response, before the connection is there: that may take long.
+    this.count(session.id);
+    const ends: (() => void)[] = [];
+    const endAll = (): void => {
+      for (const end of ends) end();
+    };
+    response.once('close', () => {
+      endAll();
+      this.uncount(session.id);
     });
+    const connection = await link.open(0);
+    const stop = (): void => connection.close();
+    ends.push(stop, atEnd(session, stop));
+    if (response.destroyed) {
+      endAll();
+      return;
+    }
+    const stream = new EventStream(response, clock);
     let isOver = false;
     const timer =
       seconds === undefined
@@ -110,6 +118,18 @@ class Streams {
       timer?.cancel();
       stop();
     }
+  }
+
+  private count(session: string): void {
+    const count = this.open.get(session) ?? 0;
+    if (count >= streamsMax) throw new ApiError('too-many', `At most ${streamsMax} live views at a time.`);
+    this.open.set(session, count + 1);
+  }
+
+  private uncount(session: string): void {
+    const left = (this.open.get(session) ?? 1) - 1;
+    if (left > 0) this.open.set(session, left);
+    else this.open.delete(session);
   }
 
   /** Passes events on until the connection ends. */

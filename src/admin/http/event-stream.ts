@@ -14,14 +14,12 @@ export class EventStream {
   constructor(
     private readonly response: ServerResponse,
     private readonly clock: Clock,
-    onClose: () => void,
   ) {
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' });
     response.write(': begin\n\n');
     response.on('close', () => {
       this.isOver = true;
       this.alive?.cancel();
-      onClose();
     });
     this.keepAlive();
   }
