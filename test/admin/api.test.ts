@@ -512,6 +512,36 @@ describe('the API of the admin', () => {
     assert.equal((await root.post(`/api/servers/${id}/console/close`, { tab: 'two' })).status, 200);
     while ((await consoles()) > 0);
     assert.equal(await say('two', 'GET there'), null, 'a new connection');
+    // Commands of a tab that come before its connection is there share it.
+    const all = await Promise.all(Array.from({ length: 20 }, () => say('three', 'CLIENT ID')));
+    const answered = new Set(all.filter((reply) => reply !== 'conflict'));
+    assert.equal(answered.size, 1, String(all));
+    // One that the server ended is made anew.
+    await run(['CLIENT', 'KILL', 'ID', String([...answered][0])]);
+    let next: unknown = 'unreachable';
+    while (next === 'unreachable') next = await say('three', 'CLIENT ID');
+    assert.equal(typeof next, 'number');
+    assert.ok(!answered.has(next));
+  });
+
+  it('gives the beginnings of values that are too much together, and says so', async () => {
+    const value = 'v'.repeat(6 << 20);
+    await run(['FLUSHALL'], ...Array.from({ length: 8 }, () => ['RPUSH', 'big', value]));
+    type Cut = { cut: string; bytes: number };
+    for (const [whole, rest] of [
+      (await run(['LRANGE', 'big', '0', '-1'])) as [(string | Cut)[]],
+      [await run(...Array.from({ length: 8 }, (_, index) => ['LINDEX', 'big', String(index)]))],
+    ].map(([list]) => [
+      list!.filter((one) => typeof one === 'string'),
+      list!.filter((one) => typeof one !== 'string'),
+    ])) {
+      assert.equal(whole!.length, 5);
+      assert.ok(whole!.every((text) => text === value));
+      const [partly, ...others] = rest as [Cut, ...Cut[]];
+      assert.deepEqual([partly.cut.length, partly.bytes], [2 << 20, value.length]);
+      for (const { cut, bytes } of others) assert.deepEqual([cut, bytes], ['v'.repeat(1000), value.length]);
+    }
+    await run(['DEL', 'big']);
   });
 
   it('refuses what is no request, and goes on', async () => {

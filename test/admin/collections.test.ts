@@ -18,6 +18,7 @@ interface Element {
   readonly name: string;
   readonly value: string;
   readonly ttlSeconds?: number;
+  readonly cut?: string;
 }
 interface Kind {
   load(server: Server, key: string, from: string, match: string): Promise<{ elements: Element[]; next?: string }>;
@@ -162,6 +163,22 @@ for (const product of ['Kvasir', 'redis-server'] as const)
         ])
           await assert.rejects(change, /changed meanwhile/);
         assert.deepEqual(await values(), ['same', 'middle', '', 'a\udcff', 'last']);
+      });
+
+      it('elements that are too long to be shown whole are marked, and deleted but not changed', async () => {
+        const long = 'v'.repeat(17 << 20);
+        await server.run([['RPUSH', 'long', long, 'short']]);
+        await server.run([['HSET', 'wide', 'f', long]]);
+        const shown = (await all(kinds.list, 'long')).map(({ name, value, cut }) => [name, value.length, cut]);
+        assert.deepEqual(shown, [
+          ['0', 16 << 20, 'value'],
+          ['1', 5, undefined],
+        ]);
+        const [field] = await all(kinds.hash, 'wide');
+        assert.deepEqual([field!.name, field!.cut], ['f', 'value']);
+        await kinds.list.remove(server, 'long', (await all(kinds.list, 'long'))[0]!);
+        assert.deepEqual(await server.one('LRANGE', 'long', '0', '-1'), ['short']);
+        await server.run([['DEL', 'long', 'wide']]);
       });
 
       it('sets: pages, matches, and members that are added, changed and deleted', async () => {

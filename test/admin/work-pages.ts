@@ -207,6 +207,31 @@ export function workPages(stage: PageStage): void {
       await page.getByRole('button', { name: 'Import' }).click();
       await page.getByText(/^(2|11) keys came in$/).waitFor();
       assert.deepEqual(await client.call('EXISTS', 'kept:1', 'kept:11'), { kind: 'integer', value: 2 });
+      // A pattern of bytes that are no text, and an import that is given up while its file is on the way.
+      await client.call('SET', Buffer.from('raw\xff:1', 'latin1'), '1');
+      await page.getByLabel('Pattern').fill('raw\\xff*');
+      const [raw] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name: 'Download database 5' }).click(),
+      ]);
+      const lines = readFileSync(await raw.path(), 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1);
+      assert.deepEqual(
+        lines.map((line) => JSON.parse(line) as unknown),
+        [{ db: 5, key: { base64: 'cmF3/zox' }, type: 'string', value: '1' }],
+      );
+      let asked = 0;
+      await page.route('**/import?*', () => void asked++);
+      await page.getByRole('button', { name: 'Import' }).click();
+      const sending = page.getByRole('region', { name: 'Upload' });
+      await sending.getByRole('progressbar').waitFor();
+      await sending.getByRole('button', { name: 'Cancel' }).click();
+      await sending.waitFor({ state: 'detached' });
+      assert.equal(asked, 1);
+      assert.equal(await page.getByRole('button', { name: 'Import' }).isDisabled(), false);
+      await page.unroute('**/import?*');
       await leave();
     });
 
@@ -305,6 +330,15 @@ export function workPages(stage: PageStage): void {
       await page.getByRole('button', { name: 'Close tab' }).click();
       await page.locator('.cmd', { hasText: 'ECHO one' }).waitFor();
       await page.getByRole('button', { name: 'Close tab' }).waitFor({ state: 'detached' });
+      // Loaded again for another database, the console is at that, and not on the connection that it had.
+      await type('SET console:here 1');
+      await open(ids.redis!, 'console?db=9');
+      await page.reload();
+      await prompt.waitFor();
+      await type('SET console:there 1');
+      await page.locator('.cmd', { hasText: 'SET console:there 1' }).waitFor();
+      assert.equal(await stage.redis.send('-n', '9', 'DBSIZE'), '1');
+      assert.equal(await stage.redis.send('EXISTS', 'console:here', 'console:there'), '1');
 
       await stage.redis.send('CONFIG', 'SET', 'slowlog-log-slower-than', '0', 'latency-monitor-threshold', '1');
       await stage.redis.send(

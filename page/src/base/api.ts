@@ -42,13 +42,20 @@ async function request<T>(path: string, init: RequestInit): Promise<T> {
     response = await fetch(path, { credentials: 'same-origin', ...init });
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
-    throw new ApiFailure('offline', t('The program that serves this page does not answer.'), 0);
+    throw offlineFailure();
   }
   if (response.ok) return (await response.json()) as T;
-  const body = (await response.json().catch(() => ({}))) as { error?: string; message?: string };
-  if (body.error === 'no-session') onLoggedOut();
-  throw new ApiFailure(body.error ?? 'internal', said(body.message ?? `HTTP ${response.status}`), response.status);
+  throw failureOf(response.status, await response.json().catch(() => ({})));
 }
+
+function failureOf(status: number, answer: unknown): ApiFailure {
+  const { error, message } = answer as { error?: string; message?: string };
+  if (error === 'no-session') onLoggedOut();
+  return new ApiFailure(error ?? 'internal', said(message ?? `HTTP ${status}`), status);
+}
+
+const offlineFailure = (): ApiFailure =>
+  new ApiFailure('offline', t('The program that serves this page does not answer.'), 0);
 
 export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return request<T>(path, signal === undefined ? {} : { signal });
@@ -63,11 +70,26 @@ export function post<T = unknown>(path: string, body: unknown = {}, signal?: Abo
   });
 }
 
-export function upload<T>(path: string, file: Blob): Promise<T> {
-  return request<T>(path, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/octet-stream', 'X-CSRF-Token': csrfToken },
-    body: file,
+/** Sends a file. By XMLHttpRequest, as `fetch` does not tell how far it is; undefined after `signal`. */
+export function upload<T>(
+  path: string,
+  file: Blob,
+  onSent: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = new XMLHttpRequest();
+    sent.open('POST', path);
+    sent.setRequestHeader('Content-Type', 'application/octet-stream');
+    sent.setRequestHeader('X-CSRF-Token', csrfToken);
+    sent.responseType = 'json';
+    sent.upload.onprogress = ({ loaded }) => onSent(loaded);
+    sent.onload = () =>
+      sent.status === 200 ? resolve(sent.response as T) : reject(failureOf(sent.status, sent.response ?? {}));
+    sent.onerror = () => reject(offlineFailure());
+    sent.onabort = () => resolve(undefined);
+    signal.addEventListener('abort', () => sent.abort());
+    sent.send(file);
   });
 }
 
@@ -100,6 +122,11 @@ export function textIn(reply: Reply | undefined): string {
   if (typeof reply === 'object' && reply !== null && !Array.isArray(reply))
     return reply.cut ?? reply.big ?? reply.double ?? '';
   return '';
+}
+
+/** Whether the program gave the beginning of the text only. */
+export function isCutIn(reply: Reply | undefined): boolean {
+  return typeof reply === 'object' && reply !== null && !Array.isArray(reply) && reply.cut !== undefined;
 }
 
 /** A flat list of names and values. */

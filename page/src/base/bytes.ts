@@ -133,6 +133,11 @@ export function base64Of(bytes: Uint8Array): string {
   return btoa(text);
 }
 
+/** As an address may hold it, which cannot hold a text with bytes that are no UTF-8. */
+export function base64UrlOf(text: string): string {
+  return base64Of(bytesOf(text)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
 export function bytesOfBase64(text: string): Uint8Array {
   const decoded = atob(text.replace(/\s+/g, '').replaceAll('-', '+').replaceAll('_', '/'));
   return Uint8Array.from(decoded, (character) => character.charCodeAt(0));

@@ -1,5 +1,5 @@
 // collection-kinds: how hashes, lists, sets and sorted sets are read a page at a time, and changed an element at a time.
-import { ApiFailure, listIn, type Reply, type ServerApi, textIn } from '../base/api.js';
+import { ApiFailure, isCutIn, listIn, type Reply, type ServerApi, textIn } from '../base/api.js';
 import { t } from '../base/i18n.js';
 import type { ElementField } from './element-dialog.js';
 
@@ -10,6 +10,8 @@ export interface Element {
   readonly name: string;
   readonly value: string;
   readonly ttlSeconds?: number | undefined;
+  /** Of which the beginning is here only, so that an edit would lose the rest. */
+  readonly cut?: 'name' | 'value' | undefined;
 }
 
 interface Page {
@@ -30,10 +32,10 @@ export const hash: CollectionKind = {
   canMatch: true,
   async load(server, key, from, match) {
     const { elements: pairs, next } = await scan(server, 'HSCAN', key, from, match);
-    const fields = pairs.filter((_, index) => index % 2 === 0);
-    const ttls = await fieldTtls(server, key, fields);
+    const found = paired(pairs);
+    const ttls = await fieldTtls(server, key, found);
     return {
-      elements: fields.map((name, index) => ({ name, value: pairs[index * 2 + 1] ?? '', ttlSeconds: ttls?.[index] })),
+      elements: found.map((element, index) => ({ ...element, ttlSeconds: ttls?.[index] })),
       next,
     };
   },
@@ -64,8 +66,8 @@ export const list: CollectionKind = {
   canMatch: false,
   async load(server, key, from) {
     const start = Number(from || 0);
-    const values = listIn(await server.one('LRANGE', key, String(start), String(start + pageSize))).map(textIn);
-    const elements = values.slice(0, pageSize).map((value, index) => ({ name: String(start + index), value }));
+    const values = listIn(await server.one('LRANGE', key, String(start), String(start + pageSize)));
+    const elements = values.slice(0, pageSize).map((value, index) => elementOf(String(start + index), value));
     return { elements, next: values.length > pageSize ? String(start + pageSize) : undefined };
   },
   fields: (element) => [
@@ -109,7 +111,7 @@ export const set: CollectionKind = {
   canMatch: true,
   async load(server, key, from, match) {
     const { elements, next } = await scan(server, 'SSCAN', key, from, match);
-    return { elements: elements.map((name) => ({ name, value: '' })), next };
+    return { elements: elements.map((name) => elementOf(name, '')), next };
   },
   fields: (element) => [{ name: 'member', text: t('Member'), value: element?.name ?? '', isLong: true }],
   async save(server, key, old, { member = '' }) {
@@ -129,9 +131,7 @@ export const sortedSet: CollectionKind = {
       return { elements: paired(pairs), next };
     }
     const start = Number(from || 0);
-    const pairs = listIn(await server.one('ZRANGE', key, String(start), String(start + pageSize), 'WITHSCORES')).map(
-      textIn,
-    );
+    const pairs = listIn(await server.one('ZRANGE', key, String(start), String(start + pageSize), 'WITHSCORES'));
     const elements = paired(pairs);
     return {
       elements: elements.slice(0, pageSize),
@@ -158,30 +158,35 @@ async function scan(
   key: string,
   from: string,
   match: string,
-): Promise<{ elements: string[]; next: string | undefined }> {
-  const elements: string[] = [];
+): Promise<{ elements: Reply[]; next: string | undefined }> {
+  const elements: Reply[] = [];
   let cursor = from || '0';
   for (let calls = 0; calls < 50; calls++) {
     const [next, part] = listIn(
       await server.one(command, key, cursor, 'COUNT', String(pageSize), ...(match === '' ? [] : ['MATCH', match])),
     );
-    elements.push(...listIn(part).map(textIn));
+    elements.push(...listIn(part));
     cursor = textIn(next);
     if (cursor === '0' || elements.length >= pageSize) break;
   }
   return { elements, next: cursor === '0' ? undefined : cursor };
 }
 
-function paired(pairs: readonly string[]): Element[] {
+function elementOf(name: Reply, value: Reply): Element {
+  const cut = isCutIn(name) ? 'name' : isCutIn(value) ? 'value' : undefined;
+  return { name: textIn(name), value: textIn(value), ...(cut === undefined ? {} : { cut }) };
+}
+
+function paired(pairs: readonly Reply[]): Element[] {
   const elements: Element[] = [];
-  for (let index = 0; index + 1 < pairs.length; index += 2)
-    elements.push({ name: pairs[index]!, value: pairs[index + 1]! });
+  for (let index = 0; index + 1 < pairs.length; index += 2) elements.push(elementOf(pairs[index]!, pairs[index + 1]!));
   return elements;
 }
 
 /** Seconds until each field expires; undefined where the server does not know such times. */
-async function fieldTtls(server: ServerApi, key: string, fields: readonly string[]): Promise<number[] | undefined> {
-  if (fields.length === 0) return undefined;
+async function fieldTtls(server: ServerApi, key: string, found: readonly Element[]): Promise<number[] | undefined> {
+  if (found.length === 0) return undefined;
+  const fields = found.map(({ name }) => name);
   const [reply] = await server.run([['HTTL', key, 'FIELDS', String(fields.length), ...fields]], { keepsErrors: true });
   if (!Array.isArray(reply)) return undefined;
   const ttls = reply.map((one: Reply) => Number(textIn(one)));
@@ -190,7 +195,8 @@ async function fieldTtls(server: ServerApi, key: string, fields: readonly string
 
 /** An index means another element when somebody else changed the list meanwhile. */
 async function requireSame(server: ServerApi, key: string, element: Element): Promise<void> {
-  if (textIn(await server.one('LINDEX', key, element.name)) !== element.value)
+  const value = textIn(await server.one('LINDEX', key, element.name));
+  if (element.cut === undefined ? value !== element.value : !value.startsWith(element.value))
     throw new ApiFailure('conflict', t('The list changed meanwhile: load it again.'), 409);
 }
 

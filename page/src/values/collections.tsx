@@ -84,8 +84,13 @@ function Collection({
       name: '',
       show: (element) => (
         <span class="row tight nowrap">
-          <IconButton icon="edit" label={t('Edit')} onClick={() => setEditing(element)} />
-          <IconButton icon="trash" label={t('Delete')} onClick={() => void remove(element)} />
+          {element.cut !== undefined && <span class="badge warn">{t('cut off')}</span>}
+          {element.cut === undefined && (
+            <IconButton icon="edit" label={t('Edit')} onClick={() => setEditing(element)} />
+          )}
+          {element.cut !== 'name' && (
+            <IconButton icon="trash" label={t('Delete')} onClick={() => void remove(element)} />
+          )}
         </span>
       ),
     });

@@ -1,6 +1,6 @@
 // string-value: a string: loaded in part when it is long, shown in any form; as bits, and as a HyperLogLog.
 import { useState } from 'preact/hooks';
-import { base64Of, bytesOf } from '../base/bytes.js';
+import { base64UrlOf, bytesOf } from '../base/bytes.js';
 import { bytes, count } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { textIn } from '../base/api.js';
@@ -46,7 +46,7 @@ export function StringValue({ server, name, canWrite, round, onChanged }: ValueP
       sayError(error);
     }
   };
-  const key64 = base64Of(bytesOf(name)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const key64 = base64UrlOf(name);
   return (
     <div class="stack">
       {estimate !== undefined && (

@@ -28,15 +28,28 @@ interface Tab {
 const linesMax = 500;
 const historyMax = 500;
 const hintsMax = 30;
-const kept = new Map<string, { tabs: Tab[]; active: string }>();
+interface Tabs {
+  readonly tabs: readonly Tab[];
+  /** The id of the one in front. */
+  readonly active: string;
+}
+
+const kept = new Map<string, Tabs>();
 let nextTab = 1;
+/** The program knows tabs by their ids: those of another window, or of this one before it was loaded again, are others. */
+const windowId = crypto.getRandomValues(new Uint32Array(3)).join('-');
+const newTab = (): Tab => ({ id: `${windowId}/${nextTab++}`, lines: [] });
+
+/** With one more, which is in front. */
+function withTab(tabs: readonly Tab[]): Tabs {
+  const tab = newTab();
+  return { tabs: [...tabs, tab], active: tab.id };
+}
 
 export function ConsoleView({ server, about, me }: ViewProps) {
   const commands = useLoad(async () => (await get<{ commands: Command[] }>('/api/commands')).commands, []);
   const place = `${server.id}/${server.database}`;
-  const [state, setState] = useState(
-    () => kept.get(place) ?? { tabs: [{ id: `t${nextTab}`, lines: [] as Line[] }], active: `t${nextTab++}` },
-  );
+  const [state, setState] = useState(() => kept.get(place) ?? withTab([]));
   kept.set(place, state);
   const tab = state.tabs.find(({ id }) => id === state.active) ?? state.tabs[0]!;
   const update = (change: (tab: Tab) => Tab): void =>
@@ -46,8 +59,7 @@ export function ConsoleView({ server, about, me }: ViewProps) {
     post(`${server.path}/console/close`, { tab: id }).catch(() => undefined); // its connection ends with the session at the latest
     setState((old) => {
       const tabs = old.tabs.filter((one) => one.id !== id);
-      if (tabs.length === 0) tabs.push({ id: `t${nextTab++}`, lines: [] });
-      return { tabs, active: tabs.at(-1)!.id };
+      return tabs.length === 0 ? withTab([]) : { tabs, active: tabs.at(-1)!.id };
     });
   };
   if (commands.value === undefined) return <Loading />;
@@ -67,13 +79,7 @@ export function ConsoleView({ server, about, me }: ViewProps) {
             </button>
           ))}
         </div>
-        <IconButton
-          icon="plus"
-          label={t('New tab')}
-          onClick={() =>
-            setState((old) => ({ tabs: [...old.tabs, { id: `t${nextTab}`, lines: [] }], active: `t${nextTab++}` }))
-          }
-        />
+        <IconButton icon="plus" label={t('New tab')} onClick={() => setState((old) => withTab(old.tabs))} />
         {state.tabs.length > 1 && <IconButton icon="close" label={t('Close tab')} onClick={() => close(tab.id)} />}
         <span class="grow" />
         <button type="button" class="plain" onClick={() => update((old) => ({ ...old, lines: [] }))}>
@@ -181,7 +187,7 @@ function storedHistory(): string[] {
   }
 }
 
-const secrets = /^\s*(auth|hello|acl\s+setuser|config\s+set\s+\S*(pass|auth))/i;
+const secrets = /^\s*(auth|hello|acl\s+setuser|(config|sentinel|migrate)\b.*(pass|auth))/i;
 
 function Prompt({ commands, onRun }: { commands: readonly Command[]; onRun: (line: string) => Promise<void> }) {
   const [line, setLine] = useState('');

@@ -1,6 +1,7 @@
 // exchange: keys as a download, and out of a file into the server.
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { mayAs, upload } from '../base/api.js';
+import { base64UrlOf, unshown } from '../base/bytes.js';
 import { bytes, count } from '../base/format.js';
 import { FormPanel } from '../base/form.js';
 import { Glyph } from '../base/icons.js';
@@ -17,7 +18,10 @@ export function ExchangeView({ server, about, me }: ViewProps) {
   const [mode, setMode] = useState('skip');
   const [keepsDatabases, setKeepsDatabases] = useState(false);
   const [jobId, setJobId] = useState<string | undefined>();
-  const [isBusy, setBusy] = useState(false);
+  /** Bytes of the file that are on their way to the program; undefined while none is sent. */
+  const [sentBytes, setSentBytes] = useState<number | undefined>();
+  const sending = useRef(new AbortController());
+  useEffect(() => () => sending.current.abort(), []);
   const job = useJob<{ keys?: number; commands?: number }>(jobId);
   const canWrite = mayAs(me, 'editor') && about.readOnlyReason === undefined;
   const choose = (chosen: File | undefined): void => {
@@ -29,7 +33,9 @@ export function ExchangeView({ server, about, me }: ViewProps) {
     else setImportFormat('json');
   };
   const start = async (): Promise<void> => {
-    setBusy(true);
+    sending.current = new AbortController();
+    setJobId(undefined);
+    setSentBytes(0);
     try {
       const words = new URLSearchParams({
         format: importFormat,
@@ -37,14 +43,19 @@ export function ExchangeView({ server, about, me }: ViewProps) {
         name: file!.name,
         ...(keepsDatabases ? {} : { database: String(server.database) }),
       });
-      setJobId((await upload<{ job: string }>(`${server.path}/import?${words.toString()}`, file!)).job);
+      const path = `${server.path}/import?${words.toString()}`;
+      setJobId((await upload<{ job: string }>(path, file!, setSentBytes, sending.current.signal))?.job);
     } catch (error) {
       sayError(error);
     } finally {
-      setBusy(false);
+      setSentBytes(undefined);
     }
   };
-  const query = new URLSearchParams({ format, database: String(server.database), pattern });
+  const query = new URLSearchParams({
+    format,
+    database: String(server.database),
+    pattern64: base64UrlOf(unshown(pattern)),
+  });
   const result = job.job?.result;
   return (
     <div class="stack">
@@ -118,11 +129,25 @@ export function ExchangeView({ server, about, me }: ViewProps) {
             <button
               type="submit"
               class="primary"
-              disabled={isBusy || file === undefined || job.job?.state === 'running'}
+              disabled={sentBytes !== undefined || file === undefined || job.job?.state === 'running'}
             >
               <Glyph name="upload" /> {t('Import')} {file !== undefined && `(${bytes(file.size)})`}
             </button>
           </div>
+          {sentBytes !== undefined && file !== undefined && (
+            <section class="stack" aria-label={t('Upload')}>
+              <div class="row" role="status">
+                <span class="badge">{t('running')}</span>
+                <span class="grow">
+                  {t('Upload')} {bytes(sentBytes)} / {bytes(file.size)}
+                </span>
+                <button type="button" onClick={() => sending.current.abort()}>
+                  {t('Cancel')}
+                </button>
+              </div>
+              <progress aria-label={t('Upload')} max={file.size || 1} value={Math.min(sentBytes, file.size)} />
+            </section>
+          )}
           <JobView {...job} unit={t('Bytes:')} />
           {result?.keys !== undefined && <p>{t('{n} keys came in', { n: count(result.keys) })}</p>}
           {result?.commands !== undefined && <p>{t('{n} commands ran', { n: count(result.commands) })}</p>}

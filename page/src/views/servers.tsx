@@ -128,7 +128,7 @@ function glance({ kind, info, databases }: About): string[] {
   if (kind === 'sentinel') return [t('{n} masters', { n: count(figure('sentinel_masters')) }), uptime];
   if (kind === 'proxy')
     return [
-      t('{n} pools', { n: [...info.matchAll(/^pool_(?!.*_server\d+:)/gm)].length }),
+      t('{n} pools', { n: [...info.matchAll(/^pool_[^:]*:(?!name=)/gm)].length }),
       t('{n} clients', { n: count(figure('connected_clients')) }),
       uptime,
     ];

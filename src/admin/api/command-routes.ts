@@ -10,10 +10,10 @@ import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
 import { withoutSecrets } from '../access/masking.js';
 import type { CommandMeaning } from '../access/command-policy.js';
-import type { Session } from '../access/sessions.js';
+import { atEnd, type Session } from '../access/sessions.js';
 import type { Route, Visit } from '../http/route.js';
 import { REPLY_MS_MAX } from '../link/server-link.js';
-import { consoleBounds, pageBounds, replyJson } from '../link/reply-json.js';
+import { consoleBounds, pageBounds, ReplyJson } from '../link/reply-json.js';
 import { bytesOfText } from '../text-bytes.js';
 import { readDatabase } from './key-routes.js';
 
@@ -58,6 +58,7 @@ async function runCommands(admin: AdminContext, visit: Visit): Promise<unknown> 
   const settled = await Promise.allSettled(
     commands.map((args, index) => link.call(database, args, meanings[index]!.keys[0])),
   );
+  const json = new ReplyJson(pageBounds);
   const replies: unknown[] = [];
   let failure: Error | undefined;
   for (const [index, outcome] of settled.entries()) {
@@ -66,7 +67,7 @@ async function runCommands(admin: AdminContext, visit: Visit): Promise<unknown> 
       outcome.status === 'fulfilled' ? resultOf(outcome.value) : `lost: ${(outcome.reason as Error).message}`;
     if (meaning.changes) admin.note(visit, link.entry, meaning, commands[index]!, result);
     if (outcome.status === 'rejected') failure ??= outcome.reason as Error;
-    else replies.push(masked(meaning, replyJson(outcome.value, pageBounds)));
+    else replies.push(masked(meaning, json.of(outcome.value)));
   }
   if (failure !== undefined) throw failure;
   return { replies };
@@ -84,15 +85,20 @@ function masked(meaning: CommandMeaning, json: unknown): unknown {
 
 interface OpenConsole {
   readonly connection: Connection;
-  readonly owner: Session;
   isBusy: boolean;
   /** A transaction has queued what reads the configuration. */
   readsConfig: boolean;
 }
 
+interface OpenTab {
+  readonly owner: Session;
+  readonly console: Promise<OpenConsole>;
+  readonly close: () => void;
+}
+
 /** Connections of the console's tabs: what they select, watch and queue stays theirs. */
 class Consoles {
-  private readonly open = new Map<string, OpenConsole>();
+  private readonly open = new Map<string, OpenTab>();
 
   constructor(private readonly admin: AdminContext) {}
 
@@ -136,8 +142,7 @@ class Consoles {
   close(visit: Visit): unknown {
     this.admin.entry(visit, visit.params.id!);
     const name = this.nameOf(visit);
-    this.open.get(name)?.connection.close();
-    this.open.delete(name);
+    this.open.get(name)?.close();
     return {};
   }
 
@@ -150,7 +155,7 @@ class Consoles {
   ): unknown {
     const entry = this.admin.entry(visit, visit.params.id!);
     if (meaning.changes) this.admin.note(visit, entry, meaning, args, resultOf(reply));
-    let json = masked(meaning, replyJson(reply, consoleBounds));
+    let json = masked(meaning, new ReplyJson(consoleBounds).of(reply));
     if (console !== undefined) {
       if (json === 'QUEUED' && readsConfig.has(meaning.name)) console.readsConfig = true;
       else if (meaning.name === 'exec' || meaning.name === 'discard') {
@@ -168,21 +173,38 @@ class Consoles {
 
   private async consoleOf(visit: Visit): Promise<OpenConsole> {
     const name = this.nameOf(visit);
-    const known = this.open.get(name);
-    if (known !== undefined && known.connection.lost === undefined) return known;
-    const own = [...this.open].filter(([, { owner }]) => owner === visit.session);
-    if (own.length >= consolesMax) {
-      own[0]![1].connection.close();
-      this.open.delete(own[0]![0]);
+    for (let known = this.open.get(name); known !== undefined; known = this.open.get(name)) {
+      const console = await known.console;
+      if (console.connection.lost === undefined) return console;
+      known.close();
     }
-    const connection = await this.admin.link(visit, visit.params.id!).open(readDatabase(visit.input));
-    const made = { connection, owner: visit.session, isBusy: false, readsConfig: false };
-    this.open.set(name, made);
-    connection.onLost = () => {
-      if (this.open.get(name) === made) this.open.delete(name);
+    const { session } = visit;
+    const own = [...this.open.values()].filter(({ owner }) => owner === session);
+    if (own.length >= consolesMax) own[0]!.close();
+    // In the map before it is open, as more commands of the tab may come meanwhile.
+    const console = this.makeConsole(visit);
+    let forget = (): void => undefined;
+    const made: OpenTab = {
+      owner: session,
+      console,
+      close: () => {
+        if (this.open.get(name) === made) this.open.delete(name);
+        forget();
+        console.then(
+          ({ connection }) => connection.close(),
+          () => undefined, // told to whoever waits for it
+        );
+      },
     };
-    visit.session.onEnd.add(() => connection.close());
-    return made;
+    this.open.set(name, made);
+    forget = atEnd(session, made.close);
+    console.then(({ connection }) => (connection.onLost = made.close), made.close);
+    return console;
+  }
+
+  private async makeConsole(visit: Visit): Promise<OpenConsole> {
+    const connection = await this.admin.link(visit, visit.params.id!).open(readDatabase(visit.input));
+    return { connection, isBusy: false, readsConfig: false };
   }
 }
 

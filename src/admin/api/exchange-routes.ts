@@ -40,6 +40,12 @@ function databaseIn(query: URLSearchParams): number {
   return database;
 }
 
+/** Lone surrogates do not survive a URL: bytes that are no UTF-8 come as base64url, under the name with 64. */
+function bytesIn(query: URLSearchParams, name: string): Uint8Array {
+  const coded = query.get(`${name}64`);
+  return coded === null ? bytesOfText(query.get(name) ?? '') : Buffer.from(coded, 'base64url');
+}
+
 function oneOf<const Name extends string>(value: string | null, choices: readonly Name[], name: string): Name {
   const found = choices.find((choice) => choice === value);
   if (found === undefined) throw new ApiError('bad-input', `${name} must be one of ${choices.join(', ')}.`);
@@ -56,16 +62,17 @@ async function download(admin: AdminContext, visit: Visit): Promise<void> {
   const format = oneOf(query.get('format'), exportFormats, 'format');
   const link = admin.link(visit, visit.params.id!);
   const database = databaseIn(query);
+  const pattern = bytesIn(query, 'pattern');
   await link.ask(); // errors are told before the download begins
   admin.record(visit, link.entry, 'export', 'started', {
-    detail: `${format} database ${database} ${query.get('pattern') ?? ''}`,
+    detail: `${format} database ${database} ${textOfBytes(pattern)}`,
   });
   attach(visit, `${link.name}-${database}.${endings[format]}`);
   const output = new ResponseOutput(response);
   await exportKeys(
     link,
     admin.parts.clock,
-    { format, database, pattern: query.get('pattern') ?? '', limits: visit.rights.prefixes },
+    { format, database, pattern: textOfBytes(pattern), limits: visit.rights.prefixes },
     output,
   );
 }
@@ -74,8 +81,7 @@ async function download(admin: AdminContext, visit: Visit): Promise<void> {
 async function downloadValue(admin: AdminContext, visit: Visit): Promise<void> {
   const { query, response } = visit;
   const text = query.get('key') ?? '';
-  // Lone surrogates do not survive a URL: bytes that are no UTF-8 come as base64url.
-  const key = query.has('key64') ? Buffer.from(query.get('key64')!, 'base64url') : bytesOfText(text);
+  const key = bytesIn(query, 'key');
   if (!reachesKey(visit.rights, textOfBytes(key))) throw new ApiError('forbidden', 'This is not your key.');
   const link = admin.link(visit, visit.params.id!);
   const database = databaseIn(query);
