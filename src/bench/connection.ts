@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { systemErrorText } from '../base/system-error.js';
+import { streamErrorText } from '../client/tls-words.js';
 import {
   directHandle,
   type StreamBinding,
@@ -162,5 +163,5 @@ function statusText(status: number): string {
 /** The C library's words for a system error, which is what redis-benchmark prints. */
 function systemText(error: NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }): string {
   // With several addresses of one name Node reports a list; the last attempt is what a C program would report.
-  return systemErrorText(error.errors?.at(-1) ?? error);
+  return streamErrorText(error.errors?.at(-1) ?? error);
 }

@@ -4,7 +4,9 @@
 // atoi reads them (leading digits, else 0), because scripts rely on it.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import * as nodeTls from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
+import { hasCertificate, INVALID_AUTHORITY, materialProblem } from '../client/tls-words.js';
 import { KVASIR_VERSION } from '../base/version.js';
 
 export interface Options {
@@ -253,28 +255,45 @@ function percentDecode(text: string): string {
 
 function tlsOptions(flags: TlsFlags, host: string): ConnectionOptions {
   const tls: ConnectionOptions = { rejectUnauthorized: flags.insecure !== true };
-  const read = (path: string): string => {
+  const refuse = (reason: string): EarlyExit =>
+    new EarlyExit(1, '', `Could not negotiate a TLS connection: ${reason}\n`);
+  const read = (path: string, what: string): string => {
     try {
       return readFileSync(path, 'utf8');
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new EarlyExit(1, '', `Could not negotiate a TLS connection: ${reason}\n`);
+    } catch {
+      throw refuse(what);
     }
   };
   if (flags.sni !== undefined) tls.servername = flags.sni;
   else if (!/^[\d.]+$|:/.test(host)) tls.servername = host;
-  if (flags.cacert !== undefined) tls.ca = read(flags.cacert);
-  else if (flags.cacertdir !== undefined) {
-    const folder = flags.cacertdir;
-    tls.ca = readdirSync(folder)
-      .filter((name) => /\.(pem|crt|\d)$/.test(name))
-      .map((name) => read(join(folder, name)));
-  }
-  if (flags.cert !== undefined) tls.cert = read(flags.cert);
-  if (flags.key !== undefined) tls.key = read(flags.key);
+  if (flags.cacert !== undefined) {
+    tls.ca = read(flags.cacert, INVALID_AUTHORITY);
+    if (!hasCertificate(tls.ca)) throw refuse(INVALID_AUTHORITY);
+  } else if (flags.cacertdir !== undefined) tls.ca = authoritiesIn(flags.cacertdir, read);
+  if (flags.cert !== undefined) tls.cert = read(flags.cert, 'Invalid client certificate');
+  if (flags.key !== undefined) tls.key = read(flags.key, 'Invalid private key');
   const ciphers = [flags.ciphersuites, flags.ciphers].filter((list) => list !== undefined);
   if (ciphers.length > 0) tls.ciphers = ciphers.join(':');
+  const problem = materialProblem(nodeTls, {
+    cert: tls.cert as string | undefined,
+    key: tls.key as string | undefined,
+    ciphers: flags.ciphers,
+    cipherSuites: flags.ciphersuites,
+  });
+  if (problem !== undefined) throw refuse(problem);
   return tls;
+}
+
+function authoritiesIn(folder: string, read: (path: string, what: string) => string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    throw new EarlyExit(1, '', `Could not negotiate a TLS connection: ${INVALID_AUTHORITY}\n`);
+  }
+  return names
+    .filter((name) => /\.(pem|crt|\d)$/.test(name))
+    .map((name) => read(join(folder, name), INVALID_AUTHORITY));
 }
 
 function usage(): string {

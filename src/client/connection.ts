@@ -5,7 +5,8 @@
 // and write fails with the same `ConnectionLost`.
 import type { Duplex } from 'node:stream';
 import { encodeCommand, type CommandArgument } from './encode-command.js';
-import { openStream, streamErrorText, type Endpoint } from './open-stream.js';
+import { openStream, type Endpoint } from './open-stream.js';
+import { streamErrorText } from './tls-words.js';
 import { ReplyReader } from './reply-reader.js';
 import type { AggregateReply, Reply } from './reply.js';
 import { errorCode } from '../base/system-error.js';

@@ -2,6 +2,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorCode, systemErrorText } from '../base/system-error.js';
+import { hasCertificate, INVALID_AUTHORITY, isTlsAlert, materialProblem, streamErrorText } from './tls-words.js';
 
 export interface TlsOptions {
   readonly serverName?: string | undefined;
@@ -97,22 +98,34 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
     }
   };
   const authorities: Buffer[] = [];
-  if (options.caFile !== undefined) authorities.push(read(options.caFile, 'Invalid CA Certificate File/Directory'));
+  const fault = (text: string): ConnectError => {
+    socket.destroy();
+    return new ConnectError('tls', text, true);
+  };
+  if (options.caFile !== undefined) {
+    const bytes = read(options.caFile, INVALID_AUTHORITY);
+    if (!hasCertificate(bytes)) throw fault(INVALID_AUTHORITY);
+    authorities.push(bytes);
+  }
   if (options.caFolder !== undefined) {
     let names: string[];
     try {
       names = fs.readdirSync(options.caFolder);
     } catch {
-      socket.destroy();
-      throw new ConnectError('tls', 'Invalid CA Certificate File/Directory', true);
+      throw fault(INVALID_AUTHORITY);
     }
     for (const name of names) {
       const file = path.join(options.caFolder, name);
       if (fs.statSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
-      const bytes = read(file, 'Invalid CA Certificate File/Directory');
-      if (bytes.includes('-----BEGIN')) authorities.push(bytes);
+      const bytes = read(file, INVALID_AUTHORITY);
+      if (hasCertificate(bytes)) authorities.push(bytes);
     }
   }
+  const material = {
+    ...(authorities.length > 0 ? { ca: authorities } : {}),
+    ...(options.certFile !== undefined ? { cert: read(options.certFile, 'Invalid client certificate') } : {}),
+    ...(options.keyFile !== undefined ? { key: read(options.keyFile, 'Invalid private key') } : {}),
+  };
   // Node takes TLS 1.2 ciphers and TLS 1.3 suites in one list.
   const ciphers = [options.cipherSuites, options.ciphers].filter((list) => list !== undefined).join(':');
   const serverName =
@@ -132,9 +145,7 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
         rejectUnauthorized: options.insecure !== true,
         // As redis-cli does: the chain must be trusted, the name in the certificate is not compared.
         checkServerIdentity: () => undefined,
-        ...(authorities.length > 0 ? { ca: authorities } : {}),
-        ...(options.certFile !== undefined ? { cert: read(options.certFile, 'Invalid client certificate') } : {}),
-        ...(options.keyFile !== undefined ? { key: read(options.keyFile, 'Invalid private key') } : {}),
+        ...material,
         ...(ciphers === '' ? {} : { ciphers }),
         ...(serverName === undefined ? {} : { servername: serverName }),
       });
@@ -146,29 +157,15 @@ async function secure(socket: Socket, options: TlsOptions, endpoint: Endpoint): 
       });
     } catch (error) {
       clearTimeout(timer);
-      if (error instanceof ConnectError) reject(error);
+      const problem = materialProblem(tls, {
+        ...material,
+        ciphers: options.ciphers,
+        cipherSuites: options.cipherSuites,
+      });
+      if (problem !== undefined) reject(fault(problem));
       else fail(error instanceof Error ? error : new Error(String(error)));
     }
   });
-}
-
-/** The meaning of a server's alert, in words for users; OpenSSL's own text names its functions. */
-const alertTexts: Readonly<Record<string, string>> = {
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the server wants a client certificate (--cert and --key)',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
-    'the server refused the handshake: it wants a client certificate (--cert and --key), or no cipher is common',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'the server refused the client certificate',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'the client certificate has expired',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'the server refused the client certificate',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the server does not trust the authority of the client certificate',
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'no version of TLS is common',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'the server does not speak TLS on this port',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'the server does not speak TLS on this port',
-};
-
-/** The words for an error of a stream, which may be OpenSSL's. */
-export function streamErrorText(error: unknown): string {
-  return alertTexts[errorCode(error)] ?? systemErrorText(error);
 }
 
 const untrusted = [
@@ -185,5 +182,5 @@ function describeTlsFailure(error: Error): string {
 /** The certificates or the port are wrong, rather than the moment. */
 function isLastingFailure(error: Error): boolean {
   const code = errorCode(error);
-  return untrusted.includes(code) || code.startsWith('CERT_') || Object.hasOwn(alertTexts, code);
+  return untrusted.includes(code) || code.startsWith('CERT_') || isTlsAlert(error);
 }

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import { ReplyProtocolError, ReplyReader } from '../../client/reply-reader.js';
 import { type Reply, replyText } from '../../client/reply.js';
 import { errorCode, systemErrorText } from '../../base/system-error.js';
+import { isTlsAlert, streamErrorText } from '../../client/tls-words.js';
 import type { Console } from '../console.js';
 import type { CliOptions } from '../options.js';
 import type { Session } from '../session.js';
@@ -88,6 +89,9 @@ class Pipe {
   /** The server has closed. */
   private lose(error?: Error): void {
     const cause = this.writeError ?? error;
+    // After the handshake a server of TLS 1.3 says by an alert that it wants a certificate.
+    const alert = [error, cause].find((each) => isTlsAlert(each));
+    if (alert !== undefined) return this.fail(`Error: ${streamErrorText(alert)}`);
     this.fail(
       errorCode(cause) === 'EPIPE'
         ? `Error writing to the server: ${systemErrorText(cause)}`

@@ -3,6 +3,7 @@ import { Connection, ConnectionLost } from '../../client/connection.js';
 import type { CommandArgument } from '../../client/encode-command.js';
 import { ConnectError } from '../../client/open-stream.js';
 import { isError, replyText, type Reply } from '../../client/reply.js';
+import { isTlsAlert } from '../../client/tls-words.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Exit } from '../exit.js';
 import type { ServerSession } from '../server-session.js';
@@ -12,7 +13,7 @@ export async function call(session: ServerSession, ...args: CommandArgument[]): 
     return await session.connection!.call(...args);
   } catch (error) {
     if (!(error instanceof ConnectionLost)) throw error;
-    session.console.complain('\nI/O error\n');
+    session.console.complain(isTlsAlert(error) ? `Error: ${error.message}\n` : '\nI/O error\n');
     throw new Exit(1);
   }
 }
@@ -46,7 +47,7 @@ export async function callReconnecting(session: ServerSession, ...args: CommandA
         return reply;
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
-        if (error.how === 'protocol') {
+        if (error.how === 'protocol' || isTlsAlert(error)) {
           console.complain(`Error: ${error.message}\n`);
           throw new Exit(1);
         }

@@ -5,7 +5,8 @@
 import type { Duplex } from 'node:stream';
 import { ByteSource } from '../../client/byte-source.js';
 import { encodeCommand } from '../../client/encode-command.js';
-import { openStream, streamErrorText } from '../../client/open-stream.js';
+import { openStream } from '../../client/open-stream.js';
+import { streamErrorText } from '../../client/tls-words.js';
 import { readSnapshot, readSnapshotHeader, SnapshotError } from '../../client/snapshot-transfer.js';
 import { errorCode } from '../../base/system-error.js';
 import type { ServerAddress } from '../link/address.js';

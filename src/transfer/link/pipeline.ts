@@ -4,7 +4,8 @@
 // without an array in between. `ready` waits while more than WINDOW_BYTES or WINDOW_COMMANDS wait for replies.
 
 import type { Duplex } from 'node:stream';
-import { openStream, streamErrorText } from '../../client/open-stream.js';
+import { openStream } from '../../client/open-stream.js';
+import { streamErrorText } from '../../client/tls-words.js';
 import { ReplyReader } from '../../client/reply-reader.js';
 import { isError, type Reply, replyText } from '../../client/reply.js';
 import { TransferError } from '../record/record.js';
