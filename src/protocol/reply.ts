@@ -6,6 +6,7 @@
 //
 // Not here: reading (request), texts of errors (errors), sending (service/clients/connection).
 
+import { LARGE_BLOCK_BYTES, LARGE_FROM_BYTES } from '../base/block-bytes.js';
 import {
   copyBytes,
   copyInViews,
@@ -27,13 +28,6 @@ const LARGE_BYTES = 32768;
 const KEPT_PARTS_MAX = 4096;
 /** So many buffers that were sent are kept for the next long reply. */
 const SPARE_BUFFERS_MAX = 16;
-
-/**
- * From so many bytes on a reply is written into large blocks. glibc gives memory back at once only of blocks over 32 MB; of
- * smaller ones it keeps what a client that did not read had waiting, for good. Pages that are not written cost nothing.
- */
-const BLOCKS_FROM_BYTES = 16 * 1024 * 1024;
-const BLOCK_BYTES = 36 * 1024 * 1024;
 
 const CR = 13;
 const LF = 10;
@@ -113,7 +107,7 @@ export class ReplyWriter {
       this.fullBytes += this.length;
       if (this.buffer.length === BUFFER_BYTES) this.retired.push(this.buffer);
     }
-    if (this.fullBytes >= BLOCKS_FROM_BYTES) this.use(new Uint8Array(Math.max(bytes, BLOCK_BYTES)));
+    if (this.fullBytes >= LARGE_FROM_BYTES) this.use(new Uint8Array(Math.max(bytes, LARGE_BLOCK_BYTES)));
     else if (bytes > BUFFER_BYTES) this.use(new Uint8Array(bytes));
     else this.use(this.spareBuffer());
     if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
@@ -206,7 +200,7 @@ export class ReplyWriter {
   }
 
   private large(bytes: Uint8Array, offset: number, length: number): void {
-    if (this.fullBytes >= BLOCKS_FROM_BYTES) {
+    if (this.fullBytes >= LARGE_FROM_BYTES) {
       this.reserve(length);
       copyBytes(this.buffer, this.length, bytes, offset, length);
       this.length += length;

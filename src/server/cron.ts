@@ -11,7 +11,7 @@ import type { Client } from '../service/clients/client.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Clock, Timer } from '../io/clock.js';
 import type { Usage } from '../io/usage.js';
-import { collectGarbage } from '../service/process/process-memory.js';
+import { collectGarbage } from '../io/collect-garbage.js';
 
 /** The work that a tick does, and the figures that it keeps. */
 export interface CronHost {

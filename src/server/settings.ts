@@ -7,7 +7,7 @@ import { type DataLimits, dataLimitNames, renewDataLimits } from '../registry/da
 import type { Eviction, EvictionPolicy } from '../keyspace/eviction.js';
 import { scriptMemory } from '../scripting/lua/script-memory.js';
 import { latin1Bytes } from '../base/bytes.js';
-import { collectGarbage } from '../service/process/process-memory.js';
+import { collectGarbage } from '../io/collect-garbage.js';
 import { Gate } from '../service/clients/client.js';
 import { clampHz } from '../service/config/file.js';
 import type { OptionName } from '../service/config/options.js';

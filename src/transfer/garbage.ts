@@ -6,7 +6,7 @@
 // since the heap of a tool is small, and replaces one of V8's own.
 
 import { setFlagsFromString } from 'node:v8';
-import { collectGarbage } from '../service/process/process-memory.js';
+import { collectGarbage } from '../io/collect-garbage.js';
 
 const CHECK_BYTES = 8 << 20;
 const GROWTH_BYTES = 16 << 20;

@@ -61,8 +61,8 @@ describe('memory goes back to the system', () => {
     await shrinksTo(kvasir, start + 250 * MB, 'after a script');
   });
 
-  test('after clients that did not read their replies and have gone, again and again', async (context) => {
-    const [kvasir, client] = await open(context);
+  const notReading = async (context: TestContext, env: Record<string, string>): Promise<void> => {
+    const [kvasir, client] = await open(context, { env });
     if (kvasir.residentBytes() === undefined) return context.skip('the system does not tell what is resident');
     await client.set('big', Buffer.alloc(MB));
     const start = kvasir.residentBytes()!;
@@ -82,5 +82,10 @@ describe('memory goes back to the system', () => {
       deaf.disconnect();
       await shrinksTo(kvasir, start + 150 * MB, `after client ${round}`);
     }
-  });
+  };
+
+  test('after clients that did not read their replies and have gone, again and again', (context) =>
+    notReading(context, {}));
+
+  test('after such clients of an I/O thread', (context) => notReading(context, { KVASIR_IO_THREADS: 'force:1' }));
 });

@@ -3,6 +3,7 @@
 // They lie one after the other in chunks, as they will lie in the ring, so that many small replies take little more than their
 // bytes. Spilled bytes count as unsent for their connection, so a slow thread holds its clients' requests back.
 
+import { nextBlockBytes } from '../../base/block-bytes.js';
 import { HEADER_BYTES } from './layout.js';
 import { recordBytes } from './ring.js';
 
@@ -22,6 +23,8 @@ class Chunk {
 
 export class Spill {
   private chunks: Chunk[] = [];
+  /** In all chunks. */
+  private bytesTaken = 0;
   /** Where the first record lies in the first chunk. */
   private at = 0;
   /** Of the first record: its payload is `bytes[start]` to `bytes[start + length - 1]`. */
@@ -39,7 +42,8 @@ export class Spill {
     const size = recordBytes(length);
     let chunk = this.chunks[this.chunks.length - 1];
     if (chunk === undefined || chunk.end + size > chunk.bytes.length) {
-      chunk = new Chunk(Math.max(CHUNK_BYTES, size));
+      chunk = new Chunk(nextBlockBytes(this.bytesTaken, size, CHUNK_BYTES));
+      this.bytesTaken += chunk.bytes.length;
       this.chunks.push(chunk);
     }
     const at = chunk.end;
@@ -54,7 +58,7 @@ export class Spill {
   drop(): void {
     this.at += recordBytes(this.length);
     if (this.at === this.chunks[0]!.end) {
-      this.chunks.shift();
+      this.bytesTaken -= this.chunks.shift()!.bytes.length;
       this.at = 0;
     }
     if (this.chunks.length > 0) this.look();
@@ -62,6 +66,7 @@ export class Spill {
 
   clear(): void {
     this.chunks = [];
+    this.bytesTaken = 0;
     this.at = 0;
   }
 

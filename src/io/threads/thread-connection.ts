@@ -5,6 +5,7 @@
 // The record that opens a slot and the socket arrive by two routes. Requests of the engine that come before the socket
 // are kept in their order.
 
+import { nextBlockBytes } from '../../base/block-bytes.js';
 import { type AcceptedHandle, HandleWire } from '../handle-wire.js';
 import type { WireEvents } from '../wire.js';
 import type { Server, TLSSocket } from 'node:tls';
@@ -27,10 +28,11 @@ function viewOf(length: number): Uint8Array {
   return (views[length] ??= sendBuffer.subarray(0, length));
 }
 
-/** The buffer belongs to a write now: the rest of it, or another, is used from here on. */
-function giveAway(length: number): void {
+/** The buffer belongs to a write now of a connection with so many unsent bytes: the rest of it, or another, is used from here on. */
+function giveAway(length: number, unsentBytes: number): void {
   const rest = sendBuffer.length - length;
-  sendBuffer = rest >= ROOM_BYTES_MIN ? sendBuffer.subarray(length) : new Uint8Array(SEND_BYTES);
+  sendBuffer =
+    rest >= ROOM_BYTES_MIN ? sendBuffer.subarray(length) : new Uint8Array(nextBlockBytes(unsentBytes, 0, SEND_BYTES));
   views = [];
 }
 
@@ -43,6 +45,8 @@ export interface ConnectionThread {
   countWrite(): void;
   sendSocket(slot: number, handle: AcceptedHandle): boolean;
   free(slot: number): void;
+  /** So many bytes wait in buffers of the thread. */
+  noteBuffered(bytes: number): void;
 }
 
 export class ThreadConnection implements WireEvents {
@@ -75,6 +79,10 @@ export class ThreadConnection implements WireEvents {
 
   get awaitsSocket(): boolean {
     return this.wire === undefined && this.endHandshake === undefined && !this.isGone;
+  }
+
+  get unsentBytes(): number {
+    return this.wire?.unsentBytes ?? 0;
   }
 
   open(handle: AcceptedHandle): void {
@@ -167,7 +175,8 @@ export class ThreadConnection implements WireEvents {
     this.acceptedBytes = (this.acceptedBytes + length) | 0;
     if (wire.write(viewOf(length))) this.note(0);
     else {
-      giveAway(length);
+      giveAway(length, wire.unsentBytes);
+      this.thread.noteBuffered(length);
       this.note(wire.unsentBytes);
     }
   }

@@ -9,6 +9,7 @@
 // Not here: one connection (thread-connection).
 
 import { performance } from 'node:perf_hooks';
+import { collectGarbage } from '../collect-garbage.js';
 import type { AcceptedHandle } from '../handle-wire.js';
 import { connectChannel, type DescriptorPipe } from './descriptor-pipe.js';
 import { RUNNING, takeTurn, type ThreadSide, waitForRoom } from './handshake.js';
@@ -19,6 +20,9 @@ import type { ThreadTls } from './thread-tls.js';
 
 /** How long a thread waits for the engine before it looks at its sockets again. */
 const WAIT_MS = 2;
+/** So much memory that nobody uses is worth a collection, and how long after it was taken. */
+const STRAY_BYTES_MAX = 32 * 1024 * 1024;
+const STRAY_MS = 1000;
 const NO_BYTES = new Uint8Array(0);
 
 export class ThreadLoop implements ThreadSide {
@@ -36,6 +40,10 @@ export class ThreadLoop implements ThreadSide {
   /** Requests were published that the engine was not woken for. */
   private isPublished = false;
   private waitUntilMs = 0;
+  /** Bytes that connections left in buffers since the last look at the memory, and what was in use after the last collection. */
+  private buffered = 0;
+  private keptBytes = 0;
+  private strayTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly pause = new Int32Array(new SharedArrayBuffer(4));
 
   constructor(
@@ -103,6 +111,30 @@ export class ThreadLoop implements ThreadSide {
 
   free(slot: number): void {
     this.connections[slot] = undefined;
+  }
+
+  // --- memory -------------------------------------------------------------------------------------------------------
+
+  noteBuffered(bytes: number): void {
+    this.buffered += bytes;
+    if (this.buffered < STRAY_BYTES_MAX || this.strayTimer !== undefined) return;
+    this.strayTimer = setTimeout(() => this.collectStray(), STRAY_MS);
+    this.strayTimer.unref();
+  }
+
+  /** Buffers of what was sent, and of connections that have gone, wait for a collection, and a thread with little to do has none. */
+  private collectStray(): void {
+    this.strayTimer = undefined;
+    this.buffered = 0;
+    let unsentBytes = 0;
+    for (const connection of this.connections) if (connection !== undefined) unsentBytes += connection.unsentBytes;
+    const stray = (): number => process.memoryUsage().arrayBuffers - unsentBytes;
+    if (stray() > this.keptBytes + STRAY_BYTES_MAX) {
+      collectGarbage();
+      this.keptBytes = Math.max(0, stray());
+    } else this.keptBytes = Math.min(this.keptBytes, Math.max(0, stray()));
+    // They are looked at again until they have left.
+    if (unsentBytes >= STRAY_BYTES_MAX) this.noteBuffered(unsentBytes);
   }
 
   // --- turns --------------------------------------------------------------------------------------------------------

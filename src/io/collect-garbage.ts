@@ -1,4 +1,4 @@
-// process-memory: gives memory back to the system when the server is idle.
+// collect-garbage: gives memory back to the system at idle moments.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
