@@ -297,7 +297,8 @@ function keyPages(stage: PageStage): void {
       ['', 'alerts'],
     ] as const) {
       await page.goto(`${stage.admin.url}#/${id === '' ? view : `s/${id}/${view}`}`);
-      await page.getByRole('table').first().waitFor();
+      // Without rows it has no height here.
+      await page.getByRole('table').first().waitFor({ state: 'attached' });
       await page.getByText('加载中…').first().waitFor({ state: 'hidden' });
       assert.deepEqual(await seriousFaults(page), [], view);
       assert.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), view);

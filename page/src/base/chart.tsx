@@ -1,6 +1,6 @@
 // chart: curves over time, by uPlot, which is loaded when the first chart is shown.
 import { useEffect, useRef } from 'preact/hooks';
-import { region } from './format.js';
+import { bytes, region } from './format.js';
 
 export interface Curve {
   readonly label: string;
@@ -28,6 +28,10 @@ const chartHeight = 160;
 const spanSecondsMin = 60;
 /** Room for 12:00:00 PM. */
 const tickWidth = 90;
+/** Half of that, for the last tick, may lie beside the plot. */
+const rightPadding = 34;
+/** Between ticks of bytes: 512 KB and 1 MB are rounder than 500,000. */
+const byteSteps = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 export function Chart({
   times,
@@ -46,9 +50,12 @@ export function Chart({
   const plot = useRef<Plot | undefined>(undefined);
   const data = useRef<(number | null)[][]>([]);
   data.current = dataOf(times, curves);
+  const drawnMarks = useRef(marks);
+  drawnMarks.current = marks;
   /** Kept while new data comes in, until somebody zooms out. */
   const zoom = useRef<Range | undefined>(undefined);
   const names = curves.map(({ label }) => label).join('\n');
+  const markNames = marks.map(({ atMs, text }) => `${atMs} ${text}`).join('\n');
   useEffect(() => {
     let isGone = false;
     const make = async (): Promise<void> => {
@@ -68,6 +75,7 @@ export function Chart({
         {
           width: place.current.clientWidth,
           height: chartHeight,
+          padding: [null, rightPadding, null, null],
           legend: { show: curves.length > 1 },
           cursor: { drag: { x: true, y: false } },
           scales: {
@@ -87,7 +95,12 @@ export function Chart({
           },
           axes: [
             { ...axis, space: tickWidth, values: timeTicks },
-            { ...axis, size: 74, values: (_self: unknown, ticks: number[]) => ticks.map(show) },
+            {
+              ...axis,
+              size: 74,
+              values: (_self: unknown, ticks: number[]) => ticks.map(show),
+              ...(show === bytes ? { incrs: byteSteps } : {}),
+            },
           ],
           series: [
             {
@@ -104,7 +117,7 @@ export function Chart({
             })),
           ],
           hooks: {
-            draw: [(self: DrawnPlot) => drawMarks(self, marks, color('--warn'))],
+            draw: [(self: DrawnPlot) => drawMarks(self, drawnMarks.current, color('--warn'))],
             setSelect: [
               (self: Plot) => {
                 const { left, width } = self.select;
@@ -132,11 +145,11 @@ export function Chart({
       plot.current?.destroy();
       plot.current = undefined;
     };
-  }, [names, marks.length]);
+  }, [names]);
   useEffect(() => {
     plot.current?.setData(data.current, zoom.current === undefined);
     if (zoom.current !== undefined) plot.current?.setScale('x', zoom.current);
-  }, [times, curves]);
+  }, [times, curves, markNames]);
   return (
     <div
       ref={place}

@@ -396,7 +396,7 @@ export function Table<Row>({
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
       <table class={stacks(columns) ? 'stacks' : ''} role="table">
         <thead role="rowgroup">
-          <tr role="row">
+          <tr role="row" data-sort={columns.some(({ sort }) => sort !== undefined) ? t('Sort by') : undefined}>
             {columns.map((column, index) => (
               <th
                 key={index}

@@ -300,6 +300,7 @@ export const chinese: Readonly<Record<string, string>> = {
   'Slots to move': '要迁移的槽数',
   'Slow commands': '慢命令',
   'Slow log': '慢日志',
+  'Sort by': '排序',
   Span: '时间范围',
   Start: '开始',
   State: '状态',

@@ -83,12 +83,13 @@ export function AuditView({ menu }: { menu: ComponentChildren }) {
                   },
                   {
                     name: t('Keys'),
-                    show: ({ keys = [], moreKeys = 0 }) => (
-                      <span class="mono small">
-                        {keys.map((key) => shownStart(key)).join(', ')}
-                        {moreKeys > 0 && ` +${moreKeys}`}
-                      </span>
-                    ),
+                    show: ({ keys = [], moreKeys = 0 }) =>
+                      keys.length > 0 && (
+                        <span class="mono small">
+                          {keys.map((key) => shownStart(key)).join(', ')}
+                          {moreKeys > 0 && ` +${moreKeys}`}
+                        </span>
+                      ),
                   },
                   {
                     name: t('Result'),
