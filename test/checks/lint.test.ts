@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { ESLint } from 'eslint';
 import { projectRoot } from './plant.js';
@@ -50,11 +50,13 @@ test('lint refuses a promise that nobody waits for', async (context) => {
   );
   const config = join(projectRoot, 'oxlint.typed.json');
   const oxlint = join(projectRoot, 'node_modules/oxlint/bin/oxlint');
+  // oxlint looks for the program that knows types there.
+  const env = { ...process.env, PATH: `${join(projectRoot, 'node_modules/.bin')}${delimiter}${process.env.PATH}` };
   const lint = (last: string): Promise<{ code: number; output: string }> => {
     writeFileSync(join(folder, 'later.ts'), `export const later = async (): Promise<void> => {};\n${last}\n`);
     return new Promise((resolve) => {
       const args = [oxlint, '--type-aware', '--config', config, '--format', 'unix', 'later.ts'];
-      execFile(process.execPath, args, { cwd: folder }, (error, output) => {
+      execFile(process.execPath, args, { cwd: folder, env }, (error, output) => {
         resolve({ code: error === null ? 0 : Number(error.code), output });
       });
     });
