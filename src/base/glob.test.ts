@@ -109,7 +109,7 @@ describe('glob', () => {
 });
 
 describe('glob beside redis-server', { skip: peerMissing('redis-server') }, () => {
-  it(`matches the same keys (seed ${seed})`, { timeout: 60_000 }, async () => {
+  it(`matches the same keys (seed ${seed})`, { timeout: 600_000 }, async () => {
     const redis = await startRedis();
     const connection = await Connection.open(redis);
     try {

@@ -119,7 +119,7 @@ describe('the bundle for browsers', () => {
   const chromium = findProgram('chromium');
   const skip = chromium === undefined ? 'chromium is not on the PATH' : false;
   if (skip !== false && process.env.CI === 'true') throw new Error(`CI needs chromium`);
-  it('serves in Chromium', { skip, timeout: 300_000 }, async (t) => {
+  it('serves in Chromium', { skip, timeout: 600_000 }, async (t) => {
     const page = `<!doctype html><meta charset="utf-8" /><script type="module">
       import { startServer, virtualClock } from '/browser.js';
       window.said = (${program})().catch((error) => String(error.stack));

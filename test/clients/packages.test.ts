@@ -23,7 +23,7 @@ const { default: Redlock } = createRequire(import.meta.url)('redlock') as {
 };
 
 describe('redlock', () => {
-  it('locks by a majority of three servers, also when one is gone', { timeout: 300_000 }, async () => {
+  it('locks by a majority of three servers, also when one is gone', { timeout: 600_000 }, async () => {
     const servers = await Promise.all([startServer(), startServer(), startServer()]);
     const clients = servers.map(
       (server) =>
@@ -76,7 +76,7 @@ describe('the socket.io adapter', () => {
     return { adapter, join, sent, publisher, subscriber };
   }
 
-  it('carries broadcasts, rooms and sockets between nodes', { timeout: 300_000 }, async () => {
+  it('carries broadcasts, rooms and sockets between nodes', { timeout: 600_000 }, async () => {
     const server = await startServer();
     const [one, two] = [makeNode(server), makeNode(server)];
     const admin = new Redis(server.port, server.host);
@@ -102,7 +102,7 @@ describe('the socket.io adapter', () => {
 });
 
 describe("node-redis's cache", () => {
-  it('answers from memory until the server says that a key was changed', { timeout: 300_000 }, async () => {
+  it('answers from memory until the server says that a key was changed', { timeout: 600_000 }, async () => {
     const server = await startServer();
     const cache = new BasicClientSideCache({ ttl: 0, maxEntries: 0, evictPolicy: 'LRU' });
     const reader = createClient({ url: server.url, RESP: 3, clientSideCache: cache });

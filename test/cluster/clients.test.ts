@@ -28,7 +28,7 @@ async function moveSlot(slot: number, from: ClusterTestNode, to: ClusterTestNode
   assert.equal(await ask(from.link, 'CLUSTER', 'SETSLOT', slot, 'NODE', to.id), 'OK');
 }
 
-describe('clients of a cluster', { timeout: 300_000 }, () => {
+describe('clients of a cluster', { timeout: 600_000 }, () => {
   let nodes: ClusterTestNode[];
 
   before(async () => {

@@ -26,7 +26,7 @@ const fill: readonly string[][] = [
   ['XADD', 'stream', '1-1', 'f', 'v'],
 ];
 
-describe('MIGRATE', { skip: peerMissing('redis-server', 'redis-cli'), timeout: 300_000 }, () => {
+describe('MIGRATE', { skip: peerMissing('redis-server', 'redis-cli'), timeout: 600_000 }, () => {
   let redis: RedisPeer;
   let source: EmbeddedServer;
   let target: EmbeddedServer;
@@ -183,7 +183,7 @@ class SlowTarget {
   }
 }
 
-describe('while MIGRATE waits for the other server', { timeout: 300_000 }, () => {
+describe('while MIGRATE waits for the other server', { timeout: 600_000 }, () => {
   let server: EmbeddedServer;
   let target: SlowTarget;
   let port: string;

@@ -8,7 +8,7 @@ import { ask, type ClusterTestNode, joinNodes, startNode } from './layout.js';
 /** `foo` is in slot 12182 of the second node, `a` in 15495 of the second, `b` in 3300 of the first. */
 type Step = readonly string[];
 
-describe('a node of a cluster', { skip: peerMissing('redis-server', 'redis-cli'), timeout: 300_000 }, () => {
+describe('a node of a cluster', { skip: peerMissing('redis-server', 'redis-cli'), timeout: 600_000 }, () => {
   let ours: ClusterTestNode[];
   let theirs: ClusterTestNode[];
 

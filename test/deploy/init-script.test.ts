@@ -38,7 +38,7 @@ async function install(t: TestContext, name: 'redis-server' | 'redis-sentinel') 
   return { folder, run };
 }
 
-describe('the SysV scripts', { skip: peerMissing('ps', 'su'), timeout: 300_000 }, () => {
+describe('the SysV scripts', { skip: peerMissing('ps', 'su'), timeout: 600_000 }, () => {
   for (const name of ['redis-server', 'redis-sentinel'] as const)
     it(`service ${name}: start, status, restart, stop, with the exit statuses of the LSB`, async (t) => {
       const { folder, run } = await install(t, name);

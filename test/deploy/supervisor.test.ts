@@ -34,7 +34,7 @@ function assignments(messages: readonly string[]): string[] {
     .map((word) => word.replace(/Redis|Kvasir/, 'X'));
 }
 
-describe('supervised', { skip: peerMissing('perl', 'systemd-notify', 'redis-server'), timeout: 180_000 }, () => {
+describe('supervised', { skip: peerMissing('perl', 'systemd-notify', 'redis-server'), timeout: 600_000 }, () => {
   it('tells systemd of loading, readiness and the end as redis-server does, and stays in the foreground', async (t) => {
     const heard: string[][] = [];
     for (const start of [startRedis, startKvasir]) {

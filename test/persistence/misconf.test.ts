@@ -39,7 +39,7 @@ async function refusesWhileTheSnapshotFails(server: RedisPeer): Promise<void> {
   }
 }
 
-describe('a snapshot that fails', { timeout: 120_000, skip: peerMissing('redis-cli') }, () => {
+describe('a snapshot that fails', { timeout: 600_000, skip: peerMissing('redis-cli') }, () => {
   it('makes Kvasir refuse writes and PING', async () => {
     await refusesWhileTheSnapshotFails(await startKvasir({ args }));
   });

@@ -22,7 +22,7 @@ async function fill(client: Redis): Promise<void> {
 const isRefused = async (client: Redis): Promise<boolean> =>
   LOADING.test(await client.call('DBSIZE').then(() => '', failureOf));
 
-describe('a load in the midst of a server', { timeout: 120_000 }, () => {
+describe('a load in the midst of a server', { timeout: 600_000 }, () => {
   for (const command of ['RELOAD', 'LOADAOF'])
     it(`refuses other clients' commands while DEBUG ${command} lasts`, async () => {
       const server = await startKvasir({ args: ['--enable-debug-command', 'yes', '--appendonly', 'yes'] });

@@ -124,7 +124,7 @@ async function loadedBy(t: TestContext, kind: Kind, folder: string): Promise<(St
   }
 }
 
-describe('streams in an AOF without preamble', { skip: peerMissing('redis-server'), timeout: 240_000 }, () => {
+describe('streams in an AOF without preamble', { skip: peerMissing('redis-server'), timeout: 600_000 }, () => {
   for (const kind of ['kvasir', 'redis'] as const) {
     it(`that ${kind} has written are the same for both (SEED=${seed})`, async (t) => {
       const random = new Prng(seed);

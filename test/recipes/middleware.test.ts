@@ -110,7 +110,7 @@ const byAddress: SubjectLimit<Header> = {
 };
 
 for (const [name, serve] of Object.entries(frameworks))
-  describe(`the middleware in ${name}`, { timeout: 120_000 }, () => {
+  describe(`the middleware in ${name}`, { timeout: 600_000 }, () => {
     it('says what is left, refuses with Retry-After, and leaves other routes and requests without a subject alone', async (t) => {
       const { port } = await startRedis(t);
       const commands = fromIoredis(connectRedis(t, port));

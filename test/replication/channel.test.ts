@@ -45,7 +45,7 @@ async function clientId(master: KvasirProcess, flags: string): Promise<string> {
   return /^id=(\d+)/.exec(line ?? '')![1]!;
 }
 
-describe('a full sync with two connections', { timeout: 240_000 }, () => {
+describe('a full sync with two connections', { timeout: 600_000 }, () => {
   for (const mode of ['disabled', 'swapdb']) {
     it(`sends data and stream side by side (repl-diskless-load ${mode})`, async (t) => {
       const [master, replica] = [await start(t), await start(t, '--repl-diskless-load', mode)];

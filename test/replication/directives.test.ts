@@ -66,7 +66,7 @@ async function follow(replica: Server, master: Server): Promise<void> {
   await until(async () => (await master.send('INFO', 'replication')).includes('state=online'));
 }
 
-describe('directives of replication', { timeout: 120_000 }, () => {
+describe('directives of replication', { timeout: 600_000 }, () => {
   it('replica-announce-ip and -port, replica-announced and replica-priority are told', async (t) => {
     const master = await start(t);
     const replica = await start(t, {

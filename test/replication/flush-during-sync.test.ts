@@ -72,7 +72,7 @@ const pairs: readonly (readonly [Kind, Kind])[] = [
   ['redis', 'kvasir'],
 ];
 
-describe('a full sync during which everything changes', { skip: peerMissing('redis-server'), timeout: 300_000 }, () => {
+describe('a full sync during which everything changes', { skip: peerMissing('redis-server'), timeout: 600_000 }, () => {
   for (const [masterKind, replicaKind] of pairs) {
     for (const diskless of ['yes', 'no']) {
       it(`${masterKind} as master of ${replicaKind}, repl-diskless-sync ${diskless}`, async (t) => {

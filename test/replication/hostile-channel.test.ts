@@ -89,7 +89,7 @@ const nonsense: readonly (readonly [string, string | Uint8Array])[] = [
   ['no data at all', `+FULLRESYNC ${HISTORY} 7\r\n$0\r\n`],
 ];
 
-describe('a full sync over two connections that goes wrong', { timeout: 240_000 }, () => {
+describe('a full sync over two connections that goes wrong', { timeout: 600_000 }, () => {
   it('ends both connections and begins anew, whichever ends and when', async (t) => {
     const master = await ScriptedMaster.start(t);
     const replica = await start(t);
@@ -223,7 +223,7 @@ async function awaitsData(t: TestContext, master: KvasirProcess): Promise<{ main
   return { main, id: id! };
 }
 
-describe('a master with replicas that misuse the second connection', { timeout: 240_000 }, () => {
+describe('a master with replicas that misuse the second connection', { timeout: 600_000 }, () => {
   it('gives the data of one replica to one connection', async (t) => {
     const master = await start(t, '--repl-diskless-sync-delay', '0');
     const { main, id } = await awaitsData(t, master);

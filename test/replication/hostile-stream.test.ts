@@ -33,7 +33,7 @@ async function offsetOf(replica: KvasirProcess): Promise<number> {
   return Number(await field(replica, 'replication', 'slave_repl_offset'));
 }
 
-describe('the stream of a master in slices', { timeout: 240_000 }, () => {
+describe('the stream of a master in slices', { timeout: 600_000 }, () => {
   it('is acknowledged up to each GETACK exactly, while clients are served', async (t) => {
     const { replica, link } = await pair(t);
     const offsets: number[] = [];

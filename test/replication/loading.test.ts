@@ -41,7 +41,7 @@ async function beginSlowly(master: KvasirProcess, replica: KvasirProcess): Promi
   await replica.send('REPLICAOF', '127.0.0.1', String(master.port));
 }
 
-describe('loading the data of a master', { timeout: 180_000 }, () => {
+describe('loading the data of a master', { timeout: 600_000 }, () => {
   for (const mode of ['disabled', 'on-empty-db', 'swapdb', 'flush-before-load']) {
     it(`${mode}: the data and functions of the master replace the replica's`, async () => {
       const [master, replica] = await startBoth(mode);

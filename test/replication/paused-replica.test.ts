@@ -9,7 +9,7 @@ import { assertSame, field, follow, until } from './mixed.js';
 describe('a replica that is paused', () => {
   for (const kind of ['kvasir', 'redis'] as const) {
     const skip = kind === 'redis' && peerMissing('redis-server');
-    it(`${kind}: receives the stream and keeps the data as it was`, { skip, timeout: 240_000 }, async (t) => {
+    it(`${kind}: receives the stream and keeps the data as it was`, { skip, timeout: 600_000 }, async (t) => {
       const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'];
       const master = await startKvasir({ args: [...args, '--repl-ping-replica-period', '3600'] });
       t.after(() => master.stop());

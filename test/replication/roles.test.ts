@@ -30,7 +30,7 @@ function lists(server: KvasirProcess, type: string): Promise<string> {
   return server.send('CLIENT', 'LIST', 'TYPE', type);
 }
 
-describe('FAILOVER', { timeout: 120_000 }, () => {
+describe('FAILOVER', { timeout: 600_000 }, () => {
   it('refuses what cannot be', async () => {
     const [master, replica] = await pairOf();
     const port = String(replica.port);
@@ -115,7 +115,7 @@ describe('FAILOVER', { timeout: 120_000 }, () => {
   });
 });
 
-describe('SHUTDOWN of a master', { timeout: 60_000 }, () => {
+describe('SHUTDOWN of a master', { timeout: 600_000 }, () => {
   it('waits for a replica that lags, and says how far it is', async () => {
     const [master, replica] = await pairOf('--shutdown-timeout', '600');
     process.kill(replica.pid, 'SIGSTOP');
@@ -156,7 +156,7 @@ describe('SHUTDOWN of a master', { timeout: 60_000 }, () => {
   });
 });
 
-describe('links as clients', { timeout: 60_000 }, () => {
+describe('links as clients', { timeout: 600_000 }, () => {
   it('shows and kills them by type, and they come back without a full sync', async () => {
     const [master, replica] = await pairOf();
     assert.match(await lists(master, 'replica'), /flags=S /);
@@ -196,7 +196,7 @@ describe('links as clients', { timeout: 60_000 }, () => {
   });
 });
 
-describe('expiry around replicas', { timeout: 60_000 }, () => {
+describe('expiry around replicas', { timeout: 600_000 }, () => {
   it('a writable replica looks after the keys that its clients gave an age, and makes no key twice', async () => {
     const [master, replica] = await pairOf();
     await master.send('DEBUG', 'SET-ACTIVE-EXPIRE', '0');

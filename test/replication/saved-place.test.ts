@@ -15,7 +15,7 @@ describe('a master and a replica that start from RDB files of one server', () =>
     const skip = kind === 'redis' && peerMissing('redis-server');
     for (const isFollowed of [false, true]) {
       const what = isFollowed ? 'a stream' : 'no stream, so that the writes between were not counted';
-      it(`a ${kind} with the older file gets what it lacks, after ${what}`, { skip, timeout: 240_000 }, async (t) => {
+      it(`a ${kind} with the older file gets what it lacks, after ${what}`, { skip, timeout: 600_000 }, async (t) => {
         let master = await startKvasir({ args });
         t.after(() => master.stop());
         const start = (folder?: string): Promise<RedisPeer> => {

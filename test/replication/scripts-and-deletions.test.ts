@@ -14,7 +14,7 @@ const start = {
 };
 
 for (const kind of ['kvasir', 'redis'] as const) {
-  describe(`${kind}`, { skip: kind === 'redis' && peerMissing('redis-server'), timeout: 240_000 }, () => {
+  describe(`${kind}`, { skip: kind === 'redis' && peerMissing('redis-server'), timeout: 600_000 }, () => {
     it('a script that may run on a stale replica may not look at the data', async (t) => {
       const replica = await start[kind](['--replica-serve-stale-data', 'no']);
       t.after(() => replica.stop());

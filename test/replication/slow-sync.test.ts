@@ -14,7 +14,7 @@ async function start(t: TestContext, ...more: readonly string[]): Promise<Kvasir
   return server;
 }
 
-describe('a full sync that takes longer than repl-timeout', { timeout: 240_000 }, () => {
+describe('a full sync that takes longer than repl-timeout', { timeout: 600_000 }, () => {
   it('goes on while its file is written', async (t) => {
     const master = await start(t, '--repl-diskless-sync', 'no', '--repl-timeout', '2', '--rdb-key-save-delay', '50000');
     const replica = await start(t, '--repl-timeout', '2');

@@ -97,7 +97,7 @@ describe(
   },
 );
 
-describe('bind-source-addr', { timeout: 60_000 }, () => {
+describe('bind-source-addr', { timeout: 600_000 }, () => {
   it('is the address that a replica comes from, and may be wrong', async () => {
     const master = await startKvasir({ args: ['--repl-diskless-sync-delay', '0'] });
     const replica = await startKvasir({ args: ['--bind-source-addr', 'nonsense'] });

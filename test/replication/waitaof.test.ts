@@ -12,7 +12,7 @@ import { field, follow, until } from './mixed.js';
 const WRITE_EVERY_MS = 2;
 const PATIENCE_MS = '100000';
 
-it('WAITAOF ends although others write without a pause', { timeout: 240_000 }, async (t) => {
+it('WAITAOF ends although others write without a pause', { timeout: 600_000 }, async (t) => {
   const args = ['--save', '', '--repl-diskless-sync-delay', '0', '--appendfsync', 'everysec'];
   const master = await startKvasir({ args });
   t.after(() => master.stop());
@@ -42,7 +42,7 @@ it('WAITAOF ends although others write without a pause', { timeout: 240_000 }, a
   }
 });
 
-it('a replica acknowledges nothing as durable before its AOF has a base', { timeout: 240_000 }, async (t) => {
+it('a replica acknowledges nothing as durable before its AOF has a base', { timeout: 600_000 }, async (t) => {
   const args = ['--save', '', '--repl-diskless-sync-delay', '0', '--appendfsync', 'always'];
   const master = await startKvasir({ args: [...args, '--appendonly', 'yes'] });
   t.after(() => master.stop());

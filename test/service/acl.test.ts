@@ -140,7 +140,7 @@ function comparable(lines: readonly string[]): string[] {
 }
 
 describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () => {
-  it(`the same refusals and the same connections closed (seed ${seed})`, { timeout: 120_000 }, async () => {
+  it(`the same refusals and the same connections closed (seed ${seed})`, { timeout: 600_000 }, async () => {
     const prng = new Prng(seed);
     const twins = await Twins.start(3, {}, []);
     const history: string[] = [];

@@ -87,7 +87,7 @@ describe('maxmemory-clients', () => {
     },
   );
 
-  it('closes the largest first, and no more than it must', { timeout: 60_000 }, async () => {
+  it('closes the largest first, and no more than it must', { timeout: 600_000 }, async () => {
     await control.config('SET', 'maxmemory-clients', 0);
     for (const [name, bytes] of [
       ['a', 200 * KB],
@@ -109,7 +109,7 @@ describe('maxmemory-clients', () => {
     assert.deepEqual(await names(), ['a', 'e']);
   });
 
-  it('spares who is protected, as long as that lasts', { timeout: 60_000 }, async () => {
+  it('spares who is protected, as long as that lasts', { timeout: 600_000 }, async () => {
     const { socket } = await open('spared');
     socket.write('CLIENT NO-EVICT ON\r\n');
     await once(socket, 'data');
@@ -122,7 +122,7 @@ describe('maxmemory-clients', () => {
     assert.deepEqual(await names(), ['one', 'spared']);
   });
 
-  it('closes an ordinary client that does not read its replies', { timeout: 60_000 }, async () => {
+  it('closes an ordinary client that does not read its replies', { timeout: 600_000 }, async () => {
     await control.call('SETRANGE', 'k', 200_000, 'v');
     const { socket } = await open('lazy');
     socket.pause();
@@ -137,7 +137,7 @@ describe('maxmemory-clients', () => {
     assert.match(await control.info('stats'), /evicted_clients:1\r\n/);
   });
 
-  it('counts the replies of a client that is spared, and closes it when that ends', { timeout: 60_000 }, async () => {
+  it('counts the replies of a client that is spared, and closes it when that ends', { timeout: 600_000 }, async () => {
     await control.call('SETRANGE', 'k', MB, 'v');
     const { socket, closed } = await open('spared');
     socket.write('CLIENT NO-EVICT ON\r\n');
@@ -153,7 +153,7 @@ describe('maxmemory-clients', () => {
     await closed;
   });
 
-  it('closes subscribers that do not read', { timeout: 60_000 }, async () => {
+  it('closes subscribers that do not read', { timeout: 600_000 }, async () => {
     const slow = await open('slow');
     slow.socket.write('SUBSCRIBE c\r\n');
     await once(slow.socket, 'data');

@@ -28,7 +28,7 @@ const settings: Readonly<Record<string, string>> = {
 };
 
 describe('CONFIG REWRITE', { skip: peerMissing('redis-server', 'redis-cli') }, () => {
-  it('writes files that both servers read alike', { timeout: 60_000 }, async () => {
+  it('writes files that both servers read alike', { timeout: 600_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rewrite-'));
     const start = (who: 'kvasir' | 'redis', file: string): ReturnType<typeof startRedis> =>
       who === 'redis'

@@ -119,7 +119,7 @@ describe('a client that has closed', () => {
     ['a RST below TLS', 'tls', (socket) => below.get(socket)!.resetAndDestroy()],
   ];
   for (const [name, kind, close] of ends) {
-    it(`gets nothing more after ${name}`, { skip: skips[kind] || overtakes, timeout: 120_000 }, async () => {
+    it(`gets nothing more after ${name}`, { skip: skips[kind] || overtakes, timeout: 600_000 }, async () => {
       for (const [waits, produces, asks, answer] of cases) {
         for (let round = 0; round < ROUNDS; round++) {
           await ask('FLUSHALL', 'XGROUP CREATE s g $ MKSTREAM');
@@ -144,7 +144,7 @@ describe('a client that has closed', () => {
     });
   }
 
-  it('has no command run that a pause put off', { timeout: 120_000 }, async () => {
+  it('has no command run that a pause put off', { timeout: 600_000 }, async () => {
     for (const close of [(socket: Socket): unknown => socket.destroy(), (socket: Socket) => socket.resetAndDestroy()]) {
       await ask('FLUSHALL', 'CLIENT PAUSE 100000 WRITE');
       const worker = await open('tcp');

@@ -54,7 +54,7 @@ const ways: readonly (readonly [name: string, env: Record<string, string>, count
   ['sockets of Node', { KVASIR_PLAIN_SOCKETS: '1' }, Math.ceil(CONNECTIONS / 5)],
 ];
 for (const [name, env, count] of ways) {
-  describe(`many connections at once, by ${name}`, { timeout: 300_000 }, () => {
+  describe(`many connections at once, by ${name}`, { timeout: 600_000 }, () => {
     it('are all served and leave nothing behind', async () => {
       const server = await startKvasir({ args: ['--maxclients', String(count + 100)], env });
       const asker = await ping(server.port);

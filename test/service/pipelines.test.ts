@@ -37,7 +37,7 @@ describe('a pipeline that is sent before its replies are read', () => {
     return Buffer.concat(parts);
   }
 
-  it('gets all replies when requests and replies are equally long', { timeout: 120_000 }, async () => {
+  it('gets all replies when requests and replies are equally long', { timeout: 600_000 }, async () => {
     const text = 'x'.repeat(1990);
     const requests: string[] = [];
     const replies: string[] = [];
@@ -50,7 +50,7 @@ describe('a pipeline that is sent before its replies are read', () => {
     assert.ok((await exchange(Buffer.from(requests.join('')), wanted.length)).equals(wanted));
   });
 
-  it('gets all replies when they are much longer than the requests', { timeout: 120_000 }, async () => {
+  it('gets all replies when they are much longer than the requests', { timeout: 600_000 }, async () => {
     const one = '$100000\r\n' + 'v'.repeat(100_000) + '\r\n';
     const socket = createConnection(server.port, '127.0.0.1');
     socket.write(`SET long ${'v'.repeat(100_000)}\r\n`);
@@ -60,7 +60,7 @@ describe('a pipeline that is sent before its replies are read', () => {
     assert.ok(received.equals(Buffer.from(one.repeat(1000))));
   });
 
-  it('runs to its end when the client leaves without reading', { timeout: 120_000 }, async () => {
+  it('runs to its end when the client leaves without reading', { timeout: 600_000 }, async () => {
     const socket = createConnection(server.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.pause();

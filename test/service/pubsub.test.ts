@@ -118,7 +118,7 @@ function loose(lines: readonly string[]): string[] {
 }
 
 describe('pub/sub beside redis-server', { skip: peerMissing('redis-server') }, () => {
-  it(`the same messages on every connection (seed ${seed})`, { timeout: 120_000 }, async () => {
+  it(`the same messages on every connection (seed ${seed})`, { timeout: 600_000 }, async () => {
     const prng = new Prng(seed);
     const twins = await Twins.start(4, {}, []);
     const history: string[] = [];

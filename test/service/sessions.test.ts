@@ -16,7 +16,7 @@ function session(name: string): SessionData {
 }
 
 describe('connect-redis', () => {
-  it('keeps, prolongs, lists and ends sessions', { timeout: 300_000 }, async () => {
+  it('keeps, prolongs, lists and ends sessions', { timeout: 600_000 }, async () => {
     const server = await startServer({ port: 0 });
     const client = createClient({ socket: { host: '127.0.0.1', port: server.port } });
     try {

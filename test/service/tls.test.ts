@@ -168,7 +168,7 @@ for (const threads of [undefined, 'force:2'])
       rmSync(folder, { recursive: true, force: true });
     });
 
-    it('serves ioredis and node-redis, small and large', { timeout: 60_000 }, async () => {
+    it('serves ioredis and node-redis, small and large', { timeout: 600_000 }, async () => {
       const { server, port } = await start();
       const one = configClient(port);
       const { cert, key, ca } = clientOptions(port, 'client');
@@ -200,7 +200,7 @@ for (const threads of [undefined, 'force:2'])
       }
     });
 
-    it('lets clients in as tls-auth-clients says, from the next connection on', { timeout: 60_000 }, async () => {
+    it('lets clients in as tls-auth-clients says, from the next connection on', { timeout: 600_000 }, async () => {
       const { server, port } = await start();
       const config = configClient(port);
       try {
@@ -221,7 +221,7 @@ for (const threads of [undefined, 'force:2'])
       }
     });
 
-    it('agrees on protocols and ciphers', { timeout: 60_000 }, async () => {
+    it('agrees on protocols and ciphers', { timeout: 600_000 }, async () => {
       const { server, port } = await start({ 'tls-protocols': 'TLSv1.2' });
       const config = configClient(port);
       const older = { maxVersion: 'TLSv1.2' } as const;
@@ -256,7 +256,7 @@ for (const threads of [undefined, 'force:2'])
       }
     });
 
-    it('takes new certificates by CONFIG SET or leaves all as it was', { timeout: 60_000 }, async () => {
+    it('takes new certificates by CONFIG SET or leaves all as it was', { timeout: 600_000 }, async () => {
       const { server, port, log } = await start();
       const config = configClient(port);
       try {
@@ -283,7 +283,7 @@ for (const threads of [undefined, 'force:2'])
       }
     });
 
-    it('takes new certificates when the files change', { timeout: 60_000 }, async () => {
+    it('takes new certificates when the files change', { timeout: 600_000 }, async () => {
       for (const kind of ['crt', 'key']) copyFileSync(file(`server.${kind}`), file(`live.${kind}`));
       const { server, port, log } = await start({ 'tls-cert-file': 'live.crt', 'tls-key-file': 'live.key' });
       try {
@@ -299,7 +299,7 @@ for (const threads of [undefined, 'force:2'])
       }
     });
 
-    it('moves between ports with and without TLS', { timeout: 60_000 }, async () => {
+    it('moves between ports with and without TLS', { timeout: 600_000 }, async () => {
       const { server, port } = await start();
       const secure = configClient(port);
       const plain = new Redis({
@@ -324,7 +324,7 @@ for (const threads of [undefined, 'force:2'])
       }
     });
 
-    it('is not to be had without TLS on its port, or with nonsense', { timeout: 60_000 }, async () => {
+    it('is not to be had without TLS on its port, or with nonsense', { timeout: 600_000 }, async () => {
       const { server, port } = await start({ 'tls-auth-clients': 'no' });
       try {
         for (const bytes of ['PING\r\n', '\x16\x03\x01\xff\xff', '\x16\x03\x01\x00\x05hello', '']) {
@@ -342,7 +342,7 @@ for (const threads of [undefined, 'force:2'])
       }
     });
 
-    it('does not start with what it cannot use', { timeout: 60_000 }, async () => {
+    it('does not start with what it cannot use', { timeout: 600_000 }, async () => {
       for (const directives of [
         { 'tls-cert-file': 'bad.pem' },
         { 'tls-key-file': 'client.key' },

@@ -221,12 +221,12 @@ async function compare(redirects: boolean): Promise<void> {
 }
 
 describe('client tracking beside redis-server', { skip: peerMissing('redis-server') }, () => {
-  it(`tells each client the same, in the same order (seed ${seed})`, { timeout: 120_000 }, () => compare(false));
-  it(`tells the client that was named the same (seed ${seed})`, { timeout: 120_000 }, () => compare(true));
+  it(`tells each client the same, in the same order (seed ${seed})`, { timeout: 600_000 }, () => compare(false));
+  it(`tells the client that was named the same (seed ${seed})`, { timeout: 600_000 }, () => compare(true));
 });
 
 describe('client-side caching of node-redis', () => {
-  it('answers from the cache until another client changes the key', { timeout: 300_000 }, async () => {
+  it('answers from the cache until another client changes the key', { timeout: 600_000 }, async () => {
     const server = await startServer({ port: 0 });
     const options = { socket: { host: '127.0.0.1', port: server.port }, RESP: 3 as const };
     const caching = createClient({

@@ -45,7 +45,7 @@ async function serverFor(t: TestContext): Promise<TestServer> {
   return server;
 }
 
-describe('clients without sockets', { timeout: 300_000 }, () => {
+describe('clients without sockets', { timeout: 600_000 }, () => {
   for (const { name, Redis, Cluster } of ioredisLike) {
     it(`${name}: pipelines, scripts, transactions, pub/sub and blocking commands`, async (t) => {
       const server = await serverFor(t);

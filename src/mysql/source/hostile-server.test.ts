@@ -70,7 +70,7 @@ function spoil(bytes: Buffer, random: Prng): Buffer {
 }
 
 describe(`a hostile source (seed ${seed})`, () => {
-  it('ends connections whose first packets make no sense', { timeout: 300_000 }, async (t) => {
+  it('ends connections whose first packets make no sense', { timeout: 600_000 }, async (t) => {
     const random = new Prng(seed);
     for (let round = 0; round < rounds; round++) {
       const spoilt = random.below(3);
@@ -94,7 +94,7 @@ describe(`a hostile source (seed ${seed})`, () => {
     }
   });
 
-  it('ends result sets that lie about their columns and rows', { timeout: 300_000 }, async (t) => {
+  it('ends result sets that lie about their columns and rows', { timeout: 600_000 }, async (t) => {
     const column = Buffer.from('\x03def\0\0\0\x01a\0\x0c\x2d\0\xff\0\0\0\xfd\0\0\0\0\0', 'latin1');
     const eof = Buffer.from([0xfe, 0, 0, 2, 0]);
     const results = [
@@ -129,7 +129,7 @@ describe(`a hostile source (seed ${seed})`, () => {
     }
   });
 
-  it('ends dumps: refusals, silence, torn packets, and ends in the middle', { timeout: 300_000 }, async (t) => {
+  it('ends dumps: refusals, silence, torn packets, and ends in the middle', { timeout: 600_000 }, async (t) => {
     const purged = Buffer.from(
       '\xff\xd4\x04#HY000Could not find first log file name in binary log index file',
       'latin1',

@@ -268,7 +268,7 @@ const calls = [
 ];
 
 describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () => {
-  it(`understands the same rules and refuses the same calls (seed ${seed})`, { timeout: 120_000 }, async () => {
+  it(`understands the same rules and refuses the same calls (seed ${seed})`, { timeout: 600_000 }, async () => {
     await withRedis([], async (connection) => {
       const host = new TestHost();
       const prng = new Prng(seed);
@@ -313,7 +313,7 @@ describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () =>
     });
   });
 
-  it('answers the rest with the same words', { timeout: 60_000 }, async () => {
+  it('answers the rest with the same words', { timeout: 600_000 }, async () => {
     await withRedis([], async (connection) => {
       const host = new TestHost();
       for (const words of [
@@ -381,7 +381,7 @@ describe('ACL beside redis-server', { skip: peerMissing('redis-server') }, () =>
     });
   });
 
-  it('reads an ACL file with the same complaints and writes it back', { timeout: 60_000 }, async () => {
+  it('reads an ACL file with the same complaints and writes it back', { timeout: 600_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kvasir-acl-'));
     const path = join(folder, 'users.acl');
     writeFileSync(path, 'user default on nopass ~* &* +@all\nuser alice on >x ~a* resetchannels -@all +get\n');

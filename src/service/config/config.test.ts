@@ -294,7 +294,7 @@ function asOf70(text: string): string {
 }
 
 describe('config beside redis-server', { skip: peerMissing('redis-server') }, () => {
-  it('has the same directives with the same defaults', { timeout: 60_000 }, async () => {
+  it('has the same directives with the same defaults', { timeout: 600_000 }, async () => {
     const port = await findFreePort();
     const redis = await startRedis({ port });
     const connection = await Connection.open(redis);
@@ -321,7 +321,7 @@ describe('config beside redis-server', { skip: peerMissing('redis-server') }, ()
     }
   });
 
-  it(`answers CONFIG SET with the same words (seed ${seed})`, { timeout: 60_000 }, async () => {
+  it(`answers CONFIG SET with the same words (seed ${seed})`, { timeout: 600_000 }, async () => {
     const redis = await startRedis({ args: ['--enable-protected-configs', 'no'] });
     const connection = await Connection.open(redis);
     try {
@@ -503,7 +503,7 @@ describe('config beside redis-server', { skip: peerMissing('redis-server') }, ()
     });
   });
 
-  it('rewrites a file as redis-server does', { timeout: 60_000 }, async () => {
+  it('rewrites a file as redis-server does', { timeout: 600_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'kvasir-config-'));
     const text = [
       '# first',
