@@ -173,6 +173,8 @@ describe('the admin', () => {
       ['SLOWLOG', 'GET'],
       ['XREAD', 'STREAMS', 'other:b', '0'],
       ['SINTERSTORE', 'app:x', 'other:b'],
+      ['GEORADIUS', 'app:a', '1', '1', '1', 'm', 'STORE', 'app:x', 'STORE', 'other:b'],
+      ['GEORADIUSBYMEMBER', 'app:a', 'store', '1', 'm', 'STORE', 'app:x', 'STOREDIST', 'other:b'],
       ['MIGRATE', '127.0.0.1', '1', 'app:a', '0', '1'],
       ['OBJECT', 'ENCODING', 'other:b'],
       ['MEMORY', 'USAGE', 'other:b'],

@@ -146,6 +146,16 @@ describe('introspection', () => {
         ['k', ['RO', 'access']],
         ['d', ['OW', 'update']],
       ],
+      // Of several, the last is written.
+      'GEORADIUS k 1 1 1 m STORE x STORE d': [
+        ['k', ['RO', 'access']],
+        ['d', ['OW', 'update']],
+      ],
+      'GEORADIUSBYMEMBER k store 1 m STOREDIST x STORE d': [
+        ['k', ['RO', 'access']],
+        ['d', ['OW', 'update']],
+      ],
+      'GEORADIUSBYMEMBER k store 1 m WITHDIST': [['k', ['RO', 'access']]],
       'LMOVE a b LEFT LEFT': [
         ['a', ['RW', 'access', 'delete']],
         ['b', ['RW', 'insert']],
@@ -159,6 +169,19 @@ describe('introspection', () => {
     await assert.rejects(call('COMMAND GETKEYS NOSUCH'), /Invalid command specified/);
     await assert.rejects(call('COMMAND GETKEYS GET'), /Invalid number of arguments/);
     await assert.rejects(call('COMMAND GETKEYS ZINTERSTORE d 1443677133621497600 a'), /Invalid arguments specified/);
+  });
+
+  it('a user of some keys stores places in no others', async () => {
+    await call('ACL SETUSER limited on nopass +@all ~app:*');
+    for (const [line, isAllowed] of [
+      ['GEORADIUS app:k 1 1 1 m STORE app:x', true],
+      ['GEORADIUS app:k 1 1 1 m STORE app:x STORE other:y', false],
+      ['GEORADIUS app:k 1 1 1 m STORE app:x STOREDIST other:y', false],
+      ['GEORADIUS other:k 1 1 1 m STORE app:x', false],
+      ['GEORADIUSBYMEMBER app:k m 1 m STOREDIST app:x STOREDIST other:y', false],
+    ] as const)
+      assert.equal((await call(`ACL DRYRUN limited ${line}`)) === 'OK', isAllowed, line);
+    await call('ACL DELUSER limited');
   });
 
   it('a user who may only write may SET without GET, and who may only read may BITFIELD without SET', async () => {

@@ -2,7 +2,7 @@
 
 import { command, keyAt, type KeySpec } from '../../registry/command.js';
 import { type Argument, block, double, int, key, oneof, optional, since, str, token } from '../../registry/grammar.js';
-import type { DataCommand } from '../engine.js';
+import type { DataCall, DataCommand } from '../engine.js';
 import { unitArgument } from './access.js';
 import { runSearch } from './search.js';
 
@@ -40,6 +40,19 @@ const storeArgument: Argument = optional(
 
 function storeKey(keyword: string, startFrom: number): KeySpec {
   return { flags: ['OW', 'update'], begin: { keyword, startFrom }, find: { last: 0, step: 1, limit: 0 } };
+}
+
+/**
+ * The set, and the key after the last STORE or STOREDIST, which is the one that is written: a specification would find the first
+ * of each, and whoever may write that would write any.
+ */
+function findStoreKeys(optionsFrom: number): (call: DataCall) => number[] {
+  return (call) => {
+    let store = 0;
+    for (let index = optionsFrom; index + 1 < call.count; index++)
+      if (call.is(index, 'store') || call.is(index, 'storedist')) store = ++index;
+    return store === 0 ? [1] : [1, store];
+  };
 }
 
 export const geosearch: DataCommand = command({
@@ -102,6 +115,7 @@ export const georadius: DataCommand = command({
   deprecatedSince: '6.2.0',
   replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument',
   docFlags: ['deprecated'],
+  findKeys: findStoreKeys(6),
   run: (call) => runSearch(call, { source: 1, origin: 'place', destination: 0, storeOptions: true }),
 });
 
@@ -154,6 +168,7 @@ export const georadiusbymember: DataCommand = command({
   deprecatedSince: '6.2.0',
   replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments',
   docFlags: ['deprecated'],
+  findKeys: findStoreKeys(5),
   run: (call) => runSearch(call, { source: 1, origin: 'member', destination: 0, storeOptions: true }),
 });
 
