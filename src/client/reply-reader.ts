@@ -9,7 +9,9 @@ import { nilReply, type AggregateReply, type Reply } from './reply.js';
 
 const cr = 13;
 const lf = 10;
+const plus = 43;
 const minus = 45;
+const colon = 58;
 /** The formatter and other readers walk replies by recursion; Redis itself nests a handful of levels. */
 const depthMax = 512;
 const bulkBytesMax = 0xffff_ffff;
@@ -65,6 +67,30 @@ export class ReplyReader {
     this.position = 0;
     this.lineSearch = 0;
     return rest;
+  }
+
+  /**
+   * Passes over the next replies that are a status or an integer, whole, and at most so many; returns how many. For commands of
+   * which only errors are of interest.
+   * @hot
+   */
+  passOver(most: number): number {
+    if (this.open.length > 0 || this.bulkKind !== undefined) return 0;
+    const { pending } = this;
+    const { length } = pending;
+    let at = this.position;
+    let count = 0;
+    while (count < most && at < length) {
+      const type = pending[at]!;
+      if (type !== plus && type !== colon) break;
+      let end = at + 1;
+      while (end < length && pending[end] !== cr) end++;
+      if (end + 1 >= length || pending[end + 1] !== lf) break;
+      at = end + 2;
+      count++;
+    }
+    if (count > 0) this.position = this.lineSearch = at;
+    return count;
   }
 
   /** The next whole reply, or undefined until more bytes come. Throws ReplyProtocolError. */

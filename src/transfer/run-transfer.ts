@@ -59,10 +59,13 @@ export async function runTransfer(source: Source, sink: Sink, options: TransferO
       if (record.what === 'key' && (record.part === 'whole' || record.part === 'last')) counts.keys++;
       else if (record.what === 'command') counts.commands++;
     }
+    let strings = 0;
+    for (const { count } of passed.strings ?? []) strings += count;
+    counts.keys += strings;
     await sink.write(passed);
     counts.bytes = batch.sourceBytes;
     progress.update();
-    await limits?.take(batch.sourceBytes - bytesBefore, passed.records.length);
+    await limits?.take(batch.sourceBytes - bytesBefore, passed.records.length + strings);
     bytesBefore = batch.sourceBytes;
     if (batch.position !== undefined) last = batch.position;
     if (interrupt.isAsked) {

@@ -8,6 +8,8 @@ export const RDB_VERSION_MAX = 12;
 /** Valkey 8 writes version 11. Valkey 9 has a format of its own: another magic, and other numbers from type 22 on. */
 export const VALKEY_MAGIC = 'VALKEY';
 export const RDB_VERSION_VALKEY = 80;
+/** The `expireAtMs` of a key without an expiry; any other negative time has passed. */
+export const NO_EXPIRY = -1;
 /** Files of older versions end without a checksum. */
 export const RDB_VERSION_CHECKSUM = 5;
 

@@ -21,8 +21,10 @@
 import { Crc64 } from '../../base/crc64.js';
 import { lzfDecompress } from '../../base/lzf.js';
 import { PackedCursor, PackedError, Packing, Slice } from './packed.js';
+import type { PlainStrings } from './plain-strings.js';
 import {
   ModuleOpcode,
+  NO_EXPIRY,
   Opcode,
   QuicklistContainer,
   RDB_TYPE_MAX,
@@ -37,8 +39,7 @@ import {
   valueKindOf,
 } from './format.js';
 
-/** The `expireAtMs` of a key without an expiry; any other negative time has passed. */
-export const NO_EXPIRY = -1;
+export { NO_EXPIRY };
 
 export const RdbEvent = {
   /** The input ended inside an event: push more, or finish. */
@@ -282,6 +283,66 @@ export class RdbReader {
   /** For a reader without a file: reads records (FUNCTION DUMP) until nothing is unread. */
   startRecords(): void {
     this.state = State.record;
+  }
+
+  /** Whether `takePlain` adds to this list, which holds places in one buffer and keys of one database. */
+  fits(strings: PlainStrings | undefined): strings is PlainStrings {
+    return strings !== undefined && strings.bytes === this.buffer && strings.database === this.database;
+  }
+
+  /** The bytes that places of `takePlain` are in. */
+  get bytes(): Uint8Array {
+    return this.buffer;
+  }
+
+  /**
+   * Passes over the plain strings that come next, as far as they are whole in the buffer and the list has room, and adds their
+   * places to it. Goes on between keys only; without an event, which costs a fifth of the way by `next`.
+   * @hot
+   */
+  takePlain(into: PlainStrings): void {
+    if (this.state !== State.record) return;
+    // Times that were read already belong to the next key.
+    if (!this.ended && (this.expireAtMs !== NO_EXPIRY || this.idleSeconds >= 0 || this.frequency >= 0)) return;
+    const { buffer, limit } = this;
+    let at = this.position;
+    while (!into.isFull) {
+      let place = at;
+      let expireAtMs = NO_EXPIRY;
+      // The shortest such key, with an expiry: opcode, time, type, two lengths.
+      if (limit - place < 12) break;
+      if (buffer[place] === Opcode.expireMs) {
+        const low = wordAt(buffer, place + 1) >>> 0;
+        expireAtMs = wordAt(buffer, place + 5) * LOW_PART + low;
+        place += 9;
+      }
+      if (buffer[place++] !== RdbType.string) break;
+      let keyLength = buffer[place++]!;
+      if (keyLength >= 0x40) {
+        if (keyLength >= 0x80) break;
+        keyLength = ((keyLength & 63) << 8) | buffer[place++]!;
+      }
+      const keyStart = place;
+      const rawStart = place + keyLength;
+      place = rawStart;
+      if (limit - place < 5) break;
+      let valueLength = buffer[place++]!;
+      if (valueLength >= 0x40) {
+        if (valueLength < 0x80) valueLength = ((valueLength & 63) << 8) | buffer[place++]!;
+        else if (valueLength === 0x80) {
+          valueLength =
+            ((buffer[place]! << 24) | (buffer[place + 1]! << 16) | (buffer[place + 2]! << 8) | buffer[place + 3]!) >>>
+            0;
+          place += 4;
+        } else break;
+      }
+      if (limit - place < valueLength) break;
+      into.add(keyStart, keyLength, rawStart, place, valueLength, expireAtMs);
+      at = place + valueLength;
+    }
+    if (at === this.position) return;
+    this.position = at;
+    this.wanted = 1;
   }
 
   next(): number {
@@ -999,6 +1060,10 @@ export class RdbReader {
     if (Number.isNaN(value)) this.fail('a score that is no number');
     return value;
   }
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
 /** A score as Redis writes it into text; NaN when it is none. */

@@ -7,7 +7,7 @@ import { KVASIR_VERSION } from '../../base/version.js';
 import { Filters, filterOptions } from '../filters.js';
 import { ClusterSink } from '../link/cluster.js';
 import type { ServerAddress } from '../link/address.js';
-import { probeServer } from '../link/probe.js';
+import { type ProbedServer, probeServer } from '../link/probe.js';
 import { Pipeline } from '../link/pipeline.js';
 import { addressOf, connectOptions, progressMode, progressOptions } from '../program/connect.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
@@ -111,12 +111,13 @@ async function runLoad(words: Options, interrupt: Interrupt): Promise<number> {
   const positions = positionPath === undefined ? undefined : new PositionFile(positionPath);
   let clear: () => void = () => undefined;
   const complaints = new Complaints(() => clear());
-  const source = await openSource(words, path, complaints, positions);
+  const target = new Target(words);
+  const source = await openSource(words, target, path, complaints, positions);
   const filtered = new WithinDatabases(source, words.number('database'));
   const progress = new Progress(source, progressMode(words));
   clear = () => progress.clear();
   const mode = modeOf(words, source, positions !== undefined);
-  const sink = await openSink(words, mode, complaints);
+  const sink = await openSink(words, target, mode, complaints);
   const limits =
     words.has('limit-bytes') || words.has('limit-keys')
       ? new RateLimit(words.number('limit-bytes') ?? Infinity, words.number('limit-keys') ?? Infinity)
@@ -148,18 +149,39 @@ function modeOf(words: Options, source: Source, hasPositions: boolean): () => Wr
   return () => (source.isKvasir === true ? 'replace' : 'merge');
 }
 
+/** Where the records go. */
+class Target {
+  readonly address: ServerAddress;
+  private probed: Promise<ProbedServer> | undefined;
+
+  constructor(words: Options) {
+    this.address = addressOf(words.text('uri') ?? '127.0.0.1:6379', words);
+  }
+
+  /** Asks once, when it is of interest: wrong options and files are told before. */
+  probe(): Promise<ProbedServer> {
+    return (this.probed ??= probeServer(this.address));
+  }
+}
+
 async function openSource(
   words: Options,
+  target: Target,
   path: string | undefined,
   complaints: Complaints,
   positions: PositionFile | undefined,
 ): Promise<Source> {
   const rdb = words.text('rdb');
   // A server checks the payloads that it gets; filters may have to look into them before.
-  if (rdb !== undefined) return rdbFile(rdb, { skimsValues: !new Filters(words).looksAtValues });
+  if (rdb !== undefined) {
+    const filters = new Filters(words);
+    const source = rdbFile(rdb, { skimsValues: !filters.looksAtValues });
+    source.packsStrings = filters.isEmpty && !words.has('database') && !(await target.probe()).isCluster;
+    return source;
+  }
   const aof = words.text('aof');
   if (aof !== undefined) {
-    if (await runsCommands(words, aof)) return new AofCommandSource(aof);
+    if (await runsCommands(words, target, aof)) return new AofCommandSource(aof);
     // The server's engine takes a moment to load.
     const { AofDataSource } = await import('../sources/aof-engine.js');
     return new AofDataSource(aof);
@@ -181,12 +203,12 @@ async function openSource(
 }
 
 /** Whether the target shall run the commands of the file itself. Throws when it would not have the same data then. */
-async function runsCommands(words: Options, aof: string): Promise<boolean> {
+async function runsCommands(words: Options, target: Target, aof: string): Promise<boolean> {
   if (!words.flag('stream')) return false;
   if (!new Filters(words).isEmpty || words.has('database') || words.flag('merge') || words.flag('skip-existing'))
     throw new UsageError('--stream sends all commands as they are: no filter, database or mode goes with it');
-  const address = targetOf(words);
-  const { version, isCluster, isProxy, isEmpty } = await probeServer(address);
+  const { address } = target;
+  const { version, isCluster, isProxy, isEmpty } = await target.probe();
   if (version === undefined || isCluster || isProxy)
     throw new TransferError(`${address.name} is no single server, which --stream needs`);
   if (!isEmpty) throw new TransferError(`${address.name} has keys; --stream needs an empty server`);
@@ -195,14 +217,10 @@ async function runsCommands(words: Options, aof: string): Promise<boolean> {
   return true;
 }
 
-function targetOf(words: Options): ServerAddress {
-  return addressOf(words.text('uri') ?? '127.0.0.1:6379', words);
-}
-
 /** Opens the target when the first batch has come, as only then the format is known. */
-async function openSink(words: Options, mode: () => WriteMode, complaints: Complaints): Promise<Sink> {
-  const address = targetOf(words);
-  const { version, isCluster } = await probeServer(address);
+async function openSink(words: Options, target: Target, mode: () => WriteMode, complaints: Complaints): Promise<Sink> {
+  const { address } = target;
+  const { version, isCluster } = await target.probe();
   if (words.flag('debug')) process.stderr.write(`connected to ${address.name}, version ${version ?? 'unknown'}\n`);
   const sinkOptions = (): ServerSinkOptions => ({
     mode: mode(),

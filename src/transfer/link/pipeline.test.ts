@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parseAddress } from './address.js';
-import { Pipeline } from './pipeline.js';
+import { type Reply, replyText } from '../../client/reply.js';
+import { LinkLost, Pipeline } from './pipeline.js';
 
 test('a link that is lost under several calls rejects those that are awaited, and ends nothing else', async (context) => {
   let peer: Socket | undefined;
@@ -54,4 +55,55 @@ test('a reply that was taken is not kept', async (context) => {
   collect();
   const kept = replies.filter((reply) => reply.deref() !== undefined).length;
   assert.ok(kept <= 2, `${kept} of 20`);
+});
+
+test('replies to a group of commands are counted, and its errors come with the place of their command', async (context) => {
+  const replies = '+OK\r\n:12\r\n-ERR first\r\n+OK\r\n$3\r\nabc\r\n*2\r\n:1\r\n$-1\r\n-ERR second\r\n+OK\r\n+PONG\r\n';
+  const listener = createServer((socket) => {
+    let asked = 0;
+    socket.on('data', (bytes: Buffer) => {
+      asked += bytes.toString('latin1').split('*1\r\n').length - 1;
+      if (asked < 9) return;
+      // Byte by byte, so that each reply is cut everywhere.
+      socket.setNoDelay(true);
+      for (const byte of Buffer.from(replies)) socket.write(Buffer.of(byte));
+    });
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  context.after(() => listener.close());
+  const { port } = listener.address() as { port: number };
+  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
+  context.after(() => pipeline.close());
+  const refused: string[] = [];
+  const refusal = (name: string) => (index: number, reply: Reply) => {
+    refused.push(`${name} ${index} ${replyText(reply)}`);
+  };
+  for (let index = 0; index < 4; index++) pipeline.encoder.command(['PING']);
+  pipeline.addedGroup(4, refusal('a'));
+  for (let index = 0; index < 4; index++) pipeline.encoder.command(['PING']);
+  pipeline.addedGroup(4, refusal('b'));
+  assert.equal(pipeline.pending, 8);
+  const last = pipeline.call('PING');
+  await pipeline.drain();
+  assert.equal(pipeline.pending, 0);
+  assert.deepEqual(refused, ['a 2 ERR first', 'b 2 ERR second']);
+  assert.equal(replyText(await last), 'PONG');
+});
+
+test('a link that is lost refuses all commands of a group that were not answered', async (context) => {
+  const listener = createServer((socket) => {
+    socket.once('data', () => socket.end('+OK\r\n+OK\r\n'));
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  context.after(() => listener.close());
+  const { port } = listener.address() as { port: number };
+  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
+  context.after(() => pipeline.close());
+  const refused: number[] = [];
+  for (let index = 0; index < 4; index++) pipeline.encoder.command(['PING']);
+  pipeline.addedGroup(4, (index) => refused.push(index));
+  await assert.rejects(pipeline.drain(), LinkLost);
+  assert.deepEqual(refused, [2, 3]);
 });

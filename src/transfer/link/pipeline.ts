@@ -15,10 +15,22 @@ import type { ServerAddress } from './address.js';
 import { RespEncoder } from './resp-encoder.js';
 
 const WINDOW_BYTES = 4 << 20;
-const WINDOW_COMMANDS = 4000;
+const WINDOW_COMMANDS = 10_000;
 const SEND_BYTES = 256 * 1024;
 
 export type TakeReply = (reply: Reply) => void;
+/** Gets the error reply to a command of a group, by the command's place in it. */
+export type TakeRefusal = (index: number, reply: Reply) => void;
+
+/** Commands of which only the errors are of interest. */
+class Group {
+  answered = 0;
+
+  constructor(
+    readonly count: number,
+    readonly refused: TakeRefusal,
+  ) {}
+}
 
 /** The connection is gone. Unanswered commands may have run or not. */
 export class LinkLost extends TransferError {
@@ -38,7 +50,7 @@ export class Pipeline {
   private counted = 0;
   private readonly reader = new ReplyReader();
   /** Replies that are waited for: what takes them, and the bytes of the command. */
-  private readonly takers: (TakeReply | undefined)[] = [];
+  private readonly takers: (TakeReply | Group | undefined)[] = [];
   private readonly sizes: number[] = [];
   private taken = 0;
   private bytesOut = 0;
@@ -89,7 +101,7 @@ export class Pipeline {
   }
 
   get pending(): number {
-    return this.takers.length - this.taken;
+    return this.addedCount - this.answeredCount;
   }
 
   add(words: readonly Word[], take?: TakeReply): void {
@@ -99,9 +111,18 @@ export class Pipeline {
 
   /** Counts the command that was written into `encoder`. */
   added(take?: TakeReply): void {
+    this.note(1, take);
+  }
+
+  /** Counts several commands that were written into `encoder`. */
+  addedGroup(count: number, refused: TakeRefusal): void {
+    if (count > 0) this.note(count, new Group(count, refused));
+  }
+
+  private note(count: number, take: TakeReply | Group | undefined): void {
     const bytes = this.encoder.length - this.counted;
     this.counted = this.encoder.length;
-    this.addedCount++;
+    this.addedCount += count;
     if (this.replyMs > 0 && this.silence === undefined) this.watchSilence();
     this.takers.push(take);
     this.sizes.push(bytes);
@@ -194,6 +215,8 @@ export class Pipeline {
     this.reader.feed(chunk);
     try {
       for (;;) {
+        const first = this.takers[this.taken];
+        if (first instanceof Group) this.answerGroup(first, this.reader.passOver(first.count - first.answered));
         const reply = this.reader.next();
         if (reply === undefined) break;
         if (reply.kind === 'push' || (this.takesMessages && isMessage(reply))) this.onPush?.(reply);
@@ -209,17 +232,33 @@ export class Pipeline {
   private answer(reply: Reply): void {
     if (this.pending === 0) return;
     const take = this.takers[this.taken];
+    if (take instanceof Group) {
+      if (isError(reply)) take.refused(take.answered, reply);
+      this.answerGroup(take, 1);
+      return;
+    }
+    this.answeredCount++;
+    this.drop();
+    take?.(reply);
+  }
+
+  private answerGroup(group: Group, count: number): void {
+    group.answered += count;
+    this.answeredCount += count;
+    if (group.answered === group.count) this.drop();
+  }
+
+  /** Forgets the first taker, all of whose replies came. */
+  private drop(): void {
     // Its reply would stay with it until the list is cut.
     this.takers[this.taken] = undefined;
     this.bytesOut -= this.sizes[this.taken]!;
     this.taken++;
-    this.answeredCount++;
     if (this.taken > 4096 && this.taken * 2 > this.takers.length) {
       this.takers.splice(0, this.taken);
       this.sizes.splice(0, this.taken);
       this.taken = 0;
     }
-    take?.(reply);
   }
 
   private wake(): void {

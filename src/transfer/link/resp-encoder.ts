@@ -2,10 +2,18 @@
 //
 // A command is written whole by `command`, or word by word: `begin` with the number of words, then one call for each.
 
-import { copyBytes, writeInteger } from '../../base/bytes.js';
+import { copyBytes, copyInViews, SHORT_BYTES_MAX, writeInteger } from '../../base/bytes.js';
 import { DUMP_FOOTER_BYTES, putDumpFooter } from '../../persistence/rdb/writer.js';
 import { noteBytes } from '../garbage.js';
 import type { Word } from '../record/commands.js';
+
+const SET_HEAD = Buffer.from('*3\r\n$3\r\nSET\r\n$');
+const SET_EXPIRING_HEAD = Buffer.from('*5\r\n$3\r\nSET\r\n$');
+const PXAT_HEAD = Buffer.from('$4\r\nPXAT\r\n');
+/** Of a SET without its key and value. */
+const SET_BYTES_MAX = 100;
+/** Views of two buffers copy values of up to this size faster than `set`, which needs a view of the part first. */
+const VALUE_BYTES_SHORT = 160;
 
 const START_BYTES = 320 * 1024;
 const SPARE_COUNT_MAX = 32;
@@ -15,6 +23,7 @@ const SHORT_LENGTH = 64;
 
 export class RespEncoder {
   buffer: Buffer = Buffer.allocUnsafeSlow(START_BYTES);
+  private view = viewOf(this.buffer);
   length = 0;
   /** Buffers that were written and can be filled again. */
   private readonly spare: Buffer[] = [];
@@ -24,7 +33,12 @@ export class RespEncoder {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + more));
     noteBytes(grown.length);
     this.buffer.copy(grown, 0, 0, this.length);
-    this.buffer = grown;
+    this.use(grown);
+  }
+
+  private use(buffer: Buffer): void {
+    this.buffer = buffer;
+    this.view = viewOf(buffer);
   }
 
   private head(letter: number, count: number): void {
@@ -106,6 +120,49 @@ export class RespEncoder {
     this.lineEnd();
   }
 
+  /**
+   * SET of a key and a value that are in the same bytes, `from` a view of them; `expireAtMs` 0: no time. Short ones without a call
+   * of another function for each word, which takes a third of the time.
+   * @hot
+   */
+  set(
+    bytes: Uint8Array,
+    from: DataView,
+    keyStart: number,
+    keyLength: number,
+    valueStart: number,
+    valueLength: number,
+    expireAtMs: number,
+  ): void {
+    this.reserve(keyLength + valueLength + SET_BYTES_MAX);
+    const { buffer } = this;
+    const head = expireAtMs === 0 ? SET_HEAD : SET_EXPIRING_HEAD;
+    let at = this.length;
+    for (let index = 0; index < head.length; index++) buffer[at++] = head[index]!;
+    at = writeInteger(buffer, at, keyLength);
+    buffer[at++] = 13;
+    buffer[at++] = 10;
+    if (keyLength <= SHORT_BYTES_MAX) copyInViews(this.view, at, from, keyStart, keyLength);
+    else copyBytes(buffer, at, bytes, keyStart, keyLength);
+    at += keyLength;
+    buffer[at++] = 13;
+    buffer[at++] = 10;
+    buffer[at++] = 36;
+    at = writeInteger(buffer, at, valueLength);
+    buffer[at++] = 13;
+    buffer[at++] = 10;
+    if (valueLength <= VALUE_BYTES_SHORT) copyInViews(this.view, at, from, valueStart, valueLength);
+    else copyBytes(buffer, at, bytes, valueStart, valueLength);
+    at += valueLength;
+    buffer[at++] = 13;
+    buffer[at++] = 10;
+    this.length = at;
+    if (expireAtMs === 0) return;
+    for (let index = 0; index < PXAT_HEAD.length; index++) buffer[at++] = PXAT_HEAD[index]!;
+    this.length = at;
+    this.ascii(String(expireAtMs));
+  }
+
   /** Bytes that are commands already. */
   encoded(bytes: Uint8Array, start: number, length: number): void {
     this.reserve(length);
@@ -129,7 +186,7 @@ export class RespEncoder {
       next = Buffer.allocUnsafeSlow(START_BYTES);
       noteBytes(START_BYTES);
     }
-    this.buffer = next;
+    this.use(next);
     this.length = 0;
     return made;
   }
@@ -140,4 +197,8 @@ export class RespEncoder {
     if (this.spare.length < SPARE_COUNT_MAX && buffer.byteLength === START_BYTES)
       this.spare.push(Buffer.from(buffer, 0, START_BYTES));
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -7,6 +7,7 @@
 // A collection that is bigger than PART_BYTES comes in parts, so that memory does not depend on the biggest value: 'first' ...
 // 'more' ... 'last'. Strings and streams are always whole.
 
+import type { PlainStrings } from '../../persistence/rdb/plain-strings.js';
 import type { Value } from './values.js';
 
 /** How many bytes of a collection are in memory at a time. */
@@ -64,6 +65,8 @@ export type TransferRecord = KeyRecord | FunctionRecord | CommandRecord | AuxRec
 /** Records that go through the pipeline together. */
 export interface Batch {
   readonly records: TransferRecord[];
+  /** Further keys; only of a source that was told that its sink takes them in this form. */
+  readonly strings?: readonly PlainStrings[];
   /** Bytes of the source that were read so far. */
   readonly sourceBytes: number;
   /** Where the source can go on after this batch; undefined where it cannot. */

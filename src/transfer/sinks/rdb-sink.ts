@@ -11,6 +11,7 @@ import { Compression, RdbWriter } from '../../persistence/rdb/writer.js';
 import { FileOutput, type Output } from '../program/output.js';
 import { valueOf } from '../record/decode.js';
 import { keepsRaw, lossOf, plainType, VERSION_FUNCTIONS, writeElements, writeValue } from '../record/encode.js';
+import { recordsOf } from '../record/plain-records.js';
 import { type Batch, type KeyRecord, NO_EXPIRY, type Sink } from '../record/record.js';
 import { elementCount } from '../record/values.js';
 import { SpilledValue } from './spilled-value.js';
@@ -83,7 +84,7 @@ export class RdbSink implements Sink {
 
   async write(batch: Batch): Promise<void> {
     this.header();
-    for (const record of batch.records) {
+    for (const record of recordsOf(batch)) {
       if (record.what === 'key') {
         this.put(record);
         if (this.finished !== undefined) await this.appendFinished();

@@ -11,6 +11,7 @@ import { isError, type Reply, replyText } from '../../client/reply.js';
 import { escape } from '../../base/quoting.js';
 import { latin1 } from '../../base/bytes.js';
 import { ValueKind } from '../../persistence/rdb/format.js';
+import type { PlainStrings } from '../../persistence/rdb/plain-strings.js';
 import { RdbError } from '../../persistence/rdb/reader.js';
 import { CommandEncoder } from '../link/command-encoder.js';
 import { dumpPayload, keepsRaw, payloadVersion } from '../record/encode.js';
@@ -24,7 +25,8 @@ import {
   TransferError,
   type TransferRecord,
 } from '../record/record.js';
-import type { Pipeline, TakeReply } from '../link/pipeline.js';
+import { recordsOf } from '../record/plain-records.js';
+import type { Pipeline, TakeRefusal, TakeReply } from '../link/pipeline.js';
 
 export type WriteMode = 'replace' | 'merge' | 'skip';
 
@@ -50,6 +52,8 @@ export interface ServerSinkOptions {
 /** Bytes of a payload above which a value goes as commands: a server has a limit, and stalls while it takes it. */
 const PAYLOAD_BYTES_MAX = 64 << 20;
 const VERSION_ABSOLUTE_TTL = 9;
+/** Commands that are counted together. */
+const GROUP_BYTES = 128 * 1024;
 /** SET takes PXAT since Redis 6.2, which has RDB 9 as 5.0 has: from here on it is certain. */
 const VERSION_SET_PXAT = 10;
 
@@ -78,6 +82,7 @@ export class ServerSink implements Sink {
 
   async write(batch: Batch): Promise<void> {
     const skipped = this.options.mode === 'skip' ? await this.findExisting(batch) : undefined;
+    for (const strings of batch.strings ?? []) await this.putStrings(strings);
     for (const record of batch.records) {
       if (record.what === 'key' && skipped?.has(record) === true) continue;
       this.put(record);
@@ -215,6 +220,41 @@ export class ServerSink implements Sink {
       if (!this.redirected(record, text)) this.options.onError(record.key, text);
     });
     return true;
+  }
+
+  /** Strings as places: the same commands as `putString` writes. Needs a mode and a target that take SET for all of them. */
+  private async putStrings(strings: PlainStrings): Promise<void> {
+    const { pipeline, restoreVersion } = this;
+    const least = strings.canExpire ? VERSION_SET_PXAT : 1;
+    if (this.options.mode !== 'replace' || restoreVersion < least) {
+      await this.write({ records: recordsOf({ records: [], strings: [strings] }), sourceBytes: 0 });
+      return;
+    }
+    this.select(strings.database);
+    const { encoder } = pipeline;
+    const { bytes } = strings;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let from = 0;
+    for (let index = 0; index < strings.count; index++) {
+      const time = strings.expireAtMs(index);
+      encoder.set(
+        bytes,
+        view,
+        strings.keyStart(index),
+        strings.keyLength(index),
+        strings.valueStart(index),
+        strings.valueLength(index),
+        time === NO_EXPIRY ? 0 : Math.max(1, time),
+      );
+      if (encoder.length < GROUP_BYTES && index + 1 < strings.count) continue;
+      pipeline.addedGroup(index + 1 - from, this.refusalOf(strings, from));
+      from = index + 1;
+      if (pipeline.isFull) await pipeline.ready();
+    }
+  }
+
+  private refusalOf(strings: PlainStrings, from: number): TakeRefusal {
+    return (index, reply) => this.options.onError(strings.key(from + index), replyText(reply));
   }
 
   private takeRestoreError(record: KeyRecord, text: string): void {

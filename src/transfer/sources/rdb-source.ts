@@ -4,6 +4,7 @@
 // bytes are cut out of the chunks, so a value costs its own size and no more.
 
 import type { Slice } from '../../persistence/rdb/packed.js';
+import { PlainStrings } from '../../persistence/rdb/plain-strings.js';
 import { RdbError, RdbEvent, RdbReader } from '../../persistence/rdb/reader.js';
 import { hasParts, ValueDecoder } from '../record/decode.js';
 import {
@@ -20,6 +21,8 @@ import type { Value } from '../record/values.js';
 
 const BATCH_RECORDS = 1000;
 const BATCH_BYTES = 1 << 20;
+/** Each list holds a chunk of the source in memory. */
+const LISTS_MAX = 8;
 
 /** The chunks that hold the value which is being read. */
 class Window {
@@ -50,6 +53,45 @@ class Window {
       at += chunk.length;
     }
     return whole;
+  }
+}
+
+/** The batch that is being made. */
+class GrowingBatch {
+  private records: TransferRecord[] = [];
+  private strings: PlainStrings[] = [];
+  /** The list that grows; in `strings` once it has one. */
+  private last: PlainStrings | undefined;
+  private bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.records.length + this.strings.length === 0;
+  }
+
+  /** Returns whether the batch is full. */
+  add(record: TransferRecord): boolean {
+    this.records.push(record);
+    if (record.what === 'key') this.bytes += record.raw!.length + record.key.length + 64;
+    return this.records.length >= BATCH_RECORDS || this.bytes >= BATCH_BYTES;
+  }
+
+  /** Adds the strings that come next; returns whether the batch is full. */
+  takeStrings(reader: RdbReader): boolean {
+    let { last } = this;
+    if (!reader.fits(last)) last = this.last = new PlainStrings(reader.bytes, reader.database, BATCH_RECORDS);
+    const isNew = last.count === 0;
+    reader.takePlain(last);
+    if (isNew && last.count > 0) this.strings.push(last);
+    return last.isFull || this.strings.length >= LISTS_MAX;
+  }
+
+  take(sourceBytes: number): Batch {
+    const { records, strings } = this;
+    this.records = [];
+    this.strings = [];
+    this.last = undefined;
+    this.bytes = 0;
+    return strings.length === 0 ? { records, sourceBytes } : { records, strings, sourceBytes };
   }
 }
 
@@ -139,6 +181,8 @@ export class RdbSource implements Source {
   readonly reader = new RdbReader();
   /** Offset after the last record that was read wholly. */
   soundOffset = 0;
+  /** Set it when the sink takes plain strings as places (Batch.strings) and nobody between looks at records. */
+  packsStrings = false;
   private readonly window = new Window();
   private head: Head | undefined;
   private parts: PartReader | undefined;
@@ -156,16 +200,20 @@ export class RdbSource implements Source {
 
   async *batches(): AsyncGenerator<Batch, void> {
     const { reader } = this;
-    let records: TransferRecord[] = [];
-    let bytes = 0;
+    const batch = new GrowingBatch();
     const iterator = iterate(this.chunks);
     for (;;) {
+      if (this.packsStrings && this.head === undefined && batch.takeStrings(reader)) {
+        this.soundOffset = reader.offset;
+        yield batch.take(reader.offset);
+        continue;
+      }
       let event: number;
       try {
         event = reader.next();
       } catch (error) {
         // Records from before the damage are still returned.
-        if (records.length > 0) yield { records, sourceBytes: reader.offset };
+        if (!batch.isEmpty) yield batch.take(reader.offset);
         throw error instanceof RdbError ? this.damage(error) : error;
       }
       if (event === RdbEvent.needInput) {
@@ -181,7 +229,7 @@ export class RdbSource implements Source {
       }
       if (event === RdbEvent.end) break;
       if (event === RdbEvent.valueEnd && this.isDoubted()) {
-        if (records.length > 0) yield { records, sourceBytes: this.soundOffset };
+        if (!batch.isEmpty) yield batch.take(this.soundOffset);
         throw new RdbDamage(
           `${this.name}: A length that damage has made at offset ${this.soundOffset}`,
           this.soundOffset,
@@ -192,24 +240,16 @@ export class RdbSource implements Source {
       if (this.head === undefined || this.parts !== undefined) this.soundOffset = reader.offset;
       if (record === undefined) continue;
       if (this.parts !== undefined) {
-        yield { records, sourceBytes: reader.offset };
-        records = [];
-        bytes = 0;
+        yield batch.take(reader.offset);
         yield* this.partsOf(true);
         this.parts = undefined;
         continue;
       }
-      records.push(record);
-      if (record.what === 'key') bytes += record.raw!.length + record.key.length + 64;
-      if (records.length >= BATCH_RECORDS || bytes >= BATCH_BYTES) {
-        yield { records, sourceBytes: reader.offset };
-        records = [];
-        bytes = 0;
-      }
+      if (batch.add(record)) yield batch.take(reader.offset);
     }
     if (this.modulesSkipped > 0)
       this.warnings.push(`${this.modulesSkipped} pieces of module data that belong to no key were left out`);
-    yield { records, sourceBytes: reader.offset };
+    yield batch.take(reader.offset);
     this.options.onEnd?.(reader.unread.slice());
   }
 
