@@ -22,9 +22,9 @@ export abstract class DerivedSource implements Source {
   }
 
   /** Returns the derived form of a batch. */
-  protected abstract derive(batch: Batch): Batch;
+  protected abstract derive(batch: Batch): Batch | Promise<Batch>;
 
   async *batches(): AsyncGenerator<Batch, void> {
-    for await (const batch of this.source.batches()) yield this.derive(batch);
+    for await (const batch of this.source.batches()) yield await this.derive(batch);
   }
 }

@@ -26,7 +26,7 @@ import {
   TransferError,
   type TransferRecord,
 } from '../record/record.js';
-import { CommandKeys } from './command-keys.js';
+import type { CommandKeys } from './command-keys.js';
 import { type DatabaseKey, keyNamed, nameOf } from './fences.js';
 import type { PsyncOptions } from './psync-source.js';
 import { deletion, StreamLink, type Turn } from './stream-link.js';
@@ -66,7 +66,8 @@ export class LiveSource implements Source {
   readonly links: StreamLink[] = [];
   private readonly owners = new Array<StreamLink | undefined>(SLOT_COUNT).fill(undefined);
   private readonly moves = new Map<number, Move>();
-  private readonly keys = new CommandKeys();
+  /** The server's declarations of commands, which take a moment to load; from the first command on. */
+  private keys: CommandKeys | undefined;
   private topology: Topology | undefined;
   private polledMs = -Infinity;
   private hasStopped = false;
@@ -377,6 +378,8 @@ export class LiveSource implements Source {
     if (link.lostSinceMs !== undefined) this.options.say(`${link.address.name} is reachable again`);
     link.lostSinceMs = undefined;
     if (link.isLoading && !link.source!.isFull) await this.goOn(link);
+    const hasCommands = batch.records.some(({ what }) => what === 'command');
+    if (hasCommands) this.keys ??= new (await import('./command-keys.js')).CommandKeys();
     const records: TransferRecord[] = [];
     for (const record of batch.records) {
       if (record.what !== 'command') {
@@ -393,7 +396,13 @@ export class LiveSource implements Source {
     const isLoaded = link.isLoading && batch.position !== undefined;
     if (batch.position !== undefined && !isLoaded) link.position = batch.position;
     link.count(batch.sourceBytes);
-    yield { records, sourceBytes: this.sourceBytes, ...this.positions() };
+    const { strings } = batch;
+    yield {
+      records,
+      sourceBytes: this.sourceBytes,
+      ...(strings === undefined ? {} : { strings }),
+      ...this.positions(),
+    };
     if (isLoaded) yield* this.loaded(link, batch.position!);
     if (link.hold !== undefined) this.release();
     if (link.pending.size >= PENDING_MAX || (link.pending.size > 0 && link.givenOffset >= link.readUntil))
@@ -473,7 +482,7 @@ export class LiveSource implements Source {
   }
 
   private keysOf({ args, database }: CommandRecord): DatabaseKey[] {
-    const keys = (this.keys.placesOf(args) ?? []).map((place) => ({ database, key: args[place]! }));
+    const keys = (this.keys!.placesOf(args) ?? []).map((place) => ({ database, key: args[place]! }));
     const name = args.length > 2 ? latin1(args[0]!).toUpperCase() : '';
     if (name === 'MOVE') keys.push({ database: Number(latin1(args[2]!)), key: args[1]! });
     if (name === 'COPY' && args.length > 4 && latin1(args[3]!).toUpperCase() === 'DB')

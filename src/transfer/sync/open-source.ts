@@ -10,7 +10,6 @@ import { type Options, UsageError } from '../program/options.js';
 import type { PositionFile } from '../program/position-file.js';
 import type { Interrupt } from '../program/program.js';
 import { type Position, type Source, TransferError } from '../record/record.js';
-import { AofDataSource } from '../sources/aof-engine.js';
 import { rdbFile } from '../sources/rdb-file.js';
 import { ScanSource } from '../sources/scan-source.js';
 import { EventsSource } from './events-source.js';
@@ -31,6 +30,10 @@ export interface SourceSettings {
   /** Makes sure that the target has everything that was written. */
   readonly flush: () => Promise<void>;
   readonly say: (message: string) => void;
+  /** The sink takes plain strings as places. */
+  readonly packsStrings: boolean;
+  /** Gets the bytes of a snapshot that goes into a file as it is. */
+  readonly onSnapshot: ((bytes: Uint8Array) => void) | undefined;
 }
 
 const nowMs = (): number => Date.now();
@@ -51,9 +54,17 @@ function keepsOneMoment(words: Options): boolean {
 export async function openSource(from: string, settings: SourceSettings, isRefused: boolean): Promise<Source> {
   const { words, filters, positions } = settings;
   const [, kind, path] = /^(rdb|aof|scan):(.+)$/.exec(from) ?? [];
-  // A server checks what it gets; a file must not take over damage.
-  if (kind === 'rdb') return rdbFile(path!, { skimsValues: settings.target !== undefined && !filters.looksAtValues });
-  if (kind === 'aof') return new AofDataSource(path!);
+  if (kind === 'rdb') {
+    // A server checks what it gets; a file must not take over damage.
+    const source = rdbFile(path!, { skimsValues: settings.target !== undefined && !filters.looksAtValues });
+    source.packsStrings = settings.packsStrings;
+    return source;
+  }
+  if (kind === 'aof') {
+    // The server's engine takes a moment to load.
+    const { AofDataSource } = await import('../sources/aof-engine.js');
+    return new AofDataSource(path!);
+  }
   const address = settings.address(path ?? from);
   const { isCluster } = await probeServer(address);
   const mode = sourceMode(words);
@@ -78,6 +89,8 @@ export async function openSource(from: string, settings: SourceSettings, isRefus
     // been copied to another.
     isSnapshotOnly: !isLive && (filters.looksAtValues || (keepsOneMoment(words) && !isCluster)),
     skimsValues: !filters.looksAtValues,
+    packsStrings: settings.packsStrings && !isCluster,
+    onSnapshot: settings.onSnapshot,
     isStopping: () => interrupt.isAsked,
     passes: (key, database) => filters.passesName(key, database),
     extras: isMirror(settings) ? (isOurs) => extrasOf(address, settings, isOurs) : undefined,

@@ -10,11 +10,17 @@ import type { Duplex } from 'node:stream';
 import { ByteSource } from '../../client/byte-source.js';
 import { encodeCommand } from '../../client/encode-command.js';
 import { openStream } from '../../client/open-stream.js';
-import { readSnapshot, readSnapshotHeader, SnapshotError } from '../../client/snapshot-transfer.js';
+import {
+  readSnapshot,
+  readSnapshotHeader,
+  SnapshotError,
+  type SnapshotHeader,
+} from '../../client/snapshot-transfer.js';
 import { AofItem, AofReader } from '../../persistence/aof/reader.js';
 import type { ServerAddress } from '../link/address.js';
 import { LinkLost } from '../link/pipeline.js';
 import { type Batch, type CommandRecord, type Position, type Source, TransferError } from '../record/record.js';
+import { noteBytes } from '../garbage.js';
 import { RdbSource } from '../sources/rdb-source.js';
 import { Spool } from './spool.js';
 
@@ -34,6 +40,13 @@ export interface PsyncOptions {
   readonly isSnapshotOnly: boolean;
   /** Damage inside of values is left to the target. */
   readonly skimsValues?: boolean;
+  /** See RdbSource; of a data set. */
+  readonly packsStrings?: boolean;
+  /**
+   * Gets the bytes of a snapshot alone, as they come, before what was read out of them is given. Nothing is spooled then: it must be
+   * as fast as a file.
+   */
+  readonly onSnapshot?: ((bytes: Uint8Array) => void) | undefined;
   readonly isStopping: () => boolean;
 }
 
@@ -87,7 +100,7 @@ export class PsyncSource implements Source {
   }
 
   /** Connects and asks; true when the whole data set comes. */
-  private async begin(): Promise<{ isFull: boolean; source: ByteSource }> {
+  private async begin(): Promise<{ isFull: boolean; source: ByteSource; header: SnapshotHeader }> {
     const { address, options } = this;
     let stream: Duplex;
     try {
@@ -116,21 +129,44 @@ export class PsyncSource implements Source {
       this.replicationId = words[1] ?? String(from!.id);
       this.givenOffset = this.receivedOffset = Number(from!.offset);
       this.database = Number(from!.database ?? 0);
-      return { isFull: false, source };
+      return { isFull: false, source, header };
     }
     this.replicationId = words[1] ?? '';
     this.givenOffset = this.receivedOffset = Number(words[2] ?? 0);
     this.totalBytes = header.bytes;
     this.phase = 'receiving';
+    if (!this.isDirect) {
+      for await (const part of this.received(source, header)) this.snapshot.push(part);
+      this.snapshot.end();
+    }
+    return { isFull: true, source, header };
+  }
+
+  private get isDirect(): boolean {
+    return this.options.isSnapshotOnly && this.options.onSnapshot !== undefined;
+  }
+
+  private async *received(source: ByteSource, header: SnapshotHeader): AsyncGenerator<Uint8Array, void> {
     // An empty line now and then shows the source that we live while it sends.
-    const beat = setInterval(() => stream.write('\n'), ACKNOWLEDGE_MS);
+    const beat = setInterval(() => this.stream?.write('\n'), ACKNOWLEDGE_MS);
     try {
-      for await (const part of readSnapshot(source, header)) this.snapshot.push(part);
+      yield* readSnapshot(source, header);
     } finally {
       clearInterval(beat);
     }
-    this.snapshot.end();
-    return { isFull: true, source };
+  }
+
+  /** The snapshot as it comes. */
+  private async *direct(source: ByteSource, header: SnapshotHeader): AsyncGenerator<Uint8Array, void> {
+    try {
+      for await (const part of this.received(source, header)) {
+        noteBytes(part.length);
+        this.options.onSnapshot!(part);
+        yield part;
+      }
+    } catch (error) {
+      throw this.failureOf(error);
+    }
   }
 
   /** A refusal is final, unless it is one of the moment; all else means that the connection was lost. */
@@ -167,16 +203,18 @@ export class PsyncSource implements Source {
   }
 
   async *batches(): AsyncGenerator<Batch, void> {
-    const { isFull, source } = await this.begin().catch((error: unknown) => {
+    const { isFull, source, header } = await this.begin().catch((error: unknown) => {
       throw this.failureOf(error);
     });
     this.isFull = isFull;
-    void this.receive(source);
+    if (!this.isDirect) void this.receive(source);
     if (isFull) {
       this.phase = 'writing';
       const skimsValues = this.options.skimsValues === true;
-      const rdb = new RdbSource(`${this.name} (data set)`, this.spooled(), this.totalBytes, { skimsValues });
-      for await (const batch of rdb.batches()) yield { records: batch.records, sourceBytes: batch.sourceBytes };
+      const chunks = this.isDirect ? this.direct(source, header) : this.spooled();
+      const rdb = new RdbSource(`${this.name} (data set)`, chunks, this.totalBytes, { skimsValues });
+      rdb.packsStrings = this.options.packsStrings === true;
+      yield* rdb.batches();
       this.warnings.push(...rdb.warnings);
       yield { records: [], sourceBytes: rdb.reader.offset, position: this.position };
     }

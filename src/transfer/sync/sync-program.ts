@@ -16,6 +16,7 @@ import { type Batch, type Sink, type Source, type TransferRecord } from '../reco
 import { RateLimit, runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
 import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
+import { RdbCopySink } from '../sinks/rdb-copy-sink.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
 import { RespSink } from '../sinks/resp-sink.js';
 import { restoreVersionOf, ServerSink, shownKey, type WriteMode } from '../sinks/server-sink.js';
@@ -26,7 +27,7 @@ import { LiveSource } from './live-source.js';
 import { openSource, sourceMode, type SourceSettings } from './open-source.js';
 import { PsyncRefused } from './psync-source.js';
 import { serveStatus, type Status } from './status-page.js';
-import { StreamFilter, type StreamTarget } from './stream-filter.js';
+import type { StreamFilter, StreamTarget } from './stream-filter.js';
 import { runVerify } from './verify-program.js';
 
 const ERRORS_SHOWN_MAX = 20;
@@ -162,7 +163,7 @@ async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
   const errors = new Errors(() => clear());
   const positionPath = words.text('position');
   const positions = positionPath === undefined ? undefined : new PositionFile(positionPath);
-  const { sink, kind } = await openSink(to, words, errors);
+  const { sink, kind } = await openSink(to, words, errors, copiesSnapshot(from, filters, words));
   const limits =
     words.has('rate-bytes') || words.has('rate-keys')
       ? new RateLimit(words.number('rate-bytes') ?? Infinity, words.number('rate-keys') ?? Infinity)
@@ -181,6 +182,8 @@ async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
       address: (place) => addressOf(place, sideOptions(words, 'from-password')),
       target: /^(rdb|json|aof):/.test(to) ? undefined : addressOf(to, sideOptions(words, 'to-password')),
       flush: () => sink.flush(),
+      packsStrings: filters.isEmpty && (sink instanceof ServerSink || sink instanceof RdbCopySink),
+      onSnapshot: sink instanceof RdbCopySink ? (bytes) => sink.take(bytes) : undefined,
       say: (message) => {
         clear();
         process.stderr.write(`${message}\n`);
@@ -210,10 +213,13 @@ async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
     http?.close();
     http?.closeAllConnections();
   }
-  await sink.close();
   clear();
+  if (!isDone && sink instanceof RdbCopySink && sink.isCopying) {
+    sink.abandon();
+    process.stderr.write(`${sink.name} was not written, as only a part of the snapshot had come\n`);
+  } else await sink.close();
   for (const warning of source.warnings) process.stderr.write(`warning: ${warning}\n`);
-  const losses = sink instanceof RdbSink ? [...sink.losses] : [];
+  const losses = sink instanceof RdbSink || sink instanceof RdbCopySink ? [...sink.losses] : [];
   for (const [what, { keys, whole }] of losses)
     process.stderr.write(
       `${whole ? 'left out' : 'lost'}: ${what}: ${keys} ${keys === 1 ? 'key' : 'keys'} (see --rdb-version)\n`,
@@ -265,7 +271,12 @@ interface OpenedSink {
   readonly kind: StreamTarget;
 }
 
-async function openSink(to: string, words: Options, errors: Errors): Promise<OpenedSink> {
+/** Whether the snapshot of a server may go into a file as it is. */
+function copiesSnapshot(from: string, filters: Filters, words: Options): boolean {
+  return !/^(rdb|aof|scan):/.test(from) && filters.isEmpty && words.flag('once');
+}
+
+async function openSink(to: string, words: Options, errors: Errors, copies: boolean): Promise<OpenedSink> {
   const [, kind, path] = /^(rdb|json|aof):(.+)$/.exec(to) ?? [];
   if (kind !== undefined && kind !== 'aof' && !words.flag('once') && !/^(rdb|aof|scan):/.test(words.text('from')!))
     throw new UsageError('a file cannot follow writes: add --once');
@@ -273,7 +284,9 @@ async function openSink(to: string, words: Options, errors: Errors): Promise<Ope
   if (kind === 'rdb') {
     // Before the file is opened: a wrong option must not leave one.
     const version = rdbVersionOf(words);
-    return { sink: new RdbSink(openOutput(path), { version, nowMs, compresses: true }), kind: 'server' };
+    const output = openOutput(path);
+    const sink = new RdbSink(output, { version, nowMs, compresses: true });
+    return { sink: copies ? new RdbCopySink(output, version, sink) : sink, kind: 'server' };
   }
   const onUnfit = (record: { key: Uint8Array }, reason: string): void => errors.add(record.key, reason);
   if (kind === 'aof') return { sink: new RespSink(openOutput(path), { deletes: false, onUnfit }), kind: 'server' };
@@ -303,15 +316,19 @@ async function openSink(to: string, words: Options, errors: Errors): Promise<Ope
 
 /** Filters commands of a stream; keys are filtered by the transfer itself. */
 class FilteredSource extends DerivedSource {
-  private readonly filter: StreamFilter;
+  private filter: StreamFilter | undefined;
 
-  constructor(source: Source, filters: Filters, target: StreamTarget) {
+  constructor(
+    source: Source,
+    private readonly filters: Filters,
+    private readonly target: StreamTarget,
+  ) {
     super(source);
-    this.filter = new StreamFilter(filters, target);
   }
 
   /** Told to the user at the end. */
   get leftOut(): string[] {
+    if (this.filter === undefined) return [];
     const { mixed, keyless } = this.filter;
     const told = mixed > 0 ? [`${mixed} commands had keys on both sides of the filter and were left out`] : [];
     if (keyless.size > 0) {
@@ -321,12 +338,22 @@ class FilteredSource extends DerivedSource {
     return told;
   }
 
-  protected override derive(batch: Batch): Batch {
+  protected override derive(batch: Batch): Batch | Promise<Batch> {
     if (!batch.records.some(({ what }) => what === 'command' || what === 'function')) return batch;
+    return this.filter === undefined ? this.deriveFirst(batch) : this.filtered(batch, this.filter);
+  }
+
+  /** The filter has the server's declarations of commands, which take a moment to load. */
+  private async deriveFirst(batch: Batch): Promise<Batch> {
+    const module = await import('./stream-filter.js');
+    return this.filtered(batch, (this.filter = new module.StreamFilter(this.filters, this.target)));
+  }
+
+  private filtered(batch: Batch, filter: StreamFilter): Batch {
     const records: TransferRecord[] = [];
     for (const record of batch.records) {
-      if (record.what === 'command') records.push(...this.filter.apply(record));
-      else if (record.what !== 'function' || this.filter.takesFunctions()) records.push(record);
+      if (record.what === 'command') records.push(...filter.apply(record));
+      else if (record.what !== 'function' || filter.takesFunctions()) records.push(record);
     }
     return { ...batch, records };
   }
