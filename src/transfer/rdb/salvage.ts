@@ -22,6 +22,12 @@ const KEYS_SUSPECTED = 16;
 /** How much is read to believe a place. */
 const TRIAL_BYTES = 1 << 20;
 const HEADER_BYTES = 9;
+/** What trials may read without a bound: so much, and so many times what was passed of the file. */
+const TRIALS_FREE = 64 << 20;
+const TRIALS_FACTOR = 32;
+/** After each of these more, trials get half as long, so that a hostile file costs no more than time in proportion to its size. */
+const TRIALS_HALVING = 16 << 20;
+const TRIAL_HALVINGS_MAX = 11;
 
 export interface Gap {
   readonly from: number;
@@ -47,12 +53,20 @@ export class SalvageSource implements Source {
   readonly warnings: string[] = [];
   readonly gaps: Gap[] = [];
   private readonly header: Uint8Array;
+  private readonly isValkey: boolean;
+  private readonly trial = new RdbReader(false);
+  /** Bytes that trials have read. */
+  tried = 0;
 
   constructor(readonly name: string) {
     this.totalBytes = fileSize(name);
     const head = fileHead(name, HEADER_BYTES);
-    const isRdb = /^(REDIS\d{4}|VALKEY\d{3})$/.test(head.toString('latin1'));
+    const isRdb = readHeader(head) !== undefined;
     this.header = isRdb ? head : Buffer.from('REDIS0012');
+    const { version, isValkey } = readHeader(this.header)!;
+    this.isValkey = isValkey;
+    this.trial.version = version;
+    this.trial.verifyChecksum = false;
     if (!isRdb) this.gaps.push({ from: 0, to: HEADER_BYTES, reason: 'the file does not begin as an RDB' });
   }
 
@@ -111,9 +125,8 @@ export class SalvageSource implements Source {
       }
       const byte = window[at - start]!;
       if (byte > RDB_TYPE_MAX && byte < 0xf5) continue;
-      const end = Math.min(window.length, at - start + TRIAL_BYTES);
-      const isEnd = start + end >= this.totalBytes;
-      if (this.isPlausible(window.subarray(at - start, end), isEnd)) return at;
+      const end = Math.min(window.length, at - start + this.trialBytes(at));
+      if (this.isPlausible(window.subarray(at - start, end))) return at;
     }
     return this.totalBytes;
   }
@@ -125,7 +138,8 @@ export class SalvageSource implements Source {
       const window = readRange(this.name, from, Math.min(this.totalBytes, to + TRIAL_BYTES));
       for (let at = from + 1; at < Math.min(to, from + TRIAL_BYTES); at++) {
         if (window[at - from]! > RDB_TYPE_MAX) continue;
-        if (this.holdsKeys(window.subarray(at - from), to - at)) return { suspect, at };
+        const trial = window.subarray(at - from, at - from + (to - at) + this.trialBytes(at));
+        if (this.holdsKeys(trial, to - at)) return { suspect, at };
       }
     }
     return undefined;
@@ -134,13 +148,12 @@ export class SalvageSource implements Source {
   /** Whether many keys follow each other, the first of which begins these bytes, and none ends at `end`. */
   private holdsKeys(bytes: Uint8Array, end: number): boolean {
     const reader = this.readerOf(bytes);
-    const isOutside = (): boolean => reader.offset - this.header.length !== end;
+    const isOutside = (): boolean => reader.offset !== end;
     return this.follow(reader, RECORDS_AGAINST_KEY, isOutside, () => false);
   }
 
-  private isPlausible(bytes: Uint8Array, isEnd: boolean): boolean {
+  private isPlausible(bytes: Uint8Array): boolean {
     const reader = this.readerOf(bytes);
-    if (isEnd) reader.finish();
     return this.follow(
       reader,
       RECORDS_BELIEVED,
@@ -149,13 +162,17 @@ export class SalvageSource implements Source {
     );
   }
 
-  /** A reader of bytes within the file as if a header stood before them. */
+  /** A reader of bytes within the file; the same one serves all trials, as there may be one for each byte. */
   private readerOf(bytes: Uint8Array): RdbReader {
-    const reader = new RdbReader();
-    reader.verifyChecksum = false;
-    reader.push(this.header);
-    reader.push(bytes);
-    return reader;
+    const { trial } = this;
+    trial.startWhole(0, bytes, this.isValkey);
+    trial.startRecords();
+    return trial;
+  }
+
+  private trialBytes(at: number): number {
+    const excess = this.tried - TRIALS_FREE - TRIALS_FACTOR * at;
+    return excess <= 0 ? TRIAL_BYTES : TRIAL_BYTES >>> Math.min(TRIAL_HALVINGS_MAX, Math.ceil(excess / TRIALS_HALVING));
   }
 
   /** Whether so many keys come, each of which `isKey` after it was read; `isWhole` says so at an end that comes before. */
@@ -164,16 +181,31 @@ export class SalvageSource implements Source {
       for (let keys = 0; keys < count;) {
         const event = reader.next();
         if (event === RdbEvent.end) return isWhole();
-        if (event === RdbEvent.needInput) return false;
         if (event !== RdbEvent.valueEnd) continue;
         if (!isKey()) return false;
         keys++;
+        // A reader without a file ends with the value.
+        reader.startRecords();
       }
       return true;
     } catch (error) {
       if (error instanceof RdbError) return false;
       throw error;
+    } finally {
+      this.tried += reader.offset;
     }
+  }
+}
+
+/** The reader of files that begin so; undefined when they cannot be read. */
+function readHeader(head: Uint8Array): RdbReader | undefined {
+  const reader = new RdbReader();
+  reader.push(head);
+  try {
+    return reader.next() === RdbEvent.header ? reader : undefined;
+  } catch (error) {
+    if (error instanceof RdbError) return undefined;
+    throw error;
   }
 }
 
