@@ -2,8 +2,10 @@
 
 import { globMatches } from '../base/glob.js';
 import { keySlot } from '../base/key-slot.js';
-import { type KeyRecord, NO_EXPIRY, type TransferRecord } from './record/record.js';
-import { elementCount, kindNumber } from './record/values.js';
+import { latin1 } from '../base/bytes.js';
+import { escape } from '../base/quoting.js';
+import { type KeyRecord, NO_EXPIRY, TransferError, type TransferRecord } from './record/record.js';
+import { contentBytes, elementCount, kindNumber } from './record/values.js';
 import { valueOf } from './record/decode.js';
 import { type Options, type OptionTable, UsageError } from './program/options.js';
 
@@ -132,17 +134,13 @@ export class Filters {
     if (!this.passesName(record.key, record.database)) return false;
     if (this.types?.has(record.kind) === false) return false;
     if (this.ttl !== undefined && (record.expireAtMs !== NO_EXPIRY) !== (this.ttl === 'with')) return false;
-    // The size of a value in parts is that of its first part or more.
-    const isWhole = record.part === 'whole';
-    const bytes = record.raw?.length ?? 0;
-    if (record.raw !== undefined && (bytes < this.minBytes || bytes > this.maxBytes)) return false;
-    if (!isWhole && this.maxBytes < Infinity) return false;
-    if (this.minElements > 0 || this.maxElements < Infinity) {
-      const count = elementCount(valueOf(record));
-      if (isWhole && count < this.minElements) return false;
-      if (count > this.maxElements) return false;
+    if (this.minBytes > 0 || this.maxBytes < Infinity) {
+      // A payload has a byte of length for each element at least.
+      const bytes = record.raw?.length ?? contentBytes(valueOf(record)) + elementCount(valueOf(record));
+      if (!isWithin(record, bytes, this.minBytes, this.maxBytes, 'bytes')) return false;
     }
-    return true;
+    if (this.minElements === 0 && this.maxElements === Infinity) return true;
+    return isWithin(record, elementCount(valueOf(record)), this.minElements, this.maxElements, 'elements');
   }
 
   newDatabase(database: number): number {
@@ -190,6 +188,19 @@ export class Filters {
     if (this.dropsExpiry) record.expireAtMs = NO_EXPIRY;
     return record;
   }
+}
+
+/**
+ * Whether a size is within bounds. Of a value in parts only the first one is known here: where that does not decide, nobody can
+ * before the value has gone through, and a guess would lose data, or let too much pass.
+ */
+function isWithin({ key, part }: KeyRecord, size: number, min: number, max: number, unit: string): boolean {
+  if (size > max) return false;
+  if (part === 'whole') return size >= min;
+  if (size >= min && max === Infinity) return true;
+  throw new TransferError(
+    `key '${escape(latin1(key))}' comes in parts, and only its first ${size} ${unit} are known: choose a bound below that, or --exclude it`,
+  );
 }
 
 function splitPair(option: string, text: string): [string, string] {

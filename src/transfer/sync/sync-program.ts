@@ -158,6 +158,7 @@ async function runSync(words: Options, interrupt: Interrupt): Promise<number> {
     const source = addressOf(from.replace(/^scan:/, ''), sideOptions(words, 'from-password'));
     return runVerify(words, source, addressOf(to, sideOptions(words, 'to-password')));
   }
+  for (const name of ['sample', 'repair']) if (words.has(name)) throw new UsageError(`--${name} goes with --verify`);
   const filters = new Filters(words);
   let clear: () => void = () => undefined;
   const errors = new Errors(() => clear());
