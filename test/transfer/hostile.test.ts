@@ -28,6 +28,7 @@ const HANG_MS = 240_000;
 const BUFFER_MAX = 80 << 20;
 const HEAP_MAX_MB = 700;
 const LINE_MAX = 3000;
+const CUT_OFF = 'cut off at';
 
 /** What a user cannot understand: a stack, or words about JavaScript. */
 const internal =
@@ -173,7 +174,7 @@ function* mutationsOf({ sample, isRdb, share = 1 }: Case, random: Prng): Generat
   const count = Math.max(1, Math.round(SHARE * share * rounds));
   if (rounds > 1 && share >= 1)
     for (let bytes = 0; bytes < sample.length && bytes < 6000; bytes++)
-      yield { bytes: sample.subarray(0, bytes), how: `cut off at ${bytes}` };
+      yield { bytes: sample.subarray(0, bytes), how: `${CUT_OFF} ${bytes}` };
   for (let index = 0; index < count; index++) {
     const { bytes: made, how } = mutate(sample, random);
     const bytes = Buffer.from(made);
@@ -187,9 +188,10 @@ function* mutationsOf({ sample, isRdb, share = 1 }: Case, random: Prng): Generat
 async function tryCase(one: Case, faults: string[]): Promise<void> {
   const random = new Prng((seed * 1000 + one.name.length * 31 + one.name.charCodeAt(0)) >>> 0);
   for (const { bytes, how } of mutationsOf(one, random)) {
-    // The short share gives each file to some of its readers.
+    // The short share gives each file to some of its readers, and one that is cut off goes to one of them.
+    const some = how.startsWith(CUT_OFF) ? 1 : rounds > 1 ? one.jobs.length : 3;
     const readers =
-      rounds > 1 || one.jobs.length <= 3 ? one.jobs : [0, 1, 2].map(() => one.jobs[random.below(one.jobs.length)]!);
+      one.jobs.length <= some ? one.jobs : Array.from({ length: some }, () => one.jobs[random.below(one.jobs.length)]!);
     for (const [place, { tool, words }] of readers.entries()) {
       rmSync(out, { recursive: true, force: true });
       mkdirSync(out);
