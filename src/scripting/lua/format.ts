@@ -12,6 +12,8 @@ interface Conversion {
   readonly zero: boolean;
   readonly width: number;
   readonly precision: number | null;
+  /** Without flags, width and precision. */
+  readonly isPlain: boolean;
 }
 
 function pad(text: string, conversion: Conversion, isNumber: boolean): string {
@@ -44,6 +46,8 @@ function toUint64(value: number): bigint {
 }
 
 function formatInteger(letter: string, value: number, conversion: Conversion): string {
+  if (conversion.isPlain && (letter === 'd' || letter === 'i') && Math.abs(value) < 2 ** 53)
+    return `${Math.trunc(value)}`;
   let digits: string;
   let isNegative = false;
   if (letter === 'd' || letter === 'i') {
@@ -128,7 +132,12 @@ function quoted(text: string): string {
 
 const itemPattern = /^([-+ #0]*)(\d*)(?:\.(\d*))?/;
 
-function parseConversion(format: string, at: number): { conversion: Conversion; letterAt: number } {
+interface Item {
+  readonly conversion: Conversion;
+  readonly letterAt: number;
+}
+
+function parseConversion(format: string, at: number): Item {
   const [all, flags, width, precision] = itemPattern.exec(format.slice(at, at + 40))! as unknown as [
     string,
     string,
@@ -146,6 +155,7 @@ function parseConversion(format: string, at: number): { conversion: Conversion; 
     zero: flags.includes('0') && !flags.includes('-'),
     width: Number(width),
     precision: precision === undefined ? null : Number(precision),
+    isPlain: all === '',
   };
   return { conversion, letterAt: at + all.length };
 }
@@ -173,7 +183,9 @@ function convert(args: LuaValue[], number: number, letter: string, conversion: C
       const text = checkString(args, number);
       if (conversion.precision === null && text.length >= 100) return text;
       // C's printf takes a string to its first zero byte.
-      const [cText = ''] = text.split('\0', 1);
+      const zero = text.indexOf('\0');
+      const cText = zero < 0 ? text : text.slice(0, zero);
+      if (conversion.isPlain) return cText;
       return pad(conversion.precision === null ? cText : cText.slice(0, conversion.precision), conversion, false);
     }
     default:
@@ -181,8 +193,24 @@ function convert(args: LuaValue[], number: number, letter: string, conversion: C
   }
 }
 
+/** The items of formats that were used, in their order: a script uses few, again and again. */
+const knownFormats = new Map<string, Item[]>();
+const knownFormatsMax = 64;
+const knownFormatLengthMax = 256;
+
+function itemsOf(format: string): Item[] {
+  let items = knownFormats.get(format);
+  if (items !== undefined) return items;
+  items = [];
+  if (format.length > knownFormatLengthMax) return items;
+  if (knownFormats.size === knownFormatsMax) knownFormats.clear();
+  knownFormats.set(format, items);
+  return items;
+}
+
 export function formatString(args: LuaValue[]): string {
   const format = checkString(args, 1);
+  const items = itemsOf(format);
   let result = '';
   let number = 1;
   let at = 0;
@@ -197,7 +225,8 @@ export function formatString(args: LuaValue[]): string {
       continue;
     }
     number++;
-    const { conversion, letterAt } = parseConversion(format, at);
+    // A wrong item is an error only once those before it are through.
+    const { conversion, letterAt } = (items[number - 2] ??= parseConversion(format, at));
     if (number > args.length) throw argumentError(number, 'no value');
     result += convert(args, number, format[letterAt] ?? '', conversion);
     at = letterAt + 1;

@@ -21,6 +21,8 @@ export function toExponential(size: number, digits: number): string {
 export function toFixed(size: number, digits: number): string {
   const rounded = size.toFixed(digits);
   if (digits >= 60) return rounded;
+  // A tie is an odd multiple of 1 / (2 * 10^digits), which a double can only be as a multiple of 1 / 2^(digits + 1).
+  if (!Number.isInteger(size * 2 ** (digits + 1))) return rounded;
   const next = size.toFixed(digits + 1);
   if (!next.endsWith('5') || !/^0*$/.test(size.toFixed(100).slice(size.toFixed(100).indexOf('.') + digits + 2)))
     return rounded;
@@ -49,6 +51,31 @@ export function formatGeneral(value: number, precision: number): string {
   return fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed;
 }
 
+const CODE_POINT = 46;
+const CODE_0 = 48;
+const CODE_5 = 53;
+const CODE_9 = 57;
+
+/**
+ * The shortest text of a size from 1e-4 to 1e14, which has more than 14 digits, rounded to 14; undefined for a tie or a carry.
+ * Rounding it is rounding the value itself: were there a text of 15 digits between the two, that would be the shortest.
+ */
+function roundShortest(shortest: string): string | undefined {
+  let first = 0;
+  if (shortest.charCodeAt(0) === CODE_0) for (first = 2; shortest.charCodeAt(first) === CODE_0;) first++;
+  // With digits before the point, the point is among those that stay.
+  let end = first === 0 ? 15 : first + 14;
+  const next = shortest.charCodeAt(end);
+  if (next >= CODE_5) {
+    const last = shortest.charCodeAt(end - 1);
+    if ((next === CODE_5 && shortest.length === end + 1) || last === CODE_9 || last === CODE_POINT) return undefined;
+    return shortest.slice(0, end - 1) + String.fromCharCode(last + 1);
+  }
+  while (shortest.charCodeAt(end - 1) === CODE_0) end--;
+  if (shortest.charCodeAt(end - 1) === CODE_POINT) end--;
+  return shortest.slice(0, end);
+}
+
 /** The text of a number, as `tostring` gives it. */
 export function numberToString(value: number): string {
   if ((value | 0) === value) return value === 0 && 1 / value < 0 ? '-0' : `${value}`;
@@ -56,8 +83,9 @@ export function numberToString(value: number): string {
   const size = value < 0 ? -value : value;
   if (size >= 1e-4 && size < 1e14) {
     // The shortest text that reads back as the value, where it has 14 digits or fewer, is what rounding to 14 gives.
-    const shortest = `${value}`;
-    if (shortest.length <= (value < 0 ? 16 : 15)) return shortest;
+    const shortest = `${size}`;
+    const text = shortest.length <= 15 ? shortest : roundShortest(shortest);
+    if (text !== undefined) return value < 0 ? `-${text}` : text;
   }
   return formatGeneral(value, 14);
 }
