@@ -190,6 +190,28 @@ test('coroutines are limited by memory alone', () => {
   );
 });
 
+test('lists of arguments, however long, leave room for deep recursion', () => {
+  for (const count of [0, 1, 10, 200, 4000]) {
+    const list = `local a = {} for i = 1, ${count} do a[i] = i end `;
+    const passed = (body: string): string =>
+      `local function d(n, ...) if n == 0 then return select('#', ...) end ${body} end `;
+    for (const [source, result] of [
+      [`${passed('return (d(n - 1, ...))')}print(d(9000, unpack(a)))`, count],
+      ['local function d(n) if n == 0 then return 0 end return 1 + d(n - 1, unpack(a)) end print(d(9000))', 9000],
+      [`${passed('local _, v = pcall(d, n - 1, ...) return v')}print(d(150, unpack(a)))`, count],
+      [
+        `${passed('return coroutine.wrap(function(...) return (d(n - 1, ...)) end)(...)')}print(d(150, unpack(a)))`,
+        count,
+      ],
+      [
+        'local o = setmetatable({}, {__call = function(self, n) if n == 0 then return 0 end return 1 + self(n - 1, unpack(a)) end}) print(o(180))',
+        180,
+      ],
+    ] as const)
+      assert.equal(runLua(list + source).output, `${result}\n`, `${count} arguments: ${source}`);
+  }
+});
+
 test('deep recursion and endless tail calls work', () => {
   assert.equal(
     runLua('local function d(n) if n == 0 then return 0 end return 1 + d(n - 1) end print(d(15000))').output,

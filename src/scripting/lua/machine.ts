@@ -426,8 +426,21 @@ export function typeError(action: string, value: LuaValue, operand: number): Lua
   return error;
 }
 
+/** JavaScript stack that a call with a list of arguments takes besides the callee's own, and each argument of it. */
+const listCallBytes = 250;
+const listedBytes = 8;
+
 export function call(callee: LuaValue, args: LuaValue[]): Results {
-  if (callee instanceof LuaFunction) return callee.f(...args);
+  // A suspension or an error puts the stack back by itself.
+  const bytes = listCallBytes + listedBytes * args.length;
+  machine.stack -= bytes;
+  const results = callee instanceof LuaFunction ? callee.f(...args) : callValue(callee, args);
+  machine.stack += bytes;
+  return results;
+}
+
+/** Calls what is no function, by `__call`. */
+function callValue(callee: LuaValue, args: LuaValue[]): Results {
   const handler = metamethod(callee, '__call');
   if (!(handler instanceof LuaFunction)) throw typeError('call', callee, 1);
   return handler.f(callee, ...args);
@@ -976,7 +989,7 @@ export function protectedCall(args: readonly LuaValue[], handler: LuaValue): Res
   if (nativeCalls >= nativeCallsMax) throw nativeOverflow(0);
   let results: Results;
   try {
-    machine.stack = stack - nativeStackBytes;
+    machine.stack = stack - nativeStackBytes - listedBytes * args.length;
     machine.nativeCalls = nativeCalls + 1;
     const callee = args[0];
     if (!(callee instanceof LuaFunction)) results = call(callee, handler === undefined ? args.slice(1) : []);
