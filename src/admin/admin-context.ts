@@ -5,7 +5,7 @@ import type { CommandMeaning, CommandPolicy } from './access/command-policy.js';
 import { detailOf, resultWithoutValues } from './access/masking.js';
 import { hasRole, reachesKey, reachesServer, type Rights, type Role } from './access/roles.js';
 import type { LoginLimit } from './access/login-limit.js';
-import type { Session, Sessions } from './access/sessions.js';
+import { atEnd, type Session, type Sessions } from './access/sessions.js';
 import type { Jobs } from './jobs/jobs.js';
 import type { Previews } from './jobs/previews.js';
 import { ServerLink } from './link/server-link.js';
@@ -71,7 +71,7 @@ export class AdminContext {
     const link = new ServerLink(entry, login, this.parts.clock);
     this.links.set(name, link);
     if (own !== '')
-      person.session.onEnd.add(() => {
+      atEnd(person.session, () => {
         this.links.delete(name);
         link.close();
       });

@@ -297,6 +297,68 @@ describe('the admin', () => {
     }
   });
 
+  it('lets people who are limited to prefixes do nothing to a whole server', async () => {
+    const limited = await userWith(root, 'part', { role: 'operator', prefixes: ['app:'] });
+    // What each of them reaches is held to the prefixes, as other tests show.
+    const own = [
+      'about',
+      'bulk',
+      'cluster',
+      'commands',
+      'console',
+      'console/close',
+      'events',
+      'export',
+      'import',
+      'keys',
+    ];
+    const open = new Set(
+      [...own, 'sample', 'search', 'series', 'tree', 'value'].map((name) => `/api/servers/:id/${name}`),
+    );
+    const body = { command: 'check', plan: true, address: 'a:1', confirm: 'one', change: 'persist' };
+    for (const route of admin.routes) {
+      const { method, path } = route;
+      const isOpen = open.has(path) && (method !== 'POST' || path !== '/api/servers/:id/cluster');
+      if (!path.startsWith('/api/servers/:id/') || ('role' in route && route.role === 'admin') || isOpen) continue;
+      const answer =
+        method === 'GET' ? await limited.get(`${filled(path)}?channel=x`) : await limited.post(filled(path), body);
+      assert.equal(answer.status, 403, `${method} ${path}: ${answer.text}`);
+    }
+  });
+
+  it('lets people who are limited to servers silence the alerts of no others', async () => {
+    const watching = await startTestAdmin(context, { keepsHistory: true });
+    const first = await firstAdmin(watching);
+    const idOf = async (name: string): Promise<string> =>
+      String((await first.post('/api/servers', { name, nodes: [`127.0.0.1:${server.port}`] })).json().id);
+    const [own, other] = [await idOf('own'), await idOf('other')];
+    const limited = await userWith(first, 'few', { role: 'operator', servers: [own] });
+    const silence = (visitor: Visitor, target: string | undefined) =>
+      visitor.post('/api/alerts/silence', {
+        rule: 'down',
+        forMs: 3600_000,
+        ...(target === undefined ? {} : { target }),
+      });
+    assert.equal((await silence(limited, own)).status, 200);
+    assert.equal((await silence(limited, other)).status, 404);
+    assert.equal((await silence(limited, undefined)).status, 403);
+    assert.equal((await silence(first, other)).status, 200);
+    assert.equal((await silence(first, undefined)).status, 200);
+    type Silences = { silences: { id: string; target: string }[] };
+    const { silences } = (await first.get('/api/alerts')).json<Silences>();
+    assert.deepEqual(
+      silences.map(({ target }) => target),
+      [own, other, ''],
+    );
+    assert.deepEqual(
+      (await limited.get('/api/alerts')).json<Silences>().silences.map(({ target }) => target),
+      [own, ''],
+    );
+    const ends: number[] = [];
+    for (const one of silences) ends.push((await limited.post(`/api/alerts/silences/${one.id}/end`)).status);
+    assert.deepEqual(ends, [200, 404, 403]);
+  });
+
   it('refuses requests of foreign pages', async () => {
     const path = `/api/servers/${id}/commands`;
     const body = { commands: [['PING']] };

@@ -24,6 +24,7 @@ export const chineseOfProgram: Readonly<Record<string, string>> = {
   '{0} must be a list of texts of at most {1} characters.': '{0} 必须是文本列表，每项最多 {1} 个字符。',
   'Too many logins at the same time: try again in a moment.': '同时登录的人太多，请稍后再试。',
   'Your rights are limited to some keys.': '您的权限只限于部分键。',
+  'Your rights are limited to some servers: name one of them.': '您的权限仅限于部分服务器：请指定其中之一。',
   '{0} is no cluster.': '{0} 不是集群。',
   '{0} must be the id of a node.': '{0} 必须是节点的 ID。',
   'The address must be host:port.': '地址必须写成 主机:端口。',

@@ -68,10 +68,14 @@ async function aboutNode(link: ServerLink, node: NodeAddress): Promise<Record<st
   }
 }
 
+function refuseLimited({ rights }: Visit): void {
+  if (rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+}
+
 async function reshape(admin: AdminContext, visit: Visit): Promise<unknown> {
   const { input, rights } = visit;
   const link = admin.link(visit, visit.params.id!);
-  if (rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+  refuseLimited(visit);
   const isPlan = input.flag('plan');
   if (!isPlan) {
     if (admin.parts.isReadOnly || link.entry.readOnly === true)
@@ -152,6 +156,7 @@ async function readOrder(link: ServerLink, { input }: Visit, isPlan: boolean): P
 async function failover(admin: AdminContext, visit: Visit): Promise<unknown> {
   const { input } = visit;
   const link = admin.link(visit, visit.params.id!);
+  refuseLimited(visit);
   if (link.entry.readOnly === true || admin.parts.isReadOnly)
     throw new ApiError('read-only', (await admin.readOnlyReason(link))!);
   const address = input.text('address', { max: 300 });

@@ -25,11 +25,11 @@ export function historyRoutes(admin: AdminContext): Route[] {
         change(admin, visit, 'silence alert', ({ alerts: all }) => {
           const { input, rights } = visit;
           const rule = input.text('rule', { max: 100 });
-          const target = input.optionalText('target', 64);
-          if (target !== undefined) admin.entry(visit, target);
+          const target = input.optionalText('target', 64) ?? '';
+          refuseFurther(admin, visit, target);
           all.silence({
             rule,
-            ...(target === undefined ? {} : { target }),
+            target,
             forMs: input.integer('forMs', 1000, silenceMsMax),
             by: rights.name,
           });
@@ -42,6 +42,8 @@ export function historyRoutes(admin: AdminContext): Route[] {
       role: 'operator',
       run: (visit) =>
         change(admin, visit, 'end silence', ({ alerts: all }) => {
+          const ended = all.silences.find(({ id }) => id === visit.params.silence);
+          if (ended !== undefined) refuseFurther(admin, visit, ended.target);
           all.endSilence(visit.params.silence!);
           return visit.params.silence!;
         }),
@@ -142,8 +144,15 @@ function alerts(admin: AdminContext, { rights }: Visit): unknown {
     current: all.current().filter(({ target }) => reachesServer(rights, target)),
     rules: all.rules,
     channels: all.channels.map(({ id, name, type }) => ({ id, name, type })),
-    silences: all.silences,
+    silences: all.silences.filter(({ target }) => target === '' || reachesServer(rights, target)),
   };
+}
+
+/** A silence of all servers, which has no target, is for people who reach them all. */
+function refuseFurther(admin: AdminContext, visit: Visit, target: string): void {
+  if (target !== '') admin.entry(visit, target);
+  else if (!visit.rights.servers.includes('*'))
+    throw new ApiError('forbidden', 'Your rights are limited to some servers: name one of them.');
 }
 
 function change(admin: AdminContext, visit: Visit, action: string, run: (monitor: Monitor) => string): unknown {
