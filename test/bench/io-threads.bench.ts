@@ -4,23 +4,24 @@
 // in the same run, in turns, and so is redis-server with the same `io-threads`; only ratios within a run mean something.
 //
 // With a machine so small the main thread sleeps after every few requests, and waking it costs most. So a second table measures it *saturated*:
-// it gets the lowest priority, and as many processes as there are processors do nothing but keep them busy. So it seldom runs, requests pile up in
-// the rings meanwhile, and it serves them in large batches, as it would with processors enough for the threads and the load.
+// ring-feeder writes the requests of all connections into the rings without sockets, faster than the main thread serves them, as threads
+// would with processors enough.
 //
 // The ceiling is derived, not measured: a million microseconds divided by the main thread's time for a request. It says what the main thread
 // could serve if it were never idle and the threads had processors enough. A machine with 8 or more processors can measure it:
 //
 //   npm run bench -- --only io-threads --io-threads 2,4,6 --requests 2000000
-import { execFile, spawn } from 'node:child_process';
-import { availableParallelism, setPriority } from 'node:os';
+import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { median } from '../../src/bench/versus.js';
 import { measureCosts } from './io-threads-costs.js';
 import { log, marked, type Section } from './report.js';
+import type { Saturated } from './ring-feeder.js';
 import { type BenchServer, cpuSeconds, mainSeconds, residentBytes, startServer } from './servers.js';
 
 const execute = promisify(execFile);
-const LOWEST_PRIORITY = 19;
 
 /** The main thread's time with threads, as a share of that on one thread: at most this. */
 const SHARE_GOAL = 0.7;
@@ -105,40 +106,35 @@ function thousands(rate: number): string {
   return (rate / 1000).toFixed(0);
 }
 
-async function saturatedLines(
-  count: number,
-  servers: Record<string, BenchServer>,
-  requests: number,
-  rounds: number,
-): Promise<string[]> {
-  // The number of a process is also that of its main thread, and priorities are a thread's own.
-  setPriority(servers.threads!.pid, LOWEST_PRIORITY);
-  const busy = Array.from({ length: availableParallelism() }, () =>
-    spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
-  );
-  const killOnExit = (): void => busy.forEach((child) => void child.kill('SIGKILL'));
-  process.once('exit', killOnExit);
-  try {
-    return await measureSaturated(count, servers, requests, rounds);
-  } finally {
-    process.removeListener('exit', killOnExit);
-    killOnExit();
-  }
+/** A server whose requests come from ring-feeder, with the flags of V8 that the server sets for itself. */
+async function feed(command: string, requests: number, { connections, pipeline, factor }: Shape): Promise<Saturated> {
+  const args = [
+    '--max-inlined-bytecode-size-cumulative=3000',
+    '--max-inlined-bytecode-size=1000',
+    fileURLToPath(new URL('./ring-feeder.js', import.meta.url)),
+    ...[command, connections, pipeline, requests * factor].map(String),
+  ];
+  const { stdout } = await execute(process.execPath, args, { timeout: 300_000 });
+  return JSON.parse(stdout) as Saturated;
 }
 
-async function measureSaturated(
-  count: number,
-  servers: Record<string, BenchServer>,
-  requests: number,
-  rounds: number,
-): Promise<string[]> {
+async function measureSaturated(one: BenchServer, requests: number, rounds: number): Promise<string[]> {
   const lines: string[] = [];
   for (const shape of saturatedCases) {
     for (const command of commands) {
-      const found = await measureRounds(servers, ['one', 'threads'], command, requests, shape, rounds);
-      const mainMicros = medianOf(found, 'threads', 'mainMicros');
+      const shares: number[] = [];
+      const ones: number[] = [];
+      const fed: Saturated[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const { mainMicros } = await measure(one, command, requests * shape.factor, shape);
+        ones.push(mainMicros);
+        fed.push(await feed(command, requests, shape));
+        shares.push(fed.at(-1)!.mainMicros / mainMicros);
+      }
+      const mainMicros = median(fed.map((figures) => figures.mainMicros));
+      const waits = median(fed.map(({ idleTurns, served }) => (idleTurns / served) * 1000));
       lines.push(
-        `| ${count} | ${command} | ${shape.connections}, ${shape.pipeline} | ${medianOf(found, 'one', 'mainMicros').toFixed(2)} | ${mainMicros.toFixed(2)} | ${marked(shareOf(found), shape.goal, 'most')} | ${shape.goal} | ${medianOf(found, 'threads', 'otherMicros').toFixed(2)} | ${thousands(1e6 / mainMicros)} |`,
+        `| ${command} | ${shape.connections}, ${shape.pipeline} | ${median(ones).toFixed(2)} | ${mainMicros.toFixed(2)} | ${marked(median(shares), shape.goal, 'most')} | ${shape.goal} | ${waits.toFixed(1)} | ${thousands(1e6 / mainMicros)} |`,
       );
       log(`io-threads, saturated: ${lines.at(-1)}`);
     }
@@ -177,7 +173,7 @@ export async function measureIoThreads(
           log(`io-threads: ${lines.at(-1)}`);
         }
       }
-      saturated.push(...(await saturatedLines(count, servers, requests, rounds)));
+      if (count === counts[0]) saturated.push(...(await measureSaturated(servers.one!, requests, rounds)));
     } finally {
       for (const server of Object.values(servers)) await server.stop();
     }
@@ -188,7 +184,7 @@ export async function measureIoThreads(
   );
   lines.push(
     '',
-    'With the main thread at the lowest priority beside busy processes, so that requests come to it in large batches:',
+    'With requests that another thread writes into the rings without sockets (ring-feeder), so that the main thread seldom waits:',
     '',
     ...saturated,
   );
