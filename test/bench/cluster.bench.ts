@@ -11,7 +11,7 @@ import { median } from '../../src/bench/versus.js';
 import { findFreePort } from '../peer.js';
 import { fill, watchPings } from './fill.js';
 import { log, marked, type Section } from './report.js';
-import { type BenchServer, cpuSeconds, kinds, redisCli, type ServerKind, startServer } from './servers.js';
+import { type BenchServer, cpuSeconds, kinds, redisCli, type ServerKind, startServer, whenInfo } from './servers.js';
 import { measureBus } from './cluster-bus.js';
 import { longestTurnMs, startProbed } from './turns.js';
 
@@ -20,7 +20,6 @@ const kvasirCli = fileURLToPath(new URL('../../bundle/kvasir-cli.js', import.met
 const GOALS = { cost: 1.03, pauseMs: 20 };
 const PIPELINES = [1, 16] as const;
 const NODE_TIMEOUT_MS = 2000;
-const POLL_MS = 5;
 const SLOTS_MOVED = 100;
 
 export interface ClusterSizes {
@@ -220,12 +219,11 @@ async function measureFailover(kind: ServerKind): Promise<number> {
     ]);
     const id = (await redisCli(nodes[0]!.port, 'cluster', 'myid')).trim();
     await redisCli(replica.port, 'cluster', 'replicate', id);
-    while (!(await redisCli(replica.port, 'info', 'replication')).includes('master_link_status:up'))
-      await sleep(POLL_MS);
+    await whenInfo(replica.port, 'replication', (text) => text.includes('master_link_status:up'));
     await sleep(2 * NODE_TIMEOUT_MS);
     process.kill(nodes[0]!.pid, 'SIGKILL');
     const startMs = performance.now();
-    while (!(await redisCli(replica.port, 'role')).startsWith('master')) await sleep(POLL_MS);
+    await whenInfo(replica.port, 'replication', (text) => text.includes('role:master'));
     return (performance.now() - startMs) / 1000;
   } finally {
     await Promise.all(nodes.map((node) => node.stop()));

@@ -15,12 +15,12 @@ import {
   residentBytes,
   type ServerKind,
   startServer,
+  whenInfo,
 } from './servers.js';
 import { longestTurnMs, startProbed } from './turns.js';
 
 const execute = promisify(execFile);
 const MB = 2 ** 20;
-const POLL_MS = 5;
 const PROBE_SECONDS = 3;
 const LOAD_KEYS = 100_000;
 const REPLICA_FLAGS = ['--repl-diskless-sync', 'yes', '--repl-diskless-sync-delay', '0'];
@@ -34,18 +34,22 @@ export interface ReplicationSizes {
   readonly megabytes: number;
 }
 
+function fieldOf(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
+}
+
 async function field(port: number, section: string, name: string): Promise<string> {
-  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(await redisCli(port, 'info', section))?.[1] ?? '';
+  return fieldOf(await redisCli(port, 'info', section), name);
 }
 
 async function linked(replica: BenchServer): Promise<void> {
-  while ((await field(replica.port, 'replication', 'master_link_status')) !== 'up') await sleep(POLL_MS);
+  await whenInfo(replica.port, 'replication', (text) => fieldOf(text, 'master_link_status') === 'up');
 }
 
 /** Returns when the replica has all that the master has written so far. */
 async function caughtUp(master: BenchServer, replica: BenchServer): Promise<void> {
   const offset = Number(await field(master.port, 'replication', 'master_repl_offset'));
-  while (!(Number(await field(replica.port, 'replication', 'slave_repl_offset')) >= offset)) await sleep(POLL_MS);
+  await whenInfo(replica.port, 'replication', (text) => Number(fieldOf(text, 'slave_repl_offset')) >= offset);
 }
 
 /** 50 clients that write until stopped; `rate` is how many commands a second the server has run since the last call. */

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Connection } from '../../src/client/connection.js';
+import { replyText } from '../../src/client/reply.js';
 import { findFreePort, findProgram } from '../peer.js';
 
 export type ServerKind = 'redis' | 'kvasir';
@@ -108,6 +110,21 @@ async function end(child: ChildProcess): Promise<void> {
 /** Output of redis-cli, without white space at the ends. */
 export async function redisCli(port: number, ...words: string[]): Promise<string> {
   return (await promisify(execFile)('redis-cli', ['-p', String(port), ...words])).stdout.trim();
+}
+
+const POLL_MS = 20;
+
+/**
+ * Asks for a section of INFO again and again until its text is the wanted one. Over one connection: a process for each question
+ * took half of a processor from what is measured.
+ */
+export async function whenInfo(port: number, section: string, isIt: (text: string) => boolean): Promise<void> {
+  const connection = await Connection.open({ host: '127.0.0.1', port, timeoutMs: 60_000 });
+  try {
+    while (!isIt(replyText(await connection.call('INFO', section)))) await sleep(POLL_MS);
+  } finally {
+    connection.close();
+  }
 }
 
 /** Returns when the memory of all that was deleted or flushed is free. */
