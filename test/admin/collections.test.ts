@@ -174,6 +174,8 @@ for (const product of ['Kvasir', 'redis-server'] as const)
           ['0', 16 << 20, 'value'],
           ['1', 5, undefined],
         ]);
+        await assert.rejects(kinds.list.save(server, 'long', undefined, { index: '0', value: 'x' }), /too long/);
+        assert.equal(String(await server.one('LLEN', 'long')), '2');
         const [field] = await all(kinds.hash, 'wide');
         assert.deepEqual([field!.name, field!.cut], ['f', 'value']);
         await kinds.list.remove(server, 'long', (await all(kinds.list, 'long'))[0]!);

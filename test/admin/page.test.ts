@@ -215,9 +215,28 @@ function keyPages(stage: PageStage): void {
   it('finds keys and changes them together, after the name was typed', async () => {
     const { page, open, leave } = await stage.seat(stage.root);
     await open(ids.ours!, 'bulk');
+    const search = page.getByRole('button', { name: 'Search' });
     await page.getByLabel('Pattern').fill('session:1?');
-    await page.getByRole('button', { name: 'Search' }).click();
+    await search.click();
     await page.getByRole('heading', { name: '10 keys fit' }).waitFor();
+    // By size, time to live and content.
+    await stage.run('ours', ['EXPIRE', 'session:11', '5000'], ['EXPIRE', 'session:12', '9000']);
+    for (const [fill, heading] of [
+      [() => page.getByLabel('Expires within seconds').fill('6000'), '1 key'],
+      [() => page.getByLabel('Expires within seconds').fill(''), '10 keys'],
+      [() => page.getByLabel('Time to live').selectOption('with'), '2 keys'],
+      [() => page.getByLabel('Value contains').fill('"user":12'), '1 key'],
+      [() => page.getByLabel('Value contains').fill(''), '2 keys'],
+      [() => page.getByLabel('At least so many KB').fill('1000'), '0 keys'],
+      [() => page.getByLabel('At least so many KB').fill('0'), '2 keys'],
+      [() => page.getByLabel('Type').selectOption('hash'), '0 keys'],
+      [() => page.getByLabel('Type').selectOption(''), '2 keys'],
+      [() => page.getByLabel('Time to live').selectOption(''), '10 keys'],
+    ] as const) {
+      await fill();
+      await search.click();
+      await page.getByRole('heading', { name: new RegExp(`^${heading} fits?$`) }).waitFor();
+    }
     await page.getByRole('button', { name: 'delete', exact: true }).click();
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('dialog').getByRole('textbox').fill('ours');
@@ -237,10 +256,20 @@ function keyPages(stage: PageStage): void {
     await page.getByRole('button', { name: 'Start' }).click();
     const log = page.getByRole('log');
     while (!(await log.getByText('followed').first().isVisible())) await stage.redis.send('GET', 'followed');
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Start' }).waitFor();
     await open(ids.redis!, 'pubsub');
     await page.getByRole('button', { name: 'Subscribe' }).click();
     while ((await stage.redis.send('PUBLISH', 'news', 'hello there')) === '0');
     await page.getByText('hello there').first().waitFor();
+    // Bytes that are no text, in the name of a channel and in a message.
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByLabel('Channels or patterns').fill('raw\\xff');
+    await page.getByRole('button', { name: 'Subscribe' }).click();
+    await page.getByLabel('Channel', { exact: true }).fill('raw\\xff');
+    await page.getByLabel('Message', { exact: true }).fill('bytes\\xfe');
+    while (!(await log.getByText('bytes\\xfe').first().isVisible()))
+      await page.getByRole('button', { name: 'Publish' }).click();
     await leave();
   });
 

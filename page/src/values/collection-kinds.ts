@@ -89,11 +89,14 @@ export const list: CollectionKind = {
     else if (index === '-1') await server.one('LPUSH', key, value);
     else {
       const marker = markerOf();
-      const pivot = textIn(await server.one('LINDEX', key, index));
+      const before = await server.one('LINDEX', key, index);
+      // It is written again.
+      if (isCutIn(before))
+        throw new ApiFailure('conflict', t('The element there is too long: choose another place.'), 409);
       await server.run([
         ['LSET', key, index, marker],
         ['LINSERT', key, 'BEFORE', marker, value],
-        ['LSET', key, String(Number(index) + (Number(index) < 0 ? 0 : 1)), pivot],
+        ['LSET', key, String(Number(index) + (Number(index) < 0 ? 0 : 1)), textIn(before)],
       ]);
     }
   },

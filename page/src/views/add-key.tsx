@@ -1,7 +1,7 @@
 // add-key: makes a key of any type with its first element.
 import { useState } from 'preact/hooks';
 import { type ServerApi, textIn } from '../base/api.js';
-import { unshown } from '../base/bytes.js';
+import { shown, unshown } from '../base/bytes.js';
 import { t } from '../base/i18n.js';
 import { FormDialog } from '../base/form.js';
 import { Field } from '../base/ui.js';
@@ -29,7 +29,7 @@ export function AddKey({
   onAdded: (key: string) => void;
 }) {
   const [type, setType] = useState<Type>('string');
-  const [key, setKey] = useState(prefix);
+  const [key, setKey] = useState(shown(prefix));
   const [name, setName] = useState('');
   const [value, setValue] = useState('');
   const [ttl, setTtl] = useState('');

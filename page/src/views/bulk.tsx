@@ -26,6 +26,7 @@ export function BulkView(props: ViewProps) {
   const [type, setType] = useState('');
   const [bytesMin, setBytesMin] = useState('');
   const [ttl, setTtl] = useState('');
+  const [ttlSecondsMax, setTtlSecondsMax] = useState('');
   const [contains, setContains] = useState('');
   const [searchId, setSearchId] = useState<string | undefined>();
   const [bulkId, setBulkId] = useState<string | undefined>();
@@ -36,6 +37,7 @@ export function BulkView(props: ViewProps) {
     ...(type === '' ? {} : { type }),
     ...(bytesMin === '' ? {} : { bytesMin: Math.round(Number(bytesMin) * 1024) }),
     ...(ttl === '' ? {} : { ttl }),
+    ...(ttlSecondsMax === '' ? {} : { ttlSecondsMax: Number(ttlSecondsMax) }),
     contains: unshown(contains),
   };
   const start = async (what: string, body: Record<string, unknown>): Promise<string> =>
@@ -85,6 +87,15 @@ export function BulkView(props: ViewProps) {
               <option value="with">{t('with')}</option>
               <option value="without">{t('without')}</option>
             </select>
+          </Field>
+          <Field label={t('Expires within seconds')}>
+            <input
+              class="wide"
+              type="number"
+              min="1"
+              value={ttlSecondsMax}
+              onInput={(event) => setTtlSecondsMax(event.currentTarget.value)}
+            />
           </Field>
           <Field
             label={t('Value contains')}

@@ -34,12 +34,13 @@ export function MonitorView({ server }: ViewProps) {
             ))}
           </select>
         </Field>
+        {/* By their keys two buttons: one that becomes a submit button while it is clicked sends the form, and starts again. */}
         {live.state === 'on' ? (
-          <button type="button" onClick={live.stop}>
+          <button key="stop" type="button" onClick={live.stop}>
             <Glyph name="stop" /> {t('Stop')}
           </button>
         ) : (
-          <button type="submit" class="primary">
+          <button key="start" type="submit" class="primary">
             <Glyph name="play" /> {t('Start')}
           </button>
         )}

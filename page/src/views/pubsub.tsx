@@ -1,7 +1,7 @@
 // pubsub: messages of channels as they come, and publishing.
 import { useState } from 'preact/hooks';
 import { listIn, mayAs, textIn } from '../base/api.js';
-import { shownStart } from '../base/bytes.js';
+import { base64UrlOf, shownStart, unshown } from '../base/bytes.js';
 import { count } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
@@ -29,13 +29,13 @@ export function PubSubView({ server, about, me }: ViewProps) {
     event.preventDefault();
     const wanted = names.split(/[\s,]+/).filter((name) => name !== '');
     live.start(
-      `${server.path}/subscribe?kind=${wanted.some((name) => /[*?[]/.test(name)) ? 'pattern' : 'channel'}&${wanted.map((name) => `channel=${encodeURIComponent(name)}`).join('&')}`,
+      `${server.path}/subscribe?kind=${wanted.some((name) => /[*?[]/.test(name)) ? 'pattern' : 'channel'}&${wanted.map((name) => `channel64=${base64UrlOf(unshown(name))}`).join('&')}`,
     );
   };
   const publish = async (event: Event): Promise<void> => {
     event.preventDefault();
     try {
-      const receivers = await server.one('PUBLISH', channel, text);
+      const receivers = await server.one('PUBLISH', unshown(channel), unshown(text));
       say(t('{n} clients received it', { n: textIn(receivers) }));
     } catch (error) {
       sayError(error);
@@ -52,12 +52,13 @@ export function PubSubView({ server, about, me }: ViewProps) {
             onInput={(event) => setNames(event.currentTarget.value)}
           />
         </Field>
+        {/* By their keys two buttons: one that becomes a submit button while it is clicked sends the form, and starts again. */}
         {live.state === 'on' ? (
-          <button type="button" onClick={live.stop}>
+          <button key="stop" type="button" onClick={live.stop}>
             <Glyph name="stop" /> {t('Stop')}
           </button>
         ) : (
-          <button type="submit" class="primary">
+          <button key="start" type="submit" class="primary">
             <Glyph name="play" /> {t('Subscribe')}
           </button>
         )}

@@ -49,13 +49,16 @@ class Streams {
     const { rights, query } = visit;
     if (rights.prefixes.length > 0)
       throw new ApiError('forbidden', 'Messages may be about all keys, and yours are limited.');
-    const names = query
-      .getAll('channel')
-      .filter((name) => name !== '')
+    // Those with bytes that are no UTF-8 come as base64url.
+    const names = [
+      ...query.getAll('channel').map(bytesOfText),
+      ...query.getAll('channel64').map((name) => Buffer.from(name, 'base64url')),
+    ]
+      .filter((name) => name.length > 0)
       .slice(0, namesMax);
     if (names.length === 0) throw new ApiError('bad-input', 'Name a channel.');
     const isPattern = query.get('kind') === 'pattern';
-    await this.run(visit, [isPattern ? 'PSUBSCRIBE' : 'SUBSCRIBE', ...names.map(bytesOfText)], undefined, (reply) => {
+    await this.run(visit, [isPattern ? 'PSUBSCRIBE' : 'SUBSCRIBE', ...names], undefined, (reply) => {
       if (!isAggregate(reply)) return undefined;
       const words = reply.elements.map((element) =>
         element.kind === 'bulk' ? element.bytes : Buffer.from(replyText(element)),
