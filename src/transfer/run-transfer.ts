@@ -62,10 +62,14 @@ export async function runTransfer(source: Source, sink: Sink, options: TransferO
     let strings = 0;
     for (const { count } of passed.strings ?? []) strings += count;
     counts.keys += strings;
+    counts.commands += passed.commands?.count ?? 0;
     await sink.write(passed);
     counts.bytes = batch.sourceBytes;
     progress.update();
-    await limits?.take(batch.sourceBytes - bytesBefore, passed.records.length + strings);
+    await limits?.take(
+      batch.sourceBytes - bytesBefore,
+      passed.records.length + strings + (passed.commands?.count ?? 0),
+    );
     bytesBefore = batch.sourceBytes;
     if (batch.position !== undefined) last = batch.position;
     if (interrupt.isAsked) {

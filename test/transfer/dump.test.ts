@@ -101,6 +101,21 @@ describe('kvasir-dump and kvasir-load', { skip: peerMissing('redis-server', 'red
       assert.match(inUse.stderr, /has keys; --stream needs an empty server/);
       assert.equal(await digestOf(target), wanted);
 
+      // Without --stream a server with keys gets the data, and an empty one the commands, where both come to the same.
+      const commandsOf = async (...words: string[]): Promise<number> => {
+        const { stdout } = await mustRun('kvasir-load', [...load, ...words, '--json']);
+        return (JSON.parse(stdout.toString()) as { commands: number }).commands;
+      };
+      await target.send('SET', 'key:1', 'another');
+      assert.equal(await commandsOf(manifest), 0);
+      assert.equal(await digestOf(target), wanted);
+      await target.send('FLUSHALL');
+      assert.ok((await commandsOf(manifest)) > 5);
+      assert.equal(await digestOf(target), wanted);
+      await target.send('FLUSHALL');
+      assert.equal(await commandsOf(manifest, '--no-restore'), 0);
+      assert.equal(await digestOf(target), wanted);
+
       await target.send('FLUSHALL');
       const torn = join(source.folder, 'torn.aof');
       const command = (...words: string[]): string =>
@@ -114,6 +129,11 @@ describe('kvasir-dump and kvasir-load', { skip: peerMissing('redis-server', 'red
       await target.send('FLUSHALL');
       const old = join(source.folder, 'old.aof');
       writeFileSync(old, command('SET', 'a', '1', 'PXAT', '1000') + command('PERSIST', 'a'));
+      const flushing = join(source.folder, 'flushing.aof');
+      writeFileSync(flushing, command('SET', 'a', '1') + command('FLUSHDB') + command('SET', 'b', '2'));
+      assert.equal(await commandsOf(flushing), 0);
+      assert.equal(await target.send('GET', 'b'), '2');
+      await target.send('FLUSHALL');
       const refused = await runTool('kvasir-load', [...load, old, '--stream']);
       assert.equal(refused.status, 1);
       assert.match(

@@ -1,5 +1,5 @@
 // How much memory the data tools take does not depend on the size of the data: less than 200 MB each. kvasir-load --aof
-// without --stream is the exception: which data an append-only file has shows only when its commands have run.
+// without --stream is the exception where the tool runs the commands itself: which data an append-only file has shows only when its commands have run.
 //
 // KVASIR_TRANSFER_MEGABYTES=1024 (or 10240) moves as much and prints time and memory of each tool. A gigabyte takes minutes, so the
 // share of every run is small: it finds a tool that keeps what it reads, not one that keeps a little of it. The servers hold the data

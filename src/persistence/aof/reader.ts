@@ -37,6 +37,15 @@ export class AofReader implements CommandPlaces {
     return this.base + this.at;
   }
 
+  /** Where the present item is in `bytes`. */
+  get itemStart(): number {
+    return this.itemOffset - this.base;
+  }
+
+  get itemEnd(): number {
+    return this.at;
+  }
+
   /** Whether bytes of an item that is not whole are left. */
   get hasRest(): boolean {
     return this.at < this.end;

@@ -24,13 +24,16 @@ import {
   shownKey,
   type WriteMode,
 } from '../sinks/server-sink.js';
-import { AofCommandSource, obstacleOf } from '../sources/aof-commands.js';
+import { AofCommandSource, type AheadReading, readAhead } from '../sources/aof-commands.js';
+import { aofParts } from '../sources/aof-parts.js';
 import { fileChunks, fileSize, standardInput } from '../sources/file-chunks.js';
 import { JsonSource } from '../sources/json-source.js';
 import { rdbFile } from '../sources/rdb-file.js';
 import { sleep } from '../sleep.js';
 
 const ERRORS_SHOWN_MAX = 20;
+/** Servers that take RDB 10, which is Redis 7.0, have all commands that `readAhead` lets pass. */
+const VERSION_COMMANDS = 10;
 
 const options = {
   uri: {
@@ -181,7 +184,8 @@ async function openSource(
   }
   const aof = words.text('aof');
   if (aof !== undefined) {
-    if (await runsCommands(words, target, aof)) return new AofCommandSource(aof);
+    const ahead = await runsCommands(words, target, aof);
+    if (ahead !== undefined) return new AofCommandSource(aof, ahead);
     // The server's engine takes a moment to load.
     const { AofDataSource } = await import('../sources/aof-engine.js');
     return new AofDataSource(aof);
@@ -202,19 +206,35 @@ async function openSource(
   });
 }
 
-/** Whether the target shall run the commands of the file itself. Throws when it would not have the same data then. */
-async function runsCommands(words: Options, target: Target, aof: string): Promise<boolean> {
-  if (!words.flag('stream')) return false;
-  if (!new Filters(words).isEmpty || words.has('database') || words.flag('merge') || words.flag('skip-existing'))
+/**
+ * Reads the file ahead when the target can run its commands itself, which --stream wants: it throws when the target would not
+ * have the same data then. Without --stream the result is undefined in such a case.
+ */
+async function runsCommands(words: Options, target: Target, aof: string): Promise<AheadReading | undefined> {
+  const isWanted = words.flag('stream');
+  if (!new Filters(words).isEmpty || words.has('database') || words.flag('merge') || words.flag('skip-existing')) {
+    if (!isWanted) return undefined;
     throw new UsageError('--stream sends all commands as they are: no filter, database or mode goes with it');
+  }
+  if (!isWanted && words.flag('no-restore')) return undefined;
+  // A file that is not there is told before.
+  aofParts(aof);
   const { address } = target;
   const { version, isCluster, isProxy, isEmpty } = await target.probe();
-  if (version === undefined || isCluster || isProxy)
+  if (version === undefined || isCluster || isProxy) {
+    if (!isWanted) return undefined;
     throw new TransferError(`${address.name} is no single server, which --stream needs`);
-  if (!isEmpty) throw new TransferError(`${address.name} has keys; --stream needs an empty server`);
-  const obstacle = await obstacleOf(aof, Date.now());
-  if (obstacle !== undefined) throw new TransferError(`${obstacle}; load the file without --stream`);
-  return true;
+  }
+  if (!isEmpty) {
+    if (!isWanted) return undefined;
+    throw new TransferError(`${address.name} has keys; --stream needs an empty server`);
+  }
+  // An older server may not know a command of the file, and nobody has asked for one that empties databases.
+  if (!isWanted && restoreVersionOf(version) < VERSION_COMMANDS) return undefined;
+  const ahead = await readAhead(aof, Date.now(), !isWanted);
+  if (ahead.obstacle === undefined) return ahead;
+  if (!isWanted) return undefined;
+  throw new TransferError(`${ahead.obstacle}; load the file without --stream`);
 }
 
 /** Opens the target when the first batch has come, as only then the format is known. */

@@ -8,6 +8,7 @@
 // 'more' ... 'last'. Strings and streams are always whole.
 
 import type { PlainStrings } from '../../persistence/rdb/plain-strings.js';
+import type { EncodedCommands } from './encoded-commands.js';
 import type { Value } from './values.js';
 
 /** How many bytes of a collection are in memory at a time. */
@@ -67,6 +68,8 @@ export interface Batch {
   readonly records: TransferRecord[];
   /** Further keys; only of a source that was told that its sink takes them in this form. */
   readonly strings?: readonly PlainStrings[];
+  /** Commands after the records; only of a source whose sink takes them in this form. */
+  readonly commands?: EncodedCommands;
   /** Bytes of the source that were read so far. */
   readonly sourceBytes: number;
   /** Where the source can go on after this batch; undefined where it cannot. */

@@ -14,6 +14,7 @@ import { ValueKind } from '../../persistence/rdb/format.js';
 import type { PlainStrings } from '../../persistence/rdb/plain-strings.js';
 import { RdbError } from '../../persistence/rdb/reader.js';
 import { CommandEncoder } from '../link/command-encoder.js';
+import type { EncodedCommands } from '../record/encoded-commands.js';
 import { dumpPayload, keepsRaw, payloadVersion } from '../record/encode.js';
 import {
   type Batch,
@@ -64,6 +65,8 @@ export class ServerSink implements Sink {
   private fatal: TransferError | undefined;
   private skipped: Uint8Array | undefined;
   private asking = false;
+  /** Keys were sent, and no encoded commands since. */
+  private isAfterKeys = false;
   private readonly commands: CommandEncoder;
 
   constructor(
@@ -82,15 +85,31 @@ export class ServerSink implements Sink {
 
   async write(batch: Batch): Promise<void> {
     const skipped = this.options.mode === 'skip' ? await this.findExisting(batch) : undefined;
+    if (batch.records.length + (batch.strings?.length ?? 0) > 0) this.isAfterKeys = true;
     for (const strings of batch.strings ?? []) await this.putStrings(strings);
     for (const record of batch.records) {
       if (record.what === 'key' && skipped?.has(record) === true) continue;
       this.put(record);
       if (this.pipeline.isFull) await this.pipeline.ready();
     }
+    if (batch.commands !== undefined) await this.putEncoded(batch.commands);
     this.pipeline.send();
     await this.sendAgain();
     this.check();
+  }
+
+  /** Commands with their own SELECTs. Keys that are sent once more after a refusal must not come after them. */
+  private async putEncoded(commands: EncodedCommands): Promise<void> {
+    if (this.isAfterKeys) await this.flush();
+    this.isAfterKeys = false;
+    this.select(commands.database);
+    this.database = commands.databaseAfter;
+    commands.write(this.pipeline.encoder);
+    this.pipeline.addedGroup(commands.count, (index, reply) => {
+      const { name, key } = commands.describe(index);
+      this.options.onError(key, `${name}: ${replyText(reply)}`);
+    });
+    if (this.pipeline.isFull) await this.pipeline.ready();
   }
 
   put(record: TransferRecord, asking = false): void {
@@ -150,12 +169,12 @@ export class ServerSink implements Sink {
 
   private putKey(record: KeyRecord): void {
     this.select(record.database);
+    if (this.restoreVersion > 0 && record.part === 'whole' && this.putString(record)) return;
     const isSmall = record.raw !== undefined ? record.raw.length <= PAYLOAD_BYTES_MAX : record.value?.kind === 'stream';
     if (this.restoreVersion === 0 || record.part !== 'whole' || !isSmall) {
       this.putCommands(record);
       return;
     }
-    if (this.putString(record)) return;
     const { options, restoreVersion } = this;
     const isAbsolute = restoreVersion >= VERSION_ABSOLUTE_TTL;
     const hasExpiry = record.expireAtMs !== NO_EXPIRY;
@@ -197,19 +216,21 @@ export class ServerSink implements Sink {
 
   /** A plain string by SET, which costs both sides half of a RESTORE: no checksum. Returns false, with nothing written, if it is none. */
   private putString(record: KeyRecord): boolean {
-    const { raw } = record;
-    if (record.kind !== ValueKind.string || raw === undefined || this.options.mode !== 'replace') return false;
+    const { value } = record;
+    const bytes = record.raw ?? (value?.kind === 'string' ? value.bytes : undefined);
+    if (record.kind !== ValueKind.string || bytes === undefined || this.options.mode !== 'replace') return false;
     if (record.idleSeconds >= 0 || record.frequency >= 0) return false;
     const hasExpiry = record.expireAtMs !== NO_EXPIRY;
     if (hasExpiry && this.restoreVersion < VERSION_SET_PXAT) return false;
-    const start = plainStart(raw);
+    if (bytes.length > PAYLOAD_BYTES_MAX) return false;
+    const start = record.raw === undefined ? 0 : plainStart(bytes);
     if (start < 0) return false;
     if (this.asking) this.pipeline.add(['ASKING']);
     const { encoder } = this.pipeline;
     encoder.begin(hasExpiry ? 5 : 3);
     encoder.ascii('SET');
     encoder.bytes(record.key, 0, record.key.length);
-    encoder.bytes(raw, start, raw.length - start);
+    encoder.bytes(bytes, start, bytes.length - start);
     if (hasExpiry) {
       encoder.ascii('PXAT');
       encoder.ascii(String(Math.max(1, record.expireAtMs)));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
-import { obstacleOf } from './aof-commands.js';
+import { readAhead } from './aof-commands.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'kvasir-aof-commands-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -13,7 +13,7 @@ async function isRefused(command: string): Promise<boolean> {
   const words = command.split(' ');
   const path = join(folder, 'one.aof');
   writeFileSync(path, `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`);
-  return (await obstacleOf(path, nowMs)) !== undefined;
+  return (await readAhead(path, nowMs)).obstacle !== undefined;
 }
 
 it('commands that do the same whenever they run go to the server', async () => {

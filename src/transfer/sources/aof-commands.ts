@@ -2,29 +2,22 @@
 //
 // Only an empty server gets the same data by that, and only when the commands mean the same now as when they were written. A server
 // that loads its file lets no key expire meanwhile, but any other does: a key whose time has passed would be gone before a later
-// command makes it persist. `obstacleOf` reads the file for that; what it does not know it refuses.
+// command makes it persist. `readAhead` reads the file for that; what it does not know it refuses.
+//
+// After that the bytes are known to be whole commands up to where they end, so they go on as they are. A DEL directly before a SET of
+// the same key is left out, which is half of the commands in a file of `kvasir-rdb commands`.
 
-import { latin1 } from '../../base/bytes.js';
 import { escape } from '../../base/quoting.js';
 import { AofItem, AofReader } from '../../persistence/aof/reader.js';
 import { RdbType } from '../../persistence/rdb/format.js';
-import {
-  type Batch,
-  type CommandRecord,
-  NO_EXPIRY,
-  type Source,
-  TransferError,
-  type TransferRecord,
-} from '../record/record.js';
+import { EncodedCommands } from '../record/encoded-commands.js';
+import { type Batch, NO_EXPIRY, type Source, TransferError, type TransferRecord } from '../record/record.js';
 import { type AofPart, aofParts } from './aof-parts.js';
 import { fileChunks } from './file-chunks.js';
 import { rdbFile } from './rdb-file.js';
 
 /** A time to live that ends within a day may end during the load. */
 const SOON_MS = 86_400_000;
-const BATCH_COMMANDS = 1000;
-const BATCH_BYTES = 1 << 20;
-
 /** Commands that do the same whenever they run: no random choice, no script, no time but those that are looked at. */
 const timeless = new Set(
   `SELECT MULTI EXEC SETNX MSET MSETNX APPEND INCR DECR INCRBY DECRBY INCRBYFLOAT SETRANGE SETBIT GETSET GETDEL BITOP BITFIELD
@@ -84,27 +77,65 @@ function isClaimAtTime(reader: AofReader): boolean {
   return false;
 }
 
-/** Why the commands may make other data when an empty server runs them now; undefined when they do not. Throws what is wrong with the file. */
-export async function obstacleOf(path: string, nowMs: number): Promise<string | undefined> {
+/** What reading ahead has found out. */
+export interface AheadReading {
+  /** Why the commands may make other data when an empty server runs them now; undefined when they do not. */
+  readonly obstacle: string | undefined;
+  /** Where the last whole command or transaction of the last file ends. */
+  readonly end: number;
+  /** Something follows there that is not whole. */
+  readonly isTorn: boolean;
+}
+
+/** Reads all of an append-only file. Throws what is wrong with it. `emptying`: commands that empty whole databases are an obstacle. */
+export async function readAhead(path: string, nowMs: number, emptying = false): Promise<AheadReading> {
   const soonMs = nowMs + SOON_MS;
   const parts = aofParts(path);
+  const stopped = (obstacle: string): AheadReading => ({ obstacle, end: 0, isTorn: false });
+  let end = 0;
+  let isTorn = false;
   for (const part of parts) {
     let start = 0;
     if (part.isRdb) {
       const rdb = rdbFile(part.path, { skimsValues: true });
       for await (const { records } of rdb.batches())
-        if (records.some((record) => expiresBy(record, soonMs))) return `${part.path} has a key that expires soon`;
+        if (records.some((record) => expiresBy(record, soonMs)))
+          return stopped(`${part.path} has a key that expires soon`);
       start = rdb.reader.offset;
     }
     const commands = new PartCommands(part, start, part === parts.at(-1));
     const { reader } = commands;
+    end = start;
+    let inTransaction = false;
     while (commands.next()) {
-      const name = reader.text(0).toUpperCase();
-      if (isTimelessCommand(name, reader, soonMs)) continue;
-      return `${part.path} has a command at offset ${reader.itemOffset} that may mean something else now (${escape(name)})`;
+      if (!isPlainWrite(reader)) {
+        const name = reader.text(0).toUpperCase();
+        if (!isTimelessCommand(name, reader, soonMs) || (emptying && wholesale.has(name)))
+          return stopped(
+            `${part.path} has a command at offset ${reader.itemOffset} that may mean something else now (${escape(name)})`,
+          );
+        if (name === 'MULTI') inTransaction = true;
+        if (name === 'EXEC') inTransaction = false;
+      }
+      if (!inTransaction) end = reader.offset;
     }
+    isTorn = commands.isTorn || inTransaction;
   }
-  return undefined;
+  return { obstacle: undefined, end, isTorn };
+}
+
+/** Commands that empty whole databases, or exchange them. */
+const wholesale = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
+
+/** SET of a key and a value, or DEL: most commands of most files, so they are found without making texts of them. */
+function isPlainWrite(reader: AofReader): boolean {
+  return isNamed(reader, 0x53, 0x45, 0x54) ? reader.count === 3 : isNamed(reader, 0x44, 0x45, 0x4c);
+}
+
+/** Whether a command has this name of three letters, in capitals. */
+function isNamed({ bytes, starts, lengths }: AofReader, first: number, second: number, third: number): boolean {
+  const at = starts[0]!;
+  return lengths[0] === 3 && bytes[at] === first && bytes[at + 1] === second && bytes[at + 2] === third;
 }
 
 function expiresBy(record: TransferRecord, timeMs: number): boolean {
@@ -125,9 +156,10 @@ class PartCommands {
     private readonly part: AofPart,
     start: number,
     private readonly isLast: boolean,
+    end = Infinity,
   ) {
     this.reader = new AofReader(start);
-    this.chunks = fileChunks(part.path, start)[Symbol.iterator]();
+    this.chunks = fileChunks(part.path, start, end)[Symbol.iterator]();
   }
 
   /** Moves to the next command; false at the end. */
@@ -157,9 +189,11 @@ export class AofCommandSource implements Source {
   readonly totalBytes: number;
   readonly warnings: string[] = [];
   private readonly parts: readonly AofPart[];
-  private database = 0;
 
-  constructor(readonly name: string) {
+  constructor(
+    readonly name: string,
+    private readonly ahead: AheadReading,
+  ) {
     this.parts = aofParts(name);
     this.totalBytes = this.parts.reduce((sum, part) => sum + part.bytes, 0);
   }
@@ -167,55 +201,34 @@ export class AofCommandSource implements Source {
   async *batches(): AsyncGenerator<Batch, void> {
     let before = 0;
     for (const part of this.parts) {
+      const isLast = part === this.parts.at(-1);
       let start = 0;
       if (part.isRdb) {
         const rdb = rdbFile(part.path, { skimsValues: true });
-        for await (const { records, sourceBytes } of rdb.batches())
-          yield { records, sourceBytes: before + sourceBytes };
+        rdb.packsStrings = true;
+        for await (const batch of rdb.batches()) yield { ...batch, sourceBytes: before + batch.sourceBytes };
         start = rdb.reader.offset;
       }
-      yield* this.commands(new PartCommands(part, start, part === this.parts.at(-1)), before);
+      yield* this.commands(new PartCommands(part, start, isLast, isLast ? this.ahead.end : Infinity), before);
       before += part.bytes;
     }
+    if (this.ahead.isTorn)
+      this.warnings.push(`${this.name} ends inside a command or transaction; what came before was taken`);
   }
 
   private *commands(commands: PartCommands, before: number): Generator<Batch, void> {
     const { reader } = commands;
-    this.database = 0;
-    let records: CommandRecord[] = [];
-    let start = reader.offset;
-    let inTransaction = false;
+    let database = 0;
+    let list = new EncodedCommands(database);
     while (commands.next()) {
-      const record = this.recordOf(reader);
-      const name = reader.lengths[0]! <= 5 ? reader.text(0).toUpperCase() : '';
-      if (name === 'MULTI') inTransaction = true;
-      if (name === 'EXEC') inTransaction = false;
-      if (record !== undefined) records.push(record);
-      // A transaction stays together, so that half of one is never written.
-      if (inTransaction || (records.length < BATCH_COMMANDS && reader.offset - start < BATCH_BYTES)) continue;
-      yield { records, sourceBytes: before + reader.offset };
-      records = [];
-      start = reader.offset;
+      list.add(reader);
+      if (reader.lengths[0] === 6 && reader.text(0).toUpperCase() === 'SELECT') database = Number(reader.text(1));
+      if (!list.isFull) continue;
+      list.databaseAfter = database;
+      yield { records: [], commands: list, sourceBytes: before + reader.offset };
+      list = new EncodedCommands(database);
     }
-    if (commands.isTorn || inTransaction)
-      this.warnings.push(`${this.name} ends inside a command or transaction; what came before was taken`);
-    if (inTransaction)
-      records = records.slice(
-        0,
-        records.findLastIndex(({ args }) => isMulti(args[0]!)),
-      );
-    yield { records, sourceBytes: before + reader.offset };
+    list.databaseAfter = database;
+    yield { records: [], commands: list, sourceBytes: before + reader.offset };
   }
-
-  private recordOf(reader: AofReader): CommandRecord | undefined {
-    if (reader.lengths[0] === 6 && reader.text(0).toUpperCase() === 'SELECT') {
-      this.database = Number(reader.text(1));
-      return undefined;
-    }
-    return { what: 'command', database: this.database, args: reader.args, offset: reader.offset };
-  }
-}
-
-function isMulti(name: Uint8Array): boolean {
-  return name.length === 5 && latin1(name).toUpperCase() === 'MULTI';
 }
