@@ -223,9 +223,18 @@ export class ReplyReader {
       }
       return undefined;
     }
-    let whole = this.pending.subarray(this.position, this.position + wanted);
+    const { pending } = this;
+    const start = this.position;
     this.position += wanted;
     this.lineSearch = this.position;
+    if (this.bulkKind === 'bulk' && this.bulkParts.length === 0) {
+      // One view of the bytes instead of two: small values cost half.
+      const end = start + this.bulkBytes;
+      if (pending[end] !== cr || pending[end + 1] !== lf) throw new ReplyProtocolError('Bulk string without line end');
+      this.bulkKind = undefined;
+      return { kind: 'bulk', bytes: pending.subarray(start, end) };
+    }
+    let whole = pending.subarray(start, start + wanted);
     if (this.bulkParts.length > 0) {
       this.bulkParts.push(whole);
       whole = Buffer.concat(this.bulkParts);

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { startServer } from '../../src/index.js';
 import { parseAddress } from '../../src/transfer/link/address.js';
 import { Pipeline } from '../../src/transfer/link/pipeline.js';
-import type { KeyRecord } from '../../src/transfer/record/record.js';
+import { valueOf } from '../../src/transfer/record/decode.js';
+import { type KeyRecord, NO_EXPIRY } from '../../src/transfer/record/record.js';
 import { ScanSource } from '../../src/transfer/sources/scan-source.js';
 
 const MEGABYTE = 1 << 20;
@@ -15,6 +16,7 @@ const BATCH_BYTES_MAX = 10 * MEGABYTE;
 function bytesOf(record: KeyRecord): number {
   if (record.raw !== undefined) return record.raw.length;
   const { value } = record;
+  if (value?.kind === 'string') return value.bytes.length;
   return value?.kind === 'list' ? value.elements.reduce((sum, element) => sum + element.length, 0) : 0;
 }
 
@@ -49,4 +51,35 @@ test('values of a megabyte come a few at a time, and a collection of them in pie
   assert.equal(found.get('list'), 20 * MEGABYTE);
   for (let number = 0; number < 40; number++) assert.ok(found.get(`string:${number}`)! >= MEGABYTE);
   assert.ok(batches >= 10, `${batches} batches`);
+});
+
+test('strings of all lengths come whole, with and without GETRANGE', async (t) => {
+  const server = await startServer({ port: 0, save: '' });
+  t.after(() => server.close());
+  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${server.port}`, {}));
+  t.after(() => pipeline.close());
+  const wanted = new Map<string, string>();
+  for (const length of [0, 1, 100, 16_383, 16_384, 16_385, 100_000]) wanted.set(`string:${length}`, 'x'.repeat(length));
+  wanted.set('integer', '12345');
+  for (const [key, value] of wanted) await pipeline.must('SET', key, value);
+  await pipeline.must('PEXPIREAT', 'integer', '9999999999999');
+  await pipeline.must('ACL', 'SETUSER', 'limited', 'on', '>secret', '~*', '&*', '+@all', '-getrange');
+  await pipeline.must('RPUSH', 'list', 'a', 'b');
+  for (const user of ['default', 'limited']) {
+    if (user === 'limited') await pipeline.must('AUTH', user, 'secret');
+    const options = { databases: undefined, count: 1000, nowMs: () => 0, withFunctions: false };
+    const source = new ScanSource(pipeline, options);
+    const found = new Map<string, string>();
+    for await (const { records } of source.batches())
+      for (const record of records) {
+        if (record.what !== 'key') continue;
+        const key = Buffer.from(record.key).toString();
+        assert.equal(record.expireAtMs, key === 'integer' ? 9_999_999_999_999 : NO_EXPIRY);
+        const value = valueOf(record);
+        if (value.kind === 'string') found.set(key, Buffer.from(value.bytes).toString());
+        else assert.equal(key, 'list');
+      }
+    assert.deepEqual([...found].sort(), [...wanted].sort(), user);
+    assert.deepEqual(source.warnings, []);
+  }
 });
