@@ -1,15 +1,16 @@
 // transfer: how long the data tools take beside redis-cli for the same data and the same redis-servers.
 //
 //   snapshot   redis-cli --rdb FILE      kvasir-sync --to rdb:FILE --once, which reads every value, and kvasir-backup, which stores the bytes
-//   load       redis-cli --pipe < FILE   kvasir-load --rdb of the same keys, by RESTORE; and of the same commands, --aof
+//   load       redis-cli --pipe < FILE   kvasir-load --rdb of the same keys; and of the same commands, --aof
 //   copy       MIGRATE COPY, a thousand keys a command, which is DUMP and RESTORE inside redis-server
-//                                        kvasir-sync by SCAN, DUMP and RESTORE, and as a replica
+//                                        kvasir-sync by SCAN and the values of each key, and as a replica
 //
 // Times are those of whole processes, so with the start of Node. The servers are redis-server, so that only the tools differ.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { median } from '../../src/bench/versus.js';
 import { fill } from './fill.js';
@@ -137,6 +138,8 @@ export async function measureTransfer(size: { keys: number; bytes: number; round
     for (let round = 0; round < size.rounds; round++)
       for (const way of round % 2 === 0 ? ways : [...ways].reverse()) {
         if (way.fills) await redisCli(target.port, 'flushall', 'sync');
+        // A snapshot that is asked for before the server has seen the end of the last one waits up to a second.
+        while (!/rdb_bgsave_in_progress:0/.test(await redisCli(source.port, 'info', 'persistence'))) await sleep(20);
         const taken = await way.run();
         const found = Number(await redisCli(target.port, 'dbsize'));
         if (way.fills && found !== keys) throw new Error(`${way.name} brought ${found} of ${keys} keys`);
