@@ -50,7 +50,9 @@ export function splitDirectives(line: string, isDirective: (word: string) => boo
   let hasComment = false;
   for (const piece of pieces) {
     const words = splitWords(piece);
-    if (words === undefined || !isDirective(words[0]!.toLowerCase())) return undefined;
+    const name = words?.[0];
+    // A piece of other white space has no words.
+    if (words === undefined || name === undefined || !isDirective(name.toLowerCase())) return undefined;
     const comment = words.findIndex((word) => word.startsWith('#'));
     hasComment ||= comment > 0;
     const kept = comment < 0 ? words : words.slice(0, comment);
