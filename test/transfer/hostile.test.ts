@@ -6,6 +6,9 @@
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -42,7 +45,7 @@ class Thread {
   private start(): Worker {
     return new Worker(new URL('./hostile-worker.js', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MAX_MB },
-      env: { ...process.env, KVASIR_BACKUP_PASSPHRASE: '' },
+      env: { ...process.env, KVASIR_BACKUP_PASSPHRASE: '', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
     });
   }
 
@@ -554,6 +557,43 @@ describe('hostile files', () => {
         'coordinator_name = "filesystem"\ncoordinator_addr = "/tmp/codis"\nproduct_name = "codis-demo"\nmigration_method = "semi-async"\nmigration_parallel_slots = 100\nsentinel_quorum = 2\nsentinel_down_after = "30s"\n',
       ),
     ];
+  });
+
+  it('a server of S3 that answers nonsense is no reason to hang or to crash', async () => {
+    const names = (text: string): string => `<ListBucketResult>${text}</ListBucketResult>`;
+    const key = '<Contents><Key>redis-20260131T180000Z.rdb</Key><Size>5</Size></Contents>';
+    const random = new Prng(seed);
+    const whole = Buffer.from(names(`<IsTruncated>false</IsTruncated>${key}${key.replace('rdb<', 'rdb.sha256<')}`));
+    const answers: readonly (readonly [Buffer, RegExp | undefined])[] = [
+      [
+        Buffer.from(names(`<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>${key}`)),
+        /the list of the server has no end/,
+      ],
+      [Buffer.from(names('<Contents>'.repeat(50_000))), undefined],
+      ...Array.from({ length: SHARE * rounds }, () => [mutate(whole, random).bytes, undefined] as const),
+    ];
+    let body: Buffer = Buffer.alloc(0);
+    const s3 = createServer((request, response) => {
+      request.resume();
+      response.end(body);
+    });
+    s3.listen(0, '127.0.0.1');
+    await once(s3, 'listening');
+    try {
+      const { port } = s3.address() as AddressInfo;
+      const place = ['--to', 's3://vault', '--s3-endpoint', `http://127.0.0.1:${port}`];
+      for (const [answer, reason] of answers)
+        for (const command of ['list', 'verify']) {
+          body = answer;
+          const outcome = await thread.run(job('kvasir-backup', command, ...place), command);
+          const message = `seed ${seed}: ${command}: ${answer.toString('latin1', 0, 500)}\n${outcome.text.slice(0, 600)}`;
+          assert.equal(faultOf(outcome, 'kvasir-backup', [0, 1]), undefined, message);
+          if (reason !== undefined) assert.match(outcome.text, reason, message);
+        }
+    } finally {
+      s3.close();
+      s3.closeAllConnections();
+    }
   });
 
   it('the executables answer hostile files as well', async () => {

@@ -50,6 +50,17 @@ export class S3Error extends TransferError {
 }
 
 /** The texts of an XML element, wherever it is; S3's answers have no attributes that matter. */
+/** The contents of elements without attributes, which are not in each other. */
+export function* xmlElements(xml: string, element: string): Generator<string, void> {
+  const [begin, end] = [`<${element}>`, `</${element}>`];
+  for (let at = xml.indexOf(begin); at >= 0; at = xml.indexOf(begin, at)) {
+    const to = xml.indexOf(end, at);
+    if (to < 0) return;
+    yield xml.slice(at + begin.length, to);
+    at = to + end.length;
+  }
+}
+
 export function xmlTexts(xml: string, element: string): string[] {
   return [...xml.matchAll(new RegExp(`<${element}(?:\\s[^>]*)?>([^<]*)</${element}>`, 'g'))].map(([, text]) =>
     text!.replace(/&(?:lt|gt|quot|apos|amp|#(\d+)|#x([0-9a-f]+));/gi, (entity, decimal?: string, hex?: string) => {

@@ -8,9 +8,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { TransferError } from '../../record/record.js';
-import { type S3Answer, S3Client, S3Error, xmlTexts } from './s3-client.js';
+import { type S3Answer, S3Client, S3Error, xmlElements, xmlTexts } from './s3-client.js';
 import { type StoredFile, type Target, TargetUnreachable } from './target.js';
 
+/** Of a thousand names each. */
+const PAGES_MAX = 10_000;
 const PARTS_MAX = 9000;
 const PART_BYTES_MIN = 5 << 20;
 export const PART_BYTES_DEFAULT = 16 << 20;
@@ -56,6 +58,10 @@ function sameTag(tag: string | undefined, body: Buffer): string | undefined {
   return tag?.replaceAll('"', '') === createHash('md5').update(body).digest('hex') ? tag : undefined;
 }
 
+function sizeOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
 export class S3Target implements Target {
   constructor(
     private readonly client: S3Client,
@@ -74,16 +80,19 @@ export class S3Target implements Target {
     const { prefix } = this.options;
     const files: StoredFile[] = [];
     let token: string | undefined;
-    do {
+    for (let pages = 0; ; pages++) {
       const query = { 'list-type': '2', prefix, ...(token === undefined ? {} : { 'continuation-token': token }) };
       const { text } = await this.client.call({ method: 'GET', query });
-      for (const [contents] of text.matchAll(/<Contents>[^]*?<\/Contents>/g)) {
+      for (const contents of xmlElements(text, 'Contents')) {
         const name = (xmlTexts(contents, 'Key')[0] ?? '').slice(prefix.length);
-        if (name !== '' && !name.includes('/')) files.push({ name, bytes: Number(xmlTexts(contents, 'Size')[0]) });
+        if (name !== '' && !name.includes('/')) files.push({ name, bytes: sizeOf(xmlTexts(contents, 'Size')[0]) });
       }
-      token = xmlTexts(text, 'IsTruncated')[0] === 'true' ? xmlTexts(text, 'NextContinuationToken')[0] : undefined;
-    } while (token !== undefined);
-    return files;
+      const next = xmlTexts(text, 'IsTruncated')[0] === 'true' ? xmlTexts(text, 'NextContinuationToken')[0] : undefined;
+      if (next === undefined) return files;
+      if (next === token || pages === PAGES_MAX)
+        throw new TransferError(`${this.name}: the list of the server has no end: it gives the same page again`);
+      token = next;
+    }
   }
 
   async put(path: string, name: string): Promise<void> {
@@ -154,17 +163,18 @@ export class S3Target implements Target {
     do {
       const query: Record<string, string> = { uploadId, ...(marker === '' ? {} : { 'part-number-marker': marker }) };
       const { text }: S3Answer = await this.client.call({ method: 'GET', key, query });
-      for (const [part] of text.matchAll(/<Part>[^]*?<\/Part>/g))
+      for (const part of xmlElements(text, 'Part'))
         parts.set(Number(xmlTexts(part, 'PartNumber')[0]), xmlTexts(part, 'ETag')[0] ?? '');
       const next: string | undefined = xmlTexts(text, 'NextPartNumberMarker')[0];
-      marker = xmlTexts(text, 'IsTruncated')[0] === 'true' && next !== marker ? next : undefined;
+      const isMore: boolean = xmlTexts(text, 'IsTruncated')[0] === 'true' && next !== marker && parts.size <= PARTS_MAX;
+      marker = isMore ? next : undefined;
     } while (marker !== undefined);
     return parts;
   }
 
   private async uploads(prefix: string): Promise<Begun[]> {
     const { text } = await this.client.call({ method: 'GET', query: { uploads: '', prefix } });
-    return [...text.matchAll(/<Upload>[^]*?<\/Upload>/g)].map(([upload]) => ({
+    return [...xmlElements(text, 'Upload')].map((upload) => ({
       key: xmlTexts(upload, 'Key')[0] ?? '',
       uploadId: xmlTexts(upload, 'UploadId')[0] ?? '',
       startedMs: Date.parse(xmlTexts(upload, 'Initiated')[0] ?? ''),
