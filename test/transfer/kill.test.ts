@@ -8,7 +8,6 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { differences } from '../../src/transfer/rdb/differences.js';
-import { rdbFile } from '../../src/transfer/sources/rdb-file.js';
 import { peerMissing, type RedisPeer } from '../peer.js';
 import { fill, killed, random, report, rounds, seed, timed } from './kills.js';
 import { digestOf, kvasirWithDebug, mustRun, withFolder } from './tools.js';
@@ -20,7 +19,7 @@ const url = (peer: { port: number }): string => `127.0.0.1:${peer.port}`;
 const linesOf = (file: string): string[] => readFileSync(file, 'utf8').trimEnd().split('\n').sort();
 
 async function sameRdb(one: string, other: string): Promise<boolean> {
-  const { done } = await differences(rdbFile(one), rdbFile(other), 0).next();
+  const { done } = await differences(one, other, 0).next();
   return done === true;
 }
 

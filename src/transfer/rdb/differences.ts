@@ -1,9 +1,11 @@
-// differences: which keys two sources do not have alike. The first one's keys are held as fingerprints, about 100 bytes a key.
+// differences: which keys two files do not have alike. The first one's keys are held as fingerprints, those of one share at a time.
 
 import { Fingerprint } from '../record/fingerprint.js';
 import { valueOf } from '../record/decode.js';
 import { type KeyRecord, type Source } from '../record/record.js';
+import { rdbFile } from '../sources/rdb-file.js';
 import { kindName } from '../record/values.js';
+import { nameOf, NameShares } from './name-shares.js';
 
 interface Seen {
   readonly kind: number;
@@ -19,14 +21,16 @@ export interface Difference {
   readonly what: string;
 }
 
-const nameOf = (record: KeyRecord): string => `${record.database}:${Buffer.from(record.key).toString('latin1')}`;
-
-/** Visits each key of a source once, with its fingerprint. */
-export async function forEachPrint(source: Source, take: (record: KeyRecord, seen: Seen) => void): Promise<void> {
+/** Visits each key of a source that is wanted once, with its fingerprint. */
+async function forEachPrint(
+  source: Source,
+  isWanted: (record: KeyRecord) => boolean,
+  take: (record: KeyRecord, seen: Seen) => void,
+): Promise<void> {
   let print = new Fingerprint();
   for await (const { records } of source.batches()) {
     for (const record of records) {
-      if (record.what !== 'key') continue;
+      if (record.what !== 'key' || !isWanted(record)) continue;
       if (record.part === 'whole' || record.part === 'first') print = new Fingerprint();
       print.take(valueOf(record));
       if (record.part === 'whole' || record.part === 'last')
@@ -36,15 +40,28 @@ export async function forEachPrint(source: Source, take: (record: KeyRecord, see
 }
 
 export async function* differences(
-  first: Source,
-  second: Source,
+  first: string,
+  second: string,
   /** Milliseconds by which times to live may differ. */
   toleranceMs: number,
+  namesBytesMax?: number,
 ): AsyncGenerator<Difference, void> {
+  const shares = await NameShares.of([first, second], namesBytesMax);
+  for (let share = 0; share < shares.count; share++) yield* differencesOf(first, second, toleranceMs, shares, share);
+}
+
+async function* differencesOf(
+  first: string,
+  second: string,
+  toleranceMs: number,
+  shares: NameShares,
+  share: number,
+): AsyncGenerator<Difference, void> {
+  const isWanted = (record: KeyRecord): boolean => shares.shareOf(record) === share;
   const seen = new Map<string, Seen>();
-  await forEachPrint(first, (record, print) => seen.set(nameOf(record), print));
+  await forEachPrint(rdbFile(first), isWanted, (record, print) => seen.set(nameOf(record), print));
   const found: Difference[] = [];
-  await forEachPrint(second, (record, now) => {
+  await forEachPrint(rdbFile(second), isWanted, (record, now) => {
     const name = nameOf(record);
     const before = seen.get(name);
     seen.delete(name);

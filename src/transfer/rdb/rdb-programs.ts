@@ -9,14 +9,15 @@ import { FileOutput, openOutput } from '../program/output.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
 import { VERSION_MAX, VERSION_MIN } from '../record/encode.js';
-import { type Batch, type KeyRecord, type Source, TransferError } from '../record/record.js';
+import { type KeyRecord, type Source, TransferError } from '../record/record.js';
 import { runTransfer } from '../run-transfer.js';
 import { RdbSink } from '../sinks/rdb-sink.js';
 import { RespSink } from '../sinks/resp-sink.js';
 import { shownKey } from '../sinks/server-sink.js';
-import { fileHead, fileSize } from '../sources/file-chunks.js';
+import { fileHead } from '../sources/file-chunks.js';
 import { rdbFile } from '../sources/rdb-file.js';
 import { differences } from './differences.js';
+import { MergedSource } from './merged-source.js';
 import { readStatistics } from './read-statistics.js';
 import { describeGaps, SalvageSource } from './salvage.js';
 import { CSV_HEADER, RdbStatistics } from './statistics.js';
@@ -90,11 +91,7 @@ async function runDiff(words: Options): Promise<number> {
   const [first, second] = filesOf(words, 2);
   const output = openOutput(undefined);
   let count = 0;
-  for await (const { database, key, sign, what } of differences(
-    rdbFile(first!),
-    rdbFile(second!),
-    words.number('tolerance') ?? 0,
-  )) {
+  for await (const { database, key, sign, what } of differences(first!, second!, words.number('tolerance') ?? 0)) {
     count++;
     const name = shownKey(key);
     output.write(
@@ -169,44 +166,6 @@ async function runExtract(words: Options, interrupt: Interrupt): Promise<number>
   const [path] = filesOf(words, 1);
   const { isDone } = await writeRdb(rdbFile(path!), words, interrupt, versionOfFiles([path!]));
   return isDone ? 0 : 130;
-}
-
-/** Several files as one: a key that stands in several comes from the last of them. */
-class MergedSource implements Source {
-  readonly totalKeys = undefined;
-  readonly totalBytes: number;
-  readonly warnings: string[] = [];
-
-  constructor(private readonly paths: readonly string[]) {
-    this.totalBytes = paths.reduce((sum, path) => sum + fileSize(path), 0);
-  }
-
-  get name(): string {
-    return this.paths.join(' + ');
-  }
-
-  async *batches(): AsyncGenerator<Batch, void> {
-    const seen = new Set<string>();
-    let before = 0;
-    let isSkipping = false;
-    for (const [index, path] of [...this.paths].reverse().entries()) {
-      const source = rdbFile(path);
-      for await (const batch of source.batches()) {
-        const records = batch.records.filter((record) => {
-          if (record.what === 'function') return index === 0;
-          if (record.what !== 'key') return false;
-          if (record.part === 'more' || record.part === 'last') return !isSkipping;
-          const name = `${record.database}:${Buffer.from(record.key).toString('latin1')}`;
-          isSkipping = seen.has(name);
-          if (this.paths.length > 1) seen.add(name);
-          return !isSkipping;
-        });
-        yield { records, sourceBytes: before + batch.sourceBytes };
-      }
-      before += fileSize(path);
-      this.warnings.push(...source.warnings);
-    }
-  }
 }
 
 async function runMerge(words: Options, interrupt: Interrupt): Promise<number> {
