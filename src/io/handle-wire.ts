@@ -13,6 +13,7 @@
 
 import { getSystemErrorName } from 'node:util';
 import { streamBinding, type ShutdownRequest, type StreamHandle, type WriteRequest } from './direct-write.js';
+import { keepRead, keepsReads, type LateReader } from './late-reads.js';
 import { OutputBacklog } from './output-backlog.js';
 import { addressText, type Wire, type WireEvents } from './wire.js';
 
@@ -60,7 +61,7 @@ function onRead(this: AcceptedHandle): void {
   else if (count < 0) this.wire.endReading(count);
 }
 
-export class HandleWire implements Wire {
+export class HandleWire implements Wire, LateReader {
   readonly remote: string;
   readonly local: string;
   private events: WireEvents | undefined;
@@ -70,6 +71,10 @@ export class HandleWire implements Wire {
   private backlog: OutputBacklog | undefined;
   private isReading = false;
   private peerHasEnded = false;
+  /** Reads of this connection that are kept (see late-reads). */
+  private lateReads = 0;
+  /** Of those, what came while reading was paused: bytes, or the code of the end. */
+  private held: (Uint8Array | number)[] | undefined;
   private ending = false;
   private closed = false;
 
@@ -96,8 +101,35 @@ export class HandleWire implements Wire {
 
   /** @hot */
   deliver(count: number): void {
-    this.events!.onData(readBuffer, count);
+    if (keepsReads() || this.lateReads > 0 || this.held !== undefined) {
+      this.lateReads++;
+      keepRead(this, readBuffer, count);
+    } else this.events!.onData(readBuffer, count);
     if (count === READ_BYTES) this.endTurn();
+  }
+
+  takeLate(bytes: Uint8Array, start: number, count: number): void {
+    this.lateReads--;
+    if (this.closed) return;
+    if (this.held !== undefined || !this.isReading)
+      (this.held ??= []).push(count < 0 ? count : bytes.slice(start, start + count));
+    else if (count < 0) this.tellEnd(count);
+    else {
+      readBuffer.set(bytes.subarray(start, start + count));
+      this.events!.onData(readBuffer, count);
+    }
+  }
+
+  private takeHeld(): void {
+    while (this.held !== undefined && this.isReading && !this.closed) {
+      const part = this.held.shift();
+      if (this.held.length === 0) this.held = undefined;
+      if (typeof part === 'number') this.tellEnd(part);
+      else if (part !== undefined) {
+        readBuffer.set(part);
+        this.events!.onData(readBuffer, part.length);
+      }
+    }
   }
 
   private endTurn(): void {
@@ -111,6 +143,16 @@ export class HandleWire implements Wire {
   endReading(code: number): void {
     if (this.closed) return;
     this.peerHasEnded = true;
+    if (this.lateReads === 0 && this.held === undefined) {
+      this.tellEnd(code);
+      return;
+    }
+    // Not before what it has sent.
+    this.lateReads++;
+    keepRead(this, readBuffer, code);
+  }
+
+  private tellEnd(code: number): void {
     this.isReading = false;
     if (code === UV_EOF) {
       this.events!.onEnd();
@@ -190,9 +232,11 @@ export class HandleWire implements Wire {
   }
 
   resumeReading(): void {
-    if (this.isReading || this.peerHasEnded || this.closed) return;
+    const hasMore = this.lateReads > 0 || this.held !== undefined;
+    if (this.isReading || this.closed || (this.peerHasEnded && !hasMore)) return;
     this.isReading = true;
-    this.handle.readStart();
+    if (this.held !== undefined) setImmediate(() => this.takeHeld());
+    if (!this.peerHasEnded) this.handle.readStart();
   }
 
   setNoDelay(on: boolean): void {
@@ -209,6 +253,7 @@ export class HandleWire implements Wire {
    */
   detach(): AcceptedHandle | undefined {
     if (this.closed || this.ending || this.peerHasEnded || this.unsentBytes > 0) return undefined;
+    if (this.lateReads > 0 || this.held !== undefined) return undefined;
     this.pauseReading();
     this.closed = true;
     this.events = undefined;
@@ -238,6 +283,7 @@ export class HandleWire implements Wire {
     this.closed = true;
     this.isReading = false;
     this.backlog = undefined;
+    this.held = undefined;
     this.handle.close(() => this.events?.onClose(undefined));
   }
 }

@@ -12,6 +12,7 @@ import type { CommandStats } from '../service/watch/command-stats.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { argumentsOf } from '../registry/call.js';
 import type { Clock, Timer } from '../io/clock.js';
+import { countWaiting } from '../io/late-reads.js';
 import { latin1, latin1Bytes } from '../base/bytes.js';
 import { type BlockRequest, partBytes } from '../commands/engine.js';
 import { errors } from '../protocol/errors.js';
@@ -147,6 +148,7 @@ export class Blocking {
       blockedAgain: false,
     };
     this.states.set(client, state);
+    countWaiting(1);
     for (const name of queues) {
       const queue = this.queues.get(name);
       if (queue === undefined) this.queues.set(name, new Set([state]));
@@ -288,7 +290,7 @@ export class Blocking {
   private release(state: BlockedState): void {
     state.timer?.cancel();
     state.retryTimer?.cancel();
-    this.states.delete(state.client);
+    if (this.states.delete(state.client)) countWaiting(-1);
     this.server.clientBounds.releaseHeap(state.client, state.heldBytes);
     for (const name of state.queues) {
       const queue = this.queues.get(name);

@@ -11,8 +11,10 @@ import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { startServer, type EmbeddedServer } from '../../src/embed/start-server.js';
+import { type KvasirProcess, startKvasir } from '../kvasir.js';
 import { findFreePort, peerMissing } from '../peer.js';
 
 const ROUNDS = Number(process.env.KVASIR_ROUNDS ?? 10);
@@ -253,4 +255,39 @@ describe('a client that has closed', () => {
     assert.equal(String((await served)[0]), '$3\r\njob\r\n');
     second.destroy();
   });
+});
+
+// The producer's socket is ready before the worker's, but the worker had closed before the producer sent.
+describe('a client that has closed while the server was busy', { skip: overtakes }, () => {
+  let server: KvasirProcess;
+  before(async () => (server = await startKvasir({ args: ['--enable-debug-command', 'yes'] })));
+  after(() => server.stop());
+
+  for (const [waits, produces, asks, answer] of cases.slice(0, 6)) {
+    it(`gets nothing more: ${waits}`, async () => {
+      const producer = createConnection({ port: server.port, host: '127.0.0.1', noDelay: true });
+      const worker = createConnection({ port: server.port, host: '127.0.0.1' });
+      let text = '';
+      producer.on('data', (bytes) => (text += String(bytes)));
+      const until = async (what: RegExp, ...commands: string[]): Promise<void> => {
+        text = '';
+        producer.write([...commands, ''].join('\r\n'));
+        while (!what.test(text)) await once(producer, 'data');
+      };
+      worker.write(`${waits}\r\n`);
+      await until(/\+OK/, 'FLUSHALL');
+      do await until(/blocked_clients:\d[^]*ECHO/, 'INFO clients', 'ECHO ECHO');
+      while (!text.includes('blocked_clients:1'));
+      text = '';
+      producer.write('DEBUG SLEEP 0.3\r\n');
+      await setTimeout(100);
+      const closed = once(worker, 'close');
+      worker.destroy();
+      await closed;
+      producer.write(`${produces}\r\n${asks}\r\nECHO the-end\r\n`);
+      while (!text.endsWith('the-end\r\n')) await once(producer, 'data');
+      assert.ok(text.includes(`${answer}\r\n$7`), text);
+      producer.destroy();
+    });
+  }
 });
