@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Reply } from '../../src/client/reply.js';
 import { startServer } from '../../src/index.js';
 import { parseAddress } from '../../src/transfer/link/address.js';
 import { Pipeline } from '../../src/transfer/link/pipeline.js';
@@ -81,5 +82,36 @@ test('strings of all lengths come whole, with and without GETRANGE', async (t) =
       }
     assert.deepEqual([...found].sort(), [...wanted].sort(), user);
     assert.deepEqual(source.warnings, []);
+  }
+});
+
+test('an element that SCAN shows twice comes once, or twice to a server, and then no names are kept', async (t) => {
+  const server = await startServer({ port: 0, save: '' });
+  t.after(() => server.close());
+  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${server.port}`, {}));
+  t.after(() => pipeline.close());
+  for (let number = 0; number < 18; number++)
+    await pipeline.must('SADD', 'set', Buffer.alloc(MEGABYTE, String.fromCharCode(97 + number)));
+  // As from a server whose table moves meanwhile.
+  const must = pipeline.must.bind(pipeline);
+  const bulk = (text: string): Reply => ({ kind: 'bulk', bytes: Buffer.from(text) });
+  const page = (cursor: string, ...elements: string[]): Reply => ({
+    kind: 'array',
+    elements: [bulk(cursor), { kind: 'array', elements: elements.map(bulk) }],
+  });
+  t.mock.method(pipeline, 'must', (name: string, ...rest: (string | Uint8Array)[]) => {
+    if (name !== 'SSCAN') return must(name, ...rest);
+    return Promise.resolve(rest[1] === '0' ? page('7', 'a', 'b') : page('0', 'b', 'c'));
+  });
+  for (const mayRepeat of [false, true]) {
+    const options = { databases: undefined, count: 1000, nowMs: () => 0, withFunctions: false, mayRepeat };
+    const elements: string[] = [];
+    for await (const { records } of new ScanSource(pipeline, options).batches())
+      for (const record of records) {
+        if (record.what !== 'key') continue;
+        const value = valueOf(record);
+        if (value.kind === 'set') elements.push(...value.elements.map((element) => Buffer.from(element).toString()));
+      }
+    assert.deepEqual(elements, mayRepeat ? ['a', 'b', 'b', 'c'] : ['a', 'b', 'c']);
   }
 });

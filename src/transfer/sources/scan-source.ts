@@ -51,6 +51,8 @@ export interface ScanSourceOptions {
   /** A position of another process means nothing: begin anew instead of refusing it. */
   readonly mayBeginAnew?: boolean;
   readonly withFunctions: boolean;
+  /** An element of a big collection may come twice, as a server does not mind; else the names of its elements are kept in memory. */
+  readonly mayRepeat?: boolean;
   /** Called between the chunks of keys. */
   readonly pause?: () => Promise<void>;
   readonly isStopping?: () => boolean;
@@ -431,7 +433,7 @@ export class ScanSource implements Source {
     return { kind: 'stream', entries, lastId, maxDeletedId: '0-0', entriesAdded: entries.length, groups: [] };
   }
 
-  /** A big collection, PIECE elements at a time. An element that moves meanwhile is seen once at most. */
+  /** A big collection, PIECE elements at a time. An element that moves meanwhile is seen once at most, unless repeats are allowed. */
   private async *pieces(one: Found, database: number): AsyncGenerator<Batch, void> {
     const { expireAtMs } = one;
     const kind = kindNumber(one.type);
@@ -457,7 +459,7 @@ export class ScanSource implements Source {
 
   private async *ranges(one: Found): AsyncGenerator<Value, void> {
     const isList = one.type === 'list';
-    const seen = new Set<string>();
+    const seen = this.namesSeen();
     const count = pieceOf(one);
     for (let from = 0; ; from += count) {
       const words = [String(from), String(from + count - 1)];
@@ -472,7 +474,7 @@ export class ScanSource implements Source {
 
   private async *scans(one: Found): AsyncGenerator<Value, void> {
     const isSet = one.type === 'set';
-    const seen = new Set<string>();
+    const seen = this.namesSeen();
     const count = String(pieceOf(one));
     let cursor = '0';
     do {
@@ -483,6 +485,10 @@ export class ScanSource implements Source {
       if (isSet) yield { kind: 'set', elements: fresh };
       else yield await this.withFieldExpiry(one.key, pairsToValue('hash', fresh));
     } while (cursor !== '0');
+  }
+
+  private namesSeen(): Set<string> | undefined {
+    return this.options.mayRepeat === true ? undefined : new Set();
   }
 
   private async withFieldExpiry(key: Uint8Array, value: Value): Promise<Value> {
@@ -500,7 +506,8 @@ function pieceOf({ size, bytes }: Found): number {
   return Math.min(PIECE, Math.max(1, Math.floor((PIECE_BYTES * size) / bytes)));
 }
 
-function withoutRepeats(list: readonly Uint8Array[], each: number, seen: Set<string>): Uint8Array[] {
+function withoutRepeats(list: Uint8Array[], each: number, seen: Set<string> | undefined): Uint8Array[] {
+  if (seen === undefined) return list;
   const fresh: Uint8Array[] = [];
   for (let index = 0; index < list.length; index += each) {
     const name = Buffer.from(list[index]!).toString('latin1');

@@ -115,6 +115,7 @@ async function scanSource(address: ServerAddress, isCluster: boolean, settings: 
       from: saved?.cursor === undefined ? undefined : saved,
       mayBeginAnew: true,
       withFunctions: true,
+      mayRepeat: settings.target !== undefined,
       isStopping: () => interrupt.isAsked,
     });
   if (follows) begin(positions, { events: 0 });
