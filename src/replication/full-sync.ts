@@ -26,7 +26,7 @@ import { NO_CHECKSUM, ReplicaSink } from './replica-sink.js';
 import { SyncPace } from './sync-pace.js';
 
 /** Of the walk, by its slice: clients go first, as a sync that takes longer is in nobody's way. */
-const PAUSE_PER_SLICE = 6;
+const PAUSE_PER_SLICE = 4.5;
 const SECOND_MS = 1000;
 const FILE_CHUNK_BYTES = 256 * 1024;
 /** Bytes of a file that a replica's connection may hold. */

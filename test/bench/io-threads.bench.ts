@@ -154,8 +154,8 @@ export async function measureIoThreads(
   ];
   const memory: string[] = [];
   const saturated = [
-    '| threads | test | connections, pipeline | main thread, µs a request: one thread | saturated, with threads | share | goal | other threads, µs | ceiling, k/s |',
-    '|--:|---|---|--:|--:|--:|--:|--:|--:|',
+    '| test | connections, pipeline | main thread, µs a request: one thread | saturated, requests from rings | share | goal | waits in 1,000 requests | ceiling, k/s |',
+    '|---|---|--:|--:|--:|--:|--:|--:|',
   ];
   for (const count of counts) {
     const servers = await startKinds(count);

@@ -5,7 +5,7 @@
 //
 // A pause takes `pausePerSlice` times what the slice before it took: 3.5 leaves the walk 22 % of the engine's time, and clients
 // 0.7 of their throughput on two processors (0.6 with 2.5, for which a snapshot takes a fifth less time). A full sync asks for
-// 6, because its replica loads meanwhile, often on a processor that the clients want too.
+// 4.5, because its replica loads meanwhile, often on a processor that the clients want too.
 //
 // On a machine with more to do than it can, such a pause may pass while the engine does not run at all, so the process
 // must also have had as much processor time as the slice took, or nothing to do. There the walk gets up to half of the
