@@ -5,6 +5,8 @@
 //   operator  runs servers: configuration, clients, scripts, failover, clusters, MONITOR
 //   admin     manages users, the list of servers and ACL users, and reads the audit log
 
+import { ApiError } from '../api-error.js';
+
 export const roles = ['viewer', 'editor', 'operator', 'admin'] as const;
 
 export type Role = (typeof roles)[number];
@@ -29,4 +31,9 @@ export function reachesServer(rights: Rights, serverId: string): boolean {
 
 export function reachesKey(rights: Rights, key: string): boolean {
   return rights.prefixes.length === 0 || rights.prefixes.some((prefix) => key.startsWith(prefix));
+}
+
+/** Refuses people who are limited to prefixes what concerns a server as a whole. */
+export function refuseLimited({ rights }: { readonly rights: Rights }): void {
+  if (rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
 }

@@ -3,6 +3,7 @@ import { isError, replyText } from '../../client/reply.js';
 import { addressText, type NodeAddress } from '../../client/slot-map.js';
 import { parseNodesText } from '../../manager/nodes-text.js';
 import type { AdminContext } from '../admin-context.js';
+import { refuseLimited } from '../access/roles.js';
 import { ApiError } from '../api-error.js';
 import type { Route, Visit } from '../http/route.js';
 import { infoField, type ServerLink } from '../link/server-link.js';
@@ -66,10 +67,6 @@ async function aboutNode(link: ServerLink, node: NodeAddress): Promise<Record<st
   } catch (error) {
     return { problem: (error as Error).message };
   }
-}
-
-function refuseLimited({ rights }: Visit): void {
-  if (rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
 }
 
 async function reshape(admin: AdminContext, visit: Visit): Promise<unknown> {

@@ -1,5 +1,6 @@
 // codis-routes: the groups, slots and proxies of a codis, by the dashboard that an entry of the list names; and their changes.
 import type { AdminContext } from '../admin-context.js';
+import { refuseLimited } from '../access/roles.js';
 import { ApiError } from '../api-error.js';
 import type { Route, Visit } from '../http/route.js';
 import type { Input } from '../input.js';
@@ -34,10 +35,6 @@ export function codisRoutes(admin: AdminContext): Route[] {
     },
     { method: 'POST', path: '/api/servers/:id/codis', role: 'operator', run: (visit) => change(admin, visit) },
   ];
-}
-
-function refuseLimited({ rights }: Visit): void {
-  if (rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
 }
 
 function dashboardOf(admin: AdminContext, visit: Visit): string {

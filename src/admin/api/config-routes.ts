@@ -1,6 +1,7 @@
 // config-routes: a server's configuration with help, defaults, and marks at what was changed.
 import { isAggregate, isError, replyText } from '../../client/reply.js';
 import type { AdminContext } from '../admin-context.js';
+import { refuseLimited } from '../access/roles.js';
 import { ApiError } from '../api-error.js';
 import { isSecretDirective } from '../../service/config/secret-directive.js';
 import type { Route, Visit } from '../http/route.js';
@@ -13,7 +14,7 @@ export function configRoutes(admin: AdminContext): Route[] {
 }
 
 async function readConfig(admin: AdminContext, visit: Visit): Promise<unknown> {
-  if (visit.rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+  refuseLimited(visit);
   const link = admin.link(visit, visit.params.id!);
   const reply = await link.call(0, ['CONFIG', 'GET', '*']);
   if (isError(reply)) throw new ApiError('server-error', replyText(reply));

@@ -1,5 +1,5 @@
 // flush-routes: flushes that can be undone: the flush with its copy, and the undo while the copy exists.
-import { hasRole } from '../access/roles.js';
+import { hasRole, refuseLimited } from '../access/roles.js';
 import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
 import { importKeys } from '../exchange/import.js';
@@ -53,7 +53,7 @@ async function undo(admin: AdminContext, visit: Visit): Promise<unknown> {
   const { rights } = visit;
   const link = admin.link(visit, visit.params.id!);
   const { id } = link.entry;
-  if (rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+  refuseLimited(visit);
   await admin.requireWritable(visit, link);
   refuseSecond(admin, id);
   const { clock, copies, jobs } = admin.parts;
@@ -85,7 +85,7 @@ async function undo(admin: AdminContext, visit: Visit): Promise<unknown> {
 
 function drop(admin: AdminContext, visit: Visit): unknown {
   const entry = admin.entry(visit, visit.params.id!);
-  if (visit.rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+  refuseLimited(visit);
   refuseSecond(admin, entry.id);
   admin.parts.copies.drop(entry.id);
   admin.record(visit, entry, 'drop undo copy', 'ok');

@@ -2,7 +2,7 @@
 import { AlertError, eventKinds } from '../../monitor/alerts/rule.js';
 import { figures } from '../../monitor/figures.js';
 import type { Monitor } from '../../monitor/monitor.js';
-import { reachesServer } from '../access/roles.js';
+import { reachesServer, refuseLimited } from '../access/roles.js';
 import type { AdminContext } from '../admin-context.js';
 import { ApiError } from '../api-error.js';
 import type { Route, Visit } from '../http/route.js';
@@ -156,7 +156,7 @@ function refuseFurther(admin: AdminContext, visit: Visit, target: string): void 
 }
 
 function change(admin: AdminContext, visit: Visit, action: string, run: (monitor: Monitor) => string): unknown {
-  if (visit.rights.prefixes.length > 0) throw new ApiError('forbidden', 'Your rights are limited to some keys.');
+  refuseLimited(visit);
   try {
     const detail = run(monitorOf(admin));
     admin.record(visit, undefined, action, 'ok', { detail });
