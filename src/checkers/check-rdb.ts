@@ -8,8 +8,7 @@
 import { systemErrorText } from '../base/system-error.js';
 import { KVASIR_VERSION } from '../base/version.js';
 import { RdbDoing, RdbError, RdbEvent, RdbReader } from '../persistence/rdb/reader.js';
-import { rdbTypeNames } from '../persistence/rdb/format.js';
-import { NO_EXPIRY } from '../persistence/rdb/reader.js';
+import { NO_EXPIRY, rdbTypeNames } from '../persistence/rdb/format.js';
 import { ValueBuilder } from '../persistence/rdb/value-builder.js';
 import { Prng } from '../base/prng.js';
 import { defaultDataLimits } from '../registry/data-limits.js';

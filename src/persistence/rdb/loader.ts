@@ -7,7 +7,8 @@
 import type { DataLimits } from '../../registry/data-limits.js';
 import type { Database } from '../../keyspace/database.js';
 import type { Keyspace } from '../../keyspace/keyspace.js';
-import { NO_EXPIRY, RdbError, RdbEvent, type RdbReader } from './reader.js';
+import { NO_EXPIRY } from './format.js';
+import { RdbError, RdbEvent, type RdbReader } from './reader.js';
 import { ValueBuilder } from './value-builder.js';
 import { Tolerance } from './value-repairs.js';
 

@@ -39,8 +39,6 @@ import {
   valueKindOf,
 } from './format.js';
 
-export { NO_EXPIRY };
-
 export const RdbEvent = {
   /** The input ended inside an event: push more, or finish. */
   needInput: 0,

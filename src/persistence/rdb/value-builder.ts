@@ -17,8 +17,8 @@ import { NUMBER } from '../../structures/entry.js';
 import type { QuicklistRef } from '../../structures/quicklist-nodes.js';
 import { DuplicateFinder } from './duplicate-finder.js';
 import { PackedCursor, Packing, Slice } from './packed.js';
-import { RdbType } from './format.js';
-import { looseScore, NO_EXPIRY, parseScore, RdbError, RdbEvent, type RdbReader } from './reader.js';
+import { NO_EXPIRY, RdbType } from './format.js';
+import { looseScore, parseScore, RdbError, RdbEvent, type RdbReader } from './reader.js';
 import { StreamBuilder } from './stream-builder.js';
 import { Tolerance, ValueRepairs } from './value-repairs.js';
 

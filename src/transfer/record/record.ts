@@ -7,14 +7,16 @@
 // A collection that is bigger than PART_BYTES comes in parts, so that memory does not depend on the biggest value: 'first' ...
 // 'more' ... 'last'. Strings and streams are always whole.
 
+import { NO_EXPIRY } from '../../persistence/rdb/format.js';
 import type { PlainStrings } from '../../persistence/rdb/plain-strings.js';
 import type { EncodedCommands } from './encoded-commands.js';
 import type { Value } from './values.js';
 
 /** How many bytes of a collection are in memory at a time. */
 export const PART_BYTES = 4 << 20;
-/** Where an expiry is asked for and there is none. */
-export const NO_EXPIRY = -1;
+
+/** Where an expiry is asked for and there is none, as in the RDB that most records come from. */
+export { NO_EXPIRY };
 
 export type Part = 'whole' | 'first' | 'more' | 'last';
 
