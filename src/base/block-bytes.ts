@@ -5,9 +5,9 @@
 
 /** With so many bytes waiting, blocks become large. */
 export const LARGE_FROM_BYTES = 16 * 1024 * 1024;
-export const LARGE_BLOCK_BYTES = 36 * 1024 * 1024;
+const LARGE_BLOCK_BYTES = 36 * 1024 * 1024;
 
-/** The size of the next block for `bytes` more, where `waitingBytes` wait already and small blocks have `smallBytes`. */
+/** The size of the next block, with room for `bytes`, where `waitingBytes` wait already and small blocks have `smallBytes`. */
 export function nextBlockBytes(waitingBytes: number, bytes: number, smallBytes: number): number {
   return Math.max(bytes, waitingBytes >= LARGE_FROM_BYTES ? LARGE_BLOCK_BYTES : smallBytes);
 }

@@ -6,7 +6,7 @@
 //
 // Not here: reading (request), texts of errors (errors), sending (service/clients/connection).
 
-import { LARGE_BLOCK_BYTES, LARGE_FROM_BYTES } from '../base/block-bytes.js';
+import { LARGE_FROM_BYTES, nextBlockBytes } from '../base/block-bytes.js';
 import {
   copyBytes,
   copyInViews,
@@ -107,9 +107,8 @@ export class ReplyWriter {
       this.fullBytes += this.length;
       if (this.buffer.length === BUFFER_BYTES) this.retired.push(this.buffer);
     }
-    if (this.fullBytes >= LARGE_FROM_BYTES) this.use(new Uint8Array(Math.max(bytes, LARGE_BLOCK_BYTES)));
-    else if (bytes > BUFFER_BYTES) this.use(new Uint8Array(bytes));
-    else this.use(this.spareBuffer());
+    const size = nextBlockBytes(this.fullBytes, bytes, BUFFER_BYTES);
+    this.use(size > BUFFER_BYTES ? new Uint8Array(size) : this.spareBuffer());
     if (this.fullBytes > this.bytesMax) throw new ReplyTooLarge();
   }
 
