@@ -4,7 +4,7 @@ import type { LogLevel } from '../base/log-level.js';
 import { systemClock } from '../io/clock.js';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
+import { inlineLargeFunctions, raiseInliningBudget } from './inlining.js';
 import { warmUpCompiler } from '../scripting/warm-up.js';
 import { KVASIR_VERSION, SERVER_VERSION } from '../base/version.js';
 import { RealFiles } from '../io/files.js';
@@ -27,23 +27,6 @@ import { Supervisor } from './supervisor.js';
 function exitWith(code: number, output: string, stream: NodeJS.WriteStream = process.stdout): never {
   stream.write(output);
   process.exit(code);
-}
-
-/**
- * Lets V8 inline more: a command goes through many small functions, and when the compiler's budget ends in their middle the
- * rest are calls. A GET costs 9 % less, a SET 17 % (engine.bench with and without). Embedded servers do without: the process
- * is not theirs.
- */
-function raiseInliningBudget(): void {
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000');
-}
-
-/**
- * Lets V8 inline larger functions (its own limit is 460), from which sets, sorted sets and lists gain 10 % at a pipeline of
- * 100. The functions of the script compiler are large: while that is warmed up, optimizing it so would take V8 twice the time.
- */
-function inlineLargeFunctions(isWanted: boolean): void {
-  setFlagsFromString(`--max-inlined-bytecode-size=${isWanted ? 1000 : 460}`);
 }
 
 /** In the words of redis-server, which `systemctl status` shows. */

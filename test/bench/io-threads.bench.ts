@@ -106,11 +106,9 @@ function thousands(rate: number): string {
   return (rate / 1000).toFixed(0);
 }
 
-/** A server whose requests come from ring-feeder, with the flags of V8 that the server sets for itself. */
+/** A server whose requests come from ring-feeder. */
 async function feed(command: string, requests: number, { connections, pipeline, factor }: Shape): Promise<Saturated> {
   const args = [
-    '--max-inlined-bytecode-size-cumulative=3000',
-    '--max-inlined-bytecode-size=1000',
     fileURLToPath(new URL('./ring-feeder.js', import.meta.url)),
     ...[command, connections, pipeline, requests * factor].map(String),
   ];

@@ -10,15 +10,17 @@
 
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { encodeCommand } from '../../src/client/encode-command.js';
 import { startEmbedded } from '../../src/embed/start-embedded.js';
 import { systemClock } from '../../src/io/clock.js';
 import type { AcceptedHandle } from '../../src/io/handle-wire.js';
 import type { DescriptorPipe } from '../../src/io/threads/descriptor-pipe.js';
 import { IoThread } from '../../src/io/threads/io-thread.js';
-import { Kind, makeAreas, type SharedAreas, Word } from '../../src/io/threads/layout.js';
+import { ENGINE_WORD_COUNT, Kind, makeAreas, type SharedAreas, Word } from '../../src/io/threads/layout.js';
 import { IoThreadPool } from '../../src/io/threads/pool.js';
 import { RingReader, RingWriter } from '../../src/io/threads/ring.js';
 import { noWire } from '../../src/io/wire.js';
+import { inlineLargeFunctions, raiseInliningBudget } from '../../src/server/inlining.js';
 import { mainSeconds } from './servers.js';
 
 interface Load {
@@ -43,18 +45,14 @@ const BATCH = 16;
 const KEY = 'key:__rand_int__';
 const VALUE = 'x'.repeat(16);
 
-function encoded(...words: string[]): string {
-  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
-}
-
 // --- the feeder -----------------------------------------------------------------------------------------------------
 
 function feed({ areas, command, connections, pipeline, requests }: Load): void {
   const words = new Int32Array(areas.words);
   const writer = new RingWriter(areas.requests, words, Word.requestHead, Word.requestTail);
   const reader = new RingReader(areas.replies, words, Word.replyHead, Word.replyTail);
-  const one = command === 'get' ? encoded('GET', KEY) : encoded('SET', KEY, VALUE);
-  const request = Buffer.from(one.repeat(pipeline), 'latin1');
+  const one = encodeCommand(command === 'get' ? ['GET', KEY] : ['SET', KEY, VALUE]);
+  const request = Buffer.concat(Array<Buffer>(pipeline).fill(one));
   const replyBytes = pipeline * (command === 'get' ? `$${VALUE.length}\r\n${VALUE}\r\n` : '+OK\r\n').length;
   const received = new Int32Array(connections);
   let written = 0;
@@ -92,14 +90,16 @@ function feed({ areas, command, connections, pipeline, requests }: Load): void {
 // --- the main thread ------------------------------------------------------------------------------------------------
 
 async function serve(load: Omit<Load, 'areas'>): Promise<void> {
+  raiseInliningBudget();
+  inlineLargeFunctions(true);
   const { running, shown } = await startEmbedded({});
   await new Promise((resolve) => {
     const client = shown.connect();
     client.once('data', resolve).resume();
-    client.write(encoded('SET', KEY, VALUE));
+    client.write(encodeCommand(['SET', KEY, VALUE]));
   });
   const pool = new IoThreadPool(systemClock, { returned: () => undefined, died: () => undefined });
-  const areas = makeAreas(new SharedArrayBuffer(1024));
+  const areas = makeAreas(new SharedArrayBuffer(ENGINE_WORD_COUNT * 4));
   const words = new Int32Array(areas.words);
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { ...load, areas } satisfies Load });
   const thread = new IoThread(0, worker, areas, pool);
