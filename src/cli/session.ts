@@ -7,10 +7,10 @@ import { Connection, ConnectionLost } from '../client/connection.js';
 import type { CommandArgument } from '../client/encode-command.js';
 import { ConnectError, type Endpoint } from '../client/open-stream.js';
 import { isAggregate, isError, replyText, type AggregateReply, type Reply } from '../client/reply.js';
-import { isTlsAlert } from '../client/tls-words.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readLeadingInteger } from '../base/c-numbers.js';
 import type { Console } from './console.js';
+import { lostText } from './modes/server-call.js';
 import { Exit } from './exit.js';
 import type { CliOptions } from './options.js';
 import { makeReplyWriter, type ReplyWriter } from './output/reply-writer.js';
@@ -259,7 +259,7 @@ export class Session {
       return await this.connection!.call(...args);
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
-      this.console.complain(isTlsAlert(error) ? `Error: ${error.message}\n` : '\nI/O error\n');
+      this.console.complain(lostText(error));
       this.connection?.close();
       this.connection = undefined;
       return undefined;

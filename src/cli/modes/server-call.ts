@@ -8,12 +8,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Exit } from '../exit.js';
 import type { ServerSession } from '../server-session.js';
 
+/** What a command prints whose connection was lost. */
+export function lostText(error: ConnectionLost): string {
+  return isTlsAlert(error) ? `Error: ${error.message}\n` : '\nI/O error\n';
+}
+
 export async function call(session: ServerSession, ...args: CommandArgument[]): Promise<Reply> {
   try {
     return await session.connection!.call(...args);
   } catch (error) {
     if (!(error instanceof ConnectionLost)) throw error;
-    session.console.complain(isTlsAlert(error) ? `Error: ${error.message}\n` : '\nI/O error\n');
+    session.console.complain(lostText(error));
     throw new Exit(1);
   }
 }
