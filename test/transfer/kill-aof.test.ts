@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
+import { encodeCommand } from '../../src/client/encode-command.js';
 import { peerMissing } from '../peer.js';
 import { fill, killed, random, report, rounds, seed, timed } from './kills.js';
 import { digestOf, kvasirWithDebug, mustRun, runTool, withFolder } from './tools.js';
@@ -141,11 +142,8 @@ it(
     await withFolder(async (folder) => {
       const { path, digest } = await writeAof(t, folder);
       // What a second run over the first would do twice.
-      const twice = ['RPUSH twice a', 'INCR count', 'APPEND text x'].map((line) => {
-        const words = line.split(' ');
-        return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
-      });
-      appendFileSync(join(folder, 'a.2.incr.aof'), twice.join(''));
+      for (const line of ['RPUSH twice a', 'INCR count', 'APPEND text x'])
+        appendFileSync(join(folder, 'a.2.incr.aof'), encodeCommand(line.split(' ')));
       const target = await kvasirWithDebug();
       t.after(() => target.stop());
       const words = ['-u', url(target), '--aof', path, '--stream'];

@@ -1,30 +1,35 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parseAddress } from './address.js';
 import { type Reply, replyText } from '../../client/reply.js';
 import { LinkLost, Pipeline } from './pipeline.js';
 
-test('a link that is lost under several calls rejects those that are awaited, and ends nothing else', async (context) => {
-  let peer: Socket | undefined;
+/** A pipeline to a peer that does what `serve` says. */
+async function pipelineTo(context: TestContext, serve: (socket: Socket) => void): Promise<Pipeline> {
   const listener = createServer((socket) => {
-    peer = socket;
-    // Nothing is answered: the calls are all open when the link goes.
-    socket.once('data', () => socket.destroy());
+    socket.on('error', () => undefined);
+    serve(socket);
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  context.after(() => {
-    peer?.destroy();
-    listener.close();
-  });
+  context.after(() => listener.close());
   const { port } = listener.address() as { port: number };
+  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
+  context.after(() => pipeline.close());
+  return pipeline;
+}
+
+test('a link that is lost under several calls rejects those that are awaited, and ends nothing else', async (context) => {
+  // Nothing is answered: the calls are all open when the link goes.
+  const pipeline = await pipelineTo(context, (socket) => {
+    socket.once('data', () => socket.destroy());
+  });
   const unhandled: unknown[] = [];
   const note = (error: unknown): void => void unhandled.push(error);
   process.on('unhandledRejection', note);
   context.after(() => process.off('unhandledRejection', note));
-  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
   const first = pipeline.call('WATCH', 'key');
   const second = pipeline.call('GET', 'key');
   await assert.rejects(second, /127\.0\.0\.1:\d+: /);
@@ -36,16 +41,10 @@ test('a link that is lost under several calls rejects those that are awaited, an
 });
 
 test('a reply that was taken is not kept', async (context) => {
-  const listener = createServer((socket) => {
+  const pipeline = await pipelineTo(context, (socket) => {
     // One reply for each write: the calls below wait for each other.
     socket.on('data', () => socket.write(`$100000\r\n${'x'.repeat(100_000)}\r\n`));
-    socket.on('error', () => undefined);
   });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  context.after(() => listener.close());
-  const { port } = listener.address() as { port: number };
-  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
-  context.after(() => pipeline.close());
   const replies: WeakRef<object>[] = [];
   for (let index = 0; index < 20; index++) replies.push(new WeakRef(await pipeline.call('GET', 'key')));
   setFlagsFromString('--expose-gc');
@@ -59,7 +58,7 @@ test('a reply that was taken is not kept', async (context) => {
 
 test('replies to a group of commands are counted, and its errors come with the place of their command', async (context) => {
   const replies = '+OK\r\n:12\r\n-ERR first\r\n+OK\r\n$3\r\nabc\r\n*2\r\n:1\r\n$-1\r\n-ERR second\r\n+OK\r\n+PONG\r\n';
-  const listener = createServer((socket) => {
+  const pipeline = await pipelineTo(context, (socket) => {
     let asked = 0;
     socket.on('data', (bytes: Buffer) => {
       asked += bytes.toString('latin1').split('*1\r\n').length - 1;
@@ -68,13 +67,7 @@ test('replies to a group of commands are counted, and its errors come with the p
       socket.setNoDelay(true);
       for (const byte of Buffer.from(replies)) socket.write(Buffer.of(byte));
     });
-    socket.on('error', () => undefined);
   });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  context.after(() => listener.close());
-  const { port } = listener.address() as { port: number };
-  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
-  context.after(() => pipeline.close());
   const refused: string[] = [];
   const refusal = (name: string) => (index: number, reply: Reply) => {
     refused.push(`${name} ${index} ${replyText(reply)}`);
@@ -92,15 +85,9 @@ test('replies to a group of commands are counted, and its errors come with the p
 });
 
 test('a link that is lost refuses all commands of a group that were not answered', async (context) => {
-  const listener = createServer((socket) => {
+  const pipeline = await pipelineTo(context, (socket) => {
     socket.once('data', () => socket.end('+OK\r\n+OK\r\n'));
-    socket.on('error', () => undefined);
   });
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  context.after(() => listener.close());
-  const { port } = listener.address() as { port: number };
-  const pipeline = await Pipeline.open(parseAddress(`127.0.0.1:${port}`, {}));
-  context.after(() => pipeline.close());
   const refused: number[] = [];
   for (let index = 0; index < 4; index++) pipeline.encoder.command(['PING']);
   pipeline.addedGroup(4, (index) => refused.push(index));

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
+import { encodeCommand } from '../../client/encode-command.js';
 import { readAhead } from './aof-commands.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'kvasir-aof-commands-'));
@@ -10,9 +11,8 @@ after(() => rmSync(folder, { recursive: true }));
 const nowMs = Date.UTC(2026, 0, 1);
 
 async function isRefused(command: string): Promise<boolean> {
-  const words = command.split(' ');
   const path = join(folder, 'one.aof');
-  writeFileSync(path, `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`);
+  writeFileSync(path, encodeCommand(command.split(' ')));
   return (await readAhead(path, nowMs)).obstacle !== undefined;
 }
 
