@@ -49,7 +49,6 @@ export class S3Error extends TransferError {
   }
 }
 
-/** The texts of an XML element, wherever it is; S3's answers have no attributes that matter. */
 /** The contents of elements without attributes, which are not in each other. */
 export function* xmlElements(xml: string, element: string): Generator<string, void> {
   const [begin, end] = [`<${element}>`, `</${element}>`];
@@ -61,6 +60,7 @@ export function* xmlElements(xml: string, element: string): Generator<string, vo
   }
 }
 
+/** The texts of an XML element, wherever it is; S3's answers have no attributes that matter. */
 export function xmlTexts(xml: string, element: string): string[] {
   return [...xml.matchAll(new RegExp(`<${element}(?:\\s[^>]*)?>([^<]*)</${element}>`, 'g'))].map(([, text]) =>
     text!.replace(/&(?:lt|gt|quot|apos|amp|#(\d+)|#x([0-9a-f]+));/gi, (entity, decimal?: string, hex?: string) => {
