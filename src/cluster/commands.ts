@@ -8,8 +8,8 @@ import { replaceMaster } from './election.js';
 import { bumpEpoch } from './epochs.js';
 import { isForgotten } from './gossip.js';
 import { startHandshake } from './handshake.js';
-import { endManualFailover, MANUAL_FAILOVER_MS } from './manual-failover.js';
-import { broadcastPong, sendManualFailoverStart } from './messages.js';
+import { askForPause, endManualFailover, MANUAL_FAILOVER_MS } from './manual-failover.js';
+import { broadcastPong } from './messages.js';
 import { BUS_PORT_OFFSET, type ClusterNode, NodeFlag } from './node.js';
 import { becomeMaster, followMaster } from './roles.js';
 
@@ -151,6 +151,8 @@ export function replicate(bus: Bus, id: string): Refusal {
   if (myself.isMaster && (myself.slotCount > 0 || !bus.world.isEmpty()))
     return 'ERR To set a master the node must be empty and without assigned slots.';
   followMaster(bus, node);
+  // Until others know, they neither vote for this node nor count it as a replica; the next ping to them may be far away.
+  broadcastPong(bus, 'all');
   return undefined;
 }
 
@@ -173,7 +175,7 @@ export function failover(bus: Bus, how: 'plain' | 'force' | 'takeover'): Refusal
     manualFailover.canStart = true;
   } else {
     bus.log('notice', 'Manual failover user request accepted.');
-    sendManualFailoverStart(bus, master);
+    askForPause(bus);
   }
   return undefined;
 }

@@ -6,19 +6,31 @@
 //   applies the stream up to that offset
 //   election with "force ack" ─────> votes although the master is well
 //
+// The master may not know this replica yet, or the link may break: MFSTART is sent each second until the offset comes.
 // Both give up after five seconds; the master's pause lasts twice that, as votes may still be on their way.
 
 import type { Bus } from './bus.js';
-import { sendPing } from './messages.js';
+import { sendManualFailoverStart, sendPing } from './messages.js';
 import type { BusLink, ClusterNode } from './node.js';
 
 export const MANUAL_FAILOVER_MS = 5000;
 const PAUSE_MS = 2 * MANUAL_FAILOVER_MS;
+const ASK_MS = 1000;
 
 export function endManualFailover(bus: Bus): void {
   const { manualFailover } = bus.state;
   if (manualFailover.replica !== undefined) bus.actions.push({ kind: 'unpause' });
-  Object.assign(manualFailover, { endMs: 0, replica: undefined, masterOffset: -1, canStart: false });
+  Object.assign(manualFailover, { endMs: 0, askedMs: 0, replica: undefined, masterOffset: -1, canStart: false });
+}
+
+/** At the replica: asks its master to pause, again when the last time had no effect. */
+export function askForPause(bus: Bus): void {
+  const { manualFailover, myself } = bus.state;
+  const { endMs, canStart, masterOffset, askedMs } = manualFailover;
+  if (endMs === 0 || canStart || masterOffset >= 0 || bus.nowMs - askedMs < ASK_MS) return;
+  if (myself.master?.link?.isOpen !== true) return;
+  manualFailover.askedMs = bus.nowMs;
+  sendManualFailoverStart(bus, myself.master);
 }
 
 /** At the master: a replica wants its place. */

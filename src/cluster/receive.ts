@@ -230,6 +230,8 @@ function receiveFromKnown(bus: Bus, link: BusLink, sender: ClusterNode, message:
       takeVote(bus, sender, header.currentEpoch);
       return;
     case MessageType.manualFailoverStart:
+      // Its pings may not have told yet that it is a replica.
+      if (header.masterId === state.myself.id) takeRole(bus, sender, header);
       takeManualFailoverStart(bus, link, sender);
       return;
   }

@@ -25,6 +25,8 @@ export interface Election {
 export interface ManualFailover {
   /** When it is given up; 0: none is under way. */
   endMs: number;
+  /** At the replica: when it last asked its master to pause; 0: not yet. */
+  askedMs: number;
   /** At the master: the replica that takes over. */
   replica: ClusterNode | undefined;
   /** At the replica: the offset to reach; -1: not told yet. */
@@ -60,7 +62,13 @@ export class ClusterState {
   /** Ids that gossip may not bring back, and until when. */
   readonly forgotten = new Map<string, number>();
   readonly election: Election = { atMs: -Infinity, votes: 0, isSent: false, rank: 0, epoch: 0 };
-  readonly manualFailover: ManualFailover = { endMs: 0, replica: undefined, masterOffset: 0, canStart: false };
+  readonly manualFailover: ManualFailover = {
+    endMs: 0,
+    askedMs: 0,
+    replica: undefined,
+    masterOffset: -1,
+    canStart: false,
+  };
   /** Slots that their owner has stopped claiming: no message or reply names it as the owner. */
   readonly unclaimed = new Uint8Array(SLOT_BITMAP_BYTES);
   /** Counts every change of owners, nodes and roles, for code that keeps something derived from them. */

@@ -4,7 +4,7 @@ import type { Bus } from './bus.js';
 import { updateStatus } from './cluster-status.js';
 import { proceedElection } from './election.js';
 import { markFailedIfAgreed } from './failure.js';
-import { endManualFailover, expireManualFailover, proceedManualFailover } from './manual-failover.js';
+import { askForPause, endManualFailover, expireManualFailover, proceedManualFailover } from './manual-failover.js';
 import { sendPing } from './messages.js';
 import { type ClusterNode, NodeFlag } from './node.js';
 import { migrateReplica } from './replica-migration.js';
@@ -30,6 +30,7 @@ export function tick(bus: Bus): void {
   expireManualFailover(bus);
   if (state.myself.isReplica) {
     leaveSubReplica(bus);
+    askForPause(bus);
     proceedManualFailover(bus);
     proceedElection(bus);
     migrateReplica(bus);
