@@ -1,6 +1,6 @@
 // check: do all nodes agree, is no slot open, is each slot covered; and `fix`, which mends what the check finds on its way.
 import { SLOT_COUNT } from '../base/key-slot.js';
-import { isError, replyText } from '../client/reply.js';
+import { agree } from './agreement.js';
 import type { Cluster, Problem } from './cluster.js';
 import type { ClusterNode } from './cluster-node.js';
 import type { Context } from './context.js';
@@ -9,7 +9,6 @@ import { fixCoverage } from './fix-coverage.js';
 import { fixOpenSlot } from './fix-open-slot.js';
 import { fixOwners } from './fix-owners.js';
 import { keyCounts } from './slot-commands.js';
-import { configSignature, NodesTextError, parseNodesText } from './nodes-text.js';
 
 export interface CheckOptions {
   readonly isQuiet?: boolean;
@@ -23,7 +22,7 @@ export async function checkCluster(context: Context, cluster: Cluster, options: 
   cluster.problems = [];
   if (options.isQuiet !== true) showNodes(context, cluster.nodes);
   let result = true;
-  if (await isConsistent(context, cluster)) {
+  if (await agree(context, cluster.nodes)) {
     output.ok('[OK] All nodes agree about slots configuration.\n');
   } else {
     found(context, cluster, 'disagreement', "[ERR] Nodes don't agree about configuration!");
@@ -65,24 +64,6 @@ export async function checkCluster(context: Context, cluster: Cluster, options: 
 function found(context: Context, cluster: Cluster, kind: Problem['kind'], text: string): void {
   cluster.problems.push({ kind, text });
   context.output.error(`${text}\n`);
-}
-
-/** All nodes that answer have the same view of who owns what. */
-async function isConsistent(context: Context, cluster: Cluster): Promise<boolean> {
-  if (cluster.nodes.length <= 1) return true;
-  const signatures = await Promise.all(cluster.nodes.map((node) => signatureOf(context, node)));
-  return signatures[0] !== undefined && signatures.every((signature) => signature === signatures[0]);
-}
-
-async function signatureOf(context: Context, node: ClusterNode): Promise<string | undefined> {
-  const reply = await context.tryCall(node, 'CLUSTER', 'NODES');
-  if (reply === undefined || isError(reply)) return undefined;
-  try {
-    return configSignature(parseNodesText(replyText(reply)));
-  } catch (error) {
-    if (!(error instanceof NodesTextError)) throw error;
-    return undefined;
-  }
 }
 
 /** Names the slots that are on their way, and returns them in order. */

@@ -2,10 +2,10 @@
 //
 // redis-cli waits for ever. Here the wait ends after --cluster-join-timeout seconds, with the nodes that do not reach each
 // other, which usually comes from a firewall that lets the client port through but not the bus port.
-import { isError, replyText } from '../client/reply.js';
+import { viewOf } from './agreement.js';
 import type { ClusterNode } from './cluster-node.js';
 import type { Context } from './context.js';
-import { configSignature, NodesTextError, parseNodesText, type NodeLine } from './nodes-text.js';
+import { configSignature, type NodeLine } from './nodes-text.js';
 
 const lookMs = 100;
 const dotMs = 1000;
@@ -46,18 +46,6 @@ export async function waitForJoin(context: Context, nodes: readonly ClusterNode[
   }
   output.print('\n');
   return true;
-}
-
-/** A node's view of the others; undefined when it does not answer. */
-async function viewOf(context: Context, node: ClusterNode): Promise<NodeLine[] | undefined> {
-  const reply = await context.tryCall(node, 'CLUSTER', 'NODES');
-  if (reply === undefined || isError(reply)) return undefined;
-  try {
-    return parseNodesText(replyText(reply));
-  } catch (error) {
-    if (!(error instanceof NodesTextError)) throw error;
-    return undefined;
-  }
 }
 
 function haveJoined(nodes: readonly ClusterNode[], views: readonly (readonly NodeLine[] | undefined)[]): boolean {

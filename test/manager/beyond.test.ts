@@ -59,6 +59,16 @@ describe('beyond redis-cli', { skip: peerMissing('redis-server', 'redis-cli') },
     assert.match(bad.messages[0]!.text, /The specified node \(x\) is not known/);
   });
 
+  test('a reshard waits for a node that has still to hear of a change', async () => {
+    const ids = await Promise.all(nodes.map((node) => node.send('CLUSTER', 'MYID')));
+    // The third node learns the owner again from the next message of it.
+    const words = ['--cluster-from', ids[0]!, '--cluster-to', ids[2]!, '--cluster-slots', '1', '--cluster-yes'];
+    assert.equal(await nodes[2]!.send('CLUSTER', 'DELSLOTS', '100'), 'OK');
+    const { stdout, status } = await manage('reshard', at, ...words);
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /\[OK\] All nodes agree about slots configuration\./);
+  });
+
   test('a balance by memory moves the big keys apart, and then there is nothing to do', async () => {
     // All on the first node, in slots of their own.
     for (let index = 0; index < 40; index++)

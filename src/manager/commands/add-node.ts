@@ -1,6 +1,7 @@
 // add-node: makes an empty node join, as a master without slots or as a replica.
 import { isAggregate, isError, replyText } from '../../client/reply.js';
 import { invalidAddress, parseAddress, readNodeWords } from '../address.js';
+import { settle } from '../agreement.js';
 import { checkCluster, blockingProblems } from '../check.js';
 import { learnSelf, loadCluster, requireClusterNode, type Cluster } from '../cluster.js';
 import { ClusterNode } from '../cluster-node.js';
@@ -18,7 +19,8 @@ export async function addNode(context: Context, words: readonly string[]): Promi
   }
   const added = new ClusterNode(address);
   output.info(`>>> Adding node ${added.name} to cluster ${known.host}:${known.port}\n`);
-  const cluster = await loadCluster(context, known);
+  const loaded = await loadCluster(context, known);
+  const cluster = loaded === undefined ? undefined : await settle(context, loaded);
   if (cluster === undefined) return false;
   if (!(await checkCluster(context, cluster)) && mustStop(context, cluster)) return false;
   const first = cluster.nodes[0]!;

@@ -4,6 +4,7 @@ import { ConnectError } from '../../client/open-stream.js';
 import { logIn, LoginError } from '../../client/open-node.js';
 import { isAggregate, isError, replyText, type Reply } from '../../client/reply.js';
 import { invalidAddress, parseAddress, readNodeWords } from '../address.js';
+import { settle } from '../agreement.js';
 import { checkCluster, blockingProblems } from '../check.js';
 import { infoField, type Cluster } from '../cluster.js';
 import { ClusterNode } from '../cluster-node.js';
@@ -28,7 +29,8 @@ export async function importKeys(context: Context, words: readonly string[]): Pr
   const from = new ClusterNode(source);
   const name = dialect.name === 'trib' ? '' : `${address.host}:${address.port}`; // redis-trib leaves it out
   output.info(`>>> Importing data from ${from.name} to cluster ${name}\n`);
-  const cluster = await loadNamed(context, words);
+  const loaded = await loadNamed(context, words);
+  const cluster = loaded === undefined ? undefined : await settle(context, loaded);
   if (cluster === undefined) return false;
   if (!(await checkCluster(context, cluster)) && blockingProblems(cluster).length > 0) return false;
   if (dialect.name === 'trib') output.info('>>> Connecting to the source Redis instance\n');

@@ -4,6 +4,7 @@
 import { readLeadingInteger } from '../../base/c-numbers.js';
 import { SLOT_COUNT } from '../../base/key-slot.js';
 import { planReshard, type Move } from '../allocation.js';
+import { settle } from '../agreement.js';
 import { blockingProblems, checkCluster } from '../check.js';
 import { loadCluster, type Cluster } from '../cluster.js';
 import type { ClusterNode } from '../cluster-node.js';
@@ -117,6 +118,8 @@ export async function loadHealthy(
     cluster = await loadCluster(context, cluster.nodes[0]!);
     if (cluster === undefined) return undefined;
   }
+  cluster = await settle(context, cluster);
+  if (cluster === undefined) return undefined;
   if (!prepare(cluster)) return undefined;
   await checkCluster(context, cluster, { isQuiet });
   if (blockingProblems(cluster).length === 0) return cluster;
