@@ -14,11 +14,14 @@ export interface InfoText {
   readonly fields: ReadonlyMap<string, string>;
   /** The fields of each section, by the section's title in lower case. */
   readonly sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** The lines of a proxy's section Pools in their order. A pool may have the name that another one's server has in it. */
+  readonly pools: readonly (readonly [name: string, value: string])[];
 }
 
 export function parseInfoText(text: string): InfoText {
   const fields = new Map<string, string>();
   const sections = new Map<string, Map<string, string>>();
+  const pools: [string, string][] = [];
   let section: Map<string, string> | undefined;
   let start = 0;
   const end = Math.min(text.length, TEXT_LENGTH_MAX);
@@ -39,12 +42,14 @@ export function parseInfoText(text: string): InfoText {
           const value = line.slice(colon + 1);
           if (!fields.has(name)) fields.set(name, value);
           if (section !== undefined && !section.has(name)) section.set(name, value);
+          if (section !== undefined && section === sections.get('pools') && pools.length < FIELD_COUNT_MAX)
+            pools.push([name, value]);
         }
       }
     }
     start = stop + 1;
   }
-  return { fields, sections };
+  return { fields, sections, pools };
 }
 
 const decimal = /^[-+]?\d{1,20}(?:\.\d{1,20})?(?:e[-+]?\d{1,3})?%?$/i;

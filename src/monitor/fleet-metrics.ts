@@ -3,11 +3,12 @@
 // Each sample has the label `instance` with the server's name, as Prometheus would give it: scrape with `honor_labels: true`. A scrape
 // asks no server anything, so figures are up to one interval old.
 
-import { infoNumber, infoPairs, type InfoText } from '../base/info-text.js';
+import { infoNumber, type InfoText } from '../base/info-text.js';
 import { Exposition, type ExpositionFormat, type Labels } from '../service/metrics/exposition.js';
 import { InfoMetrics } from '../service/metrics/info-metrics.js';
 import type { Health, ScrapeSource } from '../service/metrics/scrape-door.js';
 import type { Monitor } from './monitor.js';
+import { isEjected, poolLines } from './proxy-pools.js';
 import type { TargetWatch } from './target-watch.js';
 
 /** Counters of a proxy's pools and servers; the others are gauges. */
@@ -101,13 +102,8 @@ export class FleetMetrics implements ScrapeSource {
 
 /** What INFO of a proxy says of its pools, under the names of its own metrics. */
 function addPools(to: Exposition, info: InfoText, labels: Labels): void {
-  const pools = info.sections.get('pools');
-  if (pools === undefined) return;
-  for (const [field, text] of pools) {
-    const [, pool] = /^pool_(.+?)(?:_server\d+)?$/.exec(field) ?? [];
-    if (pool === undefined) continue;
-    const pairs = infoPairs(text);
-    const server = /_server\d+$/.test(field) ? pairs.get('name') : undefined;
+  for (const line of poolLines(info) ?? []) {
+    const { pool, server, pairs } = line;
     const own = { ...labels, pool, ...(server === undefined ? {} : { server }) };
     for (const [name, value] of pairs) {
       const number = infoNumber(value);
@@ -117,8 +113,8 @@ function addPools(to: Exposition, info: InfoText, labels: Labels): void {
       to.add(`kvasir_proxy_${name}${kind === 'counter' ? '_total' : ''}`, kind, 'As the proxy tells it.', number, own);
     }
     if (server !== undefined) {
-      const isEjected = pairs.get('state') === 'ejected' ? 1 : 0;
-      to.add('kvasir_proxy_server_ejected', 'gauge', '1 while the server is ejected.', isEjected, own);
+      const help = '1 while the server is ejected.';
+      to.add('kvasir_proxy_server_ejected', 'gauge', help, isEjected(line) ? 1 : 0, own);
     }
   }
 }

@@ -5,6 +5,7 @@
 
 import { infoNumber, infoPairs, type InfoText } from '../base/info-text.js';
 import { figures } from './figures.js';
+import { isEjected, poolLines } from './proxy-pools.js';
 
 /** Facts about a server besides INFO. */
 export interface Surroundings {
@@ -215,15 +216,8 @@ function addSentinel(info: InfoText, set: Set_): void {
 }
 
 function addBackends(info: InfoText, set: Set_): void {
-  const section = info.sections.get('pools');
-  if (section === undefined) return;
-  let count = 0;
-  let ejected = 0;
-  for (const [name, text] of section) {
-    if (!/_server\d+$/.test(name)) continue;
-    count++;
-    if (infoPairs(text).get('state') === 'ejected') ejected++;
-  }
-  set('backends', count);
-  set('backends_ejected', ejected);
+  const servers = poolLines(info)?.filter(({ server }) => server !== undefined);
+  if (servers === undefined) return;
+  set('backends', servers.length);
+  set('backends_ejected', servers.filter(isEjected).length);
 }

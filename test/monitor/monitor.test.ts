@@ -398,6 +398,57 @@ describe('events', () => {
   });
 });
 
+test('the pools of a proxy are told from its servers, whatever their names are', async (t) => {
+  const stage = await Stage.set(t);
+  // The pool p_server0 has the name that the first server of the pool p has in INFO.
+  const info = (state: string): Buffer =>
+    bulk(
+      [
+        '# Server',
+        'redis_version:7.0.15',
+        'kvasir_version:1.0.0',
+        '# Pools',
+        'pool_p:client_connections=1,forward_error=0',
+        'pool_p_server0:name=s0,address=h:1,state=connected,requests=10',
+        'pool_p_server0:client_connections=2,forward_error=3',
+        `pool_p_server0_server0:name=s1,address=h:2,state=${state},requests=20`,
+        'pool_q_server7:client_connections=4,forward_error=0',
+        '',
+      ].join('\r\n'),
+    );
+  stage.replies.set('INFO', info('connected'));
+  let values = await stage.next();
+  assert.equal(values.get('backends'), 2);
+  assert.equal(values.get('backends_ejected'), 0);
+  stage.replies.set('INFO', info('ejected'));
+  values = await stage.next();
+  assert.equal(values.get('backends_ejected'), 1);
+  const told = stage.monitor.events('a', 0, Infinity).filter(({ kind }) => kind === 'ejected');
+  assert.deepEqual(
+    told.map(({ text }) => text),
+    ['p_server0/s1 is ejected'],
+  );
+  const text = new FleetMetrics(stage.monitor, () => START_MS).metrics('openmetrics');
+  const families = parseExposition(text, 'openmetrics');
+  const samples = families.get('kvasir_proxy_client_connections')!.samples;
+  assert.deepEqual(
+    samples.map(({ labels, value }) => [labels.pool, labels.server, value]),
+    [
+      ['p', undefined, 1],
+      ['p_server0', undefined, 2],
+      ['q_server7', undefined, 4],
+    ],
+  );
+  for (const [pool, server, requests, ejected] of [
+    ['p', 's0', 10, 0],
+    ['p_server0', 's1', 20, 1],
+  ] as const) {
+    assert.equal(valueOf(families, 'kvasir_proxy_requests_total', { pool, server }), requests);
+    assert.equal(valueOf(families, 'kvasir_proxy_server_ejected', { pool, server }), ejected);
+  }
+  assert.equal(valueOf(families, 'kvasir_proxy_forward_error_total', { pool: 'p_server0' }), 3);
+});
+
 describe('a server that does not answer', () => {
   test('is down with the reason, then up again; a connection that was closed alone is no event', async (t) => {
     const stage = await Stage.set(t);

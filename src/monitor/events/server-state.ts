@@ -2,7 +2,8 @@
 //
 // The text may come from anybody: words are cut and control characters taken out before they become a line for people.
 
-import { infoNumber, infoPairs, type InfoText } from '../../base/info-text.js';
+import { infoNumber, type InfoText } from '../../base/info-text.js';
+import { isEjected, poolLines } from '../proxy-pools.js';
 import type { EventKind } from './event.js';
 
 export interface ServerState {
@@ -36,17 +37,14 @@ export function shown(word: string): string {
   return plain.length <= WORD_LENGTH_MAX ? plain : `${plain.slice(0, WORD_LENGTH_MAX)}...`;
 }
 
-export function serverState({ fields, sections }: InfoText, cluster: InfoText | undefined): ServerState {
+export function serverState(info: InfoText, cluster: InfoText | undefined): ServerState {
+  const { fields } = info;
   const word = (name: string): string => shown(fields.get(name) ?? '');
   const isOk = (name: string): boolean => (fields.get(name) ?? 'ok') === 'ok';
   const role = word('role');
   const ejected = new Set<string>();
-  for (const [name, text] of sections.get('pools') ?? []) {
-    const pairs = infoPairs(text);
-    const match = /^pool_(.*)_server\d+$/.exec(name);
-    if (match !== null && pairs.get('state') === 'ejected')
-      ejected.add(shown(`${match[1]}/${pairs.get('name') ?? ''}`));
-  }
+  for (const line of poolLines(info) ?? [])
+    if (isEjected(line)) ejected.add(shown(`${line.pool}/${line.server ?? ''}`));
   return {
     runId: word('run_id'),
     version: word(fields.has('kvasir_version') ? 'kvasir_version' : 'redis_version'),
