@@ -83,9 +83,18 @@ export function fleetPages(stage: PageStage): void {
     it('shows the pools of a proxy, and has it read its configuration again', async () => {
       const { page, faults, open, leave } = await stage.seat(root);
       await open(stage.ids.router!, 'proxy');
-      await page.getByRole('heading', { name: '2 pools', exact: true }).waitFor();
-      const servers = page.getByRole('region', { name: 'Servers of alpha' });
-      for (const name of ['one', 'two']) await servers.getByText(name, { exact: true }).waitFor();
+      await page.getByRole('heading', { name: '3 pools', exact: true }).waitFor();
+      for (const [pool, names] of [
+        ['alpha', ['one', 'two']],
+        ['alpha_server0', ['inner']],
+      ] as const) {
+        const servers = page.getByRole('region', { name: `Servers of ${pool}`, exact: true });
+        for (const name of names) await servers.getByText(name, { exact: true }).waitFor();
+        assert.equal(await servers.locator('tbody').getByRole('row').count(), names.length, pool);
+        const section = page.locator('section', { has: page.getByRole('heading', { name: pool, exact: true }) });
+        await section.getByText(names.length === 1 ? '1 server' : '2 servers', { exact: true }).waitFor();
+        await section.locator('[title=client_connections]').waitFor();
+      }
       // A server that is down is ejected after a request that it was to answer.
       const stateOf = (name: string): Locator =>
         page
@@ -100,6 +109,10 @@ export function fleetPages(stage: PageStage): void {
       const pool = page.locator('section', { has: page.getByRole('heading', { name: 'beta' }) });
       await pool.locator('[title=server_ejects]').getByText('1', { exact: true }).waitFor();
       faults.push(...(await seriousFaults(page)));
+      // In the list, a server that is named as a pool is none.
+      await page.goto(`${stage.admin.url}#/`);
+      await page.getByRole('region', { name: 'router' }).getByText('3 pools', { exact: true }).waitFor();
+      await open(stage.ids.router!, 'proxy');
       await page.getByRole('button', { name: 'Read the configuration again' }).click();
       await page.getByText('The configuration is read again.').waitFor();
       await leave();

@@ -1,6 +1,8 @@
 // The HTTP door among people who connect and say nothing, who say it slowly, and who say too much. KVASIR_ADMIN_IDLE=4000 for more of them.
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { firstAdmin, send, startTestAdmin } from './admin-client.js';
@@ -50,4 +52,18 @@ test('reads no more of a body than it takes, and no path outside of the page', a
     assert.equal((await send(admin.port, 'GET', path)).status, 404, path);
   assert.equal((await root.get('/api/servers')).status, 200);
   assert.deepEqual(admin.log, []);
+});
+
+test('lets a file of four gigabytes come at 200 KB a second, and a request end at some time', async (t) => {
+  const servers = new Set<Server>();
+  const onStart = (message: unknown): void => void servers.add((message as { server: Server }).server);
+  subscribe('http.server.request.start', onStart);
+  t.after(() => unsubscribe('http.server.request.start', onStart));
+  const admin = await startTestAdmin(t);
+  await send(admin.port, 'GET', '/');
+  const [server] = servers;
+  assert.ok(server!.requestTimeout >= (4e9 / 200e3) * 1000, `${server!.requestTimeout} ms`);
+  assert.ok(server!.requestTimeout <= 24 * 3600_000, `${server!.requestTimeout} ms`);
+  // The head has no reason to take that long.
+  assert.ok(server!.headersTimeout > 0 && server!.headersTimeout <= 60_000, `${server!.headersTimeout} ms`);
 });

@@ -49,7 +49,10 @@ export async function startPageFleet(): Promise<PageFleet> {
   }
 }
 
-/** Two sentinels with a master and a replica, and a proxy: a pool of those two, and one of the master and of a server that is down. */
+/**
+ * Two sentinels with a master and a replica, and a proxy: a pool of those two, one that is named as INFO names its first server, and one
+ * of the master and of a server that is down.
+ */
 async function startSentinel(
   ends: (() => unknown)[],
 ): Promise<{ sentinels: Fleet; proxyPort: number; ejectingPort: number }> {
@@ -60,6 +63,7 @@ async function startSentinel(
   const [proxyPort, ejectingPort] = [await findFreePort(), await findFreePort()];
   const proxy = await startKvasirProxy(
     `alpha:\n  listen: 127.0.0.1:${proxyPort}\n  redis: true\n  servers:\n   - ${one}:1 one\n   - ${two}:1 two\n` +
+      `alpha_server0:\n  listen: 127.0.0.1:${await findFreePort()}\n  redis: true\n  servers:\n   - ${one}:1 inner\n` +
       `beta:\n  listen: 127.0.0.1:${ejectingPort}\n  redis: true\n  auto_eject_hosts: true\n  server_failure_limit: 1\n` +
       `  server_retry_timeout: 100000000\n  servers:\n   - ${one}:1 alive\n   - 127.0.0.1:1:1 dead\n`,
     proxyPort,

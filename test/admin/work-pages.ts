@@ -79,6 +79,29 @@ export function workPages(stage: PageStage): void {
       await memory.getByText('used (ours)').waitFor();
       await page.getByRole('button', { name: 'Take ours away' }).click();
       await memory.getByText('used (ours)').waitFor({ state: 'detached' });
+      // As many marks as a chart has at most: the oldest gives way to a new one.
+      const count = 50;
+      let newest = 0;
+      await page.route('**/events?*', (route) => {
+        const to = Number(new URL(route.request().url()).searchParams.get('to'));
+        const events = Array.from({ length: count + newest }, (_, index) => ({
+          at: to - 1000 * (count + newest - index),
+          kind: index < count ? (index === 0 ? 'loading' : 'saved') : 'restart',
+          text: `event ${index}`,
+        }));
+        return route.fulfill({ json: { hasHistory: true, events } });
+      });
+      await newData();
+      await untilDrawn(/^loading$/);
+      newest = 1;
+      await newData();
+      await untilDrawn(/^restart$/);
+      await newData();
+      assert.deepEqual(
+        (await page.evaluate<string[]>('globalThis.drawn')).filter((text) => text === 'loading'),
+        [],
+      );
+      await page.unroute('**/events?*');
       await leave();
     });
 
