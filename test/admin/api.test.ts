@@ -726,6 +726,25 @@ describe('the API of the admin', () => {
       fetch(`http://127.0.0.1:${metricsPort}/metrics`).then((answer) => answer.text());
     while (!/^redis_up\{instance="watched"\} 1$/m.test(await metrics()))
       await new Promise((resolve) => setTimeout(resolve, 100));
+    // Whoever asks for a year in milliseconds, or for every figure there could be, gets what a chart can show.
+    const rest = `/api/servers/${watchedId}/series?metric=memory_used`;
+    const year = await keeper.get(`${rest}&from=${Date.now() - 365 * 86_400_000}&to=${Date.now()}&step=1`);
+    const found = year.json<{ series: Record<string, { t: number[] }> }>().series.memory_used!;
+    assert.ok(found.t.length > 0 && found.t.length <= 5001, `${found.t.length} points`);
+    const much = Array.from({ length: 100 }, (_, index) => `&metric=m${index}`).join('');
+    const most = await keeper.get(`${rest}${much}&from=1&to=2`);
+    assert.ok(Object.keys(most.json<{ series: object }>().series).length <= 40, most.text);
+    for (const [from, to] of [
+      ['0', 'Infinity'],
+      ['0', '1e300'],
+      ['-1', '5'],
+      ['5', '5'],
+      ['x', 'y'],
+    ] as const)
+      for (const what of ['series?metric=memory_used&step=1', 'events?']) {
+        const refused = await keeper.get(`/api/servers/${watchedId}/${what}&from=${from}&to=${to}`);
+        assert.equal(refused.status, 400, `${what} ${from} ${to}: ${refused.text.slice(0, 100)}`);
+      }
     await watched.close();
     const kinds = async (): Promise<string[]> => {
       const path = `/api/servers/${watchedId}/events?from=0&to=${Date.now() + 1000}`;

@@ -9,6 +9,8 @@ import type { Route, Visit } from '../http/route.js';
 
 const pointsMax = 5000;
 const metricsMax = 40;
+/** The last moment that a Date has. */
+const dateMsMax = 8.64e15;
 const silenceMsMax = 30 * 86_400_000;
 
 export function historyRoutes(admin: AdminContext): Route[] {
@@ -109,7 +111,8 @@ function monitorOf(admin: AdminContext): Monitor {
 function spanOf({ query }: Visit): { fromMs: number; toMs: number } {
   const fromMs = Number(query.get('from'));
   const toMs = Number(query.get('to'));
-  if (!(fromMs >= 0 && toMs > fromMs)) throw new ApiError('bad-input', 'from and to must be milliseconds since 1970.');
+  if (!(fromMs >= 0 && toMs > fromMs && toMs <= dateMsMax))
+    throw new ApiError('bad-input', 'from and to must be milliseconds since 1970.');
   return { fromMs, toMs };
 }
 
