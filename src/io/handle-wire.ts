@@ -13,7 +13,7 @@
 
 import { getSystemErrorName } from 'node:util';
 import { streamBinding, type ShutdownRequest, type StreamHandle, type WriteRequest } from './direct-write.js';
-import { keepRead, keepsReads, type LateReader } from './late-reads.js';
+import { keepsReads, KeptReads, type LateReader } from './late-reads.js';
 import { OutputBacklog } from './output-backlog.js';
 import { addressText, type Wire, type WireEvents } from './wire.js';
 
@@ -71,10 +71,8 @@ export class HandleWire implements Wire, LateReader {
   private backlog: OutputBacklog | undefined;
   private isReading = false;
   private peerHasEnded = false;
-  /** Reads of this connection that are kept (see late-reads). */
-  private lateReads = 0;
-  /** Of those, what came while reading was paused: bytes, or the code of the end. */
-  private held: (Uint8Array | number)[] | undefined;
+  /** Reads of this connection that were kept (see late-reads). */
+  private kept: KeptReads | undefined;
   private ending = false;
   private closed = false;
 
@@ -101,35 +99,19 @@ export class HandleWire implements Wire, LateReader {
 
   /** @hot */
   deliver(count: number): void {
-    if (keepsReads() || this.lateReads > 0 || this.held !== undefined) {
-      this.lateReads++;
-      keepRead(this, readBuffer, count);
-    } else this.events!.onData(readBuffer, count);
+    if (keepsReads() || this.hasKept) (this.kept ??= new KeptReads(this)).keep(readBuffer, count);
+    else this.events!.onData(readBuffer, count);
     if (count === READ_BYTES) this.endTurn();
   }
 
-  takeLate(bytes: Uint8Array, start: number, count: number): void {
-    this.lateReads--;
-    if (this.closed) return;
-    if (this.held !== undefined || !this.isReading)
-      (this.held ??= []).push(count < 0 ? count : bytes.slice(start, start + count));
-    else if (count < 0) this.tellEnd(count);
-    else {
-      readBuffer.set(bytes.subarray(start, start + count));
-      this.events!.onData(readBuffer, count);
-    }
+  /** Reads came that were not delivered yet. */
+  private get hasKept(): boolean {
+    return this.kept !== undefined && !this.kept.isEmpty;
   }
 
-  private takeHeld(): void {
-    while (this.held !== undefined && this.isReading && !this.closed) {
-      const part = this.held.shift();
-      if (this.held.length === 0) this.held = undefined;
-      if (typeof part === 'number') this.tellEnd(part);
-      else if (part !== undefined) {
-        readBuffer.set(part);
-        this.events!.onData(readBuffer, part.length);
-      }
-    }
+  takeRead(bytes: Uint8Array, start: number, count: number): void {
+    readBuffer.set(bytes.subarray(start, start + count));
+    this.events!.onData(readBuffer, count);
   }
 
   private endTurn(): void {
@@ -143,16 +125,12 @@ export class HandleWire implements Wire, LateReader {
   endReading(code: number): void {
     if (this.closed) return;
     this.peerHasEnded = true;
-    if (this.lateReads === 0 && this.held === undefined) {
-      this.tellEnd(code);
-      return;
-    }
     // Not before what it has sent.
-    this.lateReads++;
-    keepRead(this, readBuffer, code);
+    if (this.hasKept) this.kept!.keep(readBuffer, code);
+    else this.takeEnd(code);
   }
 
-  private tellEnd(code: number): void {
+  takeEnd(code: number): void {
     this.isReading = false;
     if (code === UV_EOF) {
       this.events!.onEnd();
@@ -232,10 +210,9 @@ export class HandleWire implements Wire, LateReader {
   }
 
   resumeReading(): void {
-    const hasMore = this.lateReads > 0 || this.held !== undefined;
-    if (this.isReading || this.closed || (this.peerHasEnded && !hasMore)) return;
+    if (this.isReading || this.closed || (this.peerHasEnded && !this.hasKept)) return;
     this.isReading = true;
-    if (this.held !== undefined) setImmediate(() => this.takeHeld());
+    this.kept?.resume();
     if (!this.peerHasEnded) this.handle.readStart();
   }
 
@@ -247,13 +224,17 @@ export class HandleWire implements Wire, LateReader {
     return this.isReading;
   }
 
+  get isGone(): boolean {
+    return this.closed;
+  }
+
   /**
    * Gives the handle up, so that another wire can serve it, in this thread or another; undefined while that cannot be, because bytes
    * are unsent or one of the sides has ended. Afterwards this wire does and reports nothing.
    */
   detach(): AcceptedHandle | undefined {
     if (this.closed || this.ending || this.peerHasEnded || this.unsentBytes > 0) return undefined;
-    if (this.lateReads > 0 || this.held !== undefined) return undefined;
+    if (this.hasKept) return undefined;
     this.pauseReading();
     this.closed = true;
     this.events = undefined;
@@ -283,7 +264,7 @@ export class HandleWire implements Wire, LateReader {
     this.closed = true;
     this.isReading = false;
     this.backlog = undefined;
-    this.held = undefined;
+    this.kept?.drop();
     this.handle.close(() => this.events?.onClose(undefined));
   }
 }

@@ -5,10 +5,16 @@
 // clients wait, reads are copied here and delivered once all of the batch were seen; ends are told at once. The copy
 // costs about 1% of the time that the requests take.
 
-/** One whose reads are kept. */
+/** The connection whose reads are kept. */
 export interface LateReader {
-  /** `start` and `count` say which of the bytes; a count below zero is the code of an end. */
-  takeLate(bytes: Uint8Array, start: number, count: number): void;
+  /** It reports nothing any more. */
+  readonly isGone: boolean;
+  /** False while reading is paused. */
+  readonly isReadingNow: boolean;
+  /** `start` and `count` say which of the bytes, which are lost when this returns. */
+  takeRead(bytes: Uint8Array, start: number, count: number): void;
+  /** `code`: as it was given, below zero. */
+  takeEnd(code: number): void;
 }
 
 const KEPT_BYTES_MAX = 1024 * 1024;
@@ -16,7 +22,7 @@ const KEPT_BYTES_MAX = 1024 * 1024;
 let waiting = 0;
 let kept: Uint8Array | undefined;
 let keptBytes = 0;
-let readers: LateReader[] = [];
+let readers: KeptReads[] = [];
 let starts: number[] = [];
 let counts: number[] = [];
 
@@ -30,8 +36,58 @@ export function keepsReads(): boolean {
   return waiting > 0;
 }
 
-/** Keeps a read, or the end of a connection whose reads are kept (`count` is its code, below zero). */
-export function keepRead(reader: LateReader, bytes: Uint8Array, count: number): void {
+/** The reads of one connection that are kept, and what came while reading was paused. */
+export class KeptReads {
+  /** Reads that are kept with those of the others. */
+  private pending = 0;
+  /** What waits until reading goes on: bytes, or the code of the end. */
+  private held: (Uint8Array | number)[] | undefined;
+
+  constructor(private readonly reader: LateReader) {}
+
+  /** Whether a read may be delivered without overtaking another. */
+  get isEmpty(): boolean {
+    return this.pending === 0 && this.held === undefined;
+  }
+
+  /** Keeps a read, or the end of the connection (`count` is its code, below zero). */
+  keep(bytes: Uint8Array, count: number): void {
+    this.pending++;
+    keepRead(this, bytes, count);
+  }
+
+  deliver(bytes: Uint8Array, start: number, count: number): void {
+    this.pending--;
+    const { reader } = this;
+    if (reader.isGone) return;
+    if (this.held !== undefined || !reader.isReadingNow)
+      (this.held ??= []).push(count < 0 ? count : bytes.slice(start, start + count));
+    else if (count < 0) reader.takeEnd(count);
+    else reader.takeRead(bytes, start, count);
+  }
+
+  /** Reading goes on. */
+  resume(): void {
+    if (this.held !== undefined) setImmediate(() => this.takeHeld());
+  }
+
+  private takeHeld(): void {
+    const { reader } = this;
+    while (this.held !== undefined && reader.isReadingNow && !reader.isGone) {
+      const part = this.held.shift();
+      if (this.held.length === 0) this.held = undefined;
+      if (typeof part === 'number') reader.takeEnd(part);
+      else if (part !== undefined) reader.takeRead(part, 0, part.length);
+    }
+  }
+
+  /** The connection is gone. */
+  drop(): void {
+    this.held = undefined;
+  }
+}
+
+function keepRead(reader: KeptReads, bytes: Uint8Array, count: number): void {
   const size = Math.max(count, 0);
   let read = bytes.subarray(0, size);
   if (keptBytes + size > KEPT_BYTES_MAX) {
@@ -56,7 +112,7 @@ function deliverKept(): void {
   keptBytes = 0;
   for (let index = 0; index < nowReaders.length; index++) {
     try {
-      nowReaders[index]!.takeLate(kept!, nowStarts[index]!, nowCounts[index]!);
+      nowReaders[index]!.deliver(kept!, nowStarts[index]!, nowCounts[index]!);
     } catch (error) {
       // As when it were delivered alone: the others are not concerned.
       setImmediate(() => {

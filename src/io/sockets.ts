@@ -9,15 +9,28 @@ import net from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 
 import { type AcceptedHandle, HandleWire, isStreamHandle } from './handle-wire.js';
+import { keepsReads, KeptReads, type LateReader } from './late-reads.js';
 import { addressText, type Wire, type WireEvents } from './wire.js';
 
+const noBytes = new Uint8Array(0);
+/** The end of what the peer sends, among the reads that are kept. */
+const END = -1;
+
 /** A wire on a net.Socket or what is like it, such as a socket with TLS. */
-export class SocketWire implements Wire {
+export class SocketWire implements Wire, LateReader {
   remote: string;
   local: string;
+  private events: WireEvents | undefined;
   private ending = false;
+  private destroyed = false;
+  private readonly kept: KeptReads | undefined;
 
-  constructor(private readonly socket: net.Socket) {
+  /** `isClient`: what it sends must not overtake the ends of other clients (see late-reads). */
+  constructor(
+    private readonly socket: net.Socket,
+    isClient = false,
+  ) {
+    if (isClient) this.kept = new KeptReads(this);
     this.remote = addressText(socket.remoteAddress, socket.remotePort);
     this.local = addressText(socket.localAddress, socket.localPort);
   }
@@ -31,15 +44,51 @@ export class SocketWire implements Wire {
   /** Connects the wire to its events; called once. */
   attach(events: WireEvents): void {
     const { socket } = this;
-    socket.on('data', (chunk: Buffer) =>
-      events.onData(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length), chunk.length),
-    );
+    this.events = events;
+    socket.on('data', (chunk: Buffer) => this.deliver(chunk));
     socket.on('drain', () => events.onDrain());
     // 'close' comes turns of the loop later, when other clients' commands have run.
-    socket.on('error', (error) => events.onClose(error));
-    socket.on('end', () => events.onEnd());
-    socket.on('close', () => events.onClose(undefined));
+    socket.on('error', (error) => this.close(error));
+    socket.on('end', () => {
+      if (this.kept?.isEmpty === false) this.kept.keep(noBytes, END);
+      else events.onEnd();
+    });
+    socket.on('close', () => this.close(undefined));
     socket.resume();
+  }
+
+  private deliver(chunk: Buffer): void {
+    if (this.kept !== undefined && (keepsReads() || !this.kept.isEmpty)) this.kept.keep(chunk, chunk.length);
+    else this.takeRead(chunk, 0, chunk.length);
+  }
+
+  takeRead(bytes: Uint8Array, start: number, count: number): void {
+    this.events!.onData(new Uint8Array(bytes.buffer, bytes.byteOffset + start, count), count);
+  }
+
+  takeEnd(): void {
+    this.events!.onEnd();
+  }
+
+  private close(error: Error | undefined): void {
+    const { events, kept } = this;
+    if (kept === undefined || kept.isEmpty) {
+      events!.onClose(error);
+      return;
+    }
+    // After the reads that are delivered then. Nothing resumes a closed connection, so that others are lost.
+    setImmediate(() => {
+      kept.drop();
+      events!.onClose(error);
+    });
+  }
+
+  get isGone(): boolean {
+    return this.destroyed;
+  }
+
+  get isReadingNow(): boolean {
+    return !this.socket.isPaused();
   }
 
   get unsentBytes(): number {
@@ -66,6 +115,7 @@ export class SocketWire implements Wire {
 
   resumeReading(): void {
     this.socket.resume();
+    this.kept?.resume();
   }
 
   setNoDelay(on: boolean): void {
@@ -80,6 +130,8 @@ export class SocketWire implements Wire {
   }
 
   destroy(): void {
+    this.destroyed = true;
+    this.kept?.drop();
     this.socket.destroy();
   }
 }
@@ -93,7 +145,7 @@ export function serveSocket(socket: net.Socket, keepAliveSeconds: number, accept
   socket.allowHalfOpen = true;
   socket.setNoDelay(true);
   if (keepAliveSeconds > 0) socket.setKeepAlive(true, keepAliveSeconds * 1000);
-  const wire = new SocketWire(socket);
+  const wire = new SocketWire(socket, true);
   wire.attach(accept(wire));
 }
 

@@ -23,6 +23,13 @@ const overtakes = /:1$/.test(process.env.KVASIR_IO_THREADS ?? ':1')
   ? undefined
   : 'requests on another thread can overtake the end';
 
+/** Makes the files `key` and `cert`. */
+function makeCertificate(folder: string): void {
+  const words = 'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'.split(' ');
+  const files = ['-keyout', join(folder, 'key'), '-out', join(folder, 'cert')];
+  execFileSync('openssl', [...words, ...files], { stdio: 'ignore' });
+}
+
 /** Commands that wait, what a producer sends, and what must be the answers when nobody took anything. */
 const cases: readonly (readonly [waits: string, produces: string, asks: string, answer: string])[] = [
   ['BRPOPLPUSH q d 0', 'LPUSH q 1', 'LLEN q', ':1'],
@@ -61,8 +68,7 @@ describe('a client that has closed', () => {
 
   before(async () => {
     if (noOpenssl === false || noOpenssl === undefined) {
-      const words = 'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'.split(' ');
-      execFileSync('openssl', [...words, '-keyout', file('key'), '-out', file('cert')], { stdio: 'ignore' });
+      makeCertificate(folder);
       tlsPort = await findFreePort();
     }
     server = await startServer({
@@ -120,8 +126,17 @@ describe('a client that has closed', () => {
     ['a FIN below TLS', 'tls', (socket) => below.get(socket)!.destroy()],
     ['a RST below TLS', 'tls', (socket) => below.get(socket)!.resetAndDestroy()],
   ];
-  for (const [name, kind, close] of ends) {
-    it(`gets nothing more after ${name}`, { skip: skips[kind] || overtakes, timeout: 600_000 }, async () => {
+  const sent = (['tcp', 'tls'] as const).flatMap((by) => ends.map((end) => ({ by, end })));
+  for (const { by, end } of sent) {
+    const [name, kind, close] = end;
+    const skip = skips[kind] || skips[by] || overtakes;
+    it(`gets nothing more after ${name} of what comes over ${by}`, { skip, timeout: 600_000 }, async (t) => {
+      const overTcp = producer;
+      producer = await open(by);
+      t.after(() => {
+        producer.destroy();
+        producer = overTcp;
+      });
       for (const [waits, produces, asks, answer] of cases) {
         for (let round = 0; round < ROUNDS; round++) {
           await ask('FLUSHALL', 'XGROUP CREATE s g $ MKSTREAM');
@@ -258,36 +273,66 @@ describe('a client that has closed', () => {
 });
 
 // The producer's socket is ready before the worker's, but the worker had closed before the producer sent.
-describe('a client that has closed while the server was busy', { skip: overtakes }, () => {
-  let server: KvasirProcess;
-  before(async () => (server = await startKvasir({ args: ['--enable-debug-command', 'yes'] })));
-  after(() => server.stop());
+for (const kind of ['tcp', 'tls'] as const) {
+  describe(
+    `a client that has closed while the server was busy, over ${kind}`,
+    { skip: skips[kind] || overtakes },
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'departed-'));
+      let server: KvasirProcess;
+      let port = 0;
+      before(async () => {
+        const args = ['--enable-debug-command', 'yes'];
+        if (kind === 'tls') {
+          makeCertificate(folder);
+          port = await findFreePort();
+          args.push('--tls-port', String(port), '--tls-auth-clients', 'no');
+          for (const name of ['cert', 'key']) args.push(`--tls-${name}-file`, join(folder, name));
+        }
+        server = await startKvasir({ args });
+        if (kind === 'tcp') ({ port } = server);
+      });
+      after(async () => {
+        await server.stop();
+        rmSync(folder, { recursive: true });
+      });
 
-  for (const [waits, produces, asks, answer] of cases.slice(0, 6)) {
-    it(`gets nothing more: ${waits}`, async () => {
-      const producer = createConnection({ port: server.port, host: '127.0.0.1', noDelay: true });
-      const worker = createConnection({ port: server.port, host: '127.0.0.1' });
-      let text = '';
-      producer.on('data', (bytes) => (text += String(bytes)));
-      const until = async (what: RegExp, ...commands: string[]): Promise<void> => {
-        text = '';
-        producer.write([...commands, ''].join('\r\n'));
-        while (!what.test(text)) await once(producer, 'data');
-      };
-      worker.write(`${waits}\r\n`);
-      await until(/\+OK/, 'FLUSHALL');
-      do await until(/blocked_clients:\d[^]*ECHO/, 'INFO clients', 'ECHO ECHO');
-      while (!text.includes('blocked_clients:1'));
-      text = '';
-      producer.write('DEBUG SLEEP 0.3\r\n');
-      await setTimeout(100);
-      const closed = once(worker, 'close');
-      worker.destroy();
-      await closed;
-      producer.write(`${produces}\r\n${asks}\r\nECHO the-end\r\n`);
-      while (!text.endsWith('the-end\r\n')) await once(producer, 'data');
-      assert.ok(text.includes(`${answer}\r\n$7`), text);
-      producer.destroy();
-    });
-  }
-});
+      async function open(): Promise<Socket> {
+        const socket = createConnection({ port, host: '127.0.0.1', noDelay: true });
+        if (kind === 'tcp') return socket;
+        const secured = connectTls({ socket, rejectUnauthorized: false });
+        await once(secured, 'secureConnect');
+        return secured;
+      }
+
+      for (const [waits, produces, asks, answer] of cases.slice(0, 6)) {
+        it(`gets nothing more: ${waits}`, { timeout: 600_000 }, async () => {
+          const producer = await open();
+          const worker = await open();
+          worker.resume();
+          let text = '';
+          producer.on('data', (bytes) => (text += String(bytes)));
+          const until = async (what: RegExp, ...commands: string[]): Promise<void> => {
+            text = '';
+            producer.write([...commands, ''].join('\r\n'));
+            while (!what.test(text)) await once(producer, 'data');
+          };
+          await until(/\+OK/, 'FLUSHALL');
+          worker.write(`${waits}\r\n`);
+          do await until(/blocked_clients:\d[^]*ECHO/, 'INFO clients', 'ECHO ECHO');
+          while (!text.includes('blocked_clients:1'));
+          text = '';
+          producer.write('DEBUG SLEEP 0.3\r\n');
+          await setTimeout(100);
+          const closed = once(worker, 'close');
+          worker.destroy();
+          await closed;
+          producer.write(`${produces}\r\n${asks}\r\nECHO the-end\r\n`);
+          while (!text.endsWith('the-end\r\n')) await once(producer, 'data');
+          assert.ok(text.includes(`${answer}\r\n$7`), text);
+          producer.destroy();
+        });
+      }
+    },
+  );
+}
