@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { startKvasir } from '../kvasir.js';
 import { mustRun, runTool, withFolder } from './tools.js';
 
 function command(...words: (string | Buffer)[]): Buffer {
@@ -150,5 +152,108 @@ it('kvasir-aof stats and json show commands, databases and times, and a torn end
     assert.match(text.stdout.toString(), /^SET +6 /m);
     assert.match(text.stdout.toString(), /ends inside a command/);
     assert.equal((await runTool('kvasir-aof', ['json', manifest])).status, 1);
+  });
+});
+
+/** A script in a file must not hang the tools that run it; the bound of each is the same engine's, which counts steps. */
+it('a script without an end in a file is an error that names its offset, in all tools that run it', async () => {
+  const redis = await startKvasir();
+  try {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'endless.aof');
+      const before = Buffer.concat([command('SELECT', '0'), command('SET', 'kept', '1')]);
+      const script = command('EVAL', 'while true do end', '0');
+      writeFileSync(file, Buffer.concat([before, script, command('SET', 'after', '1')]));
+      const target = `127.0.0.1:${redis.port}`;
+      const runs: readonly (readonly [string, ...string[]])[] = [
+        ['kvasir-dump', '--aof', file],
+        ['kvasir-load', '-u', target, '--aof', file],
+        ['kvasir-sync', '--from', `aof:${file}`, '--to', `rdb:${join(folder, 'out.rdb')}`, '--quiet'],
+        ['kvasir-aof', 'compact', file, '-o', join(folder, 'compact')],
+        ['kvasir-aof', 'undo', file, '--command', 'SET', '--into', target],
+      ];
+      for (const [tool, ...words] of runs) {
+        const ran = await runTool(tool, words);
+        assert.equal(ran.status, 1, `${tool}: ${ran.stderr}`);
+        assert.ok(ran.stderr.includes(`the script at offset ${before.length} has not ended after 1000 million`), tool);
+        assert.ok(ran.stderr.includes(`--to @${before.length}`), ran.stderr);
+        assert.equal(ran.stdout.toString(), '', tool);
+      }
+      assert.equal(await redis.send('DBSIZE'), '0');
+      // What does not run the commands is not concerned, and the message says how to go on.
+      assert.match((await mustRun('kvasir-aof', ['json', file])).stdout.toString(), /while true do end/);
+      await mustRun('kvasir-aof', ['cut', file, '--to', `@${before.length}`, '-o', join(folder, 'cut')]);
+      assert.equal(await dataOf(join(folder, 'cut')), '0/kept=1');
+
+      // The bound by time takes its place, and none of these can catch it.
+      const stubborn = [
+        'while true do pcall(function() while true do end end) end',
+        'local function f() return f() end f()',
+        "while true do redis.call('SET', 'x', 'y') end",
+        'local c = coroutine.wrap(function() while true do coroutine.yield() end end) while true do c() end',
+      ];
+      for (const text of stubborn) {
+        writeFileSync(file, Buffer.concat([command('MULTI'), command('EVAL', text, '0'), command('EVAL', text, '0')]));
+        appendFileSync(file, command('EXEC'));
+        const ran = await runTool('kvasir-dump', ['--aof', file, '--script-seconds', '0.2']);
+        assert.equal(ran.status, 1, `${text}: ${ran.stderr}`);
+        assert.match(ran.stderr, /has not ended after 0\.2 seconds/, text);
+      }
+    });
+  } finally {
+    await redis.stop();
+  }
+});
+
+it('commands that no server writes into its file do not run from there, and hang no tool', async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, 'odd.aof');
+    const library = "#!lua name=l\nredis.register_function('f', function(k) return redis.call('SET', k[1], 'f') end)";
+    const commands = [
+      command('SELECT', '0'),
+      command('SCRIPT', 'DEBUG', 'YES'),
+      command('EVAL', "return redis.call('SET', KEYS[1], 'e')", '1', 'scripted'),
+      command('SCRIPT', 'LOAD', "return redis.call('SET', KEYS[1], 's')"),
+      command('EVALSHA', createHash('sha1').update("return redis.call('SET', KEYS[1], 's')").digest('hex'), '1', 'sha'),
+      command('FUNCTION', 'LOAD', library),
+      command('FCALL', 'f', '1', 'called'),
+      ...[
+        ['DEBUG', 'SLEEP', '100000'],
+        ['DEBUG', 'POPULATE', '1000000000'],
+        ['DEBUG', 'SEGFAULT'],
+        ['SHUTDOWN', 'NOSAVE'],
+        ['SAVE'],
+        ['BGREWRITEAOF'],
+        ['CONFIG', 'SET', 'dir', folder],
+        ['CONFIG', 'REWRITE'],
+        ['REPLICAOF', '127.0.0.1', '1'],
+        ['MONITOR'],
+        ['SUBSCRIBE', 'c'],
+        ['CLIENT', 'PAUSE', '100000'],
+        ['WAIT', '1', '0'],
+        ['MIGRATE', '127.0.0.1', '1', 'scripted', '0', '0'],
+        ['BLPOP', 'nothing', '0'],
+        ['XREAD', 'BLOCK', '0', 'STREAMS', 'nothing', '$'],
+      ].map((words) => command(...words)),
+      command('MULTI'),
+      command('BLPOP', 'nothing', '0'),
+      command('DEBUG', 'SLEEP', '100000'),
+      command('SET', 'last', '1'),
+      command('EXEC'),
+    ];
+    writeFileSync(file, Buffer.concat(commands));
+    const ran = await mustRun('kvasir-dump', ['--aof', file]);
+    const keys = ran.stdout
+      .toString()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { key: string; value: string });
+    assert.deepEqual(keys.map(({ key, value }) => `${key}=${value}`).sort(), [
+      'called=f',
+      'last=1',
+      'scripted=e',
+      'sha=s',
+    ]);
+    assert.deepEqual(readdirSync(folder), ['odd.aof']);
   });
 });

@@ -58,7 +58,7 @@ export abstract class Frame {
 }
 
 /** Steps between two looks at the clock. */
-const stepsPerSlice = 10_000;
+export const stepsPerSlice = 10_000;
 const loopTurns = 100;
 /** JavaScript stack for Lua functions, in units of about a byte. */
 const stackBytes = 400_000;

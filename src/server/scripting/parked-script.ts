@@ -12,6 +12,7 @@ import type { Clock } from '../../io/clock.js';
 import { argumentsOf } from '../../registry/call.js';
 import type { Command } from '../../registry/command.js';
 import { ReplyWriter } from '../../protocol/reply.js';
+import type { Execution } from '../../scripting/lua/engine.js';
 import { LuaError, LuaTable } from '../../scripting/lua/values.js';
 import { type Client, Gate } from '../../service/clients/client.js';
 import type { ServerCall } from '../call.js';
@@ -74,6 +75,17 @@ interface Parked {
   readonly messages: Uint8Array[];
   /** The continuation after the script: the rest of an EXEC. */
   afterwards: (() => void) | undefined;
+}
+
+/** Ends a suspended script with an error that nothing in it can catch. */
+export function breakOff(execution: Execution, message: string): void {
+  const where = execution.where();
+  execution.kill();
+  const value = new LuaTable();
+  value.set('err', `ERR ${message}`);
+  const error = new LuaError(value);
+  error.where = where;
+  execution.error = error;
 }
 
 export class ParkedScript {
@@ -268,16 +280,9 @@ export class ParkedScript {
     this.breakOff(parked, 'Script killed by user with SCRIPT KILL...');
   }
 
-  /** Ends the parked script with an error that nothing in it can catch. */
+  /** As the function, for the parked script; it ends in a later turn. */
   private breakOff(parked: Parked, message: string): void {
-    const { execution } = parked.run;
-    const where = execution.where();
-    execution.kill();
-    const value = new LuaTable();
-    value.set('err', `ERR ${message}`);
-    const error = new LuaError(value);
-    error.where = where;
-    execution.error = error;
+    breakOff(parked.run.execution, message);
     // The killer's reply first, then what comes of the script.
     this.server.clock.soon(() => {
       if (this.parked === parked) this.end(parked);

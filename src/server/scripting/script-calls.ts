@@ -17,6 +17,7 @@ import { Call } from '../../registry/call.js';
 import { type Command, commandFlags, fitsArity } from '../../registry/command.js';
 import { errors } from '../../protocol/errors.js';
 import { scriptCallErrors, type ScriptHost } from '../../scripting/redis-api.js';
+import { spend } from '../../scripting/lua/machine.js';
 import type { LuaValue } from '../../scripting/lua/values.js';
 import { type AclCheck, type Denial, denials } from '../../service/acl/denial.js';
 import { type Client, Gate } from '../../service/clients/client.js';
@@ -98,6 +99,8 @@ export class ScriptCalls implements ScriptHost {
   private slot = -1;
   private outOfMemory = false;
   private replication = 3;
+  /** Steps that a call counts as, where scripts are bound by steps. */
+  stepsOfCall = 0;
   /** Set while a script is debugged. */
   watcher: CallWatcher | undefined;
 
@@ -145,6 +148,7 @@ export class ScriptCalls implements ScriptHost {
     reply.length = 0;
     if (reply.fullBytes > 0) reply.clear();
     reply.protocol = respVersion;
+    if (this.stepsOfCall > 0) spend(this.stepsOfCall);
     if (this.watcher !== undefined) this.watcher.called(args);
     this.setArguments(args);
     const command = this.resolve();

@@ -33,8 +33,9 @@ import { type Client, Gate } from '../../service/clients/client.js';
 import type { FunctionStore, ServerCall } from '../call.js';
 import { stackOf } from '../../service/process/stack.js';
 import { type DebugHost, DebugSession } from './debug-session.js';
-import { type ParkedHost, ParkedScript } from './parked-script.js';
+import { breakOff, type ParkedHost, ParkedScript } from './parked-script.js';
 import type { Run } from './run.js';
+import { type ScriptBound, STEPS_OF_CALL } from './script-bound.js';
 import { ScriptCalls, type ScriptCallsHost } from './script-calls.js';
 
 /** The part of the server that running scripts needs, besides the needs of their commands and of parking. */
@@ -95,6 +96,7 @@ export class Scripting {
   private readonly clock: () => number;
   private readonly mayContinue = (): boolean => this.clock() < this.sliceEndMs;
   private readonly goesOn = (): boolean => true;
+  private bound: ScriptBound | undefined;
 
   constructor(private readonly server: ScriptingHost) {
     this.clock = () => server.clock.steadyMs();
@@ -105,6 +107,12 @@ export class Scripting {
       load: (code, replaces) => void this.libraries.load(latin1(code), replaces ? 'replace' : 'fail'),
       clear: () => this.functionEngine_?.libraries.clear(),
     };
+  }
+
+  /** Ends scripts that cannot be parked when they pass this; without it they take as long as they take. */
+  bindBy(bound: ScriptBound): void {
+    this.bound = bound;
+    this.calls.stepsOfCall = STEPS_OF_CALL;
   }
 
   /** Made when the first script comes. */
@@ -453,14 +461,24 @@ export class Scripting {
       server.preventPropagation(call);
       return;
     }
-    const state = run.execution.advance(this.mayPark(client) ? this.mayContinue : this.goesOn);
-    if (state === 'suspended') this.parked.park(call, run);
+    const mayPark = this.mayPark(client);
+    const state = run.execution.advance(mayPark ? this.mayContinue : this.boundOf());
+    if (state === 'suspended' && mayPark) this.parked.park(call, run);
     else {
+      if (state === 'suspended') breakOff(run.execution, 'the script has not ended');
       this.finish(call, run);
       this.spare = run.execution;
     }
     // Its changes were propagated command by command.
     server.preventPropagation(call);
+  }
+
+  /** What a script that cannot be parked asks whether it may go on. */
+  private boundOf(): () => boolean {
+    const { bound } = this;
+    if (bound === undefined) return this.goesOn;
+    bound.begin();
+    return bound.mayContinue;
   }
 
   /** A run that has ended is used again: most scripts are short, and making one would be a good part of their time. */

@@ -12,6 +12,7 @@ import { addressOf, connectOptions, progressMode, progressOptions } from '../pro
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
 import { FileOutput, openOutput, syncFolder } from '../program/output.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
+import { scriptOption } from '../program/script-option.js';
 import { humanBytes, Progress } from '../program/progress.js';
 import { TransferError } from '../record/record.js';
 import { runTransfer } from '../run-transfer.js';
@@ -252,7 +253,12 @@ Do not let the server rewrite its file before that: CONFIG SET auto-aof-rewrite-
       process.stderr.write(`key '${shownKey(key)}': ${message}\n`);
     },
   });
-  const source = new AofDataSource(path, { untilFile: plan.file, untilOffset: plan.offset });
+  const source = new AofDataSource(path, {
+    untilFile: plan.file,
+    untilOffset: plan.offset,
+    scriptSeconds: words.number('script-seconds'),
+    isStopping: () => interrupt.isAsked,
+  });
   const progress = new Progress(source, progressMode(words));
   const isDone = await runTransfer(source, sink, { progress, interrupt });
   await sink.close();
@@ -279,7 +285,10 @@ async function runCompact(words: Options, interrupt: Interrupt): Promise<number>
   if (readdirSync(folder).length > 0) throw new TransferError(`${folder} is not empty. Name a new folder.`);
   const aof = join(folder, 'appendonlydir');
   mkdirSync(aof);
-  const source = new AofDataSource(path);
+  const source = new AofDataSource(path, {
+    scriptSeconds: words.number('script-seconds'),
+    isStopping: () => interrupt.isAsked,
+  });
   const progress = new Progress(source, progressMode(words));
   const output = new FileOutput(join(aof, 'appendonly.aof.1.base.rdb'));
   const sink = new RdbSink(output, { version: () => source.version, nowMs: () => Date.now(), compresses: true });
@@ -346,6 +355,7 @@ export const aofPrograms: Readonly<Record<string, ProgramSpec>> = {
       into: { kind: 'text', value: 'URI', help: 'Load the data into this empty server.' },
       force: { kind: 'flag', help: 'Also into a server that is not empty.' },
       command: { kind: 'list', value: 'NAME', help: 'Undo the last of these commands instead.' },
+      ...scriptOption,
       ...connectOptions,
       ...progressOptions,
     },
@@ -354,7 +364,7 @@ export const aofPrograms: Readonly<Record<string, ProgramSpec>> = {
   compact: program(
     'compact',
     'compact FILE -o FOLDER\n\nA data folder with the same data and no history.',
-    { ...output, ...progressOptions },
+    { ...output, ...scriptOption, ...progressOptions },
     runCompact,
   ),
 };

@@ -13,6 +13,7 @@ import { PositionFile } from '../program/position-file.js';
 import type { Interrupt, ProgramSpec } from '../program/program.js';
 import { Progress } from '../program/progress.js';
 import type { Batch, Position, Source } from '../record/record.js';
+import { scriptOption } from '../program/script-option.js';
 import { runTransfer } from '../run-transfer.js';
 import { JsonSink } from '../sinks/json-sink.js';
 import { shownKey } from '../sinks/server-sink.js';
@@ -48,6 +49,7 @@ const options = {
   resume: { kind: 'flag', help: 'Go on where a run with the same -o was interrupted.' },
   rdb: { kind: 'text', value: 'FILE', help: 'Read an RDB file instead of a server.' },
   aof: { kind: 'text', value: 'FILE', help: 'Read an append-only file or its manifest instead of a server.' },
+  ...scriptOption,
   ...filterOptions,
   ...connectOptions,
   ...progressOptions,
@@ -148,7 +150,10 @@ async function openSource(
   const aof = words.text('aof');
   if (aof !== undefined) {
     const { AofDataSource } = await import('../sources/aof-engine.js');
-    const source = new AofDataSource(aof);
+    const source = new AofDataSource(aof, {
+      scriptSeconds: words.number('script-seconds'),
+      isStopping: () => interrupt.isAsked,
+    });
     return { source: database === undefined ? source : new OneDatabase(source, database), close };
   }
   const address = addressOf(words.text('uri') ?? '127.0.0.1:6379', words);

@@ -115,7 +115,7 @@ async function runLoad(words: Options, interrupt: Interrupt): Promise<number> {
   let clear: () => void = () => undefined;
   const complaints = new Complaints(() => clear());
   const target = new Target(words);
-  const source = await openSource(words, target, path, complaints, positions);
+  const source = await openSource(words, target, path, complaints, positions, interrupt);
   const filtered = new WithinDatabases(source, words.number('database'));
   const progress = new Progress(source, progressMode(words));
   clear = () => progress.clear();
@@ -173,6 +173,7 @@ async function openSource(
   path: string | undefined,
   complaints: Complaints,
   positions: PositionFile | undefined,
+  interrupt: Interrupt,
 ): Promise<Source> {
   const rdb = words.text('rdb');
   // A server checks the payloads that it gets; filters may have to look into them before.
@@ -188,7 +189,7 @@ async function openSource(
     if (ahead !== undefined) return new AofCommandSource(aof, ahead);
     // The server's engine takes a moment to load.
     const { AofDataSource } = await import('../sources/aof-engine.js');
-    return new AofDataSource(aof);
+    return new AofDataSource(aof, { isStopping: () => interrupt.isAsked });
   }
   const isFile = path !== undefined && path !== '-';
   const from = positions?.read();

@@ -63,7 +63,10 @@ export async function openSource(from: string, settings: SourceSettings, isRefus
   if (kind === 'aof') {
     // The server's engine takes a moment to load.
     const { AofDataSource } = await import('../sources/aof-engine.js');
-    return new AofDataSource(path!);
+    return new AofDataSource(path!, {
+      scriptSeconds: words.number('script-seconds'),
+      isStopping: () => settings.interrupt.isAsked,
+    });
   }
   const address = settings.address(path ?? from);
   const { isCluster } = await probeServer(address);

@@ -6,6 +6,7 @@ import { ClusterSink } from '../link/cluster.js';
 import { Pipeline } from '../link/pipeline.js';
 import { probeServer, takesTransactions } from '../link/probe.js';
 import { addressOf, connectOptions, progressMode, progressOptions } from '../program/connect.js';
+import { scriptOption } from '../program/script-option.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
 import { openOutput } from '../program/output.js';
 import { PositionFile } from '../program/position-file.js';
@@ -73,6 +74,7 @@ const options = {
   verify: { kind: 'flag', help: 'Only compare source and target; exit code 1 when they differ.' },
   sample: { kind: 'number', value: 'SHARE', help: 'With --verify: look at this share of the keys (0.01).' },
   repair: { kind: 'flag', help: 'With --verify: make the target like the source.' },
+  ...scriptOption,
   ...filterOptions,
   ...connectOptions,
   ...progressOptions,
