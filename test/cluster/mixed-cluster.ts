@@ -80,6 +80,18 @@ export class MixedNode {
     return parseNodes(await this.send('CLUSTER', 'NODES'));
   }
 
+  /** Makes this replica the master by CLUSTER FAILOVER, which is given up after five seconds and then asked for again. */
+  async takeOver(...how: string[]): Promise<void> {
+    let askedMs = -Infinity;
+    await untilTrue(async () => {
+      if ((await this.send('ROLE')).startsWith('master')) return true;
+      if (performance.now() - askedMs < 10_000) return false;
+      await this.ok('CLUSTER', 'FAILOVER', ...how);
+      askedMs = performance.now();
+      return false;
+    }, `${this.name} as master`);
+  }
+
   /** kill -9; the folder stays. */
   async kill(): Promise<void> {
     const { peer } = this;

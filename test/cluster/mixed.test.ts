@@ -51,8 +51,7 @@ async function killAndReturn(cluster: MixedCluster, master: MixedNode): Promise<
 }
 
 async function failOver(cluster: MixedCluster, replica: MixedNode, ...how: string[]): Promise<void> {
-  await replica.ok('CLUSTER', 'FAILOVER', ...how);
-  await untilTrue(async () => (await replica.send('ROLE')).startsWith('master'), `${replica.name} as master`);
+  await replica.takeOver(...how);
   await cluster.settle();
 }
 
