@@ -150,6 +150,52 @@ function keyPages(stage: PageStage): void {
     });
   }
 
+  it('keeps what is looked at for Back, for loading again and for a link', async () => {
+    const { page, open, leave } = await stage.seat(stage.root);
+    await open(ids.ours!, 'keys');
+    const tree = page.getByRole('tree');
+    const title = (name: string) => page.locator('.detail').getByRole('heading', { name, exact: true });
+    await tree.getByRole('treeitem', { name: 'queue' }).click();
+    await title('queue').waitFor();
+    await tree.getByRole('treeitem', { name: 'bin\\xff' }).click();
+    await title('bin\\xff').waitFor();
+    await page.reload();
+    await title('bin\\xff').waitFor();
+    await page.goBack();
+    await title('queue').waitFor();
+    await page.goBack();
+    await page.getByText('Choose a key to see its value.').waitFor();
+    // A search, and a type: both are there again with the key.
+    await page.getByLabel('Pattern').fill('s*');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByLabel('Type').selectOption('zset');
+    await page.getByText('1 key fits').waitFor();
+    await tree.getByRole('treeitem', { name: 'scores' }).click();
+    await title('scores').waitFor();
+    await page.reload();
+    await title('scores').waitFor();
+    await page.getByText('1 key fits').waitFor();
+    assert.equal(await page.getByLabel('Pattern').inputValue(), 's*');
+    assert.equal(await page.getByLabel('Type').inputValue(), 'zset');
+    await page.goBack();
+    await page.goBack();
+    await page.goBack();
+    await page.getByText(/keys in all/).waitFor();
+    assert.equal(await page.getByLabel('Pattern').inputValue(), '');
+    await open(ids.ours!, 'history');
+    await page.getByRole('button', { name: '24h' }).click();
+    await page.getByLabel('Lay over it').selectOption({ label: 'redis' });
+    await page.getByRole('button', { name: 'Take redis away' }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Take redis away' }).waitFor();
+    await page.getByRole('button', { name: '24h', pressed: true }).waitFor();
+    await page.goBack();
+    await page.getByRole('button', { name: 'Take redis away' }).waitFor({ state: 'detached' });
+    await page.goBack();
+    await page.getByRole('button', { name: '1h', pressed: true }).waitFor();
+    await leave();
+  });
+
   it('edits JSON and Lua in an editor with colours, byte for byte', async () => {
     const { page, faults, open, leave } = await stage.seat(stage.root);
     await stage.run('ours', ['SET', 'text', 'one\r\ntwo\n']);

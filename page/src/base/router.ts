@@ -45,6 +45,13 @@ function wellFormed(value: string | number): string {
   return String(value).replace(/\p{Surrogate}/gu, '\ufffd');
 }
 
-export function goTo(parts: readonly string[], query?: Readonly<Record<string, string | number>>): void {
+type Query = Readonly<Record<string, string | number>>;
+
+export function goTo(parts: readonly string[], query?: Query): void {
   location.hash = linkTo(parts, query);
+}
+
+/** As `goTo`, in the place of the current entry of the browser's history. */
+export function goInstead(parts: readonly string[], query?: Query): void {
+  location.replace(linkTo(parts, query));
 }

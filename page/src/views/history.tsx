@@ -1,10 +1,10 @@
 // history: curves of what the monitor has kept, with marks at events.
-import { useState } from 'preact/hooks';
 import { get, type Me, textIn } from '../base/api.js';
 import { shownStart } from '../base/bytes.js';
 import { Chart } from '../base/chart.js';
 import { brief, bytes, percent, time } from '../base/format.js';
 import { said, t } from '../base/i18n.js';
+import { goTo, usePlace } from '../base/router.js';
 import { Failure, IconButton, Loading, Segmented, Table, useLoad } from '../base/ui.js';
 import type { ViewProps } from './server-page.js';
 
@@ -99,8 +99,18 @@ function charts(commands: readonly string[]): readonly Shown[] {
 }
 
 export function HistoryView({ server, me, servers }: ViewProps) {
-  const [span, setSpan] = useState<(typeof spans)[number][0]>('1h');
-  const [others, setOthers] = useState<readonly string[]>([]);
+  const { query } = usePlace();
+  const span = (spans.find(([name]) => name === query.get('span')) ?? spans[1])[0];
+  const others = (query.get('over') ?? '')
+    .split(',')
+    .filter((id) => id !== server.id && servers.some((one) => one.id === id))
+    .slice(0, overlaysMax);
+  const show = (name: string, over: readonly string[]): void =>
+    goTo(['s', server.id, 'history'], {
+      ...(server.database === 0 ? {} : { db: server.database }),
+      span: name,
+      ...(over.length === 0 ? {} : { over: over.join() }),
+    });
   const commands = useLoad(() => frequentCommands(server), [server]).value;
   const lengthMs = spans.find(([name]) => name === span)![1];
   const loaded = useLoad(
@@ -140,13 +150,13 @@ export function HistoryView({ server, me, servers }: ViewProps) {
           label={t('Span')}
           choices={spans.map(([name]) => [name, t(name)] as const)}
           chosen={span}
-          onChoose={setSpan}
+          onChoose={(name) => show(name, others)}
         />
         {servers.length > 1 + others.length && others.length < overlaysMax && (
           <select
             aria-label={t('Lay over it')}
             value=""
-            onChange={(event) => setOthers([...others, event.currentTarget.value])}
+            onChange={(event) => show(span, [...others, event.currentTarget.value])}
           >
             <option value="">{t('Lay over it …')}</option>
             {servers
@@ -164,7 +174,12 @@ export function HistoryView({ server, me, servers }: ViewProps) {
             <IconButton
               icon="close"
               label={t('Take {name} away', { name: nameOf(id) })}
-              onClick={() => setOthers(others.filter((one) => one !== id))}
+              onClick={() =>
+                show(
+                  span,
+                  others.filter((one) => one !== id),
+                )
+              }
             />
           </span>
         ))}

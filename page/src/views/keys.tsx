@@ -1,14 +1,15 @@
 // keys: the tree of keys at one side, the chosen key at the other.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { mayAs } from '../base/api.js';
-import { shownStart, unshown } from '../base/bytes.js';
+import { shown, shownStart, unshown } from '../base/bytes.js';
 import { brief, count } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
-import { usePlace } from '../base/router.js';
+import { goInstead, goTo, usePlace } from '../base/router.js';
 import { IconButton } from '../base/ui.js';
 import { AddKey } from './add-key.js';
 import { KeyDetail } from './key-detail.js';
+import { linkedMax } from './key-link.js';
 import type { ViewProps } from './server-page.js';
 import { scrollScale } from './scroll-scale.js';
 import { type Row, TreeModel } from './tree-model.js';
@@ -22,15 +23,38 @@ const types = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const;
 export function KeysView(props: ViewProps) {
   const { server, about, me } = props;
   const { query } = usePlace();
-  const [pattern, setPattern] = useState(query.get('match') ?? '');
+  // What is looked at is in the address, for Back, for loading again, and for sending to somebody.
+  const pattern = query.get('match') ?? '';
+  const type = query.get('type') ?? '';
+  const linked = query.get('key') ?? undefined;
   const [typed, setTyped] = useState(pattern);
-  const [type, setType] = useState('');
+  useEffect(() => setTyped(pattern), [pattern]);
   const [round, setRound] = useState(0);
   const [, redraw] = useState(0);
   const [isAdding, setAdding] = useState(false);
-  const linked = query.get('key');
-  const [chosen, setChosen] = useState<string | undefined>(undefined);
-  useEffect(() => setChosen(linked === null ? undefined : unshown(linked)), [linked]);
+  /** A name that is too long for an address. */
+  const [unlinked, setUnlinked] = useState<string | undefined>(undefined);
+  useEffect(() => setUnlinked(undefined), [linked]);
+  const chosen = unlinked ?? (linked === undefined ? undefined : unshown(linked));
+  const look = (
+    at: { match?: string | undefined; type?: string | undefined; key?: string | undefined },
+    go: typeof goTo = goTo,
+  ): void => {
+    const all = { match: pattern, type, key: linked, ...at };
+    go(['s', server.id, 'keys'], {
+      ...(server.database === 0 ? {} : { db: server.database }),
+      ...(all.match === '' || all.match === undefined ? {} : { match: all.match }),
+      ...(all.type === '' || all.type === undefined ? {} : { type: all.type }),
+      ...(all.key === undefined ? {} : { key: all.key }),
+    });
+  };
+  const choose = (key: string | undefined, go: typeof goTo = goTo): void => {
+    if (key !== undefined && key.length > linkedMax) setUnlinked(key);
+    else {
+      setUnlinked(undefined);
+      look({ key: key === undefined ? undefined : shown(key) }, go);
+    }
+  };
   const separator = about.separator;
   const model = useMemo(
     () =>
@@ -56,8 +80,8 @@ export function KeysView(props: ViewProps) {
           class="tools"
           onSubmit={(event) => {
             event.preventDefault();
-            setPattern(typed);
-            setRound((old) => old + 1);
+            if (typed === pattern) setRound((old) => old + 1);
+            else look({ match: typed });
           }}
         >
           <div class="row">
@@ -74,7 +98,7 @@ export function KeysView(props: ViewProps) {
             <IconButton icon="refresh" label={t('Load again')} onClick={() => setRound((old) => old + 1)} />
           </div>
           <div class="row">
-            <select aria-label={t('Type')} value={type} onChange={(event) => setType(event.currentTarget.value)}>
+            <select aria-label={t('Type')} value={type} onChange={(event) => look({ type: event.currentTarget.value })}>
               <option value="">{t('All types')}</option>
               {types.map((name) => (
                 <option key={name} value={name}>
@@ -90,7 +114,7 @@ export function KeysView(props: ViewProps) {
             )}
           </div>
         </form>
-        <Tree model={model} chosen={chosen} onChoose={setChosen} server={server} />
+        <Tree model={model} chosen={chosen} onChoose={choose} server={server} />
         <div class="foot" role="status">
           <span class="grow">
             {root.isDone
@@ -126,15 +150,15 @@ export function KeysView(props: ViewProps) {
             key={chosen}
             name={chosen}
             canWrite={canWrite}
-            onBack={() => setChosen(undefined)}
+            onBack={() => choose(undefined)}
             onGone={() => {
               model.remove(chosen);
-              setChosen(undefined);
+              choose(undefined, goInstead);
             }}
             onRenamed={(to) => {
               model.remove(chosen);
               model.add(to);
-              setChosen(to);
+              choose(to, goInstead);
             }}
             onCopied={(to) => model.add(to)}
           />
@@ -148,7 +172,7 @@ export function KeysView(props: ViewProps) {
           onAdded={(key) => {
             setAdding(false);
             model.add(key);
-            setChosen(key);
+            choose(key);
             props.reloadAbout();
           }}
         />
