@@ -6,7 +6,8 @@
 import { generate, generateGuards } from './codegen.js';
 import { LuaSyntaxError, shortSource } from './lexer.js';
 import * as runtime from './machine.js';
-import type { CompiledFunction, GuardFunction } from './machine.js';
+import { CompiledFunction } from './machine.js';
+import type { GuardFunction } from './machine.js';
 import { parse } from './parser.js';
 import { LuaFunction, LuaTable } from './values.js';
 import type { LuaValue, Results } from './values.js';
@@ -110,25 +111,16 @@ export class Prototype {
 
   /** The main function of the chunk, with these globals. */
   bind(globals: LuaTable): LuaFunction {
-    let guards: GuardFunction[] | null = null;
     const { chunk } = this;
-    const codes: CompiledFunction[] = this.functions.map(({ line, places }, at) => ({
-      name: '',
-      line,
-      chunk,
-      places,
-      guard: () => {
-        if (guards === null) {
-          this.makeGuards ??= new Function(
-            ...parameterNames,
-            'makers',
-            generateGuards(parse(this.source, chunk), this.isDebugged),
-          ) as (...parameters: unknown[]) => GuardFunction[];
-          guards = this.makeGuards(...shared, makers);
-        }
-        return guards[at]!;
-      },
-    }));
+    const makeGuards = (): void => {
+      this.makeGuards ??= new Function(
+        ...parameterNames,
+        'makers',
+        generateGuards(parse(this.source, chunk), this.isDebugged),
+      ) as (...parameters: unknown[]) => GuardFunction[];
+      this.makeGuards(...shared, makers).forEach((guard, at) => (codes[at]!.guard = guard));
+    };
+    const codes = this.functions.map(({ line, places }) => new CompiledFunction(line, chunk, places, makeGuards));
     const shared = [runtime.machine, helpers, globals, LuaFunction, LuaTable, runtime.unwinding, codes];
     const makers = this.make(...shared);
     return makers[0]!();

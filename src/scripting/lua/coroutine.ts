@@ -1,5 +1,6 @@
 // coroutine: threads inside a script. A yield saves the frames up to the resume, see machine.
 import {
+  capture,
   drive,
   errorValue,
   Frame,
@@ -100,7 +101,7 @@ function resume(coroutine: Coroutine, values: Results, isProtected: boolean): Re
   if (results !== unwinding) return isProtected ? succeeded(results) : results;
   const error = takeError();
   if (error === null) {
-    machine.captured.push(new ResumeFrame(coroutine, isProtected));
+    capture(new ResumeFrame(coroutine, isProtected));
     return unwinding;
   }
   if (isProtected) return [false, errorValue(passNative(error))];

@@ -15,8 +15,8 @@ import { openBase } from './base-library.js';
 import { bitLibrary } from './bit-library.js';
 import { cjsonLibrary } from './cjson-library.js';
 import { cmsgpackLibrary } from './cmsgpack-library.js';
-import { activate, errorValue, FrameStack, list, LuaFrame, StartFrame, suspension } from './machine.js';
-import type { Activation } from './machine.js';
+import { activate, errorValue, Frame, FrameStack, list, saveNative, StartFrame, suspension } from './machine.js';
+import type { Activation, SavedCall } from './machine.js';
 import { openMath, osLibrary } from './math-library.js';
 import { native } from './native.js';
 import { numberToString } from './numbers.js';
@@ -99,6 +99,11 @@ export interface StackLevel {
   readonly locals: readonly { readonly name: string; readonly value: LuaValue }[];
 }
 
+/** The frames of the coroutine that the innermost call of these runs. */
+function innerStack({ innermost }: FrameStack): FrameStack | null {
+  return innermost?.self instanceof Frame ? innermost.self.inner() : null;
+}
+
 export type ExecutionState = 'suspended' | 'done' | 'failed' | 'killed';
 
 /** One run of a function, from its first call to its end. */
@@ -112,6 +117,7 @@ export class Execution implements Activation {
   bug: unknown = null;
   coroutine: unknown = null;
   private readonly start: StartFrame;
+  private readonly startCall: SavedCall;
   private readonly stack = new FrameStack();
   private askHost: () => boolean = () => true;
 
@@ -128,7 +134,8 @@ export class Execution implements Activation {
   ) {
     this.stringMeta = engine.stringMeta;
     this.start = new StartFrame(main, args);
-    this.stack.push(this.start);
+    this.startCall = saveNative(this.start);
+    this.stack.pushCall(this.startCall);
   }
 
   /** Makes a run that has ended into a new one, as the constructor does. */
@@ -141,7 +148,7 @@ export class Execution implements Activation {
     this.stringMeta = engine.stringMeta;
     this.start.restart(main, args);
     this.stack.clear();
-    this.stack.push(this.start);
+    this.stack.pushCall(this.startCall);
   }
 
   readonly charge = (bytes: number): void => {
@@ -178,10 +185,8 @@ export class Execution implements Activation {
 
   /** Where a suspended run stands; null when it is in no Lua function. */
   where(): LuaError['where'] {
-    const { frames } = this.stack;
-    for (let at = frames.length - 1; at >= 0; at--) {
-      const place = frames[at]!.where();
-      if (place !== null) return place;
+    for (let call = this.stack.innermost; call !== null; call = call.outer) {
+      if (call.code !== null) return call.code.where(call.place);
     }
     return null;
   }
@@ -189,23 +194,20 @@ export class Execution implements Activation {
   /** The Lua functions that a suspended run stands in, innermost first. */
   levels(): StackLevel[] {
     let { stack } = this;
-    for (let inner = stack.innermost?.inner() ?? null; inner !== null; inner = stack.innermost?.inner() ?? null)
-      stack = inner;
-    const { frames } = stack;
+    for (let inner = innerStack(stack); inner !== null; inner = innerStack(stack)) stack = inner;
     const levels: StackLevel[] = [];
-    for (let at = frames.length - 1; at >= 0; at--) {
-      const frame = frames[at]!;
-      if (!(frame instanceof LuaFrame)) continue;
-      const caller = frames[at - 1];
-      const place = frame.code.places[frame.place]!;
+    for (let frame = stack.innermost; frame !== null; frame = frame.outer) {
+      const { code, state, outer: caller } = frame;
+      if (code === null) continue;
+      const place = code.places[frame.place]!;
       levels.push({
         line: place.line,
         name:
-          caller instanceof LuaFrame
+          caller !== null && caller.code !== null
             ? (/'(.*)'$/s.exec(caller.code.places[caller.place]!.names[0] ?? '')?.[1] ?? null)
             : null,
         locals: (place.locals ?? []).map(({ name, slot, isCell, constant }) => {
-          const kept = frame.state[slot] as unknown;
+          const kept = state[slot];
           return {
             name,
             value: constant ?? (isCell ? (kept as { readonly v: LuaValue } | undefined)?.v : (kept as LuaValue)),

@@ -1,8 +1,8 @@
 // machine: what generated code calls at run time, and how a running script is parked and taken up again.
 //
 // Compiled functions are plain JavaScript functions, the fastest thing V8 has. To suspend one, the stack is unwound:
-// every call returns `unwinding`, and every function that gets it saves its place, locals and temporaries as a Frame and
-// returns it too. Resuming takes the innermost frame, enters the function's second compilation (the "guard" version, made
+// every call returns `unwinding`, and every function that gets it saves its place, locals and temporaries as a frame (a
+// SavedCall) and returns it too. Resuming takes the innermost frame, enters the function's second compilation (the "guard" version, made
 // on first need) at the saved place, and hands its result to the next frame. The same way serves
 //   - the end of a time slice: the host gets the event loop back, and killing a script is dropping its frames;
 //   - deep recursion: when the JavaScript stack is used up the frames move to the heap and work goes on with an empty
@@ -36,6 +36,7 @@ export const unwinding: LuaValue[] = [];
 
 export type SuspensionKind = 'slice' | 'stack' | 'yield';
 
+/** What the call of a native does that was saved, once the call inside it has a result. */
 export abstract class Frame {
   /** Whether it stands for a call that `nativeCalls` counts. */
   get isBoundary(): boolean {
@@ -46,10 +47,6 @@ export abstract class Frame {
   /** The call failed: returns a result where it catches, else throws or raises. */
   fail(error: LuaError): Results {
     return raise(error);
-  }
-  /** The place in the source, of a frame that has one. */
-  where(): LuaError['where'] {
-    return null;
   }
   /** The frames of a coroutine that runs inside. */
   inner(): FrameStack | null {
@@ -72,13 +69,23 @@ export interface GuardFunction {
 }
 
 /** The constants of a compiled function. */
-export interface CompiledFunction {
-  readonly name: string;
-  readonly line: number;
-  readonly chunk: string;
-  /** Line and operand names by place; see codegen. */
-  readonly places: readonly Place[];
-  guard(): GuardFunction;
+export class CompiledFunction {
+  /** The guard version, once it is made. */
+  guard: GuardFunction | null = null;
+
+  constructor(
+    readonly line: number,
+    readonly chunk: string,
+    /** Line and operand names by place; see codegen. */
+    readonly places: readonly Place[],
+    /** Sets `guard`. */
+    readonly makeGuards: () => void,
+  ) {}
+
+  /** The place in the source. */
+  where(place: number): LuaError['where'] {
+    return { chunk: this.chunk, line: this.places[place]?.line ?? this.line };
+  }
 }
 
 export interface Place {
@@ -100,54 +107,79 @@ export interface VisibleLocal {
   readonly constant?: number;
 }
 
-export class LuaFrame extends Frame {
+/** A call on the heap. One class for all, in a chain: to save or resume one is a few loads and stores of known places. */
+export class SavedCall {
+  outer: SavedCall | null = null;
+
   constructor(
-    readonly code: CompiledFunction,
+    /** Null for the call of a native: `self` is its Frame then. */
+    readonly code: CompiledFunction | null,
     readonly place: number,
     /** Locals, temporaries, extra arguments, and last the upvalues. */
     readonly state: unknown[],
-    private readonly self: LuaFunction,
-  ) {
-    super();
-  }
-
-  override get isBoundary(): boolean {
-    return false;
-  }
-
-  resume(value: Results): Results {
-    return this.code.guard()(this.state, this.self, this.place, value);
-  }
-
-  override fail(error: LuaError): Results {
-    trace(error, this.code, this.place);
-    return raise(error);
-  }
-
-  override where(): LuaError['where'] {
-    return { chunk: this.code.chunk, line: this.code.places[this.place]?.line ?? this.code.line };
-  }
+    readonly self: LuaFunction | Frame,
+  ) {}
 }
 
-/** Frames on the heap, outermost first. */
+const noState: unknown[] = [];
+
+export function saveNative(frame: Frame): SavedCall {
+  return new SavedCall(null, 0, noState, frame);
+}
+
+/** Calls on the heap. */
 export class FrameStack {
-  readonly frames: Frame[] = [];
+  innermost: SavedCall | null = null;
+  count = 0;
   /** How many of them are boundaries. */
   boundaries = 0;
 
-  get innermost(): Frame | undefined {
-    return this.frames.at(-1);
-  }
-
   push(frame: Frame): void {
-    this.frames.push(frame);
+    this.pushCall(saveNative(frame));
     if (frame.isBoundary) this.boundaries++;
   }
 
+  /** A call that is no boundary. */
+  pushCall(call: SavedCall): void {
+    call.outer = this.innermost;
+    this.innermost = call;
+    this.count++;
+  }
+
   clear(): void {
-    if (this.frames.length > 0) this.frames.length = 0;
+    this.innermost = null;
+    this.count = 0;
     this.boundaries = 0;
   }
+}
+
+/** What has been saved since unwinding began. A young object: one that is old would cost a write barrier for each call. */
+class Capture {
+  outermost: SavedCall;
+  count = 1;
+  boundaries = 0;
+
+  constructor(readonly innermost: SavedCall) {
+    this.outermost = innermost;
+  }
+}
+
+/** Saves the call of a native that is unwinding. */
+export function capture(frame: Frame): void {
+  captureCall(saveNative(frame));
+  if (frame.isBoundary) machine.captured!.boundaries++;
+}
+
+/** @hot */
+function captureCall(call: SavedCall): void {
+  const { captured } = machine;
+  if (captured === null) {
+    machine.captured = new Capture(call);
+    return;
+  }
+  captured.outermost.outer = call;
+  captured.outermost = call;
+  captured.count++;
 }
 
 interface Activity {
@@ -162,7 +194,7 @@ interface Activity {
   /** Asked when steps are used up: may the script go on? */
   mayContinue: () => boolean;
   kind: SuspensionKind;
-  captured: Frame[];
+  captured: Capture | null;
   /** The error that makes calls return `unwinding`. */
   error: LuaError | null;
   /** Calls from native functions and metamethods that are under way. */
@@ -191,7 +223,7 @@ export const machine: Activity & {
   loopTurns,
   mayContinue: () => true,
   kind: 'slice',
-  captured: [],
+  captured: null,
   error: null,
   nativeCalls: 0,
   yielded: undefined,
@@ -210,7 +242,7 @@ export const machine: Activity & {
 
   save(code, place, state, self) {
     if (place > 0 && code.places[place]!.isTail) return;
-    this.captured.push(new LuaFrame(code, place, state, self));
+    captureCall(new SavedCall(code, place, state, self));
   },
 };
 
@@ -316,10 +348,29 @@ export function trace(error: LuaError, code: CompiledFunction, place: number): v
   }
 }
 
-/** Moves what was captured to the end of a heap stack. */
-function absorb(stack: FrameStack): void {
+/** Moves what was captured to the inner end of a stack, whose calls from `outer` on are still there. Returns its innermost call. */
+function absorb(stack: FrameStack, outer: SavedCall | null): SavedCall | null {
   const { captured } = machine;
-  for (let frame = captured.pop(); frame !== undefined; frame = captured.pop()) stack.push(frame);
+  if (captured === null) return outer;
+  machine.captured = null;
+  captured.outermost.outer = outer;
+  stack.count += captured.count;
+  stack.boundaries += captured.boundaries;
+  return captured.innermost;
+}
+
+function resume(saved: SavedCall, value: Results): Results {
+  const { code, self } = saved;
+  if (code === null) return (self as Frame).resume(value);
+  if (code.guard === null) code.makeGuards();
+  return code.guard!(saved.state, self as LuaFunction, saved.place, value);
+}
+
+function fail(saved: SavedCall, error: LuaError): Results {
+  const { code, self } = saved;
+  if (code === null) return (self as Frame).fail(error);
+  trace(error, code, saved.place);
+  return raise(error);
 }
 
 /**
@@ -328,17 +379,21 @@ function absorb(stack: FrameStack): void {
  */
 export function drive(stack: FrameStack, start: Results, isRoot: boolean): Results {
   const { stack: bytes, nativeCalls } = machine;
-  const { frames } = stack;
   let value = start;
   let error: LuaError | null = null;
+  // The chain hangs on a variable meanwhile: an old object would take a write barrier at each call, and hold what is done.
+  let next = stack.innermost;
+  stack.innermost = null;
   for (;;) {
-    const frame = frames.pop();
-    if (frame === undefined) return error === null ? value : raise(error);
-    if (frame.isBoundary) stack.boundaries--;
+    const saved = next;
+    if (saved === null) return error === null ? value : raise(error);
+    next = saved.outer;
+    stack.count--;
+    if (saved.code === null && (saved.self as Frame).isBoundary) stack.boundaries--;
     machine.stack = bytes;
     machine.nativeCalls = nativeCalls + stack.boundaries;
     try {
-      value = error === null ? frame.resume(value) : frame.fail(error);
+      value = error === null ? resume(saved, value) : fail(saved, error);
     } catch (thrown) {
       catchThrown(thrown);
       value = unwinding;
@@ -347,9 +402,12 @@ export function drive(stack: FrameStack, start: Results, isRoot: boolean): Resul
     if (value !== unwinding) continue;
     error = takeError();
     if (error !== null) continue;
-    absorb(stack);
-    if (machine.kind === 'stack' && frames.length > framesMax) error = new LuaError('stack overflow', 1);
-    else if (!isRoot || machine.kind !== 'stack') return unwinding;
+    next = absorb(stack, next);
+    if (machine.kind === 'stack' && stack.count > framesMax) error = new LuaError('stack overflow', 1);
+    else if (!isRoot || machine.kind !== 'stack') {
+      stack.innermost = next;
+      return unwinding;
+    }
     value = undefined;
   }
 }
@@ -500,7 +558,7 @@ function metaResult(handler: LuaValue, a: LuaValue, b: LuaValue, c: LuaValue, co
   machine.nativeCalls--;
   if (!(results instanceof Array)) return results;
   if (results === unwinding) {
-    if (machine.error === null) machine.captured.push(boundary);
+    if (machine.error === null) capture(boundary);
     throw unwound();
   }
   return results[0];
@@ -512,7 +570,7 @@ export function callFromNative(callee: LuaValue, arg: LuaValue): LuaValue {
   machine.nativeCalls++;
   const results = call(callee, [arg]);
   machine.nativeCalls--;
-  if (results === unwinding && machine.error === null) machine.captured.push(boundary);
+  if (results === unwinding && machine.error === null) capture(boundary);
   return first(results);
 }
 
@@ -723,7 +781,7 @@ export function lessEqual(left: LuaValue, right: LuaValue): boolean {
       try {
         return !truthy(metaResult(opposite, right, left, undefined, 2));
       } catch (thrown) {
-        if (thrown === suspension) machine.captured.push(new NegateFrame());
+        if (thrown === suspension) capture(new NegateFrame());
         throw thrown;
       }
     }
@@ -821,7 +879,7 @@ function concatFrom(values: LuaValue[], start: number, last: LuaValue): LuaValue
     try {
       result = concatByMeta(left, result, count + 1);
     } catch (thrown) {
-      if (thrown === suspension && count > 0) machine.captured.push(new ConcatFrame(values, count));
+      if (thrown === suspension && count > 0) capture(new ConcatFrame(values, count));
       throw thrown;
     }
   }
@@ -907,7 +965,7 @@ export function runSteps(steps: NativeSteps, start?: Results): Results {
   }
   machine.nativeCalls = nativeCalls;
   const { error } = machine;
-  if (error === null) machine.captured.push(new StepsFrame(steps));
+  if (error === null) capture(new StepsFrame(steps));
   else if (isCalling) passNative(error);
   return unwinding;
 }
@@ -966,7 +1024,7 @@ function handleError(error: LuaError, handler: LuaValue): Results {
   }
   if (results !== unwinding) return results instanceof Array ? [false, ...results] : [false, results];
   if (takeError() !== null) return [false, 'error in error handling'];
-  machine.captured.push(new PrefixFrame(false));
+  capture(new PrefixFrame(false));
   return unwinding;
 }
 
@@ -1006,7 +1064,7 @@ export function protectedCall(args: readonly LuaValue[], handler: LuaValue): Res
   if (results !== unwinding) return succeeded(results);
   const error = takeError();
   if (error !== null) return handleError(error, handler);
-  machine.captured.push(new ProtectedFrame(handler));
+  capture(new ProtectedFrame(handler));
   return unwinding;
 }
 
@@ -1030,6 +1088,7 @@ export function activate(frames: FrameStack, activation: Activation): Results {
   machine.steps = activation.isFrantic ? 0 : stepsPerSlice;
   machine.quantum = machine.steps;
   machine.loopTurns = activation.isFrantic ? 0 : loopTurns;
+  machine.captured = null;
   // The host's call of the script is one of them.
   machine.nativeCalls = 1;
   machine.coroutine = activation.coroutine;

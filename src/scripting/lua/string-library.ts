@@ -1,6 +1,7 @@
 // string-library: `string`, the methods of every string.
 import { formatString } from './format.js';
 import {
+  capture,
   call,
   chargeMemory,
   first,
@@ -53,7 +54,7 @@ function searchOn(matcher: Matcher, isFind: boolean): Results {
   try {
     isFound = matcher.search();
   } catch (thrown) {
-    if (thrown === suspension) machine.captured.push(new SearchFrame(() => searchOn(matcher, isFind)));
+    if (thrown === suspension) capture(new SearchFrame(() => searchOn(matcher, isFind)));
     throw thrown;
   }
   let results: Results = undefined;
@@ -98,7 +99,7 @@ function gmatch(...args: LuaValue[]): Results {
     try {
       isFound = matcher.search();
     } catch (thrown) {
-      if (thrown === suspension) machine.captured.push(new SearchFrame(() => searchNext(matcher)));
+      if (thrown === suspension) capture(new SearchFrame(() => searchNext(matcher)));
       throw thrown;
     }
     let results: Results = undefined;
@@ -212,7 +213,7 @@ class Gsub extends Frame {
         if (!this.advance()) break;
       }
     } catch (thrown) {
-      if (thrown === suspension) machine.captured.push(this);
+      if (thrown === suspension) capture(this);
       throw thrown;
     }
     return this.finish();

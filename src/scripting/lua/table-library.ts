@@ -1,6 +1,7 @@
 // table-library: `table`. Sorting is the quicksort of PUC Lua in its choices of pivots, because scripts see them: in the
 // order of equal elements, and in what a comparison function that contradicts itself leads to.
 import {
+  capture,
   call,
   chargeMemory,
   first,
@@ -179,7 +180,7 @@ class Sort extends Frame {
     } catch (thrown) {
       machine.stack = stack;
       machine.nativeCalls = nativeCalls;
-      if (thrown === suspension) machine.captured.push(this);
+      if (thrown === suspension) capture(this);
       else if (this.isComparing && thrown instanceof LuaError) passNative(thrown);
       throw thrown;
     }

@@ -270,9 +270,8 @@ export class LuaTable {
   }
 }
 
-/** The state of a suspended function, left by the generated code's catch clause. */
+/** What tells a function of Lua from a native. */
 export interface FunctionInfo {
-  readonly name: string;
   readonly line: number;
 }
 
