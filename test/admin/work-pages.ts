@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { Connection } from '../../src/client/connection.js';
 import { userWith } from './admin-client.js';
+import { seriousFaults } from './browser.js';
 import type { PageStage } from './page-stage.js';
 
 export function workPages(stage: PageStage): void {
@@ -324,6 +325,84 @@ export function workPages(stage: PageStage): void {
       assert.equal(await detail.getByRole('button', { name: 'Next' }).isDisabled(), true);
       await detail.getByRole('button', { name: 'Back', exact: true }).click();
       await detail.getByText('element 199', { exact: true }).waitFor();
+      await leave();
+    });
+
+    it('shows names that are empty, long or begin with spaces, and goes through collections of 100,000 elements', async () => {
+      const client = await connect(stage.server.port);
+      await client.call('SELECT', '8');
+      const long = `long${'k'.repeat(3000)}`;
+      for (const [key, value] of [
+        ['', 'nameless'],
+        ['  led', 'by spaces'],
+        [long, 'x'],
+        ['raw', Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))],
+      ] as const)
+        await client.call('SET', key, value);
+      for (let from = 0; from < 100_000; from += 1000) {
+        const places = Array.from({ length: 1000 }, (_, index) => from + index);
+        await client.call('RPUSH', 'list', ...places.map((place) => `element ${place}`));
+        await client.call('ZADD', 'zset', ...places.flatMap((place) => [String(place / 2), `member ${place}`]));
+        await client.call('HSET', 'hash', ...places.flatMap((place) => [`field ${place}`, `value ${place}`]));
+      }
+      await client.call('HSET', 'hash', '', 'of no field');
+      const { page, faults, open, leave } = await stage.seat(stage.root);
+      await open(ids.ours!, 'keys?db=8');
+      const detail = page.locator('.detail');
+      const choose = async (name: string): Promise<void> => {
+        await page.getByRole('treeitem', { name }).click();
+        await detail.getByText('in memory').waitFor();
+      };
+      await choose('(empty)');
+      await detail.getByRole('heading', { name: '(empty)' }).waitFor();
+      await detail.getByText('nameless').waitFor();
+      // The spaces are there to be seen.
+      const indent = await page.evaluate(`(() => {
+        const label = [...document.querySelectorAll('.node .label')].find(({ textContent }) => textContent === '  led');
+        const range = document.createRange();
+        range.setStart(label.firstChild, 2);
+        range.setEnd(label.firstChild, 3);
+        return range.getBoundingClientRect().left - label.getBoundingClientRect().left;
+      })()`);
+      assert.ok(Number(indent) > 8, `${String(indent)} pixels`);
+      await choose('longkkk');
+      const title = (await detail.locator('.key-title').boundingBox())!;
+      assert.ok(title.height < 100, `the title is ${title.height} pixels high`);
+      const copy = (await detail.getByRole('button', { name: 'Load again' }).boundingBox())!;
+      assert.ok(copy.y < title.y + title.height, 'the buttons stay beside the title');
+      faults.push(...(await seriousFaults(page)));
+      await choose('raw');
+      await detail.getByText('00000010').waitFor();
+      // Sixteen lines for 256 bytes, however narrow the place is.
+      const lines = await page.evaluate(`(() => {
+        const range = document.createRange();
+        range.selectNodeContents(document.querySelector('.detail .value-text'));
+        return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+      })()`);
+      assert.equal(lines, 16);
+      for (const [name, element] of [
+        ['list', 'element 54321'],
+        ['zset', 'member 54321'],
+      ] as const) {
+        await choose(name);
+        await detail.getByLabel('Place').fill('54321');
+        await detail.getByRole('button', { name: 'Go to' }).click();
+        await detail.getByText(element, { exact: true }).waitFor();
+        await detail.getByText('Places 54,321 to 54,420').waitFor();
+        assert.equal(await detail.getByRole('row').count(), 101);
+        await detail.getByRole('button', { name: 'Back', exact: true }).click();
+        await detail.getByText('Places 0 to 99').waitFor();
+      }
+      // A field among so many, without a click for each thousand of them.
+      await choose('hash');
+      await detail.getByLabel('Find in it').fill('field 98765');
+      await detail.getByLabel('Find in it').press('Enter');
+      while ((await detail.getByText('value 98765', { exact: true }).count()) === 0) {
+        assert.ok(!(await detail.getByText('Page 3').isVisible()), 'found within two pages');
+        const next = detail.getByRole('button', { name: 'Next' });
+        if (await next.isEnabled()) await next.click();
+        await page.waitForTimeout(20);
+      }
       await leave();
     });
 

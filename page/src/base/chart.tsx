@@ -1,6 +1,7 @@
 // chart: curves over time, by uPlot, which is loaded when the first chart is shown.
 import { useEffect, useRef } from 'preact/hooks';
 import { bytes, region } from './format.js';
+import { t } from './i18n.js';
 
 export interface Curve {
   readonly label: string;
@@ -104,6 +105,7 @@ export function Chart({
           ],
           series: [
             {
+              label: t('Time'),
               value: (_self: unknown, seconds: number | null) =>
                 seconds === null ? '–' : format.format(seconds * 1000),
             },

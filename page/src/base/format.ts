@@ -21,7 +21,7 @@ export function count(value: number): string {
 /** 1.2 M: for places with little room. */
 export function brief(value: number): string {
   if (!Number.isFinite(value)) return '–';
-  if (value < 10_000) return String(Math.round(value));
+  if (value < 10_000) return count(Math.round(value));
   return new Intl.NumberFormat(language(), { notation: 'compact', maximumFractionDigits: 1 }).format(value);
 }
 

@@ -1,5 +1,6 @@
 // zh: the texts of the page in Simplified Chinese. A test holds it to the texts of the code.
 export const chinese: Readonly<Record<string, string>> = {
+  '(empty)': '（空）',
   '$: new entries only; 0: all entries.': '$：只要新条目；0：全部条目。',
   'A HyperLogLog of about {n} elements.': '一个 HyperLogLog，约 {n} 个元素。',
   'A replica becomes the master; clients follow within seconds.': '一个从节点会成为主节点，客户端在几秒内跟随。',
@@ -138,6 +139,7 @@ export const chinese: Readonly<Record<string, string>> = {
   From: '从',
   'Function libraries': '函数库',
   'Give slots to empty masters too': '也向空主节点分配槽',
+  'Go to': '跳转',
   'Hand over': '转交',
   Group: '分组',
   Groups: '消费组',
@@ -180,6 +182,9 @@ export const chinese: Readonly<Record<string, string>> = {
   'Load again': '重新加载',
   'Load all': '全部加载',
   'Load library': '加载函数库',
+  'Next looks at further elements.': '“下一页”会继续查找后面的元素。',
+  Place: '位置',
+  'Places {first} to {last}': '位置 {first} 至 {last}',
   'The list is full: look for keys by a pattern.': '列表已满:请用模式查找键。',
   'Load more': '加载更多',
   'Loading …': '加载中…',

@@ -9,6 +9,7 @@ const cellMax = 240;
 export function Cell({ text }: { text: string }) {
   const [isOpen, setOpen] = useState(false);
   const all = shownLines(text.length > cellMax * 4 ? text.slice(0, cellMax * 4) : text);
+  if (text === '') return <span class="muted small">{t('(empty)')}</span>;
   return (
     <>
       <span class="mono clip">{all.length > cellMax ? `${all.slice(0, cellMax)}…` : all}</span>

@@ -4,6 +4,8 @@ import { t } from '../base/i18n.js';
 import type { ElementField } from './element-dialog.js';
 
 const pageSize = 100;
+/** Elements a step of a search looks at: those that fit are few. */
+const searchStep = 2000;
 
 export interface Element {
   /** Index, field, member. */
@@ -22,6 +24,8 @@ interface Page {
 
 export interface CollectionKind {
   readonly canMatch: boolean;
+  /** Elements have places, so that a page may begin at any of them. */
+  readonly hasPlaces: boolean;
   load(server: ServerApi, key: string, from: string, match: string): Promise<Page>;
   fields(element: Element | undefined): ElementField[];
   save(server: ServerApi, key: string, old: Element | undefined, values: Record<string, string>): Promise<void>;
@@ -30,6 +34,7 @@ export interface CollectionKind {
 
 export const hash: CollectionKind = {
   canMatch: true,
+  hasPlaces: false,
   async load(server, key, from, match) {
     const { elements: pairs, next } = await scan(server, 'HSCAN', key, from, match);
     const found = paired(pairs);
@@ -64,6 +69,7 @@ export const hash: CollectionKind = {
 
 export const list: CollectionKind = {
   canMatch: false,
+  hasPlaces: true,
   async load(server, key, from) {
     const start = Number(from || 0);
     const values = listIn(await server.one('LRANGE', key, String(start), String(start + pageSize)));
@@ -112,6 +118,7 @@ export const list: CollectionKind = {
 
 export const set: CollectionKind = {
   canMatch: true,
+  hasPlaces: false,
   async load(server, key, from, match) {
     const { elements, next } = await scan(server, 'SSCAN', key, from, match);
     return { elements: elements.map((name) => elementOf(name, '')), next };
@@ -128,6 +135,7 @@ export const set: CollectionKind = {
 
 export const sortedSet: CollectionKind = {
   canMatch: true,
+  hasPlaces: true,
   async load(server, key, from, match) {
     if (match !== '') {
       const { elements: pairs, next } = await scan(server, 'ZSCAN', key, from, match);
@@ -164,9 +172,10 @@ async function scan(
 ): Promise<{ elements: Reply[]; next: string | undefined }> {
   const elements: Reply[] = [];
   let cursor = from || '0';
+  const step = String(match === '' ? pageSize : searchStep);
   for (let calls = 0; calls < 50; calls++) {
     const [next, part] = listIn(
-      await server.one(command, key, cursor, 'COUNT', String(pageSize), ...(match === '' ? [] : ['MATCH', match])),
+      await server.one(command, key, cursor, 'COUNT', step, ...(match === '' ? [] : ['MATCH', match])),
     );
     elements.push(...listIn(part));
     cursor = textIn(next);

@@ -1,7 +1,7 @@
 // collections: hashes, lists, sets and sorted sets, a page at a time.
 import { useState } from 'preact/hooks';
 import { shownStart } from '../base/bytes.js';
-import { duration } from '../base/format.js';
+import { count, duration } from '../base/format.js';
 import { t } from '../base/i18n.js';
 import { ask, type Column, Failure, IconButton, Loading, say, sayError, Table, useLoad } from '../base/ui.js';
 import { Cell } from './cell.js';
@@ -61,7 +61,14 @@ function Collection({
   const [typed, setTyped] = useState('');
   const [editing, setEditing] = useState<Element | 'new' | undefined>();
   const from = starts.at(-1)!;
-  const page = useLoad(() => kind.load(server, name, from, match), [server, name, from, match, round]);
+  const hasPlaces = kind.hasPlaces && match === '';
+  const [place, setPlace] = useState('');
+  const page = useLoad(
+    async () => ({ from, match, ...(await kind.load(server, name, from, match)) }),
+    [server, name, from, match, round],
+  );
+  // While the next page loads, the one before is shown: its end is no longer where the next one begins.
+  const isCurrent = page.value?.from === from && page.value.match === match;
   const changed = (): void => {
     page.reload();
     onChanged();
@@ -114,6 +121,27 @@ function Collection({
             />
           </form>
         )}
+        {hasPlaces && (starts.length > 1 || page.value?.next !== undefined) && (
+          <form
+            class="row tight"
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (place !== '' && place !== from) setStarts([...starts, place]);
+            }}
+          >
+            <input
+              type="number"
+              class="place"
+              min="0"
+              step="1"
+              placeholder={t('Place')}
+              aria-label={t('Place')}
+              value={place}
+              onInput={(event) => setPlace(event.currentTarget.value)}
+            />
+            <button type="submit">{t('Go to')}</button>
+          </form>
+        )}
         <span class="grow" />
         {canWrite && (
           <button type="button" onClick={() => setEditing('new')}>
@@ -140,12 +168,22 @@ function Collection({
         </button>
         <button
           type="button"
-          disabled={page.value?.next === undefined}
+          disabled={!isCurrent || page.value?.next === undefined}
           onClick={() => setStarts([...starts, page.value!.next!])}
         >
           {t('Next')}
         </button>
-        <span class="muted small">{t('Page {n}', { n: starts.length })}</span>
+        <span class="muted small" role="status">
+          {!isCurrent
+            ? page.error === undefined && t('Loading …')
+            : !hasPlaces || elements.length === 0
+              ? t('Page {n}', { n: starts.length })
+              : t('Places {first} to {last}', {
+                  first: count(Number(from)),
+                  last: count(Number(from) + elements.length - 1),
+                })}
+          {match !== '' && isCurrent && page.value?.next !== undefined && ` · ${t('Next looks at further elements.')}`}
+        </span>
       </div>
       {isSortedSet === true && elements.length > 0 && (
         <GeoMap server={server} name={name} members={elements.map(({ name: member }) => member)} />

@@ -102,7 +102,7 @@ export function ValueBox({
       ) : decoded instanceof Error ? (
         <div class="notice warn">{decoded.message}</div>
       ) : form === 'bits' ? null : (
-        <pre class="value-text" tabIndex={0} aria-label={t('Value')}>
+        <pre class={`value-text ${form === 'hex' ? 'columns' : ''}`} tabIndex={0} aria-label={t('Value')}>
           {shownLines(decoded.slice(0, shownMax))}
           {decoded.length > shownMax && `\n… ${t('{n} more characters', { n: decoded.length - shownMax })}`}
         </pre>

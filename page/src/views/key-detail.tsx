@@ -5,6 +5,7 @@ import { shown, shownStart, unshown } from '../base/bytes.js';
 import { bytes, count, duration } from '../base/format.js';
 import { FormDialog } from '../base/form.js';
 import { t } from '../base/i18n.js';
+import { NameText } from '../base/name-text.js';
 import { ask, Check, CopyButton, Failure, Field, IconButton, Loading, say, sayError, useLoad } from '../base/ui.js';
 import { HashValue, ListValue, SetValue, SortedSetValue } from '../values/collections.js';
 import { StreamValue } from '../values/stream-value.js';
@@ -13,6 +14,8 @@ import type { ValueProps } from '../values/value-props.js';
 import type { ViewProps } from './server-page.js';
 
 const titleMax = 500;
+/** May scroll, which takes the focus of the keyboard. */
+const titleLong = 60;
 
 interface Props extends ViewProps {
   readonly name: string;
@@ -79,7 +82,9 @@ export function KeyDetail({ server, name, canWrite, onBack, onGone, onRenamed, o
     <div class="stack">
       <div class="row">
         <IconButton icon="back" label={t('Back to the keys')} class="plain icon back" onClick={onBack} />
-        <h2 class="key-title grow">{shownStart(name, titleMax)}</h2>
+        <h2 class="key-title grow" tabIndex={name.length > titleLong ? 0 : undefined}>
+          <NameText text={name} lengthMax={titleMax} />
+        </h2>
         <CopyButton text={shown(name)} />
         <IconButton icon="refresh" label={t('Load again')} onClick={() => setRound(round + 1)} />
       </div>

@@ -5,6 +5,7 @@ import { shown, shownStart, unshown } from '../base/bytes.js';
 import { brief, count } from '../base/format.js';
 import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
+import { NameText } from '../base/name-text.js';
 import { goInstead, goTo, usePlace } from '../base/router.js';
 import { IconButton } from '../base/ui.js';
 import { AddKey } from './add-key.js';
@@ -344,7 +345,7 @@ function TreeRow({
     <div {...common} aria-selected={isChosen}>
       <span class={`type ${kind ?? ''}`}>{shownStart(kind ?? '·', 20)}</span>
       <span class="label" title={shownStart(row.key, titleMax)}>
-        {shownStart(row.key)}
+        <NameText text={row.key} />
       </span>
     </div>
   );
