@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServerAddress } from '../link/address.js';
-import { addressOf, connectOptions } from '../program/connect.js';
+import { addressOf, connectOptions, stallMsOf } from '../program/connect.js';
 import { readConfig } from '../program/config-file.js';
 import { type Options, type OptionTable, UsageError } from '../program/options.js';
 import type { Interrupt } from '../program/program.js';
@@ -107,7 +107,6 @@ export const runOptions = {
   compress: { kind: 'text', value: 'KIND', help: 'gzip (default), brotli or none.' },
   level: { kind: 'integer', value: 'N', help: 'How hard to compress: gzip 1 to 9, brotli 0 to 11.' },
   verify: { kind: 'text', value: 'HOW', help: 'full: read the stored copy back and load it (default); none.' },
-  stall: { kind: 'number', value: 'SECONDS', help: 'Give up a server that is silent so long (default 300).' },
 } as const satisfies OptionTable;
 
 /** Everything that a config file may hold, whichever command reads it. */
@@ -201,7 +200,7 @@ function s3Target(text: string, words: Options): S3Target {
 
 function sftpTarget(text: string, words: Options, workFolder: string): SftpTarget {
   const place = { ...parseSftp(text), identityFile: words.text('ssh-identity'), options: words.list('ssh-option') };
-  return new SftpTarget(place, workFolder);
+  return new SftpTarget(place, workFolder, stallMsOf(words));
 }
 
 export interface Places {
@@ -315,14 +314,12 @@ export interface SnapshotPlace {
   readonly isCluster: () => Promise<boolean>;
 }
 
-const STALL_SECONDS = 300;
-
 export function snapshotPlace(words: Options): SnapshotPlace {
   const text = words.text('from') ?? '127.0.0.1:6379';
   const how = words.text('cluster') ?? 'auto';
   if (how !== 'auto' && how !== 'yes' && how !== 'no')
     throw new UsageError(`--cluster is 'auto', 'yes' or 'no', not '${how}'`);
-  const stallMs = (words.number('stall') ?? STALL_SECONDS) * 1000;
+  const stallMs = stallMsOf(words);
   if (text.startsWith('rdb:')) {
     if (how === 'yes') throw new UsageError('--cluster yes wants a node of a cluster, not a file');
     const path = text.slice('rdb:'.length);

@@ -10,43 +10,10 @@ import { streamErrorText } from '../../client/tls-words.js';
 import { readSnapshot, readSnapshotHeader, SnapshotError } from '../../client/snapshot-transfer.js';
 import { errorCode } from '../../base/system-error.js';
 import type { ServerAddress } from '../link/address.js';
+import { StallWatch } from '../link/stall-watch.js';
 import { TransferError } from '../record/record.js';
 
 const LINE_BYTES_MAX = 4096;
-const BEAT_MS = 1000;
-
-/**
- * Ends a connection over which nothing comes. It sends nothing itself: redis-server begins a diskless snapshot when a replica has
- * been silent for repl-diskless-sync-delay.
- */
-class Watch {
-  private readonly timer: NodeJS.Timeout;
-  private bytes = 0;
-  private changedMs = performance.now();
-  hasEnded = false;
-
-  constructor(
-    private readonly stream: Duplex & { readonly bytesRead?: number },
-    private readonly limitMs: number,
-  ) {
-    this.timer = setInterval(() => this.look(), BEAT_MS);
-  }
-
-  private look(): void {
-    const { stream } = this;
-    const nowMs = performance.now();
-    // A full buffer waits for us, not for the server.
-    if (stream.bytesRead !== this.bytes || stream.readableLength > 0) this.changedMs = nowMs;
-    this.bytes = stream.bytesRead ?? 0;
-    if (nowMs - this.changedMs < this.limitMs) return;
-    this.hasEnded = true;
-    stream.destroy(new Error('nothing came'));
-  }
-
-  stop(): void {
-    clearInterval(this.timer);
-  }
-}
 
 async function ask(stream: Duplex, source: ByteSource, ...words: string[]): Promise<string> {
   stream.write(encodeCommand(words));
@@ -63,7 +30,7 @@ export async function* serverSnapshot(address: ServerAddress, stallMs: number): 
   } catch (error) {
     throw new TransferError(`cannot connect to ${address.name}: ${error instanceof Error ? error.message : ''}`);
   }
-  const watch = new Watch(stream, stallMs);
+  const watch = new StallWatch(stream, stallMs);
   try {
     const source = new ByteSource(stream, new Uint8Array(0));
     if (address.password !== undefined) {

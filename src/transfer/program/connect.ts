@@ -8,6 +8,7 @@ export const connectOptions = {
   user: { kind: 'text', value: 'NAME', help: 'ACL user; the default user without it.' },
   password: { kind: 'text', letter: 'a', value: 'PASSWORD', help: 'Password.', variable: 'REDISCLI_AUTH' },
   timeout: { kind: 'number', letter: 't', value: 'SECONDS', help: 'How long connecting may take.' },
+  stall: { kind: 'number', value: 'SECONDS', help: 'Give up a server that is silent so long (default 300; 0: never).' },
   tls: { kind: 'flag', help: 'Connect by TLS; so does a rediss:// address.' },
   cacert: { kind: 'text', value: 'FILE', help: 'CA certificate to trust.' },
   cert: { kind: 'text', value: 'FILE', help: 'Client certificate.' },
@@ -25,6 +26,13 @@ export function progressMode(options: Options): { quiet: boolean; always: boolea
   return { quiet: options.flag('quiet'), always: options.flag('progress'), json: options.flag('json') };
 }
 
+const STALL_SECONDS = 300;
+
+/** How long a server that owes something may be silent; 0: as long as it likes. */
+export function stallMsOf(options: Options): number {
+  return (options.number('stall') ?? STALL_SECONDS) * 1000;
+}
+
 export function addressOf(text: string, options: Options): ServerAddress {
   const tls: TlsOptions = {
     caFile: options.text('cacert'),
@@ -33,10 +41,11 @@ export function addressOf(text: string, options: Options): ServerAddress {
     insecure: options.flag('insecure'),
   };
   const hasTls = options.flag('tls') || ['cacert', 'cert', 'key', 'insecure'].some((name) => options.has(name));
-  return parseAddress(text, {
+  const address = parseAddress(text, {
     user: options.text('user'),
     password: options.text('password'),
     tls: hasTls ? tls : undefined,
     timeoutMs: (options.number('timeout') ?? 0) * 1000,
   });
+  return { ...address, replyMs: stallMsOf(options) };
 }

@@ -17,8 +17,10 @@ import {
   type SnapshotHeader,
 } from '../../client/snapshot-transfer.js';
 import { AofItem, AofReader } from '../../persistence/aof/reader.js';
+import { VALKEY_MAGIC } from '../../persistence/rdb/format.js';
 import type { ServerAddress } from '../link/address.js';
 import { LinkLost } from '../link/pipeline.js';
+import { StallWatch } from '../link/stall-watch.js';
 import { type Batch, type CommandRecord, type Position, type Source, TransferError } from '../record/record.js';
 import { noteBytes } from '../garbage.js';
 import { RdbSource } from '../sources/rdb-source.js';
@@ -50,6 +52,12 @@ export interface PsyncOptions {
   readonly isStopping: () => boolean;
 }
 
+/** Whether the first bytes, however few came, are those of an RDB. */
+function beginsAsRdb(bytes: Buffer): boolean {
+  const text = bytes.toString('latin1', 0, 5);
+  return ['REDIS', VALKEY_MAGIC].some((magic) => magic.startsWith(text) || text.startsWith(magic));
+}
+
 export class PsyncSource implements Source {
   totalBytes: number | undefined;
   readonly totalKeys = undefined;
@@ -65,7 +73,9 @@ export class PsyncSource implements Source {
   private readonly snapshot: Spool;
   private readonly commands: Spool;
   private database = 0;
+  private snapshotBytes = 0;
   private timer: NodeJS.Timeout | undefined;
+  private watch: StallWatch | undefined;
 
   constructor(
     private readonly address: ServerAddress,
@@ -111,6 +121,7 @@ export class PsyncSource implements Source {
       );
     }
     this.stream = stream;
+    this.watch = new StallWatch(stream, address.replyMs ?? 0);
     const source = new ByteSource(stream, new Uint8Array(0));
     if (address.password !== undefined) {
       const words = address.user === undefined ? [address.password] : [address.user, address.password];
@@ -126,6 +137,7 @@ export class PsyncSource implements Source {
     const header = await readSnapshotHeader(source);
     const words = (header.resync ?? '').split(' ');
     if (!header.hasSnapshot) {
+      if (from === undefined) throw new TransferError(`${this.name} goes on with a stream that nobody asked for`);
       this.replicationId = words[1] ?? String(from!.id);
       this.givenOffset = this.receivedOffset = Number(from!.offset);
       this.database = Number(from!.database ?? 0);
@@ -150,7 +162,13 @@ export class PsyncSource implements Source {
     // An empty line now and then shows the source that we live while it sends.
     const beat = setInterval(() => this.stream?.write('\n'), ACKNOWLEDGE_MS);
     try {
-      yield* readSnapshot(source, header);
+      for await (const part of readSnapshot(source, header)) {
+        // What is no RDB at all must not fill the spool.
+        if (this.snapshotBytes === 0 && !beginsAsRdb(part))
+          throw new TransferError(`${this.name} sends something that is no RDB`);
+        this.snapshotBytes += part.length;
+        yield part;
+      }
     } finally {
       clearInterval(beat);
     }
@@ -169,10 +187,15 @@ export class PsyncSource implements Source {
     }
   }
 
+  private reasonOf(error: unknown): string {
+    if (this.watch?.hasEnded === true) return `nothing came for ${(this.address.replyMs ?? 0) / 1000} seconds`;
+    return error instanceof Error ? error.message : String(error);
+  }
+
   /** A refusal is final, unless it is one of the moment; all else means that the connection was lost. */
   private failureOf(error: unknown): unknown {
     if (error instanceof TransferError) return error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = this.reasonOf(error);
     const isRefusal =
       error instanceof SnapshotError && /: -(?!NOMASTERLINK|LOADING|MASTERDOWN|BUSY|ERR Can't SYNC)/.test(message);
     if (!isRefusal) return new LinkLost(`${this.name}: ${message}`);
@@ -194,7 +217,7 @@ export class PsyncSource implements Source {
       }
       this.commands.fail(new LinkLost(`${this.name} closed the connection`));
     } catch (error) {
-      this.commands.fail(new LinkLost(`${this.name}: ${error instanceof Error ? error.message : String(error)}`));
+      this.commands.fail(new LinkLost(`${this.name}: ${this.reasonOf(error)}`));
     }
   }
 
@@ -216,6 +239,8 @@ export class PsyncSource implements Source {
       rdb.packsStrings = this.options.packsStrings === true;
       yield* rdb.batches();
       this.warnings.push(...rdb.warnings);
+      if (rdb.reader.offset < this.snapshotBytes)
+        throw new TransferError(`${this.name} sends bytes after the end of its data set`);
       yield { records: [], sourceBytes: rdb.reader.offset, position: this.position };
     }
     if (this.options.isSnapshotOnly) return;
@@ -288,6 +313,7 @@ export class PsyncSource implements Source {
 
   close(): void {
     clearInterval(this.timer);
+    this.watch?.stop();
     this.stream?.on('error', () => undefined);
     this.stream?.destroy();
     this.snapshot.close();

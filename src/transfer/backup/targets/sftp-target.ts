@@ -4,7 +4,7 @@
 // by `reput`; the backup is read back before its checksum is stored, so bytes that were lost on the way show.
 
 import { spawn } from 'node:child_process';
-import { createReadStream, rmSync, statSync } from 'node:fs';
+import { createReadStream, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../program/options.js';
 import { TransferError } from '../../record/record.js';
@@ -12,7 +12,12 @@ import { parseBackupName } from '../backup-name.js';
 import { PART_SUFFIX } from './folder-target.js';
 import { type StoredFile, type Target, TargetUnreachable } from './target.js';
 
+/** A list longer than this is an error: of half a list it is not known what is missing. */
 const OUTPUT_BYTES_MAX = 16 << 20;
+/** A transfer that is slower counts as one that stands still. */
+const BYTES_PER_MS_MIN = 8;
+const BEAT_MS = 1000;
+const KILL_MS = 2000;
 const ERROR_CHARACTERS_MAX = 500;
 /** As ssh ends when it has no connection. */
 const NO_CONNECTION = 255;
@@ -63,13 +68,22 @@ export class SftpTarget implements Target {
   constructor(
     private readonly place: SftpPlace,
     private readonly workFolder: string,
+    /** How long sftp may be silent; 0: as long as it likes. */
+    private readonly stallMs = 0,
   ) {
     const { user, host, port, folder } = place;
     this.name = `sftp://${user === undefined ? '' : `${user}@`}${host}${port === undefined ? '' : `:${port}`}/${folder.startsWith('/') ? folder.slice(1) : `~/${folder}`}`;
   }
 
-  /** Runs the lines of a batch; returns what sftp prints. */
   private run(...lines: readonly string[]): Promise<string> {
+    return this.transfer(lines, 0);
+  }
+
+  /**
+   * Runs the lines of a batch; returns what sftp prints. ssh gives up a dead connection itself, but not a host that answers and
+   * does nothing: `sentBytes` gives time to a file that is sent, of which sftp says nothing, and `file` shows how one comes.
+   */
+  private transfer(lines: readonly string[], sentBytes: number, file?: string): Promise<string> {
     const { user, host, port, folder, identityFile, options } = this.place;
     const words = [
       ...['-b', '-', '-o', 'BatchMode=yes', '-o', 'ServerAliveInterval=15'],
@@ -83,13 +97,35 @@ export class SftpTarget implements Target {
       const child = spawn('sftp', words, { stdio: ['pipe', 'pipe', 'pipe'] });
       let output = '';
       let complaint = '';
+      const fail = (reason: string): void => {
+        clearInterval(timer);
+        reject(new TransferError(`${this.name}: sftp was ended: ${reason}`));
+        // It ends its ssh when it is asked to; what holds the pipes open is not waited for.
+        child.kill('SIGTERM');
+        setTimeout(() => child.kill('SIGKILL'), KILL_MS).unref();
+        for (const stream of child.stdio) stream?.destroy();
+        child.unref();
+      };
+      let heardMs = performance.now();
+      let size = 0;
+      const limitMs = this.stallMs + sentBytes / BYTES_PER_MS_MIN;
+      const look = (): void => {
+        const now = file === undefined ? 0 : (statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+        if (now !== size) heardMs = performance.now();
+        size = now;
+        if (performance.now() - heardMs >= limitMs) fail(`nothing came for ${Math.round(limitMs) / 1000} seconds`);
+      };
+      const timer = this.stallMs > 0 ? setInterval(look, Math.min(BEAT_MS, this.stallMs)) : undefined;
       child.stdout.on('data', (bytes: Buffer) => {
-        if (output.length < OUTPUT_BYTES_MAX) output += bytes.toString();
+        heardMs = performance.now();
+        if (output.length + bytes.length > OUTPUT_BYTES_MAX) fail('the list of files has no end');
+        else output += bytes.toString();
       });
       child.stderr.on('data', (bytes: Buffer) => (complaint = (complaint + bytes.toString()).slice(-4096)));
       child.stdin.on('error', () => undefined);
       child.on('error', (error) => reject(new TransferError(`cannot run sftp: ${error.message}`)));
       child.on('close', (status, signal) => {
+        clearInterval(timer);
         if (status === 0) {
           resolve(output);
           return;
@@ -133,13 +169,14 @@ export class SftpTarget implements Target {
         : [`${begun !== undefined && begun < size ? 'reput' : 'put'} ${word(path)} ${word(part)}`]),
       `rename ${word(part)} ${word(name)}`,
     ];
-    await this.run(...lines);
+    await this.transfer(lines, size);
   }
 
   async *read(name: string): AsyncGenerator<Uint8Array, void> {
     const file = join(this.workFolder, `.${name}.${process.pid}.got${PART_SUFFIX}`);
+    mkdirSync(this.workFolder, { recursive: true });
     try {
-      await this.run(`get ${word(name)} ${word(file)}`);
+      await this.transfer([`get ${word(name)} ${word(file)}`], 0, file);
       yield* createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
     } finally {
       rmSync(file, { force: true });
