@@ -1,4 +1,5 @@
 // cjson-library: `cjson`, JSON for scripts, with the options, limits and messages of lua-cjson 2.1 as Redis ships it.
+import { deepNative } from './machine.js';
 import { checkInteger, checkString, setFunctions } from './native.js';
 import { formatGeneral, numberToString, parseNumber } from './numbers.js';
 import { argumentError, LuaTable, LuaUserdata, nativeError, traversalEnd, typeName } from './values.js';
@@ -469,18 +470,18 @@ const intMax = 0x7fffffff;
 export function cjsonLibrary(): LuaTable {
   const settings = newSettings();
   const library = setFunctions(new LuaTable(), {
-    encode(...args) {
+    encode: deepNative((...args) => {
       if (args.length !== 1) throw argumentError(1, 'expected 1 argument');
       return new Encoder(settings).encode(args[0]);
-    },
-    decode(...args) {
+    }),
+    decode: deepNative((...args) => {
       if (args.length !== 1) throw argumentError(1, 'expected 1 argument');
       const text = checkString(args, 1);
       if (text.length >= 2 && (text.charCodeAt(0) === 0 || text.charCodeAt(1) === 0)) {
         throw nativeError('JSON parser does not support UTF-16 or UTF-32');
       }
       return new Decoder(text, settings).decode();
-    },
+    }),
     encode_sparse_array(...args): Results {
       checkCount(args, 3);
       settings.sparseConvert = enumOption(args, 1, ['off', 'on'], settings.sparseConvert ? 1 : 0) === 1;

@@ -2,6 +2,7 @@
 //
 // Numbers that are whole go out as the shortest integer, others as the shortest float that keeps the value. A table whose
 // keys are 1..n is an array. Nesting over 16 levels is written as nil.
+import { deepNative } from './machine.js';
 import { checkInteger, checkString, setFunctions } from './native.js';
 import { argumentError, LuaTable, nativeError, traversalEnd } from './values.js';
 import type { LuaValue } from './values.js';
@@ -265,12 +266,14 @@ export function cmsgpackLibrary(): LuaTable {
       if (args.length === 0) throw argumentError(0, 'MessagePack pack needs input.');
       return args.map((value) => packValue(value, 0)).join('');
     },
-    unpack: (...args) => unpackFrom(checkString(args, 1), 0, 0),
-    unpack_one: (...args) => unpackFrom(checkString(args, 1), 1, args[1] === undefined ? 0 : checkInteger(args, 2)),
-    unpack_limit: (...args) => {
+    unpack: deepNative((...args) => unpackFrom(checkString(args, 1), 0, 0)),
+    unpack_one: deepNative((...args) =>
+      unpackFrom(checkString(args, 1), 1, args[1] === undefined ? 0 : checkInteger(args, 2)),
+    ),
+    unpack_limit: deepNative((...args) => {
       const data = checkString(args, 1);
       return unpackFrom(data, checkInteger(args, 2), args[2] === undefined ? 0 : checkInteger(args, 3));
-    },
+    }),
   });
   library.set('_NAME', 'cmsgpack');
   library.set('_VERSION', 'lua-cmsgpack 0.4.0');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { compile } from './compile.js';
 import { Engine, Execution } from './engine.js';
@@ -212,15 +213,62 @@ test('lists of arguments, however long, leave room for deep recursion', () => {
   }
 });
 
-test('deep recursion and endless tail calls work', () => {
-  assert.equal(
-    runLua('local function d(n) if n == 0 then return 0 end return 1 + d(n - 1) end print(d(15000))').output,
-    '15000\n',
-  );
-  assert.equal(
-    runLua('local function d(n) if n == 0 then return "end" end return d(n - 1) end print(d(200000))').output,
-    'end\n',
-  );
+/** Deep recursion of many kinds, with what it prints. The first uses up the stack, after which more of it may be used. */
+function deepPrograms(): (readonly [source: string, output: string])[] {
+  const programs: [string, string][] = [
+    ['local function d(n) if n == 0 then return 0 end return 1 + d(n - 1) end print(d(15000))', '15000'],
+    ['local function d(n) if n == 0 then return "end" end return d(n - 1) end print(d(200000))', 'end'],
+  ];
+  for (const count of [1, 10, 60, 200]) {
+    const list = Array.from({ length: count }, () => 'n').join(', ');
+    for (const parameters of ['', 'm', list.replaceAll('n', 'm')]) {
+      programs.push([
+        `local n = 0 local function d(${parameters}) n = n + 1 if n == 9000 then return 0 end return 1 + d(${list}) end print(d())`,
+        '8999',
+      ]);
+    }
+  }
+  // Natives that take much stack themselves.
+  const levels = 990;
+  for (const [value, callee] of [
+    [`string.rep('[', ${levels}) .. string.rep(']', ${levels})`, 'cjson.decode'],
+    [`{} for i = 1, ${levels} do s = {a = s} end`, 'cjson.encode'],
+    [`string.rep('\\145', ${levels}) .. '\\1'`, 'cmsgpack.unpack'],
+    [`string.rep('\\145', ${levels}) .. '\\1'`, 'cmsgpack.unpack_one'],
+    [`'return ' .. string.rep('(', 150) .. '1' .. string.rep(')', 150)`, 'loadstring'],
+  ] as const) {
+    const prepare = `local s = ${value} local function use() ${callee}(s) assert(pcall(${callee}, s)) end `;
+    programs.push(
+      [
+        `${prepare}local function d(n) if n % 97 == 0 then use() end if n == 0 then return 0 end return 1 + d(n - 1) end print(d(7000))`,
+        '7000',
+      ],
+      [
+        `${prepare}local function d(n) if n == 0 then use() return 0 end return 1 + d(n - 1) end print(coroutine.wrap(function() return d(4400) + d(2600) end)())`,
+        '7000',
+      ],
+    );
+  }
+  const failing = 'local function d(n) if n == 0 then return (cjson.decode("{")) end return 1 + d(n - 1) end';
+  const message = 'test.lua:1: Expected object key string but found T_END at character 2';
+  programs.push([`${failing} print(pcall(d, 10)) print(pcall(d, 4500))`, `false\t${message}\nfalse\t${message}`]);
+  return programs;
+}
+
+test('recursion as deep as PUC Lua allows works, whatever the functions hold and call', () => {
+  for (const [source, output] of deepPrograms()) assert.equal(runLua(source).output, `${output}\n`, source);
+});
+
+test('deep recursion works in code that V8 does not optimise, which takes the most stack', () => {
+  const harness = new URL('harness.js', import.meta.url).href;
+  const program = `import { runLua } from ${JSON.stringify(harness)};
+    process.stdout.write(JSON.stringify(${JSON.stringify(deepPrograms())}.map(([source]) => runLua(source).output)));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--jitless', '--input-type=module', '--eval', program], {
+    encoding: 'utf8',
+  });
+  assert.notEqual(stdout, '', stderr);
+  const outputs = JSON.parse(stdout) as string[];
+  deepPrograms().forEach(([source, output], at) => assert.equal(outputs[at], `${output}\n`, source));
 });
 
 test('nothing holds the process: every endless script can be killed', () => {

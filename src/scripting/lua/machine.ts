@@ -26,7 +26,7 @@
 // Compiling 300 lines takes 1 ms once V8 is warm (3 to 10 ms the first time), a cached script with one host call 60 ns.
 import { numberToString, stringToNumber } from './numbers.js';
 import { LuaError, LuaFunction, LuaTable, LuaUserdata, typeName } from './values.js';
-import type { LuaValue, Results } from './values.js';
+import type { LuaValue, NativeCode, Results } from './values.js';
 
 /** The one exception that is not an error: unwind and save. */
 export const suspension = { suspended: true } as const;
@@ -57,8 +57,15 @@ export abstract class Frame {
 /** Steps between two looks at the clock. */
 export const stepsPerSlice = 10_000;
 const loopTurns = 100;
-/** JavaScript stack for Lua functions, in units of about a byte. */
-const stackBytes = 400_000;
+/** JavaScript stack for Lua functions, in bytes as codegen counts them: what is safe anywhere, and what is enough. */
+const stackBytesLeast = 400_000;
+const stackBytesMost = 750_000;
+/** Left to natives, the server's commands and V8's compiler. */
+const stackBytesKept = 190_000;
+/** Used by Lua functions when a native that takes much itself begins with an empty stack. */
+const stackBytesBeforeDeep = 300_000;
+/** Of `machine.stack` while no script runs. */
+const unbounded = 1 << 29;
 const framesMax = 20_000;
 /** Calls from native functions, one inside the other; PUC Lua's limit. */
 export const nativeCallsMax = 199;
@@ -217,7 +224,7 @@ export const machine: Activity & {
   tick: () => number;
   save(code: CompiledFunction, place: number, state: unknown[], self: LuaFunction): void;
 } = {
-  stack: stackBytes,
+  stack: unbounded,
   steps: stepsPerSlice,
   quantum: stepsPerSlice,
   loopTurns,
@@ -348,6 +355,38 @@ export function trace(error: LuaError, code: CompiledFunction, place: number): v
   }
 }
 
+let stackBytes = stackBytesLeast;
+let isStackMeasured = false;
+
+/** Finds out, once a script has used up the least, how much stack there is: scripts that start from now on may have more. */
+function measureStack(): void {
+  isStackMeasured = true;
+  // A list of arguments takes the same in compiled code and in any engine.
+  const list = new Array<number>(1000).fill(0);
+  const wanted = stackBytesMost + stackBytesKept;
+  let found = 0;
+  const descend = (): void => {
+    found += list.length * listedBytes;
+    if (found < wanted) Reflect.apply(descend, undefined, list);
+  };
+  try {
+    Reflect.apply(descend, undefined, list);
+  } catch {
+    // The end of the stack.
+  }
+  stackBytes = Math.max(stackBytesLeast, Math.min(found - stackBytesKept, stackBytesMost));
+}
+
+/** A native that may take half of the stack itself: where Lua functions have used much, it is called when they are saved. */
+export function deepNative(code: NativeCode): NativeCode {
+  return (...args) => {
+    if (stackBytes - machine.stack <= stackBytesBeforeDeep) return code(...args);
+    capture(new StartFrame(new LuaFunction(code), args));
+    machine.over();
+    return unwinding;
+  };
+}
+
 /** Moves what was captured to the inner end of a stack, whose calls from `outer` on are still there. Returns its innermost call. */
 function absorb(stack: FrameStack, outer: SavedCall | null): SavedCall | null {
   const { captured } = machine;
@@ -407,6 +446,8 @@ export function drive(stack: FrameStack, start: Results, isRoot: boolean): Resul
     else if (!isRoot || machine.kind !== 'stack') {
       stack.innermost = next;
       return unwinding;
+    } else if (!isStackMeasured) {
+      measureStack();
     }
     value = undefined;
   }
