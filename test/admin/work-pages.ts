@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { Connection } from '../../src/client/connection.js';
+import { startServer } from '../../src/embed/start-server.js';
 import { userWith } from './admin-client.js';
 import { seriousFaults } from './browser.js';
 import type { PageStage } from './page-stage.js';
@@ -403,6 +404,65 @@ export function workPages(stage: PageStage): void {
         if (await next.isEnabled()) await next.click();
         await page.waitForTimeout(20);
       }
+      await leave();
+    });
+
+    it('says that a server went away, and goes on by itself when it is back', async () => {
+      let doomed = await startServer({ port: 0 });
+      const { port } = doomed;
+      stage.endWith(() => doomed.close());
+      await stage.add({ name: 'doomed', nodes: [`127.0.0.1:${port}`] });
+      const commands = [['RPUSH', 'l', ...Array.from({ length: 250 }, (_, index) => `element ${index}`)]];
+      await stage.run('doomed', ...commands);
+      const { page, open, leave } = await stage.newSeat(stage.root, { width: 1280, height: 800 });
+      const lost = page.locator('.content > [role=alert]', { hasText: 'It is asked again every two seconds' });
+      const goAway = async (): Promise<void> => {
+        await doomed.close();
+        await lost.waitFor();
+        await page.locator('.top').getByText('down', { exact: true }).waitFor();
+      };
+      const comeBack = async (): Promise<void> => {
+        doomed = await startServer({ port });
+        await lost.waitFor({ state: 'detached' });
+      };
+      await open(ids.doomed!, 'keys');
+      const detail = page.locator('.detail');
+      await page.getByRole('treeitem', { name: 'l' }).click();
+      await detail.getByText('element 99', { exact: true }).waitFor();
+      await goAway();
+      // The refusal is where the click was, and not above a hundred rows.
+      const next = detail.getByRole('button', { name: 'Next' });
+      await next.click();
+      const refusal = detail.getByRole('alert');
+      await refusal.waitFor();
+      const [above, below] = [(await refusal.boundingBox())!, (await next.boundingBox())!];
+      assert.ok(below.y - above.y < 200, `${below.y - above.y} pixels`);
+      await comeBack();
+      await refusal.waitFor({ state: 'detached' });
+      // Views that load once: they failed, and have their rows without a click.
+      await goAway();
+      await page.locator('nav.tabs').getByRole('link', { name: 'Clients' }).click();
+      await page.getByRole('button', { name: 'Try again' }).waitFor();
+      const [first, second] = await Promise.all(
+        [page.getByRole('alert').first(), page.getByRole('alert').nth(1)].map((each) => each.boundingBox()),
+      );
+      assert.ok(second!.y >= first!.y + first!.height + 8, 'the notices do not touch');
+      await comeBack();
+      await page.getByRole('region', { name: 'Clients' }).getByRole('row').nth(1).waitFor();
+      await goAway();
+      await page.locator('nav.tabs').getByRole('link', { name: 'Keys' }).click();
+      await page
+        .locator('.browser')
+        .getByText(/refused|closed/i)
+        .first()
+        .waitFor();
+      await comeBack();
+      await stage.run('doomed', ['SET', 'again', '1']);
+      await page
+        .locator('.browser')
+        .getByText(/refused|closed/i)
+        .first()
+        .waitFor({ state: 'detached' });
       await leave();
     });
 

@@ -149,10 +149,11 @@ export function Loading() {
   );
 }
 
-export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+export function Failure({ error, retry, hint }: { error: unknown; retry?: () => void; hint?: string }) {
   return (
     <div class="notice error" role="alert">
       <p>{shownStart(messageOf(error), messageMax)}</p>
+      {hint !== undefined && <p class="small muted">{hint}</p>}
       {retry !== undefined && (
         <button type="button" onClick={retry}>
           {t('Try again')}
@@ -172,6 +173,9 @@ export interface Loaded<T> {
 /** After a reload, which follows a change by hand, what is loaded again and again comes sooner for a while: a failover takes seconds. */
 const hurryMs = 10_000;
 const hurriedMs = 500;
+
+/** The event of the window after which everything is loaded that could not be: the server of the page answers again. */
+export const answersAgain = 'answersagain';
 
 /** Loads when the names in `of` change; with `everyMs` again and again while the page is seen. */
 export function useLoad<T>(
@@ -221,6 +225,12 @@ export function useLoad<T>(
     hurriesUntilMs.current = performance.now() + hurryMs;
     setRound((old) => old + 1);
   }, []);
+  const hasFailed = state.error !== undefined;
+  useEffect(() => {
+    if (!hasFailed || everyMs !== undefined) return;
+    addEventListener(answersAgain, reload);
+    return () => removeEventListener(answersAgain, reload);
+  }, [hasFailed, everyMs]);
   return { ...state, reload };
 }
 

@@ -183,6 +183,8 @@ export const chinese: Readonly<Record<string, string>> = {
   'Load all': '全部加载',
   'Load library': '加载函数库',
   'Next looks at further elements.': '“下一页”会继续查找后面的元素。',
+  'It is asked again every two seconds. Figures are those of its last answer.':
+    '每两秒会重新询问一次；显示的是它最后一次应答的数据。',
   Place: '位置',
   'Places {first} to {last}': '位置 {first} 至 {last}',
   'The list is full: look for keys by a pattern.': '列表已满:请用模式查找键。',

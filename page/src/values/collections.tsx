@@ -149,7 +149,6 @@ function Collection({
           </button>
         )}
       </div>
-      {page.error !== undefined && <Failure error={page.error} retry={page.reload} />}
       {page.value === undefined ? (
         page.error === undefined && <Loading />
       ) : (
@@ -162,6 +161,7 @@ function Collection({
           />
         </div>
       )}
+      {page.error !== undefined && <Failure error={page.error} retry={page.reload} />}
       <div class="row">
         <button type="button" disabled={starts.length < 2} onClick={() => setStarts(starts.slice(0, -1))}>
           {t('Back')}

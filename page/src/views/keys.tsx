@@ -7,7 +7,7 @@ import { Glyph } from '../base/icons.js';
 import { t } from '../base/i18n.js';
 import { NameText } from '../base/name-text.js';
 import { goInstead, goTo, usePlace } from '../base/router.js';
-import { IconButton } from '../base/ui.js';
+import { answersAgain, IconButton } from '../base/ui.js';
 import { AddKey } from './add-key.js';
 import { KeyDetail } from './key-detail.js';
 import { linkedMax } from './key-link.js';
@@ -66,7 +66,14 @@ export function KeysView(props: ViewProps) {
   );
   useEffect(() => {
     void model.load(model.root);
-    return () => model.close();
+    const again = (): void => {
+      if (model.root.error !== undefined) void model.load(model.root);
+    };
+    addEventListener(answersAgain, again);
+    return () => {
+      removeEventListener(answersAgain, again);
+      model.close();
+    };
   }, [model]);
   const total = about.databases.find(({ index }) => index === server.database)?.keys ?? 0;
   const canWrite = mayAs(me, 'editor') && about.readOnlyReason === undefined;

@@ -9,7 +9,7 @@ import { Glyph } from '../base/icons.js';
 import { said, t } from '../base/i18n.js';
 import { lazy, type LazyView } from '../base/lazy.js';
 import { goTo, linkTo, usePlace } from '../base/router.js';
-import { Failure, type Loaded, Loading, useLoad } from '../base/ui.js';
+import { answersAgain, Failure, type Loaded, Loading, useLoad } from '../base/ui.js';
 import type { About } from './about.js';
 import type { ServerItem } from './server-item.js';
 import { UndoNotice } from './flush.js';
@@ -162,6 +162,12 @@ export function ServerPage({
 }) {
   const { parts, query } = usePlace();
   const about = useLoad((signal) => get<About>(`/api/servers/${encodeURIComponent(id)}/about`, signal), [id], 2000);
+  const isDown = about.error !== undefined;
+  const wasDown = useRef(false);
+  useEffect(() => {
+    if (wasDown.current && !isDown) dispatchEvent(new Event(answersAgain));
+    wasDown.current = isDown;
+  }, [isDown]);
   const item = list.find((server) => server.id === id);
   const name = item?.name ?? about.value?.name ?? '';
   const database = Number(query.get('db') ?? 0) || 0;
@@ -224,7 +230,12 @@ export function ServerPage({
           )
         ) : (
           <>
-            {about.error !== undefined && <Failure error={about.error} />}
+            {isDown && (
+              <Failure
+                error={about.error}
+                hint={t('It is asked again every two seconds. Figures are those of its last answer.')}
+              />
+            )}
             <UndoNotice me={me} server={server} about={about.value} reloadAbout={about.reload} servers={list} />
             <Boundary key={`${tab.name}/${database}`}>
               <tab.View me={me} server={server} about={about.value} reloadAbout={about.reload} servers={list} />
