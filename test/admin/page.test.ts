@@ -283,6 +283,22 @@ function keyPages(stage: PageStage): void {
       await search.click();
       await page.getByRole('heading', { name: new RegExp(`^${heading} fits?$`) }).waitFor();
     }
+    // What was asked for is there again after a look at one of the keys.
+    await page.getByLabel('At least so many KB').fill('');
+    await page.getByLabel('Time to live').selectOption('with');
+    await search.click();
+    await page.getByRole('heading', { name: '2 keys fit' }).waitFor();
+    await page.getByRole('link', { name: 'session:11' }).click();
+    await page.locator('.detail').getByText('in memory').waitFor();
+    await page.goBack();
+    await search.waitFor();
+    await page.reload();
+    await search.waitFor();
+    assert.equal(await page.getByLabel('Pattern').inputValue(), 'session:1?');
+    assert.equal(await page.getByLabel('Time to live').inputValue(), 'with');
+    await page.getByLabel('Time to live').selectOption('');
+    await search.click();
+    await page.getByRole('heading', { name: '10 keys fit' }).waitFor();
     await page.getByRole('button', { name: 'delete', exact: true }).click();
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('dialog').getByRole('textbox').fill('ours');

@@ -6,8 +6,9 @@ import { bytes, count, duration } from '../base/format.js';
 import { FormPanel } from '../base/form.js';
 import { t } from '../base/i18n.js';
 import { JobView, useJob } from '../base/job.js';
+import { goInstead, usePlace } from '../base/router.js';
 import { Check, Field, sayError, Segmented, Table, withConfirm } from '../base/ui.js';
-import { KeyLink } from './key-link.js';
+import { KeyLink, linkedMax } from './key-link.js';
 import { FlushPanel } from './flush.js';
 import type { ViewProps } from './server-page.js';
 
@@ -22,11 +23,12 @@ type Change = 'delete' | 'expire' | 'persist' | 'rename' | 'copy';
 
 export function BulkView(props: ViewProps) {
   const { server, about, me, servers } = props;
-  const [pattern, setPattern] = useState('*');
-  const [type, setType] = useState('');
-  const [bytesMin, setBytesMin] = useState('');
-  const [ttl, setTtl] = useState('');
-  const [ttlSecondsMax, setTtlSecondsMax] = useState('');
+  const { query } = usePlace();
+  const [pattern, setPattern] = useState(query.get('match') ?? '*');
+  const [type, setType] = useState(query.get('type') ?? '');
+  const [bytesMin, setBytesMin] = useState(query.get('kb') ?? '');
+  const [ttl, setTtl] = useState(query.get('ttl') ?? '');
+  const [ttlSecondsMax, setTtlSecondsMax] = useState(query.get('within') ?? '');
   const [contains, setContains] = useState('');
   const [searchId, setSearchId] = useState<string | undefined>();
   const [bulkId, setBulkId] = useState<string | undefined>();
@@ -43,6 +45,13 @@ export function BulkView(props: ViewProps) {
   const start = async (what: string, body: Record<string, unknown>): Promise<string> =>
     (await server.post<{ job: string }>(what, { ...conditions, ...body })).job;
   const find = (): void => {
+    // For Back and for loading again; not what values contain, which may be a secret.
+    const place = { match: pattern === '*' ? '' : pattern, type, kb: bytesMin, ttl, within: ttlSecondsMax };
+    const typed = Object.entries(place).filter(([, value]) => value !== '' && value.length <= linkedMax);
+    goInstead(['s', server.id, 'bulk'], {
+      ...(server.database === 0 ? {} : { db: server.database }),
+      ...Object.fromEntries(typed),
+    });
     setBulkId(undefined);
     start('search', {}).then(setSearchId, sayError);
   };
