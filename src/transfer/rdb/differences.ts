@@ -1,5 +1,6 @@
 // differences: which keys two files do not have alike. The first one's keys are held as fingerprints, those of one share at a time.
 
+import { latin1 } from '../../base/bytes.js';
 import { Fingerprint } from '../record/fingerprint.js';
 import { valueOf } from '../record/decode.js';
 import { type KeyRecord, type Source } from '../record/record.js';
@@ -11,6 +12,8 @@ interface Seen {
   readonly kind: number;
   readonly expireAtMs: number;
   readonly print: bigint;
+  /** Of fields that expire, where these times may differ a little; else they are in `print`. */
+  readonly fieldTimes: ReadonlyMap<string, number> | undefined;
 }
 
 export interface Difference {
@@ -25,16 +28,25 @@ export interface Difference {
 async function forEachPrint(
   source: Source,
   isWanted: (record: KeyRecord) => boolean,
+  toleranceMs: number,
   take: (record: KeyRecord, seen: Seen) => void,
 ): Promise<void> {
   let print = new Fingerprint();
+  let fieldTimes: Map<string, number> | undefined;
   for await (const { records } of source.batches()) {
     for (const record of records) {
       if (record.what !== 'key' || !isWanted(record)) continue;
-      if (record.part === 'whole' || record.part === 'first') print = new Fingerprint();
-      print.take(valueOf(record));
+      if (record.part === 'whole' || record.part === 'first') {
+        print = new Fingerprint(toleranceMs === 0);
+        fieldTimes = undefined;
+      }
+      const value = valueOf(record);
+      print.take(value);
+      if (toleranceMs > 0 && value.kind === 'hash')
+        for (const [index, expireAtMs] of value.expireAtMs.entries())
+          if (expireAtMs > 0) (fieldTimes ??= new Map()).set(latin1(value.fields[index]!), expireAtMs);
       if (record.part === 'whole' || record.part === 'last')
-        take(record, { kind: record.kind, expireAtMs: record.expireAtMs, print: print.value });
+        take(record, { kind: record.kind, expireAtMs: record.expireAtMs, print: print.value, fieldTimes });
     }
   }
 }
@@ -59,9 +71,9 @@ async function* differencesOf(
 ): AsyncGenerator<Difference, void> {
   const isWanted = (record: KeyRecord): boolean => shares.shareOf(record) === share;
   const seen = new Map<string, Seen>();
-  await forEachPrint(rdbFile(first), isWanted, (record, print) => seen.set(nameOf(record), print));
+  await forEachPrint(rdbFile(first), isWanted, toleranceMs, (record, print) => seen.set(nameOf(record), print));
   const found: Difference[] = [];
-  await forEachPrint(rdbFile(second), isWanted, (record, now) => {
+  await forEachPrint(rdbFile(second), isWanted, toleranceMs, (record, now) => {
     const name = nameOf(record);
     const before = seen.get(name);
     seen.delete(name);
@@ -70,6 +82,8 @@ async function* differencesOf(
     else if (before.kind !== now.kind)
       found.push({ database, key, sign: '~', what: `type: ${kindName(before.kind)}, ${kindName(now.kind)}` });
     else if (before.print !== now.print) found.push({ database, key, sign: '~', what: 'value' });
+    else if (!haveNearlyEqualFields(before, now, toleranceMs))
+      found.push({ database, key, sign: '~', what: 'fields expire' });
     else if (!nearlyEqual(before.expireAtMs, now.expireAtMs, toleranceMs))
       found.push({ database, key, sign: '~', what: `expires: ${before.expireAtMs}, ${now.expireAtMs}` });
   });
@@ -83,4 +97,11 @@ async function* differencesOf(
 
 function nearlyEqual(a: number, b: number, toleranceMs: number): boolean {
   return a === b || (a >= 0 && b >= 0 && Math.abs(a - b) <= toleranceMs);
+}
+
+/** The fields that expire are the same, as the fingerprints are equal. */
+function haveNearlyEqualFields(before: Seen, now: Seen, toleranceMs: number): boolean {
+  for (const [field, expireAtMs] of before.fieldTimes ?? [])
+    if (!nearlyEqual(expireAtMs, now.fieldTimes?.get(field) ?? -1, toleranceMs)) return false;
+  return true;
 }

@@ -12,6 +12,8 @@ export class Fingerprint {
   private sum = 0n;
   private place = 0;
 
+  constructor(private readonly withFieldTimes = true) {}
+
   private add(prefix: string, ...parts: readonly Uint8Array[]): void {
     const pieces: Uint8Array[] = [Buffer.from(prefix)];
     for (const part of parts) pieces.push(Buffer.from(`:${part.length}:`), part);
@@ -34,7 +36,10 @@ export class Fingerprint {
         value.elements.forEach((one, index) => this.add(`z${scoreText(value.scores[index]!)}`, one));
         return;
       case 'hash':
-        value.fields.forEach((one, index) => this.add(`h${value.expireAtMs[index] ?? 0}`, one, value.values[index]!));
+        value.fields.forEach((one, index) => {
+          const expireAtMs = value.expireAtMs[index] ?? 0;
+          this.add(`h${this.withFieldTimes || expireAtMs <= 0 ? expireAtMs : 'expires'}`, one, value.values[index]!);
+        });
         return;
       case 'stream':
         for (const { id, pairs } of value.entries) this.add(`x${id}`, ...pairs);
