@@ -25,6 +25,7 @@ import {
 } from '../record/record.js';
 import { kindNumber, type Value } from '../record/values.js';
 import { readFunctions } from './functions.js';
+import { NamesSeen } from './names-seen.js';
 
 const BIG_ELEMENTS = 100_000;
 const BIG_BYTES = 16 << 20;
@@ -51,7 +52,7 @@ export interface ScanSourceOptions {
   /** A position of another process means nothing: begin anew instead of refusing it. */
   readonly mayBeginAnew?: boolean;
   readonly withFunctions: boolean;
-  /** An element of a big collection may come twice, as a server does not mind; else the names of its elements are kept in memory. */
+  /** An element of a big collection may come twice, as a server does not mind; else some bytes for each of its elements are kept in memory. */
   readonly mayRepeat?: boolean;
   /** Called between the chunks of keys. */
   readonly pause?: () => Promise<void>;
@@ -487,8 +488,8 @@ export class ScanSource implements Source {
     } while (cursor !== '0');
   }
 
-  private namesSeen(): Set<string> | undefined {
-    return this.options.mayRepeat === true ? undefined : new Set();
+  private namesSeen(): NamesSeen | undefined {
+    return this.options.mayRepeat === true ? undefined : new NamesSeen();
   }
 
   private async withFieldExpiry(key: Uint8Array, value: Value): Promise<Value> {
@@ -506,13 +507,11 @@ function pieceOf({ size, bytes }: Found): number {
   return Math.min(PIECE, Math.max(1, Math.floor((PIECE_BYTES * size) / bytes)));
 }
 
-function withoutRepeats(list: Uint8Array[], each: number, seen: Set<string> | undefined): Uint8Array[] {
+function withoutRepeats(list: Uint8Array[], each: number, seen: NamesSeen | undefined): Uint8Array[] {
   if (seen === undefined) return list;
   const fresh: Uint8Array[] = [];
   for (let index = 0; index < list.length; index += each) {
-    const name = Buffer.from(list[index]!).toString('latin1');
-    if (seen.has(name)) continue;
-    seen.add(name);
+    if (!seen.add(list[index]!)) continue;
     for (let part = 0; part < each; part++) fresh.push(list[index + part]!);
   }
   return fresh;
