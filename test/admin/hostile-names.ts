@@ -331,7 +331,7 @@ async function seeKeys({ page, open }: Seat, id: string, check: (where: string) 
       .click();
     await page.locator('.detail .key-title', { hasText: `${prefix}${shown}` }).waitFor();
     await page.locator('.detail .stack .stack').first().waitFor();
-    await page.locator('.detail').getByText('Loading …').waitFor({ state: 'hidden' });
+    await page.locator('.detail').getByText('Loading …').first().waitFor({ state: 'hidden' });
     await check(`${prefix}${shown}`);
     if (prefix === 'stream:') {
       await page.getByRole('button', { name: 'Groups' }).click();

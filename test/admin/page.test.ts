@@ -247,6 +247,20 @@ function keyPages(stage: PageStage): void {
       await page.locator('.cmd', { hasText: line }).waitFor();
     }
     await page.getByText('1) (integer) 1').waitFor();
+    // What is entered while a command runs comes after it.
+    const ahead = ['BLPOP typed-ahead 0', 'ECHO second', 'ECHO third'];
+    for (const line of ahead) {
+      await prompt.fill(line);
+      await prompt.press('Escape');
+      await prompt.press('Enter');
+    }
+    await stage.run('ours', ['RPUSH', 'typed-ahead', 'first']);
+    await page.locator('.out pre', { hasText: 'third' }).waitFor();
+    const entered = await page.locator('.cmd').allTextContents();
+    assert.deepEqual(
+      entered.slice(-ahead.length),
+      ahead.map((line) => `> ${line}`),
+    );
     await prompt.fill('FLUSHALL');
     await prompt.press('Escape');
     await prompt.press('Enter');

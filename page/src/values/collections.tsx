@@ -175,7 +175,7 @@ function Collection({
         </button>
         <span class="muted small" role="status">
           {!isCurrent
-            ? page.error === undefined && t('Loading …')
+            ? page.error === undefined && page.value !== undefined && t('Loading …')
             : !hasPlaces || elements.length === 0
               ? t('Page {n}', { n: starts.length })
               : t('Places {first} to {last}', {

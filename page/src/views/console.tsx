@@ -193,7 +193,9 @@ function Prompt({ commands, onRun }: { commands: readonly Command[]; onRun: (lin
   const [line, setLine] = useState('');
   const [selected, setSelected] = useState(-1);
   const [areShown, setShown] = useState(false);
-  const [isBusy, setBusy] = useState(false);
+  const [running, setRunning] = useState(0);
+  /** Lines that are entered while one runs wait for it, as in a terminal. */
+  const last = useRef(Promise.resolve());
   const history = useRef(storedHistory());
   const back = useRef(0);
   const input = useRef<HTMLInputElement>(null);
@@ -217,17 +219,18 @@ function Prompt({ commands, onRun }: { commands: readonly Command[]; onRun: (lin
       take(hints[selected].name);
       return;
     }
-    if (line.trim() === '' || isBusy) return;
+    if (line.trim() === '') return;
     if (!secrets.test(line)) {
       history.current = [...history.current.filter((old) => old !== line), line].slice(-historyMax);
       sessionStorage.setItem('console', JSON.stringify(history.current));
     }
     back.current = 0;
     setShown(false);
-    setBusy(true);
     setLine('');
-    await onRun(line);
-    setBusy(false);
+    setRunning((count) => count + 1);
+    last.current = last.current.then(() => onRun(line));
+    await last.current;
+    setRunning((count) => count - 1);
     input.current?.focus();
   };
   const bring = (step: number): void => {
@@ -302,11 +305,13 @@ function Prompt({ commands, onRun }: { commands: readonly Command[]; onRun: (lin
           onKeyDown={onKey}
           onBlur={() => setShown(false)}
         />
-        <button type="submit" class="primary" disabled={isBusy}>
+        <button type="submit" class="primary">
           {t('Run')}
         </button>
       </form>
-      <div class="hint-line">{exact === undefined ? ' ' : `${exact.name} ${exact.args}`}</div>
+      <div class="hint-line">
+        {exact !== undefined ? `${exact.name} ${exact.args}` : running > 0 ? `${t('running')} …` : ' '}
+      </div>
     </>
   );
 }
