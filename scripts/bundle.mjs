@@ -92,13 +92,31 @@ const transpiled = {
 const isLibrary = (id) => id.includes('node_modules');
 const resolver = nodeResolve({ preferBuiltins: true });
 
-/** Comments of libraries would be a fiftieth of the package. A file stays as it is whose comments tell the bundler what is pure. */
+function stripComments(text, fileName) {
+  const compilerOptions = {
+    target: ts.ScriptTarget.ESNext,
+    module: ts.ModuleKind.ESNext,
+    removeComments: true,
+    verbatimModuleSyntax: true,
+  };
+  return { code: ts.transpileModule(text, { compilerOptions, fileName }).outputText, map: null };
+}
+
+/**
+ * Comments of libraries would be a fiftieth of the package. Those of a file that tell the bundler what is pure go once it has written
+ * the part.
+ */
 const withoutComments = {
   name: 'without-comments',
   transform(text, id) {
     if (!isLibrary(id) || !/\.[cm]?js$/.test(id) || text.includes('__PURE__')) return null;
-    const compilerOptions = { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, removeComments: true };
-    return { code: ts.transpileModule(text, { compilerOptions, fileName: id }).outputText, map: null };
+    return stripComments(text, id);
+  },
+  renderChunk(text, { moduleIds, fileName }) {
+    if (!moduleIds.some(isLibrary) || !text.includes('__PURE__')) return null;
+    const stripped = stripComments(text, fileName);
+    // TypeScript indents by more than libraries do.
+    return stripped.code.length < text.length ? stripped : null;
   },
 };
 
