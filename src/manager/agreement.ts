@@ -27,14 +27,18 @@ export async function viewOf(context: Context, node: ClusterNode): Promise<NodeL
 /** True when all nodes answer and have the same view of who owns what. */
 export async function agree(context: Context, nodes: readonly ClusterNode[]): Promise<boolean> {
   if (nodes.length <= 1) return true;
-  const views = await Promise.all(nodes.map((node) => viewOf(context, node)));
+  return nameSameOwners(await Promise.all(nodes.map((node) => viewOf(context, node))));
+}
+
+/** False also when there is a node without a view. */
+export function nameSameOwners(views: readonly (readonly NodeLine[] | undefined)[]): boolean {
   const [first, ...others] = views.map((view) => (view === undefined ? undefined : configSignature(view)));
   return first !== undefined && others.every((signature) => signature === first);
 }
 
 /** Waits a little when the nodes do not agree yet, and loads the cluster again when they do. */
-export async function settle(context: Context, cluster: Cluster): Promise<Cluster | undefined> {
-  if (await agree(context, cluster.nodes)) return cluster;
+export async function settle(context: Context, cluster: Cluster | undefined): Promise<Cluster | undefined> {
+  if (cluster === undefined || (await agree(context, cluster.nodes))) return cluster;
   const { environment, output } = context;
   output.info('>>> The nodes do not agree about the slots yet, waiting...\n');
   output.terminal.flush();

@@ -2,10 +2,10 @@
 //
 // redis-cli waits for ever. Here the wait ends after --cluster-join-timeout seconds, with the nodes that do not reach each
 // other, which usually comes from a firewall that lets the client port through but not the bus port.
-import { viewOf } from './agreement.js';
+import { nameSameOwners, viewOf } from './agreement.js';
 import type { ClusterNode } from './cluster-node.js';
 import type { Context } from './context.js';
-import { configSignature, type NodeLine } from './nodes-text.js';
+import type { NodeLine } from './nodes-text.js';
 
 const lookMs = 100;
 const dotMs = 1000;
@@ -49,15 +49,9 @@ export async function waitForJoin(context: Context, nodes: readonly ClusterNode[
 }
 
 function haveJoined(nodes: readonly ClusterNode[], views: readonly (readonly NodeLine[] | undefined)[]): boolean {
-  let signature: string | undefined;
-  for (const view of views) {
-    if (view === undefined) return false;
-    if (!nodes.every(({ id }) => view.some((line) => line.id === id))) return false;
-    const own = configSignature(view);
-    signature ??= own;
-    if (own !== signature) return false;
-  }
-  return true;
+  const knowsAll = (view: readonly NodeLine[] | undefined): boolean =>
+    nodes.every(({ id }) => view?.some((line) => line.id === id));
+  return views.every(knowsAll) && nameSameOwners(views);
 }
 
 /** Nodes that others have no link to, with those others; the words of redis-cli. */

@@ -19,8 +19,7 @@ export async function addNode(context: Context, words: readonly string[]): Promi
   }
   const added = new ClusterNode(address);
   output.info(`>>> Adding node ${added.name} to cluster ${known.host}:${known.port}\n`);
-  const loaded = await loadCluster(context, known);
-  const cluster = loaded === undefined ? undefined : await settle(context, loaded);
+  const cluster = await settle(context, await loadCluster(context, known));
   if (cluster === undefined) return false;
   if (!(await checkCluster(context, cluster)) && mustStop(context, cluster)) return false;
   const first = cluster.nodes[0]!;

@@ -29,8 +29,7 @@ export async function importKeys(context: Context, words: readonly string[]): Pr
   const from = new ClusterNode(source);
   const name = dialect.name === 'trib' ? '' : `${address.host}:${address.port}`; // redis-trib leaves it out
   output.info(`>>> Importing data from ${from.name} to cluster ${name}\n`);
-  const loaded = await loadNamed(context, words);
-  const cluster = loaded === undefined ? undefined : await settle(context, loaded);
+  const cluster = await settle(context, await loadNamed(context, words));
   if (cluster === undefined) return false;
   if (!(await checkCluster(context, cluster)) && blockingProblems(cluster).length > 0) return false;
   if (dialect.name === 'trib') output.info('>>> Connecting to the source Redis instance\n');

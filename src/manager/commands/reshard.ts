@@ -116,7 +116,6 @@ export async function loadHealthy(
   if (await resumeMoves(context, cluster)) {
     if (context.options.dryRun) context.output.print('[dry run] The plan is made for the cluster as it is now.\n');
     cluster = await loadCluster(context, cluster.nodes[0]!);
-    if (cluster === undefined) return undefined;
   }
   cluster = await settle(context, cluster);
   if (cluster === undefined) return undefined;
